@@ -1,0 +1,24 @@
+"""Engines: the things that move swarms. `get_engine` is the one door."""
+
+from __future__ import annotations
+
+from shoal.engines.base import Engine, TrainingResult
+from shoal.errors import SettingsError
+
+ENGINES = ("cpu", "reference")
+
+
+def get_engine(name: str = "cpu") -> Engine:
+    """The engine called ``name``; raises `SettingsError`. Imported on demand: compiling costs seconds."""
+    if name == "cpu":
+        from shoal.engines.cpu import CpuEngine
+
+        return CpuEngine()
+    if name == "reference":
+        from shoal.engines.reference import ReferenceEngine
+
+        return ReferenceEngine()
+    raise SettingsError(f"engine={name!r}.", expected="one of " + ", ".join(ENGINES))
+
+
+__all__ = ["ENGINES", "Engine", "TrainingResult", "get_engine"]

@@ -1,0 +1,179 @@
+"""(genome, repeat) -> Evaluation: what is asked of a worker, and the record that it gives back."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.data import Dataset, Part, RegressionTarget
+from shoal.engines.base import Engine
+from shoal.genome import Genome
+from shoal.losses import Objective, make_objective
+from shoal.metrics import classification_metrics, probabilities, regression_metrics
+from shoal.network import Network
+from shoal.philox import derive_key
+from shoal.records import Metrics, Scores
+from shoal.settings import SearchSettings
+from shoal.swarm import TrainingTask
+
+Status = Literal["ok", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One repeat of one genome. ``generation`` and ``individual`` say where it was first wanted; they change no result."""
+
+    genome: Genome
+    repeat: int
+    generation: int = 0
+    individual: int = 0
+
+    @property
+    def id(self) -> tuple[str, int]:
+        """What makes it unique in a run."""
+        return self.genome.hash, self.repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The record of one repeat. A failed one has no scores and says why in ``error``; it ranks worst.
+
+    ``loss`` is the final global best loss on the training part; ``curve`` holds at most 64 points of its history
+    (iteration, loss); ``seconds`` is the training's own time, ``worker`` where it ran. The last two, like ``attempts``, do
+    not enter the result hash.
+    """
+
+    task: Task
+    status: Status
+    scores: Scores | None = None
+    loss: float | None = None
+    iterations: int = 0
+    seconds: float = 0.0
+    curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
+    error: str | None = None
+    worker: str = ""
+
+    @property
+    def accuracy(self) -> float | None:
+        """The score that the search selects on, in percent; None when failed."""
+        return None if self.scores is None else self.scores.selection.accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSummary:
+    """One completed generation, for people: scores are over the repeats its genomes had when it completed.
+
+    ``number`` counts from 1. ``best_accuracy`` and ``mean_accuracy`` (over the individuals that did not fail) are in
+    percent, None when all failed. ``evaluations`` counts the run's evaluations up to its end.
+    """
+
+    number: int
+    best: Genome
+    best_accuracy: float | None
+    best_repeats: int
+    mean_accuracy: float | None
+    evaluations: int
+
+
+def result_hash(evaluations: Iterable[Evaluation]) -> str:
+    """SHA-256 of the canonical list of evaluations: genome, repeat, status, scores to the bit; no times, hosts or order."""
+    lines = []
+    for e in evaluations:
+        scores = e.scores.to_dict() if e.scores else {}
+        text = ",".join(f"{part}.{k}={v.hex()}" for part, m in sorted(scores.items()) for k, v in sorted(m.items()))
+        lines.append(f"{e.task.genome.hash} {e.task.repeat} {e.status} {text}\n")
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+CURVE_POINTS = 64
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What every evaluation of a run shares. Raises `SettingsError` when the loss does not fit the target."""
+
+    dataset: Dataset
+    settings: SearchSettings
+
+    def __post_init__(self) -> None:
+        self.objective  # noqa: B018  a misfit is found before anything starts
+
+    @cached_property
+    def objective(self) -> Objective:
+        """What the swarms minimise."""
+        data, target = self.dataset, self.dataset.encoder.target
+        scale = target.scale if isinstance(target, RegressionTarget) else 1.0
+        return make_objective(
+            self.settings.loss, data.task, scale, math.fsum(np.abs(data.train.target)) / len(data.train.target)
+        )
+
+    def network(self, genome: Genome) -> Network:
+        """The genome's topology between this data's inputs and outputs."""
+        return Network((self.dataset.inputs, *genome.hidden_layers, self.dataset.outputs), genome.activation)
+
+    def training(self, task: Task, *, refit: bool = False, iterations: int | None = None) -> TrainingTask:
+        """The training of ``task``; ``refit`` on train + validation; ``iterations`` replays a recorded length exactly."""
+        part, settings = self.dataset.fit_part(refit), self.settings
+        return TrainingTask(
+            genome=task.genome,
+            network=self.network(task.genome),
+            objective=self.objective,
+            x=part.x,
+            y=part.y,
+            key=derive_key(settings.seed, task.repeat),
+            iterations=settings.iterations if iterations is None else iterations,
+            seconds=settings.training_seconds if iterations is None else None,
+            patience=settings.patience if iterations is None else None,
+        )
+
+    def predictions(
+        self, engine: Engine, genome: Genome, weights: NDArray[np.float32], part: Part
+    ) -> NDArray[np.float64]:
+        """What one network says of a part: unscaled targets (rows,), or probabilities (rows, classes)."""
+        values = self.dataset.unscale(engine.outputs(self.network(genome), weights, part.x))
+        with np.errstate(all="ignore"):
+            return probabilities(values) if self.dataset.task == "classification" else values
+
+    def metrics(self, predictions: NDArray[np.float64], part: Part) -> Metrics | None:
+        """Scores of `predictions` on a part; None when they are not finite."""
+        score = classification_metrics if self.dataset.task == "classification" else regression_metrics
+        return score(predictions, part.target)
+
+
+def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
+    """Train one repeat of one genome and score it on the training and validation parts. The test part is not touched.
+
+    Whatever goes wrong inside becomes a failed evaluation, never an exception: a search outlives its individuals.
+    """
+    try:
+        (result,) = engine.train([problem.training(task)])
+    except Exception as error:
+        return Evaluation(task, "failed", error=f"{type(error).__name__}: {error}")
+    cost = {"iterations": result.iterations, "seconds": result.seconds}
+    curve = _curve(result.history)
+    data = problem.dataset
+
+    def score(part: Part) -> Metrics | None:
+        return problem.metrics(problem.predictions(engine, task.genome, result.weights, part), part)
+
+    train = score(data.train)
+    validation = score(data.validation) if data.validation is not None else None
+    if not np.isfinite(result.loss) or train is None or (validation is None) != (data.validation is None):
+        error = (
+            "No particle ever had a finite loss." if not np.isfinite(result.loss) else "The predictions are not finite."
+        )
+        return Evaluation(task, "failed", curve=curve, error=error, **cost)
+    return Evaluation(task, "ok", Scores(train, validation), result.loss, curve=curve, **cost)
+
+
+def _curve(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
+    """At most `CURVE_POINTS` finite points (iteration from 1, loss), first and last included."""
+    at = np.unique(np.linspace(0, len(history) - 1, CURVE_POINTS).round().astype(int)) if len(history) else []
+    return tuple((int(i) + 1, float(history[i])) for i in at if np.isfinite(history[i]))

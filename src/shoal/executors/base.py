@@ -1,0 +1,74 @@
+"""The contract of an executor: jobs in, outcomes out, in any order. Executors know no store and no search."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shoal.engines.base import Engine
+from shoal.evaluation import Evaluation, Problem, Task, evaluate
+
+
+class Job(Protocol):
+    """Something to compute in a worker: picklable, and a pure function of the problem and itself."""
+
+    def run(self, problem: Problem, engine: Engine) -> Any:
+        """The result, picklable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """The job of one evaluation."""
+
+    task: Task
+
+    def run(self, problem: Problem, engine: Engine) -> Evaluation:
+        """See `shoal.evaluation.evaluate`."""
+        return evaluate(problem, self.task, engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job: its result, or why there is none (it raised, or killed its worker again and again)."""
+
+    job: Job
+    result: Any = None
+    error: str | None = None
+    worker: str = ""
+
+
+class Executor(ABC):
+    """Runs jobs of one problem. Obligations of an implementation:
+
+    - Every submitted job has exactly one outcome, in any order, unless the executor is closed first.
+    - A worker that dies costs no job: what it was doing is done again. A job that kills its worker `MAX_DEATHS` times
+      while it runs alone gets an outcome with an error; jobs that only ran beside it are not blamed.
+    - Jobs are pure, so running one twice is harmless; the second result is dropped.
+    - `close` ends all work within a second and leaves no process behind; so does the death of the process that made the executor.
+    """
+
+    MAX_DEATHS = 3
+
+    @property
+    @abstractmethod
+    def capacity(self) -> int:
+        """How many jobs are worth submitting at once."""
+
+    @abstractmethod
+    def submit(self, job: Job) -> None:
+        """Take a job."""
+
+    @abstractmethod
+    def poll(self, timeout: float) -> list[Outcome]:
+        """Outcomes since the last call; waits at most ``timeout`` seconds for the first."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End all work now."""
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

@@ -1,0 +1,137 @@
+"""Worker processes on this machine, by loky. One swarm a process, one thread each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from loky import cpu_count
+from loky.process_executor import ProcessPoolExecutor
+
+from shoal.engines import get_engine
+from shoal.engines.base import Engine
+from shoal.evaluation import Problem
+from shoal.executors.base import Executor, Job, Outcome
+
+_PARENT_CHECK_SECONDS = 0.5
+
+
+class LocalExecutor(Executor):
+    """See `Executor`. ``workers`` None: one a core that this process may use."""
+
+    def __init__(self, problem: Problem, workers: int | None = None) -> None:
+        self._problem = problem
+        self._workers = workers or cpu_count(only_physical_cores=False)
+        self._pool: ProcessPoolExecutor | None = None
+        self._running: dict[Future[Any], Job] = {}
+        self._waiting: list[Job] = []
+        self._suspects: list[Job] = []  # were running when a worker died; each runs alone until it is cleared
+        self._deaths: dict[int, int] = {}
+
+    @property
+    def capacity(self) -> int:
+        """Twice the workers, so that none waits for the next job."""
+        return 2 * self._workers
+
+    def submit(self, job: Job) -> None:
+        """See `Executor.submit`."""
+        self._waiting.append(job)
+        self._feed()
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        """See `Executor.poll`."""
+        self._feed()
+        if not self._running:
+            return []
+        done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
+        outcomes, broken = [], False
+        for future in done:
+            job = self._running.pop(future)
+            error = future.exception()
+            if error is None:
+                worker, result = future.result()
+                self._deaths.pop(id(job), None)
+                outcomes.append(Outcome(job, result, worker=worker))
+            elif isinstance(error, BrokenProcessPool):
+                self._running[future] = job
+                broken = True
+            else:
+                outcomes.append(Outcome(job, error=f"{type(error).__name__}: {error}"))
+        if broken:
+            outcomes += self._recover()
+        self._feed()
+        return outcomes
+
+    def close(self) -> None:
+        """See `Executor.close`."""
+        self._waiting, self._suspects, self._running = [], [], {}
+        self._drop_pool()
+
+    def _feed(self) -> None:
+        if self._suspects:  # one at a time: the guilty one is then known
+            if not self._running:
+                self._start(self._suspects.pop(0))
+            return
+        while self._waiting and len(self._running) < self.capacity:
+            self._start(self._waiting.pop(0))
+
+    def _start(self, job: Job) -> None:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._workers, initializer=_start_worker, initargs=(self._problem, os.getpid()), env=_SINGLE_THREADED
+            )
+        self._running[self._pool.submit(_work, job)] = job
+
+    def _recover(self) -> list[Outcome]:
+        """A worker died and took the pool with it: every job that was running is a suspect now."""
+        jobs = list(self._running.values())
+        self._running = {}
+        self._drop_pool()
+        if len(jobs) == 1:
+            (job,) = jobs
+            self._deaths[id(job)] = self._deaths.get(id(job), 0) + 1
+            if self._deaths[id(job)] >= self.MAX_DEATHS:
+                return [
+                    Outcome(
+                        job, error=f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
+                    )
+                ]
+        self._suspects = jobs + self._suspects
+        return []
+
+    def _drop_pool(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, kill_workers=True)
+            self._pool = None
+
+
+_SINGLE_THREADED = {
+    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+}
+
+_problem: Problem
+_engine: Engine
+
+
+def _start_worker(problem: Problem, parent: int) -> None:
+    """Runs once in each worker process."""
+    global _problem, _engine
+    _problem, _engine = problem, get_engine(problem.settings.engine)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+
+def _die_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_CHECK_SECONDS)
+    os._exit(1)
+
+
+def _work(job: Job) -> tuple[str, Any]:
+    return f"{socket.gethostname()}:{os.getpid()}", job.run(_problem, _engine)

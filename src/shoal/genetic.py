@@ -1,0 +1,135 @@
+"""Generations of genomes: initial population, selection, crossover, mutation. Pure functions of a key and a counter.
+
+Tournament selection, uniform crossover of the numbers and choices, one-point crossover of the layers, Gaussian mutation,
+elitism (Eiben and Smith, "Introduction to Evolutionary Computing", 2015, chapters 4 and 5).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.genome import Gene, Genome, SearchSpace
+from shoal.philox import Key, Purpose, draws, normal_draws
+
+STEP = 0.1  # of a gene's range
+Floats = NDArray[np.float64]
+
+
+class Rates(Protocol):
+    """What `next_generation` reads of the settings."""
+
+    @property
+    def population(self) -> int: ...
+    @property
+    def mutation(self) -> float: ...
+    @property
+    def crossover(self) -> float: ...
+    @property
+    def elitism(self) -> int: ...
+    @property
+    def tournament(self) -> int: ...
+
+
+def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
+    """A genome of the first generation: numbers uniform in their initial ranges, choices uniform, the starting layers."""
+    u = draws(key, Purpose.INITIAL_GENOME, 0, individual, len(space.numeric) + len(space.categorical))
+    genes: dict[str, Any] = {}
+    for value, gene in zip(u, space.numeric, strict=False):
+        genes[gene.name] = gene.start_low + float(value) * (gene.start_high - gene.start_low)
+    for value, (name, choices) in zip(u[len(space.numeric) :], space.categorical, strict=True):
+        genes[name] = choices[int(value * len(choices))]
+    return _repaired(space, genes | {"hidden_layers": space.start_layers})
+
+
+def next_generation(
+    space: SearchSpace, rates: Rates, key: Key, generation: int, population: Sequence[Genome], fitness: Sequence[float]
+) -> tuple[Genome, ...]:
+    """The population of ``generation`` (counted from 0) from the one before; ``fitness`` is larger for better, -inf worst.
+
+    The ``elitism`` best come first, unchanged; ties go to the earlier individual.
+    """
+    order = sorted(range(len(population)), key=lambda i: (-fitness[i], i))
+    children = [population[i] for i in order[: rates.elitism]]
+    for individual in range(rates.elitism, rates.population):
+        u = draws(key, Purpose.TOURNAMENT, generation, individual, 2 * rates.tournament)
+        contenders = [int(v * len(population)) for v in u]
+        first = _winner(contenders[: rates.tournament], fitness)
+        second = _winner(contenders[rates.tournament :], fitness)
+        u = draws(key, Purpose.CROSSOVER, generation, individual, 2 + len(Genome.__dataclass_fields__))
+        child = population[first]
+        if u[0] < rates.crossover:
+            child = crossover(space, population[first], population[second], u[1:])
+        children.append(mutate(space, child, rates.mutation, key, generation, individual))
+    return tuple(children)
+
+
+def _winner(contenders: Sequence[int], fitness: Sequence[float]) -> int:
+    return min(contenders, key=lambda i: (-fitness[i], i))
+
+
+def crossover(space: SearchSpace, a: Genome, b: Genome, u: Floats) -> Genome:
+    """Numbers and choices from either parent at even odds; layers of ``a`` up to a cut, of ``b`` from the same cut on.
+
+    The child is as deep as ``b``, so depth never grows beyond the parents'. ``u[0]`` places the cut.
+    """
+    names = [gene.name for gene in space.numeric] + [name for name, _ in space.categorical]
+    genes = {name: getattr(a if value < 0.5 else b, name) for name, value in zip(names, u[1:], strict=False)}
+    cut = int(u[0] * (min(len(a.hidden_layers), len(b.hidden_layers)) + 1))
+    return _repaired(space, genes | {"hidden_layers": a.hidden_layers[:cut] + b.hidden_layers[cut:]})
+
+
+def mutate(space: SearchSpace, genome: Genome, rate: float, key: Key, generation: int, individual: int) -> Genome:
+    """Each gene moves with probability ``rate`` by a Gaussian step of 0.1 of its range, clipped to its bounds.
+
+    Genes whose bounds span decades, and widths, step on a logarithmic scale. A choice is drawn anew; the depth changes
+    by one, up or down.
+    """
+    counts = len(space.numeric), len(space.categorical), space.max_depth
+    u = draws(key, Purpose.MUTATION, generation, individual, counts[0] + 2 * counts[1] + counts[2] + 3)
+    steps = normal_draws(key, Purpose.MUTATION_STEP, generation, individual, counts[0] + counts[2]) * STEP
+    hits, odds = u < rate, iter(range(len(u)))
+    genes: dict[str, Any] = genome.to_dict()
+    for n, gene in enumerate(space.numeric):
+        if hits[next(odds)]:
+            genes[gene.name] = _stepped(gene, genes[gene.name], float(steps[n]), genes)
+    for name, choices in space.categorical:
+        if hits[next(odds)]:
+            genes[name] = choices[int(u[next(odds)] * len(choices))]
+        else:
+            next(odds)
+    width = Gene("width", "Width", 1, space.max_width, 1, 1, integer=True, log=True)
+    layers = [
+        round(_stepped(width, w, float(steps[counts[0] + n]), genes)) if hits[next(odds)] else w
+        for n, w in enumerate(genome.hidden_layers)
+    ]
+    changed, where, deeper = (float(v) for v in u[-3:])
+    if changed < rate:
+        at = int(where * len(layers))
+        if deeper < 0.5 and len(layers) < space.max_depth:
+            layers.insert(at, layers[at])
+        elif deeper >= 0.5 and len(layers) > 1:
+            del layers[at]
+    return _repaired(space, genes | {"hidden_layers": layers})
+
+
+def _stepped(gene: Gene, value: float, step: float, genes: dict[str, Any]) -> float:
+    high = min(gene.high, genes["swarm_size"] - 1) if gene.name == "num_informants" else gene.high
+    if gene.log:
+        return math.exp(math.log(value) + step * math.log(high / gene.low))
+    return value + step * (high - gene.low)
+
+
+def _repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
+    """The genome nearest to ``genes`` within the bounds: numbers clipped and rounded, informants fewer than particles."""
+    for gene in space.numeric:
+        value = min(max(float(genes[gene.name]), gene.low), gene.high)
+        genes[gene.name] = round(value) if gene.integer else value
+    genes["num_informants"] = min(genes["num_informants"], genes["swarm_size"] - 1)
+    layers = genes["hidden_layers"][: space.max_depth]
+    genes["hidden_layers"] = tuple(min(max(int(w), 1), space.max_width) for w in layers)
+    return Genome.from_dict(genes)

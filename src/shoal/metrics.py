@@ -1,0 +1,68 @@
+"""Scores of predictions, to the same bit on every machine: sums are exact (`math.fsum`), the logarithm is our own."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.elementary import exp, log
+from shoal.records import Metrics
+
+_SMALLEST_PROBABILITY = 1e-15
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return math.fsum(values.tolist()) / len(values)
+
+
+def regression_metrics(predicted: NDArray[np.float64], target: NDArray[np.float64]) -> Metrics | None:
+    """Accuracy ``100 (1 - MAE / mean|y|)``, MAE, RMSE and R2 of (rows,) on unscaled targets; None if not finite.
+
+    R2 of a constant target is 0 (it explains nothing) rather than undefined.
+    """
+    with np.errstate(all="ignore"):
+        error = predicted - target
+        squares = error * error
+    if not np.isfinite(squares).all():
+        return None
+    mae, mse = _mean(np.abs(error)), _mean(squares)
+    centred = target - _mean(target)
+    variance = _mean(centred * centred)
+    return Metrics(
+        accuracy=100.0 * (1.0 - mae / _mean(np.abs(target))),
+        mae=mae,
+        rmse=math.sqrt(mse),
+        r2=1.0 - mse / variance if variance > 0.0 else 0.0,
+    )
+
+
+def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax of class scores (rows, classes)."""
+    weights = exp(scores - scores.max(axis=1, keepdims=True))
+    total = np.array([math.fsum(row) for row in weights.tolist()])
+    return weights / total[:, None]
+
+
+def classification_metrics(chances: NDArray[np.float64], target: NDArray[np.float64]) -> Metrics | None:
+    """Accuracy in percent, balanced accuracy and macro F1 in [0, 1], log loss; from probabilities (rows, classes).
+
+    Balanced accuracy averages over the classes that occur in ``target`` (rows,), macro F1 over those that occur in it or
+    are predicted. None if a probability is not finite.
+    """
+    if not np.isfinite(chances).all():
+        return None
+    wanted, chosen = target.astype(np.int64), chances.argmax(axis=1)
+    classes = chances.shape[1]
+    hits = np.bincount(wanted[wanted == chosen], minlength=classes)
+    actual, predicted = np.bincount(wanted, minlength=classes), np.bincount(chosen, minlength=classes)
+    recalls = [float(hits[c] / actual[c]) for c in range(classes) if actual[c]]
+    f1 = [float(2 * hits[c] / (actual[c] + predicted[c])) for c in range(classes) if actual[c] + predicted[c]]
+    picked = np.clip(chances[np.arange(len(wanted)), wanted], _SMALLEST_PROBABILITY, 1.0)
+    return Metrics(
+        accuracy=100.0 * float(hits.sum()) / len(wanted),
+        balanced_accuracy=math.fsum(recalls) / len(recalls),
+        macro_f1=math.fsum(f1) / len(f1),
+        log_loss=-_mean(log(picked)),
+    )

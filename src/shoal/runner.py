@@ -1,0 +1,144 @@
+"""Drives one claimed run: replay what is recorded, have the rest computed, record it, obey commands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shoal.champion import crown, retrainings
+from shoal.engines import get_engine
+from shoal.evaluation import Evaluation, Problem, Task, result_hash
+from shoal.executors import Evaluate, Executor, LocalExecutor, Outcome
+from shoal.search import Search
+from shoal.store import HEARTBEAT_SECONDS, Claim, Command, Store
+
+POLL_SECONDS = 0.2  # how soon a command or a signal is noticed
+CHAMPION = "champion"  # the kind of the artifact
+_STATE_AFTER = {"stop": "stopped", "pause": "paused"}
+
+
+class _Left(Exception):
+    """Ends the work where it is: by a person's commands, or (none) because this process has to go."""
+
+    def __init__(self, commands: tuple[Command, ...] = ()) -> None:
+        self.commands = commands
+
+
+@dataclass
+class Runner:
+    """One claimed run, on this thread.
+
+    ``leaving`` says that the process was asked to end; ``clock`` gives monotonic seconds.
+    """
+
+    store: Store
+    claim: Claim
+    leaving: Callable[[], bool] = lambda: False
+    clock: Callable[[], float] = time.monotonic
+    make_executor: Callable[[Problem, int | None], Executor] = LocalExecutor
+
+    def drive(self) -> str:
+        """Work until the run ends or has to be left; returns its state then, "interrupted" when another may continue it.
+
+        Raises `NotOwnerError` when another supervisor has taken the run over; what was recorded stands.
+        """
+        view = self.store.run(self.claim.run_id)
+        self._begun, self._next_beat = self.clock() - view.seconds, self.clock() + HEARTBEAT_SECONDS
+        problem = Problem(*self.store.problem(self.claim.run_id))
+        search = Search.replay(problem.settings, self.store.evaluations(self.claim.run_id))
+        try:
+            with self.make_executor(problem, problem.settings.workers) as executor:
+                self._search(search, executor, view.generations)
+                self._crown(problem, search, executor)
+        except _Left as left:
+            return self._leave(left.commands)
+        error = None if search.best else f"Every training failed. The first: {_first_error(search)}"
+        state = "finished" if error is None else "failed"
+        self.store.finish(
+            self.claim, state, seconds=self._seconds, error=error, result_hash=result_hash(search.evaluations)
+        )
+        return state
+
+    @property
+    def _seconds(self) -> float:
+        """Active time of the run, over all its owners."""
+        return self.clock() - self._begun
+
+    def _search(self, search: Search, executor: Executor, recorded: int) -> None:
+        """Evaluate until the budget is spent. What is under way when the time is up is finished and counted."""
+        limit, under_way = search.settings.max_seconds, set[tuple[str, int]]()
+        if search.generations[recorded:]:  # its evaluations were recorded, the process ended, the summary was not
+            self.store.record(self.claim, [], search.generations[recorded:], seconds=self._seconds)
+        while True:
+            if limit is None or self._seconds < limit:
+                free = executor.capacity - len(under_way)
+                for task in [t for t in search.ask() if t.id not in under_way][: max(free, 0)]:
+                    under_way.add(task.id)
+                    executor.submit(Evaluate(task))
+            if not under_way:
+                return
+            known = len(search.generations)
+            fresh = [_evaluation(outcome) for outcome in self._tick(executor)]
+            for evaluation in fresh:
+                under_way.remove(evaluation.task.id)
+                search.tell(evaluation)
+            if fresh:
+                self.store.record(self.claim, fresh, search.generations[known:], seconds=self._seconds)
+
+    def _crown(self, problem: Problem, search: Search, executor: Executor) -> None:
+        """Train the champion's networks and keep them."""
+        if search.best is None:
+            return
+        jobs = retrainings(problem, search.best, search.evaluations)
+        weights = {}
+        for job in jobs:
+            executor.submit(job)
+        left = len(jobs)
+        while left:
+            for outcome in self._tick(executor):
+                left -= 1
+                if outcome.error is None:
+                    weights[outcome.job] = outcome.result
+                else:
+                    self.store.event(f"A champion's network was lost: {outcome.error}", "warning", self.claim.run_id)
+        if weights:
+            ordered = [weights[job] for job in jobs if job in weights]
+            champion = crown(problem, search.best, search.evaluations, ordered, get_engine(search.settings.engine))
+            self.store.save_artifact(self.claim, CHAMPION, champion.to_bytes())
+
+    def _tick(self, executor: Executor) -> list[Outcome]:
+        """One look at everything that may have happened."""
+        if self.leaving():
+            raise _Left
+        if self.clock() >= self._next_beat or self.store.run(self.claim.run_id).pending:
+            self._next_beat = self.clock() + HEARTBEAT_SECONDS
+            if commands := self.store.beat(self.claim, self._seconds):
+                raise _Left(commands)
+        return executor.poll(POLL_SECONDS)
+
+    def _leave(self, commands: tuple[Command, ...]) -> str:
+        # The last word counts, but nothing takes back a stop.
+        kinds = [command.kind for command in commands]
+        if not kinds:
+            self.store.release(self.claim, self._seconds)
+            return "interrupted"
+        state = _STATE_AFTER["stop" if "stop" in kinds else kinds[-1]]
+        self.store.finish(self.claim, state, seconds=self._seconds, applied=commands)
+        return state
+
+
+def _evaluation(outcome: Outcome) -> Evaluation:
+    if isinstance(outcome.result, Evaluation):
+        return replace(outcome.result, worker=outcome.worker)
+    assert isinstance(outcome.job, Evaluate)
+    return Evaluation(outcome.job.task, "failed", error=outcome.error)
+
+
+def _first_error(search: Search) -> str:
+    def order(evaluation: Evaluation) -> tuple[int, int, int]:
+        task: Task = evaluation.task
+        return task.generation, task.individual, task.repeat
+
+    failed = [e for e in search.evaluations if e.error is not None]
+    return min(failed, key=order).error or "" if failed else "no training was finished in the time given."

@@ -1,0 +1,35 @@
+"""The record of every training: runs, evaluations, commands and who owns what, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from shoal.store.store import Store, default_path, open_store
+from shoal.store.views import (
+    HEARTBEAT_SECONDS,
+    LEASE_SECONDS,
+    Claim,
+    Command,
+    CommandKind,
+    Event,
+    FinalState,
+    GenerationRecord,
+    Owner,
+    RunView,
+    SupervisorView,
+)
+
+__all__ = [
+    "HEARTBEAT_SECONDS",
+    "LEASE_SECONDS",
+    "Claim",
+    "Command",
+    "CommandKind",
+    "Event",
+    "FinalState",
+    "GenerationRecord",
+    "Owner",
+    "RunView",
+    "Store",
+    "SupervisorView",
+    "default_path",
+    "open_store",
+]

@@ -1,0 +1,286 @@
+"""The one door to the database."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy import URL, Text, cast, delete, literal, select, update
+
+from shoal.errors import StoreError
+from shoal.evaluation import Evaluation, GenerationSummary
+from shoal.genome import Genome
+from shoal.settings import SearchSettings
+from shoal.store import commands, ownership, runs, schema
+from shoal.store.connection import Database, make_engine, parse_url, show_url
+from shoal.store.rows import clean, evaluation_row, generation_row, read_evaluations, read_generation
+from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
+from shoal.store.views import (
+    Claim,
+    Command,
+    CommandKind,
+    Event,
+    FinalState,
+    GenerationRecord,
+    Owner,
+    RunView,
+    SupervisorView,
+)
+
+if TYPE_CHECKING:
+    from shoal.data import Dataset
+
+_PAGE = 5_000  # evaluations a transaction: no reader may hold up writers for long
+
+
+def default_path() -> Path:
+    """Where the store is when nobody says otherwise: below XDG_DATA_HOME, or ~/.local/share."""
+    data = os.environ.get("XDG_DATA_HOME", "")
+    base = Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share"
+    return base / "shoal" / "shoal.db"
+
+
+def open_store(url: str | os.PathLike[str] | None = None) -> Store:
+    """Open a store, creating or upgrading it where needed.
+
+    ``url`` is a file name, ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/DATABASE``; None stands for the
+    environment's SHOAL_STORE, else the user's own file. Raises `StoreError` when it cannot be reached or read, belongs
+    to another program, or was written by a newer Shoal.
+    """
+    return Store(url or os.environ.get("SHOAL_STORE") or default_path())
+
+
+class Store:
+    """Runs, their evaluations, and the commands and claims that drive them. Its obligations:
+
+    - The database is the truth. Every method is one transaction (`evaluations` reads pages of an append-only list);
+      what a method has returned from is on the disk. A transaction is tried again while the store is locked or its
+      server away, for up to three minutes; then, and for every other trouble of the place, it raises `StoreError`.
+      If the answer to a commit was lost, the second try finds the work done; only `finish` and `release` then raise
+      `NotOwnerError`, although the first try succeeded.
+    - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`beat`, `record`, `finish`,
+      `release`, `save_artifact`) checks run, owner and epoch inside its transaction and raises `NotOwnerError`, with
+      nothing written, when they are no longer current, or the run is not running.
+    - Evaluations are appended, never changed. One that is there already (run, genome, repeat) is ignored; counters
+      count each exactly once. Floats come back to the bit. A loss that is not finite is stored as none.
+    - An owner is dead when its heartbeat is older than LEASE_SECONDS by the database's clock, or its process of this
+      host is gone. A running run without a live owner is shown as "interrupted", and may be claimed.
+    - A command with a key that was used for it before has no effect. A live owner applies its commands itself (they
+      come with `beat`); those of a run that nobody holds are applied at once. Only a person's `resume` moves a stopped
+      run; it takes back pauses and stops that have not happened yet.
+    - Nothing is removed but by `delete`. Run ids are never used twice.
+    - Safe to use from threads and processes; a child process opens its own store from ``raw_url``.
+
+    Times are seconds since 1970 by the database's clock. A ``run_id`` that a person typed may be text; one that is not
+    there raises `RunNotFoundError`.
+    """
+
+    def __init__(self, address: str | os.PathLike[str]) -> None:
+        place = parse_url(address)
+        self.path: Path | None = None if isinstance(place, URL) else place
+        self.url: str = show_url(place) if isinstance(place, URL) else f"sqlite:///{place}"
+        self.raw_url: str = place.render_as_string(hide_password=False) if isinstance(place, URL) else self.url
+        self._database = Database(make_engine(place), self.url)
+        try:
+            self._database.connect()
+            schema.ensure(self._database)
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"Store({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the connections. A store that is used again opens new ones."""
+        self._database.engine.dispose()
+
+    # Runs, for people
+
+    def add_run(
+        self,
+        dataset: Dataset,
+        settings: SearchSettings,
+        *,
+        name: str | None = None,
+        key: str | None = None,
+        exclusive: bool = False,
+    ) -> tuple[int, bool]:
+        """Queue a search; its id, and whether it is new.
+
+        The same ``key`` again gives the same run. ``exclusive``: a run that is queued, running or interrupted is
+        given instead of a new one.
+        """
+        from shoal.data import to_parquet
+
+        content = to_parquet(dataset.source)
+        row = {
+            "hash": hashlib.sha256(content).hexdigest(),
+            "name": clean(dataset.name),
+            "parquet": content,
+            "rows": dataset.source.shape[0],
+            "columns": dataset.source.shape[1],
+        }
+        options = dataset.options.to_dict()
+        new = runs.NewRun(clean(name or dataset.name), row, options, settings, key or uuid.uuid4().hex, exclusive)
+        return self._database.write(lambda c: runs.add(c, new))
+
+    def problem(self, run_id: int | str) -> tuple[Dataset, SearchSettings]:
+        """The dataset, prepared anew from the stored table, and the settings. Raises `StoreError` for damaged bytes."""
+        from shoal.data import DataOptions, from_parquet, prepare
+
+        found = self.run(run_id)
+        query = select(dataset.c.hash, dataset.c.parquet).join(run).where(run.c.id == found.id)
+        stored = self._database.read(lambda c: c.execute(query).one())
+        if hashlib.sha256(stored.parquet).hexdigest() != stored.hash:
+            raise StoreError(
+                f"The stored table of run {found.id} is damaged.", remedy="restore the store from a backup"
+            )
+        options = DataOptions.from_dict(found.data_options)
+        return prepare(found.dataset, from_parquet(stored.parquet), options), found.settings
+
+    def runs(self) -> list[RunView]:
+        """All runs, newest first."""
+        return self._database.read(runs.views)
+
+    def run(self, run_id: int | str) -> RunView:
+        """One run."""
+        return self._database.read(lambda c: runs.view(c, run_id))
+
+    def command(self, run_id: int | str, kind: CommandKind, key: str | None = None) -> RunView:
+        """Pause, resume or stop a run. Gives the run afterwards; ``pending`` holds what its owner has yet to obey.
+
+        Raises `RunStateError`, with nothing written, where the run's state does not allow it.
+        """
+        if kind not in commands.NEXT:
+            raise StoreError(f"There is no command {kind!r}.", expected="one of " + ", ".join(commands.NEXT))
+        unique = key or uuid.uuid4().hex
+        return self._database.write(lambda c: runs.view(c, commands.give(c, run_id, kind, unique)))
+
+    def delete(self, run_id: int | str) -> None:
+        """Remove a run and all that it recorded. Raises `RunStateError` while it has a live owner."""
+        self._database.write(lambda c: runs.remove(c, run_id))
+
+    # Runs, for their owners
+
+    def claim(self, owner: Owner, run_id: int | None = None) -> Claim | None:
+        """Take the oldest run that is queued or interrupted (or only ``run_id``); None when there is none to take."""
+        return self._database.write(lambda c: ownership.claim(c, owner, run_id))
+
+    def beat(self, claim: Claim, seconds: float) -> tuple[Command, ...]:
+        """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed."""
+        return self._database.write(lambda c: ownership.beat(c, claim, seconds))
+
+    def record(
+        self,
+        claim: Claim,
+        evaluations: Sequence[Evaluation],
+        generations: Sequence[GenerationSummary],
+        seconds: float,
+    ) -> None:
+        """Append results and completed generations, and renew the lease; ``seconds``: the run's active time so far."""
+        genomes = {e.task.genome: e.task.genome.to_dict() for e in evaluations}
+        rows = [evaluation_row(claim.run_id, e, genomes[e.task.genome]) for e in evaluations]
+        summaries = [generation_row(claim.run_id, g, seconds) for g in generations]
+        self._database.write(lambda c: ownership.record(c, claim, rows, summaries, seconds))
+
+    def finish(
+        self,
+        claim: Claim,
+        state: FinalState,
+        *,
+        seconds: float,
+        error: str | None = None,
+        result_hash: str | None = None,
+        applied: Sequence[Command] = (),
+    ) -> None:
+        """Let go of a run in its new state; ``applied`` are the commands that led to it.
+
+        When a resume has overtaken all of them, the run is queued again instead.
+        """
+        self._database.write(lambda c: ownership.finish(c, claim, state, seconds, error, result_hash, applied))
+
+    def release(self, claim: Claim, seconds: float) -> None:
+        """Let go of a run as it stands, free to be taken over at once."""
+        self._database.write(lambda c: ownership.release(c, claim, seconds))
+
+    def save_artifact(self, claim: Claim, kind: str, content: bytes) -> None:
+        """Keep bytes under a name, in place of those kept there before."""
+        self._database.write(lambda c: ownership.save_artifact(c, claim, kind, content))
+
+    # What was recorded
+
+    def artifact(self, run_id: int | str, kind: str) -> bytes | None:
+        """The bytes kept under that name."""
+        query = select(artifact.c.content).where(artifact.c.run_id == runs.parse_id(run_id), artifact.c.kind == kind)
+        content = self._database.read(lambda c: c.scalar(query))
+        return None if content is None else bytes(content)
+
+    def evaluations(self, run_id: int | str, *, curves: bool = True) -> list[Evaluation]:
+        """All evaluations in the order of their recording; without their curves it is several times faster."""
+        number, last = runs.parse_id(run_id), 0
+        genomes: dict[str, Genome] = {}
+        found: list[Evaluation] = []
+        # JSON is read as text and parsed outside the transaction: each genome once, curves only when wanted.
+        as_text = {name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")}
+        if not curves:
+            as_text["curve"] = literal("[]").label("curve")
+        columns = [as_text.get(column.name, column) for column in evaluation.c]
+        query = select(*columns).where(evaluation.c.run_id == number).order_by(evaluation.c.id).limit(_PAGE)
+        while True:
+            page = query.where(evaluation.c.id > last)
+            rows = self._database.read(lambda c, page=page: c.execute(page).all())  # type: ignore[misc]
+            found += read_evaluations(rows, genomes)
+            if len(rows) < _PAGE:
+                return found
+            last = rows[-1].id
+
+    def generations(self, run_id: int | str) -> list[GenerationRecord]:
+        """The completed generations, in order."""
+        query = select(generation).where(generation.c.run_id == runs.parse_id(run_id)).order_by(generation.c.number)
+        rows = self._database.read(lambda c: c.execute(query).all())
+        return [GenerationRecord(read_generation(row), row.seconds, row.created) for row in rows]
+
+    def event(self, text: str, level: str = "info", run_id: int | None = None) -> None:
+        """Note for people that something happened."""
+        self._database.write(lambda c: runs.log(c, text, run_id, level))
+
+    def events(self, run_id: int | None = None, limit: int = 200) -> list[Event]:
+        """The last events, newest first; of one run, or of all and none."""
+        query = select(event).order_by(event.c.id.desc()).limit(limit)
+        if run_id is not None:
+            query = query.where(event.c.run_id == run_id)
+        rows = self._database.read(lambda c: c.execute(query).all())
+        return [Event(row.created, row.level, row.text, row.run_id) for row in rows]
+
+    # Supervisors
+
+    def register_supervisor(self, owner: Owner, scope: int | None = None) -> None:
+        """Make a supervisor known, of all runs or of one; forget the dead ones."""
+        self._database.write(lambda c: ownership.register(c, owner, scope))
+
+    def beat_supervisor(self, owner: Owner) -> bool:
+        """Renew its lease; False when it was taken for dead and forgotten, so that it has to register again."""
+        renewed = update(supervisor).where(supervisor.c.owner == str(owner)).values(heartbeat=now())
+        return self._database.write(lambda c: c.execute(renewed).rowcount == 1)
+
+    def remove_supervisor(self, owner: Owner) -> None:
+        """Forget a supervisor that ends."""
+        self._database.write(lambda c: c.execute(delete(supervisor).where(supervisor.c.owner == str(owner))))
+
+    def supervisors(self) -> list[SupervisorView]:
+        """The live ones, oldest first."""
+        return self._database.read(ownership.supervisors)

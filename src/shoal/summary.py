@@ -1,0 +1,131 @@
+"""What the command line, the dashboard and Python say about a run: computed once, here, from what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.champion import Champion, interval95
+from shoal.evaluation import Evaluation
+from shoal.genome import Genome
+from shoal.records import Scores
+from shoal.runner import CHAMPION
+from shoal.store import GenerationRecord, RunView, Store
+
+RECENT_GENERATIONS = 5  # that the estimate of the time left looks back on
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best genome so far, over the repeats that were counted when its generation completed.
+
+    ``accuracy`` in percent with Student's 95 % interval (None for one repeat); ``found`` is when it first became the best
+    (seconds since 1970) and ``generation`` the generation of that moment.
+    """
+
+    genome: Genome
+    accuracy: float
+    repeats: int
+    ci95: tuple[float, float] | None
+    generation: int
+    found: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the command line's JSON shows it."""
+        return {
+            "genome": self.genome.to_dict(),
+            "accuracy": self.accuracy,
+            "repeats": self.repeats,
+            "ci95": list(self.ci95) if self.ci95 else None,
+            "stability_margin": self.genome.stability_margin,
+            "generation": self.generation,
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run at one moment. ``scores`` (mean of single networks) and ``ensemble`` exist once the champion was trained."""
+
+    run: RunView
+    generations: tuple[GenerationRecord, ...]
+    best: Best | None
+    scores: Scores | None
+    ensemble: Scores | None
+
+    @property
+    def time_left(self) -> float | None:
+        """Estimated active seconds to the end, from the last generations' pace; None when unknown or over."""
+        run, settings = self.run, self.run.settings
+        if run.state in ("finished", "stopped", "failed"):
+            return None
+        recent = self.generations[-RECENT_GENERATIONS - 1 :]
+        first = (recent[0].seconds, recent[0].summary.number) if len(recent) > 1 else (0.0, 0)
+        estimates = []
+        if recent:
+            pace = (recent[-1].seconds - first[0]) / (recent[-1].summary.number - first[1])
+            estimates.append(pace * (settings.generations - recent[-1].summary.number) - (run.seconds - recent[-1].seconds))
+        if settings.evaluations is not None and run.evaluations:
+            estimates.append(run.seconds / run.evaluations * (settings.evaluations - run.evaluations))
+        if settings.max_seconds is not None:
+            estimates.append(settings.max_seconds - run.seconds)
+        return max(0.0, min(estimates)) if estimates else None
+
+    @property
+    def trainings_per_minute(self) -> float | None:
+        """Recorded trainings by active minute; None before the first."""
+        return 60.0 * self.run.evaluations / self.run.seconds if self.run.evaluations and self.run.seconds > 0 else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of `shoal show --json`."""
+        run = self.run
+        return {
+            "run": run.id,
+            "state": run.state,
+            "generations": run.generations,
+            "evaluations": run.evaluations,
+            "iterations": run.iterations,
+            "seconds": round(run.seconds, 3),
+            "best": self.best.to_dict() if self.best else None,
+            "scores": self.scores.to_dict() if self.scores else None,
+            "ensemble": self.ensemble.to_dict() if self.ensemble else None,
+            "result_hash": run.result_hash,
+            "dataset": run.dataset,
+            "settings": run.settings.to_dict(),
+            "data_options": run.data_options,
+            "error": run.error,
+        }
+
+
+def summarise(store: Store, run_id: int | str) -> Summary:
+    """Everything that is shown of a run. Raises `RunNotFoundError`."""
+    run = store.run(run_id)
+    generations = tuple(store.generations(run.id))
+    content = store.artifact(run.id, CHAMPION) if run.state == "finished" else None
+    champion = Champion.from_bytes(content) if content is not None else None
+    best = _best(generations, store.evaluations(run.id, curves=False) if generations else [])
+    return Summary(
+        run, generations, best, champion.scores if champion else None, champion.ensemble if champion else None
+    )
+
+
+def _best(generations: Sequence[GenerationRecord], evaluations: Sequence[Evaluation]) -> Best | None:
+    if not generations or generations[-1].summary.best_accuracy is None:
+        return None
+    last = generations[-1].summary
+    found = generations[-1]
+    for record in reversed(generations):
+        if record.summary.best != last.best:
+            break
+        found = record
+    accuracies = {e.task.repeat: e.accuracy for e in evaluations if e.task.genome == last.best and e.accuracy is not None}
+    counted = [accuracies[repeat] for repeat in sorted(accuracies) if repeat < last.best_repeats]
+    assert last.best_accuracy is not None
+    return Best(
+        genome=last.best,
+        accuracy=last.best_accuracy,
+        repeats=last.best_repeats,
+        ci95=interval95(counted),
+        generation=found.summary.number,
+        found=found.created,
+    )

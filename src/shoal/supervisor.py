@@ -1,0 +1,136 @@
+"""The process that claims runs and drives them. The command line and the dashboard only make sure that there is one.
+
+`python -m shoal.supervisor` takes its store from the environment (SHOAL_STORE), where a password is not seen by other users.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from shoal.errors import NotOwnerError, ShoalError
+from shoal.runner import Runner
+from shoal.store import HEARTBEAT_SECONDS, Owner, Store, default_path, open_store
+
+IDLE_POLL_SECONDS = 0.25
+IDLE_EXIT_SECONDS = 60.0  # a supervisor that nobody attends ends itself after so long without work
+_log = logging.getLogger("shoal.supervisor")
+
+
+class Supervisor:
+    """Claims runs of one store, one after another, and drives each. ``scope``: only that run, then end."""
+
+    def __init__(self, store: Store, *, scope: int | None = None, idle_exit: float | None = None) -> None:
+        self.store, self.scope, self.idle_exit = store, scope, idle_exit
+        self.owner = Owner.here()
+        self._leave = threading.Event()
+
+    def leave(self, *_: object) -> None:
+        """Ask it to end: the run in hand is released within a second, for the next supervisor to continue."""
+        self._leave.set()
+
+    def loop(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Until asked to leave, or nothing is left to do that this supervisor is for."""
+        self.store.register_supervisor(self.owner, self.scope)
+        beaten = idle_since = clock()
+        try:
+            while not self._leave.is_set():
+                if self._work():
+                    idle_since = clock()
+                elif self.scope is not None and not self._scope_open():
+                    return
+                elif self.idle_exit is not None and clock() - idle_since >= self.idle_exit:
+                    return
+                else:
+                    self._leave.wait(IDLE_POLL_SECONDS)
+                if clock() - beaten >= HEARTBEAT_SECONDS:
+                    self.store.beat_supervisor(self.owner)
+                    beaten = clock()
+        finally:
+            self.store.remove_supervisor(self.owner)
+
+    def _scope_open(self) -> bool:
+        return self.store.run(self.scope or 0).state in ("queued", "running", "interrupted")
+
+    def _work(self) -> bool:
+        """Claim a run and drive it to its end; False when there is none to claim."""
+        claim = self.store.claim(self.owner, self.scope)
+        if claim is None:
+            return False
+        _log.info("run %s: claimed, epoch %s", claim.run_id, claim.epoch)
+        try:
+            state = Runner(self.store, claim, self._leave.is_set).drive()
+            _log.info("run %s: %s", claim.run_id, state)
+        except NotOwnerError as error:
+            _log.warning("run %s: %s", claim.run_id, error)
+        except Exception as error:
+            _log.exception("run %s failed", claim.run_id)
+            text = str(error) if isinstance(error, ShoalError) else f"{type(error).__name__}: {error}"
+            self.store.finish(claim, "failed", seconds=self.store.run(claim.run_id).seconds, error=text)
+        return True
+
+
+def log_path() -> Path:
+    """Where supervisors write what they do."""
+    return default_path().with_name("supervisor.log")
+
+
+def ensure_supervisor(
+    store: Store, *, scope: int | None = None, attached: bool = False
+) -> subprocess.Popen[bytes] | None:
+    """Start a supervisor process unless one is alive that serves ``scope`` (None: every run); None when one is.
+
+    ``attached``: it releases its run and ends when this process ends, however that happens. Otherwise it outlives the
+    caller, and ends by itself after a minute without work.
+    """
+    if any(s.scope is None or s.scope == scope for s in store.supervisors()):
+        return None
+    command = [sys.executable, "-m", "shoal.supervisor"]
+    command += ["--scope", str(scope)] if scope is not None else []
+    command += ["--attached"] if attached else ["--idle-exit", str(IDLE_EXIT_SECONDS)]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE if attached else subprocess.DEVNULL,  # its end is how the child learns of our death
+        env={**os.environ, "SHOAL_STORE": store.raw_url},
+        start_new_session=True,  # a Ctrl-C in the terminal is for the one who started it, who then tells it
+        **quiet,
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The process's entry."""
+    parser = argparse.ArgumentParser(prog="shoal.supervisor", description=__doc__)
+    parser.add_argument("--scope", type=int, help="only this run")
+    parser.add_argument("--attached", action="store_true", help="end when standard input ends")
+    parser.add_argument("--idle-exit", type=float, help="end after so many seconds without work")
+    options = parser.parse_args(argv)
+    path = log_path()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=3)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(process)d %(message)s")
+    with open_store() as store:
+        supervisor = Supervisor(store, scope=options.scope, idle_exit=options.idle_exit)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, supervisor.leave)
+        if options.attached:
+            threading.Thread(target=lambda: (sys.stdin.buffer.read(), supervisor.leave()), daemon=True).start()
+        try:
+            supervisor.loop()
+        except Exception:
+            _log.exception("supervisor ended")
+            raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""One swarm: its task, its state, and the reference step in plain NumPy that every engine follows.
+
+Update rule, for particle i and dimension d with r1, r2, r3 uniform on [0, 1) (Kennedy and Eberhart 1995, with inertia by Shi
+and Eberhart 1998 and informants as in SPSO-2007)::
+
+    v' = clip(w v + c1 r1 (pbest_i - x) + c2 r2 (s_i - x) + c3 r3 (gbest - x), -vmax, vmax)
+    x' = clip(x + jump v', -xmax, xmax)
+
+All particles are evaluated, then bests are updated, then informants, then all velocities and positions (synchronous). A
+loss that is NaN or infinite counts as +inf and never becomes a best. Ties go to the lower particle number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.genome import Genome
+from shoal.losses import Objective, loss_values
+from shoal.network import Network
+from shoal.philox import Key, Purpose, normals, philox, uniforms
+
+INITIAL_VELOCITY_SCALE = 0.1
+PATIENCE_MIN_IMPROVEMENT = 1e-4  # relative, over the whole window
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TrainingTask:
+    """Everything that one training depends on.
+
+    ``x`` (rows, inputs) and ``y`` (rows,) are float32: scaled targets, or class indices. ``key`` is the random stream.
+    It ends after ``iterations``, after ``seconds`` of wall time, or when the global best loss improved by less than
+    0.01 % over ``patience`` iterations; the last two are off when None.
+    """
+
+    genome: Genome
+    network: Network
+    objective: Objective
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    key: Key
+    iterations: int
+    seconds: float | None = None
+    patience: int | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SwarmState:
+    """A swarm between two iterations: P particles in D dimensions.
+
+    ``iteration`` counts the steps done; ``history`` (iterations,) holds the global best loss after each.
+    """
+
+    iteration: int
+    positions: NDArray[np.float32]  # x, (P, D)
+    velocities: NDArray[np.float32]  # v, (P, D)
+    best_positions: NDArray[np.float32]  # pbest, (P, D)
+    best_losses: NDArray[np.float64]  # loss of pbest, (P,)
+    informants: NDArray[np.int32]  # (P, k), ascending in each row; recomputed each step when `nearest`
+    history: NDArray[np.float64]
+    stopped: bool = False  # by patience
+
+    @property
+    def global_best(self) -> int:
+        """The particle whose personal best is the global best."""
+        return int(np.argmin(self.best_losses))
+
+
+def initial_state(task: TrainingTask) -> SwarmState:
+    """The swarm before its first iteration: normal weights, constant biases, normal velocities times 0.1."""
+    genome, dimensions = task.genome, task.network.size
+    positions = normals(task.key, Purpose.POSITION, genome.swarm_size, dimensions) * np.float32(genome.weight_scale)
+    positions[:, task.network.bias_mask()] = genome.bias_scale
+    velocities = normals(task.key, Purpose.VELOCITY, genome.swarm_size, dimensions)
+    velocities *= np.float32(INITIAL_VELOCITY_SCALE)
+    return SwarmState(
+        iteration=0,
+        positions=positions,
+        velocities=velocities,
+        best_positions=positions.copy(),
+        best_losses=np.full(genome.swarm_size, np.inf),
+        informants=initial_informants(genome, task.key),
+        history=np.empty(0),
+    )
+
+
+def random_informants(genome: Genome, key: Key, iteration: int) -> NDArray[np.int32]:
+    """k distinct informants of each particle, never itself, (P, k) ascending, by Floyd's sampling (1987)."""
+    particles, k = genome.swarm_size, genome.num_informants
+    words = np.concatenate(
+        philox((np.arange(-(-k // 4)), np.arange(particles)[:, None], iteration, Purpose.INFORMANTS), key), axis=1
+    ).astype(np.uint64)
+    chosen = np.empty((particles, k), dtype=np.int64)
+    for n in range(k):
+        top = particles - 1 - k + n  # the others are numbered 0..P-2
+        pick = ((words[:, n] * np.uint64(top + 1)) >> np.uint64(32)).astype(np.int64)
+        taken = (chosen[:, :n] == pick[:, None]).any(axis=1)
+        chosen[:, n] = np.where(taken, top, pick)
+    chosen += chosen >= np.arange(particles)[:, None]  # step over itself
+    return np.sort(chosen, axis=1).astype(np.int32)
+
+
+def ring_informants(genome: Genome) -> NDArray[np.int32]:
+    """The k next particles on a ring: +1, -1, +2, -2, ... (P, k) ascending."""
+    particles, k = genome.swarm_size, genome.num_informants
+    offsets = [(n // 2 + 1) * (1 if n % 2 == 0 else -1) for n in range(k)]
+    return np.sort((np.arange(particles)[:, None] + offsets) % particles, axis=1).astype(np.int32)
+
+
+def nearest_informants(genome: Genome, positions: NDArray[np.float32]) -> NDArray[np.int32]:
+    """The k nearest other particles by Euclidean distance, (P, k) ascending."""
+    difference = positions[:, None, :] - positions[None, :, :]
+    distances = (difference * difference).sum(axis=2)
+    np.fill_diagonal(distances, np.inf)
+    order = np.argsort(distances, axis=1, kind="stable")
+    return np.sort(order[:, : genome.num_informants], axis=1).astype(np.int32)
+
+
+def initial_informants(genome: Genome, key: Key) -> NDArray[np.int32]:
+    """The informants before the first step; `nearest` is filled in by each step itself."""
+    if genome.informant_strategy == "ring":
+        return ring_informants(genome)
+    if genome.informant_strategy == "nearest":
+        return np.zeros((genome.swarm_size, genome.num_informants), dtype=np.int32)
+    return random_informants(genome, key, 0)
+
+
+def step(task: TrainingTask, state: SwarmState) -> SwarmState:
+    """The swarm after one more iteration. Pure: ``state`` is not touched."""
+    genome, x = task.genome, state.positions
+    with np.errstate(all="ignore"):
+        losses = loss_values(task.objective, task.network.forward(x, task.x), task.y)
+
+    improved = losses < state.best_losses
+    best_losses = np.where(improved, losses, state.best_losses)
+    best_positions = np.where(improved[:, None], x, state.best_positions)
+    best = int(np.argmin(best_losses))
+    history = np.append(state.history, best_losses[best])
+
+    informants = state.informants
+    if genome.informant_strategy == "nearest":
+        informants = nearest_informants(genome, x)
+    elif genome.informant_strategy == "rewired" and not best_losses[best] < state.best_losses.min():
+        informants = random_informants(genome, task.key, state.iteration + 1)
+    rows = np.arange(genome.swarm_size)
+    leader = informants[rows, np.argmin(best_losses[informants], axis=1)]
+    social = (best_positions if genome.attractor == "best" else x)[leader]
+
+    def random(purpose: Purpose) -> NDArray[np.float32]:
+        return uniforms(task.key, purpose, state.iteration, *x.shape)
+
+    f = np.float32
+    velocities = (
+        f(genome.inertia_weight) * state.velocities
+        + (f(genome.cognitive_weight) * random(Purpose.COGNITIVE)) * (best_positions - x)
+        + (f(genome.social_weight) * random(Purpose.SOCIAL)) * (social - x)
+        + (f(genome.global_best_weight) * random(Purpose.GLOBAL)) * (best_positions[best] - x)
+    )
+    vmax, xmax = f(genome.max_velocity), f(genome.max_position)
+    velocities = np.clip(velocities, -vmax, vmax)
+    positions = np.clip(x + f(genome.jump_size) * velocities, -xmax, xmax)
+    return replace(
+        state,
+        iteration=state.iteration + 1,
+        positions=positions,
+        velocities=velocities,
+        best_positions=best_positions,
+        best_losses=best_losses,
+        informants=informants,
+        history=history,
+        stopped=out_of_patience(history, len(history), task.patience or 0),
+    )
+
+
+def out_of_patience(history: NDArray[np.float64], done: int, patience: int) -> bool:
+    """Whether the last ``patience`` of ``done`` iterations improved the global best loss by less than 0.01 % of its size.
+
+    ``patience`` 0 is endless. The compiled engine compiles this very function.
+    """
+    if patience == 0 or done <= patience:
+        return False
+    before, now = history[done - 1 - patience], history[done - 1]
+    if not np.isfinite(before):
+        return not np.isfinite(now)
+    return not before - now > PATIENCE_MIN_IMPROVEMENT * abs(before)

@@ -1,0 +1,51 @@
+"""Fixtures that several test files share: stores on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shoal.store import Store, open_store
+
+sys.path.insert(0, str(Path(__file__).parent))
+import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """One private server for the session."""
+    programs = postgres.binaries()
+    if programs is None:
+        reason = "no PostgreSQL server is installed (looked for initdb in /usr/lib/postgresql/*/bin and on PATH)"
+        if os.environ.get("CI"):
+            pytest.fail(reason + "; CI has to test both databases")
+        pytest.skip(reason)
+    with postgres.server(programs) as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
+    """A fresh database."""
+    url = postgres_server.new_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a store that does not exist yet, on each database in turn."""
+    if request.param == "sqlite":
+        return str(tmp_path / "shoal.db")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A new store, on each database in turn."""
+    with open_store(store_url) as opened:
+        yield opened

@@ -1,0 +1,80 @@
+"""A private PostgreSQL server for tests: its own directory, a Unix socket in it, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+_numbers = count(1)
+
+
+class Server:
+    """A running server; its only user is ``shoal``, who needs no password."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def url(self, database: str) -> str:
+        return f"postgresql://shoal@/{database}?host={self.directory}"
+
+    def new_database(self) -> str:
+        """The URL of a database that nobody has used."""
+        name = f"test{next(_numbers)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        name = url.partition("?")[0].rpartition("/")[2]
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def binaries() -> Path | None:
+    """The directory of the newest installed server's programs."""
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    on_path = shutil.which("initdb")
+    if found:
+        return max(found, key=lambda path: float(path.parent.name))
+    return Path(on_path).resolve().parent if on_path else None
+
+
+@contextmanager
+def server(programs: Path) -> Iterator[Server]:
+    """Start a server; stop it and remove its files at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="shoal-pg-"))  # short: a socket's path has at most 107 characters
+    user = None
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        user = "nobody"
+        shutil.chown(directory, user)
+
+    def run(program: str, *arguments: str) -> None:
+        subprocess.run(
+            [programs / program, "-D", directory / "data", *arguments],
+            check=True,
+            cwd=directory,
+            env={**os.environ, "LC_ALL": "C"},
+            user=user,
+            extra_groups=[] if user else None,
+            stdout=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )
+
+    try:
+        run("initdb", "-U", "shoal", "-A", "trust", "-E", "UTF8", "--no-sync")
+        options = f"-k {directory} -c listen_addresses= -c fsync=off -c max_connections=200"
+        run("pg_ctl", "-w", "-s", "-l", str(directory / "log"), "-o", options, "start")
+        try:
+            yield Server(directory)
+        finally:
+            run("pg_ctl", "-w", "-s", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
