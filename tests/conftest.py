@@ -29,11 +29,9 @@ def postgres_server() -> Iterator[postgres.Server]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
-    """A fresh database."""
-    url = postgres_server.new_database()
-    yield url
-    postgres_server.drop_database(url)
+def postgres_url(postgres_server: postgres.Server) -> str:
+    """A fresh place on a real PostgreSQL."""
+    return postgres_server.new_url()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -142,7 +142,7 @@ class TestContract:
         (record,) = store.generations(run_id)
         assert (record.summary, record.seconds) == (summary(1), 2.5)
         assert store.artifact(run_id, "weights") == b"\0new" and store.artifact(run_id, "other") is None
-        assert [e.text for e in store.events(run_id)][0] == "Finished."
+        assert store.events(run_id)[0].text == "Finished."
         assert [r.id for r in store.runs()] == [run_id]
 
     def test_problem_is_rebuilt_from_the_stored_bytes(self, store: Store, tiny: Dataset) -> None:
@@ -634,6 +634,18 @@ class TestSqlite:
         assert read("journal_mode") == ("wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "delete")
         assert (read("synchronous"), read("foreign_keys"), read("busy_timeout")) == (2, 1, 30_000)
 
+    def test_a_writer_takes_its_lock_before_it_reads(self, sqlite_store: Store) -> None:
+        other = sqlite3.connect(str(sqlite_store.path), timeout=0)
+
+        def begin(_: sa.Connection) -> None:
+            other.execute("BEGIN IMMEDIATE")
+            other.rollback()
+
+        sqlite_store._database.read(begin)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            sqlite_store._database.write(begin)
+        other.close()
+
     def test_a_log_left_by_another_build_is_given_up(self, sqlite_store: Store) -> None:
         sqlite_store.close()
         wanted = "wal" if store_connection.WAL_IS_SAFE else "delete"
@@ -658,7 +670,7 @@ class TestSqlite:
     def test_another_kind_of_file_is_refused_and_kept(self, tmp_path: Path, content: bytes) -> None:
         path = tmp_path / "data.csv"
         path.write_bytes(content)
-        with pytest.raises(StoreError, match="is not an SQLite database.*What to do"):
+        with pytest.raises(StoreError, match=r"is not an SQLite database.*What to do"):
             open_store(path)
         assert path.read_bytes() == content
 
@@ -675,6 +687,31 @@ class TestSqlite:
             open_store(tmp_path / "shoal.db")
 
 
+class TestPostgres:
+    """Servers that go away."""
+
+    def test_a_lost_connection_is_replaced(self, postgres_url: str) -> None:
+        tries = []
+
+        def work(connection: sa.Connection) -> None:
+            connection.execute(sa.insert(t.event).values(level="info", text="once"))
+            tries.append(connection)
+            if len(tries) == 1:
+                connection.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+        with open_store(postgres_url) as store:
+            store._database.write(work)
+            assert len(tries) == 2 and len(store.events()) == 1
+
+    def test_a_connection_lost_while_idle(self, postgres_url: str) -> None:
+        with open_store(postgres_url) as store, open_store(postgres_url) as other:
+            others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            others += " AND backend_type = 'client backend'"
+            assert other._database.write(lambda c: c.execute(sa.text(others)).scalar_one()) >= 1
+            store._database.patience = -1.0  # found out before the transaction, not by trying again
+            assert store.runs() == []
+
+
 class TestAddresses:
     """URLs: what is accepted, and what is shown."""
 
@@ -689,13 +726,13 @@ class TestAddresses:
 
     @pytest.mark.parametrize("port", ["1", "no"])
     def test_unreachable_at_once_and_without_the_password(self, port: str) -> None:
-        with pytest.raises(StoreError, match="What to do|Expected") as caught:
+        with pytest.raises(StoreError, match=r"What to do|Expected") as caught:
             open_store(f"postgresql://me:secret@127.0.0.1:{port}/d?sslpassword=secret")
         assert "secret" not in str(caught.value)
 
     def test_no_such_database(self, postgres_url: str) -> None:
         with pytest.raises(StoreError, match="What to do"):
-            open_store(postgres_url.replace("/test", "/no_test", 1))
+            open_store(postgres_url.replace("/postgres?", "/nowhere?"))
 
     def test_password_is_shown_nowhere(self, postgres_url: str) -> None:
         url = postgres_url.replace("shoal@", "shoal:s%40cret@").replace("postgresql:", "postgres:")

@@ -17,7 +17,7 @@ from shoal.engines.base import Engine
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.genome import Genome
 from shoal.records import Metrics, Scores
-from shoal.search import Standing
+from shoal.evolution import Standing
 
 
 def interval95(values: Sequence[float]) -> tuple[float, float] | None:

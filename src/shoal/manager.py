@@ -68,7 +68,9 @@ class TrainManager:
         deadline = time.monotonic() + timeout
         while self._store.run(active.id).state in ACTIVE:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"Run {active.id} has not stopped within {timeout:g} s; it will when its owner answers.")
+                raise TimeoutError(
+                    f"Run {active.id} has not stopped within {timeout:g} s; it will when its owner answers."
+                )
             time.sleep(_POLL_SECONDS)
 
     def is_training(self) -> bool:

@@ -10,7 +10,7 @@ from shoal.champion import crown, retrainings
 from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, result_hash
 from shoal.executors import Evaluate, Executor, LocalExecutor, Outcome
-from shoal.search import Search
+from shoal.evolution import Search
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, Store
 
 POLL_SECONDS = 0.2  # how soon a command or a signal is noticed

@@ -64,7 +64,9 @@ class Summary:
         estimates = []
         if recent:
             pace = (recent[-1].seconds - first[0]) / (recent[-1].summary.number - first[1])
-            estimates.append(pace * (settings.generations - recent[-1].summary.number) - (run.seconds - recent[-1].seconds))
+            estimates.append(
+                pace * (settings.generations - recent[-1].summary.number) - (run.seconds - recent[-1].seconds)
+            )
         if settings.evaluations is not None and run.evaluations:
             estimates.append(run.seconds / run.evaluations * (settings.evaluations - run.evaluations))
         if settings.max_seconds is not None:
@@ -118,7 +120,9 @@ def _best(generations: Sequence[GenerationRecord], evaluations: Sequence[Evaluat
         if record.summary.best != last.best:
             break
         found = record
-    accuracies = {e.task.repeat: e.accuracy for e in evaluations if e.task.genome == last.best and e.accuracy is not None}
+    accuracies = {
+        e.task.repeat: e.accuracy for e in evaluations if e.task.genome == last.best and e.accuracy is not None
+    }
     counted = [accuracies[repeat] for repeat in sorted(accuracies) if repeat < last.best_repeats]
     assert last.best_accuracy is not None
     return Best(

@@ -8,12 +8,15 @@ from shoal.errors import SettingsError
 ENGINES = ("cpu", "reference")
 
 
-def get_engine(name: str = "cpu") -> Engine:
-    """The engine called ``name``; raises `SettingsError`. Imported on demand: compiling costs seconds."""
+def get_engine(name: str = "cpu", threads: int = 1) -> Engine:
+    """The engine called ``name``; raises `SettingsError`. Imported on demand: compiling costs seconds.
+
+    ``threads`` share the particles of one swarm where the engine can; they change no bit.
+    """
     if name == "cpu":
         from shoal.engines.cpu import CpuEngine
 
-        return CpuEngine()
+        return CpuEngine(threads)
     if name == "reference":
         from shoal.engines.reference import ReferenceEngine
 

@@ -1,0 +1,70 @@
+"""Shoal: neural networks trained by particle swarms, swarms tuned by a genetic algorithm, every training kept.
+
+data = shoal.load_dataset("concrete")
+result = shoal.train(data, shoal.Genome(), iterations=500)
+run = shoal.search(data, generations=10)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from shoal.api import SearchResult, TrainResult, search, train
+    from shoal.data import Dataset, load_dataset
+    from shoal.errors import ShoalError
+    from shoal.estimators import SwarmClassifier, SwarmRegressor
+    from shoal.genome import Genome
+    from shoal.manager import TrainManager
+    from shoal.settings import SearchSettings
+    from shoal.store import Store, open_store
+
+# Public names by module, imported on first use: `import shoal` alone costs nothing.
+_HOMES = {
+    "SearchResult": "api",
+    "TrainResult": "api",
+    "search": "api",
+    "train": "api",
+    "Dataset": "data",
+    "load_dataset": "data",
+    "ShoalError": "errors",
+    "SwarmClassifier": "estimators",
+    "SwarmRegressor": "estimators",
+    "Genome": "genome",
+    "TrainManager": "manager",
+    "SearchSettings": "settings",
+    "Store": "store",
+    "open_store": "store",
+}
+
+__all__ = [
+    "Dataset",
+    "Genome",
+    "SearchResult",
+    "SearchSettings",
+    "ShoalError",
+    "Store",
+    "SwarmClassifier",
+    "SwarmRegressor",
+    "TrainManager",
+    "TrainResult",
+    "__version__",
+    "load_dataset",
+    "open_store",
+    "search",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'shoal' has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(f"shoal.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

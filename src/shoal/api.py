@@ -1,0 +1,160 @@
+"""Python's two verbs: `train` one swarm, `search` for the genome of a good one."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.champion import Champion, crown, retrainings
+from shoal.data import Dataset
+from shoal.engines import get_engine
+from shoal.errors import SettingsError, StoreError
+from shoal.evaluation import Evaluation, Problem, Task
+from shoal.genome import Genome
+from shoal.network import Network
+from shoal.records import Metrics, Scores
+from shoal.runner import CHAMPION, Runner
+from shoal.evolution import Search
+from shoal.settings import SearchSettings
+from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """One trained network.
+
+    ``weights`` (D,) in the layout of `shoal.network`; ``loss`` its training loss; ``history`` (iterations,) the global
+    best loss after each iteration; ``scores`` by part, test included: a single training selects nothing.
+    """
+
+    genome: Genome
+    network: Network
+    weights: NDArray[np.float32]
+    loss: float
+    history: NDArray[np.float64]
+    scores: Scores
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """A search that has ended. ``champion`` is None when it was stopped or failed."""
+
+    run: RunView
+    champion: Champion | None
+    evaluations: tuple[Evaluation, ...]
+    generations: tuple[GenerationRecord, ...]
+
+    @property
+    def result_hash(self) -> str | None:
+        """SHA-256 of all evaluations: equal settings, data and seed give equal hashes."""
+        return self.run.result_hash
+
+
+def train(
+    data: Dataset,
+    genome: Genome | None = None,
+    *,
+    iterations: int = 500,
+    seed: int = 0,
+    repeat: int = 0,
+    threads: int = 1,
+    patience: int | None = None,
+    seconds: float | None = None,
+    loss: str | None = None,
+    engine: str = "cpu",
+) -> TrainResult:
+    """Train one network with one swarm.
+
+    ``seed`` and ``repeat`` name the random stream, as in a search: the same pair repeats a recorded evaluation.
+    ``threads`` share the swarm's particles and change no bit of the result. ``patience`` and ``seconds`` end it earlier.
+    Raises `SettingsError` for a setting out of range, and when no particle ever had a finite loss.
+    """
+    given = {"iterations": iterations, "seed": seed, "patience": patience, "training_seconds": seconds, "loss": loss}
+    settings = SearchSettings.parse({**given, "engine": engine, "workers": threads})
+    problem, task = Problem(data, settings), Task(genome or Genome(), repeat)
+    trainer = get_engine(engine, threads)
+    (result,) = trainer.train([problem.training(task)])
+
+    def score(part: Any) -> Metrics | None:
+        return problem.metrics(problem.predictions(trainer, task.genome, result.weights, part), part) if part else None
+
+    on_train = score(data.train)
+    if not np.isfinite(result.loss) or on_train is None:
+        raise SettingsError(
+            "The swarm never found weights with a finite loss.",
+            expected="outputs within float32",
+            remedy="lower weight_scale and max_position, or scale the columns (preset 'modern' does)",
+        )
+    return TrainResult(
+        genome=task.genome,
+        network=problem.network(task.genome),
+        weights=result.weights,
+        loss=result.loss,
+        history=result.history,
+        scores=Scores(on_train, score(data.validation), score(data.test)),
+        seconds=result.seconds,
+    )
+
+
+def search(
+    data: Dataset, *, store: str | os.PathLike[str] | Store | None = None, name: str | None = None, **settings: Any
+) -> SearchResult:
+    """Search for a genome, in worker processes, and record every training in ``store`` (None: the default one).
+
+    ``settings`` are those of `SearchSettings`; the preset is the data's. An interrupt leaves the run resumable
+    (`shoal resume`). Raises `SettingsError` before anything is written.
+    """
+    parsed = SearchSettings.parse({"preset": data.options.preset, **settings})
+    Problem(data, parsed)
+    own = store if isinstance(store, Store) else open_store(store)
+    run_id, _ = own.add_run(data, parsed, name=name)
+    claim = own.claim(Owner.here(), run_id)
+    if claim is not None:
+        runner = Runner(own, claim)
+        try:
+            runner.drive()
+        except KeyboardInterrupt:
+            own.release(claim, own.run(run_id).seconds)
+            raise
+    while own.run(run_id).state in ("queued", "running"):  # a supervisor of this store was faster
+        time.sleep(_POLL_SECONDS)
+    return search_result(own, run_id)
+
+
+def search_result(store: Store, run_id: int) -> SearchResult:
+    """What a run has come to."""
+    run, content = store.run(run_id), store.artifact(run_id, CHAMPION)
+    champion = Champion.from_bytes(content) if content is not None and run.state == "finished" else None
+    return SearchResult(run, champion, tuple(store.evaluations(run_id)), tuple(store.generations(run_id)))
+
+
+def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
+    """The champion of a run in whatever state: the one it kept, or the best so far, trained here and now.
+
+    Raises `StoreError` when the run has no completed evaluation yet.
+    """
+    run = store.run(run_id)
+    problem = Problem(*store.problem(run.id))
+    content = store.artifact(run.id, CHAMPION)
+    if content is not None and run.state == "finished":
+        return Champion.from_bytes(content), problem
+    evaluations = store.evaluations(run.id, curves=False)
+    best = Search.replay(problem.settings, evaluations).best
+    if best is None:
+        raise StoreError(
+            f"Run {run.id} has no trained network yet.", remedy="wait for its first training, or choose another run"
+        )
+    engine = get_engine(problem.settings.engine)
+    jobs = retrainings(problem, best, evaluations)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        weights = list(pool.map(lambda job: job.run(problem, engine), jobs))
+    return crown(problem, best, evaluations, weights, engine), problem

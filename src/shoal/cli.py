@@ -1,0 +1,306 @@
+"""The command line. It parses, queues, shows and exports; it never trains."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from shoal.errors import ModelError, SettingsError, ShoalError
+
+app = typer.Typer(
+    name="shoal",
+    help="Trains neural networks with particle swarms, tunes the swarms with a genetic algorithm, and keeps every training.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store", metavar="URL", help="SQLite file or PostgreSQL URL; default: $SHOAL_STORE, or one in your home"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line, and nothing else")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's number, as `shoal runs` lists it")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from shoal import __version__
+
+        typer.echo(f"shoal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version")
+    ] = False,
+) -> None:
+    """Everything is kept in the store; nothing but `delete` removes anything."""
+
+
+@app.command()
+def run(
+    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="`concrete`, or a CSV or Parquet file")] = None,
+    target: Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")] = None,
+    preset: Annotated[str | None, typer.Option(metavar="modern|classic", help="default: modern")] = None,
+    task: Annotated[str | None, typer.Option(metavar="regression|classification", help="default: recognised")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COL", help="Rows with equal values stay in one part of the split")
+    ] = None,
+    generations: Annotated[int | None, typer.Option(help="default: 100")] = None,
+    population: Annotated[int | None, typer.Option(help="default: 12")] = None,
+    iterations: Annotated[int | None, typer.Option(help="Steps of a swarm in one training; default: 500")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Trainings of a genome in each generation; default: 3")] = None,
+    seed: Annotated[int | None, typer.Option(help="default: 0")] = None,
+    evaluations: Annotated[int | None, typer.Option(help="End after so many trainings")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="End after so much active time")] = None,
+    training_seconds: Annotated[
+        float | None,
+        typer.Option(help="End each training after so long; new results are then not reproducible to the bit"),
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="End a training that did not improve over so many iterations")
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="mse, mae, huber, cross_entropy, zero_one, negative_accuracy; default: by task")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; default: one a core")] = None,
+    engine: Annotated[str | None, typer.Option(metavar="cpu|reference", help="default: cpu")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TOML file of settings; the options here come before it")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="A name to find the run by; default: the data's")] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search for the best swarm and network on DATA (default: the bundled Concrete data), and watch it.
+
+    Ctrl-C ends it resumably (exit code 130): `shoal resume RUN` goes on where it was.
+    """
+    given = {
+        **dict(data=data, target=target, preset=preset, task=task, group=group, generations=generations),
+        **dict(population=population, iterations=iterations, repeats=repeats, seed=seed, evaluations=evaluations),
+        **dict(max_seconds=max_seconds, training_seconds=training_seconds, patience=patience, loss=loss),
+        **dict(workers=workers, engine=engine, name=name),
+    }
+    from shoal.store import open_store
+    from shoal.watch import watch
+
+    dataset, parsed, label = _read(given, settings)
+    with open_store(store) as opened:
+        run_id, _ = opened.add_run(dataset, parsed, name=label)
+        raise typer.Exit(watch(opened, run_id, as_json=as_json))
+
+
+def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | None]:
+    """Data and settings, checked before the store is opened: on bad input nothing is written."""
+    from shoal.data import load_dataset
+    from shoal.evaluation import Problem
+    from shoal.settings import SearchSettings, read_settings_file
+
+    values = read_settings_file(file) if file is not None else {}
+    values |= {key: value for key, value in given.items() if value is not None}
+    label = values.pop("name", None)
+    about_data = {
+        key: values.pop(key)
+        for key in ("target", "task", "group", "test_fraction", "validation_fraction")
+        if key in values
+    }
+    if "data_seed" in values:
+        about_data["seed"] = values.pop("data_seed")
+    source = values.pop("data", "concrete")
+    parsed = SearchSettings.parse(values)
+    if file is not None and "data" not in given and not Path(source).is_absolute() and (file.parent / source).exists():
+        source = str(file.parent / source)
+    dataset = load_dataset(source, preset=parsed.preset, **about_data)
+    Problem(dataset, parsed)
+    return dataset, parsed, label
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; only this machine can reach the default")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the dashboard")] = 8501,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Start a search on the Concrete data if the store has no run yet")
+    ] = False,
+    store: StoreOption = None,
+) -> None:
+    """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
+    from shoal.service import serve as serve_until_stopped
+    from shoal.store import open_store
+
+    with open_store(store) as opened:
+        serve_until_stopped(opened, host, port, demo=demo)
+
+
+@app.command()
+def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """List all runs, newest first."""
+    from shoal.store import open_store
+    from shoal.watch import run_row, runs_table
+
+    with open_store(store) as opened:
+        views = opened.runs()
+    if as_json:
+        typer.echo(json.dumps({"runs": [run_row(view) for view in views]}))
+    elif views:
+        Console().print(runs_table(views))
+    else:
+        typer.echo("No runs yet. Start one: shoal run")
+
+
+@app.command()
+def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Show one run: its state, its best genome with its uncertainty, its scores."""
+    from shoal.store import open_store
+    from shoal.summary import summarise
+    from shoal.watch import report
+
+    with open_store(store) as opened:
+        summary = summarise(opened, run)
+    if as_json:
+        typer.echo(json.dumps(summary.to_dict()))
+    else:
+        Console().print(report(summary))
+
+
+def _command(run: str, kind: Any, store: str | None, as_json: bool) -> None:
+    from shoal.store import open_store
+    from shoal.watch import run_row
+
+    with open_store(store) as opened:
+        view = opened.command(run, kind)
+    if as_json:
+        typer.echo(json.dumps(run_row(view)))
+    else:
+        waiting = f", told to {kind}" if kind in view.pending else ""
+        typer.echo(f"Run {view.id}: {view.state}{waiting}.")
+
+
+@app.command()
+def pause(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Pause a run: its workers are freed, everything is kept, `resume` goes on."""
+    _command(run, "pause", store, as_json)
+
+
+@app.command()
+def stop(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Stop a run for good. Everything that it recorded is kept."""
+    _command(run, "stop", store, as_json)
+
+
+@app.command()
+def resume(
+    run: RunArgument,
+    detach: Annotated[bool, typer.Option("--detach", help="Queue it for a running service and return")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a paused, stopped, failed or interrupted run, exactly where it was, and watch it."""
+    from shoal.store import open_store
+    from shoal.watch import watch
+
+    if detach:
+        _command(run, "resume", store, as_json)
+        return
+    with open_store(store) as opened:
+        view = opened.command(run, "resume")
+        raise typer.Exit(watch(opened, view.id, as_json=as_json))
+
+
+@app.command()
+def delete(
+    run: RunArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a run and everything that it recorded. The only command that removes anything."""
+    from shoal.store import open_store
+
+    with open_store(store) as opened:
+        view = opened.run(run)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise SettingsError(f"Deleting run {view.id} needs a yes.", remedy="add --yes")
+            question = f"Delete run {view.id} ({view.name}, {view.evaluations} trainings) for ever?"
+            if not typer.confirm(question):
+                raise typer.Exit
+        opened.delete(view.id)
+    typer.echo(json.dumps({"run": view.id, "state": "deleted"}) if as_json else f"Run {view.id} is deleted.")
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write; made if missing")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export there")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the best genome, its trained networks, a predict.py that needs NumPy alone, and all evaluations to a folder."""
+    from shoal.export import export_run
+    from shoal.store import open_store
+
+    with open_store(store) as opened:
+        folder = export_run(opened, run, to, force=force)
+    files = sorted(path.name for path in folder.iterdir())
+    typer.echo(json.dumps({"folder": str(folder), "files": files}) if as_json else f"{folder}: {', '.join(files)}")
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `shoal export` wrote")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="CSV or Parquet file with the columns of the training table")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write")] = Path("predictions.csv"),
+    proba: Annotated[bool, typer.Option("--proba", help="Add a column of probability for each class")] = False,
+) -> None:
+    """Apply an exported model to a table."""
+    from shoal import predictor
+    from shoal.data import read_table
+
+    if not data.is_file() and str(data) != "concrete":
+        raise ModelError(f"{data} is not a file.", expected="a CSV or Parquet file", remedy="check the path")
+    if out.exists() and data.exists() and out.samefile(data):
+        raise ModelError(f"--out {out} is the table itself.", remedy="choose another name")
+    try:
+        loaded = predictor.load_model(model)
+        _, table = read_table(str(data))
+        columns = {str(name): table[name].tolist() for name in table.columns}
+        prediction = predictor.predict(loaded, columns)
+        predictor.write_predictions(out, prediction, proba=proba)
+    except predictor.TableError as error:
+        raise ModelError(f"{data}: {error.problem}", expected=error.expected, remedy=error.remedy) from None
+    except OSError as error:
+        raise ModelError(f"{out}: {error.strerror}.", remedy="choose a place that you may write to") from None
+    typer.echo(f"{len(prediction.values)} predictions written to {out}")
+
+
+def main() -> None:
+    """The `shoal` command: a `ShoalError` becomes a message and its exit code."""
+    try:
+        app()
+    except ShoalError as error:
+        print(f"shoal: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

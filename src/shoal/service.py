@@ -1,0 +1,67 @@
+"""`shoal serve`: a supervisor process and a dashboard process, watched by this one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+
+from shoal.errors import StoreError
+from shoal.store import Store
+from shoal.supervisor import ensure_supervisor, log_path
+
+_WATCH_SECONDS = 0.5
+_LEAVE_SECONDS = 10.0
+_START_SECONDS = 60.0
+DEMO_GENERATIONS = 100
+
+
+def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
+    """Until SIGINT or SIGTERM. A supervisor that dies is replaced; runs are released when the service ends."""
+    from shoal.dashboard.server import dashboard_process, free_port, wait_until_up
+
+    leave = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: leave.set())
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        raise StoreError(
+            f"--host {host} would show the dashboard to other machines, without a password.",
+            expected="127.0.0.1",
+            remedy="reach it through an SSH tunnel: ssh -L 8501:127.0.0.1:8501 THIS-MACHINE",
+        )
+    if demo and not store.runs():
+        from shoal.data import load_dataset
+        from shoal.settings import SearchSettings
+
+        store.add_run(load_dataset("concrete"), SearchSettings(generations=DEMO_GENERATIONS), key="demo")
+    children: list[subprocess.Popen[bytes]] = []
+    port = free_port(host, port)
+    try:
+        supervisor = ensure_supervisor(store, attached=True)
+        dashboard = dashboard_process(store, host, port)
+        children = [child for child in (supervisor, dashboard) if child is not None]
+        address = f"http://{host}:{port}"
+        wait_until_up(dashboard, address, _START_SECONDS)
+        print(f"Shoal is running: {address}\nStore: {store.url}\nCtrl-C stops it; everything is kept.", flush=True)
+        while not leave.wait(_WATCH_SECONDS):
+            if dashboard.poll() is not None:
+                raise StoreError(
+                    f"The dashboard ended (exit code {dashboard.returncode}).", remedy="start it again: shoal serve"
+                )
+            if supervisor is not None and supervisor.poll() is not None:
+                print(f"The supervisor ended; a new one goes on ({log_path()} says more).", file=sys.stderr)
+                supervisor = ensure_supervisor(store, attached=True)
+                children += [supervisor] if supervisor is not None else []
+    finally:
+        for child in children:
+            child.terminate()
+        for child in children:
+            try:
+                child.wait(_LEAVE_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            if child.stdin is not None:
+                child.stdin.close()
+    print("Stopped. What was running goes on at the next start.")

@@ -1,0 +1,258 @@
+"""Following a run in the terminal, and what the terminal shows of runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from shoal.genome import NUMERIC_GENES, Genome
+from shoal.store import RunView, Store
+from shoal.summary import Best, Summary, summarise
+from shoal.supervisor import ensure_supervisor, log_path
+
+REFRESH_SECONDS = 0.25
+ENDED = ("finished", "stopped", "failed", "paused")
+_COLOURS = {
+    "running": "green",
+    "queued": "cyan",
+    "paused": "yellow",
+    "finished": "blue",
+    "failed": "red",
+    "interrupted": "magenta",
+}
+_LEAVE_SECONDS = 10.0
+
+
+def watch(store: Store, run_id: int, *, as_json: bool = False) -> int:
+    """Follow a run to its end, with a supervisor process of our own if no other serves it; returns the exit code.
+
+    On an interrupt our supervisor lets the run go, resumable, and the code is 130.
+    """
+    console = Console(stderr=True)
+    child = ensure_supervisor(store, scope=run_id, attached=True)
+    interrupted = False
+    with _termination_as_interrupt():
+        try:
+            _follow(store, run_id, child, console if console.is_terminal and not as_json else None)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            if child is not None:
+                _end(child)
+    summary = summarise(store, run_id)
+    state = summary.run.state
+    if as_json:
+        print(json.dumps(summary.to_dict()))
+    else:
+        Console().print(report(summary))
+    if state in ("finished", "stopped"):
+        return 0
+    if state == "failed":
+        return 1
+    if not as_json:
+        goes_on = state == "running"
+        hint = "It goes on under its service." if goes_on else f"Everything is kept. Go on with: shoal resume {run_id}"
+        console.print(hint, style="bold")
+    return 130 if interrupted or state == "paused" else 1
+
+
+@contextlib.contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """A closed terminal or a `kill` ends like Ctrl-C."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(_LEAVE_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    if child.stdin is not None:
+        child.stdin.close()
+
+
+def _follow(store: Store, run_id: int, child: subprocess.Popen[bytes] | None, console: Console | None) -> None:
+    with Live(console=console, refresh_per_second=4, transient=True) if console else contextlib.nullcontext() as live:
+        shown = (-1, "")
+        summary: Summary | None = None
+        while True:
+            run = store.run(run_id)
+            if run.state in ENDED:
+                return
+            if child is not None and child.poll() is not None and run.state != "running":
+                print(f"shoal: the supervisor ended unexpectedly; {log_path()} says more.", file=sys.stderr)
+                return
+            if live is not None:
+                if summary is None or (run.generations, run.state) != shown:
+                    summary, shown = summarise(store, run_id), (run.generations, run.state)
+                live.update(_live_view(Summary(run, summary.generations, summary.best, None, None)))
+            time.sleep(REFRESH_SECONDS)
+
+
+def _live_view(summary: Summary) -> RenderableType:
+    run, settings = summary.run, summary.run.settings
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    grid.add_row(
+        "Generation",
+        Group(
+            Text(f"{run.generations} of {settings.generations}"),
+            ProgressBar(settings.generations, run.generations, width=40),
+        ),
+    )
+    grid.add_row(
+        "Best accuracy",
+        _accuracy(summary.best) if summary.best else Text("waiting for the first generation", style="dim"),
+    )
+    if run.avg_accuracy is not None:
+        grid.add_row("Mean accuracy", f"{run.avg_accuracy:.2f} %")
+    if summary.best is not None:
+        grid.add_row("Repeats of the best", str(summary.best.repeats))
+    pace = summary.trainings_per_minute
+    grid.add_row("Trainings", f"{run.evaluations:,}" + (f"  ({pace:,.0f} a minute)" if pace else ""))
+    left = summary.time_left
+    grid.add_row(
+        "Time", f"{duration(run.seconds)} gone" + (f", about {duration(left)} left" if left is not None else "")
+    )
+    return Panel(
+        grid,
+        title=Text(f"Run {run.id} · {run.name} · {settings.preset} · {run.state}"),
+        title_align="left",
+        border_style="cyan",
+        width=76,
+    )
+
+
+def report(summary: Summary) -> RenderableType:
+    """A run at rest, for a terminal."""
+    run = summary.run
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    grid.add_row("State", Text(run.state, style=_COLOURS.get(run.state, "")))
+    grid.add_row("Generations", f"{run.generations} of {run.settings.generations}")
+    grid.add_row("Trainings", f"{run.evaluations:,} ({run.iterations:,} iterations) in {duration(run.seconds)}")
+    if run.error:
+        grid.add_row("Error", Text(run.error, style="red"))
+    if summary.best is not None:
+        grid.add_row("Best accuracy", _accuracy(summary.best))
+        grid.add_row("Genome", Text(genome_text(summary.best.genome)))
+    if summary.scores is not None:
+        grid.add_row("Networks, mean", Text(_scores(summary.scores.to_dict())))
+    if summary.ensemble is not None:
+        grid.add_row("Ensemble", Text(_scores(summary.ensemble.to_dict())))
+    if run.result_hash:
+        grid.add_row("Result hash", run.result_hash[:16])
+    return Panel(
+        grid, title=Text(f"Run {run.id} · {run.name} · {run.settings.preset}"), title_align="left", border_style="dim"
+    )
+
+
+def _accuracy(best: Best) -> Text:
+    interval = f" ± {(best.ci95[1] - best.ci95[0]) / 2:.2f}" if best.ci95 else ""
+    return Text.assemble(
+        (f"{best.accuracy:.2f} %", "bold green"),
+        f"{interval}  ({best.repeats} repeats, 95 % interval)" if interval else "",
+    )
+
+
+def _scores(parts: dict[str, dict[str, float]]) -> str:
+    lines = []
+    for part, metrics in parts.items():
+        others = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items() if name != "accuracy")
+        lines.append(f"{part:<10} {metrics['accuracy']:6.2f} %  {others}")
+    return "\n".join(lines)
+
+
+def genome_text(genome: Genome) -> str:
+    """A genome in a few lines."""
+    numbers = [f"{gene.name} {getattr(genome, gene.name):.4g}" for gene in NUMERIC_GENES]
+    layers = "-".join(map(str, genome.hidden_layers)) or "none"
+    kinds = [
+        f"layers {layers}",
+        genome.activation,
+        f"{genome.informant_strategy} informants",
+        f"attractor {genome.attractor}",
+    ]
+    cells = kinds + numbers
+    return "\n".join(", ".join(cells[at : at + 4]) for at in range(0, len(cells), 4))
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def run_row(run: RunView) -> dict[str, Any]:
+    """One run in `shoal runs --json`."""
+    return {
+        "run": run.id,
+        "name": run.name,
+        "dataset": run.dataset,
+        "preset": run.settings.preset,
+        "state": run.state,
+        "pending": list(run.pending),
+        "generations": run.generations,
+        "evaluations": run.evaluations,
+        "iterations": run.iterations,
+        "seconds": round(run.seconds, 3),
+        "best_accuracy": run.best_accuracy,
+        "best_repeats": run.best_repeats,
+        "created": run.created,
+        "result_hash": run.result_hash,
+    }
+
+
+def runs_table(runs: Sequence[RunView]) -> Table:
+    """`shoal runs`, for a terminal."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("Run", "Generations", "Trainings", "Best", "Time"):
+        table.add_column(name, justify="right")
+    for at, name in ((1, "Name"), (2, "State")):
+        table.add_column(name)
+        table.columns.insert(at, table.columns.pop())
+    table.add_column("Started")
+    for run in runs:
+        best = f"{run.best_accuracy:.2f} %" if run.best_accuracy is not None else "-"
+        table.add_row(
+            str(run.id),
+            Text(run.name),
+            Text(run.state, style=_COLOURS.get(run.state, "")),
+            f"{run.generations} / {run.settings.generations}",
+            f"{run.evaluations:,}",
+            best,
+            duration(run.seconds),
+            datetime.fromtimestamp(run.created).strftime("%Y-%m-%d %H:%M"),
+        )
+    return table
