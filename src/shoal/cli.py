@@ -120,7 +120,7 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
         about_data["seed"] = values.pop("data_seed")
     source = values.pop("data", "concrete")
     parsed = SearchSettings.parse(values)
-    if file is not None and "data" not in given and not Path(source).is_absolute() and (file.parent / source).exists():
+    if file is not None and given.get("data") is None and not Path(source).is_absolute() and (file.parent / source).exists():
         source = str(file.parent / source)
     dataset = load_dataset(source, preset=parsed.preset, **about_data)
     Problem(dataset, parsed)

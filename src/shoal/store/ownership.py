@@ -68,6 +68,8 @@ def beat(connection: Connection, claim: Claim, seconds: float) -> tuple[Command,
     """Say that the owner lives; the commands that wait for it."""
     held(connection, claim)
     connection.execute(update(run).where(run.c.id == claim.run_id).values(heartbeat=now(), seconds=seconds))
+    # A supervisor that drives a run for hours does not come round to its own heartbeat.
+    connection.execute(update(supervisor).where(supervisor.c.owner == claim.owner).values(heartbeat=now()))
     return commands.pending(connection, claim.run_id)
 
 

@@ -40,8 +40,8 @@ _PAGE = 5_000  # evaluations a transaction: no reader may hold up writers for lo
 
 def default_path() -> Path:
     """Where the store is when nobody says otherwise: below XDG_DATA_HOME, or ~/.local/share."""
-    data = os.environ.get("XDG_DATA_HOME", "")
-    base = Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share"
+    data = Path(os.environ.get("XDG_DATA_HOME", ""))
+    base = data if data.is_absolute() else Path.home() / ".local" / "share"
     return base / "shoal" / "shoal.db"
 
 

@@ -25,10 +25,10 @@ TERMINAL = ("finished", "stopped", "failed")
 
 @cache
 def _host() -> str:
-    """This machine's name, with its process namespace in a container: process ids mean nothing across namespaces."""
+    """The name of this machine, with its process namespace in a container: process ids mean nothing across them."""
     name = socket.gethostname().replace(":", "-")
     try:
-        namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+        namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
     except OSError:
         return name
     return name if namespace == "4026531836" else f"{name}+{namespace}"  # the number of Linux's initial namespace

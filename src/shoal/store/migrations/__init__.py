@@ -1,0 +1,1 @@
+"""Alembic's migrations of a store; `shoal.store.schema` runs them."""

@@ -1,0 +1,146 @@
+"""The history of a run: first its data, then its drawing. Knows no Streamlit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from shoal.champion import interval95
+from shoal.dashboard.theme import DARK, LIGHT, Palette
+from shoal.evaluation import Evaluation
+from shoal.store import GenerationRecord
+
+COLUMNS = ("generation", "best", "low", "high", "repeats", "average")
+HEIGHT = 440
+_MANY = 40  # generations; from here on, lines without dots
+
+
+def history(generations: Sequence[GenerationRecord], evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """One row a generation: ``best`` and ``average`` accuracy in percent, NaN when all failed.
+
+    ``low`` and ``high`` bound Student's 95 % interval of the best genome's mean over its ``repeats``; NaN for one.
+    """
+    accuracies: dict[str, dict[int, float]] = defaultdict(dict)
+    for e in evaluations:
+        if e.accuracy is not None:
+            accuracies[e.task.genome.hash][e.task.repeat] = e.accuracy
+    intervals: dict[tuple[str, int], tuple[float, float] | None] = {}
+    rows = []
+    for s in (record.summary for record in generations):
+        key = (s.best.hash, s.best_repeats)
+        if key not in intervals:
+            mine = accuracies[s.best.hash]
+            intervals[key] = interval95([mine[r] for r in sorted(mine) if r < s.best_repeats])
+        low, high = intervals[key] or (None, None)
+        rows.append((s.number, s.best_accuracy, low, high, s.best_repeats, s.mean_accuracy))
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype(dict.fromkeys(COLUMNS, "float64") | {"generation": "int64", "repeats": "int64"})
+
+
+def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
+    """The accuracies (percent) that the axis shows: all best ones, and the averages but for a few terrible early ones.
+
+    A swarm that explodes scores far below zero, and one such individual ruins an average; a line that leaves the axis
+    below says it better than an axis on which everything else is flat.
+    """
+    values = frame[["best", "average"]].to_numpy(dtype=np.float64)
+    if not np.isfinite(values).any():
+        return 0.0, 100.0
+    best, average = (column[np.isfinite(column)] for column in values.T)
+    top = max(best.max(initial=-np.inf), average.max(initial=-np.inf))
+    typical = np.quantile(average, 0.5, method="higher") if len(average) else top
+    base = max(min(best.min(initial=np.inf), typical), top - 100.0)
+    low = max(float(np.nanmin(values)), base - 0.5 * (top - base))
+    margin = max(0.06 * (top - low), 0.5)
+    return float(low - margin), float(min(top + margin, max(100.5, top)))
+
+
+def history_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") -> go.Figure:
+    """Best and average accuracy by generation. The same ``revision`` keeps what a viewer has hidden or zoomed."""
+    colours = DARK if dark else LIGHT
+    figure = go.Figure()
+    x = frame["generation"].tolist()
+    banded = frame.dropna(subset=["low", "high"])
+    if len(banded):
+        edges: list[tuple[str, str | None]] = [("high", None), ("low", "tonexty")]
+        for edge, fill in edges:
+            figure.add_scatter(
+                x=banded["generation"].tolist(),
+                y=banded[edge].tolist(),
+                name="95 % interval of the best",
+                mode="lines",
+                line={"width": 0},
+                fill=fill,
+                fillcolor=colours.band,
+                hoverinfo="skip",
+                showlegend=fill is not None,
+                legendgroup="band",
+            )
+    figure.add_scatter(
+        x=x,
+        y=frame["average"].tolist(),
+        name="Average",
+        mode="lines" if len(frame) > _MANY else "lines+markers",
+        line={"color": colours.average, "width": 2, "dash": "dot"},
+        marker={"size": 5},
+        hovertemplate="Average %{y:.2f} %<extra></extra>",
+    )
+    figure.add_scatter(
+        x=x,
+        y=frame["best"].tolist(),
+        name="Best",
+        mode="lines" if len(frame) > _MANY else "lines+markers",
+        line={"color": colours.best, "width": 2.5},
+        marker={"size": 6},
+        customdata=[_spread(*row) for row in zip(frame["low"], frame["high"], frame["repeats"], strict=True)],
+        hovertemplate="Best %{y:.2f} %%{customdata}<extra></extra>",
+    )
+    return figure.update_layout(_layout(frame, colours, revision))
+
+
+def _spread(low: float, high: float, repeats: int) -> str:
+    half = "" if np.isnan(low) else f" ± {(high - low) / 2:.2f}"
+    return f"{half} ({repeats} repeat{'' if repeats == 1 else 's'})"
+
+
+def _layout(frame: pd.DataFrame, colours: Palette, revision: str) -> dict[str, object]:
+    last = int(frame["generation"].max()) if len(frame) else 1
+    axis = {
+        "color": colours.muted,
+        "gridcolor": colours.grid,
+        "zeroline": False,
+        "fixedrange": True,
+        "linecolor": colours.grid,
+    }
+    return {
+        "template": "none",
+        "height": HEIGHT,
+        "margin": {"l": 58, "r": 14, "t": 34, "b": 44},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": '"Source Sans", sans-serif', "size": 13, "color": colours.text},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "reversed"},
+        "hovermode": "x unified",
+        "hoverlabel": {"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        "dragmode": False,  # a finger that scrolls the page must not be caught
+        "uirevision": revision,
+        "xaxis": {
+            **axis,
+            "title": {"text": "Generation", "standoff": 8},
+            "range": [0.5, max(last, 10) + 0.5],
+            "tickformat": "d",
+            "showgrid": False,
+            "showline": True,
+            "unifiedhovertitle": {"text": "Generation %{x}"},
+        },
+        "yaxis": {
+            **axis,
+            "title": {"text": "Accuracy (%)", "standoff": 8},
+            "range": list(accuracy_range(frame)),
+            "nticks": 7,
+        },
+    }

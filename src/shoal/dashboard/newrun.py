@@ -1,0 +1,120 @@
+"""The form for a new run. It stands outside the refreshing fragments, which would take the words from one's mouth."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+import streamlit as st
+
+from shoal.dashboard.controls import problem
+from shoal.dashboard.reading import store
+from shoal.dashboard.server import MAX_UPLOAD_MB
+from shoal.data import DataOptions, Dataset, Preset, load_dataset, prepare, recognise_task, table_from_bytes
+from shoal.errors import DataError, ShoalError
+from shoal.evaluation import Problem
+from shoal.settings import SearchSettings
+from shoal.supervisor import ensure_supervisor
+
+_BUNDLED, _UPLOAD = "Bundled: concrete", "Upload a file"
+_KEY, _TABLE = "draft_key", "draft_table"
+_PRESETS: dict[str, str] = {
+    "modern": "Scaled inputs, encoded categories, a validation part to select on, an untouched test part.",
+    "classic": "The original search: raw numeric inputs, split 70 / 30, fitness on the training part.",
+}
+
+
+def begin_draft() -> None:
+    """A fresh form: the next start is another run, however often it is pressed."""
+    st.session_state[_KEY] = uuid.uuid4().hex
+    st.session_state.pop(_TABLE, None)
+
+
+def new_run() -> None:
+    """The form; ends by showing the run that it queued."""
+    if _KEY not in st.session_state:
+        begin_draft()
+    with st.container(border=True, key="draft"):
+        kind = st.segmented_control("Data", [_BUNDLED, _UPLOAD], default=_BUNDLED, required=True, key="data")
+        uploaded = _uploaded() if kind == _UPLOAD else None
+        with st.form("new-run", border=False):
+            preset = st.radio("Preset", list(_PRESETS), captions=list(_PRESETS.values()), horizontal=True)
+            values = _numbers()
+            active = next((run for run in store().runs() if run.state in ("running", "queued")), None)
+            if active is not None:
+                st.caption(f"Run {active.id} is {active.state}. This one is queued, and starts when that has ended.")
+            pressed = st.form_submit_button("Start run", type="primary", icon=":material/play_arrow:")
+        if not pressed:
+            return
+        try:
+            settings = SearchSettings.parse({"preset": preset, **values})
+            dataset = _dataset(kind == _UPLOAD, uploaded, cast("Preset", preset))
+            Problem(dataset, settings)  # a misfit is found before anything is queued
+            run_id, _ = store().add_run(dataset, settings, key=st.session_state[_KEY])
+            ensure_supervisor(store())
+        except ShoalError as error:
+            problem(error)
+            return
+    st.query_params["run"] = str(run_id)
+    st.rerun()
+
+
+def _numbers() -> dict[str, Any]:
+    defaults = SearchSettings()
+    first, second, third, fourth, fifth = st.columns(5)
+    generations = first.number_input("Generations", 1, 1_000_000, defaults.generations)
+    population = second.number_input("Population", 2, 10_000, defaults.population, help="genomes in a generation")
+    iterations = third.number_input(
+        "Iterations", 1, 100_000_000, defaults.iterations, help="steps of the swarm in each training"
+    )
+    repeats = fourth.number_input(
+        "Repeats", 1, 1_000, defaults.repeats, help="trainings of each genome in a generation, each from another start"
+    )
+    seed = fifth.number_input(
+        "Seed", 0, 2**53 - 1, defaults.seed, help="the same seed gives the same result, to the bit"
+    )
+    return {
+        "generations": generations,
+        "population": population,
+        "iterations": iterations,
+        "repeats": repeats,
+        "seed": seed,
+        "elitism": min(defaults.elitism, population - 1),
+        "max_repeats": max(defaults.max_repeats, repeats),
+    }
+
+
+def _uploaded() -> tuple[str, pd.DataFrame, str] | None:
+    """Name, table and target column, once there is a file that can be read."""
+    file = st.file_uploader(f"CSV or Parquet, up to {MAX_UPLOAD_MB} MB", type=["csv", "tsv", "txt", "parquet", "pq"])
+    if file is None:
+        return None
+    known = st.session_state.get(_TABLE)
+    if known is None or known[0] != file.file_id:  # each touch of a widget runs the page; the file is parsed once
+        try:
+            table: pd.DataFrame | DataError = table_from_bytes(file.name, file.getvalue())
+        except DataError as error:
+            table = error
+        known = st.session_state[_TABLE] = (file.file_id, table)
+    table = known[1]
+    if isinstance(table, DataError):
+        problem(table)
+        return None
+    names = list(map(str, table.columns))
+    target = str(st.selectbox("Target column", names, index=len(names) - 1, key="target"))
+    task = recognise_task(table[target])
+    st.caption(f"{len(table):,} rows, {len(names):,} columns. The target looks like {task}.")
+    return Path(file.name).stem, table, target
+
+
+def _dataset(upload: bool, uploaded: tuple[str, pd.DataFrame, str] | None, preset: Preset) -> Dataset:
+    if not upload:
+        return load_dataset("concrete", preset=preset)
+    if uploaded is None:
+        raise DataError(
+            "There is no table yet.", expected="a file that can be read", remedy="upload one, or use the bundled data"
+        )
+    name, table, target = uploaded
+    return prepare(name, table, DataOptions(target, preset))

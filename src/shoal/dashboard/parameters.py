@@ -1,0 +1,121 @@
+"""The best genome with a place for each value between its bounds, ready to copy; and the champion's scores.
+
+The HTML here holds numbers and names from our own tables only; it is escaped all the same.
+"""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+import streamlit as st
+
+from shoal.dashboard.wording import as_json, as_python, duration, moment, percent
+from shoal.genome import Gene, Genome, SearchSpace
+from shoal.records import Metrics, Scores
+from shoal.summary import Best, Summary
+
+_METRICS = (
+    ("mae", "MAE"),
+    ("rmse", "RMSE"),
+    ("r2", "R²"),
+    ("balanced_accuracy", "Balanced accuracy"),
+    ("macro_f1", "Macro F1"),
+)
+_OWN_ROW = ("weight_scale", "bias_scale")  # shown together, as Position Scale
+
+
+def best_card(best: Best | None, space: SearchSpace, zone: str | None, now: float) -> None:
+    """The card *Best PSO Parameters*."""
+    st.subheader("Best PSO Parameters", anchor=False)
+    if best is None:
+        st.caption("They appear with the first generation.")
+        return
+    when = moment(best.found, zone, now)
+    st.caption(f"Found in generation {best.generation:,} at {when}, {duration(now - best.found)} ago")
+    st.html(genes_html(best.genome, space))
+    python, json = st.tabs(["Python", "JSON"])
+    python.code(as_python(best.genome), language="python", height=128)
+    json.code(as_json(best.genome), language="json", height=128)
+
+
+def genes_html(genome: Genome, space: SearchSpace) -> str:
+    """Label, value and place between the search's bounds, of every gene."""
+    rows = []
+    for gene in space.numeric:
+        if gene.name in _OWN_ROW:
+            continue
+        high = min(gene.high, genome.swarm_size - 1) if gene.name == "num_informants" else gene.high
+        value = getattr(genome, gene.name)
+        text = f"{value:,}" if gene.integer else number(value)
+        rows.append(_row(gene.label, text, place(gene, value, high)))
+    scales = f"{number(genome.weight_scale)} / {number(genome.bias_scale)}"
+    rows.insert(2, _row("Position Scale", scales, hint="weight_scale / bias_scale: how the particles start"))
+    rows.insert(3, _row("Topology", " – ".join(map(str, genome.hidden_layers)), hint="neurons of each hidden layer"))
+    margin = genome.stability_margin
+    hint = "positive: the swarm contracts; negative: it explodes until its clamps hold it"
+    rows.append(_row("Stability Margin", f"{margin:+.3f}", hint=hint))
+    rows += [
+        _row(label, getattr(genome, name))
+        for name, label in (
+            ("activation", "Activation"),
+            ("informant_strategy", "Informants"),
+            ("attractor", "Attractor"),
+        )
+    ]
+    return f'<dl class="genes">{"".join(rows)}</dl>'
+
+
+def number(value: float) -> str:
+    """Three decimals, or as many digits as a small value needs."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2g}"
+
+
+def place(gene: Gene, value: float, high: float) -> float:
+    """Where a value lies between its bounds, 0 to 1, on the gene's own scale."""
+    low = gene.low
+    if high <= low:
+        return 0.5
+    share = math.log(value / low) / math.log(high / low) if gene.log else (value - low) / (high - low)
+    return min(1.0, max(0.0, share))
+
+
+def _row(label: str, value: str, at: float | None = None, hint: str = "") -> str:
+    title = f' title="{escape(hint)}"' if hint else ""
+    track = "" if at is None else f'<i style="--at:{100 * at:.1f}%"></i>'
+    return f"<div{title}><dt>{escape(label)}</dt><dd>{escape(value)}</dd>{track}</div>"
+
+
+def scores_card(summary: Summary) -> None:
+    """What the champion is worth, part by part. The test part was looked at once, here."""
+    if summary.scores is None:
+        return
+    with st.container(border=True, key="scores"):
+        st.subheader("Scores of the champion", anchor=False)
+        st.html(scores_html(summary.scores, summary.ensemble))
+        note = (
+            "*Mean* is over its single networks, *Ensemble* the mean of their predictions. "
+            "The test part was looked at once, at the end."
+        )
+        if summary.scores.validation is not None:
+            note += " The networks were refitted on train + validation; the validation score is that of the search."
+        st.caption(note)
+
+
+def scores_html(scores: Scores, ensemble: Scores | None) -> str:
+    """A table with a row for each part of the data."""
+    columns = [(name, label) for name, label in _METRICS if getattr(scores.train, name) is not None]
+    head = "".join(
+        f"<th>{label}</th>" for label in ("Part", "Accuracy, mean", "Accuracy, ensemble", *(c[1] for c in columns))
+    )
+    body = ""
+    for part in ("train", "validation", "test"):
+        single: Metrics | None = getattr(scores, part)
+        together: Metrics | None = getattr(ensemble, part) if ensemble else None
+        if single is None:
+            continue
+        cells = [part.capitalize(), percent(single.accuracy), percent(together.accuracy if together else None)]
+        cells += [f"{getattr(single, name):.3f}" for name, _ in columns]
+        chief = ' class="chief"' if part == "test" else ""
+        body += f"<tr{chief}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+    return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

@@ -1,0 +1,105 @@
+"""The page's own style sheet and its mark. Static: no text of a user ever enters it.
+
+Class names that begin with st-key- are the keys of our own containers; the test ids are Streamlit's. A version that
+renames one shows its plain look there, and nothing breaks.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+_FISH = "M29 16c-3.2 4.2-8.4 4.2-11.4 1.600L14 20.400l.9-4.4-.9-4.4 3.6 2.800C20.6 11.8 25.8 11.8 29 16z"
+MARK = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="#0a86b8">'
+    f'<path d="{_FISH}"/>'
+    f'<path opacity=".75" transform="translate(1.5 -1.5) scale(.6)" d="{_FISH}"/>'
+    f'<path opacity=".75" transform="translate(1.5 14.3) scale(.6)" d="{_FISH}"/>'
+    f'<path opacity=".5" transform="translate(-5.4 8.8) scale(.45)" d="{_FISH}"/></svg>'
+)
+
+CSS = """
+<style>
+  .stApp { font-variant-numeric: tabular-nums; }
+  [data-testid="stMainBlockContainer"] { max-width: 1240px; padding: .95rem 2rem 2.5rem; }
+  [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: .8rem; }
+  [data-testid="stHeader"] { background: transparent; height: 2.6rem; pointer-events: none; }
+  [data-testid="stHeader"] button { pointer-events: auto; }
+  [data-testid="stSidebarHeader"] { height: 2.6rem; margin: 0; padding-top: .4rem; }
+  [data-testid="stSidebarUserContent"] { padding: 0 .9rem 2rem; }
+  /* A refresh each second must not blink. */
+  [data-stale="true"] { opacity: 1 !important; transition: none !important; }
+  [data-testid="stStatusWidgetRunningIcon"], [data-testid="stStatusWidgetNewYearsIcon"] { display: none; }
+  h1 { font-size: 1.7rem !important; padding: 0 !important; letter-spacing: -.02em; }
+  h3 { font-size: 1.02rem !important; padding: 0 !important; letter-spacing: -.005em; }
+  [data-testid="stText"] { font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
+
+  .brand { display: flex; align-items: center; min-height: 1.9rem; }
+  .brand b { font-size: 1.28rem; letter-spacing: -.015em; padding-left: 2.1rem;
+             background: url("data:image/svg+xml,MARK_URL") left center / 1.65rem no-repeat; }
+  .brand span { opacity: .62; font-size: .92rem; padding-left: .9rem; }
+  .st-key-header { border-bottom: 1px solid rgba(128,148,158,.26); padding-bottom: .6rem; }
+
+  .st-key-title { gap: .65rem; }
+  .st-key-about { gap: .15rem .6rem; margin-top: -.75rem; }
+  .st-key-about [data-testid="stText"] { font-weight: 600; font-size: .92rem; }
+  .st-key-about [data-testid="stCaptionContainer"] p { font-size: .92rem; }
+  .st-key-pulse { gap: .45rem; }
+  .st-key-pulse p { font-size: .88rem; }
+
+  [data-testid="stMetric"] { padding: .55rem .9rem .5rem; }
+  [data-testid="stMetric"] > div { gap: 0; padding: 0; }
+  [data-testid="stMetricLabel"] p { font-size: .84rem; opacity: .78; }
+  [data-testid="stMetricValue"] { font-size: 1.55rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.35; }
+  [data-testid="stMetricDelta"] { background: none; padding: 0; margin: 0; font-size: .8rem; }
+
+  .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft { border-radius: 10px; }
+  .st-key-best { gap: .55rem; }
+  .st-key-waiting { height: 420px; justify-content: center; align-items: center; text-align: center; gap: .3rem; }
+  .st-key-waiting p { max-width: 26rem; margin: auto; }
+
+  dl.genes { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1.6rem; margin: 0; padding: 0; }
+  dl.genes div { display: grid; grid-template-columns: 1fr auto; row-gap: .2rem; padding: .26rem 0;
+                 align-content: start; font-size: .86rem; line-height: 1.45; }
+  dl.genes dt { opacity: .7; font-weight: 400; margin: 0; padding: 0; white-space: nowrap; }
+  dl.genes dd { margin: 0; padding: 0; font-weight: 600; text-align: right; white-space: nowrap; }
+  dl.genes i { grid-column: 1 / -1; height: 3px; border-radius: 2px; background: rgba(128,148,158,.24);
+               position: relative; }
+  dl.genes i::after { content: ""; position: absolute; left: var(--at); top: -2px; width: 7px; height: 7px;
+                      margin-left: -3.5px; border-radius: 50%; background: #0a86b8; }
+
+  table.scores { width: 100%; border-collapse: collapse; font-size: .92rem; }
+  table.scores th { text-align: right; font-weight: 500; opacity: .68; padding: .3rem .5rem; }
+  table.scores td { text-align: right; padding: .42rem .5rem; border-top: 1px solid rgba(128,148,158,.26); }
+  table.scores :is(th, td):first-child { text-align: left; padding-left: 0; }
+  table.scores :is(th, td):last-child { padding-right: 0; }
+  table.scores tr.chief td { font-weight: 650; }
+  [data-testid="stHtml"]:has(table.scores) { overflow-x: auto; }
+
+  .st-key-runs { gap: .3rem; }
+  .st-key-runs button { border-radius: 8px; padding: .4rem .6rem; min-height: 0; border: 1px solid transparent; }
+  .st-key-runs button :is(div, span) { width: 100%; margin: 0; text-align: left; justify-content: flex-start; }
+  .st-key-runs button .stMarkdownBadge, .st-key-runs button p span { width: auto; }
+  .st-key-runs button p { display: block; width: 100%; font-size: .9rem; white-space: normal; line-height: 1.5; }
+  .st-key-runs button em { float: right; font-style: normal; font-weight: 600; }
+  .st-key-runs button code { display: block; font: inherit; font-size: .83rem; color: inherit; background: none;
+                             padding: 0; opacity: .62; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  .st-key-runs button:hover { background: rgba(128,148,158,.12); }
+  .st-key-runs [class*="st-key-chosen"] button { background: rgba(10,134,184,.1); border-color: rgba(10,134,184,.32); }
+
+  .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
+                    background: rgba(200,69,47,.07); }
+  .st-key-log { gap: .2rem; }
+  .st-key-log [data-testid="stText"] { font-size: .88rem; }
+  .st-key-footer { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
+  .st-key-footer [data-testid="stText"] { font-size: .82rem; opacity: .62; }
+
+  @media (max-width: 760px) {
+    [data-testid="stMainBlockContainer"] { padding: 2.7rem 1rem 2rem; }
+    .brand { flex-wrap: wrap; }
+    .brand span { flex-basis: 100%; padding: .15rem 0 0; }
+    .st-key-metrics [data-testid="stColumn"] { min-width: calc(50% - .5rem); flex: 1 1 calc(50% - .5rem); }
+    .st-key-about { margin-top: -.3rem; }
+  }
+  @media (max-width: 340px) { dl.genes { grid-template-columns: 1fr; } }
+</style>
+""".replace("MARK_URL", quote(MARK))

@@ -1,0 +1,53 @@
+"""Colours, type and spacing of the page, light and dark. Plain values: the server and the figures share them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """What a figure draws with. ``best`` and ``average`` are Okabe and Ito's: told apart by every kind of sight."""
+
+    text: str
+    muted: str
+    grid: str
+    surface: str
+    best: str
+    average: str
+    band: str
+
+
+LIGHT = Palette("#15242c", "#5b6c75", "#e4eaed", "#ffffff", "#0072b2", "#d55e00", "rgba(0,114,178,0.13)")
+DARK = Palette("#e3ebee", "#8fa2ab", "#24323a", "#131c21", "#56b4e9", "#e69f00", "rgba(86,180,233,0.16)")
+
+# Streamlit's names. They travel by environment, where a version that does not know one ignores it.
+THEME = {
+    "theme.font": "sans-serif",
+    "theme.baseFontSize": "15",
+    "theme.baseRadius": "8px",
+    "theme.buttonRadius": "8px",
+    "theme.showWidgetBorder": "true",
+    "theme.codeFontSize": "0.82rem",
+    "theme.light.primaryColor": "#00658f",
+    "theme.light.backgroundColor": LIGHT.surface,
+    "theme.light.secondaryBackgroundColor": "#f4f7f8",
+    "theme.light.textColor": LIGHT.text,
+    "theme.light.borderColor": "#dde5e9",
+    "theme.light.blueBackgroundColor": "#dcedf7",
+    "theme.light.greenBackgroundColor": "#dcf1e4",
+    "theme.light.orangeBackgroundColor": "#fcecd2",
+    "theme.light.redBackgroundColor": "#fbe1dd",
+    "theme.light.grayBackgroundColor": "#e6ecef",
+    "theme.light.codeBackgroundColor": "#f4f7f8",
+    "theme.light.sidebar.backgroundColor": "#f4f7f8",
+    "theme.light.sidebar.secondaryBackgroundColor": "#e9eff2",
+    "theme.dark.primaryColor": "#3d9fc9",
+    "theme.dark.backgroundColor": DARK.surface,
+    "theme.dark.secondaryBackgroundColor": "#1a252b",
+    "theme.dark.textColor": DARK.text,
+    "theme.dark.borderColor": "#2a3941",
+    "theme.dark.codeBackgroundColor": "#1a252b",
+    "theme.dark.sidebar.backgroundColor": "#0f171b",
+    "theme.dark.sidebar.secondaryBackgroundColor": "#1a252b",
+}

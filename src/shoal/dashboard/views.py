@@ -1,0 +1,164 @@
+"""The list of runs and the view of one: fragments that refresh by themselves, each second."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from shoal.dashboard.controls import controls, problem, refused
+from shoal.dashboard.figures import history_figure
+from shoal.dashboard.parameters import best_card, scores_card
+from shoal.dashboard.reading import Reading, read, store
+from shoal.dashboard.wording import (
+    duration,
+    elapsed,
+    moment,
+    percent,
+    progress,
+    progress_text,
+    quoted,
+    state_badge,
+    state_word,
+    waiting_text,
+)
+from shoal.errors import RunNotFoundError
+from shoal.store import RunView
+
+REFRESH_SECONDS = 1.0
+NEWEST = 40  # runs in the list until all are asked for
+EVENTS = 50
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def run_list(shown: str | None) -> None:
+    """All runs, newest first. A choice goes into the page's address, where a reload and a second tab find it."""
+    if st.query_params.get("run") != shown:
+        st.rerun()
+    runs = store().runs()
+    st.caption(f"{len(runs):,} run{'' if len(runs) == 1 else 's'}" if runs else "No runs yet")
+    everything = st.session_state.get("all_runs", False)
+    with st.container(key="runs"):
+        for run in runs if everything else runs[:NEWEST]:
+            with st.container(key=f"{'chosen' if str(run.id) == shown else 'other'}-{run.id}"):
+                label = f"**Run {run.id}** {state_badge(run)} *{percent(run.best_accuracy)}* {quoted(run.name)}"
+                st.button(label, key=f"open-{run.id}", type="tertiary", width="stretch", on_click=go_to, args=(run.id,))
+    if len(runs) > NEWEST and not everything:
+        st.button(f"Show all {len(runs):,}", key="all", on_click=lambda: st.session_state.update(all_runs=True))
+
+
+def go_to(run: int | str) -> None:
+    """Show that run, or "new" for the form."""
+    st.query_params["run"] = str(run)
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def run_view(run_id: str) -> None:
+    """Everything about one run."""
+    try:
+        reading = read(run_id)
+    except RunNotFoundError as error:
+        problem(error)
+        return
+    run, now, zone = reading.run, time.time(), st.context.timezone
+    supervised = run.state == "running" or any(s.scope in (None, run.id) for s in store().supervisors())
+    _heading(run, supervised, now, zone)
+    refused(run)
+    if run.error:
+        problem(run.error)
+    elif reading.failure and run.generations and run.best_accuracy is None:
+        problem(f"Every training of the last generation failed. The first failure: {reading.failure}")
+    _progress(reading)
+    _metrics(reading)
+    with st.container(key="panels"):
+        left, right = st.columns([1.55, 1], gap="small")
+        with left.container(border=True, key="chart", height="stretch"):
+            st.subheader("Accuracy by generation", anchor=False)
+            _chart(reading, supervised)
+        with right.container(border=True, key="best", height="stretch"):
+            best_card(reading.summary.best, run.settings.space, zone, now)
+    scores_card(reading.summary)
+    _details(run, now, zone)
+
+
+def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
+    with st.container(key="heading"):
+        left, right = st.columns([2, 1], vertical_alignment="center")
+        with left.container(horizontal=True, vertical_alignment="center", key="title"):
+            st.title(f"Run {run.id}", anchor=False, width="content")
+            st.markdown(state_badge(run), width="content")
+        with right:
+            controls(run, supervised)
+    with st.container(horizontal=True, vertical_alignment="center", key="about"):
+        st.text(run.name, width="content")
+        begun = (
+            f"started {moment(run.started, zone, now)}" if run.started else f"queued {moment(run.created, zone, now)}"
+        )
+        s = run.settings
+        shape = f"population {s.population} · {s.repeats} repeats · {s.iterations:,} iterations"
+        st.caption(f"{s.preset} · {shape} · seed {s.seed} · {begun}", width="content")
+
+
+def _progress(reading: Reading) -> None:
+    run = reading.run
+    with st.container(key="pulse"):
+        st.progress(progress(run), text=progress_text(reading.summary))
+        parts = []
+        if run.state == "running" and run.heartbeat_age is not None:
+            parts.append(f":green[●] Alive, heartbeat {duration(run.heartbeat_age)} ago")
+        else:
+            parts.append(f":gray[●] {state_word(run).capitalize()}, nothing is being trained")
+        if (pace := reading.summary.trainings_per_minute) is not None:
+            parts.append(f"{pace:,.0f} trainings a minute" if pace >= 10 else f"{pace:.1f} trainings a minute")
+        parts.append(f"{run.evaluations:,} trainings, {run.iterations:,} iterations recorded")
+        st.caption("  ·  ".join(parts))
+
+
+def _metrics(reading: Reading) -> None:
+    run, best, left = reading.run, reading.summary.best, reading.summary.time_left
+    half = (best.ci95[1] - best.ci95[0]) / 2 if best and best.ci95 else None
+    over = f"about {duration(left)} left" if left is not None and run.state == "running" else state_word(run)
+    values = (
+        ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
+        (
+            "Best Accuracy",
+            percent(best.accuracy if best else None),
+            f"± {half:.2f} (95 %)" if half is not None else "of one repeat" if best else "not known yet",
+        ),
+        ("Best Repeats", f"{best.repeats}" if best else "–", f"of at most {run.settings.max_repeats}"),
+        ("Average Accuracy", percent(run.avg_accuracy), f"of {run.settings.population} individuals"),
+        ("Elapsed Time", duration(elapsed(run)), over),
+    )
+    with st.container(key="metrics"):
+        for column, (label, value, below) in zip(st.columns(len(values), gap="small"), values, strict=True):
+            column.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+
+
+def _chart(reading: Reading, supervised: bool) -> None:
+    run = reading.run
+    if not len(reading.history):
+        title, text = waiting_text(run, supervised)
+        with st.container(key="waiting"):
+            st.markdown(f"**{title}**")
+            st.caption(text)
+        return
+    figure = _figure(reading.history, run.id, run.generations, st.context.theme.type == "dark")
+    st.plotly_chart(figure, key=f"history-{run.id}", theme=None, config={"displayModeBar": False})
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -> go.Figure:
+    del generations  # part of the cache's key
+    return history_figure(_history, dark=dark, revision=str(run_id))
+
+
+def _details(run: RunView, now: float, zone: str | None) -> None:
+    log, settings = st.tabs(["Recent events", "Settings"])
+    with log.container(key="log", height=210):
+        for event in store().events(run.id, EVENTS):
+            mark = "" if event.level == "info" else f"{event.level}: "
+            st.text(f"{moment(event.time, zone, now)}   {mark}{event.text}")
+    with settings:
+        st.json({"settings": run.settings.to_dict(), "result_hash": run.result_hash}, expanded=1)

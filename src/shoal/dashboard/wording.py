@@ -1,0 +1,126 @@
+"""Numbers and states as people read them, and text of users as text. Pure functions."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import zoneinfo
+
+from shoal.genome import Genome
+from shoal.store import RunView
+from shoal.summary import Summary
+
+# Streamlit's colour names. The word always stands in the badge: colour alone says nothing.
+STATE_COLOURS = {
+    "queued": "gray",
+    "running": "blue",
+    "paused": "orange",
+    "finished": "green",
+    "stopped": "gray",
+    "failed": "red",
+    "interrupted": "orange",
+}
+_DOING = {"stop": "stopping", "pause": "pausing"}
+
+
+def state_word(run: RunView) -> str:
+    """The state, or what a command that the run's owner has yet to obey makes of it."""
+    words = [_DOING[kind] for kind in run.pending if kind in _DOING]
+    return words[-1] if words and run.state == "running" else run.state
+
+
+def state_badge(run: RunView) -> str:
+    """The state as Streamlit's Markdown."""
+    return f":{STATE_COLOURS.get(run.state, 'gray')}-badge[{state_word(run)}]"
+
+
+def quoted(text: str) -> str:
+    """A user's text for Markdown: a code span, in which no character means anything but itself."""
+    flat = " ".join(text.split()) or "(no name)"
+    fence = "`" * (max((len(ticks) for ticks in re.findall("`+", flat)), default=0) + 1)
+    return f"{fence} {flat} {fence}"
+
+
+def percent(value: float | None) -> str:
+    """An accuracy."""
+    return "–" if value is None else f"{value:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units: 45 s, 3 min 12 s, 2 h 05 min, 3 d 4 h."""
+    whole = max(0, round(seconds))
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
+
+
+def moment(time: float, zone: str | None, now: float) -> str:
+    """A time of day in the viewer's zone, with its date when that is not today's."""
+    try:
+        place: datetime.tzinfo | None = zoneinfo.ZoneInfo(zone) if zone else None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        place = None
+    there, today = (datetime.datetime.fromtimestamp(t, datetime.UTC).astimezone(place) for t in (time, now))
+    return there.strftime("%H:%M:%S" if there.date() == today.date() else "%Y-%m-%d %H:%M")
+
+
+def elapsed(run: RunView) -> float:
+    """Active seconds so far; between two heartbeats of a running run they go on counting."""
+    return run.seconds + (run.heartbeat_age or 0.0) if run.state == "running" else run.seconds
+
+
+def progress(run: RunView) -> float:
+    """The share of the run's budget that is spent, 0 to 1: of the budget that ends it first."""
+    if run.state == "finished":
+        return 1.0
+    settings = run.settings
+    shares = [run.generations / settings.generations]
+    if settings.evaluations is not None:
+        shares.append(run.evaluations / settings.evaluations)
+    if settings.max_seconds is not None:
+        shares.append(elapsed(run) / settings.max_seconds)
+    return min(1.0, max(shares))
+
+
+def progress_text(summary: Summary) -> str:
+    """What stands above the progress bar."""
+    run = summary.run
+    parts = [f"{100 * progress(run):.0f} %", f"{run.generations:,} of {run.settings.generations:,} generations"]
+    if summary.time_left is not None and run.state == "running":
+        parts.append(f"about {duration(summary.time_left)} left")
+    return " · ".join(parts)
+
+
+def waiting_text(run: RunView, supervised: bool) -> tuple[str, str]:
+    """A title and a sentence for a run that has no generation yet: what is happening, or what to do."""
+    if run.state == "queued" and supervised:
+        return "Waiting its turn", "It starts as soon as the run before it has ended."
+    if run.state in ("queued", "interrupted"):
+        return "Nobody is working on it", "Press Resume to start a supervisor, which takes it from here."
+    if run.state != "running":
+        return "No generation was completed", "There is nothing to draw. Resume it, or start a new run."
+    wanted = run.settings.population * run.settings.repeats
+    if run.evaluations == 0:
+        return (
+            "Getting ready",
+            f"The training code is compiled for this machine, half a minute at most. 0 of {wanted} trainings done.",
+        )
+    return "First generation", f"{run.evaluations} of {wanted} trainings done. The chart begins when all are."
+
+
+def as_python(genome: Genome) -> str:
+    """A genome to paste into Python."""
+    lines = "".join(
+        f"    {name}={tuple(value) if isinstance(value, list) else value!r},\n"
+        for name, value in genome.to_dict().items()
+    )
+    return f"import shoal\n\ngenome = shoal.Genome(\n{lines})"
+
+
+def as_json(genome: Genome) -> str:
+    """A genome to paste anywhere else."""
+    return json.dumps(genome.to_dict(), indent=2)

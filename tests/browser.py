@@ -1,0 +1,79 @@
+"""A real Chromium for the tests of the page, and a real dashboard for it to look at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
+from shoal.store import Store
+
+HOST = "127.0.0.1"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def chromium() -> str | None:
+    """The program of an installed Chromium or Chrome."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+@contextmanager
+def launched(program: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def dashboard(store: Store, log: Path) -> Iterator[str]:
+    """The address of a running dashboard. It ends with everything that its pages have started."""
+    port = free_port(HOST, 0)
+    url = address(HOST, port)
+    with log.open("wb") as errors, dashboard_process(store, HOST, port, errors) as process:
+        try:
+            wait_until_up(process, url)
+            yield url
+        finally:
+            for supervisor in store.supervisors():
+                with suppress(ProcessLookupError):
+                    os.kill(supervisor.pid, signal.SIGTERM)
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+class Watched:
+    """What a page did that it must not do: console errors, and requests that leave this machine."""
+
+    def __init__(self, page: Page) -> None:
+        self.errors: list[str] = []
+        self.abroad: list[str] = []
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", self._request)
+
+    def _request(self, request: Request) -> None:
+        here = (f"http://{HOST}:", f"ws://{HOST}:", "data:", f"blob:http://{HOST}:")
+        if not request.url.startswith(here):
+            self.abroad.append(request.url)
