@@ -61,6 +61,12 @@ class Comparison:
         return abs(self.z) <= 3
 
 
+def rows() -> list[dict]:
+    """The published rows."""
+    found: list[dict] = json.loads(PUBLISHED.read_text())
+    return found
+
+
 def reproduce(row: dict, seeds: int) -> Comparison:
     """Train the row's genome with random streams 0 .. seeds - 1."""
     genes = dict(row["genome"])
@@ -102,13 +108,13 @@ def main() -> None:
     parser.add_argument("--rows", default=":", help="a slice, such as 0:5")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    rows = json.loads(PUBLISHED.read_text())[slice(*(int(n) if n else None for n in options.rows.split(":")))]
+    chosen = rows()[slice(*(int(n) if n else None for n in options.rows.split(":")))]
     start, comparisons = time.perf_counter(), []
-    for row in rows:
+    for row in chosen:
         comparisons.append(reproduce(row, options.seeds))
         print(line(comparisons[-1]), flush=True)
     text = HEAD.format(
-        count=len(rows),
+        count=len(chosen),
         seeds=options.seeds,
         agreeing=sum(c.agrees for c in comparisons),
         seconds=time.perf_counter() - start,
@@ -116,7 +122,7 @@ def main() -> None:
     )
     if options.out:
         options.out.write_text(text + "\n".join(line(c) for c in comparisons) + "\n")
-    print(f"{sum(c.agrees for c in comparisons)} of {len(rows)} rows agree.")
+    print(f"{sum(c.agrees for c in comparisons)} of {len(chosen)} rows agree.")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ def log(x: Floats) -> Floats:
 
 
 def exp(x: Floats) -> Floats:
-    """Exponential of ``x``; arguments below -745 give 0, above 709 the largest finite power of e."""
-    x = np.clip(x, -745.0, 709.0)
+    """Exponential of ``x``; arguments below -745.2 give 0, above 709 the largest finite power of e."""
+    x = np.clip(x, -746.0, 709.0)
     k = np.floor(x / math.log(2.0) + 0.5)
     rest = (x - k * _LN2_HIGH) - k * _LN2_LOW
     return np.ldexp(_polynomial(rest, _EXP_TERMS), k.astype(np.int64))

@@ -69,6 +69,7 @@ def loss_values(objective: Objective, outputs: NDArray[np.float32], y: NDArray[n
             top = outputs.max(axis=2, keepdims=True)
             picked = np.take_along_axis(outputs, y.astype(np.int64)[None, :, None], axis=2)
             each = (np.log(np.exp(outputs - top).sum(axis=2)) + (top - picked)[..., 0]).astype(np.float64)
+            each = np.where(np.isfinite(outputs).all(axis=2), each, np.nan)
         elif objective.loss is Loss.ZERO_ONE:
             wrong = outputs.argmax(axis=2) != y.astype(np.int64)
             each = np.where(np.isfinite(outputs).all(axis=2), wrong.astype(np.float64), np.nan)

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
 
 from shoal.errors import NotOwnerError, ShoalError
 from shoal.runner import Runner
@@ -30,9 +29,11 @@ _log = logging.getLogger("shoal.supervisor")
 class Supervisor:
     """Claims runs of one store, one after another, and drives each. ``scope``: only that run, then end."""
 
-    def __init__(self, store: Store, *, scope: int | None = None, idle_exit: float | None = None) -> None:
+    def __init__(
+        self, store: Store, *, scope: int | None = None, idle_exit: float | None = None, owner: Owner | None = None
+    ) -> None:
         self.store, self.scope, self.idle_exit = store, scope, idle_exit
-        self.owner = Owner.here()
+        self.owner = owner or Owner.here()
         self._leave = threading.Event()
 
     def leave(self, *_: object) -> None:
@@ -41,7 +42,7 @@ class Supervisor:
 
     def loop(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Until asked to leave, or nothing is left to do that this supervisor is for."""
-        self.store.register_supervisor(self.owner, self.scope)
+        self._beat()
         beaten = idle_since = clock()
         try:
             while not self._leave.is_set():
@@ -54,10 +55,14 @@ class Supervisor:
                 else:
                     self._leave.wait(IDLE_POLL_SECONDS)
                 if clock() - beaten >= HEARTBEAT_SECONDS:
-                    self.store.beat_supervisor(self.owner)
+                    self._beat()
                     beaten = clock()
         finally:
             self.store.remove_supervisor(self.owner)
+
+    def _beat(self) -> None:
+        if not self.store.beat_supervisor(self.owner):  # not known yet, or forgotten while it was suspended
+            self.store.register_supervisor(self.owner, self.scope)
 
     def _scope_open(self) -> bool:
         return self.store.run(self.scope or 0).state in ("queued", "running", "interrupted")
@@ -85,33 +90,52 @@ def log_path() -> Path:
     return default_path().with_name("supervisor.log")
 
 
-def ensure_supervisor(
-    store: Store, *, scope: int | None = None, attached: bool = False
-) -> subprocess.Popen[bytes] | None:
-    """Start a supervisor process unless one is alive that serves ``scope`` (None: every run); None when one is.
+def ensure_supervisor(store: Store, *, scope: int | None = None, attached: bool = False) -> subprocess.Popen[bytes] | None:
+    """Start a supervisor process unless one is alive that serves ``scope`` (None: every run).
 
-    ``attached``: it releases its run and ends when this process ends, however that happens. Otherwise it outlives the
-    caller, and ends by itself after a minute without work.
+    ``attached``: it is given back, releases its run and ends when this process ends, however that happens. Otherwise it
+    is nobody's child, outlives the caller, and ends by itself after a minute without work; the result is None.
     """
     if any(s.scope is None or s.scope == scope for s in store.supervisors()):
         return None
-    command = [sys.executable, "-m", "shoal.supervisor"]
+    token, process = Owner.here().token, None
+    command = [sys.executable, "-m", "shoal.supervisor", "--token", token]
     command += ["--scope", str(scope)] if scope is not None else []
-    command += ["--attached"] if attached else ["--idle-exit", str(IDLE_EXIT_SECONDS)]
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE if attached else subprocess.DEVNULL,  # its end is how the child learns of our death
-        env={**os.environ, "SHOAL_STORE": store.raw_url},
-        start_new_session=True,  # a Ctrl-C in the terminal is for the one who started it, who then tells it
-        **quiet,
-    )
+    environment = {**os.environ, "SHOAL_STORE": store.raw_url}
+    if attached:
+        # The end of its standard input is how it learns of our death. A session of its own: a Ctrl-C in the terminal is
+        # for the one who started it, who then tells it.
+        process = subprocess.Popen(
+            [*command, "--attached"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+        pid = process.pid
+    else:
+        launch = [sys.executable, "-c", _LAUNCH, *command, "--idle-exit", str(IDLE_EXIT_SECONDS)]
+        pid = int(subprocess.run(launch, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    # Made known at once, so that the next caller does not start another while this one is still importing.
+    store.register_supervisor(Owner(Owner.here().host, pid, token), scope)
+    return process
+
+
+_LAUNCH = """
+import subprocess, sys
+null = subprocess.DEVNULL
+child = subprocess.Popen(sys.argv[1:], stdin=null, stdout=null, stderr=null, start_new_session=True)
+print(child.pid)
+child.returncode = 0  # not ours to wait for
+"""
 
 
 def main(argv: list[str] | None = None) -> None:
     """The process's entry."""
     parser = argparse.ArgumentParser(prog="shoal.supervisor", description=__doc__)
     parser.add_argument("--scope", type=int, help="only this run")
+    parser.add_argument("--token", help="the owner's token, known to who started it")
     parser.add_argument("--attached", action="store_true", help="end when standard input ends")
     parser.add_argument("--idle-exit", type=float, help="end after so many seconds without work")
     options = parser.parse_args(argv)
@@ -120,7 +144,9 @@ def main(argv: list[str] | None = None) -> None:
     handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=3)
     logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(process)d %(message)s")
     with open_store() as store:
-        supervisor = Supervisor(store, scope=options.scope, idle_exit=options.idle_exit)
+        here = Owner.here()
+        owner = Owner(here.host, here.pid, options.token) if options.token else here
+        supervisor = Supervisor(store, scope=options.scope, idle_exit=options.idle_exit, owner=owner)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, supervisor.leave)
         if options.attached:

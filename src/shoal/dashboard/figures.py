@@ -107,7 +107,26 @@ def _spread(low: float, high: float, repeats: int) -> str:
     return f"{half} ({repeats} repeat{'' if repeats == 1 else 's'})"
 
 
+def below_text(frame: pd.DataFrame) -> str:
+    """What lies below the axis, in words; empty when nothing does."""
+    low = accuracy_range(frame)[0]
+    under = frame["average"][frame["average"] < low]
+    if not len(under):
+        return ""
+    many = f"{len(under)} averages lie" if len(under) > 1 else "1 average lies"
+    return f"{many} below the axis, the lowest at {under.min():,.0f} %"
+
+
 def _layout(frame: pd.DataFrame, colours: Palette, revision: str) -> dict[str, object]:
+    note = {
+        "xref": "paper",
+        "yref": "paper",
+        "x": 1,
+        "y": 0,
+        "xanchor": "right",
+        "yanchor": "bottom",
+        "showarrow": False,
+    }
     last = int(frame["generation"].max()) if len(frame) else 1
     axis = {
         "color": colours.muted,
@@ -128,9 +147,10 @@ def _layout(frame: pd.DataFrame, colours: Palette, revision: str) -> dict[str, o
         "hoverlabel": {"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
         "dragmode": False,  # a finger that scrolls the page must not be caught
         "uirevision": revision,
+        "annotations": [{**note, "text": below_text(frame), "font": {"size": 12, "color": colours.muted}}],
         "xaxis": {
             **axis,
-            "title": {"text": "Generation", "standoff": 8},
+            "title": {"text": "Generation", "standoff": 8, "font": {"size": 13}},
             "range": [0.5, max(last, 10) + 0.5],
             "tickformat": "d",
             "showgrid": False,
@@ -139,7 +159,7 @@ def _layout(frame: pd.DataFrame, colours: Palette, revision: str) -> dict[str, o
         },
         "yaxis": {
             **axis,
-            "title": {"text": "Accuracy (%)", "standoff": 8},
+            "title": {"text": "Accuracy (%)", "standoff": 8, "font": {"size": 13}},
             "range": list(accuracy_range(frame)),
             "nticks": 7,
         },

@@ -53,7 +53,8 @@ CSS = """
   [data-testid="stMetricDelta"] { background: none; padding: 0; margin: 0; font-size: .8rem; }
 
   .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft { border-radius: 10px; }
-  .st-key-best { gap: .55rem; }
+  .st-key-best { gap: .7rem; }
+  .st-key-best [data-testid="stCaptionContainer"] { margin: -.35rem 0 0; }
   .st-key-waiting { height: 420px; justify-content: center; align-items: center; text-align: center; gap: .3rem; }
   .st-key-waiting p { max-width: 26rem; margin: auto; }
 

@@ -73,7 +73,7 @@ def run_view(run_id: str) -> None:
     _progress(reading)
     _metrics(reading)
     with st.container(key="panels"):
-        left, right = st.columns([1.55, 1], gap="small")
+        left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
             st.subheader("Accuracy by generation", anchor=False)
             _chart(reading, supervised)
@@ -117,9 +117,8 @@ def _progress(reading: Reading) -> None:
 
 
 def _metrics(reading: Reading) -> None:
-    run, best, left = reading.run, reading.summary.best, reading.summary.time_left
+    run, best = reading.run, reading.summary.best
     half = (best.ci95[1] - best.ci95[0]) / 2 if best and best.ci95 else None
-    over = f"about {duration(left)} left" if left is not None and run.state == "running" else state_word(run)
     values = (
         ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
         (
@@ -129,7 +128,7 @@ def _metrics(reading: Reading) -> None:
         ),
         ("Best Repeats", f"{best.repeats}" if best else "–", f"of at most {run.settings.max_repeats}"),
         ("Average Accuracy", percent(run.avg_accuracy), f"of {run.settings.population} individuals"),
-        ("Elapsed Time", duration(elapsed(run)), over),
+        ("Elapsed Time", duration(elapsed(run)), "of active training"),
     )
     with st.container(key="metrics"):
         for column, (label, value, below) in zip(st.columns(len(values), gap="small"), values, strict=True):

@@ -58,6 +58,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
 
 
+def estimate(seconds: float) -> str:
+    """A duration that nobody knows to the second."""
+    return f"{round(seconds / 60)} min" if 90 <= seconds < 3600 else duration(seconds)
+
+
 def moment(time: float, zone: str | None, now: float) -> str:
     """A time of day in the viewer's zone, with its date when that is not today's."""
     try:
@@ -91,7 +96,7 @@ def progress_text(summary: Summary) -> str:
     run = summary.run
     parts = [f"{100 * progress(run):.0f} %", f"{run.generations:,} of {run.settings.generations:,} generations"]
     if summary.time_left is not None and run.state == "running":
-        parts.append(f"about {duration(summary.time_left)} left")
+        parts.append(f"about {estimate(summary.time_left)} left")
     return " · ".join(parts)
 
 

@@ -1,0 +1,56 @@
+"""An executor without processes, and evaluations without training: for tests of what drives them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+
+from shoal.champion import Retraining
+from shoal.evaluation import Evaluation, Problem, Task
+from shoal.executors import Evaluate, Executor, Job, Outcome
+from shoal.records import Metrics, Scores
+
+
+def pretend(problem: Problem, task: Task) -> Evaluation:
+    """An evaluation whose accuracy is a hash of genome and repeat."""
+    digest = hashlib.sha256(f"{task.genome.hash} {task.repeat}".encode()).digest()
+    accuracy = 60.0 + int.from_bytes(digest[:4], "big") / 2**32 * 30.0
+    metrics = Metrics(accuracy=accuracy, mae=1.0, rmse=1.0, r2=0.5)
+    validation = metrics if problem.dataset.validation is not None else None
+    return Evaluation(task, "ok", Scores(metrics, validation), loss=0.1, iterations=problem.settings.iterations, seconds=0.01)
+
+
+class InlineExecutor(Executor):
+    """Runs each job when polled, last in first out; ``on_job`` may count, raise, or name an error for it."""
+
+    def __init__(self, problem: Problem, workers: int | None = None, on_job: Callable[[Job], str | None] = lambda job: None) -> None:
+        self.problem, self.on_job = problem, on_job
+        self.jobs: list[Job] = []
+        self.closed = False
+
+    @property
+    def capacity(self) -> int:
+        return 5
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        outcomes = []
+        for job in reversed(self.jobs[-2:]):
+            error = self.on_job(job)
+            if error is not None:
+                outcomes.append(Outcome(job, error=error))
+            elif isinstance(job, Evaluate):
+                outcomes.append(Outcome(job, pretend(self.problem, job.task), worker="inline:1"))
+            else:
+                assert isinstance(job, Retraining)
+                size = self.problem.network(job.task.genome).size
+                outcomes.append(Outcome(job, np.zeros(size, np.float32)))
+        self.jobs = self.jobs[:-2]
+        return outcomes
+
+    def close(self) -> None:
+        self.closed = True

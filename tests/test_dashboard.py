@@ -1,0 +1,166 @@
+"""The page in a real browser, on a real server, with a real supervisor."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
+pytest.importorskip("playwright", reason="playwright is not installed")
+
+import browser as chrome
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from shoal.data import load_dataset
+from shoal.settings import SearchSettings
+from shoal.store import Store, open_store
+
+pytestmark = pytest.mark.browser
+SOON, COMPILING = 30_000, 180_000  # milliseconds; the first training of a process compiles its code
+HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `:red[tick]` $x$ :smile: **b** www.example.com"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    program = chrome.chromium()
+    if program is None:
+        reason = f"no browser is installed (looked for {', '.join(chrome.NAMES)} on PATH)"
+        if os.environ.get("CI"):
+            pytest.fail(reason + "; CI has to test the page")
+        pytest.skip(reason)
+    with chrome.launched(program) as running:
+        yield running
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # the supervisor's log
+    with open_store(tmp_path / "shoal.db") as store:
+        yield store
+
+
+@pytest.fixture
+def site(opened: Store, tmp_path: Path) -> Iterator[str]:
+    with chrome.dashboard(opened, tmp_path / "server.log") as url:
+        yield url
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
+@pytest.fixture
+def page(chromium: Browser, site: str) -> Iterator[Page]:
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(SOON)
+        first = context.new_page()
+        watched = chrome.Watched(first)
+        first.goto(site)
+        yield first
+        assert watched.errors == []
+        assert watched.abroad == []
+
+
+def metric(page: Page, label: str) -> Locator:
+    box = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
+    return box.get_by_test_id("stMetricValue")
+
+
+def control(page: Page, label: str) -> Locator:
+    return page.get_by_test_id("stMain").get_by_role("button", name=label)
+
+
+def fill(page: Page, **numbers: int) -> None:
+    for label, value in numbers.items():
+        page.get_by_role("spinbutton", name=label.capitalize()).fill(str(value))
+
+
+def at_least(generations: int) -> re.Pattern[str]:
+    """Text of a number of two digits or more that begins a generation count beyond ``generations`` < 10."""
+    digits = "".join(str(d) for d in range(generations, 10))
+    return re.compile(rf"^([{digits}]|\d\d+)$")
+
+
+def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: str) -> None:
+    expect(page.get_by_role("heading", name="Start your first run")).to_be_visible(timeout=SOON)
+    page.get_by_text("classic", exact=True).click()
+    fill(page, generations=200, population=4, iterations=20, repeats=1)
+    page.get_by_role("button", name="Start run").dblclick()
+
+    expect(page.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
+    expect(page).to_have_url(re.compile(r"\?run=1$"))
+    expect(metric(page, "Current Generation")).to_have_text(at_least(1), timeout=COMPILING)
+    drawn = page.locator(".js-plotly-plot .scatterlayer .trace")
+    expect(drawn.first).to_be_attached(timeout=SOON)
+    before = drawn.last.locator("path.js-line").get_attribute("d") or ""
+    expect(metric(page, "Current Generation")).to_have_text(at_least(6), timeout=COMPILING)
+    expect(drawn.last.locator("path.js-line")).not_to_have_attribute("d", before, timeout=SOON)
+    for label in ("Best Accuracy", "Average Accuracy"):
+        expect(metric(page, label)).to_have_text(re.compile(r"^-?\d+\.\d\d %$"))
+    expect(metric(page, "Best Repeats")).to_have_text(re.compile(r"^\d+$"))
+    expect(page.get_by_role("heading", name="Best PSO Parameters")).to_be_visible()
+    expect(page.locator("dl.genes")).to_contain_text("Swarm Size")
+    expect(page.get_by_test_id("stCode").first).to_contain_text("shoal.Genome(")
+    (owner,) = opened.supervisors()
+
+    second = page.context.new_page()
+    second.goto(site)
+    expect(second.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
+    expect(second).to_have_url(re.compile(r"\?run=1$"))
+    assert [run.id for run in opened.runs()] == [1], "neither a second click nor a second tab starts a second run"
+    assert opened.supervisors()[0].pid == owner.pid
+    second.close()
+
+    control(page, "Stop").click()
+    expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible(timeout=SOON)
+    expect(control(page, "Stop")).to_be_disabled()
+    expect(control(page, "Resume")).to_be_enabled()
+    reached = opened.run(1).generations
+    page.reload()
+    expect(page.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
+    expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible()
+    expect(metric(page, "Current Generation")).to_have_text(str(reached))
+    assert opened.run(1).state == "stopped"
+
+
+def test_what_users_typed_is_shown_as_text(page: Page, opened: Store) -> None:
+    dataset = replace(load_dataset("concrete", preset="classic"), name=HOSTILE)
+    run_id, _ = opened.add_run(dataset, SearchSettings(preset="classic"), name=HOSTILE)
+    opened.event(HOSTILE, "warning", run_id)
+    expect(page.get_by_text("1 run", exact=True)).to_be_visible(timeout=SOON)
+    page.get_by_role("button", name=f"Run {run_id}").click()
+    expect(page.get_by_role("heading", name=f"Run {run_id}")).to_be_visible(timeout=SOON)
+    expect(page.get_by_test_id("stText").get_by_text(HOSTILE, exact=True)).to_be_visible()
+    expect(page.locator(".st-key-runs code")).to_have_text(HOSTILE)
+    expect(page.locator(".st-key-log")).to_contain_text(f"warning: {HOSTILE}")
+    for forbidden in ("img[src='x']", "a[href*='alert']", "a[href*='example.com']", ".katex"):
+        expect(page.locator(forbidden)).to_have_count(0)
+
+    control(page, "Stop").click()
+    expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible(timeout=SOON)
+
+
+def test_an_upload_is_checked_and_its_target_chosen(page: Page, opened: Store) -> None:
+    expect(page.get_by_role("heading", name="Start your first run")).to_be_visible(timeout=SOON)
+    page.get_by_text("Upload a file").click()
+    page.get_by_role("button", name="Start run").click()
+    expect(page.locator(".st-key-problem")).to_contain_text("What to do: upload one, or use the bundled data.")
+    chooser = page.locator("input[type=file]")
+    broken = {"name": "<b>empty</b>.csv", "mimeType": "text/csv", "buffer": b""}
+    chooser.set_input_files(files=[broken])  # type: ignore[list-item]
+    expect(page.locator(".st-key-problem")).to_contain_text("<b>empty</b>.csv", timeout=SOON)
+    rows = "".join(f"{i},{i % 7},{3 * i + 1}.5\n" for i in range(60))
+    table = {"name": "mine.csv", "mimeType": "text/csv", "buffer": f"a,<i>b</i>,c\n{rows}".encode()}
+    page.get_by_role("button", name=re.compile("Remove|Delete")).first.click()
+    expect(page.locator(".st-key-problem")).to_have_count(0)
+    chooser.set_input_files(files=[table])  # type: ignore[list-item]
+    expect(page.get_by_text("60 rows, 3 columns. The target looks like regression.")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("combobox", name="Target column")).to_have_value("c")
+    assert opened.runs() == []
+
+
+def test_a_run_that_is_not_there(page: Page, site: str) -> None:
+    page.goto(f"{site}/?run=<script>alert(1)</script>")
+    expect(page.locator(".st-key-problem")).to_contain_text("There is no run '<script>", timeout=SOON)

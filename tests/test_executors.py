@@ -1,0 +1,166 @@
+"""The contract of executors, on the local worker processes: every job has one outcome, whatever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processes import alive, descendants, eventually
+from shoal.data import load_dataset
+from shoal.evaluation import Problem
+from shoal.executors import Executor, LocalExecutor, Outcome
+from shoal.settings import SearchSettings
+
+PROBLEM = Problem(load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference"))
+
+
+@dataclass(frozen=True)
+class Echo:
+    """A job that gives back its number and its process."""
+
+    number: int
+
+    def run(self, problem: Problem, engine: Any) -> tuple[int, int]:
+        assert len(problem.dataset.train.x) == 721
+        return self.number, os.getpid()
+
+
+@dataclass(frozen=True)
+class Raise:
+    number: int
+
+    def run(self, problem: Problem, engine: Any) -> None:
+        raise ValueError(f"job {self.number}")
+
+
+@dataclass(frozen=True)
+class Die:
+    """Kills its worker; only the first ``times`` times when it has a file to count in."""
+
+    number: int
+    count_in: str = ""
+    times: int = 10**9
+
+    def run(self, problem: Problem, engine: Any) -> str:
+        if self.count_in:
+            with Path(self.count_in).open("a") as file:
+                file.write("x")
+            if len(Path(self.count_in).read_text()) > self.times:
+                return "survived"
+        os.kill(os.getpid(), signal.SIGKILL)
+        return "unreachable"
+
+
+@dataclass(frozen=True)
+class Hang:
+    def run(self, problem: Problem, engine: Any) -> None:
+        signal.pause()
+
+
+def _collect(executor: Executor, count: int) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+
+    def all_there() -> bool:
+        outcomes.extend(executor.poll(0.5))
+        return len(outcomes) >= count
+
+    eventually(all_there)
+    assert executor.poll(0.0) == []
+    return outcomes
+
+
+class ExecutorContract:
+    """What every executor keeps; a subclass gives the fixture."""
+
+    def test_every_job_has_one_outcome(self, executor: Executor) -> None:
+        for number in range(25):
+            executor.submit(Echo(number))
+        outcomes = _collect(executor, 25)
+        assert sorted(o.result[0] for o in outcomes) == list(range(25))
+        assert all(o.error is None and o.worker for o in outcomes)
+        assert os.getpid() not in {o.result[1] for o in outcomes}
+
+    def test_raising_job_has_an_error_and_hurts_nobody(self, executor: Executor) -> None:
+        for job in (Raise(1), Echo(2), Raise(3), Echo(4)):
+            executor.submit(job)
+        outcomes = {o.job.number: o for o in _collect(executor, 4)}
+        assert outcomes[1].error == "ValueError: job 1"
+        assert outcomes[3].error == "ValueError: job 3"
+        assert outcomes[2].result[0] == 2
+        assert outcomes[4].result[0] == 4
+
+    def test_worker_that_dies_costs_no_job(self, executor: Executor, tmp_path: Path) -> None:
+        executor.submit(Die(0, str(tmp_path / "count"), times=1))
+        for number in range(1, 6):
+            executor.submit(Echo(number))
+        outcomes = {o.job.number: o for o in _collect(executor, 6)}
+        assert outcomes[0].result == "survived"
+        assert all(outcomes[n].result[0] == n for n in range(1, 6))
+
+    def test_job_that_always_kills_gets_an_error_and_the_innocent_none(self, executor: Executor, tmp_path: Path) -> None:
+        counts = tmp_path / "count"
+        executor.submit(Die(0, str(counts)))
+        for number in range(1, 6):
+            executor.submit(Echo(number))
+        outcomes = {o.job.number: o for o in _collect(executor, 6)}
+        assert "3 times" in (outcomes[0].error or "")
+        assert executor.MAX_DEATHS <= len(counts.read_text()) <= executor.MAX_DEATHS + 1  # once beside others, then alone
+        assert all(outcomes[n].error is None for n in range(1, 6))
+
+    def test_close_ends_hanging_work_and_leaves_no_process(self, executor: Executor) -> None:
+        before = set(descendants(os.getpid()))
+        for _ in range(3):
+            executor.submit(Hang())
+        assert executor.poll(0.0) == []
+        workers = eventually(lambda: set(descendants(os.getpid())) - before)
+        executor.close()
+        eventually(lambda: not any(alive(pid) for pid in workers - _shared_trackers()))
+
+
+def _shared_trackers() -> set[int]:
+    """loky's resource tracker: one a process, for all pools, ends with it."""
+    trackers = set()
+    for pid in descendants(os.getpid()):
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_text()
+        except OSError:
+            continue
+        if "resource_tracker" in line:
+            trackers.add(pid)
+    return trackers
+
+
+class TestLocalExecutor(ExecutorContract):
+    @pytest.fixture
+    def executor(self) -> Iterator[Executor]:
+        with LocalExecutor(PROBLEM, 2) as made:
+            yield made
+
+
+def test_workers_die_with_the_process_that_made_them() -> None:
+    code = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from test_executors import PROBLEM, Hang, descendants, eventually
+from shoal.executors import LocalExecutor
+executor = LocalExecutor(PROBLEM, 2)
+executor.submit(Hang()); executor.submit(Hang())
+print(*eventually(lambda: list(descendants(os.getpid()))), flush=True)
+import signal; signal.pause()
+"""
+    arguments = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        assert workers
+        process.kill()
+        process.wait()
+        eventually(lambda: not any(alive(pid) for pid in workers))

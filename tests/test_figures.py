@@ -1,0 +1,187 @@
+"""The figure's data, and the page's words and numbers, without a browser."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from shoal.champion import interval95
+from shoal.dashboard import server, wording
+from shoal.dashboard.figures import COLUMNS, accuracy_range, below_text, history, history_figure
+from shoal.dashboard.parameters import genes_html, number, place, scores_html
+from shoal.dashboard.theme import DARK, LIGHT
+from shoal.errors import SettingsError
+from shoal.evaluation import Evaluation, GenerationSummary, Task
+from shoal.genome import NUMERIC_GENES, Genome, SearchSpace
+from shoal.records import Metrics, Scores
+from shoal.store import GenerationRecord
+
+GENOME = Genome(swarm_size=20)
+
+
+def evaluation(repeat: int, accuracy: float | None, genome: Genome = GENOME) -> Evaluation:
+    if accuracy is None:
+        return Evaluation(Task(genome, repeat), "failed", error="no")
+    return Evaluation(Task(genome, repeat), "ok", Scores(Metrics(accuracy)))
+
+
+def record(number: int, best: float | None, average: float | None, repeats: int = 1) -> GenerationRecord:
+    return GenerationRecord(GenerationSummary(number, GENOME, best, repeats, average, number), float(number), 0.0)
+
+
+def frame(best: list[float], average: list[float]) -> pd.DataFrame:
+    return history([record(i + 1, b, a) for i, (b, a) in enumerate(zip(best, average, strict=True))], [])
+
+
+def test_history_bounds_the_best_by_the_repeats_that_counted_then() -> None:
+    accuracies = [80.0, 82.0, 84.0, 90.0]
+    evaluations = [evaluation(r, a) for r, a in reversed(list(enumerate(accuracies)))] + [evaluation(4, None)]
+    got = history([record(1, 80.0, 70.0, 1), record(2, 82.0, 71.0, 3), record(3, None, None, 4)], evaluations)
+    assert list(got.columns) == list(COLUMNS)
+    assert got["generation"].tolist() == [1, 2, 3]
+    assert np.isnan(got.loc[0, ["low", "high"]].astype(float)).all()
+    assert (got.loc[1, "low"], got.loc[1, "high"]) == pytest.approx(interval95(accuracies[:3]))
+    assert np.isnan(got.loc[2, "best"])
+    assert got["repeats"].tolist() == [1, 3, 4]
+
+
+def test_an_empty_history_is_drawn() -> None:
+    empty = history([], [])
+    assert len(empty) == 0
+    assert accuracy_range(empty) == (0.0, 100.0)
+    assert len(history_figure(empty).data) == 2
+    assert below_text(empty) == ""
+
+
+def test_a_terrible_early_average_does_not_squash_the_rest() -> None:
+    got = frame([60, 70, 75, 78, 80, 81], [-900, 20, 60, 66, 70, 72])
+    low, high = accuracy_range(got)
+    assert 30 <= low < 60
+    assert 81 < high < 85
+    assert below_text(got) == "2 averages lie below the axis, the lowest at -900 %"
+
+
+def test_the_axis_shows_everything_when_nothing_is_terrible() -> None:
+    low, high = accuracy_range(frame([70, 80, 90], [60, 65, 70]))
+    assert low < 60
+    assert 90 < high <= 100.5
+    assert below_text(frame([70, 80, 90], [60, 65, 70])) == ""
+
+
+@pytest.mark.parametrize(
+    ("best", "average"), [([50.0], [-1e6]), ([-400.0, -300.0], [-1e9, -1e9]), ([100.0, 100.0], [100.0, 100.0])]
+)
+def test_the_axis_is_never_degenerate(best: list[float], average: list[float]) -> None:
+    low, high = accuracy_range(frame(best, average))
+    assert np.isfinite([low, high]).all()
+    assert low < min(best)
+    assert max(best) < high
+    assert high - low <= 400
+
+
+def test_the_figure_says_its_units_and_keeps_what_the_viewer_chose() -> None:
+    got = history([record(1, 80.0, 70.0, 2)], [evaluation(0, 79.0), evaluation(1, 81.0)])
+    figure = history_figure(got, revision="3")
+    names = [trace.name for trace in figure.data]
+    assert names == ["95 % interval of the best", "95 % interval of the best", "Average", "Best"]
+    assert figure.layout.uirevision == "3"
+    assert figure.layout.yaxis.title.text == "Accuracy (%)"
+    assert figure.data[-1].customdata[0] == " ± 12.71 (2 repeats)"
+    assert figure.data[-1].line.dash != figure.data[-2].line.dash, "told apart without colour"
+
+
+def test_light_and_dark_differ_and_stand_out() -> None:
+    def luminance(colour: str) -> float:
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    for palette in (LIGHT, DARK):
+        back = luminance(palette.surface)
+        for name in ("text", "muted", "best", "average"):
+            light, dark = sorted((luminance(getattr(palette, name)), back), reverse=True)
+            wanted = 4.5 if name in ("text", "muted") else 3.0
+            assert (light + 0.05) / (dark + 0.05) >= wanted, (palette, name)
+    dark_figure = history_figure(frame([1.0], [1.0]), dark=True)
+    assert dark_figure.data[-1].line.color == DARK.best != LIGHT.best
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (192, "3 min 12 s"), (7500, "2 h 05 min"), (273600, "3 d 4 h")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert wording.duration(seconds) == text
+
+
+@pytest.mark.parametrize("text", ["plain", "`tick`", "``", "a ``` b", "<img src=x onerror=alert(1)>", "[x](y)", " \n "])
+def test_a_users_text_is_one_code_span(text: str) -> None:
+    got = wording.quoted(text)
+    fence = got.split(" ", 1)[0]
+    assert set(fence) == {"`"}
+    assert got.endswith(f" {fence}")
+    inside = got[len(fence) + 1 : -len(fence) - 1]
+    assert inside == (" ".join(text.split()) or "(no name)")
+    assert fence not in inside
+    assert "\n" not in got
+
+
+def test_parameters_are_copied_to_the_bit() -> None:
+    genome = dataclasses.replace(GENOME, inertia_weight=0.1 + 0.2, hidden_layers=(7,))
+    import shoal.genome as shoal
+
+    scope: dict[str, object] = {"shoal": shoal}
+    exec(wording.as_python(genome).removeprefix("import shoal\n"), scope)
+    assert scope["genome"] == genome
+
+
+def test_every_parameter_is_shown_by_its_name() -> None:
+    got = genes_html(GENOME, SearchSpace())
+    labels = {gene.label for gene in NUMERIC_GENES} - {"Weight Scale", "Bias Scale"}
+    labels |= {"Position Scale", "Topology", "Stability Margin", "Activation", "Informants", "Attractor"}
+    for label in labels:
+        assert f"<dt>{label}</dt>" in got
+    assert [number(v) for v in (0.0, 0.7298, 0.0031, 12.5)] == ["0.000", "0.730", "0.0031", "12.500"]
+
+
+def test_a_place_between_bounds_is_on_the_genes_own_scale() -> None:
+    genes = {gene.name: gene for gene in NUMERIC_GENES}
+    assert place(genes["inertia_weight"], 1.0, 2.0) == 0.5
+    assert place(genes["weight_scale"], 1e-2, 1.0) == pytest.approx(0.5)
+    assert place(genes["num_informants"], 1, 1) == 0.5
+    assert place(genes["inertia_weight"], 9.0, 2.0) == 1.0
+
+
+def test_scores_have_a_row_for_each_part_there_is() -> None:
+    scores = Scores(Metrics(90.0, mae=1.0, rmse=2.0, r2=0.9), None, Metrics(80.0, mae=2.0, rmse=3.0, r2=0.8))
+    got = scores_html(scores, Scores(Metrics(91.0), None, Metrics(85.5)))
+    assert "<td>Train</td><td>90.00 %</td><td>91.00 %</td><td>1.000</td>" in got
+    assert "<td>Test</td><td>80.00 %</td><td>85.50 %</td>" in got
+    assert "Validation" not in got
+
+
+def test_the_server_hides_the_store_from_the_process_list() -> None:
+    secret = "postgresql://u:hunter2@db/shoal"
+    assert "hunter2" not in " ".join(server.command("127.0.0.1", 8501))
+    found = server.environment(secret, "127.0.0.1")
+    assert found["SHOAL_STORE"] == secret
+    assert found["STREAMLIT_THEME_LIGHT_TEXT_COLOR"] == LIGHT.text
+    assert found["STREAMLIT_SERVER_ALLOWED_HOSTS"].split()[0] == "127.0.0.1"
+
+
+def test_a_missing_extra_names_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"pip install 'shoal\[dashboard\]'"):
+        server.command("127.0.0.1", 8501)
+
+
+def test_a_taken_port_is_passed_over() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert server.free_port("127.0.0.1", port) != port

@@ -1,0 +1,84 @@
+"""Imports point downward only, and optional means optional."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "shoal"
+LAYERS = {
+    0: ["data", "predictor", "network", "losses", "metrics", "elementary", "philox", "records", "errors"],
+    1: ["genome", "genetic", "swarm", "engines"],
+    2: ["settings", "evolution", "champion", "evaluation", "store"],
+    3: ["executors"],
+    4: ["supervisor", "runner", "summary", "manager", "api"],
+    5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
+}
+LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
+# Modules of the layers' roots that no layer may import: the public face.
+FACE = "__init__"
+
+
+def _module(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def _imports(path: Path) -> set[str]:
+    """First-level modules of Shoal that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("shoal.")}
+    return found & set(LAYER)
+
+
+FILES = sorted(p for p in SOURCE.rglob("*.py") if _module(p) != FACE)
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {_module(p) for p in FILES} == set(LAYER)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_point_downward(path: Path) -> None:
+    module = _module(path)
+    above = {name for name in _imports(path) if LAYER[name] > LAYER[module]}
+    assert not above, f"{module} (layer {LAYER[module]}) imports {sorted(above)} from above it"
+
+
+def test_only_the_store_knows_sql_and_only_the_dashboard_streamlit() -> None:
+    homes = {"sqlalchemy": "store", "alembic": "store", "sqlite3": "store", "streamlit": "dashboard", "plotly": "dashboard"}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            for name in names:
+                home = homes.get(name.split(".")[0])
+                assert home in (None, _module(path)), f"{path.relative_to(SOURCE)} imports {name}"
+
+
+def test_importing_everything_of_the_core_imports_no_extra() -> None:
+    extras = ["streamlit", "plotly", "psycopg", "ray", "jax", "optuna", "onnx"]
+    code = f"""
+import sys
+for name in {extras!r}:
+    sys.modules[name] = None  # importing it now raises
+import shoal
+for name in shoal.__all__:
+    getattr(shoal, name)
+import shoal.cli, shoal.watch, shoal.service, shoal.export, shoal.dashboard.server
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_import_shoal_alone_is_light() -> None:
+    code = "import sys, shoal; heavy = {'numpy', 'numba', 'pandas', 'sqlalchemy', 'sklearn'} & set(sys.modules); assert not heavy, heavy"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,104 @@
+"""`TrainManager`: the student system's control object, with a process behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from processes import alive, eventually
+from shoal.errors import SettingsError
+from shoal.manager import TrainManager
+from shoal.store import Store, open_store
+
+SMALL = {"population": 4, "generations": 500, "iterations": 50, "repeats": 2}
+NAMES = {
+    "epoch",
+    "percent",
+    "best_fitness",
+    "best_repeats",
+    "avg_fitness",
+    "elapsed_time",
+    "ga_history",
+    "best_genome",
+    "best_genome_timestamp",
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with open_store(tmp_path / "shoal.db") as opened:
+        yield opened
+        for supervisor in opened.supervisors():
+            os.kill(supervisor.pid, signal.SIGTERM)
+            eventually(lambda pid=supervisor.pid: not alive(pid))
+
+
+def test_empty_view_before_the_first_run(store: Store) -> None:
+    progress = TrainManager(store, **SMALL).get_progress()
+    assert set(progress) >= NAMES
+    assert (progress["epoch"], progress["percent"], progress["best_genome"]) == (0, 0, None)
+    assert list(progress["ga_history"].columns) == ["best_accuracy", "avg_accuracy"]
+    assert progress["ga_history"].empty
+
+
+def test_start_watch_stop_reset(store: Store) -> None:
+    manager = TrainManager(store, **SMALL)
+    assert not manager.is_training()
+    run_id = manager.start_training()
+    second = TrainManager(str(store.path), **SMALL)
+    assert manager.start_training() == second.start_training() == run_id
+    assert second.is_training()
+    assert len(store.runs()) == 1
+
+    eventually(lambda: manager.get_progress()["epoch"] >= 2)
+    (supervisor,) = store.supervisors()
+    assert supervisor.pid != os.getpid()
+    progress = second.get_progress()
+    assert 0 < progress["best_fitness"] <= 100
+    assert progress["best_repeats"] >= 2
+    assert progress["avg_fitness"] <= progress["best_fitness"]
+    assert len(progress["ga_history"]) == progress["epoch"]
+    assert progress["ga_history"]["best_accuracy"].iloc[-1] == progress["best_fitness"]
+    assert progress["best_genome"] == second.get_progress()["best_genome"] or second.get_progress()["epoch"] > progress["epoch"]
+    assert {"swarm_size", "max_velocity", "max_position", "hidden_layers"} <= set(progress["best_genome"])
+    assert progress["elapsed_time"] > 0
+    assert progress["best_genome_timestamp"] > 1.7e9
+
+    second.stop_training()
+    assert not manager.is_training()
+    stopped = manager.get_progress()
+    assert stopped["state"] == "stopped"
+    assert stopped["epoch"] >= progress["epoch"]
+    kept = len(store.evaluations(run_id))
+    assert kept > 0
+
+    manager.reset_progress()
+    assert manager.get_progress()["epoch"] == 0
+    assert len(store.evaluations(run_id)) == kept
+    assert second.get_progress()["epoch"] == stopped["epoch"]
+    manager.stop_training()  # nothing to stop: no error
+
+
+def test_training_outlives_its_starter(store: Store, tmp_path: Path) -> None:
+    code = "import sys, shoal; shoal.TrainManager(sys.argv[1], population=4, generations=500, iterations=50).start_training()"
+    subprocess.run([sys.executable, "-c", code, str(store.path)], check=True)
+    eventually(lambda: store.run(1).evaluations >= 3)
+    (supervisor,) = store.supervisors()
+    assert alive(supervisor.pid)
+    TrainManager(store).stop_training()
+    os.kill(supervisor.pid, signal.SIGTERM)
+    eventually(lambda: not alive(supervisor.pid))
+    assert store.supervisors() == []
+
+
+def test_bad_settings_write_nothing(store: Store) -> None:
+    with pytest.raises(SettingsError, match="generations"):
+        TrainManager(store, generations=0)
+    assert store.runs() == []
