@@ -123,8 +123,8 @@ def check(name: str) -> None:
     wrong = [k for k in sorted({*recorded, *actual}) if recorded.get(k) != actual.get(k)]
     details = "\n".join(f"  {k}: recorded {recorded.get(k)!r}, now {actual.get(k)!r}" for k in wrong)
     assert not wrong, (
-        f"{name}: not the golden values.\n{details}\nRecorded runs would not replay to the same bits. If that is meant, "
-        f"run `{COMMAND}`, review the difference of {FILE.parent.name}/{FILE.name}, and say why in the commit."
+        f"{name}: not the golden values.\n{details}\nRecorded runs would not replay to the same bits. If that is "
+        f"meant, run `{COMMAND}`, review the difference of {FILE.parent.name}/{FILE.name}, and say why in the commit."
     )
 
 

@@ -21,7 +21,7 @@ from shoal.store import open_store
 from shoal.supervisor import ensure_supervisor
 
 PICTURE = Path(__file__).parents[1] / "docs" / "dashboard.png"
-BUDGET = {"preset": "classic", "population": 10, "repeats": 2, "iterations": 60}
+BUDGET = {"preset": "classic", "population": 10, "repeats": 3, "iterations": 60}
 SIZE = (1280, 900)
 MINUTES_5 = 300_000  # milliseconds
 
@@ -42,11 +42,13 @@ def take(path: Path) -> None:
                 page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, color_scheme="light")
                 page.goto(url)
                 box = page.get_by_test_id("stMetric").filter(has=page.get_by_text("Current Generation", exact=True))
-                expect(box.get_by_test_id("stMetricValue")).to_have_text(re.compile(r"^(2[89]|[3-5]\d)$"), timeout=MINUTES_5)
+                expect(box.get_by_test_id("stMetricValue")).to_have_text(
+                    re.compile(r"^(2[89]|[3-5]\d)$"), timeout=MINUTES_5
+                )
                 expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_visible(timeout=MINUTES_5)
                 picture = Image.open(io.BytesIO(page.screenshot()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.convert("RGB").save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -81,12 +81,12 @@ def bits(state: SwarmState) -> tuple[object, ...]:
     return tuple(v.tobytes() if isinstance(v, np.ndarray) else v for v in values)
 
 
-# --- the rule, read literally -------------------------------------------------------------------------------------------
+# --- the rule, read literally -----------------------------------------------------------------------------------------
 
 
 @dataclass
 class ScalarSwarm:
-    """The documented rule for one particle and one dimension at a time, with its own Philox and nothing of shoal.swarm."""
+    """The documented rule for one particle and one dimension at a time, with a Philox of its own."""
 
     genome: Genome
     x: list[list[np.float32]]
@@ -142,7 +142,12 @@ class ScalarSwarm:
                     for purpose in (Purpose.COGNITIVE, Purpose.SOCIAL, Purpose.GLOBAL)
                 )
                 x, v = self.x[i][d], self.v[i][d]
-                v = w * v + c1 * r1 * (self.bests[i][d] - x) + c2 * r2 * (towards[d] - x) + c3 * r3 * (self.bests[top][d] - x)
+                v = (
+                    w * v
+                    + c1 * r1 * (self.bests[i][d] - x)
+                    + c2 * r2 * (towards[d] - x)
+                    + c3 * r3 * (self.bests[top][d] - x)
+                )
                 v = -vmax if v < -vmax else vmax if v > vmax else v
                 x = x + jump * v
                 new_x[i][d] = -xmax if x < -xmax else xmax if x > xmax else x
@@ -264,7 +269,7 @@ def test_a_particle_whose_loss_is_not_finite_has_no_best() -> None:
     assert after.global_best == 2
 
 
-# --- informants ---------------------------------------------------------------------------------------------------------
+# --- informants -------------------------------------------------------------------------------------------------------
 
 
 def swarm_of(particles: int, k: int, strategy: str = "random") -> Genome:
@@ -282,7 +287,7 @@ def test_random_informants_are_distinct_and_never_itself(particles, data, iterat
     for i, row in enumerate(found.tolist()):
         assert row == sorted(set(row))
         assert i not in row
-        assert 0 <= row[0]
+        assert row[0] >= 0
         assert row[-1] < particles
     compiled = np.empty((particles, k), np.int32)
     kernels._random_informants(compiled, particles, iteration, *KEY)
@@ -319,7 +324,7 @@ def test_ring() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.integers(2, 20), st.data(), st.sampled_from([1, 15, 16, 17, 64, 81, 200]), st.booleans())
 def test_nearest_informants_by_brute_force(particles, data, dimensions, coarse) -> None:
-    """`coarse` positions lie on a small grid, where ties are common and distances exact: ties go to the lower number."""
+    """`coarse` positions lie on a small grid, where ties are common and exact: they go to the lower number."""
     k, seed = data.draw(st.integers(1, particles - 1)), data.draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
     if coarse:
@@ -351,7 +356,7 @@ def test_rewired_redraws_exactly_when_the_global_best_stalls(engine) -> None:
     assert 10 < sum(stalls) < 59, "the case must show both"
 
 
-# --- patience -----------------------------------------------------------------------------------------------------------
+# --- patience ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -380,9 +385,9 @@ def test_patience_rule(history, patience, stops) -> None:
     assert out_of_patience(longer, len(losses), patience) is stops
 
 
-# --- the contract of an engine ------------------------------------------------------------------------------------------
+# --- the contract of an engine ----------------------------------------------------------------------------------------
 
-# Between the mean losses of two engines from the same positions, with targets of about 1: the rounding of float32 networks.
+# Between the mean losses of two engines from the same positions, with targets of about 1: rounding of float32.
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
 
 SHAPES = [  # inputs, hidden layers, rows
@@ -407,8 +412,10 @@ def choices(before: SwarmState, after: SwarmState) -> tuple[list[object], ...]:
 
 
 def assert_follows(engine: Engine, task: TrainingTask, steps: int) -> None:
-    """Each step of ``engine`` is that of the reference from the same state: losses within `RELATIVE`, and the moves to the
-    bit where the losses lead to the same choices. Where they do not, two losses or distances were too close to tell apart.
+    """Each step of ``engine`` is that of the reference from the same state.
+
+    Losses within `RELATIVE`, and the moves to the bit where the losses lead to the same choices. Where they do not, two
+    losses or distances were too close to tell apart.
     """
     state, differing, scale = initial_state(task), 0, task.objective.gain
     for _ in range(steps):
@@ -446,7 +453,11 @@ class TestEngine:
     def test_follows_every_strategy_and_attractor(self, engine, strategy, attractor) -> None:
         for k, c3 in ((1, 0.0), (5, 0.6)):
             task = make_task(
-                informant_strategy=strategy, attractor=attractor, num_informants=k, global_best_weight=c3, max_position=2
+                informant_strategy=strategy,
+                attractor=attractor,
+                num_informants=k,
+                global_best_weight=c3,
+                max_position=2,
             )
             assert_follows(engine, task, 12)
 
@@ -557,7 +568,9 @@ class TestEngine:
     def test_follows_where_some_losses_overflow(self, engine) -> None:
         x = np.array([[1.5e19, 1.5e19], [3e38, 3e38]], f32)
         for loss, row in (("mse", 0), ("mae", 1)):
-            task = make_task(x=x[row : row + 1], y=np.zeros(1, f32), hidden=(), loss=loss, swarm_size=30, weight_scale=1)
+            task = make_task(
+                x=x[row : row + 1], y=np.zeros(1, f32), hidden=(), loss=loss, swarm_size=30, weight_scale=1
+            )
             state = engine.advance(task, initial_state(task), 1)
             assert 0 < np.isinf(state.best_losses).sum() < 30
             assert_follows(engine, task, 6)
@@ -593,7 +606,7 @@ class TestEngine:
         assert finished.complete
 
     def test_wall_clock_budget(self, engine) -> None:
-        """Each look at this clock costs a second: start 0, then 1 and 2 around the first iteration, 3 and 4, 5 and 6."""
+        """Each look at this clock costs a second: start 0, then 1 and 2 around an iteration, 3 and 4, 5 and 6."""
         ticks = iter(range(1000))
         (result,) = engine.train([make_task(iterations=1000, seconds=5.0)], clock=lambda: float(next(ticks)))
         assert result.complete
@@ -638,7 +651,7 @@ def plain_forward(network: Network, weights: np.ndarray, x: np.ndarray) -> np.nd
     return values.T
 
 
-# --- the CPU engine's own promises --------------------------------------------------------------------------------------
+# --- the CPU engine's own promises ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("threads", [2, 3, 9, 40])
@@ -662,7 +675,7 @@ def test_engines_by_name() -> None:
     for name in ENGINES:
         assert get_engine(name).name == name
     assert get_engine().name == "cpu"
-    with pytest.raises(SettingsError, match="'gpu'.*cpu, reference"):
+    with pytest.raises(SettingsError, match=r"'gpu'.*cpu, reference"):
         get_engine("gpu")
 
 
@@ -670,7 +683,7 @@ def test_golden() -> None:
     refresh_golden.check("cpu")
 
 
-# --- the kernels' elementary functions ----------------------------------------------------------------------------------
+# --- the kernels' elementary functions --------------------------------------------------------------------------------
 
 
 @njit(error_model="numpy")

@@ -1,4 +1,4 @@
-"""Random numbers: Philox's published answers, the layout that engines share, distributions, and bits of our own functions."""
+"""Random numbers: Philox's published answers, the layout that engines share, distributions, our own functions."""
 
 from __future__ import annotations
 
@@ -148,7 +148,10 @@ def test_normals_are_standard_normal(source) -> None:
 
 
 def test_a_particle_s_numbers_do_not_depend_on_how_many_there_are() -> None:
-    for make in (lambda p: uniforms((1, 2), Purpose.GLOBAL, 9, p, 13), lambda p: normals((1, 2), Purpose.VELOCITY, p, 13)):
+    for make in (
+        lambda p: uniforms((1, 2), Purpose.GLOBAL, 9, p, 13),
+        lambda p: normals((1, 2), Purpose.VELOCITY, p, 13),
+    ):
         assert make(3).tobytes() == make(50)[:3].tobytes()
 
 
@@ -211,7 +214,12 @@ def test_log_is_within_three_ulps() -> None:
 def test_exp_is_within_three_ulps() -> None:
     random = np.random.default_rng(1)
     x = np.concatenate(
-        [random.uniform(-708, 709, 100_000), random.normal(0, 1, 100_000), random.normal(0, 1e-9, 1000), [-708.0, 709.0]]
+        [
+            random.uniform(-708, 709, 100_000),
+            random.normal(0, 1, 100_000),
+            random.normal(0, 1e-9, 1000),
+            [-708.0, 709.0],
+        ]
     )
     assert ulps(exp(x), np.exp(x.astype(np.longdouble))) < 3
     assert exp(np.array([0.0, -0.0])).tolist() == [1.0, 1.0]

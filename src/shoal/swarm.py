@@ -91,8 +91,8 @@ def random_informants(genome: Genome, key: Key, iteration: int) -> NDArray[np.in
     particles, k = genome.swarm_size, genome.num_informants
     words = np.stack(  # in the order of the blocks, so that the n-th word is the same whatever k
         philox((np.arange(-(-k // 4)), np.arange(particles)[:, None], iteration, Purpose.INFORMANTS), key), axis=2
-    ).reshape(particles, -1)
-    words = words.astype(np.uint64)
+    )
+    words = words.reshape(particles, -1).astype(np.uint64)
     chosen = np.empty((particles, k), dtype=np.int64)
     for n in range(k):
         top = particles - 1 - k + n  # the others are numbered 0..P-2

@@ -45,7 +45,7 @@ def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
     """The accuracies (percent) that the axis shows: all best ones, and the averages but for a few terrible early ones.
 
     A swarm that explodes scores far below zero, and one such individual ruins an average; a line that leaves the axis
-    below says it better than an axis on which everything else is flat.
+    below says it better than an axis on which everything else is flat. The rest keeps half of the axis.
     """
     values = frame[["best", "average"]].to_numpy(dtype=np.float64)
     if not np.isfinite(values).any():
@@ -54,7 +54,7 @@ def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
     top = max(best.max(initial=-np.inf), average.max(initial=-np.inf))
     typical = np.quantile(average, 0.5, method="higher") if len(average) else top
     base = max(min(best.min(initial=np.inf), typical), top - 100.0)
-    low = max(float(np.nanmin(values)), base - 0.5 * (top - base))
+    low = max(float(np.nanmin(values)), 2 * base - top)
     margin = max(0.06 * (top - low), 0.5)
     return float(low - margin), float(min(top + margin, max(100.5, top)))
 
@@ -118,15 +118,6 @@ def below_text(frame: pd.DataFrame) -> str:
 
 
 def _layout(frame: pd.DataFrame, colours: Palette, revision: str) -> dict[str, object]:
-    note = {
-        "xref": "paper",
-        "yref": "paper",
-        "x": 1,
-        "y": 0,
-        "xanchor": "right",
-        "yanchor": "bottom",
-        "showarrow": False,
-    }
     last = int(frame["generation"].max()) if len(frame) else 1
     axis = {
         "color": colours.muted,
@@ -147,7 +138,6 @@ def _layout(frame: pd.DataFrame, colours: Palette, revision: str) -> dict[str, o
         "hoverlabel": {"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
         "dragmode": False,  # a finger that scrolls the page must not be caught
         "uirevision": revision,
-        "annotations": [{**note, "text": below_text(frame), "font": {"size": 12, "color": colours.muted}}],
         "xaxis": {
             **axis,
             "title": {"text": "Generation", "standoff": 8, "font": {"size": 13}},

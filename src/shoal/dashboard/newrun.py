@@ -42,9 +42,10 @@ def new_run() -> None:
         with st.form("new-run", border=False):
             preset = st.radio("Preset", list(_PRESETS), captions=list(_PRESETS.values()), horizontal=True)
             values = _numbers()
-            active = next((run for run in store().runs() if run.state in ("running", "queued")), None)
-            if active is not None:
-                st.caption(f"Run {active.id} is {active.state}. This one is queued, and starts when that has ended.")
+            ahead = sum(run.state in ("running", "queued") for run in store().runs())
+            if ahead:
+                before = "Another run comes" if ahead == 1 else f"{ahead} other runs come"
+                st.caption(f"{before} first: this one is queued, and starts by itself after that.")
             pressed = st.form_submit_button("Start run", type="primary", icon=":material/play_arrow:")
         if not pressed:
             return

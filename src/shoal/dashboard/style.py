@@ -29,8 +29,8 @@ CSS = """
   /* A refresh each second must not blink. */
   [data-stale="true"] { opacity: 1 !important; transition: none !important; }
   [data-testid="stStatusWidgetRunningIcon"], [data-testid="stStatusWidgetNewYearsIcon"] { display: none; }
-  h1 { font-size: 1.7rem !important; padding: 0 !important; letter-spacing: -.02em; }
-  h3 { font-size: 1.02rem !important; padding: 0 !important; letter-spacing: -.005em; }
+  h1 { font-size: 1.7rem !important; padding: 0 0 .75rem !important; letter-spacing: -.02em; }
+  h3 { font-size: 1.02rem !important; padding: 0 0 .7rem !important; letter-spacing: -.005em; }
   [data-testid="stText"] { font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
 
   .brand { display: flex; align-items: center; min-height: 1.9rem; }
@@ -40,6 +40,7 @@ CSS = """
   .st-key-header { border-bottom: 1px solid rgba(128,148,158,.26); padding-bottom: .6rem; }
 
   .st-key-title { gap: .65rem; }
+  .st-key-title h1 { padding-bottom: .2rem !important; }
   .st-key-about { gap: .15rem .6rem; margin-top: -.75rem; }
   .st-key-about [data-testid="stText"] { font-weight: 600; font-size: .92rem; }
   .st-key-about [data-testid="stCaptionContainer"] p { font-size: .92rem; }
@@ -53,10 +54,9 @@ CSS = """
   [data-testid="stMetricDelta"] { background: none; padding: 0; margin: 0; font-size: .8rem; }
 
   .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft { border-radius: 10px; }
-  .st-key-best { gap: .7rem; }
-  .st-key-best [data-testid="stCaptionContainer"] { margin: -.35rem 0 0; }
-  .st-key-waiting { height: 420px; justify-content: center; align-items: center; text-align: center; gap: .3rem; }
-  .st-key-waiting p { max-width: 26rem; margin: auto; }
+  :is(.st-key-chart, .st-key-best) { gap: .5rem; }
+  .st-key-waiting { gap: .4rem; }
+  .st-key-waiting p { text-align: center; }
 
   dl.genes { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1.6rem; margin: 0; padding: 0; }
   dl.genes div { display: grid; grid-template-columns: 1fr auto; row-gap: .2rem; padding: .26rem 0;
@@ -89,7 +89,7 @@ CSS = """
 
   .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
                     background: rgba(200,69,47,.07); }
-  .st-key-log { gap: .2rem; }
+  .st-key-log { gap: .2rem; max-height: 15rem !important; overflow-y: auto !important; }
   .st-key-log [data-testid="stText"] { font-size: .88rem; }
   .st-key-footer { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
   .st-key-footer [data-testid="stText"] { font-size: .82rem; opacity: .62; }
@@ -98,8 +98,11 @@ CSS = """
     [data-testid="stMainBlockContainer"] { padding: 2.7rem 1rem 2rem; }
     .brand { flex-wrap: wrap; }
     .brand span { flex-basis: 100%; padding: .15rem 0 0; }
-    .st-key-metrics [data-testid="stColumn"] { min-width: calc(50% - .5rem); flex: 1 1 calc(50% - .5rem); }
+    :is(.st-key-metrics, .st-key-draft) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
+                                                                   min-width: calc(50% - .5rem); }
     .st-key-about { margin-top: -.3rem; }
+    table.scores { font-size: .82rem; }
+    table.scores :is(th, td) { padding: .35rem .2rem; }
   }
   @media (max-width: 340px) { dl.genes { grid-template-columns: 1fr; } }
 </style>

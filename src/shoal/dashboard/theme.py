@@ -47,6 +47,7 @@ THEME = {
     "theme.dark.secondaryBackgroundColor": "#1a252b",
     "theme.dark.textColor": DARK.text,
     "theme.dark.borderColor": "#2a3941",
+    "theme.dark.grayBackgroundColor": "#26333b",
     "theme.dark.codeBackgroundColor": "#1a252b",
     "theme.dark.sidebar.backgroundColor": "#0f171b",
     "theme.dark.sidebar.secondaryBackgroundColor": "#1a252b",

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from shoal.dashboard.controls import controls, problem, refused
-from shoal.dashboard.figures import history_figure
+from shoal.dashboard.figures import HEIGHT, below_text, history_figure
 from shoal.dashboard.parameters import best_card, scores_card
 from shoal.dashboard.reading import Reading, read, store
 from shoal.dashboard.wording import (
@@ -109,7 +109,8 @@ def _progress(reading: Reading) -> None:
         if run.state == "running" and run.heartbeat_age is not None:
             parts.append(f":green[●] Alive, heartbeat {duration(run.heartbeat_age)} ago")
         else:
-            parts.append(f":gray[●] {state_word(run).capitalize()}, nothing is being trained")
+            then = "Resume continues it" if run.state == "interrupted" else "nothing is being trained"
+            parts.append(f":gray[●] {state_word(run).capitalize()}, {then}")
         if (pace := reading.summary.trainings_per_minute) is not None:
             parts.append(f"{pace:,.0f} trainings a minute" if pace >= 10 else f"{pace:.1f} trainings a minute")
         parts.append(f"{run.evaluations:,} trainings, {run.iterations:,} iterations recorded")
@@ -139,12 +140,16 @@ def _chart(reading: Reading, supervised: bool) -> None:
     run = reading.run
     if not len(reading.history):
         title, text = waiting_text(run, supervised)
-        with st.container(key="waiting"):
+        with st.container(
+            key="waiting", height=HEIGHT, border=False, vertical_alignment="center", horizontal_alignment="center"
+        ):
             st.markdown(f"**{title}**")
             st.caption(text)
         return
     figure = _figure(reading.history, run.id, run.generations, st.context.theme.type == "dark")
     st.plotly_chart(figure, key=f"history-{run.id}", theme=None, config={"displayModeBar": False})
+    if note := below_text(reading.history):
+        st.caption(note)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -155,7 +160,7 @@ def _figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -
 
 def _details(run: RunView, now: float, zone: str | None) -> None:
     log, settings = st.tabs(["Recent events", "Settings"])
-    with log.container(key="log", height=210):
+    with log.container(key="log"):
         for event in store().events(run.id, EVENTS):
             mark = "" if event.level == "info" else f"{event.level}: "
             st.text(f"{moment(event.time, zone, now)}   {mark}{event.text}")

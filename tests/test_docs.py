@@ -1,0 +1,70 @@
+"""The documents name what the code has: commands, options, settings, genes, public names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import typer.main
+
+import shoal
+from shoal.cli import app
+from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.settings import SearchSettings
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_command_is_in_the_reference_and_only_those() -> None:
+    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert set(re.findall(r"^\| `shoal (\w+)", REFERENCE, re.MULTILINE)) == commands
+
+
+def test_every_setting_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)`(?:, `\w+`)? \| ([^|]*) \|", REFERENCE, re.MULTILINE))
+    for name, field in SearchSettings.model_fields.items():
+        assert f"`{name}`" in REFERENCE, f"setting {name} is not documented"
+        if name in rows and isinstance(field.default, int | float) and name != "max_depth":
+            assert rows[name].strip() == f"{field.default:g}", name
+
+
+def test_every_gene_with_its_bounds() -> None:
+    for gene in NUMERIC_GENES:
+        row = next(line for line in REFERENCE.splitlines() if line.startswith(f"| `{gene.name}` | {gene.low:g} to"))
+        assert f"{gene.start_low:g} to {gene.start_high:g}" in row
+        assert gene.name == "num_informants" or f"{gene.low:g} to {gene.high:g}" in row
+    for name, choices in CATEGORICAL_GENES.items():
+        assert f"| `{name}` | {', '.join(choices)} |" in REFERENCE
+
+
+def test_every_public_name() -> None:
+    for name in set(shoal.__all__) - {"__version__"}:
+        assert f"`shoal.{name}" in REFERENCE, f"shoal.{name} is not documented"
+
+
+def test_every_option_has_help() -> None:
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        assert command.help, name
+        for parameter in command.params:
+            assert parameter.name == "help" or parameter.help, f"{name} {parameter.name}"
+
+
+def test_links_of_the_documents_exist() -> None:
+    for document in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_pictures_are_small_and_no_binary_is_large() -> None:
+    for path in (ROOT / "docs").rglob("*"):
+        assert path.is_dir() or path.stat().st_size < 200_000, path
+
+
+def test_commands_that_the_readme_gives_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"make ([a-z-]+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert set(re.findall(r"^\s*shoal (\w+)", README, re.MULTILINE)) <= commands

@@ -1,0 +1,178 @@
+"""Settings: each wrong value is named, files are read, copies are exact, presets hold what they say."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shoal.errors import GenomeError, SettingsError, ShoalError
+from shoal.settings import SearchSettings, read_settings_file
+
+WRONG = [
+    ({"preset": "fast"}, ["preset", "fast", "modern", "classic"]),
+    ({"seed": -1}, ["seed", "-1"]),
+    ({"seed": 2**63}, ["seed", str(2**63)]),
+    ({"seed": "x"}, ["seed", "x"]),
+    ({"population": 1}, ["population", "1", "2"]),
+    ({"population": 10_001}, ["population", "10001", "10000"]),
+    ({"generations": 0}, ["generations", "0"]),
+    ({"generations": 2.5}, ["generations", "2.5"]),
+    ({"evaluations": 0}, ["evaluations", "0"]),
+    ({"evaluations": 35}, ["evaluations=35", "36"]),
+    ({"max_seconds": 0}, ["max_seconds", "0"]),
+    ({"max_seconds": math.inf}, ["max_seconds", "inf"]),
+    ({"max_seconds": math.nan}, ["max_seconds", "nan"]),
+    ({"mutation": 1.1}, ["mutation", "1.1"]),
+    ({"mutation": math.nan}, ["mutation", "nan"]),
+    ({"crossover": -0.1}, ["crossover", "-0.1"]),
+    ({"elitism": -1}, ["elitism", "-1"]),
+    ({"elitism": 12}, ["elitism=12", "population=12"]),
+    ({"tournament": 0}, ["tournament", "0"]),
+    ({"repeats": 0}, ["repeats", "0"]),
+    ({"max_repeats": 2}, ["max_repeats=2", "repeats=3"]),
+    ({"iterations": 0}, ["iterations", "0"]),
+    ({"iterations": 100_000_001}, ["iterations", "100000001"]),
+    ({"training_seconds": -1}, ["training_seconds", "-1"]),
+    ({"patience": 0}, ["patience", "0"]),
+    ({"loss": "rmse"}, ["loss", "rmse", "mse", "negative_accuracy"]),
+    ({"bounds": {"jump_size": (0.1,)}}, ["bounds.jump_size"]),
+    ({"bounds": {"jump_size": (0.5, 0.1)}}, ["jump_size", "0.5..0.1"]),
+    ({"bounds": {"jump_size": (0.1, 3)}}, ["jump_size", "0.0001..2"]),
+    ({"bounds": {"jumpsize": (0.1, 1)}}, ["jumpsize", "jump_size"]),
+    ({"choices": {"activation": ("swish",)}}, ["activation", "swish", "gelu"]),
+    ({"choices": {"activation": ()}}, ["activation", "gelu"]),
+    ({"choices": {"loss": ("mse",)}}, ["loss", "informant_strategy"]),
+    ({"max_depth": 0}, ["max_depth", "0"]),
+    ({"max_depth": 4}, ["max_depth", "4"]),
+    ({"max_width": 1025}, ["max_width", "1025"]),
+    ({"engine": "gpu"}, ["engine", "gpu", "cpu", "reference"]),
+    ({"workers": 0}, ["workers", "0"]),
+    ({"populaton": 5}, ["populaton", "5"]),
+]
+
+
+@pytest.mark.parametrize(("values", "named"), WRONG)
+def test_each_wrong_value_is_named(values, named) -> None:
+    with pytest.raises((SettingsError, GenomeError)) as caught:
+        SearchSettings.parse(values)
+    assert isinstance(caught.value, ShoalError)
+    assert caught.value.exit_code == 2
+    for part in named:
+        assert part in str(caught.value)
+
+
+def test_every_setting_has_a_wrong_value_above() -> None:
+    assert set(SearchSettings.model_fields) == {name for values, _ in WRONG for name in values} - {"populaton"}
+
+
+def test_all_wrong_values_are_named_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        SearchSettings.parse({"seed": -1, "iterations": 0, "unknown": 1})
+    for part in ("seed", "iterations", "unknown", "shoal run --help"):
+        assert part in str(caught.value)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        SearchSettings().seed = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"evaluations": 36},
+        {"population": 2, "elitism": 1, "repeats": 21},
+        {"seed": 2**63 - 1},
+        {"mutation": 0, "crossover": 1},
+        {"elitism": 11},
+    ],
+)
+def test_values_at_the_edge_are_taken(values) -> None:
+    parsed = SearchSettings.parse(values)
+    assert {name: getattr(parsed, name) for name in values} == values
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "preset": st.sampled_from(["modern", "classic"]),
+            "seed": st.integers(0, 2**63 - 1),
+            "population": st.integers(3, 10_000),
+            "generations": st.integers(1, 1_000_000),
+            "max_seconds": st.floats(1e-9, 1e12),
+            "mutation": st.floats(0, 1),
+            "crossover": st.floats(0, 1),
+            "repeats": st.integers(1, 21),
+            "training_seconds": st.floats(1e-9, 1e12),
+            "patience": st.integers(1, 10**6),
+            "loss": st.sampled_from([None, "mse", "cross_entropy"]),
+            "bounds": st.just({"jump_size": (0.1, 0.30000000000000004), "swarm_size": (20, 20)}),
+            "choices": st.just({"activation": ("tanh", "relu")}),
+            "max_width": st.integers(1, 1024),
+            "engine": st.sampled_from(["cpu", "reference"]),
+            "workers": st.none() | st.integers(1, 64),
+        },
+    )
+)
+def test_copies_are_exact(values) -> None:
+    parsed = SearchSettings.parse(values)
+    assert SearchSettings.parse(json.loads(json.dumps(parsed.to_dict()))) == parsed
+    assert set(parsed.to_dict()) == set(SearchSettings.model_fields)
+
+
+def test_classic_is_the_student_system_s_search() -> None:
+    classic = SearchSettings(preset="classic")
+    fixed = dict(classic.space.categorical)
+    assert fixed == {"informant_strategy": ("nearest",), "attractor": ("position",), "activation": ("relu",)}
+    assert (classic.population, classic.generations, classic.mutation, classic.crossover) == (12, 100, 0.2, 0.6)
+    assert (classic.elitism, classic.tournament, classic.repeats, classic.max_repeats) == (2, 3, 3, 21)
+    assert (classic.iterations, classic.training_seconds, classic.patience, classic.loss) == (500, None, None, None)
+
+
+def test_presets_hold_choices_that_a_user_may_change() -> None:
+    modern = dict(SearchSettings().space.categorical)
+    assert modern == {
+        "informant_strategy": ("random", "nearest", "ring", "rewired"),
+        "attractor": ("best",),
+        "activation": ("relu",),
+    }
+    own = SearchSettings(preset="classic", choices={"attractor": ("best", "position")})
+    assert dict(own.space.categorical)["attractor"] == ("best", "position")
+    assert dict(own.space.categorical)["informant_strategy"] == ("nearest",)
+
+
+def test_layers_start_within_the_limits() -> None:
+    assert SearchSettings().space.start_layers == (32, 16)
+    assert SearchSettings(max_depth=1, max_width=20).space.start_layers == (20,)
+    space = SearchSettings(max_depth=2, max_width=20).space
+    assert (space.max_depth, space.max_width, space.start_layers) == (2, 20, (20, 16))
+
+
+def test_settings_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('seed = 7\npreset = "classic"\ntarget = "é"\n[bounds]\njump_size = [0.1, 1]\n', encoding="utf-8")
+    values = read_settings_file(file)
+    assert values == {"seed": 7, "preset": "classic", "target": "é", "bounds": {"jump_size": [0.1, 1]}}
+    del values["target"]
+    assert SearchSettings.parse(values).bounds == {"jump_size": (0.1, 1.0)}
+    assert read_settings_file(str(file))["seed"] == 7
+
+
+def test_settings_files_that_cannot_be_read(tmp_path: Path) -> None:
+    bad = {"syntax.toml": b"seed = = 1", "latin.toml": 'name = "é"'.encode("latin-1"), "twice.toml": b"seed=1\nseed=2"}
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(SettingsError, match=f"{name} is not TOML"):
+            read_settings_file(tmp_path / name)
+    with pytest.raises(SettingsError, match=r"missing\.toml.*No such file"):
+        read_settings_file(tmp_path / "missing.toml")
+    with pytest.raises(SettingsError, match="directory"):
+        read_settings_file(tmp_path)
