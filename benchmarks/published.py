@@ -28,7 +28,8 @@ Preset "classic" trained with the {count} published genomes of the student syste
 published mean and standard deviation of its training accuracy in percent (n runs each). z is the difference of the means in
 standard errors, `sqrt(sd^2 / n + published sd^2 / published n)`; a row agrees when |z| is at most 3.
 
-**{agreeing} of {count} rows agree.** Made by `python benchmarks/published.py --seeds {seeds}` in {seconds:.0f} s on {cores} cores.
+**{agreeing} of {count} rows agree.** Made by `python benchmarks/published.py --seeds {seeds}`, {seconds:.0f} s on
+{cores} cores.
 
 Protocol: UCI Concrete, raw features, targets divided by the training maximum, split `df.sample(frac=0.7, random_state=42)`,
 ReLU layers, mean squared error, nearest informants, attractor "position". Weights: inertia 0.708, cognitive 1.906, social

@@ -19,13 +19,17 @@ def pretend(problem: Problem, task: Task) -> Evaluation:
     accuracy = 60.0 + int.from_bytes(digest[:4], "big") / 2**32 * 30.0
     metrics = Metrics(accuracy=accuracy, mae=1.0, rmse=1.0, r2=0.5)
     validation = metrics if problem.dataset.validation is not None else None
-    return Evaluation(task, "ok", Scores(metrics, validation), loss=0.1, iterations=problem.settings.iterations, seconds=0.01)
+    return Evaluation(
+        task, "ok", Scores(metrics, validation), loss=0.1, iterations=problem.settings.iterations, seconds=0.01
+    )
 
 
 class InlineExecutor(Executor):
     """Runs each job when polled, last in first out; ``on_job`` may count, raise, or name an error for it."""
 
-    def __init__(self, problem: Problem, workers: int | None = None, on_job: Callable[[Job], str | None] = lambda job: None) -> None:
+    def __init__(
+        self, problem: Problem, workers: int | None = None, on_job: Callable[[Job], str | None] = lambda job: None
+    ) -> None:
         self.problem, self.on_job = problem, on_job
         self.jobs: list[Job] = []
         self.closed = False

@@ -31,7 +31,9 @@ def test_train_as_documented(classic: shoal.Dataset) -> None:
     assert result.scores.validation is None
     y = classic.train.target
     predicted = classic.unscale(result.network.forward(result.weights[None], classic.train.x)[0])
-    assert result.scores.train.accuracy == pytest.approx(100 * (1 - np.abs(predicted - y).mean() / np.abs(y).mean()), abs=1e-4)
+    assert result.scores.train.accuracy == pytest.approx(
+        100 * (1 - np.abs(predicted - y).mean() / np.abs(y).mean()), abs=1e-4
+    )
     again = shoal.train(classic, genome, iterations=50, seed=0, threads=2)
     np.testing.assert_array_equal(again.weights, result.weights)
     assert not np.array_equal(shoal.train(classic, genome, iterations=50, seed=1).weights, result.weights)

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-
 from processes import SMALL, eventually, last_json, shoal, start
+
 from shoal.store import open_store
 
 
@@ -24,7 +24,18 @@ def test_run_prints_one_object_with_the_documented_names(finished: Path) -> None
     text = (finished.parent / "run.json").read_text()
     assert len(text.strip().splitlines()) == 1
     result = last_json(text)
-    names = {"run", "state", "generations", "evaluations", "iterations", "seconds", "best", "scores", "ensemble", "result_hash"}
+    names = {
+        "run",
+        "state",
+        "generations",
+        "evaluations",
+        "iterations",
+        "seconds",
+        "best",
+        "scores",
+        "ensemble",
+        "result_hash",
+    }
     assert names <= set(result)
     assert (result["run"], result["state"], result["generations"]) == (1, "finished", 4)
     assert {"genome", "accuracy", "repeats", "ci95"} <= set(result["best"])
@@ -56,7 +67,10 @@ def test_same_seed_same_hash_other_seed_other_hash(finished: Path, tmp_path: Pat
 def test_settings_file_and_options_before_it(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b,y\n" + "".join(f"{i},{i % 7},{3 * i + i % 7}\n" for i in range(60)))
     file = tmp_path / "search.toml"
-    file.write_text('data = "table.csv"\ntarget = "y"\npopulation = 3\ngenerations = 9\niterations = 20\nrepeats = 1\nname = "from a file"\n')
+    file.write_text(
+        'data = "table.csv"\ntarget = "y"\nname = "from a file"\n'
+        "population = 3\ngenerations = 9\niterations = 20\nrepeats = 1\n"
+    )
     done = shoal("run", "--settings", str(file), "--generations", "2", "--json", store=tmp_path / "shoal.db")
     result = last_json(done.stdout)
     assert (result["generations"], result["settings"]["population"]) == (2, 3)
@@ -150,7 +164,13 @@ def test_max_seconds_ends_a_run_as_finished(tmp_path: Path) -> None:
 def test_export_and_predict(finished: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     assert shoal("export", "1", "--to", str(folder), store=finished).returncode == 0
-    assert {p.name for p in folder.iterdir()} == {"genome.json", "model.json", "weights.npz", "predict.py", "evaluations.csv"}
+    assert {p.name for p in folder.iterdir()} == {
+        "genome.json",
+        "model.json",
+        "weights.npz",
+        "predict.py",
+        "evaluations.csv",
+    }
     assert shoal("export", "1", "--to", str(folder), store=finished).returncode == 2
     out = tmp_path / "p.csv"
     assert shoal("predict", str(folder), "concrete", "--out", str(out), store=finished, cwd=tmp_path).returncode == 0

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from processes import alive, descendants, eventually
+
 from shoal.data import load_dataset
 from shoal.evaluation import Problem
 from shoal.executors import Executor, LocalExecutor, Outcome
@@ -105,14 +105,18 @@ class ExecutorContract:
         assert outcomes[0].result == "survived"
         assert all(outcomes[n].result[0] == n for n in range(1, 6))
 
-    def test_job_that_always_kills_gets_an_error_and_the_innocent_none(self, executor: Executor, tmp_path: Path) -> None:
+    def test_job_that_always_kills_gets_an_error_and_the_innocent_none(
+        self, executor: Executor, tmp_path: Path
+    ) -> None:
         counts = tmp_path / "count"
         executor.submit(Die(0, str(counts)))
         for number in range(1, 6):
             executor.submit(Echo(number))
         outcomes = {o.job.number: o for o in _collect(executor, 6)}
         assert "3 times" in (outcomes[0].error or "")
-        assert executor.MAX_DEATHS <= len(counts.read_text()) <= executor.MAX_DEATHS + 1  # once beside others, then alone
+        assert (
+            executor.MAX_DEATHS <= len(counts.read_text()) <= executor.MAX_DEATHS + 1
+        )  # once beside others, then alone
         assert all(outcomes[n].error is None for n in range(1, 6))
 
     def test_close_ends_hanging_work_and_leaves_no_process(self, executor: Executor) -> None:
@@ -126,7 +130,7 @@ class ExecutorContract:
 
 
 def _shared_trackers() -> set[int]:
-    """loky's resource tracker: one a process, for all pools, ends with it."""
+    """The resource tracker of loky: one a process, for all pools, ends with it."""
     trackers = set()
     for pid in descendants(os.getpid()):
         try:

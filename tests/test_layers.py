@@ -55,7 +55,13 @@ def test_imports_point_downward(path: Path) -> None:
 
 
 def test_only_the_store_knows_sql_and_only_the_dashboard_streamlit() -> None:
-    homes = {"sqlalchemy": "store", "alembic": "store", "sqlite3": "store", "streamlit": "dashboard", "plotly": "dashboard"}
+    homes = {
+        "sqlalchemy": "store",
+        "alembic": "store",
+        "sqlite3": "store",
+        "streamlit": "dashboard",
+        "plotly": "dashboard",
+    }
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -80,5 +86,9 @@ import shoal.cli, shoal.watch, shoal.service, shoal.export, shoal.dashboard.serv
 
 
 def test_import_shoal_alone_is_light() -> None:
-    code = "import sys, shoal; heavy = {'numpy', 'numba', 'pandas', 'sqlalchemy', 'sklearn'} & set(sys.modules); assert not heavy, heavy"
+    code = """
+import sys, shoal
+heavy = {'numpy', 'numba', 'pandas', 'sqlalchemy', 'sklearn'} & set(sys.modules)
+assert not heavy, heavy
+"""
     subprocess.run([sys.executable, "-c", code], check=True)

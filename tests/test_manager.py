@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from processes import alive, eventually
+
 from shoal.errors import SettingsError
 from shoal.manager import TrainManager
 from shoal.store import Store, open_store
@@ -66,7 +66,10 @@ def test_start_watch_stop_reset(store: Store) -> None:
     assert progress["avg_fitness"] <= progress["best_fitness"]
     assert len(progress["ga_history"]) == progress["epoch"]
     assert progress["ga_history"]["best_accuracy"].iloc[-1] == progress["best_fitness"]
-    assert progress["best_genome"] == second.get_progress()["best_genome"] or second.get_progress()["epoch"] > progress["epoch"]
+    assert (
+        progress["best_genome"] == second.get_progress()["best_genome"]
+        or second.get_progress()["epoch"] > progress["epoch"]
+    )
     assert {"swarm_size", "max_velocity", "max_position", "hidden_layers"} <= set(progress["best_genome"])
     assert progress["elapsed_time"] > 0
     assert progress["best_genome_timestamp"] > 1.7e9

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-
 from fakes import InlineExecutor, pretend
+
 from shoal.champion import Champion
 from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
@@ -20,7 +20,9 @@ from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.summary import summarise
 
-SETTINGS = SearchSettings(preset="classic", population=4, generations=3, repeats=2, max_repeats=4, elitism=1, iterations=7)
+SETTINGS = SearchSettings(
+    preset="classic", population=4, generations=3, repeats=2, max_repeats=4, elitism=1, iterations=7
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,9 @@ def data() -> Dataset:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:  # SQLite alone: the contract of the two databases is tested with the store
+def store(
+    tmp_path: Path,
+) -> Iterator[Store]:  # SQLite alone: the contract of the two databases is tested with the store
     with open_store(tmp_path / "shoal.db") as opened:
         yield opened
 
@@ -83,8 +87,10 @@ def test_left_after_any_job_it_goes_on_to_the_same_result(
     assert store.run(run_id).state == "interrupted"
     kept = {e.task.id for e in store.evaluations(run_id)}
     again: list[Job] = []
-    assert _drive(store, lambda job: again.append(job)) == "finished"
-    assert not kept & {job.task.id for job in again if isinstance(job, Evaluate)}, "a recorded evaluation was done again"
+    assert _drive(store, lambda job: again.append(job)) == "finished"  # noqa: PLW0108  append gives None
+    assert not kept & {job.task.id for job in again if isinstance(job, Evaluate)}, (
+        "a recorded evaluation was done again"
+    )
     assert (store.run(run_id).result_hash, store.run(run_id).evaluations) == undisturbed
 
 

@@ -16,11 +16,11 @@ from shoal.data import Dataset
 from shoal.engines import get_engine
 from shoal.errors import SettingsError, StoreError
 from shoal.evaluation import Evaluation, Problem, Task
+from shoal.evolution import Search
 from shoal.genome import Genome
 from shoal.network import Network
 from shoal.records import Metrics, Scores
 from shoal.runner import CHAMPION, Runner
-from shoal.evolution import Search
 from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
 

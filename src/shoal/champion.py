@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from shoal.engines.base import Engine
 from shoal.evaluation import Evaluation, Problem, Task
+from shoal.evolution import Standing
 from shoal.genome import Genome
 from shoal.records import Metrics, Scores
-from shoal.evolution import Standing
 
 
 def interval95(values: Sequence[float]) -> tuple[float, float] | None:
@@ -36,8 +36,8 @@ class Champion:
     """The recommended genome with its networks.
 
     ``accuracies`` are those that the search selected on, one a repeat. ``weights`` (networks, D): the classic preset
-    keeps the networks that the search trained; the modern one trains them anew on train + validation (`refitted`), with the same
-    random streams and lengths. ``scores`` are means over the networks, ``ensemble`` is the mean of their predictions.
+    keeps the networks that the search trained; the modern one trains them anew on train + validation (`refitted`), with
+    the same random streams and lengths. ``scores`` are means over the networks, ``ensemble`` is the mean of their predictions.
     After a refit the validation scores are those of the search, as the networks have seen that part.
     """
 

@@ -50,6 +50,7 @@ def _options(
 
 @app.command()
 def run(
+    context: typer.Context,
     data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="`concrete`, or a CSV or Parquet file")] = None,
     target: Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")] = None,
     preset: Annotated[str | None, typer.Option(metavar="modern|classic", help="default: modern")] = None,
@@ -87,12 +88,7 @@ def run(
 
     Ctrl-C ends it resumably (exit code 130): `shoal resume RUN` goes on where it was.
     """
-    given = {
-        **dict(data=data, target=target, preset=preset, task=task, group=group, generations=generations),
-        **dict(population=population, iterations=iterations, repeats=repeats, seed=seed, evaluations=evaluations),
-        **dict(max_seconds=max_seconds, training_seconds=training_seconds, patience=patience, loss=loss),
-        **dict(workers=workers, engine=engine, name=name),
-    }
+    given = {name: value for name, value in context.params.items() if name not in ("settings", "store", "as_json")}
     from shoal.store import open_store
     from shoal.watch import watch
 
@@ -111,7 +107,7 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
     values = read_settings_file(file) if file is not None else {}
     values |= {key: value for key, value in given.items() if value is not None}
     label = values.pop("name", None)
-    about_data = {
+    about_data: dict[str, Any] = {
         key: values.pop(key)
         for key in ("target", "task", "group", "test_fraction", "validation_fraction")
         if key in values
@@ -120,7 +116,12 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
         about_data["seed"] = values.pop("data_seed")
     source = values.pop("data", "concrete")
     parsed = SearchSettings.parse(values)
-    if file is not None and given.get("data") is None and not Path(source).is_absolute() and (file.parent / source).exists():
+    if (
+        file is not None
+        and given.get("data") is None
+        and not Path(source).is_absolute()
+        and (file.parent / source).exists()
+    ):
         source = str(file.parent / source)
     dataset = load_dataset(source, preset=parsed.preset, **about_data)
     Problem(dataset, parsed)
@@ -134,7 +135,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the dashboard")] = 8501,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Start a search on the Concrete data if the store has no run yet")
+        bool, typer.Option("--demo", help="Start a search on the Concrete data unless one is open")
     ] = False,
     store: StoreOption = None,
 ) -> None:

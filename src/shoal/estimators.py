@@ -48,7 +48,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.threads = threads
 
     def _train(
-        self, x: NDArray[np.float64], y: NDArray[np.float64], outputs: int, task: str, scale: float, size: float
+        self, x: NDArray[np.float64], y: NDArray[Any], outputs: int, task: str, scale: float, size: float
     ) -> Self:
         for name in ("iterations", "networks", "threads"):
             if not (isinstance(getattr(self, name), int | np.integer) and getattr(self, name) >= 1):

@@ -156,24 +156,33 @@ def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
         (result,) = engine.train([problem.training(task)])
     except Exception as error:
         return Evaluation(task, "failed", error=f"{type(error).__name__}: {error}")
-    cost = {"iterations": result.iterations, "seconds": result.seconds}
-    curve = _curve(result.history)
-    data = problem.dataset
+    curve, data = _curve(result.history), problem.dataset
 
     def score(part: Part) -> Metrics | None:
         return problem.metrics(problem.predictions(engine, task.genome, result.weights, part), part)
 
     train = score(data.train)
     validation = score(data.validation) if data.validation is not None else None
-    if not np.isfinite(result.loss) or train is None or (validation is None) != (data.validation is None):
-        error = (
-            "No particle ever had a finite loss." if not np.isfinite(result.loss) else "The predictions are not finite."
-        )
-        return Evaluation(task, "failed", curve=curve, error=error, **cost)
-    return Evaluation(task, "ok", Scores(train, validation), result.loss, curve=curve, **cost)
+    scores, why = None, None
+    if not np.isfinite(result.loss):
+        why = "No particle ever had a finite loss."
+    elif train is None or (validation is None) != (data.validation is None):
+        why = "The predictions are not finite."
+    else:
+        scores = Scores(train, validation)
+    return Evaluation(
+        task,
+        "failed" if scores is None else "ok",
+        scores,
+        result.loss,
+        result.iterations,
+        result.seconds,
+        curve,
+        error=why,
+    )
 
 
 def _curve(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
     """At most `CURVE_POINTS` finite points (iteration from 1, loss), first and last included."""
-    at = np.unique(np.linspace(0, len(history) - 1, CURVE_POINTS).round().astype(int)) if len(history) else []
-    return tuple((int(i) + 1, float(history[i])) for i in at if np.isfinite(history[i]))
+    at = np.unique(np.linspace(0, max(len(history) - 1, 0), CURVE_POINTS).round().astype(int))[: len(history)].tolist()
+    return tuple((i + 1, float(history[i])) for i in at if np.isfinite(history[i]))

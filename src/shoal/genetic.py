@@ -24,15 +24,15 @@ class Rates(Protocol):
     """What `next_generation` reads of the settings."""
 
     @property
-    def population(self) -> int: ...
+    def population(self) -> int: ...  # noqa: D102
     @property
-    def mutation(self) -> float: ...
+    def mutation(self) -> float: ...  # noqa: D102
     @property
-    def crossover(self) -> float: ...
+    def crossover(self) -> float: ...  # noqa: D102
     @property
-    def elitism(self) -> int: ...
+    def elitism(self) -> int: ...  # noqa: D102
     @property
-    def tournament(self) -> int: ...
+    def tournament(self) -> int: ...  # noqa: D102
 
 
 def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:

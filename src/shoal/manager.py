@@ -23,9 +23,9 @@ _POLL_SECONDS = 0.05
 class TrainManager:
     """Starts, watches and stops one search at a time in a store.
 
-    ``store``: a path or URL; None for the default one. ``data``: a `Dataset`, or what `load_dataset` takes. ``settings`` are those of
-    `SearchSettings` (preset "classic" unless given). The training runs in a supervisor process of its own: it goes on
-    when the manager's process ends, and every manager of the same store sees the same run.
+    ``store``: a path or URL; None for the default one. ``data``: a `Dataset`, or what `load_dataset` takes. ``settings``
+    are those of `SearchSettings` (preset "classic" unless given). The training runs in a supervisor process of
+    its own: it goes on when the manager's process ends, and every manager of the same store sees the same run.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class TrainManager:
     def get_progress(self) -> dict[str, Any]:
         """The newest run: the student system's names, and ``run``, ``state``, ``time_left``.
 
-        ``epoch`` (generations done), ``percent`` (0-100), ``best_fitness`` and ``avg_fitness`` (accuracy in percent), ``best_repeats``,
-        ``elapsed_time`` (active seconds), ``ga_history`` (DataFrame: best_accuracy, avg_accuracy by generation), ``best_genome``
-        (dict, or None), ``best_genome_timestamp`` (seconds since 1970).
+        ``epoch`` (generations done), ``percent`` (0-100), ``best_fitness`` and ``avg_fitness`` (accuracy in percent),
+        ``best_repeats``, ``elapsed_time`` (active seconds), ``ga_history`` (DataFrame: best_accuracy, avg_accuracy by
+        generation), ``best_genome`` (dict, or None), ``best_genome_timestamp`` (seconds since 1970).
         """
         run = self._shown()
         if run is None:

@@ -42,7 +42,7 @@ def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Softmax of class scores (rows, classes)."""
     weights = exp(scores - scores.max(axis=1, keepdims=True))
     total = np.array([math.fsum(row) for row in weights.tolist()])
-    return weights / total[:, None]
+    return np.asarray(weights / total[:, None])
 
 
 def classification_metrics(chances: NDArray[np.float64], target: NDArray[np.float64]) -> Metrics | None:

@@ -1,6 +1,7 @@
 """Philox4x32-10: every random number of Shoal is a function of a counter (what for) and a key (which stream).
 
-Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011. There is no generator and nothing to save.
+Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011. There is no generator and
+nothing to save.
 
 Counter words: (block, particle, iteration, purpose). A block's four words serve four dimensions a quarter of the vector
 apart: word ``j`` of block ``b`` is dimension ``j * blocks + b`` where ``blocks = ceil(D / 4)``, so that a loop over blocks

@@ -417,10 +417,10 @@ def write_predictions(path: str | os.PathLike[str], prediction: Prediction, *, p
             file.flush()
             os.fsync(file.fileno())
             file.close()
-            os.replace(file.name, target)
+            Path(file.name).replace(target)
         except BaseException:
             file.close()
-            os.unlink(file.name)
+            Path(file.name).unlink()
             raise
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from shoal.champion import crown, retrainings
 from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, result_hash
-from shoal.executors import Evaluate, Executor, LocalExecutor, Outcome
 from shoal.evolution import Search
-from shoal.store import HEARTBEAT_SECONDS, Claim, Command, Store
+from shoal.executors import Evaluate, Executor, LocalExecutor, Outcome
+from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 
 POLL_SECONDS = 0.2  # how soon a command or a signal is noticed
 CHAMPION = "champion"  # the kind of the artifact
-_STATE_AFTER = {"stop": "stopped", "pause": "paused"}
+_STATE_AFTER: dict[str, FinalState] = {"stop": "stopped", "pause": "paused"}
 
 
 class _Left(Exception):
@@ -54,7 +54,7 @@ class Runner:
         except _Left as left:
             return self._leave(left.commands)
         error = None if search.best else f"Every training failed. The first: {_first_error(search)}"
-        state = "finished" if error is None else "failed"
+        state: FinalState = "finished" if error is None else "failed"
         self.store.finish(
             self.claim, state, seconds=self._seconds, error=error, result_hash=result_hash(search.evaluations)
         )

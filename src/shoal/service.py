@@ -7,14 +7,16 @@ import subprocess
 import sys
 import threading
 
+from shoal.data import load_dataset
 from shoal.errors import StoreError
+from shoal.settings import SearchSettings
 from shoal.store import Store
 from shoal.supervisor import ensure_supervisor, log_path
 
 _WATCH_SECONDS = 0.5
 _LEAVE_SECONDS = 10.0
 _START_SECONDS = 60.0
-DEMO_GENERATIONS = 100
+_OPEN = ("queued", "running", "interrupted", "paused")
 
 
 def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
@@ -30,11 +32,8 @@ def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
             expected="127.0.0.1",
             remedy="reach it through an SSH tunnel: ssh -L 8501:127.0.0.1:8501 THIS-MACHINE",
         )
-    if demo and not store.runs():
-        from shoal.data import load_dataset
-        from shoal.settings import SearchSettings
-
-        store.add_run(load_dataset("concrete"), SearchSettings(generations=DEMO_GENERATIONS), key="demo")
+    if demo and not any(run.state in _OPEN for run in store.runs()):
+        store.add_run(load_dataset("concrete"), SearchSettings(seed=len(store.runs())), exclusive=True)
     children: list[subprocess.Popen[bytes]] = []
     port = free_port(host, port)
     try:

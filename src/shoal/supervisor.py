@@ -48,9 +48,7 @@ class Supervisor:
             while not self._leave.is_set():
                 if self._work():
                     idle_since = clock()
-                elif self.scope is not None and not self._scope_open():
-                    return
-                elif self.idle_exit is not None and clock() - idle_since >= self.idle_exit:
+                elif self._unneeded(clock() - idle_since):
                     return
                 else:
                     self._leave.wait(IDLE_POLL_SECONDS)
@@ -64,8 +62,10 @@ class Supervisor:
         if not self.store.beat_supervisor(self.owner):  # not known yet, or forgotten while it was suspended
             self.store.register_supervisor(self.owner, self.scope)
 
-    def _scope_open(self) -> bool:
-        return self.store.run(self.scope or 0).state in ("queued", "running", "interrupted")
+    def _unneeded(self, idle: float) -> bool:
+        if self.scope is not None:
+            return self.store.run(self.scope).state not in ("queued", "running", "interrupted")
+        return self.idle_exit is not None and idle >= self.idle_exit
 
     def _work(self) -> bool:
         """Claim a run and drive it to its end; False when there is none to claim."""
@@ -90,7 +90,9 @@ def log_path() -> Path:
     return default_path().with_name("supervisor.log")
 
 
-def ensure_supervisor(store: Store, *, scope: int | None = None, attached: bool = False) -> subprocess.Popen[bytes] | None:
+def ensure_supervisor(
+    store: Store, *, scope: int | None = None, attached: bool = False
+) -> subprocess.Popen[bytes] | None:
     """Start a supervisor process unless one is alive that serves ``scope`` (None: every run).
 
     ``attached``: it is given back, releases its run and ends when this process ends, however that happens. Otherwise it
@@ -150,12 +152,17 @@ def main(argv: list[str] | None = None) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, supervisor.leave)
         if options.attached:
-            threading.Thread(target=lambda: (sys.stdin.buffer.read(), supervisor.leave()), daemon=True).start()
+            threading.Thread(target=_leave_at_end_of_input, args=(supervisor,), daemon=True).start()
         try:
             supervisor.loop()
         except Exception:
             _log.exception("supervisor ended")
             raise
+
+
+def _leave_at_end_of_input(supervisor: Supervisor) -> None:
+    sys.stdin.buffer.read()
+    supervisor.leave()
 
 
 if __name__ == "__main__":

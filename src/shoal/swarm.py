@@ -87,7 +87,7 @@ def initial_state(task: TrainingTask) -> SwarmState:
 
 
 def random_informants(genome: Genome, key: Key, iteration: int) -> NDArray[np.int32]:
-    """k distinct informants of each particle, never itself, (P, k) ascending, by Floyd's sampling (1987)."""
+    """Distinct informants of each particle, k of them, never itself, (P, k) ascending, by Floyd's sampling (1987)."""
     particles, k = genome.swarm_size, genome.num_informants
     words = np.stack(  # in the order of the blocks, so that the n-th word is the same whatever k
         philox((np.arange(-(-k // 4)), np.arange(particles)[:, None], iteration, Purpose.INFORMANTS), key), axis=2

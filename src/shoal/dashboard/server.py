@@ -50,7 +50,7 @@ def command(host: str, port: int) -> list[str]:
             )
     options = {"server.address": host, "server.port": str(port), **_OPTIONS}
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), *arguments]
+    return [sys.executable, "-m", "shoal.dashboard.process", "run", str(APP), *arguments]
 
 
 def environment(store_url: str, host: str) -> dict[str, str]:
@@ -72,7 +72,7 @@ def dashboard_process(store: Store, host: str, port: int, stderr: IO[bytes] | No
     return subprocess.Popen(
         command(host, port),
         env=environment(store.raw_url, host),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # its end ends the server: see process.py
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL if stderr is None else stderr,
         start_new_session=True,  # a Ctrl-C in the terminal is for the one who started it, who then tells it
@@ -116,5 +116,5 @@ def wait_until_up(process: subprocess.Popen[bytes], url: str, timeout: float = 6
             time.sleep(_POLL_SECONDS)
     raise DashboardError(
         f"The dashboard ended with exit code {process.returncode}.",
-        remedy="try another --port; `shoal doctor` checks it",
+        remedy="try another --port",
     )

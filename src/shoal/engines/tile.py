@@ -6,7 +6,6 @@ reduction has a fixed order, so the bits are the same on each.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -60,7 +59,7 @@ def _sum_lanes(builder: Any, vector: Any) -> Any:
     return total
 
 
-def make_tile(neurons: int) -> Callable[..., None]:
+def make_tile(neurons: int) -> Any:
     """A tile of ``neurons`` x 64 samples: ``out[j, s] = act(bias[j] + sum_k W[j, k] inp[k, s])``, act = max(0, .) if ``relu``.
 
     ``inp`` has K rows of stride ``ldi`` from ``ioff``; the weights lie at ``w[woff + j K + k]``, the biases at
@@ -68,7 +67,7 @@ def make_tile(neurons: int) -> Callable[..., None]:
     """
     vectors = TILE_SAMPLES // LANES
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def tile(
         typing: Any,
         inp: Any,
@@ -116,14 +115,14 @@ def make_tile(neurons: int) -> Callable[..., None]:
 
         return signature, codegen
 
-    return tile  # type: ignore[no-any-return]
+    return tile
 
 
 tile4 = make_tile(4)
 tile1 = make_tile(1)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def block_sum(typing: Any, values: Any, count: Any) -> Any:
     """Sum in float64 of ``values[:count]``, float32; ``count`` is a multiple of 16. Lane by lane, then lane 0 first."""
 
@@ -138,7 +137,7 @@ def block_sum(typing: Any, values: Any, count: Any) -> Any:
     return types.float64(values, types.intp), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def squared_distance(typing: Any, a: Any, b: Any, count: Any) -> Any:
     """Sum in float64 of ``(a - b)^2`` over the first ``count`` float32 elements, a multiple of 16, in a fixed order."""
     streams = 4  # independent sums, to hide the latency of the multiply-add
@@ -166,7 +165,7 @@ def squared_distance(typing: Any, a: Any, b: Any, count: Any) -> Any:
     return types.float64(a, b, types.intp), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def float_from_bits(typing: Any, bits: Any) -> Any:
     """The float32 whose bit pattern is the int32 ``bits``."""
 
@@ -176,7 +175,7 @@ def float_from_bits(typing: Any, bits: Any) -> Any:
     return types.float32(types.int32), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def bits_from_float(typing: Any, value: Any) -> Any:
     """The bit pattern of a float32, as int32."""
 

@@ -45,7 +45,8 @@ class Executor(ABC):
     - A worker that dies costs no job: what it was doing is done again. A job that kills its worker `MAX_DEATHS` times
       while it runs alone gets an outcome with an error; jobs that only ran beside it are not blamed.
     - Jobs are pure, so running one twice is harmless; the second result is dropped.
-    - `close` ends all work within a second and leaves no process behind; so does the death of the process that made the executor.
+    - `close` ends all work within a second and leaves no process behind; so does the death of the process that made
+      the executor.
     """
 
     MAX_DEATHS = 3

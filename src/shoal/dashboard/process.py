@@ -1,0 +1,23 @@
+"""The dashboard's server process: Streamlit, ending with the process that started it.
+
+The end of standard input is how it learns of that, however it happens; nothing of a page runs when nobody serves it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from streamlit.web.cli import main
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    sys.argv[0] = "streamlit"
+    sys.exit(main())
