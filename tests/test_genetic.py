@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shoal.genetic import STEP, crossover, initial_genome, mutate, next_generation
+from shoal.genetic import crossover, initial_genome, mutate, next_generation
 from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES, Genome, SearchSpace
 from shoal.settings import SearchSettings
 
 KEYS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+STEP = 0.1  # of a gene's range: the design's, not the code's
 MIDDLE = Genome(  # every number in the middle of its range, so that a step meets no bound
     swarm_size=100,
     num_informants=50,
