@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import browser as chrome
 from PIL import Image
 from playwright.sync_api import expect
 
+import browser as chrome
 from shoal.data import load_dataset
 from shoal.settings import SearchSettings
 from shoal.store import open_store

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from processes import SMALL, eventually, last_json, shoal, start
 
+from processes import SMALL, eventually, last_json, shoal, start
 from shoal.store import open_store
 
 

@@ -13,9 +13,9 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 pytest.importorskip("playwright", reason="playwright is not installed")
 
-import browser as chrome
 from playwright.sync_api import Browser, Locator, Page, expect
 
+import browser as chrome
 from shoal.data import load_dataset
 from shoal.settings import SearchSettings
 from shoal.store import Store, open_store

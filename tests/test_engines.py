@@ -9,13 +9,12 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-import refresh_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 from scipy import stats
-from test_philox import scalar_philox, scalar_uniform
 
+import refresh_golden
 import shoal.swarm
 from shoal.engines import ENGINES, Engine, get_engine, kernels
 from shoal.engines.cpu import CpuEngine
@@ -34,6 +33,7 @@ from shoal.swarm import (
     ring_informants,
     step,
 )
+from test_philox import scalar_philox, scalar_uniform
 
 f32 = np.float32
 REGRESSION = ("mse", "mae", "huber", "negative_accuracy")

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import refresh_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import refresh_golden
 from shoal.data import load_dataset
 from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate, result_hash

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import alive, descendants, eventually
 
+from processes import alive, descendants, eventually
 from shoal.data import load_dataset
 from shoal.evaluation import Problem
 from shoal.executors import Executor, LocalExecutor, Outcome

@@ -8,10 +8,10 @@ from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
-import refresh_golden
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import refresh_golden
 from shoal.errors import GenomeError
 from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES, Genome, SearchSpace
 

@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from processes import SMALL, alive, descendants, eventually, last_json, shoal, start
 
+from processes import SMALL, alive, descendants, eventually, last_json, shoal, start
 from shoal.store import open_store
 
 LONG = [*SMALL, "--generations", "6", "--iterations", "400"]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import alive, eventually
 
+from processes import alive, eventually
 from shoal.errors import SettingsError
 from shoal.manager import TrainManager
 from shoal.store import Store, open_store

@@ -7,12 +7,12 @@ from itertools import product
 
 import numpy as np
 import pytest
-import refresh_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit, uint32
 from scipy import stats
 
+import refresh_golden
 import shoal.philox
 from shoal.elementary import cos_sin_turns, exp, log
 from shoal.engines import kernels

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from fakes import InlineExecutor, pretend
 
+from fakes import InlineExecutor, pretend
 from shoal.champion import Champion
 from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError

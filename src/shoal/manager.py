@@ -84,27 +84,29 @@ class TrainManager:
         ``best_repeats``, ``elapsed_time`` (active seconds), ``ga_history`` (DataFrame: best_accuracy, avg_accuracy by
         generation), ``best_genome`` (dict, or None), ``best_genome_timestamp`` (seconds since 1970).
         """
-        run = self._shown()
-        if run is None:
-            return _progress(None, "waiting", 0, 0, 0.0, 0, 0.0, 0.0, None, 0.0, [], None)
-        summary = summarise(self._store, run.id)
-        run, best = summary.run, summary.best
-        history = [(g.summary.best_accuracy, g.summary.mean_accuracy) for g in summary.generations]
-        percent = 100 if run.state == "finished" else int(100 * run.generations / run.settings.generations)
-        return _progress(
-            run.id,
-            run.state,
-            run.generations,
-            percent,
-            best.accuracy if best else 0.0,
-            best.repeats if best else 0,
-            run.avg_accuracy or 0.0,
-            run.seconds,
-            best.genome.to_dict() if best else None,
-            best.found if best else 0.0,
-            history,
-            summary.time_left,
-        )
+        progress: dict[str, Any] = {"run": None, "state": "waiting", "epoch": 0, "percent": 0, "best_fitness": 0.0}
+        progress |= {"best_repeats": 0, "avg_fitness": 0.0, "elapsed_time": 0.0, "time_left": None}
+        progress |= {"best_genome": None, "best_genome_timestamp": 0.0}
+        history: list[tuple[float | None, float | None]] = []
+        shown = self._shown()
+        if shown is not None:
+            summary = summarise(self._store, shown.id)
+            run, best = summary.run, summary.best
+            history = [(g.summary.best_accuracy, g.summary.mean_accuracy) for g in summary.generations]
+            progress |= {
+                "run": run.id,
+                "state": run.state,
+                "epoch": run.generations,
+                "percent": 100 if run.state == "finished" else 100 * run.generations // run.settings.generations,
+                "avg_fitness": run.avg_accuracy or 0.0,
+                "elapsed_time": run.seconds,
+                "time_left": summary.time_left,
+            }
+            if best is not None:
+                progress |= {"best_fitness": best.accuracy, "best_repeats": best.repeats}
+                progress |= {"best_genome": best.genome.to_dict(), "best_genome_timestamp": best.found}
+        columns = ["best_accuracy", "avg_accuracy"]
+        return progress | {"ga_history": pd.DataFrame(history, columns=columns, dtype=float)}
 
     def get_best_genome(self) -> dict[str, Any] | None:
         """The best genome of the newest run, as a dict; None before its first generation."""
@@ -122,33 +124,3 @@ class TrainManager:
 
     def _active(self) -> RunView | None:
         return next((run for run in self._store.runs() if run.state in ACTIVE), None)
-
-
-def _progress(
-    run: int | None,
-    state: str,
-    epoch: int,
-    percent: int,
-    best_fitness: float,
-    best_repeats: int,
-    avg_fitness: float,
-    elapsed_time: float,
-    best_genome: dict[str, Any] | None,
-    best_genome_timestamp: float,
-    history: list[tuple[float | None, float | None]],
-    time_left: float | None,
-) -> dict[str, Any]:
-    return {
-        "run": run,
-        "state": state,
-        "epoch": epoch,
-        "percent": percent,
-        "best_fitness": best_fitness,
-        "best_repeats": best_repeats,
-        "avg_fitness": avg_fitness,
-        "elapsed_time": elapsed_time,
-        "ga_history": pd.DataFrame(history, columns=["best_accuracy", "avg_accuracy"], dtype=float),
-        "best_genome": best_genome,
-        "best_genome_timestamp": best_genome_timestamp,
-        "time_left": time_left,
-    }

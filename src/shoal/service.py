@@ -11,10 +11,9 @@ from shoal.data import load_dataset
 from shoal.errors import StoreError
 from shoal.settings import SearchSettings
 from shoal.store import Store
-from shoal.supervisor import ensure_supervisor, log_path
+from shoal.supervisor import end_process, ensure_supervisor, log_path
 
 _WATCH_SECONDS = 0.5
-_LEAVE_SECONDS = 10.0
 _START_SECONDS = 60.0
 _OPEN = ("queued", "running", "interrupted", "paused")
 
@@ -53,14 +52,5 @@ def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
                 supervisor = ensure_supervisor(store, attached=True)
                 children += [supervisor] if supervisor is not None else []
     finally:
-        for child in children:
-            child.terminate()
-        for child in children:
-            try:
-                child.wait(_LEAVE_SECONDS)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-            if child.stdin is not None:
-                child.stdin.close()
+        end_process(*children)
     print("Stopped. What was running goes on at the next start.")

@@ -22,6 +22,7 @@ from shoal.runner import Runner
 from shoal.store import HEARTBEAT_SECONDS, Owner, Store, default_path, open_store
 
 IDLE_POLL_SECONDS = 0.25
+LEAVE_SECONDS = 10.0  # that a process gets to end when asked, before it is killed
 IDLE_EXIT_SECONDS = 60.0  # a supervisor that nobody attends ends itself after so long without work
 _log = logging.getLogger("shoal.supervisor")
 
@@ -131,6 +132,20 @@ child = subprocess.Popen(sys.argv[1:], stdin=null, stdout=null, stderr=null, sta
 print(child.pid)
 child.returncode = 0  # not ours to wait for
 """
+
+
+def end_process(*processes: subprocess.Popen[bytes]) -> None:
+    """Ask processes of ours to end, see that they do, and close their input."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(LEAVE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def main(argv: list[str] | None = None) -> None:

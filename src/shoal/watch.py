@@ -22,7 +22,7 @@ from rich.text import Text
 from shoal.genome import NUMERIC_GENES, Genome
 from shoal.store import RunView, Store
 from shoal.summary import Best, Summary, summarise
-from shoal.supervisor import ensure_supervisor, log_path
+from shoal.supervisor import end_process, ensure_supervisor, log_path
 
 REFRESH_SECONDS = 0.25
 ENDED = ("finished", "stopped", "failed", "paused")
@@ -34,7 +34,6 @@ _COLOURS = {
     "failed": "red",
     "interrupted": "magenta",
 }
-_LEAVE_SECONDS = 10.0
 
 
 def watch(store: Store, run_id: int, *, as_json: bool = False) -> int:
@@ -52,7 +51,7 @@ def watch(store: Store, run_id: int, *, as_json: bool = False) -> int:
             interrupted = True
         finally:
             if child is not None:
-                _end(child)
+                end_process(child)
     summary = summarise(store, run_id)
     state = summary.run.state
     if as_json:
@@ -83,17 +82,6 @@ def _termination_as_interrupt() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()
-    try:
-        child.wait(_LEAVE_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-    if child.stdin is not None:
-        child.stdin.close()
 
 
 def _follow(store: Store, run_id: int, child: subprocess.Popen[bytes] | None, console: Console | None) -> None:
