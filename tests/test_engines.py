@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from scipy import stats
 
 import refresh_golden
 import shoal.swarm
-from shoal.engines import ENGINES, Engine, get_engine, kernels
+from shoal.engines import ENGINES, Engine, cache, get_engine, kernels
 from shoal.engines.cpu import CpuEngine
 from shoal.errors import SettingsError
 from shoal.genome import ATTRACTORS, INFORMANT_STRATEGIES, Genome
@@ -608,7 +610,7 @@ class TestEngine:
     def test_wall_clock_budget(self, engine) -> None:
         """Each look at this clock costs a second: start 0, then 1 and 2 around an iteration, 3 and 4, 5 and 6."""
         ticks = iter(range(1000))
-        (result,) = engine.train([make_task(iterations=1000, seconds=5.0)], clock=lambda: float(next(ticks)))
+        (result,) = engine.train([make_task(iterations=1000, seconds=6.0)], clock=lambda: float(next(ticks)))
         assert result.complete
         assert result.iterations == 3
         assert result.seconds == 7.0
@@ -771,3 +773,24 @@ def test_losses_are_numbered_alike() -> None:
         kernels.REWIRED,
     ]
     assert Objective(Loss.MSE).gain == 1
+
+
+def test_the_cache_of_kernels_is_named_by_all_their_sources(tmp_path, monkeypatch) -> None:
+    """A kernel compiled from older sources must never run, whatever the time stamps say."""
+    copies = []
+    for path in cache._SOURCES:
+        copies.append(tmp_path / path.name)
+        copies[-1].write_bytes(path.read_bytes())
+    monkeypatch.setattr(cache, "_SOURCES", tuple(copies))
+    names = [cache.cache_folder()]
+    for copy in copies:
+        copy.write_text(copy.read_text() + "# changed\n")
+        names.append(cache.cache_folder())
+    assert len(set(names)) == len(copies) + 1
+    imported = {
+        node.module
+        for node in ast.walk(ast.parse(Path(kernels.__file__).read_text()))
+        if isinstance(node, ast.ImportFrom)
+    }
+    ours = {name.rsplit(".", 1)[1] + ".py" for name in imported if name and name.startswith("shoal.")} - {"cache.py"}
+    assert ours <= {path.name for path in cache._SOURCES}, "the kernels use a source that their cache does not know"

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refresh_golden
+from shoal.champion import retrainings
 from shoal.data import load_dataset
 from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate, result_hash
@@ -397,3 +398,15 @@ def test_an_evaluation_is_the_training_that_it_says() -> None:
     assert found.accuracy == found.scores.validation.accuracy
     assert result_hash([evaluate(problem, task, engine)]) == result_hash([found])
     assert result_hash([evaluate(problem, replace(task, repeat=3), engine)]) != result_hash([found])
+
+
+def test_a_search_cut_off_in_its_first_generation_has_a_champion_with_its_own_networks() -> None:
+    """Repeats come in any order: only the third of a genome may have been told when the time is over."""
+    chosen = made(population=3, repeats=3)
+    problem, search = Problem(load_dataset("concrete", preset="classic"), chosen), Search(chosen)
+    assert search.best is None
+    third = search.ask()[2]
+    search.tell(Evaluation(third, "ok", Scores(Metrics(90.0, mae=1.0)), 1.0, 5))
+    assert search.best is not None
+    assert search.best.accuracies == (90.0,)
+    assert [job.task for job in retrainings(problem, search.best)] == [third]

@@ -154,7 +154,7 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
             f"Run {run.id} has no trained network yet.", remedy="wait for its first training, or choose another run"
         )
     engine = get_engine(problem.settings.engine)
-    jobs = retrainings(problem, best, evaluations)
+    jobs = retrainings(problem, best)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         weights = list(pool.map(lambda job: job.run(problem, engine), jobs))
-    return crown(problem, best, evaluations, weights, engine), problem
+    return crown(problem, best, weights, engine), problem

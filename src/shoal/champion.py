@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.engines.base import Engine
-from shoal.evaluation import Evaluation, Problem, Task
+from shoal.evaluation import Problem, Task
 from shoal.evolution import Standing
 from shoal.genome import Genome
 from shoal.records import Metrics, Scores
@@ -100,23 +100,16 @@ class Retraining:
         return result.weights
 
 
-def retrainings(problem: Problem, standing: Standing, evaluations: Sequence[Evaluation]) -> tuple[Retraining, ...]:
+def retrainings(problem: Problem, standing: Standing) -> tuple[Retraining, ...]:
     """What has to be trained for the champion: one network for each of its recorded repeats."""
     refit = problem.dataset.validation is not None
-    mine = [e for e in evaluations if e.task.genome == standing.genome and e.task.repeat < standing.repeats]
-    return tuple(Retraining(e.task, e.iterations, refit) for e in sorted(mine, key=lambda e: e.task.repeat))
+    return tuple(Retraining(e.task, e.iterations, refit) for e in standing.evaluations)
 
 
-def crown(
-    problem: Problem,
-    standing: Standing,
-    evaluations: Sequence[Evaluation],
-    weights: Sequence[NDArray[np.float32]],
-    engine: Engine,
-) -> Champion:
+def crown(problem: Problem, standing: Standing, weights: Sequence[NDArray[np.float32]], engine: Engine) -> Champion:
     """The champion from the weights of its `retrainings`, in their order."""
     data, genome = problem.dataset, standing.genome
-    found = [e.scores for e in evaluations if e.task.genome == genome and e.task.repeat < standing.repeats and e.scores]
+    found = [e.scores for e in standing.evaluations if e.scores]
     parts = {"train": data.fit_part(data.validation is not None), "test": data.test}
     single: dict[str, Metrics] = {}
     together: dict[str, Metrics] = {}

@@ -153,21 +153,25 @@ def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
     Whatever goes wrong inside becomes a failed evaluation, never an exception: a search outlives its individuals.
     """
     try:
-        (result,) = engine.train([problem.training(task)])
+        return _evaluated(problem, task, engine)
     except Exception as error:
         return Evaluation(task, "failed", error=f"{type(error).__name__}: {error}")
-    curve, data = _curve(result.history), problem.dataset
+
+
+def _evaluated(problem: Problem, task: Task, engine: Engine) -> Evaluation:
+    (result,) = engine.train([problem.training(task)])
+    data = problem.dataset
 
     def score(part: Part) -> Metrics | None:
         return problem.metrics(problem.predictions(engine, task.genome, result.weights, part), part)
 
     train = score(data.train)
     validation = score(data.validation) if data.validation is not None else None
-    scores, why = None, None
+    scores, error = None, None
     if not np.isfinite(result.loss):
-        why = "No particle ever had a finite loss."
+        error = "No particle ever had a finite loss."
     elif train is None or (validation is None) != (data.validation is None):
-        why = "The predictions are not finite."
+        error = "The predictions are not finite."
     else:
         scores = Scores(train, validation)
     return Evaluation(
@@ -177,8 +181,8 @@ def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
         result.loss,
         result.iterations,
         result.seconds,
-        curve,
-        error=why,
+        _curve(result.history),
+        error=error,
     )
 
 

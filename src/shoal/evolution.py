@@ -26,15 +26,20 @@ _GENETIC_STREAM = 0xFFFFFFFF  # the genetic algorithm's own random stream: no re
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A genome with what its repeats say: their accuracies in order of the repeat, None for one that failed."""
+    """A genome with the evaluations that are counted for it, in order of the repeat."""
 
     genome: Genome
-    accuracies: tuple[float | None, ...]
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def accuracies(self) -> tuple[float | None, ...]:
+        """In percent, one a repeat; None for one that failed."""
+        return tuple(e.accuracy for e in self.evaluations)
 
     @property
     def repeats(self) -> int:
         """How many trainings stand behind it."""
-        return len(self.accuracies)
+        return len(self.evaluations)
 
     @property
     def accuracy(self) -> float | None:
@@ -116,7 +121,7 @@ class Search:
     def standing(self, genome: Genome) -> Standing:
         """What is known of a genome, over the repeats that are counted so far."""
         told = (self._told.get((genome.hash, r)) for r in range(self._repeats.get(genome.hash, 0)))
-        return Standing(genome, tuple(e.accuracy for e in told if e is not None))
+        return Standing(genome, tuple(e for e in told if e is not None))
 
     def _asked(self) -> int:
         return sum(self._repeats.values())

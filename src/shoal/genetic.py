@@ -6,13 +6,13 @@ elitism (Eiben and Smith, "Introduction to Evolutionary Computing", 2015, chapte
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.elementary import exp, log
 from shoal.genome import Gene, Genome, SearchSpace
 from shoal.philox import Key, Purpose, draws, normal_draws
 
@@ -96,7 +96,7 @@ def mutate(space: SearchSpace, genome: Genome, rate: float, key: Key, generation
     genes: dict[str, Any] = genome.to_dict()
     for n, gene in enumerate(space.numeric):
         if hits[next(odds)]:
-            genes[gene.name] = _stepped(gene, genes[gene.name], float(steps[n]), genes)
+            genes[gene.name] = _stepped(gene, genes[gene.name], float(steps[n]), genes["swarm_size"])
     for name, choices in space.categorical:
         if hits[next(odds)]:
             genes[name] = choices[int(u[next(odds)] * len(choices))]
@@ -104,7 +104,7 @@ def mutate(space: SearchSpace, genome: Genome, rate: float, key: Key, generation
             next(odds)
     width = Gene("width", "Width", 1, space.max_width, 1, 1, integer=True, log=True)
     layers = [
-        round(_stepped(width, w, float(steps[counts[0] + n]), genes)) if hits[next(odds)] else w
+        int(_stepped(width, w, float(steps[counts[0] + n]), 0)) if hits[next(odds)] else w
         for n, w in enumerate(genome.hidden_layers)
     ]
     changed, where, deeper = (float(v) for v in u[-3:])
@@ -117,18 +117,26 @@ def mutate(space: SearchSpace, genome: Genome, rate: float, key: Key, generation
     return _repaired(space, genes | {"hidden_layers": layers})
 
 
-def _stepped(gene: Gene, value: float, step: float, genes: dict[str, Any]) -> float:
-    high = min(gene.high, genes["swarm_size"] - 1) if gene.name == "num_informants" else gene.high
+def _stepped(gene: Gene, value: float, step: float, particles: float) -> float:
+    """The gene's value a ``step`` further, in shares of its range; informants range below the number of ``particles``."""
+    high = min(gene.high, particles - 1) if gene.name == "num_informants" else gene.high
     if gene.log:
-        return math.exp(math.log(value) + step * math.log(high / gene.low))
-    return value + step * (high - gene.low)
+        logs = log(np.array([value, high / gene.low]))
+        value = float(exp(logs[:1] + step * logs[1:])[0])
+    else:
+        value += step * (high - gene.low)
+    return _fitted(gene, value)
+
+
+def _fitted(gene: Gene, value: float) -> float:
+    value = min(max(value, gene.low), gene.high)
+    return round(value) if gene.integer else value
 
 
 def _repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
     """The genome nearest to ``genes`` within the bounds: numbers clipped and rounded, informants fewer than particles."""
     for gene in space.numeric:
-        value = min(max(float(genes[gene.name]), gene.low), gene.high)
-        genes[gene.name] = round(value) if gene.integer else value
+        genes[gene.name] = _fitted(gene, float(genes[gene.name]))
     genes["num_informants"] = min(genes["num_informants"], genes["swarm_size"] - 1)
     layers = genes["hidden_layers"][: space.max_depth]
     genes["hidden_layers"] = tuple(min(max(int(w), 1), space.max_width) for w in layers)

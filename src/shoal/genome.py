@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import numbers
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -52,7 +53,12 @@ CATEGORICAL_GENES: dict[str, tuple[str, ...]] = {
     "attractor": ATTRACTORS,
     "activation": ACTIVATIONS,
 }
+FLOAT32_MAX = 3.4028235e38
 MAX_DEPTH, MAX_WIDTH, START_LAYERS = 3, 1024, (32, 16)
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +88,9 @@ class Genome:
     def __post_init__(self) -> None:
         for gene in NUMERIC_GENES:
             value = getattr(self, gene.name)
-            ok = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            if not ok or (gene.integer and value != int(value)):
+            if not _is_real(value) or not abs(value) <= FLOAT32_MAX or (gene.integer and value != int(value)):
                 raise GenomeError(
-                    f"{gene.name}={value!r} is not a {'whole' if gene.integer else 'finite'} number.",
+                    f"{gene.name}={reprlib.repr(value)} is not a {'whole' if gene.integer else 'finite float32'} number.",
                     expected=f"a number, in a search between {gene.low:g} and {gene.high:g}",
                 )
             object.__setattr__(self, gene.name, int(value) if gene.integer else float(value))
@@ -102,10 +107,15 @@ class Genome:
         for name in ("inertia_weight", "cognitive_weight", "social_weight", "global_best_weight", "weight_scale"):
             if getattr(self, name) < 0.0:
                 raise GenomeError(f"{name}={getattr(self, name)}.", expected="0 or more")
-        layers = tuple(self.hidden_layers)
-        if any(isinstance(w, bool) or w != int(w) or w < 1 for w in layers):
-            raise GenomeError(f"hidden_layers={layers}.", expected="whole numbers of neurons, 1 or more each")
-        object.__setattr__(self, "hidden_layers", tuple(int(w) for w in layers))
+        try:
+            layers = tuple(self.hidden_layers)
+        except TypeError:
+            layers = (0,)
+        if not all(_is_real(width) and 1 <= width <= FLOAT32_MAX and width == int(width) for width in layers):
+            text = reprlib.repr(self.hidden_layers)
+            raise GenomeError(f"hidden_layers={text}.", expected="whole numbers of neurons, 1 or more each")
+        layers = tuple(int(width) for width in layers)
+        object.__setattr__(self, "hidden_layers", layers)
         for name, choices in CATEGORICAL_GENES.items():
             if getattr(self, name) not in choices:
                 raise GenomeError(f"{name}={getattr(self, name)!r}.", expected="one of " + ", ".join(choices))
@@ -169,6 +179,8 @@ class SearchSpace:
             if name not in genes:
                 raise GenomeError(f"Bounds for {name!r}.", expected="one of " + ", ".join(genes))
             gene = genes[name]
+            if gene.integer and (low != int(low) or high != int(high)):
+                raise GenomeError(f"Bounds {low}..{high} of {name}.", expected="whole numbers")
             if not (gene.low <= low <= high <= gene.high):
                 raise GenomeError(
                     f"Bounds {low}..{high} of {name}.", expected=f"low <= high within {gene.low:g}..{gene.high:g}"

@@ -90,7 +90,7 @@ class Runner:
         """Train the champion's networks and keep them."""
         if search.best is None:
             return
-        jobs = retrainings(problem, search.best, search.evaluations)
+        jobs = retrainings(problem, search.best)
         weights = {}
         for job in jobs:
             executor.submit(job)
@@ -104,7 +104,7 @@ class Runner:
                     self.store.event(f"A champion's network was lost: {outcome.error}", "warning", self.claim.run_id)
         if weights:
             ordered = [weights[job] for job in jobs if job in weights]
-            champion = crown(problem, search.best, search.evaluations, ordered, get_engine(search.settings.engine))
+            champion = crown(problem, search.best, ordered, get_engine(search.settings.engine))
             self.store.save_artifact(self.claim, CHAMPION, champion.to_bytes())
 
     def _tick(self, executor: Executor) -> list[Outcome]:

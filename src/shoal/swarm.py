@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.errors import DataError
 from shoal.genome import Genome
 from shoal.losses import Objective, loss_values
 from shoal.network import Network
@@ -44,6 +45,14 @@ class TrainingTask:
     iterations: int
     seconds: float | None = None
     patience: int | None = None
+
+    def __post_init__(self) -> None:
+        rows, inputs = self.x.shape
+        if self.y.shape != (rows,) or inputs != self.network.layers[0]:
+            raise DataError(
+                f"x {self.x.shape} and y {self.y.shape} for a network of {self.network.layers[0]} inputs.",
+                expected="x of shape (rows, inputs) and y of shape (rows,)",
+            )
 
 
 @dataclass(frozen=True, eq=False, slots=True)

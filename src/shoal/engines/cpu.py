@@ -1,7 +1,8 @@
 """The CPU engine: the reference's steps, compiled, on one thread a swarm or several.
 
-It follows the reference within the rounding of a float32 network (relative 1e-5 of a loss; the same informants unless
-two distances are that close). Its own bits do not depend on the number of threads, the chunks or the vector width.
+It follows the reference within the rounding of a float32 network: losses within 1e-5 of their size plus 1e-6 of a loss
+of 1 (targets of about 1), the same informants unless two distances are that close. Its own bits do not depend on the
+number of threads, the chunks or the vector width.
 """
 
 from __future__ import annotations

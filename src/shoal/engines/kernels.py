@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit, uint32, uint64
 from numpy.typing import NDArray
 
+from shoal.engines.cache import cached_njit
 from shoal.engines.tile import (
     LANES,
     TILE_SAMPLES,
@@ -78,8 +79,8 @@ _B0, _B2, _B4, _B6 = (
     F(c) for c in (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06)
 )
 
-compiled = njit(nogil=True, cache=True, error_model="numpy")
-inlined = njit(nogil=True, cache=True, error_model="numpy", inline="always")
+compiled = cached_njit(nogil=True, error_model="numpy")
+inlined = cached_njit(nogil=True, error_model="numpy", inline="always")
 
 
 stalled = njit(nogil=True, error_model="numpy")(out_of_patience)

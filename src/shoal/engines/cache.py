@@ -1,0 +1,41 @@
+"""Where compiled kernels are kept on disk, so that only the first training on a machine waits for the compiler.
+
+Numba decides by one file's time stamp whether its cache is stale. The kernels are made of several files, and an upgrade
+may keep the stamp; so the folder's name is a hash of all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+from numba.core import config
+
+_HERE = Path(__file__).parent
+_SOURCES = (_HERE / "kernels.py", _HERE / "tile.py", _HERE.parent / "philox.py", _HERE.parent / "swarm.py")
+
+
+def cache_folder() -> Path:
+    """The folder of these very sources: under NUMBA_CACHE_DIR, or the user's cache directory."""
+    content = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()[:16]
+    home = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "shoal" / f"kernels-{content}"
+
+
+def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """`numba.njit` with a cache in `cache_folder`; where that cannot be written, beside the source, or none."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
+        try:  # Numba chooses the place when it decorates; other code of this process keeps its own
+            return njit(cache=True, **options)(function)
+        except RuntimeError:  # no place can be written at all
+            return njit(**options)(function)
+        finally:
+            config.CACHE_DIR = before
+
+    return decorate
