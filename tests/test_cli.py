@@ -102,7 +102,7 @@ def test_classification_end_to_end(tmp_path: Path) -> None:
         (["run", "--evaluations", "5"], ["evaluations", "36"]),
         (["run", "--settings", "nowhere.toml"], ["nowhere.toml"]),
         (["run", "--engine", "steam"], ["engine", "steam"]),
-        (["run", "--iterations", "many"], ["iterations", "many"]),
+        (["run", "--iterations", "many"], ["--iterations", "integer"]),
         (["run", "--unknown"], ["--unknown"]),
     ],
 )

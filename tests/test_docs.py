@@ -64,7 +64,7 @@ def test_pictures_are_small_and_no_binary_is_large() -> None:
 
 def test_commands_that_the_readme_gives_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"make ([a-z-]+)", README):
+    for target in re.findall(r"^\s*make ([a-z-]+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     assert set(re.findall(r"^\s*shoal (\w+)", README, re.MULTILINE)) <= commands
