@@ -16,7 +16,6 @@ import math
 import os
 import re
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -411,17 +410,16 @@ def _lines(prediction: Prediction, proba: bool) -> Iterator[list[str]]:
 def write_predictions(path: str | os.PathLike[str], prediction: Prediction, *, proba: bool = False) -> None:
     """Write a CSV with a line a row, whole or not at all. Raises OSError."""
     target = Path(path)
-    with tempfile.NamedTemporaryFile("w", dir=target.parent, delete=False, newline="", encoding="utf-8") as file:
-        try:
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with part.open("x", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows(_lines(prediction, proba))
             file.flush()
             os.fsync(file.fileno())
-            file.close()
-            Path(file.name).replace(target)
-        except BaseException:
-            file.close()
-            Path(file.name).unlink()
-            raise
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def main(argv: Sequence[str] | None = None) -> int:
