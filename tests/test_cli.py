@@ -126,6 +126,20 @@ def test_unknown_run_exits_2(command: str, finished: Path, tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [["runs"], ["show", "1"], ["stop", "1"], ["export", "1", "--to", "out"]])
+def test_a_mistyped_store_is_not_created_by_looking(command: list[str], tmp_path: Path) -> None:
+    done = shoal(*command, store=tmp_path / "typo" / "shoal.db", home=tmp_path, cwd=tmp_path)
+    assert done.returncode == (0 if command == ["runs"] else 2)
+    assert str(tmp_path / "typo" / "shoal.db") in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_small_population_and_many_repeats_need_no_other_setting(tmp_path: Path) -> None:
+    arguments = ["run", "--population", "2", "--repeats", "25", "--generations", "1", "--iterations", "2", "--json"]
+    settings = last_json(shoal(*arguments, store=tmp_path / "shoal.db").stdout)["settings"]
+    assert (settings["elitism"], settings["max_repeats"]) == (1, 25)
+
+
 def test_delete_asks_first_and_removes_only_that_run(tmp_path: Path) -> None:
     store = tmp_path / "shoal.db"
     for _ in range(2):
@@ -178,6 +192,8 @@ def test_export_and_predict(finished: Path, tmp_path: Path) -> None:
     assert json.loads((folder / "genome.json").read_text())["attractor"] == "position"
     bad = shoal("predict", str(tmp_path), "concrete", "--out", str(tmp_path / "q.csv"), store=finished)
     assert bad.returncode == 2
+    assert "model.json is missing" in bad.stderr
+    assert "Errno" not in bad.stderr
     assert not (tmp_path / "q.csv").exists()
 
 

@@ -105,3 +105,14 @@ def test_bad_settings_write_nothing(store: Store) -> None:
     with pytest.raises(SettingsError, match="generations"):
         TrainManager(store, generations=0)
     assert store.runs() == []
+
+
+def test_the_active_run_is_the_one_shown_and_stopped(store: Store) -> None:
+    manager = TrainManager(store, **SMALL)
+    first = manager.start_training()
+    store.add_run(manager._data, manager._settings)  # somebody queues another behind it
+    eventually(lambda: store.run(first).state == "running")
+    assert manager.get_progress()["run"] == first
+    manager.stop_training()
+    assert store.run(first).state == "stopped"
+    store.command(2, "stop")

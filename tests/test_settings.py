@@ -53,7 +53,7 @@ WRONG = [
     ({"max_width": 1025}, ["max_width", "1025"]),
     ({"engine": "gpu"}, ["engine", "gpu", "cpu", "reference"]),
     ({"workers": 0}, ["workers", "0"]),
-    ({"populaton": 5}, ["populaton", "5"]),
+    ({"populaton": 5}, ["populaton", "population"]),
 ]
 
 
@@ -76,6 +76,7 @@ def test_all_wrong_values_are_named_at_once() -> None:
         SearchSettings.parse({"seed": -1, "iterations": 0, "unknown": 1})
     for part in ("seed", "iterations", "unknown", "shoal run --help"):
         assert part in str(caught.value)
+    assert "Value error" not in str(caught.value)
 
 
 def test_settings_are_frozen() -> None:
@@ -176,3 +177,8 @@ def test_settings_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_settings_file(tmp_path / "missing.toml")
     with pytest.raises(SettingsError, match="directory"):
         read_settings_file(tmp_path)
+
+
+def test_a_mistyped_setting_gets_a_suggestion() -> None:
+    with pytest.raises(SettingsError, match=r"'generatoins' is not a setting \(did you mean 'generations'\?\)"):
+        SearchSettings.parse({"generatoins": 2})

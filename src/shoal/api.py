@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,9 +37,9 @@ class TrainResult:
 
     genome: Genome
     network: Network
-    weights: NDArray[np.float32]
+    weights: NDArray[np.float32] = field(repr=False)
     loss: float
-    history: NDArray[np.float64]
+    history: NDArray[np.float64] = field(repr=False)
     scores: Scores
     seconds: float
 
@@ -50,8 +50,8 @@ class SearchResult:
 
     run: RunView
     champion: Champion | None
-    evaluations: tuple[Evaluation, ...]
-    generations: tuple[GenerationRecord, ...]
+    evaluations: tuple[Evaluation, ...] = field(repr=False)
+    generations: tuple[GenerationRecord, ...] = field(repr=False)
 
     @property
     def result_hash(self) -> str | None:

@@ -7,7 +7,7 @@ import json
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Champion:
     genome: Genome
     accuracies: tuple[float, ...]
     refitted: bool
-    weights: NDArray[np.float32]
+    weights: NDArray[np.float32] = field(repr=False)
     scores: Scores
     ensemble: Scores
 

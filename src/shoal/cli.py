@@ -80,7 +80,7 @@ def run(
     settings: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML file of settings; the options here come before it")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="A name to find the run by; default: the data's")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call the run in lists; default: the data's name")] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -150,17 +150,19 @@ def serve(
 @app.command()
 def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """List all runs, newest first."""
-    from shoal.store import open_store
+    from shoal.store import open_store, shown_address, store_exists
     from shoal.watch import run_row, runs_table
 
-    with open_store(store) as opened:
-        views = opened.runs()
+    views = []
+    if store_exists(store):
+        with open_store(store) as opened:
+            views = opened.runs()
     if as_json:
         typer.echo(json.dumps({"runs": [run_row(view) for view in views]}))
     elif views:
         Console().print(runs_table(views))
     else:
-        typer.echo("No runs yet. Start one: shoal run")
+        typer.echo(f"No runs in {shown_address(store)}. Start one: shoal run")
 
 
 @app.command()
@@ -170,7 +172,7 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
     from shoal.summary import summarise
     from shoal.watch import report
 
-    with open_store(store) as opened:
+    with open_store(store, create=False) as opened:
         summary = summarise(opened, run)
     if as_json:
         typer.echo(json.dumps(summary.to_dict()))
@@ -182,7 +184,7 @@ def _command(run: str, kind: Any, store: str | None, as_json: bool) -> None:
     from shoal.store import open_store
     from shoal.watch import run_row
 
-    with open_store(store) as opened:
+    with open_store(store, create=False) as opened:
         view = opened.command(run, kind)
     if as_json:
         typer.echo(json.dumps(run_row(view)))
@@ -199,7 +201,7 @@ def pause(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fal
 
 @app.command()
 def stop(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Stop a run for good. Everything that it recorded is kept."""
+    """End a run: its workers are freed, nobody goes on with it unasked. Everything that it recorded is kept."""
     _command(run, "stop", store, as_json)
 
 
@@ -217,7 +219,7 @@ def resume(
     if detach:
         _command(run, "resume", store, as_json)
         return
-    with open_store(store) as opened:
+    with open_store(store, create=False) as opened:
         view = opened.command(run, "resume")
         raise typer.Exit(watch(opened, view.id, as_json=as_json))
 
@@ -232,7 +234,7 @@ def delete(
     """Remove a run and everything that it recorded. The only command that removes anything."""
     from shoal.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, create=False) as opened:
         view = opened.run(run)
         if not yes:
             if not sys.stdin.isatty():
@@ -256,7 +258,7 @@ def export(
     from shoal.export import export_run
     from shoal.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, create=False) as opened:
         folder = export_run(opened, run, to, force=force)
     files = sorted(path.name for path in folder.iterdir())
     typer.echo(json.dumps({"folder": str(folder), "files": files}) if as_json else f"{folder}: {', '.join(files)}")
@@ -270,6 +272,7 @@ def predict(
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write")] = Path("predictions.csv"),
     proba: Annotated[bool, typer.Option("--proba", help="Add a column of probability for each class")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Apply an exported model to a table."""
     from shoal import predictor
@@ -279,17 +282,19 @@ def predict(
         raise ModelError(f"{data} is not a file.", expected="a CSV or Parquet file", remedy="check the path")
     if out.exists() and data.exists() and out.samefile(data):
         raise ModelError(f"--out {out} is the table itself.", remedy="choose another name")
+    about = str(model)
     try:
-        loaded = predictor.load_model(model)
+        loaded, about = predictor.load_model(model), str(data)
         _, table = read_table(str(data))
         columns = {str(name): table[name].tolist() for name in table.columns}
         prediction = predictor.predict(loaded, columns)
         predictor.write_predictions(out, prediction, proba=proba)
     except predictor.TableError as error:
-        raise ModelError(f"{data}: {error.problem}", expected=error.expected, remedy=error.remedy) from None
+        raise ModelError(f"{about}: {error.problem}", expected=error.expected, remedy=error.remedy) from None
     except OSError as error:
         raise ModelError(f"{out}: {error.strerror}.", remedy="choose a place that you may write to") from None
-    typer.echo(f"{len(prediction.values)} predictions written to {out}")
+    rows = len(prediction.values)
+    typer.echo(json.dumps({"rows": rows, "out": str(out)}) if as_json else f"{rows} predictions written to {out}")
 
 
 def main() -> None:

@@ -177,7 +177,9 @@ class SearchSpace:
         genes = {gene.name: gene for gene in self.numeric}
         for name, (low, high) in bounds.items():
             if name not in genes:
-                raise GenomeError(f"Bounds for {name!r}.", expected="one of " + ", ".join(genes))
+                raise GenomeError(
+                    f"{name!r} has no bounds: it is no numeric gene.", expected="one of " + ", ".join(genes)
+                )
             gene = genes[name]
             if gene.integer and (low != int(low) or high != int(high)):
                 raise GenomeError(f"Bounds {low}..{high} of {name}.", expected="whole numbers")

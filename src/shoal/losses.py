@@ -58,6 +58,7 @@ def make_objective(name: str | None, task: str, target_scale: float = 1.0, mean_
         raise SettingsError(
             f"loss={name!r} does not fit a {task} target.",
             expected="one of " + ", ".join([*fitting, "negative_accuracy"]),
+            remedy="choose one of these, or leave the loss out",
         )
     return Objective(fitting[name])
 

@@ -47,7 +47,8 @@ class TrainManager:
     def start_training(self) -> int:
         """Queue a run and see that a supervisor process is alive; the run's id.
 
-        When a run is queued or running in this store already, that one's id: nothing is started twice.
+        When a run is queued or running in this store already, that one's id, whoever started it: nothing is started
+        twice. To queue another search behind it, use `shoal.search` or the command line.
         """
         run_id, _ = self._store.add_run(self._data, self._settings, exclusive=True)
         ensure_supervisor(self._store)
@@ -78,7 +79,7 @@ class TrainManager:
         return self._active() is not None
 
     def get_progress(self) -> dict[str, Any]:
-        """The newest run: the student system's names, and ``run``, ``state``, ``time_left``.
+        """The active run, or else the newest: the student system's names, and ``run``, ``state``, ``time_left``.
 
         ``epoch`` (generations done), ``percent`` (0-100), ``best_fitness`` and ``avg_fitness`` (accuracy in percent),
         ``best_repeats``, ``elapsed_time`` (active seconds), ``ga_history`` (DataFrame: best_accuracy, avg_accuracy by
@@ -119,8 +120,11 @@ class TrainManager:
         self._hidden = runs[0].id if runs else 0
 
     def _shown(self) -> RunView | None:
-        runs = self._store.runs()
-        return runs[0] if runs and runs[0].id > self._hidden else None
+        newest = next(iter(self._store.runs()), None)
+        shown = self._active() or newest
+        return shown if shown is not None and shown.id > self._hidden else None
 
     def _active(self) -> RunView | None:
-        return next((run for run in self._store.runs() if run.state in ACTIVE), None)
+        """The run that is running, or else the next of those that wait."""
+        waiting = [run for run in reversed(self._store.runs()) if run.state in ACTIVE]
+        return min(waiting, key=lambda run: run.state != "running", default=None)

@@ -369,6 +369,10 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         forward(weights[0], layers, about["activation"], np.zeros((0, layers[0]), dtype=np.float32))
     except TableError:
         raise
+    except FileNotFoundError as error:
+        raise TableError(
+            f"{error.filename} is missing.", "a folder that `shoal export` wrote", "check the path"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
         detail = f"{type(error).__name__}: {error}"
         raise TableError(

@@ -15,6 +15,7 @@ from shoal.supervisor import end_process, ensure_supervisor, log_path
 
 _WATCH_SECONDS = 0.5
 _START_SECONDS = 60.0
+DEMO_GENERATIONS = 30
 _OPEN = ("queued", "running", "interrupted", "paused")
 
 
@@ -32,9 +33,15 @@ def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
             remedy="reach it through an SSH tunnel: ssh -L 8501:127.0.0.1:8501 THIS-MACHINE",
         )
     if demo and not any(run.state in _OPEN for run in store.runs()):
-        store.add_run(load_dataset("concrete"), SearchSettings(seed=len(store.runs())), exclusive=True)
+        store.add_run(
+            load_dataset("concrete"),
+            SearchSettings(generations=DEMO_GENERATIONS, seed=len(store.runs())),
+            exclusive=True,
+        )
     children: list[subprocess.Popen[bytes]] = []
-    port = free_port(host, port)
+    wanted, port = port, free_port(host, port)
+    if port != wanted:
+        print(f"Port {wanted} is taken (by another Shoal?); using {port}.", file=sys.stderr)
     try:
         supervisor = ensure_supervisor(store, attached=True)
         dashboard = dashboard_process(store, host, port)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -63,6 +64,18 @@ class SearchSettings(BaseModel):
     engine: Literal["cpu", "reference"] = "cpu"
     workers: Positive | None = None  # None: one a core; never changes a result
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_that_fit(cls, values: Any) -> Any:
+        """A small population, or many repeats, given alone: what was not given follows."""
+        if isinstance(values, dict):
+            population, repeats = values.get("population"), values.get("repeats")
+            if "elitism" not in values and isinstance(population, int):
+                values = values | {"elitism": max(0, min(2, population - 1))}
+            if "max_repeats" not in values and isinstance(repeats, int):
+                values = values | {"max_repeats": max(21, repeats)}
+        return values
+
     @model_validator(mode="after")
     def _consistent(self) -> SearchSettings:
         if self.elitism >= self.population:
@@ -89,12 +102,10 @@ class SearchSettings(BaseModel):
         try:
             settings = cls.model_validate(dict(values))
         except ValidationError as error:
-            problems = []
-            for item in error.errors():
-                name = ".".join(str(part) for part in item["loc"])
-                problems.append(f"{name}={item['input']!r}: {item['msg']}" if name else item["msg"])
+            problems = "; ".join(_problem(item, cls.model_fields) for item in error.errors())
             raise SettingsError(
-                "; ".join(problems) + ".", remedy="mend these settings; `shoal run --help` lists them"
+                problems + ".",
+                remedy="correct what is named; `shoal run --help` and docs/reference.md list the settings",
             ) from None
         settings.space  # noqa: B018  bounds are checked here, before anything starts
         return settings
@@ -102,6 +113,16 @@ class SearchSettings(BaseModel):
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `parse` reverses it."""
         return self.model_dump(mode="json")
+
+
+def _problem(item: Any, known: Iterable[str]) -> str:
+    """One of pydantic's findings, as a person would say it."""
+    name = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, known, n=1)
+        return f"{name!r} is not a setting" + (f" (did you mean {near[0]!r}?)" if near else "")
+    said = item["msg"].removeprefix("Value error, ")
+    return f"{name}={item['input']!r}: {said}" if name else said
 
 
 def read_settings_file(path: str | PathLike[str]) -> dict[str, Any]:

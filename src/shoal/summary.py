@@ -99,10 +99,16 @@ class Summary:
         }
 
 
+def ahead_of(store: Store, run: RunView) -> RunView | None:
+    """The run that a queued one waits for: supervisors drive one at a time."""
+    return next((other for other in store.runs() if other.state == "running"), None) if run.state == "queued" else None
+
+
 def summarise(store: Store, run_id: int | str) -> Summary:
     """Everything that is shown of a run. Raises `RunNotFoundError`."""
     run = store.run(run_id)
-    generations = tuple(store.generations(run.id))
+    # One more may have been completed since; what is shown belongs to one moment.
+    generations = tuple(g for g in store.generations(run.id) if g.summary.number <= run.generations)
     content = store.artifact(run.id, CHAMPION) if run.state == "finished" else None
     champion = Champion.from_bytes(content) if content is not None else None
     best = _best(generations, store.evaluations(run.id, curves=False) if generations else [])

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from shoal.genome import NUMERIC_GENES, Genome
 from shoal.store import RunView, Store
-from shoal.summary import Best, Summary, summarise
+from shoal.summary import Best, Summary, ahead_of, summarise
 from shoal.supervisor import end_process, ensure_supervisor, log_path
 
 REFRESH_SECONDS = 0.25
@@ -63,9 +63,11 @@ def watch(store: Store, run_id: int, *, as_json: bool = False) -> int:
     if state == "failed":
         return 1
     if not as_json:
-        goes_on = state == "running"
-        hint = "It goes on under its service." if goes_on else f"Everything is kept. Go on with: shoal resume {run_id}"
-        console.print(hint, style="bold")
+        hints = {
+            "running": f"It goes on under its service; `shoal stop {run_id}` ends it.",
+            "queued": f"It stays queued for the service; `shoal stop {run_id}` takes it out.",
+        }
+        console.print(hints.get(state, f"Everything is kept. Go on with: shoal resume {run_id}"), style="bold")
     return 130 if interrupted or state == "paused" else 1
 
 
@@ -98,15 +100,19 @@ def _follow(store: Store, run_id: int, child: subprocess.Popen[bytes] | None, co
             if live is not None:
                 if summary is None or (run.generations, run.state) != shown:
                     summary, shown = summarise(store, run_id), (run.generations, run.state)
-                live.update(_live_view(Summary(run, summary.generations, summary.best, None, None)))
+                shown_now = Summary(run, summary.generations, summary.best, None, None)
+                live.update(_live_view(shown_now, ahead_of(store, run)))
             time.sleep(REFRESH_SECONDS)
 
 
-def _live_view(summary: Summary) -> RenderableType:
+def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
     run, settings = summary.run, summary.run.settings
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
+    if ahead is not None:
+        where = f"{ahead.generations} of {ahead.settings.generations} generations"
+        grid.add_row("Waits for", f"run {ahead.id} ({where}); `shoal pause {ahead.id}` lets this one go first")
     grid.add_row(
         "Generation",
         Group(
@@ -189,7 +195,7 @@ def genome_text(genome: Genome) -> str:
         f"attractor {genome.attractor}",
     ]
     cells = kinds + numbers
-    return "\n".join(", ".join(cells[at : at + 4]) for at in range(0, len(cells), 4))
+    return "\n".join(", ".join(cells[at : at + 2]) for at in range(0, len(cells), 2))
 
 
 def duration(seconds: float) -> str:
@@ -223,24 +229,23 @@ def run_row(run: RunView) -> dict[str, Any]:
 
 
 def runs_table(runs: Sequence[RunView]) -> Table:
-    """`shoal runs`, for a terminal."""
+    """`shoal runs`, for a terminal of 80 columns."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("Run", "Generations", "Trainings", "Best", "Time"):
-        table.add_column(name, justify="right")
-    for at, name in ((1, "Name"), (2, "State")):
-        table.add_column(name)
-        table.columns.insert(at, table.columns.pop())
-    table.add_column("Started")
+    table.add_column("Run", justify="right")
+    table.add_column("Name", no_wrap=True, max_width=16)
+    table.add_column("State", no_wrap=True)
+    for name in ("Gen.", "Trainings", "Best", "Time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Started", no_wrap=True)
     for run in runs:
-        best = f"{run.best_accuracy:.2f} %" if run.best_accuracy is not None else "-"
         table.add_row(
             str(run.id),
             Text(run.name),
             Text(run.state, style=_COLOURS.get(run.state, "")),
-            f"{run.generations} / {run.settings.generations}",
+            f"{run.generations}/{run.settings.generations}",
             f"{run.evaluations:,}",
-            best,
+            f"{run.best_accuracy:.2f} %" if run.best_accuracy is not None else "-",
             duration(run.seconds),
-            datetime.fromtimestamp(run.created).strftime("%Y-%m-%d %H:%M"),
+            datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M"),
         )
     return table

@@ -39,7 +39,7 @@ def new_run() -> None:
     with st.container(border=True, key="draft"):
         kind = st.segmented_control("Data", [_BUNDLED, _UPLOAD], default=_BUNDLED, required=True, key="data")
         uploaded = _uploaded() if kind == _UPLOAD else None
-        with st.form("new-run", border=False):
+        with st.form("new-run", border=False, enter_to_submit=False):
             preset = st.radio("Preset", list(_PRESETS), captions=list(_PRESETS.values()), horizontal=True)
             values = _numbers()
             ahead = sum(run.state in ("running", "queued") for run in store().runs())
@@ -82,8 +82,6 @@ def _numbers() -> dict[str, Any]:
         "iterations": iterations,
         "repeats": repeats,
         "seed": seed,
-        "elitism": min(defaults.elitism, population - 1),
-        "max_repeats": max(defaults.max_repeats, repeats),
     }
 
 

@@ -26,6 +26,7 @@ from shoal.dashboard.wording import (
 )
 from shoal.errors import RunNotFoundError
 from shoal.store import RunView
+from shoal.summary import ahead_of
 
 REFRESH_SECONDS = 1.0
 NEWEST = 40  # runs in the list until all are asked for
@@ -139,7 +140,7 @@ def _metrics(reading: Reading) -> None:
 def _chart(reading: Reading, supervised: bool) -> None:
     run = reading.run
     if not len(reading.history):
-        title, text = waiting_text(run, supervised)
+        title, text = waiting_text(run, supervised, ahead_of(store(), run))
         with st.container(
             key="waiting", height=HEIGHT, border=False, vertical_alignment="center", horizontal_alignment="center"
         ):

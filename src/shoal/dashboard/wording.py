@@ -100,10 +100,13 @@ def progress_text(summary: Summary) -> str:
     return " · ".join(parts)
 
 
-def waiting_text(run: RunView, supervised: bool) -> tuple[str, str]:
+def waiting_text(run: RunView, supervised: bool, ahead: RunView | None = None) -> tuple[str, str]:
     """A title and a sentence for a run that has no generation yet: what is happening, or what to do."""
+    if run.state == "queued" and ahead is not None:
+        where = f"{ahead.generations} of {ahead.settings.generations} generations"
+        return "Waiting its turn", f"Run {ahead.id} comes first ({where} done). Pause that one to let this one start."
     if run.state == "queued" and supervised:
-        return "Waiting its turn", "It starts as soon as the run before it has ended."
+        return "Waiting its turn", "It starts in a moment."
     if run.state in ("queued", "interrupted"):
         return "Nobody is working on it", "Press Resume to start a supervisor, which takes it from here."
     if run.state != "running":

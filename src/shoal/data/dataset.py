@@ -62,7 +62,7 @@ class DataOptions:
         return cls(**values)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Part:
     """One part of the split.
 
@@ -77,7 +77,7 @@ class Part:
     rows: NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """A prepared table. ``source`` is the whole table as read; ``options.task`` is filled in."""
 
@@ -88,6 +88,10 @@ class Dataset:
     train: Part
     validation: Part | None
     test: Part | None
+
+    def __repr__(self) -> str:
+        target = self.options.target
+        return f"Dataset({self.name!r}, {len(self.source)} rows, {self.inputs} inputs, {self.task} of {target!r})"
 
     @property
     def task(self) -> Task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shoal.store.store import Store, default_path, open_store
+from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
 from shoal.store.views import (
     HEARTBEAT_SECONDS,
     LEASE_SECONDS,
@@ -32,4 +32,6 @@ __all__ = [
     "SupervisorView",
     "default_path",
     "open_store",
+    "shown_address",
+    "store_exists",
 ]

@@ -45,14 +45,34 @@ def default_path() -> Path:
     return base / "shoal" / "shoal.db"
 
 
-def open_store(url: str | os.PathLike[str] | None = None) -> Store:
-    """Open a store, creating or upgrading it where needed.
+def open_store(url: str | os.PathLike[str] | None = None, *, create: bool = True) -> Store:
+    """Open a store, creating or upgrading it where needed; without ``create`` its file has to be there.
 
     ``url`` is a file name, ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/DATABASE``; None stands for the
     environment's SHOAL_STORE, else the user's own file. Raises `StoreError` when it cannot be reached or read, belongs
     to another program, or was written by a newer Shoal.
     """
-    return Store(url or os.environ.get("SHOAL_STORE") or default_path())
+    if not create and not store_exists(url):
+        raise StoreError(
+            f"There is no store {shown_address(url)}.", remedy="check --store, or start a first run: shoal run"
+        )
+    return Store(_address(url))
+
+
+def store_exists(url: str | os.PathLike[str] | None = None) -> bool:
+    """Whether `open_store` would find one there; of a PostgreSQL database that is always assumed."""
+    place = parse_url(_address(url))
+    return not isinstance(place, Path) or place.exists()
+
+
+def shown_address(url: str | os.PathLike[str] | None = None) -> str:
+    """Where `open_store` would look, without a password."""
+    place = parse_url(_address(url))
+    return str(place) if isinstance(place, Path) else show_url(place)
+
+
+def _address(url: str | os.PathLike[str] | None) -> str | os.PathLike[str]:
+    return url or os.environ.get("SHOAL_STORE") or default_path()
 
 
 class Store:
