@@ -297,6 +297,19 @@ def predict(
     typer.echo(json.dumps({"rows": rows, "out": str(out)}) if as_json else f"{rows} predictions written to {out}")
 
 
+@app.command()
+def bench(as_json: JsonOption = False) -> None:
+    """Measure this machine: its multiply-add peak, and what share of it a swarm's iterations reach."""
+    from shoal.bench import benchmark
+    from shoal.watch import bench_table
+
+    result = benchmark()
+    if as_json:
+        typer.echo(json.dumps(result.to_dict()))
+    else:
+        Console().print(bench_table(result))
+
+
 def main() -> None:
     """The `shoal` command: a `ShoalError` becomes a message and its exit code."""
     try:

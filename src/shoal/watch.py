@@ -19,6 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from shoal.bench import Benchmark
 from shoal.genome import NUMERIC_GENES, Genome
 from shoal.store import RunView, Store
 from shoal.summary import Best, Summary, ahead_of, summarise
@@ -249,3 +250,32 @@ def runs_table(runs: Sequence[RunView]) -> Table:
             datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M"),
         )
     return table
+
+
+def bench_table(result: Benchmark) -> RenderableType:
+    """`shoal bench`, for a terminal."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("Network")
+    for name in (
+        "Rows",
+        "Particles",
+        "ms, 1 core",
+        f"ms, {result.cores} swarms",
+        "GFLOP/s",
+        "of peak",
+        "particles x rows / s",
+    ):
+        table.add_column(name, justify="right")
+    for m in result.measurements:
+        table.add_row(
+            "-".join(map(str, m.shape.layers)),
+            f"{m.shape.rows:,}",
+            str(m.shape.particles),
+            f"{m.ms_one_core:.3f}",
+            f"{m.ms_all_cores:.3f}",
+            f"{m.gflops:.0f}",
+            f"{m.percent_of_peak:.0f} %",
+            f"{m.particle_rows_per_second:.2e}",
+        )
+    peaks = f"Peak: {result.peak_one_core:.0f} GFLOP/s on one core, {result.peak_all_cores:.0f} on {result.cores}."
+    return Group(table, Text(peaks, style="dim"))

@@ -20,6 +20,7 @@ from shoal.engines.tile import (
     bits_from_float,
     block_sum,
     float_from_bits,
+    multiply_adds,
     squared_distance,
     tile1,
     tile4,
@@ -187,6 +188,12 @@ def _philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
         )
         k0, k1 = uint32(k0 + uint32(_W0)), uint32(k1 + uint32(_W1))
     return c0, c1, c2, c3
+
+
+@compiled
+def spin(rounds: Any) -> Any:
+    """`multiply_adds`, to time."""
+    return multiply_adds(rounds)
 
 
 @compiled

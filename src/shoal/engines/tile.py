@@ -15,6 +15,7 @@ from numba.extending import intrinsic
 
 LANES = 16
 TILE_SAMPLES = 64  # samples that one tile covers: four vectors
+PEAK_CHAINS = 12  # enough to hide a multiply-add's latency, few enough for the registers of AVX2 in pairs
 
 _F32 = ir.FloatType()
 _VECTOR = ir.VectorType(_F32, LANES)
@@ -163,6 +164,26 @@ def squared_distance(typing: Any, a: Any, b: Any, count: Any) -> Any:
         return _sum_lanes(builder, builder.fadd(*halves))
 
     return types.float64(a, b, types.intp), codegen
+
+
+@intrinsic
+def multiply_adds(typing: Any, rounds: Any) -> Any:
+    """``rounds`` times `PEAK_CHAINS` independent multiply-adds of vectors: nothing but the machine's peak. Gives a sum."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        # Chains start apart, so that the compiler cannot make one of them.
+        starts = [ir.Constant(_VECTOR, [1.0 + 0.01 * n] * LANES) for n in range(PEAK_CHAINS)]
+        chains = [cgutils.alloca_once_value(builder, start) for start in starts]
+        factor, term = (ir.Constant(_VECTOR, [value] * LANES) for value in (0.5, 0.25))
+        with cgutils.for_range(builder, args[0]):
+            for chain in chains:
+                builder.store(_fma(builder, builder.load(chain), factor, term), chain)
+        total = builder.load(chains[0])
+        for chain in chains[1:]:
+            total = builder.fadd(total, builder.load(chain))
+        return _sum_lanes(builder, total)
+
+    return types.float64(types.intp), codegen
 
 
 @intrinsic
