@@ -82,3 +82,4 @@ def test_another_address_is_refused_without_a_password(store: Path) -> None:
     done = shoal("serve", "--host", "0.0.0.0", store=store)
     assert done.returncode == 2
     assert "127.0.0.1" in done.stderr
+    assert not store.exists()

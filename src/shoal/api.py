@@ -20,9 +20,10 @@ from shoal.evolution import Search
 from shoal.genome import Genome
 from shoal.network import Network
 from shoal.records import Metrics, Scores
-from shoal.runner import CHAMPION, Runner
+from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
+from shoal.summary import kept_champion
 
 _POLL_SECONDS = 0.2
 
@@ -132,9 +133,10 @@ def search(
 
 def search_result(store: Store, run_id: int) -> SearchResult:
     """What a run has come to."""
-    run, content = store.run(run_id), store.artifact(run_id, CHAMPION)
-    champion = Champion.from_bytes(content) if content is not None and run.state == "finished" else None
-    return SearchResult(run, champion, tuple(store.evaluations(run_id)), tuple(store.generations(run_id)))
+    run = store.run(run_id)
+    return SearchResult(
+        run, kept_champion(store, run), tuple(store.evaluations(run_id)), tuple(store.generations(run_id))
+    )
 
 
 def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
@@ -144,9 +146,8 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
     """
     run = store.run(run_id)
     problem = Problem(*store.problem(run.id))
-    content = store.artifact(run.id, CHAMPION)
-    if content is not None and run.state == "finished":
-        return Champion.from_bytes(content), problem
+    if (kept := kept_champion(store, run)) is not None:
+        return kept, problem
     evaluations = store.evaluations(run.id, curves=False)
     best = Search.replay(problem.settings, evaluations).best
     if best is None:

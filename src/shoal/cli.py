@@ -140,9 +140,12 @@ def serve(
     store: StoreOption = None,
 ) -> None:
     """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
+    from shoal.dashboard.server import check_host, check_installed
     from shoal.service import serve as serve_until_stopped
     from shoal.store import open_store
 
+    check_host(host)
+    check_installed()
     with open_store(store) as opened:
         serve_until_stopped(opened, host, port, demo=demo)
 

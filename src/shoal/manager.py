@@ -12,11 +12,10 @@ from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.evaluation import Problem
 from shoal.settings import SearchSettings
-from shoal.store import RunView, Store, open_store
+from shoal.store import ACTIVE, RunView, Store, open_store
 from shoal.summary import summarise
 from shoal.supervisor import ensure_supervisor
 
-ACTIVE = ("queued", "running", "interrupted")
 _POLL_SECONDS = 0.05
 
 

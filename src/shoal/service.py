@@ -7,31 +7,24 @@ import subprocess
 import sys
 import threading
 
+from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.errors import StoreError
 from shoal.settings import SearchSettings
-from shoal.store import Store
+from shoal.store import ACTIVE, Store
 from shoal.supervisor import end_process, ensure_supervisor, log_path
 
 _WATCH_SECONDS = 0.5
 _START_SECONDS = 60.0
 DEMO_GENERATIONS = 30
-_OPEN = ("queued", "running", "interrupted", "paused")
+_OPEN = (*ACTIVE, "paused")
 
 
 def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
     """Until SIGINT or SIGTERM. A supervisor that dies is replaced; runs are released when the service ends."""
-    from shoal.dashboard.server import dashboard_process, free_port, wait_until_up
-
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: leave.set())
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        raise StoreError(
-            f"--host {host} would show the dashboard to other machines, without a password.",
-            expected="127.0.0.1",
-            remedy="reach it through an SSH tunnel: ssh -L 8501:127.0.0.1:8501 THIS-MACHINE",
-        )
     if demo and not any(run.state in _OPEN for run in store.runs()):
         store.add_run(
             load_dataset("concrete"),
@@ -44,11 +37,12 @@ def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
         print(f"Port {wanted} is taken (by another Shoal?); using {port}.", file=sys.stderr)
     try:
         supervisor = ensure_supervisor(store, attached=True)
+        children += [supervisor] if supervisor is not None else []
         dashboard = dashboard_process(store, host, port)
-        children = [child for child in (supervisor, dashboard) if child is not None]
-        address = f"http://{host}:{port}"
-        wait_until_up(dashboard, address, _START_SECONDS)
-        print(f"Shoal is running: {address}\nStore: {store.url}\nCtrl-C stops it; everything is kept.", flush=True)
+        children.append(dashboard)
+        url = address(host, port)
+        wait_until_up(dashboard, url, _START_SECONDS)
+        print(f"Shoal is running: {url}\nStore: {store.url}\nCtrl-C stops it; everything is kept.", flush=True)
         while not leave.wait(_WATCH_SECONDS):
             if dashboard.poll() is not None:
                 raise StoreError(

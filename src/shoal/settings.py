@@ -71,9 +71,9 @@ class SearchSettings(BaseModel):
         if isinstance(values, dict):
             population, repeats = values.get("population"), values.get("repeats")
             if "elitism" not in values and isinstance(population, int):
-                values = values | {"elitism": max(0, min(2, population - 1))}
+                values = values | {"elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))}
             if "max_repeats" not in values and isinstance(repeats, int):
-                values = values | {"max_repeats": max(21, repeats)}
+                values = values | {"max_repeats": max(cls.model_fields["max_repeats"].default, repeats)}
         return values
 
     @model_validator(mode="after")

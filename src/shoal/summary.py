@@ -11,7 +11,7 @@ from shoal.evaluation import Evaluation
 from shoal.genome import Genome
 from shoal.records import Scores
 from shoal.runner import CHAMPION
-from shoal.store import GenerationRecord, RunView, Store
+from shoal.store import TERMINAL, GenerationRecord, RunView, Store
 
 RECENT_GENERATIONS = 5  # that the estimate of the time left looks back on
 
@@ -57,7 +57,7 @@ class Summary:
     def time_left(self) -> float | None:
         """Estimated active seconds to the end, from the last generations' pace; None when unknown or over."""
         run, settings = self.run, self.run.settings
-        if run.state in ("finished", "stopped", "failed"):
+        if run.state in TERMINAL:
             return None
         recent = self.generations[-RECENT_GENERATIONS - 1 :]
         first = (recent[0].seconds, recent[0].summary.number) if len(recent) > 1 else (0.0, 0)
@@ -104,17 +104,32 @@ def ahead_of(store: Store, run: RunView) -> RunView | None:
     return next((other for other in store.runs() if other.state == "running"), None) if run.state == "queued" else None
 
 
+def kept_champion(store: Store, run: RunView) -> Champion | None:
+    """The champion that a finished run kept; None for any other run."""
+    content = store.artifact(run.id, CHAMPION) if run.state == "finished" else None
+    return None if content is None else Champion.from_bytes(content)
+
+
 def summarise(store: Store, run_id: int | str) -> Summary:
     """Everything that is shown of a run. Raises `RunNotFoundError`."""
+    return summary_with_evaluations(store, run_id)[0]
+
+
+def summary_with_evaluations(store: Store, run_id: int | str) -> tuple[Summary, Sequence[Evaluation]]:
+    """`summarise`, and the evaluations that it read (without curves; none before the first generation)."""
     run = store.run(run_id)
     # One more may have been completed since; what is shown belongs to one moment.
     generations = tuple(g for g in store.generations(run.id) if g.summary.number <= run.generations)
-    content = store.artifact(run.id, CHAMPION) if run.state == "finished" else None
-    champion = Champion.from_bytes(content) if content is not None else None
-    best = _best(generations, store.evaluations(run.id, curves=False) if generations else [])
-    return Summary(
-        run, generations, best, champion.scores if champion else None, champion.ensemble if champion else None
+    champion = kept_champion(store, run)
+    evaluations = store.evaluations(run.id, curves=False) if generations else []
+    summary = Summary(
+        run,
+        generations,
+        _best(generations, evaluations),
+        champion.scores if champion else None,
+        champion.ensemble if champion else None,
     )
+    return summary, evaluations
 
 
 def _best(generations: Sequence[GenerationRecord], evaluations: Sequence[Evaluation]) -> Best | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from shoal.errors import NotOwnerError, ShoalError
 from shoal.runner import Runner
-from shoal.store import HEARTBEAT_SECONDS, Owner, Store, default_path, open_store
+from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, default_path, open_store
 
 IDLE_POLL_SECONDS = 0.25
 LEAVE_SECONDS = 10.0  # that a process gets to end when asked, before it is killed
@@ -65,7 +65,7 @@ class Supervisor:
 
     def _unneeded(self, idle: float) -> bool:
         if self.scope is not None:
-            return self.store.run(self.scope).state not in ("queued", "running", "interrupted")
+            return self.store.run(self.scope).state not in ACTIVE
         return self.idle_exit is not None and idle >= self.idle_exit
 
     def _work(self) -> bool:

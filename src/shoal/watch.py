@@ -21,12 +21,12 @@ from rich.text import Text
 
 from shoal.bench import Benchmark
 from shoal.genome import NUMERIC_GENES, Genome
-from shoal.store import RunView, Store
+from shoal.store import TERMINAL, RunView, Store
 from shoal.summary import Best, Summary, ahead_of, summarise
 from shoal.supervisor import end_process, ensure_supervisor, log_path
 
 REFRESH_SECONDS = 0.25
-ENDED = ("finished", "stopped", "failed", "paused")
+ENDED = (*TERMINAL, "paused")
 _COLOURS = {
     "running": "green",
     "queued": "cyan",

@@ -9,7 +9,7 @@ import streamlit as st
 
 from shoal.dashboard.figures import history
 from shoal.store import RunView, Store, open_store
-from shoal.summary import Summary, summarise
+from shoal.summary import Summary, summary_with_evaluations
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,6 @@ def read(run_id: int | str) -> Reading:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _recorded(run_id: int, generations: int, state: str) -> Reading:
     del generations, state  # they are the cache's key
-    summary = summarise(store(), run_id)
-    evaluations = store().evaluations(run_id, curves=False) if summary.generations else []
+    summary, evaluations = summary_with_evaluations(store(), run_id)
     failure = next((e.error for e in evaluations if e.error is not None), None)
     return Reading(summary, history(summary.generations, evaluations), failure)

@@ -41,13 +41,28 @@ class DashboardError(ShoalError):
     exit_code = 1
 
 
-def command(host: str, port: int) -> list[str]:
-    """The command line of the server. It names no store: a password would be seen in the list of processes."""
+def check_host(host: str) -> None:
+    """Raises `SettingsError` for an address of other machines, as nobody asks for a password there."""
+    if host not in LOOPBACK:
+        raise SettingsError(
+            f"--host {host} would show the dashboard to other machines, without a password.",
+            expected="127.0.0.1",
+            remedy="reach it through an SSH tunnel: ssh -L 8501:127.0.0.1:8501 THIS-MACHINE",
+        )
+
+
+def check_installed() -> None:
+    """Raises `SettingsError` when the extra is missing."""
     for name in ("streamlit", "plotly"):
         if importlib.util.find_spec(name) is None:
             raise SettingsError(
                 f"The dashboard needs {name}, which is missing.", remedy="pip install 'shoal[dashboard]'"
             )
+
+
+def command(host: str, port: int) -> list[str]:
+    """The command line of the server. It names no store: a password would be seen in the list of processes."""
+    check_installed()
     options = {"server.address": host, "server.port": str(port), **_OPTIONS}
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     return [sys.executable, "-m", "shoal.dashboard.process", "run", str(APP), *arguments]

@@ -29,8 +29,10 @@ def cache_folder() -> Path:
 def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """`numba.njit` with a cache in `cache_folder`; where that cannot be written, beside the source, or none."""
 
+    folder = str(cache_folder())
+
     def decorate(function: Callable[..., Any]) -> Any:
-        before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
+        before, config.CACHE_DIR = config.CACHE_DIR, folder
         try:  # Numba chooses the place when it decorates; other code of this process keeps its own
             return njit(cache=True, **options)(function)
         except RuntimeError:  # no place can be written at all

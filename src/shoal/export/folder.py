@@ -20,7 +20,6 @@ from shoal.champion import Champion
 from shoal.errors import StoreError
 from shoal.evaluation import Evaluation, Problem
 from shoal.store import Store
-from shoal.summary import summarise
 
 FILES = ("genome.json", "model.json", "weights.npz", "predict.py", "evaluations.csv")
 
@@ -36,11 +35,11 @@ def export_run(store: Store, run_id: int | str, to: str | os.PathLike[str], *, f
         raise StoreError(f"{target} is a file.", expected="a folder", remedy="choose another name")
     if target.is_dir() and any(target.iterdir()) and not force:
         raise StoreError(f"The folder {target} is not empty.", remedy="choose another one, or add --force")
-    summary = summarise(store, run_id)
+    run = store.run(run_id)
     champion, problem = champion_of(store, run_id)
     contents = {
         "genome.json": _json(champion.genome.to_dict()),
-        "model.json": _json(_model(champion, problem, summary.run.id)),
+        "model.json": _json(_model(champion, problem, run.id)),
         "weights.npz": _weights(champion),
         "predict.py": Path(predictor.__file__).read_bytes(),
         "evaluations.csv": _csv(_rows(store.evaluations(run_id, curves=False))),

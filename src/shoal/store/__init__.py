@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
 from shoal.store.views import (
+    ACTIVE,
     HEARTBEAT_SECONDS,
     LEASE_SECONDS,
+    TERMINAL,
     Claim,
     Command,
     CommandKind,
@@ -18,8 +20,10 @@ from shoal.store.views import (
 )
 
 __all__ = [
+    "ACTIVE",
     "HEARTBEAT_SECONDS",
     "LEASE_SECONDS",
+    "TERMINAL",
     "Claim",
     "Command",
     "CommandKind",

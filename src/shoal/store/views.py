@@ -21,6 +21,7 @@ HEARTBEAT_SECONDS = 5.0
 CommandKind = Literal["pause", "resume", "stop"]
 FinalState = Literal["finished", "stopped", "paused", "failed", "queued"]
 TERMINAL = ("finished", "stopped", "failed")
+ACTIVE = ("queued", "running", "interrupted")  # shown states that a supervisor works on, or will
 
 
 @cache
