@@ -8,12 +8,15 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from processes import alive, descendants, eventually, shoal, start
-from shoal.store import open_store
+from shoal.store import Store, open_store
+from shoal.supervisor import end_process, ensure_supervisor
 
 
 @pytest.fixture
@@ -76,6 +79,23 @@ def test_killed_supervisor_is_replaced(service: subprocess.Popen[str], store: Pa
         before = opened.run(1).evaluations
         eventually(lambda: opened.run(1).evaluations > before + 2)
         assert opened.supervisors()[0].pid != first.pid
+
+
+def test_many_who_want_a_supervisor_start_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(store.parent))  # its log
+    barrier = Barrier(6)
+
+    def ensure(opened: Store) -> subprocess.Popen[bytes] | None:
+        barrier.wait()
+        return ensure_supervisor(opened, attached=True)
+
+    with open_store(store) as opened, ThreadPoolExecutor(6) as threads:
+        (started,) = filter(None, threads.map(ensure, [opened] * 6))
+        try:
+            assert [s.pid for s in opened.supervisors()] == [started.pid]
+        finally:
+            end_process(started)
+        assert opened.supervisors() == []
 
 
 def test_another_address_is_refused_without_a_password(store: Path) -> None:

@@ -533,6 +533,26 @@ class TestContract:
         store.remove_supervisor(me)
         assert store.supervisors() == []
 
+    def test_of_many_who_would_start_a_supervisor_one_may(self, store: Store) -> None:
+        barrier = Barrier(8)
+
+        def reserve(_: int) -> Owner | None:
+            me = Owner.here()
+            barrier.wait()
+            return me if store.reserve_supervisor(me) else None
+
+        with ThreadPoolExecutor(8) as threads:
+            (place,) = filter(None, threads.map(reserve, range(8)))
+        assert [s.owner for s in store.supervisors()] == [str(place)]
+        assert store.reserve_supervisor(place), "the same one again, its first answer lost"
+        assert not store.reserve_supervisor(ELSEWHERE, scope=7), "it serves every run"
+        started = replace(place, token="started")
+        store.register_supervisor(started, instead_of=place)
+        assert [s.owner for s in store.supervisors()] == [str(started)]
+        store.remove_supervisor(started)
+        assert store.reserve_supervisor(ELSEWHERE, scope=7)
+        assert store.reserve_supervisor(place), "one run's supervisor serves no other"
+
     def test_readers_cannot_write(self, store: Store) -> None:
         with pytest.raises((StoreError, sa.exc.DBAPIError), match=r"read-?only"):
             store._database.read(lambda c: c.execute(sa.delete(t.run)))

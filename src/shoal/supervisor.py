@@ -99,30 +99,38 @@ def ensure_supervisor(
     ``attached``: it is given back, releases its run and ends when this process ends, however that happens. Otherwise it
     is nobody's child, outlives the caller, and ends by itself after a minute without work; the result is None.
     """
-    if any(s.scope is None or s.scope == scope for s in store.supervisors()):
+    # One of those who ask at once may start it; its place is taken before the process exists.
+    place = Owner.here()
+    if not store.reserve_supervisor(place, scope):
         return None
-    token, process = Owner.here().token, None
-    command = [sys.executable, "-m", "shoal.supervisor", "--token", token]
+    command = [sys.executable, "-m", "shoal.supervisor", "--token", place.token]
     command += ["--scope", str(scope)] if scope is not None else []
-    environment = {**os.environ, "SHOAL_STORE": store.raw_url}
-    if attached:
-        # The end of its standard input is how it learns of our death. A session of its own: a Ctrl-C in the terminal is
-        # for the one who started it, who then tells it.
-        process = subprocess.Popen(
-            [*command, "--attached"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
-        )
-        pid = process.pid
-    else:
-        launch = [sys.executable, "-c", _LAUNCH, *command, "--idle-exit", str(IDLE_EXIT_SECONDS)]
-        pid = int(subprocess.run(launch, env=environment, stdout=subprocess.PIPE, check=True).stdout)
-    # Made known at once, so that the next caller does not start another while this one is still importing.
-    store.register_supervisor(Owner(Owner.here().host, pid, token), scope)
+    try:
+        process, pid = _launch(command, {**os.environ, "SHOAL_STORE": store.raw_url}, attached)
+    except BaseException:
+        store.remove_supervisor(place)
+        raise
+    store.register_supervisor(Owner(place.host, pid, place.token), scope, instead_of=place)
     return process
+
+
+def _launch(
+    command: list[str], environment: dict[str, str], attached: bool
+) -> tuple[subprocess.Popen[bytes] | None, int]:
+    if not attached:
+        launch = [sys.executable, "-c", _LAUNCH, *command, "--idle-exit", str(IDLE_EXIT_SECONDS)]
+        return None, int(subprocess.run(launch, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    # The end of its standard input is how it learns of our death. A session of its own: a Ctrl-C in the terminal is
+    # for the one who started it, who then tells it.
+    process = subprocess.Popen(
+        [*command, "--attached"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+    return process, process.pid
 
 
 _LAUNCH = """

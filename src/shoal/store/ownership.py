@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, cast, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, Row, cast, delete, func, insert, select, update
 
 from shoal.errors import NotOwnerError
 from shoal.store import commands
 from shoal.store.rows import clean
 from shoal.store.runs import insert_new, locked, log, shown_state
+from shoal.store.schema import take_lock
 from shoal.store.tables import artifact, evaluation, generation, now, run, supervisor
 from shoal.store.views import Claim, Command, Owner, SupervisorView, is_alive
 
 _FREE = ("queued", "interrupted")
+_RESERVING = 5_301_047_210_119  # the advisory lock of those who are about to start a supervisor
 
 
 def claim(connection: Connection, owner: Owner, run_id: int | None) -> Claim | None:
@@ -144,16 +146,25 @@ def save_artifact(connection: Connection, claim: Claim, kind: str, content: byte
     connection.execute(insert(artifact).values(run_id=claim.run_id, kind=kind, content=content))
 
 
-def register(connection: Connection, owner: Owner, scope: int | None) -> None:
-    """Add a supervisor, and drop those that are dead."""
+def register(connection: Connection, owner: Owner, scope: int | None, instead_of: Owner | None) -> None:
+    """Add a supervisor, and drop those that are dead, and the one whose place it takes."""
     dead = [row.owner for row in _supervisors(connection) if not is_alive(row.owner, row.age)]
-    gone = or_(supervisor.c.owner.in_(dead), supervisor.c.owner == str(owner))
-    connection.execute(delete(supervisor).where(gone))
+    replaced = [str(known) for known in (owner, instead_of) if known]
+    connection.execute(delete(supervisor).where(supervisor.c.owner.in_(dead + replaced)))
     connection.execute(
         insert(supervisor).values(
             owner=str(owner), host=owner.host, pid=owner.pid, scope=scope, started=now(), heartbeat=now()
         )
     )
+
+
+def reserve(connection: Connection, owner: Owner, scope: int | None) -> bool:
+    """Add a supervisor unless another one serves ``scope``, or every run."""
+    take_lock(connection, _RESERVING)
+    if any(s.scope in (None, scope) and s.owner != str(owner) for s in supervisors(connection)):
+        return False
+    register(connection, owner, scope, None)
+    return True
 
 
 def supervisors(connection: Connection) -> list[SupervisorView]:

@@ -288,9 +288,16 @@ class Store:
 
     # Supervisors
 
-    def register_supervisor(self, owner: Owner, scope: int | None = None) -> None:
-        """Make a supervisor known, of all runs or of one; forget the dead ones."""
-        self._database.write(lambda c: ownership.register(c, owner, scope))
+    def reserve_supervisor(self, owner: Owner, scope: int | None = None) -> bool:
+        """Register ``owner``, who is about to start a supervisor; False when one that serves ``scope`` is there.
+
+        Of many who ask at once, one hears True.
+        """
+        return self._database.write(lambda c: ownership.reserve(c, owner, scope))
+
+    def register_supervisor(self, owner: Owner, scope: int | None = None, instead_of: Owner | None = None) -> None:
+        """Make a supervisor known, of all runs or of one; forget the dead ones, and ``instead_of``."""
+        self._database.write(lambda c: ownership.register(c, owner, scope, instead_of))
 
     def beat_supervisor(self, owner: Owner) -> bool:
         """Renew its lease; False when it was taken for dead and forgotten, so that it has to register again."""
