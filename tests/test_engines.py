@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import ast
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llvmlite import binding
 from numba import njit
 from scipy import stats
 
 import refresh_golden
+import shoal.engines.cpu
 import shoal.swarm
 from shoal.engines import ENGINES, Engine, cache, get_engine, kernels
 from shoal.engines.cpu import CpuEngine
@@ -78,8 +84,8 @@ def copied(state: SwarmState) -> SwarmState:
 
 
 def bits(state: SwarmState) -> tuple[object, ...]:
-    """Everything in a state, for comparison to the bit."""
-    values = (getattr(state, f.name) for f in fields(state))
+    """Everything in a state but what its evaluation cost, for comparison to the bit."""
+    values = (getattr(state, f.name) for f in fields(state) if f.name != "spared")
     return tuple(v.tobytes() if isinstance(v, np.ndarray) else v for v in values)
 
 
@@ -292,7 +298,8 @@ def test_random_informants_are_distinct_and_never_itself(particles, data, iterat
         assert row[0] >= 0
         assert row[-1] < particles
     compiled = np.empty((particles, k), np.int32)
-    kernels._random_informants(compiled, particles, iteration, *KEY)
+    for i in range(particles):
+        kernels.random_informants(i, compiled, iteration, *KEY)
     assert compiled.tolist() == found.tolist()
 
 
@@ -324,7 +331,7 @@ def test_ring() -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(2, 20), st.data(), st.sampled_from([1, 15, 16, 17, 64, 81, 200]), st.booleans())
+@given(st.integers(2, 20), st.data(), st.sampled_from([1, 15, 16, 17, 64, 81, 200, 3001]), st.booleans())
 def test_nearest_informants_by_brute_force(particles, data, dimensions, coarse) -> None:
     """`coarse` positions lie on a small grid, where ties are common and exact: they go to the lower number."""
     k, seed = data.draw(st.integers(1, particles - 1)), data.draw(st.integers(0, 2**32 - 1))
@@ -340,7 +347,13 @@ def test_nearest_informants_by_brute_force(particles, data, dimensions, coarse) 
     ]
     assert nearest_informants(swarm_of(particles, k), positions).tolist() == expected
     compiled = np.zeros((particles, k), np.int32)
-    kernels._nearest_informants(compiled, positions, np.empty((particles, particles)))
+    padded, found = np.zeros((particles, kernels.padded(dimensions)), f32), np.full((particles, particles), np.nan)
+    padded[:, :dimensions] = positions
+    for first in range(0, particles, kernels.PAIRS):
+        kernels.measure(first, padded.ravel(), padded.shape[1], found)
+    assert found == pytest.approx(distances, rel=1e-5)
+    for i in range(particles):
+        kernels.nearest_informants(i, compiled, found)
     assert compiled.tolist() == expected
 
 
@@ -402,6 +415,9 @@ SHAPES = [  # inputs, hidden layers, rows
     (8, (9, 4, 3), 129),
     (8, (32, 16), 721),
     (40, (13, 2, 5), 1),
+    (1000, (7,), 130),  # deeper than one pass of a tile, and a block is a chunk of the data
+    (65, (11,), 33),
+    (2, (3,), 40_000),  # more than one chunk
 ]
 
 
@@ -587,8 +603,9 @@ class TestEngine:
         found = engine.outputs(network, weights, x)
         assert found.dtype == np.float32
         assert found.shape == (rows, 3)
-        np.testing.assert_allclose(found, network.forward(weights[None], x)[0], rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(found, plain_forward(network, weights, x), rtol=1e-5, atol=1e-5)
+        close = max(1e-5, 1e-7 * inputs)  # sums of so many terms of about 1
+        np.testing.assert_allclose(found, network.forward(weights[None], x)[0], rtol=1e-5, atol=close)
+        np.testing.assert_allclose(found, plain_forward(network, weights, x), rtol=1e-5, atol=close)
 
     def test_a_caller_can_stop(self, engine) -> None:
         calls = []
@@ -663,6 +680,97 @@ def test_threads_change_no_bit(strategy, threads) -> None:
     one = CpuEngine(1).advance(task, initial_state(task), 60)
     several = CpuEngine(threads).advance(task, initial_state(task), 60)
     assert bits(several) == bits(one)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("loss", "classes", "rows", "inputs"),
+    [(name, 1, 300, 3) for name in REGRESSION]
+    + [(name, 3, 300, 3) for name in CLASSIFICATION]
+    + [("mse", 1, 64, 3), ("mse", 1, 65, 3), ("mse", 1, 400, 1000), ("mse", 1, 40_000, 2)],
+)
+def test_abandoning_changes_no_bit(loss, classes, rows, inputs, threads) -> None:
+    task = make_task(
+        rows=rows, inputs=inputs, loss=loss, classes=classes, swarm_size=21, weight_scale=1.0, iterations=20
+    )
+    every = CpuEngine(threads, abandon=False).advance(task, initial_state(task), 20)
+    some = CpuEngine(threads).advance(task, initial_state(task), 20)
+    assert bits(some) == bits(every)
+    assert every.spared == 0
+    assert 0 <= some.spared < 21 * rows * 20
+    assert (some.spared > 0) == (rows > 64), "whole blocks are spared"
+    (result,) = CpuEngine(threads).train([task])
+    assert result.spared == some.spared / (21 * rows * 20)
+
+
+def test_abandoning_waits_for_a_first_best() -> None:
+    task = make_task(rows=300)
+    assert CpuEngine().advance(task, initial_state(task), 1).spared == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(Loss),
+    st.lists(st.floats(-(2.0**60), 2.0**60, width=32), min_size=130, max_size=130),
+    st.floats(1e-3, 10),
+)
+def test_a_loss_never_falls_when_rows_are_added(loss, values, gain) -> None:
+    """What abandoning relies on, in the very arithmetic of the kernels."""
+    classes = 3 if loss in (Loss.CROSS_ENTROPY, Loss.ZERO_ONE) else 1
+    outputs = np.array(values, f32)
+    columns = {1: outputs[:, None], 3: np.stack([outputs, outputs[::-1], np.roll(outputs, 1)], axis=1)}[classes]
+    objective = Objective(loss, gain)
+    network = Network((classes, classes))  # the identity: outputs are the inputs
+    weights = np.concatenate([np.eye(classes, dtype=f32).ravel(), np.zeros(classes, f32)])
+    y = (np.arange(130) % classes).astype(f32)
+    totals = []
+    for rows in range(1, 131):
+        genome = Genome(swarm_size=2, num_informants=1, hidden_layers=())
+        task = TrainingTask(genome, network, objective, columns[:rows], y[:rows], KEY, 1)
+        state = initial_state(task)
+        state.positions[:] = weights
+        totals.append(CpuEngine().advance(task, state, 1).best_losses[0] * rows)
+    assert totals[0] >= 0
+    assert all(b >= a * (1 - 1e-12) for a, b in pairwise(totals))
+
+
+def test_a_thread_that_cannot_start_leaves_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pool(ThreadPoolExecutor):
+        started = 0
+
+        def submit(self, *args, **kwargs):
+            Pool.started += 1
+            if Pool.started == 2:
+                raise RuntimeError("can't start new thread")
+            return super().submit(*args, **kwargs)
+
+    monkeypatch.setattr(shoal.engines.cpu, "ThreadPoolExecutor", Pool)
+    with pytest.raises(RuntimeError, match="can't start"):
+        CpuEngine(4).advance(make_task(), initial_state(make_task()), 5)
+
+
+@pytest.mark.parametrize("processor", ["haswell", "x86-64-v4"])
+def test_older_and_newer_instructions_give_the_same_bits(processor, tmp_path) -> None:
+    """The golden values, by a process that compiles for AVX2, and by one for AVX-512 where this machine has it."""
+    features = binding.get_host_cpu_features()
+    if not features.get("avx512vl" if processor == "x86-64-v4" else "avx2"):
+        pytest.skip(f"this machine cannot run code for {processor}")
+    widths = {
+        "haswell": "+avx2,+fma,+bmi,+bmi2,+lzcnt,+f16c",
+        "x86-64-v4": "+avx512f,+avx512dq,+avx512vl,+avx512bw,+fma",
+    }
+    program = (
+        "import refresh_golden, shoal.engines.vectors as v; refresh_golden.check('cpu'); print(v.has_wide_registers())"
+    )
+    environment = {
+        **os.environ,
+        "NUMBA_CPU_NAME": processor,
+        "NUMBA_CPU_FEATURES": widths[processor],
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == (str(processor != "haswell"), 0), done.stderr
 
 
 def test_rows_of_a_batch_do_not_change_each_other_s_outputs() -> None:
@@ -750,10 +858,10 @@ def test_kernel_tanh_is_within_six_ulps() -> None:
 def test_kernel_activations_are_close(kind, bound, exact) -> None:
     x = np.random.default_rng(3).uniform(-12, 12, 300_000).astype(f32)
     found = x.copy()
-    kernels._activate(found, len(found), kind)
+    kernels._activate(found, 0, len(found), kind)
     assert np.abs(found - exact(x.astype(np.float64))).max() < bound
     extremes = np.array([-1e4, 1e4], f32)
-    kernels._activate(extremes, 2, kind)
+    kernels._activate(extremes, 0, 2, kind)
     assert extremes == pytest.approx(exact(np.array([-100.0, 100.0])) * ([100, 100] if kind != kernels.SIGMOID else 1))
 
 

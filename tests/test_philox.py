@@ -19,6 +19,7 @@ from shoal.engines import kernels
 from shoal.philox import Purpose, derive_key, draws, normal_draws, normals, philox, uniforms
 
 WORD = st.integers(0, 2**32 - 1)
+PULLS = (Purpose.COGNITIVE, Purpose.SOCIAL, Purpose.GLOBAL)
 KEYS = st.tuples(WORD, WORD)
 ONES = 0xFFFFFFFF
 KNOWN = [  # Random123, kat_vectors: counter, key, result
@@ -85,13 +86,22 @@ def test_layout_of_uniforms(key, purpose, iteration, particles, dimensions) -> N
 
 
 @settings(deadline=None, max_examples=25)
-@given(KEYS, st.sampled_from(Purpose), st.integers(0, 2**31), st.integers(0, 200), st.integers(1, 70))
+@given(KEYS, st.sampled_from(PULLS), st.integers(0, 2**31), st.integers(0, 200), st.integers(1, 200))
 def test_compiled_uniforms_are_the_reference_s(key, purpose, iteration, particle, dimensions) -> None:
-    blocks = -(-dimensions // 4)
-    out = np.empty((4, blocks), np.float32)
-    kernels._fill_uniforms(*out, blocks, particle, iteration, int(purpose), *key)
+    """From 0 and at rest, a pull of weight 1 towards 1 makes the velocity the random number itself."""
+    stride = kernels.padded(dimensions)
+    old, new = (tuple(np.zeros((particle + 1) * stride, np.float32) for _ in range(2)) for _ in range(2))
+    weights = [np.float32(purpose is pull) for pull in PULLS]
+    limits = (np.float32(1), np.float32(9), np.float32(9))
+    rule = kernels.Rule(np.float32(0), *weights, *limits, *key, 0, False, False)
+    bests = np.ones((particle + 1) * stride, np.float32)
+    none = np.empty(0)
+    swarm = kernels.Swarm(bests, none, np.empty((0, 0), np.int32), none, none, none.reshape(0, 0), dimensions, stride)
+    kernels.move(particle, old, new, swarm, 0, 0, iteration, rule)
     expected = uniforms(key, purpose, iteration, particle + 1, dimensions)[particle]
-    assert out.ravel()[:dimensions].tobytes() == expected.tobytes()
+    for found in new:
+        assert found[particle * stride :][:dimensions].tobytes() == expected.tobytes()
+        assert not found[: particle * stride].any()
 
 
 def test_uniforms_are_uniform_on_the_half_open_interval() -> None:

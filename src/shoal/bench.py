@@ -119,7 +119,8 @@ def benchmark(shapes: tuple[Shape, ...] = SHAPES, round_seconds: float = ROUND_S
 def peak(threads: int, round_seconds: float = ROUND_SECONDS) -> float:
     """Multiply-adds that ``threads`` threads do at once, in GFLOP/s (two operations each)."""
     from shoal.engines import kernels
-    from shoal.engines.tile import LANES, PEAK_CHAINS
+    from shoal.engines.intrinsics import PEAK_CHAINS
+    from shoal.engines.vectors import LANES
 
     seconds = _seconds_a_call([kernels.spin] * threads, round_seconds)
     return threads * 2.0 * LANES * PEAK_CHAINS / seconds / 1e9

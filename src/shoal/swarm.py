@@ -70,6 +70,7 @@ class SwarmState:
     informants: NDArray[np.int32]  # (P, k), ascending in each row; recomputed each step when `nearest`
     history: NDArray[np.float64]
     stopped: bool = False  # by patience
+    spared: int = 0  # rows x particles that were not evaluated, because a particle could not become better any more
 
     @property
     def global_best(self) -> int:
@@ -162,12 +163,14 @@ def step(task: TrainingTask, state: SwarmState) -> SwarmState:
         return uniforms(task.key, purpose, state.iteration, *x.shape)
 
     f = np.float32
-    velocities = (
-        f(genome.inertia_weight) * state.velocities
-        + (f(genome.cognitive_weight) * random(Purpose.COGNITIVE)) * (best_positions - x)
-        + (f(genome.social_weight) * random(Purpose.SOCIAL)) * (social - x)
-        + (f(genome.global_best_weight) * random(Purpose.GLOBAL)) * (best_positions[best] - x)
-    )
+    velocities = f(genome.inertia_weight) * state.velocities
+    for weight, purpose, towards in (
+        (genome.cognitive_weight, Purpose.COGNITIVE, best_positions),
+        (genome.social_weight, Purpose.SOCIAL, social),
+        (genome.global_best_weight, Purpose.GLOBAL, best_positions[best]),
+    ):
+        if f(weight) != 0:
+            velocities = velocities + (f(weight) * random(purpose)) * (towards - x)
     vmax, xmax = f(genome.max_velocity), f(genome.max_position)
     velocities = np.clip(velocities, -vmax, vmax)
     positions = np.clip(x + f(genome.jump_size) * velocities, -xmax, xmax)

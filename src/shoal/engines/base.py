@@ -20,7 +20,8 @@ CHUNK_SECONDS = 0.1  # how often a training looks up: well within the second in 
 class TrainingResult:
     """What a training leaves: the global best's weights (D,), its loss, and the global best loss after each iteration.
 
-    ``complete`` is False when the caller stopped it.
+    ``complete`` is False when the caller stopped it. ``spared`` is the share of rows x particles that did not have to be
+    evaluated.
     """
 
     weights: NDArray[np.float32]
@@ -28,6 +29,7 @@ class TrainingResult:
     history: NDArray[np.float64]
     seconds: float
     complete: bool = True
+    spared: float = 0.0
 
     @property
     def iterations(self) -> int:
@@ -42,6 +44,7 @@ class Engine(ABC):
       not look at the clock: how a training is cut into chunks changes no bit of its result.
     - It stops by patience exactly where the reference does, and then sets ``stopped``.
     - It may reuse the arrays of the state that it is given; the caller goes on with the one that it returns.
+    - It may leave out rows of a particle that can no longer become better than its personal best, and counts them.
     - `outputs` is the same function of its arguments on every machine where the engine claims equal bits.
     """
 
@@ -88,4 +91,6 @@ class Engine(ABC):
             chunk = max(1, int(chunk * min(4.0, max(0.25, CHUNK_SECONDS / max(now - before, 1e-6)))))
         best = state.global_best
         loss = float(state.best_losses[best])
-        return TrainingResult(state.best_positions[best].copy(), loss, state.history, clock() - start, complete)
+        spared = state.spared / max(1, state.iteration * len(state.positions) * len(task.x))
+        weights = state.best_positions[best].copy()
+        return TrainingResult(weights, loss, state.history, clock() - start, complete, spared)

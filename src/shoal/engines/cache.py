@@ -16,7 +16,11 @@ from numba import njit
 from numba.core import config
 
 _HERE = Path(__file__).parent
-_SOURCES = (_HERE / "kernels.py", _HERE / "tile.py", _HERE.parent / "philox.py", _HERE.parent / "swarm.py")
+_SOURCES = (
+    *(_HERE / name for name in ("kernels.py", "intrinsics.py", "vectors.py")),
+    _HERE.parent / "philox.py",
+    _HERE.parent / "swarm.py",
+)
 
 
 def cache_folder() -> Path:

@@ -7,21 +7,21 @@ number of threads, the chunks or the vector width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.engines import kernels
 from shoal.engines.base import Engine
-from shoal.engines.tile import TILE_SAMPLES
+from shoal.engines.intrinsics import BLOCK
+from shoal.engines.vectors import LANES
 from shoal.genome import INFORMANT_STRATEGIES, Genome
 from shoal.losses import Loss, Objective
 from shoal.network import ACTIVATIONS, Network
 from shoal.philox import Key
-from shoal.swarm import SwarmState, TrainingTask, out_of_patience
+from shoal.swarm import SwarmState, TrainingTask
 
 
 class CpuEngine(Engine):
@@ -29,57 +29,82 @@ class CpuEngine(Engine):
 
     name = "cpu"
 
-    def __init__(self, threads: int = 1) -> None:
-        self.threads = threads
+    def __init__(self, threads: int = 1, *, abandon: bool = True) -> None:
+        self.threads, self.abandon = threads, abandon
 
     def advance(self, task: TrainingTask, state: SwarmState, iterations: int) -> SwarmState:
         """See `Engine.advance`."""
-        data, model = _data(task.x, task.y), _model(task.network, task.objective)
-        rule, swarm = _rule(task.genome, task.key), _swarm(task.genome, state)
-        old, new = state.positions, np.empty_like(state.positions)
-        history = np.concatenate([state.history, np.empty(iterations)])
-        until, patience = state.iteration + iterations, task.patience or 0
-        threads = min(self.threads, len(old))
+        threads = min(self.threads, task.genome.swarm_size)
         scratch = [_scratch(task.network) for _ in range(threads)]
+        control = np.zeros(64, np.int64)
+        old, new = ((_rows(state.positions), _rows(state.velocities)) for _ in range(2))
+        swarm = _swarm(task.genome, state)
+        history = np.concatenate([state.history, np.empty(iterations)])
+        work = partial(
+            kernels.advance,
+            old,
+            new,
+            swarm,
+            history,
+            state.iteration,
+            state.iteration + iterations,
+            task.patience or 0,
+            _data(task.x, task.y),
+            _model(task.network, task.objective),
+            _rule(task.genome, task.key, self.abandon),
+            control,
+            threads,
+        )
         if threads == 1:
-            done, stopped = kernels.advance(
-                old, new, swarm, history, state.iteration, until, patience, data, model, rule, scratch[0]
-            )
+            done = work(scratch[0])
         else:
-            done, stopped = state.iteration, False
-            cuts = [len(old) * n // threads for n in range(threads + 1)]
-            with ThreadPoolExecutor(threads) as pool:
-
-                def share(work: Callable[..., None], *arguments: object) -> None:
-                    jobs = [pool.submit(work, *cuts[n : n + 2], *arguments, scratch[n]) for n in range(threads)]
-                    for job in jobs:
-                        job.result()
-
-                here, there = old, new
-                while done < until and not stopped:
-                    share(kernels.evaluate, here, swarm, data, model)
-                    best = kernels.settle(here, swarm, done, rule)
-                    history[done] = swarm.best_losses[best]
-                    share(kernels.move, here, there, swarm, best, done, rule)
-                    here, there, done = there, here, done + 1
-                    stopped = out_of_patience(history, done, patience)
-        positions = new if (done - state.iteration) % 2 else old
-        return replace(state, iteration=done, positions=positions, history=history[:done], stopped=bool(stopped))
+            with ThreadPoolExecutor(threads - 1) as pool:
+                try:
+                    others = [pool.submit(work, own) for own in scratch[1:]]
+                    done = work(scratch[0])
+                    for other in others:
+                        other.result()
+                finally:
+                    control[kernels.ABORTED] = 1  # one that did not come must not be waited for
+        positions, velocities = new if (done - state.iteration) % 2 else old
+        return SwarmState(
+            iteration=done,
+            positions=_unpadded(positions, state),
+            velocities=_unpadded(velocities, state),
+            best_positions=_unpadded(swarm.bests, state),
+            best_losses=swarm.best_losses,
+            informants=swarm.informants,
+            history=history[:done],
+            stopped=bool(control[kernels.STOPPED]),
+            spared=state.spared + sum(int(own.spared[0]) for own in scratch),
+        )
 
     def outputs(self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Engine.outputs`."""
         data = _data(x, np.zeros(len(x), np.float32))
-        out = np.empty((network.layers[-1], data.padded), np.float32)
+        out = np.empty((network.layers[-1], len(data.y)), np.float32)
         kernels.outputs(weights, data, _model(network, Objective(Loss.MSE)), _scratch(network).work, out)
         return np.ascontiguousarray(out[:, : len(x)].T)
 
 
 def _data(x: NDArray[np.float32], y: NDArray[np.float32]) -> kernels.Data:
     rows, inputs = x.shape
-    padded = -(-rows // TILE_SAMPLES) * TILE_SAMPLES
-    columns = np.zeros((inputs, padded), np.float32)
-    columns[:, :rows] = x.T
-    return kernels.Data(columns.ravel(), np.ascontiguousarray(y, np.float32), rows, padded)
+    blocks = -(-rows // BLOCK)
+    columns = _aligned(blocks * BLOCK * inputs)
+    samples = columns.reshape(blocks, inputs, BLOCK).transpose(0, 2, 1)
+    whole = rows // BLOCK
+    samples[:whole] = x[: whole * BLOCK].reshape(whole, BLOCK, inputs)
+    samples[whole:, : rows % BLOCK] = x[whole * BLOCK :]
+    targets = _aligned(blocks * BLOCK)
+    targets[:rows] = y
+    return kernels.Data(columns, targets, rows)
+
+
+def _aligned(count: int) -> NDArray[np.float32]:
+    """Zeros that begin on a cache line: vectors across two lines cost twice as much."""
+    memory = np.zeros(count + LANES, np.float32)
+    start = -(memory.ctypes.data // 4) % LANES
+    return memory[start : start + count]
 
 
 def _model(network: Network, objective: Objective) -> kernels.Model:
@@ -88,7 +113,7 @@ def _model(network: Network, objective: Objective) -> kernels.Model:
     return kernels.Model(sizes, activation, int(objective.loss), float(objective.gain), float(objective.shift))
 
 
-def _rule(genome: Genome, key: Key) -> kernels.Rule:
+def _rule(genome: Genome, key: Key, abandon: bool) -> kernels.Rule:
     f = np.float32
     return kernels.Rule(
         w=f(genome.inertia_weight),
@@ -98,31 +123,44 @@ def _rule(genome: Genome, key: Key) -> kernels.Rule:
         jump=f(genome.jump_size),
         vmax=f(genome.max_velocity),
         xmax=f(genome.max_position),
-        strategy=INFORMANT_STRATEGIES.index(genome.informant_strategy),
-        to_position=genome.attractor == "position",
         key0=key[0],
         key1=key[1],
+        strategy=INFORMANT_STRATEGIES.index(genome.informant_strategy),
+        to_position=genome.attractor == "position",
+        abandon=abandon,
     )
 
 
 def _swarm(genome: Genome, state: SwarmState) -> kernels.Swarm:
-    particles = genome.swarm_size
-    distances = np.empty((particles, particles) if genome.informant_strategy == "nearest" else (1, 1))
+    particles, dimensions = state.positions.shape
     return kernels.Swarm(
-        state.velocities,
-        state.best_positions,
-        state.best_losses,
-        state.informants,
-        np.empty(particles),
-        np.empty(particles, dtype=np.int64),
-        distances,
+        bests=_rows(state.best_positions),
+        best_losses=state.best_losses.copy(),
+        informants=state.informants.copy(),
+        losses=np.empty(particles),
+        sums=np.empty(particles * LANES),
+        distances=np.empty((particles, particles) if genome.informant_strategy == "nearest" else (1, 1)),
+        dimensions=dimensions,
+        stride=kernels.padded(dimensions),
     )
 
 
+def _rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Row after row, each filled up with zeros to whole vectors."""
+    particles, dimensions = matrix.shape
+    flat = _aligned(particles * kernels.padded(dimensions))
+    flat.reshape(particles, -1)[:, :dimensions] = matrix
+    return flat
+
+
+def _unpadded(flat: NDArray[np.float32], like: SwarmState) -> NDArray[np.float32]:
+    particles, dimensions = like.positions.shape
+    return flat.reshape(particles, -1)[:, :dimensions].copy()
+
+
 def _scratch(network: Network) -> kernels.Scratch:
-    widest, blocks = max(network.layers[1:]), -(-network.size // 4)
     return kernels.Scratch(
-        np.zeros((2, widest * kernels.BLOCK), np.float32),
-        np.empty(kernels.BLOCK, np.float32),
-        np.empty((3, 4, blocks), np.float32),
+        _aligned(2 * max(network.layers[1:]) * BLOCK),
+        _aligned(4 * BLOCK),
+        np.zeros(1, np.int64),
     )

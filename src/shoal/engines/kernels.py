@@ -7,28 +7,46 @@ one, with the same bits. Elementary functions are written out in float32 arithme
 from __future__ import annotations
 
 import math
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, uint32, uint64
+from numba import njit, types, uint32, uint64
 from numpy.typing import NDArray
 
 from shoal.engines.cache import cached_njit
-from shoal.engines.tile import (
-    LANES,
-    TILE_SAMPLES,
+from shoal.engines.intrinsics import (
+    BLOCK,
+    PAIRS,
+    TILE_NEURONS,
+    TILE_VECTORS,
+    add_absolute,
+    add_huber,
+    add_plain,
+    add_squared,
     bits_from_float,
-    block_sum,
+    distance_tile,
     float_from_bits,
+    move_tile,
     multiply_adds,
-    squared_distance,
-    tile1,
-    tile4,
+    peek,
+    place,
+    publish,
+    take,
+    tile,
 )
+from shoal.engines.vectors import LANES
 from shoal.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
 from shoal.swarm import out_of_patience
 
-BLOCK = 2 * TILE_SAMPLES  # samples a block: the activations of a 32-neuron layer then fit a quarter of a 64 kB L1 cache
+DEPTH = 64  # inputs of a layer that are added up at once: with a block's samples, half of a 32 kB first-level cache
+GROUP = 8  # particles that one thread takes through the data together, so that a chunk of it is read once for all
+CHUNK_BYTES = 1 << 18  # of the data, that stay in the second-level cache meanwhile
+
+# What threads tell each other, each number on a cache line of its own.
+JOBS, ARRIVED, TURN, BEST, REWIRING, STOPPED, ABORTED = range(0, 56, 8)
+SPINS = 2000  # looks at a number, about 10 microseconds, before the processor is offered to someone else
+yield_processor = types.ExternalFunction("sched_yield" if os.name == "posix" else "SwitchToThread", types.int32())
 
 RELU, TANH, SIGMOID, LEAKY_RELU, GELU = range(5)
 RANDOM, NEAREST, RING, REWIRED = range(4)
@@ -36,13 +54,10 @@ RANDOM, NEAREST, RING, REWIRED = range(4)
 F = np.float32
 _M0, _M1 = MULTIPLIERS
 _W0, _W1 = WEYL
-_COGNITIVE, _SOCIAL, _GLOBAL, _INFORMANTS = (
-    int(p) for p in (Purpose.COGNITIVE, Purpose.SOCIAL, Purpose.GLOBAL, Purpose.INFORMANTS)
-)
+_INFORMANTS = int(Purpose.INFORMANTS)
 _ZERO, _HALF, _ONE = F(0), F(0.5), F(1)
 _LOG2E, _LN2_HIGH, _LN2_LOW = F(1 / math.log(2)), F(0.693359375), F(-2.12194440e-4)
 _SQRT_HALF, _SQRT_2_PI, _GELU_CUBIC, _LEAK = F(math.sqrt(0.5)), F(math.sqrt(2 / math.pi)), F(0.044715), F(0.01)
-_UNIT = F(2.0**-24)
 
 # Polynomials for expf and logf: S. L. Moshier, Cephes Mathematical Library (single precision).
 _E0, _E1, _E2, _E3, _E4, _E5 = (
@@ -88,12 +103,11 @@ stalled = njit(nogil=True, error_model="numpy")(out_of_patience)
 
 
 class Data(NamedTuple):
-    """The training part as the kernels read it: features x samples, padded with zeros to whole tiles."""
+    """The training part as the kernels read it, in blocks of `BLOCK` samples, the last filled up with zeros."""
 
-    x: NDArray[np.float32]  # (inputs * padded,)
-    y: NDArray[np.float32]  # (padded,)
+    x: NDArray[np.float32]  # (blocks * inputs * BLOCK,), a block's features one after another
+    y: NDArray[np.float32]  # (blocks * BLOCK,)
     rows: int
-    padded: int
 
 
 class Model(NamedTuple):
@@ -116,30 +130,38 @@ class Rule(NamedTuple):
     jump: np.float32
     vmax: np.float32
     xmax: np.float32
-    strategy: int
-    to_position: bool
     key0: int
     key1: int
+    strategy: int
+    to_position: bool
+    abandon: bool
 
 
 class Swarm(NamedTuple):
-    """The arrays of shoal.swarm.SwarmState, changed in place, and what only lives within an iteration."""
+    """The arrays of shoal.swarm.SwarmState in rows of ``stride``, and what only lives within an iteration."""
 
-    velocities: NDArray[np.float32]
-    bests: NDArray[np.float32]
-    best_losses: NDArray[np.float64]
-    informants: NDArray[np.int32]
+    bests: NDArray[np.float32]  # (P * stride,)
+    best_losses: NDArray[np.float64]  # (P,)
+    informants: NDArray[np.int32]  # (P, k)
     losses: NDArray[np.float64]  # (P,)
-    leaders: NDArray[np.int64]  # (P,) the best informant of each particle
+    sums: NDArray[np.float64]  # (P * 16,) of losses so far; one for every sixteenth row
     distances: NDArray[np.float64]  # (P, P) when `nearest`, else (1, 1)
+    dimensions: int
+    stride: int  # see `padded`
 
 
 class Scratch(NamedTuple):
     """Working memory of one thread."""
 
-    work: NDArray[np.float32]  # (2, widest layer * BLOCK)
-    each: NDArray[np.float32]  # (BLOCK,)
-    uniforms: NDArray[np.float32]  # (3, 4, blocks) r1, r2, r3
+    work: NDArray[np.float32]  # (2 * widest layer * BLOCK,)
+    each: NDArray[np.float32]  # (4 * BLOCK,)
+    spared: NDArray[np.int64]  # (1,) rows that were not evaluated
+
+
+def padded(dimensions: int) -> int:
+    """A row's length with room for whole vectors in each of the four quarters that a block's words go to, a multiple of 16."""
+    blocks = -(-dimensions // 4)
+    return -(-(3 * blocks + -(-blocks // LANES) * LANES) // LANES) * LANES
 
 
 @inlined
@@ -197,254 +219,265 @@ def spin(rounds: Any) -> Any:
 
 
 @compiled
-def _activate(values: Any, count: Any, kind: Any) -> None:
+def _activate(values: Any, start: Any, end: Any, kind: Any) -> None:
     if kind == TANH:
-        for i in range(count):
+        for i in range(start, end):
             values[i] = _tanh(values[i])
     elif kind == SIGMOID:
-        for i in range(count):
+        for i in range(start, end):
             values[i] = _HALF * _tanh(_HALF * values[i]) + _HALF
     elif kind == LEAKY_RELU:
-        for i in range(count):
+        for i in range(start, end):
             values[i] = _LEAK * values[i] if values[i] < _ZERO else values[i]
     elif kind == GELU:
-        for i in range(count):
+        for i in range(start, end):
             v = values[i]
             values[i] = _HALF * v * (_ONE + _tanh(_SQRT_2_PI * (v + _GELU_CUBIC * v * v * v)))
 
 
-@compiled
-def _dense(
-    inp: Any, ioff: Any, ldi: Any, k: Any, width: Any, w: Any, woff: Any, out: Any, ldo: Any, samples: Any, relu: Any
-) -> None:
-    boff = woff + k * width
-    for s in range(0, samples, TILE_SAMPLES):
-        j = 0
-        while j + 4 <= width:
-            tile4(inp, ioff + s, ldi, k, w, woff + j * k, boff + j, out, j * ldo + s, ldo, relu)
-            j += 4
-        while j < width:
-            tile1(inp, ioff + s, ldi, k, w, woff + j * k, boff + j, out, j * ldo + s, ldo, relu)
-            j += 1
+@inlined
+def _dense(inputs: Any, size: Any, width: Any, weights: Any, outputs: Any, vectors: Any, relu: Any) -> None:
+    """A layer of ``width`` neurons on ``size`` inputs, for 16 ``vectors`` samples of a block; the arrays by address."""
+    for first in range(0, size, DEPTH):
+        last = min(first + DEPTH, size)
+        end = relu and last == size
+        s = 0
+        for step in TILE_VECTORS:
+            while s + step <= vectors:
+                start, j = 4 * s * LANES, 0
+                while j < width:
+                    height = width - j
+                    if height > TILE_NEURONS:  # the last two share what is left, so that none is low
+                        height = TILE_NEURONS if height >= 2 * TILE_NEURONS else (height + 1) // 2
+                    row, bias = weights + 4 * j * size, weights + 4 * (width * size + j)
+                    out = outputs + start + 4 * j * BLOCK
+                    tile(step, height, inputs + start, row, size, bias, out, first, last, end)
+                    j += height
+                s += step
 
 
-@compiled
-def forward_block(w: Any, data: Any, start: Any, samples: Any, model: Any, work: Any) -> Any:
-    """Outputs of samples ``start .. start + samples`` into one of the two rows of ``work``, stride BLOCK; says which."""
-    sizes, current, offset = model.sizes, 0, 0
+@inlined
+def forward_block(weights: Any, data: Any, block: Any, vectors: Any, model: Any, work: Any) -> Any:
+    """The first 16 ``vectors`` samples of a block through the network at address ``weights``: where ``work`` has its outputs.
+
+    Layers read and write the two halves of ``work`` in turn.
+    """
+    sizes, half = model.sizes, len(work) // 2
+    inputs, out = place(data.x, block * sizes[0] * BLOCK), np.int64(0)
     for layer in range(len(sizes) - 1):
-        k, width, hidden = sizes[layer], sizes[layer + 1], layer < len(sizes) - 2
-        relu = hidden and model.activation == RELU
-        if layer == 0:
-            _dense(data.x, start, data.padded, k, width, w, offset, work[1], BLOCK, samples, relu)
-        else:
-            _dense(work[current], 0, BLOCK, k, width, w, offset, work[1 - current], BLOCK, samples, relu)
-        current = 1 - current
+        size, width, hidden = sizes[layer], sizes[layer + 1], layer < len(sizes) - 2
+        outputs = place(work, out)
+        _dense(inputs, size, width, weights, outputs, vectors, hidden and model.activation == RELU)
         if hidden and model.activation != RELU:
-            _activate(work[current], width * BLOCK, model.activation)
-        offset += k * width + width
-    return current
+            for j in range(width):
+                _activate(work, out + j * BLOCK, out + j * BLOCK + vectors * LANES, model.activation)
+        weights += 4 * (size + 1) * width
+        inputs, out = outputs, half - out
+    return half - out
 
 
 @compiled
-def _block_losses(out: Any, y: Any, start: Any, real: Any, samples: Any, classes: Any, loss: Any, each: Any) -> None:
-    """The loss of each sample of a block into ``each``; 0 for padding."""
-    if loss == 0:
-        for s in range(real):
-            d = out[s] - y[start + s]
-            each[s] = d * d
-    elif loss == 1:
-        for s in range(real):
-            each[s] = abs(out[s] - y[start + s])
-    elif loss == 2:
-        for s in range(real):
-            size = abs(out[s] - y[start + s])
-            each[s] = _HALF * size * size if size <= _ONE else size - _HALF
-    else:
-        for s in range(real):
-            wanted, top, best, bad = int(y[start + s]), out[s], 0, not math.isfinite(out[s])
-            for c in range(1, classes):
-                score = out[c * BLOCK + s]
-                bad = bad or not math.isfinite(score)
-                if score > top:
-                    top, best = score, c
-            if bad:
-                each[s] = F(np.nan)
-            elif loss == 4:
-                each[s] = _ZERO if best == wanted else _ONE
-            else:
-                total = _ZERO
-                for c in range(classes):
-                    total += _exp(out[c * BLOCK + s] - top)
-                each[s] = _log(total) + (top - out[wanted * BLOCK + s])
-    for s in range(real, samples):
-        each[s] = _ZERO
+def _class_losses(work: Any, out: Any, y: Any, start: Any, samples: Any, classes: Any, loss: Any, each: Any) -> None:
+    """The loss of each sample of a block into ``each[:BLOCK]``; the rest of it is for the way there."""
+    top, at, total = BLOCK, 2 * BLOCK, 3 * BLOCK
+    for s in range(samples):
+        each[top + s], each[at + s] = work[out + s], _ZERO
+        each[s] = work[out + s] - work[out + s]  # 0, or NaN where the score is not finite
+    for c in range(1, classes):
+        for s in range(samples):
+            score = work[out + c * BLOCK + s]
+            higher = score > each[top + s]
+            each[top + s] = score if higher else each[top + s]
+            each[at + s] = F(c) if higher else each[at + s]
+            each[s] += score - score
+    if loss == 4:
+        for s in range(samples):
+            each[s] += _ZERO if each[at + s] == y[start + s] else _ONE
+        return
+    for s in range(samples):
+        each[total + s] = _ZERO
+    for c in range(classes):
+        for s in range(samples):
+            each[total + s] += _exp(work[out + c * BLOCK + s] - each[top + s])
+    for s in range(samples):
+        each[s] += _log(each[total + s]) + (each[top + s] - work[out + int(y[start + s]) * BLOCK + s])
 
 
-@compiled
-def evaluate(first: Any, last: Any, positions: Any, swarm: Any, data: Any, model: Any, scratch: Any) -> None:
-    """The losses of particles ``first .. last``; NaN and infinities become +inf."""
+@inlined
+def _add_block(work: Any, out: Any, data: Any, block: Any, real: Any, model: Any, each: Any, sums: Any) -> Any:
+    """Add the losses of a block's ``real`` rows to the sixteen sums at that address; their total."""
+    outputs, targets = place(work, out), place(data.y, block * BLOCK)
+    if model.loss == 0:
+        return add_squared(outputs, targets, real, sums)
+    if model.loss == 1:
+        return add_absolute(outputs, targets, real, sums)
+    if model.loss == 2:
+        return add_huber(outputs, targets, real, sums)
+    _class_losses(work, out, data.y, block * BLOCK, real, model.sizes[-1], model.loss, each)
+    return add_plain(place(each, 0), targets, real, sums)
+
+
+@inlined
+def evaluate(
+    first: Any, last: Any, positions: Any, swarm: Any, data: Any, model: Any, abandon: Any, scratch: Any
+) -> None:
+    """The losses of particles ``first .. last``, NaN and infinities as +inf; and their personal bests.
+
+    ``abandon``: +inf too for a particle whose rows so far already make it no better than its personal best. No loss of a
+    row is negative, and rounding keeps the order of sums, so that it would not have become a best: nothing else changes.
+    """
+    blocks = -(-data.rows // BLOCK)
+    chunk = max(1, CHUNK_BYTES // (4 * BLOCK * model.sizes[0]))
+    losses, sums, work = swarm.losses, swarm.sums, scratch.work
     for p in range(first, last):
-        total = 0.0
-        for start in range(0, data.padded, BLOCK):
-            samples = min(BLOCK, data.padded - start)
-            out = scratch.work[forward_block(positions[p], data, start, samples, model, scratch.work)]
-            real = min(samples, data.rows - start)
-            _block_losses(out, data.y, start, real, samples, model.sizes[-1], model.loss, scratch.each)
-            total += block_sum(scratch.each, samples)
-        value = model.gain * (total / data.rows) + model.shift
-        swarm.losses[p] = value if math.isfinite(value) else np.inf
+        losses[p] = 0.0
+        for lane in range(LANES):
+            sums[p * LANES + lane] = 0.0
+    for start in range(0, blocks, chunk):
+        end = min(start + chunk, blocks)
+        for p in range(first, last):
+            if losses[p] == np.inf:
+                continue
+            weights = place(positions, p * swarm.stride)
+            for block in range(start, end):
+                real = min(BLOCK, data.rows - block * BLOCK)
+                out = forward_block(weights, data, block, -(-real // LANES), model, work)
+                total = _add_block(work, out, data, block, real, model, scratch.each, place(sums, p * LANES))
+                value = model.gain * (total / data.rows) + model.shift
+                losses[p] = value if math.isfinite(value) else np.inf
+                if abandon and block < blocks - 1 and not losses[p] < swarm.best_losses[p]:
+                    losses[p] = np.inf
+                    scratch.spared[0] += data.rows - (block + 1) * BLOCK
+                    break
+    for p in range(first, last):
+        if losses[p] < swarm.best_losses[p]:
+            swarm.best_losses[p] = losses[p]
+            for d in range(p * swarm.stride, (p + 1) * swarm.stride):
+                swarm.bests[d] = positions[d]
 
 
 @compiled
 def outputs(weights: Any, data: Any, model: Any, work: Any, out: Any) -> None:
-    """One network's outputs for every sample, into ``out`` (outputs, padded)."""
-    for start in range(0, data.padded, BLOCK):
-        samples = min(BLOCK, data.padded - start)
-        row = work[forward_block(weights, data, start, samples, model, work)]
+    """One network's outputs for every sample, into ``out`` (outputs, blocks * BLOCK)."""
+    for block in range(out.shape[1] // BLOCK):
+        at = forward_block(place(weights, 0), data, block, BLOCK // LANES, model, work)
         for c in range(out.shape[0]):
-            out[c, start : start + samples] = row[c * BLOCK : c * BLOCK + samples]
+            for s in range(BLOCK):
+                out[c, block * BLOCK + s] = work[at + c * BLOCK + s]
 
 
 @compiled
-def _random_informants(informants: Any, particles: Any, iteration: Any, key0: Any, key1: Any) -> None:
+def _sort(row: Any) -> None:
+    """By insertion: rows are short, or nearly sorted."""
+    for n in range(1, len(row)):
+        value, at = row[n], n
+        while at > 0 and row[at - 1] > value:
+            row[at] = row[at - 1]
+            at -= 1
+        row[at] = value
+
+
+@compiled
+def random_informants(i: Any, informants: Any, iteration: Any, key0: Any, key1: Any) -> None:
     """See shoal.swarm.random_informants."""
-    k = informants.shape[1]
-    for i in range(particles):
-        row = informants[i]
-        c0 = c1 = c2 = c3 = uint32(0)
-        for n in range(k):
-            if n % 4 == 0:
-                c0, c1, c2, c3 = _philox(
-                    uint32(n // 4), uint32(i), uint32(iteration), uint32(_INFORMANTS), uint32(key0), uint32(key1)
-                )
-            word = c0 if n % 4 == 0 else c1 if n % 4 == 1 else c2 if n % 4 == 2 else c3
-            top = particles - 1 - k + n
-            pick = np.int64((uint64(word) * uint64(top + 1)) >> uint64(32))
-            for m in range(n):
-                if row[m] == pick:
-                    pick = top
-                    break
-            row[n] = pick
-        for n in range(k):
-            if row[n] >= i:
-                row[n] += 1
-        row.sort()
-
-
-@compiled
-def _nearest_informants(informants: Any, positions: Any, distances: Any) -> None:
     particles, k = informants.shape
-    dimensions = positions.shape[1]
-    whole = dimensions // LANES * LANES
-    for i in range(particles):
-        distances[i, i] = np.inf
-        for j in range(i):
-            total = squared_distance(positions[i], positions[j], whole)
-            for d in range(whole, dimensions):
-                difference = np.float64(positions[i, d] - positions[j, d])
-                total += difference * difference
-            distances[i, j] = distances[j, i] = total
-    for i in range(particles):
-        row, near = distances[i], informants[i]
-        count = 0
-        for j in range(particles):
-            if j == i or (count == k and row[j] >= row[near[k - 1]]):
-                continue
-            at = min(count, k - 1)
-            while at > 0 and row[near[at - 1]] > row[j]:
-                near[at] = near[at - 1]
-                at -= 1
-            near[at] = j
-            count = min(count + 1, k)
-        near.sort()
-
-
-@compiled
-def settle(positions: Any, swarm: Any, iteration: Any, rule: Any) -> Any:
-    """Personal bests, informants and each particle's leader, from this iteration's losses; returns the global best."""
-    losses, best_losses, informants = swarm.losses, swarm.best_losses, swarm.informants
-    particles, before = len(losses), best_losses.min()
-    for i in range(particles):
-        if losses[i] < best_losses[i]:
-            best_losses[i] = losses[i]
-            swarm.bests[i, :] = positions[i]
-    best = 0
-    for i in range(particles):
-        if best_losses[i] < best_losses[best]:
-            best = i
-    if rule.strategy == NEAREST:
-        _nearest_informants(informants, positions, swarm.distances)
-    elif rule.strategy == REWIRED and not best_losses[best] < before:
-        _random_informants(informants, particles, iteration + 1, rule.key0, rule.key1)
-    for i in range(particles):
-        leader = informants[i, 0]
-        for j in informants[i]:
-            if best_losses[j] < best_losses[leader]:
-                leader = j
-        swarm.leaders[i] = leader
-    return best
-
-
-@compiled
-def _fill_uniforms(
-    q0: Any, q1: Any, q2: Any, q3: Any, blocks: Any, particle: Any, iteration: Any, purpose: Any, key0: Any, key1: Any
-) -> None:
-    for b in range(blocks):
-        w0, w1, w2, w3 = _philox(
-            uint32(b), uint32(particle), uint32(iteration), uint32(purpose), uint32(key0), uint32(key1)
-        )
-        q0[b] = F(np.int32(w0 >> uint32(8))) * _UNIT
-        q1[b] = F(np.int32(w1 >> uint32(8))) * _UNIT
-        q2[b] = F(np.int32(w2 >> uint32(8))) * _UNIT
-        q3[b] = F(np.int32(w3 >> uint32(8))) * _UNIT
+    row = informants[i]
+    c0 = c1 = c2 = c3 = uint32(0)
+    for n in range(k):
+        if n % 4 == 0:
+            c0, c1, c2, c3 = _philox(
+                uint32(n // 4), uint32(i), uint32(iteration), uint32(_INFORMANTS), uint32(key0), uint32(key1)
+            )
+        word = c0 if n % 4 == 0 else c1 if n % 4 == 1 else c2 if n % 4 == 2 else c3
+        top = particles - 1 - k + n
+        pick = np.int64((uint64(word) * uint64(top + 1)) >> uint64(32))
+        for m in range(n):
+            if row[m] == pick:
+                pick = top
+                break
+        row[n] = pick
+    for n in range(k):
+        if row[n] >= i:
+            row[n] += 1
+    _sort(row)
 
 
 @inlined
-def _move_slice(
-    x: Any, v: Any, target: Any, own: Any, social: Any, top: Any, r1: Any, r2: Any, r3: Any, rule: Any
-) -> None:
-    for d in range(len(x)):
-        new = (
-            rule.w * v[d]
-            + (rule.c1 * r1[d]) * (own[d] - x[d])
-            + (rule.c2 * r2[d]) * (social[d] - x[d])
-            + (rule.c3 * r3[d]) * (top[d] - x[d])
-        )
-        new = min(max(new, -rule.vmax), rule.vmax)
-        v[d] = new
-        target[d] = min(max(x[d] + rule.jump * new, -rule.xmax), rule.xmax)
+def measure(first: Any, positions: Any, stride: Any, distances: Any) -> None:
+    """The squared distances of particles ``first .. first + PAIRS`` to all before them, and to each other."""
+    for j in range(0, first + PAIRS, PAIRS):
+        distance_tile(positions, stride, first, j, len(distances), distances)
 
 
 @compiled
-def move(
-    first: Any, last: Any, old: Any, new: Any, swarm: Any, best: Any, iteration: Any, rule: Any, scratch: Any
-) -> None:
-    """Velocities and positions of particles ``first .. last``: reads positions ``old``, writes ``new``.
+def nearest_informants(i: Any, informants: Any, distances: Any) -> None:
+    """Those at the smallest distances, the lower number first."""
+    row, near = distances[i], informants[i]
+    k, count = len(near), 0
+    for j in range(len(distances)):
+        if j == i or (count == k and not row[j] < row[near[k - 1]]):
+            continue
+        at = min(count, k - 1)
+        while at > 0 and row[near[at - 1]] > row[j]:
+            near[at] = near[at - 1]
+            at -= 1
+        near[at] = j
+        count = min(count + 1, k)
+    _sort(near)
 
-    Two arrays of positions, because another particle may still have to read where this one stood (`attractor="position"`).
+
+@inlined
+def _leader(i: Any, informants: Any, best_losses: Any) -> Any:
+    """The best informant, the lower number first."""
+    leader = informants[i, 0]
+    for n in range(informants.shape[1]):
+        if best_losses[informants[i, n]] < best_losses[leader]:
+            leader = informants[i, n]
+    return leader
+
+
+@inlined
+def move(i: Any, old: Any, new: Any, swarm: Any, leader: Any, best: Any, iteration: Any, rule: Any) -> None:
+    """Position and velocity of particle ``i``: reads the pair ``old``, writes the pair ``new``.
+
+    Two of each, because another particle may still have to read where this one stood (`attractor="position"`), and so that
+    the last vector of a quarter may write over the start of the next, which is written after it.
     """
-    r, bests = scratch.uniforms, swarm.bests
-    dimensions, blocks = old.shape[1], r.shape[2]
-    for i in range(first, last):
-        for n, purpose in enumerate((_COGNITIVE, _SOCIAL, _GLOBAL)):
-            _fill_uniforms(r[n, 0], r[n, 1], r[n, 2], r[n, 3], blocks, i, iteration, purpose, rule.key0, rule.key1)
-        leader = swarm.leaders[i]
-        towards = old[leader] if rule.to_position else bests[leader]
-        for q in range(4):
-            low, high = min(q * blocks, dimensions), min((q + 1) * blocks, dimensions)
-            _move_slice(
-                old[i, low:high],
-                swarm.velocities[i, low:high],
-                new[i, low:high],
-                bests[i, low:high],
-                towards[low:high],
-                bests[best, low:high],
-                r[0, q],
-                r[1, q],
-                r[2, q],
-                rule,
-            )
+    blocks = -(-swarm.dimensions // 4)
+    towards = old[0] if rule.to_position else swarm.bests
+    here = 4 * i * swarm.stride
+    x, v = place(old[0], 0) + here, place(old[1], 0) + here
+    new_x, new_v = place(new[0], 0) + here, place(new[1], 0) + here
+    bests = place(swarm.bests, 0)
+    own, top = bests + here, bests + 4 * best * swarm.stride
+    social = place(towards, leader * swarm.stride)
+    for n in range(-(-blocks // LANES) - 1, -1, -1):
+        b = n * LANES
+        at = 4 * b
+        move_tile(
+            x + at, v + at, new_x + at, new_v + at, own + at, social + at, top + at, blocks, b, i, iteration, rule
+        )
+
+
+@compiled
+def _arrive(control: Any, threads: Any) -> Any:
+    """Wait until all threads are here, but the last: it hears True, and lets the others go by `_release`."""
+    turn = peek(control, TURN)
+    if take(control, ARRIVED) == threads - 1:
+        return True
+    spins = 0
+    while peek(control, TURN) == turn and peek(control, ABORTED) == 0:
+        spins += 1
+        if spins > SPINS:
+            yield_processor()
+    return False
+
+
+@inlined
+def _release(control: Any) -> None:
+    publish(control, JOBS, 0)
+    publish(control, ARRIVED, 0)
+    publish(control, TURN, peek(control, TURN) + 1)
 
 
 @compiled
@@ -459,19 +492,52 @@ def advance(
     data: Any,
     model: Any,
     rule: Any,
+    control: Any,
+    threads: Any,
     scratch: Any,
 ) -> Any:
-    """Iterations ``done .. until`` of one swarm on this thread; says how many are done then, and whether patience ended.
+    """Iterations ``done .. until`` of one swarm; says how many are done then.
 
-    The positions are in ``old`` after an even number of iterations, in ``new`` after an odd one.
+    Called by ``threads`` threads at once, each with its own ``scratch``; they share the particles, whoever is free taking
+    the next, and meet twice an iteration. Which thread does what changes no bit. ``old`` and ``new`` are pairs of positions
+    and velocities; the last ones are in ``old`` after an even number of iterations, in ``new`` after an odd one.
     """
-    particles, stopped = len(old), False
-    while done < until and not stopped:
-        evaluate(0, particles, old, swarm, data, model, scratch)
-        best = settle(old, swarm, done, rule)
-        history[done] = swarm.best_losses[best]
-        move(0, particles, old, new, swarm, best, done, rule, scratch)
+    particles = len(swarm.losses)
+    group = max(1, min(GROUP, particles // (4 * threads))) if threads > 1 else GROUP
+    groups = -(-particles // group)
+    tiles = -(-particles // PAIRS) if rule.strategy == NEAREST else 0
+    while done < until and peek(control, STOPPED) == 0 and peek(control, ABORTED) == 0:
+        job = take(control, JOBS)
+        while job < groups + tiles:
+            if job < tiles:
+                measure((tiles - 1 - job) * PAIRS, old[0], swarm.stride, swarm.distances)  # the longest first
+            else:
+                first = (job - tiles) * group
+                evaluate(first, min(first + group, particles), old[0], swarm, data, model, rule.abandon, scratch)
+            job = take(control, JOBS)
+        if _arrive(control, threads):
+            best = 0
+            for i in range(particles):
+                if swarm.best_losses[i] < swarm.best_losses[best]:
+                    best = i
+            history[done] = swarm.best_losses[best]
+            improved = history[done] < (history[done - 1] if done > 0 else np.inf)
+            publish(control, BEST, best)
+            publish(control, REWIRING, np.int64(rule.strategy == REWIRED and not improved))
+            _release(control)
+        best, rewiring = peek(control, BEST), peek(control, REWIRING) == 1
+        i = take(control, JOBS)
+        while i < particles:
+            if rule.strategy == NEAREST:
+                nearest_informants(i, swarm.informants, swarm.distances)
+            elif rewiring:
+                random_informants(i, swarm.informants, done + 1, rule.key0, rule.key1)
+            leader = _leader(i, swarm.informants, swarm.best_losses)
+            move(i, old, new, swarm, leader, best, done, rule)
+            i = take(control, JOBS)
         old, new = new, old
         done += 1
-        stopped = stalled(history, done, patience)
-    return done, stopped
+        if _arrive(control, threads):
+            publish(control, STOPPED, np.int64(stalled(history, done, patience)))
+            _release(control)
+    return done

@@ -1,0 +1,345 @@
+"""The vector code of the kernels: register tiles, losses, distances, moves with their random numbers, and atomics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from shoal.engines.vectors import F32, F64, I32, I64, LANES, Emitter, Value, has_wide_registers
+from shoal.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
+
+BLOCK = 64  # samples that are taken through a network at once: their activations stay in the first-level cache
+# Neurons of a tile, at most, and its vectors of samples: its sums, its inputs and a weight stay in the registers. Taller
+# tiles for AVX-512 (6 x 4) measured 10 % slower at 8 inputs and 3 % at 32: the stores at their ends stand in the way.
+TILE_NEURONS, TILE_VECTORS = (4, (4, 2, 1)) if has_wide_registers() else (6, (1,))
+PAIRS = 4 if has_wide_registers() else 2  # a distance tile is PAIRS x PAIRS particles
+DIMENSIONS = 1024  # of a distance tile at once: float32 sums of at most 64 terms a lane
+PEAK_CHAINS = 12  # enough to hide a multiply-add's latency, few enough for the registers of AVX2 in pairs
+
+_i = types.intp
+_LOW = 0xFFFFFFFF
+
+
+@intrinsic
+def place(typing: Any, array: Any, offset: Any) -> Any:
+    """The address of an element of a one-dimensional array. Views of arrays would be counted, which costs in inner loops."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.ptrtoint(Emitter(context, builder).pointer(sig.args[0], args[0], args[1]), I64)
+
+    return types.intp(array, _i), codegen
+
+
+@intrinsic
+def tile(
+    typing: Any,
+    vectors: Any,
+    neurons: Any,
+    inputs: Any,
+    weights: Any,
+    size: Any,
+    biases: Any,
+    outputs: Any,
+    first: Any,
+    last: Any,
+    relu: Any,
+) -> Any:
+    """A tile of ``neurons`` <= `TILE_NEURONS` x 16 ``vectors`` samples, one of `TILE_VECTORS`, kept in registers.
+
+    It adds to output ``[j, s]`` the sum of ``W[j, k] input[k, s]`` over k in ``first .. last``, term by term in that
+    order. Inputs and outputs are the addresses of rows of `BLOCK` samples; W has rows of ``size``. At ``first`` 0 the
+    sums start at the biases and not at what the outputs hold; with ``relu`` they end as max(0, sum), a NaN as NaN.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        emit = Emitter(context, builder)
+        source, weights, biases, target = (builder.inttoptr(args[n], F32.as_pointer()) for n in (2, 3, 5, 6))
+        size, first, last = (emit.of(args[n]) for n in (4, 7, 8))
+        for width in TILE_VECTORS:
+            with emit.when(emit.of(args[0]).compare("==", width)):
+                for height in range(1, TILE_NEURONS + 1):
+                    with emit.when(emit.of(args[1]).compare("==", height)):
+                        rows = [emit.at(weights, size * j) for j in range(height)]
+                        _tile(emit, width, source, rows, biases, target, first, last, args[9])
+        return emit.nothing
+
+    return types.void(*[_i] * 9, types.boolean), codegen
+
+
+def _tile(
+    emit: Emitter,
+    vectors: int,
+    source: Any,
+    rows: list[Any],
+    biases: Any,
+    target: Any,
+    first: Value,
+    last: Value,
+    relu: Any,
+) -> None:
+    cells = [
+        (j, s, emit.constant(I64, j * BLOCK + s * LANES), emit.variable(emit.constant(F32, 0.0, LANES)))
+        for j in range(len(rows))
+        for s in range(vectors)
+    ]
+    with emit.either(first.compare("==", 0)) as (fresh, partial):
+        with fresh:
+            for j, _, _, total in cells:
+                total.set(emit.scalar(biases, emit.constant(I64, j)).spread(LANES))
+        with partial:
+            for _, _, place, total in cells:
+                total.set(emit.load(target, place))
+    with emit.loop(last - first) as index:
+        k = first + index
+        inputs = [emit.load(source, k * BLOCK + s * LANES) for s in range(vectors)]
+        for j, s, _, total in cells:
+            total.set(emit.scalar(rows[j], k).spread(LANES).fma(inputs[s], total.get()))
+    with emit.either(relu) as (clipped, linear):
+        with clipped:
+            for _, _, place, total in cells:
+                emit.store(total.get().clipped(low=0.0), target, place)
+        with linear:
+            for _, _, place, total in cells:
+                emit.store(total.get(), target, place)
+
+
+def _huber(output: Value, target: Value) -> Value:
+    size = (output - target).size()
+    return size.compare("<=", 1.0).pick(size * 0.5 * size, size - 0.5)
+
+
+def make_loss(each: Callable[[Value, Value], Value]) -> Any:
+    """The sum over rows of ``each(output, target)``.
+
+    Given addresses, it adds those of ``real`` rows to 16 float64 sums, one for every sixteenth row; gives their total.
+    """
+
+    @intrinsic
+    def add_losses(typing: Any, outputs: Any, targets: Any, real: Any, sums: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            emit = Emitter(context, builder)
+            outputs, targets = (builder.inttoptr(args[n], F32.as_pointer()) for n in (0, 1))
+            place, real = builder.inttoptr(args[3], F64.as_pointer()), emit.of(args[2])
+            starts = [emit.constant(I64, half) for half in (0, LANES // 2)]
+            totals = [emit.variable(emit.load(place, start, LANES // 2)) for start in starts]
+            with emit.loop((real + (LANES - 1)) // LANES) as index:
+                at = index * LANES
+                losses = each(emit.load(outputs, at), emit.load(targets, at))
+                is_row = (emit.count(LANES) + at).compare("<", real)
+                losses = is_row.pick(losses, 0.0)
+                for half, total in enumerate(totals):
+                    total.set(total.get() + losses.part(_HALVES[half]).to(F64))
+            for start, total in zip(starts, totals, strict=True):
+                emit.store(total.get(), place, start)
+            return (totals[0].get() + totals[1].get()).total().value
+
+        return types.float64(_i, _i, _i, _i), codegen
+
+    return add_losses
+
+
+_HALVES = (range(LANES // 2), range(LANES // 2, LANES))
+add_squared = make_loss(lambda output, target: (output - target) * (output - target))
+add_absolute = make_loss(lambda output, target: (output - target).size())
+add_huber = make_loss(_huber)
+add_plain = make_loss(lambda output, _: output)
+
+
+@intrinsic
+def distance_tile(typing: Any, x: Any, stride: Any, i: Any, j: Any, particles: Any, out: Any) -> Any:
+    """Squared distances of `PAIRS` particles from ``i`` on to as many from ``j`` on, into ``out`` (P, P), both ways.
+
+    ``x`` has ``stride`` float32 of each particle, a multiple of 16. float32 sums of differences squared over `DIMENSIONS`
+    at a time, then float64.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        emit = Emitter(context, builder)
+        positions, target = (emit.pointer(sig.args[n], args[n]) for n in (0, 5))
+        stride, particles = emit.of(args[1]), emit.of(args[4])
+
+        def numbers(start: Any) -> list[Value]:
+            """The last particle again, where there is none: it writes the same numbers to the same place."""
+            each = [emit.of(start) + n for n in range(PAIRS)]
+            return [n.compare("<", particles).pick(n, particles - 1) for n in each]
+
+        left, right = numbers(args[2]), numbers(args[3])
+        zero = emit.constant(F32, 0.0, LANES)
+        totals = [[emit.variable(emit.constant(F64, 0.0)) for _ in right] for _ in left]
+
+        whole, most = stride // LANES, DIMENSIONS // LANES
+        with emit.loop((whole + (most - 1)) // most) as part:
+            start = part * DIMENSIONS
+            rows = [[emit.at(positions, n * stride + start) for n in numbers] for numbers in (left, right)]
+            sums = [[emit.variable(zero) for _ in right] for _ in left]
+            for total in chain.from_iterable(sums):
+                total.set(zero)
+            remaining = whole - part * most
+            with emit.loop(remaining.compare("<", most).pick(remaining, most)) as index:
+                here, there = ([emit.load(row, index * LANES) for row in side] for side in rows)
+                for a, p in enumerate(here):
+                    for b, q in enumerate(there):
+                        difference = p - q
+                        sums[a][b].set(difference.fma(difference, sums[a][b].get()))
+            for a, row in enumerate(sums):
+                for b, total in enumerate(row):
+                    low, high = (total.get().part(half).to(F64) for half in _HALVES)
+                    totals[a][b].set(totals[a][b].get() + (low + high).total())
+        for a, n in enumerate(left):
+            for b, m in enumerate(right):
+                value = totals[a][b].get().value
+                builder.store(value, emit.at(target, n * particles + m))
+                builder.store(value, emit.at(target, m * particles + n))
+        return emit.nothing
+
+    return types.void(x, _i, _i, _i, _i, out), codegen
+
+
+def _philox(emit: Emitter, counter: list[Value], keys: list[tuple[Value, Value]]) -> list[Value]:
+    """Philox4x32-10 of words kept in the low halves of 64 bits, as a multiplication wants them; see shoal.philox."""
+    c0, c1, c2, c3 = counter
+    for k0, k1 in keys:
+        p0, p1 = (c0 & _LOW) * MULTIPLIERS[0], (c2 & _LOW) * MULTIPLIERS[1]
+        c0, c1, c2, c3 = (p1 >> 32) ^ c1 ^ k0, p1, (p0 >> 32) ^ c3 ^ k1, p0
+    return [c0, c1, c2, c3]
+
+
+def _uniforms(emit: Emitter, counter: list[list[Value]], keys: list[tuple[Value, Value]]) -> list[Value]:
+    """The four vectors of 16 numbers on [0, 1) of 16 blocks, whose counters come in two halves."""
+    halves = [_philox(emit, half, keys) for half in counter]
+    words = [low.to(I32).part(range(LANES), high.to(I32)) for low, high in zip(*halves, strict=True)]
+    return [(word >> 8).to(F32) * 2.0**-24 for word in words]
+
+
+@intrinsic
+def move_tile(
+    typing: Any,
+    x: Any,
+    v: Any,
+    new_x: Any,
+    new_v: Any,
+    own: Any,
+    social: Any,
+    top: Any,
+    stride: Any,
+    block: Any,
+    particle: Any,
+    iteration: Any,
+    rule: Any,
+) -> Any:
+    """One step of 16 blocks of four dimensions of a particle, in one pass: random numbers, velocities, positions.
+
+    Dimension n of block b is at ``n stride + b`` from each address; ``block`` is the number of the first. A pull whose
+    weight is 0 is left out, with its random numbers.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        emit = Emitter(context, builder)
+        x, v, new_x, new_v, own, social, top = (builder.inttoptr(arg, F32.as_pointer()) for arg in args[:7])
+        stride, block, particle, iteration = (emit.of(arg) for arg in args[7:11])
+        rule = {name: emit.of(builder.extract_value(args[11], n)) for n, name in enumerate(sig.args[11].fields)}
+        keys = [((rule["key0"] + WEYL[0] * r) & _LOW, (rule["key1"] + WEYL[1] * r) & _LOW) for r in range(ROUNDS)]
+        eight = emit.count(LANES // 2)
+        places = [stride * n for n in range(4)]
+        here = [emit.load(x, place) for place in places]
+        velocities = [emit.variable(rule["w"] * emit.load(v, place)) for place in places]
+        pulls = (
+            (Purpose.COGNITIVE, rule["c1"], own),
+            (Purpose.SOCIAL, rule["c2"], social),
+            (Purpose.GLOBAL, rule["c3"], top),
+        )
+        for purpose, weight, towards in pulls:
+            with emit.when(weight.compare("!=", 0.0)):
+                counter = [
+                    [eight + (block + half), particle, iteration, emit.constant(I64, int(purpose))]
+                    for half in (0, LANES // 2)
+                ]
+                random = _uniforms(emit, counter, keys)
+                for n, place in enumerate(places):
+                    pull = (weight * random[n]) * (emit.load(towards, place) - here[n])
+                    velocities[n].set(velocities[n].get() + pull)
+        for n, place in enumerate(places):
+            velocity = velocities[n].get().clipped(rule["vmax"] * -1.0, rule["vmax"])
+            position = (here[n] + rule["jump"] * velocity).clipped(rule["xmax"] * -1.0, rule["xmax"])
+            emit.store(velocity, new_v, place)
+            emit.store(position, new_x, place)
+        return emit.nothing
+
+    return types.void(*[_i] * 11, rule), codegen
+
+
+@intrinsic
+def multiply_adds(typing: Any, rounds: Any) -> Any:
+    """``rounds`` times `PEAK_CHAINS` independent multiply-adds of vectors: nothing but the machine's peak. Gives a sum."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        emit = Emitter(context, builder)
+        # Chains start apart, so that the compiler cannot make one of them.
+        chains = [emit.variable(emit.constant(F32, 1.0 + 0.01 * n, LANES)) for n in range(PEAK_CHAINS)]
+        with emit.loop(emit.of(args[0])):
+            for chain in chains:
+                chain.set(chain.get().fma(0.5, emit.constant(F32, 0.25)))
+        total = chains[0].get()
+        for chain in chains[1:]:
+            total = total + chain.get()
+        return total.total().to(F64).value
+
+    return types.float64(_i), codegen
+
+
+@intrinsic
+def take(typing: Any, numbers: Any, index: Any) -> Any:
+    """``numbers[index]``, which is one more then, for whoever asks next: of threads that ask at once, each has its own."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = Emitter(context, builder).pointer(sig.args[0], args[0], args[1])
+        return builder.atomic_rmw("add", place, ir.Constant(I64, 1), "acq_rel")
+
+    return types.int64(numbers, _i), codegen
+
+
+@intrinsic
+def peek(typing: Any, numbers: Any, index: Any) -> Any:
+    """``numbers[index]``, and what was written before it was published."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load_atomic(Emitter(context, builder).pointer(sig.args[0], args[0], args[1]), "acquire", 8)
+
+    return types.int64(numbers, _i), codegen
+
+
+@intrinsic
+def publish(typing: Any, numbers: Any, index: Any, value: Any) -> Any:
+    """Set ``numbers[index]``; a thread that peeks at it then sees all that this one has written."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = Emitter(context, builder).pointer(sig.args[0], args[0], args[1])
+        builder.store_atomic(args[2], place, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(numbers, _i, types.int64), codegen
+
+
+@intrinsic
+def float_from_bits(typing: Any, bits: Any) -> Any:
+    """The float32 whose bit pattern is the int32 ``bits``."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], F32)
+
+    return types.float32(types.int32), codegen
+
+
+@intrinsic
+def bits_from_float(typing: Any, value: Any) -> Any:
+    """The bit pattern of a float32, as int32."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], I32)
+
+    return types.int32(types.float32), codegen
