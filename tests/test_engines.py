@@ -24,8 +24,10 @@ from scipy import stats
 import refresh_golden
 import shoal.engines.cpu
 import shoal.swarm
-from shoal.engines import ENGINES, Engine, cache, get_engine, kernels
+from shoal.engines import ENGINES, Engine, cache, elementary_vectors, get_engine, kernels
 from shoal.engines.cpu import CpuEngine
+from shoal.engines.intrinsics import make_map, place
+from shoal.engines.vectors import Value
 from shoal.errors import SettingsError
 from shoal.genome import ATTRACTORS, INFORMANT_STRATEGIES, Genome
 from shoal.losses import Loss, Objective, loss_values, make_objective
@@ -349,7 +351,7 @@ def test_nearest_informants_by_brute_force(particles, data, dimensions, coarse) 
     compiled = np.zeros((particles, k), np.int32)
     padded, found = np.zeros((particles, kernels.padded(dimensions)), f32), np.full((particles, particles), np.nan)
     padded[:, :dimensions] = positions
-    for first in range(0, particles, kernels.PAIRS):
+    for first in range(0, particles, kernels.NEIGHBOURS):
         kernels.measure(first, padded.ravel(), padded.shape[1], found)
     assert found == pytest.approx(distances, rel=1e-5)
     for i in range(particles):
@@ -796,19 +798,26 @@ def test_golden() -> None:
 # --- the kernels' elementary functions --------------------------------------------------------------------------------
 
 
-@njit(error_model="numpy")
-def apply_exp(x):
-    return np.array([kernels._exp(v) for v in x])
+def vectorised(function: Callable[[Value], Value]) -> Callable[[np.ndarray], np.ndarray]:
+    """``function`` of the kernels' vectors, for arrays of float32 of any length."""
+    apply = make_map(function)
+
+    @njit
+    def over(values):
+        apply(place(values, 0), len(values) // 16)
+
+    def of(x: np.ndarray) -> np.ndarray:
+        values = np.zeros(-(-len(x) // 16) * 16, f32)
+        values[: len(x)] = x
+        over(values)
+        return values[: len(x)]
+
+    return of
 
 
-@njit(error_model="numpy")
-def apply_log(x):
-    return np.array([kernels._log(v) for v in x])
-
-
-@njit(error_model="numpy")
-def apply_tanh(x):
-    return np.array([kernels._tanh(v) for v in x])
+apply_exp, apply_log, apply_tanh = map(
+    vectorised, (elementary_vectors.exp, elementary_vectors.log, elementary_vectors.tanh)
+)
 
 
 def float_ulps(found: np.ndarray, x: np.ndarray, exact: Callable[[np.ndarray], np.ndarray]) -> float:
@@ -850,19 +859,21 @@ def test_kernel_tanh_is_within_six_ulps() -> None:
 @pytest.mark.parametrize(
     ("kind", "bound", "exact"),
     [
-        (kernels.SIGMOID, 2e-7, lambda v: 1 / (1 + np.exp(-v))),
-        (kernels.GELU, 1e-6, lambda v: 0.5 * v * (1 + np.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3)))),
-        (kernels.LEAKY_RELU, 1e-7, lambda v: np.where(v > 0, v, 0.01 * v)),
+        (elementary_vectors.sigmoid, 2e-7, lambda v: 1 / (1 + np.exp(-v))),
+        (
+            elementary_vectors.gelu,
+            1e-6,
+            lambda v: 0.5 * v * (1 + np.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))),
+        ),
+        (elementary_vectors.leaky_relu, 1e-7, lambda v: np.where(v > 0, v, 0.01 * v)),
     ],
 )
 def test_kernel_activations_are_close(kind, bound, exact) -> None:
     x = np.random.default_rng(3).uniform(-12, 12, 300_000).astype(f32)
-    found = x.copy()
-    kernels._activate(found, 0, len(found), kind)
+    found = vectorised(kind)(x)
     assert np.abs(found - exact(x.astype(np.float64))).max() < bound
-    extremes = np.array([-1e4, 1e4], f32)
-    kernels._activate(extremes, 0, 2, kind)
-    assert extremes == pytest.approx(exact(np.array([-100.0, 100.0])) * ([100, 100] if kind != kernels.SIGMOID else 1))
+    extremes, scale = vectorised(kind)(np.array([-1e4, 1e4], f32)), 1 if kind is elementary_vectors.sigmoid else 100
+    assert extremes == pytest.approx(exact(np.array([-100.0, 100.0])) * scale)
 
 
 def test_losses_are_numbered_alike() -> None:

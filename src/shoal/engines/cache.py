@@ -17,7 +17,7 @@ from numba.core import config
 
 _HERE = Path(__file__).parent
 _SOURCES = (
-    *(_HERE / name for name in ("kernels.py", "intrinsics.py", "vectors.py")),
+    *(_HERE / name for name in ("kernels.py", "intrinsics.py", "elementary_vectors.py", "vectors.py")),
     _HERE.parent / "philox.py",
     _HERE.parent / "swarm.py",
 )

@@ -161,6 +161,5 @@ def _unpadded(flat: NDArray[np.float32], like: SwarmState) -> NDArray[np.float32
 def _scratch(network: Network) -> kernels.Scratch:
     return kernels.Scratch(
         _aligned(2 * max(network.layers[1:]) * BLOCK),
-        _aligned(4 * BLOCK),
         np.zeros(1, np.int64),
     )

@@ -10,6 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from shoal.engines.elementary_vectors import exp, gelu, leaky_relu, log, sigmoid, tanh
 from shoal.engines.vectors import F32, F64, I32, I64, LANES, Emitter, Value, has_wide_registers
 from shoal.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
 
@@ -108,46 +109,111 @@ def _tile(
                 emit.store(total.get(), target, place)
 
 
-def _huber(output: Value, target: Value) -> Value:
-    size = (output - target).size()
-    return size.compare("<=", 1.0).pick(size * 0.5 * size, size - 0.5)
+def make_map(function: Callable[[Value], Value]) -> Any:
+    """``function`` of each of 16 ``vectors`` float32 from an address on, in place."""
+
+    @intrinsic
+    def apply(typing: Any, values: Any, vectors: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            emit = Emitter(context, builder)
+            place = builder.inttoptr(args[0], F32.as_pointer())
+            with emit.loop(emit.of(args[1])) as index:
+                at = index * LANES
+                emit.store(function(emit.load(place, at)), place, at)
+            return emit.nothing
+
+        return types.void(_i, _i), codegen
+
+    return apply
 
 
-def make_loss(each: Callable[[Value, Value], Value]) -> Any:
-    """The sum over rows of ``each(output, target)``.
+apply_tanh, apply_sigmoid, apply_leaky_relu, apply_gelu = map(make_map, (tanh, sigmoid, leaky_relu, gelu))
+
+# The outputs of sixteen rows, by class, their targets, and the number of classes.
+_Losses = Callable[[Callable[[Value], Value], Value, Value], Value]
+
+
+def make_loss(each: _Losses) -> Any:
+    """The sum over rows of ``each(outputs, target, classes)``.
 
     Given addresses, it adds those of ``real`` rows to 16 float64 sums, one for every sixteenth row; gives their total.
     """
 
     @intrinsic
-    def add_losses(typing: Any, outputs: Any, targets: Any, real: Any, sums: Any) -> Any:
+    def add_losses(typing: Any, outputs: Any, targets: Any, classes: Any, real: Any, sums: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             emit = Emitter(context, builder)
             outputs, targets = (builder.inttoptr(args[n], F32.as_pointer()) for n in (0, 1))
-            place, real = builder.inttoptr(args[3], F64.as_pointer()), emit.of(args[2])
+            classes, real, place = emit.of(args[2]), emit.of(args[3]), builder.inttoptr(args[4], F64.as_pointer())
             starts = [emit.constant(I64, half) for half in (0, LANES // 2)]
             totals = [emit.variable(emit.load(place, start, LANES // 2)) for start in starts]
             with emit.loop((real + (LANES - 1)) // LANES) as index:
                 at = index * LANES
-                losses = each(emit.load(outputs, at), emit.load(targets, at))
-                is_row = (emit.count(LANES) + at).compare("<", real)
-                losses = is_row.pick(losses, 0.0)
-                for half, total in enumerate(totals):
-                    total.set(total.get() + losses.part(_HALVES[half]).to(F64))
+
+                def output(number: Value) -> Value:
+                    return emit.load(outputs, number * BLOCK + at)
+
+                losses = each(output, emit.load(targets, at), classes)
+                losses = (emit.count(LANES) + at).compare("<", real).pick(losses, 0.0)
+                for half, total in zip(_HALVES, totals, strict=True):
+                    total.set(total.get() + losses.part(half).to(F64))
             for start, total in zip(starts, totals, strict=True):
                 emit.store(total.get(), place, start)
             return (totals[0].get() + totals[1].get()).total().value
 
-        return types.float64(_i, _i, _i, _i), codegen
+        return types.float64(_i, _i, _i, _i, _i), codegen
 
     return add_losses
 
 
+def _difference(output: Callable[[Value], Value], target: Value) -> Value:
+    return output(target.emit.constant(I64, 0)) - target
+
+
+def _squared(output: Callable[[Value], Value], target: Value, _: Value) -> Value:
+    difference = _difference(output, target)
+    return difference * difference
+
+
+def _absolute(output: Callable[[Value], Value], target: Value, _: Value) -> Value:
+    return _difference(output, target).size()
+
+
+def _huber(output: Callable[[Value], Value], target: Value, _: Value) -> Value:
+    size = _difference(output, target).size()
+    return size.compare("<=", 1.0).pick(size * 0.5 * size, size - 0.5)
+
+
+def _best_class(output: Callable[[Value], Value], target: Value, classes: Value) -> tuple[Value, ...]:
+    """The highest score, its class, the target's score, and 0, or NaN where a score is not finite."""
+    emit, first = target.emit, output(target.emit.constant(I64, 0))
+    top, best, wanted, sound = (emit.variable(v) for v in (first, first.like(0.0), first, first - first))
+    with emit.loop(classes - 1) as index:
+        score, number = output(index + 1), first.like((index + 1).to(F32))
+        higher = score.compare(">", top.get())
+        top.set(higher.pick(score, top.get()))
+        best.set(higher.pick(number, best.get()))
+        wanted.set(target.compare("==", number).pick(score, wanted.get()))
+        sound.set(sound.get() + (score - score))
+    return top.get(), best.get(), wanted.get(), sound.get()
+
+
+def _cross_entropy(output: Callable[[Value], Value], target: Value, classes: Value) -> Value:
+    top, _, wanted, sound = _best_class(output, target, classes)
+    total = target.emit.variable(target.like(0.0))
+    with target.emit.loop(classes) as index:
+        total.set(total.get() + exp(output(index) - top))
+    return log(total.get()) + (top - wanted) + sound
+
+
+def _zero_one(output: Callable[[Value], Value], target: Value, classes: Value) -> Value:
+    _, best, _, sound = _best_class(output, target, classes)
+    return best.compare("==", target).pick(target.like(0.0), 1.0) + sound
+
+
 _HALVES = (range(LANES // 2), range(LANES // 2, LANES))
-add_squared = make_loss(lambda output, target: (output - target) * (output - target))
-add_absolute = make_loss(lambda output, target: (output - target).size())
-add_huber = make_loss(_huber)
-add_plain = make_loss(lambda output, _: output)
+add_squared, add_absolute, add_huber = map(make_loss, (_squared, _absolute, _huber))
+add_cross_entropy, add_zero_one = map(make_loss, (_cross_entropy, _zero_one))
 
 
 @intrinsic
@@ -323,23 +389,3 @@ def publish(typing: Any, numbers: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(numbers, _i, types.int64), codegen
-
-
-@intrinsic
-def float_from_bits(typing: Any, bits: Any) -> Any:
-    """The float32 whose bit pattern is the int32 ``bits``."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], F32)
-
-    return types.float32(types.int32), codegen
-
-
-@intrinsic
-def bits_from_float(typing: Any, value: Any) -> Any:
-    """The bit pattern of a float32, as int32."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], I32)
-
-    return types.int32(types.float32), codegen

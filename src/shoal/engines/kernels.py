@@ -1,7 +1,7 @@
 """The compiled steps of a swarm: evaluate, settle the bests and informants, move. Numba, without the GIL.
 
 Everything works on one swarm and a range of its particles, so that one thread can do a whole swarm and several can share
-one, with the same bits. Elementary functions are written out in float32 arithmetic: a library's would differ by machine.
+one, with the same bits.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from shoal.engines.intrinsics import (
     TILE_NEURONS,
     TILE_VECTORS,
     add_absolute,
+    add_cross_entropy,
     add_huber,
-    add_plain,
     add_squared,
-    bits_from_float,
+    add_zero_one,
+    apply_gelu,
+    apply_leaky_relu,
+    apply_sigmoid,
+    apply_tanh,
     distance_tile,
-    float_from_bits,
     move_tile,
     multiply_adds,
     peek,
@@ -41,6 +44,7 @@ from shoal.swarm import out_of_patience
 
 DEPTH = 64  # inputs of a layer that are added up at once: with a block's samples, half of a 32 kB first-level cache
 GROUP = 8  # particles that one thread takes through the data together, so that a chunk of it is read once for all
+NEIGHBOURS = 16  # particles whose distances are measured together; a multiple of PAIRS
 CHUNK_BYTES = 1 << 18  # of the data, that stay in the second-level cache meanwhile
 
 # What threads tell each other, each number on a cache line of its own.
@@ -51,49 +55,9 @@ yield_processor = types.ExternalFunction("sched_yield" if os.name == "posix" els
 RELU, TANH, SIGMOID, LEAKY_RELU, GELU = range(5)
 RANDOM, NEAREST, RING, REWIRED = range(4)
 
-F = np.float32
 _M0, _M1 = MULTIPLIERS
 _W0, _W1 = WEYL
 _INFORMANTS = int(Purpose.INFORMANTS)
-_ZERO, _HALF, _ONE = F(0), F(0.5), F(1)
-_LOG2E, _LN2_HIGH, _LN2_LOW = F(1 / math.log(2)), F(0.693359375), F(-2.12194440e-4)
-_SQRT_HALF, _SQRT_2_PI, _GELU_CUBIC, _LEAK = F(math.sqrt(0.5)), F(math.sqrt(2 / math.pi)), F(0.044715), F(0.01)
-
-# Polynomials for expf and logf: S. L. Moshier, Cephes Mathematical Library (single precision).
-_E0, _E1, _E2, _E3, _E4, _E5 = (
-    F(c) for c in (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
-)
-_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = (
-    F(c)
-    for c in (
-        7.0376836292e-2,
-        -1.1514610310e-1,
-        1.1676998740e-1,
-        -1.2420140846e-1,
-        1.4249322787e-1,
-        -1.6668057665e-1,
-        2.0000714765e-1,
-        -2.4999993993e-1,
-        3.3333331174e-1,
-    )
-)
-# tanh as an odd rational function on [-7.9, 7.9]; beyond it tanh is 1 in float32. Coefficients of the Eigen library.
-_TANH_LIMIT = F(7.90531110763549805)
-_A1, _A3, _A5, _A7, _A9, _A11, _A13 = (
-    F(c)
-    for c in (
-        4.89352455891786e-03,
-        6.37261928875436e-04,
-        1.48572235717979e-05,
-        5.12229709037114e-08,
-        -8.60467152213735e-11,
-        2.00018790482477e-13,
-        -2.76076847742355e-16,
-    )
-)
-_B0, _B2, _B4, _B6 = (
-    F(c) for c in (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06)
-)
 
 compiled = cached_njit(nogil=True, error_model="numpy")
 inlined = cached_njit(nogil=True, error_model="numpy", inline="always")
@@ -154,7 +118,6 @@ class Scratch(NamedTuple):
     """Working memory of one thread."""
 
     work: NDArray[np.float32]  # (2 * widest layer * BLOCK,)
-    each: NDArray[np.float32]  # (4 * BLOCK,)
     spared: NDArray[np.int64]  # (1,) rows that were not evaluated
 
 
@@ -162,39 +125,6 @@ def padded(dimensions: int) -> int:
     """A row's length with room for whole vectors in each of the four quarters that a block's words go to, a multiple of 16."""
     blocks = -(-dimensions // 4)
     return -(-(3 * blocks + -(-blocks // LANES) * LANES) // LANES) * LANES
-
-
-@inlined
-def _exp(x: Any) -> Any:
-    x = F(88.0) if x > F(88.0) else x
-    x = F(-87.0) if x < F(-87.0) else x
-    n = np.floor(x * _LOG2E + _HALF)
-    r = (x - n * _LN2_HIGH) - n * _LN2_LOW
-    p = ((((_E0 * r + _E1) * r + _E2) * r + _E3) * r + _E4) * r + _E5
-    return (p * r * r + r + _ONE) * float_from_bits(np.int32((np.int32(n) + np.int32(127)) << np.int32(23)))
-
-
-@inlined
-def _log(x: Any) -> Any:
-    """For finite x >= 1, which the sum of a softmax is."""
-    bits = bits_from_float(x)
-    e = F((bits >> np.int32(23)) - np.int32(126))
-    m = float_from_bits(np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)))  # in [0.5, 1)
-    low = m < _SQRT_HALF
-    e = e - _ONE if low else e
-    t = (m + m if low else m) - _ONE
-    z = t * t
-    p = (((((((_L0 * t + _L1) * t + _L2) * t + _L3) * t + _L4) * t + _L5) * t + _L6) * t + _L7) * t + _L8
-    return (t * z * p + e * _LN2_LOW - _HALF * z) + t + e * _LN2_HIGH
-
-
-@inlined
-def _tanh(x: Any) -> Any:
-    x = _TANH_LIMIT if x > _TANH_LIMIT else x
-    x = -_TANH_LIMIT if x < -_TANH_LIMIT else x
-    z = x * x
-    p = x * ((((((_A13 * z + _A11) * z + _A9) * z + _A7) * z + _A5) * z + _A3) * z + _A1)
-    return p / (((_B6 * z + _B4) * z + _B2) * z + _B0)
 
 
 @inlined
@@ -218,21 +148,16 @@ def spin(rounds: Any) -> Any:
     return multiply_adds(rounds)
 
 
-@compiled
-def _activate(values: Any, start: Any, end: Any, kind: Any) -> None:
+@inlined
+def _activate(values: Any, vectors: Any, kind: Any) -> None:
     if kind == TANH:
-        for i in range(start, end):
-            values[i] = _tanh(values[i])
+        apply_tanh(values, vectors)
     elif kind == SIGMOID:
-        for i in range(start, end):
-            values[i] = _HALF * _tanh(_HALF * values[i]) + _HALF
+        apply_sigmoid(values, vectors)
     elif kind == LEAKY_RELU:
-        for i in range(start, end):
-            values[i] = _LEAK * values[i] if values[i] < _ZERO else values[i]
+        apply_leaky_relu(values, vectors)
     elif kind == GELU:
-        for i in range(start, end):
-            v = values[i]
-            values[i] = _HALF * v * (_ONE + _tanh(_SQRT_2_PI * (v + _GELU_CUBIC * v * v * v)))
+        apply_gelu(values, vectors)
 
 
 @inlined
@@ -270,51 +195,25 @@ def forward_block(weights: Any, data: Any, block: Any, vectors: Any, model: Any,
         _dense(inputs, size, width, weights, outputs, vectors, hidden and model.activation == RELU)
         if hidden and model.activation != RELU:
             for j in range(width):
-                _activate(work, out + j * BLOCK, out + j * BLOCK + vectors * LANES, model.activation)
+                _activate(outputs + 4 * j * BLOCK, vectors, model.activation)
         weights += 4 * (size + 1) * width
         inputs, out = outputs, half - out
     return half - out
 
 
-@compiled
-def _class_losses(work: Any, out: Any, y: Any, start: Any, samples: Any, classes: Any, loss: Any, each: Any) -> None:
-    """The loss of each sample of a block into ``each[:BLOCK]``; the rest of it is for the way there."""
-    top, at, total = BLOCK, 2 * BLOCK, 3 * BLOCK
-    for s in range(samples):
-        each[top + s], each[at + s] = work[out + s], _ZERO
-        each[s] = work[out + s] - work[out + s]  # 0, or NaN where the score is not finite
-    for c in range(1, classes):
-        for s in range(samples):
-            score = work[out + c * BLOCK + s]
-            higher = score > each[top + s]
-            each[top + s] = score if higher else each[top + s]
-            each[at + s] = F(c) if higher else each[at + s]
-            each[s] += score - score
-    if loss == 4:
-        for s in range(samples):
-            each[s] += _ZERO if each[at + s] == y[start + s] else _ONE
-        return
-    for s in range(samples):
-        each[total + s] = _ZERO
-    for c in range(classes):
-        for s in range(samples):
-            each[total + s] += _exp(work[out + c * BLOCK + s] - each[top + s])
-    for s in range(samples):
-        each[s] += _log(each[total + s]) + (each[top + s] - work[out + int(y[start + s]) * BLOCK + s])
-
-
 @inlined
-def _add_block(work: Any, out: Any, data: Any, block: Any, real: Any, model: Any, each: Any, sums: Any) -> Any:
+def _add_block(outputs: Any, targets: Any, real: Any, model: Any, sums: Any) -> Any:
     """Add the losses of a block's ``real`` rows to the sixteen sums at that address; their total."""
-    outputs, targets = place(work, out), place(data.y, block * BLOCK)
+    classes = model.sizes[-1]
     if model.loss == 0:
-        return add_squared(outputs, targets, real, sums)
+        return add_squared(outputs, targets, classes, real, sums)
     if model.loss == 1:
-        return add_absolute(outputs, targets, real, sums)
+        return add_absolute(outputs, targets, classes, real, sums)
     if model.loss == 2:
-        return add_huber(outputs, targets, real, sums)
-    _class_losses(work, out, data.y, block * BLOCK, real, model.sizes[-1], model.loss, each)
-    return add_plain(place(each, 0), targets, real, sums)
+        return add_huber(outputs, targets, classes, real, sums)
+    if model.loss == 3:
+        return add_cross_entropy(outputs, targets, classes, real, sums)
+    return add_zero_one(outputs, targets, classes, real, sums)
 
 
 @inlined
@@ -341,8 +240,8 @@ def evaluate(
             weights = place(positions, p * swarm.stride)
             for block in range(start, end):
                 real = min(BLOCK, data.rows - block * BLOCK)
-                out = forward_block(weights, data, block, -(-real // LANES), model, work)
-                total = _add_block(work, out, data, block, real, model, scratch.each, place(sums, p * LANES))
+                out = place(work, forward_block(weights, data, block, -(-real // LANES), model, work))
+                total = _add_block(out, place(data.y, block * BLOCK), real, model, place(sums, p * LANES))
                 value = model.gain * (total / data.rows) + model.shift
                 losses[p] = value if math.isfinite(value) else np.inf
                 if abandon and block < blocks - 1 and not losses[p] < swarm.best_losses[p]:
@@ -404,9 +303,15 @@ def random_informants(i: Any, informants: Any, iteration: Any, key0: Any, key1: 
 
 @inlined
 def measure(first: Any, positions: Any, stride: Any, distances: Any) -> None:
-    """The squared distances of particles ``first .. first + PAIRS`` to all before them, and to each other."""
-    for j in range(0, first + PAIRS, PAIRS):
-        distance_tile(positions, stride, first, j, len(distances), distances)
+    """The squared distances of particles ``first .. first + NEIGHBOURS`` to all before them, and to each other.
+
+    Each tile of particles that is read serves all of them: they stay in the second-level cache.
+    """
+    particles = len(distances)
+    last = min(first + NEIGHBOURS, particles)
+    for j in range(0, last, PAIRS):
+        for i in range(max(first, j), last, PAIRS):
+            distance_tile(positions, stride, i, j, particles, distances)
 
 
 @compiled
@@ -505,12 +410,12 @@ def advance(
     particles = len(swarm.losses)
     group = max(1, min(GROUP, particles // (4 * threads))) if threads > 1 else GROUP
     groups = -(-particles // group)
-    tiles = -(-particles // PAIRS) if rule.strategy == NEAREST else 0
+    tiles = -(-particles // NEIGHBOURS) if rule.strategy == NEAREST else 0
     while done < until and peek(control, STOPPED) == 0 and peek(control, ABORTED) == 0:
         job = take(control, JOBS)
         while job < groups + tiles:
             if job < tiles:
-                measure((tiles - 1 - job) * PAIRS, old[0], swarm.stride, swarm.distances)  # the longest first
+                measure((tiles - 1 - job) * NEIGHBOURS, old[0], swarm.stride, swarm.distances)  # the longest first
             else:
                 first = (job - tiles) * group
                 evaluate(first, min(first + group, particles), old[0], swarm, data, model, rule.abandon, scratch)

@@ -18,6 +18,15 @@ LANES = 16
 F32, F64, I1, I32, I64 = ir.FloatType(), ir.DoubleType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
 
 
+_CONVERSIONS = {
+    (F32, F64): "fpext",
+    (I64, I32): "trunc",
+    (I32, F32): "sitofp",
+    (I64, F32): "uitofp",
+    (F32, I32): "fptosi",
+}
+
+
 def has_wide_registers() -> bool:
     """Whether the compiler's target has 32 registers of 16 lanes (AVX-512), not 16 of 8 (AVX2) or 32 of 4 (NEON)."""
     if config.CPU_NAME is not None or config.CPU_FEATURES is not None:
@@ -79,14 +88,23 @@ class Value:
     def __mul__(self, other: Any) -> Value:
         return self._arithmetic("fmul", "mul", other)
 
+    def __truediv__(self, other: Any) -> Value:
+        return self.emit.of(self.emit.builder.fdiv(*self._with(other)))
+
     def __floordiv__(self, other: Any) -> Value:
         return self.emit.of(self.emit.builder.udiv(*self._with(other)))
 
     def __and__(self, other: Any) -> Value:
         return self.emit.of(self.emit.builder.and_(*self._with(other)))
 
+    def __or__(self, other: Any) -> Value:
+        return self.emit.of(self.emit.builder.or_(*self._with(other)))
+
     def __xor__(self, other: Any) -> Value:
         return self.emit.of(self.emit.builder.xor(*self._with(other)))
+
+    def __lshift__(self, other: Any) -> Value:
+        return self.emit.of(self.emit.builder.shl(*self._with(other)))
 
     def __rshift__(self, other: Any) -> Value:
         return self.emit.of(self.emit.builder.lshr(*self._with(other)))
@@ -114,11 +132,15 @@ class Value:
     def fma(self, factor: Any, term: Any) -> Value:
         """``self * factor + term``, rounded once."""
         left, right = self._with(factor)
-        return self._call("fma", left, right, term.spread(self.lanes).value)
+        return self._call("fma", left, right, self.like(term).value)
 
     def size(self) -> Value:
         """The absolute value."""
         return self._call("fabs", self.value)
+
+    def floor(self) -> Value:
+        """The next whole number below."""
+        return self._call("floor", self.value)
 
     def _call(self, name: str, *arguments: Any) -> Value:
         kind = arguments[0].type
@@ -129,11 +151,16 @@ class Value:
         return self.emit.of(self.emit.builder.call(function, arguments))
 
     def to(self, element: Any) -> Value:
-        """Converted: between widths of numbers, or from signed 32-bit integers to float32."""
-        builder, source = self.emit.builder, self.element
+        """Converted: between widths of numbers, or between float32 and integers."""
+        return self._cast(_CONVERSIONS[self.element, element], element)
+
+    def bits(self) -> Value:
+        """The bit patterns of float32 as 32-bit integers, or the reverse."""
+        return self._cast("bitcast", I32 if self.element == F32 else F32)
+
+    def _cast(self, name: str, element: Any) -> Value:
         kind = ir.VectorType(element, self.lanes) if self.lanes else element
-        names = {(F32, F64): "fpext", (I64, I32): "trunc", (I32, I64): "zext", (I32, F32): "sitofp"}
-        return self.emit.of(getattr(builder, names[source, element])(self.value, kind))
+        return self.emit.of(getattr(self.emit.builder, name)(self.value, kind))
 
     def part(self, lanes: Sequence[int], other: Value | None = None) -> Value:
         """Those lanes, of it or of it and ``other`` joined."""
