@@ -16,9 +16,9 @@ from playwright.sync_api import expect
 
 import browser as chrome
 from shoal.data import load_dataset
+from shoal.launch import ensure_supervisor
 from shoal.settings import SearchSettings
 from shoal.store import open_store
-from shoal.supervisor import ensure_supervisor
 
 PICTURE = Path(__file__).parents[1] / "docs" / "dashboard.png"
 BUDGET = {"preset": "classic", "population": 10, "repeats": 3, "iterations": 60}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,8 @@ class ExecutorContract:
 
 
 def _shared_trackers() -> set[int]:
-    """The resource tracker of loky: one a process, for all pools, ends with it."""
-    trackers = set()
+    """The resource tracker, and the nursery: one a process, for all pools, ending with it."""
+    trackers = {forkserver._forkserver._forkserver_pid}
     for pid in descendants(os.getpid()):
         try:
             line = Path(f"/proc/{pid}/cmdline").read_text()

@@ -14,8 +14,8 @@ LAYERS = {
     0: ["data", "predictor", "network", "losses", "metrics", "elementary", "philox", "records", "errors"],
     1: ["genome", "genetic", "swarm", "engines"],
     2: ["settings", "evolution", "champion", "evaluation", "store"],
-    3: ["executors"],
-    4: ["supervisor", "runner", "summary", "manager", "api", "bench"],
+    3: ["nursery", "executors"],
+    4: ["launch", "supervisor", "runner", "summary", "manager", "api", "bench"],
     5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}

@@ -15,8 +15,8 @@ from threading import Barrier
 import pytest
 
 from processes import alive, descendants, eventually, shoal, start
+from shoal.launch import end_process, ensure_supervisor
 from shoal.store import Store, open_store
-from shoal.supervisor import end_process, ensure_supervisor
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shoal.champion import Champion, crown, retrainings
 from shoal.data import Dataset
-from shoal.engines import get_engine
+from shoal.engines import CORES, get_engine
 from shoal.errors import SettingsError, StoreError
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search
@@ -67,7 +67,7 @@ def train(
     iterations: int = 500,
     seed: int = 0,
     repeat: int = 0,
-    threads: int = 1,
+    threads: int | None = None,
     patience: int | None = None,
     seconds: float | None = None,
     loss: str | None = None,
@@ -76,13 +76,14 @@ def train(
     """Train one network with one swarm.
 
     ``seed`` and ``repeat`` name the random stream, as in a search: the same pair repeats a recorded evaluation.
-    ``threads`` share the swarm's particles and change no bit of the result. ``patience`` and ``seconds`` end it earlier.
+    ``threads`` (None: one a core) share the swarm's particles and change no bit of the result. ``patience`` and
+    ``seconds`` end it earlier.
     Raises `SettingsError` for a setting out of range, and when no particle ever had a finite loss.
     """
     given = {"iterations": iterations, "seed": seed, "patience": patience, "training_seconds": seconds, "loss": loss}
     settings = SearchSettings.parse({**given, "engine": engine, "workers": threads})
     problem, task = Problem(data, settings), Task(genome or Genome(), repeat)
-    trainer = get_engine(engine, threads)
+    trainer = get_engine(engine, threads or CORES)
     (result,) = trainer.train([problem.training(task)])
 
     def score(part: Any) -> Metrics | None:
@@ -156,6 +157,6 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
         )
     engine = get_engine(problem.settings.engine)
     jobs = retrainings(problem, best)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(CORES) as pool:
         weights = list(pool.map(lambda job: job.run(problem, engine), jobs))
     return crown(problem, best, weights, engine), problem

@@ -6,28 +6,30 @@ two for each weight that is not a bias, each row and each particle; the rest is 
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from shoal.engines import get_engine
+from shoal.engines import CORES, kernels
 from shoal.engines.base import Engine
+from shoal.engines.cpu import CpuEngine
+from shoal.engines.intrinsics import PEAK_CHAINS
+from shoal.engines.vectors import LANES
 from shoal.genome import Genome
 from shoal.losses import make_objective
 from shoal.network import Network
 from shoal.philox import derive_key
 from shoal.swarm import SwarmState, TrainingTask, initial_state
 
-ROUNDS = 5
-ROUND_SECONDS = 0.2
+ROUNDS = 7
+ROUND_SECONDS = 0.2  # of each form in each round
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +70,24 @@ SHAPES = (
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One shape on this machine: one swarm on one core, and one swarm on each core at once.
+    """One shape on this machine. Milliseconds are for one iteration; all particles are evaluated on all rows.
 
-    ``ms`` for one iteration of a swarm; GFLOP/s and particles x rows a second over all cores; ``percent_of_peak`` of the
-    peak of as many cores, measured in the same way.
+    ``ms_one_core``: one swarm on one core. ``ms_shared``: one swarm on all cores. ``ms_each``: as many swarms as cores,
+    side by side, each of them; so are GFLOP/s, ``percent_of_peak`` (of all cores, measured between) and particles x rows a
+    second. ``percent_spared``: rows that a training of ``iterations`` from its start need not evaluate, and ``ms_sparing``
+    an iteration of it, on one core.
     """
 
     shape: Shape
     ms_one_core: float
-    ms_all_cores: float
+    ms_shared: float
+    ms_each: float
     gflops: float
     percent_of_peak: float
     particle_rows_per_second: float
+    iterations: int
+    percent_spared: float
+    ms_sparing: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,39 +106,54 @@ class Benchmark:
 
 
 def benchmark(shapes: tuple[Shape, ...] = SHAPES, round_seconds: float = ROUND_SECONDS) -> Benchmark:
-    """Measure; medians of `ROUNDS` rounds of ``round_seconds`` each."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    one, every = peak(1, round_seconds), peak(cores, round_seconds)
-    engine = get_engine("cpu")
-    measurements = []
-    for shape in shapes:
-        single = iteration_seconds(engine, shape, 1, round_seconds)
-        together = iteration_seconds(engine, shape, cores, round_seconds)
-        rate = cores / together
-        gflops = shape.operations * rate / 1e9
-        measurements.append(
-            Measurement(
-                shape, 1e3 * single, 1e3 * together, gflops, 100 * gflops / every, shape.particles * shape.rows * rate
-            )
-        )
-    return Benchmark(platform.processor() or platform.machine(), cores, one, every, tuple(measurements))
+    """Measure; medians of `ROUNDS` rounds of ``round_seconds`` for each form in turn."""
+    one, every = _alternating([_peak(1), _peak(CORES)], round_seconds)
+    peaks = (_gflops(1) / statistics.median(one) / 1e9, _gflops(CORES) / statistics.median(every) / 1e9)
+    measurements = tuple(_measure(shape, round_seconds) for shape in shapes)
+    return Benchmark(platform.processor() or platform.machine(), CORES, *peaks, measurements)
 
 
-def peak(threads: int, round_seconds: float = ROUND_SECONDS) -> float:
-    """Multiply-adds that ``threads`` threads do at once, in GFLOP/s (two operations each)."""
-    from shoal.engines import kernels
-    from shoal.engines.intrinsics import PEAK_CHAINS
-    from shoal.engines.vectors import LANES
+def _measure(shape: Shape, round_seconds: float) -> Measurement:
+    every = CpuEngine(abandon=False)
+    forms = [swarms(every, shape, 1), swarms(every.on(CORES), shape, 1), swarms(every, shape, CORES), _peak(CORES)]
+    single, shared, each, peak = _alternating(forms, round_seconds)
+    rate = CORES / statistics.median(each)
+    share = statistics.median(
+        p / _gflops(CORES) * CORES * shape.operations / t for p, t in zip(peak, each, strict=True)
+    )
+    task = replace(shape.task(), iterations=max(1, min(500, int(ROUNDS * round_seconds / statistics.median(single)))))
+    (training,) = CpuEngine().train([task])
+    return Measurement(
+        shape,
+        1e3 * statistics.median(single),
+        1e3 * statistics.median(shared),
+        1e3 * statistics.median(each),
+        shape.operations * rate / 1e9,
+        100 * share,
+        shape.particles * shape.rows * rate,
+        task.iterations,
+        100 * training.spared,
+        1e3 * training.seconds / task.iterations,
+    )
 
-    seconds = _seconds_a_call([kernels.spin] * threads, round_seconds)
-    return threads * 2.0 * LANES * PEAK_CHAINS / seconds / 1e9
+
+Form = Callable[[int], None]
 
 
-def iteration_seconds(engine: Engine, shape: Shape, threads: int, round_seconds: float = ROUND_SECONDS) -> float:
-    """Seconds for one iteration, while as many swarms as ``threads`` run side by side."""
+def _gflops(threads: int) -> float:
+    """Operations of one round of the peak's kernel on each thread."""
+    return 2.0 * LANES * PEAK_CHAINS * threads
+
+
+def _peak(threads: int) -> Form:
+    return _side_by_side([kernels.spin] * threads)
+
+
+def swarms(engine: Engine, shape: Shape, count: int) -> Form:
+    """That many swarms side by side, each going on for the iterations that it is called with."""
     task = shape.task()
 
-    def runner() -> Callable[[int], None]:
+    def swarm() -> Callable[[int], None]:
         state: list[SwarmState] = [initial_state(task)]
 
         def run(iterations: int) -> None:
@@ -138,22 +161,32 @@ def iteration_seconds(engine: Engine, shape: Shape, threads: int, round_seconds:
 
         return run
 
-    return _seconds_a_call([runner() for _ in range(threads)], round_seconds)
+    return _side_by_side([swarm() for _ in range(count)])
 
 
-def _seconds_a_call(workers: list[Callable[[int], Any]], round_seconds: float) -> float:
-    """Seconds for each of the ``n`` that a worker is called with, all workers at once; the median round."""
-    with ThreadPoolExecutor(len(workers)) as pool:
-
-        def timed(n: int) -> float:
-            start = time.perf_counter()
+def _side_by_side(workers: list[Callable[[int], Any]]) -> Form:
+    def run(n: int) -> None:
+        with ThreadPoolExecutor(len(workers)) as pool:
             for job in [pool.submit(worker, n) for worker in workers]:
                 job.result()
-            return time.perf_counter() - start
 
-        timed(1)  # compiles, or loads what was compiled
+    return run if len(workers) > 1 else workers[0]
+
+
+def _alternating(forms: list[Form], round_seconds: float) -> list[list[float]]:
+    """Seconds for each of the ``n`` that a form is called with: a list for each form, round by round."""
+
+    def timed(form: Form, n: int) -> float:
+        start = time.perf_counter()
+        form(n)
+        return time.perf_counter() - start
+
+    counts = []
+    for form in forms:
+        timed(form, 1)  # compiles, or loads what was compiled
         n = 1
-        while (took := timed(n)) < round_seconds / 4:
+        while (took := timed(form, n)) < round_seconds / 4:
             n *= 2 if took > round_seconds / 64 else 16
-        n = max(1, int(n * round_seconds / took))
-        return statistics.median(timed(n) / n for _ in range(ROUNDS))
+        counts.append(max(1, int(n * round_seconds / took)))
+    rounds = [[timed(form, n) / n for form, n in zip(forms, counts, strict=True)] for _ in range(ROUNDS)]
+    return [list(seconds) for seconds in zip(*rounds, strict=True)]

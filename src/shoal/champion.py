@@ -93,10 +93,13 @@ class Retraining:
     task: Task
     iterations: int
     refit: bool
+    threads: int = 1
 
     def run(self, problem: Problem, engine: Engine) -> NDArray[np.float32]:
         """The trained weights (D,)."""
-        (result,) = engine.train([problem.training(self.task, refit=self.refit, iterations=self.iterations)])
+        (result,) = engine.on(self.threads).train(
+            [problem.training(self.task, refit=self.refit, iterations=self.iterations)]
+        )
         return result.weights
 
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from shoal.errors import ModelError, SettingsError, ShoalError
+from shoal.launch import prepared_supervisor
 
 app = typer.Typer(
     name="shoal",
@@ -89,13 +90,14 @@ def run(
     Ctrl-C ends it resumably (exit code 130): `shoal resume RUN` goes on where it was.
     """
     given = {name: value for name, value in context.params.items() if name not in ("settings", "store", "as_json")}
-    from shoal.store import open_store
-    from shoal.watch import watch
+    with prepared_supervisor(store) as prepared:
+        from shoal.store import open_store
+        from shoal.watch import watch
 
-    dataset, parsed, label = _read(given, settings)
-    with open_store(store) as opened:
-        run_id, _ = opened.add_run(dataset, parsed, name=label)
-        raise typer.Exit(watch(opened, run_id, as_json=as_json))
+        dataset, parsed, label = _read(given, settings)
+        with open_store(store) as opened:
+            run_id, _ = opened.add_run(dataset, parsed, name=label)
+            raise typer.Exit(watch(opened, run_id, as_json=as_json, prepared=prepared))
 
 
 def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | None]:
@@ -216,15 +218,16 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a paused, stopped, failed or interrupted run, exactly where it was, and watch it."""
-    from shoal.store import open_store
-    from shoal.watch import watch
-
     if detach:
         _command(run, "resume", store, as_json)
         return
-    with open_store(store, create=False) as opened:
-        view = opened.command(run, "resume")
-        raise typer.Exit(watch(opened, view.id, as_json=as_json))
+    with prepared_supervisor(store) as prepared:
+        from shoal.store import open_store
+        from shoal.watch import watch
+
+        with open_store(store, create=False) as opened:
+            view = opened.command(run, "resume")
+            raise typer.Exit(watch(opened, view.id, as_json=as_json, prepared=prepared))
 
 
 @app.command()

@@ -133,6 +133,11 @@ class Problem:
             patience=settings.patience if iterations is None else None,
         )
 
+    def cost(self, task: Task) -> int:
+        """Multiply-adds of its training at most, to put long ones first."""
+        weights = self.network(task.genome).size
+        return weights * task.genome.swarm_size * len(self.dataset.train.x) * self.settings.iterations
+
     def predictions(
         self, engine: Engine, genome: Genome, weights: NDArray[np.float32], part: Part
     ) -> NDArray[np.float64]:

@@ -11,10 +11,10 @@ import pandas as pd
 from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.evaluation import Problem
+from shoal.launch import ensure_supervisor
 from shoal.settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
 from shoal.summary import summarise
-from shoal.supervisor import ensure_supervisor
 
 _POLL_SECONDS = 0.05
 

@@ -49,7 +49,7 @@ class Runner:
         search = Search.replay(problem.settings, self.store.evaluations(self.claim.run_id))
         try:
             with self.make_executor(problem, problem.settings.workers) as executor:
-                self._search(search, executor, view.generations)
+                self._search(problem, search, executor, view.generations)
                 self._crown(problem, search, executor)
         except _Left as left:
             return self._leave(left.commands)
@@ -65,17 +65,22 @@ class Runner:
         """Active time of the run, over all its owners."""
         return self.clock() - self._begun
 
-    def _search(self, search: Search, executor: Executor, recorded: int) -> None:
-        """Evaluate until the budget is spent. What is under way when the time is up is finished and counted."""
+    def _search(self, problem: Problem, search: Search, executor: Executor, recorded: int) -> None:
+        """Evaluate until the budget is spent. What is under way when the time is up is finished and counted.
+
+        The longest first, so that no core waits long for the last; where cores are left over, they share in each.
+        """
         limit, under_way = search.settings.max_seconds, set[tuple[str, int]]()
         if search.generations[recorded:]:  # its evaluations were recorded, the process ended, the summary was not
             self.store.record(self.claim, [], search.generations[recorded:], seconds=self._seconds)
         while True:
             if limit is None or self._seconds < limit:
                 free = executor.capacity - len(under_way)
-                for task in [t for t in search.ask() if t.id not in under_way][: max(free, 0)]:
+                asked = search.ask()
+                waiting = sorted((t for t in asked if t.id not in under_way), key=problem.cost, reverse=True)
+                for task in waiting[: max(free, 0)]:
                     under_way.add(task.id)
-                    executor.submit(Evaluate(task))
+                    executor.submit(Evaluate(task, _threads(executor, len(asked))))
             if not under_way:
                 return
             known = len(search.generations)
@@ -91,6 +96,7 @@ class Runner:
         if search.best is None:
             return
         jobs = retrainings(problem, search.best)
+        jobs = tuple(replace(job, threads=_threads(executor, len(jobs))) for job in jobs)
         weights = {}
         for job in jobs:
             executor.submit(job)
@@ -126,6 +132,11 @@ class Runner:
         state = _STATE_AFTER["stop" if "stop" in kinds else kinds[-1]]
         self.store.finish(self.claim, state, seconds=self._seconds, applied=commands)
         return state
+
+
+def _threads(executor: Executor, jobs: int) -> int:
+    """For each of so many jobs side by side."""
+    return max(1, executor.cores // jobs)
 
 
 def _evaluation(outcome: Outcome) -> Evaluation:

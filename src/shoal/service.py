@@ -10,9 +10,9 @@ import threading
 from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.errors import StoreError
+from shoal.launch import end_process, ensure_supervisor, log_path
 from shoal.settings import SearchSettings
 from shoal.store import ACTIVE, Store
-from shoal.supervisor import end_process, ensure_supervisor, log_path
 
 _WATCH_SECONDS = 0.5
 _START_SECONDS = 60.0

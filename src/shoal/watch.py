@@ -21,9 +21,9 @@ from rich.text import Text
 
 from shoal.bench import Benchmark
 from shoal.genome import NUMERIC_GENES, Genome
+from shoal.launch import end_process, ensure_supervisor, log_path
 from shoal.store import TERMINAL, RunView, Store
 from shoal.summary import Best, Summary, ahead_of, summarise
-from shoal.supervisor import end_process, ensure_supervisor, log_path
 
 REFRESH_SECONDS = 0.25
 ENDED = (*TERMINAL, "paused")
@@ -37,13 +37,13 @@ _COLOURS = {
 }
 
 
-def watch(store: Store, run_id: int, *, as_json: bool = False) -> int:
+def watch(store: Store, run_id: int, *, as_json: bool = False, prepared: subprocess.Popen[bytes] | None = None) -> int:
     """Follow a run to its end, with a supervisor process of our own if no other serves it; returns the exit code.
 
     On an interrupt our supervisor lets the run go, resumable, and the code is 130.
     """
     console = Console(stderr=True)
-    child = ensure_supervisor(store, scope=run_id, attached=True)
+    child = ensure_supervisor(store, scope=run_id, attached=True, prepared=prepared)
     interrupted = False
     with _termination_as_interrupt():
         try:
@@ -253,29 +253,38 @@ def runs_table(runs: Sequence[RunView]) -> Table:
 
 
 def bench_table(result: Benchmark) -> RenderableType:
-    """`shoal bench`, for a terminal."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("Network")
+    """`shoal bench`, for a terminal of 80 columns."""
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("Network", no_wrap=True)
     for name in (
         "Rows",
-        "Particles",
-        "ms, 1 core",
-        f"ms, {result.cores} swarms",
+        "Swarm",
+        "1 core",
+        f"{result.cores} cores",
+        f"{result.cores} swarms",
         "GFLOP/s",
-        "of peak",
-        "particles x rows / s",
+        "peak",
+        "Mrow/s",
+        "sparing",
     ):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for m in result.measurements:
         table.add_row(
             "-".join(map(str, m.shape.layers)),
             f"{m.shape.rows:,}",
             str(m.shape.particles),
-            f"{m.ms_one_core:.3f}",
-            f"{m.ms_all_cores:.3f}",
+            f"{m.ms_one_core:.3g}",
+            f"{m.ms_shared:.3g}",
+            f"{m.ms_each:.3g}",
             f"{m.gflops:.0f}",
             f"{m.percent_of_peak:.0f} %",
-            f"{m.particle_rows_per_second:.2e}",
+            f"{m.particle_rows_per_second / 1e6:.3g}",
+            f"{m.ms_sparing:.3g} -{m.percent_spared:.0f} %",
         )
+    legend = (
+        f"Milliseconds for an iteration: one swarm on 1 core and on {result.cores}, and each of {result.cores} at once.\n"
+        "Of these last: GFLOP/s, share of the peak, millions of particles x rows a second.\n"
+        "Sparing: on 1 core, leaving out rows that cannot make a particle better."
+    )
     peaks = f"Peak: {result.peak_one_core:.0f} GFLOP/s on one core, {result.peak_all_cores:.0f} on {result.cores}."
-    return Group(table, Text(peaks, style="dim"))
+    return Group(table, Text(f"{legend}\n{peaks}", style="dim"))

@@ -8,8 +8,8 @@ import streamlit as st
 
 from shoal.dashboard.reading import store
 from shoal.errors import ShoalError
+from shoal.launch import ensure_supervisor
 from shoal.store import CommandKind, RunView
-from shoal.supervisor import ensure_supervisor
 
 _WORKING = ("running", "queued")
 _REFUSED = "refused"

@@ -15,8 +15,8 @@ from shoal.dashboard.server import MAX_UPLOAD_MB
 from shoal.data import DataOptions, Dataset, Preset, load_dataset, prepare, recognise_task, table_from_bytes
 from shoal.errors import DataError, ShoalError
 from shoal.evaluation import Problem
+from shoal.launch import ensure_supervisor
 from shoal.settings import SearchSettings
-from shoal.supervisor import ensure_supervisor
 
 _BUNDLED, _UPLOAD = "Bundled: concrete", "Upload a file"
 _KEY, _TABLE = "draft_key", "draft_table"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from shoal.data.dataset import DataOptions, Dataset, Part, Preset, Task
 from shoal.data.encoder import (
     CategoricalColumn,
@@ -12,8 +15,24 @@ from shoal.data.encoder import (
     RegressionTarget,
     Target,
 )
-from shoal.data.preparation import load_dataset, prepare, recognise_task
-from shoal.data.table import BUNDLED, from_parquet, read_table, table_from_bytes, to_parquet
+
+if TYPE_CHECKING:
+    from shoal.data.preparation import load_dataset, prepare, recognise_task
+    from shoal.data.table import BUNDLED, from_parquet, read_table, table_from_bytes, to_parquet
+
+# What needs pandas is imported on first use: worker processes have only arrays.
+_WITH_PANDAS = {
+    **dict.fromkeys(("load_dataset", "prepare", "recognise_task"), "preparation"),
+    **dict.fromkeys(("BUNDLED", "from_parquet", "read_table", "table_from_bytes", "to_parquet"), "table"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_PANDAS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(f"{__name__}.{_WITH_PANDAS[name]}"), name)
+    return value
+
 
 __all__ = [
     "BUNDLED",

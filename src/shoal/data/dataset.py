@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from shoal.data.encoder import ClassTarget, Encoder
 from shoal.data.splits import SEEDS
 from shoal.errors import SettingsError
 from shoal.predictor import unscale
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Preset = Literal["modern", "classic"]
 Task = Literal["regression", "classification"]
@@ -79,10 +81,10 @@ class Part:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """A prepared table. ``source`` is the whole table as read; ``options.task`` is filled in."""
+    """A prepared table. ``source`` is the whole table as read, None in worker processes; ``options.task`` is filled in."""
 
     name: str
-    source: pd.DataFrame
+    source: pd.DataFrame | None
     options: DataOptions
     encoder: Encoder
     train: Part
@@ -91,7 +93,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         target = self.options.target
-        return f"Dataset({self.name!r}, {len(self.source)} rows, {self.inputs} inputs, {self.task} of {target!r})"
+        rows = sum(len(part.rows) for part in (self.train, self.validation, self.test) if part is not None)
+        return f"Dataset({self.name!r}, {rows} rows, {self.inputs} inputs, {self.task} of {target!r})"
 
     @property
     def task(self) -> Task:

@@ -6,14 +6,16 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
 from shoal.predictor import to_number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_LEVELS = 100
 """Most levels of a categorical column, and most classes."""
@@ -133,6 +135,8 @@ def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def fit_column(name: str, series: pd.Series, train: NDArray[np.int64]) -> Column:
     """The modern encoding of a feature, from its training rows. Raises DataError (for any row of the table)."""
+    import pandas as pd
+
     column = str(series.name)
     if series.dtype.kind in "if":
         values = finite_numbers(name, series)

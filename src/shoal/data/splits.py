@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
@@ -27,6 +26,8 @@ class Split:
 
 def sample_split(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
     """(kept, taken out): pandas' ``sample(frac=1 - fraction)`` in its order, and the others in table order."""
+    import pandas as pd
+
     kept = pd.Series(rows).sample(frac=1 - fraction, random_state=seed)
     return kept.to_numpy(dtype=np.int64), pd.Series(rows).drop(kept.index).to_numpy(dtype=np.int64)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from loky import cpu_count
+
 from shoal.engines.base import Engine, TrainingResult
 from shoal.errors import SettingsError
 
+CORES = cpu_count(only_physical_cores=False)  # that this process may use
 ENGINES = ("cpu", "reference")
 
 
@@ -24,4 +27,4 @@ def get_engine(name: str = "cpu", threads: int = 1) -> Engine:
     raise SettingsError(f"engine={name!r}.", expected="one of " + ", ".join(ENGINES))
 
 
-__all__ = ["ENGINES", "Engine", "TrainingResult", "get_engine"]
+__all__ = ["CORES", "ENGINES", "Engine", "TrainingResult", "get_engine"]

@@ -58,6 +58,10 @@ class Engine(ABC):
     def outputs(self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
         """One network's outputs: weights (D,) and x (rows, inputs) give (rows, outputs)."""
 
+    def on(self, threads: int) -> Engine:
+        """The same engine on so many threads, where it can use them; they change no bit."""
+        return self
+
     def train(
         self,
         tasks: Iterable[TrainingTask],

@@ -32,6 +32,10 @@ class CpuEngine(Engine):
     def __init__(self, threads: int = 1, *, abandon: bool = True) -> None:
         self.threads, self.abandon = threads, abandon
 
+    def on(self, threads: int) -> CpuEngine:
+        """See `Engine.on`."""
+        return CpuEngine(threads, abandon=self.abandon)
+
     def advance(self, task: TrainingTask, state: SwarmState, iterations: int) -> SwarmState:
         """See `Engine.advance`."""
         threads = min(self.threads, task.genome.swarm_size)

@@ -19,13 +19,14 @@ class Job(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """The job of one evaluation."""
+    """The job of one evaluation, on ``threads`` cores."""
 
     task: Task
+    threads: int = 1
 
     def run(self, problem: Problem, engine: Engine) -> Evaluation:
         """See `shoal.evaluation.evaluate`."""
-        return evaluate(problem, self.task, engine)
+        return evaluate(problem, self.task, engine.on(self.threads))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ class Executor(ABC):
     @abstractmethod
     def capacity(self) -> int:
         """How many jobs are worth submitting at once."""
+
+    @property
+    def cores(self) -> int:
+        """How many threads may work at once, over all jobs."""
+        return 1
 
     @abstractmethod
     def submit(self, job: Job) -> None:

@@ -1,4 +1,7 @@
-"""Worker processes on this machine, by loky. One swarm a process, one thread each."""
+"""Worker processes on this machine, by loky. One swarm a process, one thread each.
+
+Where there is a nursery they are forked from it; elsewhere each loads, or compiles, the kernels itself.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,27 @@ import os
 import signal
 import socket
 import threading
-import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from multiprocessing import parent_process
 from typing import Any
 
-from loky import cpu_count
 from loky.process_executor import ProcessPoolExecutor
 
-from shoal.engines import get_engine
+from shoal import nursery
+from shoal.engines import CORES, get_engine
 from shoal.engines.base import Engine
 from shoal.evaluation import Problem
 from shoal.executors.base import Executor, Job, Outcome
-
-_PARENT_CHECK_SECONDS = 0.5
 
 
 class LocalExecutor(Executor):
     """See `Executor`. ``workers`` None: one a core that this process may use."""
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
-        self._problem = problem
-        self._workers = workers or cpu_count(only_physical_cores=False)
+        self._problem = replace(problem, dataset=replace(problem.dataset, source=None))  # pandas stays here
+        self._workers = workers or CORES
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Any], Job] = {}
         self._waiting: list[Job] = []
@@ -38,6 +40,11 @@ class LocalExecutor(Executor):
     def capacity(self) -> int:
         """Twice the workers, so that none waits for the next job."""
         return 2 * self._workers
+
+    @property
+    def cores(self) -> int:
+        """One for each worker."""
+        return self._workers
 
     def submit(self, job: Job) -> None:
         """See `Executor.submit`."""
@@ -83,8 +90,13 @@ class LocalExecutor(Executor):
 
     def _start(self, job: Job) -> None:
         if self._pool is None:
+            nursery.warm_up()
             self._pool = ProcessPoolExecutor(
-                self._workers, initializer=_start_worker, initargs=(self._problem, os.getpid()), env=_SINGLE_THREADED
+                self._workers,
+                context=nursery.CONTEXT,
+                initializer=_start_worker,
+                initargs=(self._problem,),
+                env=nursery.SINGLE_THREADED,
             )
         self._running[self._pool.submit(_work, job)] = job
 
@@ -111,25 +123,22 @@ class LocalExecutor(Executor):
             self._pool = None
 
 
-_SINGLE_THREADED = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
-
 _problem: Problem
 _engine: Engine
 
 
-def _start_worker(problem: Problem, parent: int) -> None:
+def _start_worker(problem: Problem) -> None:
     """Runs once in each worker process."""
     global _problem, _engine
     _problem, _engine = problem, get_engine(problem.settings.engine)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
-def _die_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_PARENT_CHECK_SECONDS)
+def _die_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)
 
 

@@ -146,6 +146,8 @@ class Store:
         """
         from shoal.data import to_parquet
 
+        if dataset.source is None:
+            raise StoreError(f"{dataset.name}: a data set without its table cannot be recorded.")
         content = to_parquet(dataset.source)
         row = {
             "hash": hashlib.sha256(content).hexdigest(),

@@ -1,0 +1,59 @@
+"""The process that worker processes are forked from, on Linux.
+
+It has loaded the kernels, or compiled them, before it is asked for a worker: a worker then costs milliseconds, and a
+compilation is done once for all. Light to import, so that it can be started first and get ready while we load the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from multiprocessing.context import BaseContext
+from types import ModuleType
+
+SINGLE_THREADED = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+# Forking what has loaded libraries is only known to be safe on Linux.
+CONTEXT: BaseContext | None = None
+
+if sys.platform == "linux":
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+    from multiprocessing.forkserver import ensure_running
+    from multiprocessing.popen_forkserver import Popen
+
+    class _Popen(Popen):
+        def _launch(self, process_obj: object) -> None:
+            # A worker needs nothing of the user's script, and would run it if it found it.
+            main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+            try:
+                super()._launch(process_obj)  # type: ignore[misc]
+            finally:
+                sys.modules["__main__"] = main
+
+    class _Process(ForkServerProcess):
+        @staticmethod
+        def _Popen(process_obj: object) -> Popen:  # noqa: N802
+            return _Popen(process_obj)  # type: ignore[arg-type]
+
+    class _Context(ForkServerContext):
+        Process = _Process
+
+    CONTEXT = _Context()
+
+
+def warm_up() -> None:
+    """Start it, unless it is there, and do not wait for it."""
+    if CONTEXT is None:
+        return
+    before = {name: os.environ.get(name) for name in SINGLE_THREADED}
+    os.environ.update(SINGLE_THREADED)  # it, and so every worker, takes them from us
+    try:
+        CONTEXT.set_forkserver_preload(["shoal.executors.preload"])
+        ensure_running()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
