@@ -39,6 +39,8 @@ class Shape:
     layers: tuple[int, ...]
     rows: int
     particles: int
+    activation: str = "relu"
+    informants: str = "random"
 
     @property
     def operations(self) -> int:
@@ -50,8 +52,8 @@ class Shape:
         random = np.random.default_rng(0)
         x = random.standard_normal((self.rows, self.layers[0])).astype(np.float32)
         return TrainingTask(
-            genome=Genome(swarm_size=self.particles),
-            network=Network(self.layers),
+            genome=Genome(swarm_size=self.particles, informant_strategy=self.informants),
+            network=Network(self.layers, self.activation),
             objective=make_objective("mse", "regression"),
             x=x,
             y=x[:, 0].copy(),
@@ -107,19 +109,19 @@ class Benchmark:
 
 def benchmark(shapes: tuple[Shape, ...] = SHAPES, round_seconds: float = ROUND_SECONDS) -> Benchmark:
     """Measure; medians of `ROUNDS` rounds of ``round_seconds`` for each form in turn."""
-    one, every = _alternating([_peak(1), _peak(CORES)], round_seconds)
-    peaks = (_gflops(1) / statistics.median(one) / 1e9, _gflops(CORES) / statistics.median(every) / 1e9)
+    one, every = alternating([peak_form(1), peak_form(CORES)], round_seconds)
+    peaks = (peak_operations(1) / statistics.median(one) / 1e9, peak_operations(CORES) / statistics.median(every) / 1e9)
     measurements = tuple(_measure(shape, round_seconds) for shape in shapes)
     return Benchmark(platform.processor() or platform.machine(), CORES, *peaks, measurements)
 
 
 def _measure(shape: Shape, round_seconds: float) -> Measurement:
     every = CpuEngine(abandon=False)
-    forms = [swarms(every, shape, 1), swarms(every.on(CORES), shape, 1), swarms(every, shape, CORES), _peak(CORES)]
-    single, shared, each, peak = _alternating(forms, round_seconds)
+    forms = [swarms(every, shape, 1), swarms(every.on(CORES), shape, 1), swarms(every, shape, CORES), peak_form(CORES)]
+    single, shared, each, peak = alternating(forms, round_seconds)
     rate = CORES / statistics.median(each)
     share = statistics.median(
-        p / _gflops(CORES) * CORES * shape.operations / t for p, t in zip(peak, each, strict=True)
+        p / peak_operations(CORES) * CORES * shape.operations / t for p, t in zip(peak, each, strict=True)
     )
     task = replace(shape.task(), iterations=max(1, min(500, int(ROUNDS * round_seconds / statistics.median(single)))))
     (training,) = CpuEngine().train([task])
@@ -140,12 +142,13 @@ def _measure(shape: Shape, round_seconds: float) -> Measurement:
 Form = Callable[[int], None]
 
 
-def _gflops(threads: int) -> float:
+def peak_operations(threads: int) -> float:
     """Operations of one round of the peak's kernel on each thread."""
     return 2.0 * LANES * PEAK_CHAINS * threads
 
 
-def _peak(threads: int) -> Form:
+def peak_form(threads: int) -> Form:
+    """The peak's kernel on so many threads."""
     return _side_by_side([kernels.spin] * threads)
 
 
@@ -173,7 +176,7 @@ def _side_by_side(workers: list[Callable[[int], Any]]) -> Form:
     return run if len(workers) > 1 else workers[0]
 
 
-def _alternating(forms: list[Form], round_seconds: float) -> list[list[float]]:
+def alternating(forms: list[Form], round_seconds: float) -> list[list[float]]:
     """Seconds for each of the ``n`` that a form is called with: a list for each form, round by round."""
 
     def timed(form: Form, n: int) -> float:

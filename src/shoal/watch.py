@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,11 +19,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from shoal.bench import Benchmark
 from shoal.genome import NUMERIC_GENES, Genome
 from shoal.launch import end_process, ensure_supervisor, log_path
 from shoal.store import TERMINAL, RunView, Store
 from shoal.summary import Best, Summary, ahead_of, summarise
+
+if TYPE_CHECKING:
+    from shoal.bench import Benchmark
 
 REFRESH_SECONDS = 0.25
 ENDED = (*TERMINAL, "paused")
