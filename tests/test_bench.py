@@ -35,7 +35,13 @@ def test_figures_fit_each_other_and_are_json() -> None:
     assert m.particle_rows_per_second == pytest.approx(420 * rate)
     values = json.loads(json.dumps(result.to_dict()))
     assert set(values) == {"processor", "cores", "peak_one_core", "peak_all_cores", "measurements"}
-    assert values["measurements"][0]["shape"] == {"layers": [3, 5, 1], "rows": 70, "particles": 6}
+    assert values["measurements"][0]["shape"] == {
+        "layers": [3, 5, 1],
+        "rows": 70,
+        "particles": 6,
+        "activation": "relu",
+        "informants": "random",
+    }
 
 
 def test_table_shows_every_shape() -> None:

@@ -575,6 +575,21 @@ class TestEngine:
         assert result.weights.shape == (task.network.size,)
         assert np.isfinite(result.weights).all()
 
+    @pytest.mark.parametrize("strategy", INFORMANT_STRATEGIES)
+    def test_weights_that_are_no_numbers_are_a_particle_s_own_misfortune(self, engine, strategy) -> None:
+        task = make_task(informant_strategy=strategy, rows=130, iterations=8)
+        state = initial_state(task)
+        state.positions[2], state.positions[5, 0], state.positions[7] = math.nan, math.inf, 3e38
+        expected = copied(state)
+        for _ in range(8):
+            expected = step(task, expected)
+        found = engine.advance(task, state, 8)
+        assert np.isinf(found.best_losses[2])
+        assert np.isnan(found.positions[2]).all()
+        assert np.isfinite(np.delete(found.best_losses, [2, 5, 7])).all()
+        assert np.isnan(found.positions).tolist() == np.isnan(expected.positions).tolist()
+        np.testing.assert_allclose(found.history, expected.history, rtol=RELATIVE)
+
     @pytest.mark.parametrize("activation", ACTIVATIONS)
     def test_not_a_number_passes_through_every_activation(self, engine, activation) -> None:
         x = np.full((3, 2), np.nan, f32)

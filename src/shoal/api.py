@@ -33,7 +33,8 @@ class TrainResult:
     """One trained network.
 
     ``weights`` (D,) in the layout of `shoal.network`; ``loss`` its training loss; ``history`` (iterations,) the global
-    best loss after each iteration; ``scores`` by part, test included: a single training selects nothing.
+    best loss after each iteration; ``scores`` by part, test included: a single training selects nothing. ``spared``: the
+    share of rows x particles that did not have to be evaluated.
     """
 
     genome: Genome
@@ -43,6 +44,7 @@ class TrainResult:
     history: NDArray[np.float64] = field(repr=False)
     scores: Scores
     seconds: float
+    spared: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,7 @@ def train(
         history=result.history,
         scores=Scores(on_train, score(data.validation), score(data.test)),
         seconds=result.seconds,
+        spared=result.spared,
     )
 
 

@@ -121,10 +121,11 @@ def ring_informants(genome: Genome) -> NDArray[np.int32]:
 
 
 def nearest_informants(genome: Genome, positions: NDArray[np.float32]) -> NDArray[np.int32]:
-    """The k nearest other particles by Euclidean distance, (P, k) ascending."""
+    """The k nearest other particles by Euclidean distance, (P, k) ascending. One that is no number is infinitely far."""
     difference = positions[:, None, :] - positions[None, :, :]
     distances = (difference * difference).sum(axis=2)
-    np.fill_diagonal(distances, np.inf)
+    distances[np.isnan(distances)] = np.inf
+    np.fill_diagonal(distances, np.nan)  # itself: sorted after all others, however far they are
     order = np.argsort(distances, axis=1, kind="stable")
     return np.sort(order[:, : genome.num_informants], axis=1).astype(np.int32)
 
@@ -138,11 +139,11 @@ def initial_informants(genome: Genome, key: Key) -> NDArray[np.int32]:
     return random_informants(genome, key, 0)
 
 
+@np.errstate(all="ignore")
 def step(task: TrainingTask, state: SwarmState) -> SwarmState:
     """The swarm after one more iteration. Pure: ``state`` is not touched."""
     genome, x = task.genome, state.positions
-    with np.errstate(all="ignore"):
-        losses = loss_values(task.objective, task.network.forward(x, task.x), task.y)
+    losses = loss_values(task.objective, task.network.forward(x, task.x), task.y)
 
     improved = losses < state.best_losses
     best_losses = np.where(improved, losses, state.best_losses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
@@ -258,7 +259,8 @@ def distance_tile(typing: Any, x: Any, stride: Any, i: Any, j: Any, particles: A
                     totals[a][b].set(totals[a][b].get() + (low + high).total())
         for a, n in enumerate(left):
             for b, m in enumerate(right):
-                value = totals[a][b].get().value
+                distance = totals[a][b].get()
+                value = distance.compare("==", distance).pick(distance, math.inf).value  # no number: infinitely far
                 builder.store(value, emit.at(target, n * particles + m))
                 builder.store(value, emit.at(target, m * particles + n))
         return emit.nothing
