@@ -16,7 +16,7 @@ import numpy as np
 
 from shoal.data import load_dataset
 from shoal.elementary import cos_sin_turns, exp, log
-from shoal.engines import get_engine
+from shoal.engines import Engine, get_engine
 from shoal.evaluation import Problem, evaluate, result_hash
 from shoal.evolution import Search
 from shoal.genetic import initial_genome, next_generation
@@ -96,10 +96,10 @@ def cpu_values() -> dict[str, Any]:
     return {f"{activation} {loss.name.lower()}": cpu_training(activation, loss) for activation, loss in cases}
 
 
-def search_values() -> dict[str, Any]:
-    """A whole search on the bundled data, small: what `result_hash` promises."""
+def search_values(engine: Engine | None = None) -> dict[str, Any]:
+    """A whole search on the bundled data, small: what `result_hash` promises, whatever the engine's threads."""
     settings = SearchSettings(preset="classic", population=4, generations=2, iterations=20, seed=0)
-    problem, engine, search = Problem(load_dataset("concrete", preset="classic"), settings), get_engine("cpu"), None
+    problem, engine = Problem(load_dataset("concrete", preset="classic"), settings), engine or get_engine("cpu")
     search = Search(settings)
     while tasks := search.ask():
         for task in tasks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import math
 import os
 import subprocess
@@ -766,6 +767,13 @@ def test_a_thread_that_cannot_start_leaves_no_other_waiting(monkeypatch: pytest.
         CpuEngine(4).advance(make_task(), initial_state(make_task()), 5)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("abandon", [True, False])
+def test_neither_threads_nor_abandoning_change_a_search_s_result_hash(threads, abandon) -> None:
+    found = refresh_golden.search_values(CpuEngine(threads, abandon=abandon))
+    assert found == json.loads(refresh_golden.FILE.read_text())["search"]
+
+
 @pytest.mark.parametrize("processor", ["haswell", "x86-64-v4"])
 def test_older_and_newer_instructions_give_the_same_bits(processor, tmp_path) -> None:
     """The golden values, by a process that compiles for AVX2, and by one for AVX-512 where this machine has it."""
@@ -776,9 +784,12 @@ def test_older_and_newer_instructions_give_the_same_bits(processor, tmp_path) ->
         "haswell": "+avx2,+fma,+bmi,+bmi2,+lzcnt,+f16c",
         "x86-64-v4": "+avx512f,+avx512dq,+avx512vl,+avx512bw,+fma",
     }
-    program = (
-        "import refresh_golden, shoal.engines.vectors as v; refresh_golden.check('cpu'); print(v.has_wide_registers())"
-    )
+    program = """
+import refresh_golden, shoal.engines.vectors
+for name in ("cpu", "search"):
+    refresh_golden.check(name)
+print(shoal.engines.vectors.has_wide_registers())
+"""
     environment = {
         **os.environ,
         "NUMBA_CPU_NAME": processor,
