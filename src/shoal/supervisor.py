@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 
+import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
 from shoal.errors import NotOwnerError, ShoalError
 from shoal.launch import log_path
 from shoal.runner import Runner

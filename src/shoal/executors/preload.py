@@ -5,6 +5,8 @@ No thread is started here: a fork takes only one along.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 import shoal.executors.local  # noqa: F401  what a worker runs
@@ -25,8 +27,13 @@ _task = TrainingTask(
     key=(0, 0),
     iterations=1,
 )
+# Numba looks for SciPy's BLAS, which no kernel of ours calls, and would load all of SciPy for it.
+_hidden = sys.modules.setdefault("scipy.linalg.cython_blas", None)  # type: ignore[arg-type]
 try:
     (_result,) = get_engine().train([_task])
     get_engine().outputs(_network, _result.weights, _x)
 except Exception:  # whatever it is, the first training meets it again, and its message reaches the run's record
     pass
+finally:
+    if _hidden is None:
+        del sys.modules["scipy.linalg.cython_blas"]
