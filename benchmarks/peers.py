@@ -1,20 +1,20 @@
 """The same swarm work through Shoal and its peers, in one go: milliseconds an iteration.
 
-    python -m venv .venv-peers && . .venv-peers/bin/activate
+    python3 -m venv .venv-peers && . .venv-peers/bin/activate
     pip install torch==2.13.0
     pip install -e .
     pip install jax==0.10.2 evosax==0.3.2 evox==1.4.0 pyswarms==1.3.0 pymoo==0.6.2 mealpy==3.0.2
     python benchmarks/peers.py [--rounds 7] [--only shoal,evosax] [--out peers.md] [--json]
 
-One iteration of a swarm is: the mean squared error over all rows for all particles, bests, random numbers, velocities,
-positions. Every contender starts from the same positions with the same coefficients and has to agree with `shoal.network` on
-the losses, and to lower the best one, before it is timed. Update rules differ in detail: evosax draws two random numbers a
-particle and clips nothing, Shoal draws two or three a weight, clips both and has informants besides.
+One iteration: the mean squared error of all particles over all rows, bests, random numbers, velocities, positions. Every
+contender starts from the same positions with the same coefficients, and is timed only if it agrees with `shoal.network` on
+the losses and lowers the best one. Update rules differ in detail: evosax draws two random numbers a particle and clips
+nothing, the others draw two a weight or more; Shoal has informants besides; EvoX, mealpy and pyswarms clip less or otherwise.
 
-Two figures each. Latency: one swarm alone, on all cores. Throughput: as many swarms at once as cores, each in a process of its
-own with one thread (how a search of Shoal trains them), divided by their number. Each contender lives in processes of its own,
-which sleep between their turns; in a round each has one turn, in rotating order. The machine's noise hits all alike that way:
-compare figures of one run, not of two. torch.compile needs a C++ compiler.
+Three figures: one swarm on one thread; one swarm on all cores; and as many swarms at once as cores, each in a process of one
+thread (how a search of Shoal trains them), divided by their number. Contenders live in processes of their own, which sleep
+between their turns; in a round each figure has one turn, in rotating order, so that noise meets all alike: compare figures of
+one run, not of two. torch.compile needs a C++ compiler.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -42,24 +43,24 @@ from numpy.typing import NDArray
 
 ROWS, PARTICLES = 721, 48
 LAYERS = (8, 32, 16, 1)
-INERTIA, PULL = 0.7298, 1.49618  # Clerc and Kennedy's, and Shoal's default genome
+INPUTS, WEIGHTS = LAYERS[0], sum(a * b + b for a, b in pairwise(LAYERS))
+INERTIA, PULL = 0.7298, 1.49618  # Clerc and Kennedy's, and those of Shoal's default genome
 MAX_VELOCITY, MAX_POSITION = 0.5, 10.0
 TURN_SECONDS = 0.4
 UNIT = 10  # turns are multiples of so many iterations: what the PyTorch forms unroll in one compiled call
 CHECK_ITERATIONS = 50
 TOLERANCE = 1e-4  # of a loss, relative
 IDLE_SHARE = 0.02  # of a core, that a process may use between its turns
+ONE, ALL, MANY = FIGURES = ("one thread", "all cores", "a swarm a core")
 
 Floats = NDArray[np.float32]
-Run = Callable[[int], float]  # moves a swarm by so many iterations; its best loss
 
 
 @dataclass(frozen=True)
 class Work:
-    """What everybody gets. All float32.
+    """What everybody gets.
 
-    Samples are columns, padded to a multiple of 16, a vector of AVX-512: ``share`` is 1 / rows, and 0 for the padding. Every
-    peer's objective gained from both, 1.3 to 2 times in JAX and PyTorch.
+    Samples are there as columns too, padded to a multiple of 16, a vector of AVX-512; ``share`` is 1 / rows, 0 for padding.
     """
 
     x: Floats  # (rows, inputs)
@@ -67,17 +68,17 @@ class Work:
     columns: Floats  # (inputs + 1, padded); the last row is 1, for those who make the bias a weight
     targets: Floats  # (padded,)
     share: Floats  # (padded,)
-    positions: Floats  # (particles, weights) of the first iteration
-    velocities: Floats
-    probes: Floats  # (particles, weights) at which the losses are compared
+    positions: Floats  # (particles, weights) before the first iteration
+    velocities: Floats  # (particles, weights), where the contender takes them
+    probes: Floats  # (particles, weights) at which losses are compared
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody's form of the work: the objective (P, D) -> (P,), and a swarm that stands at its start."""
+    """A form of the work: the objective (P, D) -> (P,), and a new swarm, which runs n iterations and gives its best loss."""
 
     losses: Callable[[Floats], Any]
-    start: Callable[[], Run]
+    start: Callable[[], Callable[[int], Any]]
 
 
 def shoal_task(x: Floats, y: Floats) -> Any:
@@ -88,17 +89,10 @@ def shoal_task(x: Floats, y: Floats) -> Any:
     from shoal.philox import derive_key
     from shoal.swarm import TrainingTask
 
-    genome = Genome(
-        swarm_size=PARTICLES,
-        inertia_weight=INERTIA,
-        cognitive_weight=PULL,
-        social_weight=PULL,
-        max_velocity=MAX_VELOCITY,
-        max_position=MAX_POSITION,
-    )
-    return TrainingTask(
-        genome, Network(LAYERS), make_objective("mse", "regression"), x, y, derive_key(0, 0), iterations=2**31
-    )
+    coefficients = {"inertia_weight": INERTIA, "cognitive_weight": PULL, "social_weight": PULL}
+    genome = Genome(PARTICLES, **coefficients, max_velocity=MAX_VELOCITY, max_position=MAX_POSITION)
+    objective = make_objective("mse", "regression")
+    return TrainingTask(genome, Network(LAYERS), objective, x, y, derive_key(0, 0), iterations=2**31)
 
 
 def make_work() -> Work:
@@ -106,14 +100,14 @@ def make_work() -> Work:
     from shoal.swarm import initial_state
 
     random = np.random.default_rng(0)
-    x = random.standard_normal((ROWS, LAYERS[0]), dtype=np.float32)
-    y = np.tanh(x @ random.standard_normal(LAYERS[0], dtype=np.float32) / 3) + np.sin(x[:, 0]) * x[:, 1] / 3
+    x = random.standard_normal((ROWS, INPUTS), dtype=np.float32)
+    y = np.tanh(x @ random.standard_normal(INPUTS, dtype=np.float32) / 3) + np.sin(x[:, 0]) * x[:, 1] / 3
     y = (y - y.min()) / (y.max() - y.min())
     padded = -(-ROWS // 16) * 16
-    columns, targets, share = (np.zeros(s, np.float32) for s in ((LAYERS[0] + 1, padded), padded, padded))
-    columns[:-1, :ROWS], columns[-1, :ROWS], targets[:ROWS], share[:ROWS] = x.T, 1, y, 1 / ROWS
+    columns, targets, share = (np.zeros(shape, np.float32) for shape in ((INPUTS + 1, padded), padded, padded))
+    columns[:-1, :ROWS], columns[-1], targets[:ROWS], share[:ROWS] = x.T, 1, y, 1 / ROWS
     state = initial_state(shoal_task(x, y))
-    probes = 0.3 * random.standard_normal(state.positions.shape, dtype=np.float32)
+    probes = 0.3 * random.standard_normal((PARTICLES, WEIGHTS), dtype=np.float32)
     return Work(x, y, columns, targets, share, state.positions, state.velocities, probes)
 
 
@@ -126,7 +120,7 @@ def reference_losses(work: Work, weights: Floats) -> NDArray[np.float64]:
 
 
 def unpack(w: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """W1 (P, 32, 8), b1 (P, 32, 1), W2 (P, 16, 32), b2 (P, 16, 1), w3 (P, 16, 1), b3 (P, 1) of an array of any library."""
+    """W1 (P, 32, 8), b1 (P, 32, 1), W2 (P, 16, 32), b2 (P, 16, 1), w3 (P, 16, 1), b3 (P, 1) of any library's array (P, D)."""
     p = w.shape[0]
     return (
         w[:, :256].reshape(p, 32, 8),
@@ -138,71 +132,61 @@ def unpack(w: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
     )
 
 
-# ---- the contenders ----
-
-
-def shoal(work: Work, threads: int) -> Contender:
-    from shoal.engines import get_engine
+def shoal(work: Work, threads: int, abandon: bool = True) -> Contender:
+    """``abandon`` as always: a particle's rows are left out once they cannot make it better. No peer can do that."""
+    from shoal.engines.cpu import CpuEngine
     from shoal.swarm import initial_state
 
-    engine, task = get_engine("cpu", threads), shoal_task(work.x, work.y)
+    engine, task = CpuEngine(threads, abandon=abandon), shoal_task(work.x, work.y)
+
+    def start() -> Callable[[int], Any]:
+        state = initial_state(task)
+        return lambda iterations: engine.advance(task, state, iterations).best_losses.min()
 
     def losses(weights: Floats) -> Any:
         return engine.advance(task, replace(initial_state(task), positions=weights.copy()), 1).best_losses
-
-    def start() -> Run:
-        state = initial_state(task)
-
-        def run(iterations: int) -> float:
-            nonlocal state
-            state = engine.advance(task, state, iterations)
-            return float(state.best_losses.min())
-
-        return run
 
     return Contender(losses, start)
 
 
 def numpy_losses(work: Work, threads: int) -> Callable[[Any], Floats]:
-    """The batched objective of all NumPy contenders.
+    """The batched objective of the NumPy contenders.
 
-    Pieces of 24 particles in buffers that are kept; biases as weights of a ninth input, so that the first layer of a piece is
-    one product. Tried, time relative to this: fresh arrays 1.3, no padding 1.1, one matmul for each layer of all particles
-    1.9, einsum 4.6, BLAS's own threads 1.3 (and 30 when the other core is busy, as it spins) against threads over pieces.
+    Pieces of 24 particles in arrays that are kept, biases as weights of a ninth input, so that a piece's first layer is one
+    product; threads take pieces. Tried, time relative to this: new arrays 1.1, no ninth input 1.1, all particles at once 1.2,
+    rows x features 1.6, einsum 1.6 to 3.7, threads inside BLAS 1.0 on an idle machine and 8 beside other work (they spin).
     """
-    size = min(24, -(-PARTICLES // threads))
-    pieces = [slice(n, min(n + size, PARTICLES)) for n in range(0, PARTICLES, size)]
+    size, padded = min(24, -(-PARTICLES // threads)), len(work.targets)
     out = np.empty(PARTICLES, np.float32)
-    padded = len(work.targets)
 
-    def piece(where: slice) -> Callable[[Floats], None]:
-        count = where.stop - where.start
+    def evaluator(first: int) -> Callable[[Floats], None]:
+        last = min(first + size, PARTICLES)
+        count = last - first
         shapes = ((count, 32, 9), (count * 32, padded), (count, 16, padded), (count, 1, padded))
-        first, hidden1, hidden2, output = (np.empty(shape, np.float32) for shape in shapes)
+        layer1, hidden1, hidden2, output = (np.empty(shape, np.float32) for shape in shapes)
+        error = output[:, 0]
 
         def evaluate(weights: Floats) -> None:
-            w1, b1, w2, b2, w3, b3 = unpack(weights[where])
-            first[:, :, :8], first[:, :, 8:] = w1, b1
-            np.matmul(first.reshape(-1, 9), work.columns, out=hidden1)
+            layer1[:, :, :8], layer1[:, :, 8:], w2, b2, w3, b3 = unpack(weights[first:last])
+            np.matmul(layer1.reshape(-1, 9), work.columns, out=hidden1)
             np.maximum(hidden1, 0, out=hidden1)
             np.matmul(w2, hidden1.reshape(count, 32, padded), out=hidden2)
             np.add(hidden2, b2, out=hidden2)
             np.maximum(hidden2, 0, out=hidden2)
             np.matmul(w3.transpose(0, 2, 1), hidden2, out=output)
-            error = output[:, 0]
-            error += b3
-            error -= work.targets
+            np.add(error, b3, out=error)
+            np.subtract(error, work.targets, out=error)
             np.square(error, out=error)
-            np.matmul(error, work.share, out=out[where])
+            np.matmul(error, work.share, out=out[first:last])
 
         return evaluate
 
-    evaluators = [piece(where) for where in pieces]
-    pool = ThreadPoolExecutor(threads) if threads > 1 else None
+    evaluators = [evaluator(first) for first in range(0, PARTICLES, size)]
+    each = ThreadPoolExecutor(threads).map if threads > 1 else map
 
     def losses(weights: Any) -> Floats:
         weights = np.asarray(weights, np.float32)  # some peers move in float64
-        list((pool.map if pool else map)(lambda evaluate: evaluate(weights), evaluators))
+        list(each(lambda evaluate: evaluate(weights), evaluators))
         return out.copy()
 
     return losses
@@ -211,87 +195,70 @@ def numpy_losses(work: Work, threads: int) -> Callable[[Any], Floats]:
 def plain_numpy(work: Work, threads: int) -> Contender:
     losses = numpy_losses(work, threads)
 
-    def start() -> Run:
+    def run(iterations: int) -> Any:
         random = np.random.Generator(np.random.SFC64(0))  # the fastest of NumPy's
         x, v, bests = work.positions.copy(), work.velocities.copy(), work.positions.copy()
         best_losses = np.full(PARTICLES, np.inf, np.float32)
-        r, away = np.empty((2, *x.shape), np.float32), np.empty_like(x)
-        w, pull = np.float32(INERTIA), np.float32(PULL)
+        chances, away = np.empty((2, *x.shape), np.float32), np.empty_like(x)
+        for _ in range(iterations):
+            now = losses(x)
+            better = now < best_losses
+            best_losses[better], bests[better] = now[better], x[better]
+            random.random(out=chances, dtype=np.float32)
+            np.multiply(chances, np.float32(PULL), out=chances)
+            np.multiply(v, np.float32(INERTIA), out=v)
+            for chance, target in zip(chances, (bests, bests[best_losses.argmin()]), strict=True):
+                np.subtract(target, x, out=away)
+                np.multiply(away, chance, out=away)
+                np.add(v, away, out=v)
+            np.clip(v, -MAX_VELOCITY, MAX_VELOCITY, out=v)
+            np.add(x, v, out=x)
+            np.clip(x, -MAX_POSITION, MAX_POSITION, out=x)
+        return best_losses.min()
 
-        def run(iterations: int) -> float:
-            for _ in range(iterations):
-                now = losses(x)
-                better = now < best_losses
-                best_losses[better], bests[better] = now[better], x[better]
-                random.random(out=r, dtype=np.float32)
-                np.multiply(r, pull, out=r)
-                np.multiply(v, w, out=v)
-                for chance, target in zip(r, (bests, bests[best_losses.argmin()]), strict=True):
-                    np.subtract(target, x, out=away)
-                    np.multiply(away, chance, out=away)
-                    np.add(v, away, out=v)
-                np.clip(v, -MAX_VELOCITY, MAX_VELOCITY, out=v)
-                np.add(x, v, out=x)
-                np.clip(x, -MAX_POSITION, MAX_POSITION, out=x)
-            return float(best_losses.min())
-
-        return run
-
-    return Contender(losses, start)
+    return Contender(losses, lambda: run)
 
 
 def pyswarms(work: Work, threads: int) -> Contender:
+    """Without bounds on positions, whose handling adds a tenth. It moves in float64 whatever it is given."""
     from pyswarms.single import GlobalBestPSO
 
-    losses = numpy_losses(work, threads)
+    losses, options = numpy_losses(work, threads), {"w": INERTIA, "c1": PULL, "c2": PULL}
+    limits, positions = (-MAX_VELOCITY, MAX_VELOCITY), work.positions.astype(np.float64)
 
-    def start() -> Run:
-        # Without bounds, whose handling adds a tenth. It moves in float64 whatever it is given.
-        swarm = GlobalBestPSO(
-            PARTICLES,
-            work.positions.shape[1],
-            {"w": INERTIA, "c1": PULL, "c2": PULL},
-            velocity_clamp=(-MAX_VELOCITY, MAX_VELOCITY),
-            init_pos=work.positions.astype(np.float64),
-        )
-        return lambda iterations: float(swarm.optimize(losses, iterations, verbose=False)[0])
+    def start() -> Callable[[int], Any]:
+        swarm = GlobalBestPSO(PARTICLES, WEIGHTS, options, velocity_clamp=limits, init_pos=positions)
+        return lambda iterations: swarm.optimize(losses, iterations, verbose=False)[0]
 
     return Contender(losses, start)
 
 
 def pymoo(work: Work, threads: int) -> Contender:
+    """Its default, adaptive, takes 4 times as long: distances between all particles in each iteration."""
     from pymoo.algorithms.soo.nonconvex.pso import PSO
     from pymoo.core.problem import Problem
     from pymoo.core.termination import NoTermination
 
-    losses = numpy_losses(work, threads)
+    losses, positions = numpy_losses(work, threads), work.positions.astype(np.float64)
+    rate = MAX_VELOCITY / (2 * MAX_POSITION)
 
     class Training(Problem):
         def __init__(self) -> None:
-            super().__init__(n_var=work.positions.shape[1], n_obj=1, xl=-MAX_POSITION, xu=MAX_POSITION)
+            super().__init__(n_var=WEIGHTS, n_obj=1, xl=-MAX_POSITION, xu=MAX_POSITION)
 
         def _evaluate(self, x: Any, out: dict[str, Any], *_: Any, **__: Any) -> None:
             out["F"] = losses(x)
 
-    def start() -> Run:
-        # Its default, adaptive and with the best perturbed, takes 4 times as long: distances between all particles.
-        algorithm = PSO(
-            PARTICLES,
-            sampling=work.positions.astype(np.float64),
-            w=INERTIA,
-            c1=PULL,
-            c2=PULL,
-            adaptive=False,
-            pertube_best=False,
-            max_velocity_rate=MAX_VELOCITY / (2 * MAX_POSITION),
-        )
-        algorithm.setup(Training(), termination=NoTermination(), seed=1, verbose=False)
-        algorithm.next()  # evaluates the first positions only
+    def start() -> Callable[[int], Any]:
+        plain = {"adaptive": False, "pertube_best": False}
+        swarm = PSO(PARTICLES, positions, w=INERTIA, c1=PULL, c2=PULL, max_velocity_rate=rate, **plain)
+        swarm.setup(Training(), termination=NoTermination(), seed=1, verbose=False)
+        swarm.next()  # evaluates the first positions, and moves nothing
 
-        def run(iterations: int) -> float:
+        def run(iterations: int) -> Any:
             for _ in range(iterations):
-                algorithm.next()
-            return float(algorithm.opt[0].F[0])
+                swarm.next()
+            return swarm.opt[0].F[0]
 
         return run
 
@@ -299,54 +266,46 @@ def pymoo(work: Work, threads: int) -> Contender:
 
 
 def mealpy(work: Work, threads: int) -> Contender:
-    """One thread: OriginalPSO takes no more, and its siblings, which start a pool of threads each iteration, gain nothing."""
+    """One thread: OriginalPSO takes no more, and its siblings that start a pool of threads each iteration gain nothing."""
     from mealpy import FloatVar
     from mealpy.swarm_based.PSO import OriginalPSO
 
-    columns, targets, share = work.columns[:8, :ROWS], work.targets[:ROWS], 1 / ROWS
+    columns, targets = work.columns[:INPUTS, :ROWS], work.targets[:ROWS]
+    # Its first velocities span half of its bounds: within +-10 the swarm would need hundreds of iterations to calm down.
+    bounds, positions = FloatVar((-1.0,) * WEIGHTS, (1.0,) * WEIGHTS), list(work.positions.astype(np.float64))
 
-    def loss(solution: Any) -> float:
-        # Fresh arrays: as fast as kept ones here, where one particle's fit the cache.
+    def loss(solution: Any) -> float:  # new arrays: as fast as kept ones, a particle's fit the cache
         w1, b1, w2, b2, w3, b3 = (a[0] for a in unpack(np.asarray(solution, np.float32)[None]))
         hidden = w1 @ columns
         hidden += b1
-        np.maximum(hidden, 0, out=hidden)
-        hidden = w2 @ hidden
+        hidden = w2 @ np.maximum(hidden, 0, out=hidden)
         hidden += b2
-        np.maximum(hidden, 0, out=hidden)
-        error = w3[:, 0] @ hidden + (b3 - targets)
-        return float(error @ error) * share
+        error = w3[:, 0] @ np.maximum(hidden, 0, out=hidden) + (b3 - targets)
+        return float(error @ error) / ROWS
 
-    def start() -> Run:
-        # Its first velocities span half of its bounds: in +-10 a swarm would need hundreds of iterations to calm down.
-        weights = work.positions.shape[1]
-        problem = {"bounds": FloatVar((-1.0,) * weights, (1.0,) * weights), "obj_func": loss, "log_to": None}
-        positions = list(work.positions.astype(np.float64))
+    def run(iterations: int) -> Any:
+        # It evaluates the first positions before its first epoch; that counts as an iteration.
+        swarm = OriginalPSO(iterations - 1, PARTICLES, c1=PULL, c2=PULL, w=INERTIA)
+        problem = {"bounds": bounds, "obj_func": loss, "log_to": None}
+        return swarm.solve(problem, starting_solutions=positions, seed=1).target.fitness
 
-        def run(iterations: int) -> float:
-            # It evaluates the first positions before its first epoch; that counts as an iteration.
-            swarm = OriginalPSO(iterations - 1, PARTICLES, c1=PULL, c2=PULL, w=INERTIA)
-            return float(swarm.solve(problem, starting_solutions=positions, seed=1).target.fitness)
-
-        return run
-
-    return Contender(lambda weights: [loss(w) for w in weights], start)
+    return Contender(lambda weights: [loss(w) for w in weights], lambda: run)
 
 
-def evosax(work: Work, threads: int) -> Contender:
-    """All iterations of a turn are one jitted call.
+def evosax(work: Work, threads: int, usual: bool = False) -> Contender:
+    """All iterations of a turn are one jitted call. ``usual``: a forward pass over the rows, by vmap over the particles.
 
-    A loop over particles, each with its samples as columns, stays in the cache: XLA's products of a batch are slower. Tried,
-    time of a whole iteration relative to this: vmap over rows x features 2.1, einsum over all particles 1.4, loops over
-    pieces of 4 to 24 particles 1.0 to 1.3, unrolled 1.2, particles sharded over one XLA device a core 1.1. XLA uses one core
-    for most of it; the forms that use two lose as much by splitting products that small.
+    A loop over particles with samples as columns stays in the cache. Tried, time of a whole iteration relative to this: without
+    padding 1.1, pieces of 4 to 24 particles 1.0 to 1.4, all at once 1.2, unrolled 1.2, vmap over rows x features 1.9, particles
+    sharded over one XLA device a core 1.1; two swarms in one process by vmap 1.2 for each, by two loops 1.0. One core does
+    nearly all of it: splitting products of this size costs what it gains.
     """
     import jax
     import jax.numpy as jnp
     from evosax.algorithms import PSO
     from jax import lax
 
-    columns, targets, share = (jnp.asarray(a) for a in (work.columns[:8], work.targets, work.share))
+    columns, targets, share = (jnp.asarray(a) for a in (work.columns[:INPUTS], work.targets, work.share))
 
     def loss(w: jax.Array) -> jax.Array:
         w1, b1, w2, b2, w3, b3 = (a[0] for a in unpack(w[None]))
@@ -354,47 +313,39 @@ def evosax(work: Work, threads: int) -> Contender:
         hidden = jnp.maximum(w2 @ hidden + b2, 0)
         return ((w3[:, 0] @ hidden + b3 - targets) ** 2 * share).sum()
 
-    def losses(weights: jax.Array) -> jax.Array:
-        return lax.map(loss, weights)
+    def usual_loss(w: jax.Array) -> jax.Array:
+        w1, b1, w2, b2, w3, b3 = (a[0] for a in unpack(w[None]))
+        hidden = jnp.maximum(x @ w1.T + b1[:, 0], 0)
+        hidden = jnp.maximum(hidden @ w2.T + b2[:, 0], 0)
+        return (((hidden @ w3)[:, 0] + b3 - y) ** 2).mean()
 
-    algorithm = PSO(PARTICLES, jnp.zeros(work.positions.shape[1]))
-    params = algorithm.default_params.replace(inertia_coeff=INERTIA, cognitive_coeff=PULL, social_coeff=PULL)
+    x, y = jnp.asarray(work.x), jnp.asarray(work.y)
+    losses = jax.jit(jax.vmap(usual_loss) if usual else lambda weights: lax.map(loss, weights))
+    swarm = PSO(PARTICLES, jnp.zeros(WEIGHTS))
+    params = swarm.default_params.replace(inertia_coeff=INERTIA, cognitive_coeff=PULL, social_coeff=PULL)
 
     def iteration(_: int, carry: tuple[Any, Any]) -> tuple[Any, Any]:
         state, key = carry
         key, ask, tell = jax.random.split(key, 3)
-        population, state = algorithm.ask(ask, state, params)
-        state, _ = algorithm.tell(tell, population, losses(population), state, params)
+        population, state = swarm.ask(ask, state, params)
+        state, _ = swarm.tell(tell, population, losses(population), state, params)
         return state, key
 
-    @jax.jit
-    def advance(iterations: int, carry: tuple[Any, Any]) -> tuple[Any, Any]:
-        return lax.fori_loop(0, iterations, iteration, carry)
-
-    def start() -> Run:
-        positions = jnp.asarray(work.positions)
-        state = algorithm.init(jax.random.key(0), positions, losses(positions), params)
-        carry = jax.block_until_ready((state.replace(velocity=jnp.asarray(work.velocities)), jax.random.key(0)))
-
-        def run(iterations: int) -> float:
-            nonlocal carry
-            carry = advance(iterations, carry)
-            return float(carry[0].best_fitness)
-
-        return run
-
-    return Contender(jax.jit(losses), start)
+    advance = jax.jit(lambda iterations, carry: lax.fori_loop(0, iterations, iteration, carry))
+    positions, key = jnp.asarray(work.positions), jax.random.key(0)
+    first = swarm.init(key, positions, losses(positions), params).replace(velocity=jnp.asarray(work.velocities))
+    return Contender(losses, lambda: lambda iterations: advance(iterations, (first, key))[0].best_fitness)
 
 
 def torch_losses(work: Work) -> Callable[[Any], Any]:
     """The batched objective of both PyTorch contenders, for torch.compile.
 
-    Tried, time relative to this: not compiled 1.2 to 6, rows x features with baddbmm 1.2 (the best one not compiled), without
-    padding 1.2, the first layer as one product of all particles 1.3, pieces of 8 to 24 particles 1.1 to 1.4, max-autotune 1.1.
+    Tried, time relative to this: without padding 1.1, rows x features 1.0 to 1.1, all particles' first layer as one product
+    1.3, pieces of 24 particles 1.7, max-autotune 1.1; not compiled 1.3 at best (rows x features with baddbmm), else 2 to 6.
     """
     import torch
 
-    columns, targets, share = (torch.from_numpy(a) for a in (work.columns[:8].copy(), work.targets, work.share))
+    columns, targets, share = (torch.from_numpy(a.copy()) for a in (work.columns[:INPUTS], work.targets, work.share))
 
     def losses(weights: Any) -> Any:
         w1, b1, w2, b2, w3, b3 = unpack(weights)
@@ -405,42 +356,31 @@ def torch_losses(work: Work) -> Callable[[Any], Any]:
     return losses
 
 
-def torch_contender(losses: Any, state: Any, step: Callable[[Any], Any], best: Callable[[Any], Any]) -> Contender:
-    """``UNIT`` steps a compiled call: one a call takes 1.4 times as long in EvoX, 1.1 times in the plain form."""
+def torch_contender(losses: Any, state: dict[str, Any], step: Any, best: str) -> Contender:
+    """``UNIT`` steps in one compiled call: one a call takes 1.2 times as long."""
     import torch
 
-    # PyTorch's own random numbers: those that its compiler generates instead cost the same here, up to twice elsewhere.
-    torch._inductor.config.fallback_random = True
-    torch._dynamo.config.recompile_limit = 64
-
-    def steps(state: Any) -> Any:
+    def steps(now: dict[str, Any]) -> dict[str, Any]:
         for _ in range(UNIT):
-            state = step(state)
-        return state
+            now = step(now)
+        return now
 
-    compiled, compiled_losses = torch.compile(steps), torch.compile(losses)
+    compiled, compiled_losses = torch.compile(steps, fullgraph=True), torch.compile(losses, fullgraph=True)
 
-    def start() -> Run:
-        now = state
+    @torch.inference_mode()
+    def run(iterations: int) -> Any:
+        now = {name: value.clone() for name, value in state.items()}
+        for _ in range(iterations // UNIT):
+            now = compiled(now)
+        return now[best].min()
 
-        def run(iterations: int) -> float:
-            nonlocal now
-            with torch.inference_mode():
-                for _ in range(iterations // UNIT):
-                    now = compiled(now)
-                return float(best(now))
-
-        return run
-
-    def checked(weights: Floats) -> Any:
-        with torch.inference_mode():
-            return compiled_losses(torch.from_numpy(weights)).numpy()
-
-    return Contender(checked, start)
+    return Contender(
+        torch.inference_mode()(lambda weights: compiled_losses(torch.tensor(weights)).numpy()), lambda: run
+    )
 
 
 def evox(work: Work, threads: int) -> Contender:
-    """Its workflow's step as a function of the state; two swarms in one call by vmap take 1.3 times as long each."""
+    """Its workflow's step as a function of the state. Two swarms in one process by vmap take 1.3 times as long each."""
     import torch
     from evox.algorithms import PSO
     from evox.core import Problem, use_state
@@ -453,14 +393,14 @@ def evox(work: Work, threads: int) -> Contender:
         def evaluate(self, pop: Any) -> Any:
             return losses(pop)
 
-    bounds = torch.full((work.positions.shape[1],), MAX_POSITION)
-    algorithm = PSO(PARTICLES, -bounds, bounds, w=INERTIA, phi_p=PULL, phi_g=PULL)
-    algorithm.pop, algorithm.velocity = torch.from_numpy(work.positions), torch.from_numpy(work.velocities)
-    algorithm.local_best_location = algorithm.pop.clone()
-    workflow = StdWorkflow(algorithm, Training())
+    bounds = torch.full((WEIGHTS,), MAX_POSITION)
+    swarm = PSO(PARTICLES, -bounds, bounds, w=INERTIA, phi_p=PULL, phi_g=PULL)
+    swarm.pop, swarm.velocity = torch.from_numpy(work.positions), torch.from_numpy(work.velocities)
+    swarm.local_best_location = swarm.pop.clone()
+    workflow = StdWorkflow(swarm, Training())
     workflow.init_step()
-    state = {name: value.detach().clone() for name, value in (*workflow.named_parameters(), *workflow.named_buffers())}
-    return torch_contender(losses, state, use_state(workflow.step), lambda now: now["algorithm.global_best_fit"])
+    state = dict([*workflow.named_parameters(), *workflow.named_buffers()])
+    return torch_contender(losses, state, use_state(workflow.step), "algorithm.global_best_fit")
 
 
 def plain_torch(work: Work, threads: int) -> Contender:
@@ -469,211 +409,196 @@ def plain_torch(work: Work, threads: int) -> Contender:
     torch.set_num_threads(threads)
     losses = torch_losses(work)
 
-    def step(state: Any) -> Any:
-        x, v, bests, best_losses = state
-        now = losses(x)
-        better = now < best_losses
-        best_losses, bests = torch.where(better, now, best_losses), torch.where(better[:, None], x, bests)
-        r1, r2 = torch.rand(x.shape), torch.rand(x.shape)
-        v = INERTIA * v + PULL * r1 * (bests - x) + PULL * r2 * (bests[best_losses.argmin()] - x)
+    def step(now: dict[str, Any]) -> dict[str, Any]:
+        x, found = now["x"], losses(now["x"])
+        better = found < now["best losses"]
+        best_losses = torch.where(better, found, now["best losses"])
+        bests = torch.where(better[:, None], x, now["bests"])
+        best = bests[best_losses.argmin(0, keepdim=True)]  # a scalar index would break the compiled graph
+        v = INERTIA * now["v"] + PULL * torch.rand(x.shape) * (bests - x) + PULL * torch.rand(x.shape) * (best - x)
         v = v.clamp(-MAX_VELOCITY, MAX_VELOCITY)
-        return (x + v).clamp(-MAX_POSITION, MAX_POSITION), v, bests, best_losses
+        return {"x": (x + v).clamp(-MAX_POSITION, MAX_POSITION), "v": v, "bests": bests, "best losses": best_losses}
 
     x, v = torch.from_numpy(work.positions), torch.from_numpy(work.velocities)
-    state = (x, v, x.clone(), torch.full((PARTICLES,), math.inf))
-    return torch_contender(losses, state, step, lambda now: now[3].min())
+    state = {"x": x, "v": v, "bests": x, "best losses": torch.full((PARTICLES,), math.inf)}
+    return torch_contender(losses, state, step, "best losses")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the table. ``packages``: whose versions it shows, its own first. ``cores``: a latency on all, or on one."""
+    """A row of the table. ``packages``: whose versions it shows, its own first. ``shares``: several cores can do one swarm."""
 
     name: str
     packages: tuple[str, ...]
     form: str
     build: Callable[[Work, int], Contender]
-    cores: bool = True
-    throughput: bool = True
+    shares: bool = True
 
 
 ENTRIES = {
-    "shoal": Entry("Shoal", ("shoal",), "CPU engine, one thread a swarm", shoal, cores=False),
-    "shoal-cores": Entry("Shoal", ("shoal",), "CPU engine, all cores on one swarm", shoal, throughput=False),
+    "shoal": Entry("Shoal", ("shoal",), "CPU engine", shoal),
+    "shoal-rows": Entry("Shoal", ("shoal",), "CPU engine, every row evaluated", partial(shoal, abandon=False)),
     "evosax": Entry("evosax", ("evosax", "jax"), "PSO; one jitted loop", evosax),
+    "evosax-vmap": Entry(
+        "evosax", ("evosax", "jax"), "PSO; the same, vmap over particles", partial(evosax, usual=True)
+    ),
     "evox": Entry("EvoX", ("evox", "torch"), f"PSO; torch.compile, {UNIT} steps a call", evox),
     "torch": Entry("PyTorch", ("torch",), f"own loop; bmm, torch.compile, {UNIT} steps a call", plain_torch),
     "numpy": Entry("NumPy", ("numpy",), "own loop; batched matmul", plain_numpy),
     "pyswarms": Entry("pyswarms", ("pyswarms",), "GlobalBestPSO; batched NumPy objective", pyswarms),
     "pymoo": Entry("pymoo", ("pymoo",), "PSO, not adaptive; batched NumPy objective", pymoo),
-    "mealpy": Entry("mealpy", ("mealpy",), "OriginalPSO; NumPy objective a particle", mealpy, cores=False),
+    "mealpy": Entry("mealpy", ("mealpy",), "OriginalPSO; NumPy objective a particle", mealpy, shares=False),
 }
 
 
-# ---- a contender's process ----
-
-
 def environment(threads: int) -> dict[str, str]:
-    """For a process of so many threads.
+    """For a process of so many threads; read by the libraries as they load.
 
-    BLAS has one, as the NumPy contenders bring their own. The allocator keeps what it was given: asking the system anew for
-    arrays of megabytes in each iteration made NumPy's forms 1.3 and PyTorch's 1.5 times slower.
+    The allocator keeps what it has: asking the system anew for megabytes each iteration made NumPy and PyTorch forms
+    1.1 to 1.4 times slower.
     """
-    kept = str(2**30)
     return {
-        "OPENBLAS_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # the NumPy contenders bring threads of their own
         "OMP_NUM_THREADS": str(threads),
+        "GOMP_SPINCOUNT": "2000",  # PyTorch: its default gains little alone, and takes many times as long beside other work
         "NPROC": str(threads),  # JAX
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no pool of compiler processes
-        "MALLOC_MMAP_THRESHOLD_": kept,
-        "MALLOC_TRIM_THRESHOLD_": kept,
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no pool of compiling processes
+        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_TRIM_THRESHOLD_": str(2**30),
     }
 
 
 def serve(key: str, threads: int, folder: str, pipe: Connection) -> None:
-    """Check, warm up, then run for about as many seconds as the pipe says, again and again, until it closes."""
+    """A contender's process: check, warm up, and run for about as many seconds as the pipe says until it closes."""
     os.chdir(folder)  # pyswarms writes a log file where it is
     try:
         work = make_work()
         contender = ENTRIES[key].build(work, threads)
         check(contender, work)
-        seconds = one_turn(contender, UNIT)
-        pipe.send(seconds)
+        seconds = seconds_an_iteration(contender, UNIT)
+        pipe.send("ready")
+        ready, idle = time.perf_counter(), 0.0  # processor seconds used between turns: by threads that spin
         while True:
-            slept, used = time.perf_counter(), time.process_time()
+            used = time.process_time()
             turn = pipe.recv()
-            idle = (time.process_time() - used) / (time.perf_counter() - slept)
-            seconds = one_turn(contender, max(1, round(turn / seconds / UNIT)) * UNIT)
-            pipe.send((seconds, idle))
+            idle += time.process_time() - used
+            seconds = seconds_an_iteration(contender, max(1, round(turn / seconds / UNIT)) * UNIT)
+            pipe.send((seconds, idle / (time.perf_counter() - ready)))
     except EOFError:
-        pass
+        return
     except Exception as error:
-        pipe.send(error)
+        pipe.send(f"{type(error).__name__}: {error}")
         raise
 
 
-def one_turn(contender: Contender, iterations: int) -> float:
-    """Seconds an iteration. From the start each time: a swarm that has collapsed moves by denormal numbers, which are slow."""
-    run = contender.start()
-    start = time.perf_counter()
-    run(iterations)
-    return (time.perf_counter() - start) / iterations
-
-
 def check(contender: Contender, work: Work) -> None:
-    """Raises `ValueError` unless it computes the losses that Shoal's definition gives, and then lowers the best."""
+    """Raises `ValueError` unless it computes the losses of Shoal's definition, and then lowers the best."""
     losses, expected = np.asarray(contender.losses(work.probes), np.float64), reference_losses(work, work.probes)
     worst = float(np.max(np.abs(losses / expected - 1)))
     if not worst <= TOLERANCE:
-        raise ValueError(f"its losses differ from Shoal's by up to {worst:.1e} of their size, more than {TOLERANCE:.0e}")
-    before, after = float(reference_losses(work, work.positions).min()), contender.start()(CHECK_ITERATIONS)
+        raise ValueError(
+            f"losses differ from Shoal's by up to {worst:.1e} of their size; expected {TOLERANCE:.0e} or less"
+        )
+    before = float(reference_losses(work, work.positions).min())
+    after = float(contender.start()(CHECK_ITERATIONS))
     if not after < before:
-        raise ValueError(f"its best loss is {after:g} after {CHECK_ITERATIONS} iterations, {before:g} before")
+        raise ValueError(
+            f"the best loss is {after:g} after {CHECK_ITERATIONS} iterations; expected less than {before:g}"
+        )
 
 
-# ---- the race ----
-
-
-@dataclass
-class Team:
-    """The processes of one figure of one contender: one for a latency, one a core for a throughput."""
-
-    key: str
-    figure: str
-    processes: list[BaseProcess]
-    pipes: list[Connection]
-    busy: float = 0.0  # the largest share of a core used between turns
-
-    def turn(self, seconds: float) -> float:
-        """Milliseconds for an iteration of one swarm, all of them counted."""
-        for pipe in self.pipes:
-            pipe.send(seconds)
-        rate = 0.0
-        for pipe in self.pipes:
-            each, idle = receive(self.key, pipe)
-            rate += 1 / each
-            self.busy = max(self.busy, idle)
-        return 1e3 / rate
+def seconds_an_iteration(contender: Contender, iterations: int) -> float:
+    """From a new swarm each time, so that all turns do the same."""
+    run = contender.start()
+    start = time.perf_counter()
+    float(run(iterations))
+    return (time.perf_counter() - start) / iterations
 
 
 def receive(key: str, pipe: Connection) -> Any:
-    """What the process says; its error, or its death, is ours."""
+    """What a process says; its failure ends the race."""
     try:
         message = pipe.recv()
     except EOFError:
-        message = RuntimeError("its process died")
-    if isinstance(message, Exception):
+        message = "its process died"
+    if isinstance(message, str) and message != "ready":
         raise SystemExit(f"{key}: {message}")
     return message
 
 
-def start_team(key: str, figure: str, cores: int, folder: str) -> Team:
-    """Start the processes, and wait until they are warm."""
-    entry, context = ENTRIES[key], multiprocessing.get_context("spawn")
-    latency = figure == "latency"
-    threads = cores if latency and entry.cores else 1
-    os.environ.update(environment(threads))  # read by the libraries as they load: this process loads none of them
-    team = Team(key, figure, [], [])
-    for _ in range(1 if latency else cores):
+def start_processes(key: str, threads: int, count: int, folder: str) -> list[Connection]:
+    """Pipes to ``count`` warm processes."""
+    context, pipes = multiprocessing.get_context("spawn"), []
+    os.environ.update(environment(threads))  # inherited; this process itself computes nothing
+    for _ in range(count):
         ours, theirs = context.Pipe()
-        team.processes.append(context.Process(target=serve, args=(key, threads, folder, theirs), daemon=True))
-        team.processes[-1].start()
+        context.Process(target=serve, args=(key, threads, folder, theirs), daemon=True).start()
         theirs.close()
-        team.pipes.append(ours)
-    for pipe in team.pipes:
+        pipes.append(ours)
+    for pipe in pipes:
         receive(key, pipe)
-    return team
+    return pipes
+
+
+def turn(key: str, pipes: list[Connection]) -> tuple[float, float]:
+    """Milliseconds an iteration of one swarm, all of the processes at work; the share of a core they used between turns."""
+    for pipe in pipes:
+        pipe.send(TURN_SECONDS)
+    answers = [receive(key, pipe) for pipe in pipes]
+    return 1e3 / sum(1 / seconds for seconds, _ in answers), max(idle for _, idle in answers)
 
 
 def race(keys: Iterable[str], rounds: int, cores: int) -> dict[tuple[str, str], list[float]]:
-    """Milliseconds an iteration of each round, by contender and figure. A round before them is not counted."""
+    """Milliseconds an iteration, by contender and figure, of each round. A round before them is not counted."""
+    runners: dict[tuple[str, str], list[Connection]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        teams = []
         for key in keys:
             print(f"{key}: compiling and checking ...", file=sys.stderr, flush=True)
-            figures = ("latency", "throughput") if ENTRIES[key].throughput else ("latency",)
-            teams += [start_team(key, figure, cores, folder) for figure in figures]
-        times: dict[tuple[str, str], list[float]] = {(team.key, team.figure): [] for team in teams}
+            pipes = start_processes(key, 1, cores, folder)
+            runners |= {(key, ONE): pipes[:1], (key, MANY): pipes}
+            if ENTRIES[key].shares:
+                runners[key, ALL] = start_processes(key, cores, 1, folder)
+        order, times, idle = list(runners), {runner: [] for runner in runners}, {}
         for r in range(rounds + 1):
-            for team in teams[r % len(teams) :] + teams[: r % len(teams)]:
-                took = team.turn(TURN_SECONDS)
-                if r:
-                    times[team.key, team.figure].append(took)
-        for team in teams:
-            if team.busy > IDLE_SHARE:
-                print(f"{team.key} used {team.busy:.0%} of a core between its turns.", file=sys.stderr)
-            for pipe in team.pipes:
-                pipe.close()
-            for process in team.processes:
-                process.join()
-    return times
-
-
-# ---- the table ----
+            for runner in order[r % len(order) :] + order[: r % len(order)]:
+                took, idle[runner] = turn(runner[0], runners[runner])
+                times[runner].append(took)
+    for (key, figure), share in idle.items():
+        if share > IDLE_SHARE:
+            print(f"{key}, {figure}: used {share:.0%} of a core between its turns.", file=sys.stderr)
+    return {runner: took[1:] for runner, took in times.items()}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Milliseconds an iteration, over the rounds; ``ratio`` to Shoal's figure, the median of the rounds' ratios."""
+    """Milliseconds an iteration over the rounds; ``ratio`` to Shoal's same figure, the median of the rounds' ratios."""
 
     median: float
     low: float
     high: float
     ratio: float | None
 
+    def __str__(self) -> str:
+        times = f"{self.median:.3f} ({self.low:.3f}–{self.high:.3f})"
+        return times if self.ratio is None else f"{times} **{self.ratio:.2f} ×**"
+
 
 @dataclass(frozen=True)
 class Row:
-    """One contender's results; no version: not installed."""
+    """One contender's results; ``version`` None: not installed."""
 
     name: str
     version: str | None
     form: str
-    latency: Figure | None = None
-    throughput: Figure | None = None
+    figures: dict[str, Figure]
+
+    def __str__(self) -> str:
+        figures = (str(self.figures.get(name, "–")) for name in FIGURES)
+        return " | ".join(["", self.name, self.version or "not installed", self.form, *figures, ""]).strip()
 
 
 def installed(packages: Iterable[str]) -> str | None:
-    """Versions, the first package's without its name; None when one is missing."""
+    """The versions, without a name for the first; None when one is missing."""
     try:
         own, *others = ((package, version(package)) for package in packages)
     except PackageNotFoundError:
@@ -681,45 +606,15 @@ def installed(packages: Iterable[str]) -> str | None:
     return ", ".join([own[1], *(" ".join(other) for other in others)])
 
 
-def make_rows(keys: Iterable[str], times: dict[tuple[str, str], list[float]]) -> list[Row]:
-    """Rows in the order of the entries. A ratio's base is Shoal's faster row of that figure."""
-
-    def figure(key: str, name: str) -> Figure | None:
-        if (key, name) not in times:
-            return None
-        own, ours = times[key, name], [t for (k, n), t in times.items() if n == name and k.startswith("shoal")]
-        base = min(ours, key=statistics.median, default=None)
-        ratio = statistics.median(a / b for a, b in zip(own, base, strict=True)) if base else None
-        return Figure(statistics.median(own), min(own), max(own), ratio)
-
-    return [
-        Row(e.name, installed(e.packages), e.form, figure(key, "latency"), figure(key, "throughput"))
-        for key, e in ((key, ENTRIES[key]) for key in keys)
-    ]
-
-
-def table(rows: Iterable[Row], machine: str, rounds: int) -> str:
-    """Markdown."""
-
-    def cells(figure: Figure | None) -> list[str]:
-        if figure is None:
-            return ["–", "–"]
-        ratio = "–" if figure.ratio is None else f"{figure.ratio:.2f}"
-        return [f"{figure.median:.3f} ({figure.low:.3f}–{figure.high:.3f})", ratio]
-
-    weights = sum(a * b + b for a, b in zip(LAYERS[:-1], LAYERS[1:], strict=True))
-    lines = [
-        f"Network {'-'.join(map(str, LAYERS))} ({weights} weights), {ROWS} rows, {PARTICLES} particles, on {machine}.",
-        f"Milliseconds an iteration: median of {rounds} rounds (lowest–highest), and how many times Shoal's.",
-        "Latency: one swarm. Throughput: a swarm a core at once, divided by their number.",
-        "",
-        "| contender | version | form | latency, ms | × Shoal | throughput, ms | × Shoal |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        values = [row.name, row.version or "not installed", row.form, *cells(row.latency), *cells(row.throughput)]
-        lines.append("| " + " | ".join(values) + " |")
-    return "\n".join(lines) + "\n"
+def make_row(key: str, times: dict[tuple[str, str], list[float]]) -> Row:
+    """The figures that the race gave for a contender."""
+    entry, figures = ENTRIES[key], {}
+    for name in FIGURES:
+        if took := times.get((key, name)):
+            base = times.get(("shoal", name))
+            ratio = statistics.median(a / b for a, b in zip(took, base, strict=True)) if base else None
+            figures[name] = Figure(statistics.median(took), min(took), max(took), ratio)
+    return Row(entry.name, installed(entry.packages), entry.form, figures)
 
 
 def processor() -> str:
@@ -738,14 +633,19 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     keys = options.only.split(",")
-    if unknown := set(keys) - set(ENTRIES):
-        parser.error(f"--only {','.join(sorted(unknown))}: expected some of {','.join(ENTRIES)}")
-    if options.rounds < 1:
-        parser.error(f"--rounds {options.rounds}: expected 1 or more")
+    if options.rounds < 1 or not set(keys) <= set(ENTRIES):
+        parser.error(f"expected 1 or more rounds, and only some of {','.join(ENTRIES)}")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     times = race([key for key in keys if installed(ENTRIES[key].packages)], options.rounds, cores)
-    rows, machine = make_rows(keys, times), f"{cores} cores, {processor()}"
-    text = table(rows, machine, options.rounds)
+    rows = [make_row(key, times) for key in keys]
+    machine = f"{cores} cores, {processor()}"
+    text = f"""Network {"-".join(map(str, LAYERS))} ({WEIGHTS} weights), {ROWS} rows, {PARTICLES} particles, on {machine}.
+Milliseconds an iteration of one swarm: median of {options.rounds} rounds (lowest–highest), and **how many times Shoal's**.
+
+| contender | version | form | {" | ".join(FIGURES)} |
+|---|---|---|---|---|---|
+{chr(10).join(map(str, rows))}
+"""
     if options.out:
         options.out.write_text(text)
     report = {"cores": cores, "processor": processor(), "rounds": options.rounds, "rows": [asdict(row) for row in rows]}
