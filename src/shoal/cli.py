@@ -185,12 +185,12 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
         Console().print(report(summary))
 
 
-def _command(run: str, kind: Any, store: str | None, as_json: bool) -> None:
+def _command(run: str, kind: Any, store: str | None, as_json: bool, budgets: dict[str, float] | None = None) -> None:
     from shoal.store import open_store
     from shoal.watch import run_row
 
     with open_store(store, create=False) as opened:
-        view = opened.command(run, kind)
+        view = opened.resume(run, budgets or {}) if kind == "resume" else opened.command(run, kind)
     if as_json:
         typer.echo(json.dumps(run_row(view)))
     else:
@@ -213,20 +213,25 @@ def stop(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 @app.command()
 def resume(
     run: RunArgument,
+    generations: Annotated[int | None, typer.Option(help="Go on to so many in all, also after it has finished")] = None,
+    evaluations: Annotated[int | None, typer.Option(help="Likewise, trainings in all")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Likewise, seconds of active time in all")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Queue it for a running service and return")] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on with a paused, stopped, failed or interrupted run, exactly where it was, and watch it."""
+    """Go on with a run, exactly where it was, and watch it. A finished one goes on when it is given a larger budget."""
+    given = {"generations": generations, "evaluations": evaluations, "max_seconds": max_seconds}
+    budgets = {name: value for name, value in given.items() if value is not None}
     if detach:
-        _command(run, "resume", store, as_json)
+        _command(run, "resume", store, as_json, budgets)
         return
     with prepared_supervisor(store) as prepared:
         from shoal.store import open_store
         from shoal.watch import watch
 
         with open_store(store, create=False) as opened:
-            view = opened.command(run, "resume")
+            view = opened.resume(run, budgets)
             raise typer.Exit(watch(opened, view.id, as_json=as_json, prepared=prepared))
 
 
@@ -250,6 +255,51 @@ def delete(
                 raise typer.Exit
         opened.delete(view.id)
     typer.echo(json.dumps({"run": view.id, "state": "deleted"}) if as_json else f"Run {view.id} is deleted.")
+
+
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the whole store into a file, while it is in use. The copy is a store itself: --store FILE opens it."""
+    from shoal.store import open_store
+    from shoal.store.backup import backup as copy
+
+    with open_store(store, create=False) as opened:
+        runs = copy(opened, to)
+    typer.echo(json.dumps({"file": str(to), "runs": runs}) if as_json else f"{to}: {runs} runs.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `shoal backup` wrote")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a backup into a store that has no run: a new file, or an empty PostgreSQL database."""
+    from shoal.store import open_store
+    from shoal.store.backup import restore as copy
+
+    with open_store(store) as opened:
+        runs, place = copy(file, opened), opened.url
+    typer.echo(json.dumps({"store": place, "runs": runs}) if as_json else f"{place}: {runs} runs.")
+
+
+@app.command()
+def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Check this installation and the store: versions, disk, integrity, journal, stale runs. Says how to mend each."""
+    from shoal.store.doctor import examine
+    from shoal.watch import doctor_table
+
+    checks = examine(store)
+    if as_json:
+        typer.echo(json.dumps({"checks": [check.to_dict() for check in checks]}))
+    else:
+        Console().print(doctor_table(checks))
+    if any(check.status == "bad" for check in checks):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -26,6 +26,7 @@ from shoal.summary import Best, Summary, ahead_of, summarise
 
 if TYPE_CHECKING:
     from shoal.bench import Benchmark
+    from shoal.store.doctor import Check
 
 REFRESH_SECONDS = 0.25
 ENDED = (*TERMINAL, "paused")
@@ -251,6 +252,20 @@ def runs_table(runs: Sequence[RunView]) -> Table:
             duration(run.seconds),
             datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M"),
         )
+    return table
+
+
+def doctor_table(checks: Sequence[Check]) -> RenderableType:
+    """`shoal doctor`, for a terminal."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("", "Check", "Finding"):
+        table.add_column(name, overflow="fold")
+    marks = {"good": Text("good", "green"), "look": Text("look", "yellow"), "bad": Text("bad", "bold red")}
+    for check in checks:
+        finding = Text(check.finding)
+        if check.remedy:
+            finding.append(f"\nWhat to do: {check.remedy}.", "dim")
+        table.add_row(marks[check.status], check.name, finding)
     return table
 
 

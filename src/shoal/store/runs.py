@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from shoal.errors import RunNotFoundError, RunStateError, StoreError
+from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreError
 from shoal.settings import SearchSettings
 from shoal.store.rows import clean
 from shoal.store.schema import take_lock
@@ -152,6 +153,40 @@ def _view(row: Row[Any], pending: tuple[str, ...]) -> RunView:
     return RunView(
         **{name: values[name] for name in RunView.__dataclass_fields__ if name != "pending"}, pending=pending
     )
+
+
+BUDGETS = ("generations", "evaluations", "max_seconds")
+
+
+def extend(connection: Connection, run_id: int | str, budgets: Mapping[str, float]) -> int:
+    """Larger budgets for a run that nobody holds; a finished one is queued. See `Store.extend`. Returns the run's id."""
+    row = locked(connection, run_id)
+    state = shown_state(row)
+    if state == "running":
+        raise RunStateError(
+            f"Run {row.id} is running.",
+            expected="a run that nobody drives",
+            remedy=f"`shoal pause {row.id}` first, or let it finish",
+        )
+    before = SearchSettings.parse(row.settings)
+    for name, value in budgets.items():
+        if name not in BUDGETS:
+            raise SettingsError(f"{name} is no budget.", expected="one of " + ", ".join(BUDGETS))
+        had = getattr(before, name)
+        if had is None or not value > had:
+            raise SettingsError(
+                f"{name}={value} is no more than the run has had.",
+                expected=f"more than {had}" if had is not None else f"none: the run has no limit of {name}",
+                remedy="name a larger budget",
+            )
+    after = SearchSettings.parse({**row.settings, **budgets})
+    values: dict[str, Any] = {"settings": after.to_dict()}
+    if state == "finished":
+        values |= {"state": "queued", "ended": None, "result_hash": None}
+    connection.execute(update(run).where(run.c.id == row.id).values(values))
+    more = ", ".join(f"{name} {getattr(before, name)} -> {value}" for name, value in budgets.items())
+    log(connection, f"Goes on with more: {more}.", row.id)
+    return int(row.id)
 
 
 def remove(connection: Connection, run_id: int | str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from sqlalchemy import URL, Text, cast, delete, literal, select, update
+from sqlalchemy import URL, Connection, Text, cast, delete, literal, select, update
 
 from shoal.errors import StoreError
 from shoal.evaluation import Evaluation, GenerationSummary
@@ -35,6 +35,7 @@ from shoal.store.views import (
 if TYPE_CHECKING:
     from shoal.data import Dataset
 
+T = TypeVar("T")
 _PAGE = 5_000  # evaluations a transaction: no reader may hold up writers for long
 
 
@@ -128,6 +129,14 @@ class Store:
         """Give back the connections. A store that is used again opens new ones."""
         self._database.engine.dispose()
 
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` finds in one moment of the store. For this package: others have no SQL."""
+        return self._database.read(work)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` gives, committed, or tried again as a whole. For this package: others have no SQL."""
+        return self._database.write(work)
+
     # Runs, for people
 
     def add_run(
@@ -191,6 +200,21 @@ class Store:
             raise StoreError(f"There is no command {kind!r}.", expected="one of " + ", ".join(commands.NEXT))
         unique = key or uuid.uuid4().hex
         return self._database.write(lambda c: runs.view(c, commands.give(c, run_id, kind, unique)))
+
+    def resume(self, run_id: int | str, budgets: Mapping[str, float], key: str | None = None) -> RunView:
+        """A person's word to go on, with larger ``budgets`` where there are any (see `extend`)."""
+        if budgets and self.extend(run_id, budgets).state == "queued":
+            return self.run(run_id)
+        return self.command(run_id, "resume", key)
+
+    def extend(self, run_id: int | str, budgets: Mapping[str, float]) -> RunView:
+        """Give a run that nobody drives a larger budget (``generations``, ``evaluations``, ``max_seconds``).
+
+        One that was finished is queued again and goes on where it ended: the result is that of a run which had this
+        budget from its start. Others stay as they are, for a `resume`. Raises `RunStateError` while it is running, and
+        `SettingsError` for a budget that is no larger than what the run has had.
+        """
+        return self._database.write(lambda c: runs.view(c, runs.extend(c, run_id, budgets)))
 
     def delete(self, run_id: int | str) -> None:
         """Remove a run and all that it recorded. Raises `RunStateError` while it has a live owner."""
