@@ -438,10 +438,8 @@ class Entry:
 ENTRIES = {
     "shoal": Entry("Shoal", ("shoal",), "CPU engine", shoal),
     "shoal-rows": Entry("Shoal", ("shoal",), "CPU engine, every row evaluated", partial(shoal, abandon=False)),
-    "evosax": Entry("evosax", ("evosax", "jax"), "PSO; one jitted loop", evosax),
-    "evosax-vmap": Entry(
-        "evosax", ("evosax", "jax"), "PSO; the same, vmap over particles", partial(evosax, usual=True)
-    ),
+    "evosax": Entry("evosax", ("evosax", "jax"), "PSO; one jitted loop, tuned", evosax),
+    "evosax-vmap": Entry("evosax", ("evosax", "jax"), "PSO; vmap over particles and rows", partial(evosax, usual=True)),
     "evox": Entry("EvoX", ("evox", "torch"), f"PSO; torch.compile, {UNIT} steps a call", evox),
     "torch": Entry("PyTorch", ("torch",), f"own loop; bmm, torch.compile, {UNIT} steps a call", plain_torch),
     "numpy": Entry("NumPy", ("numpy",), "own loop; batched matmul", plain_numpy),

@@ -138,7 +138,7 @@ def draw(name: str, label: str, curves: list[Curve], folder: Path) -> None:
     axes.set_ylabel("share of the peak, %")
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, loc="best")
     figure.savefig(folder / f"scaling-{name}.png", dpi=110, metadata={"Software": None})
     plt.close(figure)
 

@@ -42,8 +42,8 @@ class CpuEngine(Engine):
         threads = min(self.threads, task.genome.swarm_size)
         scratch = [_scratch(task.network) for _ in range(threads)]
         control = np.zeros(64, np.int64)
-        old, new = ((_rows(state.positions), _rows(state.velocities)) for _ in range(2))
-        swarm = _swarm(task.genome, state)
+        old, swarm = (_rows(state.positions), _rows(state.velocities)), _swarm(task.genome, state)
+        new = (_aligned(len(old[0])), _aligned(len(old[1])))
         history = np.concatenate([state.history, np.empty(iterations)])
         work = partial(
             kernels.advance,
@@ -163,16 +163,21 @@ def _swarm(genome: Genome, state: SwarmState) -> kernels.Swarm:
 
 
 def _rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Row after row, each filled up with zeros to whole vectors."""
+    """Row after row, each filled up with zeros to whole vectors: the memory of the chunk before, or a copy."""
     particles, dimensions = matrix.shape
-    flat = _aligned(particles * kernels.padded(dimensions))
-    flat.reshape(particles, -1)[:, :dimensions] = matrix
+    stride, memory = kernels.padded(dimensions), matrix.base
+    if memory is not None and memory.shape == (particles * stride + LANES,) and matrix.strides == (4 * stride, 4):
+        start = (matrix.ctypes.data - memory.ctypes.data) // 4
+        return memory[start : start + particles * stride]
+    flat = _aligned(particles * stride)
+    flat.reshape(particles, stride)[:, :dimensions] = matrix
     return flat
 
 
 def _unpadded(flat: NDArray[np.float32], like: SwarmState) -> NDArray[np.float32]:
+    """A view of the rows without what fills them up."""
     particles, dimensions = like.positions.shape
-    return flat.reshape(particles, -1)[:, :dimensions].copy()
+    return flat.reshape(particles, -1)[:, :dimensions]
 
 
 def _scratch(network: Network) -> kernels.Scratch:
