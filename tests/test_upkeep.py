@@ -125,7 +125,7 @@ def test_a_backup_that_fails_leaves_nothing_behind(store: Store, tmp_path: Path,
 
 @pytest.mark.parametrize("budget", [{"generations": 5}, {"evaluations": 20}])
 def test_a_finished_run_goes_on_to_what_a_longer_one_would_have_been(store: Store, budget: dict[str, int]) -> None:
-    short = {"generations": 3} if "generations" in budget else {"generations": 9, "evaluations": 7}
+    short = {"generations": 3} if "generations" in budget else {"generations": 9, "evaluations": 10}
     run_id = finished(store, SETTINGS.model_copy(update=short))
     kept = store.evaluations(run_id)
     view = store.resume(run_id, budget)

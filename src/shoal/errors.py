@@ -52,6 +52,10 @@ class StoreError(ShoalError):
     """The store cannot be opened, or refuses what was asked."""
 
 
+class StoreFullError(StoreError):
+    """The disk of the store is full. Nothing is lost: whoever writes waits until there is room."""
+
+
 class RunNotFoundError(StoreError):
     """No run of that name in this store."""
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from shoal.champion import crown, retrainings
 from shoal.engines import get_engine
-from shoal.evaluation import Evaluation, Problem, Task, result_hash
+from shoal.errors import StoreFullError
+from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, result_hash
 from shoal.evolution import Search
 from shoal.executors import Evaluate, Executor, LocalExecutor, Outcome
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 
 POLL_SECONDS = 0.2  # how soon a command or a signal is noticed
+FULL_SECONDS = 2.0  # between two looks at a disk that is full
 CHAMPION = "champion"  # the kind of the artifact
+T = TypeVar("T")
+_log = logging.getLogger("shoal.supervisor")
 _STATE_AFTER: dict[str, FinalState] = {"stop": "stopped", "pause": "paused"}
 
 
@@ -36,6 +43,7 @@ class Runner:
     claim: Claim
     leaving: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
+    wait: Callable[[float], None] = time.sleep
     make_executor: Callable[[Problem, int | None], Executor] = LocalExecutor
 
     def drive(self) -> str:
@@ -55,8 +63,9 @@ class Runner:
             return self._leave(left.commands)
         error = None if search.best else f"Every training failed. The first: {_first_error(search)}"
         state: FinalState = "finished" if error is None else "failed"
-        self.store.finish(
-            self.claim, state, seconds=self._seconds, error=error, result_hash=result_hash(search.evaluations)
+        final = result_hash(search.evaluations)
+        self._patiently(
+            lambda: self.store.finish(self.claim, state, seconds=self._seconds, error=error, result_hash=final)
         )
         return state
 
@@ -72,7 +81,7 @@ class Runner:
         """
         limit, under_way = search.settings.max_seconds, set[tuple[str, int]]()
         if search.generations[recorded:]:  # its evaluations were recorded, the process ended, the summary was not
-            self.store.record(self.claim, [], search.generations[recorded:], seconds=self._seconds)
+            self._record([], search.generations[recorded:])
         while True:
             if limit is None or self._seconds < limit:
                 free = executor.capacity - len(under_way)
@@ -89,7 +98,7 @@ class Runner:
                 under_way.remove(evaluation.task.id)
                 search.tell(evaluation)
             if fresh:
-                self.store.record(self.claim, fresh, search.generations[known:], seconds=self._seconds)
+                self._record(fresh, search.generations[known:])
 
     def _crown(self, problem: Problem, search: Search, executor: Executor) -> None:
         """Train the champion's networks and keep them."""
@@ -111,7 +120,30 @@ class Runner:
         if weights:
             ordered = [weights[job] for job in jobs if job in weights]
             champion = crown(problem, search.best, ordered, get_engine(search.settings.engine))
-            self.store.save_artifact(self.claim, CHAMPION, champion.to_bytes())
+            self._patiently(lambda: self.store.save_artifact(self.claim, CHAMPION, champion.to_bytes()))
+
+    def _record(self, evaluations: list[Evaluation], generations: Sequence[GenerationSummary]) -> None:
+        self._patiently(lambda: self.store.record(self.claim, evaluations, generations, seconds=self._seconds))
+
+    def _patiently(self, write: Callable[[], T]) -> T:
+        """What ``write`` gives; while the disk is full it is tried again, and what was computed is kept."""
+        waited = 0
+        while True:
+            try:
+                result = write()
+            except StoreFullError as error:
+                if self.leaving():
+                    raise _Left from error
+                if not waited:
+                    _log.warning("run %s waits: %s", self.claim.run_id, error)
+                waited += 1
+                self.wait(FULL_SECONDS)
+                continue
+            if waited:
+                text = f"The disk was full; the run waited about {waited * FULL_SECONDS:g} s and goes on."
+                with suppress(StoreFullError):  # full again: the next write waits for it
+                    self.store.event(text, "warning", self.claim.run_id)
+            return result
 
     def _tick(self, executor: Executor) -> list[Outcome]:
         """One look at everything that may have happened."""
@@ -119,7 +151,7 @@ class Runner:
             raise _Left
         if self.clock() >= self._next_beat or self.store.run(self.claim.run_id).pending:
             self._next_beat = self.clock() + HEARTBEAT_SECONDS
-            if commands := self.store.beat(self.claim, self._seconds):
+            if commands := self._patiently(lambda: self.store.beat(self.claim, self._seconds)):
                 raise _Left(commands)
         return executor.poll(POLL_SECONDS)
 

@@ -12,10 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 
 import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
-from shoal.errors import NotOwnerError, ShoalError
+from shoal.errors import NotOwnerError, ShoalError, StoreFullError
 from shoal.launch import log_path
 from shoal.runner import Runner
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
@@ -54,11 +55,13 @@ class Supervisor:
                     self._beat()
                     beaten = clock()
         finally:
-            self.store.remove_supervisor(self.owner)
+            with suppress(StoreFullError):
+                self.store.remove_supervisor(self.owner)
 
     def _beat(self) -> None:
-        if not self.store.beat_supervisor(self.owner):  # not known yet, or forgotten while it was suspended
-            self.store.register_supervisor(self.owner, self.scope)
+        with suppress(StoreFullError):  # the lease of a run is what counts; this one is for people
+            if not self.store.beat_supervisor(self.owner):  # not known yet, or forgotten while it was suspended
+                self.store.register_supervisor(self.owner, self.scope)
 
     def _unneeded(self, idle: float) -> bool:
         if self.scope is not None:
@@ -66,7 +69,14 @@ class Supervisor:
         return self.idle_exit is not None and idle >= self.idle_exit
 
     def _work(self) -> bool:
-        """Claim a run and drive it to its end; False when there is none to claim."""
+        """Claim a run and drive it to its end; False when there is none to claim, or no room to write."""
+        try:
+            return self._drive_one()
+        except StoreFullError as error:  # a run that could not be let go of is interrupted, and loses nothing
+            _log.error("%s", error)
+            return False
+
+    def _drive_one(self) -> bool:
         claim = self.store.claim(self.owner, self.scope)
         if claim is None:
             return False
@@ -76,6 +86,8 @@ class Supervisor:
             _log.info("run %s: %s", claim.run_id, state)
         except NotOwnerError as error:
             _log.warning("run %s: %s", claim.run_id, error)
+        except StoreFullError:
+            raise
         except Exception as error:
             _log.exception("run %s failed", claim.run_id)
             text = str(error) if isinstance(error, ShoalError) else f"{type(error).__name__}: {error}"

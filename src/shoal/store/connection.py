@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 
-from shoal.errors import StoreError
+from shoal.errors import StoreError, StoreFullError
 
 T = TypeVar("T")
 BUSY_SECONDS = 30  # how long one statement waits for a lock
@@ -30,16 +30,17 @@ _SQLITE_PROBLEMS = {
     8: ("is read-only", "give this user the right to write the file and its directory"),
     10: ("cannot be read or written: an input/output error", "check the disk that holds it"),
     11: ("is damaged", "restore it from a backup"),
-    13: ("cannot grow: the disk is full", "free some space, then `shoal resume RUN`"),
+    13: ("cannot grow: the disk is full", "free some space; what runs waits for it"),
     14: ("cannot be opened", "check that the directory exists and that this user may write in it"),
     26: ("is not an SQLite database", "name another file"),
 }
+_FULL = (13, "53100")
 _POSTGRES_PROBLEMS = {
     "28000": ("refused this user", "check the user name in the URL"),
     "28P01": ("refused the password", "check the user name and the password in the URL"),
     "3D000": ("has no database of that name", "create it with `createdb`, or correct the URL"),
     "42501": ("denies this user a right", "grant CREATE on the schema, and all on its tables"),
-    "53100": ("cannot grow: its disk is full", "free some space, then `shoal resume RUN`"),
+    "53100": ("cannot grow: its disk is full", "free some space; what runs waits for it"),
 }
 
 
@@ -179,7 +180,8 @@ class Database:
         code = _code(error.orig)
         known = _SQLITE_PROBLEMS.get(code) if isinstance(code, int) else _POSTGRES_PROBLEMS.get(code)
         if known:
-            return StoreError(f"The store {self.shown} {known[0]}.", remedy=known[1])
+            kind = StoreFullError if code in _FULL else StoreError
+            return kind(f"The store {self.shown} {known[0]}.", remedy=known[1])
         if not isinstance(error, OperationalError | InternalError | InterfaceError):
             return error  # a mistake of ours, not of the store's place
         text = " ".join(str(error.orig).split())
