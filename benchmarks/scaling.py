@@ -20,7 +20,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 
 from shoal.bench import Shape, alternating, peak_form, peak_operations, swarms
-from shoal.engines import CORES
+from shoal.engines import cores
 from shoal.engines.cpu import CpuEngine
 
 NETWORK = (8, 32, 16, 1)
@@ -39,12 +39,12 @@ class Curve:
 
 def share(shape: Shape, *, count: int = 1, threads: int = 1, seconds: float = 0.15) -> float:
     """Percent of the peak of the cores in use, by ``count`` swarms of as many ``threads`` each."""
-    cores = min(CORES, count * threads)
-    forms = [swarms(ENGINE.on(threads), shape, count), peak_form(cores)]
+    used = min(cores(), count * threads)
+    forms = [swarms(ENGINE.on(threads), shape, count), peak_form(used)]
     ours, peak = alternating(forms, seconds)
     operations = count * shape.operations
     return 100 * statistics.median(
-        operations / t / (peak_operations(cores) / p) for t, p in zip(ours, peak, strict=True)
+        operations / t / (peak_operations(used) / p) for t, p in zip(ours, peak, strict=True)
     )
 
 
@@ -92,7 +92,7 @@ def by_rows() -> list[Curve]:
 
 def by_swarms() -> list[Curve]:
     """Independent swarms at once, one thread each."""
-    counts = sorted({1, 2, 3, 4, 8, CORES})
+    counts = sorted({1, 2, 3, 4, 8, cores()})
     return [
         curve(
             "-".join(map(str, layers)),
@@ -104,7 +104,7 @@ def by_swarms() -> list[Curve]:
 
 def by_threads() -> list[Curve]:
     """One swarm alone, its particles shared by threads."""
-    counts = sorted({1, 2, *(n for n in (4, 8, 16, 32) if n <= CORES), CORES})
+    counts = sorted({1, 2, *(n for n in (4, 8, 16, 32) if n <= cores()), cores()})
     shapes = (Shape(NETWORK, 721, 48), Shape((8, 8, 4, 1), 721, 20), Shape((30, 64, 64, 1), 5_000, 48))
     return [
         curve(
@@ -119,7 +119,7 @@ PICTURES = {
     "particles": (by_particles, "particles of one swarm, 8-32-16-1, 721 rows, one core"),
     "weights": (by_weights, "weights of the network, 721 rows, 48 particles, one core"),
     "rows": (by_rows, "rows, 8 particles, one core (8-32-16-1 and 1000-32-1)"),
-    "swarms": (by_swarms, f"swarms at once on {CORES} cores, 721 rows"),
+    "swarms": (by_swarms, f"swarms at once on {cores()} cores, 721 rows"),
     "threads": (by_threads, "threads that share one swarm"),
 }
 

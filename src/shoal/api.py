@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shoal.champion import Champion, crown, retrainings
 from shoal.data import Dataset
-from shoal.engines import CORES, get_engine
+from shoal.engines import cores, get_engine
 from shoal.errors import SettingsError, StoreError
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search
@@ -85,7 +85,7 @@ def train(
     given = {"iterations": iterations, "seed": seed, "patience": patience, "training_seconds": seconds, "loss": loss}
     settings = SearchSettings.parse({**given, "engine": engine, "workers": threads})
     problem, task = Problem(data, settings), Task(genome or Genome(), repeat)
-    trainer = get_engine(engine, threads or CORES)
+    trainer = get_engine(engine, threads or cores())
     (result,) = trainer.train([problem.training(task)])
 
     def score(part: Any) -> Metrics | None:
@@ -160,6 +160,6 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
         )
     engine = get_engine(problem.settings.engine)
     jobs = retrainings(problem, best)
-    with ThreadPoolExecutor(CORES) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         weights = list(pool.map(lambda job: job.run(problem, engine), jobs))
     return crown(problem, best, weights, engine), problem

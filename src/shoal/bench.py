@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from shoal.engines import CORES, kernels
+from shoal.engines import cores, kernels
 from shoal.engines.base import Engine
 from shoal.engines.cpu import CpuEngine
 from shoal.engines.intrinsics import PEAK_CHAINS
@@ -109,19 +109,21 @@ class Benchmark:
 
 def benchmark(shapes: tuple[Shape, ...] = SHAPES, round_seconds: float = ROUND_SECONDS) -> Benchmark:
     """Measure; medians of `ROUNDS` rounds of ``round_seconds`` for each form in turn."""
-    one, every = alternating([peak_form(1), peak_form(CORES)], round_seconds)
-    peaks = (peak_operations(1) / statistics.median(one) / 1e9, peak_operations(CORES) / statistics.median(every) / 1e9)
+    count = cores()
+    one, every = alternating([peak_form(1), peak_form(count)], round_seconds)
+    peaks = (peak_operations(1) / statistics.median(one) / 1e9, peak_operations(count) / statistics.median(every) / 1e9)
     measurements = tuple(_measure(shape, round_seconds) for shape in shapes)
-    return Benchmark(platform.processor() or platform.machine(), CORES, *peaks, measurements)
+    return Benchmark(platform.processor() or platform.machine(), count, *peaks, measurements)
 
 
 def _measure(shape: Shape, round_seconds: float) -> Measurement:
     every = CpuEngine(abandon=False)
-    forms = [swarms(every, shape, 1), swarms(every.on(CORES), shape, 1), swarms(every, shape, CORES), peak_form(CORES)]
+    count = cores()
+    forms = [swarms(every, shape, 1), swarms(every.on(count), shape, 1), swarms(every, shape, count), peak_form(count)]
     single, shared, each, peak = alternating(forms, round_seconds)
-    rate = CORES / statistics.median(each)
+    rate = count / statistics.median(each)
     share = statistics.median(
-        p / peak_operations(CORES) * CORES * shape.operations / t for p, t in zip(peak, each, strict=True)
+        p / peak_operations(count) * count * shape.operations / t for p, t in zip(peak, each, strict=True)
     )
     task = replace(shape.task(), iterations=max(1, min(500, int(ROUNDS * round_seconds / statistics.median(single)))))
     (training,) = CpuEngine().train([task])

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from shoal.errors import ModelError, SettingsError, ShoalError
 from shoal.launch import prepared_supervisor
+from shoal.nursery import quick_imports
 
 app = typer.Typer(
     name="shoal",
@@ -91,10 +92,11 @@ def run(
     """
     given = {name: value for name, value in context.params.items() if name not in ("settings", "store", "as_json")}
     with prepared_supervisor(store) as prepared:
-        from shoal.store import open_store
-        from shoal.watch import watch
+        with quick_imports():
+            from shoal.store import open_store
+            from shoal.watch import watch
 
-        dataset, parsed, label = _read(given, settings)
+            dataset, parsed, label = _read(given, settings)
         with open_store(store) as opened:
             run_id, _ = opened.add_run(dataset, parsed, name=label)
             raise typer.Exit(watch(opened, run_id, as_json=as_json, prepared=prepared))

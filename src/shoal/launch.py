@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shoal.nursery import warm_up
+from shoal.nursery import quick_imports, warm_up
 
 if TYPE_CHECKING:
     from shoal.store import Store
@@ -24,7 +24,8 @@ _COMMAND = [sys.executable, "-c", "from shoal.launch import supervise; supervise
 def supervise() -> None:
     """The entry of a supervisor process."""
     warm_up()
-    from shoal.supervisor import main
+    with quick_imports():
+        from shoal.supervisor import main
 
     main()
 

@@ -6,8 +6,11 @@ compilation is done once for all. Light to import, so that it can be started fir
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from types import ModuleType
 
@@ -40,6 +43,16 @@ if sys.platform == "linux":
         Process = _Process
 
     CONTEXT = _Context()
+
+
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """For blocks that import much: the garbage collector would look at all of it again and again, and find nothing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def warm_up() -> None:

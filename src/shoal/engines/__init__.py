@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from loky import cpu_count
+from functools import cache
 
 from shoal.engines.base import Engine, TrainingResult
 from shoal.errors import SettingsError
 
-CORES = cpu_count(only_physical_cores=False)  # that this process may use
 ENGINES = ("cpu", "reference")
+
+
+@cache
+def cores() -> int:
+    """Processors that this process may use."""
+    from loky import cpu_count
+
+    return int(cpu_count(only_physical_cores=False))
 
 
 def get_engine(name: str = "cpu", threads: int = 1) -> Engine:
@@ -27,4 +34,4 @@ def get_engine(name: str = "cpu", threads: int = 1) -> Engine:
     raise SettingsError(f"engine={name!r}.", expected="one of " + ", ".join(ENGINES))
 
 
-__all__ = ["CORES", "ENGINES", "Engine", "TrainingResult", "get_engine"]
+__all__ = ["ENGINES", "Engine", "TrainingResult", "cores", "get_engine"]

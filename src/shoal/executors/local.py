@@ -18,7 +18,7 @@ from typing import Any
 from loky.process_executor import ProcessPoolExecutor
 
 from shoal import nursery
-from shoal.engines import CORES, get_engine
+from shoal.engines import cores, get_engine
 from shoal.engines.base import Engine
 from shoal.evaluation import Problem
 from shoal.executors.base import Executor, Job, Outcome
@@ -29,7 +29,7 @@ class LocalExecutor(Executor):
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
         self._problem = replace(problem, dataset=replace(problem.dataset, source=None))  # pandas stays here
-        self._workers = workers or CORES
+        self._workers = workers or cores()
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Any], Job] = {}
         self._waiting: list[Job] = []

@@ -5,16 +5,20 @@ No thread is started here: a fork takes only one along.
 
 from __future__ import annotations
 
+import gc
 import sys
 
-import numpy as np
+from shoal.nursery import quick_imports
 
-import shoal.executors.local  # noqa: F401  what a worker runs
-from shoal.engines import get_engine
-from shoal.genome import Genome
-from shoal.losses import make_objective
-from shoal.network import Network
-from shoal.swarm import TrainingTask
+with quick_imports():
+    import numpy as np
+
+    import shoal.executors.local  # noqa: F401  what a worker runs
+    from shoal.engines import get_engine
+    from shoal.genome import Genome
+    from shoal.losses import make_objective
+    from shoal.network import Network
+    from shoal.swarm import TrainingTask
 
 _x = np.zeros((1, 1), np.float32)
 _network = Network((1, 1))
@@ -30,10 +34,12 @@ _task = TrainingTask(
 # Numba looks for SciPy's BLAS, which no kernel of ours calls, and would load all of SciPy for it.
 _hidden = sys.modules.setdefault("scipy.linalg.cython_blas", None)  # type: ignore[arg-type]
 try:
-    (_result,) = get_engine().train([_task])
-    get_engine().outputs(_network, _result.weights, _x)
+    with quick_imports():
+        (_result,) = get_engine().train([_task])
+        get_engine().outputs(_network, _result.weights, _x)
 except Exception:  # whatever it is, the first training meets it again, and its message reaches the run's record
     pass
 finally:
     if _hidden is None:
         del sys.modules["scipy.linalg.cython_blas"]
+gc.freeze()  # what workers share stays shared: a collection would touch every page of it
