@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from shoal.executors import Executor, LocalExecutor, Outcome
 from shoal.settings import SearchSettings
 
 PROBLEM = Problem(load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference"))
+HURRIED = replace(PROBLEM, settings=PROBLEM.settings.model_copy(update={"deadline": 1.5}))
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,22 @@ class Die:
                 return "survived"
         os.kill(os.getpid(), signal.SIGKILL)
         return "unreachable"
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Hangs the first ``times`` times."""
+
+    number: int
+    count_in: str
+    times: int
+
+    def run(self, problem: Problem, engine: Any) -> str:
+        with Path(self.count_in).open("a") as file:
+            file.write("x")
+        if len(Path(self.count_in).read_text()) <= self.times:
+            signal.pause()
+        return "done"
 
 
 @dataclass(frozen=True)
@@ -120,6 +137,17 @@ class ExecutorContract:
         )  # once beside others, then alone
         assert all(outcomes[n].error is None for n in range(1, 6))
 
+    def test_a_job_that_hangs_is_ended_and_the_others_are_done(self, hurried: Executor, tmp_path: Path) -> None:
+        hurried.submit(Stall(0, str(tmp_path / "once"), times=1))
+        hurried.submit(Stall(1, str(tmp_path / "ever"), times=10**9))
+        for number in range(2, 5):
+            hurried.submit(Echo(number))
+        outcomes = {o.job.number: o for o in _collect(hurried, 5)}
+        assert outcomes[0].result == "done"
+        assert "deadline of 1.5 s, 3 times" in (outcomes[1].error or "")
+        assert (tmp_path / "ever").read_text() == "x" * hurried.MAX_DEATHS
+        assert all(outcomes[n].result[0] == n for n in range(2, 5))
+
     def test_close_ends_hanging_work_and_leaves_no_process(self, executor: Executor) -> None:
         before = set(descendants(os.getpid()))
         for _ in range(3):
@@ -144,6 +172,11 @@ def _shared_trackers() -> set[int]:
 
 
 class TestLocalExecutor(ExecutorContract):
+    @pytest.fixture
+    def hurried(self) -> Iterator[Executor]:
+        with LocalExecutor(HURRIED, 2) as made:
+            yield made
+
     @pytest.fixture
     def executor(self) -> Iterator[Executor]:
         with LocalExecutor(PROBLEM, 2) as made:

@@ -61,6 +61,7 @@ class SearchSettings(BaseModel):
     max_depth: Annotated[int, Field(ge=1, le=3)] = 3
     max_width: Annotated[int, Field(ge=1, le=1024)] = 1024
 
+    deadline: Seconds | None = None  # a training that takes longer hangs: it is ended, and tried again
     engine: Literal["cpu", "reference"] = "cpu"
     workers: Positive | None = None  # None: one a core; never changes a result
 

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -35,6 +36,7 @@ class LocalExecutor(Executor):
         self._waiting: list[Job] = []
         self._suspects: list[Job] = []  # were running when a worker died; each runs alone until it is cleared
         self._deaths: dict[int, int] = {}
+        self._begun: dict[Future[Any], float] = {}  # when a future was first seen running; some wait in a queue then
 
     @property
     def capacity(self) -> int:
@@ -57,9 +59,10 @@ class LocalExecutor(Executor):
         if not self._running:
             return []
         done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
-        outcomes, broken = [], False
-        for future in done:
+        outcomes, broken = self._end_late(), False
+        for future in done & self._running.keys():
             job = self._running.pop(future)
+            self._begun.pop(future, None)
             error = future.exception()
             if error is None:
                 worker, result = future.result()
@@ -100,21 +103,44 @@ class LocalExecutor(Executor):
             )
         self._running[self._pool.submit(_work, job)] = job
 
+    def _end_late(self) -> list[Outcome]:
+        """End the workers when one hangs; what ran beside it runs again."""
+        deadline, now = self._problem.settings.deadline, time.monotonic()
+        if deadline is None:
+            return []
+        for future in self._running:
+            if future.running():
+                self._begun.setdefault(future, now)
+        limit = deadline if len(self._running) == 1 else 2 * deadline
+        late = [future for future, begun in self._begun.items() if now - begun > limit and not future.done()]
+        if not late:
+            return []
+        hanging = [self._running.pop(future) for future in late]
+        others = [job for future, job in self._running.items() if not future.done()]
+        self._running = {future: job for future, job in self._running.items() if future.done()}
+        self._begun = {}
+        self._drop_pool()
+        self._suspects = others + self._suspects
+        why = f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
+        return [outcome for job in hanging for outcome in self._blame(job, why)]
+
     def _recover(self) -> list[Outcome]:
         """A worker died and took the pool with it: every job that was running is a suspect now."""
         jobs = list(self._running.values())
-        self._running = {}
+        self._running, self._begun = {}, {}
         self._drop_pool()
         if len(jobs) == 1:
-            (job,) = jobs
-            self._deaths[id(job)] = self._deaths.get(id(job), 0) + 1
-            if self._deaths[id(job)] >= self.MAX_DEATHS:
-                return [
-                    Outcome(
-                        job, error=f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
-                    )
-                ]
+            why = f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
+            return self._blame(jobs[0], why)
         self._suspects = jobs + self._suspects
+        return []
+
+    def _blame(self, job: Job, why: str) -> list[Outcome]:
+        """Count against a job; its outcome when it was the last time, else it is tried alone."""
+        self._deaths[id(job)] = self._deaths.get(id(job), 0) + 1
+        if self._deaths[id(job)] >= self.MAX_DEATHS:
+            return [Outcome(job, error=why)]
+        self._suspects.insert(0, job)
         return []
 
     def _drop_pool(self) -> None:
