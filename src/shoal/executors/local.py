@@ -35,6 +35,7 @@ class LocalExecutor(Executor):
         self._running: dict[Future[Any], Job] = {}
         self._waiting: list[Job] = []
         self._suspects: list[Job] = []  # were running when a worker died; each runs alone until it is cleared
+        self._alone = False  # what runs is a suspect
         self._deaths: dict[int, int] = {}
         self._begun: dict[Future[Any], float] = {}  # when a future was first seen running; some wait in a queue then
 
@@ -84,7 +85,10 @@ class LocalExecutor(Executor):
         self._drop_pool()
 
     def _feed(self) -> None:
-        if self._suspects:  # one at a time: the guilty one is then known
+        if self._alone and self._running:
+            return
+        self._alone = bool(self._suspects)
+        if self._suspects:  # one at a time, and nothing beside it: the guilty one is then known
             if not self._running:
                 self._start(self._suspects.pop(0))
             return
