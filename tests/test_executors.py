@@ -148,6 +148,16 @@ class ExecutorContract:
         assert (tmp_path / "ever").read_text() == "x" * hurried.MAX_DEATHS
         assert all(outcomes[n].result[0] == n for n in range(2, 5))
 
+    def test_a_worker_that_dies_idle_costs_nothing(self, executor: Executor) -> None:
+        for number in range(4):
+            executor.submit(Echo(number))
+        for pid in {outcome.result[1] for outcome in _collect(executor, 4)}:
+            os.kill(pid, signal.SIGKILL)
+            eventually(lambda pid=pid: not alive(pid))
+        for number in range(4):
+            executor.submit(Echo(number))
+        assert sorted(outcome.result[0] for outcome in _collect(executor, 4)) == [0, 1, 2, 3]
+
     def test_close_ends_hanging_work_and_leaves_no_process(self, executor: Executor) -> None:
         before = set(descendants(os.getpid()))
         for _ in range(3):

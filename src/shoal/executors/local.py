@@ -93,9 +93,23 @@ class LocalExecutor(Executor):
                 self._start(self._suspects.pop(0))
             return
         while self._waiting and len(self._running) < self.capacity:
-            self._start(self._waiting.pop(0))
+            if not self._start(self._waiting[0]):
+                return
+            self._waiting.pop(0)
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job) -> bool:
+        """Hand it to a worker; False when one has died meanwhile: `poll` finds that out by what was running."""
+        try:
+            future = self._submitted(job)
+        except BrokenProcessPool:
+            if self._running:
+                return False
+            self._drop_pool()  # an idle one died
+            future = self._submitted(job)
+        self._running[future] = job
+        return True
+
+    def _submitted(self, job: Job) -> Future[Any]:
         if self._pool is None:
             nursery.warm_up()
             self._pool = ProcessPoolExecutor(
@@ -105,7 +119,8 @@ class LocalExecutor(Executor):
                 initargs=(self._problem,),
                 env=nursery.SINGLE_THREADED,
             )
-        self._running[self._pool.submit(_work, job)] = job
+        submitted: Future[Any] = self._pool.submit(_work, job)
+        return submitted
 
     def _end_late(self) -> list[Outcome]:
         """End the workers when one hangs; what ran beside it runs again."""
