@@ -193,6 +193,23 @@ class TestLocalExecutor(ExecutorContract):
             yield made
 
 
+def test_a_script_without_a_main_guard_runs_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        """
+print("here", flush=True)
+import shoal
+settings = dict(generations=1, population=2, repeats=1, iterations=2, workers=2)
+run = shoal.search(shoal.load_dataset("concrete"), store="shoal.db", **settings)
+print(run.result_hash)
+"""
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, result_hash = done.stdout.split()
+    assert (first, len(result_hash)) == ("here", 64)
+
+
 def test_workers_die_with_the_process_that_made_them() -> None:
     code = """
 import os, sys
