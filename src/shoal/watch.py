@@ -299,8 +299,8 @@ def bench_table(result: Benchmark) -> RenderableType:
             f"{m.ms_sparing:.3g} -{m.percent_spared:.0f} %",
         )
     legend = (
-        f"Milliseconds for an iteration: one swarm on 1 core and on {result.cores}, and each of {result.cores} at once.\n"
-        "Of these last: GFLOP/s, share of the peak, millions of particles x rows a second.\n"
+        f"Milliseconds an iteration: a swarm on 1 core, on {result.cores}, and each of {result.cores} at once.\n"
+        "Of the last: GFLOP/s, share of the peak, million particles x rows a second.\n"
         "Sparing: on 1 core, leaving out rows that cannot make a particle better."
     )
     peaks = f"Peak: {result.peak_one_core:.0f} GFLOP/s on one core, {result.peak_all_cores:.0f} on {result.cores}."
