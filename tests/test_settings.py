@@ -39,6 +39,7 @@ WRONG = [
     ({"iterations": 0}, ["iterations", "0"]),
     ({"iterations": 100_000_001}, ["iterations", "100000001"]),
     ({"training_seconds": -1}, ["training_seconds", "-1"]),
+    ({"deadline": 0}, ["deadline", "0"]),
     ({"patience": 0}, ["patience", "0"]),
     ({"loss": "rmse"}, ["loss", "rmse", "mse", "negative_accuracy"]),
     ({"bounds": {"jump_size": (0.1,)}}, ["bounds.jump_size"]),

@@ -1,4 +1,4 @@
-"""Thousands of troubled histories, each ending in the undisturbed result. A seed that fails is printed, and replays."""
+"""hundreds of troubled histories, each ending in the undisturbed result. A seed that fails is printed, and replays."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def replay(store: Store, template: tuple[Path, str, int, Any], seed: int) -> Wor
     return world
 
 
-@pytest.mark.parametrize("block", range(20))
+@pytest.mark.parametrize("block", range(5))
 def test_every_history_ends_in_the_undisturbed_result(workplace: Store, template, block: int) -> None:
     troubles = 0
     for seed in range(block * 100, block * 100 + 100):
@@ -89,5 +89,5 @@ def test_a_seed_replays(workplace: Store, template) -> None:
 
 @pytest.mark.slow
 def test_a_hundred_thousand_histories(workplace: Store, template) -> None:
-    for seed in range(2_000, 100_000):
+    for seed in range(500, 100_000):
         replay(workplace, template, seed)

@@ -133,7 +133,7 @@ class Runner:
                 result = write()
             except StoreFullError as error:
                 if self.leaving():
-                    raise _Left from error
+                    raise
                 if not waited:
                     _log.warning("run %s waits: %s", self.claim.run_id, error)
                 waited += 1
@@ -162,7 +162,7 @@ class Runner:
             self.store.release(self.claim, self._seconds)
             return "interrupted"
         state = _STATE_AFTER["stop" if "stop" in kinds else kinds[-1]]
-        self.store.finish(self.claim, state, seconds=self._seconds, applied=commands)
+        self._patiently(lambda: self.store.finish(self.claim, state, seconds=self._seconds, applied=commands))
         return state
 
 
