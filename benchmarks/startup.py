@@ -29,7 +29,7 @@ def first_training(folder: Path, cache: Path) -> float:
     subprocess.run([sys.executable, "-m", "shoal.cli", "run", *SMALL], env=environment, check=True, capture_output=True)
     with open_store(store) as opened:
         query = "SELECT MIN(created) FROM evaluation"
-        recorded = opened._database.read(lambda c: c.exec_driver_sql(query).scalar())  # by the clock of this machine
+        recorded = opened.read(lambda c: c.exec_driver_sql(query).scalar())  # by the clock of this machine
     return float(recorded) - start
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver
 from pathlib import Path
@@ -152,7 +153,8 @@ class ExecutorContract:
         for number in range(4):
             executor.submit(Echo(number))
         for pid in {outcome.result[1] for outcome in _collect(executor, 4)}:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # the pool, broken by the first, may have ended it already
+                os.kill(pid, signal.SIGKILL)
             eventually(lambda pid=pid: not alive(pid))
         for number in range(4):
             executor.submit(Echo(number))

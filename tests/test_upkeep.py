@@ -108,6 +108,16 @@ def test_nothing_is_overwritten(store: Store, tmp_path: Path) -> None:
         restore(tmp_path / "missing.db", store)
 
 
+def test_what_a_store_says_of_deleted_runs_is_kept_too(store: Store, tmp_path: Path) -> None:
+    run_id = finished(store)
+    backup(store, tmp_path / "copy.db")
+    store.delete(run_id)
+    events = store.events()
+    with pytest.raises(StoreError, match=r"0 runs, and events.*never used"):
+        restore(tmp_path / "copy.db", store)
+    assert store.events() == events
+
+
 def test_a_backup_that_fails_leaves_nothing_behind(store: Store, tmp_path: Path, monkeypatch) -> None:
     finished(store)
 

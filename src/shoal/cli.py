@@ -229,8 +229,9 @@ def resume(
         _command(run, "resume", store, as_json, budgets)
         return
     with prepared_supervisor(store) as prepared:
-        from shoal.store import open_store
-        from shoal.watch import watch
+        with quick_imports():
+            from shoal.store import open_store
+            from shoal.watch import watch
 
         with open_store(store, create=False) as opened:
             view = opened.resume(run, budgets)

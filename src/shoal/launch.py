@@ -43,7 +43,7 @@ def prepared_supervisor(store: str | None) -> Iterator[subprocess.Popen[bytes]]:
 
     It ends at the end of the block if it has not been told, and else when this process ends, at the latest.
     """
-    process = _attached(store or os.environ.get("SHOAL_STORE"))
+    process = _attached(store)
     try:
         yield process
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -79,26 +80,28 @@ class Runner:
 
         The longest first, so that no core waits long for the last; where cores are left over, they share in each.
         """
-        limit, under_way = search.settings.max_seconds, set[tuple[str, int]]()
+        limit, under_way, waiting = search.settings.max_seconds, set[tuple[str, int]](), deque[Task]()
         if search.generations[recorded:]:  # its evaluations were recorded, the process ended, the summary was not
             self._record([], search.generations[recorded:])
         while True:
             if limit is None or self._seconds < limit:
-                free = executor.capacity - len(under_way)
-                asked = search.ask()
-                waiting = sorted((t for t in asked if t.id not in under_way), key=problem.cost, reverse=True)
-                for task in waiting[: max(free, 0)]:
+                if not waiting:
+                    fresh = (task for task in search.ask() if task.id not in under_way)
+                    waiting.extend(sorted(fresh, key=problem.cost, reverse=True))
+                threads = _threads(executor, len(waiting) + len(under_way))
+                while waiting and len(under_way) < executor.capacity:
+                    task = waiting.popleft()
                     under_way.add(task.id)
-                    executor.submit(Evaluate(task, _threads(executor, len(asked))))
+                    executor.submit(Evaluate(task, threads))
             if not under_way:
                 return
             known = len(search.generations)
-            fresh = [_evaluation(outcome) for outcome in self._tick(executor)]
-            for evaluation in fresh:
+            told = [_evaluation(outcome) for outcome in self._tick(executor)]
+            for evaluation in told:
                 under_way.remove(evaluation.task.id)
                 search.tell(evaluation)
-            if fresh:
-                self._record(fresh, search.generations[known:])
+            if told:
+                self._record(told, search.generations[known:])
 
     def _crown(self, problem: Problem, search: Search, executor: Executor) -> None:
         """Train the champion's networks and keep them."""
@@ -168,7 +171,7 @@ class Runner:
 
 def _threads(executor: Executor, jobs: int) -> int:
     """For each of so many jobs side by side."""
-    return max(1, executor.cores // jobs)
+    return max(1, executor.cores // max(1, jobs))
 
 
 def _evaluation(outcome: Outcome) -> Evaluation:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from shoal.errors import StoreError
 from shoal.store.store import Store
@@ -38,17 +38,17 @@ def backup(store: Store, to: Path) -> int:
 
 
 def restore(backup_file: Path, store: Store) -> int:
-    """Copy a backup into a store that has no run; how many runs it holds now.
+    """Copy a backup into a store that was never used; how many runs it holds now.
 
     Raises `StoreError` when the file is missing, or the store is not empty: nothing that was recorded is replaced.
     """
     if not backup_file.is_file():
         raise StoreError(f"There is no backup {backup_file}.", remedy="check the path")
     known = store.runs()
-    if known:
+    if known or store.events(limit=1):
         raise StoreError(
-            f"The store {store.url} holds {len(known)} runs.",
-            expected="a store without runs",
+            f"The store {store.url} holds {len(known)} runs" + (", and events of earlier ones." if not known else "."),
+            expected="a store that was never used",
             remedy="name a new file with --store, and use that from then on",
         )
     with Store(backup_file) as source:
@@ -60,6 +60,8 @@ def _copy(source: Store, target: Store) -> int:
 
     def write(into: Connection) -> int:
         def read(connection: Connection) -> int:
+            for table in reversed(metadata.sorted_tables):  # what an earlier try has copied: the target was empty
+                into.execute(delete(table))
             for table in metadata.sorted_tables:
                 if table is not supervisor:
                     for rows in connection.execute(select(table)).mappings().partitions(_BATCH):
