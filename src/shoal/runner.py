@@ -152,7 +152,7 @@ class Runner:
         """One look at everything that may have happened."""
         if self.leaving():
             raise _Left
-        if self.clock() >= self._next_beat or self.store.run(self.claim.run_id).pending:
+        if self.clock() >= self._next_beat or self.store.is_told(self.claim.run_id):
             self._next_beat = self.clock() + HEARTBEAT_SECONDS
             if commands := self._patiently(lambda: self.store.beat(self.claim, self._seconds)):
                 raise _Left(commands)

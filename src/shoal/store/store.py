@@ -230,6 +230,10 @@ class Store:
         """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed."""
         return self._database.write(lambda c: ownership.beat(c, claim, seconds))
 
+    def is_told(self, run_id: int) -> bool:
+        """Whether commands wait to be obeyed; cheap, to be asked often."""
+        return bool(self._database.read(lambda c: commands.pending(c, run_id)))
+
     def record(
         self,
         claim: Claim,
