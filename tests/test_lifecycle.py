@@ -6,6 +6,7 @@ Whatever was done, what was recorded is there, and every run that is then driven
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,17 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from fakes import InlineExecutor, pretend
 from shoal.data import DataOptions, Dataset, prepare
@@ -97,10 +108,11 @@ class Life(RuleBasedStateMachine):
 
     place: Any  # makes an empty store for each example; a context
 
-    claims = Bundle("claims")
     orders = Bundle("orders")  # a claim, with the commands that it has seen
     clients = st.integers(0, 1)
-    which = st.integers(1, 4)
+    which = st.sampled_from([1, 1, 1, 2])
+    late = st.sampled_from([0, 0, 0, 1, 2])  # which owner of a run: the last one, mostly
+    seldom = st.sampled_from([False, False, False, True])
     kinds = st.sampled_from(["pause", "resume", "stop"])
 
     def __init__(self) -> None:
@@ -110,8 +122,21 @@ class Life(RuleBasedStateMachine):
         self.stores = [self.stack.enter_context(open_store(url)) for _ in range(2)]
         self.book: dict[int, Book] = {}
         self.keys: dict[str, tuple[str, int]] = {}
+        self.claims: dict[int, list[tuple[int, Claim]]] = defaultdict(list)  # of each run, the last one first
         self.made, self.owners = 0, 0
 
+    @property
+    def held(self) -> bool:
+        """Whether somebody is at work."""
+        return any(run.shown == "running" for run in self.book.values())
+
+    @initialize(held=st.booleans())
+    def begin(self, held: bool) -> None:
+        self.create(0, None, False)
+        if held:
+            self.claim(0, 1)
+
+    @precondition(lambda self: self.made < 3)
     @rule(client=clients, key=st.sampled_from("ab") | st.none(), exclusive=st.booleans())
     def create(self, client: int, key: str | None, exclusive: bool) -> None:
         store = self.stores[client]
@@ -132,7 +157,7 @@ class Life(RuleBasedStateMachine):
         if key is not None:
             self.keys.setdefault(key, ("start", run_id))
 
-    @rule(client=clients, run_id=which, kind=kinds, key=st.sampled_from("abcdef") | st.none())
+    @rule(client=clients, run_id=which, kind=kinds, key=st.sampled_from([None, None, None, "a", "b", "c"]))
     def command(self, client: int, run_id: int, kind: Any, key: str | None) -> None:
         """A person's word, or the same click once more."""
         run = self.book.get(run_id)
@@ -171,7 +196,8 @@ class Life(RuleBasedStateMachine):
         run.settle()
         return True
 
-    @rule(client=clients, run_id=which, more=st.integers(0, 1))
+    @precondition(lambda self: self.held or any(run.state == "finished" for run in self.book.values()))
+    @rule(client=clients, run_id=which, more=st.sampled_from([1, 1, 1, 0]))
     def extend(self, client: int, run_id: int, more: int) -> None:
         run, store = self.book.get(run_id), self.stores[client]
         if run is None:
@@ -188,8 +214,9 @@ class Life(RuleBasedStateMachine):
         if run.state == "finished":
             run.move("queued")
 
-    @rule(target=claims, client=clients, run_id=which | st.none())
-    def claim(self, client: int, run_id: int | None) -> tuple[int, Claim] | None:
+    @precondition(lambda self: any(run.shown in ("queued", "interrupted") for run in self.book.values()))
+    @rule(client=clients, run_id=which | st.none())
+    def claim(self, client: int, run_id: int | None) -> None:
         """A supervisor looks for work."""
         self.owners += 1
         owner = Owner(f"host{self.owners}", 1, "t")
@@ -203,13 +230,15 @@ class Life(RuleBasedStateMachine):
                 run.epoch += 1
                 assert claim == Claim(number, str(owner), run.epoch)
                 run.state, run.holder, run.alive = "running", claim, True
-                return client, claim
+                self.claims[number].insert(0, (client, claim))
+                return
         assert claim is None
-        return None
 
-    @rule(held=claims, count=st.integers(1, 4))
-    def record(self, held: tuple[int, Claim] | None, count: int) -> None:
+    @precondition(lambda self: self.claims)
+    @rule(run_id=which, late=late, count=st.integers(1, 4))
+    def record(self, run_id: int, late: int, count: int) -> None:
         """Some of the results that are wanted, by whoever believes to own the run."""
+        held = self._owner(run_id, late)
         if held is None:
             return
         store, claim, run = self._of(held)
@@ -226,24 +255,24 @@ class Life(RuleBasedStateMachine):
         run.recorded |= {evaluation.task.id for evaluation in done}
         run.alive = True
 
-    @rule(target=orders, held=claims)
-    def beat(self, held: tuple[int, Claim] | None) -> tuple[tuple[int, Claim], tuple[Command, ...]] | None:
+    @precondition(lambda self: self.claims)
+    @rule(target=orders, run_id=which, late=late)
+    def beat(self, run_id: int, late: int) -> Any:
+        held = self._owner(run_id, late)
         if held is None:
-            return None
+            return multiple()
         store, claim, run = self._of(held)
         if run is None or run.holder != claim:
             self._refused(lambda: store.beat(claim, 1.0))
-            return None
+            return multiple()
         seen = store.beat(claim, 1.0)
         assert [command.kind for command in seen] == run.waiting
         run.alive = True
-        return held, seen
+        return (held, seen) if seen else multiple()
 
     @rule(order=consumes(orders))
-    def obey(self, order: tuple[tuple[int, Claim], tuple[Command, ...]] | None) -> None:
+    def obey(self, order: tuple[tuple[int, Claim], tuple[Command, ...]]) -> None:
         """An owner does what it was told, perhaps long ago."""
-        if order is None or not order[1]:
-            return
         store, claim, run = self._of(order[0])
         state: Any = "stopped" if "stop" in [c.kind for c in order[1]] else "paused"
         if run is None or run.holder != claim:
@@ -256,9 +285,11 @@ class Life(RuleBasedStateMachine):
         run.move(state if obeyed else "queued")
         run.settle()
 
-    @rule(held=claims, error=st.booleans())
-    def leave(self, held: tuple[int, Claim] | None, error: bool) -> None:
+    @precondition(lambda self: self.held)
+    @rule(run_id=which, late=late, error=st.booleans())
+    def leave(self, run_id: int, late: int, error: bool) -> None:
         """An owner ends: with a defect, or because its machine is switched off."""
+        held = self._owner(run_id, late)
         if held is None:
             return
         store, claim, run = self._of(held)
@@ -273,9 +304,11 @@ class Life(RuleBasedStateMachine):
             run.holder, run.alive = None, False
         run.settle()
 
-    @rule(held=claims)
-    def drive(self, held: tuple[int, Claim] | None) -> None:
+    @precondition(lambda self: self.held)
+    @rule(run_id=which, late=late)
+    def drive(self, run_id: int, late: int) -> None:
         """A supervisor works on it until it is done or told otherwise."""
+        held = self._owner(run_id, late)
         if held is None:
             return
         store, claim, run = self._of(held)
@@ -292,18 +325,22 @@ class Life(RuleBasedStateMachine):
         if state == "finished":
             assert store.run(claim.run_id).result_hash == undisturbed(run.generations)
 
-    @rule(run_id=which)
-    def crash(self, run_id: int) -> None:
+    @precondition(lambda self: self.held)
+    @rule(run_id=which, now=st.booleans())
+    def crash(self, run_id: int, now: bool) -> None:
         """The owner is gone: its lease ends."""
         run = self.book.get(run_id)
-        if run is not None and run.holder is not None:
+        if now and run is not None and run.holder is not None:
             late = sa.update(t.run).where(t.run.c.id == run_id)
             self.stores[0].write(lambda c: c.execute(late.values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1)))
             run.alive = False
 
-    @rule(client=clients, run_id=which)
-    def delete(self, client: int, run_id: int) -> None:
+    @precondition(lambda self: self.made > 1 or 1 not in self.book)
+    @rule(client=clients, run_id=which, now=seldom)
+    def delete(self, client: int, run_id: int, now: bool) -> None:
         run = self.book.get(run_id)
+        if not now:
+            return
         if run is None:
             with pytest.raises(RunNotFoundError):
                 self.stores[client].delete(run_id)
@@ -333,7 +370,7 @@ class Life(RuleBasedStateMachine):
                 assert {e.task.id for e in store.evaluations(number)} == run.recorded
                 if run.state == "finished":
                     continue
-                self.crash(number)
+                self.crash(number, True)
                 store.command(number, "resume")
                 claim = store.claim(Owner("last", 1, "t"), number)
                 assert claim
@@ -342,6 +379,10 @@ class Life(RuleBasedStateMachine):
                 assert store.run(number).result_hash == undisturbed(run.generations)
         finally:
             self.stack.close()
+
+    def _owner(self, run_id: int, late: int) -> tuple[int, Claim] | None:
+        known = self.claims[run_id]
+        return known[late] if late < len(known) else None
 
     def _of(self, held: tuple[int, Claim]) -> tuple[Store, Claim, Book | None]:
         client, claim = held
@@ -394,7 +435,7 @@ def schemas(postgres_server: Any) -> Any:
 
 
 def test_any_life_on_sqlite(files: Any) -> None:
-    _lives(files, 60)
+    _lives(files, 100)
 
 
 def test_any_life_on_postgresql(schemas: Any) -> None:
