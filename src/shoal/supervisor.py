@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from logging.handlers import RotatingFileHandler
 
 import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
 from shoal.errors import NotOwnerError, ShoalError, StoreFullError
 from shoal.launch import log_path
+from shoal.logfile import SharedLog
 from shoal.runner import Runner
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
 
@@ -112,8 +112,7 @@ def main(argv: list[str] | None = None) -> None:
         options.token, options.scope = word[0], int(word[1]) if word[1:] else None
     path = log_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=3)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(process)d %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=[SharedLog(path)], format="%(asctime)s %(process)d %(message)s")
     with open_store() as store:
         here = Owner.here()
         owner = Owner(here.host, here.pid, options.token) if options.token else here

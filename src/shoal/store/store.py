@@ -228,6 +228,7 @@ class Store:
 
     def beat(self, claim: Claim, seconds: float) -> tuple[Command, ...]:
         """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed."""
+        self._database.bound_log()
         return self._database.write(lambda c: ownership.beat(c, claim, seconds))
 
     def record(
