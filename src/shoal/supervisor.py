@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ import shoal.data.preparation  # noqa: F401  pandas, which each run's data need,
 from shoal.errors import NotOwnerError, ShoalError, StoreFullError
 from shoal.launch import log_path
 from shoal.logfile import SharedLog
+from shoal.messenger import VARIABLE, Messenger, check_webhook
 from shoal.runner import Runner
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
 
@@ -122,10 +124,20 @@ def main(argv: list[str] | None = None) -> None:
         if options.attached:
             threading.Thread(target=_leave_at_end_of_input, args=(supervisor,), daemon=True).start()
         try:
-            supervisor.loop()
+            with Messenger(store, _webhook()):
+                supervisor.loop()
         except Exception:
             _log.exception("supervisor ended")
             raise
+
+
+def _webhook() -> str | None:
+    """Who is to be told, if anybody; runs go on without one that cannot be."""
+    try:
+        return check_webhook(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+    except ShoalError as error:
+        _log.error("nobody is told what becomes of runs: %s", error)
+        return None
 
 
 def _leave_at_end_of_input(supervisor: Supervisor) -> None:
