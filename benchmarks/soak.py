@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,12 @@ def memory(pid: int) -> tuple[float, float]:
 
 
 def size(path: Path) -> float:
-    """In MB; 0 when it is not there."""
-    return sum(file.stat().st_size for file in path.parent.glob(path.name + "*")) / MB
+    """Of all files whose names begin so, in MB; a journal comes and goes."""
+    total = 0.0
+    for file in path.parent.glob(path.name + "*"):
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size / MB
+    return total
 
 
 def sample(supervisor: int, reader: int, store: Store) -> dict[str, float]:
