@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from sqlalchemy import Connection, select, update
 
 from fakes import InlineExecutor
 from shoal.data import load_dataset
@@ -23,7 +24,7 @@ from shoal.executors import Job, Outcome
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.store.tables import REVISION
+from shoal.store.tables import REVISION, metadata, now
 
 FOLDER = Path(__file__).parent / "golden" / "schemas"
 FINISHED, INTERRUPTED, PAUSED = 1, 2, 3  # runs; the first two are of the same search
@@ -85,6 +86,18 @@ def fill(store: Store) -> None:
     store.register_supervisor(Owner("elsewhere", 7, "token"))
 
 
+def age(store: Store) -> None:
+    """Let it all have happened at the begin of 2025: who worked then has lost its lease on any clock."""
+
+    def shift(connection: Connection) -> None:
+        past = (connection.scalar(select(now())) or 0.0) - 1_735_700_000
+        for table in metadata.sorted_tables:
+            for name in {"created", "started", "ended", "heartbeat", "applied", "due"} & set(table.c.keys()):
+                connection.execute(update(table).values({name: table.c[name] - past}))
+
+    store.write(shift)
+
+
 def main() -> None:
     """The script."""
     file = FOLDER / f"{REVISION}.sql"
@@ -93,6 +106,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         with open_store(Path(folder) / "shoal.db") as store:
             fill(store)
+            age(store)
         raw = sqlite3.connect(Path(folder) / "shoal.db")
         file.write_text("\n".join(raw.iterdump()) + "\n")
         raw.close()
