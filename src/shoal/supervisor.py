@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from logging.handlers import RotatingFileHandler
 
 import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
 from shoal.errors import NotOwnerError, ShoalError, StoreFullError
 from shoal.launch import log_path
+from shoal.logfile import SharedLog
+from shoal.messenger import VARIABLE, Messenger, check_webhook
 from shoal.runner import Runner
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
 
@@ -112,8 +114,7 @@ def main(argv: list[str] | None = None) -> None:
         options.token, options.scope = word[0], int(word[1]) if word[1:] else None
     path = log_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=3)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(process)d %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=[SharedLog(path)], format="%(asctime)s %(process)d %(message)s")
     with open_store() as store:
         here = Owner.here()
         owner = Owner(here.host, here.pid, options.token) if options.token else here
@@ -123,10 +124,20 @@ def main(argv: list[str] | None = None) -> None:
         if options.attached:
             threading.Thread(target=_leave_at_end_of_input, args=(supervisor,), daemon=True).start()
         try:
-            supervisor.loop()
+            with Messenger(store, _webhook()):
+                supervisor.loop()
         except Exception:
             _log.exception("supervisor ended")
             raise
+
+
+def _webhook() -> str | None:
+    """Who is to be told, if anybody; runs go on without one that cannot be."""
+    try:
+        return check_webhook(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+    except ShoalError as error:
+        _log.error("nobody is told what becomes of runs: %s", error)
+        return None
 
 
 def _leave_at_end_of_input(supervisor: Supervisor) -> None:

@@ -9,6 +9,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,7 @@ from shoal.errors import StoreError, StoreFullError
 T = TypeVar("T")
 BUSY_SECONDS = 30  # how long one statement waits for a lock
 PATIENCE_SECONDS = 180.0  # how long a transaction is tried again while the store is locked or away
+LOG_BYTES = 16 << 20  # to which a write-ahead log may grow before writers wait for its readers
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)  # older ones can corrupt a write-ahead log that is reset
 
 _SQLITE_PROBLEMS = {
@@ -114,6 +116,7 @@ def _create_file(path: Path) -> None:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -155,6 +158,22 @@ class Database:
         except sqlite3.Error as error:
             if not (WAL_IS_SAFE and _code(error) in (5, 6)):  # others use it with the slower journal: so do we
                 raise OperationalError("PRAGMA journal_mode", None, error) from error
+
+    def bound_log(self) -> None:
+        """Empty a write-ahead log that has grown large. SQLite does so only in a moment without a reader, if there is one.
+
+        New readers wait for nothing; writers wait a second for those that read an old state, then it is left for later.
+        """
+        log = Path(f"{self.engine.url.database}-wal")
+        if self.engine.dialect.name != "sqlite" or not log.exists() or log.stat().st_size <= LOG_BYTES:
+            return
+        with suppress(sqlite3.Error), self.engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA busy_timeout = 1000")
+            try:
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, committed. Raises `StoreError`."""

@@ -16,8 +16,9 @@ from shoal.errors import StoreError
 from shoal.evaluation import Evaluation, GenerationSummary
 from shoal.genome import Genome
 from shoal.settings import SearchSettings
-from shoal.store import commands, ownership, runs, schema
+from shoal.store import commands, notices, ownership, runs, schema
 from shoal.store.connection import Database, make_engine, parse_url, show_url
+from shoal.store.notices import Notice
 from shoal.store.rows import clean, evaluation_row, generation_row, read_evaluations, read_generation
 from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
 from shoal.store.views import (
@@ -228,6 +229,7 @@ class Store:
 
     def beat(self, claim: Claim, seconds: float) -> tuple[Command, ...]:
         """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed."""
+        self._database.bound_log()
         return self._database.write(lambda c: ownership.beat(c, claim, seconds))
 
     def is_told(self, run_id: int) -> bool:
@@ -316,14 +318,35 @@ class Store:
         rows = self._database.read(lambda c: c.execute(query).all())
         return [Event(row.created, row.level, row.text, row.run_id) for row in rows]
 
+    # For the webhook
+
+    def note_stalled(self) -> list[int]:
+        """Note, once, each run that recorded nothing for long, though it is running or ought to; those that are new.
+
+        Long is more than ten minutes, and more than 30 times the median of its last trainings.
+        """
+        if not self._database.read(notices.silent):
+            return []
+        return self._database.write(notices.note_stalled)
+
+    def take_notice(self) -> Notice | None:
+        """What is to be told next; who takes it has a minute to tell it, and says what became of it (`settle_notice`)."""
+        if not self._database.read(notices.is_due):
+            return None
+        return self._database.write(notices.take)
+
+    def settle_notice(self, notice: Notice, error: str | None = None) -> None:
+        """It was told; or it was not, because of ``error``, and is due again later: for a day."""
+        self._database.write(lambda c: notices.settle(c, notice, error))
+
     # Supervisors
 
-    def reserve_supervisor(self, owner: Owner, scope: int | None = None) -> bool:
+    def reserve_supervisor(self, owner: Owner, scope: int | None = None, *, on_host: bool = False) -> bool:
         """Register ``owner``, who is about to start a supervisor; False when one that serves ``scope`` is there.
 
-        Of many who ask at once, one hears True.
+        ``on_host``: those of other hosts do not count. Of many who ask at once, one hears True.
         """
-        return self._database.write(lambda c: ownership.reserve(c, owner, scope))
+        return self._database.write(lambda c: ownership.reserve(c, owner, scope, on_host))
 
     def register_supervisor(self, owner: Owner, scope: int | None = None, instead_of: Owner | None = None) -> None:
         """Make a supervisor known, of all runs or of one; forget the dead ones, and ``instead_of``."""
