@@ -38,7 +38,7 @@ _SQLITE_PROBLEMS = {
     26: ("is not an SQLite database", "name another file"),
     1032: (
         "is not at its place any more: its file was deleted, moved or replaced by another",
-        "put it back, or restore a backup, and start again",
+        "put it back, or the copy that its supervisor saved beside it (.rescued), and start again",
     ),
 }
 _FULL, _LOST = (13, "53100"), 1032
