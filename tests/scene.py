@@ -90,7 +90,7 @@ class Scene:
 
     @staticmethod
     def kill(pids: list[int]) -> None:
-        """kill -9, at once."""
+        """With SIGKILL, at once."""
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
