@@ -82,7 +82,8 @@ class Store:
 
     - The database is the truth. Every method is one transaction (`evaluations` reads pages of an append-only list);
       what a method has returned from is on the disk. A transaction is tried again while the store is locked or its
-      server away, for up to three minutes; then, and for every other trouble of the place, it raises `StoreError`.
+      server away, for up to three minutes; then it raises `StoreAwayError`, at once `StoreFullError` for a full disk,
+      `StoreLostError` for a file that is not at its place any more, and `StoreError` for every other trouble.
       If the answer to a commit was lost, the second try finds the work done; only `finish` and `release` then raise
       `NotOwnerError`, although the first try succeeded.
     - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`beat`, `record`, `finish`,
@@ -129,6 +130,10 @@ class Store:
     def close(self) -> None:
         """Give back the connections. A store that is used again opens new ones."""
         self._database.engine.dispose()
+
+    def rescue(self) -> Path | None:
+        """After `StoreLostError`: copy what the deleted file held beside its place; the copy's name, if there is one."""
+        return None if self.path is None else self._database.rescue(self.path)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` finds in one moment of the store. For this package: others have no SQL."""
