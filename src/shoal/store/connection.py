@@ -167,18 +167,20 @@ class Database:
     So ``work`` must be a pure function of the connection, and idempotent: an answer to COMMIT may be lost.
     """
 
-    def __init__(self, engine: Engine, shown: str, patience: float = PATIENCE_SECONDS) -> None:
-        self.engine, self.shown, self.patience = engine, shown, patience
-        if engine.dialect.name == "sqlite":
-            self._reader = engine.execution_options(shoal_reader=True)
+    def __init__(self, place: URL | Path, shown: str, patience: float = PATIENCE_SECONDS) -> None:
+        self.engine, self.shown, self.patience = make_engine(place), shown, patience
+        self.path = place if isinstance(place, Path) else None
+        engine = self.engine
+        if self.path:
+            self._reader = self.engine.execution_options(shoal_reader=True)
         else:
-            self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def connect(self) -> None:
         """First contact: sets SQLite's journal. Raises `StoreError` at once, without the patience of transactions."""
         try:
             with self.engine.connect() as connection:
-                if self.engine.dialect.name == "sqlite":
+                if self.path:
                     self._set_journal(connection)
         except DBAPIError as error:
             raise self._explained(error) from error
@@ -199,8 +201,8 @@ class Database:
 
         New readers wait for nothing; writers wait a second for those that read an old state, then it is left for later.
         """
-        log = Path(f"{self.engine.url.database}-wal")
-        if self.engine.dialect.name != "sqlite" or not log.exists() or log.stat().st_size <= LOG_BYTES:
+        log = self.path and self.path.with_name(f"{self.path.name}-wal")
+        if log is None or not log.exists() or log.stat().st_size <= LOG_BYTES:
             return
         with suppress(sqlite3.Error), self.engine.connect() as connection:
             raw: Any = connection.connection.driver_connection
@@ -218,17 +220,17 @@ class Database:
         """What ``work`` returns, from one moment of the store; it cannot write. Raises `StoreError`."""
         return self._attempt(self._reader, work)
 
-    def rescue(self, place: Path) -> Path | None:
+    def rescue(self) -> Path | None:
         """Copy what the file held that was deleted there, and that a connection of ours still has open, beside it.
 
         The copy's name; None where nothing can be read or written, or another file stands there.
         """
-        if place.exists():  # its journal is not ours, and would be taken for it
+        if self.path is None or self.path.exists():  # its journal is not ours, and would be taken for it
             return None
         try:
             with self.engine.connect() as connection:  # one that was open before: a new one is refused
                 raw: Any = connection.connection.driver_connection
-                copy = _free_name(place.with_name(f"{place.name}.rescued"))
+                copy = _free_name(self.path.with_name(f"{self.path.name}.rescued"))
                 with closing(sqlite3.connect(copy)) as target:
                     raw.backup(target)
         except (OSError, sqlite3.Error, DBAPIError, StoreLostError):

@@ -17,7 +17,7 @@ from shoal.evaluation import Evaluation, GenerationSummary
 from shoal.genome import Genome
 from shoal.settings import SearchSettings
 from shoal.store import commands, notices, ownership, runs, schema
-from shoal.store.connection import Database, make_engine, parse_url, show_url
+from shoal.store.connection import Database, parse_url, show_url
 from shoal.store.notices import Notice
 from shoal.store.rows import clean, evaluation_row, generation_row, read_evaluations, read_generation
 from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
@@ -108,7 +108,7 @@ class Store:
         self.path: Path | None = None if isinstance(place, URL) else place
         self.url: str = show_url(place) if isinstance(place, URL) else f"sqlite:///{place}"
         self.raw_url: str = place.render_as_string(hide_password=False) if isinstance(place, URL) else self.url
-        self._database = Database(make_engine(place), self.url)
+        self._database = Database(place, self.url)
         try:
             self._database.connect()
             schema.ensure(self._database)
@@ -133,7 +133,7 @@ class Store:
 
     def rescue(self) -> Path | None:
         """After `StoreLostError`: copy what the deleted file held beside its place; the copy's name, if there is one."""
-        return None if self.path is None else self._database.rescue(self.path)
+        return self._database.rescue()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` finds in one moment of the store. For this package: others have no SQL."""
