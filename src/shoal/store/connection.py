@@ -170,7 +170,6 @@ class Database:
     def __init__(self, place: URL | Path, shown: str, patience: float = PATIENCE_SECONDS) -> None:
         self.engine, self.shown, self.patience = make_engine(place), shown, patience
         self.path = place if isinstance(place, Path) else None
-        engine = self.engine
         if self.path:
             self._reader = self.engine.execution_options(shoal_reader=True)
         else:
