@@ -1,21 +1,22 @@
 """The connection of a process to Ray: to the cluster at RAY_ADDRESS, or to a Ray of its own on this machine.
 
 Both with token authentication. A Ray of its own listens on 127.0.0.1 alone, has a token that nobody else can read, and
-ends with the process that started it, however that ends: the kernel tells its processes (Linux), or a process of Ray does.
+ends with the process that started it, however that ends.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ from shoal.errors import ExecutorError
 LOOK_SECONDS = 2.0  # between two looks at the head and the nodes
 LOST_SECONDS = 30.0  # without an answer from the head; after 60, Ray would end this process
 ANSWER_SECONDS = 2.0
-ORPHAN_SECONDS = 2  # until processes of a Ray of our own end that have lost its head
 _QUIET: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
 _AGAIN = "then go on: shoal resume RUN"
 
@@ -41,7 +41,7 @@ class Connection:
     ray: Any
 
     def __init__(self, cpus: int | None) -> None:
-        self._folder: Path | None = None
+        self._guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own
         self._seen = self._looked = time.monotonic()
         address = os.environ.get("RAY_ADDRESS", "")
         try:
@@ -80,17 +80,18 @@ class Connection:
         ray = getattr(self, "ray", None)
         if ray is not None:
             ray.shutdown(wait_for_processes=True)
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._guard is not None:
+            self._guard.communicate()
 
     def _count(self) -> int:
         alive = (node["Resources"] for node in self.ray.nodes() if node["Alive"])
         return int(sum(resources.get("CPU", 0) for resources in alive))
 
     def _start(self, cpus: int) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-        _sweep()
-        token = self._folder / "token"
+        folder = Path(tempfile.mkdtemp(prefix="shoal-ray-")).resolve()
+        guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(folder), str(os.getpid())]
+        self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
+        token = folder / "token"
         token.touch(mode=0o600)
         token.write_text(_token())
         ours = {
@@ -103,13 +104,10 @@ class Connection:
         }
         with _environment(ours):
             self.ray = _imported()
-            # For its processes; ours has read its own by now.
-            with (
-                _environment({"RAY_gcs_rpc_server_reconnect_timeout_s": str(ORPHAN_SECONDS)}),
-                _reported("does not start"),
-            ):
-                folder = str(self._folder / "ray")  # Ray opens it to everybody; the one above it is ours alone
-                self.ray.init("local", num_cpus=cpus, num_gpus=0, include_dashboard=False, _temp_dir=folder, **_QUIET)
+            with _reported("does not start"):
+                # Ray opens its folder to everybody; the one around it is ours alone.
+                own = {"num_cpus": cpus, "num_gpus": 0, "include_dashboard": False, "_temp_dir": str(folder / "ray")}
+                self.ray.init("local", **own, **_QUIET)
 
     def _join(self, address: str) -> None:
         if "://" in address:
@@ -130,19 +128,21 @@ class Connection:
             self.ray.init(address, **_QUIET)
 
 
-_PREFIX = "shoal-ray-"
-
-
-def _sweep() -> None:
-    """Remove the folders of processes that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).split("-")[0]
-        with suppress(OSError, ValueError):
-            if folder.stat().st_uid == os.getuid():
-                try:
-                    os.kill(int(pid), 0)
-                except ProcessLookupError:
-                    shutil.rmtree(folder, ignore_errors=True)
+# The end of its input is how it learns that whoever started Ray has ended, however that happened. The kernel has told
+# Ray's servers then (Linux), and they their workers; but some helpers of Ray live on for a minute.
+_GUARD = """
+import os, pathlib, shutil, signal, sys
+sys.stdin.read()
+folder, starter = sys.argv[1:]
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        logs_there = any(os.readlink(file).startswith(folder) for file in (process / "fd").iterdir())
+        if logs_there and process.name != starter:
+            os.kill(int(process.name), signal.SIGKILL)
+    except OSError:
+        pass
+shutil.rmtree(folder, ignore_errors=True)
+"""
 
 
 @cache
