@@ -88,7 +88,8 @@ class Connection:
         return int(sum(resources.get("CPU", 0) for resources in alive))
 
     def _start(self, cpus: int) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="shoal-ray-")).resolve()
+        # The names of its sockets may not be long, as some systems' temporary folders are.
+        folder = Path(tempfile.mkdtemp(prefix="shoal-ray-", dir="/tmp" if os.name == "posix" else None)).resolve()
         guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(folder), str(os.getpid())]
         self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
         token = folder / "token"
