@@ -48,6 +48,10 @@ class ModelError(ShoalError):
     """An exported model that is missing, damaged, or does not fit the table it is applied to."""
 
 
+class ExecutorError(ShoalError):
+    """The place where trainings run is not installed, cannot be reached, or is lost."""
+
+
 class StoreError(ShoalError):
     """The store cannot be opened, or refuses what was asked."""
 
