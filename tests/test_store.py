@@ -257,6 +257,21 @@ class TestContract:
         assert later
         assert later.epoch == claim.epoch + 1
 
+    def test_a_dead_owner_does_not_live_on_when_the_databases_clock_is_set_back(
+        self, store: Store, tiny: Dataset
+    ) -> None:
+        claim = held(store, tiny)
+        hour_ago = sa.update(t.run).values(heartbeat=t.run.c.heartbeat + 3600)
+        store.write(lambda c: c.execute(hour_ago))
+        assert store.run(claim.run_id).state == "interrupted"
+        store.beat(claim, 1.0)  # a live one
+        assert store.run(claim.run_id).state == "running"
+        store.write(lambda c: c.execute(hour_ago))
+        later = store.claim(Owner.here())
+        assert later
+        with pytest.raises(NotOwnerError):
+            store.beat(claim, 1.0)
+
     @pytest.mark.parametrize("lost", ["taken over", "paused", "resumed", "finished", "released", "deleted", "forged"])
     def test_stale_owner_writes_nothing(self, store: Store, tiny: Dataset, lost: str) -> None:
         claim = held(store, tiny)

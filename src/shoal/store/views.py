@@ -64,9 +64,10 @@ class Owner:
 def is_alive(owner: str | None, heartbeat_age: float | None) -> bool:
     """Whether ``owner`` (its text form) still works, its last heartbeat being ``heartbeat_age`` seconds old.
 
-    Dead: nobody, a heartbeat older than the lease by the database's clock, or a process of this host that is gone.
+    Dead: nobody, a heartbeat further than the lease from now by the database's clock, or a process of this host that is
+    gone. In the future, as its clock was set back: a live one beats within seconds, a dead one must not seem alive for hours.
     """
-    if owner is None or heartbeat_age is None or heartbeat_age > LEASE_SECONDS:
+    if owner is None or heartbeat_age is None or abs(heartbeat_age) > LEASE_SECONDS:
         return False
     who = Owner.parse(owner)
     return who.host != _host() or _process_exists(who.pid)
