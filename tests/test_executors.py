@@ -84,7 +84,7 @@ class Hang:
         signal.pause()
 
 
-def _collect(executor: Executor, count: int) -> list[Outcome]:
+def collect(executor: Executor, count: int) -> list[Outcome]:
     outcomes: list[Outcome] = []
 
     def all_there() -> bool:
@@ -102,7 +102,7 @@ class ExecutorContract:
     def test_every_job_has_one_outcome(self, executor: Executor) -> None:
         for number in range(25):
             executor.submit(Echo(number))
-        outcomes = _collect(executor, 25)
+        outcomes = collect(executor, 25)
         assert sorted(o.result[0] for o in outcomes) == list(range(25))
         assert all(o.error is None and o.worker for o in outcomes)
         assert os.getpid() not in {o.result[1] for o in outcomes}
@@ -110,7 +110,7 @@ class ExecutorContract:
     def test_raising_job_has_an_error_and_hurts_nobody(self, executor: Executor) -> None:
         for job in (Raise(1), Echo(2), Raise(3), Echo(4)):
             executor.submit(job)
-        outcomes = {o.job.number: o for o in _collect(executor, 4)}
+        outcomes = {o.job.number: o for o in collect(executor, 4)}
         assert outcomes[1].error == "ValueError: job 1"
         assert outcomes[3].error == "ValueError: job 3"
         assert outcomes[2].result[0] == 2
@@ -120,7 +120,7 @@ class ExecutorContract:
         executor.submit(Die(0, str(tmp_path / "count"), times=1))
         for number in range(1, 6):
             executor.submit(Echo(number))
-        outcomes = {o.job.number: o for o in _collect(executor, 6)}
+        outcomes = {o.job.number: o for o in collect(executor, 6)}
         assert outcomes[0].result == "survived"
         assert all(outcomes[n].result[0] == n for n in range(1, 6))
 
@@ -131,7 +131,7 @@ class ExecutorContract:
         executor.submit(Die(0, str(counts)))
         for number in range(1, 6):
             executor.submit(Echo(number))
-        outcomes = {o.job.number: o for o in _collect(executor, 6)}
+        outcomes = {o.job.number: o for o in collect(executor, 6)}
         assert "3 times" in (outcomes[0].error or "")
         assert (
             executor.MAX_DEATHS <= len(counts.read_text()) <= executor.MAX_DEATHS + 1
@@ -143,7 +143,7 @@ class ExecutorContract:
         hurried.submit(Stall(1, str(tmp_path / "ever"), times=10**9))
         for number in range(2, 5):
             hurried.submit(Echo(number))
-        outcomes = {o.job.number: o for o in _collect(hurried, 5)}
+        outcomes = {o.job.number: o for o in collect(hurried, 5)}
         assert outcomes[0].result == "done"
         assert "deadline of 1.5 s, 3 times" in (outcomes[1].error or "")
         assert (tmp_path / "ever").read_text() == "x" * hurried.MAX_DEATHS
@@ -152,13 +152,13 @@ class ExecutorContract:
     def test_a_worker_that_dies_idle_costs_nothing(self, executor: Executor) -> None:
         for number in range(4):
             executor.submit(Echo(number))
-        for pid in {outcome.result[1] for outcome in _collect(executor, 4)}:
+        for pid in {outcome.result[1] for outcome in collect(executor, 4)}:
             with suppress(ProcessLookupError):  # the pool, broken by the first, may have ended it already
                 os.kill(pid, signal.SIGKILL)
             eventually(lambda pid=pid: not alive(pid))
         for number in range(4):
             executor.submit(Echo(number))
-        assert sorted(outcome.result[0] for outcome in _collect(executor, 4)) == [0, 1, 2, 3]
+        assert sorted(outcome.result[0] for outcome in collect(executor, 4)) == [0, 1, 2, 3]
 
     def test_close_ends_hanging_work_and_leaves_no_process(self, executor: Executor) -> None:
         before = set(descendants(os.getpid()))

@@ -17,6 +17,7 @@ from shoal.engines import cores, get_engine
 from shoal.errors import SettingsError, StoreError
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search
+from shoal.executors import check_installed
 from shoal.genome import Genome
 from shoal.network import Network
 from shoal.records import Metrics, Scores
@@ -116,9 +117,10 @@ def search(
     """Search for a genome, in worker processes, and record every training in ``store`` (None: the default one).
 
     ``settings`` are those of `SearchSettings`; the preset is the data's. An interrupt leaves the run resumable
-    (`shoal resume`). Raises `SettingsError` before anything is written.
+    (`shoal resume`). Raises `SettingsError`, or `ExecutorError` where Ray is asked for and missing, before anything is written.
     """
     parsed = SearchSettings.parse({"preset": data.options.preset, **settings})
+    check_installed(parsed.executor)
     Problem(data, parsed)
     own = store if isinstance(store, Store) else open_store(store)
     run_id, _ = own.add_run(data, parsed, name=name)

@@ -80,6 +80,9 @@ def run(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes; default: one a core")] = None,
     engine: Annotated[str | None, typer.Option(metavar="cpu|reference", help="default: cpu")] = None,
+    executor: Annotated[
+        str | None, typer.Option(metavar="local|ray", help="Where trainings run; default: local")
+    ] = None,
     settings: Annotated[
         Path | None, typer.Option(metavar="FILE", help="TOML file of settings; the options here come before it")
     ] = None,
@@ -107,6 +110,7 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
     """Data and settings, checked before the store is opened: on bad input nothing is written."""
     from shoal.data import load_dataset
     from shoal.evaluation import Problem
+    from shoal.executors import check_installed
     from shoal.settings import SearchSettings, read_settings_file
 
     values = read_settings_file(file) if file is not None else {}
@@ -121,6 +125,7 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
         about_data["seed"] = values.pop("data_seed")
     source = values.pop("data", "concrete")
     parsed = SearchSettings.parse(values)
+    check_installed(parsed.executor)
     if (
         file is not None
         and given.get("data") is None

@@ -48,12 +48,24 @@ class ModelError(ShoalError):
     """An exported model that is missing, damaged, or does not fit the table it is applied to."""
 
 
+class ExecutorError(ShoalError):
+    """The place where trainings run is not installed, cannot be reached, or is lost."""
+
+
 class StoreError(ShoalError):
     """The store cannot be opened, or refuses what was asked."""
 
 
 class StoreFullError(StoreError):
     """The disk of the store is full. Nothing is lost: whoever writes waits until there is room."""
+
+
+class StoreAwayError(StoreError):
+    """The store was locked, or its server away, for longer than a transaction's patience. It is worth another try."""
+
+
+class StoreLostError(StoreError):
+    """The store's file is not at its place any more: deleted, moved, or replaced by another. Nothing was written."""
 
 
 class RunNotFoundError(StoreError):

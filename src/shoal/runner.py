@@ -15,7 +15,7 @@ from shoal.engines import get_engine
 from shoal.errors import StoreFullError
 from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, result_hash
 from shoal.evolution import Search
-from shoal.executors import Evaluate, Executor, LocalExecutor, Outcome
+from shoal.executors import Evaluate, Executor, Outcome, make_executor
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 
 POLL_SECONDS = 0.2  # how soon a command or a signal is noticed
@@ -45,7 +45,7 @@ class Runner:
     leaving: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
     wait: Callable[[float], None] = time.sleep
-    make_executor: Callable[[Problem, int | None], Executor] = LocalExecutor
+    make_executor: Callable[[Problem, int | None], Executor] = make_executor
 
     def drive(self) -> str:
         """Work until the run ends or has to be left; returns its state then, "interrupted" when another may continue it.
@@ -154,7 +154,7 @@ class Runner:
         """One look at everything that may have happened."""
         if self.leaving():
             raise _Left
-        if self.clock() >= self._next_beat or self.store.run(self.claim.run_id).pending:
+        if self.clock() >= self._next_beat or self.store.is_told(self.claim.run_id):
             self._next_beat = self.clock() + HEARTBEAT_SECONDS
             if commands := self._patiently(lambda: self.store.beat(self.claim, self._seconds)):
                 raise _Left(commands)

@@ -63,6 +63,7 @@ class SearchSettings(BaseModel):
 
     deadline: Seconds | None = None  # a training that takes longer hangs: it is ended, and tried again
     engine: Literal["cpu", "reference"] = "cpu"
+    executor: Literal["local", "ray"] = "local"  # where trainings run; never changes a result
     workers: Positive | None = None  # None: one a core; never changes a result
 
     @model_validator(mode="before")

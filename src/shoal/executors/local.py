@@ -25,6 +25,7 @@ from shoal.engines import cores, get_engine
 from shoal.engines.base import Engine
 from shoal.evaluation import Problem
 from shoal.executors.base import Executor, Job, Outcome
+from shoal.executors.suspicion import JobQueue
 
 WORN_JOBS = 1_000  # that a worker does, on average, before new ones take their places
 WORN_BYTES = 256 << 20  # of resident memory that one may have gained since its first job
@@ -38,10 +39,7 @@ class LocalExecutor(Executor):
         self._workers = workers or cores()
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Any], Job] = {}
-        self._waiting: list[Job] = []
-        self._suspects: list[Job] = []  # were running when a worker died; each runs alone until it is cleared
-        self._alone = False  # what runs is a suspect
-        self._deaths: dict[int, int] = {}
+        self._queue = JobQueue()
         self._begun: dict[Future[Any], float] = {}  # when a future was first seen running; some wait in a queue then
         self._done = 0  # jobs, by the workers that are there now
         self._memory: dict[str, int] = {}  # of each after its first job, in bytes
@@ -59,7 +57,7 @@ class LocalExecutor(Executor):
 
     def submit(self, job: Job) -> None:
         """See `Executor.submit`."""
-        self._waiting.append(job)
+        self._queue.add(job)
         self._feed()
 
     def poll(self, timeout: float) -> list[Outcome]:
@@ -76,13 +74,14 @@ class LocalExecutor(Executor):
             if error is None:
                 worker, memory, result = future.result()
                 self._wear(worker, memory)
-                self._deaths.pop(id(job), None)
                 outcomes.append(Outcome(job, result, worker=worker))
             elif isinstance(error, BrokenProcessPool):
                 self._running[future] = job
                 broken = True
+                continue
             else:
                 outcomes.append(Outcome(job, error=f"{type(error).__name__}: {error}"))
+            self._queue.done(job)
         if broken:
             outcomes += self._recover()
         self._feed()
@@ -90,23 +89,18 @@ class LocalExecutor(Executor):
 
     def close(self) -> None:
         """See `Executor.close`."""
-        self._waiting, self._suspects, self._running = [], [], {}
+        self._queue, self._running = JobQueue(), {}
         self._drop_pool()
 
     def _feed(self) -> None:
-        if (self._alone or self._worn) and self._running:
-            return
         if self._worn:
-            self._drop_pool()
-        self._alone = bool(self._suspects)
-        if self._suspects:  # one at a time, and nothing beside it: the guilty one is then known
-            if not self._running:
-                self._start(self._suspects.pop(0))
-            return
-        while self._waiting and len(self._running) < self.capacity:
-            if not self._start(self._waiting[0]):
+            if self._running:
                 return
-            self._waiting.pop(0)
+            self._drop_pool()
+        while jobs := self._queue.take(len(self._running), self.capacity):
+            if not self._start(jobs[0]):
+                self._queue.put_back(jobs)
+                return
 
     def _start(self, job: Job) -> bool:
         """Hand it to a worker; False when one has died meanwhile: `poll` finds that out by what was running."""
@@ -150,28 +144,18 @@ class LocalExecutor(Executor):
         self._running = {future: job for future, job in self._running.items() if future.done()}
         self._begun = {}
         self._drop_pool()
-        self._suspects = others + self._suspects
+        outcomes = self._queue.died(others, "", beside=len(hanging))
         why = f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
-        return [outcome for job in hanging for outcome in self._blame(job, why)]
+        return outcomes + [outcome for job in hanging for outcome in self._queue.blame(job, why)]
 
     def _recover(self) -> list[Outcome]:
         """A worker died and took the pool with it: every job that was running is a suspect now."""
         jobs = list(self._running.values())
         self._running, self._begun = {}, {}
         self._drop_pool()
-        if len(jobs) == 1:
-            why = f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
-            return self._blame(jobs[0], why)
-        self._suspects = jobs + self._suspects
-        return []
-
-    def _blame(self, job: Job, why: str) -> list[Outcome]:
-        """Count against a job; its outcome when it was the last time, else it is tried alone."""
-        self._deaths[id(job)] = self._deaths.get(id(job), 0) + 1
-        if self._deaths[id(job)] >= self.MAX_DEATHS:
-            return [Outcome(job, error=why)]
-        self._suspects.insert(0, job)
-        return []
+        return self._queue.died(
+            jobs, f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
+        )
 
     def _wear(self, worker: str, memory: int) -> None:
         """Count a job of a worker that has so many bytes now."""

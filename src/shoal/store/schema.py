@@ -27,7 +27,7 @@ def ensure(database: Database) -> None:
     """
     if database.read(_revision) != REVISION:
         with _one_at_a_time:
-            database.write(lambda connection: _upgrade(connection, database.shown))
+            database.write(lambda connection: _upgrade(connection, database))
 
 
 def take_lock(connection: Connection, number: int) -> None:
@@ -42,8 +42,9 @@ def _revision(connection: Connection) -> str | None:
     return connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
 
 
-def _upgrade(connection: Connection, shown: str) -> None:
+def _upgrade(connection: Connection, database: Database) -> None:
     take_lock(connection, _LOCK)
+    shown = database.shown
     found = _revision(connection)  # again: another process may have been quicker
     if found == REVISION:
         return
@@ -68,8 +69,8 @@ def _upgrade(connection: Connection, shown: str) -> None:
                 expected="a store of Shoal, or an empty database",
                 remedy="name another with --store or SHOAL_STORE",
             )
-    if found is not None and connection.dialect.name == "sqlite" and connection.scalar(text("SELECT 1 FROM run")):
-        _copy_before(connection, shown)
+    if found is not None and database.path and connection.scalar(text("SELECT 1 FROM run")):
+        _copy_before(database.path, shown)
     try:
         command.upgrade(config, "head")
     except ProgrammingError as error:
@@ -79,9 +80,8 @@ def _upgrade(connection: Connection, shown: str) -> None:
         ) from error
 
 
-def _copy_before(connection: Connection, shown: str) -> None:
+def _copy_before(path: Path, shown: str) -> None:
     """Keep the file as it is beside it. Nobody else writes meanwhile: we hold the lock, and have written nothing yet."""
-    path = Path(str(connection.engine.url.database))
     to = path.with_name(f"{path.name}.before-{REVISION}")
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:

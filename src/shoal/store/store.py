@@ -17,7 +17,7 @@ from shoal.evaluation import Evaluation, GenerationSummary
 from shoal.genome import Genome
 from shoal.settings import SearchSettings
 from shoal.store import commands, notices, ownership, runs, schema
-from shoal.store.connection import Database, make_engine, parse_url, show_url
+from shoal.store.connection import Database, parse_url, show_url
 from shoal.store.notices import Notice
 from shoal.store.rows import clean, evaluation_row, generation_row, read_evaluations, read_generation
 from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
@@ -82,7 +82,8 @@ class Store:
 
     - The database is the truth. Every method is one transaction (`evaluations` reads pages of an append-only list);
       what a method has returned from is on the disk. A transaction is tried again while the store is locked or its
-      server away, for up to three minutes; then, and for every other trouble of the place, it raises `StoreError`.
+      server away, for up to three minutes; then it raises `StoreAwayError`, at once `StoreFullError` for a full disk,
+      `StoreLostError` for a file that is not at its place any more, and `StoreError` for every other trouble.
       If the answer to a commit was lost, the second try finds the work done; only `finish` and `release` then raise
       `NotOwnerError`, although the first try succeeded.
     - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`beat`, `record`, `finish`,
@@ -107,7 +108,7 @@ class Store:
         self.path: Path | None = None if isinstance(place, URL) else place
         self.url: str = show_url(place) if isinstance(place, URL) else f"sqlite:///{place}"
         self.raw_url: str = place.render_as_string(hide_password=False) if isinstance(place, URL) else self.url
-        self._database = Database(make_engine(place), self.url)
+        self._database = Database(place, self.url)
         try:
             self._database.connect()
             schema.ensure(self._database)
@@ -129,6 +130,10 @@ class Store:
     def close(self) -> None:
         """Give back the connections. A store that is used again opens new ones."""
         self._database.engine.dispose()
+
+    def rescue(self) -> Path | None:
+        """After `StoreLostError`: copy what the deleted file held beside its place; the copy's name, if there is one."""
+        return self._database.rescue()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` finds in one moment of the store. For this package: others have no SQL."""
@@ -231,6 +236,10 @@ class Store:
         """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed."""
         self._database.bound_log()
         return self._database.write(lambda c: ownership.beat(c, claim, seconds))
+
+    def is_told(self, run_id: int) -> bool:
+        """Whether commands wait to be obeyed; cheap, to be asked often."""
+        return bool(self._database.read(lambda c: commands.pending(c, run_id)))
 
     def record(
         self,

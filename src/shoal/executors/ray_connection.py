@@ -1,0 +1,214 @@
+"""The connection of a process to Ray: to the cluster at RAY_ADDRESS, or to a Ray of its own on this machine.
+
+Both with token authentication. A Ray of its own listens on 127.0.0.1 alone, has a token that nobody else can read, and
+ends with the process that started it, however that ends.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from shoal.engines import cores
+from shoal.errors import ExecutorError
+
+LOOK_SECONDS = 2.0  # between two looks at the head and the nodes
+LOST_SECONDS = 30.0  # without an answer from the head; after 60, Ray would end this process
+ANSWER_SECONDS = 2.0
+_QUIET: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
+_AGAIN = "then go on: shoal resume RUN"
+
+
+class Connection:
+    """Open until `close`. ``cpus`` are those of a Ray of our own; None: all that this process may use.
+
+    ``ray`` is the module: what it needs of the environment is only there now, so nothing imports it earlier. Raises
+    `ExecutorError` when there is no cluster at RAY_ADDRESS, or it refuses us.
+    """
+
+    ray: Any
+
+    def __init__(self, cpus: int | None) -> None:
+        self._guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own
+        self._seen = self._looked = time.monotonic()
+        address = os.environ.get("RAY_ADDRESS", "")
+        try:
+            with _own_sigterm():
+                if address in ("", "local"):
+                    self._start(cpus or cores())
+                else:
+                    self._join(address)
+            self._head = self.ray.get_runtime_context().gcs_address
+        except BaseException:
+            self.close()
+            raise
+        self.cpus = self._count()
+
+    def look(self) -> None:
+        """Now and then: whether the head is there, and how many CPUs.
+
+        Raises `ExecutorError` when the head has not answered for `LOST_SECONDS`.
+        """
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        if _answers(self._head):
+            self._seen = now
+            self.cpus = self._count()
+        elif now - self._seen > LOST_SECONDS:
+            raise self.lost(f"its head at {self._head} did not answer for {LOST_SECONDS:g} s")
+        self._looked = time.monotonic()
+
+    def lost(self, why: str) -> ExecutorError:
+        """The error that ends a run which may go on later."""
+        return ExecutorError(f"The connection to Ray is lost: {why}.", remedy=f"start the cluster again, {_AGAIN}")
+
+    def close(self) -> None:
+        """End a Ray of our own; leave a cluster as it is."""
+        ray = getattr(self, "ray", None)
+        if ray is not None:
+            ray.shutdown(wait_for_processes=True)
+        if self._guard is not None:
+            self._guard.communicate()
+
+    def _count(self) -> int:
+        alive = (node["Resources"] for node in self.ray.nodes() if node["Alive"])
+        return int(sum(resources.get("CPU", 0) for resources in alive))
+
+    def _start(self, cpus: int) -> None:
+        # The names of its sockets may not be long, as some systems' temporary folders are.
+        folder = Path(tempfile.mkdtemp(prefix="shoal-ray-", dir="/tmp" if os.name == "posix" else None)).resolve()
+        guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(folder), str(os.getpid())]
+        self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
+        token = folder / "token"
+        token.touch(mode=0o600)
+        token.write_text(_token())
+        ours = {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": None,
+            "RAY_AUTH_TOKEN_PATH": str(token),
+            "RAY_ADDRESS": None,
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what makes it listen on 127.0.0.1 alone, on every system
+        }
+        with _environment(ours):
+            self.ray = _imported()
+            with _reported("does not start"):
+                # Ray opens its folder to everybody; the one around it is ours alone.
+                own = {"num_cpus": cpus, "num_gpus": 0, "include_dashboard": False, "_temp_dir": str(folder / "ray")}
+                self.ray.init("local", **own, **_QUIET)
+
+    def _join(self, address: str) -> None:
+        if "://" in address:
+            raise ExecutorError(
+                f"RAY_ADDRESS={address} is of Ray's client.",
+                expected="HOST:PORT of the head, with a node of the cluster on this machine",
+                remedy="ray start --address=HOST:PORT --num-cpus=0, and RAY_ADDRESS=HOST:PORT",
+            )
+        if address != "auto" and not _answers(address):
+            raise ExecutorError(
+                f"Nothing answers at RAY_ADDRESS={address}.",
+                expected="HOST:PORT of the head of a Ray cluster",
+                remedy=f"start it, or correct or unset RAY_ADDRESS, {_AGAIN}",
+            )
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        self.ray = _imported()
+        with _reported(f"refuses us at {address}"):
+            self.ray.init(address, **_QUIET)
+
+
+# The end of its input is how it learns that whoever started Ray has ended, however that happened. The kernel has told
+# Ray's servers then (Linux), and they their workers; but some helpers of Ray live on for a minute.
+_GUARD = """
+import os, pathlib, shutil, signal, sys
+sys.stdin.read()
+folder, starter = sys.argv[1:]
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        logs_there = any(os.readlink(file).startswith(folder) for file in (process / "fd").iterdir())
+        if logs_there and process.name != starter:
+            os.kill(int(process.name), signal.SIGKILL)
+    except OSError:
+        pass
+shutil.rmtree(folder, ignore_errors=True)
+"""
+
+
+@cache
+def _token() -> str:
+    """One for each process: Ray reads it once."""
+    return secrets.token_hex(32)
+
+
+def _imported() -> Any:
+    """Ray, with its settings read from the environment as it is now."""
+    import ray
+
+    ray._raylet.get_authentication_mode()
+    return ray
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def _reported(trouble: str) -> Iterator[None]:
+    """What Ray raises while it connects, as one of our errors."""
+    try:
+        yield
+    except ExecutorError:
+        raise
+    except Exception as error:
+        raise ExecutorError(
+            f"Ray {trouble}: {type(error).__name__}: {str(error).rstrip('.')}.",
+            expected="the cluster's token, the same Python and Ray, and a node of the cluster on this machine",
+            remedy=f"see docs/scaling.md, {_AGAIN}",
+        ) from error
+
+
+@contextmanager
+def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """These values (None: not set) for the processes that are started inside."""
+    before = {name: os.environ.get(name) for name in values}
+    _set(values)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Ray puts a handler in the place of ours."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
