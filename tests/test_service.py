@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +17,14 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+import typer.main
 
 from processes import alive, descendants, eventually, shoal, start
-from shoal.launch import end_process, ensure_supervisor
-from shoal.store import Store, open_store
+from shoal.cli import app
+from shoal.data import load_dataset
+from shoal.launch import LEAVE_SECONDS, end_process, ensure_supervisor
+from shoal.settings import SearchSettings
+from shoal.store import Store, default_path, open_store
 
 
 @pytest.fixture
@@ -103,3 +111,111 @@ def test_another_address_is_refused_without_a_password(store: Path) -> None:
     assert done.returncode == 2
     assert "127.0.0.1" in done.stderr
     assert not store.exists()
+
+
+def headless(address: str, folder: Path, host: str) -> subprocess.Popen[str]:
+    """`shoal serve --no-dashboard` on a host of that name, with a data directory of its own."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(f"import socket\nsocket.gethostname = lambda: {host!r}\n")
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-m", "shoal.cli", "serve", "--no-dashboard"],
+        env={**os.environ, "PYTHONPATH": path, "SHOAL_STORE": address, "XDG_DATA_HOME": str(folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def hosts(store: Store) -> list[str]:
+    return sorted(supervisor.host.partition("+")[0] for supervisor in store.supervisors())
+
+
+def taken_by(store: Store, run_id: int) -> list[str]:
+    """The hosts that have driven a run, one a claim."""
+    found = [re.match(r"Taken.* by ([^:+]+)", event.text) for event in reversed(store.events(run_id))]
+    return [match[1] for match in found if match]
+
+
+def test_hosts_share_the_queue_of_one_database(postgres_url: str, tmp_path: Path) -> None:
+    data = load_dataset("concrete", preset="classic")
+    short = SearchSettings(preset="classic", population=4, generations=2, repeats=1, iterations=20, workers=1)
+    with open_store(postgres_url) as store:
+        services = [headless(postgres_url, tmp_path / host, host) for host in ("north", "south")]
+        try:
+            eventually(lambda: hosts(store) == ["north", "south"])
+            long, _ = store.add_run(data, short.model_copy(update={"generations": 1_000_000}))
+            (busy,) = eventually(lambda: taken_by(store, long))
+            runs = [store.add_run(data, short)[0] for _ in range(3)]
+            eventually(lambda: all(store.run(run_id).state == "finished" for run_id in runs))
+            assert store.run(long).state == "running"
+            assert [taken_by(store, run_id) for run_id in runs] == [[({"north", "south"} - {busy}).pop()]] * 3
+            assert len({store.run(run_id).result_hash for run_id in runs}) == 1
+            store.command(long, "stop")
+            eventually(lambda: store.run(long).state == "stopped")
+            assert taken_by(store, long) == [busy]
+            assert store.run(long).evaluations == len(store.evaluations(long, curves=False))
+        finally:
+            for service in services:
+                service.terminate()
+            ends = [service.communicate(timeout=60) for service in services]
+        assert [service.returncode for service in services] == [0, 0], ends
+        assert store.supervisors() == []
+
+
+def test_a_second_service_waits_for_the_first_to_end(store: Path) -> None:
+    with open_store(store) as opened:
+        services: list[subprocess.Popen[str]] = []
+        try:
+            services.append(headless(str(store), store.parent / "home", "here"))
+            assert services[0].stdout
+            assert "no dashboard" in services[0].stdout.readline()
+            (first,) = opened.supervisors()
+            services.append(headless(str(store), store.parent / "home", "here"))
+            assert services[1].stdout
+            assert "no dashboard" in services[1].stdout.readline()
+            assert [s.pid for s in opened.supervisors()] == [first.pid]
+            services[0].kill()
+            eventually(lambda: first.pid not in [s.pid for s in opened.supervisors()] and opened.supervisors())
+        finally:
+            for service in services:
+                service.terminate()
+                service.communicate(timeout=60)
+        assert services[1].returncode == 0
+
+
+UNIT = Path(__file__).parent.parent / "docs" / "shoal.service"
+
+
+def test_the_systemd_unit_starts_a_command_that_there_is() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(UNIT.read_text())
+    program, name, *arguments = shlex.split(unit["Service"]["ExecStart"])
+    assert (Path(program).name, name) == ("shoal", "serve")
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command.make_context(name, arguments)  # raises what a wrong option raises
+    assert int(unit["Service"]["TimeoutStopSec"]) > 3 * LEAVE_SECONDS
+    environment = shlex.split(unit["Service"]["Environment"])
+    assert "XDG_DATA_HOME=/var/lib" in environment
+    assert default_path().parent.name == unit["Service"]["StateDirectory"] == "shoal"
+    assert f"{program} backup " in UNIT.with_name("shoal-backup.service").read_text()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    for unit in UNIT.parent.glob("shoal*.*"):
+        text = unit.read_text().replace("/opt/shoal/bin/shoal", sys.executable)  # as it is not installed here
+        (tmp_path / unit.name).write_text(text)
+    units = sorted(map(str, tmp_path.iterdir()))
+    assert len(units) == 3
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--recursive-errors=no", "--man=no", *units],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    complaints = [line for line in done.stderr.splitlines() if "shoal" in line]
+    assert (done.returncode, complaints) == (0, []), done.stderr

@@ -40,7 +40,7 @@ def read(run_id: int | str) -> Reading:
 
 
 # The page asks each second; the evaluations of a long run are read only when a generation was added.
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False)
 def _recorded(run_id: int, generations: int, state: str) -> Reading:
     del generations, state  # they are the cache's key
     summary, evaluations = summary_with_evaluations(store(), run_id)
