@@ -55,9 +55,10 @@ def ensure_supervisor(
     *,
     scope: int | None = None,
     attached: bool = False,
+    on_host: bool = False,
     prepared: subprocess.Popen[bytes] | None = None,
 ) -> subprocess.Popen[bytes] | None:
-    """Start a supervisor process unless one is alive that serves ``scope`` (None: every run).
+    """Start a supervisor process unless one is alive that serves ``scope`` (None: every run), here or (not ``on_host``) elsewhere.
 
     ``attached``: it is given back, releases its run and ends when this process ends, however that happens; ``prepared``
     is then used where there is one. Otherwise it is nobody's child, outlives the caller, and ends by itself after a
@@ -67,7 +68,7 @@ def ensure_supervisor(
 
     # One of those who ask at once may start it; its place is taken before the process exists.
     place = Owner.here()
-    if not store.reserve_supervisor(place, scope):
+    if not store.reserve_supervisor(place, scope, on_host=on_host):
         return None
     try:
         process = (prepared or _attached(store.raw_url)) if attached else None

@@ -21,7 +21,10 @@ _OPEN = (*ACTIVE, "paused")
 
 
 def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
-    """Until SIGINT or SIGTERM. A supervisor that dies is replaced; runs are released when the service ends."""
+    """Until SIGINT or SIGTERM, with a supervisor on this host; services of other hosts have theirs.
+
+    A supervisor that dies is replaced; runs are released when the service ends.
+    """
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: leave.set())
@@ -36,7 +39,7 @@ def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
     if port != wanted:
         print(f"Port {wanted} is taken (by another Shoal?); using {port}.", file=sys.stderr)
     try:
-        supervisor = ensure_supervisor(store, attached=True)
+        supervisor = ensure_supervisor(store, attached=True, on_host=True)
         children += [supervisor] if supervisor is not None else []
         dashboard = dashboard_process(store, host, port)
         children.append(dashboard)
@@ -50,7 +53,7 @@ def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
                 )
             if supervisor is not None and supervisor.poll() is not None:
                 print(f"The supervisor ended; a new one goes on ({log_path()} says more).", file=sys.stderr)
-                supervisor = ensure_supervisor(store, attached=True)
+                supervisor = ensure_supervisor(store, attached=True, on_host=True)
                 children += [supervisor] if supervisor is not None else []
     finally:
         end_process(*children)

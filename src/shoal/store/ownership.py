@@ -158,10 +158,11 @@ def register(connection: Connection, owner: Owner, scope: int | None, instead_of
     )
 
 
-def reserve(connection: Connection, owner: Owner, scope: int | None) -> bool:
-    """Add a supervisor unless another one serves ``scope``, or every run."""
+def reserve(connection: Connection, owner: Owner, scope: int | None, on_host: bool) -> bool:
+    """Add a supervisor unless another one, of this host or anywhere, serves ``scope``, or every run."""
     take_lock(connection, _RESERVING)
-    if any(s.scope in (None, scope) and s.owner != str(owner) for s in supervisors(connection)):
+    others = [s for s in supervisors(connection) if s.owner != str(owner) and not (on_host and s.host != owner.host)]
+    if any(s.scope in (None, scope) for s in others):
         return False
     register(connection, owner, scope, None)
     return True

@@ -314,12 +314,12 @@ class Store:
 
     # Supervisors
 
-    def reserve_supervisor(self, owner: Owner, scope: int | None = None) -> bool:
+    def reserve_supervisor(self, owner: Owner, scope: int | None = None, *, on_host: bool = False) -> bool:
         """Register ``owner``, who is about to start a supervisor; False when one that serves ``scope`` is there.
 
-        Of many who ask at once, one hears True.
+        ``on_host``: on its host; those of others do not count. Of many who ask at once, one hears True.
         """
-        return self._database.write(lambda c: ownership.reserve(c, owner, scope))
+        return self._database.write(lambda c: ownership.reserve(c, owner, scope, on_host))
 
     def register_supervisor(self, owner: Owner, scope: int | None = None, instead_of: Owner | None = None) -> None:
         """Make a supervisor known, of all runs or of one; forget the dead ones, and ``instead_of``."""
