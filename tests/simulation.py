@@ -21,6 +21,7 @@ from shoal.runner import Runner
 from shoal.store import LEASE_SECONDS, Owner, Store
 from shoal.store import tables as t
 
+BUDGET = 12  # troubles of a history
 DEPTH = 3  # owners that may be alive at once, each believing that it is the only one
 _WRITES = ("record", "beat", "finish", "release", "save_artifact", "event")
 
@@ -31,12 +32,12 @@ class Crash(BaseException):
 
 @dataclass
 class World:
-    """A store with one run, and what may happen to it. ``budget`` troubles in all; ``log`` says which."""
+    """A store with one run, and what may happen to it. ``budget`` troubles at most; ``log`` says which."""
 
     store: Store
     run_id: int
     seed: int
-    budget: int = 12
+    budget: int = BUDGET
     log: list[str] = field(default_factory=list)
     keys: list[tuple[str, str]] = field(default_factory=list)
     full: int = 0  # writes that the disk still refuses
@@ -164,19 +165,36 @@ class Faulty:
         return write
 
 
+def some_fail(job: Job) -> str | None:
+    """Trainings that fail whoever does them: one in eight."""
+    fails = isinstance(job, Evaluate) and (int(job.task.genome.hash[:2], 16) + job.task.repeat) % 8 == 0
+    return "It has no finite loss." if fails else None
+
+
 class Executor(InlineExecutor):
-    """Pretends to train; results come late and in any order. Notes what was asked for although it was recorded."""
+    """Pretends to train; results come late, in any order, or only at the second try (a worker died).
+
+    Notes what was asked for although it was recorded.
+    """
 
     def __init__(self, world: World, problem: Problem, claim: Any) -> None:
-        super().__init__(problem)
+        super().__init__(problem, on_job=some_fail)
         self.world, self.claim = world, claim
 
     def submit(self, job: Job) -> None:
         if isinstance(job, Evaluate):
-            run = self.world.store.run(self.world.run_id)
-            mine = (run.epoch, run.owner) == (self.claim.epoch, self.claim.owner)
-            done = {e.task.id for e in self.world.store.evaluations(self.world.run_id, curves=False)}
-            assert not (mine and job.task.id in done), f"asked for again: {job.task.id}"
+            recorded = (
+                sa.select(t.run.c.id)
+                .join(t.evaluation)
+                .where(
+                    t.run.c.epoch == self.claim.epoch,
+                    t.run.c.owner == self.claim.owner,
+                    t.evaluation.c.genome_hash == job.task.genome.hash,
+                    t.evaluation.c.repeat == job.task.repeat,
+                )
+            )
+            found = self.world.store.read(lambda c: c.execute(recorded).first())
+            assert found is None, f"asked for again: {job.task.id}"
         super().submit(job)
 
     def poll(self, timeout: float) -> list[Outcome]:
@@ -188,7 +206,12 @@ class Executor(InlineExecutor):
         if world.depth < DEPTH and world.happens(0.03, "standstill at work"):
             world.stall()
         world.random.shuffle(self.jobs)
-        return [] if world.random.random() < 0.2 else super().poll(timeout)
+        if world.random.random() < 0.2:
+            return []
+        outcomes = super().poll(timeout)
+        if outcomes and world.happens(0.05, "a worker dies"):
+            self.jobs.append(outcomes.pop().job)
+        return outcomes
 
     def close(self) -> None:
         self.jobs = []

@@ -15,7 +15,7 @@ LAYERS = {
     1: ["genome", "genetic", "swarm", "engines"],
     2: ["settings", "evolution", "champion", "evaluation", "store"],
     3: ["nursery", "executors"],
-    4: ["launch", "supervisor", "runner", "summary", "manager", "api", "bench"],
+    4: ["logfile", "messenger", "launch", "supervisor", "runner", "summary", "manager", "api", "bench"],
     5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}

@@ -546,9 +546,6 @@ class TestContract:
         assert [s.owner for s in store.supervisors()] == [str(place)]
         assert store.reserve_supervisor(place), "the same one again, its first answer lost"
         assert not store.reserve_supervisor(ELSEWHERE, scope=7), "it serves every run"
-        assert store.reserve_supervisor(ELSEWHERE, on_host=True), "every host may have its own"
-        assert not store.reserve_supervisor(replace(ELSEWHERE, token="another"), on_host=True)
-        store.remove_supervisor(ELSEWHERE)
         started = replace(place, token="started")
         store.register_supervisor(started, instead_of=place)
         assert [s.owner for s in store.supervisors()] == [str(started)]

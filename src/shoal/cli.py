@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -146,17 +147,33 @@ def serve(
     demo: Annotated[
         bool, typer.Option("--demo", help="Start a search on the Concrete data unless one is open")
     ] = False,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard/--no-dashboard", help="Without it, this machine only trains")
+    ] = True,
+    webhook: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="SHOAL_WEBHOOK",
+            show_envvar=True,
+            help="POST JSON there when a run is finished, failed or stalled",
+        ),
+    ] = None,
     store: StoreOption = None,
 ) -> None:
     """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
     from shoal.dashboard.server import check_host, check_installed
+    from shoal.messenger import VARIABLE, check_webhook
     from shoal.service import serve as serve_until_stopped
     from shoal.store import open_store
 
-    check_host(host)
-    check_installed()
+    if dashboard:
+        check_host(host)
+        check_installed()
+    if webhook:
+        os.environ[VARIABLE] = check_webhook(webhook)  # for the supervisor; its command line could be seen by others
     with open_store(store) as opened:
-        serve_until_stopped(opened, host, port, demo=demo)
+        serve_until_stopped(opened, (host, port) if dashboard else None, demo=demo)
 
 
 @app.command()

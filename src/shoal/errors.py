@@ -60,6 +60,14 @@ class StoreFullError(StoreError):
     """The disk of the store is full. Nothing is lost: whoever writes waits until there is room."""
 
 
+class StoreAwayError(StoreError):
+    """The store was locked, or its server away, for longer than a transaction's patience. It is worth another try."""
+
+
+class StoreLostError(StoreError):
+    """The store's file is not at its place any more: deleted, moved, or replaced by another. Nothing was written."""
+
+
 class RunNotFoundError(StoreError):
     """No run of that name in this store."""
 

@@ -154,7 +154,7 @@ class Genome:
         return min(1 - w, mu, (1 - w) * mu * (2 * (1 + w) - mu) - (1 + w) * s2)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=2_000)  # 2 MB, as some processes live for weeks
 def _hash(genome: Genome) -> str:
     exact = {k: v.hex() if isinstance(v, float) else v for k, v in genome.to_dict().items()}
     return hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()[:16]

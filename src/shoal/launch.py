@@ -58,7 +58,7 @@ def ensure_supervisor(
     on_host: bool = False,
     prepared: subprocess.Popen[bytes] | None = None,
 ) -> subprocess.Popen[bytes] | None:
-    """Start a supervisor process unless one is alive that serves ``scope`` (None: every run), here or (not ``on_host``) elsewhere.
+    """Start a supervisor process unless one (``on_host``: of this host) is alive that serves ``scope`` (None: every run).
 
     ``attached``: it is given back, releases its run and ends when this process ends, however that happens; ``prepared``
     is then used where there is one. Otherwise it is nobody's child, outlives the caller, and ends by itself after a

@@ -55,7 +55,7 @@ class Runner:
         view = self.store.run(self.claim.run_id)
         self._begun, self._next_beat = self.clock() - view.seconds, self.clock() + HEARTBEAT_SECONDS
         problem = Problem(*self.store.problem(self.claim.run_id))
-        search = Search.replay(problem.settings, self.store.evaluations(self.claim.run_id))
+        search = Search.replay(problem.settings, self.store.evaluations(self.claim.run_id, curves=False))
         try:
             with self.make_executor(problem, problem.settings.workers) as executor:
                 self._search(problem, search, executor, view.generations)
@@ -99,7 +99,9 @@ class Runner:
             told = [_evaluation(outcome) for outcome in self._tick(executor)]
             for evaluation in told:
                 under_way.remove(evaluation.task.id)
-                search.tell(evaluation)
+                search.tell(
+                    replace(evaluation, curve=(), worker="")
+                )  # it needs neither, and keeps all for the whole run
             if told:
                 self._record(told, search.generations[known:])
 
@@ -152,7 +154,7 @@ class Runner:
         """One look at everything that may have happened."""
         if self.leaving():
             raise _Left
-        if self.clock() >= self._next_beat or self.store.run(self.claim.run_id).pending:
+        if self.clock() >= self._next_beat or self.store.is_told(self.claim.run_id):
             self._next_beat = self.clock() + HEARTBEAT_SECONDS
             if commands := self._patiently(lambda: self.store.beat(self.claim, self._seconds)):
                 raise _Left(commands)
@@ -175,9 +177,9 @@ def _threads(executor: Executor, jobs: int) -> int:
 
 
 def _evaluation(outcome: Outcome) -> Evaluation:
-    if isinstance(outcome.result, Evaluation):
-        return replace(outcome.result, worker=outcome.worker)
     assert isinstance(outcome.job, Evaluate)
+    if isinstance(outcome.result, Evaluation):
+        return replace(outcome.result, worker=outcome.worker, task=outcome.job.task)  # its genome is in memory once
     return Evaluation(outcome.job.task, "failed", error=outcome.error)
 
 

@@ -1,4 +1,4 @@
-"""`shoal serve`: a supervisor process and a dashboard process, watched by this one."""
+"""`shoal serve`: a supervisor process and, where it is wanted, a dashboard process, watched by this one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.errors import StoreError
 from shoal.launch import end_process, ensure_supervisor, log_path
 from shoal.settings import SearchSettings
-from shoal.store import ACTIVE, Store
+from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
 
 _WATCH_SECONDS = 0.5
 _START_SECONDS = 60.0
@@ -20,10 +21,10 @@ DEMO_GENERATIONS = 30
 _OPEN = (*ACTIVE, "paused")
 
 
-def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
-    """Until SIGINT or SIGTERM, with a supervisor on this host; services of other hosts have theirs.
+def serve(store: Store, place: tuple[str, int] | None, *, demo: bool = False) -> None:
+    """Until SIGINT or SIGTERM. A supervisor that dies is replaced; runs are released when the service ends.
 
-    A supervisor that dies is replaced; runs are released when the service ends.
+    ``place``: host and port of the dashboard; None: there is none.
     """
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -35,26 +36,39 @@ def serve(store: Store, host: str, port: int, *, demo: bool = False) -> None:
             exclusive=True,
         )
     children: list[subprocess.Popen[bytes]] = []
-    wanted, port = port, free_port(host, port)
-    if port != wanted:
-        print(f"Port {wanted} is taken (by another Shoal?); using {port}.", file=sys.stderr)
     try:
-        supervisor = ensure_supervisor(store, attached=True, on_host=True)
-        children += [supervisor] if supervisor is not None else []
-        dashboard = dashboard_process(store, host, port)
-        children.append(dashboard)
-        url = address(host, port)
-        wait_until_up(dashboard, url, _START_SECONDS)
-        print(f"Shoal is running: {url}\nStore: {store.url}\nCtrl-C stops it; everything is kept.", flush=True)
+        supervisor, looked = _supervisor(store, children), time.monotonic()
+        dashboard, where = None, "no dashboard"
+        if place is not None:
+            dashboard, where = _dashboard(store, *place)
+            children.append(dashboard)
+            wait_until_up(dashboard, where, _START_SECONDS)
+        print(f"Shoal is running: {where}\nStore: {store.url}\nCtrl-C stops it; everything is kept.", flush=True)
         while not leave.wait(_WATCH_SECONDS):
-            if dashboard.poll() is not None:
+            if dashboard is not None and dashboard.poll() is not None:
                 raise StoreError(
                     f"The dashboard ended (exit code {dashboard.returncode}).", remedy="start it again: shoal serve"
                 )
-            if supervisor is not None and supervisor.poll() is not None:
+            ended = supervisor is not None and supervisor.poll() is not None
+            if ended:
                 print(f"The supervisor ended; a new one goes on ({log_path()} says more).", file=sys.stderr)
-                supervisor = ensure_supervisor(store, attached=True, on_host=True)
-                children += [supervisor] if supervisor is not None else []
+            # One that somebody else has started was enough; it may end when it has nothing to do.
+            if ended or (supervisor is None and time.monotonic() - looked > HEARTBEAT_SECONDS):
+                supervisor, looked = _supervisor(store, children), time.monotonic()
     finally:
         end_process(*children)
     print("Stopped. What was running goes on at the next start.")
+
+
+def _supervisor(store: Store, children: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes] | None:
+    """One on this host, in place of one of ours that ended; those of other hosts share the queue with it."""
+    supervisor = ensure_supervisor(store, attached=True, on_host=True)
+    children[:] = [child for child in children if child.poll() is None] + ([supervisor] if supervisor else [])
+    return supervisor
+
+
+def _dashboard(store: Store, host: str, wanted: int) -> tuple[subprocess.Popen[bytes], str]:
+    port = free_port(host, wanted)
+    if port != wanted:
+        print(f"Port {wanted} is taken (by another Shoal?); using {port}.", file=sys.stderr)
+    return dashboard_process(store, host, port), address(host, port)

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from logging.handlers import RotatingFileHandler
 
 import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
-from shoal.errors import NotOwnerError, ShoalError, StoreFullError
+from shoal.errors import NotOwnerError, ShoalError, StoreAwayError, StoreError, StoreFullError, StoreLostError
 from shoal.launch import log_path
-from shoal.runner import Runner
+from shoal.logfile import SharedLog
+from shoal.messenger import VARIABLE, Messenger, check_webhook
+from shoal.runner import FULL_SECONDS, Runner
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
 
 IDLE_POLL_SECONDS = 0.25
@@ -40,43 +42,51 @@ class Supervisor:
         self._leave.set()
 
     def loop(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Until asked to leave, or nothing is left to do that this supervisor is for."""
-        self._beat()
-        beaten = idle_since = clock()
+        """Until asked to leave, or nothing is left to do that this supervisor is for.
+
+        A store that is full, locked or away is waited for. Raises `StoreError` for one that cannot be used any more.
+        """
+        trouble = ""
+        beat_at = idle_since = clock()
         try:
             while not self._leave.is_set():
-                if self._work():
-                    idle_since = clock()
-                elif self._unneeded(clock() - idle_since):
-                    return
-                else:
-                    self._leave.wait(IDLE_POLL_SECONDS)
-                if clock() - beaten >= HEARTBEAT_SECONDS:
-                    self._beat()
-                    beaten = clock()
+                try:
+                    if clock() >= beat_at:
+                        self._beat()
+                        beat_at = clock() + HEARTBEAT_SECONDS
+                    if self._drive_one():
+                        idle_since = clock()
+                    elif self._unneeded(clock() - idle_since):
+                        return
+                    else:
+                        self._leave.wait(IDLE_POLL_SECONDS)
+                    trouble = ""
+                except (StoreFullError, StoreAwayError) as error:
+                    # A run that could not be let go of is interrupted, and loses nothing.
+                    if str(error) != trouble:
+                        _log.error("%s", error)
+                    trouble, idle_since = str(error), clock()
+                    self._leave.wait(FULL_SECONDS)
+        except StoreLostError:
+            if copy := self.store.rescue():
+                _log.error("What the store held, up to the last evaluation, was saved as %s", copy)
+            raise
         finally:
-            with suppress(StoreFullError):
-                self.store.remove_supervisor(self.owner)
+            if not trouble:
+                with suppress(StoreError):  # its lease ends by itself
+                    self.store.remove_supervisor(self.owner)
 
     def _beat(self) -> None:
-        with suppress(StoreFullError):  # the lease of a run is what counts; this one is for people
-            if not self.store.beat_supervisor(self.owner):  # not known yet, or forgotten while it was suspended
-                self.store.register_supervisor(self.owner, self.scope)
+        if not self.store.beat_supervisor(self.owner):  # not known yet, or forgotten while it was suspended
+            self.store.register_supervisor(self.owner, self.scope)
 
     def _unneeded(self, idle: float) -> bool:
         if self.scope is not None:
             return self.store.run(self.scope).state not in ACTIVE
         return self.idle_exit is not None and idle >= self.idle_exit
 
-    def _work(self) -> bool:
-        """Claim a run and drive it to its end; False when there is none to claim, or no room to write."""
-        try:
-            return self._drive_one()
-        except StoreFullError as error:  # a run that could not be let go of is interrupted, and loses nothing
-            _log.error("%s", error)
-            return False
-
     def _drive_one(self) -> bool:
+        """Claim a run and drive it to its end; False when there is none to claim."""
         claim = self.store.claim(self.owner, self.scope)
         if claim is None:
             return False
@@ -86,8 +96,8 @@ class Supervisor:
             _log.info("run %s: %s", claim.run_id, state)
         except NotOwnerError as error:
             _log.warning("run %s: %s", claim.run_id, error)
-        except StoreFullError:
-            raise
+        except (StoreFullError, StoreAwayError, StoreLostError):
+            raise  # not the run's fault
         except Exception as error:
             _log.exception("run %s failed", claim.run_id)
             text = str(error) if isinstance(error, ShoalError) else f"{type(error).__name__}: {error}"
@@ -112,8 +122,7 @@ def main(argv: list[str] | None = None) -> None:
         options.token, options.scope = word[0], int(word[1]) if word[1:] else None
     path = log_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=3)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(process)d %(message)s")
+    logging.basicConfig(level=logging.INFO, handlers=[SharedLog(path)], format="%(asctime)s %(process)d %(message)s")
     with open_store() as store:
         here = Owner.here()
         owner = Owner(here.host, here.pid, options.token) if options.token else here
@@ -123,10 +132,20 @@ def main(argv: list[str] | None = None) -> None:
         if options.attached:
             threading.Thread(target=_leave_at_end_of_input, args=(supervisor,), daemon=True).start()
         try:
-            supervisor.loop()
+            with Messenger(store, _webhook()):
+                supervisor.loop()
         except Exception:
             _log.exception("supervisor ended")
             raise
+
+
+def _webhook() -> str | None:
+    """Who is to be told, if anybody; runs go on without one that cannot be."""
+    try:
+        return check_webhook(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+    except ShoalError as error:
+        _log.error("nobody is told what becomes of runs: %s", error)
+        return None
 
 
 def _leave_at_end_of_input(supervisor: Supervisor) -> None:

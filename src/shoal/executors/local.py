@@ -1,6 +1,7 @@
 """Worker processes on this machine, by loky. One swarm a process, one thread each.
 
-Where there is a nursery they are forked from it; elsewhere each loads, or compiles, the kernels itself.
+Where there is a nursery they are forked from it; elsewhere each loads, or compiles, the kernels itself. All are replaced
+after so many jobs, or when one of them has grown: whatever a library leaks is bounded, however long a run is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import parent_process
+from pathlib import Path
 from typing import Any
 
 from loky.process_executor import ProcessPoolExecutor
@@ -24,6 +26,9 @@ from shoal.engines.base import Engine
 from shoal.evaluation import Problem
 from shoal.executors.base import Executor, Job, Outcome
 from shoal.executors.suspicion import JobQueue
+
+WORN_JOBS = 1_000  # that a worker does, on average, before new ones take their places
+WORN_BYTES = 256 << 20  # of resident memory that one may have gained since its first job
 
 
 class LocalExecutor(Executor):
@@ -36,6 +41,9 @@ class LocalExecutor(Executor):
         self._running: dict[Future[Any], Job] = {}
         self._queue = JobQueue()
         self._begun: dict[Future[Any], float] = {}  # when a future was first seen running; some wait in a queue then
+        self._done = 0  # jobs, by the workers that are there now
+        self._memory: dict[str, int] = {}  # of each after its first job, in bytes
+        self._worn = False  # they are to be replaced as soon as they are idle
 
     @property
     def capacity(self) -> int:
@@ -64,7 +72,8 @@ class LocalExecutor(Executor):
             self._begun.pop(future, None)
             error = future.exception()
             if error is None:
-                worker, result = future.result()
+                worker, memory, result = future.result()
+                self._wear(worker, memory)
                 outcomes.append(Outcome(job, result, worker=worker))
             elif isinstance(error, BrokenProcessPool):
                 self._running[future] = job
@@ -84,6 +93,10 @@ class LocalExecutor(Executor):
         self._drop_pool()
 
     def _feed(self) -> None:
+        if self._worn:
+            if self._running:
+                return
+            self._drop_pool()
         while jobs := self._queue.take(len(self._running), self.capacity):
             if not self._start(jobs[0]):
                 self._queue.put_back(jobs)
@@ -144,7 +157,14 @@ class LocalExecutor(Executor):
             jobs, f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
         )
 
+    def _wear(self, worker: str, memory: int) -> None:
+        """Count a job of a worker that has so many bytes now."""
+        self._done += 1
+        gained = memory - self._memory.setdefault(worker, memory)
+        self._worn |= self._done >= WORN_JOBS * self._workers or gained > WORN_BYTES
+
     def _drop_pool(self) -> None:
+        self._done, self._memory, self._worn = 0, {}, False
         if self._pool is not None:
             self._pool.shutdown(wait=True, kill_workers=True)
             self._pool = None
@@ -169,5 +189,15 @@ def _die_with_parent() -> None:
     os._exit(1)
 
 
-def _work(job: Job) -> tuple[str, Any]:
-    return f"{socket.gethostname()}:{os.getpid()}", job.run(_problem, _engine)
+def _work(job: Job) -> tuple[str, int, Any]:
+    """Where it was done, what memory that process has then, and the result."""
+    result = job.run(_problem, _engine)
+    return f"{socket.gethostname()}:{os.getpid()}", _resident(), result
+
+
+def _resident() -> int:
+    """Our resident memory in bytes; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

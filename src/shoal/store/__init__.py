@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shoal.store.notices import Notice
 from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
 from shoal.store.views import (
     ACTIVE,
@@ -30,6 +31,7 @@ __all__ = [
     "Event",
     "FinalState",
     "GenerationRecord",
+    "Notice",
     "Owner",
     "RunView",
     "Store",

@@ -9,19 +9,23 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 
-from shoal.errors import StoreError, StoreFullError
+from shoal.errors import StoreAwayError, StoreError, StoreFullError, StoreLostError
 
 T = TypeVar("T")
 BUSY_SECONDS = 30  # how long one statement waits for a lock
 PATIENCE_SECONDS = 180.0  # how long a transaction is tried again while the store is locked or away
+LOG_BYTES = 16 << 20  # to which a write-ahead log may grow before writers wait for its readers
+ABANDONED_SECONDS = 30  # then PostgreSQL ends a transaction whose process stands still: its locks would stop everybody
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)  # older ones can corrupt a write-ahead log that is reset
 
 _SQLITE_PROBLEMS = {
@@ -33,8 +37,12 @@ _SQLITE_PROBLEMS = {
     13: ("cannot grow: the disk is full", "free some space; what runs waits for it"),
     14: ("cannot be opened", "check that the directory exists and that this user may write in it"),
     26: ("is not an SQLite database", "name another file"),
+    1032: (
+        "is not at its place any more: its file was deleted, moved or replaced by another",
+        "put it back, or the copy that its supervisor saved beside it (.rescued), and start again",
+    ),
 }
-_FULL = (13, "53100")
+_FULL, _LOST = (13, "53100"), 1032
 _POSTGRES_PROBLEMS = {
     "28000": ("refused this user", "check the user name in the URL"),
     "28P01": ("refused the password", "check the user name and the password in the URL"),
@@ -76,21 +84,26 @@ def make_engine(address: URL | Path) -> Engine:
     if isinstance(address, Path):
         _create_file(address)
         engine = create_engine(
-            URL.create("sqlite", database=str(address)),
+            URL.create("sqlite", database=f"file:{quote(str(address))}", query={"mode": "rw", "uri": "true"}),
             connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
             json_serializer=serializer,
             pool_pre_ping=True,
         )
+        check = partial(_check_file, address, _identity(address))
+        event.listen(engine, "do_connect", check)
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", check)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
         arguments = {} if "connect_timeout" in address.query else {"connect_timeout": 10}
-        return create_engine(address, connect_args=arguments, json_serializer=serializer, pool_pre_ping=True)
+        engine = create_engine(address, connect_args=arguments, json_serializer=serializer, pool_pre_ping=True)
     except ImportError:
         raise StoreError(
             "A PostgreSQL store needs the driver psycopg.", remedy="pip install 'shoal[postgres]'"
         ) from None
+    event.listen(engine, "connect", _prepare_postgres)
+    return engine
 
 
 def _create_file(path: Path) -> None:
@@ -111,9 +124,34 @@ def _create_file(path: Path) -> None:
         raise StoreError(f"The file {path} {problem}.", remedy=f"{remedy} with --store or SHOAL_STORE")
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells this file from every other that may come to stand at its place."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_file(path: Path, opened: tuple[int, int] | None, *_: object) -> None:
+    """Before each connection and transaction: raises `StoreLostError` when the file is not the one that was opened."""
+    # SQLite may go on with a file that has no name any more, and all that it writes is lost; it may even play the
+    # journal of the file that stands there now into it.
+    if _identity(path) != opened:
+        problem, remedy = _SQLITE_PROBLEMS[_LOST]
+        raise StoreLostError(f"The store {path} {problem}.", remedy=remedy)
+
+
+def _prepare_postgres(connection: Any, _record: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{ABANDONED_SECONDS}s'")
+    connection.commit()
+
+
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -129,18 +167,19 @@ class Database:
     So ``work`` must be a pure function of the connection, and idempotent: an answer to COMMIT may be lost.
     """
 
-    def __init__(self, engine: Engine, shown: str, patience: float = PATIENCE_SECONDS) -> None:
-        self.engine, self.shown, self.patience = engine, shown, patience
-        if engine.dialect.name == "sqlite":
-            self._reader = engine.execution_options(shoal_reader=True)
+    def __init__(self, place: URL | Path, shown: str, patience: float = PATIENCE_SECONDS) -> None:
+        self.engine, self.shown, self.patience = make_engine(place), shown, patience
+        self.path = place if isinstance(place, Path) else None
+        if self.path:
+            self._reader = self.engine.execution_options(shoal_reader=True)
         else:
-            self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def connect(self) -> None:
         """First contact: sets SQLite's journal. Raises `StoreError` at once, without the patience of transactions."""
         try:
             with self.engine.connect() as connection:
-                if self.engine.dialect.name == "sqlite":
+                if self.path:
                     self._set_journal(connection)
         except DBAPIError as error:
             raise self._explained(error) from error
@@ -156,6 +195,22 @@ class Database:
             if not (WAL_IS_SAFE and _code(error) in (5, 6)):  # others use it with the slower journal: so do we
                 raise OperationalError("PRAGMA journal_mode", None, error) from error
 
+    def bound_log(self) -> None:
+        """Empty a write-ahead log that has grown large. SQLite does so only in a moment without a reader, if there is one.
+
+        New readers wait for nothing; writers wait a second for those that read an old state, then it is left for later.
+        """
+        log = self.path and self.path.with_name(f"{self.path.name}-wal")
+        if log is None or not log.exists() or log.stat().st_size <= LOG_BYTES:
+            return
+        with suppress(sqlite3.Error), self.engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA busy_timeout = 1000")
+            try:
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
     def write(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, committed. Raises `StoreError`."""
         return self._attempt(self.engine, work)
@@ -163,6 +218,23 @@ class Database:
     def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, from one moment of the store; it cannot write. Raises `StoreError`."""
         return self._attempt(self._reader, work)
+
+    def rescue(self) -> Path | None:
+        """Copy what the file held that was deleted there, and that a connection of ours still has open, beside it.
+
+        The copy's name; None where nothing can be read or written, or another file stands there.
+        """
+        if self.path is None or self.path.exists():  # its journal is not ours, and would be taken for it
+            return None
+        try:
+            with self.engine.connect() as connection:  # one that was open before: a new one is refused
+                raw: Any = connection.connection.driver_connection
+                copy = _free_name(self.path.with_name(f"{self.path.name}.rescued"))
+                with closing(sqlite3.connect(copy)) as target:
+                    raw.backup(target)
+        except (OSError, sqlite3.Error, DBAPIError, StoreLostError):
+            return None
+        return copy
 
     def _attempt(self, engine: Engine, work: Callable[[Connection], T]) -> T:
         deadline = time.monotonic() + self.patience
@@ -178,25 +250,37 @@ class Database:
 
     def _explained(self, error: DBAPIError) -> Exception:
         code = _code(error.orig)
+        kind = StoreAwayError if _will_pass(error) else StoreError
         known = _SQLITE_PROBLEMS.get(code) if isinstance(code, int) else _POSTGRES_PROBLEMS.get(code)
         if known:
-            kind = StoreFullError if code in _FULL else StoreError
+            kind = StoreFullError if code in _FULL else StoreLostError if code == _LOST else kind
             return kind(f"The store {self.shown} {known[0]}.", remedy=known[1])
         if not isinstance(error, OperationalError | InternalError | InterfaceError):
             return error  # a mistake of ours, not of the store's place
         text = " ".join(str(error.orig).split())
         if self.engine.url.password:
             text = text.replace(str(self.engine.url.password), "***")
-        return StoreError(
+        return kind(
             f"The store {self.shown} cannot be used: {text}.",
             remedy="check its address, and that it is up and can be reached from here",
         )
 
 
+def _free_name(wanted: Path) -> Path:
+    """That name, or with a number, of an empty file that was not there before and is its owner's only."""
+    for number in count(1):
+        name = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        with suppress(FileExistsError):
+            os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            return name
+    raise AssertionError  # pragma: no cover
+
+
 def _code(error: BaseException | None) -> int | str:
-    """SQLite's primary result code, or PostgreSQL's SQLSTATE ("" for a connection that failed without one)."""
+    """SQLite's primary result code (or `_LOST`), or PostgreSQL's SQLSTATE ("": a connection failed without one)."""
     if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 1) & 0xFF
+        code = int(getattr(error, "sqlite_errorcode", 1))
+        return code if code == _LOST else code & 0xFF
     return getattr(error, "sqlstate", None) or ""
 
 
@@ -204,5 +288,5 @@ def _will_pass(error: DBAPIError) -> bool:
     code = _code(error.orig)
     if isinstance(code, int):
         return code in (5, 6)
-    away = code[:2] in ("08", "57") or code in ("40001", "40P01", "53300", "55P03")
+    away = code[:2] in ("08", "57") or code in ("25P03", "40001", "40P01", "53300", "55P03")
     return error.connection_invalidated or away or (code == "" and isinstance(error, OperationalError))

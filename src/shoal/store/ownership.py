@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, cast, delete, func, insert, select, update
 
 from shoal.errors import NotOwnerError
-from shoal.store import commands
+from shoal.store import commands, notices
 from shoal.store.rows import clean
 from shoal.store.runs import insert_new, locked, log, shown_state
 from shoal.store.schema import take_lock
@@ -128,6 +128,10 @@ def finish(
     commands.move(connection, claim.run_id, state, seconds=seconds, error=error, result_hash=result_hash)
     text = state.capitalize() + (f": {error}" if error else ".")
     log(connection, text, claim.run_id, "error" if state == "failed" else "info")
+    if state in ("finished", "failed"):
+        notices.add(
+            connection, claim.run_id, state, f"{state}:{claim.run_id}:{claim.epoch}", Owner.parse(claim.owner).host
+        )
     commands.settle(connection, claim.run_id, state)
 
 
@@ -159,10 +163,10 @@ def register(connection: Connection, owner: Owner, scope: int | None, instead_of
 
 
 def reserve(connection: Connection, owner: Owner, scope: int | None, on_host: bool) -> bool:
-    """Add a supervisor unless another one, of this host or anywhere, serves ``scope``, or every run."""
+    """Add a supervisor unless another one (``on_host``: of its host) serves ``scope``, or every run."""
     take_lock(connection, _RESERVING)
-    others = [s for s in supervisors(connection) if s.owner != str(owner) and not (on_host and s.host != owner.host)]
-    if any(s.scope in (None, scope) for s in others):
+    others = [s for s in supervisors(connection) if s.owner != str(owner) and s.scope in (None, scope)]
+    if any(s.host == owner.host or not on_host for s in others):
         return False
     register(connection, owner, scope, None)
     return True

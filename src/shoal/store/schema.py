@@ -1,8 +1,11 @@
-"""Brings a store's schema up to date when it is opened; never takes anything away."""
+"""Brings a store's schema up to date when it is opened; never takes anything away, and keeps a copy of SQLite's file."""
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, column, inspect, select, table, text
@@ -24,7 +27,7 @@ def ensure(database: Database) -> None:
     """
     if database.read(_revision) != REVISION:
         with _one_at_a_time:
-            database.write(lambda connection: _upgrade(connection, database.shown))
+            database.write(lambda connection: _upgrade(connection, database))
 
 
 def take_lock(connection: Connection, number: int) -> None:
@@ -39,8 +42,9 @@ def _revision(connection: Connection) -> str | None:
     return connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
 
 
-def _upgrade(connection: Connection, shown: str) -> None:
+def _upgrade(connection: Connection, database: Database) -> None:
     take_lock(connection, _LOCK)
+    shown = database.shown
     found = _revision(connection)  # again: another process may have been quicker
     if found == REVISION:
         return
@@ -65,6 +69,8 @@ def _upgrade(connection: Connection, shown: str) -> None:
                 expected="a store of Shoal, or an empty database",
                 remedy="name another with --store or SHOAL_STORE",
             )
+    if found is not None and database.path and connection.scalar(text("SELECT 1 FROM run")):
+        _copy_before(database.path, shown)
     try:
         command.upgrade(config, "head")
     except ProgrammingError as error:
@@ -72,3 +78,22 @@ def _upgrade(connection: Connection, shown: str) -> None:
             f"The store {shown} could not be upgraded: {error.orig}.",
             remedy="grant this user CREATE on the database's schema, then try again",
         ) from error
+
+
+def _copy_before(path: Path, shown: str) -> None:
+    """Keep the file as it is beside it. Nobody else writes meanwhile: we hold the lock, and have written nothing yet."""
+    to = path.with_name(f"{path.name}.before-{REVISION}")
+    part = to.with_name(f".{to.name}.{os.getpid()}.part")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_RDWR, 0o600))
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+        part.replace(to)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(
+            f"The store {shown} could not be copied before it is upgraded: {error}.",
+            expected=f"room for {to}, and the right to write there",
+            remedy="free some space and try again; nothing was changed",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -16,8 +16,9 @@ from shoal.errors import StoreError
 from shoal.evaluation import Evaluation, GenerationSummary
 from shoal.genome import Genome
 from shoal.settings import SearchSettings
-from shoal.store import commands, ownership, runs, schema
-from shoal.store.connection import Database, make_engine, parse_url, show_url
+from shoal.store import commands, notices, ownership, runs, schema
+from shoal.store.connection import Database, parse_url, show_url
+from shoal.store.notices import Notice
 from shoal.store.rows import clean, evaluation_row, generation_row, read_evaluations, read_generation
 from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
 from shoal.store.views import (
@@ -81,7 +82,8 @@ class Store:
 
     - The database is the truth. Every method is one transaction (`evaluations` reads pages of an append-only list);
       what a method has returned from is on the disk. A transaction is tried again while the store is locked or its
-      server away, for up to three minutes; then, and for every other trouble of the place, it raises `StoreError`.
+      server away, for up to three minutes; then it raises `StoreAwayError`, at once `StoreFullError` for a full disk,
+      `StoreLostError` for a file that is not at its place any more, and `StoreError` for every other trouble.
       If the answer to a commit was lost, the second try finds the work done; only `finish` and `release` then raise
       `NotOwnerError`, although the first try succeeded.
     - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`beat`, `record`, `finish`,
@@ -106,7 +108,7 @@ class Store:
         self.path: Path | None = None if isinstance(place, URL) else place
         self.url: str = show_url(place) if isinstance(place, URL) else f"sqlite:///{place}"
         self.raw_url: str = place.render_as_string(hide_password=False) if isinstance(place, URL) else self.url
-        self._database = Database(make_engine(place), self.url)
+        self._database = Database(place, self.url)
         try:
             self._database.connect()
             schema.ensure(self._database)
@@ -128,6 +130,10 @@ class Store:
     def close(self) -> None:
         """Give back the connections. A store that is used again opens new ones."""
         self._database.engine.dispose()
+
+    def rescue(self) -> Path | None:
+        """After `StoreLostError`: copy what the deleted file held beside its place; the copy's name, if there is one."""
+        return self._database.rescue()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` finds in one moment of the store. For this package: others have no SQL."""
@@ -228,7 +234,12 @@ class Store:
 
     def beat(self, claim: Claim, seconds: float) -> tuple[Command, ...]:
         """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed."""
+        self._database.bound_log()
         return self._database.write(lambda c: ownership.beat(c, claim, seconds))
+
+    def is_told(self, run_id: int) -> bool:
+        """Whether commands wait to be obeyed; cheap, to be asked often."""
+        return bool(self._database.read(lambda c: commands.pending(c, run_id)))
 
     def record(
         self,
@@ -312,12 +323,33 @@ class Store:
         rows = self._database.read(lambda c: c.execute(query).all())
         return [Event(row.created, row.level, row.text, row.run_id) for row in rows]
 
+    # For the webhook
+
+    def note_stalled(self) -> list[int]:
+        """Note, once, each run that recorded nothing for long, though it is running or ought to; those that are new.
+
+        Long is more than ten minutes, and more than 30 times the median of its last trainings.
+        """
+        if not self._database.read(notices.silent):
+            return []
+        return self._database.write(notices.note_stalled)
+
+    def take_notice(self) -> Notice | None:
+        """What is to be told next; who takes it has a minute to tell it, and says what became of it (`settle_notice`)."""
+        if not self._database.read(notices.is_due):
+            return None
+        return self._database.write(notices.take)
+
+    def settle_notice(self, notice: Notice, error: str | None = None) -> None:
+        """It was told; or it was not, because of ``error``, and is due again later: for a day."""
+        self._database.write(lambda c: notices.settle(c, notice, error))
+
     # Supervisors
 
     def reserve_supervisor(self, owner: Owner, scope: int | None = None, *, on_host: bool = False) -> bool:
         """Register ``owner``, who is about to start a supervisor; False when one that serves ``scope`` is there.
 
-        ``on_host``: on its host; those of others do not count. Of many who ask at once, one hears True.
+        ``on_host``: those of other hosts do not count. Of many who ask at once, one hears True.
         """
         return self._database.write(lambda c: ownership.reserve(c, owner, scope, on_host))
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-REVISION = "0001"  # what the newest migration leaves behind
+REVISION = "0002"  # what the newest migration leaves behind
 VERSION_TABLE = "shoal_version"  # Alembic's own default name may belong to another program of a shared database
 
 metadata = MetaData()
@@ -155,6 +155,19 @@ event = Table(
     Column("text", Text, nullable=False),
     _created(),
     Index("event_run", "run_id"),
+)
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("run_id", Id, nullable=False),  # no foreign key: an older Shoal beside us deletes runs, and knows no notices
+    Column("key", Text, nullable=False),
+    Column("content", Json, nullable=False),
+    _created(),
+    Column("tries", BigInteger, nullable=False, server_default=text("0")),
+    Column("due", Double),  # when it may be sent; NULL: it was, or never will be
+    UniqueConstraint("key", name="notice_once"),
+    Index("notice_due", "due"),
 )
 supervisor = Table(
     "supervisor",

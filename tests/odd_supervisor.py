@@ -1,0 +1,86 @@
+"""A supervisor process with a fault of its own, for tests of what the others make of it.
+
+    python odd_supervisor.py [--commits FILE] [--die before:7|after:7 [--with-all]] [--patience SECONDS] -- ARGUMENTS
+
+``--die``: kill -9 of itself (``--with-all``: of its workers too) right before or after its n-th commit. ``--commits``: note
+in a file how many commits there were. ``--patience``: how long a transaction is tried again. ARGUMENTS are a supervisor's.
+"""  # fmt: skip
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from shoal.nursery import warm_up
+
+
+def die(with_all: bool) -> None:
+    """Now: nothing after this line happens."""
+    (os.killpg if with_all else os.kill)(os.getpid(), signal.SIGKILL)
+
+
+def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
+    """Die at that commit; how many there were so far. Results are handed on one by one, so that each has its commit."""
+    from shoal.executors import LocalExecutor, Outcome
+    from shoal.store.connection import Database
+
+    write, poll, commits, seen = Database.write, LocalExecutor.poll, count(1), [0]
+    held: list[Outcome] = []
+
+    def counted(self: Database, work: Callable[..., Any]) -> Any:
+        seen[0] = this = next(commits)
+
+        def watched(connection: Any) -> Any:
+            result = work(connection)
+            if (moment, number) == ("before", this):
+                die(with_all)
+            return result
+
+        result = write(self, watched)
+        if (moment, number) == ("after", this):
+            die(with_all)
+        return result
+
+    def one_by_one(self: LocalExecutor, timeout: float) -> list[Outcome]:
+        held.extend(poll(self, 0.0 if held else timeout))
+        return [held.pop(0)] if held else []
+
+    Database.write, LocalExecutor.poll = counted, one_by_one  # type: ignore[method-assign]
+    return lambda: seen[0]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--die", default="never:0")
+    options.add_argument("--with-all", action="store_true")
+    options.add_argument("--commits", type=Path)
+    options.add_argument("--patience", type=float)
+    split = sys.argv.index("--")
+    given = options.parse_args(sys.argv[1:split])
+    warm_up()
+
+    from shoal.store.connection import Database
+    from shoal.supervisor import main as supervise
+
+    if given.patience is not None:
+        made = Database.__init__
+
+        def impatient(self: Database, *arguments: Any) -> None:
+            made(self, *arguments, patience=given.patience)
+
+        Database.__init__ = impatient  # type: ignore[method-assign]
+    moment, _, number = given.die.partition(":")
+    commits = arm(moment, int(number), given.with_all)
+    supervise(sys.argv[split + 1 :])
+    if given.commits:
+        given.commits.write_text(str(commits()))
+
+
+if __name__ == "__main__":
+    main()

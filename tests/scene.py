@@ -1,0 +1,164 @@
+"""A run in a store of its own, and the supervisor processes that come and go."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from processes import alive, environment, eventually
+from shoal.data import load_dataset
+from shoal.settings import SearchSettings
+from shoal.store import LEASE_SECONDS, open_store
+from shoal.store import tables as t
+
+SETTINGS = SearchSettings(preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2)
+_ODD = str(Path(__file__).with_name("odd_supervisor.py"))
+_PLAIN = ["-c", "from shoal.launch import supervise; supervise()"]
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What became of a run that nobody disturbed. ``pace``: seconds an evaluation."""
+
+    result_hash: str
+    evaluations: int
+    pace: float
+    commits: int
+    template: Path  # an SQLite store with such a run, queued
+
+
+@dataclass
+class Scene:
+    """Run 1 of the store at ``url``; ``home`` is an empty directory of its own. Close it."""
+
+    url: str
+    home: Path
+    settings: SearchSettings = SETTINGS
+    template: Path | None = None
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.template is not None and "://" not in self.url:
+            shutil.copy(self.template, self.url)
+        self.store = open_store(self.url)
+        if not self.store.runs():
+            self.store.add_run(load_dataset("concrete", preset="classic"), self.settings)
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill(self.processes())
+        for process in self.started:
+            process.wait()
+        self.store.close()
+
+    def supervise(self, *odd: str, **options: Any) -> subprocess.Popen[bytes]:
+        """A supervisor of this run, which ends with it; ``odd`` are arguments of `odd_supervisor`."""
+        program = [_ODD, *odd, "--"] if odd else _PLAIN
+        process = subprocess.Popen(
+            [sys.executable, *program, "--scope", "1"],
+            env=environment(self.url, self.home),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **options,
+        )
+        self.started.append(process)
+        return process
+
+    def processes(self) -> list[int]:
+        """All of this scene that live, whoever their parent is by now."""
+        mark, found = f"XDG_DATA_HOME={self.home}".encode(), []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                with contextlib.suppress(OSError):
+                    if mark in (entry / "environ").read_bytes().split(b"\0") and alive(int(entry.name)):
+                        found.append(int(entry.name))
+        return found
+
+    @staticmethod
+    def kill(pids: list[int]) -> None:
+        """With SIGKILL, at once."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def trained(self, count: int) -> None:
+        """Wait for so many recorded evaluations."""
+        eventually(lambda: self.store.run(1).evaluations >= count)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The evaluations as they are recorded, with number, worker and time, in their order."""
+        query = sa.select(t.evaluation).order_by(t.evaluation.c.id)
+        return [tuple(map(repr, row)) for row in self.store.read(lambda c: c.execute(query).all())]
+
+    def expire(self) -> None:
+        """Make the last heartbeat older than the lease, by the database's own clock."""
+        late = sa.update(t.run).values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1)
+        self.store.write(lambda c: c.execute(late))
+
+    def log(self) -> str:
+        """What its supervisors have written."""
+        file = self.home / "shoal" / "supervisor.log"
+        return file.read_text() if file.exists() else ""
+
+    def gone(self) -> None:
+        """Wait until no process is left."""
+        eventually(lambda: not self.processes())
+
+    def resumed(self) -> float:
+        """Have a new supervisor go on with an interrupted run; seconds from its start to its first evaluation."""
+        before, begun = self.store.run(1), time.monotonic()
+        self.supervise()
+
+        def goes_on() -> bool:
+            run = self.store.run(1)
+            return run.epoch > before.epoch and (run.evaluations > before.evaluations or run.state == "finished")
+
+        eventually(goes_on)
+        return time.monotonic() - begun
+
+    def ended_as(self, undisturbed: Undisturbed, kept: list[tuple[Any, ...]]) -> None:
+        """The run finishes, with the undisturbed result; ``kept`` is still there, and nothing was done twice."""
+        eventually(lambda: self.store.run(1).state == "finished")
+        self.gone()
+        run, rows = self.store.run(1), self.rows()
+        assert run.result_hash == undisturbed.result_hash
+        assert rows[: len(kept)] == kept
+        assert len(rows) == len({e.task.id for e in self.store.evaluations(1)}) == undisturbed.evaluations
+        assert run.evaluations == undisturbed.evaluations
+        assert self.store.artifact(1, "champion")
+        self.sound()
+
+    def sound(self) -> None:
+        """Every page of an SQLite file is whole; PostgreSQL has no such question."""
+        if self.store.path:
+            check = sa.text("PRAGMA integrity_check")
+            assert self.store.read(lambda c: c.scalars(check).all()) == ["ok"]
+
+
+def undisturbed(folder: Path) -> Undisturbed:
+    """Let a run come to its end in peace."""
+    template, commits = folder / "queued.db", folder / "commits"
+    with open_store(template) as store:
+        store.add_run(load_dataset("concrete", preset="classic"), SETTINGS)
+    with Scene(str(folder / "whole.db"), folder / "whole", template=template) as scene:
+        scene.supervise("--commits", str(commits)).wait()
+        run = scene.store.run(1)
+        assert run.state == "finished", scene.log()
+        assert run.result_hash
+        return Undisturbed(
+            run.result_hash, run.evaluations, run.seconds / run.evaluations, int(commits.read_text()), template
+        )

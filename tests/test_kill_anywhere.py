@@ -1,0 +1,232 @@
+"""kill -9 at any instant and at every commit: the same result, nothing redone, nothing lost, nobody left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import scene
+from processes import eventually
+from scene import Scene, Undisturbed
+from shoal.store import tables as t
+
+# The long form's: after a kill, all that is left has ended by then, and after a start, the run goes on.
+ORPHAN_SECONDS, RESUME_SECONDS = 5.0, 10.0
+VICTIMS = ("supervisor", "everything", "a process below")
+# More executors may follow: settings by name.
+EXECUTORS = [pytest.param({}, id="local")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    found = scene.undisturbed(tmp_path_factory.mktemp("undisturbed"))
+    assert found.commits > found.evaluations, "an evaluation has a commit, and so have claim, champion and end"
+    return found
+
+
+def _scene(url: str, folder: Path, undisturbed: Undisturbed) -> Scene:
+    folder.mkdir(exist_ok=True)
+    return Scene(url, folder, template=undisturbed.template)
+
+
+def _aftermath(here: Scene, undisturbed: Undisturbed) -> float:
+    """Everybody is dead; the next supervisor ends the run as if nothing had been. Seconds until it went on."""
+    state = here.store.run(1).state
+    if state == "finished":  # killed after its last word
+        here.ended_as(undisturbed, here.rows())
+        return 0.0
+    assert state in ("interrupted", "queued")
+    here.sound()
+    kept = here.rows()
+    seconds = here.resumed()
+    here.ended_as(undisturbed, kept)
+    return seconds
+
+
+def kill_at_random(url: str, folder: Path, undisturbed: Undisturbed, seed: int) -> tuple[str, float, float]:
+    """Who was killed, how long until no orphan was left, how long until the run went on (seconds)."""
+    chance = random.Random(seed)
+    victim = chance.choice(VICTIMS)
+    after, fraction = chance.randrange(undisturbed.evaluations - 3), chance.random()
+    with _scene(url, folder, undisturbed) as here:
+        supervisor = here.supervise()
+        here.trained(after)
+        time.sleep(fraction * undisturbed.pace)  # the instant is anywhere in an evaluation
+        recorded = here.rows()
+        pids = here.processes()
+        if victim == "a process below":  # a worker, or one that serves them
+            (chosen,) = chance.sample(sorted(set(pids) - {supervisor.pid}), 1) if len(pids) > 1 else pids
+            here.kill([chosen])
+            here.ended_as(undisturbed, recorded)
+            return victim, 0.0, 0.0
+        here.kill(pids if victim == "everything" else [supervisor.pid])
+        killed = time.monotonic()
+        supervisor.wait()
+        here.gone()
+        orphans = time.monotonic() - killed
+        assert here.rows()[: len(recorded)] == recorded
+        return victim, orphans, _aftermath(here, undisturbed)
+
+
+def kill_at_commit(url: str, folder: Path, undisturbed: Undisturbed, moment: str, number: int) -> tuple[float, float]:
+    """The supervisor kills itself there (every third time all of its workers with it)."""
+    with _scene(url, folder, undisturbed) as here:
+        with_all = ["--with-all"] if number % 3 == 0 else []
+        supervisor = here.supervise("--die", f"{moment}:{number}", *with_all)
+        assert supervisor.wait() == -signal.SIGKILL, f"commit {number} was never reached: {here.log()}"
+        killed = time.monotonic()
+        here.gone()
+        return time.monotonic() - killed, _aftermath(here, undisturbed)
+
+
+def _address(request: pytest.FixtureRequest, folder: Path, database: str) -> str:
+    """A new place on that database."""
+    if database == "postgresql":
+        return str(request.getfixturevalue("postgres_server").new_url())
+    folder.mkdir(exist_ok=True)
+    return str(folder / "shoal.db")
+
+
+@pytest.mark.parametrize(
+    ("database", "seed"), [*(("sqlite", n) for n in range(8)), ("postgresql", 8), ("postgresql", 9)]
+)
+def test_killed_at_a_random_instant(
+    database: str, seed: int, request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    kill_at_random(_address(request, tmp_path, database), tmp_path, undisturbed, seed)
+
+
+# Registration, claim, a few of the evaluations, the champion, the end: as shares of all commits.
+@pytest.mark.parametrize(
+    ("database", "moment", "share"),
+    [
+        ("sqlite", "before", 0.0),
+        ("sqlite", "after", 0.1),
+        ("sqlite", "before", 0.3),
+        ("sqlite", "after", 0.5),
+        ("sqlite", "before", 0.8),
+        ("sqlite", "after", 0.93),
+        ("sqlite", "before", 1.0),
+        ("postgresql", "after", 0.06),
+        ("postgresql", "before", 0.5),
+        ("postgresql", "after", 0.97),
+    ],
+)
+def test_killed_at_a_commit(
+    database: str, moment: str, share: float, request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    number = 1 + round(share * (undisturbed.commits - 1))
+    kill_at_commit(_address(request, tmp_path, database), tmp_path, undisturbed, moment, number)
+
+
+@pytest.mark.slow
+def test_killed_three_hundred_times(
+    request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds: Counter[str] = Counter()
+    orphaned, resumed = [0.0], [0.0]  # seconds
+    begun = time.monotonic()
+
+    def note(kind: str, until_gone: float, until_resumed: float) -> None:
+        kinds[kind] += 1
+        orphaned.append(until_gone)
+        resumed.append(until_resumed)
+
+    boundaries = [(moment, n) for n in range(1, undisturbed.commits + 1) for moment in ("before", "after")]
+    try:
+        for number, (moment, n) in enumerate(boundaries):
+            for database in ("sqlite", "postgresql") if number % 3 == 0 else ("sqlite",):
+                folder = tmp_path / f"{database}-{moment}-{n}"
+                url = _address(request, folder, database)
+                note(f"{database}, {moment} a commit", *kill_at_commit(url, folder, undisturbed, moment, n))
+        for seed in range(100, 100 + 300 - kinds.total()):
+            database = "postgresql" if seed % 4 == 0 else "sqlite"
+            folder = tmp_path / str(seed)
+            victim, *seconds = kill_at_random(_address(request, folder, database), folder, undisturbed, seed)
+            note(f"{database}, {victim}", *seconds)
+    finally:
+        with capsys.disabled():
+            print(f"\n{kinds.total()} kills in {time.monotonic() - begun:.0f} s: {dict(sorted(kinds.items()))}")
+            print(f"longest until no orphan was left {max(orphaned):.2f} s, until resumed {max(resumed):.2f} s")
+    assert kinds.total() >= 300
+    assert max(orphaned) <= ORPHAN_SECONDS
+    assert max(resumed) <= RESUME_SECONDS
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_one_result_for_all_workers_and_databases(
+    store_url: str, workers: int, executor: dict[str, Any], tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    settings = scene.SETTINGS.model_copy(update={"workers": workers, **executor})
+    home = tmp_path / "home"
+    home.mkdir()
+    with Scene(store_url, home, settings) as here:
+        here.supervise()
+        here.ended_as(undisturbed, [])
+        assert {row.worker for row in here.store.evaluations(1)} and here.store.run(1).settings.workers == workers
+
+
+def _stop(here: Scene, pid: int) -> None:
+    """SIGSTOP between two transactions: one that sleeps in a transaction holds its locks."""
+
+    def stopped() -> bool:
+        os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        if _free(here):
+            return True
+        os.kill(pid, signal.SIGCONT)
+        return False
+
+    eventually(stopped)
+
+
+def _free(here: Scene) -> bool:
+    """Whether nobody holds the run's row, or the file."""
+    try:
+        if here.store.path is None:
+            with here.store._database.engine.begin() as connection:
+                connection.execute(sa.select(t.run.c.id).with_for_update(nowait=True))
+        else:
+            with contextlib.closing(sqlite3.connect(here.store.path, timeout=0)) as raw:
+                raw.execute("BEGIN EXCLUSIVE")
+    except (sqlite3.OperationalError, sa.exc.OperationalError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["finished meanwhile", "still at work"])
+def test_a_stale_owner_that_wakes_writes_nothing(
+    store_url: str, goes_on: bool, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with Scene(store_url, home, template=undisturbed.template) as here:
+        first = here.supervise()
+        here.trained(4)
+        _stop(here, first.pid)
+        stale, workers = here.store.run(1), here.processes()
+        assert stale.state == "running", "a process that stands still is no dead one until its lease is over"
+        kept = here.rows()
+        here.expire()
+        assert here.store.run(1).state == "interrupted"
+        here.resumed()
+        if not goes_on:
+            eventually(lambda: here.store.run(1).state == "finished")
+        os.kill(first.pid, signal.SIGCONT)
+        assert first.wait() == 0
+        here.gone()
+        assert len(workers) > 1
+        assert f"run 1: {stale.owner} does not own run 1 any more" in here.log()
+        here.ended_as(undisturbed, kept)
+        assert here.store.run(1).epoch == 2
