@@ -17,8 +17,8 @@ from shoal.executors import Evaluate, Executor, make_executor
 from shoal.genome import Genome
 from shoal.settings import SearchSettings
 
-ROUNDS = 5
-LENGTHS = {10: 400, 100: 200, 1000: 60}  # iterations of a training: trainings a round
+ROUNDS = 3
+LENGTHS = {10: 400, 100: 200, 1000: 40}  # iterations of a training: trainings a round
 _repeat = itertools.count()
 
 
@@ -55,9 +55,10 @@ def main() -> None:
                     starts[name].append(time.perf_counter() - start)
                     trainings(executor, count)  # it learns how long they take
                     rates[name].append(trainings(executor, count))
-        for name in cells:
-            cells[name] += [] if cells[name] else [f"{statistics.median(starts[name]):.1f} s"]
-            cells[name].append(f"{statistics.median(rates[name]):.0f} ({min(rates[name]):.0f}–{max(rates[name]):.0f})")
+        for name, row in cells.items():
+            if not row:
+                row.append(f"{statistics.median(starts[name]):.1f} s")
+            row.append(f"{statistics.median(rates[name]):.0f} ({min(rates[name]):.0f}–{max(rates[name]):.0f})")
     for name, row in cells.items():
         print(f"| {name} | " + " | ".join(row) + " |")
 

@@ -134,6 +134,14 @@ def test_workers_train_on_shared_read_only_data_with_kernels_from_the_cache(clus
     assert outcome.result == (False, None, 0, 1)
 
 
+def test_a_node_with_another_shoal_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_executor, "__version__", "0.0.1")  # ours; the workers have their own
+    with RayExecutor(PROBLEM) as executor:
+        executor.submit(Echo(1))
+        with pytest.raises(ExecutorError, match=r"is installed on .*, not 0\.0\.1.*shoal resume"):
+            collect(executor, 1)
+
+
 def _run(path: Path, settings: SearchSettings, leaving: Callable[[], bool] = lambda: False) -> tuple[str | None, int]:
     with open_store(path) as store:
         run_id, _ = store.add_run(PROBLEM.dataset, settings)
@@ -239,8 +247,8 @@ def test_a_ray_of_our_own_is_private_and_dies_with_us() -> None:
             assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F"}  # 127.0.0.1, and as IPv6
         finally:
             process.kill()
-    eventually(lambda: not any(alive(pid) for pid in pids))
     eventually(lambda: not folder.exists())
+    assert not [pid for pid in pids if alive(pid)]
 
 
 def _listening(pid: int) -> Iterator[str]:

@@ -132,16 +132,21 @@ class Connection:
 # The end of its input is how it learns that whoever started Ray has ended, however that happened. The kernel has told
 # Ray's servers then (Linux), and they their workers; but some helpers of Ray live on for a minute.
 _GUARD = """
-import os, pathlib, shutil, signal, sys
+import os, pathlib, shutil, signal, sys, time
 sys.stdin.read()
 folder, starter = sys.argv[1:]
-for process in pathlib.Path("/proc").glob("[0-9]*"):
-    try:
-        logs_there = any(os.readlink(file).startswith(folder) for file in (process / "fd").iterdir())
-        if logs_there and process.name != starter:
-            os.kill(int(process.name), signal.SIGKILL)
-    except OSError:
-        pass
+found = True
+while found:
+    found = False
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            logs_there = any(os.readlink(file).startswith(folder) for file in (process / "fd").iterdir())
+            if logs_there and process.name != starter:
+                os.kill(int(process.name), signal.SIGKILL)
+                found = True
+        except OSError:
+            pass
+    time.sleep(0.02 if found else 0)
 shutil.rmtree(folder, ignore_errors=True)
 """
 
