@@ -42,7 +42,8 @@ class Connection:
 
     def __init__(self, cpus: int | None) -> None:
         self._guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own
-        self._seen = self._looked = time.monotonic()
+        self._looked = time.monotonic()
+        self._away: float | None = None  # since when the head does not answer
         address = os.environ.get("RAY_ADDRESS", "")
         try:
             with _own_sigterm():
@@ -65,10 +66,12 @@ class Connection:
         if now - self._looked < LOOK_SECONDS:
             return
         if _answers(self._head):
-            self._seen = now
+            self._away = None
             self.cpus = self._count()
-        elif now - self._seen > LOST_SECONDS:
-            raise self.lost(f"its head at {self._head} did not answer for {LOST_SECONDS:g} s")
+        else:
+            self._away = self._away or now
+            if now - self._away >= LOST_SECONDS:
+                raise self.lost(f"its head at {self._head} did not answer for {LOST_SECONDS:g} s")
         self._looked = time.monotonic()
 
     def lost(self, why: str) -> ExecutorError:
@@ -161,6 +164,12 @@ def _imported() -> Any:
     """Ray, with its settings read from the environment as it is now."""
     import ray
 
+    if ray.is_initialized():
+        raise ExecutorError(
+            "This process is connected to Ray already.",
+            expected="a process that does not use Ray itself",
+            remedy="call ray.shutdown() first, or use `shoal run --executor ray`",
+        )
     ray._raylet.get_authentication_mode()
     return ray
 
