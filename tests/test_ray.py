@@ -292,7 +292,17 @@ def test_without_ray_nothing_is_written(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(ExecutorError, match="pip install 'shoal\\[ray\\]'"):
         shoal.search(PROBLEM.dataset, store=tmp_path / "shoal.db", executor="ray")
     code = "import sys; sys.modules['ray'] = None; from shoal.cli import main; main()"
-    arguments = [sys.executable, "-c", code, "run", "--executor", "ray", "--store", str(tmp_path / "shoal.db")]
+    arguments = [
+        sys.executable,
+        "-c",
+        code,
+        "run",
+        *OPTIONS,
+        "--executor",
+        "ray",
+        "--store",
+        str(tmp_path / "shoal.db"),
+    ]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pip install 'shoal[ray]'" in done.stderr
