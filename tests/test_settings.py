@@ -35,6 +35,7 @@ WRONG = [
     ({"elitism": 12}, ["elitism=12", "population=12"]),
     ({"tournament": 0}, ["tournament", "0"]),
     ({"repeats": 0}, ["repeats", "0"]),
+    ({"executor": "cloud"}, ["executor", "cloud", "local", "ray"]),
     ({"max_repeats": 2}, ["max_repeats=2", "repeats=3"]),
     ({"iterations": 0}, ["iterations", "0"]),
     ({"iterations": 100_000_001}, ["iterations", "100000001"]),

@@ -44,12 +44,14 @@ class Executor(ABC):
 
     - Every submitted job has exactly one outcome, in any order, unless the executor is closed first.
     - A worker that dies costs no job: what it was doing is done again. A job that kills its worker `MAX_DEATHS` times
-      while it runs alone gets an outcome with an error; jobs that only ran beside it are not blamed.
-    - A job that takes longer than the settings' ``deadline`` is ended like one that killed its worker; to be fair to what
-      waits in a queue, twice as long while others run beside it.
+      while it runs alone gets an outcome with an error; jobs that only ran beside it are not blamed (`suspicion.JobQueue`).
+    - A job that takes longer than the settings' ``deadline`` is ended like one that killed its worker; where it is not
+      known when it left a queue, twice as long while others run beside it.
     - Jobs are pure, so running one twice is harmless; the second result is dropped.
-    - `close` ends all work within a second and leaves no process behind; so does the death of the process that made
-      the executor.
+    - `close` ends all work within a second or two and leaves no process behind; so does the death of the process that
+      made the executor.
+    - Where there is nothing to run jobs on, making it, or `poll`, raises `ExecutorError`; what it has taken can be done
+      later by another one.
     """
 
     MAX_DEATHS = 3

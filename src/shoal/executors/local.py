@@ -40,6 +40,7 @@ class LocalExecutor(Executor):
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Any], Job] = {}
         self._queue = JobQueue()
+        self._ready: Future[Any] = Future()  # done when a worker has started, which no job's deadline counts
         self._begun: dict[Future[Any], float] = {}  # when a future was first seen running; some wait in a queue then
         self._done = 0  # jobs, by the workers that are there now
         self._memory: dict[str, int] = {}  # of each after its first job, in bytes
@@ -124,13 +125,14 @@ class LocalExecutor(Executor):
                 initargs=(self._problem,),
                 env=nursery.SINGLE_THREADED,
             )
+            self._ready = self._pool.submit(os.getpid)
         submitted: Future[Any] = self._pool.submit(_work, job)
         return submitted
 
     def _end_late(self) -> list[Outcome]:
         """End the workers when one hangs; what ran beside it runs again."""
         deadline, now = self._problem.settings.deadline, time.monotonic()
-        if deadline is None:
+        if deadline is None or not self._ready.done():
             return []
         for future in self._running:
             if future.running():

@@ -42,7 +42,8 @@ class Connection:
 
     def __init__(self, cpus: int | None) -> None:
         self._guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own
-        self._seen = self._looked = time.monotonic()
+        self._looked = time.monotonic()
+        self._away: float | None = None  # since when the head does not answer
         address = os.environ.get("RAY_ADDRESS", "")
         try:
             with _own_sigterm():
@@ -65,10 +66,12 @@ class Connection:
         if now - self._looked < LOOK_SECONDS:
             return
         if _answers(self._head):
-            self._seen = now
+            self._away = None
             self.cpus = self._count()
-        elif now - self._seen > LOST_SECONDS:
-            raise self.lost(f"its head at {self._head} did not answer for {LOST_SECONDS:g} s")
+        else:
+            self._away = self._away or now
+            if now - self._away >= LOST_SECONDS:
+                raise self.lost(f"its head at {self._head} did not answer for {LOST_SECONDS:g} s")
         self._looked = time.monotonic()
 
     def lost(self, why: str) -> ExecutorError:
@@ -132,16 +135,21 @@ class Connection:
 # The end of its input is how it learns that whoever started Ray has ended, however that happened. The kernel has told
 # Ray's servers then (Linux), and they their workers; but some helpers of Ray live on for a minute.
 _GUARD = """
-import os, pathlib, shutil, signal, sys
+import os, pathlib, shutil, signal, sys, time
 sys.stdin.read()
 folder, starter = sys.argv[1:]
-for process in pathlib.Path("/proc").glob("[0-9]*"):
-    try:
-        logs_there = any(os.readlink(file).startswith(folder) for file in (process / "fd").iterdir())
-        if logs_there and process.name != starter:
-            os.kill(int(process.name), signal.SIGKILL)
-    except OSError:
-        pass
+found = True
+while found:
+    found = False
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            logs_there = any(os.readlink(file).startswith(folder) for file in (process / "fd").iterdir())
+            if logs_there and process.name != starter:
+                os.kill(int(process.name), signal.SIGKILL)
+                found = True
+        except OSError:
+            pass
+    time.sleep(0.02 if found else 0)
 shutil.rmtree(folder, ignore_errors=True)
 """
 
@@ -156,6 +164,12 @@ def _imported() -> Any:
     """Ray, with its settings read from the environment as it is now."""
     import ray
 
+    if ray.is_initialized():
+        raise ExecutorError(
+            "This process is connected to Ray already.",
+            expected="a process that does not use Ray itself",
+            remedy="call ray.shutdown() first, or use `shoal run --executor ray`",
+        )
     ray._raylet.get_authentication_mode()
     return ray
 
