@@ -10,6 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ from shoal.settings import SearchSettings
 from shoal.store import Owner, open_store
 from shoal.supervisor import Supervisor
 from test_executors import HURRIED, PROBLEM, Die, Echo, ExecutorContract, collect
+
+if find_spec("ray") is None:  # not imported here: it takes its settings from the environment as it is then
+    pytest.skip("the extra shoal[ray] is not installed", allow_module_level=True)
 
 HERE = str(Path(__file__).parent)
 SETTINGS = SearchSettings(preset="classic", population=4, generations=3, repeats=2, iterations=300, workers=2)
