@@ -26,12 +26,18 @@ def die(with_all: bool) -> None:
 
 
 def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
-    """Die at that commit; how many there were so far. Results are handed on one by one, so that each has its commit."""
+    """Die at that commit; how many there were so far.
+
+    Their number is the same in every run: results are handed on one by one, and no heartbeat comes between.
+    """
+    import shoal.runner
+    import shoal.supervisor
     from shoal.executors import LocalExecutor, Outcome
     from shoal.store.connection import Database
 
     write, poll, commits, seen = Database.write, LocalExecutor.poll, count(1), [0]
     held: list[Outcome] = []
+    shoal.runner.HEARTBEAT_SECONDS = shoal.supervisor.HEARTBEAT_SECONDS = 3600.0
 
     def counted(self: Database, work: Callable[..., Any]) -> Any:
         seen[0] = this = next(commits)
@@ -57,7 +63,7 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--die", default="never:0")
+    options.add_argument("--die", default="")
     options.add_argument("--with-all", action="store_true")
     options.add_argument("--commits", type=Path)
     options.add_argument("--patience", type=float)
@@ -75,10 +81,12 @@ def main() -> None:
             made(self, *arguments, patience=given.patience)
 
         Database.__init__ = impatient  # type: ignore[method-assign]
-    moment, _, number = given.die.partition(":")
-    commits = arm(moment, int(number), given.with_all)
+    commits = None
+    if given.commits or given.die:
+        moment, _, number = given.die.partition(":")
+        commits = arm(moment, int(number or 0), given.with_all)
     supervise(sys.argv[split + 1 :])
-    if given.commits:
+    if commits and given.commits:
         given.commits.write_text(str(commits()))
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,17 +64,16 @@ class Scene:
             process.wait()
         self.store.close()
 
-    def supervise(self, *odd: str, **options: Any) -> subprocess.Popen[bytes]:
+    def supervise(self, *odd: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         """A supervisor of this run, which ends with it; ``odd`` are arguments of `odd_supervisor`."""
         program = [_ODD, *odd, "--"] if odd else _PLAIN
         process = subprocess.Popen(
-            [sys.executable, *program, "--scope", "1"],
+            [*prefix, sys.executable, *program, "--scope", "1"],
             env=environment(self.url, self.home),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            **options,
         )
         self.started.append(process)
         return process

@@ -20,7 +20,6 @@ from scene import Scene
 from shoal.data import DataOptions, Dataset, prepare
 from shoal.settings import SearchSettings
 from shoal.store import Claim, Owner, Store, open_store
-
 from test_store import evaluation, summary
 
 RACERS = 16
