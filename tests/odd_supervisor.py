@@ -1,9 +1,11 @@
 """A supervisor process with a fault of its own, for tests of what the others make of it.
 
-    python odd_supervisor.py [--commits FILE] [--die before:7|after:7 [--with-all]] [--patience SECONDS] -- ARGUMENTS
+    python odd_supervisor.py [--commits FILE] [--die before:7|after:7 [--with-all]] [--patience SECONDS]
+                             [--asked FILE] -- ARGUMENTS
 
 ``--die``: kill -9 of itself (``--with-all``: of its workers too) right before or after its n-th commit. ``--commits``: note
-in a file how many commits there were. ``--patience``: how long a transaction is tried again. ARGUMENTS are a supervisor's.
+in a file how many commits there were. ``--patience``: how long a transaction is tried again. ``--asked``: note which
+evaluations were asked for. ARGUMENTS are a supervisor's.
 """  # fmt: skip
 
 from __future__ import annotations
@@ -61,12 +63,28 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
     return lambda: seen[0]
 
 
+def note_asked(file: Path) -> None:
+    """Write down every evaluation that is handed to the workers."""
+    from shoal.executors import Evaluate, Job, LocalExecutor
+
+    submit = LocalExecutor.submit
+
+    def noted(self: LocalExecutor, job: Job) -> None:
+        if isinstance(job, Evaluate):
+            with file.open("a") as asked:
+                asked.write(f"{job.task.id}\n")
+        submit(self, job)
+
+    LocalExecutor.submit = noted  # type: ignore[method-assign]
+
+
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--die", default="")
     options.add_argument("--with-all", action="store_true")
     options.add_argument("--commits", type=Path)
     options.add_argument("--patience", type=float)
+    options.add_argument("--asked", type=Path)
     split = sys.argv.index("--")
     given = options.parse_args(sys.argv[1:split])
     warm_up()
@@ -81,6 +99,8 @@ def main() -> None:
             made(self, *arguments, patience=given.patience)
 
         Database.__init__ = impatient  # type: ignore[method-assign]
+    if given.asked:
+        note_asked(given.asked)
     commits = None
     if given.commits or given.die:
         moment, _, number = given.die.partition(":")
