@@ -49,13 +49,17 @@ def _race(store: Store, dataset: Dataset, rounds: int) -> None:
     with ExitStack() as stack, ThreadPoolExecutor(RACERS) as threads:
         stores = [stack.enter_context(open_store(store.raw_url)) for _ in range(RACERS)]
         done = [threads.submit(racer, mine) for mine in stores]
-        for number in range(rounds):
-            start.wait()
-            end.wait()
-            run = store.run(run_id)
-            assert [(c.owner, c.epoch) for c in won] == [(run.owner, number + 1)]
-            assert run.epoch == number + 1
-            store.release(won.pop(), 1.0)
+        try:
+            for number in range(rounds):
+                start.wait()
+                end.wait()
+                run = store.run(run_id)
+                assert [(c.owner, c.epoch) for c in won] == [(run.owner, number + 1)]
+                store.release(won.pop(), 1.0)
+        except BaseException:
+            start.abort()
+            end.abort()
+            raise
         for future in done:
             future.result()
 

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -20,7 +21,7 @@ import sqlalchemy as sa
 import postgres
 import scene
 from fakes import InlineExecutor
-from processes import eventually, shoal
+from processes import PATIENCE_SECONDS, eventually, shoal, start
 from scene import Scene, Undisturbed
 from shoal import supervisor as supervising
 from shoal.data import load_dataset
@@ -112,19 +113,23 @@ def test_a_process_that_stands_still_in_a_transaction_stops_nobody(
         c.execute(sa.insert(t.event).values(level="info", text="late"))
 
     with open_store(postgres_url) as sleeper, open_store(postgres_url) as other:
-        thread = Thread(target=sleeper.write, args=(work,))
-        thread.start()
+        first, second = Thread(target=sleeper.write, args=(work,)), Thread(target=other.event, args=("in time",))
+        first.start()
         asleep.wait()
-        other.event("in time")  # waits for the lock until the server gives the sleeper up
-        awake.set()
-        thread.join()
+        second.start()  # waits for the lock until the server gives the sleeper up
+        try:
+            eventually(lambda: not second.is_alive())
+        finally:
+            awake.set()
+            first.join()
+            second.join()
         assert [event.text for event in other.events()] == ["late", "in time"]
         assert len(tries) == 2
 
 
 # --- a disk that is full ----------------------------------------------------------------------------------------------
 
-DISK_KB = 768
+DISK_KB = 2048
 
 
 @pytest.fixture
@@ -156,7 +161,8 @@ def pretended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int]
     """A store with a queued run that only pretends to train; its result, and by how much (bytes) it grows."""
     folder = tmp_path_factory.mktemp("pretended")
     with open_store(folder / "queued.db") as store:
-        store.add_run(load_dataset("concrete", preset="classic"), scene.SETTINGS)
+        long = scene.SETTINGS.model_copy(update={"population": 8, "generations": 8})
+        store.add_run(load_dataset("concrete", preset="classic"), long)
     shutil.copy(folder / "queued.db", folder / "whole.db")
     with open_store(folder / "whole.db") as store:
         claim = store.claim(Owner.here())
@@ -165,7 +171,7 @@ def pretended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int]
         found = store.run(1).result_hash
         assert found
     grown = (folder / "whole.db").stat().st_size - (folder / "queued.db").stat().st_size
-    assert grown > 20_000
+    assert grown > 20 * 4096, "each twentieth is a page of the file at least"
     return folder / "queued.db", found, grown
 
 
@@ -175,13 +181,13 @@ def test_a_full_disk_is_waited_for(
 ) -> None:
     template, result_hash, grows = pretended
     shutil.copy(template, disk / "shoal.db")
-    filler = _fill(disk, grows * twentieth // 20)
+    filler = _fill(disk, 20_000 + grows * twentieth // 20)
     met: list[int] = []
     asked: list[str] = []
 
     def free(store: Store) -> None:
         """Somebody makes room, after a while."""
-        met.append(len(store.evaluations(1)))
+        met.append(store.run(1).evaluations)
         if len(met) == 3:
             filler.unlink()
 
@@ -211,6 +217,7 @@ def test_a_full_disk_is_waited_for(
             logging.getLogger("shoal.supervisor").removeHandler(room)
         run = store.run(1)
         assert met, "the disk was never full"
+        assert twentieth < 5 or met[0] > 0, "it was full before the run began"
         assert not filler.exists()
         assert (run.state, run.result_hash) == ("finished", result_hash)
         assert len(asked) == len(set(asked)) == run.evaluations == len(store.evaluations(1)), "computed once each"
@@ -275,11 +282,11 @@ def test_a_locked_file_is_waited_for(here: Scene, undisturbed: Undisturbed, monk
 
 
 def test_a_file_locked_beyond_patience_is_looked_for_again(
-    here: Scene, pretended: tuple[Path, str, int], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pretended: tuple[Path, str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
     monkeypatch.setattr(supervising, "FULL_SECONDS", 0.1)
-    waits, reached = Event(), Event()
+    waits, reached, locked, jobs = Event(), Event(), Event(), list[Job]()
 
     class Noticed(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -287,30 +294,32 @@ def test_a_file_locked_beyond_patience_is_looked_for_again(
                 waits.set()
 
     def ask(job: Job) -> None:
-        here_now.append(job)
-        if len(here_now) == 6 and not reached.is_set():
+        jobs.append(job)
+        if len(jobs) == 6:
             reached.set()
             locked.wait()
 
-    here_now: list[Job] = []
-    locked, noticed = Event(), Noticed()
+    noticed = Noticed()
     monkeypatch.setattr(supervising, "Runner", partial(Runner, make_executor=partial(InlineExecutor, on_job=ask)))
-    with open_store(here.url) as store:
-        store._database.patience = 0.2
+    with Scene(str(tmp_path / "shoal.db"), tmp_path, template=pretended[0]) as here:
+        here.store._database.patience = 0.2
+        supervisor = supervising.Supervisor(here.store, scope=1)
         logging.getLogger("shoal.supervisor").addHandler(noticed)
-        thread = Thread(target=supervising.Supervisor(store, scope=1).loop)
-        thread.start()
-        try:
-            reached.wait()
-            assert store.path
-            with _locked(store.path):
+        with ThreadPoolExecutor(1) as threads:
+            loop = threads.submit(supervisor.loop)
+            try:
+                assert reached.wait(PATIENCE_SECONDS)
+                with _locked(tmp_path / "shoal.db"):
+                    locked.set()
+                    eventually(lambda: waits.is_set() or loop.done())
+                here.expire()
+                eventually(loop.done)
+            finally:
                 locked.set()
-                waits.wait()
-            here.expire()
-            thread.join()
-        finally:
-            logging.getLogger("shoal.supervisor").removeHandler(noticed)
-        run = store.run(1)
+                supervisor.leave()
+                logging.getLogger("shoal.supervisor").removeHandler(noticed)
+            loop.result()
+        run = here.store.run(1)
         assert (run.state, run.result_hash, run.epoch) == ("finished", pretended[1], 2)
 
 
@@ -410,8 +419,6 @@ def test_a_replaced_file_is_left_alone(here: Scene, undisturbed: Undisturbed) ->
 
 
 def test_a_deleted_file_ends_the_command_with_a_message(tmp_path: Path) -> None:
-    from processes import start
-
     store = tmp_path / "shoal.db"
     process = start("run", "--preset", "classic", "--generations", "500", store=store)
     try:
