@@ -1,9 +1,11 @@
 """A supervisor process with a fault of its own, for tests of what the others make of it.
 
-    python odd_supervisor.py [--commits FILE] [--die before:7|after:7 [--with-all]] [--patience SECONDS] -- ARGUMENTS
+    python odd_supervisor.py [--commits FILE] [--die before:7|after:7 [--with-all]] [--patience SECONDS]
+                             [--asked FILE] -- ARGUMENTS
 
 ``--die``: kill -9 of itself (``--with-all``: of its workers too) right before or after its n-th commit. ``--commits``: note
-in a file how many commits there were. ``--patience``: how long a transaction is tried again. ARGUMENTS are a supervisor's.
+in a file how many commits there were. ``--patience``: how long a transaction is tried again. ``--asked``: note which
+evaluations were asked for. ARGUMENTS are a supervisor's.
 """  # fmt: skip
 
 from __future__ import annotations
@@ -26,12 +28,18 @@ def die(with_all: bool) -> None:
 
 
 def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
-    """Die at that commit; how many there were so far. Results are handed on one by one, so that each has its commit."""
+    """Die at that commit; how many there were so far.
+
+    Their number is the same in every run: results are handed on one by one, and no heartbeat comes between.
+    """
+    import shoal.runner
+    import shoal.supervisor
     from shoal.executors import LocalExecutor, Outcome
     from shoal.store.connection import Database
 
     write, poll, commits, seen = Database.write, LocalExecutor.poll, count(1), [0]
     held: list[Outcome] = []
+    shoal.runner.HEARTBEAT_SECONDS = shoal.supervisor.HEARTBEAT_SECONDS = 3600.0
 
     def counted(self: Database, work: Callable[..., Any]) -> Any:
         seen[0] = this = next(commits)
@@ -55,12 +63,28 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
     return lambda: seen[0]
 
 
+def note_asked(file: Path) -> None:
+    """Write down every evaluation that is handed to the workers."""
+    from shoal.executors import Evaluate, Job, LocalExecutor
+
+    submit = LocalExecutor.submit
+
+    def noted(self: LocalExecutor, job: Job) -> None:
+        if isinstance(job, Evaluate):
+            with file.open("a") as asked:
+                asked.write(f"{job.task.id}\n")
+        submit(self, job)
+
+    LocalExecutor.submit = noted  # type: ignore[method-assign]
+
+
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--die", default="never:0")
+    options.add_argument("--die", default="")
     options.add_argument("--with-all", action="store_true")
     options.add_argument("--commits", type=Path)
     options.add_argument("--patience", type=float)
+    options.add_argument("--asked", type=Path)
     split = sys.argv.index("--")
     given = options.parse_args(sys.argv[1:split])
     warm_up()
@@ -75,10 +99,14 @@ def main() -> None:
             made(self, *arguments, patience=given.patience)
 
         Database.__init__ = impatient  # type: ignore[method-assign]
-    moment, _, number = given.die.partition(":")
-    commits = arm(moment, int(number), given.with_all)
+    if given.asked:
+        note_asked(given.asked)
+    commits = None
+    if given.commits or given.die:
+        moment, _, number = given.die.partition(":")
+        commits = arm(moment, int(number or 0), given.with_all)
     supervise(sys.argv[split + 1 :])
-    if given.commits:
+    if commits and given.commits:
         given.commits.write_text(str(commits()))
 
 

@@ -32,6 +32,10 @@ class Server:
         options = f"-k {self.directory} -c listen_addresses= -c fsync=off -c max_connections=200"
         self._control("-l", str(self.directory / "log"), "-o", options, "start")
 
+    def is_up(self) -> bool:
+        """Whether it runs."""
+        return (self.directory / "data" / "postmaster.pid").exists()
+
     def restart(self, mode: str = "fast") -> None:
         """Go and come back."""
         self.stop(mode)

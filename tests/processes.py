@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ SMALL = ["--preset", "classic", "--population", "4", "--generations", "4", "--it
 PATIENCE_SECONDS = 120.0  # the first use compiles the kernels
 
 
-def shoal(*arguments: str, store: Path, home: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def shoal(
+    *arguments: str, store: Path, home: Path | None = None, prefix: Sequence[str] = (), **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; ``prefix`` is a program that starts it."""
     return subprocess.run(
-        [sys.executable, "-m", "shoal.cli", *arguments],
+        [*prefix, sys.executable, "-m", "shoal.cli", *arguments],
         env=environment(store, home),
         capture_output=True,
         text=True,

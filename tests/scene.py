@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Scene:
     settings: SearchSettings = SETTINGS
     template: Path | None = None
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    resumes: list[tuple[Path, set[str]]] = field(default_factory=list)  # what each asked for, and what there was
 
     def __post_init__(self) -> None:
         if self.template is not None and "://" not in self.url:
@@ -63,17 +65,16 @@ class Scene:
             process.wait()
         self.store.close()
 
-    def supervise(self, *odd: str, **options: Any) -> subprocess.Popen[bytes]:
+    def supervise(self, *odd: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
         """A supervisor of this run, which ends with it; ``odd`` are arguments of `odd_supervisor`."""
         program = [_ODD, *odd, "--"] if odd else _PLAIN
         process = subprocess.Popen(
-            [sys.executable, *program, "--scope", "1"],
+            [*prefix, sys.executable, *program, "--scope", "1"],
             env=environment(self.url, self.home),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            **options,
         )
         self.started.append(process)
         return process
@@ -120,8 +121,10 @@ class Scene:
 
     def resumed(self) -> float:
         """Have a new supervisor go on with an interrupted run; seconds from its start to its first evaluation."""
-        before, begun = self.store.run(1), time.monotonic()
-        self.supervise()
+        before, asked = self.store.run(1), self.home / f"asked-{len(self.started)}"
+        self.resumes.append((asked, {str(e.task.id) for e in self.store.evaluations(1)}))
+        begun = time.monotonic()
+        self.supervise("--asked", str(asked))
 
         def goes_on() -> bool:
             run = self.store.run(1)
@@ -140,6 +143,9 @@ class Scene:
         assert len(rows) == len({e.task.id for e in self.store.evaluations(1)}) == undisturbed.evaluations
         assert run.evaluations == undisturbed.evaluations
         assert self.store.artifact(1, "champion")
+        for asked, known in self.resumes:
+            again = known & set(asked.read_text().splitlines()) if asked.exists() else set()
+            assert not again, f"recorded, and asked for again: {sorted(again)}"
         self.sound()
 
     def sound(self) -> None:

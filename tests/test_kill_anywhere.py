@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
 import signal
@@ -39,43 +40,42 @@ def _scene(url: str, folder: Path, undisturbed: Undisturbed) -> Scene:
     return Scene(url, folder, template=undisturbed.template)
 
 
-def _aftermath(here: Scene, undisturbed: Undisturbed) -> float:
-    """Everybody is dead; the next supervisor ends the run as if nothing had been. Seconds until it went on."""
-    state = here.store.run(1).state
-    if state == "finished":  # killed after its last word
-        here.ended_as(undisturbed, here.rows())
-        return 0.0
-    assert state in ("interrupted", "queued")
+def _resumed(here: Scene) -> float:
+    """Everybody is dead, and the store sound; seconds until the next supervisor goes on. None is needed after the end."""
+    here.gone()
     here.sound()
-    kept = here.rows()
-    seconds = here.resumed()
-    here.ended_as(undisturbed, kept)
-    return seconds
+    state = here.store.run(1).state
+    assert state in ("queued", "interrupted", "finished")
+    return 0.0 if state == "finished" else here.resumed()
 
 
-def kill_at_random(url: str, folder: Path, undisturbed: Undisturbed, seed: int) -> tuple[str, float, float]:
-    """Who was killed, how long until no orphan was left, how long until the run went on (seconds)."""
-    chance = random.Random(seed)
-    victim = chance.choice(VICTIMS)
-    after, fraction = chance.randrange(undisturbed.evaluations - 3), chance.random()
+def kill_at_random(
+    url: str, folder: Path, undisturbed: Undisturbed, seed: int, times: int = 1
+) -> list[tuple[str, float, float]]:
+    """Each time: who was killed, how long until no orphan was left, how long until the run went on (seconds)."""
+    chance, kills = random.Random(seed), []
     with _scene(url, folder, undisturbed) as here:
-        supervisor = here.supervise()
-        here.trained(after)
-        time.sleep(fraction * undisturbed.pace)  # the instant is anywhere in an evaluation
-        recorded = here.rows()
-        pids = here.processes()
-        if victim == "a process below":  # a worker, or one that serves them
-            (chosen,) = chance.sample(sorted(set(pids) - {supervisor.pid}), 1) if len(pids) > 1 else pids
-            here.kill([chosen])
-            here.ended_as(undisturbed, recorded)
-            return victim, 0.0, 0.0
-        here.kill(pids if victim == "everything" else [supervisor.pid])
-        killed = time.monotonic()
-        supervisor.wait()
-        here.gone()
-        orphans = time.monotonic() - killed
-        assert here.rows()[: len(recorded)] == recorded
-        return victim, orphans, _aftermath(here, undisturbed)
+        here.supervise()
+        for after in sorted(chance.sample(range(undisturbed.evaluations - 3), times)):
+            victim, fraction = chance.choice(VICTIMS), chance.random()
+            here.trained(after)
+            time.sleep(fraction * undisturbed.pace)  # the instant is anywhere in an evaluation
+            recorded, supervisor, pids = here.rows(), here.started[-1], here.processes()
+            if victim == "a process below":  # a worker, or one that serves them; nobody notices
+                below = sorted(set(pids) - {supervisor.pid})
+                here.kill(chance.sample(below, min(1, len(below))))
+                kills.append((victim, 0.0, 0.0))
+                continue
+            here.kill(pids if victim == "everything" else [supervisor.pid])
+            killed = time.monotonic()
+            supervisor.wait()
+            here.gone()
+            seconds = time.monotonic() - killed
+            assert here.rows()[: len(recorded)] == recorded
+            recorded = here.rows()
+            kills.append((victim, seconds, _resumed(here)))
+        here.ended_as(undisturbed, recorded)
+    return kills
 
 
 def kill_at_commit(url: str, folder: Path, undisturbed: Undisturbed, moment: str, number: int) -> tuple[float, float]:
@@ -86,7 +86,10 @@ def kill_at_commit(url: str, folder: Path, undisturbed: Undisturbed, moment: str
         assert supervisor.wait() == -signal.SIGKILL, f"commit {number} was never reached: {here.log()}"
         killed = time.monotonic()
         here.gone()
-        return time.monotonic() - killed, _aftermath(here, undisturbed)
+        seconds, recorded = time.monotonic() - killed, here.rows()
+        resumed = _resumed(here)
+        here.ended_as(undisturbed, recorded)
+        return seconds, resumed
 
 
 def _address(request: pytest.FixtureRequest, folder: Path, database: str) -> str:
@@ -149,11 +152,12 @@ def test_killed_three_hundred_times(
                 folder = tmp_path / f"{database}-{moment}-{n}"
                 url = _address(request, folder, database)
                 note(f"{database}, {moment} a commit", *kill_at_commit(url, folder, undisturbed, moment, n))
-        for seed in range(100, 100 + 300 - kinds.total()):
+        for seed in range(100, 100 + math.ceil((300 - kinds.total()) / 4)):
             database = "postgresql" if seed % 4 == 0 else "sqlite"
             folder = tmp_path / str(seed)
-            victim, *seconds = kill_at_random(_address(request, folder, database), folder, undisturbed, seed)
-            note(f"{database}, {victim}", *seconds)
+            url = _address(request, folder, database)
+            for victim, *seconds in kill_at_random(url, folder, undisturbed, seed, times=4):
+                note(f"{database}, {victim}", *seconds)
     finally:
         with capsys.disabled():
             print(f"\n{kinds.total()} kills in {time.monotonic() - begun:.0f} s: {dict(sorted(kinds.items()))}")

@@ -288,5 +288,5 @@ def _will_pass(error: DBAPIError) -> bool:
     code = _code(error.orig)
     if isinstance(code, int):
         return code in (5, 6)
-    away = code[:2] in ("08", "57") or code in ("25P03", "40001", "40P01", "53300", "55P03")
+    away = code[:2] in ("08", "57") or code in ("40001", "40P01", "53300", "55P03")
     return error.connection_invalidated or away or (code == "" and isinstance(error, OperationalError))
