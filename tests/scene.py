@@ -6,10 +6,11 @@ import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,38 @@ class Scene:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def asleep(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """It stands still, between two transactions: in one, it would hold its locks."""
+
+        def stopped() -> bool:
+            process.send_signal(signal.SIGSTOP)
+            stat = Path(f"/proc/{process.pid}/stat")
+            eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+            if not self._is_free():
+                process.send_signal(signal.SIGCONT)
+                return False
+            return True
+
+        eventually(stopped)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def _is_free(self) -> bool:
+        """Whether nobody holds the run's row, or the file."""
+        try:
+            if self.store.path is not None:
+                with contextlib.closing(sqlite3.connect(self.store.path, timeout=0)) as raw:
+                    raw.execute("BEGIN EXCLUSIVE")
+            else:
+                with self.store._database.engine.begin() as connection:
+                    connection.execute(sa.select(t.run.c.id).with_for_update(nowait=True))
+        except (sqlite3.OperationalError, sa.exc.OperationalError):
+            return False
+        return True
 
     def trained(self, count: int) -> None:
         """Wait for so many recorded evaluations."""

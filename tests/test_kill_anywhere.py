@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import random
 import signal
-import sqlite3
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 import scene
 from processes import eventually
 from scene import Scene, Undisturbed
-from shoal.store import tables as t
 
 # The long form's: after a kill, all that is left has ended by then, and after a start, the run goes on.
 ORPHAN_SECONDS, RESUME_SECONDS = 5.0, 10.0
@@ -181,34 +176,6 @@ def test_one_result_for_all_workers_and_databases(
         assert {row.worker for row in here.store.evaluations(1)} and here.store.run(1).settings.workers == workers
 
 
-def _stop(here: Scene, pid: int) -> None:
-    """SIGSTOP between two transactions: one that sleeps in a transaction holds its locks."""
-
-    def stopped() -> bool:
-        os.kill(pid, signal.SIGSTOP)
-        eventually(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
-        if _free(here):
-            return True
-        os.kill(pid, signal.SIGCONT)
-        return False
-
-    eventually(stopped)
-
-
-def _free(here: Scene) -> bool:
-    """Whether nobody holds the run's row, or the file."""
-    try:
-        if here.store.path is None:
-            with here.store._database.engine.begin() as connection:
-                connection.execute(sa.select(t.run.c.id).with_for_update(nowait=True))
-        else:
-            with contextlib.closing(sqlite3.connect(here.store.path, timeout=0)) as raw:
-                raw.execute("BEGIN EXCLUSIVE")
-    except (sqlite3.OperationalError, sa.exc.OperationalError):
-        return False
-    return True
-
-
 @pytest.mark.parametrize("goes_on", [False, True], ids=["finished meanwhile", "still at work"])
 def test_a_stale_owner_that_wakes_writes_nothing(
     store_url: str, goes_on: bool, tmp_path: Path, undisturbed: Undisturbed
@@ -218,16 +185,14 @@ def test_a_stale_owner_that_wakes_writes_nothing(
     with Scene(store_url, home, template=undisturbed.template) as here:
         first = here.supervise()
         here.trained(4)
-        _stop(here, first.pid)
-        stale, workers = here.store.run(1), here.processes()
-        assert stale.state == "running", "a process that stands still is no dead one until its lease is over"
-        kept = here.rows()
-        here.expire()
-        assert here.store.run(1).state == "interrupted"
-        here.resumed()
-        if not goes_on:
-            eventually(lambda: here.store.run(1).state == "finished")
-        os.kill(first.pid, signal.SIGCONT)
+        with here.asleep(first):
+            stale, workers, kept = here.store.run(1), here.processes(), here.rows()
+            assert stale.state == "running", "a process that stands still is no dead one until its lease is over"
+            here.expire()
+            assert here.store.run(1).state == "interrupted"
+            here.resumed()
+            if not goes_on:
+                eventually(lambda: here.store.run(1).state == "finished")
         assert first.wait() == 0
         here.gone()
         assert len(workers) > 1

@@ -86,8 +86,9 @@ def test_a_server_away_beyond_patience_is_looked_for_again(
     with Scene(server.new_url(), tmp_path) as here:
         process = here.supervise("--patience", "0.3")
         here.trained(3)
-        kept, working = here.rows(), here.processes()
-        server.stop()
+        with here.asleep(process):
+            kept, working = here.rows(), here.processes()
+            server.stop()
         eventually(lambda: "cannot be used" in here.log())
         eventually(lambda: len(here.processes()) < len(working))  # its workers have ended
         assert process.poll() is None
@@ -233,7 +234,8 @@ def test_a_real_supervisor_waits_for_a_full_disk(disk: Path, tmp_path: Path, und
     with Scene(str(disk / "shoal.db"), tmp_path / "home", template=undisturbed.template) as here:
         process = here.supervise()
         here.trained(3)
-        filler = _fill(disk, 0)
+        with here.asleep(process):
+            filler = _fill(disk, 0)
         eventually(lambda: "waits: " in here.log())
         kept = here.rows()
         assert here.store.run(1).state == "running"
@@ -269,9 +271,12 @@ def _locked(path: Path) -> Iterator[None]:
 def test_a_locked_file_is_waited_for(here: Scene, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch) -> None:
     process = here.supervise()
     here.trained(3)
-    kept, path = here.rows(), here.store.path
+    path = here.store.path
     assert path
-    with _locked(path):
+    with contextlib.ExitStack() as stack:
+        with here.asleep(process):
+            kept = here.rows()
+            stack.enter_context(_locked(path))
         monkeypatch.setattr(connection, "BUSY_SECONDS", 0.2)
         with pytest.raises(StoreError, match=r"is locked by another process.*What to do: close programs"):
             open_store(path)
@@ -363,7 +368,8 @@ def test_a_store_that_may_not_be_written_any_more_ends_its_supervisor(tmp_path: 
     with Scene(str(place / "shoal.db"), tmp_path / "home", template=undisturbed.template) as here:
         process = here.supervise(prefix=AS_OTHERS)
         here.trained(3)
-        place.chmod(0o500)  # SQLite's journal has no place any more
+        with here.asleep(process):
+            place.chmod(0o500)  # SQLite's journal has no place any more
         try:
             assert process.wait() == 1
             here.gone()
@@ -385,11 +391,12 @@ def _lost(here: Scene) -> None:
 
 
 def test_a_deleted_file_is_noticed_and_saved(here: Scene, undisturbed: Undisturbed) -> None:
-    here.supervise()
+    process, path = here.supervise(), here.store.path
     here.trained(3)
-    kept, path = here.rows(), here.store.path
     assert path
-    path.unlink()
+    with here.asleep(process):
+        kept = here.rows()
+        path.unlink()
     _lost(here)
     assert not path.exists(), "nobody made an empty one"
     with pytest.raises(StoreLostError, match=r"put it back, or the copy .* saved beside it"):
@@ -405,12 +412,12 @@ def test_a_deleted_file_is_noticed_and_saved(here: Scene, undisturbed: Undisturb
 
 
 def test_a_replaced_file_is_left_alone(here: Scene, undisturbed: Undisturbed) -> None:
-    here.supervise()
+    process, path = here.supervise(), here.store.path
     here.trained(3)
-    path = here.store.path
     assert path
     shutil.copy(undisturbed.template, path.with_name("other.db"))
-    path.with_name("other.db").rename(path)
+    with here.asleep(process):
+        path.with_name("other.db").rename(path)
     _lost(here)
     assert path.read_bytes() == undisturbed.template.read_bytes()
     assert not path.with_name("shoal.db.rescued").exists()
@@ -501,7 +508,8 @@ def test_a_damaged_file_is_left_alone(here: Scene, undisturbed: Undisturbed) -> 
 def test_a_run_whose_evaluations_are_damaged_fails_and_says_so(here: Scene) -> None:
     first = here.supervise()
     here.trained(3)
-    first.kill()
+    with here.asleep(first):
+        first.kill()
     here.gone()
     path = here.store.path
     assert path
