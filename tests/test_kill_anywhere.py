@@ -7,8 +7,8 @@ import random
 import signal
 import time
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,8 +19,7 @@ from scene import Scene, Undisturbed
 # The long form's: after a kill, all that is left has ended by then, and after a start, the run goes on.
 ORPHAN_SECONDS, RESUME_SECONDS = 5.0, 10.0
 VICTIMS = ("supervisor", "everything", "a process below")
-# More executors may follow: settings by name.
-EXECUTORS = [pytest.param({}, id="local")]
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra shoal[ray] is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -162,12 +161,21 @@ def test_killed_three_hundred_times(
     assert max(resumed) <= RESUME_SECONDS
 
 
-@pytest.mark.parametrize("executor", EXECUTORS)
-@pytest.mark.parametrize("workers", [1, 2, 4])
-def test_one_result_for_all_workers_and_databases(
-    store_url: str, workers: int, executor: dict[str, Any], tmp_path: Path, undisturbed: Undisturbed
+@pytest.mark.parametrize(
+    ("executor", "workers"),
+    [
+        ("local", 1),
+        ("local", 2),
+        ("local", 4),
+        pytest.param("ray", 1, marks=[needs_ray, pytest.mark.slow]),
+        pytest.param("ray", 2, marks=needs_ray),
+        pytest.param("ray", 4, marks=[needs_ray, pytest.mark.slow]),
+    ],
+)
+def test_one_result_for_all_executors_workers_and_databases(
+    store_url: str, executor: str, workers: int, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
-    settings = scene.SETTINGS.model_copy(update={"workers": workers, **executor})
+    settings = scene.SETTINGS.model_copy(update={"workers": workers, "executor": executor})
     home = tmp_path / "home"
     home.mkdir()
     with Scene(store_url, home, settings) as here:
