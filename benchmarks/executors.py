@@ -18,7 +18,7 @@ from shoal.genome import Genome
 from shoal.settings import SearchSettings
 
 ROUNDS = 3
-LENGTHS = {10: 400, 100: 200, 1000: 40}  # iterations of a training: trainings a round
+LENGTHS = {10: 200, 100: 100, 1000: 20}  # iterations of a training: trainings a round
 _repeat = itertools.count()
 
 
