@@ -250,6 +250,29 @@ class TestLocalExecutor(ExecutorContract):
             yield made
 
 
+def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = forkserver._forkserver
+    forkserver.ensure_running()
+    asked, killed = server.connect_to_new_process, []
+
+    def asked_in_vain(fds: Any) -> Any:
+        ends = asked(fds)
+        if not killed:  # it stands still, so that it has not answered
+            killed.append(server._forkserver_pid)
+            os.kill(killed[0], signal.SIGKILL)
+            eventually(lambda: not alive(killed[0]))
+        return ends
+
+    os.kill(server._forkserver_pid, signal.SIGSTOP)
+    monkeypatch.setattr(forkserver, "connect_to_new_process", asked_in_vain)
+    with LocalExecutor(PROBLEM, 2) as executor:
+        for number in range(4):
+            executor.submit(Echo(number))
+        assert sorted(outcome.result[0] for outcome in collect(executor, 4)) == [0, 1, 2, 3]
+    assert killed
+    assert server._forkserver_pid != killed[0]
+
+
 def test_a_script_without_a_main_guard_runs_once(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
@@ -17,6 +18,7 @@ from types import ModuleType
 SINGLE_THREADED = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
+_LAUNCHES, _DYING_SECONDS = 5, 0.1  # tries, and how long it may take a process that was killed to be gone
 # Forking what has loaded libraries is only known to be safe on Linux.
 CONTEXT: BaseContext | None = None
 
@@ -30,9 +32,23 @@ if sys.platform == "linux":
             # A worker needs nothing of the user's script, and would run it if it found it.
             main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
             try:
-                super()._launch(process_obj)  # type: ignore[misc]
+                self._launch_surely(process_obj)
             finally:
                 sys.modules["__main__"] = main
+
+        def _launch_surely(self, process_obj: object) -> None:
+            for left in reversed(range(_LAUNCHES)):
+                try:
+                    super()._launch(process_obj)  # type: ignore[misc]
+                except (EOFError, ConnectionError):  # the nursery was killed meanwhile; the next try starts another
+                    if not left:
+                        raise
+                    if self.finalizer is not None:
+                        self.finalizer()  # a worker that it has forked all the same takes this for our death
+                    self._fds: list[int] = []
+                    time.sleep(_DYING_SECONDS)
+                else:
+                    return
 
     class _Process(ForkServerProcess):
         @staticmethod
