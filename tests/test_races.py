@@ -197,4 +197,4 @@ def test_eight_processes_read_and_write_one_store(store_url: str) -> None:
 
 @pytest.mark.slow
 def test_eight_processes_for_a_minute(store_url: str) -> None:
-    _busy_store(store_url, 250)
+    _busy_store(store_url, 700)
