@@ -10,12 +10,12 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from types import ModuleType
 
-SINGLE_THREADED = dict.fromkeys(
+SINGLE_THREADED: dict[str, str | None] = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
 _LAUNCHES, _DYING_SECONDS = 5, 0.1  # tries, and how long it may take a process that was killed to be gone
@@ -71,18 +71,29 @@ def quick_imports() -> Iterator[None]:
         gc.enable()
 
 
+@contextmanager
+def environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """These values (None: not set) for the processes that are started inside."""
+    before = {name: os.environ.get(name) for name in values}
+    _set(values)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 def warm_up() -> None:
     """Start it, unless it is there, and do not wait for it."""
     if CONTEXT is None:
         return
-    before = {name: os.environ.get(name) for name in SINGLE_THREADED}
-    os.environ.update(SINGLE_THREADED)  # it, and so every worker, takes them from us
-    try:
+    with environment(SINGLE_THREADED):  # it, and so every worker, takes them from us
         CONTEXT.set_forkserver_preload(["shoal.executors.preload"])
         ensure_running()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

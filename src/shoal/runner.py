@@ -99,9 +99,7 @@ class Runner:
             told = [_evaluation(outcome) for outcome in self._tick(executor)]
             for evaluation in told:
                 under_way.remove(evaluation.task.id)
-                search.tell(
-                    replace(evaluation, curve=(), worker="")
-                )  # it needs neither, and keeps all for the whole run
+                search.tell(replace(evaluation, curve=(), worker=""))  # it needs neither, and keeps all until the end
             if told:
                 self._record(told, search.generations[known:])
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 
 from shoal.engines import cores
 from shoal.errors import ExecutorError
+from shoal.nursery import environment
 
 LOOK_SECONDS = 2.0  # between two looks at the head and the nodes
 LOST_SECONDS = 30.0  # without an answer from the head; after 60, Ray would end this process
@@ -106,7 +107,7 @@ class Connection:
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what makes it listen on 127.0.0.1 alone, on every system
         }
-        with _environment(ours):
+        with environment(ours):
             self.ray = _imported()
             with _reported("does not start"):
                 # Ray opens its folder to everybody; the one around it is ours alone.
@@ -196,25 +197,6 @@ def _reported(trouble: str) -> Iterator[None]:
             expected="the cluster's token, the same Python and Ray, and a node of the cluster on this machine",
             remedy=f"see docs/scaling.md, {_AGAIN}",
         ) from error
-
-
-@contextmanager
-def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
-    """These values (None: not set) for the processes that are started inside."""
-    before = {name: os.environ.get(name) for name in values}
-    _set(values)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(values: Mapping[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 @contextmanager
