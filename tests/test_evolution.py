@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,18 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refresh_golden
-from shoal.champion import retrainings
+from shoal.champion import Choice, Confirmation, choice, retrainings
 from shoal.data import load_dataset
 from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate, result_hash
 from shoal.evolution import Search
 from shoal.genome import Genome
 from shoal.records import Metrics, Scores
-from shoal.settings import SearchSettings
+from shoal.settings import CONFIRMATION, SearchSettings
 
 
 def made(**values: Any) -> SearchSettings:
-    return SearchSettings(**{"population": 5, "generations": 4, "repeats": 2, "max_repeats": 5, "elitism": 1, **values})
+    """Small, and as the classic preset spends its repeats, unless said otherwise."""
+    plain = {"racing": "fixed", "finalists": 0, "population": 5, "generations": 4, "repeats": 2, "max_repeats": 5}
+    return SearchSettings(**{**plain, "elitism": 1, **values})
 
 
 def fake(task: Task) -> Evaluation:
@@ -48,7 +51,7 @@ def finish(search: Search, evaluation: Callable[[Task], Evaluation] = fake) -> S
 def view(search: Search) -> tuple[object, ...]:
     """Everything that a search shows."""
     told = sorted(search.evaluations, key=lambda e: e.task.id)
-    return (search.generations, search.population, search.done, search.best, search.ask(), told)
+    return (search.generations, search.population, search.done, search.best, search.confirmed, search.ask(), told)
 
 
 def outcome(search: Search) -> str:
@@ -61,6 +64,9 @@ SETTINGS = [
     made(evaluations=23),
     made(mutation=0.0, crossover=0.0),
     made(population=3, generations=12, elitism=2),
+    made(racing="halving", finalists=3, confirmations=7),
+    made(racing="halving", growth=1, evaluations=33, finalists=1),
+    made(racing="t-race", finalists=2, generations=3),
 ]
 
 
@@ -329,6 +335,182 @@ def test_hash_depends_on_neither_order_nor_circumstances(data) -> None:
     assert len(expected) == 64
 
 
+# --- races and confirmations -------------------------------------------------------------------------------------------
+
+
+def scored(quality: Callable[[Task], float]) -> Callable[[Task], Evaluation]:
+    return lambda task: Evaluation(task, "ok", Scores(Metrics(quality(task))))
+
+
+def asked(search: Search, evaluation: Callable[[Task], Evaluation]) -> Iterator[tuple[Task, ...]]:
+    """What a search asks for, batch after batch."""
+    while tasks := search.ask():
+        yield tasks
+        for task in tasks:
+            search.tell(evaluation(task))
+
+
+def rank(search: Search) -> Callable[[Task], float]:
+    """The first individual of the first generation is the best, and so on; repeats differ a little."""
+    first = search.population
+    return lambda task: 90.0 - (first.index(task.genome) if task.genome in first else 50) + 0.1 * (task.repeat % 3)
+
+
+def test_halving_gives_the_better_half_more_and_longer_repeats() -> None:
+    settings = made(racing="halving", population=12, generations=1, repeats=3, max_repeats=21, iterations=800)
+    search = Search(settings)
+    first, batches = search.population, list(asked(search, scored(rank(search))))
+    assert [len(tasks) for tasks in batches] == [12 * 3, 6 * 3, 3 * 6, 2 * 9]
+    assert {task.genome for task in batches[1]} == set(first[:6])
+    assert {task.genome for task in batches[3]} == set(first[:2])
+    assert [sorted({settings.length(t.repeat) for t in tasks}) for tasks in batches] == [[100], [200], [400], [800]]
+    assert search.best is not None
+    assert search.best.genome == first[0]
+    assert [e.task.repeat for e in search.best.evaluations] == list(range(12, 21))  # of full length only
+    assert search.generations[0].best_repeats == 21
+
+
+def test_who_came_further_ranks_higher_whatever_a_short_training_says() -> None:
+    search = Search(made(racing="halving", population=4, generations=1))
+    first = search.population
+
+    def quality(task: Task) -> float:  # the second is best in short trainings, and falls back in the long ones
+        return {0: 80.0, 1: 90.0 if task.repeat < 2 else 10.0, 2: 70.0, 3: 60.0}[first.index(task.genome)]
+
+    finish(search, scored(quality))
+    standings = [search.standing(genome) for genome in first]
+    assert [s.level for s in standings] == [3, 2, 1, 1]
+    assert sorted(standings, key=lambda s: -s.fitness) == standings
+
+
+def test_halving_carries_on_who_went_further_before_at_no_cost() -> None:
+    search = Search(made(racing="halving", population=4, generations=2, mutation=0.0, crossover=0.0))
+    batches = list(asked(search, scored(rank(search))))
+    assert {task.generation for tasks in batches[:3] for task in tasks} == {1}
+    later = [task for tasks in batches[3:] for task in tasks]
+    assert not [t for t in later if search.generations[0].best == t.genome]
+    assert search.generations[1].best == search.generations[0].best
+
+
+def test_a_genome_that_fails_in_a_race_goes_no_further() -> None:
+    search = Search(made(racing="halving", population=4, generations=1))
+    first = search.population
+    finish(search, lambda t: Evaluation(t, "failed", error="x") if t.genome == first[0] else scored(rank(search))(t))
+    assert search.standing(first[0]).repeats == 2
+    assert search.best is not None
+    assert search.best.genome == first[1]
+
+
+def test_a_paired_race_ends_for_those_that_are_clearly_worse() -> None:
+    search = Search(made(racing="t-race", population=5, generations=1, repeats=3, max_repeats=9))
+    first = search.population
+
+    def quality(task: Task) -> float:  # luck is common to all; the first two differ by noise alone
+        common = (task.repeat * 7) % 5
+        own = {0: (task.repeat % 2) * 0.5, 1: ((task.repeat + 1) % 2) * 0.5}.get(first.index(task.genome), 0.0)
+        return 80.0 + common + own - 3 * (first.index(task.genome) > 1) - 0.01 * (task.repeat % 3)
+
+    finish(search, scored(quality))
+    assert [search.standing(g).repeats for g in first] == [9, 9, 3, 3, 3]
+
+
+def test_finalists_are_confirmed_on_streams_that_no_search_uses() -> None:
+    settings = made(finalists=3, confirmations=6, generations=2)
+    search = Search(settings)
+    first = search.population
+    found = list(asked(search, scored(rank(search))))
+    fresh = [tasks for tasks in found if tasks[0].repeat >= CONFIRMATION]
+    assert found[-len(fresh) :] == fresh
+    assert [len(tasks) for tasks in fresh] == [9]  # three each; then the first is better beyond doubt
+    assert {task.repeat for task in fresh[0]} == {CONFIRMATION, CONFIRMATION + 1, CONFIRMATION + 2}
+    assert {settings.length(task.repeat) for task in fresh[0]} == {settings.iterations * settings.final_factor}
+    chosen = choice(search)
+    assert chosen is not None
+    assert chosen.found.genome == first[0] == search.confirmed[0].genome
+    told = chosen.confirmation
+    assert told is not None
+    assert told.accuracy == pytest.approx(90.1)
+    assert told.luck == pytest.approx(0.1)
+    assert (told.probability, told.resolved) == (1.0, True)
+    assert Confirmation.from_dict(json.loads(json.dumps(told.to_dict()))) == told
+
+
+def test_a_contest_that_stays_open_says_so() -> None:
+    search = Search(made(finalists=2, confirmations=7, generations=1))
+    first = search.population
+
+    def quality(task: Task) -> float:
+        alike = {first[0]: (task.repeat * 5) % 7, first[1]: (task.repeat * 3) % 7}
+        return 80.0 + alike.get(task.genome, -20.0)
+
+    finish(search, scored(quality))
+    chosen = choice(search)
+    assert chosen is not None
+    told = chosen.confirmation
+    assert told is not None
+    assert told.second is not None
+    assert len(told.accuracies) == len(told.second_accuracies) == 7
+    assert not told.resolved
+    assert told.probability is not None
+    assert 0.05 < told.probability < 0.95
+
+
+def test_the_luckiest_of_the_search_loses_to_the_best_of_the_confirmation() -> None:
+    search = Search(made(finalists=2, generations=1))
+    first = search.population
+
+    def quality(task: Task) -> float:
+        lucky = task.genome == first[0] and task.repeat < CONFIRMATION
+        return 95.0 if lucky else 90.0 if task.genome == first[1] else 80.0
+
+    finish(search, scored(quality))
+    assert search.best is not None
+    assert search.best.genome == first[0]
+    chosen = choice(search)
+    assert chosen is not None
+    assert chosen.found.genome == first[1]
+    assert chosen.found.accuracy == 90.0
+
+
+def test_all_confirmations_fail_and_the_search_still_has_its_best() -> None:
+    search = Search(made(finalists=2, generations=1))
+    usual = scored(rank(search))
+    finish(search, lambda t: Evaluation(t, "failed", error="x") if t.repeat >= CONFIRMATION else usual(t))
+    assert search.done
+    assert choice(search) == Choice(search.best) != Choice(None)  # type: ignore[arg-type]
+
+
+def test_a_search_whose_time_is_up_confirms_what_it_has() -> None:
+    search = Search(made(finalists=2))
+    evaluation = scored(rank(search))
+    for tasks in asked(search, evaluation):
+        if len(search.generations) == 2:
+            assert tasks[0].repeat < CONFIRMATION
+            search.close()
+            break
+    assert search.confirming
+    assert all(task.repeat >= CONFIRMATION for task in search.ask())
+    search.close()
+    finish(search, evaluation)
+    assert len(search.generations) == 2
+    assert len(search.confirmed) == 2
+
+
+@pytest.mark.parametrize("racing", ["halving", "t-race", "fixed"])
+def test_a_finished_search_that_goes_on_is_one_that_had_the_budget_from_the_start(racing) -> None:
+    short, long = (made(racing=racing, finalists=2, generations=n) for n in (2, 6))
+    ended = finish(Search(short))
+    extended = finish(Search.replay(long, ended.evaluations))
+    assert outcome(extended) == outcome(finish(Search(long)))
+
+
+def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
+    old = SearchSettings.from_record({"preset": "modern", "population": 5})
+    assert (old.racing, old.finalists) == ("fixed", 0)
+    assert {old.length(r) for r in (0, 5, 20)} == {old.iterations}
+    assert SearchSettings.from_record(SearchSettings().to_dict()) == SearchSettings()
+
+
 def test_hash_depends_on_every_result() -> None:
     task = Task(Genome(), 0)
     scores = Scores(Metrics(90.0, mae=1.0, rmse=2.0, r2=0.5), Metrics(80.0))
@@ -379,7 +561,7 @@ def test_a_training_that_breaks_is_a_failed_evaluation() -> None:
 
 
 def test_an_evaluation_is_the_training_that_it_says() -> None:
-    problem = Problem(load_dataset("concrete"), SearchSettings(iterations=90, seed=5))
+    problem = Problem(load_dataset("concrete"), SearchSettings(iterations=90, seed=5, racing="fixed"))
     task, engine = Task(Genome(swarm_size=8), 2), get_engine("cpu")
     found = evaluate(problem, task, engine)
     training = problem.training(task)
@@ -409,4 +591,4 @@ def test_a_search_cut_off_in_its_first_generation_has_a_champion_with_its_own_ne
     search.tell(Evaluation(third, "ok", Scores(Metrics(90.0, mae=1.0)), 1.0, 5))
     assert search.best is not None
     assert search.best.accuracies == (90.0,)
-    assert [job.task for job in retrainings(problem, search.best)] == [third]
+    assert [job.task for job in retrainings(problem, Choice(search.best))] == [third]

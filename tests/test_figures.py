@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.champion import interval95
 from shoal.dashboard import server, wording
 from shoal.dashboard.figures import COLUMNS, accuracy_range, below_text, history, history_figure
 from shoal.dashboard.parameters import genes_html, number, place, scores_html
@@ -18,6 +17,7 @@ from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genome import NUMERIC_GENES, Genome, SearchSpace
 from shoal.records import Metrics, Scores
 from shoal.store import GenerationRecord
+from shoal.uncertainty import interval95
 
 GENOME = Genome(swarm_size=20)
 

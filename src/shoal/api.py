@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.champion import Champion, crown, retrainings
+from shoal.champion import Champion, choice, crown, retrainings
 from shoal.data import Dataset
 from shoal.engines import cores, get_engine
 from shoal.errors import SettingsError, StoreError
@@ -155,13 +155,13 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
     if (kept := kept_champion(store, run)) is not None:
         return kept, problem
     evaluations = store.evaluations(run.id, curves=False)
-    best = Search.replay(problem.settings, evaluations).best
-    if best is None:
+    chosen = choice(Search.replay(problem.settings, evaluations))
+    if chosen is None:
         raise StoreError(
             f"Run {run.id} has no trained network yet.", remedy="wait for its first training, or choose another run"
         )
     engine = get_engine(problem.settings.engine)
-    jobs = retrainings(problem, best)
+    jobs = retrainings(problem, chosen)
     with ThreadPoolExecutor(cores()) as pool:
-        weights = list(pool.map(lambda job: job.run(problem, engine), jobs))
-    return crown(problem, best, weights, engine), problem
+        weights = dict(zip(jobs, pool.map(lambda job: job.run(problem, engine), jobs), strict=True))
+    return crown(problem, chosen, weights, engine), problem

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,31 +13,110 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.engines.base import Engine
-from shoal.evaluation import Problem, Task
-from shoal.evolution import Standing
+from shoal.evaluation import Evaluation, Problem, Task
+from shoal.evolution import Search, Standing
 from shoal.genome import Genome
+from shoal.racing import SIGNIFICANT
 from shoal.records import Metrics, Scores
+from shoal.uncertainty import interval95, mean, probability_better
 
 
-def interval95(values: Sequence[float]) -> tuple[float, float] | None:
-    """Student's 95 % confidence interval of the mean of ``values``; None for fewer than two."""
-    if len(values) < 2:
-        return None
-    from scipy.stats import t  # slow to import, and not needed to run a search
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """How the champion did on random streams that nothing had been selected on: accuracies in percent, one a repeat.
 
-    half = float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
-    mean = math.fsum(values) / len(values)
-    return mean - half, mean + half
+    ``second`` is the genome that came closest, with as many repeats of the same streams. ``probability`` is that of the
+    champion being truly better (see `shoal.uncertainty`); None without a second one.
+    """
+
+    accuracies: tuple[float, ...]
+    second: Genome | None = None
+    second_accuracies: tuple[float, ...] = ()
+
+    @property
+    def accuracy(self) -> float:
+        """The mean, in percent."""
+        return mean(self.accuracies)
+
+    @property
+    def ci95(self) -> tuple[float, float] | None:
+        """Student's 95 % interval of the mean over trainings (not over other data)."""
+        return interval95(self.accuracies)
+
+    @property
+    def luck(self) -> float:
+        """How far the luckiest repeat lies above the mean, in percent points."""
+        return max(self.accuracies) - self.accuracy
+
+    @property
+    def probability(self) -> float | None:
+        """That the champion is truly better than the second."""
+        return probability_better(self.accuracies, self.second_accuracies) if self.second else None
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the champion is better than the second at the 95 % level, or has none beside it."""
+        return self.second is None or (self.probability or 0.0) >= SIGNIFICANT
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the command line's JSON shows it; `from_dict` reads the same."""
+        return {
+            "accuracy": self.accuracy,
+            "ci95": self.ci95,
+            "repeats": len(self.accuracies),
+            "luck": self.luck,
+            "probability_better": self.probability,
+            "resolved": self.resolved,
+            "accuracies": list(self.accuracies),
+            "second": self.second.to_dict() if self.second else None,
+            "second_accuracies": list(self.second_accuracies),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Confirmation:
+        """The reverse of `to_dict`."""
+        second = values["second"] and Genome.from_dict(values["second"])
+        return cls(tuple(values["accuracies"]), second, tuple(values["second_accuracies"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The genome that a search recommends: what was selected on, and what confirmed it (the best first, if any)."""
+
+    found: Standing
+    confirmed: tuple[Standing, ...] = ()
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """See `Confirmation`; None where nothing was confirmed."""
+        if not self.confirmed:
+            return None
+        first, *others = self.confirmed
+        if not others or others[0].repeats != first.repeats:
+            return Confirmation(_known(first))
+        return Confirmation(_known(first), others[0].genome, _known(others[0]))
+
+
+def choice(search: Search) -> Choice | None:
+    """What a search recommends by now; None when there is nothing, or all of it failed."""
+    if confirmed := search.confirmed:
+        return Choice(search.standing(confirmed[0].genome), confirmed)
+    return Choice(search.best) if search.best else None
+
+
+def _known(standing: Standing) -> tuple[float, ...]:
+    return tuple(a for a in standing.accuracies if a is not None)
 
 
 @dataclass(frozen=True, eq=False)
 class Champion:
     """The recommended genome with its networks.
 
-    ``accuracies`` are those that the search selected on, one a repeat. ``weights`` (networks, D): the classic preset
-    keeps the networks that the search trained; the modern one trains them anew on train + validation (`refitted`), with
-    the same random streams and lengths. ``scores`` are means over the networks, ``ensemble`` is the mean of their predictions.
-    After a refit the validation scores are those of the search, as the networks have seen that part.
+    ``accuracies`` are those that the search selected on, one a repeat; ``confirmation`` is what fresh repeats said. ``weights``
+    (networks, D): the classic preset keeps the networks that the search trained; the modern one trains those of the
+    confirmation anew on train + validation (`refitted`), with the same random streams and lengths. ``scores`` are means over
+    the networks, ``ensemble`` is of the mean of their predictions, weighted by ``shares`` (networks,), which add up to 1.
+    After a refit the validation scores are those of the repeats, as the networks have seen that part.
     """
 
     genome: Genome
@@ -47,11 +125,13 @@ class Champion:
     weights: NDArray[np.float32] = field(repr=False)
     scores: Scores
     ensemble: Scores
+    confirmation: Confirmation | None = None
+    shares: tuple[float, ...] = ()
 
     @property
     def accuracy(self) -> float:
         """Mean over the repeats of what the search selected on, in percent."""
-        return math.fsum(self.accuracies) / len(self.accuracies)
+        return mean(self.accuracies)
 
     @property
     def ci95(self) -> tuple[float, float] | None:
@@ -66,6 +146,8 @@ class Champion:
             "refitted": self.refitted,
             "scores": self.scores.to_dict(),
             "ensemble": self.ensemble.to_dict(),
+            "confirmation": self.confirmation.to_dict() if self.confirmation else None,
+            "shares": list(self.shares),
         }
         buffer = io.BytesIO()
         np.savez(buffer, weights=self.weights, about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8))
@@ -83,6 +165,8 @@ class Champion:
             weights=weights,
             scores=Scores.from_dict(about["scores"]),
             ensemble=Scores.from_dict(about["ensemble"]),
+            confirmation=Confirmation.from_dict(told) if (told := about.get("confirmation")) else None,
+            shares=tuple(about.get("shares") or [1 / len(weights)] * len(weights)),
         )
 
 
@@ -103,30 +187,64 @@ class Retraining:
         return result.weights
 
 
-def retrainings(problem: Problem, standing: Standing) -> tuple[Retraining, ...]:
-    """What has to be trained for the champion: one network for each of its recorded repeats."""
+def retrainings(problem: Problem, choice: Choice) -> tuple[Retraining, ...]:
+    """What has to be trained for the champion: a network for each repeat that confirmed it, up to as many as are wanted.
+
+    Without a confirmation, one for each repeat that it was selected on.
+    """
     refit = problem.dataset.validation is not None
-    return tuple(Retraining(e.task, e.iterations, refit) for e in standing.evaluations)
+    return tuple(Retraining(e.task, e.iterations, refit) for e in _behind(problem, choice))
 
 
-def crown(problem: Problem, standing: Standing, weights: Sequence[NDArray[np.float32]], engine: Engine) -> Champion:
-    """The champion from the weights of its `retrainings`, in their order."""
-    data, genome = problem.dataset, standing.genome
-    found = [e.scores for e in standing.evaluations if e.scores]
+def _behind(problem: Problem, choice: Choice) -> tuple[Evaluation, ...]:
+    if not choice.confirmed:
+        return choice.found.evaluations
+    return choice.confirmed[0].evaluations[: problem.settings.networks]
+
+
+def crown(
+    problem: Problem, choice: Choice, weights: Mapping[Retraining, NDArray[np.float32]], engine: Engine
+) -> Champion:
+    """The champion from the ``weights`` of its `retrainings`; a few may be missing."""
+    data, genome = problem.dataset, choice.found.genome
+    behind = {e.task.id: e for e in _behind(problem, choice)}
+    kept = [(behind[job.task.id].scores, w) for job, w in weights.items()]
+    found, networks = [scores for scores, _ in kept if scores], [w for _, w in kept]
+    shares = _shares(problem, found)
     parts = {"train": data.fit_part(data.validation is not None), "test": data.test}
     single: dict[str, Metrics] = {}
     together: dict[str, Metrics] = {}
     for name, part in parts.items():
         if part is not None:
-            each = [problem.predictions(engine, genome, w, part) for w in weights]
+            each = [problem.predictions(engine, genome, w, part) for w in networks]
             single[name] = _mean_metrics([m for p in each if (m := problem.metrics(p, part)) is not None])
-            together[name] = problem.metrics(sum(each[1:], each[0]) / len(each), part) or single[name]
+            blend = sum(share * p for share, p in zip(shares, each, strict=True))
+            together[name] = problem.metrics(np.asarray(blend), part) or single[name]
     if data.validation is not None:
         single["validation"] = _mean_metrics([s.validation for s in found if s.validation is not None])
-    accuracies = tuple(a for a in standing.accuracies if a is not None)
     return Champion(
-        genome, accuracies, data.validation is not None, np.stack(weights), Scores(**single), Scores(**together)
+        genome,
+        _known(choice.found),
+        data.validation is not None,
+        np.stack(networks),
+        Scores(**single),
+        Scores(**together),
+        choice.confirmation,
+        shares,
     )
+
+
+def _shares(problem: Problem, found: Sequence[Scores]) -> tuple[float, ...]:
+    """What each network counts in the ensemble: alike, or in inverse proportion to its error on the rows it did not see.
+
+    The error is the mean square, or the log loss: for independent errors without bias the inverse variance is the best weight.
+    """
+    weights = [1.0] * len(found)
+    if problem.settings.ensemble == "weighted":
+        selected = [scores.selection for scores in found]
+        weights = [1.0 / max(m.log_loss or (m.rmse or 0.0) ** 2, 1e-12) for m in selected]
+    total = math.fsum(weights)
+    return tuple(w / total for w in weights)
 
 
 def _mean_metrics(metrics: Sequence[Metrics]) -> Metrics:

@@ -128,7 +128,7 @@ class Problem:
             x=part.x,
             y=part.y,
             key=derive_key(settings.seed, task.repeat),
-            iterations=settings.iterations if iterations is None else iterations,
+            iterations=settings.length(task.repeat) if iterations is None else iterations,
             seconds=settings.training_seconds if iterations is None else None,
             patience=settings.patience if iterations is None else None,
         )
@@ -136,7 +136,7 @@ class Problem:
     def cost(self, task: Task) -> int:
         """Multiply-adds of its training at most, to put long ones first."""
         weights = self.network(task.genome).size
-        return weights * task.genome.swarm_size * len(self.dataset.train.x) * self.settings.iterations
+        return weights * task.genome.swarm_size * len(self.dataset.train.x) * self.settings.length(task.repeat)
 
     def predictions(
         self, engine: Engine, genome: Genome, weights: NDArray[np.float32], part: Part

@@ -19,17 +19,25 @@ from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genetic import initial_genome, next_generation
 from shoal.genome import Genome
 from shoal.philox import derive_key
-from shoal.settings import SearchSettings
+from shoal.racing import RACES, Race, Tally, Targets, finals
+from shoal.settings import CONFIRMATION, SearchSettings
+from shoal.uncertainty import mean
 
 _GENETIC_STREAM = 0xFFFFFFFF  # the genetic algorithm's own random stream: no repeat has this number
+_LEVEL = 1000.0  # percent: whoever came further in a race ranks higher, whatever the others' accuracies
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A genome with the evaluations that are counted for it, in order of the repeat."""
+    """A genome with the evaluations that are counted for it, in order of the repeat.
+
+    ``level`` says how far it came in its race: scores of different levels are not compared (their trainings may differ in
+    length), the higher level is the better one.
+    """
 
     genome: Genome
     evaluations: tuple[Evaluation, ...]
+    level: int = 0
 
     @property
     def accuracies(self) -> tuple[float | None, ...]:
@@ -38,26 +46,25 @@ class Standing:
 
     @property
     def repeats(self) -> int:
-        """How many trainings stand behind it."""
+        """How many trainings stand behind its score."""
         return len(self.evaluations)
 
     @property
     def accuracy(self) -> float | None:
-        """The mean over the repeats, in percent; None if one of them failed."""
+        """The mean over the counted repeats, in percent; None if one of them failed."""
         values = [a for a in self.accuracies if a is not None]
-        return math.fsum(values) / len(values) if values and len(values) == len(self.accuracies) else None
+        return mean(values) if values and len(values) == len(self.accuracies) else None
 
     @property
     def fitness(self) -> float:
-        """What selection compares: the mean accuracy, -inf when a repeat failed."""
-        return -math.inf if self.accuracy is None else self.accuracy
+        """What selection compares: the mean accuracy, raised by `level`; -inf when a repeat failed."""
+        return -math.inf if self.accuracy is None else self.accuracy + _LEVEL * self.level
 
 
 class Search:
-    """The genetic search of one run.
+    """The search of one run: generations, each a race (see `shoal.racing`), then the confirmation of the best.
 
-    In each generation every distinct genome of the population gets ``repeats`` more trainings, until it has
-    ``max_repeats``. A genome that was met before keeps those that it has.
+    The ``finalists`` best genomes of all generations get fresh repeats, of the champion's length, that nothing was selected on.
     """
 
     def __init__(self, settings: SearchSettings) -> None:
@@ -66,19 +73,21 @@ class Search:
         self._space = settings.space
         self._key = derive_key(settings.seed, _GENETIC_STREAM)
         self._told: dict[tuple[str, int], Evaluation] = {}
-        self._repeats: dict[str, int] = {}  # by genome: how many it has, or is to have in this generation
+        self._tally, self._fresh = Tally(self._told), Tally(self._told, CONFIRMATION)
         self._missing: dict[tuple[str, int], Task] = {}
         self._leader: Standing | None = None
+        self._leaders: list[Standing] = []  # the best of all completed generations
+        self._finalists: tuple[Genome, ...] | None = None
         self._done = False
         self._begin(tuple(initial_genome(self._space, self._key, i) for i in range(settings.population)))
+        self._advance()
 
     @classmethod
     def replay(cls, settings: SearchSettings, evaluations: Iterable[Evaluation]) -> Search:
         """The search as it stood when these evaluations had been told."""
         search = cls(settings)
         for evaluation in evaluations:
-            search._told.setdefault(evaluation.task.id, evaluation)
-            search._missing.pop(evaluation.task.id, None)
+            search._take(evaluation)
         search._advance()
         return search
 
@@ -88,8 +97,13 @@ class Search:
         return self._population
 
     @property
+    def confirming(self) -> bool:
+        """Whether the generations are over, and the finalists are being confirmed or were."""
+        return self._finalists is not None
+
+    @property
     def done(self) -> bool:
-        """Whether the budget of generations or evaluations is spent."""
+        """Whether the budget is spent and the finalists are confirmed."""
         return self._done
 
     @property
@@ -100,57 +114,100 @@ class Search:
         """
         if self.generations:
             return self._leader
-        standings = [self.standing(genome) for genome in self._population]
-        return max((s for s in standings if s.accuracy is not None), key=lambda s: s.fitness, default=None)
+        return max(self._scored(self._population), key=lambda s: s.fitness, default=None)
+
+    @property
+    def confirmed(self) -> tuple[Standing, ...]:
+        """The finalists with their fresh repeats, the best first; without those that failed."""
+        found = [self._confirmation(genome) for genome in self._finalists or ()]
+        return tuple(sorted((s for s in found if s.accuracy is not None), key=lambda s: -s.fitness))
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
-        """Everything told, in no particular order."""
-        return tuple(self._told.values())
+        """Everything told that belongs to the search as it stands, in no particular order.
+
+        Confirmations of genomes that are no finalists any more, since a finished run was continued, do not.
+        """
+        finalists = {genome.hash for genome in self._finalists or ()}
+        return tuple(e for (name, repeat), e in self._told.items() if repeat < CONFIRMATION or name in finalists)
 
     def ask(self) -> tuple[Task, ...]:
-        """The tasks of the generation in progress that have no result yet, in a fixed order; empty when done."""
+        """The tasks that have no result yet and are wanted now, in a fixed order; empty when done."""
         return tuple(self._missing.values())
 
     def tell(self, evaluation: Evaluation) -> None:
         """Take one result, in any order. A second result for the same task changes nothing."""
-        self._told.setdefault(evaluation.task.id, evaluation)
-        self._missing.pop(evaluation.task.id, None)
+        self._take(evaluation)
         self._advance()
+
+    def close(self) -> None:
+        """No more generations: the time is up. The one in progress is left, the finalists of the others are confirmed."""
+        if not self.confirming:
+            self._missing.clear()
+            self._begin_finals()
+            self._advance()
 
     def standing(self, genome: Genome) -> Standing:
         """What is known of a genome, over the repeats that are counted so far."""
-        told = (self._told.get((genome.hash, r)) for r in range(self._repeats.get(genome.hash, 0)))
-        return Standing(genome, tuple(e for e in told if e is not None))
+        repeats = self._tally.repeats(genome)
+        found = self._tally.evaluations(genome, self.settings.counted(repeats))
+        return Standing(genome, found, self.settings.level(repeats))
 
-    def _asked(self) -> int:
-        return sum(self._repeats.values())
+    def _confirmation(self, genome: Genome) -> Standing:
+        repeats = self._fresh.repeats(genome)
+        return Standing(genome, self._fresh.evaluations(genome, range(repeats)), repeats)
+
+    def _scored(self, genomes: Iterable[Genome]) -> list[Standing]:
+        return [s for s in map(self.standing, genomes) if s.accuracy is not None]
+
+    def _take(self, evaluation: Evaluation) -> None:
+        self._told.setdefault(evaluation.task.id, evaluation)
+        self._missing.pop(evaluation.task.id, None)
 
     def _begin(self, population: tuple[Genome, ...]) -> None:
         self._population = population
-        budget = self.settings.evaluations
-        left = self.settings.max_repeats * len(population) if budget is None else budget - self._asked()
-        number = len(self.generations) + 1
-        for individual, genome in enumerate(population):
-            if genome in population[:individual]:
-                continue
-            have = self._repeats.get(genome.hash, 0)
-            target = min(have + min(self.settings.repeats, left), self.settings.max_repeats)
-            self._repeats[genome.hash] = target
-            left -= target - have
-            tasks = (Task(genome, repeat, number, individual) for repeat in range(have, target))
-            self._missing |= {task.id: task for task in tasks if task.id not in self._told}
+        self._race: Race = RACES[self.settings.racing](self.settings, tuple(dict.fromkeys(population)), self._tally)
+
+    def _begin_finals(self) -> None:
+        best = self._leaders or sorted(self._scored(self._population), key=lambda s: -s.fitness)
+        self._finalists = tuple(standing.genome for standing in best[: self.settings.finalists])
+        self._race = finals(self.settings, self._finalists, self._fresh) if self._finalists else iter(())
 
     def _advance(self) -> None:
         while not self._missing and not self._done:
-            standings = [self.standing(genome) for genome in self._population]
-            self.generations.append(self._summary(standings))
-            number, budget = len(self.generations), self.settings.evaluations
-            if number >= self.settings.generations or (budget is not None and self._asked() >= budget):
+            if (targets := next(self._race, None)) is not None:
+                self._want(targets)
+            elif self.confirming:
                 self._done = True
             else:
-                fitness = [s.fitness for s in standings]
-                self._begin(next_generation(self._space, self.settings, self._key, number, self._population, fitness))
+                self._complete()
+
+    def _want(self, targets: Targets) -> None:
+        """Ask for what a race wants; less, when the budget of evaluations runs out."""
+        tally, number = (
+            (self._fresh, len(self.generations)) if self.confirming else (self._tally, len(self.generations) + 1)
+        )
+        budget = self.settings.evaluations
+        left = math.inf if budget is None or self.confirming else budget - tally.total
+        for genome, target in targets.items():
+            more = min(target - tally.repeats(genome), left)
+            if more > 0:
+                left -= more
+                individual = self._population.index(genome) if genome in self._population else 0
+                tasks = tally.give(genome, tally.repeats(genome) + int(more), number, individual)
+                self._missing |= {task.id: task for task in tasks}
+
+    def _complete(self) -> None:
+        standings = [self.standing(genome) for genome in self._population]
+        self.generations.append(self._summary(standings))
+        known = {s.genome: s for s in (*self._leaders, *standings) if s.accuracy is not None}
+        self._leaders = sorted(known.values(), key=lambda s: -s.fitness)[: self.settings.finalists]
+        number, budget = len(self.generations), self.settings.evaluations
+        if number >= self.settings.generations or (budget is not None and self._tally.total >= budget):
+            self._begin_finals()
+        else:
+            fitness = [s.fitness for s in standings]
+            self._begin(next_generation(self._space, self.settings, self._key, number, self._population, fitness))
 
     def _summary(self, standings: Sequence[Standing]) -> GenerationSummary:
         best = max(standings, key=lambda s: s.fitness)  # the first of equals
@@ -160,7 +217,7 @@ class Search:
             number=len(self.generations) + 1,
             best=best.genome,
             best_accuracy=best.accuracy,
-            best_repeats=best.repeats,
-            mean_accuracy=math.fsum(values) / len(values) if values else None,
-            evaluations=self._asked(),
+            best_repeats=self._tally.repeats(best.genome),
+            mean_accuracy=mean(values) if values else None,
+            evaluations=self._tally.total,
         )

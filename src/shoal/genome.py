@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import numbers
 import reprlib
 from collections.abc import Mapping
@@ -198,3 +199,41 @@ class SearchSpace:
                 )
             known[name] = tuple(allowed)
         return replace(self, numeric=tuple(genes.values()), categorical=tuple(known.items()))
+
+    def on_bounds(self, genome: Genome) -> tuple[OnBound, ...]:
+        """The numeric genes that lie within a hundredth of their range from a bound: a better one may lie beyond it.
+
+        Ranges over decades are measured in logarithms. Genes that may not move are left out, and so are the lowest bounds
+        that a search takes, which are as good as nothing at all.
+        """
+        found = []
+        widest = {gene.name: gene for gene in NUMERIC_GENES}
+        for gene in self.numeric:
+            place, value = math.log if gene.log else float, getattr(genome, gene.name)
+            near = NEAR * (place(gene.high) - place(gene.low))
+            for side, bound, limit in (
+                ("lower", gene.low, widest[gene.name].low),
+                ("upper", gene.high, widest[gene.name].high),
+            ):
+                natural = side == "lower" and bound == limit
+                if gene.low < gene.high and not natural and abs(place(value) - place(bound)) <= near:
+                    found.append(OnBound(gene.name, value, side, bound, limit))
+        return tuple(found)
+
+
+NEAR = 0.01  # of a gene's range
+
+
+@dataclass(frozen=True, slots=True)
+class OnBound:
+    """A gene whose ``value`` lies on its ``side`` ("lower" or "upper") ``bound``, which may be widened up to ``limit``."""
+
+    gene: str
+    value: float
+    side: str
+    bound: float
+    limit: float
+
+    def __str__(self) -> str:
+        text = f"{self.gene} {self.value:.4g} lies on its {self.side} bound, {self.bound:g}"
+        return text if self.bound == self.limit else f"{text}; it can be widened to {self.limit:g}"

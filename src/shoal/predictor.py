@@ -382,15 +382,18 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
 
 
 def predict(model: Model | str | os.PathLike[str], columns: Mapping[str, Cells]) -> Prediction:
-    """Mean over the model's networks of unscaled outputs, or of class probabilities. Raises TableError."""
+    """Mean over the model's networks of unscaled outputs, or of class probabilities; weighted by the model's ``shares``.
+
+    Raises TableError.
+    """
     if not isinstance(model, Model):
         model = load_model(model)
     about = model.description
     x, target = encode(columns, about["encoder"]), about["encoder"]["target"]
     outputs = [unscale(forward(w, about["layers"], about["activation"], x), target) for w in model.weights]
     if target["kind"] == "regression":
-        return Prediction(np.mean(outputs, axis=0))
-    probabilities = np.mean([softmax(output) for output in outputs], axis=0)
+        return Prediction(np.average(outputs, axis=0, weights=about.get("shares")))
+    probabilities = np.average([softmax(output) for output in outputs], axis=0, weights=about.get("shares"))
     classes = tuple(target["classes"])
     return Prediction(np.array(classes, dtype=np.str_)[probabilities.argmax(axis=1)], probabilities, classes)
 

@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from shoal.champion import crown, retrainings
+from shoal.champion import choice, crown, retrainings
 from shoal.engines import get_engine
 from shoal.errors import StoreFullError
 from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, result_hash
 from shoal.evolution import Search
 from shoal.executors import Evaluate, Executor, Outcome, make_executor
+from shoal.settings import CONFIRMATION
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 
 POLL_SECONDS = 0.2  # how soon a command or a signal is noticed
@@ -31,6 +32,32 @@ class _Left(Exception):
 
     def __init__(self, commands: tuple[Command, ...] = ()) -> None:
         self.commands = commands
+
+
+class _Pace:
+    """How long the confirmation and the champion will take, from the trainings so far."""
+
+    def __init__(self, problem: Problem, search: Search) -> None:
+        self._problem, self._search = problem, search
+        self._seconds = self._cost = 0.0
+        for evaluation in search.evaluations:
+            self.add(evaluation)
+
+    def add(self, evaluation: Evaluation) -> None:
+        if evaluation.error is None:
+            self._seconds += evaluation.seconds
+            self._cost += self._problem.cost(evaluation.task)
+
+    def finals(self, cores: int, limit: float) -> float:
+        """Seconds on so many cores; the search gets half of the ``limit`` in any case."""
+        settings, best = self._search.settings, self._search.best
+        if best is None or not self._cost or not settings.finalists:
+            return 0.0
+        trainings = (
+            settings.finalists * settings.batch + 2 * (settings.confirmations - settings.batch) + settings.networks
+        )
+        each = self._problem.cost(Task(best.genome, CONFIRMATION)) * self._seconds / self._cost
+        return min(trainings * each / cores, limit / 2)
 
 
 @dataclass
@@ -76,23 +103,30 @@ class Runner:
         return self.clock() - self._begun
 
     def _search(self, problem: Problem, search: Search, executor: Executor, recorded: int) -> None:
-        """Evaluate until the budget is spent. What is under way when the time is up is finished and counted.
+        """Evaluate until the budget is spent. What is under way when the time is up is finished and recorded.
 
         The longest first, so that no core waits long for the last; where cores are left over, they share in each.
         """
         limit, under_way, waiting = search.settings.max_seconds, set[tuple[str, int]](), deque[Task]()
+        pace = _Pace(problem, search)
         if search.generations[recorded:]:  # its evaluations were recorded, the process ended, the summary was not
             self._record([], search.generations[recorded:])
         while True:
-            if limit is None or self._seconds < limit:
-                if not waiting:
-                    fresh = (task for task in search.ask() if task.id not in under_way)
-                    waiting.extend(sorted(fresh, key=problem.cost, reverse=True))
-                threads = _threads(executor, len(waiting) + len(under_way))
-                while waiting and len(under_way) < executor.capacity:
-                    task = waiting.popleft()
-                    under_way.add(task.id)
-                    executor.submit(Evaluate(task, threads))
+            if (
+                limit is not None
+                and not search.confirming
+                and self._seconds + pace.finals(executor.cores, limit) >= limit
+            ):
+                waiting.clear()
+                search.close()
+            if not waiting:
+                fresh = (task for task in search.ask() if task.id not in under_way)
+                waiting.extend(sorted(fresh, key=problem.cost, reverse=True))
+            threads = _threads(executor, len(waiting) + len(under_way))
+            while waiting and len(under_way) < executor.capacity:
+                task = waiting.popleft()
+                under_way.add(task.id)
+                executor.submit(Evaluate(task, threads))
             if not under_way:
                 return
             known = len(search.generations)
@@ -100,16 +134,18 @@ class Runner:
             for evaluation in told:
                 under_way.remove(evaluation.task.id)
                 search.tell(replace(evaluation, curve=(), worker=""))  # it needs neither, and keeps all until the end
+                pace.add(evaluation)
             if told:
                 self._record(told, search.generations[known:])
 
     def _crown(self, problem: Problem, search: Search, executor: Executor) -> None:
         """Train the champion's networks and keep them."""
-        if search.best is None:
+        chosen = choice(search)
+        if chosen is None:
             return
-        jobs = retrainings(problem, search.best)
+        jobs = retrainings(problem, chosen)
         jobs = tuple(replace(job, threads=_threads(executor, len(jobs))) for job in jobs)
-        weights = {}
+        found = {}
         for job in jobs:
             executor.submit(job)
         left = len(jobs)
@@ -117,12 +153,12 @@ class Runner:
             for outcome in self._tick(executor):
                 left -= 1
                 if outcome.error is None:
-                    weights[outcome.job] = outcome.result
+                    found[outcome.job] = outcome.result
                 else:
                     self.store.event(f"A champion's network was lost: {outcome.error}", "warning", self.claim.run_id)
-        if weights:
-            ordered = [weights[job] for job in jobs if job in weights]
-            champion = crown(problem, search.best, ordered, get_engine(search.settings.engine))
+        if found:
+            weights = {job: found[job] for job in jobs if job in found}
+            champion = crown(problem, chosen, weights, get_engine(search.settings.engine))
             self._patiently(lambda: self.store.save_artifact(self.claim, CHAMPION, champion.to_bytes()))
 
     def _record(self, evaluations: list[Evaluation], generations: Sequence[GenerationSummary]) -> None:

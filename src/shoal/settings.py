@@ -25,6 +25,13 @@ PRESET_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "modern": {"attractor": ("best",), "activation": ("relu",)},
 }
 
+CONFIRMATION = 10_000  # the first repeat that confirms: no search gives so many
+
+# What a preset, or a run that was recorded before there was a choice, means by what is not said.
+_FIXED: dict[str, Any] = {"racing": "fixed", "growth": 1, "finalists": 0}
+PRESET_DEFAULTS: dict[str, dict[str, Any]] = {"classic": _FIXED, "modern": {}}
+RECORDED_DEFAULTS: dict[str, Any] = _FIXED
+
 
 class SearchSettings(BaseModel):
     """Everything a search depends on besides its data. Frozen; unknown names are refused.
@@ -48,12 +55,24 @@ class SearchSettings(BaseModel):
     crossover: Rate = 0.6
     elitism: Annotated[int, Field(ge=0)] = 2
     tournament: Positive = 3
-    repeats: Positive = 3  # a generation, for each genome
-    max_repeats: Positive = 21  # a genome
+    racing: Literal["halving", "t-race", "fixed"] = "halving"  # how repeats are spent; classic: fixed
+    repeats: Annotated[int, Field(ge=1, le=CONFIRMATION)] = 3  # of each genome, first; fixed: in each generation
+    max_repeats: Annotated[int, Field(ge=1, le=CONFIRMATION)] = 21  # a genome
+    growth: Annotated[int, Field(ge=1, le=16)] = (
+        2  # halving: how many times longer each rung trains than the one before
+    )
 
     iterations: Annotated[int, Field(ge=1, le=100_000_000)] = 500
     training_seconds: Seconds | None = None
     patience: Positive | None = None
+    finalists: Annotated[int, Field(ge=0, le=100)] = 4  # genomes whose scores are confirmed on unused random streams
+    confirmations: Annotated[int, Field(ge=2, le=1000)] = 9  # repeats at most of each of the last two finalists
+    final_factor: Annotated[int, Field(ge=1, le=1000)] = (
+        16  # how many times longer confirmations and the champion train
+    )
+    networks: Annotated[int, Field(ge=1, le=100)] = 5  # of the champion
+    ensemble: Literal["mean", "weighted"] = "mean"  # weighted: by each network's validation error
+
     loss: str | None = None  # None: mse for regression, cross_entropy for classification
 
     bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
@@ -71,6 +90,7 @@ class SearchSettings(BaseModel):
     def _defaults_that_fit(cls, values: Any) -> Any:
         """A small population, or many repeats, given alone: what was not given follows."""
         if isinstance(values, dict):
+            values = PRESET_DEFAULTS.get(values.get("preset", ""), {}) | values
             population, repeats = values.get("population"), values.get("repeats")
             if "elitism" not in values and isinstance(population, int):
                 values = values | {"elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))}
@@ -92,6 +112,39 @@ class SearchSettings(BaseModel):
         return self
 
     @property
+    def rungs(self) -> tuple[int, ...]:
+        """Repeats of a genome after each rung of halving: twice as many each time."""
+        steps = (self.repeats << n for n in range(CONFIRMATION.bit_length()))
+        return (*(rung for rung in steps if rung < self.max_repeats), self.max_repeats)
+
+    def counted(self, repeats: int) -> range:
+        """The repeats that the score of a genome with so many averages: where lengths differ, those of its last rung."""
+        if self.racing != "halving" or self.growth == 1:
+            return range(repeats)
+        edges = (0, *(rung for rung in self.rungs if rung <= repeats))
+        return range(edges[-2], edges[-1]) if edges[1:] else range(repeats)
+
+    def level(self, repeats: int) -> int:
+        """How far a genome with so many repeats came in its race; whoever came further ranks higher."""
+        if self.racing == "fixed":
+            return 0
+        return sum(rung <= repeats for rung in self.rungs) if self.racing == "halving" else repeats
+
+    def length(self, repeat: int) -> int:
+        """Iterations of a genome's training number ``repeat``."""
+        if repeat >= CONFIRMATION:
+            return self.iterations * self.final_factor
+        if self.racing != "halving":
+            return self.iterations
+        higher = sum(rung > repeat for rung in self.rungs) - 1
+        return max(1, self.iterations // int(self.growth ** max(0, higher)))
+
+    @property
+    def batch(self) -> int:
+        """Confirmations that are made before they are looked at."""
+        return min(3, self.confirmations)
+
+    @property
     def space(self) -> SearchSpace:
         """Where this search may look."""
         layers = tuple(min(w, self.max_width) for w in SearchSpace().start_layers[: self.max_depth])
@@ -111,6 +164,11 @@ class SearchSettings(BaseModel):
             ) from None
         settings.space  # noqa: B018  bounds are checked here, before anything starts
         return settings
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> SearchSettings:
+        """`parse` of what `to_dict` of this or an older version wrote: what it did not know yet is as it was then."""
+        return cls.parse({**RECORDED_DEFAULTS, **values})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `parse` reverses it."""

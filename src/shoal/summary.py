@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from shoal.champion import Champion, interval95
+from shoal.champion import Champion, Confirmation
 from shoal.evaluation import Evaluation
-from shoal.genome import Genome
+from shoal.genome import Genome, OnBound
 from shoal.records import Scores
 from shoal.runner import CHAMPION
+from shoal.settings import SearchSettings
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
+from shoal.uncertainty import interval95, mean
 
 RECENT_GENERATIONS = 5  # that the estimate of the time left looks back on
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best genome so far, over the repeats that were counted when its generation completed.
+    """The best genome so far, over the repeats that were counted then; the champion, once there is one.
 
     ``accuracy`` in percent with Student's 95 % interval (None for one repeat); ``found`` is when it first became the best
-    (seconds since 1970) and ``generation`` the generation of that moment.
+    (seconds since 1970) and ``generation`` the generation of that moment. ``confirmation`` is what fresh repeats said;
+    ``on_bounds`` the genes for which a better value may lie beyond what the search may try.
     """
 
     genome: Genome
@@ -30,6 +33,8 @@ class Best:
     ci95: tuple[float, float] | None
     generation: int
     found: float
+    confirmation: Confirmation | None = None
+    on_bounds: tuple[OnBound, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As the command line's JSON shows it."""
@@ -40,6 +45,8 @@ class Best:
             "ci95": list(self.ci95) if self.ci95 else None,
             "stability_margin": self.genome.stability_margin,
             "generation": self.generation,
+            "confirmation": self.confirmation.to_dict() if self.confirmation else None,
+            "on_bounds": [asdict(gene) for gene in self.on_bounds],
         }
 
 
@@ -125,32 +132,33 @@ def summary_with_evaluations(store: Store, run_id: int | str) -> tuple[Summary, 
     summary = Summary(
         run,
         generations,
-        _best(generations, evaluations),
+        _best(run.settings, generations, evaluations, champion),
         champion.scores if champion else None,
         champion.ensemble if champion else None,
     )
     return summary, evaluations
 
 
-def _best(generations: Sequence[GenerationRecord], evaluations: Sequence[Evaluation]) -> Best | None:
+def _best(
+    settings: SearchSettings,
+    generations: Sequence[GenerationRecord],
+    evaluations: Sequence[Evaluation],
+    champion: Champion | None,
+) -> Best | None:
     if not generations or generations[-1].summary.best_accuracy is None:
         return None
     last = generations[-1].summary
-    found = generations[-1]
-    for record in reversed(generations):
-        if record.summary.best != last.best:
-            break
-        found = record
-    accuracies = {
-        e.task.repeat: e.accuracy for e in evaluations if e.task.genome == last.best and e.accuracy is not None
-    }
-    counted = [accuracies[repeat] for repeat in sorted(accuracies) if repeat < last.best_repeats]
-    assert last.best_accuracy is not None
+    genome = champion.genome if champion else last.best
+    known = {e.task.repeat: e.accuracy for e in evaluations if e.task.genome == genome and e.accuracy is not None}
+    counted = champion.accuracies if champion else [known[r] for r in settings.counted(last.best_repeats) if r in known]
+    led = [record for record in generations if record.summary.best == genome] or [generations[-1]]
     return Best(
-        genome=last.best,
-        accuracy=last.best_accuracy,
-        repeats=last.best_repeats,
+        genome=genome,
+        accuracy=mean(counted),
+        repeats=len(counted),
         ci95=interval95(counted),
-        generation=found.summary.number,
-        found=found.created,
+        generation=led[0].summary.number,
+        found=led[0].created,
+        confirmation=champion.confirmation if champion else None,
+        on_bounds=settings.space.on_bounds(genome),
     )

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from shoal.champion import interval95
 from shoal.dashboard.theme import DARK, LIGHT, Palette
 from shoal.evaluation import Evaluation
 from shoal.store import GenerationRecord
+from shoal.uncertainty import interval95
 
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average")
 HEIGHT = 440
 _MANY = 40  # generations; from here on, lines without dots
 
 
-def history(generations: Sequence[GenerationRecord], evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+def history(
+    generations: Sequence[GenerationRecord],
+    evaluations: Sequence[Evaluation],
+    counted: Callable[[int], range] = range,
+) -> pd.DataFrame:
     """One row a generation: ``best`` and ``average`` accuracy in percent, NaN when all failed.
 
     ``low`` and ``high`` bound Student's 95 % interval of the best genome's mean over its ``repeats``; NaN for one.
+    ``counted`` says which repeats a score averages (`SearchSettings.counted`).
     """
     accuracies: dict[str, dict[int, float]] = defaultdict(dict)
     for e in evaluations:
@@ -34,9 +39,10 @@ def history(generations: Sequence[GenerationRecord], evaluations: Sequence[Evalu
         key = (s.best.hash, s.best_repeats)
         if key not in intervals:
             mine = accuracies[s.best.hash]
-            intervals[key] = interval95([mine[r] for r in sorted(mine) if r < s.best_repeats])
+            intervals[key] = interval95([mine[r] for r in counted(s.best_repeats) if r in mine])
         low, high = intervals[key] or (None, None)
-        rows.append((s.number, s.best_accuracy, low, high, s.best_repeats, s.mean_accuracy))
+        repeats = len(counted(s.best_repeats))
+        rows.append((s.number, s.best_accuracy, low, high, repeats, s.mean_accuracy))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.astype(dict.fromkeys(COLUMNS, "float64") | {"generation": "int64", "repeats": "int64"})
 

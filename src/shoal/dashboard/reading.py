@@ -45,4 +45,4 @@ def _recorded(run_id: int, generations: int, state: str) -> Reading:
     del generations, state  # they are the cache's key
     summary, evaluations = summary_with_evaluations(store(), run_id)
     failure = next((e.error for e in evaluations if e.error is not None), None)
-    return Reading(summary, history(summary.generations, evaluations), failure)
+    return Reading(summary, history(summary.generations, evaluations, summary.run.settings.counted), failure)
