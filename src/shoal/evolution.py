@@ -16,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shoal.evaluation import Evaluation, GenerationSummary, Task
-from shoal.genetic import initial_genome, next_generation
 from shoal.genome import Genome
 from shoal.philox import derive_key
+from shoal.samplers import Generation, make_sampler
 from shoal.settings import SearchSettings
 
-_GENETIC_STREAM = 0xFFFFFFFF  # the genetic algorithm's own random stream: no repeat has this number
+_SAMPLER_STREAM = 0xFFFFFFFF  # the sampler's own random stream: no repeat has this number
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Standing:
 
 
 class Search:
-    """The genetic search of one run.
+    """The search of one run.
 
     In each generation every distinct genome of the population gets ``repeats`` more trainings, until it has
     ``max_repeats``. A genome that was met before keeps those that it has.
@@ -63,14 +63,14 @@ class Search:
     def __init__(self, settings: SearchSettings) -> None:
         self.settings = settings
         self.generations: list[GenerationSummary] = []
-        self._space = settings.space
-        self._key = derive_key(settings.seed, _GENETIC_STREAM)
+        self._sampler = make_sampler(settings, derive_key(settings.seed, _SAMPLER_STREAM))
+        self._past: list[Generation] = []
         self._told: dict[tuple[str, int], Evaluation] = {}
         self._repeats: dict[str, int] = {}  # by genome: how many it has, or is to have in this generation
         self._missing: dict[tuple[str, int], Task] = {}
         self._leader: Standing | None = None
         self._done = False
-        self._begin(tuple(initial_genome(self._space, self._key, i) for i in range(settings.population)))
+        self._begin(self._sampler.population(self._past))
 
     @classmethod
     def replay(cls, settings: SearchSettings, evaluations: Iterable[Evaluation]) -> Search:
@@ -149,8 +149,8 @@ class Search:
             if number >= self.settings.generations or (budget is not None and self._asked() >= budget):
                 self._done = True
             else:
-                fitness = [s.fitness for s in standings]
-                self._begin(next_generation(self._space, self.settings, self._key, number, self._population, fitness))
+                self._past.append((self._population, tuple(s.fitness for s in standings)))
+                self._begin(self._sampler.population(self._past))
 
     def _summary(self, standings: Sequence[Standing]) -> GenerationSummary:
         best = max(standings, key=lambda s: s.fitness)  # the first of equals
