@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "shoal"
 LAYERS = {
     0: ["data", "predictor", "network", "losses", "metrics", "elementary", "philox", "records", "errors"],
     1: ["uncertainty", "genome", "genetic", "swarm", "engines"],
-    2: ["settings", "racing", "evolution", "champion", "evaluation", "store"],
+    2: ["settings", "samplers", "racing", "evolution", "champion", "evaluation", "store"],
     3: ["nursery", "executors"],
     4: ["logfile", "messenger", "launch", "supervisor", "runner", "summary", "manager", "api", "bench"],
     5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
@@ -62,6 +62,8 @@ def test_what_is_used_in_one_place_is_imported_in_one_place() -> None:
         "streamlit": "dashboard",
         "plotly": "dashboard",
         "ray": "executors",
+        "optuna": "samplers",
+        "cmaes": "samplers",
     }
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -73,7 +75,7 @@ def test_what_is_used_in_one_place_is_imported_in_one_place() -> None:
 
 
 def test_importing_everything_of_the_core_imports_no_extra() -> None:
-    extras = ["streamlit", "plotly", "psycopg", "ray", "jax", "optuna", "onnx"]
+    extras = ["streamlit", "plotly", "psycopg", "ray", "jax", "optuna", "cmaes", "onnx"]
     code = f"""
 import sys
 for name in {extras!r}:

@@ -28,6 +28,7 @@ WRONG = [
     ({"max_seconds": 0}, ["max_seconds", "0"]),
     ({"max_seconds": math.inf}, ["max_seconds", "inf"]),
     ({"max_seconds": math.nan}, ["max_seconds", "nan"]),
+    ({"sampler": "grid"}, ["sampler", "grid", "genetic", "random", "tpe", "cmaes"]),
     ({"mutation": 1.1}, ["mutation", "1.1"]),
     ({"mutation": math.nan}, ["mutation", "nan"]),
     ({"crossover": -0.1}, ["crossover", "-0.1"]),

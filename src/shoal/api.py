@@ -22,6 +22,7 @@ from shoal.genome import Genome
 from shoal.network import Network
 from shoal.records import Metrics, Scores
 from shoal.runner import Runner
+from shoal.samplers import check_installed as check_sampler
 from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
 from shoal.summary import kept_champion
@@ -117,10 +118,12 @@ def search(
     """Search for a genome, in worker processes, and record every training in ``store`` (None: the default one).
 
     ``settings`` are those of `SearchSettings`; the preset is the data's. An interrupt leaves the run resumable
-    (`shoal resume`). Raises `SettingsError`, or `ExecutorError` where Ray is asked for and missing, before anything is written.
+    (`shoal resume`). Raises `SettingsError`, also where a sampler's package is missing, or `ExecutorError` where
+    Ray is asked for and missing, before anything is written.
     """
     parsed = SearchSettings.parse({"preset": data.options.preset, **settings})
     check_installed(parsed.executor)
+    check_sampler(parsed.sampler)
     Problem(data, parsed)
     own = store if isinstance(store, Store) else open_store(store)
     run_id, _ = own.add_run(data, parsed, name=name)

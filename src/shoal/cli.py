@@ -64,6 +64,9 @@ def run(
     generations: Annotated[int | None, typer.Option(help="default: 100")] = None,
     population: Annotated[int | None, typer.Option(help="default: 12")] = None,
     iterations: Annotated[int | None, typer.Option(help="Steps of a swarm in one training; default: 500")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(metavar="genetic|random|tpe|cmaes", help="Who proposes genomes; default: genetic")
+    ] = None,
     repeats: Annotated[int | None, typer.Option(help="Trainings of a genome in each generation; default: 3")] = None,
     seed: Annotated[int | None, typer.Option(help="default: 0")] = None,
     evaluations: Annotated[int | None, typer.Option(help="End after so many trainings")] = None,
@@ -111,6 +114,7 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
     from shoal.data import load_dataset
     from shoal.evaluation import Problem
     from shoal.executors import check_installed
+    from shoal.samplers import check_installed as check_sampler
     from shoal.settings import SearchSettings, read_settings_file
 
     values = read_settings_file(file) if file is not None else {}
@@ -126,6 +130,7 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
     source = values.pop("data", "concrete")
     parsed = SearchSettings.parse(values)
     check_installed(parsed.executor)
+    check_sampler(parsed.sampler)
     if (
         file is not None
         and given.get("data") is None

@@ -16,14 +16,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shoal.evaluation import Evaluation, GenerationSummary, Task
-from shoal.genetic import initial_genome, next_generation
 from shoal.genome import Genome
 from shoal.philox import derive_key
 from shoal.racing import RACES, Race, Tally, Targets, finals
+from shoal.samplers import Generation, make_sampler
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.uncertainty import mean
 
-_GENETIC_STREAM = 0xFFFFFFFF  # the genetic algorithm's own random stream: no repeat has this number
+_SAMPLER_STREAM = 0xFFFFFFFF  # the sampler's own random stream: no repeat has this number
 _LEVEL = 1000.0  # percent: whoever came further in a race ranks higher, whatever the others' accuracies
 
 
@@ -70,8 +70,8 @@ class Search:
     def __init__(self, settings: SearchSettings) -> None:
         self.settings = settings
         self.generations: list[GenerationSummary] = []
-        self._space = settings.space
-        self._key = derive_key(settings.seed, _GENETIC_STREAM)
+        self._sampler = make_sampler(settings, derive_key(settings.seed, _SAMPLER_STREAM))
+        self._past: list[Generation] = []
         self._told: dict[tuple[str, int], Evaluation] = {}
         self._tally, self._fresh = Tally(self._told), Tally(self._told, CONFIRMATION)
         self._missing: dict[tuple[str, int], Task] = {}
@@ -79,7 +79,7 @@ class Search:
         self._leaders: list[Standing] = []  # the best of all completed generations
         self._finalists: tuple[Genome, ...] | None = None
         self._done = False
-        self._begin(tuple(initial_genome(self._space, self._key, i) for i in range(settings.population)))
+        self._begin(self._sampler.population(self._past))
         self._advance()
 
     @classmethod
@@ -206,8 +206,8 @@ class Search:
         if number >= self.settings.generations or (budget is not None and self._tally.total >= budget):
             self._begin_finals()
         else:
-            fitness = [s.fitness for s in standings]
-            self._begin(next_generation(self._space, self.settings, self._key, number, self._population, fitness))
+            self._past.append((self._population, tuple(s.fitness for s in standings)))
+            self._begin(self._sampler.population(self._past))
 
     def _summary(self, standings: Sequence[Standing]) -> GenerationSummary:
         best = max(standings, key=lambda s: s.fitness)  # the first of equals

@@ -43,7 +43,7 @@ def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
         genes[gene.name] = gene.start_low + float(value) * (gene.start_high - gene.start_low)
     for value, (name, choices) in zip(u[len(space.numeric) :], space.categorical, strict=True):
         genes[name] = choices[int(value * len(choices))]
-    return _repaired(space, genes | {"hidden_layers": space.start_layers})
+    return repaired(space, genes | {"hidden_layers": space.start_layers})
 
 
 def next_generation(
@@ -80,7 +80,7 @@ def crossover(space: SearchSpace, a: Genome, b: Genome, u: Floats) -> Genome:
     names = [gene.name for gene in space.numeric] + [name for name, _ in space.categorical]
     genes = {name: getattr(a if value < 0.5 else b, name) for name, value in zip(names, u[1:], strict=False)}
     cut = int(u[0] * (min(len(a.hidden_layers), len(b.hidden_layers)) + 1))
-    return _repaired(space, genes | {"hidden_layers": a.hidden_layers[:cut] + b.hidden_layers[cut:]})
+    return repaired(space, genes | {"hidden_layers": a.hidden_layers[:cut] + b.hidden_layers[cut:]})
 
 
 def mutate(space: SearchSpace, genome: Genome, rate: float, key: Key, generation: int, individual: int) -> Genome:
@@ -114,7 +114,7 @@ def mutate(space: SearchSpace, genome: Genome, rate: float, key: Key, generation
             layers.insert(at, layers[at])
         elif deeper >= 0.5 and len(layers) > 1:
             del layers[at]
-    return _repaired(space, genes | {"hidden_layers": layers})
+    return repaired(space, genes | {"hidden_layers": layers})
 
 
 def _stepped(gene: Gene, value: float, step: float, particles: float) -> float:
@@ -133,7 +133,7 @@ def _fitted(gene: Gene, value: float) -> float:
     return round(value) if gene.integer else value
 
 
-def _repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
+def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
     """The genome nearest to ``genes`` within the bounds: numbers clipped and rounded, informants fewer than particles."""
     for gene in space.numeric:
         genes[gene.name] = _fitted(gene, float(genes[gene.name]))

@@ -12,6 +12,7 @@ from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.evaluation import Problem
 from shoal.launch import ensure_supervisor
+from shoal.samplers import check_installed
 from shoal.settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
 from shoal.summary import summarise
@@ -36,6 +37,7 @@ class TrainManager:
         **settings: Any,
     ) -> None:
         self._settings = SearchSettings.parse({"preset": "classic", **settings})
+        check_installed(self._settings.sampler)
         if not isinstance(data, Dataset):
             data = load_dataset(data, target, preset=self._settings.preset)
         Problem(data, self._settings)

@@ -40,6 +40,7 @@ class Purpose(IntEnum):
     CROSSOVER = 34
     MUTATION = 35
     MUTATION_STEP = 36
+    SAMPLER = 48
 
 
 def philox(counter: tuple[object, object, object, object], key: Key) -> tuple[NDArray[np.uint32], ...]:

@@ -51,6 +51,7 @@ class SearchSettings(BaseModel):
     evaluations: Positive | None = None
     max_seconds: Seconds | None = None
 
+    sampler: Literal["genetic", "random", "tpe", "cmaes"] = "genetic"  # who proposes genomes
     mutation: Rate = 0.2
     crossover: Rate = 0.6
     elitism: Annotated[int, Field(ge=0)] = 2
