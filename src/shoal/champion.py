@@ -105,15 +105,14 @@ class Retraining:
 
 def retrainings(problem: Problem, standing: Standing) -> tuple[Retraining, ...]:
     """What has to be trained for the champion: one network for each of its recorded repeats."""
-    refit = problem.dataset.validation is not None
-    return tuple(Retraining(e.task, e.iterations, refit) for e in standing.evaluations)
+    return tuple(Retraining(e.task, e.iterations, problem.dataset.validates) for e in standing.evaluations)
 
 
 def crown(problem: Problem, standing: Standing, weights: Sequence[NDArray[np.float32]], engine: Engine) -> Champion:
     """The champion from the weights of its `retrainings`, in their order."""
     data, genome = problem.dataset, standing.genome
     found = [e.scores for e in standing.evaluations if e.scores]
-    parts = {"train": data.fit_part(data.validation is not None), "test": data.test}
+    parts = {"train": data.fit_part(data.validates), "test": data.test}
     single: dict[str, Metrics] = {}
     together: dict[str, Metrics] = {}
     for name, part in parts.items():
@@ -121,12 +120,10 @@ def crown(problem: Problem, standing: Standing, weights: Sequence[NDArray[np.flo
             each = [problem.predictions(engine, genome, w, part) for w in weights]
             single[name] = _mean_metrics([m for p in each if (m := problem.metrics(p, part)) is not None])
             together[name] = problem.metrics(sum(each[1:], each[0]) / len(each), part) or single[name]
-    if data.validation is not None:
+    if data.validates:
         single["validation"] = _mean_metrics([s.validation for s in found if s.validation is not None])
     accuracies = tuple(a for a in standing.accuracies if a is not None)
-    return Champion(
-        genome, accuracies, data.validation is not None, np.stack(weights), Scores(**single), Scores(**together)
-    )
+    return Champion(genome, accuracies, data.validates, np.stack(weights), Scores(**single), Scores(**together))
 
 
 def _mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
