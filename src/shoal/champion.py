@@ -8,7 +8,6 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from shoal.engines.base import Engine
 from shoal.evaluation import Problem, Task
 from shoal.evolution import Standing
 from shoal.genome import Genome
+from shoal.metrics import mean_metrics
 from shoal.records import Metrics, Scores
 
 
@@ -118,14 +118,9 @@ def crown(problem: Problem, standing: Standing, weights: Sequence[NDArray[np.flo
     for name, part in parts.items():
         if part is not None:
             each = [problem.predictions(engine, genome, w, part) for w in weights]
-            single[name] = _mean_metrics([m for p in each if (m := problem.metrics(p, part)) is not None])
+            single[name] = mean_metrics([m for p in each if (m := problem.metrics(p, part)) is not None])
             together[name] = problem.metrics(sum(each[1:], each[0]) / len(each), part) or single[name]
     if data.validates:
-        single["validation"] = _mean_metrics([s.validation for s in found if s.validation is not None])
+        single["validation"] = mean_metrics([s.validation for s in found if s.validation is not None])
     accuracies = tuple(a for a in standing.accuracies if a is not None)
     return Champion(genome, accuracies, data.validates, np.stack(weights), Scores(**single), Scores(**together))
-
-
-def _mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
-    rows: list[dict[str, Any]] = [m.to_dict() for m in metrics]
-    return Metrics(**{name: math.fsum(row[name] for row in rows) / len(rows) for name in rows[0]})
