@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "shoal"
 LAYERS = {
     0: ["data", "predictor", "network", "losses", "metrics", "elementary", "philox", "records", "errors"],
     1: ["uncertainty", "genome", "genetic", "swarm", "engines"],
-    2: ["settings", "samplers", "racing", "evolution", "champion", "evaluation", "store"],
+    2: ["settings", "samplers", "racing", "evolution", "champion", "baselines", "evaluation", "store"],
     3: ["nursery", "executors"],
     4: ["logfile", "messenger", "launch", "supervisor", "runner", "summary", "manager", "api", "bench"],
     5: ["cli", "watch", "service", "dashboard", "export", "estimators"],

@@ -88,12 +88,13 @@ def train(
     settings = SearchSettings.parse({**given, "engine": engine, "workers": threads})
     problem, task = Problem(data, settings), Task(genome or Genome(), repeat)
     trainer = get_engine(engine, threads or cores())
-    (result,) = trainer.train([problem.training(task)])
+    part, held_out = data.parts(repeat)
+    (result,) = trainer.train([problem.training(task, part=part)])
 
     def score(part: Any) -> Metrics | None:
         return problem.metrics(problem.predictions(trainer, task.genome, result.weights, part), part) if part else None
 
-    on_train = score(data.train)
+    on_train = score(part)
     if not np.isfinite(result.loss) or on_train is None:
         raise SettingsError(
             "The swarm never found weights with a finite loss.",
@@ -106,7 +107,7 @@ def train(
         weights=result.weights,
         loss=result.loss,
         history=result.history,
-        scores=Scores(on_train, score(data.validation), score(data.test)),
+        scores=Scores(on_train, score(held_out), score(data.test)),
         seconds=result.seconds,
         spared=result.spared,
     )

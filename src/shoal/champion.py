@@ -16,6 +16,7 @@ from shoal.engines.base import Engine
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search, Standing
 from shoal.genome import Genome
+from shoal.metrics import mean_metrics
 from shoal.racing import SIGNIFICANT
 from shoal.records import Metrics, Scores
 from shoal.uncertainty import interval95, mean, probability_better
@@ -192,7 +193,7 @@ def retrainings(problem: Problem, choice: Choice) -> tuple[Retraining, ...]:
 
     Without a confirmation, one for each repeat that it was selected on.
     """
-    refit = problem.dataset.validation is not None
+    refit = problem.dataset.validates
     return tuple(Retraining(e.task, e.iterations, refit) for e in _behind(problem, choice))
 
 
@@ -211,21 +212,21 @@ def crown(
     kept = [(behind[job.task.id].scores, w) for job, w in weights.items()]
     found, networks = [scores for scores, _ in kept if scores], [w for _, w in kept]
     shares = _shares(problem, found)
-    parts = {"train": data.fit_part(data.validation is not None), "test": data.test}
+    parts = {"train": data.fit_part(data.validates), "test": data.test}
     single: dict[str, Metrics] = {}
     together: dict[str, Metrics] = {}
     for name, part in parts.items():
         if part is not None:
             each = [problem.predictions(engine, genome, w, part) for w in networks]
-            single[name] = _mean_metrics([m for p in each if (m := problem.metrics(p, part)) is not None])
+            single[name] = mean_metrics([m for p in each if (m := problem.metrics(p, part)) is not None])
             blend = sum(share * p for share, p in zip(shares, each, strict=True))
             together[name] = problem.metrics(np.asarray(blend), part) or single[name]
-    if data.validation is not None:
-        single["validation"] = _mean_metrics([s.validation for s in found if s.validation is not None])
+    if data.validates:
+        single["validation"] = mean_metrics([s.validation for s in found if s.validation is not None])
     return Champion(
         genome,
         _known(choice.found),
-        data.validation is not None,
+        data.validates,
         np.stack(networks),
         Scores(**single),
         Scores(**together),
@@ -245,8 +246,3 @@ def _shares(problem: Problem, found: Sequence[Scores]) -> tuple[float, ...]:
         weights = [1.0 / max(m.log_loss or (m.rmse or 0.0) ** 2, 1e-12) for m in selected]
     total = math.fsum(weights)
     return tuple(w / total for w in weights)
-
-
-def _mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
-    rows: list[dict[str, Any]] = [m.to_dict() for m in metrics]
-    return Metrics(**{name: math.fsum(row[name] for row in rows) / len(rows) for name in rows[0]})

@@ -59,7 +59,21 @@ def run(
     preset: Annotated[str | None, typer.Option(metavar="modern|classic", help="default: modern")] = None,
     task: Annotated[str | None, typer.Option(metavar="regression|classification", help="default: recognised")] = None,
     group: Annotated[
-        str | None, typer.Option(metavar="COL", help="Rows with equal values stay in one part of the split")
+        str | None,
+        typer.Option(metavar="COL", help="Rows with equal values stay in one part of the split; no feature"),
+    ] = None,
+    same: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COL,COL|all", help="Features: rows that are equal in each of these (all) stay in one part"
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Validate on so many parts in turn; 1: on one; default: by preset")
+    ] = None,
+    log_columns: Annotated[
+        str | None,
+        typer.Option(metavar="auto|none", help="Features with a long tail as logarithms; default: by preset"),
     ] = None,
     generations: Annotated[int | None, typer.Option(help="default: 100")] = None,
     population: Annotated[int | None, typer.Option(help="default: 12")] = None,
@@ -122,7 +136,7 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
     label = values.pop("name", None)
     about_data: dict[str, Any] = {
         key: values.pop(key)
-        for key in ("target", "task", "group", "test_fraction", "validation_fraction")
+        for key in ("target", "task", "group", "same", "folds", "log_columns", "test_fraction", "validation_fraction")
         if key in values
     }
     if "data_seed" in values:

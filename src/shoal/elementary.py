@@ -12,11 +12,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.predictor import log
+
+__all__ = ["cos_sin_turns", "exp", "log"]  # the logarithm stands in the file that users take away
+
 Floats = NDArray[np.float64]
 
 _LN2_HIGH = 0.6931471803691238  # ln 2 split so that k * _LN2_HIGH is exact for every exponent k (fdlibm)
 _LN2_LOW = 1.9082149292705877e-10
-_ATANH_TERMS = tuple(1.0 / n for n in range(23, 0, -2))
 _EXP_TERMS = tuple(1.0 / math.factorial(n) for n in range(13, -1, -1))
 _SIN_TERMS = tuple((-1.0) ** n / math.factorial(2 * n + 1) for n in range(8, -1, -1))
 _COS_TERMS = tuple((-1.0) ** n / math.factorial(2 * n) for n in range(8, -1, -1))
@@ -27,16 +30,6 @@ def _polynomial(x: Floats, terms: tuple[float, ...]) -> Floats:
     for term in terms[1:]:
         total = total * x + term
     return total
-
-
-def log(x: Floats) -> Floats:
-    """Natural logarithm of finite positive ``x``: ln(m 2^k) = 2 atanh((m - 1) / (m + 1)) + k ln 2, m in [0.7, 1.42)."""
-    mantissa, exponent = np.frexp(x)
-    low = mantissa < math.sqrt(0.5)
-    mantissa = np.where(low, 2.0 * mantissa, mantissa)
-    k = (exponent - low).astype(np.float64)
-    s = (mantissa - 1.0) / (mantissa + 1.0)
-    return k * _LN2_HIGH + (2.0 * s * _polynomial(s * s, _ATANH_TERMS) + k * _LN2_LOW)
 
 
 def exp(x: Floats) -> Floats:

@@ -118,9 +118,16 @@ class Problem:
         """The genome's topology between this data's inputs and outputs."""
         return Network((self.dataset.inputs, *genome.hidden_layers, self.dataset.outputs), genome.activation)
 
-    def training(self, task: Task, *, refit: bool = False, iterations: int | None = None) -> TrainingTask:
-        """The training of ``task``; ``refit`` on train + validation; ``iterations`` replays a recorded length exactly."""
-        part, settings = self.dataset.fit_part(refit), self.settings
+    def training(
+        self, task: Task, *, refit: bool = False, iterations: int | None = None, part: Part | None = None
+    ) -> TrainingTask:
+        """The training of ``task``; ``refit`` on train + validation; ``iterations`` replays a recorded length exactly.
+
+        ``part`` is for who has what this repeat trains on already, as cutting folds takes memory.
+        """
+        if part is None:
+            part = self.dataset.fit_part(refit) if refit else self.dataset.parts(task.repeat)[0]
+        settings = self.settings
         return TrainingTask(
             genome=task.genome,
             network=self.network(task.genome),
@@ -153,7 +160,7 @@ class Problem:
 
 
 def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
-    """Train one repeat of one genome and score it on the training and validation parts. The test part is not touched.
+    """Train one repeat of one genome and score it on its training and validation parts. The test part is not touched.
 
     Whatever goes wrong inside becomes a failed evaluation, never an exception: a search outlives its individuals.
     """
@@ -164,18 +171,18 @@ def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
 
 
 def _evaluated(problem: Problem, task: Task, engine: Engine) -> Evaluation:
-    (result,) = engine.train([problem.training(task)])
-    data = problem.dataset
+    part, held_out = problem.dataset.parts(task.repeat)
+    (result,) = engine.train([problem.training(task, part=part)])
 
     def score(part: Part) -> Metrics | None:
         return problem.metrics(problem.predictions(engine, task.genome, result.weights, part), part)
 
-    train = score(data.train)
-    validation = score(data.validation) if data.validation is not None else None
+    train = score(part)
+    validation = score(held_out) if held_out is not None else None
     scores, error = None, None
     if not np.isfinite(result.loss):
         error = "No particle ever had a finite loss."
-    elif train is None or (validation is None) != (data.validation is None):
+    elif train is None or (validation is None) != (held_out is None):
         error = "The predictions are not finite."
     else:
         scores = Scores(train, validation)

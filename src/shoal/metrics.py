@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,3 +67,9 @@ def classification_metrics(chances: NDArray[np.float64], target: NDArray[np.floa
         macro_f1=math.fsum(f1) / len(f1),
         log_loss=-_mean(log(picked)),
     )
+
+
+def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
+    """The mean of one or more scores, field by field."""
+    rows = [m.to_dict() for m in metrics]
+    return Metrics(**{name: math.fsum(row[name] for row in rows) / len(rows) for name in rows[0]})

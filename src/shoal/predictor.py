@@ -30,6 +30,7 @@ MAX_BYTES = 256 * 2**20
 MAX_COLUMNS = 10_000
 MAX_ROWS = 5_000_000
 SEPARATORS = ",;\t|"
+FORMATS = (1, 2)  # of model.json that this file reads; 2, which is written, has columns with a ``log_floor``
 # Text that means "no value" anywhere, and text that means it only where numbers are expected ("none" may be a class).
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "#n/a", "<na>", "nat"})
 MISSING_NUMBER = MISSING | {"none", "-", "--", ".", "?", "missing"}
@@ -183,6 +184,26 @@ def _point_decimals(name: str, column: list[str]) -> None:
 
 # Columns -> network inputs
 
+_LN2_HIGH = 0.6931471803691238  # ln 2 split so that k * _LN2_HIGH is exact for every exponent k (fdlibm)
+_LN2_LOW = 1.9082149292705877e-10
+_ATANH_TERMS = tuple(1.0 / n for n in range(23, 0, -2))
+
+
+def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Natural logarithm of finite positive ``x``: ln(m 2^k) = 2 atanh((m - 1) / (m + 1)) + k ln 2, m in [0.7, 1.42).
+
+    Not NumPy's, whose last bit differs by processor: from additions, multiplications and exact scalings only.
+    """
+    mantissa, exponent = np.frexp(x)
+    low = mantissa < math.sqrt(0.5)
+    mantissa = np.where(low, 2.0 * mantissa, mantissa)
+    k = (exponent - low).astype(np.float64)
+    s = (mantissa - 1.0) / (mantissa + 1.0)
+    square, series = s * s, np.full_like(s, _ATANH_TERMS[0])
+    for term in _ATANH_TERMS[1:]:
+        series = series * square + term
+    return np.asarray(k * _LN2_HIGH + (2.0 * s * series + k * _LN2_LOW))
+
 
 def to_number(value: object) -> float | None:
     """The number that a cell holds: NaN if it holds none, None if it holds something else. Infinity is a number."""
@@ -234,7 +255,8 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
     """Network inputs (rows, inputs), C-contiguous, from columns of equal length; unknown columns are ignored.
 
     A numeric column becomes ``(v - mean) / scale``, missing values ``fill`` (an error if that is null), then a 0/1
-    column where values were missing if ``missing_indicator``. A categorical column becomes one 0/1 column a level;
+    column where values were missing if ``missing_indicator``. One with a ``log_floor``, the smallest value of training,
+    becomes ``(log(max(v, log_floor)) - mean) / scale``. A categorical column becomes one 0/1 column a level;
     null is the level of missing values; a level never seen is all zeros. Raises TableError (a ValueError).
     """
     missing = [spec["name"] for spec in encoder["columns"] if spec["name"] not in columns]
@@ -261,6 +283,8 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
                     row = int(np.flatnonzero(absent)[0]) + 2
                     raise TableError(f"row {row}, column {name!r}: no value.", "a number", "fill it in")
                 numbers = np.where(absent, spec["fill"], numbers)
+            if (floor := spec.get("log_floor")) is not None and np.isfinite(numbers).all():
+                numbers = log(np.maximum(numbers, floor))
             with np.errstate(over="ignore"):
                 x[:, at] = (numbers - spec["mean"]) / spec["scale"]
             if not np.isfinite(x[:, at]).all():
@@ -358,8 +382,10 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     place, remedy = Path(folder), "export the model again, and keep its files together"
     try:
         about = json.loads((place / "model.json").read_text(encoding="utf-8"))
-        if about["format"] != 1:
-            raise TableError(f"{place}: model format {about['format']!r}.", "1", "use the predict.py exported with it")
+        if about["format"] not in FORMATS:
+            expected = " or ".join(map(str, FORMATS))
+            remedy = "use the predict.py exported with it"
+            raise TableError(f"{place}: model format {about['format']!r}.", expected, remedy)
         with np.load(io.BytesIO((place / "weights.npz").read_bytes()), allow_pickle=False) as arrays:
             weights = np.ascontiguousarray(arrays["weights"], dtype=np.float32)
         layers, target = about["layers"], about["encoder"]["target"]

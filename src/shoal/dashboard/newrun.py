@@ -116,4 +116,4 @@ def _dataset(upload: bool, uploaded: tuple[str, pd.DataFrame, str] | None, prese
             "There is no table yet.", expected="a file that can be read", remedy="upload one, or use the bundled data"
         )
     name, table, target = uploaded
-    return prepare(name, table, DataOptions(target, preset))
+    return prepare(name, table, DataOptions.of_new_run(target, preset))

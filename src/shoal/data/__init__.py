@@ -17,12 +17,12 @@ from shoal.data.encoder import (
 )
 
 if TYPE_CHECKING:
-    from shoal.data.preparation import load_dataset, prepare, recognise_task
+    from shoal.data.preparation import load_dataset, prepare, recognise_task, resplit
     from shoal.data.table import BUNDLED, from_parquet, read_table, table_from_bytes, to_parquet
 
 # What needs pandas is imported on first use: worker processes have only arrays.
 _WITH_PANDAS = {
-    **dict.fromkeys(("load_dataset", "prepare", "recognise_task"), "preparation"),
+    **dict.fromkeys(("load_dataset", "prepare", "recognise_task", "resplit"), "preparation"),
     **dict.fromkeys(("BUNDLED", "from_parquet", "read_table", "table_from_bytes", "to_parquet"), "table"),
 }
 
@@ -53,6 +53,7 @@ __all__ = [
     "prepare",
     "read_table",
     "recognise_task",
+    "resplit",
     "table_from_bytes",
     "to_parquet",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
-from shoal.predictor import to_number
+from shoal.predictor import log, to_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,7 @@ MAX_LEVELS = 100
 
 MOSTLY = 0.8  # from this share of numbers (or dates) on, the other cells are taken for mistakes
 MAX_CELL = 131_072  # characters, as in a CSV file
+LOG_SKEWNESS = 1.5  # from here on a positive column may be taken as its logarithm; an exponential distribution has 2
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u2019\u202f])\d{3}(?:\1\d{3})*(?:[.,]\d+)?")
 _DATE = re.compile(
@@ -32,13 +33,17 @@ _DATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class NumericColumn:
-    """One input ``(v - mean) / scale``, missing values ``fill`` (None: an error); one more, 0/1, for missing ones."""
+    """One input ``(v - mean) / scale``, missing values ``fill`` (None: an error); one more, 0/1, for missing ones.
+
+    With a ``log_floor``, the smallest value of training (above 0), v stands for ``log(max(v, log_floor))``.
+    """
 
     name: str
     fill: float | None = None
     mean: float = 0.0
     scale: float = 1.0
     missing_indicator: bool = False
+    log_floor: float | None = None
     kind: Literal["numeric"] = "numeric"
 
     @property
@@ -133,8 +138,29 @@ def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
     return mean, scale or 1.0
 
 
-def fit_column(name: str, series: pd.Series, train: NDArray[np.int64]) -> Column:
-    """The modern encoding of a feature, from its training rows. Raises DataError (for any row of the table)."""
+def skewness(values: NDArray[np.float64]) -> float:
+    """Third moment about the mean in standard deviations cubed; 0 of a constant. The same bits on every machine."""
+    mean, scale = mean_and_scale(values)
+    z = (values - mean) / scale
+    return math.fsum(z * z * z) / max(1, len(z))
+
+
+def log_floor(values: NDArray[np.float64]) -> float | None:
+    """The smallest of ``values`` if they are better taken as logarithms, else None.
+
+    They are when all are positive, their skewness is above `LOG_SKEWNESS`, and the logarithm at least halves its size:
+    otherwise a long tail upwards would only be given for one downwards.
+    """
+    if not len(values) or values.min() <= 0 or (skewed := skewness(values)) <= LOG_SKEWNESS:
+        return None
+    return float(values.min()) if abs(skewness(log(values))) <= skewed / 2 else None
+
+
+def fit_column(name: str, series: pd.Series, train: NDArray[np.int64], *, logs: bool = False) -> Column:
+    """The modern encoding of a feature, from its training rows; with ``logs``, `log_floor` decides on a logarithm.
+
+    Raises DataError (for any row of the table).
+    """
     import pandas as pd
 
     column = str(series.name)
@@ -145,7 +171,9 @@ def fit_column(name: str, series: pd.Series, train: NDArray[np.int64]) -> Column
         seen = values[train]
         known = seen[~np.isnan(seen)]
         fill = float(np.median(known)) if len(known) else 0.0
-        return NumericColumn(column, fill, *mean_and_scale(known), missing_indicator=len(known) < len(seen))
+        floor = log_floor(known) if logs else None
+        mean, scale = mean_and_scale(known if floor is None else log(known))
+        return NumericColumn(column, fill, mean, scale, len(known) < len(seen), floor)
     texts = series.tolist()
     if not isinstance(series.dtype, pd.CategoricalDtype):
         check_text(name, column, texts)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.data.dataset import DataOptions, Dataset, Part, Preset, Task
+from shoal.data.dataset import DataOptions, Dataset, Logs, Part, Preset, Task
 from shoal.data.encoder import (
     MAX_LEVELS,
     ClassTarget,
@@ -22,7 +23,16 @@ from shoal.data.encoder import (
     fit_column,
     mean_and_scale,
 )
-from shoal.data.splits import SEEDS, Rows, Split, group_split, sample_split, stratified_split
+from shoal.data.splits import (
+    SEEDS,
+    Rows,
+    Split,
+    fold_numbers,
+    group_split,
+    repeated_rows,
+    sample_split,
+    stratified_split,
+)
 from shoal.data.table import BUNDLED, canonical, read_table, wrapped
 from shoal.errors import DataError
 from shoal.predictor import MAX_COLUMNS, TableError, encode, to_level
@@ -42,8 +52,14 @@ def load_dataset(
     test_fraction: float = 0.3,
     validation_fraction: float = 0.2,
     seed: int = 42,
+    same: str | Sequence[str] = (),
+    folds: int | None = None,
+    log_columns: Logs | None = None,
 ) -> Dataset:
-    """Read and prepare a bundled name, a CSV or Parquet file, or a DataFrame. Raises DataError or SettingsError."""
+    """Read and prepare a bundled name, a CSV or Parquet file, or a DataFrame. Raises DataError or SettingsError.
+
+    The options are those of `DataOptions`, with what its preset has now for those that are None.
+    """
     name, source = read_table(data)
     if target is None and isinstance(data, str):
         target = BUNDLED.get(data)
@@ -51,7 +67,19 @@ def load_dataset(
         columns = _listing(source)
         remedy = f"say which with --target (target= in Python); the columns are: {columns}"
         raise DataError(f"{name}: no target was chosen.", expected="the name of the column to predict", remedy=remedy)
-    return prepare(name, source, DataOptions(target, preset, task, group, test_fraction, validation_fraction, seed))
+    options = DataOptions.of_new_run(
+        target,
+        preset,
+        same=same,
+        folds=folds,
+        log_columns=log_columns,
+        task=task,
+        group=group,
+        test_fraction=test_fraction,
+        validation_fraction=validation_fraction,
+        seed=seed,
+    )
+    return prepare(name, source, options)
 
 
 def prepare(name: str, source: pd.DataFrame, options: DataOptions) -> Dataset:
@@ -74,10 +102,12 @@ def prepare(name: str, source: pd.DataFrame, options: DataOptions) -> Dataset:
     task = options.task or recognise_task(source[options.target])
     classes, target = _target(name, source[options.target], task, explicit=options.task is not None)
     options = replace(options, task=task)
-    split = _split(name, source, classes, target, options)
+    for column in options.same if options.same != "all" else ():
+        _require(name, source, column, empty_cells=True)
+    split = _split(name, source, classes, target, options, features)
     scaling = None if classes else _scaling(name, target[split.train], options)
-    classic = options.preset == "classic"
-    columns = [NumericColumn(c) if classic else fit_column(name, source[c], split.train) for c in features]
+    classic, logs = options.preset == "classic", options.log_columns == "auto"
+    columns = [NumericColumn(c) if classic else fit_column(name, source[c], split.train, logs=logs) for c in features]
     encoder = Encoder(tuple(columns), scaling or ClassTarget(options.target, classes))
     if len(encoder.inputs) > MAX_COLUMNS:
         problem = f"{name}: the columns make {len(encoder.inputs):,} network inputs."
@@ -97,7 +127,21 @@ def prepare(name: str, source: pd.DataFrame, options: DataOptions) -> Dataset:
     train = part("training", split.train)
     assert train is not None  # _split refuses a split without training rows
     validation, test = part("validation", split.validation), part("test", split.test)
-    return Dataset(name, source, options, encoder, train, validation, test)
+    if split.folds is not None:
+        for fold in range(options.folds):  # as a part of its own; what the others then train on has targets besides
+            part(f"validation (fold {fold + 1})", split.train[split.folds == fold])
+    return Dataset(name, source, options, encoder, train, validation, test, split.folds)
+
+
+def resplit(dataset: Dataset, seeds: Iterable[int]) -> Iterator[Dataset]:
+    """The same table prepared once for each data seed: other rows in each part. One is made at a time.
+
+    What one genome, or one baseline, scores on the test parts of these tells how much a score owes to its split. Raises
+    DataError for a seed that makes no split.
+    """
+    assert dataset.source is not None, "a worker's dataset has no table"
+    for seed in seeds:
+        yield prepare(dataset.name, dataset.source, replace(dataset.options, seed=seed))
 
 
 def recognise_task(target: pd.Series) -> Task:
@@ -119,14 +163,14 @@ def _listing(source: pd.DataFrame) -> str:
     return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
 
 
-def _require(name: str, source: pd.DataFrame, column: str) -> None:
+def _require(name: str, source: pd.DataFrame, column: str, *, empty_cells: bool = False) -> None:
     if column not in source.columns:
         near = difflib.get_close_matches(column, map(str, source.columns))
         hint = f" Did you mean {near[0]!r}?" if near else ""
         expected = f"one of {_listing(source)}"
         raise DataError(f"{name}: there is no column {column!r}.{hint}", expected=expected, remedy="check the spelling")
     missing = np.flatnonzero(source[column].isna())
-    if len(missing):
+    if len(missing) and not empty_cells:
         problem = f"{name}: row {missing[0] + 2}, column {column!r}: no value ({len(missing)} such rows)."
         remedy = "fill the cells in, or remove the rows"
         raise DataError(problem, expected="a value in every row of the target and of the group", remedy=remedy)
@@ -169,11 +213,18 @@ def _target(name: str, series: pd.Series, task: Task, *, explicit: bool) -> tupl
 
 
 def _split(
-    name: str, source: pd.DataFrame, classes: tuple[str, ...], target: NDArray[np.float64], options: DataOptions
+    name: str,
+    source: pd.DataFrame,
+    classes: tuple[str, ...],
+    target: NDArray[np.float64],
+    options: DataOptions,
+    features: Sequence[str],
 ) -> Split:
     rows, groups = np.arange(len(source), dtype=np.int64), None
     if options.group is not None:
         groups = pd.factorize(source[options.group])[0]
+    elif options.same:
+        groups = repeated_rows(source, features if options.same == "all" else options.same)
 
     def cut(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
         if groups is not None:
@@ -185,20 +236,46 @@ def _split(
     rest, test = cut(rows, options.test_fraction, options.seed)
     if options.preset == "classic":
         split = Split(rest, rest[:0], test)
+    elif options.folds > 1:
+        rest = np.sort(rest)
+        labels = target[rest] if classes else np.zeros(len(rest))
+        within = None if groups is None else groups[rest]
+        folds = fold_numbers(name, options.folds, (options.seed + 1) % SEEDS, labels, within)
+        split = Split(rest, rest[:0], np.sort(test), folds)
     else:
         train, validation = cut(np.sort(rest), options.validation_fraction, (options.seed + 1) % SEEDS)
         split = Split(np.sort(train), np.sort(validation), np.sort(test))
-    asked = {"test": options.test_fraction, "validation": options.validation_fraction * (options.preset == "modern")}
+    holdout = options.preset == "modern" and options.folds == 1
+    asked = {"test": options.test_fraction, "validation": options.validation_fraction * holdout}
     for label, part in (("train", split.train), ("validation", split.validation), ("test", split.test)):
         if not len(part) and asked.get(label, 1):
             problem = f"{name}: no row of {len(source)} is left for the {label} part."
             raise DataError(problem, expected="rows for every part", remedy="change the fractions, or add rows")
-    absent = np.setdiff1d(target, target[split.train])
-    if classes and len(absent):
-        problem = f"{name}: class {classes[int(absent[0])]!r} has no row in the training part."
-        remedy = "choose another data seed, or add rows of the class" + (", or other groups" if options.group else "")
-        raise DataError(problem, expected="rows of every class", remedy=remedy)
+    if classes:
+        _check_classes(name, classes, target, split, grouped=groups is not None)
     return split
+
+
+def _check_classes(
+    name: str, classes: tuple[str, ...], target: NDArray[np.float64], split: Split, *, grouped: bool
+) -> None:
+    """Raises DataError unless there is something to learn of every class, whichever fold is left out."""
+    seen = target[split.train]
+    remedy = "choose another data seed, or add rows of the class" + (", or other groups" if grouped else "")
+    absent = np.setdiff1d(target, seen)
+    if len(absent):
+        problem = f"{name}: class {classes[int(absent[0])]!r} has no row in the training part."
+        raise DataError(problem, expected="rows of every class", remedy=remedy)
+    if split.folds is None:
+        return
+    folds = int(split.folds.max()) + 1
+    for index, label in enumerate(classes):
+        within = split.folds[seen == index]
+        if len(within) < folds or len(np.unique(within)) < 2:
+            what = f"{len(within)} row{'' if len(within) == 1 else 's'}" if len(within) < folds else "all rows in one"
+            problem = f"{name}: class {label!r} has {what} for {folds} folds."
+            expected = "at least one row of every class for each fold, in two folds or more"
+            raise DataError(problem, expected=expected, remedy=f"ask for fewer folds, or {remedy}")
 
 
 def _scaling(name: str, train: NDArray[np.float64], options: DataOptions) -> RegressionTarget:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Rows = NDArray[np.int64]
 SEEDS = 2**32  # what NumPy's legacy generator, which pandas and scikit-learn use, accepts
@@ -17,11 +20,15 @@ SEEDS = 2**32  # what NumPy's legacy generator, which pandas and scikit-learn us
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Disjoint row numbers that cover the table; a part that was not asked for is empty."""
+    """Disjoint row numbers that cover the table; a part that was not asked for is empty.
+
+    ``folds`` (rows of train,): which fold each is in; None without folds.
+    """
 
     train: Rows
     validation: Rows
     test: Rows
+    folds: Rows | None = None
 
 
 def sample_split(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
@@ -64,6 +71,43 @@ def group_split(name: str, rows: Rows, groups: NDArray[Any], fraction: float, se
     try:
         kept, taken = next(GroupShuffleSplit(1, test_size=fraction, random_state=seed).split(rows, groups=groups))
     except ValueError as error:
-        problem = f"{name}: the group column has too few different values to split."
-        raise DataError(problem, expected="three groups or more", remedy="choose another column") from error
+        problem = f"{name}: the columns that keep rows together make too few groups to split."
+        raise DataError(problem, expected="three groups or more", remedy="choose other columns") from error
     return rows[kept], rows[taken]
+
+
+def repeated_rows(source: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int64]:
+    """Group numbers (rows,) from 0: equal where all ``columns`` are equal. Missing values are equal to each other."""
+    import pandas as pd
+
+    groups = np.zeros(len(source), dtype=np.int64)
+    for column in columns:
+        values = pd.factorize(source[column], use_na_sentinel=False)[0]
+        groups = pd.factorize(groups * (int(values.max()) + 1) + values)[0].astype(np.int64)
+    return groups
+
+
+def fold_numbers(name: str, folds: int, seed: int, labels: NDArray[Any], groups: NDArray[Any] | None) -> Rows:
+    """The fold, from 0, of each row. Folds are as equally large as can be. Raises DataError when one would be empty.
+
+    ``labels`` (rows,), all alike for regression: each is dealt out like a pack of cards, so each fold has its share.
+    ``groups`` (rows,): whole groups instead, the largest first, each to the smallest fold so far.
+    """
+    kinds, counts = np.unique(labels if groups is None else groups, return_counts=True)
+    found, what = (len(kinds), "groups") if groups is not None else (len(labels), "rows")
+    if found < folds:
+        problem = f"{name}: {found} {what} besides the test part, for {folds} folds."
+        raise DataError(problem, expected=f"{what} for every fold", remedy="ask for fewer folds, or add rows")
+    random = np.random.RandomState(seed)  # its numbers never change
+    numbers = np.empty(len(labels), dtype=np.int64)
+    if groups is None:
+        order = random.permutation(len(labels))
+        order = order[np.argsort(labels[order], kind="stable")]
+        numbers[order] = np.arange(len(order)) % folds
+        return numbers
+    order = random.permutation(len(kinds))
+    filled, fold_of = np.zeros(folds, dtype=np.int64), np.empty(len(kinds), dtype=np.int64)
+    for group in order[np.argsort(-counts[order], kind="stable")]:
+        fold_of[group] = filled.argmin()
+        filled[fold_of[group]] += counts[group]
+    return np.asarray(fold_of[np.searchsorted(kinds, groups)], dtype=np.int64)

@@ -63,7 +63,7 @@ def export_run(store: Store, run_id: int | str, to: str | os.PathLike[str], *, f
 def _model(champion: Champion, problem: Problem, run_id: int) -> dict[str, object]:
     data = problem.dataset
     return {
-        "format": 1,
+        "format": max(predictor.FORMATS),
         "shoal": shoal.__version__,
         "name": data.name,
         "run": run_id,
