@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shoal.errors import SettingsError
-from shoal.genome import SearchSpace
+from shoal.genome import CATEGORICAL_GENES, NEUTRAL, SearchSpace
 from shoal.losses import LOSSES
 
 Positive = Annotated[int, Field(ge=1)]
@@ -24,6 +24,10 @@ PRESET_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "classic": {"informant_strategy": ("nearest",), "attractor": ("position",), "activation": ("relu",)},
     "modern": {"attractor": ("best",), "activation": ("relu",)},
 }
+# What a preset searches besides, unless the user says otherwise.
+PRESET_EXTRA_GENES: dict[str, tuple[str, ...]] = {"classic": (), "modern": ("update_rule", "weight_decay")}
+# What a recorded run meant that was made before these settings were there.
+_BEFORE: dict[str, Any] = {"extra_genes": ()}
 
 
 class SearchSettings(BaseModel):
@@ -58,6 +62,7 @@ class SearchSettings(BaseModel):
 
     bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    extra_genes: tuple[str, ...] = ()  # not given: the preset's
     max_depth: Annotated[int, Field(ge=1, le=3)] = 3
     max_width: Annotated[int, Field(ge=1, le=1024)] = 1024
 
@@ -76,6 +81,9 @@ class SearchSettings(BaseModel):
                 values = values | {"elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))}
             if "max_repeats" not in values and isinstance(repeats, int):
                 values = values | {"max_repeats": max(cls.model_fields["max_repeats"].default, repeats)}
+            preset = values.get("preset", cls.model_fields["preset"].default)
+            if "extra_genes" not in values and preset in PRESET_EXTRA_GENES:
+                values = values | {"extra_genes": PRESET_EXTRA_GENES[preset]}
         return values
 
     @model_validator(mode="after")
@@ -89,6 +97,9 @@ class SearchSettings(BaseModel):
             raise ValueError(f"evaluations={self.evaluations} is less than one generation ({first}); raise it")
         if self.loss is not None and self.loss not in LOSSES:
             raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSSES)}")
+        known = (*NEUTRAL, *(name for name in CATEGORICAL_GENES if name not in NEUTRAL))
+        if unknown := [name for name in self.extra_genes if name not in known]:
+            raise ValueError(f"extra_genes={unknown[0]!r} must be some of {', '.join(known)}")
         return self
 
     @property
@@ -96,7 +107,9 @@ class SearchSettings(BaseModel):
         """Where this search may look."""
         layers = tuple(min(w, self.max_width) for w in SearchSpace().start_layers[: self.max_depth])
         space = SearchSpace(max_depth=self.max_depth, max_width=self.max_width, start_layers=layers)
-        return space.narrowed(self.bounds, {**PRESET_CHOICES[self.preset], **self.choices})
+        fixed = {name: to for name, to in PRESET_CHOICES[self.preset].items() if name not in self.extra_genes}
+        space = space.with_genes({*self.extra_genes, *self.bounds, *self.choices})
+        return space.narrowed(self.bounds, {**fixed, **self.choices})
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> SearchSettings:
@@ -111,6 +124,11 @@ class SearchSettings(BaseModel):
             ) from None
         settings.space  # noqa: B018  bounds are checked here, before anything starts
         return settings
+
+    @classmethod
+    def recorded(cls, values: Mapping[str, Any]) -> SearchSettings:
+        """`parse` of what a run's record holds: a setting that is younger than the record means what was done then."""
+        return cls.parse({**_BEFORE, **values})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `parse` reverses it."""
