@@ -17,7 +17,7 @@ from shoal.executors import make_executor
 from shoal.genome import Genome
 from shoal.metrics import mean_metrics
 from shoal.records import Metrics
-from shoal.settings import SearchSettings
+from shoal.settings import CONFIRMATION, SearchSettings
 
 GENOME = Genome(hidden_layers=(6,), activation="tanh")
 
@@ -61,7 +61,7 @@ def test_the_default_swarm_is_trained_as_a_champion_is() -> None:
     row = by_kind(baselines(about, GENOME, 2))["swarm"]
     scores = []
     for repeat in range(2):
-        (result,) = engine.train([about.training(Task(Genome(), repeat), refit=True)])
+        (result,) = engine.train([about.training(Task(Genome(), CONFIRMATION + repeat), refit=True)])
         scores.append(about.metrics(about.predictions(engine, Genome(), result.weights, data.test), data.test))
     assert row.test == mean_metrics(scores) and row.accuracies == tuple(m.accuracy for m in scores)
     assert row.ensemble != row.test and row.detail == "32-16 relu, 30 iterations"

@@ -42,7 +42,9 @@ from shoal.swarm import (
     out_of_patience,
     random_informants,
     ring_informants,
+    scheduled,
     step,
+    winners,
 )
 from test_philox import scalar_philox, scalar_uniform
 
@@ -107,6 +109,41 @@ class ScalarSwarm:
     best_losses: list[float] = field(default_factory=list)
     bests: list[list[np.float32]] = field(default_factory=list)
     redraws: int = 0
+    end: int = 1  # of the schedules: their last iteration
+
+    def coefficients(self) -> dict[str, np.float32]:
+        """Those of this iteration, by the symbols of the rule."""
+        g, gone = self.genome, min(1.0, self.iteration / self.end)
+        return {
+            "w": f32(g.inertia_weight * (1 + (g.inertia_end - 1) * gone)),
+            "vmax": f32(g.max_velocity * (1 + (g.velocity_end - 1) * gone)),
+            "c1": f32(g.cognitive_weight),
+            "c2": f32(g.social_weight),
+            "c3": f32(g.global_best_weight),
+            "jump": f32(g.jump_size),
+            "xmax": f32(g.max_position),
+        }
+
+    def compete(self, losses: Sequence[float], pairs: Sequence[tuple[int, int]]) -> None:
+        """The competitive rule; ``losses`` of particles that stayed are not looked at."""
+        P, D, c = len(self.x), len(self.x[0]), self.coefficients()
+        if not self.bests:
+            self.bests, self.best_losses = [list(row) for row in self.x], [math.inf] * P
+        for i in range(P):
+            if self.best_losses[i] == math.inf and math.isfinite(losses[i]):
+                self.best_losses[i], self.bests[i] = losses[i], list(self.x[i])
+        self.top_loss = min(self.best_losses)
+        for a, b in pairs:
+            loser = max(a, b, key=lambda i: (self.best_losses[i], i))
+            winner = a + b - loser
+            for d in range(D):
+                r1, r2 = (f32(scalar_uniform(KEY, p, self.iteration, loser, d, D)) for p in (16, 17))
+                x, v = self.x[loser][d], self.v[loser][d]
+                v = c["w"] * r1 * v + c["c2"] * r2 * (self.x[winner][d] - x)
+                self.v[loser][d] = v = min(max(v, -c["vmax"]), c["vmax"])
+                self.x[loser][d] = min(max(x + c["jump"] * v, -c["xmax"]), c["xmax"])
+            self.best_losses[loser] = math.inf
+        self.iteration += 1
 
     def informed_by(self, i: int) -> list[int]:
         g, others = self.genome, [j for j in range(len(self.x)) if j != i]
@@ -131,18 +168,8 @@ class ScalarSwarm:
         if g.informant_strategy == "rewired" and not self.best_losses[top] < before:
             self.informants, self.redraws = redraw(self.iteration + 1), self.redraws + 1
         informants = [self.informed_by(i) for i in range(P)]
-        w, c1, c2, c3, jump, vmax, xmax = (
-            f32(getattr(g, name))
-            for name in (
-                "inertia_weight",
-                "cognitive_weight",
-                "social_weight",
-                "global_best_weight",
-                "jump_size",
-                "max_velocity",
-                "max_position",
-            )
-        )
+        c = self.coefficients()
+        w, c1, c2, c3, jump, vmax, xmax = (c[name] for name in ("w", "c1", "c2", "c3", "jump", "vmax", "xmax"))
         new_x, new_v = [list(row) for row in self.x], [list(row) for row in self.v]
         for i in range(P):
             leader = min(informants[i], key=lambda j: (self.best_losses[j], j))
@@ -227,6 +254,112 @@ def test_reference_is_the_documented_rule(strategy, attractor, data, particles, 
         assert after.history.tolist()[-1] == min(literal.best_losses)
         assert after.iteration == literal.iteration == len(after.history)
         state = after
+
+
+def random_pairs(particles: int, iteration: int) -> list[tuple[int, int]]:
+    """Neighbours of a random order, by Durstenfeld's form of Fisher and Yates's shuffle (1964)."""
+    words = [w for b in range(-(-particles // 4)) for w in scalar_philox((b, 0, iteration, 5), KEY)]
+    order = list(range(particles))
+    for n in reversed(range(1, particles)):
+        m = words[n] * (n + 1) >> 32
+        order[n], order[m] = order[m], order[n]
+    return [(order[n], order[n + 1]) for n in range(0, particles - 1, 2)]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    data=st.data(),
+    particles=st.integers(2, 9),
+    ends=st.tuples(st.sampled_from([1.0, 0.3, 0.0]), st.sampled_from([1.0, 0.1])),
+    tight=st.booleans(),
+)
+def test_reference_is_the_documented_competitive_rule(data, particles, ends, tight) -> None:
+    """Bit for bit, with ties, infinities and NaN among the losses. What the rule does not read changes nothing."""
+    unread = {"cognitive_weight": data.draw(st.floats(0, 4)), "attractor": data.draw(st.sampled_from(ATTRACTORS))}
+    task = make_task(
+        inputs=3,
+        hidden=(),
+        rows=2,
+        iterations=6,
+        swarm_size=particles,
+        num_informants=1,
+        update_rule="competitive",
+        inertia_weight=0.9,
+        social_weight=data.draw(st.sampled_from([0.0, 1.0, 1.3])),
+        jump_size=0.8,
+        inertia_end=ends[0],
+        velocity_end=ends[1],
+        max_velocity=0.15 if tight else 5.0,
+        max_position=0.4 if tight else 50.0,
+        informant_strategy=data.draw(st.sampled_from(INFORMANT_STRATEGIES)),
+        **unread,
+    )
+    script = data.draw(st.lists(st.lists(LOSS, min_size=particles, max_size=particles), min_size=6, max_size=6))
+    state = initial_state(task)
+    rows = [list(row) for row in state.positions], [list(row) for row in state.velocities]
+    literal = ScalarSwarm(task.genome, *rows, informants=[], end=5)
+    for losses in script:
+        made = np.array([v if math.isfinite(v) else math.inf for v in losses])
+        before = bits(state)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(shoal.swarm, "loss_values", lambda *_, made=made: made)
+            after = step(task, state)
+        assert bits(state) == before, "a step must not touch its state"
+        literal.compete(losses, random_pairs(particles, literal.iteration))
+        assert after.positions.tolist() == [[float(c) for c in row] for row in literal.x]
+        assert after.velocities.tolist() == [[float(c) for c in row] for row in literal.v]
+        assert after.best_positions.tolist() == [[float(c) for c in row] for row in literal.bests]
+        assert after.best_losses.tolist() == literal.best_losses
+        assert after.history.tolist()[-1] == literal.top_loss == after.best_losses.min()
+        assert (after.informants == state.informants).all()
+        assert after.spared - state.spared == 2 * int(np.isfinite(state.best_losses).sum())
+        state = after
+    assert (np.diff(state.history[np.isfinite(state.history)]) <= 0).all()
+
+
+def test_every_pairing_is_equally_likely() -> None:
+    """Of five particles: who sits out, and who meets whom. The lower of equals wins, so the map tells the pairs."""
+    counts: dict[tuple[int, ...], int] = {}
+    for iteration in range(6000):
+        found = tuple(winners(KEY, iteration, np.zeros(5)).tolist())
+        counts[found] = counts.get(found, 0) + 1
+    assert len(counts) == 5 * 3
+    assert stats.chisquare(list(counts.values())).pvalue > 1e-3
+
+
+def test_schedules_go_straight_to_their_end_and_stay_there() -> None:
+    assert [scheduled(2.0, 0.5, t, 5) for t in range(7)] == [2.0, 1.75, 1.5, 1.25, 1.0, 1.0, 1.0]
+    assert [scheduled(0.1, 1.0, t, 3) for t in range(5)] == [f32(0.1)] * 5
+    assert scheduled(2.0, 0.5, 0, 1) == 2.0
+    for value, end, t, horizon in product((0.7298, 1e-6), (1.0, 0.4, 0.0), (0, 1, 7, 900), (1, 2, 500)):
+        assert kernels.at_time(value, end, t, horizon) == scheduled(value, end, t, horizon)
+
+
+def test_weight_decay_is_the_sum_of_squares_of_all_but_biases() -> None:
+    task = make_task(inputs=3, hidden=(4,), weight_decay=0.01, swarm_size=3, num_informants=1)
+    plain = replace(task, genome=replace(task.genome, weight_decay=0.0))
+    state, mask = initial_state(task), task.network.bias_mask()
+    for engine in map(get_engine, ENGINES):
+        heavier = engine.advance(task, copied(state), 1).best_losses
+        lighter = engine.advance(plain, copied(state), 1).best_losses
+        expected = [0.01 * sum(float(w) ** 2 for w in row[~mask]) for row in state.positions]
+        assert heavier - lighter == pytest.approx(expected, rel=1e-9)
+
+
+def test_fan_in_makes_sums_of_one_size_whatever_the_width() -> None:
+    task = make_task(
+        inputs=9, hidden=(400, 25), weight_scale=0.6, bias_scale=0.2, initialisation="fan_in", swarm_size=40
+    )
+    state, mask, at = initial_state(task), task.network.bias_mask(), 0
+    plain = initial_state(replace(task, genome=replace(task.genome, initialisation="plain")))
+    for inputs, width in pairwise(task.network.layers):
+        weights = slice(at, at + inputs * width)
+        assert state.positions[:, weights].std() == pytest.approx(0.6 / math.sqrt(inputs), rel=0.1)
+        expected = plain.positions[:, weights].astype(float) / math.sqrt(inputs)
+        assert state.positions[:, weights] == pytest.approx(expected, rel=1e-6)
+        at += (inputs + 1) * width
+    assert (state.positions[:, mask] == f32(0.2)).all()
+    assert state.velocities.tobytes() == plain.velocities.tobytes()
 
 
 def test_initial_state_is_as_documented() -> None:
@@ -424,6 +557,24 @@ SHAPES = [  # inputs, hidden layers, rows
 ]
 
 
+LATER_GENES: list[dict[str, object]] = [  # of shoal.genome.NEUTRAL, alone and together
+    {"update_rule": "competitive", "inertia_weight": 1.0, "social_weight": 1.0},
+    {"weight_decay": 1e-3},
+    {"inertia_end": 0.4, "inertia_weight": 0.9},
+    {"velocity_end": 0.1, "max_velocity": 0.2},
+    {"initialisation": "fan_in"},
+    {
+        "update_rule": "competitive",
+        "informant_strategy": "nearest",
+        "weight_decay": 1e-2,
+        "inertia_end": 0.0,
+        "velocity_end": 0.5,
+        "initialisation": "fan_in",
+    },
+    {"informant_strategy": "rewired", "weight_decay": 1e-2, "inertia_end": 0.5, "velocity_end": 0.0},
+]
+
+
 def choices(before: SwarmState, after: SwarmState) -> tuple[list[object], ...]:
     """Everything in a step that compares losses or distances."""
     rows = np.arange(len(after.best_losses))
@@ -482,6 +633,44 @@ class TestEngine:
             )
             assert_follows(engine, task, 12)
 
+    @pytest.mark.parametrize("genes", LATER_GENES, ids=", ".join)
+    @pytest.mark.parametrize("particles", [2, 9, 40])
+    def test_follows_every_later_gene(self, engine, genes, particles) -> None:
+        informants = min(5, particles - 1)
+        for classes, hidden in ((1, (5,)), (3, (9, 4))):
+            task = make_task(
+                **genes, classes=classes, hidden=hidden, rows=130, swarm_size=particles, num_informants=informants
+            )
+            assert_follows(engine, task, 12)
+
+    def test_schedules_follow_the_horizon_and_not_the_end_of_a_training(self, engine) -> None:
+        """A training that ended early is repeated with the iterations that it came to, to the same bits."""
+        long = make_task(inertia_end=0.4, velocity_end=0.1, max_velocity=0.2, iterations=30)
+        part = engine.advance(long, initial_state(long), 11)
+        short = replace(long, iterations=11, horizon=30)
+        assert bits(engine.advance(short, initial_state(short), 11)) == bits(part)
+        squeezed = replace(short, horizon=None)
+        assert bits(engine.advance(squeezed, initial_state(squeezed), 11)) != bits(part)
+        last = engine.advance(long, initial_state(long), 30)
+        assert np.abs(last.velocities).max() == pytest.approx(0.02)
+
+    def test_competitors_stand_still_or_lose(self, engine) -> None:
+        """Who beat whom is told by the engine's own losses; no winner moves, and no best is lost."""
+        task = make_task(update_rule="competitive", swarm_size=11, iterations=60, patience=None)
+        state = initial_state(task)
+        for iteration in range(60):
+            before = copied(state)
+            state = engine.advance(task, state, 1)
+            moved = (state.positions != before.positions).any(axis=1)
+            assert moved.sum() == 5
+            assert np.isinf(state.best_losses).tolist() == moved.tolist()
+            assert state.best_losses.min() == state.history[-1]
+            assert (state.best_positions[~moved] == state.positions[~moved]).all()
+            expected = before.spared + (6 * len(task.x) if iteration else 0)
+            assert state.spared == expected, "only what moved is evaluated, on all rows"
+        assert (np.diff(state.history) <= 0).all()
+        assert state.history[-1] < state.history[0] / 2
+
     @pytest.mark.parametrize("loss", REGRESSION)
     @pytest.mark.parametrize("activation", ACTIVATIONS)
     def test_follows_every_regression_loss(self, engine, activation, loss) -> None:
@@ -520,6 +709,16 @@ class TestEngine:
             for chunk in chunks:
                 state = engine.advance(task, state, chunk)
             assert bits(state) == whole
+
+    @pytest.mark.parametrize("genes", LATER_GENES, ids=", ".join)
+    def test_chunks_change_no_bit_of_later_genes(self, engine, genes) -> None:
+        task = make_task(**genes, iterations=23, rows=130)
+        whole = engine.advance(task, initial_state(task), 23)
+        state = initial_state(task)
+        for chunk in (1, 2, 3, 17):
+            state = engine.advance(task, state, chunk)
+        assert bits(state) == bits(whole)
+        assert state.spared == whole.spared
 
     def test_a_training_is_repeatable_and_independent_of_its_neighbours(self, engine) -> None:
         tasks = [make_task(informant_strategy=s) for s in INFORMANT_STRATEGIES]
@@ -719,6 +918,23 @@ def test_abandoning_changes_no_bit(loss, classes, rows, inputs, threads) -> None
     assert (some.spared > 0) == (rows > 64), "whole blocks are spared"
     (result,) = CpuEngine(threads).train([task])
     assert result.spared == some.spared / (21 * rows * 20)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("genes", LATER_GENES, ids=", ".join)
+def test_neither_threads_nor_abandoning_change_a_bit_of_later_genes(genes, threads) -> None:
+    task = make_task(**genes, swarm_size=21, hidden=(9, 3), rows=300, iterations=40)
+    one = CpuEngine(1, abandon=False).advance(task, initial_state(task), 40)
+    for engine in (CpuEngine(1), CpuEngine(threads), CpuEngine(threads, abandon=False)):
+        assert bits(engine.advance(task, initial_state(task), 40)) == bits(one)
+
+
+def test_weight_decay_spares_more() -> None:
+    spared = {}
+    for decay in (0.0, 0.1):
+        task = make_task(weight_decay=decay, rows=600, swarm_size=21, weight_scale=1.0)
+        spared[decay] = CpuEngine().advance(task, initial_state(task), 30).spared
+    assert spared[0.1] > spared[0.0] > 0
 
 
 def test_abandoning_waits_for_a_first_best() -> None:

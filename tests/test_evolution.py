@@ -272,8 +272,8 @@ def test_identical_individuals_share_their_trainings() -> None:
     frozen |= {"social_weight": (1.0, 1.0), "global_best_weight": (1.0, 1.0), "jump_size": (1.0, 1.0)}
     frozen |= {"max_velocity": (1.0, 1.0), "max_position": (1.0, 1.0), "weight_scale": (0.1, 0.1)}
     frozen |= {"bias_scale": (0.1, 0.1), "swarm_size": (20, 20), "num_informants": (3, 3)}
-    same = {"informant_strategy": ("ring",)}
-    search = Search(made(bounds=frozen, choices=same, max_depth=1, max_width=1, generations=5))
+    same = {"informant_strategy": ("ring",), "activation": ("relu",)}
+    search = Search(made(bounds=frozen, choices=same, extra_genes=(), max_depth=1, max_width=1, generations=5))
     assert len(set(search.population)) == 1
     assert len(search.ask()) == 2
     assert [g.evaluations for g in finish(search).generations] == [2, 4, 5, 5, 5]
@@ -505,10 +505,10 @@ def test_a_finished_search_that_goes_on_is_one_that_had_the_budget_from_the_star
 
 
 def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
-    old = SearchSettings.from_record({"preset": "modern", "population": 5})
+    old = SearchSettings.recorded({"preset": "modern", "population": 5})
     assert (old.racing, old.finalists) == ("fixed", 0)
     assert {old.length(r) for r in (0, 5, 20)} == {old.iterations}
-    assert SearchSettings.from_record(SearchSettings().to_dict()) == SearchSettings()
+    assert SearchSettings.recorded(SearchSettings().to_dict()) == SearchSettings()
 
 
 def test_hash_depends_on_every_result() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from shoal.dashboard.parameters import genes_html, number, place, scores_html
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import SettingsError
 from shoal.evaluation import Evaluation, GenerationSummary, Task
-from shoal.genome import NUMERIC_GENES, Genome, SearchSpace
+from shoal.genome import NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
 from shoal.records import Metrics, Scores
 from shoal.store import GenerationRecord
 from shoal.uncertainty import interval95
@@ -138,12 +139,22 @@ def test_parameters_are_copied_to_the_bit() -> None:
 
 
 def test_every_parameter_is_shown_by_its_name() -> None:
-    got = genes_html(GENOME, SearchSpace())
+    got = genes_html(GENOME, SearchSpace().with_genes(NEUTRAL))
     labels = {gene.label for gene in NUMERIC_GENES} - {"Weight Scale", "Bias Scale"}
     labels |= {"Position Scale", "Topology", "Stability Margin", "Activation", "Informants", "Attractor"}
+    labels |= {"Update Rule", "Initialisation"}
     for label in labels:
         assert f"<dt>{label}</dt>" in got
+    assert "–</dd>" not in got
+    first = genes_html(GENOME, SearchSpace())
+    assert not any(f"<dt>{label}</dt>" in first for label in ("Update Rule", "Initialisation", "Weight Decay"))
     assert [number(v) for v in (0.0, 0.7298, 0.0031, 12.5)] == ["0.000", "0.730", "0.0031", "12.500"]
+
+
+def test_what_the_competitive_rule_does_not_read_has_no_value() -> None:
+    got = genes_html(dataclasses.replace(GENOME, update_rule="competitive"), SearchSpace().with_genes(NEUTRAL))
+    unread = re.findall(r"<dt>([^<]*)</dt><dd>–</dd>", got)
+    assert unread == ["Number of Informants", "Cognitive Weight", "Global Best Weight", "Informants", "Attractor"]
 
 
 def test_a_place_between_bounds_is_on_the_genes_own_scale() -> None:

@@ -59,6 +59,9 @@ WRONG = [
     ({"choices": {"activation": ("swish",)}}, ["activation", "swish", "gelu"]),
     ({"choices": {"activation": ()}}, ["activation", "gelu"]),
     ({"choices": {"loss": ("mse",)}}, ["loss", "informant_strategy"]),
+    ({"extra_genes": ["cognition"]}, ["extra_genes", "cognition", "update_rule", "attractor"]),
+    ({"extra_genes": ["swarm_size"]}, ["extra_genes", "swarm_size", "weight_decay"]),
+    ({"extra_genes": "weight_decay"}, ["extra_genes"]),
     ({"max_depth": 0}, ["max_depth", "0"]),
     ({"max_depth": 4}, ["max_depth", "4"]),
     ({"max_width": 1025}, ["max_width", "1025"]),
@@ -153,6 +156,13 @@ def test_presets_hold_choices_that_a_user_may_change() -> None:
     modern = dict(SearchSettings().space.categorical)
     assert modern == {
         "informant_strategy": ("random", "nearest", "ring", "rewired"),
+        "attractor": ("best",),
+        "activation": ("relu", "tanh"),
+        "update_rule": ("informed", "competitive"),
+    }
+    recorded = SearchSettings.recorded({"preset": "modern", "choices": {"informant_strategy": ["ring"]}}).space
+    assert dict(recorded.categorical) == {
+        "informant_strategy": ("ring",),
         "attractor": ("best",),
         "activation": ("relu",),
     }

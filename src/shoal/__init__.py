@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shoal.data import Dataset, load_dataset
     from shoal.errors import ShoalError
     from shoal.estimators import SwarmClassifier, SwarmRegressor
-    from shoal.genome import Genome
+    from shoal.genome import Genome, named_genome
     from shoal.manager import TrainManager
     from shoal.settings import SearchSettings
     from shoal.store import Store, open_store
@@ -34,6 +34,7 @@ _HOMES = {
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
     "Genome": "genome",
+    "named_genome": "genome",
     "TrainManager": "manager",
     "SearchSettings": "settings",
     "Store": "store",
@@ -53,6 +54,7 @@ __all__ = [
     "TrainResult",
     "__version__",
     "load_dataset",
+    "named_genome",
     "open_store",
     "search",
     "train",

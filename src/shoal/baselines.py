@@ -32,6 +32,7 @@ from shoal.genome import Genome
 from shoal.metrics import mean_metrics
 from shoal.philox import derive_key
 from shoal.records import Metrics
+from shoal.settings import CONFIRMATION
 
 Kind = Literal["constant", "linear", "adam", "lbfgs", "trees", "swarm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -122,12 +123,14 @@ class BaselineJob:
 
     def _swarm(self, problem: Problem, engine: Engine, part: Part, test: Part) -> tuple[str, list[NDArray[np.float64]]]:
         engine, each = engine.on(self.threads), []
-        for repeat in range(self.networks):
+        settings = problem.settings
+        first = CONFIRMATION if settings.finalists else 0  # as long as the champion
+        for repeat in range(first, first + self.networks):
             (result,) = engine.train([problem.training(Task(self.genome, repeat), part=part)])
             if not np.isfinite(result.loss):
                 raise ArithmeticError("no particle ever had a finite loss")
             each.append(problem.predictions(engine, self.genome, result.weights, test))
-        return f"{_shape(self.genome)}, {problem.settings.iterations:,} iterations", each
+        return f"{_shape(self.genome)}, {settings.length(first):,} iterations", each
 
     def _scikit(
         self, problem: Problem, engine: Engine, part: Part, test: Part

@@ -126,10 +126,10 @@ class Search:
     def evaluations(self) -> tuple[Evaluation, ...]:
         """Everything told that belongs to the search as it stands, in no particular order.
 
-        Confirmations of genomes that are no finalists any more, since a finished run was continued, do not.
+        Confirmations that a finished run had asked for, and would not ask for since it was continued, do not.
         """
-        finalists = {genome.hash for genome in self._finalists or ()}
-        return tuple(e for (name, repeat), e in self._told.items() if repeat < CONFIRMATION or name in finalists)
+        fresh = {genome.hash: self._fresh.repeats(genome) for genome in self._finalists or ()}
+        return tuple(e for (name, n), e in self._told.items() if n < CONFIRMATION + fresh.get(name, 0))
 
     def ask(self) -> tuple[Task, ...]:
         """The tasks that have no result yet and are wanted now, in a fixed order; empty when done."""

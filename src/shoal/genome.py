@@ -7,7 +7,7 @@ import json
 import math
 import numbers
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,8 @@ from shoal.network import ACTIVATIONS
 
 INFORMANT_STRATEGIES = ("random", "nearest", "ring", "rewired")
 ATTRACTORS = ("best", "position")
+UPDATE_RULES = ("informed", "competitive")
+INITIALISATIONS = ("plain", "fan_in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,34 @@ NUMERIC_GENES: tuple[Gene, ...] = (
     Gene("max_position", "Max Position", 1e-3, 100.0, 0.1, 10.0, log=True),
     Gene("weight_scale", "Weight Scale", 1e-4, 1.0, 1e-4, 0.1, log=True),
     Gene("bias_scale", "Bias Scale", 1e-8, 1.0, 1e-4, 0.1, log=True),
+    Gene("weight_decay", "Weight Decay", 1e-7, 1e-2, 1e-6, 1e-4, log=True),
+    Gene("inertia_end", "Inertia at the End", 0.0, 1.0, 0.5, 1.0),
+    Gene("velocity_end", "Max Velocity at the End", 0.0, 1.0, 0.1, 1.0),
 )
 CATEGORICAL_GENES: dict[str, tuple[str, ...]] = {
     "informant_strategy": INFORMANT_STRATEGIES,
     "attractor": ATTRACTORS,
     "activation": ACTIVATIONS,
+    "update_rule": UPDATE_RULES,
+    "initialisation": INITIALISATIONS,
 }
+# Genes that came later, with the values at which they change nothing: those do not enter a genome's name, so that recorded
+# genomes keep theirs; and a space holds such a gene only where it is asked for, as a space's size decides what is drawn.
+NEUTRAL: dict[str, float | str] = {
+    "weight_decay": 0.0,
+    "inertia_end": 1.0,
+    "velocity_end": 1.0,
+    "update_rule": "informed",
+    "initialisation": "plain",
+}
+# What the competitive rule does not read.
+INFORMED_ONLY = (
+    "num_informants",
+    "cognitive_weight",
+    "global_best_weight",
+    "informant_strategy",
+    "attractor",
+)
 FLOAT32_MAX = 3.4028235e38
 MAX_DEPTH, MAX_WIDTH, START_LAYERS = 3, 1024, (32, 16)
 
@@ -79,12 +103,19 @@ class Genome:
     jump_size: float = 1.0
     max_velocity: float = 0.5  # vmax, of one weight in one iteration
     max_position: float = 10.0  # xmax, of one weight
-    weight_scale: float = 0.1  # standard deviation of the initial weights
+    weight_scale: float = (
+        0.1  # standard deviation of the initial weights ("fan_in": over the root of a neuron's inputs)
+    )
     bias_scale: float = 0.1  # every initial bias
     hidden_layers: tuple[int, ...] = field(default=START_LAYERS)
     activation: str = "relu"
     informant_strategy: str = "random"
     attractor: str = "best"
+    weight_decay: float = 0.0  # times the sum of all squared weights, biases aside: added to the loss
+    inertia_end: float = 1.0  # w at the last iteration, as a share of the first's
+    velocity_end: float = 1.0  # vmax at the last iteration, as a share of the first's
+    update_rule: str = "informed"
+    initialisation: str = "plain"
 
     def __post_init__(self) -> None:
         for gene in NUMERIC_GENES:
@@ -105,7 +136,16 @@ class Genome:
         for name in ("jump_size", "max_velocity", "max_position"):
             if getattr(self, name) <= 0.0:
                 raise GenomeError(f"{name}={getattr(self, name)}.", expected="more than 0")
-        for name in ("inertia_weight", "cognitive_weight", "social_weight", "global_best_weight", "weight_scale"):
+        for name in (
+            "inertia_weight",
+            "cognitive_weight",
+            "social_weight",
+            "global_best_weight",
+            "weight_scale",
+            "weight_decay",
+            "inertia_end",
+            "velocity_end",
+        ):
             if getattr(self, name) < 0.0:
                 raise GenomeError(f"{name}={getattr(self, name)}.", expected="0 or more")
         try:
@@ -143,13 +183,21 @@ class Genome:
 
     @property
     def stability_margin(self) -> float:
-        """How far inside (positive) or outside (negative) the order-2 stable region the swarm moves, clamps ignored.
+        """How far inside (positive) or outside (negative) the order-2 stable region the swarm moves; clamps are ignored.
 
         With ``a = jump (c1, c2, c3)``, ``mu = sum(a) / 2`` and ``s2 = sum(a^2) / 12``: stable iff ``|w| < 1``, ``mu > 0`` and
         ``(1 - w) mu (2 (1 + w) - mu) > (1 + w) s2``. The margin is the smallest of ``1 - w``, ``mu`` and that difference;
         for two equal attractors it has the sign of Poli's condition (2009).
+
+        In a competitive swarm it is that of a loser which meets one and the same winner each time: with the moments
+        ``m = w / 2``, ``m2 = w^2 / 3``, ``b = jump c2 / 2`` and ``b2 = (jump c2)^2 / 3`` of its two random factors, the
+        smallest of ``1 - m2``, ``b`` and ``2 b (1 - m2 + m b) - (1 + m) b2``. Winners do not move at all.
         """
         w = self.inertia_weight
+        if self.update_rule == "competitive":
+            c = self.jump_size * self.social_weight
+            m, m2, b, b2 = w / 2, w * w / 3, c / 2, c * c / 3
+            return min(1 - m2, b, 2 * b * (1 - m2 + m * b) - (1 + m) * b2)
         a = [self.jump_size * c for c in (self.cognitive_weight, self.social_weight, self.global_best_weight)]
         mu, s2 = sum(a) / 2, sum(c * c for c in a) / 12
         return min(1 - w, mu, (1 - w) * mu * (2 * (1 + w) - mu) - (1 + w) * s2)
@@ -157,19 +205,31 @@ class Genome:
 
 @lru_cache(maxsize=2_000)  # 2 MB, as some processes live for weeks
 def _hash(genome: Genome) -> str:
-    exact = {k: v.hex() if isinstance(v, float) else v for k, v in genome.to_dict().items()}
+    named = {k: v for k, v in genome.to_dict().items() if k not in NEUTRAL or v != NEUTRAL[k]}
+    exact = {k: v.hex() if isinstance(v, float) else v for k, v in named.items()}
     return hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """Where a search may look: the numeric genes with their bounds, the choices of the others, and the layers' limits."""
+    """Where a search may look: the numeric genes with their bounds, the choices of the others, and the layers' limits.
 
-    numeric: tuple[Gene, ...] = NUMERIC_GENES
-    categorical: tuple[tuple[str, tuple[str, ...]], ...] = tuple(CATEGORICAL_GENES.items())
+    A gene that is not in it keeps its default. Those of `NEUTRAL` are in it only after `with_genes`.
+    """
+
+    numeric: tuple[Gene, ...] = tuple(gene for gene in NUMERIC_GENES if gene.name not in NEUTRAL)
+    categorical: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
+        (name, choices) for name, choices in CATEGORICAL_GENES.items() if name not in NEUTRAL
+    )
     max_depth: int = MAX_DEPTH
     max_width: int = MAX_WIDTH
     start_layers: tuple[int, ...] = START_LAYERS
+
+    def with_genes(self, names: Collection[str]) -> SearchSpace:
+        """The space with those of `NEUTRAL` that ``names`` holds, in the tables' order; other names add nothing."""
+        later = [gene for gene in NUMERIC_GENES if gene.name in NEUTRAL and gene.name in names]
+        choices = [item for item in CATEGORICAL_GENES.items() if item[0] in NEUTRAL and item[0] in names]
+        return replace(self, numeric=(*self.numeric, *later), categorical=(*self.categorical, *choices))
 
     def narrowed(
         self, bounds: Mapping[str, tuple[float, float]], choices: Mapping[str, tuple[str, ...]]
@@ -210,6 +270,8 @@ class SearchSpace:
         widest = {gene.name: gene for gene in NUMERIC_GENES}
         for gene in self.numeric:
             place, value = math.log if gene.log else float, getattr(genome, gene.name)
+            if not gene.low <= value <= gene.high:  # neutral, or beyond: the user's own genome
+                continue
             near = NEAR * (place(gene.high) - place(gene.low))
             for side, bound, limit in (
                 ("lower", gene.low, widest[gene.name].low),
@@ -237,3 +299,43 @@ class OnBound:
     def __str__(self) -> str:
         text = f"{self.gene} {self.value:.4g} lies on its {self.side} bound, {self.bound:g}"
         return text if self.bound == self.limit else f"{text}; it can be widened to {self.limit:g}"
+
+
+# What the literature recommends, with limits for networks on standardised data, where it names none.
+_NAMED: dict[str, dict[str, Any]] = {
+    # Clerc and Kennedy, "The Particle Swarm - Explosion, Stability, and Convergence in a Multidimensional Complex Space", 2002
+    "constriction": {
+        "swarm_size": 48,
+        "num_informants": 3,
+        "inertia_weight": 0.7298,
+        "cognitive_weight": 1.49618,
+        "social_weight": 1.49618,
+    },
+    # Clerc, "Standard Particle Swarm Optimisation", 2012: its version of 2007
+    "spso2007": {
+        "swarm_size": 40,
+        "num_informants": 3,
+        "inertia_weight": 1 / (2 * math.log(2)),
+        "cognitive_weight": 0.5 + math.log(2),
+        "social_weight": 0.5 + math.log(2),
+        "informant_strategy": "rewired",
+    },
+    # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015
+    "competitive": {
+        "swarm_size": 100,
+        "inertia_weight": 1.0,
+        "social_weight": 1.0,
+        "update_rule": "competitive",
+    },
+}
+NAMED_GENOMES = tuple(_NAMED)
+
+
+def named_genome(name: str, **genes: Any) -> Genome:
+    """A swarm of the literature, "constriction", "spso2007" or "competitive"; ``genes`` (`hidden_layers`, say) replace its own.
+
+    Raises `GenomeError` for another name, an unknown gene, or values that make no swarm.
+    """
+    if name not in _NAMED:
+        raise GenomeError(f"No genome is named {name!r}.", expected="one of " + ", ".join(NAMED_GENOMES))
+    return Genome.from_dict({**_NAMED[name], **genes})

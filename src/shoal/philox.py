@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     POSITION = 2
     VELOCITY = 3
     INFORMANTS = 4
+    PAIRING = 5
     COGNITIVE = 16  # r1
     SOCIAL = 17  # r2
     GLOBAL = 18  # r3

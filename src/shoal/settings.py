@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shoal.errors import SettingsError
-from shoal.genome import SearchSpace
+from shoal.genome import CATEGORICAL_GENES, NEUTRAL, SearchSpace
 from shoal.losses import LOSSES
 
 Positive = Annotated[int, Field(ge=1)]
@@ -22,15 +22,17 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 # What the presets hold fixed; a user's own ``choices`` come before them.
 PRESET_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "classic": {"informant_strategy": ("nearest",), "attractor": ("position",), "activation": ("relu",)},
-    "modern": {"attractor": ("best",), "activation": ("relu",)},
+    "modern": {"attractor": ("best",), "activation": ("relu", "tanh")},
 }
-
+_RECORDED_CHOICES = {**PRESET_CHOICES, "modern": {"attractor": ("best",), "activation": ("relu",)}}
 CONFIRMATION = 10_000  # the first repeat that confirms: no search gives so many
 
 # What a preset, or a run that was recorded before there was a choice, means by what is not said.
-_FIXED: dict[str, Any] = {"racing": "fixed", "growth": 1, "finalists": 0}
-PRESET_DEFAULTS: dict[str, dict[str, Any]] = {"classic": _FIXED, "modern": {}}
-RECORDED_DEFAULTS: dict[str, Any] = _FIXED
+_RECORDED: dict[str, Any] = {"racing": "fixed", "growth": 1, "finalists": 0, "extra_genes": ()}
+PRESET_DEFAULTS: dict[str, dict[str, Any]] = {
+    "classic": _RECORDED,
+    "modern": {"extra_genes": ("update_rule", "weight_decay")},
+}
 
 
 class SearchSettings(BaseModel):
@@ -78,6 +80,7 @@ class SearchSettings(BaseModel):
 
     bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    extra_genes: tuple[str, ...] = ()  # not given: the preset's
     max_depth: Annotated[int, Field(ge=1, le=3)] = 3
     max_width: Annotated[int, Field(ge=1, le=1024)] = 1024
 
@@ -91,7 +94,12 @@ class SearchSettings(BaseModel):
     def _defaults_that_fit(cls, values: Any) -> Any:
         """A small population, or many repeats, given alone: what was not given follows."""
         if isinstance(values, dict):
-            values = PRESET_DEFAULTS.get(values.get("preset", ""), {}) | values
+            preset = values.get("preset", cls.model_fields["preset"].default)
+            values = PRESET_DEFAULTS.get(preset, {}) | values
+            if isinstance(choices := values.get("choices", {}), dict):
+                usual = PRESET_CHOICES.get(preset, {}).items()
+                usual = {name: to for name, to in usual if name not in values.get("extra_genes", ())}
+                values = values | {"choices": usual | choices}
             population, repeats = values.get("population"), values.get("repeats")
             if "elitism" not in values and isinstance(population, int):
                 values = values | {"elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))}
@@ -110,6 +118,9 @@ class SearchSettings(BaseModel):
             raise ValueError(f"evaluations={self.evaluations} is less than one generation ({first}); raise it")
         if self.loss is not None and self.loss not in LOSSES:
             raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSSES)}")
+        known = (*NEUTRAL, *(name for name in CATEGORICAL_GENES if name not in NEUTRAL))
+        if unknown := [name for name in self.extra_genes if name not in known]:
+            raise ValueError(f"extra_genes={unknown[0]!r} must be some of {', '.join(known)}")
         return self
 
     @property
@@ -150,7 +161,7 @@ class SearchSettings(BaseModel):
         """Where this search may look."""
         layers = tuple(min(w, self.max_width) for w in SearchSpace().start_layers[: self.max_depth])
         space = SearchSpace(max_depth=self.max_depth, max_width=self.max_width, start_layers=layers)
-        return space.narrowed(self.bounds, {**PRESET_CHOICES[self.preset], **self.choices})
+        return space.with_genes({*self.extra_genes, *self.bounds, *self.choices}).narrowed(self.bounds, self.choices)
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> SearchSettings:
@@ -167,9 +178,10 @@ class SearchSettings(BaseModel):
         return settings
 
     @classmethod
-    def from_record(cls, values: Mapping[str, Any]) -> SearchSettings:
-        """`parse` of what `to_dict` of this or an older version wrote: what it did not know yet is as it was then."""
-        return cls.parse({**RECORDED_DEFAULTS, **values})
+    def recorded(cls, values: Mapping[str, Any]) -> SearchSettings:
+        """`parse` of what a run's record holds: a setting that is younger than the record means what was done then."""
+        choices = {} if "racing" in values else _RECORDED_CHOICES[values.get("preset", "modern")]
+        return cls.parse({**_RECORDED, **values, "choices": {**choices, **values.get("choices", {})}})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `parse` reverses it."""

@@ -19,7 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from shoal.genome import NUMERIC_GENES, Genome
+from shoal.genome import NEUTRAL, NUMERIC_GENES, Genome
 from shoal.launch import end_process, ensure_supervisor, log_path
 from shoal.store import TERMINAL, RunView, Store
 from shoal.summary import Best, Summary, ahead_of, summarise
@@ -190,13 +190,16 @@ def _scores(parts: dict[str, dict[str, float]]) -> str:
 
 def genome_text(genome: Genome) -> str:
     """A genome in a few lines."""
-    numbers = [f"{gene.name} {getattr(genome, gene.name):.4g}" for gene in NUMERIC_GENES]
+    values = {gene.name: getattr(genome, gene.name) for gene in NUMERIC_GENES}
+    numbers = [f"{name} {value:.4g}" for name, value in values.items() if value != NEUTRAL.get(name)]
     layers = "-".join(map(str, genome.hidden_layers)) or "none"
     kinds = [
         f"layers {layers}",
         genome.activation,
         f"{genome.informant_strategy} informants",
         f"attractor {genome.attractor}",
+        *(["competitive rule"] if genome.update_rule == "competitive" else []),
+        *(["weights by fan-in"] if genome.initialisation == "fan_in" else []),
     ]
     cells = kinds + numbers
     return "\n".join(", ".join(cells[at : at + 2]) for at in range(0, len(cells), 2))

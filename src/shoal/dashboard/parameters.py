@@ -11,7 +11,7 @@ from html import escape
 import streamlit as st
 
 from shoal.dashboard.wording import as_json, as_python, duration, moment, percent
-from shoal.genome import Gene, Genome, SearchSpace
+from shoal.genome import INFORMED_ONLY, Gene, Genome, SearchSpace
 from shoal.records import Metrics, Scores
 from shoal.summary import Best, Summary
 
@@ -22,6 +22,14 @@ _METRICS = (
     ("balanced_accuracy", "Balanced accuracy"),
     ("macro_f1", "Macro F1"),
 )
+_CHOICES = {
+    "update_rule": "Update Rule",
+    "activation": "Activation",
+    "informant_strategy": "Informants",
+    "attractor": "Attractor",
+    "initialisation": "Initialisation",
+}
+_UNREAD = "the competitive rule does not use it"
 _OWN_ROW = ("weight_scale", "bias_scale")  # shown together, as Position Scale
 
 
@@ -40,10 +48,13 @@ def best_card(best: Best | None, space: SearchSpace, zone: str | None, now: floa
 
 
 def genes_html(genome: Genome, space: SearchSpace) -> str:
-    """Label, value and place between the search's bounds, of every gene."""
-    rows = []
+    """Label, value and place between the search's bounds, of every gene; a dash for what the swarm's rule does not read."""
+    rows, unread = [], INFORMED_ONLY if genome.update_rule == "competitive" else ()
     for gene in space.numeric:
         if gene.name in _OWN_ROW:
+            continue
+        if gene.name in unread:
+            rows.append(_row(gene.label, "–", hint=_UNREAD))
             continue
         high = min(gene.high, genome.swarm_size - 1) if gene.name == "num_informants" else gene.high
         value = getattr(genome, gene.name)
@@ -55,14 +66,12 @@ def genes_html(genome: Genome, space: SearchSpace) -> str:
     margin = genome.stability_margin
     hint = "positive: the swarm contracts; negative: it explodes until its clamps hold it"
     rows.append(_row("Stability Margin", f"{margin:+.3f}", hint=hint))
-    rows += [
-        _row(label, getattr(genome, name))
-        for name, label in (
-            ("activation", "Activation"),
-            ("informant_strategy", "Informants"),
-            ("attractor", "Attractor"),
-        )
-    ]
+    searched = dict(space.categorical)
+    for name, label in _CHOICES.items():
+        if name in unread:
+            rows.append(_row(label, "–", hint=_UNREAD))
+        elif name in searched:
+            rows.append(_row(label, getattr(genome, name).replace("_", "-")))
     return f'<dl class="genes">{"".join(rows)}</dl>'
 
 

@@ -17,10 +17,9 @@ from shoal.engines import kernels
 from shoal.engines.base import Engine
 from shoal.engines.intrinsics import BLOCK
 from shoal.engines.vectors import LANES
-from shoal.genome import INFORMANT_STRATEGIES, Genome
+from shoal.genome import INFORMANT_STRATEGIES
 from shoal.losses import Loss, Objective
 from shoal.network import ACTIVATIONS, Network
-from shoal.philox import Key
 from shoal.swarm import SwarmState, TrainingTask
 
 
@@ -42,7 +41,7 @@ class CpuEngine(Engine):
         threads = min(self.threads, task.genome.swarm_size)
         scratch = [_scratch(task.network) for _ in range(threads)]
         control = np.zeros(64, np.int64)
-        old, swarm = (_rows(state.positions), _rows(state.velocities)), _swarm(task.genome, state)
+        old, swarm = (_rows(state.positions), _rows(state.velocities)), _swarm(task, state)
         new = (_aligned(len(old[0])), _aligned(len(old[1])))
         history = np.concatenate([state.history, np.empty(iterations)])
         work = partial(
@@ -56,7 +55,7 @@ class CpuEngine(Engine):
             task.patience or 0,
             self._data(task),
             _model(task.network, task.objective),
-            _rule(task.genome, task.key, self.abandon),
+            _rule(task, self.abandon),
             control,
             threads,
         )
@@ -130,35 +129,49 @@ def _model(network: Network, objective: Objective) -> kernels.Model:
     return kernels.Model(sizes, activation, int(objective.loss), float(objective.gain), float(objective.shift))
 
 
-def _rule(genome: Genome, key: Key, abandon: bool) -> kernels.Rule:
-    f = np.float32
+def _rule(task: TrainingTask, abandon: bool) -> kernels.Rule:
+    f, genome, key = np.float32, task.genome, task.key
+    competitive = genome.update_rule == "competitive"
     return kernels.Rule(
-        w=f(genome.inertia_weight),
-        c1=f(genome.cognitive_weight),
+        w=genome.inertia_weight,
+        w_end=genome.inertia_end,
+        vmax=genome.max_velocity,
+        vmax_end=genome.velocity_end,
+        horizon=task.horizon or task.iterations,
+        c1=f(0 if competitive else genome.cognitive_weight),
         c2=f(genome.social_weight),
-        c3=f(genome.global_best_weight),
+        c3=f(0 if competitive else genome.global_best_weight),
         jump=f(genome.jump_size),
-        vmax=f(genome.max_velocity),
         xmax=f(genome.max_position),
+        decay=genome.weight_decay,
         key0=key[0],
         key1=key[1],
         strategy=INFORMANT_STRATEGIES.index(genome.informant_strategy),
-        to_position=genome.attractor == "position",
+        to_position=competitive or genome.attractor == "position",
+        competitive=competitive,
         abandon=abandon,
     )
 
 
-def _swarm(genome: Genome, state: SwarmState) -> kernels.Swarm:
+def _swarm(task: TrainingTask, state: SwarmState) -> kernels.Swarm:
     particles, dimensions = state.positions.shape
+    stride = kernels.padded(dimensions)
+    decayed = _aligned(stride)
+    decayed[:dimensions] = ~task.network.bias_mask()
+    measured = task.genome.informant_strategy == "nearest" and task.genome.update_rule == "informed"
     return kernels.Swarm(
         bests=_rows(state.best_positions),
         best_losses=state.best_losses.copy(),
         informants=state.informants.copy(),
         losses=np.empty(particles),
+        shifts=np.empty(particles),
+        winners=np.empty(particles, np.int64),
+        order=np.empty(particles, np.int64),
+        decayed=decayed,
         sums=np.empty(particles * LANES),
-        distances=np.empty((particles, particles) if genome.informant_strategy == "nearest" else (1, 1)),
+        distances=np.empty((particles, particles) if measured else (1, 1)),
         dimensions=dimensions,
-        stride=kernels.padded(dimensions),
+        stride=stride,
     )
 
 

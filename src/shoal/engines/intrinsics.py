@@ -298,24 +298,38 @@ def move_tile(
     block: Any,
     particle: Any,
     iteration: Any,
+    w: Any,
+    vmax: Any,
     rule: Any,
 ) -> Any:
     """One step of 16 blocks of four dimensions of a particle, in one pass: random numbers, velocities, positions.
 
     Dimension n of block b is at ``n stride + b`` from each address; ``block`` is the number of the first. A pull whose
-    weight is 0 is left out, with its random numbers.
+    weight is 0 is left out, with its random numbers. By the competitive rule ``social`` is the winner, and the only pull.
     """
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         emit = Emitter(context, builder)
         x, v, new_x, new_v, own, social, top = (builder.inttoptr(arg, F32.as_pointer()) for arg in args[:7])
-        stride, block, particle, iteration = (emit.of(arg) for arg in args[7:11])
-        rule = {name: emit.of(builder.extract_value(args[11], n)) for n, name in enumerate(sig.args[11].fields)}
+        stride, block, particle, iteration, w, vmax = (emit.of(arg) for arg in args[7:13])
+        rule = {name: emit.of(builder.extract_value(args[13], n)) for n, name in enumerate(sig.args[13].fields)}
         keys = [((rule["key0"] + WEYL[0] * r) & _LOW, (rule["key1"] + WEYL[1] * r) & _LOW) for r in range(ROUNDS)]
         eight = emit.count(LANES // 2)
         places = [stride * n for n in range(4)]
         here = [emit.load(x, place) for place in places]
-        velocities = [emit.variable(rule["w"] * emit.load(v, place)) for place in places]
+        before = [emit.load(v, place) for place in places]
+        velocities = [emit.variable(w * velocity) for velocity in before]
+
+        def random(purpose: Purpose) -> list[Value]:
+            counter = [
+                [eight + (block + half), particle, iteration, emit.constant(I64, int(purpose))]
+                for half in (0, LANES // 2)
+            ]
+            return _uniforms(emit, counter, keys)
+
+        with emit.when(rule["competitive"]):
+            for velocity, old, r in zip(velocities, before, random(Purpose.COGNITIVE), strict=True):
+                velocity.set((w * r) * old)
         pulls = (
             (Purpose.COGNITIVE, rule["c1"], own),
             (Purpose.SOCIAL, rule["c2"], social),
@@ -323,22 +337,38 @@ def move_tile(
         )
         for purpose, weight, towards in pulls:
             with emit.when(weight.compare("!=", 0.0)):
-                counter = [
-                    [eight + (block + half), particle, iteration, emit.constant(I64, int(purpose))]
-                    for half in (0, LANES // 2)
-                ]
-                random = _uniforms(emit, counter, keys)
-                for n, place in enumerate(places):
-                    pull = (weight * random[n]) * (emit.load(towards, place) - here[n])
+                for n, r in enumerate(random(purpose)):
+                    pull = (weight * r) * (emit.load(towards, places[n]) - here[n])
                     velocities[n].set(velocities[n].get() + pull)
         for n, place in enumerate(places):
-            velocity = velocities[n].get().clipped(rule["vmax"] * -1.0, rule["vmax"])
+            velocity = velocities[n].get().clipped(vmax * -1.0, vmax)
             position = (here[n] + rule["jump"] * velocity).clipped(rule["xmax"] * -1.0, rule["xmax"])
             emit.store(velocity, new_v, place)
             emit.store(position, new_x, place)
         return emit.nothing
 
-    return types.void(*[_i] * 11, rule), codegen
+    return types.void(*[_i] * 11, types.float32, types.float32, rule), codegen
+
+
+@intrinsic
+def sum_squares(typing: Any, values: Any, mask: Any, count: Any) -> Any:
+    """The sum of ``count`` float32 squared, a multiple of 16, of those whose ``mask`` is not 0; both by address. In float64."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        emit = Emitter(context, builder)
+        values, mask = (builder.inttoptr(arg, F32.as_pointer()) for arg in args[:2])
+        totals = [emit.variable(emit.constant(F64, 0.0, LANES // 2)) for _ in _HALVES]
+        for total in totals:
+            total.set(emit.constant(F64, 0.0, LANES // 2))
+        with emit.loop(emit.of(args[2]) // LANES) as index:
+            at = index * LANES
+            counted = emit.load(mask, at).compare("!=", 0.0).pick(emit.load(values, at), 0.0)
+            for half, total in zip(_HALVES, totals, strict=True):
+                part = counted.part(half).to(F64)
+                total.set(total.get() + part * part)
+        return (totals[0].get() + totals[1].get()).total().value
+
+    return types.float64(_i, _i, _i), codegen
 
 
 @intrinsic

@@ -35,12 +35,13 @@ from shoal.engines.intrinsics import (
     peek,
     place,
     publish,
+    sum_squares,
     take,
     tile,
 )
 from shoal.engines.vectors import LANES
 from shoal.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
-from shoal.swarm import out_of_patience
+from shoal.swarm import out_of_patience, scheduled
 
 DEPTH = 64  # inputs of a layer that are added up at once: with a block's samples, half of a 32 kB first-level cache
 GROUP = 8  # particles that one thread takes through the data together, so that a chunk of it is read once for all
@@ -57,13 +58,14 @@ RANDOM, NEAREST, RING, REWIRED = range(4)
 
 _M0, _M1 = MULTIPLIERS
 _W0, _W1 = WEYL
-_INFORMANTS = int(Purpose.INFORMANTS)
+_INFORMANTS, _PAIRING = int(Purpose.INFORMANTS), int(Purpose.PAIRING)
 
 compiled = cached_njit(nogil=True, error_model="numpy")
 inlined = cached_njit(nogil=True, error_model="numpy", inline="always")
 
 
 stalled = njit(nogil=True, error_model="numpy")(out_of_patience)
+at_time = njit(nogil=True, error_model="numpy")(scheduled)
 
 
 class Data(NamedTuple):
@@ -87,17 +89,22 @@ class Model(NamedTuple):
 class Rule(NamedTuple):
     """The update rule, as numbers."""
 
-    w: np.float32
-    c1: np.float32
+    w: float
+    w_end: float  # as a share, like the next but one
+    vmax: float
+    vmax_end: float
+    horizon: int  # iterations to those ends
+    c1: np.float32  # 0 by the competitive rule, like c3
     c2: np.float32
     c3: np.float32
     jump: np.float32
-    vmax: np.float32
     xmax: np.float32
+    decay: float
     key0: int
     key1: int
     strategy: int
     to_position: bool
+    competitive: bool
     abandon: bool
 
 
@@ -108,6 +115,10 @@ class Swarm(NamedTuple):
     best_losses: NDArray[np.float64]  # (P,)
     informants: NDArray[np.int32]  # (P, k)
     losses: NDArray[np.float64]  # (P,)
+    shifts: NDArray[np.float64]  # (P,) of the losses: the objective's, and weight decay
+    winners: NDArray[np.int64]  # (P,) see shoal.swarm.winners; None's own number for all but the competitive rule
+    order: NDArray[np.int64]  # (P,) what pairs are made of
+    decayed: NDArray[np.float32]  # (stride,) 1 where weight decay counts, else 0
     sums: NDArray[np.float64]  # (P * 16,) of losses so far; one for every sixteenth row
     distances: NDArray[np.float64]  # (P, P) when `nearest`, else (1, 1)
     dimensions: int
@@ -217,19 +228,25 @@ def _add_block(outputs: Any, targets: Any, real: Any, model: Any, sums: Any) -> 
 
 
 @inlined
-def evaluate(
-    first: Any, last: Any, positions: Any, swarm: Any, data: Any, model: Any, abandon: Any, scratch: Any
-) -> None:
+def evaluate(first: Any, last: Any, positions: Any, swarm: Any, data: Any, model: Any, rule: Any, scratch: Any) -> None:
     """The losses of particles ``first .. last``, NaN and infinities as +inf; and their personal bests.
 
-    ``abandon``: +inf too for a particle whose rows so far already make it no better than its personal best. No loss of a
+    By the competitive rule a particle that has a best stands on it: it is left out.
+    ``rule.abandon``: +inf too for a particle whose rows so far already make it no better than its personal best. No loss of a
     row is negative, and rounding keeps the order of sums, so that it would not have become a best: nothing else changes.
     """
     blocks = -(-data.rows // BLOCK)
     chunk = max(1, CHUNK_BYTES // (4 * BLOCK * model.sizes[0]))
     losses, sums, work = swarm.losses, swarm.sums, scratch.work
     for p in range(first, last):
-        losses[p] = 0.0
+        losses[p], swarm.shifts[p] = 0.0, model.shift
+        if rule.competitive and swarm.best_losses[p] < np.inf:
+            losses[p] = np.inf
+            scratch.spared[0] += data.rows
+            continue
+        if rule.decay > 0:
+            row = place(positions, p * swarm.stride)
+            swarm.shifts[p] += rule.decay * sum_squares(row, place(swarm.decayed, 0), swarm.stride)
         for lane in range(LANES):
             sums[p * LANES + lane] = 0.0
     for start in range(0, blocks, chunk):
@@ -242,9 +259,9 @@ def evaluate(
                 real = min(BLOCK, data.rows - block * BLOCK)
                 out = place(work, forward_block(weights, data, block, -(-real // LANES), model, work))
                 total = _add_block(out, place(data.y, block * BLOCK), real, model, place(sums, p * LANES))
-                value = model.gain * (total / data.rows) + model.shift
+                value = model.gain * (total / data.rows) + swarm.shifts[p]
                 losses[p] = value if math.isfinite(value) else np.inf
-                if abandon and block < blocks - 1 and not losses[p] < swarm.best_losses[p]:
+                if rule.abandon and block < blocks - 1 and not losses[p] < swarm.best_losses[p]:
                     losses[p] = np.inf
                     scratch.spared[0] += data.rows - (block + 1) * BLOCK
                     break
@@ -341,8 +358,40 @@ def _leader(i: Any, informants: Any, best_losses: Any) -> Any:
     return leader
 
 
+@compiled
+def _compete(swarm: Any, iteration: Any, key0: Any, key1: Any) -> None:
+    """See shoal.swarm.winners; into ``swarm.winners``."""
+    particles, order = len(swarm.order), swarm.order
+    for n in range(particles):
+        order[n] = swarm.winners[n] = n
+    c0 = c1 = c2 = c3 = uint32(0)
+    for n in range(particles - 1, 0, -1):
+        if n % 4 == 3 or n == particles - 1:
+            c0, c1, c2, c3 = _philox(
+                uint32(n // 4), uint32(0), uint32(iteration), uint32(_PAIRING), uint32(key0), uint32(key1)
+            )
+        word = c0 if n % 4 == 0 else c1 if n % 4 == 1 else c2 if n % 4 == 2 else c3
+        m = np.int64((uint64(word) * uint64(n + 1)) >> uint64(32))
+        order[n], order[m] = order[m], order[n]
+    for n in range(0, particles - 1, 2):
+        winner, loser = min(order[n], order[n + 1]), max(order[n], order[n + 1])
+        if swarm.best_losses[loser] < swarm.best_losses[winner]:
+            winner, loser = loser, winner
+        swarm.winners[loser] = winner
+
+
 @inlined
-def move(i: Any, old: Any, new: Any, swarm: Any, leader: Any, best: Any, iteration: Any, rule: Any) -> None:
+def stay(i: Any, old: Any, new: Any, stride: Any) -> None:
+    """Particle ``i`` of the pair ``old`` into the pair ``new``, as it is."""
+    for d in range(i * stride, (i + 1) * stride):
+        new[0][d] = old[0][d]
+        new[1][d] = old[1][d]
+
+
+@inlined
+def move(
+    i: Any, old: Any, new: Any, swarm: Any, leader: Any, best: Any, iteration: Any, w: Any, vmax: Any, rule: Any
+) -> None:
     """Position and velocity of particle ``i``: reads the pair ``old``, writes the pair ``new``.
 
     Two of each, because another particle may still have to read where this one stood (`attractor="position"`), and so that
@@ -359,9 +408,8 @@ def move(i: Any, old: Any, new: Any, swarm: Any, leader: Any, best: Any, iterati
     for n in range(-(-blocks // LANES) - 1, -1, -1):
         b = n * LANES
         at = 4 * b
-        move_tile(
-            x + at, v + at, new_x + at, new_v + at, own + at, social + at, top + at, blocks, b, i, iteration, rule
-        )
+        towards_all = own + at, social + at, top + at
+        move_tile(x + at, v + at, new_x + at, new_v + at, *towards_all, blocks, b, i, iteration, w, vmax, rule)
 
 
 @compiled
@@ -386,7 +434,7 @@ def _release(control: Any) -> None:
 
 
 @compiled
-def advance(
+def advance(  # noqa: PLR0915  one iteration, from top to bottom
     old: Any,
     new: Any,
     swarm: Any,
@@ -410,7 +458,7 @@ def advance(
     particles = len(swarm.losses)
     group = max(1, min(GROUP, particles // (4 * threads))) if threads > 1 else GROUP
     groups = -(-particles // group)
-    tiles = -(-particles // NEIGHBOURS) if rule.strategy == NEAREST else 0
+    tiles = -(-particles // NEIGHBOURS) if rule.strategy == NEAREST and not rule.competitive else 0
     while done < until and peek(control, STOPPED) == 0 and peek(control, ABORTED) == 0:
         job = take(control, JOBS)
         while job < groups + tiles:
@@ -418,7 +466,7 @@ def advance(
                 measure((tiles - 1 - job) * NEIGHBOURS, old[0], swarm.stride, swarm.distances)  # the longest first
             else:
                 first = (job - tiles) * group
-                evaluate(first, min(first + group, particles), old[0], swarm, data, model, rule.abandon, scratch)
+                evaluate(first, min(first + group, particles), old[0], swarm, data, model, rule, scratch)
             job = take(control, JOBS)
         if _arrive(control, threads):
             best = 0
@@ -429,16 +477,29 @@ def advance(
             improved = history[done] < (history[done - 1] if done > 0 else np.inf)
             publish(control, BEST, best)
             publish(control, REWIRING, np.int64(rule.strategy == REWIRED and not improved))
+            if rule.competitive:
+                _compete(swarm, done, rule.key0, rule.key1)
             _release(control)
         best, rewiring = peek(control, BEST), peek(control, REWIRING) == 1
+        w = at_time(rule.w, rule.w_end, done, rule.horizon)
+        vmax = at_time(rule.vmax, rule.vmax_end, done, rule.horizon)
         i = take(control, JOBS)
         while i < particles:
-            if rule.strategy == NEAREST:
+            leader = i
+            if rule.competitive:
+                leader = swarm.winners[i]
+            elif rule.strategy == NEAREST:
                 nearest_informants(i, swarm.informants, swarm.distances)
             elif rewiring:
                 random_informants(i, swarm.informants, done + 1, rule.key0, rule.key1)
-            leader = _leader(i, swarm.informants, swarm.best_losses)
-            move(i, old, new, swarm, leader, best, done, rule)
+            if not rule.competitive:
+                leader = _leader(i, swarm.informants, swarm.best_losses)
+            if rule.competitive and leader == i:
+                stay(i, old, new, swarm.stride)
+            else:
+                move(i, old, new, swarm, leader, best, done, w, vmax, rule)
+                if rule.competitive:
+                    swarm.best_losses[i] = np.inf
             i = take(control, JOBS)
         old, new = new, old
         done += 1

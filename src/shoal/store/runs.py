@@ -149,11 +149,7 @@ def view(connection: Connection, run_id: int | str) -> RunView:
 
 def _view(row: Row[Any], pending: tuple[str, ...]) -> RunView:
     values = dict(row._mapping)
-    values |= {
-        "settings": SearchSettings.from_record(row.settings),
-        "heartbeat_age": row.age,
-        "state": shown_state(row),
-    }
+    values |= {"settings": SearchSettings.recorded(row.settings), "heartbeat_age": row.age, "state": shown_state(row)}
     return RunView(
         **{name: values[name] for name in RunView.__dataclass_fields__ if name != "pending"}, pending=pending
     )
@@ -172,7 +168,7 @@ def extend(connection: Connection, run_id: int | str, budgets: Mapping[str, floa
             expected="a run that nobody drives",
             remedy=f"`shoal pause {row.id}` first, or let it finish",
         )
-    before = SearchSettings.from_record(row.settings)
+    before = SearchSettings.recorded(row.settings)
     for name, value in budgets.items():
         if name not in BUDGETS:
             raise SettingsError(f"{name} is no budget.", expected="one of " + ", ".join(BUDGETS))
@@ -183,7 +179,7 @@ def extend(connection: Connection, run_id: int | str, budgets: Mapping[str, floa
                 expected=f"more than {had}" if had is not None else f"none: the run has no limit of {name}",
                 remedy="name a larger budget",
             )
-    after = SearchSettings.from_record({**row.settings, **budgets})
+    after = SearchSettings.recorded({**row.settings, **budgets})
     values: dict[str, Any] = {"settings": after.to_dict()}
     if state == "finished":
         values |= {"state": "queued", "ended": None, "result_hash": None}
