@@ -43,7 +43,9 @@ from shoal.settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Command, Owner, Store, open_store
 from shoal.store import tables as t
 
-SETTINGS = SearchSettings(population=3, generations=2, repeats=2, elitism=1, iterations=5, max_repeats=3)
+SETTINGS = SearchSettings(
+    population=3, generations=2, repeats=2, elitism=1, iterations=5, max_repeats=3, baselines=False
+)
 MOST = 4  # generations, after all extensions
 
 

@@ -43,6 +43,7 @@ WRONG = [
     ({"confirmations": 1}, ["confirmations", "1", "2"]),
     ({"final_factor": 0}, ["final_factor", "0"]),
     ({"networks": 0}, ["networks", "0"]),
+    ({"baselines": "some"}, ["baselines", "some"]),
     ({"ensemble": "median"}, ["ensemble", "median", "mean", "weighted"]),
     ({"executor": "cloud"}, ["executor", "cloud", "local", "ray"]),
     ({"max_repeats": 2}, ["max_repeats=2", "repeats=3"]),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.baselines import Baseline
 from shoal.engines.base import Engine
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search, Standing
@@ -117,6 +118,7 @@ class Champion:
     (networks, D): the classic preset keeps the networks that the search trained; the modern one trains those of the
     confirmation anew on train + validation (`refitted`), with the same random streams and lengths. ``scores`` are means over
     the networks, ``ensemble`` is of the mean of their predictions, weighted by ``shares`` (networks,), which add up to 1.
+    ``baselines`` are other methods on the same rows, where they were asked for.
     After a refit the validation scores are those of the repeats, as the networks have seen that part.
     """
 
@@ -128,6 +130,7 @@ class Champion:
     ensemble: Scores
     confirmation: Confirmation | None = None
     shares: tuple[float, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
 
     @property
     def accuracy(self) -> float:
@@ -149,6 +152,7 @@ class Champion:
             "ensemble": self.ensemble.to_dict(),
             "confirmation": self.confirmation.to_dict() if self.confirmation else None,
             "shares": list(self.shares),
+            "baselines": [baseline.to_dict() for baseline in self.baselines],
         }
         buffer = io.BytesIO()
         np.savez(buffer, weights=self.weights, about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8))
@@ -168,6 +172,7 @@ class Champion:
             ensemble=Scores.from_dict(about["ensemble"]),
             confirmation=Confirmation.from_dict(told) if (told := about.get("confirmation")) else None,
             shares=tuple(about.get("shares") or [1 / len(weights)] * len(weights)),
+            baselines=tuple(Baseline.from_dict(row) for row in about.get("baselines", ())),
         )
 
 

@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from shoal.champion import choice, crown, retrainings
+from shoal.baselines import BaselineJob, baseline_jobs
+from shoal.champion import Retraining, choice, crown, retrainings
 from shoal.engines import get_engine
 from shoal.errors import StoreFullError
 from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, result_hash
 from shoal.evolution import Search
-from shoal.executors import Evaluate, Executor, Outcome, make_executor
+from shoal.executors import Evaluate, Executor, Job, Outcome, make_executor
 from shoal.settings import CONFIRMATION
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 
@@ -23,6 +24,7 @@ POLL_SECONDS = 0.2  # how soon a command or a signal is noticed
 FULL_SECONDS = 2.0  # between two looks at a disk that is full
 CHAMPION = "champion"  # the kind of the artifact
 T = TypeVar("T")
+Threaded = TypeVar("Threaded", Retraining, BaselineJob)
 _log = logging.getLogger("shoal.supervisor")
 _STATE_AFTER: dict[str, FinalState] = {"stop": "stopped", "pause": "paused"}
 
@@ -139,27 +141,36 @@ class Runner:
                 self._record(told, search.generations[known:])
 
     def _crown(self, problem: Problem, search: Search, executor: Executor) -> None:
-        """Train the champion's networks and keep them."""
+        """Train the champion's networks, and what they are compared with, and keep them."""
         chosen = choice(search)
         if chosen is None:
             return
         jobs = retrainings(problem, chosen)
-        jobs = tuple(replace(job, threads=_threads(executor, len(jobs))) for job in jobs)
-        found = {}
-        for job in jobs:
-            executor.submit(job)
-        left = len(jobs)
-        while left:
-            for outcome in self._tick(executor):
-                left -= 1
-                if outcome.error is None:
-                    found[outcome.job] = outcome.result
-                else:
-                    self.store.event(f"A champion's network was lost: {outcome.error}", "warning", self.claim.run_id)
-        if found:
-            weights = {job: found[job] for job in jobs if job in found}
+        weights = {}
+        for job, outcome in self._done(executor, jobs).items():
+            if outcome.error is None:
+                weights[job] = outcome.result
+            else:
+                self.store.event(f"A champion's network was lost: {outcome.error}", "warning", self.claim.run_id)
+        if weights:
+            rivals = baseline_jobs(problem, chosen.found.genome, len(weights)) if problem.settings.baselines else ()
+            compared = tuple(
+                job.failed(outcome.error) if outcome.error else outcome.result
+                for job, outcome in self._done(executor, rivals).items()
+            )
             champion = crown(problem, chosen, weights, get_engine(search.settings.engine))
-            self._patiently(lambda: self.store.save_artifact(self.claim, CHAMPION, champion.to_bytes()))
+            content = replace(champion, baselines=compared).to_bytes()
+            self._patiently(lambda: self.store.save_artifact(self.claim, CHAMPION, content))
+
+    def _done(self, executor: Executor, jobs: Sequence[Threaded]) -> dict[Threaded, Outcome]:
+        """The jobs' outcomes, in their order."""
+        found: dict[Job, Outcome] = {}
+        asked = {replace(job, threads=_threads(executor, len(jobs))): job for job in jobs}
+        for job in asked:
+            executor.submit(job)
+        while len(found) < len(asked):
+            found |= {outcome.job: outcome for outcome in self._tick(executor)}
+        return {job: found[threaded] for threaded, job in asked.items()}
 
     def _record(self, evaluations: list[Evaluation], generations: Sequence[GenerationSummary]) -> None:
         self._patiently(lambda: self.store.record(self.claim, evaluations, generations, seconds=self._seconds))

@@ -24,13 +24,16 @@ PRESET_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "classic": {"informant_strategy": ("nearest",), "attractor": ("position",), "activation": ("relu",)},
     "modern": {"attractor": ("best",), "activation": ("relu", "tanh")},
 }
-_RECORDED_CHOICES = {**PRESET_CHOICES, "modern": {"attractor": ("best",), "activation": ("relu",)}}
+_RECORDED_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
+    **PRESET_CHOICES,
+    "modern": {"attractor": ("best",), "activation": ("relu",)},
+}
 CONFIRMATION = 10_000  # the first repeat that confirms: no search gives so many
 
 # What a preset, or a run that was recorded before there was a choice, means by what is not said.
 _RECORDED: dict[str, Any] = {"racing": "fixed", "growth": 1, "finalists": 0, "extra_genes": ()}
 PRESET_DEFAULTS: dict[str, dict[str, Any]] = {
-    "classic": _RECORDED,
+    "classic": {**_RECORDED, "baselines": False},
     "modern": {"extra_genes": ("update_rule", "weight_decay")},
 }
 
@@ -75,6 +78,7 @@ class SearchSettings(BaseModel):
     )
     networks: Annotated[int, Field(ge=1, le=100)] = 5  # of the champion
     ensemble: Literal["mean", "weighted"] = "mean"  # weighted: by each network's validation error
+    baselines: bool = True  # other methods on the champion's rows, at the end; classic: not
 
     loss: str | None = None  # None: mse for regression, cross_entropy for classification
 
@@ -97,9 +101,8 @@ class SearchSettings(BaseModel):
             preset = values.get("preset", cls.model_fields["preset"].default)
             values = PRESET_DEFAULTS.get(preset, {}) | values
             if isinstance(choices := values.get("choices", {}), dict):
-                usual = PRESET_CHOICES.get(preset, {}).items()
-                usual = {name: to for name, to in usual if name not in values.get("extra_genes", ())}
-                values = values | {"choices": usual | choices}
+                free, usual = values.get("extra_genes", ()), PRESET_CHOICES.get(preset, {})
+                values = values | {"choices": {k: v for k, v in usual.items() if k not in free} | choices}
             population, repeats = values.get("population"), values.get("repeats")
             if "elitism" not in values and isinstance(population, int):
                 values = values | {"elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))}

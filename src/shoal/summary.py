@@ -52,13 +52,22 @@ class Best:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run at one moment. ``scores`` (mean of single networks) and ``ensemble`` exist once the champion was trained."""
+    """A run at one moment. The champion exists once its networks are trained, and with it the scores."""
 
     run: RunView
     generations: tuple[GenerationRecord, ...]
     best: Best | None
-    scores: Scores | None
-    ensemble: Scores | None
+    champion: Champion | None = None
+
+    @property
+    def scores(self) -> Scores | None:
+        """Of the champion's single networks, their mean."""
+        return self.champion.scores if self.champion else None
+
+    @property
+    def ensemble(self) -> Scores | None:
+        """Of the mean of the champion's networks."""
+        return self.champion.ensemble if self.champion else None
 
     @property
     def time_left(self) -> float | None:
@@ -98,6 +107,7 @@ class Summary:
             "best": self.best.to_dict() if self.best else None,
             "scores": self.scores.to_dict() if self.scores else None,
             "ensemble": self.ensemble.to_dict() if self.ensemble else None,
+            "baselines": [baseline.to_dict() for baseline in self.champion.baselines] if self.champion else [],
             "result_hash": run.result_hash,
             "dataset": run.dataset,
             "settings": run.settings.to_dict(),
@@ -133,8 +143,7 @@ def summary_with_evaluations(store: Store, run_id: int | str) -> tuple[Summary, 
         run,
         generations,
         _best(run.settings, generations, evaluations, champion),
-        champion.scores if champion else None,
-        champion.ensemble if champion else None,
+        champion,
     )
     return summary, evaluations
 

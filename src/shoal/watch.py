@@ -26,9 +26,19 @@ from shoal.summary import Best, Summary, ahead_of, summarise
 
 if TYPE_CHECKING:
     from shoal.bench import Benchmark
+    from shoal.champion import Champion
+    from shoal.records import Metrics
     from shoal.store.doctor import Check
 
 REFRESH_SECONDS = 0.25
+METRIC_NAMES = {
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "r2": "R²",
+    "balanced_accuracy": "Balanced",
+    "macro_f1": "Macro F1",
+    "log_loss": "Log loss",
+}
 ENDED = (*TERMINAL, "paused")
 _COLOURS = {
     "running": "green",
@@ -104,7 +114,7 @@ def _follow(store: Store, run_id: int, child: subprocess.Popen[bytes] | None, co
             if live is not None:
                 if summary is None or (run.generations, run.state) != shown:
                     summary, shown = summarise(store, run_id), (run.generations, run.state)
-                shown_now = Summary(run, summary.generations, summary.best, None, None)
+                shown_now = Summary(run, summary.generations, summary.best)
                 live.update(_live_view(shown_now, ahead_of(store, run)))
             time.sleep(REFRESH_SECONDS)
 
@@ -133,6 +143,8 @@ def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
     if summary.best is not None:
         grid.add_row("Repeats of the best", str(summary.best.repeats))
     pace = summary.trainings_per_minute
+    if run.generations >= settings.generations and run.state == "running":
+        grid.add_row("Now", "confirming the best on unused random streams" if settings.finalists else "the champion")
     grid.add_row("Trainings", f"{run.evaluations:,}" + (f"  ({pace:,.0f} a minute)" if pace else ""))
     left = summary.time_left
     grid.add_row(
@@ -161,31 +173,72 @@ def report(summary: Summary) -> RenderableType:
     if summary.best is not None:
         grid.add_row("Best accuracy", _accuracy(summary.best))
         grid.add_row("Genome", Text(genome_text(summary.best.genome)))
-    if summary.scores is not None:
-        grid.add_row("Networks, mean", Text(_scores(summary.scores.to_dict())))
-    if summary.ensemble is not None:
-        grid.add_row("Ensemble", Text(_scores(summary.ensemble.to_dict())))
+        for alarm in summary.best.on_bounds:
+            grid.add_row("Note", Text(f"{alarm}.", style="yellow"))
+    parts: list[RenderableType] = [grid]
+    if summary.champion is not None:
+        parts += ["", _scores_table(summary.champion), Text(_confirmed(summary.champion), style="dim")]
     if run.result_hash:
-        grid.add_row("Result hash", run.result_hash[:16])
+        parts.append(Text(f"Result hash {run.result_hash[:16]}", style="dim"))
     return Panel(
-        grid, title=Text(f"Run {run.id} · {run.name} · {run.settings.preset}"), title_align="left", border_style="dim"
+        Group(*parts),
+        title=Text(f"Run {run.id} · {run.name} · {run.settings.preset}"),
+        title_align="left",
+        border_style="dim",
     )
 
 
 def _accuracy(best: Best) -> Text:
-    interval = f" ± {(best.ci95[1] - best.ci95[0]) / 2:.2f}" if best.ci95 else ""
-    return Text.assemble(
-        (f"{best.accuracy:.2f} %", "bold green"),
-        f"{interval}  ({best.repeats} repeats, 95 % interval)" if interval else "",
-    )
+    shown = _with_interval(best.accuracy, best.ci95)
+    return Text.assemble((shown, "bold green"), f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else "")
 
 
-def _scores(parts: dict[str, dict[str, float]]) -> str:
-    lines = []
-    for part, metrics in parts.items():
-        others = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items() if name != "accuracy")
-        lines.append(f"{part:<10} {metrics['accuracy']:6.2f} %  {others}")
-    return "\n".join(lines)
+def _scores_table(champion: Champion) -> Table:
+    """Search, confirmation and test side by side; under it what other methods make of the same rows."""
+    test = champion.scores.test
+    others = [name for name in test.to_dict() if name != "accuracy"] if test else []
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), title_justify="left")
+    for name in ("", "Accuracy", *(METRIC_NAMES[name] for name in others)):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+
+    def row(label: str, accuracy: str, metrics: Metrics | None = None, style: str = "") -> None:
+        values = metrics.to_dict() if metrics else {}
+        cells = (f"{values[name]:.3f}" if name in values else "" for name in others)
+        table.add_row(label, accuracy, *cells, style=style)
+
+    row("Search", _with_interval(champion.accuracy, champion.ci95))
+    if champion.confirmation:
+        row("Confirmation", _with_interval(champion.confirmation.accuracy, champion.confirmation.ci95))
+    for label, metrics in (("Test, single networks", test), ("Test, ensemble", champion.ensemble.test)):
+        if metrics:
+            row(label, f"{metrics.accuracy:.2f} %", metrics, "bold green")
+    for rival in champion.baselines:
+        if rival.test is None or rival.ensemble is None:
+            table.add_row(f"{rival.name}: {rival.error}", style="red")
+            continue
+        row(rival.name, f"{rival.test.accuracy:.2f} %", rival.test)
+        if len(rival.accuracies) > 1:
+            row(f"  mean of {len(rival.accuracies)}", f"{rival.ensemble.accuracy:.2f} %", rival.ensemble)
+    return table
+
+
+def _confirmed(champion: Champion) -> str:
+    """How sure the choice is, in words."""
+    networks = f"{len(champion.weights)} network{'' if len(champion.weights) == 1 else 's'}"
+    trained = f"The champion's {networks} {'were' if len(champion.weights) > 1 else 'was'} trained on "
+    trained += "all rows but the test part." if champion.refitted else "the training part."
+    told = champion.confirmation
+    if told is None:
+        return trained
+    text = f"Confirmed on {len(told.accuracies)} unused random streams; the luckiest lies {told.luck:.2f} above their mean."
+    if told.probability is not None:
+        resolved = "" if told.resolved else ": unresolved"
+        text += f" Better than the second with a probability of {told.probability:.2f}{resolved}."
+    return f"{text} {trained}"
+
+
+def _with_interval(accuracy: float, interval: tuple[float, float] | None) -> str:
+    return f"{accuracy:.2f} %" + (f" ± {(interval[1] - interval[0]) / 2:.2f}" if interval else "")
 
 
 def genome_text(genome: Genome) -> str:
