@@ -347,7 +347,9 @@ def test_weight_decay_is_the_sum_of_squares_of_all_but_biases() -> None:
 
 
 def test_fan_in_makes_sums_of_one_size_whatever_the_width() -> None:
-    task = make_task(inputs=9, hidden=(400, 25), weight_scale=0.6, bias_scale=0.2, initialisation="fan_in", swarm_size=40)
+    task = make_task(
+        inputs=9, hidden=(400, 25), weight_scale=0.6, bias_scale=0.2, initialisation="fan_in", swarm_size=40
+    )
     state, mask, at = initial_state(task), task.network.bias_mask(), 0
     plain = initial_state(replace(task, genome=replace(task.genome, initialisation="plain")))
     for inputs, width in pairwise(task.network.layers):

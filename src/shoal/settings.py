@@ -25,7 +25,7 @@ PRESET_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "modern": {"attractor": ("best",), "activation": ("relu",)},
 }
 # What a preset searches besides, unless the user says otherwise.
-PRESET_EXTRA_GENES: dict[str, tuple[str, ...]] = {"classic": (), "modern": ("update_rule", "weight_decay")}
+PRESET_EXTRA_GENES: dict[str, tuple[str, ...]] = {"classic": (), "modern": ("update_rule",)}
 # What a recorded run meant that was made before these settings were there.
 _BEFORE: dict[str, Any] = {"extra_genes": ()}
 

@@ -84,7 +84,9 @@ class SwarmState:
     informants: NDArray[np.int32]  # (P, k), ascending in each row; recomputed each step when `nearest`
     history: NDArray[np.float64]
     stopped: bool = False  # by patience
-    spared: int = 0  # rows x particles that were not evaluated: a particle could not become better any more, or stood still
+    spared: int = (
+        0  # rows x particles that were not evaluated: a particle could not become better any more, or stood still
+    )
 
     @property
     def global_best(self) -> int:
