@@ -30,7 +30,7 @@ from sklearn import datasets
 from shoal import Dataset, Genome, SearchSettings, load_dataset, named_genome
 from shoal.engines.cpu import CpuEngine
 from shoal.evaluation import Problem, Task
-from shoal.genetic import initial_genome
+from shoal.genetic import COEFFICIENTS, initial_genome
 from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.philox import derive_key
 from shoal.swarm import SwarmState, TrainingTask, initial_state
@@ -49,7 +49,7 @@ def data(name: str) -> Dataset:
     table = pd.DataFrame(bunch.data, columns=[f"x{n}" for n in range(bunch.data.shape[1])])
     classes = name != "diabetes"
     table["y"] = [f"c{value}" for value in bunch.target] if classes else bunch.target
-    rows = np.random.default_rng(0).permutation(len(table))[:600]  # larger tables only cost more
+    rows = np.random.default_rng(0).permutation(len(table))[:450]  # more rows only cost more
     return load_dataset(table.iloc[rows].reset_index(drop=True), target="y")
 
 
@@ -156,8 +156,8 @@ VARIANTS: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
     "constriction": (swarm, named_genome("constriction").to_dict()),
     "spso2007": (swarm, named_genome("spso2007").to_dict()),
     "informed, w 0.75, c 1, k 5": (swarm, LOCAL),
-    "competitive, 48 particles": (swarm, named_genome("competitive", swarm_size=48).to_dict()),
-    "competitive, 100 particles": (swarm, named_genome("competitive").to_dict()),
+    "competitive": (swarm, named_genome("competitive").to_dict()),
+    "competitive, 100 particles": (swarm, named_genome("competitive", swarm_size=100).to_dict()),
     "cooperative, random groups": (cooperative, named_genome("constriction", swarm_size=20).to_dict()),
 }
 
@@ -169,7 +169,7 @@ def compare_variants(pool: ThreadPoolExecutor, seeds: int, share: float) -> None
     for name, hidden in NETWORKS:
         layers = (data(name).inputs, *hidden, data(name).outputs)
         size = sum(a * b + b for a, b in pairwise(layers))
-        cost = share * 7e10 / size * (2 if size > 2_000 else 1)
+        cost = share * (3e10 if size > 2_000 else 1.5e10) / size
         jobs = [
             [
                 pool.submit(run, name, Genome.from_dict({**genes, "hidden_layers": hidden}), seed, cost)
@@ -193,12 +193,13 @@ GENES = ("update_rule", "weight_decay", "initialisation", "attractor", "inertia_
 TABLES = ("concrete", "diabetes", "digits")
 
 
-def random_value(name: str, u: float) -> Any:
-    """A value of a gene as a first generation would draw it."""
+def with_random(genome: Genome, name: str, u: float) -> Genome:
+    """The genome with one gene as a first generation would draw it."""
     for gene in NUMERIC_GENES:
         if gene.name == name:
-            return gene.start_low + u * (gene.start_high - gene.start_low)
-    return CATEGORICAL_GENES[name][int(u * len(CATEGORICAL_GENES[name]))]
+            return replace(genome, **{name: gene.start_low + u * (gene.start_high - gene.start_low)})
+    value = CATEGORICAL_GENES[name][int(u * len(CATEGORICAL_GENES[name]))]
+    return replace(genome, **{name: value}, **(COEFFICIENTS[value] if value == "competitive" else {}))
 
 
 def best_of(scores: Floats, n: int = BEST_OF) -> Floats:
@@ -208,14 +209,13 @@ def best_of(scores: Floats, n: int = BEST_OF) -> Floats:
     return np.asarray(np.sort(scores, axis=-1) @ chances)
 
 
-def compare_genes(pool: ThreadPoolExecutor, genomes: int) -> None:
+def compare_genes(pool: ThreadPoolExecutor, genomes: int, genes: list[str]) -> None:
     """The second table."""
     key, random = derive_key(1, 2), np.random.default_rng(1)
     space = SearchSettings(extra_genes=()).space
     plain = [replace(initial_genome(space, key, n), hidden_layers=(32, 16)) for n in range(genomes)]
     changed = {
-        gene: [replace(g, **{gene: random_value(gene, u)}) for g, u in zip(plain, random.random(genomes), strict=True)]
-        for gene in GENES
+        gene: [with_random(g, gene, u) for g, u in zip(plain, random.random(genomes), strict=True)] for gene in GENES
     }
     print(f"\n| gene let free | {' | '.join(TABLES)} |\n|---|{'---|' * len(TABLES)}")
     base: dict[str, list[Outcome]] = {}
@@ -233,7 +233,7 @@ def compare_genes(pool: ThreadPoolExecutor, genomes: int) -> None:
     scores = {name: np.array([o.validation for o in found]) for name, found in base.items()}
     print(f"| none: best of {BEST_OF}, % | {' | '.join(f'{best_of(scores[name]):.2f}' for name in TABLES)} |")
     draw = random.integers(0, genomes, (2000, genomes))
-    for gene in GENES:
+    for gene in genes:
         cells = []
         for name in TABLES:
             jobs = [
@@ -254,15 +254,16 @@ def main() -> int:
     """The script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--genomes", type=int, default=60)
-    parser.add_argument("--share", type=float, default=1.0, help="of the usual cost of a training of the first table")
+    parser.add_argument("--genomes", type=int, default=40)
+    parser.add_argument("--share", type=float, default=1.0, help="of the usual cost of a training in the first table")
     parser.add_argument("--only", choices=["variants", "genes"])
+    parser.add_argument("--genes", choices=GENES, nargs="*", default=list(GENES))
     options = parser.parse_args()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         if options.only != "genes":
             compare_variants(pool, options.seeds, options.share)
         if options.only != "variants":
-            compare_genes(pool, options.genomes)
+            compare_genes(pool, options.genomes, options.genes)
     return 0
 
 

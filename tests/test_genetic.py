@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shoal.genetic import crossover, initial_genome, mutate, next_generation
-from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES, Genome, SearchSpace
+from shoal.genetic import COEFFICIENTS, crossover, initial_genome, mutate, next_generation
+from shoal.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
 from shoal.settings import SearchSettings
 
 KEYS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
@@ -91,6 +91,8 @@ def test_first_generation_lies_in_its_initial_ranges(space, key) -> None:
         genome = initial_genome(space, key, n)
         assert genome.hidden_layers == space.start_layers
         for gene in space.numeric:
+            if genome.update_rule == "competitive" and gene.name in COEFFICIENTS["competitive"]:
+                continue  # the published ones, or the bound that is nearest
             low = min(gene.start_low, genome.swarm_size - 1) if gene.name == "num_informants" else gene.start_low
             assert low <= getattr(genome, gene.name) <= gene.start_high
 
@@ -274,6 +276,52 @@ def test_steps_are_a_tenth_of_the_range_on_the_gene_s_own_scale() -> None:
     assert widths.std() == pytest.approx(STEP * math.log(1024), rel=0.15)
     steps = np.array([c.num_informants for c in children])
     assert 0.07 < (steps - 50).std() / 98 < 0.13
+
+
+WHOLE = SearchSpace().with_genes(NEUTRAL)
+
+
+def coefficients(genome: Genome) -> dict[str, float]:
+    return {name: getattr(genome, name) for name in ("inertia_weight", "social_weight", "jump_size")}
+
+
+def test_a_rule_that_is_new_to_a_genome_brings_its_published_coefficients() -> None:
+    first = [initial_genome(WHOLE, (5, 6), n) for n in range(60)]
+    competitive = [g for g in first if g.update_rule == "competitive"]
+    assert 15 < len(competitive) < 45
+    assert all(set(coefficients(g).values()) == {1.0} for g in competitive)
+    assert len({g.inertia_weight for g in first}) == 60 - len(competitive) + 1
+    changed = 0
+    for n, genome in enumerate(first):
+        child = mutate(WHOLE, genome, 0.5, (5, 6), 1, n)
+        if child.update_rule != genome.update_rule:
+            changed += 1
+            clerc = {"inertia_weight": 0.7298, "social_weight": 1.49618, "jump_size": 1.0}
+            assert coefficients(child) == (clerc if child.update_rule == "informed" else dict.fromkeys(clerc, 1.0))
+    assert changed > 5
+
+
+def test_parents_of_two_rules_give_one_s_coefficients_with_its_rule() -> None:
+    a = Genome(inertia_weight=0.6, social_weight=1.9, jump_size=0.3)
+    b = Genome(inertia_weight=1.1, social_weight=0.8, jump_size=0.9, update_rule="competitive", weight_decay=1e-5)
+    random, rules = np.random.default_rng(0), set()
+    for first, second in ((a, b), (b, a)):
+        for _ in range(40):
+            child = crossover(WHOLE, first, second, random.random(25))
+            assert coefficients(child) == coefficients(a if child.update_rule == "informed" else b)
+            rules.add((child.update_rule, child.weight_decay))
+    assert len(rules) == 4, "the other genes come from either parent"
+    bounded = WHOLE.narrowed({"inertia_weight": (0, 0.5)}, {"update_rule": ("competitive",)})
+    assert initial_genome(bounded, (1, 2), 0).inertia_weight == 0.5
+
+
+def test_a_space_without_later_genes_draws_what_it_always_drew() -> None:
+    """Asking for a gene changes what a search draws; not asking must not."""
+    assert SearchSettings(extra_genes=()).space == SearchSettings(preset="modern", extra_genes=[]).space
+    space = SearchSettings(extra_genes=()).space
+    for n in range(5):
+        genome = mutate(space, initial_genome(space, (1, 2), n), 1.0, (1, 2), 1, n)
+        assert {name: getattr(genome, name) for name in NEUTRAL} == NEUTRAL
 
 
 def test_a_deeper_child_repeats_a_layer_and_a_shallower_one_loses_one() -> None:

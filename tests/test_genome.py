@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import refresh_golden
 from shoal.errors import GenomeError
-from shoal.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
+from shoal.genome import CATEGORICAL_GENES, NAMED_GENOMES, NEUTRAL, NUMERIC_GENES, Genome, SearchSpace, named_genome
 
 BY_NAME = {gene.name: gene for gene in NUMERIC_GENES}
 
@@ -194,6 +194,29 @@ def test_genes_that_came_later_leave_old_names_as_they_are() -> None:
         assert replace(Genome(), **{name: CHANGES[name]}).hash != Genome().hash
 
 
+def test_named_genomes_are_those_of_their_papers() -> None:
+    assert NAMED_GENOMES == ("constriction", "spso2007", "competitive")
+    constriction, spso, competitive = map(named_genome, NAMED_GENOMES)
+    phi = 4.1  # Clerc and Kennedy's chi, for kappa 1
+    chi = 2 / (phi - 2 + math.sqrt(phi * phi - 4 * phi))
+    assert constriction.inertia_weight == pytest.approx(chi, abs=1e-4)
+    assert constriction.cognitive_weight == constriction.social_weight == pytest.approx(chi * phi / 2, abs=1e-4)
+    assert (spso.inertia_weight, spso.social_weight) == pytest.approx((0.721, 1.193), abs=1e-3)
+    assert (spso.cognitive_weight, spso.num_informants, spso.informant_strategy) == (spso.social_weight, 3, "rewired")
+    assert (competitive.update_rule, competitive.inertia_weight, competitive.social_weight) == ("competitive", 1, 1)
+    for genome in (constriction, spso, competitive):
+        assert genome.stability_margin > 0
+        assert (genome.jump_size, genome.global_best_weight) == (1, 0)
+    assert named_genome("competitive", hidden_layers=(8,), swarm_size=20).swarm_size == 20
+
+
+def test_unknown_named_genomes_and_genes_are_refused() -> None:
+    with pytest.raises(GenomeError, match=r"'pso'.*constriction, spso2007, competitive"):
+        named_genome("pso")
+    with pytest.raises(GenomeError, match=r"swarmsize.*swarm_size"):
+        named_genome("competitive", swarmsize=20)
+
+
 # --- stability --------------------------------------------------------------------------------------------------------
 
 COEFFICIENTS = st.floats(0, 4)
@@ -235,7 +258,7 @@ def test_margin_has_the_sign_of_the_moments_own_recursion(w, c1, c2, c3, jump) -
 @settings(deadline=None, max_examples=200)
 @given(st.floats(0, 1.99), COEFFICIENTS, st.floats(0.01, 2))
 def test_margin_of_a_loser_has_the_sign_of_its_moments_recursion(w, c, jump) -> None:
-    """U' = a u - b x and x' = x + u', with a and b uniform below w and jump c; the winner stands at 0."""
+    """By u' = a u - b x and x' = x + u', with a and b uniform below w and jump c; the winner stands at 0."""
     m, m2, b, b2 = w / 2, w * w / 3, jump * c / 2, (jump * c) ** 2 / 3
     matrix = np.array(
         [

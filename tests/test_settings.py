@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shoal.errors import GenomeError, SettingsError, ShoalError
-from shoal.settings import SearchSettings, read_settings_file
+from shoal.genome import NEUTRAL
+from shoal.settings import PRESET_EXTRA_GENES, SearchSettings, read_settings_file
 
 WRONG = [
     ({"preset": "fast"}, ["preset", "fast", "modern", "classic"]),
@@ -154,7 +155,7 @@ def test_classic_is_the_student_system_s_search() -> None:
 
 
 def test_presets_hold_choices_that_a_user_may_change() -> None:
-    modern = dict(SearchSettings().space.categorical)
+    modern = dict(SearchSettings(extra_genes=()).space.categorical)
     assert modern == {
         "informant_strategy": ("random", "nearest", "ring", "rewired"),
         "attractor": ("best",),
@@ -170,6 +171,34 @@ def test_presets_hold_choices_that_a_user_may_change() -> None:
     own = SearchSettings(preset="classic", choices={"attractor": ("best", "position")})
     assert dict(own.space.categorical)["attractor"] == ("best", "position")
     assert dict(own.space.categorical)["informant_strategy"] == ("nearest",)
+
+
+def test_later_genes_are_searched_where_they_are_named() -> None:
+    def genes(**values: object) -> set[str]:
+        space = SearchSettings.parse({"extra_genes": (), **values}).space
+        searched = {gene.name for gene in space.numeric} | {name for name, _ in space.categorical}
+        return searched & set(NEUTRAL)
+
+    assert genes() == set()
+    assert genes(extra_genes=["inertia_end", "update_rule"]) == {"inertia_end", "update_rule"}
+    assert genes(bounds={"velocity_end": (0.1, 0.5)}) == {"velocity_end"}
+    assert genes(choices={"update_rule": ("competitive",)}) == {"update_rule"}
+    free = SearchSettings(extra_genes=("attractor",))
+    assert dict(free.space.categorical)["attractor"] == ("best", "position")
+    assert dict(free.space.categorical)["activation"] == ("relu",)
+    own = SearchSettings(extra_genes=("attractor",), choices={"attractor": ("position",)})
+    assert dict(own.space.categorical)["attractor"] == ("position",)
+
+
+def test_a_record_without_extra_genes_is_of_a_search_that_had_none() -> None:
+    """What is recorded today says which it has; what was recorded before that must not get today's default."""
+    for preset, extra in PRESET_EXTRA_GENES.items():
+        today = SearchSettings.parse({"preset": preset}).to_dict()
+        assert today["extra_genes"] == list(extra)
+        assert SearchSettings.recorded(today) == SearchSettings(preset=preset)
+        del today["extra_genes"]
+        assert SearchSettings.recorded(today) == SearchSettings(preset=preset, extra_genes=())
+    assert PRESET_EXTRA_GENES["classic"] == ()
 
 
 def test_layers_start_within_the_limits() -> None:

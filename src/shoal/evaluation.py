@@ -45,9 +45,9 @@ class Task:
 class Evaluation:
     """The record of one repeat. A failed one has no scores and says why in ``error``; it ranks worst.
 
-    ``loss`` is the final global best loss on the training part, weight decay included; ``curve`` holds at most 64
-    points of its history (iteration, loss); ``seconds`` is the training's own time, ``worker`` where it ran. The last two,
-    like ``attempts``, do not enter the result hash.
+    ``loss`` is the final global best loss on the training part, weight decay included; ``curve`` holds at most 64 points of
+    its history (iteration, loss); ``seconds`` is the training's own time, ``worker`` where it ran. The last two, like
+    ``attempts``, do not enter the result hash.
     """
 
     task: Task

@@ -17,6 +17,11 @@ from shoal.genome import Gene, Genome, SearchSpace
 from shoal.philox import Key, Purpose, draws, normal_draws
 
 STEP = 0.1  # of a gene's range
+# What both update rules read, each in a range of its own: a genome whose rule is new to it begins with the published values.
+COEFFICIENTS: dict[str, dict[str, float]] = {
+    "informed": {"inertia_weight": 0.7298, "social_weight": 1.49618, "jump_size": 1.0},
+    "competitive": {"inertia_weight": 1.0, "social_weight": 1.0, "jump_size": 1.0},
+}
 Floats = NDArray[np.float64]
 
 
@@ -36,13 +41,18 @@ class Rates(Protocol):
 
 
 def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
-    """A genome of the first generation: numbers uniform in their initial ranges, choices uniform, the starting layers."""
+    """A genome of the first generation: numbers uniform in their initial ranges, choices uniform, the starting layers.
+
+    A competitive swarm has its rule's published coefficients: the initial ranges are those of informed swarms.
+    """
     u = draws(key, Purpose.INITIAL_GENOME, 0, individual, len(space.numeric) + len(space.categorical))
     genes: dict[str, Any] = {}
     for value, gene in zip(u, space.numeric, strict=False):
         genes[gene.name] = gene.start_low + float(value) * (gene.start_high - gene.start_low)
     for value, (name, choices) in zip(u[len(space.numeric) :], space.categorical, strict=True):
         genes[name] = choices[int(value * len(choices))]
+    if genes.get("update_rule") == "competitive":
+        genes |= COEFFICIENTS["competitive"]
     return repaired(space, genes | {"hidden_layers": space.start_layers})
 
 
@@ -75,10 +85,14 @@ def _winner(contenders: Sequence[int], fitness: Sequence[float]) -> int:
 def crossover(space: SearchSpace, a: Genome, b: Genome, u: Floats) -> Genome:
     """Numbers and choices from either parent at even odds; layers of ``a`` up to a cut, of ``b`` from the same cut on.
 
-    The child is as deep as ``b``, so depth never grows beyond the parents'. ``u[0]`` places the cut.
+    Of parents with two update rules, the rule's coefficients come with the rule. The child is as deep as ``b``, so depth
+    never grows beyond the parents'. ``u[0]`` places the cut.
     """
     names = [gene.name for gene in space.numeric] + [name for name, _ in space.categorical]
     genes = {name: getattr(a if value < 0.5 else b, name) for name, value in zip(names, u[1:], strict=False)}
+    if "update_rule" in genes and a.update_rule != b.update_rule:
+        giver = a if genes["update_rule"] == a.update_rule else b
+        genes |= {name: getattr(giver, name) for name in COEFFICIENTS[giver.update_rule]}
     cut = int(u[0] * (min(len(a.hidden_layers), len(b.hidden_layers)) + 1))
     return repaired(space, genes | {"hidden_layers": a.hidden_layers[:cut] + b.hidden_layers[cut:]})
 
@@ -86,8 +100,8 @@ def crossover(space: SearchSpace, a: Genome, b: Genome, u: Floats) -> Genome:
 def mutate(space: SearchSpace, genome: Genome, rate: float, key: Key, generation: int, individual: int) -> Genome:
     """Each gene moves with probability ``rate`` by a Gaussian step of 0.1 of its range, clipped to its bounds.
 
-    Genes whose bounds span decades, and widths, step on a logarithmic scale. A choice is drawn anew; the depth changes
-    by one, up or down.
+    Genes whose bounds span decades, and widths, step on a logarithmic scale. A choice is drawn anew; an update rule that
+    is another then brings its published coefficients. The depth changes by one, up or down.
     """
     counts = len(space.numeric), len(space.categorical), space.max_depth
     u = draws(key, Purpose.MUTATION, generation, individual, counts[0] + 2 * counts[1] + counts[2] + 3)
@@ -102,6 +116,8 @@ def mutate(space: SearchSpace, genome: Genome, rate: float, key: Key, generation
             genes[name] = choices[int(u[next(odds)] * len(choices))]
         else:
             next(odds)
+    if genes["update_rule"] != genome.update_rule:
+        genes |= COEFFICIENTS[genes["update_rule"]]
     width = Gene("width", "Width", 1, space.max_width, 1, 1, integer=True, log=True)
     layers = [
         int(_stepped(width, w, float(steps[counts[0] + n]), 0)) if hits[next(odds)] else w

@@ -34,7 +34,7 @@ CONFIRMATION = 10_000  # the first repeat that confirms: no search gives so many
 _RECORDED: dict[str, Any] = {"racing": "fixed", "growth": 1, "finalists": 0, "extra_genes": ()}
 PRESET_DEFAULTS: dict[str, dict[str, Any]] = {
     "classic": {**_RECORDED, "baselines": False},
-    "modern": {"extra_genes": ("update_rule", "weight_decay")},
+    "modern": {"extra_genes": ("update_rule",)},
 }
 
 

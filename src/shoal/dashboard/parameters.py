@@ -85,8 +85,9 @@ def place(gene: Gene, value: float, high: float) -> float:
     low = gene.low
     if high <= low:
         return 0.5
+    value = min(max(value, low), high)
     share = math.log(value / low) / math.log(high / low) if gene.log else (value - low) / (high - low)
-    return min(1.0, max(0.0, share))
+    return share
 
 
 def _row(label: str, value: str, at: float | None = None, hint: str = "") -> str:

@@ -328,8 +328,8 @@ def move_tile(
             return _uniforms(emit, counter, keys)
 
         with emit.when(rule["competitive"]):
-            for velocity, old, r in zip(velocities, before, random(Purpose.COGNITIVE), strict=True):
-                velocity.set((w * r) * old)
+            for n, r in enumerate(random(Purpose.COGNITIVE)):
+                velocities[n].set((w * r) * before[n])
         pulls = (
             (Purpose.COGNITIVE, rule["c1"], own),
             (Purpose.SOCIAL, rule["c2"], social),

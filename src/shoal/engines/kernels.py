@@ -116,7 +116,7 @@ class Swarm(NamedTuple):
     informants: NDArray[np.int32]  # (P, k)
     losses: NDArray[np.float64]  # (P,)
     shifts: NDArray[np.float64]  # (P,) of the losses: the objective's, and weight decay
-    winners: NDArray[np.int64]  # (P,) see shoal.swarm.winners; None's own number for all but the competitive rule
+    winners: NDArray[np.int64]  # (P,) see shoal.swarm.winners; for the competitive rule
     order: NDArray[np.int64]  # (P,) what pairs are made of
     decayed: NDArray[np.float32]  # (stride,) 1 where weight decay counts, else 0
     sums: NDArray[np.float64]  # (P * 16,) of losses so far; one for every sixteenth row
@@ -358,6 +358,18 @@ def _leader(i: Any, informants: Any, best_losses: Any) -> Any:
     return leader
 
 
+@inlined
+def _follows(i: Any, swarm: Any, rewiring: Any, iteration: Any, rule: Any) -> Any:
+    """Whom particle ``i`` is drawn to: its best informant, settled first; by the competitive rule who beat it, or itself."""
+    if rule.competitive:
+        return swarm.winners[i]
+    if rule.strategy == NEAREST:
+        nearest_informants(i, swarm.informants, swarm.distances)
+    elif rewiring:
+        random_informants(i, swarm.informants, iteration + 1, rule.key0, rule.key1)
+    return _leader(i, swarm.informants, swarm.best_losses)
+
+
 @compiled
 def _compete(swarm: Any, iteration: Any, key0: Any, key1: Any) -> None:
     """See shoal.swarm.winners; into ``swarm.winners``."""
@@ -434,7 +446,7 @@ def _release(control: Any) -> None:
 
 
 @compiled
-def advance(  # noqa: PLR0915  one iteration, from top to bottom
+def advance(
     old: Any,
     new: Any,
     swarm: Any,
@@ -485,15 +497,7 @@ def advance(  # noqa: PLR0915  one iteration, from top to bottom
         vmax = at_time(rule.vmax, rule.vmax_end, done, rule.horizon)
         i = take(control, JOBS)
         while i < particles:
-            leader = i
-            if rule.competitive:
-                leader = swarm.winners[i]
-            elif rule.strategy == NEAREST:
-                nearest_informants(i, swarm.informants, swarm.distances)
-            elif rewiring:
-                random_informants(i, swarm.informants, done + 1, rule.key0, rule.key1)
-            if not rule.competitive:
-                leader = _leader(i, swarm.informants, swarm.best_losses)
+            leader = _follows(i, swarm, rewiring, done, rule)
             if rule.competitive and leader == i:
                 stay(i, old, new, swarm.stride)
             else:
