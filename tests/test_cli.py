@@ -104,6 +104,8 @@ def test_classification_end_to_end(tmp_path: Path) -> None:
         (["run", "--engine", "steam"], ["engine", "steam"]),
         (["run", "--iterations", "many"], ["--iterations", "integer"]),
         (["run", "--unknown"], ["--unknown"]),
+        (["run", "--folds", "800"], ["folds 800", "2 to 100"]),
+        (["run", "--same", "cement,agee"], ["agee", "Did you mean 'age'"]),
     ],
 )
 def test_bad_input_exits_2_names_it_and_writes_nothing(arguments: list[str], words: list[str], tmp_path: Path) -> None:
@@ -134,10 +136,14 @@ def test_a_mistyped_store_is_not_created_by_looking(command: list[str], tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_small_population_and_many_repeats_need_no_other_setting(tmp_path: Path) -> None:
+def test_small_population_many_repeats_and_the_data_s_options(tmp_path: Path) -> None:
     arguments = ["run", "--population", "2", "--repeats", "25", "--generations", "1", "--iterations", "2", "--json"]
-    settings = last_json(shoal(*arguments, store=tmp_path / "shoal.db").stdout)["settings"]
-    assert (settings["elitism"], settings["max_repeats"]) == (1, 25)
+    data = ["--folds", "2", "--same", "cement, water", "--log-columns", "none"]
+    result = last_json(shoal(*arguments, *data, store=tmp_path / "shoal.db").stdout)
+    assert (result["settings"]["elitism"], result["settings"]["max_repeats"]) == (1, 25)
+    used = result["data_options"]
+    assert (used["folds"], used["same"], used["log_columns"]) == (2, ["cement", "water"], "none")
+    assert result["scores"]["validation"]["accuracy"] == pytest.approx(result["best"]["accuracy"])
 
 
 def test_delete_asks_first_and_removes_only_that_run(tmp_path: Path) -> None:

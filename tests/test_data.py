@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from shoal.champion import crown, retrainings
 from shoal.data import (
     CategoricalColumn,
     DataOptions,
@@ -24,7 +25,14 @@ from shoal.data import (
     table_from_bytes,
     to_parquet,
 )
+from shoal.data.encoder import LOG_SKEWNESS, skewness
+from shoal.engines import get_engine
 from shoal.errors import DataError, SettingsError
+from shoal.evaluation import Problem, Task, evaluate
+from shoal.evolution import Search
+from shoal.genome import Genome
+from shoal.predictor import encode
+from shoal.settings import SearchSettings
 
 
 def parts(dataset: Dataset) -> list[np.ndarray]:
@@ -260,8 +268,290 @@ def test_the_callers_frame_is_left_alone() -> None:
         {"seed": 2**32},
         {"group": "y"},
         {"group": "g", "preset": "classic"},
+        {"test_fraction": "0.3"},
+        {"seed": 1.5},
+        {"seed": "42"},
+        {"folds": 0},
+        {"folds": 101},
+        {"folds": 2.5},
+        {"folds": True},
+        {"folds": 2, "preset": "classic"},
+        {"log_columns": "all"},
+        {"log_columns": "auto", "preset": "classic"},
+        {"same": "all", "preset": "classic"},
+        {"same": ("a", "y")},
+        {"same": ("a",), "group": "g"},
     ],
 )
 def test_options_that_make_no_split_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="What to do"):
         DataOptions("y", **wrong)
+
+
+# Logarithms
+
+
+def tail(kind: str, rows: int = 400) -> np.ndarray:
+    """A column: by its name."""
+    draw = np.random.default_rng(3)
+    return {
+        "lognormal": lambda: np.exp(draw.normal(2, 1, rows)),
+        "ages": lambda: draw.choice([3, 7, 14, 28, 56, 90, 365], rows, p=[0.1, 0.2, 0.1, 0.4, 0.1, 0.08, 0.02]),
+        "normal": lambda: draw.normal(100, 5, rows),
+        "exponential": lambda: draw.exponential(1, rows) + 1e-9,  # its logarithm's tail is long downwards
+        "with a zero": lambda: np.append(0, np.exp(draw.normal(2, 1, rows - 1))),
+        "negative": lambda: -np.exp(draw.normal(2, 1, rows)),
+        "two values": lambda: np.where(draw.random(rows) < 0.05, 9.0, 1.0),  # any two are a straight line apart
+        "constant": lambda: np.full(rows, 7.0),
+    }[kind]()
+
+
+@pytest.mark.parametrize(
+    ("kind", "logged"),
+    [
+        ("lognormal", True),
+        ("ages", True),
+        ("normal", False),
+        ("exponential", False),
+        ("with a zero", False),
+        ("negative", False),
+        ("two values", False),
+        ("constant", False),
+    ],
+)
+def test_which_columns_are_taken_as_logarithms(kind: str, logged: bool) -> None:
+    values = tail(kind)
+    table = pd.DataFrame({"a": values, "y": np.arange(len(values)) + 1.0})
+    data = load_dataset(table, "y", test_fraction=0, validation_fraction=0)
+    (column,) = data.encoder.columns
+    assert isinstance(column, NumericColumn)
+    assert column.log_floor == (values.min() if logged else None)
+    expected = np.log(values) if logged else values.astype(float)
+    deviation = expected.std() or 1.0
+    np.testing.assert_allclose(data.train.x[:, 0], (expected - expected.mean()) / deviation, atol=1e-5)
+    plain = load_dataset(table, "y", log_columns="none")
+    assert plain.encoder.columns[0].log_floor is None
+    assert not any("logarithm" in note for note in plain.notes)
+    assert any("a is taken as its logarithm" in note for note in data.notes) == logged
+
+
+def test_the_rule_for_logarithms_sees_training_rows_only() -> None:
+    table = pd.DataFrame({"a": tail("lognormal"), "y": np.arange(400) + 1.0})
+    data = load_dataset(table, "y")
+    table.loc[data.test.rows, "a"] = -1
+    again = load_dataset(table, "y")
+    assert again.encoder == data.encoder and again.train.x.tobytes() == data.train.x.tobytes()
+    (column,) = again.encoder.columns
+    smallest = (np.log(column.log_floor) - column.mean) / column.scale
+    np.testing.assert_allclose(again.test.x[:, 0], smallest, rtol=1e-6)  # -1 counts as the smallest of training
+
+
+def test_missing_values_of_a_logarithm_are_the_median_and_marked() -> None:
+    values = tail("ages").astype(float)
+    values[::10] = np.nan
+    table = pd.DataFrame({"a": values, "y": np.arange(400) + 1.0})
+    data = load_dataset(table, "y", test_fraction=0, validation_fraction=0)
+    (column,) = data.encoder.columns
+    assert data.encoder.inputs == ("a", "a=missing") and column.fill == 28.0
+    expected = (np.log(28.0) - column.mean) / column.scale
+    np.testing.assert_allclose(data.train.x[::10], [[expected, 1.0]] * 40, rtol=1e-6)
+    fresh = encode({"a": ["28", "0.001", "-5", "", 1e30]}, json.loads(json.dumps(data.encoder.to_dict())))
+    assert fresh[0, 0] == fresh[3, 0] and fresh[1, 0] == fresh[2, 0] == data.train.x[:, 0].min() and fresh[4, 0] > 0
+
+
+def test_skewness_is_that_of_the_books() -> None:
+    from scipy.stats import skew
+
+    for kind in ("lognormal", "ages", "normal", "exponential"):
+        assert skewness(tail(kind).astype(float)) == pytest.approx(skew(tail(kind)))
+    assert skewness(np.full(5, 3.0)) == skewness(np.empty(0)) == 0.0
+    concrete = load_dataset("concrete")
+    assert [c.name for c in concrete.encoder.columns if c.log_floor is not None] == ["age"]
+    ages = concrete.source["age"].to_numpy(dtype=float)[concrete.train.rows]
+    assert skewness(ages) > LOG_SKEWNESS
+
+
+# Folds
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    folds=st.integers(2, 6),
+    seed=st.integers(0, 2**32 - 1),
+    target=st.sampled_from(["y", "kind"]),
+    keep=st.sampled_from(
+        [{}, {"group": "place"}, {"same": "place,colour"}, {"same": ["new", "place"]}, {"same": "all"}]
+    ),
+)
+def test_folds_cover_the_rows_that_are_not_test(folds: int, seed: int, target: str, keep: dict[str, object]) -> None:
+    table = mixed_table(120)
+    holdout = load_dataset(table, target, seed=seed, **keep)
+    data = load_dataset(table, target, seed=seed, folds=folds, **keep)
+    assert data.test.rows.tolist() == holdout.test.rows.tolist() and data.validation is None and data.validates
+    assert same_bits(data, load_dataset(table, target, seed=seed, folds=folds, **keep))
+    learned = np.setdiff1d(np.arange(120), data.test.rows)
+    assert data.train.rows.tolist() == data.fit_part(refit=True).rows.tolist() == learned.tolist()
+    held = []
+    for repeat in range(folds):
+        part, out = data.parts(repeat)
+        assert sorted([*part.rows, *out.rows]) == learned.tolist()
+        np.testing.assert_array_equal(part.x, data.train.x[np.isin(learned, part.rows)])
+        assert part.x.flags.c_contiguous and len(part.y) == len(part.target) == len(part.x)
+        again = data.parts(repeat + 3 * folds)[1]
+        assert again.rows.tolist() == out.rows.tolist()
+        held.append(out.rows)
+    assert sorted(np.concatenate(held)) == learned.tolist()
+    if not keep:
+        assert max(map(len, held)) - min(map(len, held)) <= 1
+        counts = np.array([table[target].loc[rows].value_counts().reindex(data.classes).to_numpy() for rows in held])
+        assert target == "y" or (counts.max(axis=0) - counts.min(axis=0) <= 1).all()  # each class in proportion
+    names = [name for name in table if name != target] if keep.get("same") == "all" else None
+    names = names or {"place": ["place"], "place,colour": ["place", "colour"]}.get(
+        keep.get("group") or str(keep.get("same")), ["new", "place"]
+    )
+    if keep:
+        keys = pd.Series([" ".join(map(str, row)) for row in table[names].to_numpy(dtype=object)])
+        places = [set(keys[rows]) for rows in (*held, data.test.rows)]
+        assert sum(map(len, places)) == len(set().union(*places))
+
+
+def test_folds_of_one_and_of_many_are_told_apart() -> None:
+    table = mixed_table(120)
+    assert load_dataset(table, "y", folds=1).validation is not None
+    holdout = load_dataset(table, "y")
+    assert holdout.parts(0) == holdout.parts(7) == (holdout.train, holdout.validation)
+    classic = load_dataset("concrete", preset="classic")
+    assert classic.parts(3) == (classic.train, None) and not classic.validates
+    several = [load_dataset(table, "y", folds=3, seed=seed).fold_numbers.tolist() for seed in (1, 2)]
+    assert several[0] != several[1]
+
+
+def test_groups_make_folds_of_like_size() -> None:
+    sizes = [30, 20, 10, 10, 10, 5, 5, 5, 3, 2]
+    table = pd.DataFrame({"g": np.repeat(np.arange(10), sizes), "a": np.arange(100.0), "y": np.arange(100) + 1.0})
+    data = load_dataset(table, "y", group="g", folds=3, test_fraction=0)
+    assert sorted(np.bincount(data.fold_numbers)) in ([30, 35, 35], [33, 33, 34], [32, 33, 35])
+    assert data.test is None
+
+
+def test_a_search_over_folds_trains_and_scores_on_them() -> None:
+    data = load_dataset(mixed_table(90), "y", folds=3)
+    options = SearchSettings(population=2, elitism=0, generations=1, repeats=3, iterations=5)
+    about, engine = Problem(data, options), get_engine("cpu")
+    found = [evaluate(about, Task(Genome(), repeat), engine) for repeat in range(4)]
+    for evaluation in found:
+        repeat = evaluation.task.repeat
+        part, held_out = data.parts(repeat)
+        training = about.training(evaluation.task)
+        assert training.x.tobytes() == part.x.tobytes() and training.y.tobytes() == part.y.tobytes()
+        (result,) = engine.train([training])
+        for rows, scores in ((part, evaluation.scores.train), (held_out, evaluation.scores.validation)):
+            assert about.metrics(about.predictions(engine, Genome(), result.weights, rows), rows) == scores
+        assert evaluation.accuracy == evaluation.scores.validation.accuracy
+    search = Search(options)
+    while tasks := search.ask():
+        for task in tasks:
+            search.tell(evaluate(about, task, engine))
+    jobs = retrainings(about, search.best)
+    assert [job.refit for job in jobs] == [True] * 3
+    weights = [job.run(about, engine) for job in jobs]
+    training = about.training(jobs[0].task, refit=True)
+    assert training.x.tobytes() == data.train.x.tobytes()
+    champion = crown(about, search.best, weights, engine)
+    assert champion.refitted and champion.scores.test is not None
+    assert champion.scores.validation.accuracy == pytest.approx(champion.accuracy)
+
+
+@pytest.mark.parametrize(
+    ("table", "target", "options", "words"),
+    [
+        (mixed_table(20), "y", {"folds": 15}, ["14 rows", "15 folds", "fewer folds"]),
+        (mixed_table(60), "y", {"folds": 12, "group": "place"}, ["groups", "12 folds", "fewer folds"]),
+        (
+            mixed_table(60).assign(kind=["rare"] * 4 + ["common"] * 56),
+            "kind",
+            {"folds": 5},
+            ["'rare'", "3 rows", "5 folds", "fewer folds"],
+        ),
+        (
+            mixed_table(60).assign(kind=np.repeat([*"aabbb"], 12), place=np.repeat([0, 0, 1, 2, 3], 12)),
+            "kind",
+            {"folds": 2, "group": "place", "test_fraction": 0},
+            ["'a'", "all rows in one", "other groups"],
+        ),
+        (
+            pd.DataFrame({"a": range(20), "y": [5.0] + [0.0] * 19}),
+            "y",
+            {"folds": 2, "task": "regression", "test_fraction": 0},
+            ["validation (fold", "only zeros", "undefined"],
+        ),
+        (mixed_table(60), "y", {"same": "plaec"}, ["'plaec'", "Did you mean 'place'", "spelling"]),
+        (mixed_table(60).assign(place=1), "y", {"same": "place"}, ["too few groups", "other columns"]),
+        (mixed_table(12), "y", {"test_fraction": 0.03}, ["no row of 12", "test part", "fractions"]),
+        (mixed_table(12), "y", {"validation_fraction": 0.01}, ["no row of 12", "validation part", "fractions"]),
+    ],
+)
+def test_tables_that_make_no_folds_or_parts(
+    table: pd.DataFrame, target: str, options: dict[str, object], words: list[str]
+) -> None:
+    with pytest.raises(DataError) as raised:
+        load_dataset(table, target, **options)
+    assert raised.value.remedy and raised.value.expected
+    assert [word for word in words if word not in str(raised.value)] == []
+
+
+# Rows that belong together
+
+
+def test_rows_with_equal_features_are_kept_together_or_mentioned() -> None:
+    loose, kept = load_dataset("concrete"), load_dataset("concrete", same="all")
+    features = [name for name in loose.source if name != "compressive_strength"]
+    keys = loose.source[features].astype(str).agg(" ".join, axis=1)
+    where = pd.Series(0, index=keys.index)
+    where[loose.validation.rows], where[loose.test.rows] = 1, 2
+    astray = int((where.groupby(keys).transform("nunique") > 1).sum())
+    assert astray and any(note.startswith(f"{astray} rows have the same features") for note in loose.notes)
+    assert not any("same features" in note for note in kept.notes)
+    assert {name for column in kept.encoder.columns for name in column.inputs} == set(features)
+    folds = load_dataset("concrete", folds=3)
+    assert any("same features" in note and "--same all" in note for note in folds.notes)
+    assert not any("same features" in note for note in load_dataset("concrete", folds=3, same="all").notes)
+    classic = load_dataset("concrete", preset="classic")
+    assert any("same features" in note and "--same" not in note for note in classic.notes)
+
+
+def test_the_mixes_of_concrete_stay_whole() -> None:
+    mix = ["cement", "blast_furnace_slag", "fly_ash", "water", "superplasticizer", "coarse_aggregate", "fine_aggregate"]
+    data = load_dataset("concrete", same=", ".join(mix))
+    assert data.options.same == tuple(mix) and data.inputs == 8
+    places = [set(map(tuple, data.source[mix].to_numpy()[p.rows])) for p in (data.train, data.validation, data.test)]
+    assert sum(map(len, places)) == len(set().union(*places)) == 427
+
+
+def test_missing_cells_are_equal_to_each_other() -> None:
+    table = mixed_table(80)
+    table["a"] = pd.Series([None, "x", "y", "z"] * 20, dtype=object)
+    table["b"] = [np.nan, 1.0, 2.0, 3.0] * 20
+    data = load_dataset(table, "y", same=["a", "b"])
+    parts_of_missing = [set(p.rows % 4) for p in (data.train, data.validation, data.test)]
+    assert sum(map(len, parts_of_missing)) == 4
+
+
+def test_options_recorded_before_there_was_a_choice_mean_what_they_meant() -> None:
+    recorded = {
+        "target": "compressive_strength",
+        "preset": "modern",
+        "task": "regression",
+        "group": None,
+        "test_fraction": 0.3,
+        "validation_fraction": 0.2,
+        "seed": 42,
+    }
+    old = DataOptions.from_dict(recorded)
+    assert (old.same, old.folds, old.log_columns) == ((), 1, "none")
+    data = prepare("concrete", read_table("concrete")[1], old)
+    assert data.validation is not None and all(column.log_floor is None for column in data.encoder.columns)
+    new = load_dataset("concrete", same="cement,water", folds=4).options
+    assert new == DataOptions.from_dict(json.loads(json.dumps(new.to_dict()))) and new.log_columns == "auto"
+    assert DataOptions.of_new_run("y", "classic") == DataOptions("y", "classic")
+    assert DataOptions.of_new_run("y", same=["all"]).same == ("all",)  # a list names columns

@@ -8,7 +8,9 @@ from pathlib import Path
 import typer.main
 
 import shoal
+from shoal.baselines import KINDS
 from shoal.cli import app
+from shoal.data import DataOptions
 from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.settings import SearchSettings
 
@@ -28,6 +30,22 @@ def test_every_setting_with_its_default() -> None:
         assert f"`{name}`" in REFERENCE, f"setting {name} is not documented"
         if name in rows and isinstance(field.default, int | float) and name != "max_depth":
             assert rows[name].strip() == f"{field.default:g}", name
+
+
+def test_every_data_option_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", REFERENCE, re.MULTILINE))
+    for field in set(DataOptions.__dataclass_fields__) - {"preset", "seed"}:
+        assert field in rows, f"data option {field} is not documented"
+    new = DataOptions.of_new_run("y")
+    assert rows["data_seed"].strip() == f"{new.seed}" and rows["folds"].strip() == f"{new.folds}"
+    assert rows["log_columns"].split()[0] == new.log_columns
+    assert rows["test_fraction"].strip() == f"{new.test_fraction}"
+    assert rows["validation_fraction"].strip() == f"{new.validation_fraction}"
+
+
+def test_every_baseline() -> None:
+    for kind in KINDS:
+        assert f"| `{kind}` |" in REFERENCE, f"baseline {kind} is not documented"
 
 
 def test_every_gene_with_its_bounds() -> None:

@@ -58,6 +58,9 @@ WRONG = [
     ({"bounds": {"jump_size": (0.5, 0.1)}}, ["jump_size", "0.5..0.1"]),
     ({"bounds": {"jump_size": (0.1, 3)}}, ["jump_size", "0.0001..2"]),
     ({"bounds": {"jumpsize": (0.1, 1)}}, ["jumpsize", "jump_size"]),
+    ({"bounds": {"swarm_size": (math.nan, 10)}}, ["bounds.swarm_size", "nan", "finite"]),
+    ({"bounds": {"swarm_size": (4, math.inf)}}, ["bounds.swarm_size", "inf", "finite"]),
+    ({"bounds": {"swarm_size": (4.5, 10)}}, ["swarm_size", "4.5..10", "whole"]),
     ({"choices": {"activation": ("swish",)}}, ["activation", "swish", "gelu"]),
     ({"choices": {"activation": ()}}, ["activation", "gelu"]),
     ({"choices": {"loss": ("mse",)}}, ["loss", "informant_strategy"]),
@@ -78,7 +81,7 @@ def test_each_wrong_value_is_named(values, named) -> None:
     with pytest.raises((SettingsError, GenomeError)) as caught:
         SearchSettings.parse(values)
     assert isinstance(caught.value, ShoalError)
-    assert caught.value.exit_code == 2
+    assert caught.value.exit_code == 2 and caught.value.remedy
     for part in named:
         assert part in str(caught.value)
 

@@ -239,14 +239,18 @@ class SearchSpace:
         for name, (low, high) in bounds.items():
             if name not in genes:
                 raise GenomeError(
-                    f"{name!r} has no bounds: it is no numeric gene.", expected="one of " + ", ".join(genes)
+                    f"{name!r} has no bounds: it is no numeric gene.",
+                    expected="one of " + ", ".join(genes),
+                    remedy="correct the name, or give its values as choices",
                 )
             gene = genes[name]
             if gene.integer and (low != int(low) or high != int(high)):
-                raise GenomeError(f"Bounds {low}..{high} of {name}.", expected="whole numbers")
+                raise GenomeError(f"Bounds {low}..{high} of {name}.", expected="whole numbers", remedy="round them")
             if not (gene.low <= low <= high <= gene.high):
                 raise GenomeError(
-                    f"Bounds {low}..{high} of {name}.", expected=f"low <= high within {gene.low:g}..{gene.high:g}"
+                    f"Bounds {low}..{high} of {name} leave nothing to search, or reach too far.",
+                    expected=f"low <= high within {gene.low:g}..{gene.high:g}",
+                    remedy="correct them, or leave them out",
                 )
             start = sorted(min(max(s, low), high) for s in (gene.start_low, gene.start_high))
             genes[name] = replace(gene, low=low, high=high, start_low=start[0], start_high=start[1])
@@ -256,6 +260,7 @@ class SearchSpace:
                 raise GenomeError(
                     f"Choices {allowed} of {name!r}.",
                     expected="some of " + ", ".join(known.get(name, tuple(known))),
+                    remedy="choose among them, or leave the choices out",
                 )
             known[name] = tuple(allowed)
         return replace(self, numeric=tuple(genes.values()), categorical=tuple(known.items()))

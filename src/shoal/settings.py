@@ -18,6 +18,7 @@ from shoal.losses import LOSSES
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1)]
+Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 # What the presets hold fixed; a user's own ``choices`` come before them.
 PRESET_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -82,7 +83,7 @@ class SearchSettings(BaseModel):
 
     loss: str | None = None  # None: mse for regression, cross_entropy for classification
 
-    bounds: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    bounds: dict[str, tuple[Bound, Bound]] = Field(default_factory=dict)
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     extra_genes: tuple[str, ...] = ()  # not given: the preset's
     max_depth: Annotated[int, Field(ge=1, le=3)] = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -65,11 +66,11 @@ class DataOptions:
             if not (_is_number(getattr(self, field)) and 0 <= getattr(self, field) < 1):
                 problem = f"{field} {getattr(self, field)!r}."
                 raise SettingsError(problem, expected="0 <= fraction < 1", remedy="0.3 and 0.2 are usual")
-        if not (_is_number(self.seed, int) and 0 <= self.seed < SEEDS):
+        if not (_is_number(self.seed, numbers.Integral) and 0 <= self.seed < SEEDS):
             raise SettingsError(
                 f"data seed {self.seed!r}.", expected="a whole number, 0 to 2**32 - 1", remedy="choose another one"
             )
-        if not (_is_number(self.folds, int) and 1 <= self.folds <= MAX_FOLDS):
+        if not (_is_number(self.folds, numbers.Integral) and 1 <= self.folds <= MAX_FOLDS):
             expected = f"a whole number of parts, 2 to {MAX_FOLDS}, or 1 for a single validation part"
             raise SettingsError(f"folds {self.folds!r}.", expected=expected, remedy="3 and 5 are usual")
         if self.group is not None and (self.preset == "classic" or self.group == self.target):
@@ -119,7 +120,7 @@ class DataOptions:
         return cls(**{**values, "same": same if same == "all" else tuple(same)})
 
 
-def _is_number(value: object, kind: type | tuple[type, ...] = (int, float)) -> bool:
+def _is_number(value: object, kind: type = numbers.Real) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
