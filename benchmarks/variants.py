@@ -98,6 +98,11 @@ def swarm(name: str, genome: Genome, seed: int, cost: float) -> Outcome:
     return outcome(problem, task, state.best_positions[best], loss, state.iteration, spent(task, state), took)
 
 
+def doubled(task: TrainingTask) -> TrainingTask:
+    """The same with twice as many particles."""
+    return replace(task, genome=replace(task.genome, swarm_size=2 * task.genome.swarm_size))
+
+
 def cooperative(name: str, genome: Genome, seed: int, cost: float, groups: int = 8) -> Outcome:
     """Swarms that each move one group of dimensions, judged in the context of the best of all; groups drawn anew each round.
 
@@ -107,15 +112,15 @@ def cooperative(name: str, genome: Genome, seed: int, cost: float, groups: int =
     start, particles, dimensions = time.perf_counter(), genome.swarm_size, task.network.size
     random, state = np.random.default_rng(seed), initial_state(task)
     x, v = state.positions.copy(), state.velocities.copy()
+    fresh = {len(s.positions): (t, s) for t in (task, doubled(task)) for s in [initial_state(t)]}
+    engine = CpuEngine(abandon=False)
 
     def losses(candidates: NDArray[np.float32]) -> Floats:
-        """Of any number of weight vectors, by the product's kernels."""
-        swarm_of = replace(task, genome=replace(genome, swarm_size=len(candidates)))
-        fresh = replace(initial_state(swarm_of), positions=np.ascontiguousarray(candidates))
-        return CpuEngine(abandon=False).advance(swarm_of, fresh, 1).best_losses
+        """Of as many weight vectors as particles, or twice as many, by the product's kernels."""
+        swarm_of, start = fresh[len(candidates)]
+        return engine.advance(swarm_of, replace(start, positions=candidates), 1).best_losses
 
-    bests = x.copy()
-    found = losses(x)
+    bests, found = x.copy(), losses(x)
     context, loss, used, rounds = x[found.argmin()].copy(), float(found.min()), particles * len(task.x), 0
     ring = (np.arange(particles)[:, None] + [-1, 0, 1]) % particles
     while used < cost:

@@ -161,7 +161,7 @@ def test_repeats_grow_by_some_a_generation_up_to_their_limit() -> None:
 
 def test_elites_keep_their_repeats() -> None:
     """They are asked for further repeats only, and their mean is over all."""
-    search, carried = Search(made(elitism=3)), 0
+    search, carried = Search(made(elitism=3, generations=8)), 0
     while not search.done:
         before = {genome: search.standing(genome) for genome in search.population}
         parents = search.population
@@ -273,7 +273,9 @@ def test_identical_individuals_share_their_trainings() -> None:
     frozen |= {"max_velocity": (1.0, 1.0), "max_position": (1.0, 1.0), "weight_scale": (0.1, 0.1)}
     frozen |= {"bias_scale": (0.1, 0.1), "swarm_size": (20, 20), "num_informants": (3, 3)}
     same = {"informant_strategy": ("ring",), "activation": ("relu",)}
-    search = Search(made(bounds=frozen, choices=same, extra_genes=(), max_depth=1, max_width=1, generations=5))
+    search = Search(
+        made(bounds=frozen, choices=same, extra_genes=(), start=(), max_depth=1, max_width=1, generations=5)
+    )
     assert len(set(search.population)) == 1
     assert len(search.ask()) == 2
     assert [g.evaluations for g in finish(search).generations] == [2, 4, 5, 5, 5]
@@ -592,3 +594,14 @@ def test_a_search_cut_off_in_its_first_generation_has_a_champion_with_its_own_ne
     assert search.best is not None
     assert search.best.accuracies == (90.0,)
     assert [job.task for job in retrainings(problem, Choice(search.best))] == [third]
+
+
+def test_a_training_that_ended_early_is_repeated_with_its_schedules() -> None:
+    """They follow the planned iterations and not those that patience left of them."""
+    problem = Problem(load_dataset("concrete"), made(iterations=600, patience=10))
+    genome = Genome(swarm_size=12, inertia_end=0.2, velocity_end=0.1, max_velocity=0.3)
+    found = evaluate(problem, Task(genome, 0), get_engine("cpu"))
+    assert 10 < found.iterations < 600
+    again = problem.training(found.task, iterations=found.iterations)
+    (result,) = get_engine("cpu").train([again])
+    assert (result.loss, result.iterations) == (found.loss, found.iterations)

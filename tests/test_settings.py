@@ -44,6 +44,7 @@ WRONG = [
     ({"confirmations": 1}, ["confirmations", "1", "2"]),
     ({"final_factor": 0}, ["final_factor", "0"]),
     ({"networks": 0}, ["networks", "0"]),
+    ({"start": ["fips"]}, ["start", "fips", "spso2007"]),
     ({"baselines": "some"}, ["baselines", "some"]),
     ({"ensemble": "median"}, ["ensemble", "median", "mean", "weighted"]),
     ({"executor": "cloud"}, ["executor", "cloud", "local", "ray"]),

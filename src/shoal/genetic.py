@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.elementary import exp, log
-from shoal.genome import Gene, Genome, SearchSpace
+from shoal.genome import Gene, Genome, SearchSpace, named_genome
 from shoal.philox import Key, Purpose, draws, normal_draws
 
 STEP = 0.1  # of a gene's range
@@ -54,6 +54,22 @@ def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
     if genes.get("update_rule") == "competitive":
         genes |= COEFFICIENTS["competitive"]
     return repaired(space, genes | {"hidden_layers": space.start_layers})
+
+
+def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
+    """The swarm that the literature calls ``name`` (`shoal.genome.named_genome`), as near as the space allows.
+
+    Layers, activation, and what the space does not leave to choose are those of the ``drawn`` genome; all is, where the swarm's
+    update rule may not be chosen.
+    """
+    named, free = named_genome(name), dict(space.categorical)
+    if named.update_rule not in free.get("update_rule", (drawn.update_rule,)):
+        return drawn
+    genes = {gene.name: getattr(named, gene.name) for gene in space.numeric}
+    for choice in ("update_rule", "informant_strategy", "attractor", "initialisation"):
+        if getattr(named, choice) in free.get(choice, ()):
+            genes[choice] = getattr(named, choice)
+    return repaired(space, drawn.to_dict() | genes)
 
 
 def next_generation(

@@ -23,7 +23,7 @@ import numpy as np
 
 from shoal.elementary import exp, log
 from shoal.errors import SettingsError
-from shoal.genetic import STEP, initial_genome, next_generation, repaired
+from shoal.genetic import STEP, initial_genome, next_generation, repaired, started_from
 from shoal.genome import Gene, Genome, SearchSpace
 from shoal.philox import Key, Purpose, draws
 from shoal.settings import SearchSettings
@@ -91,7 +91,10 @@ class GeneticSampler(Sampler):
         return next_generation(self.space, self.settings, self.key, len(past), *past[-1])
 
     def _fresh(self, past: Past, individuals: range) -> Sequence[Genome]:
-        return [initial_genome(self.space, self.key, i) for i in individuals]
+        drawn = [initial_genome(self.space, self.key, i) for i in individuals]
+        for i, name in enumerate(self.settings.start[: len(drawn)]):
+            drawn[i] = started_from(self.space, name, drawn[i])
+        return drawn
 
 
 class RandomSampler(Sampler):
@@ -121,7 +124,10 @@ class TpeSampler(Sampler):
 
     def _fresh(self, past: Past, individuals: range) -> Sequence[Genome]:
         if not past:
-            return [initial_genome(self.space, self.key, i) for i in individuals]
+            drawn = [initial_genome(self.space, self.key, i) for i in individuals]
+        for i, name in enumerate(self.settings.start[: len(drawn)]):
+            drawn[i] = started_from(self.space, name, drawn[i])
+        return drawn
         import optuna
 
         fitness = {

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shoal.errors import SettingsError
-from shoal.genome import CATEGORICAL_GENES, NEUTRAL, SearchSpace
+from shoal.genome import CATEGORICAL_GENES, NAMED_GENOMES, NEUTRAL, SearchSpace
 from shoal.losses import LOSSES
 
 Positive = Annotated[int, Field(ge=1)]
@@ -32,10 +32,10 @@ _RECORDED_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
 CONFIRMATION = 10_000  # the first repeat that confirms: no search gives so many
 
 # What a preset, or a run that was recorded before there was a choice, means by what is not said.
-_RECORDED: dict[str, Any] = {"racing": "fixed", "growth": 1, "finalists": 0, "extra_genes": ()}
+_RECORDED: dict[str, Any] = {"racing": "fixed", "growth": 1, "finalists": 0, "extra_genes": (), "start": ()}
 PRESET_DEFAULTS: dict[str, dict[str, Any]] = {
     "classic": {**_RECORDED, "baselines": False},
-    "modern": {"extra_genes": ("update_rule",)},
+    "modern": {"extra_genes": ("update_rule",), "start": NAMED_GENOMES},
 }
 
 
@@ -58,6 +58,7 @@ class SearchSettings(BaseModel):
     max_seconds: Seconds | None = None
 
     sampler: Literal["genetic", "random", "tpe", "cmaes"] = "genetic"  # who proposes genomes
+    start: tuple[str, ...] = ()  # swarms of the literature in the first generation; not given: the preset's
     mutation: Rate = 0.2
     crossover: Rate = 0.6
     elitism: Annotated[int, Field(ge=0)] = 2
@@ -122,6 +123,8 @@ class SearchSettings(BaseModel):
             raise ValueError(f"evaluations={self.evaluations} is less than one generation ({first}); raise it")
         if self.loss is not None and self.loss not in LOSSES:
             raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSSES)}")
+        if unknown := [name for name in self.start if name not in NAMED_GENOMES]:
+            raise ValueError(f"start={unknown[0]!r} must be some of {', '.join(NAMED_GENOMES)}")
         known = (*NEUTRAL, *(name for name in CATEGORICAL_GENES if name not in NEUTRAL))
         if unknown := [name for name in self.extra_genes if name not in known]:
             raise ValueError(f"extra_genes={unknown[0]!r} must be some of {', '.join(known)}")
