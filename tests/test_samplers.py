@@ -241,7 +241,7 @@ def test_missing_extra(name: str, package: str, tmp_path: Path, monkeypatch: pyt
         make_sampler(settings(others), KEY)
     data, store = shoal.load_dataset("concrete"), tmp_path / "shoal.db"
     with pytest.raises(SettingsError, match="pip install"):
-        shoal.search(data, store=store, sampler=name)
+        shoal.search(data, store=store, sampler=name, generations=1, iterations=1)
     with pytest.raises(SettingsError, match="pip install"):
         shoal.TrainManager(store, sampler=name)
     assert not list(tmp_path.iterdir())
@@ -249,7 +249,17 @@ def test_missing_extra(name: str, package: str, tmp_path: Path, monkeypatch: pyt
 
 def test_missing_extra_on_the_command_line(tmp_path: Path) -> None:
     code = "import sys; sys.modules['optuna'] = None; from shoal.cli import main; main()"
-    arguments = ["run", "--sampler", "tpe", "--store", str(tmp_path / "shoal.db")]
+    arguments = [
+        "run",
+        "--sampler",
+        "tpe",
+        "--generations",
+        "1",
+        "--iterations",
+        "1",
+        "--store",
+        str(tmp_path / "shoal.db"),
+    ]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "sampler='tpe'" in done.stderr
