@@ -219,6 +219,8 @@ def test_random_covers_the_space_and_the_others_begin_in_the_initial_ranges() ->
     widths = [width for genome in genomes for width in genome.hidden_layers]
     assert 0.4 < sum(width < 32 for width in widths) / len(widths) < 0.6
     assert {len(genome.hidden_layers) for genome in genomes} == {1, 2, 3}
+    informants = [genome.num_informants / genome.swarm_size for genome in genomes]
+    assert 0.4 < sum(share < 0.5 for share in informants) / 400 < 0.6
     for name in ("genetic", "tpe"):
         first = make_sampler(settings(name), KEY).population(())
         assert first == tuple(initial_genome(settings(name).space, KEY, i) for i in range(6))
