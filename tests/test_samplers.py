@@ -219,6 +219,8 @@ def test_random_covers_the_space_and_the_others_begin_in_the_initial_ranges() ->
     widths = [width for genome in genomes for width in genome.hidden_layers]
     assert 0.4 < sum(width < 32 for width in widths) / len(widths) < 0.6
     assert {len(genome.hidden_layers) for genome in genomes} == {1, 2, 3}
+    informants = [genome.num_informants / genome.swarm_size for genome in genomes]
+    assert 0.4 < sum(share < 0.5 for share in informants) / 400 < 0.6
     for name in ("genetic", "tpe"):
         first = make_sampler(settings(name), KEY).population(())
         assert first == tuple(initial_genome(settings(name).space, KEY, i) for i in range(6))
@@ -241,7 +243,7 @@ def test_missing_extra(name: str, package: str, tmp_path: Path, monkeypatch: pyt
         make_sampler(settings(others), KEY)
     data, store = shoal.load_dataset("concrete"), tmp_path / "shoal.db"
     with pytest.raises(SettingsError, match="pip install"):
-        shoal.search(data, store=store, sampler=name)
+        shoal.search(data, store=store, sampler=name, generations=1, iterations=1)
     with pytest.raises(SettingsError, match="pip install"):
         shoal.TrainManager(store, sampler=name)
     assert not list(tmp_path.iterdir())
@@ -249,7 +251,17 @@ def test_missing_extra(name: str, package: str, tmp_path: Path, monkeypatch: pyt
 
 def test_missing_extra_on_the_command_line(tmp_path: Path) -> None:
     code = "import sys; sys.modules['optuna'] = None; from shoal.cli import main; main()"
-    arguments = ["run", "--sampler", "tpe", "--store", str(tmp_path / "shoal.db")]
+    arguments = [
+        "run",
+        "--sampler",
+        "tpe",
+        "--generations",
+        "1",
+        "--iterations",
+        "1",
+        "--store",
+        str(tmp_path / "shoal.db"),
+    ]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "sampler='tpe'" in done.stderr
