@@ -26,6 +26,7 @@ from shoal.data import (
     to_parquet,
 )
 from shoal.data.encoder import LOG_SKEWNESS, skewness
+from shoal.data.splits import repeated_rows
 from shoal.engines import get_engine
 from shoal.errors import DataError, SettingsError
 from shoal.evaluation import Problem, Task, evaluate
@@ -329,6 +330,8 @@ def test_which_columns_are_taken_as_logarithms(kind: str, logged: bool) -> None:
     expected = np.log(values) if logged else values.astype(float)
     deviation = expected.std() or 1.0
     np.testing.assert_allclose(data.train.x[:, 0], (expected - expected.mean()) / deviation, atol=1e-5)
+    alone = encode({"a": list(map(repr, values.tolist()))}, json.loads(json.dumps(data.encoder.to_dict())))
+    assert alone.tobytes() == data.train.x.tobytes()
     plain = load_dataset(table, "y", log_columns="none")
     assert plain.encoder.columns[0].log_floor is None
     assert not any("logarithm" in note for note in plain.notes)
@@ -403,8 +406,6 @@ def test_folds_cover_the_rows_that_are_not_test(folds: int, seed: int, target: s
     assert sorted(np.concatenate(held)) == learned.tolist()
     if not keep:
         assert max(map(len, held)) - min(map(len, held)) <= 1
-        counts = np.array([table[target].loc[rows].value_counts().reindex(data.classes).to_numpy() for rows in held])
-        assert target == "y" or (counts.max(axis=0) - counts.min(axis=0) <= 1).all()  # each class in proportion
     names = [name for name in table if name != target] if keep.get("same") == "all" else None
     names = names or {"place": ["place"], "place,colour": ["place", "colour"]}.get(
         keep.get("group") or str(keep.get("same")), ["new", "place"]
@@ -424,6 +425,12 @@ def test_folds_of_one_and_of_many_are_told_apart() -> None:
     assert classic.parts(3) == (classic.train, None) and not classic.validates
     several = [load_dataset(table, "y", folds=3, seed=seed).fold_numbers.tolist() for seed in (1, 2)]
     assert several[0] != several[1]
+
+
+def test_each_fold_has_its_share_of_each_class() -> None:
+    data = load_dataset(mixed_table(120), "kind", folds=5)
+    counts = np.array([np.bincount(data.parts(repeat)[1].target.astype(int)) for repeat in range(5)])
+    assert counts.shape == (5, 3) and (counts.max(axis=0) - counts.min(axis=0) <= 1).all()
 
 
 def test_groups_make_folds_of_like_size() -> None:
@@ -532,6 +539,10 @@ def test_missing_cells_are_equal_to_each_other() -> None:
     table = mixed_table(80)
     table["a"] = pd.Series([None, "x", "y", "z"] * 20, dtype=object)
     table["b"] = [np.nan, 1.0, 2.0, 3.0] * 20
+    table["c"] = np.where(np.arange(80) // 4 % 2, np.nan, 1.0)
+    groups = repeated_rows(table, ["a", "b", "c"])
+    assert sorted(np.unique(groups)) == list(range(8))
+    assert pd.Series(groups).groupby([np.arange(80) % 4, table["c"].isna()]).nunique().eq(1).all()
     data = load_dataset(table, "y", same=["a", "b"])
     parts_of_missing = [set(p.rows % 4) for p in (data.train, data.validation, data.test)]
     assert sum(map(len, parts_of_missing)) == 4
