@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from shoal.champion import crown, retrainings
+from shoal.champion import choice, crown, retrainings
 from shoal.data import (
     CategoricalColumn,
     DataOptions,
@@ -443,7 +443,9 @@ def test_groups_make_folds_of_like_size() -> None:
 
 def test_a_search_over_folds_trains_and_scores_on_them() -> None:
     data = load_dataset(mixed_table(90), "y", folds=3)
-    options = SearchSettings(population=2, elitism=0, generations=1, repeats=3, iterations=5)
+    options = SearchSettings(
+        population=2, elitism=0, generations=1, repeats=3, iterations=5, racing="fixed", finalists=0
+    )
     about, engine = Problem(data, options), get_engine("cpu")
     found = [evaluate(about, Task(Genome(), repeat), engine) for repeat in range(4)]
     for evaluation in found:
@@ -459,12 +461,13 @@ def test_a_search_over_folds_trains_and_scores_on_them() -> None:
     while tasks := search.ask():
         for task in tasks:
             search.tell(evaluate(about, task, engine))
-    jobs = retrainings(about, search.best)
+    chosen = choice(search)
+    jobs = retrainings(about, chosen)
     assert [job.refit for job in jobs] == [True] * 3
-    weights = [job.run(about, engine) for job in jobs]
+    weights = {job: job.run(about, engine) for job in jobs}
     training = about.training(jobs[0].task, refit=True)
     assert training.x.tobytes() == data.train.x.tobytes()
-    champion = crown(about, search.best, weights, engine)
+    champion = crown(about, chosen, weights, engine)
     assert champion.refitted and champion.scores.test is not None
     assert champion.scores.validation.accuracy == pytest.approx(champion.accuracy)
 

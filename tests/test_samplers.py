@@ -20,7 +20,7 @@ from shoal import samplers
 from shoal.errors import SettingsError
 from shoal.evolution import Search
 from shoal.genetic import initial_genome
-from shoal.genome import NUMERIC_GENES, Genome
+from shoal.genome import Genome, SearchSpace
 from shoal.philox import derive_key
 from shoal.samplers import Generation, Past, Sampler, make_sampler
 from shoal.settings import SearchSettings
@@ -34,23 +34,24 @@ NARROW: dict[str, Any] = {
     "max_depth": 2,
     "max_width": 9,
 }
-NUMBERS = {gene.name: (gene.start_low, gene.start_low) for gene in NUMERIC_GENES}
+NUMBERS = {gene.name: (gene.start_low, gene.start_low) for gene in SearchSpace().numeric}
 FROZEN: dict[str, Any] = {
     "bounds": NUMBERS,
-    "choices": {"informant_strategy": ("ring",)},
+    "choices": {"informant_strategy": ("ring",), "activation": ("relu",)},
     "max_depth": 1,
     "max_width": 1,
 }
 
 
 def settings(sampler: str, **values: Any) -> SearchSettings:
-    return SearchSettings.parse({"sampler": sampler, "population": 6, "elitism": 2, **values})
+    plain = {"start": (), "extra_genes": (), "racing": "fixed", "finalists": 0}
+    return SearchSettings.parse({"sampler": sampler, "population": 6, "elitism": 2, **plain, **values})
 
 
 def height(genome: Genome) -> float:
     """A hill in all numbers, the first width and a choice: the higher the better."""
     far = abs(math.log2(genome.hidden_layers[0]) - 8) / 10 + (genome.informant_strategy != "nearest") / 4
-    for gene in NUMERIC_GENES:
+    for gene in SearchSpace().numeric:
         low, high, value = gene.low, gene.high, getattr(genome, gene.name)
         if gene.log:
             low, high, value = math.log(low), math.log(high), math.log(value)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from shoal.errors import GenomeError, SettingsError, ShoalError
 from shoal.genome import NEUTRAL
-from shoal.settings import PRESET_EXTRA_GENES, SearchSettings, read_settings_file
+from shoal.settings import PRESET_DEFAULTS, SearchSettings, read_settings_file
 
 WRONG = [
     ({"preset": "fast"}, ["preset", "fast", "modern", "classic"]),
@@ -196,13 +196,13 @@ def test_later_genes_are_searched_where_they_are_named() -> None:
 
 def test_a_record_without_extra_genes_is_of_a_search_that_had_none() -> None:
     """What is recorded today says which it has; what was recorded before that must not get today's default."""
-    for preset, extra in PRESET_EXTRA_GENES.items():
+    for preset, usual in PRESET_DEFAULTS.items():
         today = SearchSettings.parse({"preset": preset}).to_dict()
-        assert today["extra_genes"] == list(extra)
+        assert today["extra_genes"] == list(usual["extra_genes"])
         assert SearchSettings.recorded(today) == SearchSettings(preset=preset)
         del today["extra_genes"]
         assert SearchSettings.recorded(today) == SearchSettings(preset=preset, extra_genes=())
-    assert PRESET_EXTRA_GENES["classic"] == ()
+    assert PRESET_DEFAULTS["classic"]["extra_genes"] == ()
 
 
 def test_layers_start_within_the_limits() -> None:

@@ -60,6 +60,12 @@ class Sampler(ABC):
     def _fresh(self, past: Past, individuals: range) -> Sequence[Genome]:
         """A new genome for each of these individuals of generation ``len(past)``."""
 
+    def _first(self, individuals: range) -> Sequence[Genome]:
+        """The first generation of samplers that learn from it: the swarms that the settings start from, others at random."""
+        named = dict(enumerate(self.settings.start))
+        drawn = [initial_genome(self.space, self.key, i) for i in individuals]
+        return [started_from(self.space, named[i], g) if i in named else g for i, g in enumerate(drawn)]
+
     def _seed(self, number: int) -> int:
         """Of a library's generator in generation ``number``."""
         return int(draws(self.key, Purpose.SAMPLER, number, 0, 1)[0] * 2**32)
@@ -91,10 +97,7 @@ class GeneticSampler(Sampler):
         return next_generation(self.space, self.settings, self.key, len(past), *past[-1])
 
     def _fresh(self, past: Past, individuals: range) -> Sequence[Genome]:
-        drawn = [initial_genome(self.space, self.key, i) for i in individuals]
-        for i, name in enumerate(self.settings.start[: len(drawn)]):
-            drawn[i] = started_from(self.space, name, drawn[i])
-        return drawn
+        return self._first(individuals)
 
 
 class RandomSampler(Sampler):
@@ -124,10 +127,7 @@ class TpeSampler(Sampler):
 
     def _fresh(self, past: Past, individuals: range) -> Sequence[Genome]:
         if not past:
-            drawn = [initial_genome(self.space, self.key, i) for i in individuals]
-        for i, name in enumerate(self.settings.start[: len(drawn)]):
-            drawn[i] = started_from(self.space, name, drawn[i])
-        return drawn
+            return self._first(individuals)
         import optuna
 
         fitness = {
