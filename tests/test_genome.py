@@ -195,8 +195,8 @@ def test_genes_that_came_later_leave_old_names_as_they_are() -> None:
 
 
 def test_named_genomes_are_those_of_their_papers() -> None:
-    assert NAMED_GENOMES == ("constriction", "spso2007", "competitive")
-    constriction, spso, competitive = map(named_genome, NAMED_GENOMES)
+    assert NAMED_GENOMES == ("constriction", "spso2007", "local", "competitive")
+    constriction, spso, _, competitive = map(named_genome, NAMED_GENOMES)
     phi = 4.1  # Clerc and Kennedy's chi, for kappa 1
     chi = 2 / (phi - 2 + math.sqrt(phi * phi - 4 * phi))
     assert constriction.inertia_weight == pytest.approx(chi, abs=1e-4)
@@ -211,7 +211,7 @@ def test_named_genomes_are_those_of_their_papers() -> None:
 
 
 def test_unknown_named_genomes_and_genes_are_refused() -> None:
-    with pytest.raises(GenomeError, match=r"'pso'.*constriction, spso2007, competitive"):
+    with pytest.raises(GenomeError, match=r"'pso'.*constriction, spso2007, local, competitive"):
         named_genome("pso")
     with pytest.raises(GenomeError, match=r"swarmsize.*swarm_size"):
         named_genome("competitive", swarmsize=20)

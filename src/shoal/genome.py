@@ -325,6 +325,14 @@ _NAMED: dict[str, dict[str, Any]] = {
         "social_weight": 0.5 + math.log(2),
         "informant_strategy": "rewired",
     },
+    # The best informed swarm of docs/quality.md: a local best of five informants, and weaker pulls
+    "local": {
+        "swarm_size": 48,
+        "num_informants": 5,
+        "inertia_weight": 0.75,
+        "cognitive_weight": 1.0,
+        "social_weight": 1.0,
+    },
     # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take 100 particles and more; at
     # equal cost 48 did better on every network of docs/quality.md.
     "competitive": {
@@ -338,7 +346,7 @@ NAMED_GENOMES = tuple(_NAMED)
 
 
 def named_genome(name: str, **genes: Any) -> Genome:
-    """A swarm of the literature, "constriction", "spso2007" or "competitive"; ``genes`` (`hidden_layers`, say) replace its own.
+    """A swarm of the literature, "constriction", "spso2007" or "competitive", or "local"; ``genes`` (`hidden_layers`, say) replace its own.
 
     Raises `GenomeError` for another name, an unknown gene, or values that make no swarm.
     """

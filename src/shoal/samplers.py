@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -61,10 +63,12 @@ class Sampler(ABC):
         """A new genome for each of these individuals of generation ``len(past)``."""
 
     def _first(self, individuals: range) -> Sequence[Genome]:
-        """The first generation of samplers that learn from it: the swarms that the settings start from, others at random."""
-        named = dict(enumerate(self.settings.start))
+        """The first generation of samplers that learn from it: half of it from the literature, with each activation in turn."""
         drawn = [initial_genome(self.space, self.key, i) for i in individuals]
-        return [started_from(self.space, named[i], g) if i in named else g for i, g in enumerate(drawn)]
+        named = product(dict(self.space.categorical)["activation"], self.settings.start)
+        for i, (activation, name) in enumerate(islice(named, len(drawn) // 2)):
+            drawn[i] = started_from(self.space, name, replace(drawn[i], activation=activation))
+        return drawn
 
     def _seed(self, number: int) -> int:
         """Of a library's generator in generation ``number``."""

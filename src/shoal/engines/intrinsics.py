@@ -284,70 +284,77 @@ def _uniforms(emit: Emitter, counter: list[list[Value]], keys: list[tuple[Value,
     return [(word >> 8).to(F32) * 2.0**-24 for word in words]
 
 
-@intrinsic
-def move_tile(
-    typing: Any,
-    x: Any,
-    v: Any,
-    new_x: Any,
-    new_v: Any,
-    own: Any,
-    social: Any,
-    top: Any,
-    stride: Any,
-    block: Any,
-    particle: Any,
-    iteration: Any,
-    w: Any,
-    vmax: Any,
-    rule: Any,
-) -> Any:
-    """One step of 16 blocks of four dimensions of a particle, in one pass: random numbers, velocities, positions.
+def make_move(competitive: bool) -> Any:
+    """The move of one update rule: two, as the branches of one would slow the other down."""
 
-    Dimension n of block b is at ``n stride + b`` from each address; ``block`` is the number of the first. A pull whose
-    weight is 0 is left out, with its random numbers. By the competitive rule ``social`` is the winner, and the only pull.
-    """
+    @intrinsic
+    def tile(
+        typing: Any,
+        x: Any,
+        v: Any,
+        new_x: Any,
+        new_v: Any,
+        own: Any,
+        social: Any,
+        top: Any,
+        stride: Any,
+        block: Any,
+        particle: Any,
+        iteration: Any,
+        w: Any,
+        vmax: Any,
+        rule: Any,
+    ) -> Any:
+        """One step of 16 blocks of four dimensions of a particle, in one pass: random numbers, velocities, positions.
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        emit = Emitter(context, builder)
-        x, v, new_x, new_v, own, social, top = (builder.inttoptr(arg, F32.as_pointer()) for arg in args[:7])
-        stride, block, particle, iteration, w, vmax = (emit.of(arg) for arg in args[7:13])
-        rule = {name: emit.of(builder.extract_value(args[13], n)) for n, name in enumerate(sig.args[13].fields)}
-        keys = [((rule["key0"] + WEYL[0] * r) & _LOW, (rule["key1"] + WEYL[1] * r) & _LOW) for r in range(ROUNDS)]
-        eight = emit.count(LANES // 2)
-        places = [stride * n for n in range(4)]
-        here = [emit.load(x, place) for place in places]
-        before = [emit.load(v, place) for place in places]
-        velocities = [emit.variable(w * velocity) for velocity in before]
+        Dimension n of block b is at ``n stride + b`` from each address; ``block`` is the number of the first. A pull whose
+        weight is 0 is left out, with its random numbers. By the competitive rule ``social`` is the winner, and the only pull.
+        """
 
-        def random(purpose: Purpose) -> list[Value]:
-            counter = [
-                [eight + (block + half), particle, iteration, emit.constant(I64, int(purpose))]
-                for half in (0, LANES // 2)
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            emit = Emitter(context, builder)
+            x, v, new_x, new_v, own, social, top = (builder.inttoptr(arg, F32.as_pointer()) for arg in args[:7])
+            stride, block, particle, iteration, w, vmax = (emit.of(arg) for arg in args[7:13])
+            rule = {name: emit.of(builder.extract_value(args[13], n)) for n, name in enumerate(sig.args[13].fields)}
+            keys = [((rule["key0"] + WEYL[0] * r) & _LOW, (rule["key1"] + WEYL[1] * r) & _LOW) for r in range(ROUNDS)]
+            eight = emit.count(LANES // 2)
+            places = [stride * n for n in range(4)]
+            here = [emit.load(x, place) for place in places]
+
+            def random(purpose: Purpose) -> list[Value]:
+                counter = [
+                    [eight + (block + half), particle, iteration, emit.constant(I64, int(purpose))]
+                    for half in (0, LANES // 2)
+                ]
+                return _uniforms(emit, counter, keys)
+
+            shrunk = [w * r for r in random(Purpose.COGNITIVE)] if competitive else [w] * 4
+            velocities = [
+                emit.variable(factor * emit.load(v, place)) for factor, place in zip(shrunk, places, strict=True)
             ]
-            return _uniforms(emit, counter, keys)
+            pulls = (
+                (Purpose.COGNITIVE, rule["c1"], own),
+                (Purpose.SOCIAL, rule["c2"], social),
+                (Purpose.GLOBAL, rule["c3"], top),
+            )
+            for purpose, weight, towards in pulls[1:2] if competitive else pulls:
+                with emit.when(weight.compare("!=", 0.0)):
+                    for n, r in enumerate(random(purpose)):
+                        pull = (weight * r) * (emit.load(towards, places[n]) - here[n])
+                        velocities[n].set(velocities[n].get() + pull)
+            for n, place in enumerate(places):
+                velocity = velocities[n].get().clipped(vmax * -1.0, vmax)
+                position = (here[n] + rule["jump"] * velocity).clipped(rule["xmax"] * -1.0, rule["xmax"])
+                emit.store(velocity, new_v, place)
+                emit.store(position, new_x, place)
+            return emit.nothing
 
-        with emit.when(rule["competitive"]):
-            for n, r in enumerate(random(Purpose.COGNITIVE)):
-                velocities[n].set((w * r) * before[n])
-        pulls = (
-            (Purpose.COGNITIVE, rule["c1"], own),
-            (Purpose.SOCIAL, rule["c2"], social),
-            (Purpose.GLOBAL, rule["c3"], top),
-        )
-        for purpose, weight, towards in pulls:
-            with emit.when(weight.compare("!=", 0.0)):
-                for n, r in enumerate(random(purpose)):
-                    pull = (weight * r) * (emit.load(towards, places[n]) - here[n])
-                    velocities[n].set(velocities[n].get() + pull)
-        for n, place in enumerate(places):
-            velocity = velocities[n].get().clipped(vmax * -1.0, vmax)
-            position = (here[n] + rule["jump"] * velocity).clipped(rule["xmax"] * -1.0, rule["xmax"])
-            emit.store(velocity, new_v, place)
-            emit.store(position, new_x, place)
-        return emit.nothing
+        return types.void(*[_i] * 11, types.float32, types.float32, rule), codegen
 
-    return types.void(*[_i] * 11, types.float32, types.float32, rule), codegen
+    return tile
+
+
+move_tile, compete_tile = make_move(False), make_move(True)
 
 
 @intrinsic

@@ -29,6 +29,7 @@ from shoal.engines.intrinsics import (
     apply_leaky_relu,
     apply_sigmoid,
     apply_tanh,
+    compete_tile,
     distance_tile,
     move_tile,
     multiply_adds,
@@ -411,17 +412,20 @@ def move(
     """
     blocks = -(-swarm.dimensions // 4)
     towards = old[0] if rule.to_position else swarm.bests
-    here = 4 * i * swarm.stride
-    x, v = place(old[0], 0) + here, place(old[1], 0) + here
-    new_x, new_v = place(new[0], 0) + here, place(new[1], 0) + here
+    row = 4 * i * swarm.stride
+    x, v = place(old[0], 0) + row, place(old[1], 0) + row
+    new_x, new_v = place(new[0], 0) + row, place(new[1], 0) + row
     bests = place(swarm.bests, 0)
-    own, top = bests + here, bests + 4 * best * swarm.stride
+    own, top = bests + row, bests + 4 * best * swarm.stride
     social = place(towards, leader * swarm.stride)
     for n in range(-(-blocks // LANES) - 1, -1, -1):
         b = n * LANES
         at = 4 * b
-        towards_all = own + at, social + at, top + at
-        move_tile(x + at, v + at, new_x + at, new_v + at, *towards_all, blocks, b, i, iteration, w, vmax, rule)
+        here, there = (x + at, v + at, new_x + at, new_v + at), (own + at, social + at, top + at)
+        if rule.competitive:
+            compete_tile(*here, *there, blocks, b, i, iteration, w, vmax, rule)
+        else:
+            move_tile(*here, *there, blocks, b, i, iteration, w, vmax, rule)
 
 
 @compiled
