@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from shoal.baselines import Baseline
+from shoal.champion import Champion, Confirmation
 from shoal.dashboard import server, wording
 from shoal.dashboard.figures import COLUMNS, accuracy_range, below_text, history, history_figure
 from shoal.dashboard.parameters import genes_html, number, place, scores_html
@@ -18,6 +21,7 @@ from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genome import NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
 from shoal.records import Metrics, Scores
 from shoal.store import GenerationRecord
+from shoal.summary import score_rows, sureness
 from shoal.uncertainty import interval95
 
 GENOME = Genome(swarm_size=20)
@@ -165,12 +169,39 @@ def test_a_place_between_bounds_is_on_the_genes_own_scale() -> None:
     assert place(genes["inertia_weight"], 9.0, 2.0) == 1.0
 
 
-def test_scores_have_a_row_for_each_part_there_is() -> None:
+def champion(**values: Any) -> Champion:
     scores = Scores(Metrics(90.0, mae=1.0, rmse=2.0, r2=0.9), None, Metrics(80.0, mae=2.0, rmse=3.0, r2=0.8))
-    got = scores_html(scores, Scores(Metrics(91.0), None, Metrics(85.5)))
+    ensemble = Scores(Metrics(91.0), None, Metrics(85.5))
+    plain = {"refitted": False, "weights": np.zeros((1, 3), np.float32), "scores": scores, "ensemble": ensemble}
+    return Champion(GENOME, (89.0, 91.0, 90.0), **{**plain, **values})
+
+
+def test_scores_have_a_row_for_each_thing_there_is() -> None:
+    got = scores_html(champion())
+    assert "<td>Search</td><td>90.00 % ± 2.48</td><td></td>" in got
     assert "<td>Train</td><td>90.00 %</td><td>91.00 %</td><td>1.000</td>" in got
-    assert "<td>Test</td><td>80.00 %</td><td>85.50 %</td>" in got
-    assert "Validation" not in got
+    assert '<tr class="chief"><td>Test</td><td>80.00 %</td><td>85.50 %</td>' in got
+    assert "Confirmation" not in got
+    assert sureness(champion()).startswith("The champion's network was trained on the training part")
+
+
+def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
+    rivals = (
+        Baseline("linear", "least squares", (70.0,), Metrics(70.0, mae=3.0), Metrics(70.0, mae=3.0)),
+        Baseline("adam", "8 relu", error="<b>no</b>"),
+        Baseline("trees", "", (88.0, 90.0), Metrics(89.0, mae=1.5), Metrics(90.5, mae=1.0)),
+    )
+    told = Confirmation((88.0, 89.0, 90.0), Genome(), (88.0, 89.5, 89.0))
+    rows = score_rows(champion(baselines=rivals, confirmation=told))
+    names = ["Search", "Confirmation", "Train", "Test", "Boosted trees", "Linear model", "Adam network"]
+    assert [row.label for row in rows] == names
+    assert [row.ensemble for row in rows[4:]] == [90.5, None, None]
+    assert "&lt;b&gt;no&lt;/b&gt;" in scores_html(champion(baselines=rivals))
+    text = sureness(champion(confirmation=told, refitted=True))
+    assert "3 unused random streams" in text
+    assert "1.00 above" in text
+    assert "unresolved" in text
+    assert "all rows but the test part" in text
 
 
 def test_the_server_hides_the_store_from_the_process_list() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from shoal.champion import Champion, Confirmation
 from shoal.evaluation import Evaluation
 from shoal.genome import Genome, OnBound
-from shoal.records import Scores
+from shoal.records import Metrics, Scores
 from shoal.runner import CHAMPION
 from shoal.settings import SearchSettings
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
@@ -171,3 +172,67 @@ def _best(
         confirmation=champion.confirmation if champion else None,
         on_bounds=settings.space.on_bounds(genome),
     )
+
+
+METRIC_NAMES = {
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "r2": "R²",
+    "balanced_accuracy": "Balanced",
+    "macro_f1": "Macro F1",
+    "log_loss": "Log loss",
+}
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A line of a champion's scores: accuracies in percent, of single networks on average and of their ensemble.
+
+    ``half`` is half of a 95 % interval; ``metrics`` are those of the single networks; ``error`` says why there is nothing.
+    """
+
+    label: str
+    accuracy: float | None
+    half: float | None = None
+    ensemble: float | None = None
+    metrics: Metrics | None = None
+    chief: bool = False
+    error: str | None = None
+
+
+def score_rows(champion: Champion) -> tuple[ScoreRow, ...]:
+    """Search, confirmation and test side by side, then what other methods make of the same test rows, the best first."""
+    rows = [ScoreRow("Search", champion.accuracy, _half(champion.ci95))]
+    if told := champion.confirmation:
+        rows.append(ScoreRow("Confirmation", told.accuracy, _half(told.ci95)))
+    for label, part in (("Train", "train"), ("Test", "test")):
+        single, together = getattr(champion.scores, part), getattr(champion.ensemble, part)
+        if single is not None:
+            rows.append(ScoreRow(label, single.accuracy, None, together.accuracy, single, chief=part == "test"))
+    for rival in sorted(champion.baselines, key=lambda b: -b.test.accuracy if b.test else math.inf):
+        if rival.test is None or rival.ensemble is None:
+            rows.append(ScoreRow(rival.name, None, error=rival.error))
+        else:
+            together = rival.ensemble.accuracy if len(rival.accuracies) > 1 else None
+            rows.append(ScoreRow(rival.name, rival.test.accuracy, None, together, rival.test))
+    return tuple(rows)
+
+
+def _half(interval: tuple[float, float] | None) -> float | None:
+    return (interval[1] - interval[0]) / 2 if interval else None
+
+
+def sureness(champion: Champion) -> str:
+    """How sure the choice is, and what its networks were trained on, in words."""
+    count = len(champion.weights)
+    networks = f"{count} networks were" if count > 1 else "network was"
+    rows = "all rows but the test part" if champion.refitted else "the training part"
+    trained = f"The champion's {networks} trained on {rows}; the test part was looked at once, at the end."
+    told = champion.confirmation
+    if told is None:
+        return trained
+    text = f"Confirmed on {len(told.accuracies)} unused random streams; the luckiest lies {told.luck:.2f} above their mean."
+    if told.probability is not None:
+        resolved = "" if told.resolved else ", which leaves it unresolved"
+        text += f" Better than the second genome with a probability of {told.probability:.2f}{resolved}."
+    return f"{text} {trained}"

@@ -22,23 +22,14 @@ from rich.text import Text
 from shoal.genome import NEUTRAL, NUMERIC_GENES, Genome
 from shoal.launch import end_process, ensure_supervisor, log_path
 from shoal.store import TERMINAL, RunView, Store
-from shoal.summary import Best, Summary, ahead_of, summarise
+from shoal.summary import METRIC_NAMES, Best, Summary, ahead_of, score_rows, summarise, sureness
 
 if TYPE_CHECKING:
     from shoal.bench import Benchmark
     from shoal.champion import Champion
-    from shoal.records import Metrics
     from shoal.store.doctor import Check
 
 REFRESH_SECONDS = 0.25
-METRIC_NAMES = {
-    "mae": "MAE",
-    "rmse": "RMSE",
-    "r2": "R²",
-    "balanced_accuracy": "Balanced",
-    "macro_f1": "Macro F1",
-    "log_loss": "Log loss",
-}
 ENDED = (*TERMINAL, "paused")
 _COLOURS = {
     "running": "green",
@@ -177,7 +168,7 @@ def report(summary: Summary) -> RenderableType:
             grid.add_row("Note", Text(f"{alarm}.", style="yellow"))
     parts: list[RenderableType] = [grid]
     if summary.champion is not None:
-        parts += ["", _scores_table(summary.champion), Text(_confirmed(summary.champion), style="dim")]
+        parts += ["", _scores_table(summary.champion), Text(sureness(summary.champion), style="dim")]
     if run.result_hash:
         parts.append(Text(f"Result hash {run.result_hash[:16]}", style="dim"))
     return Panel(
@@ -194,47 +185,22 @@ def _accuracy(best: Best) -> Text:
 
 
 def _scores_table(champion: Champion) -> Table:
-    """Search, confirmation and test side by side; under it what other methods make of the same rows."""
-    test = champion.scores.test
-    others = [name for name in test.to_dict() if name != "accuracy"] if test else []
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), title_justify="left")
-    for name in ("", "Accuracy", *(METRIC_NAMES[name] for name in others)):
+    rows = score_rows(champion)
+    metrics = next((row.metrics.to_dict() for row in rows if row.metrics), {})
+    others = [name for name in METRIC_NAMES if name in metrics]
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("", "Single networks", "Ensemble", *(METRIC_NAMES[name] for name in others)):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
-
-    def row(label: str, accuracy: str, metrics: Metrics | None = None, style: str = "") -> None:
-        values = metrics.to_dict() if metrics else {}
-        cells = (f"{values[name]:.3f}" if name in values else "" for name in others)
-        table.add_row(label, accuracy, *cells, style=style)
-
-    row("Search", _with_interval(champion.accuracy, champion.ci95))
-    if champion.confirmation:
-        row("Confirmation", _with_interval(champion.confirmation.accuracy, champion.confirmation.ci95))
-    for label, metrics in (("Test, single networks", test), ("Test, ensemble", champion.ensemble.test)):
-        if metrics:
-            row(label, f"{metrics.accuracy:.2f} %", metrics, "bold green")
-    for rival in champion.baselines:
-        if rival.test is None or rival.ensemble is None:
-            table.add_row(f"{rival.name}: {rival.error}", style="red")
+    for row in rows:
+        if row.accuracy is None:
+            table.add_row(row.label, Text(row.error or "", style="red", overflow="ellipsis"))
             continue
-        row(rival.name, f"{rival.test.accuracy:.2f} %", rival.test)
-        if len(rival.accuracies) > 1:
-            row(f"  mean of {len(rival.accuracies)}", f"{rival.ensemble.accuracy:.2f} %", rival.ensemble)
+        half = f" ± {row.half:.2f}" if row.half is not None else ""
+        cells = [f"{row.accuracy:.2f} %{half}", f"{row.ensemble:.2f} %" if row.ensemble is not None else ""]
+        values = row.metrics.to_dict() if row.metrics else {}
+        cells += [f"{values[name]:.3f}" if name in values else "" for name in others]
+        table.add_row(row.label, *cells, style="bold green" if row.chief else "")
     return table
-
-
-def _confirmed(champion: Champion) -> str:
-    """How sure the choice is, in words."""
-    networks = f"{len(champion.weights)} network{'' if len(champion.weights) == 1 else 's'}"
-    trained = f"The champion's {networks} {'were' if len(champion.weights) > 1 else 'was'} trained on "
-    trained += "all rows but the test part." if champion.refitted else "the training part."
-    told = champion.confirmation
-    if told is None:
-        return trained
-    text = f"Confirmed on {len(told.accuracies)} unused random streams; the luckiest lies {told.luck:.2f} above their mean."
-    if told.probability is not None:
-        resolved = "" if told.resolved else ": unresolved"
-        text += f" Better than the second with a probability of {told.probability:.2f}{resolved}."
-    return f"{text} {trained}"
 
 
 def _with_interval(accuracy: float, interval: tuple[float, float] | None) -> str:

@@ -10,18 +10,11 @@ from html import escape
 
 import streamlit as st
 
+from shoal.champion import Champion
 from shoal.dashboard.wording import as_json, as_python, duration, moment, percent
 from shoal.genome import INFORMED_ONLY, Gene, Genome, SearchSpace
-from shoal.records import Metrics, Scores
-from shoal.summary import Best, Summary
+from shoal.summary import METRIC_NAMES, Best, Summary, score_rows, sureness
 
-_METRICS = (
-    ("mae", "MAE"),
-    ("rmse", "RMSE"),
-    ("r2", "R²"),
-    ("balanced_accuracy", "Balanced accuracy"),
-    ("macro_f1", "Macro F1"),
-)
 _CHOICES = {
     "update_rule": "Update Rule",
     "activation": "Activation",
@@ -42,6 +35,8 @@ def best_card(best: Best | None, space: SearchSpace, zone: str | None, now: floa
     when = moment(best.found, zone, now)
     st.caption(f"Found in generation {best.generation:,} at {when}, {duration(now - best.found)} ago")
     st.html(genes_html(best.genome, space))
+    for alarm in best.on_bounds:
+        st.caption(f":orange[{alarm}.]")
     python, json = st.tabs(["Python", "JSON"])
     python.code(as_python(best.genome), language="python", height=128)
     json.code(as_json(best.genome), language="json", height=128)
@@ -97,35 +92,31 @@ def _row(label: str, value: str, at: float | None = None, hint: str = "") -> str
 
 
 def scores_card(summary: Summary) -> None:
-    """What the champion is worth, part by part. The test part was looked at once, here."""
-    if summary.scores is None:
+    """What the champion is worth: search, confirmation and test, and other methods on the same rows."""
+    if summary.champion is None:
         return
     with st.container(border=True, key="scores"):
         st.subheader("Scores of the champion", anchor=False)
-        st.html(scores_html(summary.scores, summary.ensemble))
-        note = (
-            "*Mean* is over its single networks, *Ensemble* the mean of their predictions. "
-            "The test part was looked at once, at the end."
-        )
-        if summary.scores.validation is not None:
-            note += " The networks were refitted on train + validation; the validation score is that of the search."
-        st.caption(note)
+        st.html(scores_html(summary.champion))
+        st.caption(sureness(summary.champion))
 
 
-def scores_html(scores: Scores, ensemble: Scores | None) -> str:
-    """A table with a row for each part of the data."""
-    columns = [(name, label) for name, label in _METRICS if getattr(scores.train, name) is not None]
-    head = "".join(
-        f"<th>{label}</th>" for label in ("Part", "Accuracy, mean", "Accuracy, ensemble", *(c[1] for c in columns))
-    )
+def scores_html(champion: Champion) -> str:
+    """`score_rows` as a table."""
+    rows = score_rows(champion)
+    known = next((row.metrics.to_dict() for row in rows if row.metrics), {})
+    columns = [name for name in METRIC_NAMES if name in known]
+    labels = ("", "Single networks", "Ensemble", *(METRIC_NAMES[name] for name in columns))
     body = ""
-    for part in ("train", "validation", "test"):
-        single: Metrics | None = getattr(scores, part)
-        together: Metrics | None = getattr(ensemble, part) if ensemble else None
-        if single is None:
+    for row in rows:
+        if row.accuracy is None:
+            body += f"<tr><td>{escape(row.label)}</td><td colspan={len(labels) - 1}>{escape(row.error or '')}</td></tr>"
             continue
-        cells = [part.capitalize(), percent(single.accuracy), percent(together.accuracy if together else None)]
-        cells += [f"{getattr(single, name):.3f}" for name, _ in columns]
-        chief = ' class="chief"' if part == "test" else ""
+        half = f" ± {row.half:.2f}" if row.half is not None else ""
+        values = row.metrics.to_dict() if row.metrics else {}
+        cells = [row.label, percent(row.accuracy) + half, percent(row.ensemble) if row.ensemble is not None else ""]
+        cells += [f"{values[name]:.3f}" if name in values else "" for name in columns]
+        chief = ' class="chief"' if row.chief else ""
         body += f"<tr{chief}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+    head = "".join(f"<th>{label}</th>" for label in labels)
     return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

@@ -121,6 +121,7 @@ def _progress(reading: Reading) -> None:
 def _metrics(reading: Reading) -> None:
     run, best = reading.run, reading.summary.best
     half = (best.ci95[1] - best.ci95[0]) / 2 if best and best.ci95 else None
+    counted = run.settings.counted(run.settings.max_repeats)
     values = (
         ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
         (
@@ -128,7 +129,7 @@ def _metrics(reading: Reading) -> None:
             percent(best.accuracy if best else None),
             f"± {half:.2f} (95 %)" if half is not None else "of one repeat" if best else "not known yet",
         ),
-        ("Best Repeats", f"{best.repeats}" if best else "–", f"of at most {run.settings.max_repeats}"),
+        ("Best Repeats", f"{best.repeats}" if best else "–", f"of at most {len(counted)}"),
         ("Average Accuracy", percent(run.avg_accuracy), f"of {run.settings.population} individuals"),
         ("Elapsed Time", duration(elapsed(run)), "of active training"),
     )
