@@ -43,13 +43,8 @@ from shoal.settings import SearchSettings
 
 SAMPLERS = get_args(SearchSettings.model_fields["sampler"].annotation)
 # Small networks and swarms, the same for all, so that the real trainings take a minute or two.
-SPACE: dict[str, Any] = {
-    "max_width": 32,
-    "bounds": {"swarm_size": (4, 40)},
-    "iterations": 150,
-    "racing": "fixed",
-    "finalists": 0,
-}
+SPACE: dict[str, Any] = {"max_width": 32, "bounds": {"swarm_size": (4, 40)}, "iterations": 150}
+SPACE |= {"racing": "fixed", "finalists": 0}
 SCATTERED = 250  # genomes from everywhere, beside those of the searches
 FLOOR = 50.0  # percent: how bad the worst are would else be all that the landscape learns
 REAL_GENERATIONS = 8

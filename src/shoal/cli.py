@@ -81,7 +81,13 @@ def run(
     sampler: Annotated[
         str | None, typer.Option(metavar="genetic|random|tpe|cmaes", help="Who proposes genomes; default: genetic")
     ] = None,
-    repeats: Annotated[int | None, typer.Option(help="Trainings of a genome in each generation; default: 3")] = None,
+    repeats: Annotated[int | None, typer.Option(help="Trainings of a genome to begin with; default: 3")] = None,
+    racing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="halving|t-race|fixed", help="How more trainings are spent on the better ones; default: by preset"
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="default: 0")] = None,
     evaluations: Annotated[int | None, typer.Option(help="End after so many trainings")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="End after so much active time")] = None,

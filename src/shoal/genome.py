@@ -346,7 +346,9 @@ NAMED_GENOMES = tuple(_NAMED)
 
 
 def named_genome(name: str, **genes: Any) -> Genome:
-    """A swarm of the literature, "constriction", "spso2007" or "competitive", or "local"; ``genes`` (`hidden_layers`, say) replace its own.
+    """A swarm of the literature, "constriction", "spso2007" or "competitive", or our own "local".
+
+    ``genes`` (`hidden_layers`, say) replace those that it brings.
 
     Raises `GenomeError` for another name, an unknown gene, or values that make no swarm.
     """
