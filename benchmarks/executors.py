@@ -23,7 +23,7 @@ _repeat = itertools.count()
 
 
 def problem(executor: str, iterations: int) -> Problem:
-    return Problem(load_dataset("concrete"), SearchSettings(executor=executor, iterations=iterations))
+    return Problem(load_dataset("concrete"), SearchSettings(executor=executor, iterations=iterations, racing="fixed"))
 
 
 def trainings(executor: Executor, count: int) -> float:

@@ -55,7 +55,7 @@ def data(name: str) -> Dataset:
 
 def training(name: str, genome: Genome, seed: int) -> tuple[Problem, TrainingTask]:
     """One training of a genome on that data."""
-    problem = Problem(data(name), SearchSettings(seed=seed, iterations=ITERATIONS))
+    problem = Problem(data(name), SearchSettings(seed=seed, iterations=ITERATIONS, racing="fixed"))
     return problem, replace(problem.training(Task(genome, 0)), iterations=2**31, horizon=ITERATIONS)
 
 

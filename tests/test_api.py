@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import shoal
+from shoal.baselines import KINDS
 from shoal.errors import GenomeError, SettingsError
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -57,7 +58,12 @@ def test_search_as_documented(tmp_path: Path) -> None:
     assert run.champion.scores.test is not None
     assert run.champion.ensemble.test is not None
     assert run.champion.scores.validation is not None
-    assert run.champion.accuracy == pytest.approx(run.champion.scores.validation.accuracy)
+    told = run.champion.confirmation
+    assert told is not None
+    networks = run.champion.scores.validation.accuracy  # of those repeats that became networks
+    assert networks == pytest.approx(sum(told.accuracies[:5]) / len(told.accuracies[:5]))
+    assert len(run.champion.weights) == len(told.accuracies[:5])
+    assert {rival.kind for rival in run.champion.baselines if rival.test} == set(KINDS)
     assert len(run.generations) == 2
     assert len(run.result_hash or "") == 64
     with shoal.open_store(tmp_path / "s.db") as store:

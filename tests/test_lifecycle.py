@@ -44,7 +44,15 @@ from shoal.store import LEASE_SECONDS, Claim, Command, Owner, Store, open_store
 from shoal.store import tables as t
 
 SETTINGS = SearchSettings(
-    population=3, generations=2, repeats=2, elitism=1, iterations=5, max_repeats=3, baselines=False
+    population=3,
+    generations=2,
+    repeats=2,
+    elitism=1,
+    iterations=5,
+    max_repeats=3,
+    finalists=2,
+    confirmations=3,
+    baselines=False,
 )
 MOST = 4  # generations, after all extensions
 

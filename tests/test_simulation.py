@@ -20,7 +20,15 @@ from shoal.store import Owner, Store, open_store
 from simulation import BUDGET, World, some_fail
 
 SETTINGS = SearchSettings(
-    population=3, generations=2, repeats=2, elitism=1, iterations=5, max_repeats=3, baselines=False
+    population=3,
+    generations=2,
+    repeats=2,
+    elitism=1,
+    iterations=5,
+    max_repeats=3,
+    finalists=2,
+    confirmations=3,
+    baselines=False,
 )
 
 

@@ -85,7 +85,7 @@ def train(
     Raises `SettingsError` for a setting out of range, and when no particle ever had a finite loss.
     """
     given = {"iterations": iterations, "seed": seed, "patience": patience, "training_seconds": seconds, "loss": loss}
-    settings = SearchSettings.parse({**given, "engine": engine, "workers": threads})
+    settings = SearchSettings.parse({**given, "engine": engine, "workers": threads, "racing": "fixed"})  # each as long
     problem, task = Problem(data, settings), Task(genome or Genome(), repeat)
     trainer = get_engine(engine, threads or cores())
     part, held_out = data.parts(repeat)
