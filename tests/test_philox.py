@@ -91,13 +91,16 @@ def test_compiled_uniforms_are_the_reference_s(key, purpose, iteration, particle
     """From 0 and at rest, a pull of weight 1 towards 1 makes the velocity the random number itself."""
     stride = kernels.padded(dimensions)
     old, new = (tuple(np.zeros((particle + 1) * stride, np.float32) for _ in range(2)) for _ in range(2))
-    weights = [np.float32(purpose is pull) for pull in PULLS]
-    limits = (np.float32(1), np.float32(9), np.float32(9))
-    rule = kernels.Rule(np.float32(0), *weights, *limits, *key, 0, False, False)
+    weights = dict(zip(("c1", "c2", "c3"), (np.float32(purpose is pull) for pull in PULLS), strict=True))
+    still = {"w": 0.0, "w_end": 1.0, "vmax": 1.0, "vmax_end": 1.0, "horizon": 1, "decay": 0.0, "strategy": 0}
+    limits = {"jump": np.float32(1), "xmax": np.float32(9), "key0": key[0], "key1": key[1]}
+    rule = kernels.Rule(**still, **weights, **limits, to_position=False, competitive=False, abandon=False)
     bests = np.ones((particle + 1) * stride, np.float32)
-    none = np.empty(0)
-    swarm = kernels.Swarm(bests, none, np.empty((0, 0), np.int32), none, none, none.reshape(0, 0), dimensions, stride)
-    kernels.move(particle, old, new, swarm, 0, 0, iteration, rule)
+    none, counts = np.empty(0), np.empty(0, np.int64)
+    unused = {"best_losses": none, "losses": none, "shifts": none, "sums": none, "winners": counts, "order": counts}
+    unused |= {"informants": np.empty((0, 0), np.int32), "distances": none.reshape(0, 0), "decayed": bests}
+    swarm = kernels.Swarm(bests=bests, dimensions=dimensions, stride=stride, **unused)
+    kernels.move(particle, old, new, swarm, 0, 0, iteration, np.float32(0), np.float32(1), rule)
     expected = uniforms(key, purpose, iteration, particle + 1, dimensions)[particle]
     for found in new:
         assert found[particle * stride :][:dimensions].tobytes() == expected.tobytes()

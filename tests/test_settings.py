@@ -159,7 +159,7 @@ def test_classic_is_the_student_system_s_search() -> None:
 
 
 def test_presets_hold_choices_that_a_user_may_change() -> None:
-    modern = dict(SearchSettings(extra_genes=()).space.categorical)
+    modern = dict(SearchSettings().space.categorical)
     assert modern == {
         "informant_strategy": ("random", "nearest", "ring", "rewired"),
         "attractor": ("best",),
@@ -189,7 +189,7 @@ def test_later_genes_are_searched_where_they_are_named() -> None:
     assert genes(choices={"update_rule": ("competitive",)}) == {"update_rule"}
     free = SearchSettings(extra_genes=("attractor",))
     assert dict(free.space.categorical)["attractor"] == ("best", "position")
-    assert dict(free.space.categorical)["activation"] == ("relu",)
+    assert dict(free.space.categorical)["activation"] == ("relu", "tanh")
     own = SearchSettings(extra_genes=("attractor",), choices={"attractor": ("position",)})
     assert dict(own.space.categorical)["attractor"] == ("position",)
 

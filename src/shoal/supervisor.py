@@ -149,5 +149,6 @@ def _webhook() -> str | None:
 
 
 def _leave_at_end_of_input(supervisor: Supervisor) -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not sys.stdin, whose lock a thread may hold when the interpreter ends
+        pass
     supervisor.leave()

@@ -13,7 +13,8 @@ from streamlit.web.cli import main
 
 
 def _end_with_input() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not sys.stdin, whose lock a thread may hold when the interpreter ends
+        pass
     os._exit(0)
 
 
