@@ -64,7 +64,7 @@ def test_the_default_swarm_is_trained_as_a_champion_is() -> None:
         (result,) = engine.train([about.training(Task(Genome(), CONFIRMATION + repeat), refit=True)])
         scores.append(about.metrics(about.predictions(engine, Genome(), result.weights, data.test), data.test))
     assert row.test == mean_metrics(scores) and row.accuracies == tuple(m.accuracy for m in scores)
-    assert row.ensemble != row.test and row.detail == "32-16 relu, 480 iterations"
+    assert row.ensemble != row.test and row.detail == "32-16 relu, 240 iterations"
     other = BaselineJob("swarm", GENOME, 2).run(about, engine)  # of a champion
     assert other.detail.startswith("6 tanh") and other.test != row.test
 

@@ -75,9 +75,11 @@ def run(
         str | None,
         typer.Option(metavar="auto|none", help="Features with a long tail as logarithms; default: by preset"),
     ] = None,
-    generations: Annotated[int | None, typer.Option(help="default: 100")] = None,
+    generations: Annotated[int | None, typer.Option(help="default: modern 8, classic 100")] = None,
     population: Annotated[int | None, typer.Option(help="default: 12")] = None,
-    iterations: Annotated[int | None, typer.Option(help="Steps of a swarm in one training; default: 500")] = None,
+    iterations: Annotated[
+        int | None, typer.Option(help="Steps of a swarm in a training; default: modern 1500, classic 500")
+    ] = None,
     sampler: Annotated[
         str | None, typer.Option(metavar="genetic|random|tpe|cmaes", help="Who proposes genomes; default: genetic")
     ] = None,

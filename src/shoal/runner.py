@@ -52,12 +52,9 @@ class _Pace:
 
     def finals(self, cores: int, limit: float) -> float:
         """Seconds on so many cores; the search gets half of the ``limit`` in any case."""
-        settings, best = self._search.settings, self._search.best
-        if best is None or not self._cost or not settings.finalists:
+        trainings, best = self._search.settings.last_trainings, self._search.best
+        if best is None or not self._cost:
             return 0.0
-        trainings = (
-            settings.finalists * settings.batch + 2 * (settings.confirmations - settings.batch) + settings.networks
-        )
         each = self._problem.cost(Task(best.genome, CONFIRMATION)) * self._seconds / self._cost
         return min(trainings * each / cores, limit / 2)
 

@@ -35,7 +35,12 @@ CONFIRMATION = 10_000  # the first repeat that confirms: no search gives so many
 _RECORDED: dict[str, Any] = {"racing": "fixed", "growth": 1, "finalists": 0, "extra_genes": (), "start": ()}
 PRESET_DEFAULTS: dict[str, dict[str, Any]] = {
     "classic": {**_RECORDED, "baselines": False},
-    "modern": {"extra_genes": ("update_rule",), "start": NAMED_GENOMES},
+    "modern": {
+        "generations": 8,
+        "iterations": 1500,
+        "extra_genes": ("update_rule",),
+        "start": NAMED_GENOMES,
+    },
 }
 
 
@@ -75,9 +80,7 @@ class SearchSettings(BaseModel):
     patience: Positive | None = None
     finalists: Annotated[int, Field(ge=0, le=100)] = 4  # genomes whose scores are confirmed on unused random streams
     confirmations: Annotated[int, Field(ge=2, le=1000)] = 9  # repeats at most of each of the last two finalists
-    final_factor: Annotated[int, Field(ge=1, le=1000)] = (
-        16  # how many times longer confirmations and the champion train
-    )
+    final_factor: Annotated[int, Field(ge=1, le=1000)] = 8  # how much longer confirmations and the champion train
     networks: Annotated[int, Field(ge=1, le=100)] = 5  # of the champion
     ensemble: Literal["mean", "weighted"] = "mean"  # weighted: by each network's validation error
     baselines: bool = True  # other methods on the champion's rows, at the end; classic: not
@@ -162,6 +165,13 @@ class SearchSettings(BaseModel):
     def batch(self) -> int:
         """Confirmations that are made before they are looked at."""
         return min(3, self.confirmations)
+
+    @property
+    def last_trainings(self) -> int:
+        """Trainings after the search, at most: confirmations, and the champion's networks."""
+        if not self.finalists:
+            return 0
+        return self.finalists * self.batch + 2 * (self.confirmations - self.batch) + self.networks
 
     @property
     def space(self) -> SearchSpace:

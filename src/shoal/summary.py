@@ -12,7 +12,7 @@ from shoal.evaluation import Evaluation
 from shoal.genome import Genome, OnBound
 from shoal.records import Metrics, Scores
 from shoal.runner import CHAMPION
-from shoal.settings import SearchSettings
+from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
 from shoal.uncertainty import interval95, mean
 
@@ -81,14 +81,22 @@ class Summary:
         estimates = []
         if recent:
             pace = (recent[-1].seconds - first[0]) / (recent[-1].summary.number - first[1])
-            estimates.append(
-                pace * (settings.generations - recent[-1].summary.number) - (run.seconds - recent[-1].seconds)
-            )
+            left = pace * max(0, settings.generations - recent[-1].summary.number)
+            estimates.append(left + self._last_seconds - (run.seconds - recent[-1].seconds))
         if settings.evaluations is not None and run.evaluations:
-            estimates.append(run.seconds / run.evaluations * (settings.evaluations - run.evaluations))
+            estimates.append(
+                run.seconds / run.evaluations * (settings.evaluations - run.evaluations) + self._last_seconds
+            )
         if settings.max_seconds is not None:
             estimates.append(settings.max_seconds - run.seconds)
         return max(0.0, min(estimates)) if estimates else None
+
+    @property
+    def _last_seconds(self) -> float:
+        """Of the confirmation and the champion's networks, by the pace of all iterations so far."""
+        run, settings = self.run, self.run.settings
+        pace = run.seconds / run.iterations if run.iterations else 0.0
+        return pace * settings.last_trainings * settings.length(CONFIRMATION)
 
     @property
     def trainings_per_minute(self) -> float | None:

@@ -39,9 +39,9 @@ def new_run() -> None:
     with st.container(border=True, key="draft"):
         kind = st.segmented_control("Data", [_BUNDLED, _UPLOAD], default=_BUNDLED, required=True, key="data")
         uploaded = _uploaded() if kind == _UPLOAD else None
+        preset = st.radio("Preset", list(_PRESETS), captions=list(_PRESETS.values()), horizontal=True)
         with st.form("new-run", border=False, enter_to_submit=False):
-            preset = st.radio("Preset", list(_PRESETS), captions=list(_PRESETS.values()), horizontal=True)
-            values = _numbers()
+            values = _numbers(preset)
             ahead = sum(run.state in ("running", "queued") for run in store().runs())
             if ahead:
                 before = "Another run comes" if ahead == 1 else f"{ahead} other runs come"
@@ -62,26 +62,20 @@ def new_run() -> None:
     st.rerun()
 
 
-def _numbers() -> dict[str, Any]:
-    defaults = SearchSettings()
-    first, second, third, fourth, fifth = st.columns(5)
-    generations = first.number_input("Generations", 1, 1_000_000, defaults.generations)
-    population = second.number_input("Population", 2, 10_000, defaults.population, help="genomes in a generation")
-    iterations = third.number_input(
-        "Iterations", 1, 100_000_000, defaults.iterations, help="steps of the swarm in each training"
-    )
-    repeats = fourth.number_input(
-        "Repeats", 1, 1_000, defaults.repeats, help="trainings of each genome in a generation, each from another start"
-    )
-    seed = fifth.number_input(
-        "Seed", 0, 2**53 - 1, defaults.seed, help="the same seed gives the same result, to the bit"
+def _numbers(preset: str) -> dict[str, Any]:
+    defaults = SearchSettings.parse({"preset": preset})
+    asked: tuple[tuple[str, int, int, str | None], ...] = (
+        ("generations", 1, 1_000_000, None),
+        ("population", 2, 10_000, "genomes in a generation"),
+        ("iterations", 1, 100_000_000, "steps of the swarm in each training; of the longest ones, where they differ"),
+        ("repeats", 1, 1_000, "trainings of each genome to begin with, each from another start"),
+        ("seed", 0, 2**53 - 1, "the same seed gives the same result, to the bit"),
     )
     return {
-        "generations": generations,
-        "population": population,
-        "iterations": iterations,
-        "repeats": repeats,
-        "seed": seed,
+        name: column.number_input(
+            name.capitalize(), low, high, getattr(defaults, name), help=text, key=f"{preset}-{name}"
+        )
+        for column, (name, low, high, text) in zip(st.columns(len(asked)), asked, strict=True)
     }
 
 
