@@ -530,10 +530,10 @@ def test_rewired_redraws_exactly_when_the_global_best_stalls(engine) -> None:
 )
 def test_patience_rule(history, patience, stops) -> None:
     losses = np.array(history, dtype=np.float64)
-    assert out_of_patience(losses, len(losses), patience) is stops
-    assert bool(kernels.stalled(losses, len(losses), patience)) is stops
+    assert out_of_patience(losses, len(losses), patience, 1e-4) is stops
+    assert bool(kernels.stalled(losses, len(losses), patience, 1e-4)) is stops
     longer = np.append(losses, [-1e9, -2e9])  # what lies behind `done` is not read
-    assert out_of_patience(longer, len(losses), patience) is stops
+    assert out_of_patience(longer, len(losses), patience, 1e-4) is stops
 
 
 # --- the contract of an engine ----------------------------------------------------------------------------------------
@@ -752,7 +752,7 @@ class TestEngine:
         (result,) = engine.train([task])
         assert result.complete
         assert result.history.tobytes() == found.history.tobytes()
-        assert not out_of_patience(result.history, result.iterations - 1, patience)
+        assert not out_of_patience(result.history, result.iterations - 1, patience, task.min_improvement)
 
     def test_patience_ends_a_swarm_that_never_had_a_finite_loss(self, engine) -> None:
         task = make_task(x=np.full((5, 4), np.nan, f32), y=np.zeros(5, f32), patience=4, iterations=50)

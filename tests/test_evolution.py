@@ -513,6 +513,22 @@ def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
     assert SearchSettings.recorded(SearchSettings().to_dict()) == SearchSettings()
 
 
+def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
+    settings = SearchSettings(iterations=800, patience=100)
+    assert [settings.patience_of(repeat) for repeat in (0, 3, 6, 12, CONFIRMATION)] == [12, 25, 50, 100, 800]
+    assert SearchSettings(iterations=800).patience == 160
+    assert SearchSettings(preset="classic", iterations=800).patience is None
+    assert SearchSettings(iterations=800, patience=None).patience_of(3) is None
+
+
+def test_a_swarm_that_stands_still_ends_early() -> None:
+    """One without inertia and pulls never gets better."""
+    problem = Problem(load_dataset("concrete"), SearchSettings(iterations=400, racing="fixed"))
+    still = Genome(swarm_size=5, inertia_weight=0.0, cognitive_weight=0.0, social_weight=0.0)
+    found = evaluate(problem, Task(still, 0), get_engine("cpu"))
+    assert found.iterations == 81  # a fifth, and one to compare with
+
+
 def test_hash_depends_on_every_result() -> None:
     task = Task(Genome(), 0)
     scores = Scores(Metrics(90.0, mae=1.0, rmse=2.0, r2=0.5), Metrics(80.0))
@@ -563,7 +579,7 @@ def test_a_training_that_breaks_is_a_failed_evaluation() -> None:
 
 
 def test_an_evaluation_is_the_training_that_it_says() -> None:
-    problem = Problem(load_dataset("concrete"), SearchSettings(iterations=90, seed=5, racing="fixed"))
+    problem = Problem(load_dataset("concrete"), SearchSettings(iterations=90, seed=5, racing="fixed", patience=None))
     task, engine = Task(Genome(swarm_size=8), 2), get_engine("cpu")
     found = evaluate(problem, task, engine)
     training = problem.training(task)

@@ -54,6 +54,7 @@ WRONG = [
     ({"training_seconds": -1}, ["training_seconds", "-1"]),
     ({"deadline": 0}, ["deadline", "0"]),
     ({"patience": 0}, ["patience", "0"]),
+    ({"min_improvement": 1}, ["min_improvement", "1"]),
     ({"loss": "rmse"}, ["loss", "rmse", "mse", "negative_accuracy"]),
     ({"bounds": {"jump_size": (0.1,)}}, ["bounds.jump_size"]),
     ({"bounds": {"jump_size": (0.5, 0.1)}}, ["jump_size", "0.5..0.1"]),

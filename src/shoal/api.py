@@ -26,8 +26,10 @@ from shoal.samplers import check_installed as check_sampler
 from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
 from shoal.summary import kept_champion
+from shoal.swarm import LEAST_IMPROVEMENT
 
 _POLL_SECONDS = 0.2
+_AS_ASKED = {"racing": "fixed", "min_improvement": LEAST_IMPROVEMENT}  # nothing of what a search does to trainings
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ def train(
     Raises `SettingsError` for a setting out of range, and when no particle ever had a finite loss.
     """
     given = {"iterations": iterations, "seed": seed, "patience": patience, "training_seconds": seconds, "loss": loss}
-    settings = SearchSettings.parse({**given, "engine": engine, "workers": threads, "racing": "fixed"})  # each as long
+    settings = SearchSettings.parse({**given, "engine": engine, "workers": threads, **_AS_ASKED})
     problem, task = Problem(data, settings), Task(genome or Genome(), repeat)
     trainer = get_engine(engine, threads or cores())
     part, held_out = data.parts(repeat)

@@ -127,7 +127,7 @@ class Problem:
         """
         if part is None:
             part = self.dataset.fit_part(refit) if refit else self.dataset.parts(task.repeat)[0]
-        settings = self.settings
+        settings, length = self.settings, self.settings.length(task.repeat)
         return TrainingTask(
             genome=task.genome,
             network=self.network(task.genome),
@@ -135,10 +135,11 @@ class Problem:
             x=part.x,
             y=part.y,
             key=derive_key(settings.seed, task.repeat),
-            iterations=settings.length(task.repeat) if iterations is None else iterations,
+            iterations=length if iterations is None else iterations,
             seconds=settings.training_seconds if iterations is None else None,
-            patience=settings.patience if iterations is None else None,
-            horizon=settings.iterations,
+            patience=settings.patience_of(task.repeat) if iterations is None else None,
+            horizon=length,
+            min_improvement=settings.min_improvement,
         )
 
     def cost(self, task: Task) -> int:

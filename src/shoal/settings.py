@@ -32,12 +32,20 @@ _RECORDED_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
 CONFIRMATION = 10_000  # the first repeat that confirms: no search gives so many
 
 # What a preset, or a run that was recorded before there was a choice, means by what is not said.
-_RECORDED: dict[str, Any] = {"racing": "fixed", "growth": 1, "finalists": 0, "extra_genes": (), "start": ()}
+_RECORDED: dict[str, Any] = {
+    "racing": "fixed",
+    "growth": 1,
+    "finalists": 0,
+    "extra_genes": (),
+    "start": (),
+    "patience": None,
+}
 PRESET_DEFAULTS: dict[str, dict[str, Any]] = {
     "classic": {**_RECORDED, "baselines": False},
     "modern": {
         "generations": 8,
         "iterations": 1500,
+        "min_improvement": 0.01,
         "extra_genes": ("update_rule",),
         "start": NAMED_GENOMES,
     },
@@ -49,7 +57,7 @@ class SearchSettings(BaseModel):
 
     Budgets: ``generations`` always; ``evaluations`` and ``max_seconds`` end a search earlier when given. A training ends
     after ``iterations``, after ``training_seconds`` (then new work is not reproducible to the bit), or when its global
-    best loss improved by less than 0.01 % over ``patience`` iterations.
+    best loss improved by less than ``min_improvement`` of its size over ``patience`` iterations.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,7 +85,8 @@ class SearchSettings(BaseModel):
 
     iterations: Annotated[int, Field(ge=1, le=100_000_000)] = 500
     training_seconds: Seconds | None = None
-    patience: Positive | None = None
+    patience: Positive | None = None  # of a training of full length; shorter and longer ones have it in proportion
+    min_improvement: Annotated[float, Field(ge=0, lt=1)] = 0.0001
     finalists: Annotated[int, Field(ge=0, le=100)] = 4  # genomes whose scores are confirmed on unused random streams
     confirmations: Annotated[int, Field(ge=2, le=1000)] = 9  # repeats at most of each of the last two finalists
     final_factor: Annotated[int, Field(ge=1, le=1000)] = 8  # how much longer confirmations and the champion train
@@ -108,6 +117,8 @@ class SearchSettings(BaseModel):
             if isinstance(choices := values.get("choices", {}), dict):
                 free, usual = values.get("extra_genes", ()), PRESET_CHOICES.get(preset, {})
                 values = values | {"choices": {k: v for k, v in usual.items() if k not in free} | choices}
+            if preset == "modern" and "patience" not in values and isinstance(values.get("iterations"), int):
+                values = values | {"patience": max(1, values["iterations"] // 5)}
             population, repeats = values.get("population"), values.get("repeats")
             if "elitism" not in values and isinstance(population, int):
                 values = values | {"elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))}
@@ -160,6 +171,10 @@ class SearchSettings(BaseModel):
             return self.iterations
         higher = sum(rung > repeat for rung in self.rungs) - 1
         return max(1, self.iterations // int(self.growth ** max(0, higher)))
+
+    def patience_of(self, repeat: int) -> int | None:
+        """The patience of a genome's training number ``repeat``, in iterations."""
+        return self.patience and max(1, self.patience * self.length(repeat) // self.iterations)
 
     @property
     def batch(self) -> int:

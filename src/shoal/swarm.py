@@ -36,7 +36,7 @@ from shoal.network import Network
 from shoal.philox import Key, Purpose, normals, philox, uniforms
 
 INITIAL_VELOCITY_SCALE = 0.1
-PATIENCE_MIN_IMPROVEMENT = 1e-4  # relative, over the whole window
+LEAST_IMPROVEMENT = 1e-4  # relative, over the whole window of patience
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,8 +45,9 @@ class TrainingTask:
 
     ``x`` (rows, inputs) and ``y`` (rows,) are float32: scaled targets, or class indices. ``key`` is the random stream.
     It ends after ``iterations``, after ``seconds`` of wall time, or when the global best loss improved by less than
-    0.01 % over ``patience`` iterations; the last two are off when None. What changes with time (`inertia_end`,
-    `velocity_end`) comes to its end after ``horizon`` iterations, however early the training ends; None: ``iterations``.
+    ``min_improvement`` of its size over ``patience`` iterations; the last two are off when None. What changes with time
+    (`inertia_end`, `velocity_end`) comes to its end after ``horizon`` iterations, however early the training ends; None:
+    ``iterations``.
     """
 
     genome: Genome
@@ -59,6 +60,7 @@ class TrainingTask:
     seconds: float | None = None
     patience: int | None = None
     horizon: int | None = None
+    min_improvement: float = LEAST_IMPROVEMENT
 
     def __post_init__(self) -> None:
         rows, inputs = self.x.shape
@@ -249,13 +251,13 @@ def step(task: TrainingTask, state: SwarmState) -> SwarmState:
         best_losses=best_losses,
         informants=informants,
         history=history,
-        stopped=out_of_patience(history, len(history), task.patience or 0),
+        stopped=out_of_patience(history, len(history), task.patience or 0, task.min_improvement),
         spared=spared,
     )
 
 
-def out_of_patience(history: NDArray[np.float64], done: int, patience: int) -> bool:
-    """Whether the last ``patience`` of ``done`` iterations improved the global best loss by less than 0.01 % of its size.
+def out_of_patience(history: NDArray[np.float64], done: int, patience: int, least: float) -> bool:
+    """Whether the last ``patience`` of ``done`` iterations improved the global best loss by less than ``least`` of its size.
 
     ``patience`` 0 is endless. The compiled engine compiles this very function.
     """
@@ -264,4 +266,4 @@ def out_of_patience(history: NDArray[np.float64], done: int, patience: int) -> b
     before, now = history[done - 1 - patience], history[done - 1]
     if not np.isfinite(before):
         return not np.isfinite(now)
-    return not before - now > PATIENCE_MIN_IMPROVEMENT * abs(before)
+    return not before - now > least * abs(before)

@@ -53,6 +53,7 @@ class CpuEngine(Engine):
             state.iteration,
             state.iteration + iterations,
             task.patience or 0,
+            task.min_improvement,
             self._data(task),
             _model(task.network, task.objective),
             _rule(task, self.abandon),

@@ -458,6 +458,7 @@ def advance(
     done: Any,
     until: Any,
     patience: Any,
+    least: Any,
     data: Any,
     model: Any,
     rule: Any,
@@ -512,6 +513,6 @@ def advance(
         old, new = new, old
         done += 1
         if _arrive(control, threads):
-            publish(control, STOPPED, np.int64(stalled(history, done, patience)))
+            publish(control, STOPPED, np.int64(stalled(history, done, patience, least)))
             _release(control)
     return done

@@ -1,0 +1,85 @@
+"""Intervals and comparisons against SciPy's, and what they mean."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from shoal.genome import Genome, SearchSpace
+from shoal.uncertainty import interval95, mean, probability_better
+
+VALUES = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30)
+
+
+@given(VALUES)
+def test_interval_is_student_s(values) -> None:
+    deviation = statistics.stdev(values) / math.sqrt(len(values))
+    assume(deviation > 1e-6)
+    expected = stats.t.interval(0.95, len(values) - 1, mean(values), deviation)
+    assert interval95(values) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_one_value_has_no_interval() -> None:
+    assert interval95([3.0]) is None
+    assert interval95([]) is None
+    assert interval95([2.0, 2.0]) == (2.0, 2.0)
+
+
+@given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=2, max_size=30))
+def test_probability_is_that_of_the_paired_t_test(pairs) -> None:
+    ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
+    differences = [a - b for a, b in pairs]
+    assume(statistics.stdev(differences) > 1e-6 * max(map(abs, differences)))
+    expected = 1 - stats.ttest_rel(ours, theirs, alternative="greater").pvalue
+    found = probability_better(ours, theirs)
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert found + probability_better(theirs, ours) == pytest.approx(1.0)
+
+
+def test_probability_at_its_ends() -> None:
+    assert probability_better([1.0], [2.0]) is None
+    assert probability_better([1.0, 2.0], [1.0, 2.0]) == 0.5
+    assert probability_better([2.0, 3.0], [1.0, 2.0]) == 1.0
+    assert probability_better([1.0, 2.0], [2.0, 3.0]) == 0.0
+    with pytest.raises(ValueError, match="shorter"):
+        probability_better([1.0, 2.0], [1.0])
+
+
+def test_pairs_tell_what_means_do_not() -> None:
+    """Common luck hides a difference from two intervals, not from the pairs."""
+    luck = [0.0, 5.0, -4.0, 2.0, -6.0, 3.0]
+    ours = [80.0 + value for value in luck]
+    theirs = [79.5 + value + wobble for value, wobble in zip(luck, (0.1, -0.1, 0.0, 0.05, 0.0, -0.05), strict=True)]
+    low, high = interval95(ours)
+    assert low < mean(theirs) < high
+    assert probability_better(ours, theirs) > 0.999
+
+
+@pytest.mark.parametrize(
+    ("gene", "bounds", "value", "said"),
+    [
+        ("inertia_weight", (0.2, 0.9), 0.9, "inertia_weight 0.9 lies on its upper bound, 0.9; it can be widened to 2"),
+        (
+            "inertia_weight",
+            (0.2, 0.9),
+            0.203,
+            "inertia_weight 0.203 lies on its lower bound, 0.2; it can be widened to 0",
+        ),
+        ("max_velocity", (0.01, 10.0), 10.0, "max_velocity 10 lies on its upper bound, 10"),
+        ("max_velocity", (0.01, 10.0), 9.5, "max_velocity 9.5 lies on its upper bound, 10"),  # 0.7 % of the logarithm
+        ("max_velocity", (0.01, 10.0), 5.0, None),
+        ("inertia_weight", (0.0, 2.0), 0.0, None),  # there is nothing below nothing
+        ("inertia_weight", (0.5, 0.5), 0.5, None),  # it may not move
+        ("inertia_weight", (0.2, 0.9), 1.5, None),  # not of this search
+    ],
+)
+def test_genes_on_their_bounds_are_named(gene, bounds, value, said) -> None:
+    genome = Genome(**{"max_velocity": 0.3, "inertia_weight": 0.7, "swarm_size": 50, gene: value})
+    found = SearchSpace().narrowed({gene: bounds}, {}).on_bounds(genome)
+    assert [str(alarm) for alarm in found] == ([said] if said else [])
+    assert all(math.isfinite(alarm.limit) for alarm in found)
