@@ -94,7 +94,7 @@ def test_least_squares_on_concrete_gives_its_known_accuracy(constant: bool, trai
 
 
 def test_modern_tests_on_the_same_rows_as_classic() -> None:
-    classic, modern = load_dataset("concrete", preset="classic"), load_dataset("concrete")
+    classic, modern = load_dataset("concrete", preset="classic"), load_dataset("concrete", folds=1)
     assert classic.test is not None and modern.test is not None and modern.validation is not None
     assert modern.test.rows.tolist() == classic.test.rows.tolist()
     assert len(modern.validation.rows) == 144
@@ -162,7 +162,7 @@ def test_task_can_be_chosen_and_classes_are_ordered_by_value() -> None:
 
 def test_classes_are_shared_in_proportion() -> None:
     table = pd.DataFrame({"x": np.arange(200.0), "y": ["rare"] * 20 + ["common"] * 180})
-    data = load_dataset(table, "y")
+    data = load_dataset(table, "y", folds=1)
     for part in (data.train, data.validation, data.test):
         assert part is not None and np.mean(part.target) == pytest.approx(0.1, abs=0.02)
 
@@ -419,12 +419,31 @@ def test_folds_cover_the_rows_that_are_not_test(folds: int, seed: int, target: s
 def test_folds_of_one_and_of_many_are_told_apart() -> None:
     table = mixed_table(120)
     assert load_dataset(table, "y", folds=1).validation is not None
-    holdout = load_dataset(table, "y")
+    assert load_dataset(table, "y").options.folds == 5
+    holdout = load_dataset(table, "y", validation_fraction=0.1)
     assert holdout.parts(0) == holdout.parts(7) == (holdout.train, holdout.validation)
     classic = load_dataset("concrete", preset="classic")
     assert classic.parts(3) == (classic.train, None) and not classic.validates
     several = [load_dataset(table, "y", folds=3, seed=seed).fold_numbers.tolist() for seed in (1, 2)]
     assert several[0] != several[1]
+
+
+@pytest.mark.parametrize(
+    ("table", "target", "options"),
+    [
+        (mixed_table(10), "y", {"test_fraction": 0.6}),
+        (mixed_table(60).assign(kind=["rare"] * 4 + ["common"] * 56), "kind", {}),
+        (mixed_table(60).assign(place=np.repeat([0, 1, 2], 20)), "y", {"group": "place"}),
+    ],
+    ids=["rows", "class", "groups"],
+)
+def test_folds_that_nobody_asked_for_stop_no_table(
+    table: pd.DataFrame, target: str, options: dict[str, object]
+) -> None:
+    data = load_dataset(table, target, **options)
+    assert data.options.folds == 1 and data.validation is not None
+    with pytest.raises(DataError, match="folds"):
+        load_dataset(table, target, folds=5, **options)
 
 
 def test_each_fold_has_its_share_of_each_class() -> None:
@@ -514,7 +533,7 @@ def test_tables_that_make_no_folds_or_parts(
 
 
 def test_rows_with_equal_features_are_kept_together_or_mentioned() -> None:
-    loose, kept = load_dataset("concrete"), load_dataset("concrete", same="all")
+    loose, kept = load_dataset("concrete", folds=1), load_dataset("concrete", same="all")
     features = [name for name in loose.source if name != "compressive_strength"]
     keys = loose.source[features].astype(str).agg(" ".join, axis=1)
     where = pd.Series(0, index=keys.index)
@@ -532,7 +551,7 @@ def test_rows_with_equal_features_are_kept_together_or_mentioned() -> None:
 
 def test_the_mixes_of_concrete_stay_whole() -> None:
     mix = ["cement", "blast_furnace_slag", "fly_ash", "water", "superplasticizer", "coarse_aggregate", "fine_aggregate"]
-    data = load_dataset("concrete", same=", ".join(mix))
+    data = load_dataset("concrete", same=", ".join(mix), folds=1)
     assert data.options.same == tuple(mix) and data.inputs == 8
     places = [set(map(tuple, data.source[mix].to_numpy()[p.rows])) for p in (data.train, data.validation, data.test)]
     assert sum(map(len, places)) == len(set().union(*places)) == 427

@@ -24,6 +24,9 @@ from shoal.genome import Genome
 from shoal.records import Metrics, Scores
 from shoal.settings import CONFIRMATION, SearchSettings
 
+SMALL = load_dataset("concrete")
+ALIKE = {"racing": "fixed", "equal_effort": False}  # trainings are as long as is said
+
 
 def made(**values: Any) -> SearchSettings:
     """Small, and as the classic preset spends its repeats, unless said otherwise."""
@@ -423,8 +426,11 @@ def test_finalists_are_confirmed_on_streams_that_no_search_uses() -> None:
     found = list(asked(search, scored(rank(search))))
     fresh = [tasks for tasks in found if tasks[0].repeat >= CONFIRMATION]
     assert found[-len(fresh) :] == fresh
-    assert [len(tasks) for tasks in fresh] == [9]  # three each; then the first is better beyond doubt
-    assert {task.repeat for task in fresh[0]} == {CONFIRMATION, CONFIRMATION + 1, CONFIRMATION + 2}
+    assert [len(tasks) for tasks in fresh] == [
+        3,
+        4,
+    ]  # one each, two more for two; then the first is better beyond doubt
+    assert [{task.repeat - CONFIRMATION for task in tasks} for tasks in fresh] == [{0}, {1, 2}]
     assert {settings.length(task.repeat) for task in fresh[0]} == {settings.iterations * settings.final_factor}
     chosen = choice(search)
     assert chosen is not None
@@ -435,6 +441,41 @@ def test_finalists_are_confirmed_on_streams_that_no_search_uses() -> None:
     assert told.luck == pytest.approx(0.1)
     assert (told.probability, told.resolved) == (1.0, True)
     assert Confirmation.from_dict(json.loads(json.dumps(told.to_dict()))) == told
+
+
+def test_the_confirmation_halves_its_finalists_down_to_two() -> None:
+    settings = made(finalists=10, confirmations=7, generations=1, population=12)
+    search = Search(settings)
+
+    def quality(task: Task) -> float:  # the first two differ by noise alone
+        at = first.index(task.genome)
+        return 80.0 - (at if at > 1 else (task.repeat * (3 + 2 * at)) % 7 / 10)
+
+    first = search.population
+    fresh = [tasks for tasks in asked(search, scored(quality)) if tasks[0].repeat >= CONFIRMATION]
+    assert [len(tasks) for tasks in fresh] == [10 * 1, 5 * 2, 3 * 3, 2 * 1]
+    assert settings.final_rungs == (1, 3, 6, 7)
+    assert settings.last_trainings == 31 + settings.networks
+
+
+def test_each_kind_has_a_finalist_before_any_has_two() -> None:
+    """A kind that learns slowly is behind in a search's short trainings; the long ones decide."""
+    choices = {"activation": ("relu", "tanh"), "update_rule": ("informed",)}
+    search = Search(made(population=8, generations=2, finalists=4, racing="fixed", choices=choices))
+
+    def quality(task: Task) -> float:
+        own = int(task.genome.hash, 16) % 1000 / 1000
+        return own + (90.0 if task.genome.activation == "relu" else 80.0 if task.repeat < CONFIRMATION else 95.0)
+
+    told: list[Task] = []
+    finish(search, lambda task: told.append(task) or scored(quality)(task))  # type: ignore[func-returns-value]
+    assert len({g.kind for g in search.population}) == 2
+    finalists = {task.genome for task in told if task.repeat >= CONFIRMATION}
+    for activation in ("relu", "tanh"):
+        alike = {task.genome for task in told if task.genome.activation == activation}
+        best = sorted(alike, key=lambda g: -quality(Task(g, 0)))[:2]
+        assert set(best) == {g for g in finalists if g.activation == activation}
+    assert search.confirmed[0].genome.activation == "tanh"
 
 
 def test_a_contest_that_stays_open_says_so() -> None:
@@ -508,22 +549,25 @@ def test_a_finished_search_that_goes_on_is_one_that_had_the_budget_from_the_star
 
 def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
     old = SearchSettings.recorded({"preset": "modern", "population": 5})
-    assert (old.racing, old.finalists) == ("fixed", 0)
+    assert (old.racing, old.finalists, old.equal_effort) == ("fixed", 0, False)
     assert {old.length(r) for r in (0, 5, 20)} == {old.iterations}
     assert SearchSettings.recorded(SearchSettings().to_dict()) == SearchSettings()
 
 
 def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
-    settings = SearchSettings(iterations=800, patience=100)
-    assert [settings.patience_of(repeat) for repeat in (0, 3, 6, 12, CONFIRMATION)] == [12, 25, 50, 100, 800]
+    settings = made(racing="halving", iterations=800, patience=100, repeats=3, max_repeats=21, final_factor=8)
+    problem = Problem(SMALL, settings)
+    patience = [problem.patience(Task(Genome(), repeat)) for repeat in (0, 3, 6, 12, CONFIRMATION)]
+    assert patience == [12, 25, 50, 100, 800]
+    assert problem.patience(Task(Genome(swarm_size=96), 12)) == 50
     assert SearchSettings(iterations=800).patience == 160
     assert SearchSettings(preset="classic", iterations=800).patience is None
-    assert SearchSettings(iterations=800, patience=None).patience_of(3) is None
+    assert Problem(SMALL, SearchSettings(iterations=800, patience=None)).patience(Task(Genome(), 3)) is None
 
 
 def test_a_swarm_that_stands_still_ends_early() -> None:
     """One without inertia and pulls never gets better."""
-    problem = Problem(load_dataset("concrete"), SearchSettings(iterations=400, racing="fixed"))
+    problem = Problem(SMALL, SearchSettings(**ALIKE, iterations=400))
     still = Genome(swarm_size=5, inertia_weight=0.0, cognitive_weight=0.0, social_weight=0.0)
     found = evaluate(problem, Task(still, 0), get_engine("cpu"))
     assert found.iterations == 81  # a fifth, and one to compare with
@@ -579,7 +623,7 @@ def test_a_training_that_breaks_is_a_failed_evaluation() -> None:
 
 
 def test_an_evaluation_is_the_training_that_it_says() -> None:
-    problem = Problem(load_dataset("concrete"), SearchSettings(iterations=90, seed=5, racing="fixed", patience=None))
+    problem = Problem(SMALL, SearchSettings(**ALIKE, iterations=90, seed=5, patience=None))
     task, engine = Task(Genome(swarm_size=8), 2), get_engine("cpu")
     found = evaluate(problem, task, engine)
     training = problem.training(task)
@@ -589,10 +633,10 @@ def test_an_evaluation_is_the_training_that_it_says() -> None:
     assert found.curve[0] == (1, result.history[0])
     assert found.curve[-1] == (90, result.history[-1])
     assert all(result.history[i - 1] == value for i, value in found.curve)
-    data = problem.dataset
-    assert data.validation is not None
     assert found.scores is not None
-    for part, scores in ((data.train, found.scores.train), (data.validation, found.scores.validation)):
+    parts = problem.dataset.parts(task.repeat)
+    for part, scores in zip(parts, (found.scores.train, found.scores.validation), strict=True):
+        assert part is not None
         assert scores == problem.metrics(problem.predictions(engine, task.genome, result.weights, part), part)
     assert found.scores.test is None
     assert found.accuracy == found.scores.validation.accuracy
@@ -614,10 +658,34 @@ def test_a_search_cut_off_in_its_first_generation_has_a_champion_with_its_own_ne
 
 def test_a_training_that_ended_early_is_repeated_with_its_schedules() -> None:
     """They follow the planned iterations and not those that patience left of them."""
-    problem = Problem(load_dataset("concrete"), made(iterations=600, patience=10))
+    problem = Problem(SMALL, made(iterations=600, patience=10, equal_effort=False))
     genome = Genome(swarm_size=12, inertia_end=0.2, velocity_end=0.1, max_velocity=0.3)
     found = evaluate(problem, Task(genome, 0), get_engine("cpu"))
     assert 10 < found.iterations < 600
     again = problem.training(found.task, iterations=found.iterations)
     (result,) = get_engine("cpu").train([again])
     assert (result.loss, result.iterations) == (found.loss, found.iterations)
+
+
+@given(st.integers(4, 200), st.sampled_from(["informed", "competitive"]), st.lists(st.integers(1, 200), max_size=3))
+def test_all_trainings_of_a_rung_do_as_many_multiply_adds(size: int, rule: str, layers: list[int]) -> None:
+    problem = Problem(SMALL, SearchSettings(iterations=100_000))
+    usual, own = Genome(), Genome(swarm_size=size, num_informants=1, update_rule=rule, hidden_layers=tuple(layers))
+    repeat = 10**4
+
+    def effort(genome: Genome) -> int:
+        moved = genome.swarm_size // 2 if genome.update_rule == "competitive" else genome.swarm_size
+        return moved * problem.network(genome).size * problem.length(Task(genome, repeat))
+
+    most = 8 * problem.length(Task(usual, repeat))
+    if problem.length(Task(own, repeat)) == most:
+        assert effort(own) <= effort(usual)
+    else:
+        assert effort(own) == pytest.approx(effort(usual), rel=0.01)
+
+
+def test_effort_is_counted_by_iterations_where_asked_for() -> None:
+    wide = Task(Genome(swarm_size=200, hidden_layers=(64, 64)), 0)
+    for chosen in (SearchSettings(preset="classic"), SearchSettings(equal_effort=False, racing="fixed")):
+        assert Problem(SMALL, chosen).length(wide) == chosen.iterations
+    assert Problem(SMALL, SearchSettings()).length(wide) < Problem(SMALL, SearchSettings()).length(Task(Genome(), 0))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shoal.genetic import COEFFICIENTS, crossover, initial_genome, mutate, next_generation
-from shoal.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
+from shoal.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
 from shoal.settings import SearchSettings
 
 KEYS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
@@ -91,8 +91,8 @@ def test_first_generation_lies_in_its_initial_ranges(space, key) -> None:
         genome = initial_genome(space, key, n)
         assert genome.hidden_layers == space.start_layers
         for gene in space.numeric:
-            if genome.update_rule == "competitive" and gene.name in COEFFICIENTS["competitive"]:
-                continue  # the published ones, or the bound that is nearest
+            if genome.update_rule == "competitive" and gene.name in (*COEFFICIENTS["competitive"], *INFORMED_ONLY):
+                continue  # the published ones, or the bound that is nearest; and the usual ones
             low = min(gene.start_low, genome.swarm_size - 1) if gene.name == "num_informants" else gene.start_low
             assert low <= getattr(genome, gene.name) <= gene.start_high
 
@@ -299,6 +299,19 @@ def test_a_rule_that_is_new_to_a_genome_brings_its_published_coefficients() -> N
             clerc = {"inertia_weight": 0.7298, "social_weight": 1.49618, "jump_size": 1.0}
             assert coefficients(child) == (clerc if child.update_rule == "informed" else dict.fromkeys(clerc, 1.0))
     assert changed > 5
+
+
+def test_what_its_rule_does_not_read_makes_no_other_genome() -> None:
+    """Else a search would train the same swarm again, and compare it with itself."""
+    competitive = [g for g in (initial_genome(WHOLE, (5, 6), n) for n in range(60)) if g.update_rule == "competitive"]
+    usual = {name: getattr(Genome(), name) for name in INFORMED_ONLY}
+    for n, genome in enumerate(competitive):
+        for each in (genome, mutate(WHOLE, genome, 0.3, (5, 6), 1, n)):
+            if each.update_rule == "competitive":
+                assert {name: getattr(each, name) for name in INFORMED_ONLY} == usual
+    narrow = WHOLE.narrowed({"global_best_weight": (1, 2)}, {"informant_strategy": ("ring", "nearest")})
+    genome = next(g for g in (initial_genome(narrow, (5, 6), n) for n in range(60)) if g.update_rule == "competitive")
+    assert (genome.global_best_weight, genome.informant_strategy) == (1.0, "ring"), "as near as the space allows"
 
 
 def test_parents_of_two_rules_give_one_s_coefficients_with_its_rule() -> None:

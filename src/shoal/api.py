@@ -29,7 +29,8 @@ from shoal.summary import kept_champion
 from shoal.swarm import LEAST_IMPROVEMENT
 
 _POLL_SECONDS = 0.2
-_AS_ASKED = {"racing": "fixed", "min_improvement": LEAST_IMPROVEMENT}  # nothing of what a search does to trainings
+# Nothing of what a search does to trainings.
+_AS_ASKED = {"racing": "fixed", "equal_effort": False, "min_improvement": LEAST_IMPROVEMENT}
 
 
 @dataclass(frozen=True, eq=False)

@@ -130,7 +130,7 @@ class BaselineJob:
             if not np.isfinite(result.loss):
                 raise ArithmeticError("no particle ever had a finite loss")
             each.append(problem.predictions(engine, self.genome, result.weights, test))
-        return f"{_shape(self.genome)}, {settings.length(first):,} iterations", each
+        return f"{_shape(self.genome)}, {problem.length(Task(self.genome, first)):,} iterations", each
 
     def _scikit(
         self, problem: Problem, engine: Engine, part: Part, test: Part

@@ -1,4 +1,4 @@
-"""The genome that a run recommends, its trained networks, and how good they are: the only look at the test part."""
+"""The genome that a run recommends, its trained networks, and how good they are. No look at the test part comes before this."""
 
 from __future__ import annotations
 

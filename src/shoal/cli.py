@@ -69,21 +69,23 @@ def run(
         ),
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(help="Validate on so many parts in turn; 1: on one; default: by preset")
+        int | None, typer.Option(help="Validate on so many parts in turn; 1: on one; default: modern 5")
     ] = None,
     log_columns: Annotated[
         str | None,
         typer.Option(metavar="auto|none", help="Features with a long tail as logarithms; default: by preset"),
     ] = None,
-    generations: Annotated[int | None, typer.Option(help="default: modern 8, classic 100")] = None,
+    generations: Annotated[int | None, typer.Option(help="default: modern 4, classic 100")] = None,
     population: Annotated[int | None, typer.Option(help="default: 12")] = None,
     iterations: Annotated[
-        int | None, typer.Option(help="Steps of a swarm in a training; default: modern 1500, classic 500")
+        int | None, typer.Option(help="Steps of a swarm in a training; default: modern 1200, classic 500")
     ] = None,
     sampler: Annotated[
         str | None, typer.Option(metavar="genetic|random|tpe|cmaes", help="Who proposes genomes; default: genetic")
     ] = None,
-    repeats: Annotated[int | None, typer.Option(help="Trainings of a genome to begin with; default: 3")] = None,
+    repeats: Annotated[
+        int | None, typer.Option(help="Trainings of a genome to begin with; default: modern 2, classic 3")
+    ] = None,
     racing: Annotated[
         str | None,
         typer.Option(
@@ -128,6 +130,8 @@ def run(
             dataset, parsed, label = _read(given, settings)
         with open_store(store) as opened:
             run_id, _ = opened.add_run(dataset, parsed, name=label)
+            for note in () if as_json else dataset.notes:
+                typer.echo(f"Note: {note}", err=True)
             raise typer.Exit(watch(opened, run_id, as_json=as_json, prepared=prepared))
 
 
@@ -234,6 +238,41 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
         typer.echo(json.dumps(summary.to_dict()))
     else:
         Console().print(report(summary))
+
+
+@app.command()
+def splits(
+    run: RunArgument,
+    splits: Annotated[int, typer.Option(min=2, max=1000, help="How many others")] = 10,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a run's best genome, and its baselines, on other random splits of its table: how much of a score is the split?
+
+    Nothing is written. Ctrl-C ends it with the splits that are done.
+    """
+    from shoal.api import champion_of
+    from shoal.resplits import across, resplit_scores
+    from shoal.store import open_store
+    from shoal.watch import splits_table
+
+    with open_store(store, create=False) as opened:
+        champion, problem = champion_of(opened, run)
+    own = problem.dataset.options.seed
+    seeds = [seed for seed in range(splits + 1) if seed != own][:splits]
+    done = []
+    try:
+        for done in resplit_scores(problem, champion.genome, len(champion.weights), seeds, problem.settings.workers):
+            if not as_json:
+                typer.echo(f"{len(done)} of {splits} splits", err=True)
+    except KeyboardInterrupt:
+        if not done:
+            raise
+    rows = across(done)
+    if as_json:
+        typer.echo(json.dumps({"splits": len(done), "methods": [row.to_dict() for row in rows]}))
+    else:
+        Console().print(splits_table(rows))
 
 
 def _command(run: str, kind: Any, store: str | None, as_json: bool, budgets: dict[str, float] | None = None) -> None:

@@ -93,6 +93,7 @@ def result_hash(evaluations: Iterable[Evaluation]) -> str:
 
 
 CURVE_POINTS = 64
+MOST_LONGER = 8
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Problem:
         """
         if part is None:
             part = self.dataset.fit_part(refit) if refit else self.dataset.parts(task.repeat)[0]
-        settings, length = self.settings, self.settings.length(task.repeat)
+        settings, length = self.settings, self.length(task)
         return TrainingTask(
             genome=task.genome,
             network=self.network(task.genome),
@@ -137,15 +138,35 @@ class Problem:
             key=derive_key(settings.seed, task.repeat),
             iterations=length if iterations is None else iterations,
             seconds=settings.training_seconds if iterations is None else None,
-            patience=settings.patience_of(task.repeat) if iterations is None else None,
+            patience=self.patience(task) if iterations is None else None,
             horizon=length,
             min_improvement=settings.min_improvement,
         )
 
     def cost(self, task: Task) -> int:
         """Multiply-adds of its training at most, to put long ones first."""
-        weights = self.network(task.genome).size
-        return weights * task.genome.swarm_size * len(self.dataset.train.x) * self.settings.length(task.repeat)
+        return self._effort(task.genome) * len(self.dataset.train.x) * self.length(task)
+
+    def length(self, task: Task) -> int:
+        """Iterations of its training, at most.
+
+        Where effort is equal, as many as make the multiply-adds of the default genome on this data, but no more than
+        `MOST_LONGER` times its iterations: the smallest networks spend their time on other things.
+        """
+        length = self.settings.length(task.repeat)
+        if self.settings.equal_effort:
+            usual, own = self._effort(Genome()), self._effort(task.genome)
+            length = min(max(1, length * usual // own), MOST_LONGER * length)
+        return length
+
+    def patience(self, task: Task) -> int | None:
+        """The patience of its training, in iterations: the same share of its length for all."""
+        patience = self.settings.patience
+        return patience and max(1, patience * self.length(task) // self.settings.iterations)
+
+    def _effort(self, genome: Genome) -> int:
+        """Multiply-adds of an iteration on one row."""
+        return genome.moves * self.network(genome).size
 
     def predictions(
         self, engine: Engine, genome: Genome, weights: NDArray[np.float32], part: Part

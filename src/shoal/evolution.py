@@ -64,7 +64,9 @@ class Standing:
 class Search:
     """The search of one run: generations, each a race (see `shoal.racing`), then the confirmation of the best.
 
-    The ``finalists`` best genomes of all generations get fresh repeats, of the champion's length, that nothing was selected on.
+    The finalists, of all generations the best genome of each kind (see `Genome.kind`), then the second of each and so on,
+    get fresh repeats that nothing was selected on, of the champion's length: kinds differ in how fast they learn, so that
+    the search's shorter trainings compare within a kind better than across.
     """
 
     def __init__(self, settings: SearchSettings) -> None:
@@ -76,7 +78,7 @@ class Search:
         self._tally, self._fresh = Tally(self._told), Tally(self._told, CONFIRMATION)
         self._missing: dict[tuple[str, int], Task] = {}
         self._leader: Standing | None = None
-        self._leaders: list[Standing] = []  # the best of all completed generations
+        self._leaders: list[Standing] = []  # the best of each kind, of all completed generations
         self._finalists: tuple[Genome, ...] | None = None
         self._done = False
         self._begin(self._sampler.population(self._past))
@@ -170,7 +172,8 @@ class Search:
 
     def _begin_finals(self) -> None:
         best = self._leaders or sorted(self._scored(self._population), key=lambda s: -s.fitness)
-        self._finalists = tuple(standing.genome for standing in best[: self.settings.finalists])
+        by_turns = sorted(best, key=lambda s: _place_in_kind(s, best))  # stable: the better kinds first
+        self._finalists = tuple(standing.genome for standing in by_turns[: self.settings.finalists])
         self._race = finals(self.settings, self._finalists, self._fresh) if self._finalists else iter(())
 
     def _advance(self) -> None:
@@ -201,7 +204,8 @@ class Search:
         standings = [self.standing(genome) for genome in self._population]
         self.generations.append(self._summary(standings))
         known = {s.genome: s for s in (*self._leaders, *standings) if s.accuracy is not None}
-        self._leaders = sorted(known.values(), key=lambda s: -s.fitness)[: self.settings.finalists]
+        ranked = sorted(known.values(), key=lambda s: -s.fitness)
+        self._leaders = [s for s in ranked if _place_in_kind(s, ranked) < self.settings.finalists]
         number, budget = len(self.generations), self.settings.evaluations
         if number >= self.settings.generations or (budget is not None and self._tally.total >= budget):
             self._begin_finals()
@@ -221,3 +225,9 @@ class Search:
             mean_accuracy=mean(values) if values else None,
             evaluations=self._tally.total,
         )
+
+
+def _place_in_kind(standing: Standing, ranked: Sequence[Standing]) -> int:
+    """How many of its kind stand before it."""
+    own = [s for s in ranked if s.genome.kind == standing.genome.kind]
+    return own.index(standing)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.elementary import exp, log
-from shoal.genome import Gene, Genome, SearchSpace, named_genome
+from shoal.genome import INFORMED_ONLY, Gene, Genome, SearchSpace, named_genome
 from shoal.philox import Key, Purpose, draws, normal_draws
 
 STEP = 0.1  # of a gene's range
@@ -166,7 +166,14 @@ def _fitted(gene: Gene, value: float) -> float:
 
 
 def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
-    """The genome nearest to ``genes`` within the bounds: numbers clipped and rounded, informants fewer than particles."""
+    """The genome nearest to ``genes`` within the bounds: numbers clipped and rounded, informants fewer than particles.
+
+    What its update rule does not read is what it usually is, so that equal swarms are one genome, and trained once.
+    """
+    if genes.get("update_rule") == "competitive":
+        usual, free = Genome().to_dict(), dict(space.categorical)
+        for name in INFORMED_ONLY:
+            genes[name] = usual[name] if usual[name] in free.get(name, (usual[name],)) else free[name][0]
     for gene in space.numeric:
         genes[gene.name] = _fitted(gene, float(genes[gene.name]))
     genes["num_informants"] = min(genes["num_informants"], genes["swarm_size"] - 1)

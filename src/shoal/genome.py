@@ -182,6 +182,16 @@ class Genome:
         return _hash(self)
 
     @property
+    def moves(self) -> int:
+        """Particles that move, and are evaluated anew, in an iteration: all of them, or those that lost to another."""
+        return self.swarm_size // 2 if self.update_rule == "competitive" else self.swarm_size
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """What it is rather than how much: rule and activation, which decide how long a swarm goes on learning."""
+        return self.update_rule, self.activation
+
+    @property
     def stability_margin(self) -> float:
         """How far inside (positive) or outside (negative) the order-2 stable region the swarm moves at first, clamps ignored.
 
@@ -265,6 +275,20 @@ class SearchSpace:
             known[name] = tuple(allowed)
         return replace(self, numeric=tuple(genes.values()), categorical=tuple(known.items()))
 
+    def check_informants(self) -> None:
+        """Raises `GenomeError` where some swarms would be too small for the fewest informants.
+
+        Not in `narrowed`: recorded runs may have such bounds, and their swarms then have as many informants as can be.
+        """
+        lowest = {gene.name: gene.low for gene in self.numeric}
+        smallest, fewest = lowest["swarm_size"], lowest["num_informants"]
+        if fewest >= smallest:
+            raise GenomeError(
+                f"{fewest:g} informants or more, for swarms from {smallest:g} particles on.",
+                expected="fewer informants than particles in every swarm",
+                remedy=f"let swarm_size begin at {fewest + 1:g} or more, or num_informants below {smallest:g}",
+            )
+
     def on_bounds(self, genome: Genome) -> tuple[OnBound, ...]:
         """The numeric genes that lie within a hundredth of their range from a bound: a better one may lie beyond it.
 
@@ -275,6 +299,8 @@ class SearchSpace:
         widest = {gene.name: gene for gene in NUMERIC_GENES}
         for gene in self.numeric:
             place, value = math.log if gene.log else float, getattr(genome, gene.name)
+            if gene.name in INFORMED_ONLY and genome.update_rule == "competitive":
+                continue
             if not gene.low <= value <= gene.high:  # neutral, or beyond: the user's own genome
                 continue
             near = NEAR * (place(gene.high) - place(gene.low))

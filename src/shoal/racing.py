@@ -104,11 +104,12 @@ RACES = {"fixed": fixed, "halving": halving, "t-race": t_race}
 
 
 def finals(settings: SearchSettings, finalists: Sequence[Genome], tally: Tally) -> Race:
-    """The confirmation: fresh repeats for the finalists, in batches; after the first for the two best, until it is resolved."""
-    racing, batch = list(finalists), min(settings.batch, settings.confirmations)
-    for n in [*range(batch, settings.confirmations, batch), settings.confirmations]:
+    """The confirmation: a fresh repeat for all finalists, more for the better half, then for two until it is resolved."""
+    racing = list(finalists)
+    for n in settings.final_rungs:
         yield dict.fromkeys(racing, n)
         scores = {g: tally.accuracies(g, range(n)) for g in racing}
-        racing = sorted((g for g in racing if -math.inf not in scores[g]), key=lambda g: -mean(scores[g]))[:2]
+        racing = sorted((g for g in racing if -math.inf not in scores[g]), key=lambda g: -mean(scores[g]))
+        racing = racing[: max(2, -(-len(racing) // 2))]
         if len(racing) == 2 and (probability_better(*(scores[g] for g in racing)) or 0.0) >= SIGNIFICANT:
             return

@@ -33,6 +33,7 @@ from shoal.settings import SearchSettings
 Generation = tuple[tuple[Genome, ...], tuple[float, ...]]  # a population, and its fitness
 Past = Sequence[Generation]
 
+SEARCHES = {"genetic": "Genetic search", "random": "Random search", "tpe": "TPE search", "cmaes": "CMA-ES search"}
 _PACKAGES = {"tpe": "optuna", "cmaes": "cmaes"}
 _LEAST_BATCH = 4  # solutions in an update of CMA-ES, which learns from the better half: one alone has no spread
 _DIGITS = (

@@ -30,11 +30,11 @@ _RECORDED_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "modern": {"attractor": ("best",), "activation": ("relu",)},
 }
 CONFIRMATION = 10_000  # the first repeat that confirms: no search gives so many
-
 # What a preset, or a run that was recorded before there was a choice, means by what is not said.
 _RECORDED: dict[str, Any] = {
     "racing": "fixed",
     "growth": 1,
+    "equal_effort": False,
     "finalists": 0,
     "extra_genes": (),
     "start": (),
@@ -43,13 +43,17 @@ _RECORDED: dict[str, Any] = {
 PRESET_DEFAULTS: dict[str, dict[str, Any]] = {
     "classic": {**_RECORDED, "baselines": False},
     "modern": {
-        "generations": 8,
-        "iterations": 1500,
+        "generations": 4,
+        "repeats": 2,
+        "max_repeats": 8,
+        "iterations": 1200,
         "min_improvement": 0.01,
         "extra_genes": ("update_rule",),
-        "start": NAMED_GENOMES,
+        "start": ("competitive", "local", "constriction", "spso2007"),  # as good on tables, the best first
     },
 }
+_OF_SAMPLERS = ("start", "elitism", "mutation", "crossover", "tournament")
+_OF_MACHINES = ("deadline", "executor", "workers")  # where and how trainings run: never what comes out of them
 
 
 class SearchSettings(BaseModel):
@@ -84,11 +88,12 @@ class SearchSettings(BaseModel):
     )
 
     iterations: Annotated[int, Field(ge=1, le=100_000_000)] = 500
+    equal_effort: bool = True  # iterations are the default genome's: others do as many multiply-adds; classic: not
     training_seconds: Seconds | None = None
     patience: Positive | None = None  # of a training of full length; shorter and longer ones have it in proportion
     min_improvement: Annotated[float, Field(ge=0, lt=1)] = 0.0001
-    finalists: Annotated[int, Field(ge=0, le=100)] = 4  # genomes whose scores are confirmed on unused random streams
-    confirmations: Annotated[int, Field(ge=2, le=1000)] = 9  # repeats at most of each of the last two finalists
+    finalists: Annotated[int, Field(ge=0, le=100)] = 6  # genomes whose scores are confirmed on unused random streams
+    confirmations: Annotated[int, Field(ge=2, le=1000)] = 5  # repeats at most of each of the last two finalists
     final_factor: Annotated[int, Field(ge=1, le=1000)] = 8  # how much longer confirmations and the champion train
     networks: Annotated[int, Field(ge=1, le=100)] = 5  # of the champion
     ensemble: Literal["mean", "weighted"] = "mean"  # weighted: by each network's validation error
@@ -113,17 +118,18 @@ class SearchSettings(BaseModel):
         """A small population, or many repeats, given alone: what was not given follows."""
         if isinstance(values, dict):
             preset = values.get("preset", cls.model_fields["preset"].default)
-            values = PRESET_DEFAULTS.get(preset, {}) | values
+            preset_values = {"max_repeats": cls.model_fields["max_repeats"].default} | PRESET_DEFAULTS.get(preset, {})
+            if "max_repeats" not in values and isinstance(repeats := values.get("repeats"), int):
+                preset_values["max_repeats"] = max(preset_values["max_repeats"], repeats)
+            values = preset_values | values
             if isinstance(choices := values.get("choices", {}), dict):
                 free, usual = values.get("extra_genes", ()), PRESET_CHOICES.get(preset, {})
                 values = values | {"choices": {k: v for k, v in usual.items() if k not in free} | choices}
             if preset == "modern" and "patience" not in values and isinstance(values.get("iterations"), int):
                 values = values | {"patience": max(1, values["iterations"] // 5)}
-            population, repeats = values.get("population"), values.get("repeats")
+            population = values.get("population")
             if "elitism" not in values and isinstance(population, int):
                 values = values | {"elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))}
-            if "max_repeats" not in values and isinstance(repeats, int):
-                values = values | {"max_repeats": max(cls.model_fields["max_repeats"].default, repeats)}
         return values
 
     @model_validator(mode="after")
@@ -143,6 +149,11 @@ class SearchSettings(BaseModel):
         if unknown := [name for name in self.extra_genes if name not in known]:
             raise ValueError(f"extra_genes={unknown[0]!r} must be some of {', '.join(known)}")
         return self
+
+    def rivals(self, other: SearchSettings) -> bool:
+        """Whether the other search had the same to spend on the same space, but another sampler."""
+        unlike = {"sampler", "seed", "baselines", *_OF_SAMPLERS, *_OF_MACHINES}
+        return self.sampler != other.sampler and self.model_dump(exclude=unlike) == other.model_dump(exclude=unlike)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -164,7 +175,7 @@ class SearchSettings(BaseModel):
         return sum(rung <= repeats for rung in self.rungs) if self.racing == "halving" else repeats
 
     def length(self, repeat: int) -> int:
-        """Iterations of a genome's training number ``repeat``."""
+        """Iterations of a genome's training number ``repeat``; of the usual genome's, where effort is equal."""
         if repeat >= CONFIRMATION:
             return self.iterations * self.final_factor
         if self.racing != "halving":
@@ -172,21 +183,19 @@ class SearchSettings(BaseModel):
         higher = sum(rung > repeat for rung in self.rungs) - 1
         return max(1, self.iterations // int(self.growth ** max(0, higher)))
 
-    def patience_of(self, repeat: int) -> int | None:
-        """The patience of a genome's training number ``repeat``, in iterations."""
-        return self.patience and max(1, self.patience * self.length(repeat) // self.iterations)
-
     @property
-    def batch(self) -> int:
-        """Confirmations that are made before they are looked at."""
-        return min(3, self.confirmations)
+    def final_rungs(self) -> tuple[int, ...]:
+        """Repeats of a finalist after each rung of the confirmation: 1, 3, and three more each time."""
+        return (*(n for n in (1, *range(3, self.confirmations, 3)) if n < self.confirmations), self.confirmations)
 
     @property
     def last_trainings(self) -> int:
         """Trainings after the search, at most: confirmations, and the champion's networks."""
-        if not self.finalists:
-            return 0
-        return self.finalists * self.batch + 2 * (self.confirmations - self.batch) + self.networks
+        total, before, racing = 0, 0, self.finalists
+        for rung in self.final_rungs:
+            total, before = total + racing * (rung - before), rung
+            racing = min(racing, max(2, -(-racing // 2)))
+        return total + self.networks if self.finalists else 0
 
     @property
     def space(self) -> SearchSpace:
@@ -198,22 +207,29 @@ class SearchSettings(BaseModel):
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> SearchSettings:
         """Check ``values``; raises `SettingsError` that names each wrong one, or `GenomeError` for bounds."""
+        settings = cls._validated(values)
+        settings.space.check_informants()  # and all bounds, before anything starts
+        return settings
+
+    @classmethod
+    def _validated(cls, values: Mapping[str, Any]) -> SearchSettings:
         try:
-            settings = cls.model_validate(dict(values))
+            return cls.model_validate(dict(values))
         except ValidationError as error:
             problems = "; ".join(_problem(item, cls.model_fields) for item in error.errors())
             raise SettingsError(
                 problems + ".",
                 remedy="correct what is named; `shoal run --help` and docs/reference.md list the settings",
             ) from None
-        settings.space  # noqa: B018  bounds are checked here, before anything starts
-        return settings
 
     @classmethod
     def recorded(cls, values: Mapping[str, Any]) -> SearchSettings:
-        """`parse` of what a run's record holds: a setting that is younger than the record means what was done then."""
+        """Of what a run's record holds: a setting that is younger than the record means what was done then.
+
+        Only what `parse` has passed is recorded. What it refuses by now was, too.
+        """
         choices = {} if "racing" in values else _RECORDED_CHOICES[values.get("preset", "modern")]
-        return cls.parse({**_RECORDED, **values, "choices": {**choices, **values.get("choices", {})}})
+        return cls._validated({**_RECORDED, **values, "choices": {**choices, **values.get("choices", {})}})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `parse` reverses it."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from shoal.baselines import Baseline
 from shoal.champion import Champion, Confirmation
 from shoal.evaluation import Evaluation
 from shoal.genome import Genome, OnBound
 from shoal.records import Metrics, Scores
 from shoal.runner import CHAMPION
+from shoal.samplers import SEARCHES
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
 from shoal.uncertainty import interval95, mean
@@ -53,12 +55,17 @@ class Best:
 
 @dataclass(frozen=True)
 class Summary:
-    """A run at one moment. The champion exists once its networks are trained, and with it the scores."""
+    """A run at one moment. The champion exists once its networks are trained, and with it the scores.
+
+    ``rivals``: the champions, by what to call them, of finished runs in the same store that differ in their sampler
+    (see `SearchSettings.rivals`); the newest of each.
+    """
 
     run: RunView
     generations: tuple[GenerationRecord, ...]
     best: Best | None
     champion: Champion | None = None
+    rivals: Mapping[str, Champion] = field(default_factory=dict)
 
     @property
     def scores(self) -> Scores | None:
@@ -117,6 +124,10 @@ class Summary:
             "scores": self.scores.to_dict() if self.scores else None,
             "ensemble": self.ensemble.to_dict() if self.ensemble else None,
             "baselines": [baseline.to_dict() for baseline in self.champion.baselines] if self.champion else [],
+            "rivals": {
+                label: {"scores": rival.scores.to_dict(), "ensemble": rival.ensemble.to_dict()}
+                for label, rival in self.rivals.items()
+            },
             "result_hash": run.result_hash,
             "dataset": run.dataset,
             "settings": run.settings.to_dict(),
@@ -153,8 +164,18 @@ def summary_with_evaluations(store: Store, run_id: int | str) -> tuple[Summary, 
         generations,
         _best(run.settings, generations, evaluations, champion),
         champion,
+        _rivals(store, run) if champion else {},
     )
     return summary, evaluations
+
+
+def _rivals(store: Store, run: RunView) -> dict[str, Champion]:
+    newest: dict[str, RunView] = {}
+    for other in store.comparable(run):
+        if other.data_options == run.data_options and run.settings.rivals(other.settings):
+            newest.setdefault(other.settings.sampler, other)
+    champions = {f"{SEARCHES[name]} (run {other.id})": kept_champion(store, other) for name, other in newest.items()}
+    return {label: champion for label, champion in champions.items() if champion}
 
 
 def _best(
@@ -208,8 +229,11 @@ class ScoreRow:
     error: str | None = None
 
 
-def score_rows(champion: Champion) -> tuple[ScoreRow, ...]:
-    """Search, confirmation and test side by side, then what other methods make of the same test rows, the best first."""
+def score_rows(champion: Champion, rivals: Mapping[str, Champion] | None = None) -> tuple[ScoreRow, ...]:
+    """Search, confirmation and test side by side, then what others make of the same test rows, the best first.
+
+    ``rivals``: champions of other searches, by what to call them.
+    """
     rows = [ScoreRow("Search", champion.accuracy, _half(champion.ci95))]
     if told := champion.confirmation:
         rows.append(ScoreRow("Confirmation", told.accuracy, _half(told.ci95)))
@@ -217,13 +241,19 @@ def score_rows(champion: Champion) -> tuple[ScoreRow, ...]:
         single, together = getattr(champion.scores, part), getattr(champion.ensemble, part)
         if single is not None:
             rows.append(ScoreRow(label, single.accuracy, None, together.accuracy, single, chief=part == "test"))
-    for rival in sorted(champion.baselines, key=lambda b: -b.test.accuracy if b.test else math.inf):
-        if rival.test is None or rival.ensemble is None:
-            rows.append(ScoreRow(rival.name, None, error=rival.error))
-        else:
-            together = rival.ensemble.accuracy if len(rival.accuracies) > 1 else None
-            rows.append(ScoreRow(rival.name, rival.test.accuracy, None, together, rival.test))
-    return tuple(rows)
+    others = [_baseline_row(baseline) for baseline in champion.baselines]
+    for label, rival in (rivals or {}).items():
+        if (single := rival.scores.test) is not None and (together := rival.ensemble.test) is not None:
+            others.append(ScoreRow(label, single.accuracy, None, together.accuracy, single))
+    others.sort(key=lambda row: math.inf if row.accuracy is None else -row.accuracy)
+    return (*rows, *others)
+
+
+def _baseline_row(baseline: Baseline) -> ScoreRow:
+    if baseline.test is None or baseline.ensemble is None:
+        return ScoreRow(baseline.name, None, error=baseline.error)
+    together = baseline.ensemble.accuracy if len(baseline.accuracies) > 1 else None
+    return ScoreRow(baseline.name, baseline.test.accuracy, None, together, baseline.test)
 
 
 def _half(interval: tuple[float, float] | None) -> float | None:

@@ -26,7 +26,7 @@ from shoal.summary import METRIC_NAMES, Best, Summary, ahead_of, score_rows, sum
 
 if TYPE_CHECKING:
     from shoal.bench import Benchmark
-    from shoal.champion import Champion
+    from shoal.resplits import Across
     from shoal.store.doctor import Check
 
 REFRESH_SECONDS = 0.25
@@ -168,7 +168,7 @@ def report(summary: Summary) -> RenderableType:
             grid.add_row("Note", Text(f"{alarm}.", style="yellow"))
     parts: list[RenderableType] = [grid]
     if summary.champion is not None:
-        parts += ["", _scores_table(summary.champion), Text(sureness(summary.champion), style="dim")]
+        parts += ["", _scores_table(summary), Text(sureness(summary.champion), style="dim")]
     if run.result_hash:
         parts.append(Text(f"Result hash {run.result_hash[:16]}", style="dim"))
     return Panel(
@@ -184,8 +184,9 @@ def _accuracy(best: Best) -> Text:
     return Text.assemble((shown, "bold green"), f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else "")
 
 
-def _scores_table(champion: Champion) -> Table:
-    rows = score_rows(champion)
+def _scores_table(summary: Summary) -> Table:
+    assert summary.champion is not None
+    rows = score_rows(summary.champion, summary.rivals)
     metrics = next((row.metrics.to_dict() for row in rows if row.metrics), {})
     others = [name for name in METRIC_NAMES if name in metrics]
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
@@ -275,6 +276,31 @@ def runs_table(runs: Sequence[RunView]) -> Table:
             datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M"),
         )
     return table
+
+
+def splits_table(rows: Sequence[Across]) -> RenderableType:
+    """`shoal splits`, for a terminal of 80 columns."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("", "Single networks", "Ensemble", "Champion ahead by"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for row in rows:
+        if not row.splits:
+            table.add_row(row.label, Text(row.error or "", style="red", overflow="ellipsis"))
+            continue
+        cells = [_mean_and_half(*row.single, "%"), _mean_and_half(*row.ensemble, "%")]
+        table.add_row(
+            row.label, *cells, "" if row.chief else _mean_and_half(*row.behind), style="bold green" if row.chief else ""
+        )
+    count = max((row.splits for row in rows), default=0)
+    legend = (
+        f"Accuracy on the test rows of {count} other random splits: mean and 95 % interval. Splits share rows, so that\n"
+        "intervals are somewhat too narrow, and the genome was found on some of these rows."
+    )
+    return Group(table, Text(legend, style="dim"))
+
+
+def _mean_and_half(value: float, half: float | None, unit: str = "") -> str:
+    return f"{value:.2f}{unit and ' ' + unit}" + (f" ± {half:.2f}" if half is not None else "")
 
 
 def doctor_table(checks: Sequence[Check]) -> RenderableType:

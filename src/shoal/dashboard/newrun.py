@@ -12,7 +12,7 @@ import streamlit as st
 from shoal.dashboard.controls import problem
 from shoal.dashboard.reading import store
 from shoal.dashboard.server import MAX_UPLOAD_MB
-from shoal.data import DataOptions, Dataset, Preset, load_dataset, prepare, recognise_task, table_from_bytes
+from shoal.data import Dataset, Preset, load_dataset, prepare_new, recognise_task, table_from_bytes
 from shoal.errors import DataError, ShoalError
 from shoal.evaluation import Problem
 from shoal.launch import ensure_supervisor
@@ -110,4 +110,4 @@ def _dataset(upload: bool, uploaded: tuple[str, pd.DataFrame, str] | None, prese
             "There is no table yet.", expected="a file that can be read", remedy="upload one, or use the bundled data"
         )
     name, table, target = uploaded
-    return prepare(name, table, DataOptions.of_new_run(target, preset))
+    return prepare_new(name, table, target, preset)

@@ -6,6 +6,7 @@ The HTML here holds numbers and names from our own tables only; it is escaped al
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from html import escape
 
 import streamlit as st
@@ -97,13 +98,13 @@ def scores_card(summary: Summary) -> None:
         return
     with st.container(border=True, key="scores"):
         st.subheader("Scores of the champion", anchor=False)
-        st.html(scores_html(summary.champion))
+        st.html(scores_html(summary.champion, summary.rivals))
         st.caption(sureness(summary.champion))
 
 
-def scores_html(champion: Champion) -> str:
+def scores_html(champion: Champion, rivals: Mapping[str, Champion] | None = None) -> str:
     """`score_rows` as a table."""
-    rows = score_rows(champion)
+    rows = score_rows(champion, rivals)
     known = next((row.metrics.to_dict() for row in rows if row.metrics), {})
     columns = [name for name in METRIC_NAMES if name in known]
     labels = ("", "Single networks", "Ensemble", *(METRIC_NAMES[name] for name in columns))

@@ -17,12 +17,12 @@ from shoal.data.encoder import (
 )
 
 if TYPE_CHECKING:
-    from shoal.data.preparation import load_dataset, prepare, recognise_task, resplit
+    from shoal.data.preparation import load_dataset, prepare, prepare_new, recognise_task, resplit
     from shoal.data.table import BUNDLED, from_parquet, read_table, table_from_bytes, to_parquet
 
 # What needs pandas is imported on first use: worker processes have only arrays.
 _WITH_PANDAS = {
-    **dict.fromkeys(("load_dataset", "prepare", "recognise_task", "resplit"), "preparation"),
+    **dict.fromkeys(("load_dataset", "prepare", "prepare_new", "recognise_task", "resplit"), "preparation"),
     **dict.fromkeys(("BUNDLED", "from_parquet", "read_table", "table_from_bytes", "to_parquet"), "table"),
 }
 
@@ -51,6 +51,7 @@ __all__ = [
     "from_parquet",
     "load_dataset",
     "prepare",
+    "prepare_new",
     "read_table",
     "recognise_task",
     "resplit",

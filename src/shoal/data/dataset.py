@@ -25,7 +25,7 @@ Logs = Literal["auto", "none"]
 
 MAX_FOLDS = 100
 # What a new run has where nothing is said. `DataOptions` itself has the values of runs recorded before there was a choice.
-NEW_RUN: dict[str, dict[str, Any]] = {"modern": {"log_columns": "auto", "folds": 1}, "classic": {}}
+NEW_RUN: dict[str, dict[str, Any]] = {"modern": {"log_columns": "auto", "folds": 5}, "classic": {}}
 _ALLOWED: dict[str, tuple[str | None, ...]] = {
     "preset": ("modern", "classic"),
     "task": ("regression", "classification", None),
@@ -99,12 +99,16 @@ class DataOptions:
     ) -> DataOptions:
         """The options of a run that begins now: what is None is what its preset has now (`NEW_RUN`).
 
+        Who names a ``validation_fraction`` and no folds has one validation part.
+
         ``same`` is "all", a list of columns, or a text that names them with commas between.
         """
         if isinstance(same, str):
             same = "all" if same.strip() == "all" else tuple(name.strip() for name in same.split(",") if name.strip())
         elif not (isinstance(same, Sequence) and all(isinstance(name, str) for name in same)):
             raise SettingsError(f"same {same!r}.", expected="names of columns, or 'all'", remedy="correct the list")
+        if folds is None and "validation_fraction" in others:
+            folds = 1
         given = {"folds": folds, "log_columns": log_columns}
         chosen = NEW_RUN.get(preset, {}) | {name: value for name, value in given.items() if value is not None}
         return cls(target, preset, same="all" if same == "all" else tuple(same), **chosen, **others)

@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,7 @@ def load_dataset(
     task: Task | None = None,
     group: str | None = None,
     test_fraction: float = 0.3,
-    validation_fraction: float = 0.2,
+    validation_fraction: float | None = None,
     seed: int = 42,
     same: str | Sequence[str] = (),
     folds: int | None = None,
@@ -60,6 +61,7 @@ def load_dataset(
 
     The options are those of `DataOptions`, with what its preset has now for those that are None.
     """
+    asked = {} if validation_fraction is None else {"validation_fraction": validation_fraction}
     name, source = read_table(data)
     if target is None and isinstance(data, str):
         target = BUNDLED.get(data)
@@ -67,7 +69,9 @@ def load_dataset(
         columns = _listing(source)
         remedy = f"say which with --target (target= in Python); the columns are: {columns}"
         raise DataError(f"{name}: no target was chosen.", expected="the name of the column to predict", remedy=remedy)
-    options = DataOptions.of_new_run(
+    return prepare_new(
+        name,
+        source,
         target,
         preset,
         same=same,
@@ -76,9 +80,24 @@ def load_dataset(
         task=task,
         group=group,
         test_fraction=test_fraction,
-        validation_fraction=validation_fraction,
         seed=seed,
+        **asked,
     )
+
+
+def prepare_new(
+    name: str, source: pd.DataFrame, target: str, preset: Preset = "modern", *, folds: int | None = None, **others: Any
+) -> Dataset:
+    """`prepare` for a run that begins now (`DataOptions.of_new_run`).
+
+    A table with too few rows, groups or members of a class for the folds that nobody asked for has one validation part.
+    """
+    options = DataOptions.of_new_run(target, preset, folds=folds, **others)
+    if folds is None and options.folds > 1:
+        try:
+            return prepare(name, source, options)
+        except DataError:  # of the folds; or of something else, which is then said below
+            options = replace(options, folds=1)
     return prepare(name, source, options)
 
 

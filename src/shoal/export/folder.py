@@ -72,7 +72,7 @@ def _model(champion: Champion, problem: Problem, run_id: int) -> dict[str, objec
         "activation": champion.genome.activation,
         "networks": len(champion.weights),
         "shares": champion.shares,
-        "trained_on": "train + validation" if champion.refitted else "train",
+        "trained_on": "all rows but the test part" if champion.refitted else "train",
         "accuracy": champion.accuracy,
         "ci95": champion.ci95,
         "confirmation": champion.confirmation.to_dict() if champion.confirmation else None,

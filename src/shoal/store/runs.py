@@ -22,12 +22,13 @@ _ADDING = 5_301_047_210_118  # the advisory lock of those who add or delete runs
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What `add` writes; ``dataset`` is the dataset's row without the time."""
+    """What `add` writes; ``dataset`` is the dataset's row without the time, ``notes`` what people should know of it."""
 
     name: str
     dataset: dict[str, Any]
     data_options: dict[str, Any]
     settings: SearchSettings
+    notes: tuple[str, ...]
     key: str
     exclusive: bool
 
@@ -64,6 +65,8 @@ def add(connection: Connection, new: NewRun) -> tuple[int, bool]:
         }
         run_id = connection.execute(insert(run).values(values).returning(run.c.id)).scalar_one()
         log(connection, "Queued.", run_id)
+        for note in new.notes:
+            log(connection, note, run_id)
     connection.execute(
         insert(command).values(
             run_id=run_id,
@@ -145,6 +148,12 @@ def view(connection: Connection, run_id: int | str) -> RunView:
     if not found:
         raise not_found(connection, run_id)
     return found[0]
+
+
+def comparable(connection: Connection, run_id: int) -> list[RunView]:
+    """The other finished runs on the table of this one, newest first."""
+    same = run.c.dataset_hash == select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
+    return views(connection, same & (run.c.state == "finished") & (run.c.id != run_id))
 
 
 def _view(row: Row[Any], pending: tuple[str, ...]) -> RunView:

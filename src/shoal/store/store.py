@@ -172,7 +172,10 @@ class Store:
             "columns": dataset.source.shape[1],
         }
         options = dataset.options.to_dict()
-        new = runs.NewRun(clean(name or dataset.name), row, options, settings, key or uuid.uuid4().hex, exclusive)
+        notes = tuple(map(clean, dataset.notes))
+        new = runs.NewRun(
+            clean(name or dataset.name), row, options, settings, notes, key or uuid.uuid4().hex, exclusive
+        )
         return self._database.write(lambda c: runs.add(c, new))
 
     def problem(self, run_id: int | str) -> tuple[Dataset, SearchSettings]:
@@ -196,6 +199,10 @@ class Store:
     def run(self, run_id: int | str) -> RunView:
         """One run."""
         return self._database.read(lambda c: runs.view(c, run_id))
+
+    def comparable(self, run: RunView) -> list[RunView]:
+        """The other finished runs on the same table, newest first."""
+        return self._database.read(lambda c: runs.comparable(c, run.id))
 
     def command(self, run_id: int | str, kind: CommandKind, key: str | None = None) -> RunView:
         """Pause, resume or stop a run. Gives the run afterwards; ``pending`` holds what its owner has yet to obey.
