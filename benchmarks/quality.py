@@ -1,18 +1,18 @@
-"""How good are the networks? Shoal, Adam and gradient boosting on small tables, over random splits.
+"""How good are the networks? Shoal and its baselines on small tables, over random splits.
 
     pip install palmerpenguins==0.1.6 vega_datasets==0.9.0
-    python benchmarks/quality.py [--out quality.jsonl] [--only concrete,iris] [--splits 10] [--generations 8] [--settings FILE]
+    python benchmarks/quality.py [--out quality.jsonl] [--only concrete,iris] [--splits 10] [--iterations N] [--settings FILE]
     python benchmarks/quality.py --table [--out quality.jsonl]
 
 For each table and split (data seeds 0, 1, ...; 30 % of the rows are for the test): a complete search, which never sees the test
-rows; then the peers on the same rows with the same encoding. Adam trains scikit-learn's network with the hidden layers that
-the search found, as many networks as the champion has; boosting is HistGradientBoosting. Peers learn from train + validation,
-as the champion's networks do, with their usual settings and on one thread. "one" is the mean score of the networks, "together"
-the score of their mean prediction.
+rows, and its baselines (`shoal.baselines`), which learn from the same rows with the same encoding: Adam and L-BFGS train
+scikit-learn's network with the champion's hidden layers, as many networks as the champion has; "default swarm" is a swarm that
+nobody searched for; boosting is HistGradientBoosting. "one" is the mean score of the networks, "together" the score of their
+mean prediction.
 
 A split's results are a line of ``--out``, written when it is done; a run that was interrupted goes on with the next split.
 ``--table`` prints what is there as Markdown. ± is half of Student's 95 % interval over the splits; splits share rows, so that
-it is somewhat too narrow.
+it is somewhat too narrow. A method that failed on a split has one split less, and its number is shown.
 """
 
 from __future__ import annotations
@@ -24,28 +24,27 @@ import statistics
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn import datasets
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from threadpoolctl import threadpool_limits
 
 import shoal
-from shoal.champion import interval95
-from shoal.metrics import classification_metrics, regression_metrics
-from shoal.records import Metrics
 from shoal.settings import read_settings_file
+from shoal.uncertainty import interval95
 
-METHODS = ("Shoal, one", "Shoal, together", "Adam, one", "Adam, together", "boosting")
-ADAM_EPOCHS = 2000  # at most: it ends when its loss stands still
-ACTIVATIONS = {"tanh": "tanh", "sigmoid": "logistic"}  # scikit-learn's names; the others become relu
+METHODS = {  # the baselines' kinds by column, and whether single networks or all together
+    "Shoal, one": ("shoal", "test"),
+    "Shoal, together": ("shoal", "ensemble"),
+    "default swarm, together": ("swarm", "ensemble"),
+    "Adam, one": ("adam", "test"),
+    "Adam, together": ("adam", "ensemble"),
+    "L-BFGS, together": ("lbfgs", "ensemble"),
+    "boosting": ("trees", "test"),
+    "linear": ("linear", "test"),
+}
 
 
 def bunch(load: Callable[..., Any]) -> tuple[pd.DataFrame, str]:
@@ -92,55 +91,6 @@ TABLES: dict[str, Callable[[], tuple[Any, str | None]]] = {
 }
 
 
-def adam(data: shoal.Dataset, genome: shoal.Genome, networks: int) -> list[np.ndarray]:
-    """What each network says of the test rows: unscaled targets (rows,), or probabilities (rows, classes)."""
-    part, test = data.fit_part(True), data.test
-    assert test is not None
-    kind = MLPRegressor if data.task == "regression" else MLPClassifier
-    activation = ACTIVATIONS.get(genome.activation, "relu")
-    said = []
-    for seed in range(networks):
-        model = kind(
-            hidden_layer_sizes=genome.hidden_layers, activation=activation, max_iter=ADAM_EPOCHS, random_state=seed
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the limit of epochs is meant
-            model.fit(part.x, part.y)
-        said.append(predictions(data, model))
-    return said
-
-
-def boosting(data: shoal.Dataset) -> np.ndarray:
-    """As `adam`, of one model."""
-    part = data.fit_part(True)
-    kind = HistGradientBoostingRegressor if data.task == "regression" else HistGradientBoostingClassifier
-    return predictions(data, kind(random_state=0).fit(part.x, part.y))
-
-
-def predictions(data: shoal.Dataset, model: Any) -> np.ndarray:
-    """Of the test rows."""
-    assert data.test is not None
-    if data.task == "regression":
-        return data.unscale(model.predict(data.test.x)[:, None])
-    chances = np.zeros((len(data.test.x), data.outputs))
-    chances[:, model.classes_.astype(int)] = model.predict_proba(data.test.x)
-    return chances
-
-
-def scores(data: shoal.Dataset, said: Sequence[np.ndarray]) -> list[Metrics]:
-    """The metrics of each prediction of the test rows."""
-    assert data.test is not None
-    measure = regression_metrics if data.task == "regression" else classification_metrics
-    found = [measure(prediction, data.test.target) for prediction in said]
-    return [metrics for metrics in found if metrics is not None]
-
-
-def mean(metrics: Sequence[Metrics]) -> dict[str, float]:
-    """Field by field."""
-    rows = [m.to_dict() for m in metrics]
-    return {name: statistics.fmean(row[name] for row in rows) for name in rows[0]}
-
-
 def split_result(name: str, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
     """Everybody's scores on the test rows of one split, and the seconds that they took."""
     source, target = TABLES[name]()
@@ -148,25 +98,16 @@ def split_result(name: str, seed: int, settings: dict[str, Any]) -> dict[str, An
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         result = shoal.search(data, store=Path(folder) / "shoal.db", seed=seed, **settings)
-    champion, seconds = result.champion, {"Shoal": time.perf_counter() - start}
+    seconds, champion = {"shoal": time.perf_counter() - start}, result.champion
     if champion is None or champion.scores.test is None or champion.ensemble.test is None:
         raise SystemExit(f"{name}, split {seed}: the search came to nothing: {result.run.error}")
-    with threadpool_limits(1):  # on tables as small as these, more threads wait for each other
-        start = time.perf_counter()
-        networks = adam(data, champion.genome, len(champion.weights))
-        seconds["Adam"] = time.perf_counter() - start
-        start = time.perf_counter()
-        boosted = boosting(data)
-        seconds["boosting"] = time.perf_counter() - start
-    found = {
-        "Shoal, one": champion.scores.test.to_dict(),
-        "Shoal, together": champion.ensemble.test.to_dict(),
-        "Adam, one": mean(scores(data, networks)),
-        "Adam, together": mean(scores(data, [np.mean(networks, axis=0)])),
-        "boosting": mean(scores(data, [boosted])),
-    }
-    about = {"rows": sum(len(p.rows) for p in (data.fit_part(True), data.test) if p), "inputs": data.inputs}
-    about |= {"task": data.task, "networks": len(champion.weights), "layers": champion.genome.hidden_layers}
+    scored = {("shoal", "test"): champion.scores.test, ("shoal", "ensemble"): champion.ensemble.test}
+    for rival in champion.baselines:
+        scored |= {(rival.kind, "test"): rival.test, (rival.kind, "ensemble"): rival.ensemble}
+        seconds[rival.kind] = rival.seconds
+    found = {label: metrics.to_dict() for label, key in METHODS.items() if (metrics := scored.get(key))}
+    about = {"rows": len(data.source), "inputs": data.inputs, "task": data.task, "networks": len(champion.weights)}
+    about |= {"genome": champion.genome.to_dict()}
     return {"table": name, "split": seed, "settings": settings, **about, "scores": found, "seconds": seconds}
 
 
@@ -195,9 +136,14 @@ def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: in
         of_it = [r for r in results if r["table"] == name and r["task"] == task]
         if not of_it:
             continue
-        columns = {m: [r["scores"][m][measure] for r in of_it] for m in METHODS}
-        best = (max if measure in ("accuracy", "r2") else min)(columns, key=lambda m: statistics.fmean(columns[m]))
-        cells = [f"**{spread(v, digits)}**" if m == best else spread(v, digits) for m, v in columns.items()]
+        columns = {m: [r["scores"][m][measure] for r in of_it if m in r["scores"]] for m in METHODS}
+        means = {m: statistics.fmean(values) for m, values in columns.items() if values}
+        best = (max if measure in ("accuracy", "r2") else min)(means, key=means.__getitem__)
+        cells = []
+        for method, values in columns.items():
+            text = spread(values, digits) if values else "-"
+            text += f" ({len(values)})" if 0 < len(values) < len(of_it) else ""
+            cells.append(f"**{text}**" if method == best else text)
         lines.append(
             f"| {name} | {of_it[0]['rows']} | {of_it[0]['inputs']} | {len(of_it)} | " + " | ".join(cells) + " |"
         )
@@ -205,14 +151,14 @@ def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: in
 
 
 def times(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Seconds of one split."""
-    lines = ["| table | networks | Shoal, s | Adam, s | boosting, s |", "|---|---|---|---|---|"]
+    """Seconds of one split: of the whole search with its baselines, and of each of these on one core."""
+    kinds = ("shoal", "swarm", "adam", "lbfgs", "trees", "linear")
+    lines = ["| table | " + " | ".join(kinds) + " |", "|---" * (1 + len(kinds)) + "|"]
     for name in TABLES:
         of_it = [r for r in results if r["table"] == name]
         if of_it:
-            networks = statistics.fmean(r["networks"] for r in of_it)
-            cells = [f"{statistics.fmean(r['seconds'][m] for r in of_it):.1f}" for m in ("Shoal", "Adam", "boosting")]
-            lines.append(f"| {name} | {networks:.1f} | " + " | ".join(cells) + " |")
+            cells = [f"{statistics.fmean(r['seconds'].get(kind, 0.0) for r in of_it):.1f}" for kind in kinds]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
 
 
@@ -224,7 +170,7 @@ def report(results: Sequence[dict[str, Any]]) -> str:
         ("Regression, RMSE", table(results, "regression", "rmse", 2)),
         ("Classification, percent correct", table(results, "classification", "accuracy", 2)),
         ("Classification, log loss", table(results, "classification", "log_loss", 3)),
-        ("Time of a split: the search with its champion, the peers", times(results)),
+        ("Seconds of a split: the search with its baselines on all cores, the baselines on one", times(results)),
     ]
     return "\n".join(f"{title}:\n\n" + "\n".join(lines) + "\n" for title, lines in parts if lines)
 
@@ -235,18 +181,17 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("quality.jsonl"), metavar="FILE", help="the results' lines")
     parser.add_argument("--only", default=",".join(TABLES), help="tables, separated by commas")
     parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--generations", type=int, default=8, help="of each search")
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="TOML file of further settings of the search")
+    parser.add_argument("--iterations", type=int, help="of the searches' trainings; default: the preset's")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="TOML file of settings of the searches")
     parser.add_argument("--table", action="store_true", help="print what the results file holds")
     options = parser.parse_args()
     results = read_results(options.out)
     if options.table:
         print(report(results))
         return 0
-    settings = {
-        "generations": options.generations,
-        **(read_settings_file(options.settings) if options.settings else {}),
-    }
+    settings = read_settings_file(options.settings) if options.settings else {}
+    if options.iterations is not None:
+        settings["iterations"] = options.iterations
     if any(result["settings"] != settings for result in results):
         parser.error(f"{options.out} has results of other settings; choose another --out")
     names = options.only.split(",")
@@ -262,8 +207,10 @@ def main() -> int:
                 file.write(json.dumps(result) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
-            accuracies = ", ".join(f"{m} {result['scores'][m]['accuracy']:.2f}" for m in METHODS)
-            print(f"{name}, split {seed}: {accuracies}; {sum(result['seconds'].values()):.0f} s", flush=True)
+            accuracies = ", ".join(
+                f"{m} {result['scores'][m]['accuracy']:.2f}" for m in METHODS if m in result["scores"]
+            )
+            print(f"{name}, split {seed}: {accuracies}; {result['seconds']['shoal']:.0f} s", flush=True)
     return 0
 
 

@@ -140,7 +140,7 @@ def test_cells(cell: object, number: float | None, level: str | None) -> None:
 
 def test_training_rows_encode_to_the_same_bits_from_csv_text_and_objects() -> None:
     table = frame()
-    data = load_dataset(table, "y")
+    data = load_dataset(table, "y", folds=1)
     encoder = json.loads(json.dumps(data.encoder.to_dict()))
     from_text = encode(parse_csv(table.to_csv(index=False)), encoder)
     from_objects = encode({name: table[name].tolist() for name in table}, encoder)
