@@ -32,9 +32,9 @@ NOISE, COMMON, SPREAD = 2.5, 1 / 3, 3.0
 CONTENDERS = 40
 BUDGETS = (150, 300, 600, 1200)
 WAYS = {
-    "fixed": {"racing": "fixed"},
-    "halving": {"racing": "halving", "growth": 1},
-    "t-race": {"racing": "t-race", "repeats": 5},
+    "fixed": {"racing": "fixed", "repeats": 3, "max_repeats": 21},
+    "halving": {"racing": "halving", "growth": 1, "repeats": 3, "max_repeats": 21},
+    "t-race": {"racing": "t-race", "repeats": 5, "max_repeats": 21},
 }
 
 

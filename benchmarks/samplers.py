@@ -44,7 +44,7 @@ from shoal.settings import SearchSettings
 SAMPLERS = get_args(SearchSettings.model_fields["sampler"].annotation)
 # Small networks and swarms, the same for all, so that the real trainings take a minute or two.
 SPACE: dict[str, Any] = {"max_width": 32, "bounds": {"swarm_size": (4, 40)}, "iterations": 150}
-SPACE |= {"racing": "fixed", "finalists": 0}
+SPACE |= {"racing": "fixed", "repeats": 3, "max_repeats": 21, "equal_effort": False, "patience": None, "finalists": 0}
 SCATTERED = 250  # genomes from everywhere, beside those of the searches
 FLOOR = 50.0  # percent: how bad the worst are would else be all that the landscape learns
 REAL_GENERATIONS = 8
@@ -90,7 +90,7 @@ def measured(data: shoal.Dataset, genome: Genome, iterations: int) -> list[float
 
 def real_trainings(seeds: int) -> tuple[list[Trained], list[Found]]:
     """Real searches with every sampler, and genomes from everywhere."""
-    data, engine = shoal.load_dataset("concrete"), get_engine("cpu")
+    data, engine = shoal.load_dataset("concrete", folds=1), get_engine("cpu")
     by_genome: dict[Genome, list[float | None]] = {}
     found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:

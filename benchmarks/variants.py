@@ -38,24 +38,25 @@ from shoal.swarm import SwarmState, TrainingTask, initial_state
 Floats = NDArray[np.float64]
 BEST_OF = 12  # a population
 ITERATIONS = 500  # of a training in a search
+ALIKE: dict[str, Any] = {"racing": "fixed", "equal_effort": False, "patience": None}  # trainings are as long as is said
 
 
 @cache
 def data(name: str) -> Dataset:
     """Prepared as the preset "modern" does: train, validation, test."""
     if name == "concrete":
-        return load_dataset("concrete")
+        return load_dataset("concrete", folds=1)
     bunch = getattr(datasets, f"load_{name}")()
     table = pd.DataFrame(bunch.data, columns=[f"x{n}" for n in range(bunch.data.shape[1])])
     classes = name != "diabetes"
     table["y"] = [f"c{value}" for value in bunch.target] if classes else bunch.target
     rows = np.random.default_rng(0).permutation(len(table))[:450]  # more rows only cost more
-    return load_dataset(table.iloc[rows].reset_index(drop=True), target="y")
+    return load_dataset(table.iloc[rows].reset_index(drop=True), target="y", folds=1)
 
 
 def training(name: str, genome: Genome, seed: int) -> tuple[Problem, TrainingTask]:
     """One training of a genome on that data."""
-    problem = Problem(data(name), SearchSettings(seed=seed, iterations=ITERATIONS, racing="fixed"))
+    problem = Problem(data(name), SearchSettings(seed=seed, iterations=ITERATIONS, **ALIKE))
     return problem, replace(problem.training(Task(genome, 0)), iterations=2**31, horizon=ITERATIONS)
 
 

@@ -23,7 +23,15 @@ from shoal.store import open_store
 from shoal.summary import score_rows, summarise
 
 GENOME = Genome(hidden_layers=(4,))
-QUICK = {"iterations": 20, "generations": 1, "population": 3, "finalists": 2, "confirmations": 2, "networks": 2, "final_factor": 1}
+QUICK = {
+    "iterations": 20,
+    "generations": 1,
+    "population": 3,
+    "finalists": 2,
+    "confirmations": 2,
+    "networks": 2,
+    "final_factor": 1,
+}
 
 
 def row(accuracy: float, together: float, error: str | None = None) -> Baseline:
