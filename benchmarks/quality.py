@@ -33,7 +33,7 @@ from sklearn import datasets
 
 import shoal
 from shoal.settings import read_settings_file
-from shoal.uncertainty import interval95
+from shoal.uncertainty import half95
 
 METHODS = {  # the baselines' kinds by column, and whether single networks or all together
     "Shoal, one": ("shoal", "test"),
@@ -124,9 +124,8 @@ def read_results(file: Path) -> list[dict[str, Any]]:
 
 def spread(values: Sequence[float], digits: int) -> str:
     """Mean ± half of the interval."""
-    interval = interval95(values)
-    half = f" ± {(interval[1] - interval[0]) / 2:.{digits}f}" if interval else ""
-    return f"{statistics.fmean(values):.{digits}f}{half}"
+    half = half95(values)
+    return f"{statistics.fmean(values):.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else "")
 
 
 def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: int) -> list[str]:

@@ -26,7 +26,7 @@ from shoal.philox import derive_key, normal_draws
 from shoal.racing import RACES, Tally
 from shoal.records import Metrics, Scores
 from shoal.settings import SearchSettings
-from shoal.uncertainty import interval95, mean
+from shoal.uncertainty import half95, mean
 
 NOISE, COMMON, SPREAD = 2.5, 1 / 3, 3.0
 CONTENDERS = 40
@@ -93,8 +93,7 @@ def whole_search(settings: SearchSettings, seed: int) -> float:
 
 
 def cell(values: list[float]) -> str:
-    low, high = interval95(values) or (0.0, 0.0)
-    return f"{mean(values):.2f} ± {(high - low) / 2:.2f}"
+    return f"{mean(values):.2f} ± {half95(values) or 0.0:.2f}"
 
 
 def generations(seeds: int) -> Iterator[str]:

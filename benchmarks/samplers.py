@@ -31,7 +31,6 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
 import shoal
-from shoal.champion import interval95
 from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate
 from shoal.evolution import Search
@@ -40,6 +39,7 @@ from shoal.philox import derive_key
 from shoal.records import Metrics, Scores
 from shoal.samplers import random_genome
 from shoal.settings import SearchSettings
+from shoal.uncertainty import half95
 
 SAMPLERS = get_args(SearchSettings.model_fields["sampler"].annotation)
 # Small networks and swarms, the same for all, so that the real trainings take a minute or two.
@@ -194,9 +194,8 @@ def course(sampler: str, seed: int, trainings: int) -> list[float]:
 
 def spread(values: Sequence[float]) -> str:
     """Mean ± half of the interval."""
-    interval = interval95(values)
-    half = f" ± {(interval[1] - interval[0]) / 2:.2f}" if interval else ""
-    return f"{statistics.fmean(values):.2f}{half}"
+    half = half95(values)
+    return f"{statistics.fmean(values):.2f}" + (f" ± {half:.2f}" if half is not None else "")
 
 
 def recorded(file: Path | None, seeds: int) -> tuple[list[Trained], list[Found]]:

@@ -31,6 +31,7 @@ QUICK = {
     "confirmations": 2,
     "networks": 2,
     "final_factor": 1,
+    "baselines": False,
 }
 
 

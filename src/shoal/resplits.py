@@ -20,7 +20,7 @@ from shoal.errors import DataError
 from shoal.evaluation import Problem
 from shoal.executors import make_executor
 from shoal.genome import Genome
-from shoal.uncertainty import interval95, mean
+from shoal.uncertainty import half95, mean
 
 CHAMPION = "This champion"
 _POLL_SECONDS = 0.5
@@ -113,5 +113,4 @@ def across(splits: Iterable[SplitScores]) -> list[Across]:
 
 
 def _spread(values: list[float]) -> tuple[float, float | None]:
-    interval = interval95(values)
-    return mean(values), (interval[1] - interval[0]) / 2 if interval else None
+    return mean(values), half95(values)

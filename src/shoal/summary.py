@@ -16,7 +16,7 @@ from shoal.runner import CHAMPION
 from shoal.samplers import SEARCHES
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
-from shoal.uncertainty import interval95, mean
+from shoal.uncertainty import half95, interval95, mean
 
 RECENT_GENERATIONS = 5  # that the estimate of the time left looks back on
 
@@ -234,9 +234,9 @@ def score_rows(champion: Champion, rivals: Mapping[str, Champion] | None = None)
 
     ``rivals``: champions of other searches, by what to call them.
     """
-    rows = [ScoreRow("Search", champion.accuracy, _half(champion.ci95))]
+    rows = [ScoreRow("Search", champion.accuracy, half95(champion.accuracies))]
     if told := champion.confirmation:
-        rows.append(ScoreRow("Confirmation", told.accuracy, _half(told.ci95)))
+        rows.append(ScoreRow("Confirmation", told.accuracy, half95(told.accuracies)))
     for label, part in (("Train", "train"), ("Test", "test")):
         single, together = getattr(champion.scores, part), getattr(champion.ensemble, part)
         if single is not None:
@@ -254,10 +254,6 @@ def _baseline_row(baseline: Baseline) -> ScoreRow:
         return ScoreRow(baseline.name, None, error=baseline.error)
     together = baseline.ensemble.accuracy if len(baseline.accuracies) > 1 else None
     return ScoreRow(baseline.name, baseline.test.accuracy, None, together, baseline.test)
-
-
-def _half(interval: tuple[float, float] | None) -> float | None:
-    return (interval[1] - interval[0]) / 2 if interval else None
 
 
 def sureness(champion: Champion) -> str:

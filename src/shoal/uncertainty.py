@@ -17,12 +17,17 @@ def mean(values: Sequence[float]) -> float:
 
 def interval95(values: Sequence[float]) -> tuple[float, float] | None:
     """Student's 95 % confidence interval of the mean of ``values``; None for fewer than two."""
+    half = half95(values)
+    return None if half is None else (mean(values) - half, mean(values) + half)
+
+
+def half95(values: Sequence[float]) -> float | None:
+    """Half of `interval95`."""
     if len(values) < 2:
         return None
     from scipy.special import stdtrit  # slow to import, and a search with fixed repeats needs none of this
 
-    half = float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
-    return mean(values) - half, mean(values) + half
+    return float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def probability_better(values: Sequence[float], others: Sequence[float]) -> float | None:
