@@ -21,7 +21,7 @@ from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genome import NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
 from shoal.records import Metrics, Scores
 from shoal.store import GenerationRecord
-from shoal.summary import score_rows, sureness
+from shoal.summary import ScoreRow, score_rows, sureness
 from shoal.uncertainty import interval95
 
 GENOME = Genome(swarm_size=20)
@@ -179,8 +179,8 @@ def champion(**values: Any) -> Champion:
 def test_scores_have_a_row_for_each_thing_there_is() -> None:
     got = scores_html(champion())
     assert "<td>Search</td><td>90.00 % ± 2.48</td><td></td>" in got
-    assert "<td>Train</td><td>90.00 %</td><td>91.00 %</td><td>1.000</td>" in got
-    assert '<tr class="chief"><td>Test</td><td>80.00 %</td><td>85.50 %</td>' in got
+    assert "<td>Train</td><td>90.00 %</td><td>1.000</td><td>2.000</td><td>0.900</td><td>91.00 %</td>" in got
+    assert '<tr class="chief"><td>Test</td><td>80.00 %</td><td>2.000</td>' in got
     assert "Confirmation" not in got
     assert sureness(champion()).startswith("The champion's network was trained on the training part")
 
@@ -193,12 +193,14 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     )
     told = Confirmation((88.0, 89.0, 90.0), Genome(), (88.0, 89.5, 89.0))
     rows = score_rows(champion(baselines=rivals, confirmation=told))
+    assert ScoreRow("", 0.0, metrics=Metrics(0.0, r2=-0.0001)).metric("r2") == "0.000"
     names = ["Search", "Confirmation", "Train", "Test", "Boosted trees", "Linear model", "Adam network"]
     assert [row.label for row in rows] == names
     assert [row.ensemble for row in rows[4:]] == [90.5, None, None]
     assert "&lt;b&gt;no&lt;/b&gt;" in scores_html(champion(baselines=rivals))
     text = sureness(champion(confirmation=told, refitted=True))
-    assert "3 unused random streams" in text
+    assert "3 unused random streams; " in text
+    assert "streams, 8 times as long as in the search; " in sureness(champion(confirmation=told), 8)
     assert "1.00 above" in text
     assert "unresolved" in text
     assert "all rows but the test part" in text

@@ -139,7 +139,7 @@ class SearchSettings(BaseModel):
         if self.max_repeats < self.repeats:
             raise ValueError(f"max_repeats={self.max_repeats} must not be smaller than repeats={self.repeats}")
         if self.evaluations is not None and self.evaluations < self.population * self.repeats:
-            first = self.population * self.repeats
+            first = f"{self.population} genomes x {self.repeats} repeats = {self.population * self.repeats}"
             raise ValueError(f"evaluations={self.evaluations} is less than one generation ({first}); raise it")
         if self.loss is not None and self.loss not in LOSSES:
             raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSSES)}")

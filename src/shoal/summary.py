@@ -228,6 +228,11 @@ class ScoreRow:
     chief: bool = False
     error: str | None = None
 
+    def metric(self, name: str) -> str:
+        """With three decimals; empty where there is none."""
+        value = self.metrics.to_dict().get(name) if self.metrics else None
+        return "" if value is None else f"{round(value, 3) + 0.0:.3f}"  # never -0.000
+
 
 def score_rows(champion: Champion, rivals: Mapping[str, Champion] | None = None) -> tuple[ScoreRow, ...]:
     """Search, confirmation and test side by side, then what others make of the same test rows, the best first.
@@ -256,16 +261,21 @@ def _baseline_row(baseline: Baseline) -> ScoreRow:
     return ScoreRow(baseline.name, baseline.test.accuracy, None, together, baseline.test)
 
 
-def sureness(champion: Champion) -> str:
-    """How sure the choice is, and what its networks were trained on, in words."""
+def sureness(champion: Champion, longer: int = 1) -> str:
+    """How sure the choice is, and what its networks were trained on, in words.
+
+    ``longer``: how many times as long as in the search the confirmation trained.
+    """
     count = len(champion.weights)
     networks = f"{count} networks were" if count > 1 else "network was"
     rows = "all rows but the test part" if champion.refitted else "the training part"
-    trained = f"The champion's {networks} trained on {rows}; the test part was looked at once, at the end."
+    trained = f"The champion's {networks} trained on {rows}; nothing was chosen by the test part."
     told = champion.confirmation
     if told is None:
         return trained
-    text = f"Confirmed on {len(told.accuracies)} unused random streams; the luckiest lies {told.luck:.2f} above their mean."
+    times = f", {longer} times as long as in the search" if longer > 1 else ""
+    text = f"Confirmed on {len(told.accuracies)} unused random streams{times}; "
+    text += f"the luckiest lies {told.luck:.2f} above their mean."
     if told.probability is not None:
         resolved = "" if told.resolved else ", which leaves it unresolved"
         text += f" Better than the second genome with a probability of {told.probability:.2f}{resolved}."

@@ -19,7 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from shoal.genome import NEUTRAL, NUMERIC_GENES, Genome
+from shoal.genome import INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Genome
 from shoal.launch import end_process, ensure_supervisor, log_path
 from shoal.store import TERMINAL, RunView, Store
 from shoal.summary import METRIC_NAMES, Best, Summary, ahead_of, score_rows, summarise, sureness
@@ -157,7 +157,8 @@ def report(summary: Summary) -> RenderableType:
     grid.add_column(style="dim")
     grid.add_column()
     grid.add_row("State", Text(run.state, style=_COLOURS.get(run.state, "")))
-    grid.add_row("Generations", f"{run.generations} of {run.settings.generations}")
+    grid.add_row("Data", Text(_about_data(run)))
+    grid.add_row("Generations", f"{run.generations} of {run.settings.generations}{_ended_by(run)}")
     grid.add_row("Trainings", f"{run.evaluations:,} ({run.iterations:,} iterations) in {duration(run.seconds)}")
     if run.error:
         grid.add_row("Error", Text(run.error, style="red"))
@@ -168,7 +169,7 @@ def report(summary: Summary) -> RenderableType:
             grid.add_row("Note", Text(f"{alarm}.", style="yellow"))
     parts: list[RenderableType] = [grid]
     if summary.champion is not None:
-        parts += ["", _scores_table(summary), Text(sureness(summary.champion), style="dim")]
+        parts += ["", _scores_table(summary), Text(sureness(summary.champion, run.settings.final_factor), style="dim")]
     if run.result_hash:
         parts.append(Text(f"Result hash {run.result_hash[:16]}", style="dim"))
     return Panel(
@@ -177,6 +178,23 @@ def report(summary: Summary) -> RenderableType:
         title_align="left",
         border_style="dim",
     )
+
+
+def _about_data(run: RunView) -> str:
+    options = run.data_options
+    parts = [f"{run.dataset}, {options.get('task') or 'task'} of {options['target']}"]
+    if (folds := options.get("folds", 1)) > 1:
+        parts.append(f"{folds} folds")
+    if group := options.get("group"):
+        parts.append(f"groups of {group}")
+    return ", ".join(parts)
+
+
+def _ended_by(run: RunView) -> str:
+    if run.state != "finished" or run.generations >= run.settings.generations:
+        return ""
+    given = [name for name in ("evaluations", "max_seconds") if getattr(run.settings, name) is not None]
+    return f" (ended by {' or '.join(given)})" if given else ""
 
 
 def _accuracy(best: Best) -> Text:
@@ -190,16 +208,15 @@ def _scores_table(summary: Summary) -> Table:
     metrics = next((row.metrics.to_dict() for row in rows if row.metrics), {})
     others = [name for name in METRIC_NAMES if name in metrics]
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("", "Single networks", "Ensemble", *(METRIC_NAMES[name] for name in others)):
+    for name in ("", "Single networks", *(METRIC_NAMES[name] for name in others), "Ensemble"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for row in rows:
         if row.accuracy is None:
             table.add_row(row.label, Text(row.error or "", style="red", overflow="ellipsis"))
             continue
         half = f" ± {row.half:.2f}" if row.half is not None else ""
-        cells = [f"{row.accuracy:.2f} %{half}", f"{row.ensemble:.2f} %" if row.ensemble is not None else ""]
-        values = row.metrics.to_dict() if row.metrics else {}
-        cells += [f"{values[name]:.3f}" if name in values else "" for name in others]
+        cells = [f"{row.accuracy:.2f} %{half}", *(row.metric(name) for name in others)]
+        cells.append(f"{row.ensemble:.2f} %" if row.ensemble is not None else "")
         table.add_row(row.label, *cells, style="bold green" if row.chief else "")
     return table
 
@@ -210,15 +227,19 @@ def _with_interval(accuracy: float, interval: tuple[float, float] | None) -> str
 
 def genome_text(genome: Genome) -> str:
     """A genome in a few lines."""
-    values = {gene.name: getattr(genome, gene.name) for gene in NUMERIC_GENES}
+    informed = genome.update_rule != "competitive"
+    read = [gene.name for gene in NUMERIC_GENES if informed or gene.name not in INFORMED_ONLY]
+    values = {name: getattr(genome, name) for name in read}
     numbers = [f"{name} {value:.4g}" for name, value in values.items() if value != NEUTRAL.get(name)]
     layers = "-".join(map(str, genome.hidden_layers)) or "none"
     kinds = [
         f"layers {layers}",
         genome.activation,
-        f"{genome.informant_strategy} informants",
-        f"attractor {genome.attractor}",
-        *(["competitive rule"] if genome.update_rule == "competitive" else []),
+        *(
+            [f"{genome.informant_strategy} informants", f"attractor {genome.attractor}"]
+            if informed
+            else ["competitive rule"]
+        ),
         *(["weights by fan-in"] if genome.initialisation == "fan_in" else []),
     ]
     cells = kinds + numbers
@@ -281,7 +302,7 @@ def runs_table(runs: Sequence[RunView]) -> Table:
 def splits_table(rows: Sequence[Across]) -> RenderableType:
     """`shoal splits`, for a terminal of 80 columns."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("", "Single networks", "Ensemble", "Champion ahead by"):
+    for name in ("", "Single networks", "Ensemble", "Champion's is ahead by"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for row in rows:
         if not row.splits:
@@ -293,7 +314,7 @@ def splits_table(rows: Sequence[Across]) -> RenderableType:
         )
     count = max((row.splits for row in rows), default=0)
     legend = (
-        f"Accuracy on the test rows of {count} other random splits: mean and 95 % interval. Splits share rows, so that\n"
+        f"Accuracy on the test rows of {count} other random splits: mean and 95 % interval. Splits share rows, so that "
         "intervals are somewhat too narrow, and the genome was found on some of these rows."
     )
     return Group(table, Text(legend, style="dim"))

@@ -99,7 +99,7 @@ def scores_card(summary: Summary) -> None:
     with st.container(border=True, key="scores"):
         st.subheader("Scores of the champion", anchor=False)
         st.html(scores_html(summary.champion, summary.rivals))
-        st.caption(sureness(summary.champion))
+        st.caption(sureness(summary.champion, summary.run.settings.final_factor))
 
 
 def scores_html(champion: Champion, rivals: Mapping[str, Champion] | None = None) -> str:
@@ -107,16 +107,15 @@ def scores_html(champion: Champion, rivals: Mapping[str, Champion] | None = None
     rows = score_rows(champion, rivals)
     known = next((row.metrics.to_dict() for row in rows if row.metrics), {})
     columns = [name for name in METRIC_NAMES if name in known]
-    labels = ("", "Single networks", "Ensemble", *(METRIC_NAMES[name] for name in columns))
+    labels = ("", "Single networks", *(METRIC_NAMES[name] for name in columns), "Ensemble")
     body = ""
     for row in rows:
         if row.accuracy is None:
             body += f"<tr><td>{escape(row.label)}</td><td colspan={len(labels) - 1}>{escape(row.error or '')}</td></tr>"
             continue
         half = f" ± {row.half:.2f}" if row.half is not None else ""
-        values = row.metrics.to_dict() if row.metrics else {}
-        cells = [row.label, percent(row.accuracy) + half, percent(row.ensemble) if row.ensemble is not None else ""]
-        cells += [f"{values[name]:.3f}" if name in values else "" for name in columns]
+        cells = [row.label, percent(row.accuracy) + half, *(row.metric(name) for name in columns)]
+        cells.append(percent(row.ensemble) if row.ensemble is not None else "")
         chief = ' class="chief"' if row.chief else ""
         body += f"<tr{chief}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
     head = "".join(f"<th>{label}</th>" for label in labels)

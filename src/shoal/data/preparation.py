@@ -292,7 +292,7 @@ def _check_classes(
         within = split.folds[seen == index]
         if len(within) < folds or len(np.unique(within)) < 2:
             what = f"{len(within)} row{'' if len(within) == 1 else 's'}" if len(within) < folds else "all rows in one"
-            problem = f"{name}: class {label!r} has {what} for {folds} folds."
+            problem = f"{name}: class {label!r} has {what} besides the test part, for {folds} folds."
             expected = "at least one row of every class for each fold, in two folds or more"
             raise DataError(problem, expected=expected, remedy=f"ask for fewer folds, or {remedy}")
 

@@ -29,6 +29,7 @@ NEXT = {
         "failed": "queued",
     },
 }
+_MORE = {"finished": "`shoal resume {} --generations N` gives it a larger budget"}
 
 
 def pending(connection: Connection, run_id: int) -> tuple[Command, ...]:
@@ -69,7 +70,7 @@ def give(connection: Connection, run_id: int | str, kind: str, key: str) -> int:
         raise RunStateError(
             f"Run {row.id} is {state}, so there is nothing to {kind}.",
             expected=f"a run that is {', '.join(['running', *NEXT[kind]])}",
-            remedy=" or ".join(possible) or "start a new run",
+            remedy=" or ".join(possible) or _MORE.get(state, "start a new run").format(row.id),
         )
     values = {"run_id": row.id, "kind": kind, "key": key}
     if result is not None:
