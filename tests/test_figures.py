@@ -13,7 +13,7 @@ import pytest
 from shoal.baselines import Baseline
 from shoal.champion import Champion, Confirmation
 from shoal.dashboard import server, wording
-from shoal.dashboard.figures import COLUMNS, accuracy_range, below_text, history, history_figure
+from shoal.dashboard.figures.history import COLUMNS, accuracy_range, below_text, history, history_figure
 from shoal.dashboard.parameters import genes_html, number, place, scores_html
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import SettingsError

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import streamlit as st
 
-from shoal.dashboard.figures import history
+from shoal.dashboard.figures.history import history
 from shoal.store import RunView, Store, open_store
 from shoal.summary import Summary, summary_with_evaluations
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from shoal.dashboard.controls import controls, problem, refused
-from shoal.dashboard.figures import HEIGHT, below_text, history_figure
+from shoal.dashboard.figures.history import HEIGHT, below_text, history_figure
 from shoal.dashboard.parameters import best_card, scores_card
 from shoal.dashboard.reading import Reading, read, store
 from shoal.dashboard.wording import (

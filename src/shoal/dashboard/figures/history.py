@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from shoal.dashboard.theme import DARK, LIGHT, Palette
+from shoal.dashboard.figures.base import axis, layout, palette
+from shoal.dashboard.theme import Palette
 from shoal.evaluation import Evaluation
 from shoal.store import GenerationRecord
 from shoal.uncertainty import interval95
@@ -67,7 +68,7 @@ def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
 
 def history_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") -> go.Figure:
     """Best and average accuracy by generation. The same ``revision`` keeps what a viewer has hidden or zoomed."""
-    colours = DARK if dark else LIGHT
+    colours = palette(dark)
     figure = go.Figure()
     x = frame["generation"].tolist()
     banded = frame.dropna(subset=["low", "high"])
@@ -125,38 +126,20 @@ def below_text(frame: pd.DataFrame) -> str:
 
 def _layout(frame: pd.DataFrame, colours: Palette, revision: str) -> dict[str, object]:
     last = int(frame["generation"].max()) if len(frame) else 1
-    axis = {
-        "color": colours.muted,
-        "gridcolor": colours.grid,
-        "zeroline": False,
-        "fixedrange": True,
-        "linecolor": colours.grid,
-    }
-    return {
-        "template": "none",
-        "height": HEIGHT,
-        "margin": {"l": 58, "r": 14, "t": 34, "b": 44},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": '"Source Sans", sans-serif', "size": 13, "color": colours.text},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "reversed"},
-        "hovermode": "x unified",
-        "hoverlabel": {"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
-        "dragmode": False,  # a finger that scrolls the page must not be caught
-        "uirevision": revision,
-        "xaxis": {
-            **axis,
-            "title": {"text": "Generation", "standoff": 8, "font": {"size": 13}},
-            "range": [0.5, max(last, 10) + 0.5],
-            "tickformat": "d",
-            "showgrid": False,
-            "showline": True,
-            "unifiedhovertitle": {"text": "Generation %{x}"},
-        },
-        "yaxis": {
-            **axis,
-            "title": {"text": "Accuracy (%)", "standoff": 8, "font": {"size": 13}},
-            "range": list(accuracy_range(frame)),
-            "nticks": 7,
-        },
-    }
+    return layout(
+        colours,
+        height=HEIGHT,
+        x=axis(
+            colours,
+            "Generation",
+            range=[0.5, max(last, 10) + 0.5],
+            tickformat="d",
+            showgrid=False,
+            showline=True,
+            unifiedhovertitle={"text": "Generation %{x}"},
+        ),
+        y=axis(colours, "Accuracy (%)", range=list(accuracy_range(frame)), nticks=7),
+        revision=revision,
+        hovermode="x unified",
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "reversed"},
+    )
