@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -45,7 +46,7 @@ def repeats(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
     return own.assign(
         rank=own["genome"].map(places),
         phase=["confirmation" if r >= CONFIRMATION else "search" for r in own["repeat"]],
-        counted=[r in counted[name] for name, r in pairs],
+        counted=np.array([r in counted[name] for name, r in pairs], dtype=bool),
     ).sort_values(["rank", "repeat"])
 
 
