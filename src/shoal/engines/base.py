@@ -48,8 +48,8 @@ class Engine(ABC):
     - `outputs` is the same function of its arguments on every machine where the engine claims equal bits.
     - `on` carries the ``observer`` along.
 
-    ``observer`` is told of every training's progress, about ten times a second; it keeps no array of the state and changes none,
-    and raises nothing. It is whoever runs the trainings (an executor's worker), so that what is trained need not know of it.
+    ``observer`` is told of every training's progress, about ten times a second; it keeps no array of the state, changes none,
+    and raises nothing. Whoever runs the trainings (an executor's worker) sets it, so that what is trained need not know of it.
     """
 
     name: str

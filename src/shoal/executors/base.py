@@ -44,8 +44,9 @@ class Outcome:
 class Progress:
     """How far a job is that a worker works on now.
 
-    Of the training that it is in: ``iteration`` of ``iterations`` that are planned are done, in ``seconds``; all three are 0 while that is
-    not known. ``curve`` holds at most 64 points (iteration, global best loss), ``frame`` the swarm, while somebody watches.
+    Of the training that it is in: ``iteration`` of ``iterations`` that are planned are done, in ``seconds``; all three are 0
+    while that is not known. ``curve`` holds at most 64 points (iteration, global best loss); ``frame`` is there while somebody
+    watches.
     """
 
     job: Job
@@ -97,8 +98,8 @@ class Executor(ABC):
         """What workers work on now, as far as it is known; to be asked about once a second. Here: nothing is known."""
         return ()
 
-    def watch(self, watched: bool) -> None:
-        """Whether somebody watches, so that `under_way` is to give frames, too, where it can; to be said as often as one likes."""
+    def watch(self, watched: bool) -> None:  # noqa: B027  not every executor can
+        """Whether somebody watches: then `under_way` gives frames, too, where it can. To be said as often as one likes."""
 
     @abstractmethod
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Where workers on this machine write how far they are: a private folder, with at most one small file of each.
 
-A worker writes when a training has taken a second, and then once a second; while somebody watches, several times a second and with a
-frame of the swarm. Whatever goes wrong with it (no room, no folder) only means that less is known.
+A worker writes when a training has taken a second, and then once a second; while somebody watches, several times a second and
+with a frame of the swarm. Whatever goes wrong with it (no room, no folder) only means that less is known.
 """
 
 from __future__ import annotations

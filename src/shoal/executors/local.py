@@ -191,15 +191,15 @@ class LocalExecutor(Executor):
 
 _problem: Problem
 _engine: Engine
-_reporter: Reporter | None = None
+_reporter: Reporter | None
 
 
 def _start_worker(problem: Problem, board: Path | None) -> None:
     """Runs once in each worker process."""
     global _problem, _engine, _reporter
-    _problem, _engine = problem, get_engine(problem.settings.engine)
-    if board is not None:
-        _engine.observer = _reporter = Reporter(board, _name())
+    reporter = None if board is None else Reporter(board, _name())
+    _problem, _engine, _reporter = problem, get_engine(problem.settings.engine), reporter
+    _engine.observer = reporter
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer
     threading.Thread(target=_die_with_parent, daemon=True).start()
 

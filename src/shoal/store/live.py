@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shoal.frames import Frame
@@ -30,9 +30,9 @@ class UnderWay:
     """A training that a worker works on now.
 
     ``generation`` and ``individual`` say where it was first wanted. ``iteration`` of ``iterations`` that are planned are done,
-    in ``seconds``; the first and the last are 0 while the worker has not said how far it is: it does after a second, on Ray and in
-    a baseline that is no swarm never. ``curve`` holds at most 64 points (iteration, global best loss). ``frame`` is there while
-    somebody watches. ``baseline`` names the method of a training of that kind, whose ``genome`` gives the shape.
+    in ``seconds``; 0 while the worker has not said how far it is: it does after a second, on Ray and in a baseline that is no
+    swarm never. ``curve`` holds at most 64 points (iteration, global best loss). ``frame`` is there while somebody watches.
+    ``baseline`` names the method of a training of that kind, whose ``genome`` gives the shape.
     """
 
     genome: Genome
@@ -99,7 +99,8 @@ def clear(connection: Connection, run_id: int) -> None:
 
 def read(connection: Connection, run_id: int | str) -> Live | None:
     """The note; None when nobody drives the run, or its owner has not written for long. Raises `RunNotFoundError`."""
-    found = _with_ages(connection, run_id)
+    ages = (now() - run.c.heartbeat).label("age"), (now() - live.c.updated).label("updated")
+    found = _found(connection, run_id, run.c.state, run.c.owner, *ages, live.c.content)
     if found.updated is None or shown_state(found) != "running" or abs(found.updated) > LEASE_SECONDS:
         return None
     return Live(max(0.0, found.updated), tuple(map(UnderWay.from_dict, found.content)))
@@ -107,8 +108,8 @@ def read(connection: Connection, run_id: int | str) -> Live | None:
 
 def is_watched(connection: Connection, run_id: int | str, seconds: float) -> bool:
     """Whether a reader has said so within the last ``seconds``. Raises `RunNotFoundError`."""
-    watched = _with_ages(connection, run_id).watched
-    return watched is not None and abs(watched) < seconds  # abs: the clock may have been set back
+    said = _found(connection, run_id, (now() - live.c.watched).label("ago")).ago
+    return said is not None and abs(said) < seconds  # in the future: the clock was set back
 
 
 def watch(connection: Connection, run_id: int | str) -> None:
@@ -135,10 +136,10 @@ def _put(connection: Connection, run_id: int, **values: Any) -> None:
     connection.execute(new.on_conflict_do_update(index_elements=[live.c.run_id], set_=values))
 
 
-def _with_ages(connection: Connection, run_id: int | str) -> Row[Any]:
-    ages = (now() - run.c.heartbeat).label("age"), (now() - live.c.updated).label("updated")
-    query = select(run.c.state, run.c.owner, *ages, (now() - live.c.watched).label("watched"), live.c.content)
-    row = connection.execute(query.outerjoin(live).where(run.c.id == parse_id(run_id))).first()
+def _found(connection: Connection, run_id: int | str, *columns: ColumnElement[Any]) -> Row[Any]:
+    """Those columns of a run and of its note, if there is one."""
+    query = select(*columns).select_from(run.outerjoin(live, live.c.run_id == run.c.id))
+    row = connection.execute(query.where(run.c.id == parse_id(run_id))).first()
     if row is None:
         raise not_found(connection, run_id)
     return row

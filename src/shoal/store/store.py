@@ -242,9 +242,7 @@ class Store:
         """Take the oldest run that is queued or interrupted (or only ``run_id``); None when there is none to take."""
         return self._database.write(lambda c: ownership.claim(c, owner, run_id))
 
-    def beat(
-        self, claim: Claim, seconds: float, trainings: Sequence[UnderWay] | None = None
-    ) -> tuple[Command, ...]:
+    def beat(self, claim: Claim, seconds: float, trainings: Sequence[UnderWay] | None = None) -> tuple[Command, ...]:
         """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed.
 
         ``trainings``: also what `note_live` notes.
