@@ -1,12 +1,13 @@
 """What it costs a search that somebody watches it: iterations a second with a reader, over those without one.
 
-    python benchmarks/watching.py                   # 7 pairs of searches, about 15 minutes
+    python benchmarks/watching.py                   # 7 pairs of searches of each length
     python benchmarks/watching.py 3 4000            # 3 pairs, of trainings of 4,000 iterations
 
-Each search has a store, a supervisor and workers of its own, one a core. The two of a pair do the same trainings, in turns first and
-second. The reader is a process of its own: it says every two seconds that it watches and reads what trains every second, as a
-page does. Printed for short trainings and long ones: the median of the pairs' ratios and their range, how many notes the reader
-saw and how many of their trainings had a frame. Searches go without a confirmation and baselines. The ratio has to stay above 0.95.
+Each search has a store, a supervisor and workers of its own, one a core. The two of a pair do the same trainings, and take turns
+in being the first. The reader is a process of its own: it says every two seconds that it watches, and reads what trains every
+second, as a page does. Printed for short trainings and long ones: the median of the pairs' ratios and their range, how many notes
+the reader saw, and how many of their trainings had a frame. Searches go without a confirmation and baselines. The ratio is to stay
+above 0.95.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from shoal.store import Owner, open_store
 
 PAIRS = 7
 LENGTHS = (300, 8_000)  # iterations of a training
-WORK = 400_000  # iterations of a search
+WORK = 200_000  # iterations of a search
 WATCH_SECONDS, READ_SECONDS = 2.0, 1.0
 
 
 def watch(url: str, run_id: int, end: Event, seen: Any) -> None:
     """A reader, until it is told to end; it leaves how many notes it saw, of how many trainings, with how many frames."""
-    counts, known, said, beaten = [0, 0, 0], -1.0, 0.0, time.monotonic()
+    counts, said = [0, 0, 0], 0.0
     with open_store(url) as store:
         while not end.wait(READ_SECONDS):
             if time.monotonic() - said >= WATCH_SECONDS:
@@ -86,7 +87,9 @@ def main() -> None:
     """The script."""
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS
     lengths = (int(sys.argv[2]),) if len(sys.argv) > 2 else LENGTHS
-    print("| iterations of a training | watched / unwatched, median | range | unwatched iterations a second | notes seen |")
+    print(
+        "| iterations of a training | watched / unwatched, median | range | unwatched iterations a second | notes seen |"
+    )
     print("|---|---|---|---|---|")
     for iterations in lengths:
         ratios, rates, total = [], [], [0, 0, 0]
