@@ -83,9 +83,12 @@ class EvaluationTable:
         return state.scored
 
     def ranked(self) -> pd.DataFrame:
-        """`genomes`, the best first, as the search ranks them: the confirmed, then by level, then by accuracy."""
+        """`genomes`, the best first, as the search ranks them: by confirmations, then by level, then by accuracy.
+
+        Of the confirmed the one with the most confirmations comes first: those that fell behind get no more.
+        """
         found = self.genomes()
-        order = ["confirmed", "level", "accuracy"]
+        order = ["confirmations", "confirmed", "level", "accuracy"]
         return found[found["accuracy"].notna()].sort_values(order, ascending=False, na_position="last", kind="stable")
 
 

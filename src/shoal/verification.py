@@ -18,7 +18,7 @@ from shoal.engines import cores, get_engine
 from shoal.errors import SettingsError, StoreError
 from shoal.evaluation import Evaluation, Problem, trained
 from shoal.store import Store, default_path
-from shoal.store.lookup import evaluations_of, genome_name
+from shoal.store.lookup import genome_name
 from shoal.store.rows import clean
 
 _NAME_DIGITS = 8  # of a genome's name in a command: enough for any run that fits a disk
@@ -76,11 +76,11 @@ def replay_command(store: Store, run_id: int, genome: str, repeat: int) -> str:
 def recorded_evaluation(store: Store, run_id: int | str, genome: str, repeat: int) -> Evaluation:
     """The evaluation of the genome whose hash begins with ``genome``. Raises `StoreError` where there is no such one."""
     name = genome_name(store, run_id, genome)
-    evaluations = {e.task.repeat: e for e in evaluations_of(store, run_id, name)}
+    evaluations = {e.task.repeat: e for e in store.evaluations(run_id, genome=name)}
     if repeat not in evaluations:
         raise StoreError(
             f"Genome {name} of run {store.run(run_id).id} has no repeat {repeat}.",
-            expected="one of " + ", ".join(map(str, evaluations)),
+            expected="one of " + ", ".join(map(str, sorted(evaluations))),
             remedy="choose one of these; those from 10000 on are confirmations",
         )
     return evaluations[repeat]

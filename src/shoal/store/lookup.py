@@ -1,14 +1,12 @@
-"""Finding one genome's evaluations by the beginning of its name."""
+"""Finding a genome by the beginning of its name."""
 
 from __future__ import annotations
 
 import re
 
-from sqlalchemy import Text, cast, select
+from sqlalchemy import select
 
 from shoal.errors import StoreError
-from shoal.evaluation import Evaluation
-from shoal.store.rows import read_evaluations
 from shoal.store.store import Store
 from shoal.store.tables import evaluation
 
@@ -39,13 +37,3 @@ def genome_name(store: Store, run_id: int | str, beginning: str) -> str:
             remedy="give more of its digits",
         )
     return names[0]
-
-
-def evaluations_of(store: Store, run_id: int | str, genome: str) -> list[Evaluation]:
-    """All repeats of the genome of that hash with their curves, in order of the repeat; none for an unknown one."""
-    run = store.run(run_id)
-    as_text = {name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")}
-    columns = [as_text.get(column.name, column) for column in evaluation.c]
-    query = select(*columns).where(evaluation.c.run_id == run.id, evaluation.c.genome_hash == genome)
-    rows = store.read(lambda c: c.execute(query.order_by(evaluation.c.repeat)).all())
-    return read_evaluations(rows, {})
