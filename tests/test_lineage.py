@@ -37,8 +37,16 @@ class Recorded:
     def __init__(self, evaluations: list[Evaluation]) -> None:
         self.genomes = {e.task.genome.hash: e.task.genome for e in evaluations}
         rows = [
-            (n, e.task.genome.hash, e.task.repeat, e.task.generation, e.task.individual, e.status)
-            + (math.nan if e.accuracy is None else e.accuracy, 0.1, 5, 0.1, 0.0, "here")
+            (
+                n,
+                e.task.genome.hash,
+                e.task.repeat,
+                e.task.generation,
+                e.task.individual,
+                e.status,
+                math.nan if e.accuracy is None else e.accuracy,
+                *(0.1, 5, 0.1, 0.0, "here"),
+            )
             for n, e in enumerate(evaluations, 1)
         ]
         self.frame = pd.DataFrame.from_records(rows, columns=list(EVALUATION_COLUMNS))
@@ -84,7 +92,9 @@ SEARCHES = st.fixed_dictionaries(
 
 @settings(max_examples=60, deadline=None)
 @given(SEARCHES, st.none() | st.integers(1, 60))
-def test_populations_and_births_are_those_of_the_search(given_values: dict[str, object], stop_after: int | None) -> None:
+def test_populations_and_births_are_those_of_the_search(
+    given_values: dict[str, object], stop_after: int | None
+) -> None:
     search, lineage = searched(SearchSettings.parse(given_values), stop_after=stop_after)
     known = [hashes(population) for population, _ in search._past]
     assert lineage.populations[: len(known)] == tuple(known)
@@ -128,7 +138,10 @@ def test_children_are_those_whose_parent_it_is(given_values: dict[str, object]) 
         for relative in ancestors:
             assert set(relative.parents) <= set(there), "twenty births reach back to the first of six generations"
             assert all(there[parent].generation < relative.generation for parent in relative.parents)
-        assert [r.distance for r in lineage.ancestors(name, depth=1)] == [0, *[1] * (len(lineage.ancestors(name, 1)) - 1)]
+        assert [r.distance for r in lineage.ancestors(name, depth=1)] == [
+            0,
+            *[1] * (len(lineage.ancestors(name, 1)) - 1),
+        ]
 
 
 def test_the_first_generation_names_what_it_begins_with() -> None:

@@ -172,7 +172,9 @@ def test_any_settings_survive_the_file(given_values: dict[str, object], options:
     text = settings_toml(before, options, name)
     values = tomllib.loads(text)
     about = {key: values.pop(key) for key in set(options.to_dict()) - {"preset", "seed"} & set(values) if key in values}
-    assert DataOptions(preset=options.preset, seed=values.pop("data_seed"), **(about | {"same": _same(about)})) == options
+    assert (
+        DataOptions(preset=options.preset, seed=values.pop("data_seed"), **(about | {"same": _same(about)})) == options
+    )
     values.pop("data", None)
     after = SearchSettings.parse(values)
     if before.patience is None:  # no training is longer than its own length

@@ -244,7 +244,9 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 def replay(
     run: RunArgument,
     genome: Annotated[str, typer.Argument(metavar="GENOME", help="The genome's name, or as much of it as is its own")],
-    repeat: Annotated[int, typer.Argument(metavar="REPEAT", help="Which of its trainings; confirmations from 10000 on")],
+    repeat: Annotated[
+        int, typer.Argument(metavar="REPEAT", help="Which of its trainings; confirmations from 10000 on")
+    ],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -65,7 +65,9 @@ def fits_of(store: Store, run_id: int, genome: str, repeat: int) -> Fits:
     """
     evaluation = recorded_evaluation(store, run_id, genome, repeat)
     if evaluation.status == "failed":
-        raise StoreError(f"This training failed: {evaluation.error}", remedy="choose a repeat that was trained to its end")
+        raise StoreError(
+            f"This training failed: {evaluation.error}", remedy="choose a repeat that was trained to its end"
+        )
     if evaluation.seconds > MOST_SECONDS:
         raise StoreError(
             f"This training took {evaluation.seconds:.0f} seconds.",
@@ -79,11 +81,17 @@ def fits_of(store: Store, run_id: int, genome: str, repeat: int) -> Fits:
     with _one_at_a_time:
         try:
             done = subprocess.run(
-                command, input=json.dumps(asked).encode(), capture_output=True, timeout=limit, env=environment, check=False
+                command,
+                input=json.dumps(asked).encode(),
+                capture_output=True,
+                timeout=limit,
+                env=environment,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise StoreError(
-                f"The training did not end within {limit:.0f} seconds.", remedy="try again when the machine is less busy"
+                f"The training did not end within {limit:.0f} seconds.",
+                remedy="try again when the machine is less busy",
             ) from None
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]

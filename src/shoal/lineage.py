@@ -58,7 +58,9 @@ def without_parents(settings: SearchSettings) -> str | None:
         "cmaes": "draws genomes from a distribution that it moves",
     }
     way = ways[settings.sampler]
-    return f"{SEARCHES[settings.sampler]} {way}: none has parents. The best of a generation are trained again in the next."
+    return (
+        f"{SEARCHES[settings.sampler]} {way}: none has parents. The best of a generation are trained again in the next."
+    )
 
 
 class Lineage:
@@ -98,7 +100,7 @@ class Lineage:
         found = self._draw(generation, individual)
         if found.child.hash != (recorded := self._populations[generation - 1][individual]):
             raise StoreError(
-                f"Individual {individual} of generation {generation} is recorded as {recorded}, and drawn as {found.child.hash}.",
+                f"Individual {individual} of generation {generation} is {recorded} on record, and {found.child.hash} drawn.",
                 expected="the genomes of the Shoal that ran this search",
                 remedy="look at it with the version that recorded it",
             )

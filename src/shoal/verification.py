@@ -59,9 +59,7 @@ class Verdict:
             "accuracy": self.recorded.accuracy,
             "iterations": self.recorded.iterations,
             "seconds": round(again.seconds, 3),
-            "differences": [
-                {"name": d.name, "recorded": d.recorded, "again": d.again} for d in self.differences
-            ],
+            "differences": [{"name": d.name, "recorded": d.recorded, "again": d.again} for d in self.differences],
         }
 
 

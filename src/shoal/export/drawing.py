@@ -39,7 +39,9 @@ def history(points: Sequence[Point]) -> Html:
         return _TOP + (high - value) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
 
     parts: list[str] = [
-        tag("clipPath", tag("rect", x=_LEFT - 6, y=_TOP - 6, width=WIDTH, height=HEIGHT - _TOP - _BOTTOM + 6), id="plot")
+        tag(
+            "clipPath", tag("rect", x=_LEFT - 6, y=_TOP - 6, width=WIDTH, height=HEIGHT - _TOP - _BOTTOM + 6), id="plot"
+        )
     ]
     for value in ticks(low, high):
         parts.append(tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y(value), y2=y(value), class_="grid"))

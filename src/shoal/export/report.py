@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import shoal
 from shoal.champion import Champion
+from shoal.dashboard.wording import gene_label
 from shoal.data import Dataset
 from shoal.evaluation_table import EvaluationTable
 from shoal.export.drawing import Point, history, interval
@@ -24,13 +25,6 @@ from shoal.watch import duration
 LEADERS = 10  # genomes on the leaderboard
 _LONGEST = 200  # characters of a value that is shown
 _FISH = "M29 16c-3.2 4.2-8.4 4.2-11.4 1.6L14 20.4l.9-4.4-.9-4.4 3.6 2.8C20.6 11.8 25.8 11.8 29 16z"
-_LABELS = {
-    "activation": "Activation",
-    "informant_strategy": "Informants",
-    "attractor": "Attractor",
-    "update_rule": "Update Rule",
-    "initialisation": "Initialisation",
-}
 _RACES = {"halving": "successive halving", "t-race": "a race by t-tests", "fixed": "a fixed number of repeats"}
 
 
@@ -71,12 +65,19 @@ class Report:
 
     def _header(self) -> Html:
         run = self.summary.run
-        places = ("", "translate(1.5 -1.5) scale(.6)", "translate(1.5 14.3) scale(.6)", "translate(-5.4 8.8) scale(.45)")
+        places = (
+            "",
+            "translate(1.5 -1.5) scale(.6)",
+            "translate(1.5 14.3) scale(.6)",
+            "translate(-5.4 8.8) scale(.45)",
+        )
         shoal_of_fish = [tag("path", d=_FISH, transform=place or None) for place in places]
         fish = tag("svg", *shoal_of_fish, viewBox="0 3 30 26", aria_hidden="true")
         ended = f" {_moment(run.ended)}" if run.ended else ""
         line = f"Run {run.id} · {run.settings.preset} · {run.state}{ended} · Shoal {shoal.__version__}"
-        return tag("header", tag("div", fish, "Shoal", class_="mark"), tag("h1", run.name), tag("p", line, class_="lead"))
+        return tag(
+            "header", tag("div", fish, "Shoal", class_="mark"), tag("h1", run.name), tag("p", line, class_="lead")
+        )
 
     def _section(self, title: str, content: Html) -> tuple[Html, ...]:
         return (tag("h2", title), content) if content else ()
@@ -117,9 +118,14 @@ class Report:
             ("Rows", ", ".join(held_out)),
             ("Search", f"{SEARCHES[settings.sampler]}, population {settings.population}{ended}, seed {settings.seed}"),
             ("Generations", f"{run.generations:,} of {settings.generations:,}"),
-            ("Trainings", f"{run.evaluations:,}, of {run.iterations:,} iterations together, in {duration(run.seconds)}"),
+            (
+                "Trainings",
+                f"{run.evaluations:,}, of {run.iterations:,} iterations together, in {duration(run.seconds)}",
+            ),
         ]
-        return tag("dl", *(part for name, value in facts for part in (tag("dt", name), tag("dd", value))), class_="facts")
+        return tag(
+            "dl", *(part for name, value in facts for part in (tag("dt", name), tag("dd", value))), class_="facts"
+        )
 
     def _history(self) -> Html:
         points = history_points(self.summary.generations, self.table)
@@ -146,7 +152,9 @@ class Report:
         searched = {gene.name: gene for gene in space.numeric}
         unread = INFORMED_ONLY if genome.update_rule == "competitive" else ()
         rows = [_gene("Topology", " – ".join(map(str, genome.hidden_layers)))]
-        rows += [_gene(_LABELS[n], getattr(genome, n).replace("_", "-")) for n in CATEGORICAL_GENES if n not in unread]
+        rows += [
+            _gene(gene_label(n), getattr(genome, n).replace("_", "-")) for n in CATEGORICAL_GENES if n not in unread
+        ]
         for gene in NUMERIC_GENES:
             value = getattr(genome, gene.name)
             if gene.name not in unread and value != NEUTRAL.get(gene.name):
@@ -165,13 +173,13 @@ class Report:
         settings = self.summary.run.settings
         known = self.table.accuracies(set(ranked.index))
         found = []
-        for name, row in ranked.iterrows():
+        for name, (_, row) in zip(ranked.index.astype(str), ranked.iterrows(), strict=True):
             counted = [known[name][r] for r in settings.counted(int(row["repeats"])) if r in known[name]]
-            found.append((str(name), row, half95(counted)))
+            found.append((name, row, half95(counted)))
         ends = [float(row["accuracy"]) + sign * (half or 0.0) for _, row, half in found for sign in (-1, 1)]
         best = max(float(row["accuracy"]) for _, row, _ in found)
         low, high = max(min(ends), best - 30.0) - 0.2, min(max(ends), best + 30.0) + 0.2
-        lines = []
+        lines: list[tuple[str, ...]] = []
         for place, (name, row, half) in enumerate(found, 1):
             accuracy, again = float(row["accuracy"]), float(row["confirmed"])
             spread = f" ± {half:.2f}" if half is not None else ""
@@ -189,7 +197,9 @@ class Report:
             )
         head = ("", "Accuracy", "95 % interval", "Repeats", "Confirmed", "Genome", "What it is")
         champion = next((n for n, (name, _, _) in enumerate(found) if name == self.champion.genome.hash), None)
-        note = "As the search ranks them: confirmed ones first, then by how far they came in their race, then by accuracy."
+        note = (
+            "As the search ranks them: confirmed ones first, then by how far they came in their race, then by accuracy."
+        )
         return join(table(head, lines, kind="board", chief=champion), tag("p", note, class_="note"))
 
     def _notes(self) -> Html:
@@ -199,10 +209,15 @@ class Report:
     def _again(self) -> Html:
         run, genome = self.summary.run, self.champion.genome
         data = "" if self.dataset.name == "concrete" else "TABLE "
-        repeat = min((int(r) for r in self.table.frame.loc[self.table.frame["genome"] == genome.hash, "repeat"]), default=0)
+        repeat = min(
+            (int(r) for r in self.table.frame.loc[self.table.frame["genome"] == genome.hash, "repeat"]), default=0
+        )
         commands = (
             ("The same search, with the same result hash:", f"shoal run {data}--settings settings.toml"),
-            ("One of the champion's trainings, compared to the bit:", f"shoal replay {run.id} {genome.hash[:8]} {repeat}"),
+            (
+                "One of the champion's trainings, compared to the bit:",
+                f"shoal replay {run.id} {genome.hash[:8]} {repeat}",
+            ),
             ("Predictions for another table, with NumPy alone:", "python predict.py TABLE.csv --out predictions.csv"),
         )
         parts = [join(tag("p", what), tag("pre", tag("code", command))) for what, command in commands]
@@ -216,7 +231,9 @@ class Report:
     def _settings(self) -> Html:
         run = self.summary.run
         values = {name: value for name, value in run.settings.to_dict().items() if value not in (None, {}, [])}
-        values |= {f"data {name}": value for name, value in self.dataset.options.to_dict().items() if value not in (None, [])}
+        values |= {
+            f"data {name}": value for name, value in self.dataset.options.to_dict().items() if value not in (None, [])
+        }
         rows = [_gene(name, _short(_value(value))) for name, value in values.items()]
         return tag("dl", *rows, class_="settings")
 
@@ -239,7 +256,9 @@ def history_points(generations: Sequence[GenerationRecord], evaluations: Evaluat
 def _card(name: str, accuracy: float, half: float | None, about: str, *, chief: bool = False) -> Html:
     spread = tag("small", f" ± {half:.2f}") if half is not None else ""
     value = tag("dd", f"{accuracy:.2f} %", spread, class_="value")
-    return tag("div", tag("dt", name), value, tag("dd", about, class_="about"), class_="card chief" if chief else "card")
+    return tag(
+        "div", tag("dt", name), value, tag("dd", about, class_="about"), class_="card chief" if chief else "card"
+    )
 
 
 def _score_line(row: ScoreRow, others: Sequence[str]) -> tuple[str, ...]:

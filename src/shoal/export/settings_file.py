@@ -15,7 +15,9 @@ def settings_toml(settings: SearchSettings, options: DataOptions, data: str) -> 
     """The file's text. ``data`` is what the table was called: only of the bundled one it says where it is."""
     values = {name: value for name, value in settings.to_dict().items() if value is not None}
     if settings.patience is None:
-        values["patience"] = settings.iterations  # TOML has no "none": no training is longer than that, so it never ends one
+        values["patience"] = (
+            settings.iterations
+        )  # TOML has no "none": no training is longer than that, so it never ends one
     about = {name: value for name, value in options.to_dict().items() if name not in _ELSEWHERE and value is not None}
     about["data_seed"] = options.seed
     if data == "concrete":

@@ -14,10 +14,12 @@ def _variables(colours: Palette, panel: str, good: str) -> str:
 
 _LIGHT, _DARK = _variables(LIGHT, "#f5f8f9", "#00658f"), _variables(DARK, "#1a252b", "#7cc8f0")
 
-STYLE = f"""
+STYLE = (
+    f"""
 :root {{ color-scheme: light dark; {_LIGHT} }}
 @media (prefers-color-scheme: dark) {{ :root {{ {_DARK} }} }}
-""" + """
+"""
+    + """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.55 "Source Sans 3", "Source Sans Pro", "Segoe UI",
        Roboto, "Helvetica Neue", Arial, sans-serif; font-variant-numeric: tabular-nums; -webkit-text-size-adjust: 100%; }
@@ -46,14 +48,16 @@ p { margin: .5rem 0; max-width: 46rem; overflow-wrap: anywhere; }
 dl.facts { display: grid; grid-template-columns: 9.5rem 1fr; gap: .35rem 1rem; margin: 0; }
 dl.facts dt { color: var(--muted); }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
-dl.genes, dl.settings { display: grid; grid-template-columns: repeat(auto-fill, minmax(17.5rem, 1fr)); gap: 0 2.2rem; margin: 0; }
+dl.genes, dl.settings { display: grid; grid-template-columns: repeat(auto-fill, minmax(17.5rem, 1fr)); gap: 0 2.2rem;
+                        margin: 0; }
 :is(dl.genes, dl.settings) div { display: grid; grid-template-columns: 1fr auto; gap: .1rem .8rem; padding: .34rem 0;
                                  border-bottom: 1px solid var(--line); break-inside: avoid; }
 :is(dl.genes, dl.settings) dt { color: var(--muted); }
 :is(dl.genes, dl.settings) dd { margin: 0; font-weight: 600; text-align: right; overflow-wrap: anywhere; }
 dl.settings { font-size: .9rem; }
 dl.settings dd { font-weight: 500; max-width: 11rem; }
-dl.genes i { grid-column: 1 / -1; height: 3px; border-radius: 2px; background: var(--line); position: relative; margin: .2rem 0; }
+dl.genes i { grid-column: 1 / -1; height: 3px; border-radius: 2px; background: var(--line); position: relative;
+             margin: .2rem 0; }
 dl.genes i::after { content: ""; position: absolute; left: var(--at); top: -2px; width: 7px; height: 7px; margin-left: -3.5px;
                     border-radius: 50%; background: var(--best); }
 
@@ -106,7 +110,9 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   svg text.title { display: none; }
 }
 @media print {
-""" + f"  :root {{ color-scheme: light; {_LIGHT} }}" + """
+"""
+    + f"  :root {{ color-scheme: light; {_LIGHT} }}"
+    + """
   @page { margin: 16mm; }
   body { font-size: 10.5pt; background: #fff; }
   main { max-width: none; padding: 0; }
@@ -114,3 +120,4 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
+)
