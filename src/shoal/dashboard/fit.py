@@ -35,11 +35,16 @@ def fit_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
     if (run.id, name, repeat) not in asked:
         st.caption(
             "Networks of single trainings are not kept; this one can be trained again, as it was, in a process of its own. "
-            f"It took {duration(evaluation.seconds)}. The test rows are not looked at."
+            f"It took {_seconds(evaluation.seconds)}. The test rows are not looked at."
         )
-        if not st.button("Train it again and look", icon=":material/scatter_plot:", key=f"fit-{name}-{repeat}"):
-            return
-        asked.add((run.id, name, repeat))
+        st.button(
+            "Train it again and look",
+            icon=":material/scatter_plot:",
+            key=f"fit-{name}-{repeat}",
+            on_click=asked.add,
+            args=((run.id, name, repeat),),
+        )
+        return
     try:
         with st.spinner("Training it again …"):
             fits = _fits(run.id, name, repeat)
@@ -66,6 +71,10 @@ def fit_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
     st.markdown(
         f":small[Target {quoted(fits.target)}, in its unit. Rows: {rows}. Its scores are those recorded, to the bit.]"
     )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
 def _confusion(fits: Fits, dark: bool, revision: str) -> None:

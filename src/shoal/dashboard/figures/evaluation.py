@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -110,22 +111,26 @@ def trainings_figure(
             line={"color": colour, "width": 2},
         )
     for phase in frame["phase"].unique().tolist():
-        good = frame[(frame["phase"] == phase) & frame["accuracy"].notna()]
         colour = colours.series[PHASES.index(phase)]
-        figure.add_scatter(
-            x=[places[r] for r in good["repeat"]],
-            y=good["accuracy"].tolist(),
-            name=phase.capitalize(),
-            mode="markers",
-            marker={
-                "size": [15 if r == highlight else 10 for r in good["repeat"]],
-                "color": [colour if counted else colours.surface for counted in good["counted"]],
-                "symbol": _SYMBOLS[phase],
-                "line": {"color": colour, "width": 2},
-            },
-            customdata=[_about(row) for row in good.to_dict("records")],
-            hovertemplate="%{y:.2f} %<br>%{customdata}<extra></extra>",
-        )
+        for counted in (True, False):
+            good = frame[(frame["phase"] == phase) & (frame["counted"] == counted) & frame["accuracy"].notna()]
+            if good.empty:
+                continue
+            figure.add_scatter(
+                x=[places[r] for r in good["repeat"]],
+                y=good["accuracy"].tolist(),
+                name=phase.capitalize() if counted else "Shorter rungs, not in the mean",
+                mode="markers",
+                marker={
+                    "size": [16 if r == highlight else 10 for r in good["repeat"]],
+                    "color": colour if counted else colours.surface,
+                    "opacity": 1,
+                    "symbol": _SYMBOLS[phase],
+                    "line": {"color": colour, "width": 2},
+                },
+                customdata=[_about(row) for row in good.to_dict("records")],
+                hovertemplate="%{y:.2f} %<br>%{customdata}<extra></extra>",
+            )
     lost = frame[frame["accuracy"].isna()]
     if len(lost):
         figure.add_scatter(
@@ -192,5 +197,12 @@ def curves_figure(
             showlegend=False,
         )
     x = axis(colours, "Iteration", showgrid=False, showline=True, rangemode="tozero")
-    y = axis(colours, "Training loss (logarithmic)", type="log", nticks=6, exponentformat="power")
+    marks = _round(frame["loss"].min(), frame["loss"].max()) if len(frame) else []
+    y = axis(colours, "Training loss", type="log", tickvals=marks, ticktext=[f"{mark:g}" for mark in marks])
     return figure.update_layout(layout(colours, height=CURVES_HEIGHT, x=x, y=y, revision=revision))
+
+
+def _round(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of each power of ten from one to the other; only powers over many."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [m * 10.0**power for power in powers for m in ((1, 2, 5) if len(powers) < 5 else (1,))]

@@ -59,7 +59,7 @@ def birth_text(relative: Relative) -> str:
     """How it came about, in words."""
     birth = relative.birth
     if birth.how == "named":
-        return f"begun from the swarm {birth.named}"
+        return f"from the swarm {birth.named}"
     if birth.how == "uniform":
         return "drawn at random"
     return "two parents" if birth.second is not None else "one parent"

@@ -23,7 +23,7 @@ from shoal.dashboard.fit import fit_card
 from shoal.dashboard.navigation import go, link, parameter
 from shoal.dashboard.parameters import genes_html
 from shoal.dashboard.problems import problem
-from shoal.dashboard.reading import evaluation_table, run_here, store
+from shoal.dashboard.reading import evaluation_table, read, run_here, store
 from shoal.dashboard.wording import as_json, as_python, duration, percent, quoted
 from shoal.errors import ShoalError
 from shoal.evaluation import Evaluation
@@ -115,6 +115,9 @@ def _heading(run: RunView, evaluations: list[Evaluation], frame: pd.DataFrame) -
     first = evaluations[0].task
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         st.title(f"Genome {first.genome.hash[:8]}", anchor=False, width="content")
+        best = read(run.id).summary.best
+        if best is not None and best.genome == first.genome:
+            st.badge("champion" if run.state == "finished" else "best so far", color="green")
         failed = int((frame["status"] == "failed").sum())
         if failed:
             st.badge(f"{failed} failed", color="red")
@@ -150,16 +153,15 @@ def _table(frame: pd.DataFrame) -> None:
         training=[repeat_name(r) for r in frame["repeat"]], fold=frame["fold"].where(frame["fold"] > 0)
     )
     columns: dict[Any, Any] = {
-        "training": st.column_config.TextColumn("Training"),
-        "repeat": st.column_config.NumberColumn("Repeat", format="%d"),
-        "phase": "For the",
-        "status": "Status",
+        "training": "Training",
         "accuracy": st.column_config.NumberColumn("Accuracy (%)", format="%.2f"),
+        "fold": st.column_config.NumberColumn("Fold", format="%d"),
         "loss": st.column_config.NumberColumn("Loss", format="%.4g"),
         "iterations": st.column_config.NumberColumn("Iterations", format="localized"),
         "seconds": st.column_config.NumberColumn("Seconds", format="%.2f"),
-        "fold": st.column_config.NumberColumn("Fold", format="%d"),
+        "status": "Status",
         "counted": st.column_config.CheckboxColumn("In the mean"),
+        "repeat": st.column_config.NumberColumn("Repeat", format="%d"),
         "worker": "Worker",
     }
     if shown["fold"].isna().all():
