@@ -212,15 +212,27 @@ def trained(
         error = "The predictions are not finite."
     else:
         scores = Scores(train, validation)
+<<<<<<< HEAD
     status: Status = "failed" if scores is None else "ok"
     curve = _curve(result.history)
     return (
         Evaluation(task, status, scores, result.loss, result.iterations, result.seconds, curve, error),
         result.weights,
+=======
+    return Evaluation(
+        task,
+        "failed" if scores is None else "ok",
+        scores,
+        result.loss,
+        result.iterations,
+        result.seconds,
+        curve(result.history),
+        error=error,
+>>>>>>> main
     )
 
 
-def _curve(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
+def curve(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
     """At most `CURVE_POINTS` finite points (iteration from 1, loss), first and last included."""
     at = np.unique(np.linspace(0, max(len(history) - 1, 0), CURVE_POINTS).round().astype(int))[: len(history)].tolist()
     return tuple((i + 1, float(history[i])) for i in at if np.isfinite(history[i]))
