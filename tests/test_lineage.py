@@ -51,6 +51,9 @@ class Recorded:
         ]
         self.frame = pd.DataFrame.from_records(rows, columns=list(EVALUATION_COLUMNS))
 
+    def genomes(self) -> None:
+        """They are all there."""
+
     def genome(self, name: str) -> Genome | None:
         return self.genomes.get(name)
 

@@ -212,23 +212,11 @@ def trained(
         error = "The predictions are not finite."
     else:
         scores = Scores(train, validation)
-<<<<<<< HEAD
     status: Status = "failed" if scores is None else "ok"
-    curve = _curve(result.history)
+    points = curve(result.history)
     return (
-        Evaluation(task, status, scores, result.loss, result.iterations, result.seconds, curve, error),
+        Evaluation(task, status, scores, result.loss, result.iterations, result.seconds, points, error),
         result.weights,
-=======
-    return Evaluation(
-        task,
-        "failed" if scores is None else "ok",
-        scores,
-        result.loss,
-        result.iterations,
-        result.seconds,
-        curve(result.history),
-        error=error,
->>>>>>> main
     )
 
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shoal.errors import SettingsError, StoreError
 from shoal.evaluation_table import EvaluationTable
@@ -142,17 +143,19 @@ class Lineage:
         if generation == 1:
             return first_births(self._space, self._settings.start, self._key, self._settings.population)[individual]
         before = generation - 2
-        population = [self._genome(name) for name in self._populations[before]]
+        population = _Population(self, self._populations[before])
         number = generation - 1  # the genetic algorithm counts from 0
         return birth(self._space, self._settings, self._key, number, individual, population, self._fitness[before])
 
-    def _genome(self, name: str) -> Genome:
-        found = self._table.genome(name) or self._drawn.get(name)
+    def genome(self, name: str) -> Genome:
+        """The genome of that hash, of any individual."""
+        found = self._drawn.get(name) or self._table.genome(name)
         assert found is not None, name
         return found
 
     def _rebuild(self, completed: int) -> None:
         """All populations, and the fitness that each was selected by, from the first generation on."""
+        self._table.genomes()  # reads the genes of all at once
         frame, size = self._table.frame, self._settings.population
         search = frame[frame["repeat"] < CONFIRMATION]
         wanted: dict[int, dict[int, str]] = defaultdict(dict)
@@ -176,6 +179,19 @@ class Lineage:
         child = self._draw(generation, individual).child
         self._drawn[child.hash] = child
         return child.hash
+
+
+class _Population(Sequence[Genome]):
+    """The genomes of a generation, each made when it is looked at: of most births that is one or two."""
+
+    def __init__(self, lineage: Lineage, names: tuple[str, ...]) -> None:
+        self._lineage, self._names = lineage, names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._lineage.genome(self._names[at])
 
 
 class _History:

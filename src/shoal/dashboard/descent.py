@@ -75,7 +75,10 @@ def _places(places: tuple[tuple[int, int], ...]) -> str:
 def _graph(run: RunView, relatives: tuple[Relative, ...], accuracies: dict[str, float], dark: bool) -> None:
     drawn = graph(relatives, accuracies)
     key = f"descent-{run.id}-{relatives[0].name}-{len(relatives)}"
-    with st.container(key="graph"):
+    with st.container(key="graph"):  # which scrolls where the page is narrow
+        st.html(
+            f"<style>.st-key-graph {{ overflow-x: auto; }} .st-key-graph > div {{ min-width: {drawn.width}px; }}</style>"
+        )
         chosen = st.plotly_chart(
             lineage_figure(drawn, dark=dark, revision=key),
             key=key,
