@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import shoal
-from fakes import InlineExecutor
+from fakes import HereExecutor, InlineExecutor
 from shoal.cli import _read
 from shoal.data import DataOptions, load_dataset
 from shoal.errors import RunStateError
@@ -70,7 +70,7 @@ def finished(store: Store, **given: object) -> int:
     run_id, _ = store.add_run(dataset, values, name=HOSTILE)
     claim = store.claim(Owner.here(), run_id)
     assert claim is not None
-    assert Runner(store, claim).drive() == "finished"
+    assert Runner(store, claim, make_executor=HereExecutor).drive() == "finished"
     return run_id
 
 
@@ -133,7 +133,7 @@ def test_the_settings_file_gives_the_same_search(opened: tuple[Store, int], fold
     again, _ = store.add_run(dataset, parsed)
     claim = store.claim(Owner.here(), again)
     assert claim is not None
-    Runner(store, claim).drive()
+    Runner(store, claim, make_executor=HereExecutor).drive()
     assert store.run(again).result_hash == run.result_hash
 
 
