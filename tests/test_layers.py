@@ -28,6 +28,9 @@ LAYERS = {
         "bench",
         "resplits",
         "evaluation_table",
+        "lineage",
+        "verification",
+        "fits",
     ],
     5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
 }

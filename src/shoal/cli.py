@@ -241,6 +241,35 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 
 
 @app.command()
+def replay(
+    run: RunArgument,
+    genome: Annotated[str, typer.Argument(metavar="GENOME", help="The genome's name, or as much of it as is its own")],
+    repeat: Annotated[
+        int, typer.Argument(metavar="REPEAT", help="Which of its trainings; confirmations from 10000 on")
+    ],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a recorded evaluation again, and compare: exit code 0 when every score is the same to the bit, else 1.
+
+    Nothing is written.
+    """
+    from shoal.store import open_store
+    from shoal.verification import verify
+    from shoal.watch import verdict_text
+
+    with open_store(store, create=False) as opened:
+        verdict = verify(opened, run, genome, repeat)
+        number = opened.run(run).id
+    if as_json:
+        typer.echo(json.dumps(verdict.to_dict(number)))
+    else:
+        Console().print(verdict_text(number, verdict))
+    if not verdict.same:
+        raise typer.Exit(1)
+
+
+@app.command()
 def splits(
     run: RunArgument,
     splits: Annotated[int, typer.Option(min=2, max=1000, help="How many others")] = 10,
