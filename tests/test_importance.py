@@ -130,11 +130,11 @@ def test_of_very_many_a_sample_is_taken_and_said() -> None:
 
 def test_scores_are_over_the_trainings_that_all_have_had() -> None:
     genomes = table(4)
-    a, b, c, d = genomes.index
+    a, b, c, _ = genomes.index
     rows = [(a, 0, 70.0), (a, 1, 72.0), (a, 2, 90.0), (a, 10_000, 95.0), (b, 0, 60.0), (b, 1, None), (c, 0, 80.0)]
     evaluations = pd.DataFrame(rows, columns=["genome", "repeat", "accuracy"])
     got = comparable(genomes, evaluations, SearchSettings())  # two repeats to begin with
-    assert list(got.index) == [a, b], "c is under way, d has not begun"
+    assert list(got.index) == [a, b], "the third is under way, the fourth has not begun"
     assert got["accuracy"].tolist()[0] == 71.0 and np.isnan(got["accuracy"].iloc[1])
     assert got["jump_size"].iloc[0] == genomes["jump_size"].iloc[0]
 
