@@ -54,7 +54,7 @@ class GeneImportance:
         return self.loss.low > 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scores:
     """Accuracies fit for comparison (genomes,): in percent, none below ``floor``, at which failures count too.
 
@@ -62,6 +62,7 @@ class Scores:
     """
 
     values: NDArray[np.float64] = field(repr=False)
+    floored: NDArray[np.bool_] = field(repr=False)  # which failed, or lie below
     floor: float
     failed: int
     below: int
@@ -121,8 +122,9 @@ def scores(accuracies: pd.Series) -> Scores:
     median, top = np.quantile(finite, 0.5), np.quantile(finite, 0.95)
     floor = max(float(finite.min()), float(median - max(_REACH * (top - median), _NARROWEST)))
     known = np.isfinite(raw)
-    below = int((finite < floor).sum())
-    return Scores(np.maximum(np.where(known, raw, floor), floor), floor, int((~known).sum()), below)
+    floored = ~known | (raw < floor)
+    values = np.where(floored, floor, raw)
+    return Scores(values, floored, floor, int((~known).sum()), int((finite < floor).sum()))
 
 
 def importances(genomes: pd.DataFrame, *, seed: int = 0) -> Importances:
