@@ -29,6 +29,7 @@ LAYERS = {
         "factors",
         "importance",
         "comparison",
+        "evaluation_table",
     ],
     5: ["cli", "watch", "comparison_table", "service", "dashboard", "export", "estimators"],
 }
