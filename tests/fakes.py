@@ -38,6 +38,9 @@ class InlineExecutor(Executor):
     def capacity(self) -> int:
         return 5
 
+    def evaluated(self, task: Task) -> Evaluation:
+        return pretend(self.problem, task)
+
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
 
@@ -48,7 +51,7 @@ class InlineExecutor(Executor):
             if error is not None:
                 outcomes.append(Outcome(job, error=error))
             elif isinstance(job, Evaluate):
-                outcomes.append(Outcome(job, pretend(self.problem, job.task), worker="inline:1"))
+                outcomes.append(Outcome(job, self.evaluated(job.task), worker="inline:1"))
             else:
                 assert isinstance(job, Retraining)
                 size = self.problem.network(job.task.genome).size

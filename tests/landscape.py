@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fakes import InlineExecutor
+from shoal.data import load_dataset
+from shoal.evaluation import Evaluation, Problem, Task
 from shoal.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome
+from shoal.philox import derive_key
+from shoal.records import Metrics, Scores
+from shoal.runner import Runner
+from shoal.settings import SearchSettings
+from shoal.store import Owner, Store
 
 Landscape = Callable[[Genome], float]
 
@@ -49,3 +58,30 @@ def table(
     accuracies = np.array([landscape(g) for g in genomes]) + shakes
     numbers = np.arange(count)
     return frame.assign(generation=1 + numbers // 12, individual=numbers % 12, accuracy=accuracies, repeats=1, level=0)
+
+
+class LandscapeExecutor(InlineExecutor):
+    """Runs whole searches in a moment: trainings come from a landscape, with noise that the repeat decides."""
+
+    def __init__(self, problem: Problem, landscape: Landscape = jumps, noise: float = 1.0) -> None:
+        super().__init__(problem)
+        self.landscape, self.noise = landscape, noise
+
+    def evaluated(self, task: Task) -> Evaluation:
+        shake = np.random.default_rng(derive_key(self.problem.settings.seed, task.repeat)).normal(0.0, self.noise)
+        accuracy = self.landscape(task.genome) + shake
+        if not np.isfinite(accuracy):
+            return Evaluation(task, "failed", error="No particle ever had a finite loss.", worker="landscape:1")
+        metrics = Metrics(accuracy, mae=1.0, rmse=1.0, r2=0.5)
+        scores = Scores(metrics, metrics if self.problem.dataset.validates else None)
+        return Evaluation(task, "ok", scores, 1 - accuracy / 100, 100, 0.1, worker="landscape:1")
+
+
+def searched(store: Store, settings: SearchSettings, landscape: Landscape = jumps, name: str | None = None) -> int:
+    """A whole search on the bundled table, recorded as a finished run; its number."""
+    run_id, _ = store.add_run(load_dataset("concrete", preset=settings.preset), settings, name=name)
+    claim = store.claim(Owner.here(), run_id)
+    assert claim is not None
+    make = partial(LandscapeExecutor, landscape=landscape)
+    assert Runner(store, claim, make_executor=lambda problem, workers: make(problem)).drive() == "finished"
+    return run_id
