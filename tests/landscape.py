@@ -68,8 +68,9 @@ class LandscapeExecutor(InlineExecutor):
         self.landscape, self.noise = landscape, noise
 
     def evaluated(self, task: Task) -> Evaluation:
-        shake = np.random.default_rng(derive_key(self.problem.settings.seed, task.repeat)).normal(0.0, self.noise)
-        accuracy = self.landscape(task.genome) + shake
+        common = np.random.default_rng(derive_key(self.problem.settings.seed, task.repeat)).normal(0.0, self.noise)
+        own = np.random.default_rng(int(task.genome.hash, 16) + task.repeat).normal(0.0, self.noise / 4)
+        accuracy = self.landscape(task.genome) + common + own
         if not np.isfinite(accuracy):
             return Evaluation(task, "failed", error="No particle ever had a finite loss.", worker="landscape:1")
         metrics = Metrics(accuracy, mae=1.0, rmse=1.0, r2=0.5)

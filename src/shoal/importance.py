@@ -249,7 +249,7 @@ def _block(factor: Factor, rng: np.random.Generator) -> NDArray[np.float64]:
 
 SURFACE = 24  # points along each axis
 _BACKGROUND = 80  # genomes over which a surface averages all other genes
-_NEAR = 0.09  # of the plot's diagonal: no surface further than that from a genome
+_NEAR = 0.12  # of the plot's diagonal: no surface further than that from a genome
 
 
 @dataclass(frozen=True, slots=True, eq=False)

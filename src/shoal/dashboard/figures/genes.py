@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ MOST_DOTS = 3_000  # in all figures of a page that are seen together: each is an
 BEST = 10  # genomes that a bound's alarm looks at
 SLICE_HEIGHT = 250
 _JITTER = 0.32  # of the distance between two choices
-_MIDDLES = 24  # places of a smoothed median
+_MIDDLES, _FEW = 33, 5  # places of a smoothed median, and genomes that one needs
 
 
 def scale(dark: bool) -> list[list[object]]:
@@ -41,7 +42,7 @@ def bars_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") 
     """Importance with intervals. What is not clear of nothing is hollow."""
     colours = palette(dark)
     figure = go.Figure()
-    for clear, name in ((True, "Clear of nothing"), (False, "Not told from nothing")):
+    for clear, name in ((True, "Interval above 0"), (False, "Interval holds 0: may be nothing")):
         own = frame[frame["clear"] == clear]
         figure.add_bar(
             orientation="h",
@@ -133,17 +134,15 @@ def _drawn(factor: Factor) -> NDArray[np.float64]:
 
 
 def _running(factor: Factor, accuracies: NDArray[np.float64], mine: NDArray[np.int64]) -> pd.DataFrame:
-    """The median of the nearest eighth of the genomes (five at least), at places with as many genomes between them."""
-    order = np.argsort(factor.scaled[mine], kind="stable")
-    places, values = factor.scaled[mine][order], accuracies[order]
-    width = max(5, len(order) // 8)
-    if len(order) < 2 * width:
-        return pd.DataFrame({"x": [], "accuracy": []}, dtype="float64")
-    starts = np.unique(np.linspace(0, len(order) - width, _MIDDLES).round().astype(int))
-    windows = [slice(start, start + width) for start in starts]
-    x = np.array([np.median(places[own]) for own in windows])
-    shown = pd.DataFrame({"x": 10**x if factor.log else x, "accuracy": [np.median(values[own]) for own in windows]})
-    return shown.groupby("x")["accuracy"].median().reset_index()  # whole numbers have many genomes at one place
+    """The median of the genomes within a sixteenth of the range on either side, where there are five."""
+    places = factor.scaled[mine]
+    low, high = (float(places.min()), float(places.max())) if len(places) else (0.0, 0.0)
+    reach, rows = (high - low) / 16, []
+    for x in np.linspace(low, high, _MIDDLES):
+        near = accuracies[np.abs(places - x) <= reach]
+        if len(near) >= _FEW:
+            rows.append((10**x if factor.log else x, float(np.median(near))))
+    return pd.DataFrame(rows, columns=["x", "accuracy"], dtype="float64")
 
 
 def _by_choice(factor: Factor, told: Scores, mine: NDArray[np.int64]) -> pd.DataFrame:
@@ -194,7 +193,7 @@ def slice_figure(
             x=found.middle["x"].tolist(),
             y=found.middle["accuracy"].tolist(),
             mode="lines",
-            line={"color": colours.text, "width": 2.5, "shape": "spline", "smoothing": 0.6},
+            line={"color": colours.text, "width": 2.5},
             hovertemplate="Median around %{x:.4g}: %{y:.2f} %<extra></extra>",
         )
     if found.champion is not None:
@@ -233,8 +232,21 @@ def gene_axis(factor: Factor, dark: bool) -> dict[str, object]:
             colours, factor.label, tickvals=met, ticktext=words, range=[min(met) - 0.6, max(met) + 0.6], showgrid=False
         )
     if factor.log:
-        return axis(colours, factor.label, type="log", exponentformat="power", nticks=6)
+        ticks = log_ticks(factor.scaled[factor.used])
+        return axis(colours, factor.label, type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     return axis(colours, factor.label, nticks=6)
+
+
+def log_ticks(places: NDArray[np.float64], most: int = 5) -> list[float]:
+    """Round numbers for an axis of decadic logarithms: 1, 2 and 5 of each decade, or as many whole decades as fit."""
+    low, high = float(places.min(initial=np.inf)), float(places.max(initial=-np.inf))
+    decades = range(math.floor(low), math.ceil(high) + 1) if low <= high else range(0)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [step * 10.0**n for n in decades for step in steps]
+        found = [tick for tick in ticks if low - 0.05 <= math.log10(tick) <= high + 0.05]
+        if len(found) <= most:
+            return found
+    return found[:: math.ceil(len(found) / most)]
 
 
 @dataclass(frozen=True, slots=True)
