@@ -100,8 +100,9 @@ def sampled(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.int64
     """At most ``most`` of so many places, in order, drawn with a fixed seed; those to ``keep`` among them."""
     if count <= most:
         return np.arange(count)
-    drawn = np.random.default_rng(0).choice(count, most, replace=False)
-    return np.unique(np.concatenate([drawn[: most - len(keep)], np.asarray(keep, dtype=np.int64)]))
+    others = np.delete(np.arange(count), list(keep))
+    drawn = np.random.default_rng(0).choice(others, most - len(keep), replace=False)
+    return np.sort(np.concatenate([drawn, np.asarray(keep, dtype=np.int64)]))
 
 
 def slice_data(

@@ -158,10 +158,10 @@ def _tests(found: Comparison) -> None:
         key="tests-of-runs",
     )
     st.caption(
-        "Ahead by: percent points, with the 95 % interval from low to high; unresolved when that holds 0. Champions are compared "
-        "over the repeats that confirmed them. With the same seed a repeat meets the same random streams and folds in both runs: "
-        "the differences are paired. With other seeds nothing is shared: Welch's test. Runs that differ in nothing but seeds are "
-        "a method, and are paired by seed. Of many tests, one in twenty resolves by chance."
+        "Ahead by: percent points, with the 95 % interval from low to high; unresolved when that holds 0. Champions are "
+        "compared over the repeats that confirmed them. With the same seed a repeat meets the same random streams and folds in "
+        "both runs: the differences are paired. With other seeds nothing is shared: Welch's test. Runs that differ in nothing "
+        "but seeds are a method, and are paired by seed. Of many tests, one in twenty resolves by chance."
     )
 
 

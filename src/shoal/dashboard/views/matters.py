@@ -126,28 +126,27 @@ def _bounds(run: RunView) -> None:
     table = evaluation_table(run.id)
     best = [genome for name in table.ranked().index[:BEST] if (genome := table.genome(name)) is not None]
     found = alarms(best, run.settings.space)
-    if not found:
-        return
-    with st.container(border=True, key="alarm"):
-        st.subheader("The best lie on a bound", anchor=False)
-        st.caption("A better genome may lie beyond it, where this search was not allowed to look.")
-        for alarm in found:
-            _alarm(run, alarm)
-        wider = [alarm.key for alarm in found if alarm.widens]
-        if len(wider) > 1 and st.button(
-            "Search again with all of them wider", type="primary", icon=":material/unfold_more:", key="wider"
-        ):
-            go("new", like=run.id, widen=",".join(wider))
+    wider = [alarm for alarm in found if alarm.widens]
+    if wider:
+        with st.container(border=True, key="alarm"):
+            st.subheader("The best lie on a bound", anchor=False)
+            st.caption("A better genome may lie beyond it, where this search was not allowed to look.")
+            for alarm in wider:
+                _alarm(run, alarm)
+            if len(wider) > 1 and st.button(
+                "Search again with all of them wider", type="primary", icon=":material/unfold_more:", key="wider"
+            ):
+                go("new", like=run.id, widen=",".join(alarm.key for alarm in wider))
+    if widest := [f"{label(a.at.gene)} ({a.count} of {a.of})" for a in found if not a.widens]:
+        st.caption(f"Of the best, on bounds that no search may leave: {', '.join(widest)}.")
 
 
 def _alarm(run: RunView, alarm: Alarm) -> None:
-    at = alarm.at
+    at, many = alarm.at, "lies" if alarm.count == 1 else "lie"
     words, button = st.columns([3, 2], vertical_alignment="center")
-    many = "lies" if alarm.count == 1 else "lie"
-    beyond = f"It can be widened to {at.limit:g}." if alarm.widens else "No search takes more: nothing can be widened."
     where = f"the {at.side} bound of **{label(at.gene)}**, {at.bound:g}"
-    words.markdown(f"**{alarm.count} of the best {alarm.of}** {many} on {where}. {beyond}")
-    if alarm.widens and button.button(
+    words.markdown(f"**{alarm.count} of the best {alarm.of}** {many} on {where}. It can be widened to {at.limit:g}.")
+    if button.button(
         "Search again with wider bounds", icon=":material/unfold_more:", key=f"wider-{alarm.key}", width="stretch"
     ):
         go("new", like=run.id, widen=alarm.key)
