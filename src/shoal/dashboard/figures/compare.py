@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from shoal.comparison import Comparison
+from shoal.comparison import Comparison, Duel
 from shoal.dashboard.figures.base import axis, layout, palette
 from shoal.store import GenerationRecord
 
@@ -161,7 +161,7 @@ def duels_figure(found: Comparison, *, dark: bool = False, revision: str = "") -
         own = [(d, d.difference) for d in duels if d.difference is not None and d.difference.resolved == resolved]
         figure.add_scatter(
             x=[difference.mean for _, difference in own],
-            y=[f"{duel.first} – {duel.second}, {duel.measure}" for duel, _ in own],
+            y=[_title(duel) for duel, _ in own],
             name=name,
             mode="markers",
             marker={
@@ -183,14 +183,24 @@ def duels_figure(found: Comparison, *, dark: bool = False, revision: str = "") -
             hovertemplate="%{x:+.2f} [%{customdata[0]:+.2f}, %{customdata[1]:+.2f}], "
             "better with a probability of %{customdata[2]:.2f}<extra></extra>",
         )
-    names = [f"{duel.first} – {duel.second}, {duel.measure}" for duel in reversed(duels)]
+    names = [_title(duel) for duel in reversed(duels)]
+    # Above their lines, as beside them they would leave no room for the lines on a narrow page.
+    labels = [
+        {"x": 0, "xref": "paper", "xanchor": "left", "y": name, "yshift": 15, "text": name, "showarrow": False}
+        for name in names
+    ]
     return figure.update_layout(
         layout(
             colours,
-            height=110 + 34 * len(duels),
+            height=110 + 46 * len(duels),
             x=axis(colours, "Ahead by (percent points)", zeroline=True, zerolinecolor=colours.text, zerolinewidth=1.5),
-            y=axis(colours, categoryorder="array", categoryarray=names, automargin=True, showgrid=False),
+            y=axis(colours, categoryorder="array", categoryarray=names, showticklabels=False, showgrid=False),
             revision=revision,
-            margin={"l": 20, "r": 20, "t": 34, "b": 48},
+            margin={"l": 12, "r": 20, "t": 34, "b": 48},
+            annotations=labels,
         )
     )
+
+
+def _title(duel: Duel) -> str:
+    return f"{duel.first} – {duel.second}, {duel.measure}"

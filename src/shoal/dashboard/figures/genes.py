@@ -21,7 +21,7 @@ MOST_DOTS = 3_000  # in all figures of a page that are seen together: each is an
 BEST = 10  # genomes that a bound's alarm looks at
 SLICE_HEIGHT = 250
 _JITTER = 0.32  # of the distance between two choices
-_MIDDLES, _FEW = 33, 5  # places of a smoothed median, and genomes that one needs
+_MIDDLES, _FEW = 25, 5  # places of a smoothed median, and genomes that one needs
 
 
 def scale(dark: bool) -> list[list[object]]:
@@ -135,10 +135,10 @@ def _drawn(factor: Factor) -> NDArray[np.float64]:
 
 
 def _running(factor: Factor, accuracies: NDArray[np.float64], mine: NDArray[np.int64]) -> pd.DataFrame:
-    """The median of the genomes within a sixteenth of the range on either side, where there are five."""
+    """The median of the genomes within an eighth of the range on either side, where there are five."""
     places = factor.scaled[mine]
     low, high = (float(places.min()), float(places.max())) if len(places) else (0.0, 0.0)
-    reach, rows = (high - low) / 16, []
+    reach, rows = (high - low) / 8, []
     for x in np.linspace(low, high, _MIDDLES):
         near = accuracies[np.abs(places - x) <= reach]
         if len(near) >= _FEW:

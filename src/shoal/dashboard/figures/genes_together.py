@@ -155,7 +155,7 @@ def _dimension(factor: Factor, rows: NDArray[np.int64]) -> tuple[str, NDArray[np
     mine = factor.used[rows]
     low, high = (float(values[mine].min()), float(values[mine].max())) if mine.any() else (0.0, 1.0)
     ticks = np.linspace(low, high, 5)
-    words = [f"{10**tick if factor.log else tick:.3g}" for tick in ticks]
+    words = [_word(10**tick if factor.log else tick) for tick in ticks]
     if factor.integer and not factor.log and high - low < 5:
         ticks = np.arange(low, high + 1)
         words = [f"{tick:.0f}" for tick in ticks]
@@ -165,6 +165,10 @@ def _dimension(factor: Factor, rows: NDArray[np.int64]) -> tuple[str, NDArray[np
         values[~mine] = none
         found, words = [none, *found], ["none", *words]
     return factor.label, values, found, words
+
+
+def _word(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def parallel_figure(found: Lines, *, dark: bool = False, revision: str = "") -> go.Figure:
@@ -182,7 +186,7 @@ def parallel_figure(found: Lines, *, dark: bool = False, revision: str = "") -> 
             for label, values, ticks, words in found.dimensions
         ],
         labelfont={"size": 12, "color": colours.text},
-        tickfont={"size": 10, "color": colours.muted},
+        tickfont={"size": 10, "color": colours.text},
         rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
         labelangle=-18,
         labelside="top",
