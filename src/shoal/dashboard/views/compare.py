@@ -101,7 +101,7 @@ def _curves(readings: list[Reading]) -> None:
         key="over",
     )
     shown = tuple((reading.run.id, reading.run.generations) for reading in readings)
-    _chart(_figure(readings, shown, unit or "evaluations", _dark()), f"curves-{unit}")
+    _chart(_figure(readings, shown, unit or "evaluations", _dark()), "curves-figure")
     st.caption(
         "After each generation, what its best genome had scored in the search; the band is the 95 % interval of its repeats. "
         "Choosing the best of many flatters: the confirmation below does not."
