@@ -186,7 +186,16 @@ def duels_figure(found: Comparison, *, dark: bool = False, revision: str = "") -
     names = [_title(duel) for duel in reversed(duels)]
     # Above their lines, as beside them they would leave no room for the lines on a narrow page.
     labels = [
-        {"x": 0, "xref": "paper", "xanchor": "left", "y": name, "yshift": 15, "text": name, "showarrow": False}
+        {
+            "text": name,
+            "x": 0,
+            "y": name,
+            "xref": "paper",
+            "xanchor": "left",
+            "yshift": 16,
+            "showarrow": False,
+            "bgcolor": colours.surface,
+        }
         for name in names
     ]
     return figure.update_layout(

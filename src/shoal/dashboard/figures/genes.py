@@ -70,9 +70,7 @@ def bars_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") 
         layout(
             colours,
             height=90 + 23 * len(frame),
-            x=axis(
-                colours, "Percent points that predictions lose without it", zeroline=True, zerolinecolor=colours.muted
-            ),
+            x=axis(colours, "Percent points lost without it", zeroline=True, zerolinecolor=colours.muted),
             y=axis(colours, categoryorder="array", categoryarray=order, showgrid=False, automargin=True, dtick=1),
             revision=revision,
             margin={"l": 20, "r": 14, "t": 34, "b": 48},
@@ -135,11 +133,13 @@ def _drawn(factor: Factor) -> NDArray[np.float64]:
 
 
 def _running(factor: Factor, accuracies: NDArray[np.float64], mine: NDArray[np.int64]) -> pd.DataFrame:
-    """The median of the genomes within an eighth of the range on either side, where there are five."""
+    """The median of the genomes within an eighth of the range on either side, where there are five; of each whole number."""
     places = factor.scaled[mine]
     low, high = (float(places.min()), float(places.max())) if len(places) else (0.0, 0.0)
-    reach, rows = (high - low) / 8, []
-    for x in np.linspace(low, high, _MIDDLES):
+    reach, grid, rows = (high - low) / 8, np.linspace(low, high, _MIDDLES), []
+    if factor.integer and not factor.log and high - low < _MIDDLES:
+        reach, grid = 0.0, np.unique(places)
+    for x in grid:
         near = accuracies[np.abs(places - x) <= reach]
         if len(near) >= _FEW:
             rows.append((10**x if factor.log else x, float(np.median(near))))
@@ -235,7 +235,8 @@ def gene_axis(factor: Factor, dark: bool) -> dict[str, object]:
     if factor.log:
         ticks = log_ticks(factor.scaled[factor.used])
         return axis(colours, factor.label, type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
-    return axis(colours, factor.label, nticks=6)
+    few = factor.integer and factor.varies and np.ptp(factor.values[factor.used]) < 8
+    return axis(colours, factor.label, **({"dtick": 1} if few else {"nticks": 6}))
 
 
 def log_ticks(places: NDArray[np.float64], most: int = 5) -> list[float]:

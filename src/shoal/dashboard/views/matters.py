@@ -192,10 +192,11 @@ def _slices(run: RunView, trained: int, analysis: Analysis) -> None:
         f"A dot is a genome with its mean accuracy over the first {trainings}, which all have had; the {later}, the later its "
         "generation. The line is the median nearby, the star the best genome."
     ]
-    if told.failed or told.below:
+    low = [f"{told.failed:,} failed"] * bool(told.failed) + [f"{told.below:,} scored less"] * bool(told.below)
+    if low:
         notes.append(
-            f"{told.failed:,} failed and {told.below:,} scored less than {told.floor:.1f} %: they are the triangles at the "
-            "bottom, and count as that everywhere on this page."
+            f"The triangles at the bottom lie at {told.floor:.1f} % or lower ({', '.join(low)}): they count as that everywhere "
+            "on this page."
         )
     if count > most:
         notes.append(f"At most {most:,} of {count:,} genomes are drawn in each, at random; the medians are of all.")
@@ -246,7 +247,8 @@ def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Figur
 
 def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
     st.subheader("All together", anchor=False)
-    _chart(_lines(run.id, trained, _dark()), "parallel-lines")
+    with st.container(key="lines"):
+        _chart(_lines(run.id, trained, _dark()), "parallel-lines")
     count = len(analysis.genomes)
     shown = min(_LINES, len(analysis.order))
     notes = [
