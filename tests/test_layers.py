@@ -27,12 +27,15 @@ LAYERS = {
         "api",
         "bench",
         "resplits",
+        "factors",
+        "importance",
+        "comparison",
         "evaluation_table",
         "lineage",
         "verification",
         "fits",
     ],
-    5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
+    5: ["cli", "watch", "comparison_table", "service", "dashboard", "export", "estimators"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
 # Modules of the layers' roots that no layer may import: the public face.

@@ -304,6 +304,29 @@ def splits(
         Console().print(splits_table(rows))
 
 
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two to eight runs, by their numbers")],
+    against: Annotated[
+        int | None, typer.Option(metavar="RUN", help="Test all others against this one; default: the one that leads")
+    ] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put runs side by side: what they found, which settings differ, and whether one is truly better than another."""
+    from shoal.comparison import compare as compared
+    from shoal.comparison_table import comparison_table
+    from shoal.store import open_store
+    from shoal.summary import summarise
+
+    with open_store(store, create=False) as opened:
+        found = compared([summarise(opened, run) for run in runs], against)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+    else:
+        Console().print(comparison_table(found))
+
+
 def _command(run: str, kind: Any, store: str | None, as_json: bool, budgets: dict[str, float] | None = None) -> None:
     from shoal.store import open_store
     from shoal.watch import run_row

@@ -85,6 +85,8 @@ CSS = """
   .st-key-runs [data-testid="stButton"] p { white-space: nowrap; }
   .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
+  .st-key-lines { overflow-x: auto; }  /* ten axes need room, which a telephone has not */
+  .st-key-lines [data-testid="stElementContainer"], .st-key-lines [data-testid="stPlotlyChart"] { min-width: 700px; }
   .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
                     background: rgba(200,69,47,.07); }
   .st-key-log { gap: .2rem; max-height: 15rem !important; overflow-y: auto !important; }
