@@ -1,0 +1,233 @@
+"""A recorded training once more, to be looked at. It is a pure function of (genome, repeat), so nobody had to film it.
+
+    film = replay(problem, evaluation.task, evaluation.iterations, Window(first=0, last=200), recorded=evaluation.loss)
+    film.exact  # it ended with the very loss that was recorded
+
+Whatever ended the training (its length, patience, a clock), the recorded number of iterations repeats it exactly. What is
+seen is the training that was recorded, on the rows of its repeat; a champion's refit on more rows is another one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.engines import Engine, get_engine
+from shoal.engines.base import CHUNK_SECONDS
+from shoal.errors import ReplayError
+from shoal.evaluation import Problem, Task
+from shoal.frames import Frame, Projection, ProjectionKind, observe, principal_projection, random_projection
+from shoal.genome import Genome
+from shoal.losses import loss_values
+from shoal.swarm import SwarmState, TrainingTask, initial_state, penalties
+
+Spacing = Literal["even", "early"]
+MOST_FRAMES = 500
+MOST_ROWS = 2048  # on which the losses of where particles stand are computed
+HISTORY_POINTS = 400
+_MOMENTS, _PARTICLES = 64, 12  # that the principal axes are taken from, at most
+_SAMPLE = 1 << 23  # numbers in that sample, at most: it is held in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is looked at: at most ``most`` frames of the iterations ``first`` to ``last`` (None: the end), 0 being the start.
+
+    ``spacing`` "early" takes most of them where a swarm moves most, its distances growing in a geometric series.
+    ``projection``: random axes, which are the same for all trainings of a network, or the principal ones of this training.
+    """
+
+    first: int = 0
+    last: int | None = None
+    most: int = 120
+    projection: ProjectionKind = "principal"
+    spacing: Spacing = "even"
+
+    def moments(self, iterations: int) -> list[int]:
+        """The iterations of a training that has so many. Raises `ReplayError` where there are none, or too many."""
+        last = iterations if self.last is None else self.last
+        if not 0 <= self.first <= last <= iterations:
+            raise ReplayError(
+                f"Iterations {self.first} to {last} of a training that has {iterations}.",
+                expected=f"first and last between 0 and {iterations}",
+            )
+        if not 2 <= self.most <= MOST_FRAMES:
+            raise ReplayError(f"{self.most} frames.", expected=f"2 to {MOST_FRAMES}")
+        span = last - self.first
+        count = min(self.most, span + 1)
+        if self.spacing == "even" or count < 3:
+            steps = np.linspace(0, span, count)
+        else:
+            steps = np.maximum(np.geomspace(1, span + 1, count) - 1, np.arange(count))
+        return [self.first + int(step) for step in steps.round()]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Replay:
+    """A training that was repeated, and what was seen of it.
+
+    ``history`` holds at most `HISTORY_POINTS` points (iteration from 1, global best loss) of all its ``iterations``;
+    ``loss`` is the last one, ``recorded`` what the store has (None: nothing). ``plane`` names the axes and ``share`` how
+    much of the swarm's variance they show (None: not known).
+    """
+
+    genome: Genome
+    repeat: int
+    iterations: int
+    window: Window
+    frames: tuple[Frame, ...]
+    history: tuple[tuple[int, float], ...]
+    loss: float
+    loss_name: str
+    recorded: float | None
+    plane: ProjectionKind
+    share: float | None
+
+    @property
+    def exact(self) -> bool | None:
+        """Whether it ended with the very loss that was recorded; None when none was."""
+        return None if self.recorded is None else self.loss == self.recorded
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able values; `from_dict` reverses it but for the frames' rounding."""
+        return {
+            "genome": self.genome.to_dict(),
+            "repeat": self.repeat,
+            "iterations": self.iterations,
+            "window": asdict(self.window),
+            "frames": [frame.to_dict() for frame in self.frames],
+            "history": [[iteration, _told(loss)] for iteration, loss in self.history],
+            "loss": _told(self.loss),
+            "loss_name": self.loss_name,
+            "recorded": self.recorded,
+            "plane": self.plane,
+            "share": self.share,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Replay:
+        """The reverse of `to_dict`."""
+        return cls(
+            genome=Genome.from_dict(values["genome"]),
+            repeat=values["repeat"],
+            iterations=values["iterations"],
+            window=Window(**values["window"]),
+            frames=tuple(Frame.from_dict(frame) for frame in values["frames"]),
+            history=tuple((iteration, _heard(loss)) for iteration, loss in values["history"]),
+            loss=_heard(values["loss"]),
+            loss_name=values["loss_name"],
+            recorded=values["recorded"],
+            plane=values["plane"],
+            share=values["share"],
+        )
+
+
+def replay(
+    problem: Problem,
+    task: Task,
+    iterations: int,
+    window: Window = Window(),
+    *,
+    recorded: float | None = None,
+    engine: Engine | None = None,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> Replay:
+    """Train ``task`` again for its recorded ``iterations``, and look at it through ``window``.
+
+    With principal axes it trains twice: to the end to find the axes, then to the window's last iteration. ``on_progress``
+    hears about ten times a second what share is done, 0 to 1; what it raises ends the replay. Raises `ReplayError` for
+    a training without iterations (it failed before it began) and for a window that does not fit.
+    """
+    if iterations < 1:
+        raise ReplayError(
+            f"The training of genome {task.genome.hash}, repeat {task.repeat}, made no iteration.",
+            expected="one that trained",
+            remedy="its record says why it failed; choose another one",
+        )
+    moments = window.moments(iterations)
+    engine = engine or get_engine(problem.settings.engine)
+    training = problem.training(task, iterations=iterations)
+    plane, before, history = random_projection(training.network.size), 0, None
+    twice = window.projection == "principal"
+    steps = iterations + (moments[-1] if twice else 0)
+    if twice:
+        plane, history = _principal(engine, training, lambda done: on_progress(done / steps))
+        before = iterations
+    states = _states(engine, training, [*moments, iterations], lambda done: on_progress((before + done) / steps))
+    frames = tuple(_seen(training, state, plane) for _, state in zip(moments, states, strict=False))
+    if history is None:
+        history = next(states).history
+    at = np.unique(np.linspace(0, iterations - 1, HISTORY_POINTS).round().astype(int)).tolist()
+    return Replay(
+        genome=task.genome,
+        repeat=task.repeat,
+        iterations=iterations,
+        window=window,
+        frames=frames,
+        history=tuple((i + 1, float(history[i])) for i in at),
+        loss=float(history[-1]),
+        loss_name=problem.objective.loss.name.lower(),
+        recorded=recorded,
+        plane=plane.kind,
+        share=plane.share,
+    )
+
+
+def _states(
+    engine: Engine, training: TrainingTask, moments: Sequence[int], on_step: Callable[[int], None]
+) -> Iterator[SwarmState]:
+    """The swarm after so many iterations each, ascending. A state lasts until the next one is asked for."""
+    state, chunk = initial_state(training), 1
+    for moment in moments:
+        while state.iteration < moment:
+            begun = time.perf_counter()
+            state = engine.advance(training, state, min(chunk, moment - state.iteration))
+            if time.perf_counter() - begun < CHUNK_SECONDS / 2:
+                chunk *= 2
+            elif chunk > 1:
+                chunk //= 2
+            on_step(state.iteration)
+        yield state
+
+
+def _principal(
+    engine: Engine, training: TrainingTask, on_step: Callable[[int], None]
+) -> tuple[Projection, NDArray[np.float64]]:
+    """The axes in which the whole training spreads most, from a sample of particles and moments; and its history."""
+    particles = training.genome.swarm_size
+    each = min(_PARTICLES, particles)
+    moments = max(3, min(_MOMENTS, _SAMPLE // (each * training.network.size)))
+    chosen = np.linspace(0, particles - 1, each).round().astype(int)
+    sample, history = [], np.empty(0)
+    at = np.unique(np.linspace(0, training.iterations, moments).round().astype(int)).tolist()
+    for state in _states(engine, training, at, on_step):
+        sample.append(state.positions[chosen])
+        history = state.history
+    return principal_projection(np.concatenate(sample)), history
+
+
+def _seen(training: TrainingTask, state: SwarmState, plane: Projection) -> Frame:
+    return replace(observe(training, state, plane), current=losses_at(training, state.positions))
+
+
+@np.errstate(all="ignore")
+def losses_at(training: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The loss of each of these weights (P, D), on every n-th row where there are more than `MOST_ROWS`."""
+    every = -(-len(training.x) // MOST_ROWS)
+    outputs = training.network.forward(positions, training.x[::every])
+    losses = loss_values(training.objective, outputs, training.y[::every]) + penalties(training, positions)
+    return np.where(np.isfinite(losses), losses, np.inf)
+
+
+def _told(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None
+
+
+def _heard(loss: float | None) -> float:
+    return math.inf if loss is None else loss
