@@ -1,0 +1,288 @@
+"""The swarm in motion: particles on a plane, with a slider through the iterations, and what they do by iteration below.
+
+All frames travel with the figure: playing and scrubbing ask the server for nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from shoal.dashboard.figures.base import SCALE, axis, layout, palette
+from shoal.dashboard.figures.scene import Scene, scene, series
+from shoal.dashboard.theme import Palette
+from shoal.frames import Frame
+from shoal.replay import Replay
+
+FRAME_MILLISECONDS = 110
+_TOP, _PLANE, _CONTROLS, _ROW, _GAP, _BOTTOM = 40, 430, 112, 62, 34, 44  # pixels from the top of the figure down
+_ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Global best loss", ("loss",)),
+    ("Diversity (units of weights)", ("diversity",)),
+    ("Speed (units of weights an iteration)", ("speed",)),
+    ("At a limit (%): — velocity, ··· position", ("at_velocity_limit", "at_position_limit")),
+    ("Stagnation (iterations)", ("stagnation",)),
+)
+_LINE = {"hoverinfo": "skip", "mode": "lines", "type": "scatter"}
+
+
+def swarm_figure(replay: Replay, *, dark: bool = False, revision: str = "") -> go.Figure:
+    """A replay: it can be played, scrubbed through, and its parts be hidden by the legend."""
+    drawn, numbers = scene(replay.frames), series(replay.frames)
+    colours = palette(dark)
+    moving = _moving(drawn, 0, colours) + [_cursor(drawn, 0, colours)]
+    rows = _series(numbers, colours)
+    names = [f"{iteration}" for iteration in drawn.iterations]
+    frames = []
+    for n, name in enumerate(names):
+        changed = [_changes(trace) for trace in [*_moving(drawn, n, colours), _cursor(drawn, n, colours)]]
+        frames.append(go.Frame(data=changed, name=name, traces=list(range(len(moving)))))
+    return go.Figure(
+        data=moving + rows, layout=_layout(drawn, numbers, names, colours, revision), frames=frames, skip_invalid=False
+    )
+
+
+def plane_figure(frame: Frame, *, dark: bool = False, revision: str = "", around: Scene | None = None) -> go.Figure:
+    """One frame of a training that is under way. ``around``: the scene whose axes it keeps."""
+    drawn, colours = scene([frame]), palette(dark)
+    bounds = around or drawn
+    more = {"legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}, "showlegend": True}
+    options = layout(colours, height=_PLANE, revision=revision, **_plane_axes(bounds, colours), **more)
+    return go.Figure(data=_moving(drawn, 0, colours), layout=options)
+
+
+def _moving(drawn: Scene, n: int, colours: Palette) -> list[dict[str, Any]]:
+    """The traces on the plane in frame ``n``, the lowest first."""
+    traces = []
+    if drawn.links.shape[1]:
+        x, y = _broken(drawn.links[n])
+        line = {"color": colours.muted, "width": 0.6}
+        traces.append({**_LINE, "x": x, "y": y, "line": line, "opacity": 0.45, "name": "Informants"})
+    if drawn.bests.shape[1]:
+        mark = {"symbol": "x-thin", "size": 6, "line": {"width": 1.2, "color": colours.series[0]}, "opacity": 0.75}
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "x": drawn.bests[n, :, 0],
+                "y": drawn.bests[n, :, 1],
+                "marker": mark,
+                "name": "Personal best",
+                "hoverinfo": "skip",
+            }
+        )
+    return [*traces, _particles(drawn, n, colours), _star(drawn, n, colours)]
+
+
+def _particles(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
+    places, texts = zip(*drawn.scale.ticks, strict=True)
+    title = "Loss where it stands" if drawn.standing else "Loss of its best"
+    bar = {
+        "orientation": "h",
+        "title": {"text": title, "side": "top", "font": {"size": 12, "color": colours.muted}},
+        "tickvals": places,
+        "ticktext": texts,
+        "tickfont": {"size": 11, "color": colours.muted},
+        "thickness": 8,
+        "len": 190,
+        "lenmode": "pixels",
+        "x": 1,
+        "xanchor": "right",
+        "y": 1,
+        "yanchor": "top",
+        "outlinewidth": 0,
+        "bgcolor": "rgba(0,0,0,0)",
+    }
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": drawn.positions[n, :, 0],
+        "y": drawn.positions[n, :, 1],
+        "customdata": drawn.losses[n].astype(np.float32),
+        "marker": {
+            "size": 9,
+            "color": drawn.shades[n],
+            "colorscale": SCALE,
+            "reversescale": True,
+            "cmin": 0,
+            "cmax": 1,
+            "line": {"width": 0.8, "color": colours.text},
+            "colorbar": bar,
+        },
+        "name": "Particle",
+        "hovertemplate": "particle %{pointNumber}<br>loss %{customdata:.4g}<extra></extra>",
+    }
+
+
+def _star(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
+    edge = {"width": 1.4, "color": colours.surface}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": drawn.star[n : n + 1, 0],
+        "y": drawn.star[n : n + 1, 1],
+        "marker": {"symbol": "star", "size": 17, "color": colours.series[1], "line": edge},
+        "name": "Global best",
+        "hovertemplate": "global best<extra></extra>",
+    }
+
+
+def _cursor(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
+    """The line through all series at this frame's iteration."""
+    at = float(drawn.iterations[n])
+    line = {"color": colours.series[1], "width": 1.5}
+    return {**_LINE, "x": [at, at], "y": [0, 1], "xaxis": "x2", "yaxis": "y9", "line": line, "showlegend": False}
+
+
+def _changes(trace: dict[str, Any]) -> dict[str, Any]:
+    """What of a trace differs from frame to frame."""
+    changed = {name: trace[name] for name in ("type", "x", "y", "customdata") if name in trace}
+    if trace["name"] == "Particle" if "name" in trace else False:
+        changed["marker"] = {"color": trace["marker"]["color"]}
+    return changed
+
+
+def _broken(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """x and y of many lines (L, 2, 2) in one trace: a gap after each."""
+    gap = np.full((len(lines), 1, 2), np.nan, np.float32)
+    points = np.concatenate([lines, gap], axis=1).reshape(-1, 2)
+    return points[:, 0], points[:, 1]
+
+
+def _series(numbers: pd.DataFrame, colours: Palette) -> list[dict[str, Any]]:
+    traces = []
+    for n, (_, columns) in enumerate(_ROWS):
+        for dash, column in zip(("solid", "dot"), columns, strict=False):
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": numbers["iteration"],
+                    "y": numbers[column],
+                    "xaxis": "x2",
+                    "yaxis": f"y{n + 2}",
+                    "line": {"color": colours.series[0 if dash == "solid" else 1], "width": 1.8, "dash": dash},
+                    "name": column.replace("_", " "),
+                    "showlegend": False,
+                    "hovertemplate": "iteration %{x}: %{y:.4g}<extra></extra>",
+                }
+            )
+    return traces
+
+
+def _plane_axes(bounds: Scene, colours: Palette) -> dict[str, dict[str, Any]]:
+    plain = {"showgrid": True, "zeroline": False, "ticks": "", "showline": False, "nticks": 7}
+    x = axis(colours, range=list(bounds.x_range), **plain)
+    y = axis(colours, range=list(bounds.y_range), scaleanchor="x", scaleratio=1, **plain)
+    return {"x": x, "y": y}
+
+
+def _layout(drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Palette, revision: str) -> dict[str, Any]:
+    inner = _PLANE + _CONTROLS + len(_ROWS) * (_ROW + _GAP) - _GAP
+
+    def down(pixels: float) -> float:
+        """That far below the top of what is inside the margins, in Plotly's unit: 1 is the top, 0 the bottom."""
+        return 1 - pixels / inner
+
+    plane = _plane_axes(drawn, colours)
+    plane["x"] |= {"anchor": "y"}
+    plane["y"] |= {"domain": [down(_PLANE), 1]}
+    more: dict[str, Any] = {}
+    titles = []
+    for n, (title, columns) in enumerate(_ROWS):
+        top = _PLANE + _CONTROLS + n * (_ROW + _GAP)
+        kind = "log" if columns == ("loss",) and _wide(numbers["loss"]) else "linear"
+        low = {} if kind == "log" or columns == ("loss",) else {"rangemode": "tozero"}
+        more[f"yaxis{n + 2}"] = axis(
+            colours,
+            domain=[down(top + _ROW), down(top)],
+            anchor="x2",
+            nticks=3,
+            type=kind,
+            exponentformat="power",
+            **low,
+        )
+        font = {"size": 12, "color": colours.muted}
+        where = {"x": 0, "xref": "paper", "xanchor": "left", "y": down(top), "yref": "paper", "yanchor": "bottom"}
+        titles.append({"text": title, "showarrow": False, "font": font, **where})
+    first, last = float(drawn.iterations[0]), float(drawn.iterations[-1])
+    more["xaxis2"] = axis(colours, "Iteration", anchor=f"y{len(_ROWS) + 1}", range=[first, max(last, first + 1)])
+    more["yaxis9"] = {
+        "domain": [0, down(_PLANE + _CONTROLS)],
+        "anchor": "x2",
+        "overlaying": f"y{len(_ROWS) + 1}",
+        "range": [0, 1],
+        "visible": False,
+        "fixedrange": True,
+    }
+    options = layout(
+        colours,
+        height=_TOP + inner + _BOTTOM,
+        revision=revision,
+        **plane,
+        **more,
+        annotations=titles,
+        sliders=[_slider(names, down(_PLANE + 22), colours)],
+        updatemenus=[_buttons(down(_PLANE + 30), colours)],
+    )
+    return {**options, "margin": {"l": 52, "r": 12, "t": _TOP, "b": _BOTTOM}}
+
+
+def _wide(losses: pd.Series) -> bool:
+    known = losses.dropna()
+    return bool(len(known) and known.min() > 0 and known.max() / known.min() > 10)
+
+
+def _shown(milliseconds: int, **more: Any) -> dict[str, Any]:
+    return {
+        "frame": {"duration": milliseconds, "redraw": False},
+        "transition": {"duration": milliseconds, "easing": "linear"},
+        "mode": "immediate",
+        **more,
+    }
+
+
+def _slider(names: list[str], y: float, colours: Palette) -> dict[str, Any]:
+    steps = [{"args": [[name], _shown(0)], "label": name, "method": "animate"} for name in names]
+    return {
+        "steps": steps,
+        "x": 0,
+        "xanchor": "left",
+        "len": 1,
+        "y": y,
+        "yanchor": "top",
+        "pad": {"l": 128, "t": 0, "r": 8, "b": 0},
+        "currentvalue": {"prefix": "Iteration ", "font": {"size": 13, "color": colours.text}, "xanchor": "left"},
+        "font": {"size": 11, "color": colours.muted},
+        "bgcolor": colours.grid,
+        "activebgcolor": colours.series[0],
+        "bordercolor": colours.muted,
+        "borderwidth": 0.5,
+        "tickcolor": colours.muted,
+        "ticklen": 4,
+        "minorticklen": 0,
+        "transition": {"duration": 0},
+    }
+
+
+def _buttons(y: float, colours: Palette) -> dict[str, Any]:
+    play = {"label": "▶ Play", "method": "animate", "args": [None, _shown(FRAME_MILLISECONDS, fromcurrent=True)]}
+    pause = {"label": "❚❚", "method": "animate", "args": [[None], _shown(0)]}
+    return {
+        "type": "buttons",
+        "direction": "left",
+        "buttons": [play, pause],
+        "showactive": False,
+        "x": 0,
+        "xanchor": "left",
+        "y": y,
+        "yanchor": "top",
+        "pad": {"l": 0, "t": 4},
+        "bgcolor": colours.surface,
+        "bordercolor": colours.muted,
+        "font": {"size": 13, "color": colours.text},
+    }
