@@ -28,6 +28,7 @@ LAYERS = {
         "resplits",
         "replay",
         "projector",
+        "evaluation_table",
     ],
     5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
 }
