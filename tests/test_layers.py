@@ -22,6 +22,7 @@ LAYERS = {
         "supervisor",
         "runner",
         "summary",
+        "underway",
         "manager",
         "api",
         "bench",
