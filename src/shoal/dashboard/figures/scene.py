@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shoal.frames import Frame
 
-LINKS = 150  # lines between informants in a frame, about: more hide the particles
+LINKS = 100  # lines between informants in a frame, about: more hide the particles
 _WORST = 95.0  # percentile of the losses that ends the scale of colours: the first iterations may be far worse
 _DECADE = 8.0  # a wider ratio of losses is shown in the logarithm
 

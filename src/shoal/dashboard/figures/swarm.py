@@ -19,7 +19,8 @@ from shoal.frames import Frame
 from shoal.replay import Replay
 
 FRAME_MILLISECONDS = 110
-_TOP, _PLANE, _CONTROLS, _ROW, _GAP, _BOTTOM = 40, 430, 112, 62, 34, 44  # pixels from the top of the figure down
+_TOP, _PLANE, _CONTROLS, _ROW, _GAP, _BOTTOM = 40, 430, 158, 62, 34, 48  # pixels from the top of the figure down
+_TICKS = 6  # below the series
 _ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Global best loss", ("loss",)),
     ("Diversity (units of weights)", ("diversity",)),
@@ -27,23 +28,27 @@ _ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("At a limit (%): — velocity, ··· position", ("at_velocity_limit", "at_position_limit")),
     ("Stagnation (iterations)", ("stagnation",)),
 )
-_LINE = {"hoverinfo": "skip", "mode": "lines", "type": "scatter"}
 
 
 def swarm_figure(replay: Replay, *, dark: bool = False, revision: str = "") -> go.Figure:
     """A replay: it can be played, scrubbed through, and its parts be hidden by the legend."""
     drawn, numbers = scene(replay.frames), series(replay.frames)
     colours = palette(dark)
-    moving = _moving(drawn, 0, colours) + [_cursor(drawn, 0, colours)]
-    rows = _series(numbers, colours)
     names = [f"{iteration}" for iteration in drawn.iterations]
+    lines = _series(numbers, names, colours)
+
+    def traces(n: int) -> list[dict[str, Any]]:
+        return _moving(drawn, n, colours) + lines + _dots(numbers, n, colours)
+
+    first = traces(0)
+    still = {id(line) for line in lines}
     frames = []
     for n, name in enumerate(names):
-        changed = [_changes(trace) for trace in [*_moving(drawn, n, colours), _cursor(drawn, n, colours)]]
-        frames.append(go.Frame(data=changed, name=name, traces=list(range(len(moving)))))
-    return go.Figure(
-        data=moving + rows, layout=_layout(drawn, numbers, names, colours, revision), frames=frames, skip_invalid=False
-    )
+        # The lines, too, though they do not change: Plotly would take them off their axes.
+        changes = [{"type": "scatter"} if id(trace) in still else _changes(trace) for trace in traces(n)]
+        frames.append({"name": name, "data": changes, "traces": list(range(len(first)))})
+    options = _layout(drawn, numbers, names, colours, revision)
+    return go.Figure({"data": first, "layout": options, "frames": frames}, skip_invalid=False)
 
 
 def plane_figure(frame: Frame, *, dark: bool = False, revision: str = "", around: Scene | None = None) -> go.Figure:
@@ -60,8 +65,19 @@ def _moving(drawn: Scene, n: int, colours: Palette) -> list[dict[str, Any]]:
     traces = []
     if drawn.links.shape[1]:
         x, y = _broken(drawn.links[n])
-        line = {"color": colours.muted, "width": 0.6}
-        traces.append({**_LINE, "x": x, "y": y, "line": line, "opacity": 0.45, "name": "Informants"})
+        line = {"color": colours.muted, "width": 0.7}
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": x,
+                "y": y,
+                "line": line,
+                "opacity": 0.5,
+                "name": "Informants",
+                "hoverinfo": "skip",
+            }
+        )
     if drawn.bests.shape[1]:
         mark = {"symbol": "x-thin", "size": 6, "line": {"width": 1.2, "color": colours.series[0]}, "opacity": 0.75}
         traces.append(
@@ -88,12 +104,14 @@ def _particles(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
         "ticktext": texts,
         "tickfont": {"size": 11, "color": colours.muted},
         "thickness": 8,
-        "len": 190,
+        "len": 170,
         "lenmode": "pixels",
-        "x": 1,
+        "x": 0.95,
         "xanchor": "right",
+        "xpad": 0,
         "y": 1,
         "yanchor": "top",
+        "ypad": 4,
         "outlinewidth": 0,
         "bgcolor": "rgba(0,0,0,0)",
     }
@@ -131,53 +149,67 @@ def _star(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
     }
 
 
-def _cursor(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
-    """The line through all series at this frame's iteration."""
-    at = float(drawn.iterations[n])
-    line = {"color": colours.series[1], "width": 1.5}
-    return {**_LINE, "x": [at, at], "y": [0, 1], "xaxis": "x2", "yaxis": "y9", "line": line, "showlegend": False}
+def _dots(numbers: pd.DataFrame, n: int, colours: Palette) -> list[dict[str, Any]]:
+    """Where the lines of the series are in this frame."""
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [n],
+            "y": [numbers[column].iloc[n]],
+            "xaxis": "x2",
+            "yaxis": f"y{row + 2}",
+            "marker": {"size": 9, "color": colours.series[1], "line": {"width": 1.4, "color": colours.surface}},
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
+        for row, (_, columns) in enumerate(_ROWS)
+        for column in columns
+    ]
 
 
 def _changes(trace: dict[str, Any]) -> dict[str, Any]:
     """What of a trace differs from frame to frame."""
     changed = {name: trace[name] for name in ("type", "x", "y", "customdata") if name in trace}
-    if trace["name"] == "Particle" if "name" in trace else False:
+    if "cmin" in trace.get("marker", {}):
         changed["marker"] = {"color": trace["marker"]["color"]}
     return changed
 
 
 def _broken(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """x and y of many lines (L, 2, 2) in one trace: a gap after each."""
+    """Coordinates of many lines (L, 2, 2) in one trace: a gap after each."""
     gap = np.full((len(lines), 1, 2), np.nan, np.float32)
     points = np.concatenate([lines, gap], axis=1).reshape(-1, 2)
     return points[:, 0], points[:, 1]
 
 
-def _series(numbers: pd.DataFrame, colours: Palette) -> list[dict[str, Any]]:
-    traces = []
-    for n, (_, columns) in enumerate(_ROWS):
-        for dash, column in zip(("solid", "dot"), columns, strict=False):
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "x": numbers["iteration"],
-                    "y": numbers[column],
-                    "xaxis": "x2",
-                    "yaxis": f"y{n + 2}",
-                    "line": {"color": colours.series[0 if dash == "solid" else 1], "width": 1.8, "dash": dash},
-                    "name": column.replace("_", " "),
-                    "showlegend": False,
-                    "hovertemplate": "iteration %{x}: %{y:.4g}<extra></extra>",
-                }
-            )
-    return traces
+def _series(numbers: pd.DataFrame, names: list[str], colours: Palette) -> list[dict[str, Any]]:
+    """The lines below: by frame, so that they have the slider's scale, however the frames are spaced."""
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": list(range(len(numbers))),
+            "y": numbers[column],
+            "text": names,
+            "xaxis": "x2",
+            "yaxis": f"y{row + 2}",
+            "line": {"color": colours.series[0], "width": 1.8, "dash": dash},
+            "showlegend": False,
+            "hovertemplate": "iteration %{text}: %{y:.4g}<extra></extra>",
+        }
+        for row, (_, columns) in enumerate(_ROWS)
+        for dash, column in zip(("solid", "dot"), columns, strict=False)
+    ]
 
 
 def _plane_axes(bounds: Scene, colours: Palette) -> dict[str, dict[str, Any]]:
-    plain = {"showgrid": True, "zeroline": False, "ticks": "", "showline": False, "nticks": 7}
-    x = axis(colours, range=list(bounds.x_range), **plain)
-    y = axis(colours, range=list(bounds.y_range), scaleanchor="x", scaleratio=1, **plain)
+    low, high = bounds.y_range
+    above = high + 0.14 * (high - low)  # room for the scale of colours
+    x = axis(colours, "First axis (units of weights)", range=list(bounds.x_range), nticks=8)
+    y = axis(colours, "Second axis", range=[low, above], nticks=7)
+    for one in (x, y):
+        one["title"] |= {"standoff": 4, "font": {"size": 12}}
     return {"x": x, "y": y}
 
 
@@ -186,39 +218,28 @@ def _layout(drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Pale
 
     def down(pixels: float) -> float:
         """That far below the top of what is inside the margins, in Plotly's unit: 1 is the top, 0 the bottom."""
-        return 1 - pixels / inner
+        return max(0.0, 1 - pixels / inner)
 
     plane = _plane_axes(drawn, colours)
     plane["x"] |= {"anchor": "y"}
     plane["y"] |= {"domain": [down(_PLANE), 1]}
     more: dict[str, Any] = {}
     titles = []
-    for n, (title, columns) in enumerate(_ROWS):
-        top = _PLANE + _CONTROLS + n * (_ROW + _GAP)
-        kind = "log" if columns == ("loss",) and _wide(numbers["loss"]) else "linear"
-        low = {} if kind == "log" or columns == ("loss",) else {"rangemode": "tozero"}
-        more[f"yaxis{n + 2}"] = axis(
-            colours,
-            domain=[down(top + _ROW), down(top)],
-            anchor="x2",
-            nticks=3,
-            type=kind,
-            exponentformat="power",
-            **low,
-        )
+    for row, (title, columns) in enumerate(_ROWS):
+        top = _PLANE + _CONTROLS + row * (_ROW + _GAP)
+        loss = columns == ("loss",)
+        kind = {"type": "log", "dtick": "D2"} if loss and _wide(numbers["loss"]) else {"nticks": 3}
+        kind |= {} if loss else {"rangemode": "tozero"}
+        more[f"yaxis{row + 2}"] = axis(colours, domain=[down(top + _ROW), down(top)], anchor="x2", **kind)
         font = {"size": 12, "color": colours.muted}
-        where = {"x": 0, "xref": "paper", "xanchor": "left", "y": down(top), "yref": "paper", "yanchor": "bottom"}
+        where = {"x": 0, "xref": "paper", "xanchor": "left", "y": down(top - 1), "yref": "paper", "yanchor": "bottom"}
         titles.append({"text": title, "showarrow": False, "font": font, **where})
-    first, last = float(drawn.iterations[0]), float(drawn.iterations[-1])
-    more["xaxis2"] = axis(colours, "Iteration", anchor=f"y{len(_ROWS) + 1}", range=[first, max(last, first + 1)])
-    more["yaxis9"] = {
-        "domain": [0, down(_PLANE + _CONTROLS)],
-        "anchor": "x2",
-        "overlaying": f"y{len(_ROWS) + 1}",
-        "range": [0, 1],
-        "visible": False,
-        "fixedrange": True,
-    }
+    ticks = sorted({round(n * (len(names) - 1) / (_TICKS - 1)) for n in range(_TICKS)})
+    labels = {"tickvals": ticks, "ticktext": [names[n] for n in ticks]}
+    room = max(0.5, 0.012 * len(names))
+    more["xaxis2"] = axis(
+        colours, "Iteration", anchor=f"y{len(_ROWS) + 1}", range=[-room, len(names) - 1 + room], **labels
+    )
     options = layout(
         colours,
         height=_TOP + inner + _BOTTOM,
@@ -226,10 +247,10 @@ def _layout(drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Pale
         **plane,
         **more,
         annotations=titles,
-        sliders=[_slider(names, down(_PLANE + 22), colours)],
-        updatemenus=[_buttons(down(_PLANE + 30), colours)],
+        sliders=[_slider(names, down(_PLANE + 46), colours)],
+        updatemenus=[_buttons(down(_PLANE + 44), colours)],
     )
-    return {**options, "margin": {"l": 52, "r": 12, "t": _TOP, "b": _BOTTOM}}
+    return {**options, "margin": {"l": 56, "r": 14, "t": _TOP, "b": _BOTTOM}}
 
 
 def _wide(losses: pd.Series) -> bool:
@@ -255,8 +276,13 @@ def _slider(names: list[str], y: float, colours: Palette) -> dict[str, Any]:
         "len": 1,
         "y": y,
         "yanchor": "top",
-        "pad": {"l": 128, "t": 0, "r": 8, "b": 0},
-        "currentvalue": {"prefix": "Iteration ", "font": {"size": 13, "color": colours.text}, "xanchor": "left"},
+        "pad": {"l": 0, "t": 0, "r": 0, "b": 0},
+        "currentvalue": {
+            "prefix": "Iteration ",
+            "font": {"size": 14, "color": colours.text},
+            "xanchor": "right",
+            "offset": 18,
+        },
         "font": {"size": 11, "color": colours.muted},
         "bgcolor": colours.grid,
         "activebgcolor": colours.series[0],
