@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from shoal.engines import Engine, get_engine
 from shoal.engines.base import CHUNK_SECONDS
 from shoal.errors import ReplayError
-from shoal.evaluation import Problem, Task
+from shoal.evaluation import Evaluation, Problem, Task
 from shoal.frames import Frame, Projection, ProjectionKind, observe, principal_projection, random_projection
 from shoal.genome import Genome
 from shoal.losses import loss_values
+from shoal.store import Store
+from shoal.summary import summarise
 from shoal.swarm import SwarmState, TrainingTask, initial_state, penalties
 
 Spacing = Literal["even", "early"]
@@ -177,6 +179,34 @@ def replay(
         plane=plane.kind,
         share=plane.share,
     )
+
+
+def recorded_training(
+    store: Store, run_id: int | str, genome: str | None = None, repeat: int | None = None
+) -> Evaluation:
+    """What a run recorded of a training that can be replayed: of the genome of that hash (its first digits will do), or of
+    the best one; that repeat, or the first. Raises `ReplayError` where there is none.
+    """
+    run = store.run(run_id)
+    if genome is None:
+        best = summarise(store, run.id).best
+        found = store.evaluations(run.id, curves=False, genome=best.genome.hash if best else None)
+    else:
+        whole = store.evaluations(run.id, curves=False, genome=genome)
+        found = whole or [e for e in store.evaluations(run.id, curves=False) if e.task.genome.hash.startswith(genome)]
+    names = {e.task.genome.hash for e in found}
+    if genome is not None and len(names) > 1:
+        raise ReplayError(f"{len(names)} genomes of run {run.id} begin with {genome!r}.", expected="more digits")
+    trained = [e for e in found if e.iterations and repeat in (None, e.task.repeat)]
+    if not trained:
+        which = "" if genome is None else f" of a genome {genome!r}"
+        which += "" if repeat is None else f", repeat {repeat}"
+        raise ReplayError(
+            f"Run {run.id} has no training{which} that could be repeated.",
+            expected="one that is recorded, and made an iteration",
+            remedy="choose another genome or repeat" if found or genome else "wait until its first training is done",
+        )
+    return min(trained, key=lambda e: e.task.repeat) if genome or len(names) == 1 else trained[0]
 
 
 def _states(

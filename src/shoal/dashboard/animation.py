@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,17 +40,20 @@ _VIRIDIS = (
 )
 
 
+def check_installed() -> None:
+    """Raises `ReplayError` where there is no Pillow."""
+    if find_spec("PIL") is None:
+        raise ReplayError("A GIF needs Pillow, which is not installed.", remedy="pip install 'shoal[dashboard]'")
+
+
 def gif(replay: Replay, dark: bool = False) -> bytes:
     """The replay's frames, at most `MOST_FRAMES` of them, over the curve of the global best loss.
 
     Raises `ReplayError` where Pillow is not installed.
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ReplayError(
-            "A GIF needs Pillow, which is not installed.", remedy="pip install 'shoal[dashboard]'"
-        ) from None
+    check_installed()
+    from PIL import Image
+
     chosen = np.unique(np.linspace(0, len(replay.frames) - 1, MOST_FRAMES).round().astype(int))
     frames = [replay.frames[i] for i in chosen]
     drawing = _Drawing(replay, frames, DARK if dark else LIGHT)
@@ -102,7 +106,7 @@ class _Drawing:
         pen.rectangle((left, top, right, bottom), outline=colours.grid, width=_SCALE)
 
         def place(point: Any) -> tuple[float, float] | None:
-            (x0, x1), (y0, y1) = drawn.x_range, drawn.y_range
+            (x0, x1), (y0, y1) = drawn.bounds.x, drawn.bounds.y
             x, y = (float(v) for v in point)
             if not (math.isfinite(x) and math.isfinite(y)):
                 return None
@@ -140,7 +144,8 @@ class _Drawing:
         """The colours that it draws with, and the smooth edges between them."""
         c = self.colours
         colours = [_rgb(c.surface), *(_colour(n / 19) for n in range(20))]
-        for ink in (c.text, c.muted, c.grid, c.series[0], c.series[1]):
+        colours.append(_rgb(c.grid))
+        for ink in (c.text, c.muted, c.series[0], c.series[1]):
             colours += [_between(c.surface, ink, share) for share in (0.25, 0.5, 0.75, 1.0)]
         return colours
 

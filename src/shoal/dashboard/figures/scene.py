@@ -38,6 +38,20 @@ class Shades:
         return [(0.0, f"{self.low:.3g}"), (0.5, f"{middle:.3g}"), (1.0, f"{self.high:.3g} +")]
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The part of the plane that is shown: (low, high) of each axis, in units of weights."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+    def __or__(self, other: Bounds) -> Bounds:
+        """What holds both."""
+        pairs = ((self.x, other.x), (self.y, other.y))
+        x, y = ((min(a[0], b[0]), max(a[1], b[1])) for a, b in pairs)
+        return Bounds(x, y)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Scene:
     """F frames of P particles, ready to be drawn; NaN where there is nothing."""
@@ -49,8 +63,7 @@ class Scene:
     shades: NDArray[np.float32]  # (F, P), 0 to 1
     star: NDArray[np.float32]  # the global best, (F, 2)
     links: NDArray[np.float32]  # lines between a particle and its informants, (F, L, 2, 2)
-    x_range: tuple[float, float]
-    y_range: tuple[float, float]
+    bounds: Bounds
     scale: Shades
     standing: bool  # the colours are the losses where particles stand; else those of their bests
 
@@ -73,8 +86,7 @@ def scene(frames: Sequence[Frame]) -> Scene:
         shades=scale(losses),
         star=star.astype(np.float32),
         links=np.stack([_links(frame) for frame in frames]),
-        x_range=_range(seen[:, 0]),
-        y_range=_range(seen[:, 1]),
+        bounds=Bounds(_range(seen[:, 0]), _range(seen[:, 1])),
         scale=scale,
         standing=standing,
     )

@@ -13,13 +13,13 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from shoal.dashboard.figures.base import SCALE, axis, layout, palette
-from shoal.dashboard.figures.scene import Scene, scene, series
+from shoal.dashboard.figures.scene import Bounds, Scene, scene, series
 from shoal.dashboard.theme import Palette
-from shoal.frames import Frame
 from shoal.replay import Replay
 
 FRAME_MILLISECONDS = 110
-_TOP, _PLANE, _CONTROLS, _ROW, _GAP, _BOTTOM = 40, 430, 158, 62, 34, 48  # pixels from the top of the figure down
+PLANE = 430  # pixels, its height
+_TOP, _CONTROLS, _ROW, _GAP, _BOTTOM = 40, 158, 62, 34, 48
 _TICKS = 6  # below the series
 _ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Global best loss", ("loss",)),
@@ -38,7 +38,7 @@ def swarm_figure(replay: Replay, *, dark: bool = False, revision: str = "") -> g
     lines = _series(numbers, names, colours)
 
     def traces(n: int) -> list[dict[str, Any]]:
-        return _moving(drawn, n, colours) + lines + _dots(numbers, n, colours)
+        return moving(drawn, n, colours) + lines + _dots(numbers, n, colours)
 
     first = traces(0)
     still = {id(line) for line in lines}
@@ -51,18 +51,9 @@ def swarm_figure(replay: Replay, *, dark: bool = False, revision: str = "") -> g
     return go.Figure({"data": first, "layout": options, "frames": frames}, skip_invalid=False)
 
 
-def plane_figure(frame: Frame, *, dark: bool = False, revision: str = "", around: Scene | None = None) -> go.Figure:
-    """One frame of a training that is under way. ``around``: the scene whose axes it keeps."""
-    drawn, colours = scene([frame]), palette(dark)
-    bounds = around or drawn
-    more = {"legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}, "showlegend": True}
-    options = layout(colours, height=_PLANE, revision=revision, **_plane_axes(bounds, colours), **more)
-    return go.Figure(data=_moving(drawn, 0, colours), layout=options)
-
-
-def _moving(drawn: Scene, n: int, colours: Palette) -> list[dict[str, Any]]:
+def moving(drawn: Scene, n: int, colours: Palette) -> list[dict[str, Any]]:
     """The traces on the plane in frame ``n``, the lowest first."""
-    traces = []
+    traces: list[dict[str, Any]] = []
     if drawn.links.shape[1]:
         x, y = _broken(drawn.links[n])
         line = {"color": colours.muted, "width": 0.7}
@@ -170,7 +161,7 @@ def _dots(numbers: pd.DataFrame, n: int, colours: Palette) -> list[dict[str, Any
 
 def _changes(trace: dict[str, Any]) -> dict[str, Any]:
     """What of a trace differs from frame to frame."""
-    changed = {name: trace[name] for name in ("type", "x", "y", "customdata") if name in trace}
+    changed: dict[str, Any] = {name: trace[name] for name in ("type", "x", "y", "customdata") if name in trace}
     if "cmin" in trace.get("marker", {}):
         changed["marker"] = {"color": trace["marker"]["color"]}
     return changed
@@ -203,10 +194,11 @@ def _series(numbers: pd.DataFrame, names: list[str], colours: Palette) -> list[d
     ]
 
 
-def _plane_axes(bounds: Scene, colours: Palette) -> dict[str, dict[str, Any]]:
-    low, high = bounds.y_range
+def plane_axes(bounds: Bounds, colours: Palette) -> dict[str, dict[str, Any]]:
+    """The two axes of the plane, as arguments of `layout`."""
+    low, high = bounds.y
     above = high + 0.14 * (high - low)  # room for the scale of colours
-    x = axis(colours, "First axis (units of weights)", range=list(bounds.x_range), nticks=8)
+    x = axis(colours, "First axis (units of weights)", range=list(bounds.x), nticks=8)
     y = axis(colours, "Second axis", range=[low, above], nticks=7)
     for one in (x, y):
         one["title"] |= {"standoff": 4, "font": {"size": 12}}
@@ -214,22 +206,23 @@ def _plane_axes(bounds: Scene, colours: Palette) -> dict[str, dict[str, Any]]:
 
 
 def _layout(drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Palette, revision: str) -> dict[str, Any]:
-    inner = _PLANE + _CONTROLS + len(_ROWS) * (_ROW + _GAP) - _GAP
+    inner = PLANE + _CONTROLS + len(_ROWS) * (_ROW + _GAP) - _GAP
 
     def down(pixels: float) -> float:
         """That far below the top of what is inside the margins, in Plotly's unit: 1 is the top, 0 the bottom."""
         return max(0.0, 1 - pixels / inner)
 
-    plane = _plane_axes(drawn, colours)
+    plane = plane_axes(drawn.bounds, colours)
     plane["x"] |= {"anchor": "y"}
-    plane["y"] |= {"domain": [down(_PLANE), 1]}
+    plane["y"] |= {"domain": [down(PLANE), 1]}
     more: dict[str, Any] = {}
     titles = []
     for row, (title, columns) in enumerate(_ROWS):
-        top = _PLANE + _CONTROLS + row * (_ROW + _GAP)
+        top = PLANE + _CONTROLS + row * (_ROW + _GAP)
         loss = columns == ("loss",)
-        kind = {"type": "log", "dtick": "D2"} if loss and _wide(numbers["loss"]) else {"nticks": 3}
-        kind |= {} if loss else {"rangemode": "tozero"}
+        kind: dict[str, Any] = {"nticks": 3} if loss else {"nticks": 3, "rangemode": "tozero"}
+        if loss and wide(numbers["loss"]):
+            kind = {"type": "log", "dtick": "D2"}
         more[f"yaxis{row + 2}"] = axis(colours, domain=[down(top + _ROW), down(top)], anchor="x2", **kind)
         font = {"size": 12, "color": colours.muted}
         where = {"x": 0, "xref": "paper", "xanchor": "left", "y": down(top - 1), "yref": "paper", "yanchor": "bottom"}
@@ -247,13 +240,14 @@ def _layout(drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Pale
         **plane,
         **more,
         annotations=titles,
-        sliders=[_slider(names, down(_PLANE + 46), colours)],
-        updatemenus=[_buttons(down(_PLANE + 44), colours)],
+        sliders=[_slider(names, down(PLANE + 46), colours)],
+        updatemenus=[_buttons(down(PLANE + 44), colours)],
     )
     return {**options, "margin": {"l": 56, "r": 14, "t": _TOP, "b": _BOTTOM}}
 
 
-def _wide(losses: pd.Series) -> bool:
+def wide(losses: pd.Series) -> bool:
+    """Whether losses need a logarithmic axis."""
     known = losses.dropna()
     return bool(len(known) and known.min() > 0 and known.max() / known.min() > 10)
 
