@@ -117,6 +117,17 @@ def test_the_axes_are_those_of_the_whole_training_whatever_the_window() -> None:
     assert share is not None and 0.1 < share <= 1
 
 
+def test_large_swarms_are_trained_twice_and_look_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, heard = problem(), []
+    evaluation = recorded(of, Genome(**GENES))
+    window = Window(3, 30, most=10)
+    once = again(of, evaluation, window).to_dict()
+    monkeypatch.setattr("shoal.replay._HELD", 0)
+    twice = again(of, evaluation, window, on_progress=heard.append)
+    assert twice.to_dict() == once
+    assert heard[-1] == 1.0 and twice.exact is True
+
+
 def test_moments() -> None:
     assert Window(most=5).moments(100) == [0, 25, 50, 75, 100]
     assert Window(10, 13).moments(100) == [10, 11, 12, 13]
@@ -257,7 +268,7 @@ def test_it_ends_with_who_started_it(opened: Store) -> None:
     process.stdin.flush()
     assert "done" in process.stdout.readline()
     assert alive(process.pid)
-    assert os.getpriority(os.PRIO_PROCESS, process.pid) == 19
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == projector.NICENESS
     process.stdin.close()
     assert process.wait(60) == 1
     process.stdout.close()

@@ -1,6 +1,6 @@
 """Replays in processes of their own, for pages: one asks again and again, never waits, and is forgotten when one stops.
 
-The process is as nice as can be, so that a search beside it hardly notices; it ends when nobody has asked for
+The process trains at a low priority, so that a search beside it hardly notices; it ends when nobody has asked for
 `ABANDONED_SECONDS`, after `LIMIT_SECONDS`, and with the process that started it. The command line calls `replay` itself.
 """
 
@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shoal.engines import get_engine
 from shoal.errors import ReplayError, ShoalError
 from shoal.evaluation import Problem, Task
 from shoal.genome import Genome
@@ -27,6 +28,7 @@ from shoal.replay import Replay, Window, replay
 
 ABANDONED_SECONDS = 15.0
 LIMIT_SECONDS = 600.0
+NICENESS = 10  # a tenth of a core that others want, too
 AT_ONCE, KEPT = 2, 24  # processes; results in memory
 _COMMAND = [sys.executable, "-c", "from shoal.projector import main; main()"]
 
@@ -210,8 +212,6 @@ class _Audience:
 
 def main() -> None:
     """The entry of the process: a request as one line of JSON on standard input, lines of JSON on standard output."""
-    with suppress(AttributeError, OSError):
-        os.nice(19)
     request = Request.from_dict(json.loads(sys.stdin.buffer.readline()))
     try:
         _tell(replay=_shown(request, _Audience(sys.stdin.fileno())).to_dict())
@@ -226,12 +226,16 @@ def _shown(request: Request, audience: _Audience) -> Replay:
         from shoal.store import open_store
     with open_store(create=False) as store:
         problem = Problem(*store.problem(request.run_id))
+    engine = get_engine(problem.settings.engine)
+    with suppress(AttributeError, OSError):
+        os.nice(NICENESS)  # only now: till here it is quick, and somebody waits
     return replay(
         problem,
         request.task,
         request.iterations,
         request.window,
         recorded=request.recorded,
+        engine=engine,
         on_progress=_paced(audience.check),
     )
 

@@ -35,6 +35,7 @@ MOST_ROWS = 2048  # on which the losses of where particles stand are computed
 HISTORY_POINTS = 400
 _MOMENTS, _PARTICLES = 64, 12  # that the principal axes are taken from, at most
 _SAMPLE = 1 << 23  # numbers in that sample, at most: it is held in memory
+_HELD = 1 << 24  # weights of swarms, at most, that are held until the axes are known: 200 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +143,10 @@ def replay(
 ) -> Replay:
     """Train ``task`` again for its recorded ``iterations``, and look at it through ``window``.
 
-    With principal axes it trains twice: to the end to find the axes, then to the window's last iteration. ``on_progress``
-    hears about ten times a second what share is done, 0 to 1; what it raises ends the replay. Raises `ReplayError` for
-    a training without iterations (it failed before it began) and for a window that does not fit.
+    It trains to the end, for the loss and the principal axes; where many large swarms would not fit into memory, then once
+    more to the window's last iteration. ``on_progress`` hears about ten times a second what share is done, 0 to 1; what
+    it raises ends the replay. Raises `ReplayError` for a training without iterations (it failed before it began) and
+    for a window that does not fit.
     """
     if iterations < 1:
         raise ReplayError(
@@ -155,23 +157,32 @@ def replay(
     moments = window.moments(iterations)
     engine = engine or get_engine(problem.settings.engine)
     training = problem.training(task, iterations=iterations)
-    plane, before, history = random_projection(training.network.size), 0, None
-    twice = window.projection == "principal"
-    steps = iterations + (moments[-1] if twice else 0)
-    if twice:
-        plane, history = _principal(engine, training, lambda done: on_progress(done / steps))
-        before = iterations
-    states = _states(engine, training, [*moments, iterations], lambda done: on_progress((before + done) / steps))
-    frames = tuple(_seen(training, state, plane) for _, state in zip(moments, states, strict=False))
-    if history is None:
-        history = next(states).history
+    size = training.genome.swarm_size * training.network.size
+    plane = None if window.projection == "principal" else random_projection(training.network.size)
+    chosen, sampled = _sample(training) if plane is None else (np.empty(0, int), set[int]())
+    hold = plane is None and len(moments) * size <= _HELD
+    again = plane is None and not hold
+    steps = iterations + (moments[-1] if again else 0)
+    frames, held, sample, history = [], [], [], np.empty(0)
+    for state in _states(engine, training, sorted({*moments, *sampled, iterations}), lambda n: on_progress(n / steps)):
+        if state.iteration in sampled:
+            sample.append(state.positions[chosen])
+        if state.iteration in moments and plane is not None:
+            frames.append(_seen(training, state, plane))
+        elif state.iteration in moments and hold:
+            held.append(_copy(state))
+        history = state.history
+    if plane is None:
+        plane = principal_projection(np.concatenate(sample))
+        states = held if hold else _states(engine, training, moments, lambda n: on_progress((iterations + n) / steps))
+        frames = [_seen(training, state, plane) for state in states]
     at = np.unique(np.linspace(0, iterations - 1, HISTORY_POINTS).round().astype(int)).tolist()
     return Replay(
         genome=task.genome,
         repeat=task.repeat,
         iterations=iterations,
         window=window,
-        frames=frames,
+        frames=tuple(frames),
         history=tuple((i + 1, float(history[i])) for i in at),
         loss=float(history[-1]),
         loss_name=problem.objective.loss.name.lower(),
@@ -199,10 +210,10 @@ def recorded_training(
         raise ReplayError(f"{len(names)} genomes of run {run.id} begin with {genome!r}.", expected="more digits")
     trained = [e for e in found if e.iterations and repeat in (None, e.task.repeat)]
     if not trained:
-        which = "" if genome is None else f" of a genome {genome!r}"
-        which += "" if repeat is None else f", repeat {repeat}"
+        which = [f"genome {genome!r}"] if genome is not None else []
+        which += [f"repeat {repeat}"] if repeat is not None else []
         raise ReplayError(
-            f"Run {run.id} has no training{which} that could be repeated.",
+            f"Run {run.id} has no such training that could be repeated: {', '.join(which) or 'none is recorded'}.",
             expected="one that is recorded, and made an iteration",
             remedy="choose another genome or repeat" if found or genome else "wait until its first training is done",
         )
@@ -226,20 +237,19 @@ def _states(
         yield state
 
 
-def _principal(
-    engine: Engine, training: TrainingTask, on_step: Callable[[int], None]
-) -> tuple[Projection, NDArray[np.float64]]:
-    """The axes in which the whole training spreads most, from a sample of particles and moments; and its history."""
+def _sample(training: TrainingTask) -> tuple[NDArray[np.int64], set[int]]:
+    """Which particles the principal axes are taken from, and after which iterations of the whole training."""
     particles = training.genome.swarm_size
     each = min(_PARTICLES, particles)
     moments = max(3, min(_MOMENTS, _SAMPLE // (each * training.network.size)))
-    chosen = np.linspace(0, particles - 1, each).round().astype(int)
-    sample, history = [], np.empty(0)
-    at = np.unique(np.linspace(0, training.iterations, moments).round().astype(int)).tolist()
-    for state in _states(engine, training, at, on_step):
-        sample.append(state.positions[chosen])
-        history = state.history
-    return principal_projection(np.concatenate(sample)), history
+    at = np.linspace(0, training.iterations, moments).round().astype(int).tolist()
+    return np.linspace(0, particles - 1, each).round().astype(int), set(at)
+
+
+def _copy(state: SwarmState) -> SwarmState:
+    """A state that lasts: an engine may go on in the memory of the one that it gave."""
+    arrays = ("positions", "velocities", "best_positions", "best_losses", "informants", "history")
+    return replace(state, **{name: getattr(state, name).copy() for name in arrays})
 
 
 def _seen(training: TrainingTask, state: SwarmState, plane: Projection) -> Frame:
