@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,10 @@ class Shades:
     def ticks(self) -> list[tuple[float, str]]:
         """Places that are labelled, with the loss there."""
         middle = (self.low * self.high) ** 0.5 if self.log else (self.low + self.high) / 2
-        return [(0.0, f"{self.low:.3g}"), (0.5, f"{middle:.3g}"), (1.0, f"{self.high:.3g} +")]
+        width = (self.high - self.low) / (abs(self.high) or 1.0)
+        digits = 3 + (min(6, max(0, -math.floor(math.log10(width)) - 1)) if width > 0 else 0)  # so that they differ
+        low, between, high = (f"{loss:.{digits}g}" for loss in (self.low, middle, self.high))
+        return [(0.0, low), (0.5, between), (1.0, f"{high} +")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class Bounds:
 
     x: tuple[float, float]
     y: tuple[float, float]
+
+    @property
+    def area(self) -> float:
+        """Of the part of the plane, in squared units of weights."""
+        return (self.x[1] - self.x[0]) * (self.y[1] - self.y[0])
 
     def __or__(self, other: Bounds) -> Bounds:
         """What holds both."""
@@ -71,7 +80,7 @@ class Scene:
 def scene(frames: Sequence[Frame]) -> Scene:
     """The scene of ``frames``, one at least, of one training."""
     positions = np.stack([frame.positions for frame in frames])
-    competitive = all(np.array_equal(f.bests, f.positions, equal_nan=True) for f in frames[1:])
+    standing_bests = all(np.array_equal(f.bests, f.positions, equal_nan=True) for f in frames)
     bests = np.stack([np.where(np.isinf(f.losses)[:, None], np.nan, f.bests) for f in frames]).astype(np.float32)
     standing = all(frame.current is not None for frame in frames)
     losses = np.stack([f.losses if not standing or f.current is None else f.current for f in frames])
@@ -81,7 +90,7 @@ def scene(frames: Sequence[Frame]) -> Scene:
     return Scene(
         iterations=np.array([frame.iteration for frame in frames]),
         positions=positions,
-        bests=bests[:, :0] if competitive and len(frames) > 1 else bests,
+        bests=bests[:, :0] if standing_bests else bests,
         losses=losses,
         shades=scale(losses),
         star=star.astype(np.float32),

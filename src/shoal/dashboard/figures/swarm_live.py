@@ -13,16 +13,17 @@ from shoal.dashboard.figures.swarm import PLANE, moving, plane_axes, wide
 from shoal.frames import Frame
 
 CURVE = 230  # pixels
+SMALL = 25  # times the swarm's area: axes that wide are drawn closer
 GLIDE_MILLISECONDS = 700  # from where the particles were at the last refresh
 
 
 def live_bounds(frame: Frame, before: Bounds | None) -> Bounds:
-    """What the axes show: all that was seen of this training so far, so that they only ever grow."""
+    """What the axes show of the plane: what they showed before, unless the swarm left it, or fills a small part of it."""
     now = scene([frame]).bounds
-    if before is None:
+    if before is None or now.area * SMALL < before.area:
         return now
-    inside = all(a[0] <= b[0] and b[1] <= a[1] for a, b in ((before.x, now.x), (before.y, now.y)))
-    return before if inside else before | now
+    both = before | now
+    return before if both == before else both
 
 
 def live_figure(frame: Frame, bounds: Bounds, *, dark: bool = False, revision: str = "") -> go.Figure:
