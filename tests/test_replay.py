@@ -18,14 +18,15 @@ from shoal import projector
 from shoal.data import load_dataset
 from shoal.engines import ENGINES, get_engine
 from shoal.errors import ReplayError
-from shoal.evaluation import Evaluation, Problem, Task, evaluate
+from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, evaluate
 from shoal.frames import observe, random_projection
 from shoal.genome import UPDATE_RULES, Genome
 from shoal.losses import loss_values
 from shoal.projector import Projector, Request
-from shoal.replay import Replay, Window, losses_at, replay
+from shoal.records import Metrics, Scores
+from shoal.replay import Replay, Window, losses_at, recorded_training, replay
 from shoal.settings import SearchSettings
-from shoal.store import Store, open_store
+from shoal.store import Owner, Store, open_store
 from shoal.swarm import initial_state, penalties, step
 
 GENES: dict[str, Any] = {"swarm_size": 8, "hidden_layers": (4,), "weight_decay": 1e-4, "velocity_end": 0.3}
@@ -182,6 +183,32 @@ def cinema(opened: Store) -> Iterator[Projector]:
     shows = Projector(opened.raw_url)
     yield shows
     shows.close()
+
+
+def test_which_training_a_run_is_asked_for(opened: Store) -> None:
+    of = problem()
+    run_id, _ = opened.add_run(of.dataset, of.settings)
+    with pytest.raises(ReplayError, match="none is recorded"):
+        recorded_training(opened, run_id)
+    one, other = Genome(**GENES), Genome(**GENES, jump_size=0.5)
+    told = [evaluated(one, 1), evaluated(other, 0), evaluated(one, 0), Evaluation(Task(other, 1), "failed", error="no")]
+    claim = opened.claim(Owner.here())
+    assert claim is not None
+    opened.record(claim, told, [], 1.0)
+    assert recorded_training(opened, run_id).task.id == (one.hash, 0), "no generation yet: the first that was met"
+    opened.record(claim, [], [GenerationSummary(1, other, 70.0, 1, 60.0, 4)], 1.0)
+    assert recorded_training(opened, run_id).task.id == (other.hash, 0), "the best one"
+    assert recorded_training(opened, run_id, one.hash[:6]).task.id == (one.hash, 0)
+    assert recorded_training(opened, run_id, one.hash, 1).loss == 0.25
+    for genome, repeat in ((other.hash, 1), (other.hash, 9), ("nothing", None), (None, 5)):
+        with pytest.raises(ReplayError, match="no such training"):
+            recorded_training(opened, run_id, genome, repeat)
+    with pytest.raises(ReplayError, match="more digits"):
+        recorded_training(opened, run_id, "")
+
+
+def evaluated(genome: Genome, repeat: int) -> Evaluation:
+    return Evaluation(Task(genome, repeat), "ok", Scores(Metrics(70.0), Metrics(70.0)), loss=0.25, iterations=3)
 
 
 def request_for(opened: Store, **window: Any) -> Request:

@@ -202,11 +202,12 @@ def recorded_training(
     if genome is None:
         best = summarise(store, run.id).best
         found = store.evaluations(run.id, curves=False, genome=best.genome.hash if best else None)
+        found = [e for e in found if e.task.genome == found[0].task.genome]
     else:
         whole = store.evaluations(run.id, curves=False, genome=genome)
         found = whole or [e for e in store.evaluations(run.id, curves=False) if e.task.genome.hash.startswith(genome)]
     names = {e.task.genome.hash for e in found}
-    if genome is not None and len(names) > 1:
+    if len(names) > 1:
         raise ReplayError(f"{len(names)} genomes of run {run.id} begin with {genome!r}.", expected="more digits")
     trained = [e for e in found if e.iterations and repeat in (None, e.task.repeat)]
     if not trained:
@@ -215,9 +216,9 @@ def recorded_training(
         raise ReplayError(
             f"Run {run.id} has no such training that could be repeated: {', '.join(which) or 'none is recorded'}.",
             expected="one that is recorded, and made an iteration",
-            remedy="choose another genome or repeat" if found or genome else "wait until its first training is done",
+            remedy="choose another genome or repeat" if which else "wait until its first training is done",
         )
-    return min(trained, key=lambda e: e.task.repeat) if genome or len(names) == 1 else trained[0]
+    return min(trained, key=lambda e: e.task.repeat)
 
 
 def _states(
