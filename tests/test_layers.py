@@ -30,6 +30,8 @@ LAYERS = {
         "factors",
         "importance",
         "comparison",
+        "replay",
+        "projector",
         "evaluation_table",
         "lineage",
         "verification",

@@ -464,6 +464,52 @@ def export(
 
 
 @app.command()
+def animate(
+    run: RunArgument,
+    to: Annotated[Path, typer.Option(metavar="FILE.gif", help="The file to write")],
+    genome: Annotated[
+        str | None, typer.Option(metavar="HASH", help="Or its first digits; default: the champion, or the best so far")
+    ] = None,
+    repeat: Annotated[int | None, typer.Option(help="Which training of it; default: the first")] = None,
+    first: Annotated[int, typer.Option(help="The first iteration that is seen")] = 0,
+    last: Annotated[int | None, typer.Option(help="The last one; default: the end")] = None,
+    frames: Annotated[int, typer.Option(help="At most so many, 2 to 120")] = 120,
+    even: Annotated[bool, typer.Option("--even", help="Spaced evenly, not with more of them at the start")] = False,
+    dark: Annotated[bool, typer.Option("--dark", help="On a dark background")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
+    from shoal.dashboard.animation import check_installed, gif
+    from shoal.evaluation import Problem
+    from shoal.replay import Window, recorded_training, replay
+    from shoal.store import open_store
+
+    check_installed()
+    if not to.parent.is_dir():
+        raise SettingsError(f"--to {to}: there is no folder {to.parent}.", remedy="make it, or choose another")
+    window = Window(first, last, frames, spacing="even" if even else "early")
+    with open_store(store, create=False) as opened:
+        told = recorded_training(opened, run, genome, repeat)
+        problem = Problem(*opened.problem(run))
+    film = replay(problem, told.task, told.iterations, window, recorded=told.loss)
+    try:
+        to.write_bytes(gif(film, dark))
+    except OSError as error:
+        raise SettingsError(f"--to {to}: {error.strerror}.", remedy="choose a place that you may write to") from None
+    about = {"genome": told.task.genome.hash, "repeat": told.task.repeat, "iterations": told.iterations}
+    if as_json:
+        typer.echo(json.dumps({"file": str(to), "frames": len(film.frames), "exact": film.exact, **about}))
+        return
+    same = {True: "the loss that was recorded, to the bit", False: f"not the recorded {film.recorded}"}
+    typer.echo(f"Genome {about['genome']}, repeat {about['repeat']}, {told.iterations:,} iterations.")
+    typer.echo(
+        f"It ended with a loss of {film.loss:.6g}" + (f", {same[film.exact]}." if film.exact is not None else ".")
+    )
+    typer.echo(f"{to}: {len(film.frames)} frames, {to.stat().st_size:,} bytes")
+
+
+@app.command()
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `shoal export` wrote")],
     data: Annotated[
