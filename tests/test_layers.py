@@ -15,8 +15,20 @@ LAYERS = {
     1: ["uncertainty", "genome", "genetic", "swarm", "engines"],
     2: ["settings", "samplers", "racing", "evolution", "champion", "baselines", "evaluation", "store"],
     3: ["nursery", "executors"],
-    4: ["logfile", "messenger", "launch", "supervisor", "runner", "summary", "manager", "api", "bench", "resplits"],
-    5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
+    4: [
+        "access",
+        "logfile",
+        "messenger",
+        "launch",
+        "supervisor",
+        "runner",
+        "summary",
+        "manager",
+        "api",
+        "bench",
+        "resplits",
+    ],
+    5: ["cli", "admission", "watch", "service", "dashboard", "export", "estimators"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
 # Modules of the layers' roots that no layer may import: the public face.

@@ -6,6 +6,7 @@ import importlib.metadata
 
 import streamlit as st
 
+from shoal.dashboard import gate
 from shoal.dashboard.controls import problem
 from shoal.dashboard.newrun import begin_draft, new_run
 from shoal.dashboard.reading import store
@@ -58,10 +59,12 @@ def _version() -> str:
 def main() -> None:
     """Frame and navigation; a further page is one more `st.Page`."""
     st.set_page_config(page_title="Shoal", page_icon=MARK, layout="wide")
+    identity = gate.admit()
     st.html(CSS)
     with st.container(key="header"):
         line = "Particle swarms train the networks, a genetic algorithm tunes them, every training is recorded."
         st.html(f'<div class="brand"><b>Shoal</b><span>{line}</span></div>')
+        gate.name_tag(identity)
     st.navigation([st.Page(search_page, title="Search", default=True)], position="hidden").run()
 
 
