@@ -27,6 +27,7 @@ LAYERS = {
         "api",
         "bench",
         "resplits",
+        "evaluation_table",
     ],
     5: ["cli", "admission", "watch", "service", "dashboard", "export", "estimators"],
 }

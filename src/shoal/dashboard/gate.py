@@ -18,7 +18,9 @@ def who() -> Identity:
     keeper = told_keeper()
     if keeper is None:
         if st.get_option("server.address") not in LOOPBACK:  # started by other means than `shoal serve`
-            raise AccessError("Other machines can reach this page, and nobody is asked who they are.", remedy="shoal serve")
+            raise AccessError(
+                "Other machines can reach this page, and nobody is asked who they are.", remedy="shoal serve"
+            )
         return Identity(_local_user(), "operator")
     found = keeper.identity(st.context.cookies.get(cookie_name(int(st.get_option("server.port")))))
     if found is None:
