@@ -62,7 +62,7 @@ def _hashed(password: str, like: Password) -> Password:
         n=like.rounds,
         r=like.block,
         p=like.lanes,
-        maxmem=256 * like.rounds * like.block,
+        maxmem=256 * like.block * (like.rounds + like.lanes + 2),
         dklen=_DIGEST_BYTES,
     )
     return Password(like.salt, digest, like.rounds, like.block, like.lanes)
