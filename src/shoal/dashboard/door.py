@@ -89,6 +89,9 @@ class Door:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         keeper, connection = self._keeper, HTTPConnection(scope)
+        if not _is_own(connection):  # Streamlit too would refuse, but asks a server abroad for its own address first
+            await self._refuse(scope, receive, send, "That page is another site's.", 403)
+            return
         if keeper is None:
             await self._app(scope, receive, send)
             return
@@ -131,10 +134,10 @@ def _may_send(who: Identity, request: Request) -> bool:
     return who.may_act or not (request.method == "PUT" and request.url.path.startswith(_UPLOADS))
 
 
-def _is_own(request: Request) -> bool:
-    """Whether a form was sent from a page of this server. Browsers say so; who is no browser cannot be tricked into sending."""
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+def _is_own(connection: HTTPConnection) -> bool:
+    """Whether a page of this server sends. Browsers say so; who is no browser cannot be tricked into sending."""
+    origin = connection.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
 
 
 def _inside(path: str) -> str:
