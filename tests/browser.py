@@ -45,9 +45,9 @@ def launched(program: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def dashboard(store: Store, log: Path, exposure: Exposure | None = None) -> Iterator[str]:
+def dashboard(store: Store, log: Path, exposure: Exposure | None = None, port: int | None = None) -> Iterator[str]:
     """The address of a running dashboard. It ends with everything that its pages have started."""
-    port = free_port(HOST, 0)
+    port = port or free_port(HOST, 0)
     url = address(HOST, port)
     with log.open("wb") as errors, dashboard_process(store, HOST, port, errors, exposure) as process:
         try:

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 
 from shoal.access import AccessError, Identity, Keeper, TooManyTriesError
 from shoal.access.keeper import SESSION_SECONDS
+from shoal.dashboard import oidc
 from shoal.dashboard.exposure import cookie_name, is_named
 from shoal.dashboard.loginpage import POLICY, login_page, logout_page
 
@@ -82,9 +83,11 @@ class Door:
             return _page(logout_page(who.name))
         if path in ("/login", "/logout"):
             after = _inside(request.query_params.get("after", "/"))
-            return RedirectResponse(after, 303) if who else _page(login_page(after))
+            return RedirectResponse(after, 303) if who else _page(login_page(after, provider=oidc.beginning()))
+        if who is None and reads and (address := oidc.address(request)) is not None:
+            return _welcome(request, keeper.by_email(address), request.query_params.get("after", path))
         if who is None:
-            return _who_are_you(request)
+            return None if path in oidc.PATHS and oidc.is_offered() else _who_are_you(request)
         return None if _may_send(who, request) else PlainTextResponse("Viewers cannot upload.", 403)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -165,7 +168,10 @@ def _who_are_you(request: Request) -> Response:
 
 def _login(request: Request, error: AccessError, status: int) -> Response:
     problem = f"{error.problem} {error.remedy}." if error.remedy else error.problem
-    return _page(login_page(_inside(request.query_params.get("after", "/")), problem), status)
+    after = _inside(request.query_params.get("after", "/"))
+    answer = _page(login_page(after, problem, oidc.beginning()), status)
+    oidc.forget(request, answer)
+    return answer
 
 
 def _page(text: str, status: int = 200) -> Response:
@@ -182,6 +188,7 @@ def _welcome(request: Request, session: str, after: str) -> Response:
         samesite="lax",  # no other site's page sends it, but a link to a run works
         secure=request.url.scheme == "https",
     )
+    oidc.forget(request, answer)
     return answer
 
 
