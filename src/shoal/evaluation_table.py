@@ -71,7 +71,8 @@ class EvaluationTable:
         - ``repeats``: of the search; ``level``: how far it came in its race;
         - ``accuracy``, ``deviation``: mean and standard deviation of the repeats that the search counts, in percent; NaN
           where one failed; ``counted``: how many those are;
-        - ``confirmed``, ``confirmations``: mean and number of the repeats that confirmed it; NaN, 0 for most and where one failed
+        - ``confirmed``, ``confirmations``: mean and number of the repeats that confirmed it; NaN, 0 for most and where one
+          failed
         """
         with self._lock:
             frame = self._frame
