@@ -47,7 +47,7 @@ def name_tag(identity: Identity) -> None:
     if asks():
         with st.container(key="name-tag", horizontal=True, vertical_alignment="center", gap="small"):
             st.text(f"{identity.name} ({identity.role})", width="content")
-            st.html('<a href="/logout">Log out</a>', width="content")
+            st.html('<a href="/logout" style="color: inherit">Log out</a>', width="content")
 
 
 def _local_user() -> str:

@@ -21,6 +21,7 @@ from shoal.store import Store
 
 APP = Path(__file__).with_name("asgi.py")
 MAX_UPLOAD_MB = 50
+_LOCAL = Exposure()
 _POLL_SECONDS = 0.1
 # XSRF and CORS protection are on by default; here they are said, so that a user's own configuration cannot end them.
 _OPTIONS = {
@@ -52,7 +53,7 @@ def check_installed() -> None:
             )
 
 
-def command(host: str, port: int, exposure: Exposure) -> list[str]:
+def command(host: str, port: int, exposure: Exposure = _LOCAL) -> list[str]:
     """The command line of the server. It names no store: a password would be seen in the list of processes."""
     check_installed()
     options = {"server.address": host, "server.port": str(port), **_OPTIONS}
@@ -62,7 +63,7 @@ def command(host: str, port: int, exposure: Exposure) -> list[str]:
     return [sys.executable, "-m", "shoal.dashboard.process", "run", str(APP), *arguments]
 
 
-def environment(store_url: str, exposure: Exposure) -> dict[str, str]:
+def environment(store_url: str, exposure: Exposure = _LOCAL) -> dict[str, str]:
     """What the server finds around it: the store's address with its password, the theme, and who is let in."""
     options = dict(THEME)
     if ANY_ADDRESS not in exposure.names:  # a web site whose name resolves to this machine is no user of it
