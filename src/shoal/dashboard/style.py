@@ -28,7 +28,7 @@ CSS = """
   [data-testid="stSidebarUserContent"] { padding: 0 .9rem 2rem; }
   /* A refresh each second must not blink. */
   [data-stale="true"] { opacity: 1 !important; transition: none !important; }
-  [data-testid="stStatusWidgetRunningIcon"], [data-testid="stStatusWidgetNewYearsIcon"] { display: none; }
+  [data-testid="stStatusWidget"] { display: none; }
   h1 { font-size: 1.7rem !important; padding: 0 0 .75rem !important; letter-spacing: -.02em; }
   h3 { font-size: 1.02rem !important; padding: 0 0 .7rem !important; letter-spacing: -.005em; }
   [data-testid="stText"] { font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
