@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from shoal.admission import app as access
 from shoal.errors import ModelError, SettingsError, ShoalError
 from shoal.launch import prepared_supervisor
 from shoal.nursery import quick_imports
@@ -23,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(access, name="access")
 
 StoreOption = Annotated[
     str | None,
@@ -190,21 +193,34 @@ def serve(
             help="POST JSON there when a run is finished, failed or stalled",
         ),
     ] = None,
+    login: Annotated[
+        bool, typer.Option("--login", help="Ask who is there on this machine's own address too, as on every other")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A further name under which browsers reach it, such as a proxy's; asks for a login"
+        ),
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate (PEM), to speak HTTPS")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM)")] = None,
     store: StoreOption = None,
 ) -> None:
     """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
-    from shoal.dashboard.server import check_host, check_installed
+    from shoal.dashboard.exposure import Exposure, expose
+    from shoal.dashboard.server import check_installed
     from shoal.messenger import VARIABLE, check_webhook
     from shoal.service import serve as serve_until_stopped
     from shoal.store import open_store
 
+    exposure = Exposure()
     if dashboard:
-        check_host(host)
+        exposure = expose(host, login=login, names=tuple(allow_host or ()), certificate=tls_cert, key=tls_key)
         check_installed()
     if webhook:
         os.environ[VARIABLE] = check_webhook(webhook)  # for the supervisor; its command line could be seen by others
     with open_store(store) as opened:
-        serve_until_stopped(opened, (host, port) if dashboard else None, demo=demo)
+        serve_until_stopped(opened, (host, port) if dashboard else None, exposure, demo=demo)
 
 
 @app.command()
