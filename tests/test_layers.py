@@ -27,6 +27,7 @@ LAYERS = {
         "bench",
         "resplits",
         "estimate",
+        "evaluation_table",
     ],
     5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
 }

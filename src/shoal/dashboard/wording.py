@@ -47,6 +47,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f} %"
 
 
+def half_text(interval: tuple[float, float] | None) -> str:
+    """Half of a 95 % interval; empty where there is none."""
+    return "" if interval is None else f"± {(interval[1] - interval[0]) / 2:.2f}"
+
+
 def duration(seconds: float) -> str:
     """Seconds in the two largest units: 45 s, 3 min 12 s, 2 h 05 min, 3 d 4 h."""
     whole = max(0, round(seconds))

@@ -6,6 +6,7 @@ from shoal.store.notices import Notice
 from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
 from shoal.store.views import (
     ACTIVE,
+    EVALUATION_COLUMNS,
     HEARTBEAT_SECONDS,
     LEASE_SECONDS,
     TERMINAL,
@@ -22,6 +23,7 @@ from shoal.store.views import (
 
 __all__ = [
     "ACTIVE",
+    "EVALUATION_COLUMNS",
     "HEARTBEAT_SECONDS",
     "LEASE_SECONDS",
     "TERMINAL",

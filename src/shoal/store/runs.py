@@ -129,8 +129,8 @@ def shown_state(row: Row[Any]) -> str:
     return str(row.state)
 
 
-def views(connection: Connection, which: ColumnElement[bool] | None = None) -> list[RunView]:
-    """The runs, newest first."""
+def views(connection: Connection, which: ColumnElement[bool] | None = None, limit: int | None = None) -> list[RunView]:
+    """The runs, newest first; at most ``limit``."""
     query = select(run, dataset.c.name.label("dataset"), (now() - run.c.heartbeat).label("age")).join(dataset)
     waiting = select(command.c.run_id, command.c.kind).where(command.c.applied.is_(None)).order_by(command.c.id)
     if which is not None:
@@ -138,7 +138,7 @@ def views(connection: Connection, which: ColumnElement[bool] | None = None) -> l
     pending: dict[int, list[str]] = defaultdict(list)
     for item in connection.execute(waiting):
         pending[item.run_id].append(item.kind)
-    rows = connection.execute(query.order_by(run.c.id.desc())).all()
+    rows = connection.execute(query.order_by(run.c.id.desc()).limit(limit)).all()
     return [_view(row, tuple(pending[row.id])) for row in rows]
 
 

@@ -21,6 +21,21 @@ HEARTBEAT_SECONDS = 5.0
 CommandKind = Literal["pause", "resume", "stop"]
 FinalState = Literal["finished", "stopped", "paused", "failed", "queued"]
 TERMINAL = ("finished", "stopped", "failed")
+# Of an evaluation, what fits in columns: a training's number, where it belongs, what came of it, what it took, when and where.
+EVALUATION_COLUMNS = (
+    "id",
+    "genome",
+    "repeat",
+    "generation",
+    "individual",
+    "status",
+    "accuracy",
+    "loss",
+    "iterations",
+    "seconds",
+    "created",
+    "worker",
+)
 ACTIVE = ("queued", "running", "interrupted")  # shown states that a supervisor works on, or will
 
 

@@ -9,13 +9,14 @@ from typing import Any, cast
 import pandas as pd
 import streamlit as st
 
-from shoal.dashboard.controls import problem
+from shoal.dashboard.desk import desk
+from shoal.dashboard.navigation import entered, go
+from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
 from shoal.dashboard.server import MAX_UPLOAD_MB
 from shoal.data import Dataset, Preset, load_dataset, prepare_new, recognise_task, table_from_bytes
 from shoal.errors import DataError, ShoalError
 from shoal.evaluation import Problem
-from shoal.launch import ensure_supervisor
 from shoal.settings import SearchSettings
 
 _BUNDLED, _UPLOAD = "Bundled: concrete", "Upload a file"
@@ -26,16 +27,24 @@ _PRESETS: dict[str, str] = {
 }
 
 
-def begin_draft() -> None:
+def page() -> None:
+    """The form; ends by showing the run that it queued."""
+    first = not store().runs(limit=1)
+    st.title("Start your first run" if first else "New run", anchor=False)
+    if first:
+        st.caption("Nothing to prepare: the bundled table has 1,030 mixes of concrete, with the strength to predict.")
+    _new_run()
+
+
+def _begin_draft() -> None:
     """A fresh form: the next start is another run, however often it is pressed."""
     st.session_state[_KEY] = uuid.uuid4().hex
     st.session_state.pop(_TABLE, None)
 
 
-def new_run() -> None:
-    """The form; ends by showing the run that it queued."""
-    if _KEY not in st.session_state:
-        begin_draft()
+def _new_run() -> None:
+    if entered() or _KEY not in st.session_state:
+        _begin_draft()
     with st.container(border=True, key="draft"):
         kind = st.segmented_control("Data", [_BUNDLED, _UPLOAD], default=_BUNDLED, required=True, key="data")
         uploaded = _uploaded() if kind == _UPLOAD else None
@@ -53,13 +62,11 @@ def new_run() -> None:
             settings = SearchSettings.parse({"preset": preset, **values})
             dataset = _dataset(kind == _UPLOAD, uploaded, cast("Preset", preset))
             Problem(dataset, settings)  # a misfit is found before anything is queued
-            run_id, _ = store().add_run(dataset, settings, key=st.session_state[_KEY])
-            ensure_supervisor(store())
+            run_id = desk().add_run(dataset, settings, key=st.session_state[_KEY])
         except ShoalError as error:
             problem(error)
             return
-    st.query_params["run"] = str(run_id)
-    st.rerun()
+    go("live", run=run_id)
 
 
 def _numbers(preset: str) -> dict[str, Any]:
