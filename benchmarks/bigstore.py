@@ -66,4 +66,6 @@ if __name__ == "__main__":
     options = parser.parse_args()
     with open_store(options.file) as opened:
         number = fill(opened, options.evaluations)
-        print(f"run {number}: {opened.run(number).evaluations:,} evaluations, {opened.run(number).generations} generations")
+        print(
+            f"run {number}: {opened.run(number).evaluations:,} evaluations, {opened.run(number).generations} generations"
+        )

@@ -32,21 +32,27 @@ _ORDER = ("bad", "look", "good")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``status``: "bad" (no search can start), "look" (it can, but see the remedy) or "good". Texts quote what files hold."""
+    """``status``: "bad" (no search can start), "look" (it can, but see the remedy) or "good". Texts quote what files hold.
+
+    ``leave``: columns whose leaving out would mend it; ``together``: keeping equal rows together would.
+    """
 
     status: Status
     what: str
     remedy: str = ""
+    leave: tuple[str, ...] = ()
+    together: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)
 
     @classmethod
-    def of(cls, error: ShoalError) -> Finding:
-        """What a search would say as it refuses."""
+    def of(cls, error: ShoalError, features: Sequence[str] = ()) -> Finding:
+        """What a search would say as it refuses; where it names one of the ``features``, that may be left out."""
         expected = f" Expected: {error.expected}." if error.expected else ""
-        return cls("bad", error.problem + expected, error.remedy)
+        named = tuple(c for c in features if f"column {c!r}" in error.problem)
+        return cls("bad", error.problem + expected, error.remedy, named)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +123,14 @@ def _refusals(
     """The error, and what is wrong with every other column: a person mends a table in one go."""
     if error is None:
         return
-    yield Finding.of(error)
+    yield Finding.of(error, features)
     if preset == "classic":
         unread = [c for c in features if source[c].dtype.kind not in "if" or source[c].isna().any()]
         if len(unread) > 1:
             remedy = "use the preset modern, which encodes text and fills in missing values"
-            yield Finding("bad", f"Classic takes complete numbers only; not so: {listed(unread)}.", remedy)
+            yield Finding(
+                "bad", f"Classic takes complete numbers only; not so: {listed(unread)}.", remedy, tuple(unread)
+            )
         return
     every = np.arange(len(source), dtype=np.int64)
     for column in features:
@@ -130,7 +138,7 @@ def _refusals(
             try:
                 fit_column(name, source[column], every)
             except DataError as other:
-                yield Finding.of(other)
+                yield Finding.of(other, (column,))
 
 
 def _size(source: pd.DataFrame, features: Sequence[str], dataset: Dataset | None) -> Iterator[Finding]:
@@ -208,18 +216,25 @@ def _missing(features: Sequence[ColumnFacts], rows: int, preset: Preset) -> Iter
     names = ", ".join(f"{f.name[:60]!r} {100 * f.missing / rows:.2g} %" for f in holes[:_SHOWN])
     more = f" and {len(holes) - _SHOWN} more" if len(holes) > _SHOWN else ""
     what = f"Missing cells are filled in, and marked by an input of their own: {names}{more}."
-    mostly = holes[0].missing > MOSTLY_MISSING * rows
-    yield Finding("look" if mostly else "good", what, "leave out columns that are mostly empty" if mostly else "")
+    if mostly := tuple(f.name for f in holes if f.missing > MOSTLY_MISSING * rows):
+        yield Finding("look", what, "leave out columns that are mostly empty", mostly)
+    else:
+        yield Finding("good", what)
 
 
 def _columns(features: Sequence[ColumnFacts], sample: pd.DataFrame, rows: int) -> Iterator[Finding]:
     """What one column alone shows."""
     if constant := [f.name for f in features if f.constant]:
-        yield Finding("look", f"The same in every row, so nothing to learn from: {listed(constant)}.", "leave them out")
+        yield Finding(
+            "look",
+            f"The same in every row, so nothing to learn from: {listed(constant)}.",
+            "leave them out",
+            tuple(constant),
+        )
     unique = [f.name for f in features if f.distinct == rows >= 2 * FEW_VALUES and _names_rows(sample[f.name], f.kind)]
     if unique:
         what = f"A different value in each row, as an identifier has: {listed(unique)}."
-        yield Finding("look", what, "leave them out: a network learns the rows by heart")
+        yield Finding("look", what, "leave them out: a network learns the rows by heart", tuple(unique))
     texts = [f for f in features if f.kind in ("text", "categories")]
     if mixed := [f.name for f in texts if 0.1 < _share_of_numbers(sample[f.name]) < 1]:
         what = f"Numbers and words in one column, taken as words: {listed(mixed)}."
@@ -251,7 +266,7 @@ def _like_the_target(sample: pd.DataFrame, features: Sequence[str], target: str,
         found = [c for c in features if _decides(pd.factorize(sample[c], use_na_sentinel=False)[0], kinds)]
     if found:
         what = f"Nearly the target {target[:60]!r} in other words: {listed(found)}."
-        yield Finding("look", what, "leave them out if they are not known when predicting")
+        yield Finding("look", what, "leave them out if they are not known when predicting", tuple(found))
 
 
 def _correlated(sample: pd.DataFrame, features: Sequence[str], target: str) -> list[str]:
@@ -297,6 +312,7 @@ def _repeated(
         yield Finding("good", f"{what}; such rows stay in one part.")
         return
     remedy = "keep rows together that are equal in all features, or remove the copies"
-    if grouped or (dataset is not None and dataset.options.preset == "classic"):
+    can_mend = not grouped and dataset is not None and dataset.options.preset == "modern"
+    if not can_mend:
         remedy = "remove the copies, or have rows kept together by all features (preset modern)"
-    yield Finding("look", f"{what}, in different parts: scores may be too good.", remedy)
+    yield Finding("look", f"{what}, in different parts: scores may be too good.", remedy, together=can_mend)

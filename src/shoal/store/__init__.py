@@ -19,6 +19,7 @@ from shoal.store.views import (
     Owner,
     RunView,
     SupervisorView,
+    TableView,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "RunView",
     "Store",
     "SupervisorView",
+    "TableView",
     "default_path",
     "open_store",
     "shown_address",
