@@ -9,7 +9,7 @@ import numpy as np
 
 from shoal.champion import Retraining
 from shoal.evaluation import Evaluation, Problem, Task
-from shoal.executors import Evaluate, Executor, Job, Outcome
+from shoal.executors import Evaluate, Executor, Job, Outcome, Progress
 from shoal.records import Metrics, Scores
 
 
@@ -32,7 +32,7 @@ class InlineExecutor(Executor):
     ) -> None:
         self.problem, self.on_job = problem, on_job
         self.jobs: list[Job] = []
-        self.closed = False
+        self.closed = self.watched = False
 
     @property
     def capacity(self) -> int:
@@ -55,6 +55,12 @@ class InlineExecutor(Executor):
                 outcomes.append(Outcome(job, np.zeros(size, np.float32)))
         self.jobs = self.jobs[:-2]
         return outcomes
+
+    def under_way(self) -> tuple[Progress, ...]:
+        return tuple(Progress(job, "inline:1", 3, 7, 0.5, ((1, 0.5), (3, 0.25))) for job in self.jobs)
+
+    def watch(self, watched: bool) -> None:
+        self.watched = watched
 
     def close(self) -> None:
         self.closed = True

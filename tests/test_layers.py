@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "shoal"
 LAYERS = {
     0: ["data", "predictor", "network", "losses", "metrics", "elementary", "philox", "records", "errors"],
-    1: ["uncertainty", "genome", "genetic", "swarm", "engines"],
+    1: ["uncertainty", "genome", "genetic", "swarm", "frames", "engines"],
     2: ["settings", "samplers", "racing", "evolution", "champion", "baselines", "evaluation", "store"],
     3: ["nursery", "executors"],
     4: [
@@ -22,6 +22,7 @@ LAYERS = {
         "supervisor",
         "runner",
         "summary",
+        "underway",
         "manager",
         "api",
         "bench",

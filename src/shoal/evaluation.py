@@ -216,12 +216,12 @@ def _evaluated(problem: Problem, task: Task, engine: Engine) -> Evaluation:
         result.loss,
         result.iterations,
         result.seconds,
-        _curve(result.history),
+        curve(result.history),
         error=error,
     )
 
 
-def _curve(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
+def curve(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
     """At most `CURVE_POINTS` finite points (iteration from 1, loss), first and last included."""
     at = np.unique(np.linspace(0, max(len(history) - 1, 0), CURVE_POINTS).round().astype(int))[: len(history)].tolist()
     return tuple((i + 1, float(history[i])) for i in at if np.isfinite(history[i]))

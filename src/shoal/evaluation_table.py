@@ -9,8 +9,7 @@ table.genomes()                # one row a genome, with its score
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,31 +32,28 @@ class EvaluationTable:
     def __init__(self, store: Store, run: RunView) -> None:
         self.store, self.run_id, self.settings = store, run.id, run.settings
         self._lock = threading.Lock()
-        self._state = _State(_framed([]), {})
+        self._frame = _framed([])
+        self._genes: dict[str, dict[str, Any]] = {}  # by genome, read when they are asked for
+        self._scored: tuple[int, pd.DataFrame] | None = None  # of a frame of so many rows
 
     def refresh(self) -> EvaluationTable:
         """Read what was appended since. Raises `StoreError`."""
         with self._lock:
-            state = self._state
-            last = int(state.frame["id"].iloc[-1]) if len(state.frame) else 0
-            if not (fresh := _framed(self.store.evaluation_rows(self.run_id, last))).empty:
-                new = fresh.drop_duplicates("genome")
-                new = new[~new["genome"].isin(state.genes.keys())]
-                found = self.store.genomes(new["id"].tolist())
-                genes = state.genes | dict(zip(new["genome"], found, strict=True))
-                frame = fresh if state.frame.empty else pd.concat([state.frame, fresh], ignore_index=True)
-                self._state = _State(frame, genes)
+            last = int(self._frame["id"].iloc[-1]) if len(self._frame) else 0
+            if rows := self.store.evaluation_rows(self.run_id, last):
+                fresh = _framed(rows)
+                self._frame = pd.concat([self._frame, fresh], ignore_index=True) if last else fresh
         return self
 
     @property
     def frame(self) -> pd.DataFrame:
         """Every evaluation; do not change it."""
-        return self._state.frame
+        return self._frame
 
     def genome(self, name: str) -> Genome | None:
         """The genome of that hash; None when it was never trained."""
-        genes = self._state.genes.get(name)
-        return None if genes is None else Genome.from_dict(genes)
+        own = self._frame.loc[self._frame["genome"] == name, "id"]
+        return Genome.from_dict(self.store.genomes([int(own.iloc[0])])[0]) if len(own) else None
 
     def accuracies(self, names: set[str]) -> dict[str, dict[int, float]]:
         """By genome and repeat, in percent, of those genomes; without what failed."""
@@ -75,41 +71,40 @@ class EvaluationTable:
         - ``repeats``: of the search; ``level``: how far it came in its race;
         - ``accuracy``, ``deviation``: mean and standard deviation of the repeats that the search counts, in percent; NaN
           where one failed; ``counted``: how many those are;
-        - ``confirmed``, ``confirmations``: mean and number of the repeats that confirmed it; NaN, 0 for most.
+        - ``confirmed``, ``confirmations``: mean and number of the repeats that confirmed it; NaN, 0 for most, and where one failed.
         """
-        state = self._state
-        if state.scored is None:
-            state.scored = _scored(state, self.settings)
-        return state.scored
+        with self._lock:
+            frame = self._frame
+            if self._scored is None or self._scored[0] != len(frame):
+                self._scored = len(frame), _scored(frame, self._wide(frame), self.settings)
+            return self._scored[1]
 
     def ranked(self) -> pd.DataFrame:
-        """`genomes`, the best first, as the search ranks them: the confirmed, then by level, then by accuracy."""
+        """`genomes`, the best first, as the search ranks them: those confirmed more often, then by how far they came."""
         found = self.genomes()
-        order = ["confirmed", "level", "accuracy"]
+        order = ["confirmations", "confirmed", "level", "accuracy"]
         return found[found["accuracy"].notna()].sort_values(order, ascending=False, na_position="last", kind="stable")
 
-
-class _State:
-    def __init__(self, frame: pd.DataFrame, genes: Mapping[str, dict[str, object]]) -> None:
-        self.frame, self.genes = frame, dict(genes)
-        self.scored: pd.DataFrame | None = None
-
-    @cached_property
-    def wide(self) -> pd.DataFrame:
+    def _wide(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The genes, a row a genome."""
-        wide = pd.DataFrame.from_dict(self.genes, orient="index", columns=list(Genome.__dataclass_fields__))
+        met = frame.drop_duplicates("genome")
+        new = met[~met["genome"].isin(self._genes.keys())]
+        self._genes |= dict(zip(new["genome"], self.store.genomes(new["id"].tolist()), strict=True))
+        wide = pd.DataFrame.from_records(list(self._genes.values()), columns=list(Genome.__dataclass_fields__))
         wide["hidden_layers"] = [tuple(layers) for layers in wide["hidden_layers"]]
-        return wide.rename_axis("genome")
+        return wide.set_index(pd.Index(list(self._genes), name="genome"))
 
 
-def _framed(rows: list[tuple[object, ...]]) -> pd.DataFrame:
-    frame = pd.DataFrame.from_records(rows, columns=list(EVALUATION_COLUMNS))
-    kinds = {name: "float64" if name in _REALS else "object" if name in _TEXT else "int64" for name in frame.columns}
-    return frame.astype(kinds)
+def _framed(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    columns = list(zip(*rows, strict=True)) or [()] * len(EVALUATION_COLUMNS)
+    kinds: dict[str, Any] = {
+        name: float if name in _REALS else object if name in _TEXT else np.int64 for name in EVALUATION_COLUMNS
+    }
+    arrays = zip(kinds.items(), columns, strict=True)
+    return pd.DataFrame({name: np.array(values, dtype=kind) for (name, kind), values in arrays})
 
 
-def _scored(state: _State, settings: SearchSettings) -> pd.DataFrame:
-    frame, wide = state.frame, state.wide
+def _scored(frame: pd.DataFrame, wide: pd.DataFrame, settings: SearchSettings) -> pd.DataFrame:
     search = frame[frame["repeat"] < CONFIRMATION]
     repeats = search.groupby("genome", sort=False)["repeat"].size().reindex(wide.index, fill_value=0)
     kinds = {int(n): (settings.counted(int(n)), settings.level(int(n))) for n in repeats.unique()}
@@ -120,7 +115,8 @@ def _scored(state: _State, settings: SearchSettings) -> pd.DataFrame:
     by_genome = counted.groupby("genome", sort=False)["accuracy"]
     scores = by_genome.agg(["mean", "std", "count", "size"])
     whole = scores["count"] == scores["size"]
-    final = frame[frame["repeat"] >= CONFIRMATION].groupby("genome", sort=False)["accuracy"].agg(["mean", "count"])
+    final = frame[frame["repeat"] >= CONFIRMATION].groupby("genome", sort=False)["accuracy"].agg(["mean", "count", "size"])
+    final = final[final["count"] == final["size"]]
     met = frame.drop_duplicates("genome").set_index("genome")
     return wide.assign(
         generation=met["generation"],

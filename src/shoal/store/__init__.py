@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shoal.store.live import Live, Look, TrainingKind, UnderWay
 from shoal.store.notices import Notice
 from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
 from shoal.store.views import (
@@ -34,12 +35,16 @@ __all__ = [
     "Event",
     "FinalState",
     "GenerationRecord",
+    "Live",
+    "Look",
     "Notice",
     "Owner",
     "RunView",
     "Store",
     "SupervisorView",
     "TableView",
+    "TrainingKind",
+    "UnderWay",
     "default_path",
     "open_store",
     "shown_address",

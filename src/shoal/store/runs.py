@@ -14,7 +14,7 @@ from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreEr
 from shoal.settings import SearchSettings
 from shoal.store.rows import clean
 from shoal.store.schema import take_lock
-from shoal.store.tables import artifact, command, dataset, evaluation, event, generation, notice, now, run
+from shoal.store.tables import artifact, command, dataset, evaluation, event, generation, live, notice, now, run
 from shoal.store.views import RunView, TableView, is_alive
 
 _ADDING = 5_301_047_210_118  # the advisory lock of those who add or delete runs
@@ -213,7 +213,7 @@ def remove(connection: Connection, run_id: int | str) -> None:
         raise RunStateError(
             f"Run {row.id} is running.", expected="a run that has ended", remedy=f"`shoal stop {row.id}` first"
         )
-    for table in (evaluation, generation, artifact, command, event, notice):
+    for table in (evaluation, generation, artifact, command, event, notice, live):
         connection.execute(delete(table).where(table.c.run_id == row.id))
     connection.execute(delete(run).where(run.c.id == row.id))
     unused = ~exists().where(run.c.dataset_hash == dataset.c.hash)

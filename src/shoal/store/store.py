@@ -17,8 +17,9 @@ from shoal.errors import StoreError
 from shoal.evaluation import Evaluation, GenerationSummary
 from shoal.genome import Genome
 from shoal.settings import SearchSettings
-from shoal.store import commands, notices, ownership, runs, schema
+from shoal.store import commands, live, notices, ownership, runs, schema
 from shoal.store.connection import Database, parse_url, show_url
+from shoal.store.live import Live, Look, UnderWay
 from shoal.store.notices import Notice
 from shoal.store.rows import clean, evaluation_row, generation_row, read_evaluations, read_generation
 from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
@@ -92,9 +93,9 @@ class Store:
       `StoreLostError` for a file that is not at its place any more, and `StoreError` for every other trouble.
       If the answer to a commit was lost, the second try finds the work done; only `finish` and `release` then raise
       `NotOwnerError`, although the first try succeeded.
-    - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`beat`, `record`, `finish`,
-      `release`, `save_artifact`) checks run, owner and epoch inside its transaction and raises `NotOwnerError`, with
-      nothing written, when they are no longer current, or the run is not running.
+    - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`beat`, `record`, `note_live`,
+      `finish`, `release`, `save_artifact`) checks run, owner and epoch inside its transaction and raises `NotOwnerError`,
+      with nothing written, when they are no longer current, or the run is not running.
     - Evaluations are appended, never changed. One that is there already (run, genome, repeat) is ignored; counters
       count each exactly once. Floats come back to the bit. A loss that is not finite is stored as none.
     - An owner is dead when its heartbeat is further than LEASE_SECONDS from now by the database's clock, or its process of this
@@ -102,7 +103,9 @@ class Store:
     - A command with a key that was used for it before has no effect. A live owner applies its commands itself (they
       come with `beat`); those of a run that nobody holds are applied at once. Only a person's `resume` moves a stopped
       run; it takes back pauses and stops that have not happened yet.
-    - Nothing is removed but by `delete`. Run ids are never used twice.
+    - What trains right now is no record: each note takes the place of the one before, and the last one goes when the run is
+      let go of, or taken over.
+    - Nothing else is removed but by `delete`. Run ids are never used twice.
     - Safe to use from threads and processes; a child process opens its own store from ``raw_url``.
 
     Times are seconds since 1970 by the database's clock. A ``run_id`` that a person typed may be text; one that is not
@@ -260,14 +263,21 @@ class Store:
         """Take the oldest run that is queued or interrupted (or only ``run_id``); None when there is none to take."""
         return self._database.write(lambda c: ownership.claim(c, owner, run_id))
 
-    def beat(self, claim: Claim, seconds: float) -> tuple[Command, ...]:
-        """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed."""
-        self._database.bound_log()
-        return self._database.write(lambda c: ownership.beat(c, claim, seconds))
+    def beat(self, claim: Claim, seconds: float, trainings: Sequence[UnderWay] | None = None) -> tuple[Command, ...]:
+        """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed.
 
-    def is_told(self, run_id: int) -> bool:
-        """Whether commands wait to be obeyed; cheap, to be asked often."""
-        return bool(self._database.read(lambda c: commands.pending(c, run_id)))
+        ``trainings``: also what `note_live` notes.
+        """
+        self._database.bound_log()
+        return self._database.write(lambda c: ownership.beat(c, claim, seconds, trainings))
+
+    def look(self, run_id: int) -> Look:
+        """Whether commands wait to be obeyed, and whether somebody watches; cheap, to be asked often."""
+        return self._database.read(lambda c: live.look(c, run_id))
+
+    def note_live(self, claim: Claim, trainings: Sequence[UnderWay]) -> None:
+        """Note what trains now, in the place of the last such note. It is no part of what is recorded."""
+        self._database.write(lambda c: ownership.note_live(c, claim, trainings))
 
     def record(
         self,
@@ -275,12 +285,16 @@ class Store:
         evaluations: Sequence[Evaluation],
         generations: Sequence[GenerationSummary],
         seconds: float,
+        trainings: Sequence[UnderWay] | None = None,
     ) -> None:
-        """Append results and completed generations, and renew the lease; ``seconds``: the run's active time so far."""
+        """Append results and completed generations, and renew the lease; ``seconds``: the run's active time so far.
+
+        ``trainings``: also what `note_live` notes.
+        """
         genomes = {e.task.genome: e.task.genome.to_dict() for e in evaluations}
         rows = [evaluation_row(claim.run_id, e, genomes[e.task.genome]) for e in evaluations]
         summaries = [generation_row(claim.run_id, g, seconds) for g in generations]
-        self._database.write(lambda c: ownership.record(c, claim, rows, summaries, seconds))
+        self._database.write(lambda c: ownership.record(c, claim, rows, summaries, seconds, trainings))
 
     def finish(
         self,
@@ -378,6 +392,20 @@ class Store:
             query = query.where(event.c.run_id == run_id)
         rows = self._database.read(lambda c: c.execute(query).all())
         return [Event(row.created, row.level, row.text, row.run_id) for row in rows]
+
+    # What trains right now
+
+    def live(self, run_id: int | str) -> Live | None:
+        """What trains; None when nobody drives the run, or its owner has not said for longer than the lease."""
+        return self._database.read(lambda c: live.read(c, run_id))
+
+    def watch(self, run_id: int | str) -> None:
+        """Say that somebody watches: for `live.WATCHED_SECONDS` its owner notes frames of the swarms, too.
+
+        No command, and cheap: what another reader said within a second is not said again.
+        """
+        if not self._database.read(lambda c: live.is_watched(c, run_id, live.RENEWED_SECONDS)):
+            self._database.write(lambda c: live.watch(c, run_id))
 
     # For the webhook
 

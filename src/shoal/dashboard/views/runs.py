@@ -73,7 +73,7 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
         summary = read(run.id).summary
     except ShoalError:  # deleted since
         return
-    name, best, pace, buttons = st.columns([2.3, 1.5, 2.1, 2.6], vertical_alignment="center", gap="small")
+    name, best, pace, buttons = st.columns([2, 1.4, 2, 3], vertical_alignment="center", gap="small")
     with name:
         with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"name-{run.id}"):
             link("live", f"**Run {run.id}**", run=run.id)
