@@ -71,7 +71,7 @@ class EvaluationTable:
         - ``repeats``: of the search; ``level``: how far it came in its race;
         - ``accuracy``, ``deviation``: mean and standard deviation of the repeats that the search counts, in percent; NaN
           where one failed; ``counted``: how many those are;
-        - ``confirmed``, ``confirmations``: mean and number of the repeats that confirmed it; NaN, 0 for most, and where one failed.
+        - ``confirmed``, ``confirmations``: mean and number of the repeats that confirmed it; NaN, 0 for most and where one failed
         """
         with self._lock:
             frame = self._frame
@@ -115,7 +115,9 @@ def _scored(frame: pd.DataFrame, wide: pd.DataFrame, settings: SearchSettings) -
     by_genome = counted.groupby("genome", sort=False)["accuracy"]
     scores = by_genome.agg(["mean", "std", "count", "size"])
     whole = scores["count"] == scores["size"]
-    final = frame[frame["repeat"] >= CONFIRMATION].groupby("genome", sort=False)["accuracy"].agg(["mean", "count", "size"])
+    final = (
+        frame[frame["repeat"] >= CONFIRMATION].groupby("genome", sort=False)["accuracy"].agg(["mean", "count", "size"])
+    )
     final = final[final["count"] == final["size"]]
     met = frame.drop_duplicates("genome").set_index("genome")
     return wide.assign(

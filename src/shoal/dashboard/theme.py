@@ -12,6 +12,7 @@ class Palette:
     text: str
     muted: str
     grid: str
+    faint: str  # lines behind others
     surface: str
     best: str
     average: str
@@ -27,6 +28,7 @@ LIGHT = Palette(
     "#15242c",
     "#5b6c75",
     "#e4eaed",
+    "#bcc9cf",
     "#ffffff",
     "#0072b2",
     "#d55e00",
@@ -38,6 +40,7 @@ DARK = Palette(
     "#e3ebee",
     "#8fa2ab",
     "#24323a",
+    "#44555e",
     "#131c21",
     "#56b4e9",
     "#e69f00",

@@ -352,6 +352,13 @@ class Store:
                 return found
             last = rows[-1].id
 
+    def latest(self, run_id: int | str, count: int) -> list[Evaluation]:
+        """The evaluations that were recorded last, newest first, with their curves."""
+        as_text = {name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")}
+        query = select(*(as_text.get(column.name, column) for column in evaluation.c))
+        query = query.where(evaluation.c.run_id == runs.parse_id(run_id)).order_by(evaluation.c.id.desc()).limit(count)
+        return read_evaluations(self._database.read(lambda c: c.execute(query).all()), {})
+
     def evaluation_rows(self, run_id: int | str, after: int = 0) -> list[tuple[Any, ...]]:
         """What `EVALUATION_COLUMNS` name of the evaluations recorded after the one with that id, in order."""
         columns = [evaluation.c["genome_hash" if name == "genome" else name] for name in EVALUATION_COLUMNS]

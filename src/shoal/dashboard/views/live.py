@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from shoal.dashboard.controls import controls, refused
+from shoal.dashboard.figures.curves import curves, curves_figure
 from shoal.dashboard.figures.history import HEIGHT, below_text, history_figure
 from shoal.dashboard.navigation import link
 from shoal.dashboard.parameters import best_card
@@ -31,6 +32,7 @@ from shoal.summary import ahead_of
 
 REST_SECONDS = 5.0  # between two looks at a run that nobody works on
 EVENTS = 50
+RECENT = 8  # recorded trainings whose losses are shown behind those under way
 
 
 def page() -> None:
@@ -65,6 +67,8 @@ def _view(run_id: int, state: str) -> None:
             _chart(reading, supervised)
         with right.container(border=True, key="best", height="stretch"):
             best_card(reading.summary.best, run.settings.space, zone, now)
+    with st.container(border=True, key="now"):
+        _now(run)
     _details(run, now, zone)
 
 
@@ -145,6 +149,40 @@ def _chart(reading: Reading, supervised: bool) -> None:
 def _figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -> go.Figure:
     del generations  # part of the cache's key
     return history_figure(_history, dark=dark, revision=str(run_id))
+
+
+def _now(run: RunView) -> None:
+    """What trains, each with its bar; and the losses of these and of what was recorded last."""
+    st.subheader("Training now", anchor=False)
+    noted = store().live(run.id) if run.state == "running" else None
+    trainings = noted.trainings if noted else ()
+    left, right = st.columns([1, 1.4], gap="medium")
+    with left:
+        if not trainings:
+            st.caption(
+                "Between two trainings." if run.state == "running" else f"Nothing: the run is {state_word(run)}."
+            )
+        for n, training in enumerate(trainings):
+            with st.container(key=f"training-{n}", gap=None):
+                name = training.baseline or f"{training.genome.hash[:8]} · repeat {training.repeat}"
+                layers = "-".join(map(str, training.genome.hidden_layers))
+                said = (
+                    f"{training.iteration:,} of {training.iterations:,} iterations"
+                    if training.iteration
+                    else "under way"
+                )
+                share = training.iteration / training.iterations if training.iterations else 0.0
+                st.progress(min(1.0, share), text=f":small[**{name}** · {training.kind} · {layers} · {said}]")
+        if trainings:
+            link("swarm", "Watch the swarm", icon=":material/bubble_chart:", run=run.id)
+    with right:
+        frame = curves(trainings, store().latest(run.id, RECENT))
+        if len(frame):
+            figure = curves_figure(frame, dark=st.context.theme.type == "dark", revision=f"now-{run.id}")
+            st.plotly_chart(figure, key=f"now-{run.id}", theme=None, config={"displayModeBar": False})
+            st.caption(
+                f"Losses on the training rows: what trains for longer than a second, and the last {RECENT} recorded (grey)."
+            )
 
 
 def _details(run: RunView, now: float, zone: str | None) -> None:
