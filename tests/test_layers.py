@@ -33,6 +33,7 @@ LAYERS = {
         "comparison",
         "replay",
         "projector",
+        "estimate",
         "evaluation_table",
         "lineage",
         "verification",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -15,6 +16,9 @@ from shoal.admission import app as access
 from shoal.errors import ModelError, SettingsError, ShoalError
 from shoal.launch import prepared_supervisor
 from shoal.nursery import quick_imports
+
+if TYPE_CHECKING:
+    from shoal.data import Preset
 
 app = typer.Typer(
     name="shoal",
@@ -170,6 +174,36 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
     dataset = load_dataset(source, preset=parsed.preset, **about_data)
     Problem(dataset, parsed)
     return dataset, parsed, label
+
+
+@app.command()
+def check(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="`concrete`, or a CSV or Parquet file")],
+    target: Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")] = None,
+    preset: Annotated[str, typer.Option(metavar="modern|classic", help="As of the search")] = "modern",
+    group: Annotated[str | None, typer.Option(metavar="COL", help="As of the search")] = None,
+    same: Annotated[str, typer.Option(metavar="COL,COL|all", help="As of the search")] = "",
+    folds: Annotated[int | None, typer.Option(help="As of the search")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What to know of DATA before a search: what each column holds, and findings with remedies. Nothing is written.
+
+    Exit code 2: no search can start on it as it is.
+    """
+    from shoal.data.checks import check_table
+    from shoal.data.facts import column_facts
+    from shoal.data.preparation import table_and_target
+    from shoal.watch import findings_table
+
+    name, source, target = table_and_target(data, target)
+    facts = column_facts(source)
+    found = check_table(name, source, target, cast("Preset", preset), facts, group=group, same=same, folds=folds)
+    if as_json:
+        columns = [asdict(fact) for fact in facts]
+        typer.echo(json.dumps({"columns": columns, "findings": [finding.to_dict() for finding in found.findings]}))
+    else:
+        Console().print(findings_table(facts, found.findings))
+    raise typer.Exit(2 if found.bad else 0)
 
 
 @app.command()
