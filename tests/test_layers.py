@@ -15,7 +15,19 @@ LAYERS = {
     1: ["uncertainty", "genome", "genetic", "swarm", "engines"],
     2: ["settings", "samplers", "racing", "evolution", "champion", "baselines", "evaluation", "store"],
     3: ["nursery", "executors"],
-    4: ["logfile", "messenger", "launch", "supervisor", "runner", "summary", "manager", "api", "bench", "resplits"],
+    4: [
+        "admission",
+        "logfile",
+        "messenger",
+        "launch",
+        "supervisor",
+        "runner",
+        "summary",
+        "manager",
+        "api",
+        "bench",
+        "resplits",
+    ],
     5: ["cli", "watch", "service", "dashboard", "export", "estimators"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}

@@ -9,12 +9,12 @@ from typing import Any, cast
 import pandas as pd
 import streamlit as st
 
+from shoal.admission import check_search
 from shoal.dashboard.controls import problem
 from shoal.dashboard.reading import store
 from shoal.dashboard.server import MAX_UPLOAD_MB
 from shoal.data import Dataset, Preset, load_dataset, prepare_new, recognise_task, table_from_bytes
 from shoal.errors import DataError, ShoalError
-from shoal.evaluation import Problem
 from shoal.launch import ensure_supervisor
 from shoal.settings import SearchSettings
 
@@ -52,7 +52,7 @@ def new_run() -> None:
         try:
             settings = SearchSettings.parse({"preset": preset, **values})
             dataset = _dataset(kind == _UPLOAD, uploaded, cast("Preset", preset))
-            Problem(dataset, settings)  # a misfit is found before anything is queued
+            check_search(dataset, settings)
             run_id, _ = store().add_run(dataset, settings, key=st.session_state[_KEY])
             ensure_supervisor(store())
         except ShoalError as error:
