@@ -17,6 +17,7 @@ LAYERS = {
     3: ["nursery", "executors"],
     4: [
         "access",
+        "preflight",
         "logfile",
         "messenger",
         "launch",
