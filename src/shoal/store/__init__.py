@@ -7,6 +7,7 @@ from shoal.store.notices import Notice
 from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
 from shoal.store.views import (
     ACTIVE,
+    EVALUATION_COLUMNS,
     HEARTBEAT_SECONDS,
     LEASE_SECONDS,
     TERMINAL,
@@ -19,10 +20,12 @@ from shoal.store.views import (
     Owner,
     RunView,
     SupervisorView,
+    TableView,
 )
 
 __all__ = [
     "ACTIVE",
+    "EVALUATION_COLUMNS",
     "HEARTBEAT_SECONDS",
     "LEASE_SECONDS",
     "TERMINAL",
@@ -39,6 +42,7 @@ __all__ = [
     "RunView",
     "Store",
     "SupervisorView",
+    "TableView",
     "TrainingKind",
     "UnderWay",
     "default_path",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from sqlalchemy import URL, Connection, Text, cast, delete, literal, select, update
+from sqlalchemy import URL, Connection, Text, cast, delete, func, literal, select, update
 
 from shoal.errors import StoreError
 from shoal.evaluation import Evaluation, GenerationSummary
@@ -24,6 +25,7 @@ from shoal.store.notices import Notice
 from shoal.store.rows import clean, evaluation_row, generation_row, read_evaluations, read_generation
 from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
 from shoal.store.views import (
+    EVALUATION_COLUMNS,
     Claim,
     Command,
     CommandKind,
@@ -33,13 +35,17 @@ from shoal.store.views import (
     Owner,
     RunView,
     SupervisorView,
+    TableView,
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from shoal.data import Dataset
 
 T = TypeVar("T")
 _PAGE = 5_000  # evaluations a transaction: no reader may hold up writers for long
+_FEW = 500  # values in one IN (...)
 
 
 def default_path() -> Path:
@@ -184,7 +190,15 @@ class Store:
 
     def problem(self, run_id: int | str) -> tuple[Dataset, SearchSettings]:
         """The dataset, prepared anew from the stored table, and the settings. Raises `StoreError` for damaged bytes."""
-        from shoal.data import DataOptions, from_parquet, prepare
+        from shoal.data import DataOptions, prepare
+
+        found = self.run(run_id)
+        options = DataOptions.from_dict(found.data_options)
+        return prepare(found.dataset, self.table(found.id), options), found.settings
+
+    def table(self, run_id: int | str) -> pd.DataFrame:
+        """The table that a run uses. Raises `StoreError` for damaged bytes."""
+        from shoal.data import from_parquet
 
         found = self.run(run_id)
         query = select(dataset.c.hash, dataset.c.parquet).join(run).where(run.c.id == found.id)
@@ -193,12 +207,19 @@ class Store:
             raise StoreError(
                 f"The stored table of run {found.id} is damaged.", remedy="restore the store from a backup"
             )
-        options = DataOptions.from_dict(found.data_options)
-        return prepare(found.dataset, from_parquet(stored.parquet), options), found.settings
+        return from_parquet(stored.parquet)
 
-    def runs(self) -> list[RunView]:
-        """All runs, newest first."""
-        return self._database.read(runs.views)
+    def tables(self) -> list[TableView]:
+        """The tables that runs use, the last used first."""
+        return self._database.read(runs.tables)
+
+    def runs(self, limit: int | None = None) -> list[RunView]:
+        """All runs, or so many, newest first."""
+        return self._database.read(lambda c: runs.views(c, limit=limit))
+
+    def run_count(self) -> int:
+        """How many runs there are."""
+        return self._database.read(lambda c: c.scalar(select(func.count()).select_from(run)) or 0)
 
     def run(self, run_id: int | str) -> RunView:
         """One run."""
@@ -308,8 +329,11 @@ class Store:
         content = self._database.read(lambda c: c.scalar(query))
         return None if content is None else bytes(content)
 
-    def evaluations(self, run_id: int | str, *, curves: bool = True) -> list[Evaluation]:
-        """All evaluations in the order of their recording; without their curves it is several times faster."""
+    def evaluations(self, run_id: int | str, *, curves: bool = True, genome: str | None = None) -> list[Evaluation]:
+        """All evaluations in the order of their recording; without their curves it is several times faster.
+
+        ``genome``: only those of the genome of that hash.
+        """
         number, last = runs.parse_id(run_id), 0
         genomes: dict[str, Genome] = {}
         found: list[Evaluation] = []
@@ -319,6 +343,8 @@ class Store:
             as_text["curve"] = literal("[]").label("curve")
         columns = [as_text.get(column.name, column) for column in evaluation.c]
         query = select(*columns).where(evaluation.c.run_id == number).order_by(evaluation.c.id).limit(_PAGE)
+        if genome is not None:
+            query = query.where(evaluation.c.genome_hash == genome)
         while True:
             page = query.where(evaluation.c.id > last)
             rows = self._database.read(lambda c, page=page: c.execute(page).all())  # type: ignore[misc]
@@ -326,6 +352,36 @@ class Store:
             if len(rows) < _PAGE:
                 return found
             last = rows[-1].id
+
+    def latest(self, run_id: int | str, count: int) -> list[Evaluation]:
+        """The evaluations that were recorded last, newest first, with their curves."""
+        as_text = {name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")}
+        query = select(*(as_text.get(column.name, column) for column in evaluation.c))
+        query = query.where(evaluation.c.run_id == runs.parse_id(run_id)).order_by(evaluation.c.id.desc()).limit(count)
+        return read_evaluations(self._database.read(lambda c: c.execute(query).all()), {})
+
+    def evaluation_rows(self, run_id: int | str, after: int = 0) -> list[tuple[Any, ...]]:
+        """What `EVALUATION_COLUMNS` name of the evaluations recorded after the one with that id, in order."""
+        columns = [evaluation.c["genome_hash" if name == "genome" else name] for name in EVALUATION_COLUMNS]
+        query = select(*columns).where(evaluation.c.run_id == runs.parse_id(run_id)).order_by(evaluation.c.id)
+        found: list[tuple[Any, ...]] = []
+        while True:
+            page = query.where(evaluation.c.id > after).limit(_PAGE)
+            rows = self._database.read(lambda c, page=page: c.execute(page).all())  # type: ignore[misc]
+            found += map(tuple, rows)
+            if len(rows) < _PAGE:
+                return found
+            after = rows[-1].id
+
+    def genomes(self, ids: Sequence[int]) -> list[dict[str, Any]]:
+        """The genes of the evaluations with those ids, in their order."""
+        found: dict[int, str] = {}
+        for at in range(0, len(ids), _FEW):
+            some = select(evaluation.c.id, cast(evaluation.c.genome, Text).label("genome"))
+            some = some.where(evaluation.c.id.in_(ids[at : at + _FEW]))
+            rows = self._database.read(lambda c, some=some: c.execute(some).all())  # type: ignore[misc]
+            found |= {row.id: row.genome for row in rows}
+        return [json.loads(found[i]) for i in ids]
 
     def generations(self, run_id: int | str) -> list[GenerationRecord]:
         """The completed generations, in order."""
