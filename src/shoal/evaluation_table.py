@@ -52,6 +52,8 @@ class EvaluationTable:
 
     def genome(self, name: str) -> Genome | None:
         """The genome of that hash; None when it was never trained."""
+        if (known := self._genes.get(name)) is not None:
+            return Genome.from_dict(known)
         own = self._frame.loc[self._frame["genome"] == name, "id"]
         return Genome.from_dict(self.store.genomes([int(own.iloc[0])])[0]) if len(own) else None
 
@@ -71,7 +73,8 @@ class EvaluationTable:
         - ``repeats``: of the search; ``level``: how far it came in its race;
         - ``accuracy``, ``deviation``: mean and standard deviation of the repeats that the search counts, in percent; NaN
           where one failed; ``counted``: how many those are;
-        - ``confirmed``, ``confirmations``: mean and number of the repeats that confirmed it; NaN, 0 for most and where one failed
+        - ``confirmed``, ``confirmations``: mean and number of the repeats that confirmed it; NaN, 0 for most and where one
+          failed
         """
         with self._lock:
             frame = self._frame

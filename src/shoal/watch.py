@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from shoal.data.facts import ColumnFacts
     from shoal.resplits import Across
     from shoal.store.doctor import Check
+    from shoal.verification import Verdict
 
 REFRESH_SECONDS = 0.25
 _COLUMNS_SHOWN = 40
 ENDED = (*TERMINAL, "paused")
+_DIFFERENCES = 12  # shown, of a training that is not what it was
 _COLOURS = {
     "running": "green",
     "queued": "cyan",
@@ -300,6 +302,31 @@ def runs_table(runs: Sequence[RunView]) -> Table:
             datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M"),
         )
     return table
+
+
+def verdict_text(run_id: int, verdict: Verdict) -> RenderableType:
+    """`shoal replay`, for a terminal."""
+    recorded, again, task = verdict.recorded, verdict.again, verdict.recorded.task
+    what = f"Run {run_id}, genome {task.genome.hash}, repeat {task.repeat}"
+    trained = f"{again.iterations:,} iterations in {again.seconds:.1f} s"
+    if verdict.same and recorded.accuracy is None:
+        return Text.assemble(f"{what}: {trained}. ", ("The same failure", "bold green"), f": {recorded.error}")
+    if verdict.same:
+        same = f": {recorded.accuracy:.4f} % and all other scores are those recorded, to the bit."
+        return Text.assemble(f"{what}: {trained}. ", ("The same", "bold green"), same)
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("", "Recorded", "Again"):
+        table.add_column(name, overflow="fold")
+    for difference in verdict.differences[:_DIFFERENCES]:
+        table.add_row(difference.name, Text(difference.recorded), Text(difference.again))
+    more = len(verdict.differences) - _DIFFERENCES
+    why = (
+        "The training itself does not fail: its worker was lost, or out of time or memory."
+        if recorded.accuracy is None and again.accuracy is not None
+        else "Equal versions of Shoal and its packages give equal bits; `shoal doctor` names those that are installed."
+    )
+    count = Text(f"and {more} more" if more > 0 else "", style="dim")
+    return Group(Text.assemble(f"{what}: {trained}. ", ("Not the same:", "bold red")), table, count, Text(why, "dim"))
 
 
 def splits_table(rows: Sequence[Across]) -> RenderableType:

@@ -28,7 +28,7 @@ CSS = """
   [data-testid="stSidebarUserContent"] { padding: 0 .9rem 2rem; }
   /* A refresh each second must not blink. */
   [data-stale="true"] { opacity: 1 !important; transition: none !important; }
-  [data-testid="stStatusWidgetRunningIcon"], [data-testid="stStatusWidgetNewYearsIcon"] { display: none; }
+  [data-testid="stStatusWidget"] { display: none; }
   h1 { font-size: 1.7rem !important; padding: 0 0 .75rem !important; letter-spacing: -.02em; }
   h3 { font-size: 1.02rem !important; padding: 0 0 .7rem !important; letter-spacing: -.005em; }
   [data-testid="stText"] { font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -89,6 +89,8 @@ CSS = """
   .st-key-runs [data-testid="stButton"] p { white-space: nowrap; }
   .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
+  .st-key-lines { overflow-x: auto; }  /* ten axes need room, which a telephone has not */
+  .st-key-lines [data-testid="stElementContainer"], .st-key-lines [data-testid="stPlotlyChart"] { min-width: 700px; }
   .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
                     background: rgba(200,69,47,.07); }
   .st-key-log { gap: .2rem; max-height: 15rem !important; overflow-y: auto !important; }

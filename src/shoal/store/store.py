@@ -7,6 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -409,10 +410,12 @@ class Store:
     def watch(self, run_id: int | str) -> None:
         """Say that somebody watches: for `live.WATCHED_SECONDS` its owner notes frames of the swarms, too.
 
-        No command, and cheap: what another reader said within a second is not said again.
+        No command, and cheap: what another reader said within a second is not said again. Where it cannot be written (the disk
+        is full, or this reader may not), nobody hears it.
         """
         if not self._database.read(lambda c: live.is_watched(c, run_id, live.RENEWED_SECONDS)):
-            self._database.write(lambda c: live.watch(c, run_id))
+            with suppress(StoreError):
+                self._database.write(lambda c: live.watch(c, run_id))
 
     # For the webhook
 

@@ -152,6 +152,7 @@ class RunView:
     error: str | None
     result_hash: str | None
     pending: tuple[str, ...] = ()
+    dataset_hash: str = ""  # of the stored table
 
 
 @dataclass(frozen=True, slots=True)

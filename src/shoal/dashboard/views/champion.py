@@ -11,8 +11,9 @@ from shoal.champion import Champion
 from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
 from shoal.dashboard.navigation import address, link
 from shoal.dashboard.parameters import best_card, scores_card
-from shoal.dashboard.reading import Reading, evaluation_table, read, run_here
+from shoal.dashboard.reading import Reading, evaluation_table, read, run_here, store
 from shoal.dashboard.wording import percent, state_badge
+from shoal.export import archive
 from shoal.genome import Genome
 from shoal.store import ACTIVE
 from shoal.summary import sureness
@@ -138,5 +139,18 @@ def _leaders(run_id: int, evaluations: int) -> tuple[pd.DataFrame, pd.DataFrame]
 
 def _copies(reading: Reading) -> None:
     run = reading.run
+    if reading.summary.champion is not None:
+        st.download_button(
+            "Download the export",
+            lambda: archive(store(), run.id),
+            f"shoal-run-{run.id}.zip",
+            "application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            help="Networks, a predict.py that needs NumPy alone, every evaluation, settings and a report",
+        )
+    else:
+        st.caption("This trains the best genome so far, and writes networks, evaluations, settings and a report:")
+        st.code(f"shoal export {run.id} --to DIR", language="shell")
     st.caption("The command that shows all of this again, from the record:")
     st.code(f"shoal show {run.id}", language="shell")
