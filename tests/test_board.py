@@ -7,7 +7,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -31,9 +33,14 @@ JOB = Evaluate(Task(GENOME, 1))
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The system's folder for such things, for this test alone."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    """Instead of the system's folder for such things."""
+    put_boards(tmp_path, monkeypatch)
     return tmp_path
+
+
+def put_boards(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = SimpleNamespace(gettempdir=lambda: folder, mkdtemp=partial(tempfile.mkdtemp, dir=folder))
+    monkeypatch.setattr("shoal.executors.board.tempfile", place)
 
 
 def ticking(seconds: float) -> Callable[[], float]:
@@ -172,7 +179,7 @@ class TestHarmless:
         assert board.folder is None or list(board.folder.iterdir()) == [board.folder / "watched"]
 
     def test_without_a_place_for_it_jobs_are_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+        put_boards(Path("/nowhere"), monkeypatch)
         with LocalExecutor(PROBLEM, 1) as executor:
             executor.watch(True)
             executor.submit(JOB)

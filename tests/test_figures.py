@@ -218,7 +218,7 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
 def test_the_server_hides_the_store_from_the_process_list() -> None:
     secret = "postgresql://u:hunter2@db/shoal"
     assert "hunter2" not in " ".join(server.command("127.0.0.1", 8501))
-    found = server.environment(secret, "127.0.0.1")
+    found = server.environment(secret)
     assert found["SHOAL_STORE"] == secret
     assert found["STREAMLIT_THEME_LIGHT_TEXT_COLOR"] == LIGHT.text
     assert found["STREAMLIT_SERVER_ALLOWED_HOSTS"].split()[0] == "127.0.0.1"

@@ -11,7 +11,6 @@ import threading
 
 from streamlit.web.cli import main
 
-
 NICENESS = 5  # pages wait for trainings rather than these for pages
 
 
