@@ -9,8 +9,8 @@ person who opens the address), median and p95; and for the pages that refresh by
 refresh to the last change of the document that belongs to it.
 
 ``tabs``: a real search, with so many tabs open on its pages and with none, in turns of a minute, for so many minutes each.
-The ratio is that of the weights that the search moves in a second. The browser runs with the lowest priority, as viewers' browsers run on
-other machines; the server runs as `shoal serve` starts it.
+The ratio is that of the weights that the search moves in a second. The browser runs with the lowest priority, as viewers'
+browsers run on other machines; the server runs as `shoal serve` starts it.
 """
 
 from __future__ import annotations

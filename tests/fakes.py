@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from shoal.champion import Retraining
+from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.executors import Evaluate, Executor, Job, Outcome, Progress
 from shoal.records import Metrics, Scores
@@ -38,6 +39,9 @@ class InlineExecutor(Executor):
     def capacity(self) -> int:
         return 5
 
+    def evaluated(self, task: Task) -> Evaluation:
+        return pretend(self.problem, task)
+
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
 
@@ -48,7 +52,7 @@ class InlineExecutor(Executor):
             if error is not None:
                 outcomes.append(Outcome(job, error=error))
             elif isinstance(job, Evaluate):
-                outcomes.append(Outcome(job, pretend(self.problem, job.task), worker="inline:1"))
+                outcomes.append(Outcome(job, self.evaluated(job.task), worker="inline:1"))
             else:
                 assert isinstance(job, Retraining)
                 size = self.problem.network(job.task.genome).size
@@ -64,3 +68,12 @@ class InlineExecutor(Executor):
 
     def close(self) -> None:
         self.closed = True
+
+
+class HereExecutor(InlineExecutor):
+    """Really runs each job, on this thread: a search without processes."""
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        jobs, self.jobs = self.jobs, []
+        engine = get_engine(self.problem.settings.engine)
+        return [Outcome(job, job.run(self.problem, engine), worker="here:1") for job in jobs]

@@ -187,6 +187,8 @@ def test_export_and_predict(finished: Path, tmp_path: Path) -> None:
     assert shoal("export", "1", "--to", str(folder), store=finished).returncode == 0
     assert {p.name for p in folder.iterdir()} == {
         "genome.json",
+        "settings.toml",
+        "report.html",
         "model.json",
         "weights.npz",
         "predict.py",

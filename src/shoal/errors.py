@@ -56,6 +56,10 @@ class ExecutorError(ShoalError):
     """The place where trainings run is not installed, cannot be reached, or is lost."""
 
 
+class AnalysisError(ShoalError):
+    """What is recorded does not suffice for what was asked of it, or cannot be compared."""
+
+
 class StoreError(ShoalError):
     """The store cannot be opened, or refuses what was asked."""
 

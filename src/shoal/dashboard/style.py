@@ -28,7 +28,7 @@ CSS = """
   [data-testid="stSidebarUserContent"] { padding: 0 .9rem 2rem; }
   /* A refresh each second must not blink. */
   [data-stale="true"] { opacity: 1 !important; transition: none !important; }
-  [data-testid="stStatusWidgetRunningIcon"], [data-testid="stStatusWidgetNewYearsIcon"] { display: none; }
+  [data-testid="stStatusWidget"] { display: none; }
   h1 { font-size: 1.7rem !important; padding: 0 0 .75rem !important; letter-spacing: -.02em; }
   h3 { font-size: 1.02rem !important; padding: 0 0 .7rem !important; letter-spacing: -.005em; }
   [data-testid="stText"] { font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -50,7 +50,11 @@ CSS = """
   [data-testid="stMetricValue"] { font-size: 1.55rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.35; }
   [data-testid="stMetricDelta"] { background: none; padding: 0; margin: 0; font-size: .8rem; }
 
-  .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft { border-radius: 10px; }
+  .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft, .st-key-search, .st-key-cost { border-radius: 10px; }
+  :is([class*="st-key-finding-"], [class*="st-key-warning-"]) { flex-wrap: nowrap; }
+  .st-key-findings { gap: .5rem; }
+  .st-key-cost [data-testid="stMetricValue"] { font-size: 1.3rem; }
+  .st-key-cost [data-testid="stMetricValue"] * { white-space: normal; }
   :is(.st-key-chart, .st-key-best) { gap: .5rem; }
   .st-key-waiting { gap: .4rem; }
   .st-key-waiting p { text-align: center; }
@@ -85,6 +89,8 @@ CSS = """
   .st-key-runs [data-testid="stButton"] p { white-space: nowrap; }
   .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
+  .st-key-lines { overflow-x: auto; }  /* ten axes need room, which a telephone has not */
+  .st-key-lines [data-testid="stElementContainer"], .st-key-lines [data-testid="stPlotlyChart"] { min-width: 700px; }
   .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
                     background: rgba(200,69,47,.07); }
   .st-key-log { gap: .2rem; max-height: 15rem !important; overflow-y: auto !important; }
@@ -94,7 +100,7 @@ CSS = """
 
   @media (max-width: 760px) {
     [data-testid="stMainBlockContainer"] { padding: 2.7rem 1rem 2rem; }
-    :is(.st-key-metrics, .st-key-draft) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
+    :is(.st-key-metrics, .st-key-draft, .st-key-search) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
                                                                    min-width: calc(50% - .5rem); }
     .st-key-about { margin-top: -.3rem; }
     table.scores { font-size: .82rem; }

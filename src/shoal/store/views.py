@@ -152,6 +152,17 @@ class RunView:
     error: str | None
     result_hash: str | None
     pending: tuple[str, ...] = ()
+    dataset_hash: str = ""  # of the stored table
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """A stored table: what it was called, its size, and the newest run that used it."""
+
+    name: str
+    rows: int
+    columns: int
+    run_id: int
 
 
 @dataclass(frozen=True, slots=True)

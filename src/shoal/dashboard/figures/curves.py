@@ -47,6 +47,6 @@ def curves_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = ""
         )
         now += live
     x = axis(colours, "Iteration", showgrid=False, nticks=6)
-    y = axis(colours, "Loss", type="log", nticks=5, exponentformat="power")
+    y = axis(colours, "Loss", type="log", dtick="D2", tickformat=".2g")
     margin = {"l": 58, "r": 14, "t": 28, "b": 42}
     return figure.update_layout(layout(colours, height=HEIGHT, x=x, y=y, revision=revision, margin=margin))
