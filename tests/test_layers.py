@@ -117,12 +117,12 @@ def _writing_methods() -> set[str]:
 
 
 def _writes(path: Path, writing: set[str]) -> list[str]:
-    """Calls in a file that could be one of these methods, but for those of ``desk()``, and Streamlit's own."""
+    """Calls in a file that could be one of these methods, but for those of ``desk()``, and those of Streamlit and NumPy."""
     found = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and node.attr in writing:
             of = ast.unparse(node.value)
-            if of not in ("desk()", "st"):
+            if of not in ("desk()", "st", "np"):
                 found.append(f"{path.name}:{node.lineno} {of}.{node.attr}")
         if isinstance(node, ast.ImportFrom | ast.Import) and any(a.name == "ensure_supervisor" for a in node.names):
             found.append(f"{path.name}:{node.lineno} ensure_supervisor")
