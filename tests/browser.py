@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from shoal.dashboard.exposure import Exposure
 from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
 from shoal.store import Store
 
@@ -44,11 +45,11 @@ def launched(program: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def dashboard(store: Store, log: Path) -> Iterator[str]:
+def dashboard(store: Store, log: Path, exposure: Exposure | None = None, port: int | None = None) -> Iterator[str]:
     """The address of a running dashboard. It ends with everything that its pages have started."""
-    port = free_port(HOST, 0)
+    port = port or free_port(HOST, 0)
     url = address(HOST, port)
-    with log.open("wb") as errors, dashboard_process(store, HOST, port, errors) as process:
+    with log.open("wb") as errors, dashboard_process(store, HOST, port, errors, exposure) as process:
         try:
             wait_until_up(process, url)
             yield url
@@ -69,9 +70,15 @@ class Watched:
     def __init__(self, page: Page) -> None:
         self.errors: list[str] = []
         self.abroad: list[str] = []
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.on("console", self._console)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # Of an address such as /live, Streamlit's browser part first asks below it where its server is; the 404 tells it.
+        probing = "/_stcore/" in message.location["url"] and "404" in message.text
+        if message.type == "error" and not probing:
+            self.errors.append(message.text)
 
     def _request(self, request: Request) -> None:
         here = (f"http://{HOST}:", f"ws://{HOST}:", "data:", f"blob:http://{HOST}:")

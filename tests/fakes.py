@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from shoal.champion import Retraining
+from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task
-from shoal.executors import Evaluate, Executor, Job, Outcome
+from shoal.executors import Evaluate, Executor, Job, Outcome, Progress
 from shoal.records import Metrics, Scores
 
 
@@ -32,11 +33,14 @@ class InlineExecutor(Executor):
     ) -> None:
         self.problem, self.on_job = problem, on_job
         self.jobs: list[Job] = []
-        self.closed = False
+        self.closed = self.watched = False
 
     @property
     def capacity(self) -> int:
         return 5
+
+    def evaluated(self, task: Task) -> Evaluation:
+        return pretend(self.problem, task)
 
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
@@ -48,7 +52,7 @@ class InlineExecutor(Executor):
             if error is not None:
                 outcomes.append(Outcome(job, error=error))
             elif isinstance(job, Evaluate):
-                outcomes.append(Outcome(job, pretend(self.problem, job.task), worker="inline:1"))
+                outcomes.append(Outcome(job, self.evaluated(job.task), worker="inline:1"))
             else:
                 assert isinstance(job, Retraining)
                 size = self.problem.network(job.task.genome).size
@@ -56,5 +60,20 @@ class InlineExecutor(Executor):
         self.jobs = self.jobs[:-2]
         return outcomes
 
+    def under_way(self) -> tuple[Progress, ...]:
+        return tuple(Progress(job, "inline:1", 3, 7, 0.5, ((1, 0.5), (3, 0.25))) for job in self.jobs)
+
+    def watch(self, watched: bool) -> None:
+        self.watched = watched
+
     def close(self) -> None:
         self.closed = True
+
+
+class HereExecutor(InlineExecutor):
+    """Really runs each job, on this thread: a search without processes."""
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        jobs, self.jobs = self.jobs, []
+        engine = get_engine(self.problem.settings.engine)
+        return [Outcome(job, job.run(self.problem, engine), worker="here:1") for job in jobs]

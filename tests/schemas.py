@@ -81,6 +81,7 @@ def fill(store: Store) -> None:
     assert drive(store, FINISHED) == "finished"
     with suppress(KeyboardInterrupt):
         drive(store, INTERRUPTED, jobs=5)
+    store.watch(INTERRUPTED)
     store.command(PAUSED, "pause", key="a key")
     store.event("A word.", "warning")
     store.register_supervisor(Owner("elsewhere", 7, "token"))
@@ -91,8 +92,9 @@ def age(store: Store) -> None:
 
     def shift(connection: Connection) -> None:
         past = (connection.scalar(select(now())) or 0.0) - 1_735_700_000
+        times = {"created", "started", "ended", "heartbeat", "applied", "due", "updated", "watched"}
         for table in metadata.sorted_tables:
-            for name in {"created", "started", "ended", "heartbeat", "applied", "due"} & set(table.c.keys()):
+            for name in times & set(table.c.keys()):
                 connection.execute(update(table).values({name: table.c[name] - past}))
 
     store.write(shift)

@@ -1,7 +1,11 @@
-"""Makes docs/dashboard.png anew, from a real run in a store of its own: `python tests/screenshot.py [FILE]`."""
+"""Makes the pictures of docs/ anew, from real runs in a store of its own: `python tests/screenshot.py [--only PAGE,PAGE]`.
+
+docs/dashboard.png is the live page; docs/pictures/pages/ has every page light, dark and as a telephone shows it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import re
@@ -12,44 +16,103 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 import browser as chrome
+from shoal.api import search
+from shoal.dashboard.navigation import PLACES
 from shoal.data import load_dataset
 from shoal.launch import ensure_supervisor
 from shoal.settings import SearchSettings
-from shoal.store import open_store
+from shoal.store import Store, open_store
+from shoal.summary import summarise
 
-PICTURE = Path(__file__).parents[1] / "docs" / "dashboard.png"
-BUDGET = {"preset": "classic", "population": 10, "repeats": 3, "iterations": 60}
-SIZE = (1280, 900)
+DOCS = Path(__file__).parents[1] / "docs"
+FRONT = ("live", "light")  # which picture is docs/dashboard.png
+LOOKS = {"light": (1280, 900), "dark": (1280, 900), "narrow": (400, 860)}
+TALLEST = {"light": 1500, "dark": 1500, "narrow": 1700}
+COLOURS = 200
 MINUTES_5 = 300_000  # milliseconds
 
 
-def take(path: Path) -> None:
-    """A search of some 30 generations in progress on the bundled table, beside two that have ended."""
+def runs(store: Store) -> tuple[int, int]:
+    """Two searches that have ended, by different samplers, and one under way: the numbers of the second and the last."""
+    data = load_dataset("concrete")
+    budget = {"population": 10, "generations": 5, "iterations": 300}
+    search(data, store=store, name="concrete, random search", sampler="random", **budget)
+    ended = search(data, store=store, name="concrete", **budget).run.id
+    settings = SearchSettings.parse(
+        {"preset": "classic", "population": 10, "generations": 60, "iterations": 400, "seed": 3}
+    )
+    running, _ = store.add_run(load_dataset("concrete", preset="classic"), settings, name="concrete, classic")
+    return ended, running
+
+
+def ready(page: Page) -> None:
+    """The script has run, and its charts are drawn."""
+    expect(page.locator(".st-key-footer")).to_be_attached(timeout=MINUTES_5)
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=MINUTES_5)
+    for chart in page.get_by_test_id("stPlotlyChart").all():
+        expect(chart.locator(".main-svg").first).to_be_attached(timeout=MINUTES_5)
+    page.wait_for_timeout(1500)
+
+
+def picture(browser: Browser, address: str, look: str) -> Image.Image:
+    """One page in one look, as tall as it is, up to a limit."""
+    width, height = LOOKS[look]
+    scheme = "dark" if look == "dark" else "light"
+    with browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(address)
+        ready(page)
+        tall = page.get_by_test_id("stMainBlockContainer").evaluate("element => element.scrollHeight")
+        page.set_viewport_size({"width": width, "height": max(height, min(tall + 20, TALLEST[look]))})
+        ready(page)
+        return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+
+
+def save(shown: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shown.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def take(only: set[str]) -> None:
     program = chrome.chromium()
     if program is None:
         sys.exit(f"No browser is installed (looked for {', '.join(chrome.NAMES)} on PATH).")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_DATA_HOME"] = folder  # the supervisor's log
         with open_store(Path(folder) / "shoal.db") as store:
-            dataset = load_dataset("concrete", preset="classic")
-            for seed, generations in ((1, 3), (2, 4), (3, 60)):
-                store.add_run(dataset, SearchSettings.parse({**BUDGET, "seed": seed, "generations": generations}))
+            ended, running = runs(store)
+            best = summarise(store, ended).best
+            assert best is not None
             with chrome.dashboard(store, Path(folder) / "server.log") as url, chrome.launched(program) as browser:
                 ensure_supervisor(store)
-                page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, color_scheme="light")
-                page.goto(url)
+                page = browser.new_page()
+                page.goto(f"{url}/live?run={running}")
                 box = page.get_by_test_id("stMetric").filter(has=page.get_by_text("Current Generation", exact=True))
                 expect(box.get_by_test_id("stMetricValue")).to_have_text(
-                    re.compile(r"^(2[89]|[3-5]\d)$"), timeout=MINUTES_5
+                    re.compile(r"^(1[2-9]|[2-5]\d)$"), timeout=MINUTES_5
                 )
-                expect(page.locator(".js-plotly-plot .scatterlayer .trace").first).to_be_visible(timeout=MINUTES_5)
-                picture = Image.open(io.BytesIO(page.screenshot()))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.convert("RGB").save(path, optimize=True)
+                page.close()
+                for place in PLACES:
+                    if only and place.name not in only:
+                        continue
+                    shown = running if place.name == "live" else ended
+                    address = f"{url}/{place.name}?run={shown}"
+                    address += f"&genome={best.genome.hash}" if place.name in ("evaluation", "swarm") else ""
+                    address = f"{url}/compare?runs={ended - 1},{ended}" if place.name == "compare" else address
+                    address = f"{url}/{place.name}" if not place.of_run and place.name != "compare" else address
+                    for look in LOOKS:
+                        image = picture(browser, address, look)
+                        if (place.name, look) == FRONT:
+                            save(image.crop((0, 0, 1280, min(image.height, 1150))), DOCS / "dashboard.png")
+                        save(image, DOCS / "pictures" / "pages" / f"{place.name}-{look}.png")
+                        print(f"{place.name}, {look}", flush=True)
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURE)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="pages, separated by commas")
+    take(set(filter(None, parser.parse_args().only.split(","))))

@@ -23,7 +23,7 @@ from shoal.store import tables as t
 
 BUDGET = 12  # troubles of a history
 DEPTH = 3  # owners that may be alive at once, each believing that it is the only one
-_WRITES = ("record", "beat", "finish", "release", "save_artifact", "event")
+_WRITES = ("record", "beat", "finish", "release", "save_artifact", "event", "note_live")
 
 
 class Crash(BaseException):
@@ -203,6 +203,10 @@ class Executor(InlineExecutor):
             raise Crash
         if world.happens(0.03, "a person meanwhile"):
             world.person()
+        if world.random.random() < 0.1:  # no trouble
+            world.store.watch(world.run_id)
+        note = world.store.live(world.run_id)
+        assert note is None or world.store.run(world.run_id).state == "running"
         if world.depth < DEPTH and world.happens(0.03, "standstill at work"):
             world.stall()
         world.random.shuffle(self.jobs)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
@@ -16,9 +17,14 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import browser as chrome
+from shoal.api import search
+from shoal.dashboard.figures.leaderboard import leaders, repeats
+from shoal.dashboard.navigation import PLACES
 from shoal.data import load_dataset
+from shoal.evaluation_table import EvaluationTable
 from shoal.settings import SearchSettings
 from shoal.store import Store, open_store
+from shoal.summary import summarise
 
 pytestmark = pytest.mark.browser
 SOON, COMPILING = 30_000, 180_000  # milliseconds; the first training of a process compiles its code
@@ -88,13 +94,15 @@ def at_least(generations: int) -> re.Pattern[str]:
 
 
 def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: str) -> None:
+    expect(page.get_by_text("There is no run yet.")).to_be_visible(timeout=SOON)
+    page.get_by_role("link", name="Start your first run").click()
     expect(page.get_by_role("heading", name="Start your first run")).to_be_visible(timeout=SOON)
     page.get_by_text("classic", exact=True).click()
     fill(page, generations=200, population=4, iterations=20, repeats=1)
     page.get_by_role("button", name="Start run").dblclick()
 
     expect(page.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
-    expect(page).to_have_url(re.compile(r"\?run=1$"))
+    expect(page).to_have_url(re.compile(r"/live\?run=1$"))
     expect(metric(page, "Current Generation")).to_have_text(at_least(1), timeout=COMPILING)
     drawn = page.locator(".js-plotly-plot .scatterlayer .trace")
     expect(drawn.first).to_be_attached(timeout=SOON)
@@ -110,9 +118,8 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     (owner,) = opened.supervisors()
 
     second = page.context.new_page()
-    second.goto(site)
+    second.goto(page.url)
     expect(second.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
-    expect(second).to_have_url(re.compile(r"\?run=1$"))
     assert [run.id for run in opened.runs()] == [1], "neither a second click nor a second tab starts a second run"
     assert opened.supervisors()[0].pid == owner.pid
     second.close()
@@ -129,24 +136,45 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     assert opened.run(1).state == "stopped"
 
 
-def test_what_users_typed_is_shown_as_text(page: Page, opened: Store) -> None:
+def test_what_users_typed_is_shown_as_text(page: Page, opened: Store, site: str) -> None:
     dataset = replace(load_dataset("concrete", preset="classic"), name=HOSTILE)
     run_id, _ = opened.add_run(dataset, SearchSettings(preset="classic"), name=HOSTILE)
     opened.event(HOSTILE, "warning", run_id)
-    expect(page.get_by_text("1 run", exact=True)).to_be_visible(timeout=SOON)
-    page.get_by_role("button", name=f"Run {run_id}").click()
+    page.goto(site)
+    expect(page.locator(".st-key-runs code")).to_have_text(HOSTILE, timeout=SOON)
+    expect(page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox")).to_contain_text(HOSTILE)
+    nothing_of_it_is_markup(page)
+    page.locator(".st-key-runs").get_by_role("link", name=f"Run {run_id}").click()
     expect(page.get_by_role("heading", name=f"Run {run_id}")).to_be_visible(timeout=SOON)
     expect(page.get_by_test_id("stText").get_by_text(HOSTILE, exact=True)).to_be_visible()
-    expect(page.locator(".st-key-runs code")).to_have_text(HOSTILE)
     expect(page.locator(".st-key-log")).to_contain_text(f"warning: {HOSTILE}")
-    for forbidden in ("img[src='x']", "a[href*='alert']", "a[href*='example.com']", ".katex"):
-        expect(page.locator(forbidden)).to_have_count(0)
+    nothing_of_it_is_markup(page)
 
     control(page, "Stop").click()
     expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible(timeout=SOON)
 
 
-def test_an_upload_is_checked_and_its_target_chosen(page: Page, opened: Store) -> None:
+def test_a_name_of_ten_thousand_characters_and_one_from_right_to_left(page: Page, opened: Store, site: str) -> None:
+    dataset = load_dataset("concrete", preset="classic")
+    for name in ("x" * 10_000, "\u202eesrever \u05e9\u05dc\u05d5\u05dd"):
+        opened.add_run(dataset, SearchSettings(preset="classic"), name=name)
+    page.goto(site)
+    expect(page.locator(".st-key-runs code")).to_have_count(2, timeout=SOON)
+    assert page.locator(".st-key-run-1").bounding_box()["height"] < 200  # type: ignore[index]
+    width = page.evaluate("() => document.documentElement.scrollWidth")
+    assert width <= 1280, "a long name does not widen the page"
+    page.goto(f"{site}/live?run=1")
+    expect(page.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 1280
+
+
+def nothing_of_it_is_markup(page: Page) -> None:
+    for forbidden in ("img[src='x']", "a[href*='alert']", "a[href*='example.com']", ".katex"):
+        expect(page.locator(forbidden)).to_have_count(0)
+
+
+def test_an_upload_is_checked_and_its_target_chosen(page: Page, opened: Store, site: str) -> None:
+    page.goto(f"{site}/new")
     expect(page.get_by_role("heading", name="Start your first run")).to_be_visible(timeout=SOON)
     page.get_by_text("Upload a file").click()
     page.get_by_role("button", name="Start run").click()
@@ -166,5 +194,103 @@ def test_an_upload_is_checked_and_its_target_chosen(page: Page, opened: Store) -
 
 
 def test_a_run_that_is_not_there(page: Page, site: str) -> None:
-    page.goto(f"{site}/?run=<script>alert(1)</script>")
+    page.goto(f"{site}/live?run=<script>alert(1)</script>")
     expect(page.locator(".st-key-problem")).to_contain_text("There is no run '<script>", timeout=SOON)
+
+
+@pytest.fixture
+def ended(opened: Store) -> int:
+    """A run that has finished, in as little time as may be."""
+    settings = {"population": 4, "generations": 2, "iterations": 40, "finalists": 3, "confirmations": 2, "networks": 2}
+    return search(load_dataset("concrete"), store=opened, name="small", **settings).run.id
+
+
+def test_a_finished_run_on_every_page_of_it(page: Page, opened: Store, site: str, ended: int, tmp_path: Path) -> None:
+    page.goto(site)
+    row = page.locator(f".st-key-run-{ended}")
+    expect(row).to_contain_text("finished", timeout=SOON)
+    best = summarise(opened, ended).best
+    assert best is not None
+    expect(row).to_contain_text(f"{best.accuracy:.2f} %")
+    sidebar = page.get_by_test_id("stSidebar")
+
+    sidebar.get_by_role("link", name="Champion").click()
+    expect(page.get_by_role("heading", name=f"Run {ended}: champion")).to_be_visible(timeout=SOON)
+    expect(metric(page, "Search")).to_have_text(f"{best.accuracy:.2f} %")
+    assert best.confirmation is not None
+    expect(metric(page, "Confirmation")).to_have_text(f"{best.confirmation.accuracy:.2f} %")
+    expect(page.locator("table.scores tr.chief")).to_contain_text("Test")
+    expect(page.locator("table.scores")).to_contain_text("Boosted trees")
+    dots = page.locator(".st-key-chart .scatterlayer .point")
+    expect(dots.first).to_be_attached(timeout=SOON)
+    frame = EvaluationTable(opened, opened.run(ended)).refresh()
+    shown = repeats(frame, leaders(frame))
+    drawn = shown[shown["counted"] | (shown["phase"] == "confirmation")]
+    assert dots.count() >= len(drawn), "every repeat is a dot"
+
+    sidebar.get_by_role("link", name="Evaluations").click()
+    expect(page.get_by_text(f"{len(frame.frame)} of {len(frame.frame)} trainings.")).to_be_visible(timeout=SOON)
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="CSV").click()
+    taken.value.save_as(tmp_path / "taken.csv")
+    table = pd.read_csv(tmp_path / "taken.csv")
+    assert table["accuracy"].tolist() == frame.frame["accuracy"].tolist(), "to the bit, in the order of recording"
+    assert {"swarm_size", "hidden_layers", "seconds"} <= set(table.columns)
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Parquet").click()
+    taken.value.save_as(tmp_path / "taken.parquet")
+    assert pd.read_parquet(tmp_path / "taken.parquet")["loss"].tolist() == frame.frame["loss"].tolist()
+    page.get_by_text("Confirm", exact=True).click()
+    confirmed = int((frame.frame["repeat"] >= 10_000).sum())
+    expect(page.get_by_text(f"{confirmed} of {len(frame.frame)} trainings.")).to_be_visible(timeout=SOON)
+
+    sidebar.get_by_role("link", name="System").click()
+    expect(page.get_by_text("every page of the file is sound")).to_be_visible(timeout=SOON)
+    sidebar.get_by_role("link", name="Settings").click()
+    expect(page.get_by_test_id("stText").get_by_text(str(opened.path))).to_be_visible(timeout=SOON)
+
+
+def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
+    page: Page, opened: Store, site: str, ended: int
+) -> None:
+    def more() -> None:
+        page.locator(f".st-key-run-{ended}").get_by_role("button", name="More").click()
+
+    page.goto(site)
+    expect(page.locator(f".st-key-run-{ended}")).to_be_visible(timeout=SOON)
+    more()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("tab", name="Delete").click()
+    dialog.get_by_role("textbox").fill("delete")
+    dialog.get_by_role("button", name="Delete for ever").click()
+    expect(dialog).to_contain_text("Nothing was deleted", timeout=SOON)
+    assert [run.id for run in opened.runs()] == [ended]
+    dialog.get_by_role("tab", name="Continue with more").click()
+    dialog.get_by_role("spinbutton", name="Generations in all").fill("3")
+    dialog.get_by_role("button", name="Continue").click()
+    expect(page).to_have_url(re.compile(rf"/live\?run={ended}$"), timeout=SOON)
+    expect(metric(page, "Current Generation")).to_have_text("3", timeout=COMPILING)
+    expect(page.get_by_test_id("stMain").get_by_text("finished", exact=True)).to_be_visible(timeout=COMPILING)
+
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Runs").click()
+    expect(page.locator(f".st-key-run-{ended}")).to_be_visible(timeout=SOON)
+    more()
+    dialog.get_by_role("tab", name="Delete").click()
+    dialog.get_by_role("textbox").fill(f"delete {ended}")
+    dialog.get_by_role("button", name="Delete for ever").click()
+    expect(page.get_by_text("There is no run yet.")).to_be_visible(timeout=SOON)
+    assert opened.runs() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_telephone(chromium: Browser, opened: Store, site: str, ended: int, scheme: str) -> None:
+    genome = opened.evaluations(ended)[0].task.genome.hash
+    with chromium.new_context(viewport={"width": 400, "height": 860}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        for place in PLACES:
+            page.goto(f"{site}/{place.name}?run={ended}&genome={genome}")
+            expect(page.locator(".st-key-footer")).to_be_attached(timeout=SOON)
+            expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=SOON)
+            assert page.get_by_test_id("stException").count() == 0, place.name
+            wide = page.evaluate("() => document.documentElement.scrollWidth")
+            assert wide <= 400, f"{place.name} is {wide} pixels wide"

@@ -81,6 +81,8 @@ class Stall:
 
 @dataclass(frozen=True)
 class Hang:
+    number: int = 0
+
     def run(self, problem: Problem, engine: Any) -> None:
         signal.pause()
 
@@ -160,6 +162,28 @@ class ExecutorContract:
         for number in range(4):
             executor.submit(Echo(number))
         assert sorted(outcome.result[0] for outcome in collect(executor, 4)) == [0, 1, 2, 3]
+
+    def test_it_says_what_is_under_way(self, executor: Executor) -> None:
+        assert executor.under_way() == ()
+        for watched in (True, True, False, False, True):
+            executor.watch(watched)
+        jobs = [Hang(number) for number in range(3)]
+        for job in jobs:
+            executor.submit(job)
+
+        def working() -> bool:
+            assert executor.poll(0.1) == []
+            return [progress.job for progress in executor.under_way()] == jobs[:2]
+
+        eventually(working)  # two workers
+        assert all((p.iteration, p.frame) == (0, None) and p.seconds >= 0 for p in executor.under_way())
+        executor.close()
+        assert executor.under_way() == ()
+
+    def test_what_is_done_is_not_under_way(self, executor: Executor) -> None:
+        executor.submit(Echo(0))
+        collect(executor, 1)
+        assert executor.under_way() == ()
 
     def test_close_ends_hanging_work_and_leaves_no_process(self, executor: Executor) -> None:
         before = set(descendants(os.getpid()))

@@ -33,7 +33,7 @@ from shoal.evaluation import Evaluation, GenerationSummary, Task, result_hash
 from shoal.genome import Genome
 from shoal.records import Metrics, Scores
 from shoal.settings import SearchSettings
-from shoal.store import LEASE_SECONDS, Claim, Owner, Store, default_path, open_store
+from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, default_path, open_store
 from shoal.store import connection as store_connection
 from shoal.store import store as store_module
 from shoal.store import tables as t
@@ -108,6 +108,7 @@ WRITES: dict[str, Callable[[Store, Claim], Any]] = {
     "finish": lambda store, claim: store.finish(claim, "finished", seconds=99.0),
     "release": lambda store, claim: store.release(claim, 99.0),
     "save_artifact": lambda store, claim: store.save_artifact(claim, "weights", b"x"),
+    "note_live": lambda store, claim: store.note_live(claim, [UnderWay(Genome(), 0, 1, 0, "search")]),
 }
 
 

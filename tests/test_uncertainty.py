@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shoal.genome import Genome, SearchSpace
-from shoal.uncertainty import interval95, mean, probability_better
+from shoal.uncertainty import interval95, mean, paired_difference, probability_better, welch_difference
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30)
 
@@ -34,7 +34,7 @@ def test_one_value_has_no_interval() -> None:
 def test_probability_is_that_of_the_paired_t_test(pairs) -> None:
     ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
     differences = [a - b for a, b in pairs]
-    assume(statistics.stdev(differences) > max(1e-6 * max(map(abs, differences)), 1e-100))  # SciPy underflows below
+    assume(statistics.stdev(differences) > max(1e-6 * max(map(abs, differences)), 1e-100))  # SciPy squares them
     expected = 1 - stats.ttest_rel(ours, theirs, alternative="greater").pvalue
     found = probability_better(ours, theirs)
     assert found == pytest.approx(expected, abs=1e-6)
@@ -88,6 +88,24 @@ def test_genes_on_their_bounds_are_named(gene, bounds, value, said) -> None:
     found = SearchSpace().narrowed({gene: bounds}, {}).on_bounds(genome)
     assert [str(alarm) for alarm in found] == ([said] if said else [])
     assert all(math.isfinite(alarm.limit) for alarm in found)
+
+
+@given(VALUES, VALUES)
+def test_welch_is_scipys(values, others) -> None:
+    assume(statistics.stdev(values) > 1e-3 and statistics.stdev(others) > 1e-3)
+    found, expected = welch_difference(values, others), stats.ttest_ind(values, others, equal_var=False)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval()), abs=1e-6)
+    assert min(found.probability, 1 - found.probability) == pytest.approx(expected.pvalue / 2, abs=1e-6)
+    assert found.low <= found.mean <= found.high
+    assert found.resolved == (expected.pvalue < 0.05) or abs(expected.pvalue - 0.05) < 1e-9
+
+
+def test_differences_of_too_few_or_of_constants() -> None:
+    assert welch_difference([1.0], [2.0, 3.0]) is None and paired_difference([1.0], [2.0]) is None
+    equal, apart = welch_difference([1.0, 1.0], [1.0, 1.0]), welch_difference([2.0, 2.0], [1.0, 1.0])
+    assert equal is not None and equal.probability == 0.5 and not equal.resolved
+    assert apart is not None and apart.probability == 1.0 and apart.resolved
 
 
 def test_a_value_that_changes_nothing_is_on_no_bound() -> None:

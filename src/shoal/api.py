@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.admission import check_dataset, check_search
 from shoal.champion import Champion, choice, crown, retrainings
 from shoal.data import Dataset
 from shoal.engines import cores, get_engine
@@ -20,6 +19,7 @@ from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search
 from shoal.genome import Genome
 from shoal.network import Network
+from shoal.preflight import check_dataset, check_search
 from shoal.records import Metrics, Scores
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
@@ -127,7 +127,7 @@ def search(
     """Search for a genome, in worker processes, and record every training in ``store`` (None: the default one).
 
     ``settings`` are those of `SearchSettings`; the preset is the data's. An interrupt leaves the run resumable
-    (`shoal resume`). Raises a `ShoalError` for what makes no search (`shoal.admission`), before anything is written.
+    (`shoal resume`). Raises a `ShoalError` for what makes no search (`shoal.preflight`), before anything is written.
     """
     check_dataset(data)
     parsed = SearchSettings.parse({"preset": data.options.preset, **settings})

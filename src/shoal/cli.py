@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
 
+from shoal.admission import app as access
 from shoal.errors import ModelError, SettingsError, ShoalError
 from shoal.launch import prepared_supervisor
 from shoal.nursery import quick_imports
+
+if TYPE_CHECKING:
+    from shoal.data import Preset
 
 app = typer.Typer(
     name="shoal",
@@ -23,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(access, name="access")
 
 StoreOption = Annotated[
     str | None,
@@ -137,8 +144,8 @@ def run(
 
 def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | None]:
     """Data and settings, checked before the store is opened: on bad input nothing is written."""
-    from shoal.admission import check_search
     from shoal.data import load_dataset
+    from shoal.preflight import check_search
     from shoal.settings import SearchSettings, read_settings_file
 
     values = read_settings_file(file) if file is not None else {}
@@ -167,6 +174,36 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
 
 
 @app.command()
+def check(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="`concrete`, or a CSV or Parquet file")],
+    target: Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")] = None,
+    preset: Annotated[str, typer.Option(metavar="modern|classic", help="As of the search")] = "modern",
+    group: Annotated[str | None, typer.Option(metavar="COL", help="As of the search")] = None,
+    same: Annotated[str, typer.Option(metavar="COL,COL|all", help="As of the search")] = "",
+    folds: Annotated[int | None, typer.Option(help="As of the search")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What to know of DATA before a search: what each column holds, and findings with remedies. Nothing is written.
+
+    Exit code 2: no search can start on it as it is.
+    """
+    from shoal.data.checks import check_table
+    from shoal.data.facts import column_facts
+    from shoal.data.preparation import table_and_target
+    from shoal.watch import findings_table
+
+    name, source, target = table_and_target(data, target)
+    facts = column_facts(source)
+    found = check_table(name, source, target, cast("Preset", preset), facts, group=group, same=same, folds=folds)
+    if as_json:
+        columns = [asdict(fact) for fact in facts]
+        typer.echo(json.dumps({"columns": columns, "findings": [finding.to_dict() for finding in found.findings]}))
+    else:
+        Console().print(findings_table(facts, found.findings))
+    raise typer.Exit(2 if found.bad else 0)
+
+
+@app.command()
 def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; only this machine can reach the default")
@@ -187,21 +224,34 @@ def serve(
             help="POST JSON there when a run is finished, failed or stalled",
         ),
     ] = None,
+    login: Annotated[
+        bool, typer.Option("--login", help="Ask who is there on this machine's own address too, as on every other")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A further name under which browsers reach it, such as a proxy's; asks for a login"
+        ),
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate (PEM), to speak HTTPS")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM)")] = None,
     store: StoreOption = None,
 ) -> None:
     """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
-    from shoal.dashboard.server import check_host, check_installed
+    from shoal.dashboard.exposure import Exposure, expose
+    from shoal.dashboard.server import check_installed
     from shoal.messenger import VARIABLE, check_webhook
     from shoal.service import serve as serve_until_stopped
     from shoal.store import open_store
 
+    exposure = Exposure()
     if dashboard:
-        check_host(host)
+        exposure = expose(host, login=login, names=tuple(allow_host or ()), certificate=tls_cert, key=tls_key)
         check_installed()
     if webhook:
         os.environ[VARIABLE] = check_webhook(webhook)  # for the supervisor; its command line could be seen by others
     with open_store(store) as opened:
-        serve_until_stopped(opened, (host, port) if dashboard else None, demo=demo)
+        serve_until_stopped(opened, (host, port) if dashboard else None, exposure, demo=demo)
 
 
 @app.command()
@@ -238,6 +288,35 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 
 
 @app.command()
+def replay(
+    run: RunArgument,
+    genome: Annotated[str, typer.Argument(metavar="GENOME", help="The genome's name, or as much of it as is its own")],
+    repeat: Annotated[
+        int, typer.Argument(metavar="REPEAT", help="Which of its trainings; confirmations from 10000 on")
+    ],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a recorded evaluation again, and compare: exit code 0 when every score is the same to the bit, else 1.
+
+    Nothing is written.
+    """
+    from shoal.store import open_store
+    from shoal.verification import verify
+    from shoal.watch import verdict_text
+
+    with open_store(store, create=False) as opened:
+        verdict = verify(opened, run, genome, repeat)
+        number = opened.run(run).id
+    if as_json:
+        typer.echo(json.dumps(verdict.to_dict(number)))
+    else:
+        Console().print(verdict_text(number, verdict))
+    if not verdict.same:
+        raise typer.Exit(1)
+
+
+@app.command()
 def splits(
     run: RunArgument,
     splits: Annotated[int, typer.Option(min=2, max=1000, help="How many others")] = 10,
@@ -270,6 +349,29 @@ def splits(
         typer.echo(json.dumps({"splits": len(done), "methods": [row.to_dict() for row in rows]}))
     else:
         Console().print(splits_table(rows))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two to eight runs, by their numbers")],
+    against: Annotated[
+        int | None, typer.Option(metavar="RUN", help="Test all others against this one; default: the one that leads")
+    ] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put runs side by side: what they found, which settings differ, and whether one is truly better than another."""
+    from shoal.comparison import compare as compared
+    from shoal.comparison_table import comparison_table
+    from shoal.store import open_store
+    from shoal.summary import summarise
+
+    with open_store(store, create=False) as opened:
+        found = compared([summarise(opened, run) for run in runs], against)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+    else:
+        Console().print(comparison_table(found))
 
 
 def _command(run: str, kind: Any, store: str | None, as_json: bool, budgets: dict[str, float] | None = None) -> None:
@@ -406,6 +508,52 @@ def export(
         folder = export_run(opened, run, to, force=force)
     files = sorted(path.name for path in folder.iterdir())
     typer.echo(json.dumps({"folder": str(folder), "files": files}) if as_json else f"{folder}: {', '.join(files)}")
+
+
+@app.command()
+def animate(
+    run: RunArgument,
+    to: Annotated[Path, typer.Option(metavar="FILE.gif", help="The file to write")],
+    genome: Annotated[
+        str | None, typer.Option(metavar="HASH", help="Or its first digits; default: the champion, or the best so far")
+    ] = None,
+    repeat: Annotated[int | None, typer.Option(help="Which training of it; default: the first")] = None,
+    first: Annotated[int, typer.Option(help="The first iteration that is seen")] = 0,
+    last: Annotated[int | None, typer.Option(help="The last one; default: the end")] = None,
+    frames: Annotated[int, typer.Option(help="At most so many, 2 to 120")] = 120,
+    even: Annotated[bool, typer.Option("--even", help="Spaced evenly, not with more of them at the start")] = False,
+    dark: Annotated[bool, typer.Option("--dark", help="On a dark background")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
+    from shoal.dashboard.animation import check_installed, gif
+    from shoal.evaluation import Problem
+    from shoal.replay import Window, recorded_training, replay
+    from shoal.store import open_store
+
+    check_installed()
+    if not to.parent.is_dir():
+        raise SettingsError(f"--to {to}: there is no folder {to.parent}.", remedy="make it, or choose another")
+    window = Window(first, last, frames, spacing="even" if even else "early")
+    with open_store(store, create=False) as opened:
+        told = recorded_training(opened, run, genome, repeat)
+        problem = Problem(*opened.problem(run))
+    film = replay(problem, told.task, told.iterations, window, recorded=told.loss)
+    try:
+        to.write_bytes(gif(film, dark))
+    except OSError as error:
+        raise SettingsError(f"--to {to}: {error.strerror}.", remedy="choose a place that you may write to") from None
+    about = {"genome": told.task.genome.hash, "repeat": told.task.repeat, "iterations": told.iterations}
+    if as_json:
+        typer.echo(json.dumps({"file": str(to), "frames": len(film.frames), "exact": film.exact, **about}))
+        return
+    same = {True: "the loss that was recorded, to the bit", False: f"not the recorded {film.recorded}"}
+    typer.echo(f"Genome {about['genome']}, repeat {about['repeat']}, {told.iterations:,} iterations.")
+    typer.echo(
+        f"It ended with a loss of {film.loss:.6g}" + (f", {same[film.exact]}." if film.exact is not None else ".")
+    )
+    typer.echo(f"{to}: {len(film.frames)} frames, {to.stat().st_size:,} bytes")
 
 
 @app.command()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genome import Genome
-from shoal.philox import derive_key
+from shoal.philox import Key, derive_key
 from shoal.racing import RACES, Race, Tally, Targets, finals
 from shoal.samplers import Generation, make_sampler
 from shoal.settings import CONFIRMATION, SearchSettings
@@ -52,13 +52,28 @@ class Standing:
     @property
     def accuracy(self) -> float | None:
         """The mean over the counted repeats, in percent; None if one of them failed."""
-        values = [a for a in self.accuracies if a is not None]
-        return mean(values) if values and len(values) == len(self.accuracies) else None
+        return _mean_of(self.accuracies)
 
     @property
     def fitness(self) -> float:
-        """What selection compares: the mean accuracy, raised by `level`; -inf when a repeat failed."""
-        return -math.inf if self.accuracy is None else self.accuracy + _LEVEL * self.level
+        """What selection compares: `fitness_of` what is counted."""
+        return fitness_of(self.accuracies, self.level)
+
+
+def fitness_of(accuracies: Sequence[float | None], level: int) -> float:
+    """What selection compares: the mean accuracy, raised by the level of the race; -inf when a repeat failed (None)."""
+    accuracy = _mean_of(accuracies)
+    return -math.inf if accuracy is None else accuracy + _LEVEL * level
+
+
+def _mean_of(accuracies: Sequence[float | None]) -> float | None:
+    values = [a for a in accuracies if a is not None]
+    return mean(values) if values and len(values) == len(accuracies) else None
+
+
+def sampler_key(settings: SearchSettings) -> Key:
+    """The random stream that a search's sampler draws from."""
+    return derive_key(settings.seed, _SAMPLER_STREAM)
 
 
 class Search:
@@ -72,7 +87,7 @@ class Search:
     def __init__(self, settings: SearchSettings) -> None:
         self.settings = settings
         self.generations: list[GenerationSummary] = []
-        self._sampler = make_sampler(settings, derive_key(settings.seed, _SAMPLER_STREAM))
+        self._sampler = make_sampler(settings, sampler_key(settings))
         self._past: list[Generation] = []
         self._told: dict[tuple[str, int], Evaluation] = {}
         self._tally, self._fresh = Tally(self._told), Tally(self._told, CONFIRMATION)

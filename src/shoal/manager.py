@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from shoal.admission import check_search
 from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.launch import ensure_supervisor
+from shoal.preflight import check_search
 from shoal.settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
 from shoal.summary import summarise

@@ -42,6 +42,7 @@ class Purpose(IntEnum):
     MUTATION = 35
     MUTATION_STEP = 36
     SAMPLER = 48
+    PROJECTION = 64
 
 
 def philox(counter: tuple[object, object, object, object], key: Key) -> tuple[NDArray[np.uint32], ...]:

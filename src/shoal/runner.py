@@ -19,6 +19,7 @@ from shoal.evolution import Search
 from shoal.executors import Evaluate, Executor, Job, Outcome, make_executor
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
+from shoal.underway import Notes
 
 POLL_SECONDS = 0.2  # how soon a command or a signal is noticed
 FULL_SECONDS = 2.0  # between two looks at a disk that is full
@@ -87,6 +88,7 @@ class Runner:
         search = Search.replay(problem.settings, self.store.evaluations(self.claim.run_id, curves=False))
         try:
             with self.make_executor(problem, problem.settings.workers) as executor:
+                self._notes = Notes(problem, executor, self.clock)
                 self._search(problem, search, executor, view.generations)
                 self._crown(problem, search, executor)
         except _Left as left:
@@ -179,7 +181,8 @@ class Runner:
         return {job: found[threaded] for threaded, job in asked.items()}
 
     def _record(self, evaluations: list[Evaluation], generations: Sequence[GenerationSummary]) -> None:
-        self._patiently(lambda: self.store.record(self.claim, evaluations, generations, seconds=self._seconds))
+        now = self._notes.due()
+        self._patiently(lambda: self.store.record(self.claim, evaluations, generations, self._seconds, now))
 
     def _patiently(self, write: Callable[[], T]) -> T:
         """What ``write`` gives; while the disk is full it is tried again, and what was computed is kept."""
@@ -205,10 +208,16 @@ class Runner:
         """One look at everything that may have happened."""
         if self.leaving():
             raise _Left
-        if self.clock() >= self._next_beat or self.store.is_told(self.claim.run_id):
+        look = self.store.look(self.claim.run_id)
+        executor.watch(look.watched)
+        if look.told or self.clock() >= self._next_beat:
             self._next_beat = self.clock() + HEARTBEAT_SECONDS
-            if commands := self._patiently(lambda: self.store.beat(self.claim, self._seconds)):
+            now = self._notes.due()
+            if commands := self._patiently(lambda: self.store.beat(self.claim, self._seconds, now)):
                 raise _Left(commands)
+        elif (trainings := self._notes.due(alone=True)) is not None:
+            with suppress(StoreFullError):  # nobody waits for a note
+                self.store.note_live(self.claim, trainings)
         return executor.poll(POLL_SECONDS)
 
     def _leave(self, commands: tuple[Command, ...]) -> str:

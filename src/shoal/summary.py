@@ -9,7 +9,6 @@ from typing import Any
 
 from shoal.baselines import Baseline
 from shoal.champion import Champion, Confirmation
-from shoal.evaluation import Evaluation
 from shoal.genome import Genome, OnBound
 from shoal.records import Metrics, Scores
 from shoal.runner import CHAMPION
@@ -148,25 +147,13 @@ def kept_champion(store: Store, run: RunView) -> Champion | None:
 
 
 def summarise(store: Store, run_id: int | str) -> Summary:
-    """Everything that is shown of a run. Raises `RunNotFoundError`."""
-    return summary_with_evaluations(store, run_id)[0]
-
-
-def summary_with_evaluations(store: Store, run_id: int | str) -> tuple[Summary, Sequence[Evaluation]]:
-    """`summarise`, and the evaluations that it read (without curves; none before the first generation)."""
+    """Everything that is shown of a run; reads no evaluations but those of the best genome. Raises `RunNotFoundError`."""
     run = store.run(run_id)
     # One more may have been completed since; what is shown belongs to one moment.
     generations = tuple(g for g in store.generations(run.id) if g.summary.number <= run.generations)
     champion = kept_champion(store, run)
-    evaluations = store.evaluations(run.id, curves=False) if generations else []
-    summary = Summary(
-        run,
-        generations,
-        _best(run, generations, evaluations, champion),
-        champion,
-        _rivals(store, run) if champion else {},
-    )
-    return summary, evaluations
+    best = _best(store, run, generations, champion)
+    return Summary(run, generations, best, champion, _rivals(store, run) if champion else {})
 
 
 def _rivals(store: Store, run: RunView) -> dict[str, Champion]:
@@ -179,17 +166,15 @@ def _rivals(store: Store, run: RunView) -> dict[str, Champion]:
 
 
 def _best(
-    run: RunView,
-    generations: Sequence[GenerationRecord],
-    evaluations: Sequence[Evaluation],
-    champion: Champion | None,
+    store: Store, run: RunView, generations: Sequence[GenerationRecord], champion: Champion | None
 ) -> Best | None:
     last = generations[-1].summary if generations else None
     if champion:
         genome, counted = champion.genome, list(champion.accuracies)
     elif last and last.best_accuracy is not None:
         genome = last.best
-        known = {e.task.repeat: e.accuracy for e in evaluations if e.task.genome == genome and e.accuracy is not None}
+        trained = store.evaluations(run.id, curves=False, genome=genome.hash)
+        known = {e.task.repeat: e.accuracy for e in trained if e.accuracy is not None}
         counted = [known[repeat] for repeat in run.settings.counted(last.best_repeats) if repeat in known]
     else:
         return None

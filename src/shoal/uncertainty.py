@@ -1,4 +1,4 @@
-"""How sure a mean of few repeats is: Student's interval, and the paired comparison of two genomes.
+"""How sure a mean of few repeats is: Student's interval, and the comparison of two means, paired or not.
 
 Repeats share their random streams between genomes, so that differences of the same repeat say more than two means do.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 def mean(values: Sequence[float]) -> float:
@@ -45,3 +46,51 @@ def probability_better(values: Sequence[float], others: Sequence[float]) -> floa
     from scipy.special import stdtr
 
     return float(stdtr(len(differences) - 1, middle / (spread / math.sqrt(len(differences)))))
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """By how much one mean lies above another, with a 95 % interval, and the probability that it truly does.
+
+    ``paired``: by the differences of pairs (`probability_better`), of which there are ``count``; else Welch's, where
+    ``count`` is the smaller number of values.
+    """
+
+    mean: float
+    low: float
+    high: float
+    probability: float
+    paired: bool
+    count: int
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the interval lies on one side of 0: who is asked for the better of two has no side beforehand."""
+        return self.low > 0.0 or self.high < 0.0
+
+
+def paired_difference(values: Sequence[float], others: Sequence[float]) -> Difference | None:
+    """Of pairs that share what chance there is, by Student's distribution; None for fewer than two."""
+    differences = [a - b for a, b in zip(values, others, strict=True)]
+    half, probability = half95(differences), probability_better(values, others)
+    if half is None or probability is None:
+        return None
+    middle = mean(differences)
+    return Difference(middle, middle - half, middle + half, probability, True, len(differences))
+
+
+def welch_difference(values: Sequence[float], others: Sequence[float]) -> Difference | None:
+    """Of two independent samples whose variances may differ (Welch, Biometrika 34, 1947); None when one has fewer than two."""
+    if min(len(values), len(others)) < 2:
+        return None
+    from scipy.special import stdtr, stdtrit
+
+    middle, count = mean(values) - mean(others), min(len(values), len(others))
+    one, other = (statistics.variance(sample) / len(sample) for sample in (values, others))
+    error = math.sqrt(one + other)
+    if error == 0.0:
+        probability = 0.5 if middle == 0.0 else float(middle > 0.0)
+        return Difference(middle, middle, middle, probability, False, count)
+    freedom = (one + other) ** 2 / (one**2 / (len(values) - 1) + other**2 / (len(others) - 1))
+    half = float(stdtrit(freedom, 0.975)) * error
+    return Difference(middle, middle - half, middle + half, float(stdtr(freedom, middle / error)), False, count)

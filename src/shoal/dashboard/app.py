@@ -6,46 +6,71 @@ import importlib.metadata
 
 import streamlit as st
 
-from shoal.dashboard.controls import problem
-from shoal.dashboard.newrun import begin_draft, new_run
+from shoal.dashboard import gate
+from shoal.dashboard.navigation import PLACES, arrive, build, go, link, parameter
+from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
 from shoal.dashboard.style import CSS, MARK
-from shoal.dashboard.views import go_to, run_list, run_view
 from shoal.errors import ShoalError
+from shoal.store import RunView
 
-NEW = "new"
+NEWEST = 50  # runs to choose from in the side bar; the page of runs has all
 
 
-def search_page() -> None:
-    """The one page so far: the list of runs beside the chosen one, or beside the form."""
+def main() -> None:
+    """Frame, navigation, and the page that is looked at."""
+    st.set_page_config(page_title="Shoal", page_icon=MARK, layout="wide")
+    identity = gate.admit()
+    st.html(CSS)
+    pages = build()
+    page = st.navigation(list(pages.values()), position="hidden")
+    here = page.url_path or PLACES[0].name
+    arrive(here)
     try:
-        opened = store()
-        runs = opened.runs()
+        runs = store().runs(limit=NEWEST)
     except ShoalError as error:
         problem(error)
         return
-    if "run" not in st.query_params and runs:
-        go_to(runs[0].id)
-    shown = st.query_params.get("run")
     with st.sidebar:
-        st.button("New run", type="primary", icon=":material/add:", width="stretch", on_click=_draft, key="new")
-        run_list(shown)
-    if shown is None or shown == NEW:
-        st.title("New run" if runs else "Start your first run", anchor=False)
-        if not runs:
-            st.caption(
-                "Nothing to prepare: the bundled table has 1,030 mixes of concrete, with the strength to predict."
-            )
-        new_run()
-    else:
-        run_view(shown)
+        _sidebar(runs, here)
+        gate.name_tag(identity)
+    page.run()
     with st.container(key="footer"):
-        st.text(f"Shoal {_version()}  ·  {opened.path or opened.url}")  # the URL shows no password
+        st.text(f"Shoal {_version()}  ·  {store().path or store().url}")  # the URL shows no password
 
 
-def _draft() -> None:
-    begin_draft()
-    go_to(NEW)
+def _sidebar(runs: list[RunView], here: str) -> None:
+    st.html('<div class="brand"><b>Shoal</b></div>')
+    with st.container(key="places"):
+        for place in PLACES[:3]:
+            link(place.name, place.title, icon=place.icon)
+    if runs:
+        shown = _choice(runs, here)
+        with st.container(key="places-of-run"):
+            for place in (p for p in PLACES if p.of_run and p.name != "evaluation"):
+                link(place.name, place.title, icon=place.icon, run=shown)
+    with st.container(key="places-below"):
+        for place in (p for p in PLACES[3:] if not p.of_run):
+            link(place.name, place.title, icon=place.icon)
+
+
+def _choice(runs: list[RunView], here: str) -> str:
+    """The run that the links lead to: the address's, or the newest. Choosing another shows the same page of it."""
+    named = parameter("run")
+    known = {str(run.id): f"Run {run.id} · {run.name}" for run in runs}
+    if named is not None and named.isdecimal() and named not in known:
+        known[named] = f"Run {named}"
+    shown = named if named in known else next(iter(known))
+    key = f"chosen-{here}-{shown}"  # another address is another widget, which starts at its run
+    of_run = any(place.of_run and place.name == here for place in PLACES)
+
+    def choose() -> None:
+        st.session_state["wanted_run"] = st.session_state[key]
+
+    st.selectbox("Run", list(known), list(known).index(shown), known.__getitem__, key=key, on_change=choose)
+    if (wanted := st.session_state.pop("wanted_run", None)) is not None:
+        go(here if of_run and here != "evaluation" else "live", run=wanted)
+    return shown
 
 
 def _version() -> str:
@@ -53,16 +78,6 @@ def _version() -> str:
         return importlib.metadata.version("shoal")
     except importlib.metadata.PackageNotFoundError:
         return ""  # from a checkout
-
-
-def main() -> None:
-    """Frame and navigation; a further page is one more `st.Page`."""
-    st.set_page_config(page_title="Shoal", page_icon=MARK, layout="wide")
-    st.html(CSS)
-    with st.container(key="header"):
-        line = "Particle swarms train the networks, a genetic algorithm tunes them, every training is recorded."
-        st.html(f'<div class="brand"><b>Shoal</b><span>{line}</span></div>')
-    st.navigation([st.Page(search_page, title="Search", default=True)], position="hidden").run()
 
 
 if __name__ == "__main__":

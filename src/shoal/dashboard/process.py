@@ -11,6 +11,8 @@ import threading
 
 from streamlit.web.cli import main
 
+NICENESS = 5  # pages wait for trainings rather than these for pages
+
 
 def _end_with_input() -> None:
     while os.read(0, 4096):  # not sys.stdin, whose lock a thread may hold when the interpreter ends
@@ -19,6 +21,8 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     threading.Thread(target=_end_with_input, daemon=True).start()
     sys.argv[0] = "streamlit"
     sys.exit(main())

@@ -1,15 +1,24 @@
-"""What the page reads: one store for the server process, and what is recorded of a run, computed once a generation."""
+"""What the pages read: one store for the server process, and what is recorded of a run, computed once a generation."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from shoal.dashboard.figures.history import history
+from shoal.dashboard.navigation import link, parameter
+from shoal.dashboard.problems import problem
+from shoal.errors import ShoalError
+from shoal.evaluation_table import EvaluationTable
 from shoal.store import RunView, Store, open_store
-from shoal.summary import Summary, summary_with_evaluations
+from shoal.summary import Summary, summarise
+
+_PRESENT_SECONDS = 15.0  # a session that did not refresh for so long is not looking
+_EACH_SECONDS = 0.1  # that a session adds to everybody's refresh: twenty pages cost no more than ten
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,7 @@ class Reading:
 
     summary: Summary
     history: pd.DataFrame
+    failed: int
     failure: str | None
 
     @property
@@ -32,6 +42,20 @@ def store() -> Store:
     return open_store()
 
 
+def run_here() -> RunView:
+    """The run that the address names. Without one, or for one that is not there, says so and ends the script."""
+    wanted = parameter("run")
+    try:
+        if wanted is not None:
+            return store().run(wanted)
+    except ShoalError as error:
+        problem(error)
+    else:
+        st.caption("No run is chosen.")
+    link("runs", "Choose one among the runs", icon=":material/arrow_back:")
+    st.stop()
+
+
 def read(run_id: int | str) -> Reading:
     """Raises `RunNotFoundError`."""
     run = store().run(run_id)
@@ -39,10 +63,41 @@ def read(run_id: int | str) -> Reading:
     return replace(known, summary=replace(known.summary, run=run))
 
 
-# The page asks each second; the evaluations of a long run are read only when a generation was added.
+def evaluation_table(run_id: int) -> EvaluationTable:
+    """All evaluations of a run, with what was recorded since the last call."""
+    return _table(run_id).refresh()
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
+def _table(run_id: int) -> EvaluationTable:
+    return EvaluationTable(store(), store().run(run_id))
+
+
+# The page asks each second; all of this is read only when a generation was added.
+@st.cache_resource(max_entries=32, show_spinner=False)
 def _recorded(run_id: int, generations: int, state: str) -> Reading:
     del generations, state  # they are the cache's key
-    summary, evaluations = summary_with_evaluations(store(), run_id)
-    failure = next((e.error for e in evaluations if e.error is not None), None)
-    return Reading(summary, history(summary.generations, evaluations, summary.run.settings.counted), failure)
+    summary = summarise(store(), run_id)
+    frame = evaluation_table(run_id).frame
+    lost = frame[frame["status"] == "failed"]
+    failure = None
+    if len(lost):
+        of_it = store().evaluations(run_id, curves=False, genome=lost["genome"].iloc[0])
+        failure = next((e.error for e in of_it if e.error is not None), None)
+    return Reading(summary, history(summary.generations, frame, summary.run.settings.counted), len(lost), failure)
+
+
+def refresh_seconds(usual: float = 1.0) -> float:
+    """How often a page that lives should look again: more rarely when many do, so that all together cost little."""
+    context = get_script_run_ctx()
+    seen, now = _seen(), time.monotonic()
+    if context is not None:
+        seen[context.session_id] = now
+    for session in [session for session, at in list(seen.items()) if now - at > _PRESENT_SECONDS]:
+        seen.pop(session, None)
+    return max(usual, usual * _EACH_SECONDS * len(seen))
+
+
+@st.cache_resource(show_spinner=False)
+def _seen() -> dict[str, float]:
+    return {}

@@ -20,7 +20,7 @@ MARK = (
 CSS = """
 <style>
   .stApp { font-variant-numeric: tabular-nums; }
-  [data-testid="stMainBlockContainer"] { max-width: 1240px; padding: .95rem 2rem 2.5rem; }
+  [data-testid="stMainBlockContainer"] { max-width: 1240px; padding: 2.3rem 2rem 2.5rem; }
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: .8rem; }
   [data-testid="stHeader"] { background: transparent; height: 2.6rem; pointer-events: none; }
   [data-testid="stHeader"] button { pointer-events: auto; }
@@ -28,16 +28,13 @@ CSS = """
   [data-testid="stSidebarUserContent"] { padding: 0 .9rem 2rem; }
   /* A refresh each second must not blink. */
   [data-stale="true"] { opacity: 1 !important; transition: none !important; }
-  [data-testid="stStatusWidgetRunningIcon"], [data-testid="stStatusWidgetNewYearsIcon"] { display: none; }
+  [data-testid="stStatusWidget"] { display: none; }
   h1 { font-size: 1.7rem !important; padding: 0 0 .75rem !important; letter-spacing: -.02em; }
   h3 { font-size: 1.02rem !important; padding: 0 0 .7rem !important; letter-spacing: -.005em; }
   [data-testid="stText"] { font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
 
-  .brand { display: flex; align-items: center; min-height: 1.9rem; }
-  .brand b { font-size: 1.28rem; letter-spacing: -.015em; padding-left: 2.1rem;
+  .brand b { font-size: 1.28rem; letter-spacing: -.015em; padding: .2rem 0 .2rem 2.1rem;
              background: url("data:image/svg+xml,MARK_URL") left center / 1.65rem no-repeat; }
-  .brand span { opacity: .62; font-size: .92rem; padding-left: .9rem; }
-  .st-key-header { border-bottom: 1px solid rgba(128,148,158,.26); padding-bottom: .6rem; }
 
   .st-key-title { gap: .65rem; }
   .st-key-title h1 { padding-bottom: .2rem !important; }
@@ -53,7 +50,11 @@ CSS = """
   [data-testid="stMetricValue"] { font-size: 1.55rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.35; }
   [data-testid="stMetricDelta"] { background: none; padding: 0; margin: 0; font-size: .8rem; }
 
-  .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft { border-radius: 10px; }
+  .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft, .st-key-search, .st-key-cost { border-radius: 10px; }
+  :is([class*="st-key-finding-"], [class*="st-key-warning-"]) { flex-wrap: nowrap; }
+  .st-key-findings { gap: .5rem; }
+  .st-key-cost [data-testid="stMetricValue"] { font-size: 1.3rem; }
+  .st-key-cost [data-testid="stMetricValue"] * { white-space: normal; }
   :is(.st-key-chart, .st-key-best) { gap: .5rem; }
   .st-key-waiting { gap: .4rem; }
   .st-key-waiting p { text-align: center; }
@@ -76,17 +77,20 @@ CSS = """
   table.scores tr.chief td { font-weight: 650; }
   [data-testid="stHtml"]:has(table.scores) { overflow-x: auto; }
 
-  .st-key-runs { gap: .3rem; }
-  .st-key-runs button { border-radius: 8px; padding: .4rem .6rem; min-height: 0; border: 1px solid transparent; }
-  .st-key-runs button :is(div, span) { width: 100%; margin: 0; text-align: left; justify-content: flex-start; }
-  .st-key-runs button .stMarkdownBadge, .st-key-runs button p span { width: auto; }
-  .st-key-runs button p { display: block; width: 100%; font-size: .9rem; white-space: normal; line-height: 1.5; }
-  .st-key-runs button em { float: right; font-style: normal; font-weight: 600; }
-  .st-key-runs button code { display: block; font: inherit; font-size: .83rem; color: inherit; background: none;
-                             padding: 0; opacity: .62; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-  .st-key-runs button:hover { background: rgba(128,148,158,.12); }
-  .st-key-runs [class*="st-key-chosen"] button { background: rgba(10,134,184,.1); border-color: rgba(10,134,184,.32); }
+  [class*="st-key-places"] { gap: .1rem; }
+  .st-key-places-below { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
+  [class*="st-key-places"] a { padding: .28rem .5rem; }
+  .st-key-runs { gap: .5rem; }
+  .st-key-runs > div { border-radius: 10px; padding: .65rem .9rem; }
+  .st-key-runs [data-testid="stVerticalBlock"] { gap: .25rem; }
+  .st-key-runs [data-testid="stPageLink"] a { padding: 0; }
+  .st-key-runs [data-testid="stPageLink"] p { font-size: 1.02rem; }
+  .st-key-runs code { font: inherit; color: inherit; background: none; padding: 0; opacity: .68; overflow-wrap: anywhere; }
+  .st-key-runs [data-testid="stButton"] p { white-space: nowrap; }
+  .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
+  .st-key-lines { overflow-x: auto; }  /* ten axes need room, which a telephone has not */
+  .st-key-lines [data-testid="stElementContainer"], .st-key-lines [data-testid="stPlotlyChart"] { min-width: 700px; }
   .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
                     background: rgba(200,69,47,.07); }
   .st-key-log { gap: .2rem; max-height: 15rem !important; overflow-y: auto !important; }
@@ -96,9 +100,7 @@ CSS = """
 
   @media (max-width: 760px) {
     [data-testid="stMainBlockContainer"] { padding: 2.7rem 1rem 2rem; }
-    .brand { flex-wrap: wrap; }
-    .brand span { flex-basis: 100%; padding: .15rem 0 0; }
-    :is(.st-key-metrics, .st-key-draft) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
+    :is(.st-key-metrics, .st-key-draft, .st-key-search) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
                                                                    min-width: calc(50% - .5rem); }
     .st-key-about { margin-top: -.3rem; }
     table.scores { font-size: .82rem; }

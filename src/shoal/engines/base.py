@@ -46,9 +46,14 @@ class Engine(ABC):
     - It may reuse the arrays of the state that it is given; the caller goes on with the one that it returns.
     - It may leave out rows of a particle that can no longer become better than its personal best, and counts them.
     - `outputs` is the same function of its arguments on every machine where the engine claims equal bits.
+    - `on` carries the ``observer`` along.
+
+    ``observer`` is told of every training's progress, about ten times a second; it keeps no array of the state, changes none,
+    and raises nothing. Whoever runs the trainings (an executor's worker) sets it, so that what is trained need not know of it.
     """
 
     name: str
+    observer: Callable[[TrainingTask, SwarmState], None] | None = None
 
     @abstractmethod
     def advance(self, task: TrainingTask, state: SwarmState, iterations: int) -> SwarmState:
@@ -86,6 +91,8 @@ class Engine(ABC):
             before = clock()
             state = self.advance(task, state, min(chunk, task.iterations - state.iteration))
             now = clock()
+            if self.observer is not None:
+                self.observer(task, state)
             if on_chunk is not None and on_chunk(task, state):
                 complete = False
                 break

@@ -34,7 +34,9 @@ class CpuEngine(Engine):
 
     def on(self, threads: int) -> CpuEngine:
         """See `Engine.on`."""
-        return CpuEngine(threads, abandon=self.abandon)
+        engine = CpuEngine(threads, abandon=self.abandon)
+        engine.observer = self.observer
+        return engine
 
     def advance(self, task: TrainingTask, state: SwarmState, iterations: int) -> SwarmState:
         """See `Engine.advance`."""

@@ -6,10 +6,10 @@ from importlib.util import find_spec
 
 from shoal.errors import ExecutorError
 from shoal.evaluation import Problem
-from shoal.executors.base import Evaluate, Executor, Job, Outcome
+from shoal.executors.base import Evaluate, Executor, Job, Outcome, Progress
 from shoal.executors.local import LocalExecutor
 
-__all__ = ["Evaluate", "Executor", "Job", "LocalExecutor", "Outcome", "check_installed", "make_executor"]
+__all__ = ["Evaluate", "Executor", "Job", "LocalExecutor", "Outcome", "Progress", "check_installed", "make_executor"]
 
 
 def make_executor(problem: Problem, workers: int | None = None) -> Executor:

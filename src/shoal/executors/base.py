@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from shoal.engines.base import Engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate
+from shoal.frames import Frame
 
 
 class Job(Protocol):
@@ -39,6 +40,24 @@ class Outcome:
     worker: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is that a worker works on now.
+
+    Of the training that it is in: ``iteration`` of ``iterations`` that are planned are done, in ``seconds``; all three are 0
+    while that is not known. ``curve`` holds at most 64 points (iteration, global best loss); ``frame`` is there while somebody
+    watches.
+    """
+
+    job: Job
+    worker: str = ""
+    iteration: int = 0
+    iterations: int = 0
+    seconds: float = 0.0
+    curve: tuple[tuple[int, float], ...] = ()
+    frame: Frame | None = None
+
+
 class Executor(ABC):
     """Runs jobs of one problem. Obligations of an implementation:
 
@@ -50,6 +69,7 @@ class Executor(ABC):
     - Jobs are pure, so running one twice is harmless; the second result is dropped.
     - `close` ends all work within a second or two and leaves no process behind; so does the death of the process that
       made the executor.
+    - What `under_way` and `watch` need makes no job fail or slow, and changes no result.
     - Where there is nothing to run jobs on, making it, or `poll`, raises `ExecutorError`; what it has taken can be done
       later by another one.
     """
@@ -73,6 +93,13 @@ class Executor(ABC):
     @abstractmethod
     def poll(self, timeout: float) -> list[Outcome]:
         """Outcomes since the last call; waits at most ``timeout`` seconds for the first."""
+
+    def under_way(self) -> tuple[Progress, ...]:
+        """What workers work on now, as far as it is known; to be asked about once a second. Here: nothing is known."""
+        return ()
+
+    def watch(self, watched: bool) -> None:  # noqa: B027  not every executor can
+        """Whether somebody watches: then `under_way` gives frames, too, where it can. To be said as often as one likes."""
 
     @abstractmethod
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Worker processes on this machine, by loky. One swarm a process, one thread each.
 
 Where there is a nursery they are forked from it; elsewhere each loads, or compiles, the kernels itself. All are replaced
-after so many jobs, or when one of them has grown: whatever a library leaks is bounded, however long a run is.
+after so many jobs, or when one of them has grown: whatever a library leaks is bounded, however long a run is. How far they are
+they write on a `Board`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from dataclasses import replace
 from multiprocessing import parent_process
 from pathlib import Path
@@ -24,7 +26,8 @@ from shoal import nursery
 from shoal.engines import cores, get_engine
 from shoal.engines.base import Engine
 from shoal.evaluation import Problem
-from shoal.executors.base import Executor, Job, Outcome
+from shoal.executors.base import Executor, Job, Outcome, Progress
+from shoal.executors.board import Board, Reporter
 from shoal.executors.suspicion import JobQueue
 
 WORN_JOBS = 1_000  # that a worker does, on average, before new ones take their places
@@ -44,6 +47,7 @@ class LocalExecutor(Executor):
         self._begun: dict[Future[Any], float] = {}  # when a future was first seen running; some wait in a queue then
         self._done = 0  # jobs, by the workers that are there now
         self._memory: dict[str, int] = {}  # of each after its first job, in bytes
+        self._board = Board()
         self._worn = False  # they are to be replaced as soon as they are idle
 
     @property
@@ -88,10 +92,22 @@ class LocalExecutor(Executor):
         self._feed()
         return outcomes
 
+    def under_way(self) -> tuple[Progress, ...]:
+        """See `Executor.under_way`. Those that wrote how far they are; then the oldest, as workers take them in their order."""
+        jobs = {id(job): job for future, job in self._running.items() if not future.done()}
+        known = self._board.read(jobs)
+        found = [known.get(number) or Progress(job) for number, job in jobs.items()]
+        return tuple(sorted(found, key=lambda progress: id(progress.job) not in known)[: self._workers])
+
+    def watch(self, watched: bool) -> None:
+        """See `Executor.watch`."""
+        self._board.watch(watched)
+
     def close(self) -> None:
         """See `Executor.close`."""
         self._queue, self._running = JobQueue(), {}
         self._drop_pool()
+        self._board.close()
 
     def _feed(self) -> None:
         if self._worn:
@@ -122,11 +138,11 @@ class LocalExecutor(Executor):
                 self._workers,
                 context=nursery.CONTEXT,
                 initializer=_start_worker,
-                initargs=(self._problem,),
+                initargs=(self._problem, self._board.folder),
                 env=nursery.SINGLE_THREADED,
             )
             self._ready = self._pool.submit(os.getpid)
-        submitted: Future[Any] = self._pool.submit(_work, job)
+        submitted: Future[Any] = self._pool.submit(_work, job, id(job))  # by id: it is held until it is done
         return submitted
 
     def _end_late(self) -> list[Outcome]:
@@ -170,16 +186,20 @@ class LocalExecutor(Executor):
         if self._pool is not None:
             self._pool.shutdown(wait=True, kill_workers=True)
             self._pool = None
+            self._board.clear()
 
 
 _problem: Problem
 _engine: Engine
+_reporter: Reporter | None
 
 
-def _start_worker(problem: Problem) -> None:
+def _start_worker(problem: Problem, board: Path | None) -> None:
     """Runs once in each worker process."""
-    global _problem, _engine
-    _problem, _engine = problem, get_engine(problem.settings.engine)
+    global _problem, _engine, _reporter
+    reporter = None if board is None else Reporter(board, _name())
+    _problem, _engine, _reporter = problem, get_engine(problem.settings.engine), reporter
+    _engine.observer = reporter
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
@@ -191,10 +211,15 @@ def _die_with_parent() -> None:
     os._exit(1)
 
 
-def _work(job: Job) -> tuple[str, int, Any]:
+def _name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _work(job: Job, number: int) -> tuple[str, int, Any]:
     """Where it was done, what memory that process has then, and the result."""
-    result = job.run(_problem, _engine)
-    return f"{socket.gethostname()}:{os.getpid()}", _resident(), result
+    with _reporter.about(number) if _reporter else nullcontext():
+        result = job.run(_problem, _engine)
+    return _name(), _resident(), result
 
 
 def _resident() -> int:

@@ -22,7 +22,7 @@ from shoal.engines import get_engine
 from shoal.engines.base import Engine
 from shoal.errors import ExecutorError
 from shoal.evaluation import Problem
-from shoal.executors.base import Executor, Job, Outcome
+from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.ray_connection import Connection
 from shoal.executors.suspicion import JobQueue
 
@@ -88,6 +88,12 @@ class RayExecutor(Executor):
         outcomes += self._end_late()
         self._feed()
         return outcomes
+
+    def under_way(self) -> tuple[Progress, ...]:
+        """See `Executor.under_way`: the job that each batch is at, and since when; workers do not say how far it is."""
+        now = time.monotonic()
+        begun = [(batch.jobs[0], batch.since) for batch in self._running.values() if batch.jobs]
+        return tuple(Progress(job, seconds=now - since) for job, since in begun if since is not None)
 
     def close(self) -> None:
         """See `Executor.close`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from shoal.store.live import Live, Look, TrainingKind, UnderWay
 from shoal.store.notices import Notice
 from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
 from shoal.store.views import (
     ACTIVE,
+    EVALUATION_COLUMNS,
     HEARTBEAT_SECONDS,
     LEASE_SECONDS,
     TERMINAL,
@@ -18,10 +20,12 @@ from shoal.store.views import (
     Owner,
     RunView,
     SupervisorView,
+    TableView,
 )
 
 __all__ = [
     "ACTIVE",
+    "EVALUATION_COLUMNS",
     "HEARTBEAT_SECONDS",
     "LEASE_SECONDS",
     "TERMINAL",
@@ -31,11 +35,16 @@ __all__ = [
     "Event",
     "FinalState",
     "GenerationRecord",
+    "Live",
+    "Look",
     "Notice",
     "Owner",
     "RunView",
     "Store",
     "SupervisorView",
+    "TableView",
+    "TrainingKind",
+    "UnderWay",
     "default_path",
     "open_store",
     "shown_address",

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from shoal.errors import StoreError
 from shoal.store.store import Store
-from shoal.store.tables import metadata, run, supervisor
+from shoal.store.tables import live, metadata, run, supervisor
 
 _BATCH = 500  # rows at a time
 
@@ -56,14 +56,14 @@ def restore(backup_file: Path, store: Store) -> int:
 
 
 def _copy(source: Store, target: Store) -> int:
-    """All tables but the supervisors, who are at work elsewhere."""
+    """All tables but those of who is at work elsewhere, and on what."""
 
     def write(into: Connection) -> int:
         def read(connection: Connection) -> int:
             for table in reversed(metadata.sorted_tables):  # what an earlier try has copied: the target was empty
                 into.execute(delete(table))
             for table in metadata.sorted_tables:
-                if table is not supervisor:
+                if table not in (supervisor, live):
                     for rows in connection.execute(select(table)).mappings().partitions(_BATCH):
                         into.execute(insert(table), [dict(row) for row in rows])
             return connection.scalar(select(func.count()).select_from(run)) or 0

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from shoal.errors import RunStateError
+from shoal.store import live
 from shoal.store.runs import key_taken, locked, log, shown_state
 from shoal.store.tables import command, now, run
 from shoal.store.views import TERMINAL, Command
@@ -100,3 +101,4 @@ def move(connection: Connection, run_id: int, state: str, **values: Any) -> None
     if state == "queued":
         values["error"] = None
     connection.execute(update(run).where(run.c.id == run_id).values(values))
+    live.clear(connection, run_id)

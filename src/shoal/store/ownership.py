@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, cast, delete, func, insert, select, update
 
 from shoal.errors import NotOwnerError
-from shoal.store import commands, notices
+from shoal.store import commands, live, notices
+from shoal.store.live import UnderWay
 from shoal.store.rows import clean
 from shoal.store.runs import insert_new, locked, log, shown_state
 from shoal.store.schema import take_lock
@@ -46,6 +47,7 @@ def claim(connection: Connection, owner: Owner, run_id: int | None) -> Claim | N
             )
         )
         if taken.rowcount == 1:
+            live.clear(connection, row.id)
             was = f"Taken over from {row.owner}" if row.owner else "Taken"
             log(connection, f"{was} by {owner}.", row.id)
             return Claim(row.id, str(owner), row.epoch + 1)
@@ -66,9 +68,19 @@ def held(connection: Connection, claim: Claim) -> int:
     return int(row.generations)
 
 
-def beat(connection: Connection, claim: Claim, seconds: float) -> tuple[Command, ...]:
-    """Say that the owner lives; the commands that wait for it."""
+def note_live(connection: Connection, claim: Claim, trainings: Sequence[UnderWay]) -> None:
+    """Note what trains now."""
     held(connection, claim)
+    live.note(connection, claim.run_id, trainings)
+
+
+def beat(
+    connection: Connection, claim: Claim, seconds: float, trainings: Sequence[UnderWay] | None
+) -> tuple[Command, ...]:
+    """Say that the owner lives, and what trains now, if that is to be noted; the commands that wait for it."""
+    held(connection, claim)
+    if trainings is not None:
+        live.note(connection, claim.run_id, trainings)
     connection.execute(update(run).where(run.c.id == claim.run_id).values(heartbeat=now(), seconds=seconds))
     # A supervisor that drives a run for hours does not come round to its own heartbeat.
     connection.execute(update(supervisor).where(supervisor.c.owner == claim.owner).values(heartbeat=now()))
@@ -81,9 +93,12 @@ def record(
     evaluations: list[dict[str, Any]],
     generations: list[dict[str, Any]],
     seconds: float,
+    trainings: Sequence[UnderWay] | None,
 ) -> None:
-    """Append those rows that are new, and count exactly those."""
+    """Append those rows that are new, and count exactly those; note what trains now, if that is to be noted."""
     completed = held(connection, claim)
+    if trainings is not None:
+        live.note(connection, claim.run_id, trainings)
     mine = evaluation.c.run_id == claim.run_id
     last = connection.scalar(select(func.coalesce(func.max(evaluation.c.id), 0)).where(mine))
     insert_new(connection, evaluation, evaluations)
@@ -140,6 +155,7 @@ def release(connection: Connection, claim: Claim, seconds: float) -> None:
     held(connection, claim)
     values = {"owner": None, "heartbeat": None, "seconds": seconds}
     connection.execute(update(run).where(run.c.id == claim.run_id).values(values))
+    live.clear(connection, claim.run_id)
     commands.settle(connection, claim.run_id, "interrupted")
 
 

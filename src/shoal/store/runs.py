@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreError
 from shoal.settings import SearchSettings
 from shoal.store.rows import clean
 from shoal.store.schema import take_lock
-from shoal.store.tables import artifact, command, dataset, evaluation, event, generation, notice, now, run
-from shoal.store.views import RunView, is_alive
+from shoal.store.tables import artifact, command, dataset, evaluation, event, generation, live, notice, now, run
+from shoal.store.views import RunView, TableView, is_alive
 
 _ADDING = 5_301_047_210_118  # the advisory lock of those who add or delete runs
 
@@ -129,8 +129,8 @@ def shown_state(row: Row[Any]) -> str:
     return str(row.state)
 
 
-def views(connection: Connection, which: ColumnElement[bool] | None = None) -> list[RunView]:
-    """The runs, newest first."""
+def views(connection: Connection, which: ColumnElement[bool] | None = None, limit: int | None = None) -> list[RunView]:
+    """The runs, newest first; at most ``limit``."""
     query = select(run, dataset.c.name.label("dataset"), (now() - run.c.heartbeat).label("age")).join(dataset)
     waiting = select(command.c.run_id, command.c.kind).where(command.c.applied.is_(None)).order_by(command.c.id)
     if which is not None:
@@ -138,7 +138,7 @@ def views(connection: Connection, which: ColumnElement[bool] | None = None) -> l
     pending: dict[int, list[str]] = defaultdict(list)
     for item in connection.execute(waiting):
         pending[item.run_id].append(item.kind)
-    rows = connection.execute(query.order_by(run.c.id.desc())).all()
+    rows = connection.execute(query.order_by(run.c.id.desc()).limit(limit)).all()
     return [_view(row, tuple(pending[row.id])) for row in rows]
 
 
@@ -154,6 +154,13 @@ def comparable(connection: Connection, run_id: int) -> list[RunView]:
     """The other finished runs on the table of this one, newest first."""
     same = run.c.dataset_hash == select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
     return views(connection, same & (run.c.state == "finished") & (run.c.id != run_id))
+
+
+def tables(connection: Connection) -> list[TableView]:
+    """The stored tables, the last used first."""
+    newest = func.max(run.c.id).label("run_id")
+    query = select(dataset.c.name, dataset.c.rows, dataset.c.columns, newest).join(run).group_by(dataset.c.hash)
+    return [TableView(**row._mapping) for row in connection.execute(query.order_by(newest.desc()))]
 
 
 def _view(row: Row[Any], pending: tuple[str, ...]) -> RunView:
@@ -206,7 +213,7 @@ def remove(connection: Connection, run_id: int | str) -> None:
         raise RunStateError(
             f"Run {row.id} is running.", expected="a run that has ended", remedy=f"`shoal stop {row.id}` first"
         )
-    for table in (evaluation, generation, artifact, command, event, notice):
+    for table in (evaluation, generation, artifact, command, event, notice, live):
         connection.execute(delete(table).where(table.c.run_id == row.id))
     connection.execute(delete(run).where(run.c.id == row.id))
     unused = ~exists().where(run.c.dataset_hash == dataset.c.hash)

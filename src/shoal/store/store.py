@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from sqlalchemy import URL, Connection, Text, cast, delete, literal, select, update
+from sqlalchemy import URL, Connection, Text, cast, delete, func, literal, select, update
 
 from shoal.errors import StoreError
 from shoal.evaluation import Evaluation, GenerationSummary
 from shoal.genome import Genome
 from shoal.settings import SearchSettings
-from shoal.store import commands, notices, ownership, runs, schema
+from shoal.store import commands, live, notices, ownership, runs, schema
 from shoal.store.connection import Database, parse_url, show_url
+from shoal.store.live import Live, Look, UnderWay
 from shoal.store.notices import Notice
 from shoal.store.rows import clean, evaluation_row, generation_row, read_evaluations, read_generation
 from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
 from shoal.store.views import (
+    EVALUATION_COLUMNS,
     Claim,
     Command,
     CommandKind,
@@ -31,13 +35,17 @@ from shoal.store.views import (
     Owner,
     RunView,
     SupervisorView,
+    TableView,
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from shoal.data import Dataset
 
 T = TypeVar("T")
 _PAGE = 5_000  # evaluations a transaction: no reader may hold up writers for long
+_FEW = 500  # values in one IN (...)
 
 
 def default_path() -> Path:
@@ -86,9 +94,9 @@ class Store:
       `StoreLostError` for a file that is not at its place any more, and `StoreError` for every other trouble.
       If the answer to a commit was lost, the second try finds the work done; only `finish` and `release` then raise
       `NotOwnerError`, although the first try succeeded.
-    - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`beat`, `record`, `finish`,
-      `release`, `save_artifact`) checks run, owner and epoch inside its transaction and raises `NotOwnerError`, with
-      nothing written, when they are no longer current, or the run is not running.
+    - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`beat`, `record`, `note_live`,
+      `finish`, `release`, `save_artifact`) checks run, owner and epoch inside its transaction and raises `NotOwnerError`,
+      with nothing written, when they are no longer current, or the run is not running.
     - Evaluations are appended, never changed. One that is there already (run, genome, repeat) is ignored; counters
       count each exactly once. Floats come back to the bit. A loss that is not finite is stored as none.
     - An owner is dead when its heartbeat is further than LEASE_SECONDS from now by the database's clock, or its process of this
@@ -96,7 +104,9 @@ class Store:
     - A command with a key that was used for it before has no effect. A live owner applies its commands itself (they
       come with `beat`); those of a run that nobody holds are applied at once. Only a person's `resume` moves a stopped
       run; it takes back pauses and stops that have not happened yet.
-    - Nothing is removed but by `delete`. Run ids are never used twice.
+    - What trains right now is no record: each note takes the place of the one before, and the last one goes when the run is
+      let go of, or taken over.
+    - Nothing else is removed but by `delete`. Run ids are never used twice.
     - Safe to use from threads and processes; a child process opens its own store from ``raw_url``.
 
     Times are seconds since 1970 by the database's clock. A ``run_id`` that a person typed may be text; one that is not
@@ -180,7 +190,15 @@ class Store:
 
     def problem(self, run_id: int | str) -> tuple[Dataset, SearchSettings]:
         """The dataset, prepared anew from the stored table, and the settings. Raises `StoreError` for damaged bytes."""
-        from shoal.data import DataOptions, from_parquet, prepare
+        from shoal.data import DataOptions, prepare
+
+        found = self.run(run_id)
+        options = DataOptions.from_dict(found.data_options)
+        return prepare(found.dataset, self.table(found.id), options), found.settings
+
+    def table(self, run_id: int | str) -> pd.DataFrame:
+        """The table that a run uses. Raises `StoreError` for damaged bytes."""
+        from shoal.data import from_parquet
 
         found = self.run(run_id)
         query = select(dataset.c.hash, dataset.c.parquet).join(run).where(run.c.id == found.id)
@@ -189,12 +207,19 @@ class Store:
             raise StoreError(
                 f"The stored table of run {found.id} is damaged.", remedy="restore the store from a backup"
             )
-        options = DataOptions.from_dict(found.data_options)
-        return prepare(found.dataset, from_parquet(stored.parquet), options), found.settings
+        return from_parquet(stored.parquet)
 
-    def runs(self) -> list[RunView]:
-        """All runs, newest first."""
-        return self._database.read(runs.views)
+    def tables(self) -> list[TableView]:
+        """The tables that runs use, the last used first."""
+        return self._database.read(runs.tables)
+
+    def runs(self, limit: int | None = None) -> list[RunView]:
+        """All runs, or so many, newest first."""
+        return self._database.read(lambda c: runs.views(c, limit=limit))
+
+    def run_count(self) -> int:
+        """How many runs there are."""
+        return self._database.read(lambda c: c.scalar(select(func.count()).select_from(run)) or 0)
 
     def run(self, run_id: int | str) -> RunView:
         """One run."""
@@ -239,14 +264,21 @@ class Store:
         """Take the oldest run that is queued or interrupted (or only ``run_id``); None when there is none to take."""
         return self._database.write(lambda c: ownership.claim(c, owner, run_id))
 
-    def beat(self, claim: Claim, seconds: float) -> tuple[Command, ...]:
-        """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed."""
-        self._database.bound_log()
-        return self._database.write(lambda c: ownership.beat(c, claim, seconds))
+    def beat(self, claim: Claim, seconds: float, trainings: Sequence[UnderWay] | None = None) -> tuple[Command, ...]:
+        """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed.
 
-    def is_told(self, run_id: int) -> bool:
-        """Whether commands wait to be obeyed; cheap, to be asked often."""
-        return bool(self._database.read(lambda c: commands.pending(c, run_id)))
+        ``trainings``: also what `note_live` notes.
+        """
+        self._database.bound_log()
+        return self._database.write(lambda c: ownership.beat(c, claim, seconds, trainings))
+
+    def look(self, run_id: int) -> Look:
+        """Whether commands wait to be obeyed, and whether somebody watches; cheap, to be asked often."""
+        return self._database.read(lambda c: live.look(c, run_id))
+
+    def note_live(self, claim: Claim, trainings: Sequence[UnderWay]) -> None:
+        """Note what trains now, in the place of the last such note. It is no part of what is recorded."""
+        self._database.write(lambda c: ownership.note_live(c, claim, trainings))
 
     def record(
         self,
@@ -254,12 +286,16 @@ class Store:
         evaluations: Sequence[Evaluation],
         generations: Sequence[GenerationSummary],
         seconds: float,
+        trainings: Sequence[UnderWay] | None = None,
     ) -> None:
-        """Append results and completed generations, and renew the lease; ``seconds``: the run's active time so far."""
+        """Append results and completed generations, and renew the lease; ``seconds``: the run's active time so far.
+
+        ``trainings``: also what `note_live` notes.
+        """
         genomes = {e.task.genome: e.task.genome.to_dict() for e in evaluations}
         rows = [evaluation_row(claim.run_id, e, genomes[e.task.genome]) for e in evaluations]
         summaries = [generation_row(claim.run_id, g, seconds) for g in generations]
-        self._database.write(lambda c: ownership.record(c, claim, rows, summaries, seconds))
+        self._database.write(lambda c: ownership.record(c, claim, rows, summaries, seconds, trainings))
 
     def finish(
         self,
@@ -293,8 +329,11 @@ class Store:
         content = self._database.read(lambda c: c.scalar(query))
         return None if content is None else bytes(content)
 
-    def evaluations(self, run_id: int | str, *, curves: bool = True) -> list[Evaluation]:
-        """All evaluations in the order of their recording; without their curves it is several times faster."""
+    def evaluations(self, run_id: int | str, *, curves: bool = True, genome: str | None = None) -> list[Evaluation]:
+        """All evaluations in the order of their recording; without their curves it is several times faster.
+
+        ``genome``: only those of the genome of that hash.
+        """
         number, last = runs.parse_id(run_id), 0
         genomes: dict[str, Genome] = {}
         found: list[Evaluation] = []
@@ -304,6 +343,8 @@ class Store:
             as_text["curve"] = literal("[]").label("curve")
         columns = [as_text.get(column.name, column) for column in evaluation.c]
         query = select(*columns).where(evaluation.c.run_id == number).order_by(evaluation.c.id).limit(_PAGE)
+        if genome is not None:
+            query = query.where(evaluation.c.genome_hash == genome)
         while True:
             page = query.where(evaluation.c.id > last)
             rows = self._database.read(lambda c, page=page: c.execute(page).all())  # type: ignore[misc]
@@ -311,6 +352,36 @@ class Store:
             if len(rows) < _PAGE:
                 return found
             last = rows[-1].id
+
+    def latest(self, run_id: int | str, count: int) -> list[Evaluation]:
+        """The evaluations that were recorded last, newest first, with their curves."""
+        as_text = {name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")}
+        query = select(*(as_text.get(column.name, column) for column in evaluation.c))
+        query = query.where(evaluation.c.run_id == runs.parse_id(run_id)).order_by(evaluation.c.id.desc()).limit(count)
+        return read_evaluations(self._database.read(lambda c: c.execute(query).all()), {})
+
+    def evaluation_rows(self, run_id: int | str, after: int = 0) -> list[tuple[Any, ...]]:
+        """What `EVALUATION_COLUMNS` name of the evaluations recorded after the one with that id, in order."""
+        columns = [evaluation.c["genome_hash" if name == "genome" else name] for name in EVALUATION_COLUMNS]
+        query = select(*columns).where(evaluation.c.run_id == runs.parse_id(run_id)).order_by(evaluation.c.id)
+        found: list[tuple[Any, ...]] = []
+        while True:
+            page = query.where(evaluation.c.id > after).limit(_PAGE)
+            rows = self._database.read(lambda c, page=page: c.execute(page).all())  # type: ignore[misc]
+            found += map(tuple, rows)
+            if len(rows) < _PAGE:
+                return found
+            after = rows[-1].id
+
+    def genomes(self, ids: Sequence[int]) -> list[dict[str, Any]]:
+        """The genes of the evaluations with those ids, in their order."""
+        found: dict[int, str] = {}
+        for at in range(0, len(ids), _FEW):
+            some = select(evaluation.c.id, cast(evaluation.c.genome, Text).label("genome"))
+            some = some.where(evaluation.c.id.in_(ids[at : at + _FEW]))
+            rows = self._database.read(lambda c, some=some: c.execute(some).all())  # type: ignore[misc]
+            found |= {row.id: row.genome for row in rows}
+        return [json.loads(found[i]) for i in ids]
 
     def generations(self, run_id: int | str) -> list[GenerationRecord]:
         """The completed generations, in order."""
@@ -329,6 +400,22 @@ class Store:
             query = query.where(event.c.run_id == run_id)
         rows = self._database.read(lambda c: c.execute(query).all())
         return [Event(row.created, row.level, row.text, row.run_id) for row in rows]
+
+    # What trains right now
+
+    def live(self, run_id: int | str) -> Live | None:
+        """What trains; None when nobody drives the run, or its owner has not said for longer than the lease."""
+        return self._database.read(lambda c: live.read(c, run_id))
+
+    def watch(self, run_id: int | str) -> None:
+        """Say that somebody watches: for `live.WATCHED_SECONDS` its owner notes frames of the swarms, too.
+
+        No command, and cheap: what another reader said within a second is not said again. Where it cannot be written (the disk
+        is full, or this reader may not), nobody hears it.
+        """
+        if not self._database.read(lambda c: live.is_watched(c, run_id, live.RENEWED_SECONDS)):
+            with suppress(StoreError):
+                self._database.write(lambda c: live.watch(c, run_id))
 
     # For the webhook
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-REVISION = "0002"  # what the newest migration leaves behind
+REVISION = "0003"  # what the newest migration leaves behind
 VERSION_TABLE = "shoal_version"  # Alembic's own default name may belong to another program of a shared database
 
 metadata = MetaData()
@@ -168,6 +168,14 @@ notice = Table(
     Column("due", Double),  # when it may be sent; NULL: it was, or never will be
     UniqueConstraint("key", name="notice_once"),
     Index("notice_due", "due"),
+)
+live = Table(
+    "live",
+    metadata,
+    Column("run_id", Id, primary_key=True, autoincrement=False),  # no foreign key, as with notices
+    Column("content", Json),  # what trains: a list of `UnderWay`
+    Column("updated", Double),  # when that was written
+    Column("watched", Double),  # when a reader last said that somebody looks
 )
 supervisor = Table(
     "supervisor",

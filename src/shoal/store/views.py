@@ -21,6 +21,21 @@ HEARTBEAT_SECONDS = 5.0
 CommandKind = Literal["pause", "resume", "stop"]
 FinalState = Literal["finished", "stopped", "paused", "failed", "queued"]
 TERMINAL = ("finished", "stopped", "failed")
+# Of an evaluation, what fits in columns: a training's number, where it belongs, what came of it, what it took, when and where.
+EVALUATION_COLUMNS = (
+    "id",
+    "genome",
+    "repeat",
+    "generation",
+    "individual",
+    "status",
+    "accuracy",
+    "loss",
+    "iterations",
+    "seconds",
+    "created",
+    "worker",
+)
 ACTIVE = ("queued", "running", "interrupted")  # shown states that a supervisor works on, or will
 
 
@@ -137,6 +152,17 @@ class RunView:
     error: str | None
     result_hash: str | None
     pending: tuple[str, ...] = ()
+    dataset_hash: str = ""  # of the stored table
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """A stored table: what it was called, its size, and the newest run that used it."""
+
+    name: str
+    rows: int
+    columns: int
+    run_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,41 +10,41 @@ import plotly.graph_objects as go
 
 from shoal.dashboard.figures.base import axis, layout, palette
 from shoal.dashboard.theme import Palette
-from shoal.evaluation import Evaluation
+from shoal.settings import CONFIRMATION
 from shoal.store import GenerationRecord
 from shoal.uncertainty import interval95
 
-COLUMNS = ("generation", "best", "low", "high", "repeats", "average")
-HEIGHT = 440
+COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
+HEIGHT = 420
 _MANY = 40  # generations; from here on, lines without dots
 
 
 def history(
-    generations: Sequence[GenerationRecord],
-    evaluations: Sequence[Evaluation],
-    counted: Callable[[int], range] = range,
+    generations: Sequence[GenerationRecord], frame: pd.DataFrame, counted: Callable[[int], range] = range
 ) -> pd.DataFrame:
     """One row a generation: ``best`` and ``average`` accuracy in percent, NaN when all failed.
 
-    ``low`` and ``high`` bound Student's 95 % interval of the best genome's mean over its ``repeats``; NaN for one.
-    ``counted`` says which repeats a score averages (`SearchSettings.counted`).
+    ``low`` and ``high`` bound Student's 95 % interval of the best genome's mean over its ``repeats``; NaN for one. ``q1`` and
+    ``q3`` are the quartiles of the trainings that this generation asked for; NaN where it asked for none. ``frame`` has the
+    evaluations (`EvaluationTable.frame`); ``counted`` says which repeats a score averages (`SearchSettings.counted`).
     """
-    accuracies: dict[str, dict[int, float]] = defaultdict(dict)
-    for e in evaluations:
-        if e.accuracy is not None:
-            accuracies[e.task.genome.hash][e.task.repeat] = e.accuracy
+    leaders = {record.summary.best.hash for record in generations}
+    own = frame[frame["genome"].isin(leaders) & frame["accuracy"].notna()]
+    known = dict(zip(zip(own["genome"], own["repeat"], strict=True), own["accuracy"], strict=True))
     intervals: dict[tuple[str, int], tuple[float, float] | None] = {}
     rows = []
     for s in (record.summary for record in generations):
         key = (s.best.hash, s.best_repeats)
+        repeats = counted(s.best_repeats)
         if key not in intervals:
-            mine = accuracies[s.best.hash]
-            intervals[key] = interval95([mine[r] for r in counted(s.best_repeats) if r in mine])
+            intervals[key] = interval95([known[s.best.hash, r] for r in repeats if (s.best.hash, r) in known])
         low, high = intervals[key] or (None, None)
-        repeats = len(counted(s.best_repeats))
-        rows.append((s.number, s.best_accuracy, low, high, repeats, s.mean_accuracy))
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype(dict.fromkeys(COLUMNS, "float64") | {"generation": "int64", "repeats": "int64"})
+        rows.append((s.number, s.best_accuracy, low, high, len(repeats), s.mean_accuracy))
+    search = frame[frame["repeat"] < CONFIRMATION]
+    by_generation = search.groupby("generation")["accuracy"]
+    quartiles = pd.DataFrame({"q1": by_generation.quantile(0.25), "q3": by_generation.quantile(0.75)})
+    found = pd.DataFrame(rows, columns=list(COLUMNS[:6])).join(quartiles, on="generation")
+    return found.astype(dict.fromkeys(COLUMNS, "float64") | {"generation": "int64", "repeats": "int64"})
 
 
 def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
@@ -71,22 +70,8 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "
     colours = palette(dark)
     figure = go.Figure()
     x = frame["generation"].tolist()
-    banded = frame.dropna(subset=["low", "high"])
-    if len(banded):
-        edges: list[tuple[str, str | None]] = [("high", None), ("low", "tonexty")]
-        for edge, fill in edges:
-            figure.add_scatter(
-                x=banded["generation"].tolist(),
-                y=banded[edge].tolist(),
-                name="95 % interval of the best",
-                mode="lines",
-                line={"width": 0},
-                fill=fill,
-                fillcolor=colours.band,
-                hoverinfo="skip",
-                showlegend=fill is not None,
-                legendgroup="band",
-            )
+    _band(figure, frame, "q1", "q3", "Middle half of the trainings", colours.spread)
+    _band(figure, frame, "low", "high", "95 % interval of the best", colours.band)
     figure.add_scatter(
         x=x,
         y=frame["average"].tolist(),
@@ -107,6 +92,24 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "
         hovertemplate="Best %{y:.2f} %%{customdata}<extra></extra>",
     )
     return figure.update_layout(_layout(frame, colours, revision))
+
+
+def _band(figure: go.Figure, frame: pd.DataFrame, low: str, high: str, name: str, colour: str) -> None:
+    banded = frame.dropna(subset=[low, high])
+    edges: list[tuple[str, str | None]] = [(high, None), (low, "tonexty")]
+    for edge, fill in edges if len(banded) else []:
+        figure.add_scatter(
+            x=banded["generation"].tolist(),
+            y=banded[edge].tolist(),
+            name=name,
+            mode="lines",
+            line={"width": 0},
+            fill=fill,
+            fillcolor=colour,
+            hoverinfo="skip",
+            showlegend=fill is not None,
+            legendgroup=name,
+        )
 
 
 def _spread(low: float, high: float, repeats: int) -> str:

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 import shoal
-from shoal.admission import check_search
 from shoal.cli import _read
 from shoal.data import Dataset, load_dataset
 from shoal.errors import ShoalError
+from shoal.preflight import check_search
 from shoal.settings import SearchSettings
 
 ROWS = 60

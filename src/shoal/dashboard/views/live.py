@@ -1,4 +1,4 @@
-"""The list of runs and the view of one: fragments that refresh by themselves, each second."""
+"""A run as it goes: is it alive, how good is the best and how sure is that, what does it do now."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from shoal.dashboard.controls import controls, problem, refused
+from shoal.dashboard.controls import controls, refused
+from shoal.dashboard.figures.curves import curves, curves_figure
 from shoal.dashboard.figures.history import HEIGHT, below_text, history_figure
-from shoal.dashboard.parameters import best_card, scores_card
-from shoal.dashboard.reading import Reading, read, store
+from shoal.dashboard.navigation import link
+from shoal.dashboard.parameters import best_card
+from shoal.dashboard.problems import problem
+from shoal.dashboard.reading import Reading, read, refresh_seconds, run_here, store
 from shoal.dashboard.wording import (
     duration,
     elapsed,
@@ -19,53 +22,37 @@ from shoal.dashboard.wording import (
     percent,
     progress,
     progress_text,
-    quoted,
     state_badge,
     state_word,
     waiting_text,
 )
-from shoal.errors import RunNotFoundError
-from shoal.store import RunView
+from shoal.errors import ShoalError
+from shoal.store import ACTIVE, RunView
 from shoal.summary import ahead_of
 
-REFRESH_SECONDS = 1.0
-NEWEST = 40  # runs in the list until all are asked for
+REST_SECONDS = 5.0  # between two looks at a run that nobody works on
 EVENTS = 50
+RECENT = 8  # recorded trainings whose losses are shown behind those under way
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
-def run_list(shown: str | None) -> None:
-    """All runs, newest first. A choice goes into the page's address, where a reload and a second tab find it."""
-    if st.query_params.get("run") != shown:
-        st.rerun()
-    runs = store().runs()
-    st.caption(f"{len(runs):,} run{'' if len(runs) == 1 else 's'}" if runs else "No runs yet")
-    everything = st.session_state.get("all_runs", False)
-    with st.container(key="runs"):
-        for run in runs if everything else runs[:NEWEST]:
-            with st.container(key=f"{'chosen' if str(run.id) == shown else 'other'}-{run.id}"):
-                label = f"**Run {run.id}** {state_badge(run)} *{percent(run.best_accuracy)}* {quoted(run.name)}"
-                st.button(label, key=f"open-{run.id}", type="tertiary", width="stretch", on_click=go_to, args=(run.id,))
-    if len(runs) > NEWEST and not everything:
-        st.button(f"Show all {len(runs):,}", key="all", on_click=lambda: st.session_state.update(all_runs=True))
+def page() -> None:
+    """One run, refreshed each second while it lives."""
+    run = run_here()
+    seconds = refresh_seconds(1.0 if run.state in ACTIVE else REST_SECONDS)
+    st.fragment(run_every=seconds)(_view)(run.id, run.state)
 
 
-def go_to(run: int | str) -> None:
-    """Show that run, or "new" for the form."""
-    st.query_params["run"] = str(run)
-
-
-@st.fragment(run_every=REFRESH_SECONDS)
-def run_view(run_id: str) -> None:
-    """Everything about one run."""
+def _view(run_id: int, state: str) -> None:
     try:
         reading = read(run_id)
-    except RunNotFoundError as error:
+    except ShoalError as error:
         problem(error)
         return
     run, now, zone = reading.run, time.time(), st.context.timezone
+    if run.state != state:
+        st.rerun()  # another pace, and other pages have something to show
     supervised = run.state == "running" or any(s.scope in (None, run.id) for s in store().supervisors())
-    _heading(run, supervised, now, zone)
+    heading(run, supervised, now, zone)
     refused(run)
     if run.error:
         problem(run.error)
@@ -80,17 +67,19 @@ def run_view(run_id: str) -> None:
             _chart(reading, supervised)
         with right.container(border=True, key="best", height="stretch"):
             best_card(reading.summary.best, run.settings.space, zone, now)
-    scores_card(reading.summary)
+    with st.container(border=True, key="now"):
+        _now(run)
     _details(run, now, zone)
 
 
-def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
+def heading(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
+    """Number, name and state of a run, with the buttons that fit."""
     with st.container(key="heading"):
         left, right = st.columns([2, 1], vertical_alignment="center")
         with left.container(horizontal=True, vertical_alignment="center", key="title"):
             st.title(f"Run {run.id}", anchor=False, width="content")
             st.markdown(state_badge(run), width="content")
-        with right:
+        with right.container(horizontal=True, horizontal_alignment="right", gap="small"):
             controls(run, supervised)
     with st.container(horizontal=True, vertical_alignment="center", key="about"):
         st.text(run.name, width="content")
@@ -115,6 +104,8 @@ def _progress(reading: Reading) -> None:
         if (pace := reading.summary.trainings_per_minute) is not None:
             parts.append(f"{pace:,.0f} trainings a minute" if pace >= 10 else f"{pace:.1f} trainings a minute")
         parts.append(f"{run.evaluations:,} trainings, {run.iterations:,} iterations recorded")
+        if reading.failed:
+            parts.append(f":red[{reading.failed:,} failed]")
         st.caption("  ·  ".join(parts))
 
 
@@ -154,10 +145,44 @@ def _chart(reading: Reading, supervised: bool) -> None:
         st.caption(note)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner=False)
 def _figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -> go.Figure:
     del generations  # part of the cache's key
     return history_figure(_history, dark=dark, revision=str(run_id))
+
+
+def _now(run: RunView) -> None:
+    """What trains, each with its bar; and the losses of these and of what was recorded last."""
+    st.subheader("Training now", anchor=False)
+    noted = store().live(run.id) if run.state == "running" else None
+    trainings = noted.trainings if noted else ()
+    left, right = st.columns([1, 1.4], gap="medium")
+    with left:
+        if not trainings:
+            st.caption(
+                "Between two trainings." if run.state == "running" else f"Nothing: the run is {state_word(run)}."
+            )
+        for n, training in enumerate(trainings):
+            with st.container(key=f"training-{n}", gap=None):
+                name = training.baseline or f"{training.genome.hash[:8]} · repeat {training.repeat}"
+                layers = "-".join(map(str, training.genome.hidden_layers))
+                said = (
+                    f"{training.iteration:,} of {training.iterations:,} iterations"
+                    if training.iteration
+                    else "under way"
+                )
+                share = training.iteration / training.iterations if training.iterations else 0.0
+                st.progress(min(1.0, share), text=f":small[**{name}** · {training.kind} · {layers} · {said}]")
+        if trainings:
+            link("swarm", "Watch the swarm", icon=":material/bubble_chart:", run=run.id, show="now")
+    with right:
+        frame = curves(trainings, store().latest(run.id, RECENT))
+        if len(frame):
+            figure = curves_figure(frame, dark=st.context.theme.type == "dark", revision=f"now-{run.id}")
+            st.plotly_chart(figure, key=f"now-{run.id}", theme=None, config={"displayModeBar": False})
+            st.caption(
+                f"Losses on the training rows: what trains for longer than a second, and the last {RECENT} recorded (grey)."
+            )
 
 
 def _details(run: RunView, now: float, zone: str | None) -> None:
@@ -168,3 +193,5 @@ def _details(run: RunView, now: float, zone: str | None) -> None:
             st.text(f"{moment(event.time, zone, now)}   {mark}{event.text}")
     with settings:
         st.json({"settings": run.settings.to_dict(), "result_hash": run.result_hash}, expanded=1)
+    if run.state == "finished":
+        link("champion", "The champion: how good, how sure, and what others make of the same rows", run=run.id)

@@ -1,0 +1,214 @@
+"""How quick are the pages with many evaluations, and what do viewers cost? Measured in a real browser.
+
+    python benchmarks/dashboard.py pages [--evaluations 100000] [--loads 12]
+    python benchmarks/dashboard.py tabs [--tabs 20] [--minutes 10]
+
+``pages``: a store with one large run (`bigstore`) that goes on recording while it is looked at. For each page: the time from
+the navigation to the moment when the script has run and everything is drawn, in a fresh browser context each time (as a
+person who opens the address), median and p95; and for the pages that refresh by themselves the time from the request of a
+refresh to the last change of the document that belongs to it.
+
+``tabs``: a real search, with so many tabs open on its pages and with none, in turns of a minute, for so many minutes each.
+The ratio is that of the weights that the search moves in a second. The browser runs with the lowest priority, as viewers'
+browsers run on other machines; the server runs as `shoal serve` starts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from playwright.sync_api import Browser, Page
+
+import browser as chrome
+from bigstore import SETTINGS, fill, pretended
+from shoal.data import load_dataset
+from shoal.evaluation import Problem
+from shoal.evolution import Search
+from shoal.genome import Genome
+from shoal.launch import ensure_supervisor
+from shoal.settings import SearchSettings
+from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
+
+PAGES = (
+    "runs",
+    "live",
+    "champion",
+    "evaluations",
+    "evaluation",
+    "matters",
+    "swarm",
+    "compare",
+    "new",
+    "system",
+    "settings",
+)
+REFRESHING = ("runs", "live")
+DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"] .st-key-footer'
+# Notes when the page asked for something, and when the document changed.
+WATCH = """(() => {
+  window.asked = []; window.changed = [];
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function () { window.asked.push(performance.now()); return send.apply(this, arguments); };
+  document.addEventListener("DOMContentLoaded", () => new MutationObserver(() => window.changed.push(performance.now()))
+    .observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true}));
+})()"""
+
+
+@contextmanager
+def recording(store: Store, run_id: int) -> Iterator[None]:
+    """The run goes on, ten evaluations a second, until the end of the block."""
+    store.command(run_id, "resume")
+    claim = store.claim(Owner.here(), run_id)
+    assert claim is not None
+    search = Search.replay(SearchSettings.parse(SETTINGS), store.evaluations(run_id, curves=False))
+    ended = threading.Event()
+
+    def go_on() -> None:
+        waiting = list(search.ask())
+        while not ended.wait(0.5):
+            known = len(search.generations)
+            told = [pretended(task) for task in waiting[:5]]
+            for evaluation in told:
+                search.tell(evaluation)
+            waiting = waiting[5:] or list(search.ask())
+            store.record(claim, told, search.generations[known:], seconds=0.06 * len(search.evaluations))
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        store.release(claim, 1.0)
+
+
+def p95(values: list[float]) -> float:
+    """The 95th percentile, by interpolation."""
+    return statistics.quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
+
+
+def opened(browser: Browser, address: str) -> tuple[Page, float]:
+    """The page in a context of its own, and the milliseconds until it was drawn."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.add_init_script(WATCH)
+    begun = time.perf_counter()
+    page.goto(address, wait_until="commit")
+    page.locator(DRAWN).wait_for(state="attached", timeout=120_000)
+    return page, 1000 * (time.perf_counter() - begun)
+
+
+def refreshes(page: Page, seconds: float) -> list[float]:
+    """Milliseconds from each request of a refresh to the last change before the next one."""
+    page.evaluate("() => { window.asked = []; window.changed = []; }")
+    page.wait_for_timeout(1000 * seconds)
+    asked, changed = page.evaluate("() => [window.asked, window.changed]")
+    found = []
+    for begin, end in pairwise(asked):
+        within = [at for at in changed if begin < at < end]
+        if within:
+            found.append(max(within) - begin)
+    return found
+
+
+def pages(evaluations: int, loads: int) -> None:
+    """The first table."""
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "shoal.db") as store:
+        os.environ["XDG_DATA_HOME"] = folder
+        run_id = fill(store, evaluations)
+        genome = store.evaluations(run_id, curves=False)[-1].task.genome.hash
+        program = chrome.chromium()
+        assert program is not None, "no browser is installed"
+        with (
+            recording(store, run_id),
+            chrome.dashboard(store, Path(folder) / "log") as url,
+            chrome.launched(program) as browser,
+        ):
+            print(f"{store.run(run_id).evaluations:,} evaluations\n")
+            print("| page | first load, ms | load, median ms | load, p95 ms | refresh, median ms | refresh, p95 ms |")
+            print("|---|---|---|---|---|---|")
+            for name in PAGES:
+                address = f"{url}/{name}?run={run_id}&genome={genome}" if name != "runs" else url
+                times, beats = [], list[float]()
+                for n in range(loads + 1):
+                    page, ms = opened(browser, address)
+                    times.append(ms)
+                    if n == loads and name in REFRESHING:
+                        beats = refreshes(page, 20.0)
+                    page.context.close()
+                first, *others = times
+                cells = [f"{first:.0f}", f"{statistics.median(others):.0f}", f"{p95(others):.0f}"]
+                cells += [f"{statistics.median(beats):.0f}", f"{p95(beats):.0f}"] if beats else ["", ""]
+                print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+def tabs(count: int, minutes: int) -> None:
+    """The second measurement."""
+    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "shoal.db") as store:
+        os.environ["XDG_DATA_HOME"] = folder
+        settings = SearchSettings.parse({"generations": 1000, "iterations": 300, "seed": 1})
+        run_id, _ = store.add_run(load_dataset("concrete"), settings)
+        program = chrome.chromium()
+        assert program is not None, "no browser is installed"
+        with chrome.dashboard(store, Path(folder) / "log") as url:
+            ensure_supervisor(store)
+            while store.run(run_id).evaluations < 50:
+                time.sleep(1.0)
+            os.nice(19)  # and with us the browser
+            with chrome.launched(program) as browser:
+                ratios = []
+                for turn in range(minutes):
+                    alone = _pace(store, run_id, 60.0)
+                    context = browser.new_context()
+                    for n in range(count):
+                        page = context.new_page()
+                        page.goto(f"{url}/{('live', 'runs', 'swarm', 'champion')[n % 4]}?run={run_id}")
+                    watched = _pace(store, run_id, 60.0)
+                    context.close()
+                    ratios.append(watched / alone)
+                    print(
+                        f"minute {turn + 1}: {alone:,.0f} iterations a second alone, {watched:,.0f} with {count} tabs"
+                    )
+            print(
+                f"ratio, median {statistics.median(ratios):.3f} (lowest {min(ratios):.3f}, highest {max(ratios):.3f})"
+            )
+
+
+def _pace(store: Store, run_id: int, seconds: float) -> float:
+    """Millions of weights moved a second, by what was recorded meanwhile: genomes differ in what an iteration costs."""
+    problem = Problem(*store.problem(run_id))
+    last, begun = store.evaluation_rows(run_id)[-1][0], time.monotonic()
+    time.sleep(seconds)
+    rows, passed = store.evaluation_rows(run_id, last), time.monotonic() - begun
+    genomes = map(Genome.from_dict, store.genomes([row[0] for row in rows]))
+    iterations = EVALUATION_COLUMNS.index("iterations")
+    moved = sum(
+        genome.moves * problem.network(genome).size * row[iterations] for genome, row in zip(genomes, rows, strict=True)
+    )
+    return moved / passed / 1e6
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("pages", "tabs"))
+    parser.add_argument("--evaluations", type=int, default=100_000)
+    parser.add_argument("--loads", type=int, default=12)
+    parser.add_argument("--tabs", type=int, default=20)
+    parser.add_argument("--minutes", type=int, default=10)
+    options = parser.parse_args()
+    if options.what == "pages":
+        pages(options.evaluations, options.loads)
+    else:
+        tabs(options.tabs, options.minutes)

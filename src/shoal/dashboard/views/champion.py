@@ -1,0 +1,170 @@
+"""The genome that a run recommends: how good it is, how sure that is, what others make of the same rows, and taking it away."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from shoal.champion import Champion
+from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
+from shoal.dashboard.fit import champion_card
+from shoal.dashboard.navigation import address, link
+from shoal.dashboard.parameters import best_card, scores_card
+from shoal.dashboard.reading import Reading, evaluation_table, read, run_here, store
+from shoal.dashboard.wording import percent, state_badge
+from shoal.export import archive, report_page
+from shoal.genome import Genome
+from shoal.store import ACTIVE
+from shoal.summary import sureness
+from shoal.uncertainty import half95
+
+LEADERS = 10
+_MODEL = "Networks, a predict.py that needs NumPy alone, every evaluation, settings and the report, as a zip archive"
+_REPORT = "The run on one page, to read, print or send"
+
+
+def page() -> None:
+    """One run's champion, or its best so far."""
+    run = run_here()
+    reading = read(run.id)
+    with st.container(horizontal=True, vertical_alignment="center", key="title"):
+        st.title(f"Run {run.id}: champion", anchor=False, width="content")
+        st.markdown(state_badge(run), width="content")
+    champion = reading.summary.champion
+    if champion is None:
+        _not_yet(reading)
+        if reading.summary.best is None:
+            return
+    else:
+        _verdict(champion, run.settings.final_factor)
+    with st.container(key="panels"):
+        left, right = st.columns([1.4, 1], gap="small")
+        with left.container(border=True, key="chart", height="stretch"):
+            st.subheader("Leaderboard", anchor=False)
+            _leaderboard(run.id, reading)
+        with right.container(border=True, key="best", height="stretch"):
+            best_card(reading.summary.best, run.settings.space, st.context.timezone, time.time())
+    if champion is not None:
+        scores_card(reading.summary)
+        champion_card(run, st.context.theme.type == "dark")
+    _take_away(reading)
+
+
+def _not_yet(reading: Reading) -> None:
+    run = reading.run
+    if reading.summary.best is None:
+        st.caption("There is no best genome before the first generation is complete.")
+    elif run.state in ACTIVE:
+        st.caption("The search goes on. At its end the best are confirmed on unused random streams, and one is named.")
+    else:
+        st.caption(f"The run is {run.state}, and no champion was named: these are its best so far. Resume it for more.")
+    link("live", "Back to the run", icon=":material/arrow_back:", run=run.id)
+
+
+def _verdict(champion: Champion, longer: int) -> None:
+    told, test = champion.confirmation, champion.scores.test
+    together = champion.ensemble.test
+    tiles = [("Search", champion.accuracy, _half(champion.accuracies), f"of {len(champion.accuracies)} repeats")]
+    if told is not None:
+        tiles.append(
+            ("Confirmation", told.accuracy, _half(told.accuracies), f"of {len(told.accuracies)} unused streams")
+        )
+    if test is not None and together is not None:
+        networks = len(champion.weights)
+        tiles.append(("Test, single networks", test.accuracy, "", f"mean of {networks}"))
+        tiles.append(("Test, their ensemble", together.accuracy, "", "rows nobody had looked at"))
+    if told is not None and told.probability is not None:
+        verdict = "resolved" if told.resolved else "unresolved"
+        tiles.append(("Better than the second", 100 * told.probability, "", verdict))
+    with st.container(key="metrics"):
+        for column, (label, value, half, below) in zip(st.columns(len(tiles), gap="small"), tiles, strict=True):
+            text = f"{half} · {below}" if half else below
+            column.metric(label, percent(value), text, delta_color="off", delta_arrow="off", border=True)
+    st.caption(sureness(champion, longer))
+
+
+def _half(values: tuple[float, ...]) -> str:
+    half = half95(values)
+    return "" if half is None else f"± {half:.2f}"
+
+
+def _leaderboard(run_id: int, reading: Reading) -> None:
+    best, dots = _leaders(run_id, reading.run.evaluations)
+    figure = leaderboard_figure(best, dots, dark=st.context.theme.type == "dark", revision=str(run_id))
+    st.plotly_chart(figure, key=f"leaders-{run_id}", theme=None, config={"displayModeBar": False})
+    column = st.column_config
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Genome": [address("evaluation", run=run_id, genome=name) for name in best.index],
+                "Search": best["accuracy"].to_numpy(),
+                "±": best["half"].to_numpy(),
+                "n": best["counted"].to_numpy(),
+                "Luck": best["luck"].to_numpy(),
+                "Confirmed": best["confirmed"].to_numpy(),
+                "Fresh n": best["confirmations"].to_numpy(),
+                "Stability": [Genome.from_dict(_genes(row)).stability_margin for _, row in best.iterrows()],
+                "Layers": ["-".join(map(str, layers)) for layers in best["hidden_layers"]],
+                "Rule": best["update_rule"].to_numpy(),
+                "Activation": best["activation"].to_numpy(),
+                "Generation": best["generation"].to_numpy(),
+            },
+            index=best["rank"],
+        ),
+        key="leaders-table",
+        column_config={
+            "Genome": column.LinkColumn(display_text=r"genome=([0-9a-f]{8})", help="Its repeats, curves and parents"),
+            "Search": column.NumberColumn(
+                "Search (%)", format="%.2f", help="Mean of the repeats that were selected on"
+            ),
+            "±": column.NumberColumn(format="%.2f", help="Half of the 95 % interval"),
+            "Luck": column.NumberColumn(
+                format="%.2f", help="How far the luckiest repeat lies above the mean, in points"
+            ),
+            "Confirmed": column.NumberColumn("Confirmed (%)", format="%.2f", help="Mean on unused random streams"),
+            "Stability": column.NumberColumn(format="%+.2f", help="Margin: positive swarms contract"),
+        },
+    )
+
+
+def _genes(row: pd.Series) -> dict[str, object]:
+    return {name: row[name] for name in Genome.__dataclass_fields__}
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _leaders(run_id: int, evaluations: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    del evaluations  # part of the cache's key
+    table = evaluation_table(run_id)
+    best = leaders(table, LEADERS)
+    return best, repeats(table, best)
+
+
+def _take_away(reading: Reading) -> None:
+    run = reading.run
+    st.subheader("Take it away", anchor=False)
+    if reading.summary.champion is None:
+        st.caption("This trains the best genome so far, and writes networks, evaluations, settings and a report:")
+        st.code(f"shoal export {run.id} --to DIR", language="shell")
+        return
+    with st.container(horizontal=True, gap="small"):
+        for label, make, name, mime, help in (
+            ("Model", archive, f"shoal-run-{run.id}.zip", "application/zip", _MODEL),
+            ("Report", report_page, f"shoal-run-{run.id}.html", "text/html", _REPORT),
+        ):
+            st.download_button(
+                label,
+                partial(make, store(), run.id),
+                name,
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
+                help=help,
+                key=f"take-{label}",
+            )
+    st.caption("On the command line: the same files; the record of the run; one training again, compared to the bit.")
+    genome = reading.summary.champion.genome.hash
+    commands = (f"export {run.id} --to model", f"show {run.id}", f"replay {run.id} {genome[:8]} 0")
+    st.code("\n".join(f"shoal {command}" for command in commands), language="shell")

@@ -1,0 +1,90 @@
+"""What may matter for a genome's accuracy: its genes, and of the layers their number and their widths, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from shoal.genome import CATEGORICAL_GENES, INFORMED_ONLY, MAX_DEPTH, NUMERIC_GENES, Gene
+
+LAYERS = "hidden_layers"
+DEPTH = "depth"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """A column over genomes. ``values`` (genomes,): numbers, or for one with ``choices`` their places in these.
+
+    ``used`` (genomes,) says which genomes have it and read it: one with a single layer has no second width, and the
+    competitive rule does not read all genes. ``log``: it is compared by ratios.
+    """
+
+    name: str
+    label: str
+    values: NDArray[np.float64]
+    used: NDArray[np.bool_]
+    log: bool = False
+    integer: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def varies(self) -> bool:
+        """Whether two genomes that use it differ in it."""
+        mine = self.values[self.used]
+        return len(mine) > 1 and bool(mine.min() < mine.max())
+
+    @property
+    def scaled(self) -> NDArray[np.float64]:
+        """The values on the scale on which they are compared: decadic logarithms where `log`.
+
+        A nothing among them, a weight decay of 0, lies half a decade below the smallest other.
+        """
+        if not self.log:
+            return self.values
+        positive = self.values[self.values > 0.0]
+        least = float(positive.min()) if len(positive) else 1.0
+        return np.log10(np.where(self.values > 0.0, self.values, least / 10**0.5))
+
+    def of(self, rows: NDArray[np.int64]) -> Factor:
+        """The same of these genomes."""
+        return replace(self, values=self.values[rows], used=self.used[rows])
+
+
+def factors(genomes: pd.DataFrame) -> tuple[Factor, ...]:
+    """All factors of a table with a column for each gene; ``hidden_layers`` holds tuples. Absent columns give none."""
+    competitive = np.zeros(len(genomes), bool)
+    if "update_rule" in genomes:
+        competitive = genomes["update_rule"].to_numpy() == "competitive"
+    read = {name: ~competitive if name in INFORMED_ONLY else np.ones(len(genomes), bool) for name in genomes.columns}
+    found = [_number(gene, genomes[gene.name], read[gene.name]) for gene in NUMERIC_GENES if gene.name in genomes]
+    if LAYERS in genomes:
+        found += _layers(genomes[LAYERS].tolist())
+    for name, choices in CATEGORICAL_GENES.items():
+        if name in genomes:
+            places = pd.Categorical(genomes[name], categories=list(choices)).codes.astype(np.float64)
+            found.append(Factor(name, label(name), places, read[name] & (places >= 0), choices=choices))
+    return tuple(found)
+
+
+def label(name: str) -> str:
+    """A gene's name for people."""
+    known = {gene.name: gene.label for gene in NUMERIC_GENES}
+    return known.get(name, name.replace("_", " ").title())
+
+
+def _number(gene: Gene, column: pd.Series, read: NDArray[np.bool_]) -> Factor:
+    values = column.to_numpy(dtype=np.float64)
+    return Factor(gene.name, gene.label, values, read, gene.log, gene.integer)
+
+
+def _layers(layers: Sequence[tuple[int, ...]]) -> list[Factor]:
+    depths = np.array([len(widths) for widths in layers], dtype=np.float64)
+    found = [Factor(DEPTH, "Hidden Layers", depths, np.ones(len(layers), bool), integer=True)]
+    for n in range(min(MAX_DEPTH, int(depths.max(initial=0)))):
+        widths = np.array([own[n] if n < len(own) else 1 for own in layers], dtype=np.float64)
+        found.append(Factor(f"width_{n + 1}", f"Width of Layer {n + 1}", widths, depths > n, log=True, integer=True))
+    return found

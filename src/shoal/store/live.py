@@ -1,0 +1,145 @@
+"""What trains right now: a note of a run's owner, overwritten each time, and the word of readers that they look at it.
+
+A note is no record: it enters no result, and goes when the run is let go of. Functions work inside their caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shoal.frames import Frame
+from shoal.genome import Genome
+from shoal.store.rows import clean
+from shoal.store.runs import not_found, parse_id, shown_state
+from shoal.store.tables import command, live, now, run
+from shoal.store.views import LEASE_SECONDS
+
+WATCHED_SECONDS = 5.0  # that a reader's word holds
+RENEWED_SECONDS = 1.0  # a younger word, of any reader, is not written again
+
+TrainingKind = Literal["search", "confirmation", "champion", "baseline"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A training that a worker works on now.
+
+    ``generation`` and ``individual`` say where it was first wanted. ``iteration`` of ``iterations`` that are planned are done,
+    in ``seconds``; 0 while the worker has not said how far it is: it does after a second, on Ray and in a baseline that is no
+    swarm never. ``curve`` holds at most 64 points (iteration, global best loss). ``frame`` is there while somebody watches.
+    ``baseline`` names the method of a training of that kind, whose ``genome`` gives the shape.
+    """
+
+    genome: Genome
+    repeat: int
+    generation: int
+    individual: int
+    kind: TrainingKind
+    worker: str = ""
+    iteration: int = 0
+    iterations: int = 0
+    seconds: float = 0.0
+    curve: tuple[tuple[int, float], ...] = ()
+    frame: Frame | None = None
+    baseline: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; `from_dict` reverses it, but for the digits of a frame."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {
+            "genome": self.genome.to_dict(),
+            "worker": clean(self.worker),
+            "curve": [list(point) for point in self.curve],
+            "frame": self.frame and self.frame.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> UnderWay:
+        """The reverse of `to_dict`."""
+        return cls(
+            **{
+                **values,
+                "genome": Genome.from_dict(values["genome"]),
+                "curve": tuple((iteration, float(loss)) for iteration, loss in values["curve"]),
+                "frame": values["frame"] and Frame.from_dict(values["frame"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What trained ``updated`` seconds ago."""
+
+    updated: float
+    trainings: tuple[UnderWay, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an owner has to know at once: whether commands wait to be obeyed, and whether somebody watches."""
+
+    told: bool
+    watched: bool
+
+
+def note(connection: Connection, run_id: int, trainings: Sequence[UnderWay]) -> None:
+    """Write down what trains now, in the place of the note before. The caller has checked the claim."""
+    _put(connection, run_id, content=[training.to_dict() for training in trainings], updated=now())
+
+
+def clear(connection: Connection, run_id: int) -> None:
+    """Forget the note: nobody holds the run any more, or another does."""
+    connection.execute(delete(live).where(live.c.run_id == run_id))
+
+
+def read(connection: Connection, run_id: int | str) -> Live | None:
+    """The note; None when nobody drives the run, or its owner has not written for long. Raises `RunNotFoundError`."""
+    ages = (now() - run.c.heartbeat).label("age"), (now() - live.c.updated).label("updated")
+    found = _found(connection, run_id, run.c.state, run.c.owner, *ages, live.c.content)
+    if found.updated is None or shown_state(found) != "running" or abs(found.updated) > LEASE_SECONDS:
+        return None
+    return Live(max(0.0, found.updated), tuple(map(UnderWay.from_dict, found.content)))
+
+
+def is_watched(connection: Connection, run_id: int | str, seconds: float) -> bool:
+    """Whether a reader has said so within the last ``seconds``. Raises `RunNotFoundError`."""
+    said = _found(connection, run_id, (now() - live.c.watched).label("ago")).ago
+    return said is not None and abs(said) < seconds  # in the future: the clock was set back
+
+
+def watch(connection: Connection, run_id: int | str) -> None:
+    """Somebody watches. Raises `RunNotFoundError`."""
+    # So that a delete beside us waits, or is waited for: a row of a run that is gone would stay for ever.
+    there = select(run.c.id).where(run.c.id == parse_id(run_id)).with_for_update(read=True, key_share=True)
+    number = connection.scalar(there)
+    if number is None:
+        raise not_found(connection, run_id)
+    _put(connection, number, watched=now())
+
+
+def look(connection: Connection, run_id: int) -> Look:
+    """See `Look`."""
+    told = exists().where(command.c.run_id == run_id, command.c.applied.is_(None))
+    watched = exists().where(live.c.run_id == run_id, func.abs(now() - live.c.watched) < WATCHED_SECONDS)
+    row = connection.execute(select(told.label("told"), watched.label("watched"))).one()
+    return Look(bool(row.told), bool(row.watched))
+
+
+def _put(connection: Connection, run_id: int, **values: Any) -> None:
+    kind = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    new = kind(live).values(run_id=run_id, **values)
+    connection.execute(new.on_conflict_do_update(index_elements=[live.c.run_id], set_=values))
+
+
+def _found(connection: Connection, run_id: int | str, *columns: ColumnElement[Any]) -> Row[Any]:
+    """Those columns of a run and of its note, if there is one."""
+    query = select(*columns).select_from(run.outerjoin(live, live.c.run_id == run.c.id))
+    row = connection.execute(query.where(run.c.id == parse_id(run_id))).first()
+    if row is None:
+        raise not_found(connection, run_id)
+    return row

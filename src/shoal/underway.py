@@ -1,0 +1,62 @@
+"""What a run's executor works on now, in the words of its store, and when that is to be noted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from shoal.baselines import NAMES, BaselineJob
+from shoal.champion import Retraining
+from shoal.evaluation import Problem, Task
+from shoal.executors import Evaluate, Executor, Progress
+from shoal.settings import CONFIRMATION
+from shoal.store import TrainingKind, UnderWay
+
+NOTE_SECONDS = 1.0  # between two notes, at least
+ALONE_SECONDS = 1.5  # after which a note has a transaction of its own, where no other came by
+
+
+class Notes:
+    """The notes of one run; ``clock`` gives monotonic seconds."""
+
+    def __init__(self, problem: Problem, executor: Executor, clock: Callable[[], float]) -> None:
+        self._problem, self._executor, self._clock = problem, executor, clock
+        self._last = -math.inf
+
+    def due(self, *, alone: bool = False) -> tuple[UnderWay, ...] | None:
+        """What to note now; None when the last note is young. ``alone``: it would need a transaction of its own."""
+        now = self._clock()
+        if now - self._last < (ALONE_SECONDS if alone else NOTE_SECONDS):
+            return None
+        self._last = now
+        return tuple(under_way(self._problem, progress) for progress in self._executor.under_way())
+
+
+def under_way(problem: Problem, progress: Progress) -> UnderWay:
+    """One job of a run, and how far it is."""
+    job = progress.job
+    kind: TrainingKind = "search"
+    planned, baseline = 0, ""
+    if isinstance(job, BaselineJob):
+        task, kind, baseline = Task(job.genome, 0), "baseline", NAMES[job.kind]
+    elif isinstance(job, Retraining):
+        task, kind, planned = job.task, "champion", job.iterations
+    else:
+        assert isinstance(job, Evaluate)
+        task, planned = job.task, problem.length(job.task)
+        if task.repeat >= CONFIRMATION:
+            kind = "confirmation"
+    return UnderWay(
+        genome=task.genome,
+        repeat=task.repeat,
+        generation=task.generation,
+        individual=task.individual,
+        kind=kind,
+        worker=progress.worker,
+        iteration=progress.iteration,
+        iterations=progress.iterations or planned,
+        seconds=progress.seconds,
+        curve=progress.curve,
+        frame=progress.frame,
+        baseline=baseline,
+    )
