@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+from shoal.dashboard.exposure import Exposure
 from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
 from shoal.store import Store
 
@@ -44,11 +45,11 @@ def launched(program: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def dashboard(store: Store, log: Path) -> Iterator[str]:
+def dashboard(store: Store, log: Path, exposure: Exposure | None = None, port: int | None = None) -> Iterator[str]:
     """The address of a running dashboard. It ends with everything that its pages have started."""
-    port = free_port(HOST, 0)
+    port = port or free_port(HOST, 0)
     url = address(HOST, port)
-    with log.open("wb") as errors, dashboard_process(store, HOST, port, errors) as process:
+    with log.open("wb") as errors, dashboard_process(store, HOST, port, errors, exposure) as process:
         try:
             wait_until_up(process, url)
             yield url

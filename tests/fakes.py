@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from shoal.champion import Retraining
+from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.executors import Evaluate, Executor, Job, Outcome, Progress
 from shoal.records import Metrics, Scores
@@ -67,3 +68,12 @@ class InlineExecutor(Executor):
 
     def close(self) -> None:
         self.closed = True
+
+
+class HereExecutor(InlineExecutor):
+    """Really runs each job, on this thread: a search without processes."""
+
+    def poll(self, timeout: float) -> list[Outcome]:
+        jobs, self.jobs = self.jobs, []
+        engine = get_engine(self.problem.settings.engine)
+        return [Outcome(job, job.run(self.problem, engine), worker="here:1") for job in jobs]

@@ -7,7 +7,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from shoal.data import load_dataset
 from shoal.engines import ENGINES, get_engine
 from shoal.evaluation import Problem, Task, evaluate
 from shoal.executors import Evaluate, LocalExecutor, Progress
+from shoal.executors import board as board_module
 from shoal.executors.board import NOTE_SECONDS, WATCHED_SECONDS, Board, Reporter
 from shoal.frames import observe
 from shoal.genome import Genome
@@ -31,9 +34,14 @@ JOB = Evaluate(Task(GENOME, 1))
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The system's folder for such things, for this test alone."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    """Instead of the system's folder for such things."""
+    put_boards(tmp_path, monkeypatch)
     return tmp_path
+
+
+def put_boards(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = SimpleNamespace(gettempdir=lambda: folder, mkdtemp=partial(tempfile.mkdtemp, dir=folder))
+    monkeypatch.setattr("shoal.executors.board.tempfile", place)
 
 
 def ticking(seconds: float) -> Callable[[], float]:
@@ -94,7 +102,7 @@ def test_a_note_is_of_its_job_alone(folder: Path) -> None:
         assert list(place.iterdir()) == [], "shorter than a second: nothing was written"
     engine, board = get_engine("reference"), Board()
     assert board.folder
-    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(0.3))
+    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(0.3), lambda: 0.0)
     with reporter.about(5):
         JOB.run(PROBLEM, engine)
         assert board.read({5: JOB})[5].job is JOB
@@ -109,7 +117,7 @@ def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest
     board.watch(watched)
     assert board.folder
     engine = get_engine("reference")
-    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01))
+    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), lambda: 0.0)
     written = []
     write = Path.write_text
     monkeypatch.setattr(Path, "write_text", lambda *a: written.append(write(*a)))
@@ -119,6 +127,13 @@ def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest
         evaluate(PROBLEM, JOB.task, engine)
     assert len(made) == frames
     assert len(written) == (frames or 30 // 5), "each second, without anybody"
+    made.clear()
+    board.watch(True)
+    effort = ticking(board_module.SHARE)  # a note's cost is worth a pause of a second
+    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), effort)
+    with reporter.about(1):
+        evaluate(PROBLEM, JOB.task, engine)
+    assert len(made) == 1 + 29 // 5, "large swarms are shown less often"
 
 
 class TestHarmless:
@@ -144,7 +159,7 @@ class TestHarmless:
         board = Board()
         board.watch(True)
         assert board.folder
-        reporter = Reporter(board.folder, "w:1", ticking(1.5))
+        reporter = Reporter(board.folder, "w:1", ticking(1.5), lambda: 0.0)
         looks: list[str] = []
 
         def trouble_now(*arguments: object) -> None:
@@ -172,7 +187,7 @@ class TestHarmless:
         assert board.folder is None or list(board.folder.iterdir()) == [board.folder / "watched"]
 
     def test_without_a_place_for_it_jobs_are_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+        put_boards(Path("/nowhere"), monkeypatch)
         with LocalExecutor(PROBLEM, 1) as executor:
             executor.watch(True)
             executor.submit(JOB)

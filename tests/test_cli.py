@@ -187,6 +187,8 @@ def test_export_and_predict(finished: Path, tmp_path: Path) -> None:
     assert shoal("export", "1", "--to", str(folder), store=finished).returncode == 0
     assert {p.name for p in folder.iterdir()} == {
         "genome.json",
+        "settings.toml",
+        "report.html",
         "model.json",
         "weights.npz",
         "predict.py",
@@ -213,3 +215,28 @@ def test_terminal_hangup_leaves_the_run_resumable(tmp_path: Path) -> None:
         process.communicate(timeout=60)
         assert process.returncode == 130
         assert opened.run(1).state == "interrupted"
+
+
+def test_animate_repeats_the_best_training_to_the_bit(finished: Path) -> None:
+    picture = finished.parent / "swarm.gif"
+    told = last_json(shoal("animate", "1", "--to", str(picture), "--last", "4", "--json", store=finished).stdout)
+    with open_store(finished) as store:
+        best = last_json(shoal("show", "1", "--json", store=finished).stdout)["best"]["genome"]
+        (first,) = [e for e in store.evaluations(1) if e.task.genome.to_dict() == best and e.task.repeat == 0]
+    assert told == {
+        "file": str(picture),
+        "frames": 5,
+        "exact": True,
+        "genome": first.task.genome.hash,
+        "repeat": 0,
+        "iterations": 100,
+    }
+    assert picture.read_bytes().startswith(b"GIF89a")
+
+
+def test_animate_refuses_before_it_trains(finished: Path) -> None:
+    for wrong in (["--genome", "zz"], ["--repeat", "99"], ["--last", "101"], ["--to", "nowhere/at/all.gif"]):
+        told = shoal("animate", "1", "--to", "x.gif", *wrong, store=finished)
+        assert told.returncode == 2, told.stdout
+        assert "What to do" in told.stderr or "Expected" in told.stderr
+        assert "Traceback" not in told.stderr

@@ -16,6 +16,8 @@ LAYERS = {
     2: ["settings", "samplers", "racing", "evolution", "champion", "baselines", "evaluation", "store"],
     3: ["nursery", "executors"],
     4: [
+        "access",
+        "preflight",
         "logfile",
         "messenger",
         "launch",
@@ -30,9 +32,15 @@ LAYERS = {
         "factors",
         "importance",
         "comparison",
+        "replay",
+        "projector",
+        "estimate",
         "evaluation_table",
+        "lineage",
+        "verification",
+        "fits",
     ],
-    5: ["cli", "watch", "comparison_table", "service", "dashboard", "export", "estimators"],
+    5: ["cli", "admission", "watch", "comparison_table", "service", "dashboard", "export", "estimators"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
 # Modules of the layers' roots that no layer may import: the public face.
@@ -88,6 +96,48 @@ def test_what_is_used_in_one_place_is_imported_in_one_place() -> None:
             for name in names:
                 home = homes.get(name.split(".")[0])
                 assert home in (None, _module(path)), f"{path.relative_to(SOURCE)} imports {name}"
+
+
+def _writing_methods() -> set[str]:
+    """Those of `Store` that write, or call one that does."""
+    (store,) = (
+        node
+        for node in ast.walk(ast.parse((SOURCE / "store" / "store.py").read_text()))
+        if isinstance(node, ast.ClassDef) and node.name == "Store"
+    )
+    called = {
+        method.name: {n.attr for n in ast.walk(method) if isinstance(n, ast.Attribute)}
+        for method in store.body
+        if isinstance(method, ast.FunctionDef)
+    }
+    writing = {"write"}
+    while more := {name for name, calls in called.items() if calls & writing} - writing:
+        writing |= more
+    return writing
+
+
+def _writes(path: Path, writing: set[str]) -> list[str]:
+    """Calls in a file that could be one of these methods, but for those of ``desk()``, Streamlit's and NumPy's own."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr in writing:
+            of = ast.unparse(node.value)
+            if of not in ("desk()", "st", "np"):
+                found.append(f"{path.name}:{node.lineno} {of}.{node.attr}")
+        if isinstance(node, ast.ImportFrom | ast.Import) and any(a.name == "ensure_supervisor" for a in node.names):
+            found.append(f"{path.name}:{node.lineno} ensure_supervisor")
+    return found
+
+
+def test_pages_write_at_the_desk_only() -> None:
+    writing = _writing_methods() - {
+        "watch"
+    }  # a reader's word that it looks: everybody may say it, and it changes nothing
+    assert {"add_run", "command", "resume", "extend", "delete", "event", "claim", "record"} <= writing
+    assert not {"runs", "run", "evaluations", "events", "artifact", "problem"} & writing
+    assert _writes(SOURCE / "dashboard" / "desk.py", writing), "the search finds what there is"
+    for path in (SOURCE / "dashboard").rglob("*.py"):
+        assert path.name == "desk.py" or not _writes(path, writing)
 
 
 def test_importing_everything_of_the_core_imports_no_extra() -> None:

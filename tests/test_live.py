@@ -186,6 +186,18 @@ class TestNote:
         store.watch(run_id)
         assert said() > before - 1.0
 
+    def test_a_reader_who_cannot_write_is_not_heard(
+        self, store: Store, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_id = held(store, tiny).run_id
+
+        def refuse(*_: object) -> None:
+            raise StoreFullError("full")
+
+        monkeypatch.setattr(store._database, "write", refuse)
+        store.watch(run_id)
+        assert not store.look(run_id).watched
+
     def test_unknown_runs(self, store: Store) -> None:
         for method in (store.live, store.watch):
             with pytest.raises(RunNotFoundError):

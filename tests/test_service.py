@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import configparser
+import http.client
 import os
 import re
 import shlex
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -18,10 +21,14 @@ from threading import Barrier
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
-from processes import alive, descendants, eventually, shoal, start
+from processes import alive, descendants, eventually, start
+from shoal.access import change_accounts, token_digest
 from shoal.cli import app
+from shoal.dashboard.exposure import Exposure, expose, is_named
 from shoal.data import load_dataset
+from shoal.errors import ShoalError
 from shoal.launch import LEAVE_SECONDS, end_process, ensure_supervisor
 from shoal.settings import SearchSettings
 from shoal.store import Store, default_path, open_store
@@ -106,11 +113,114 @@ def test_many_who_want_a_supervisor_start_one(store: Path, monkeypatch: pytest.M
         assert opened.supervisors() == []
 
 
-def test_another_address_is_refused_without_a_password(store: Path) -> None:
-    done = shoal("serve", "--host", "0.0.0.0", store=store)
-    assert done.returncode == 2
-    assert "127.0.0.1" in done.stderr
+def test_another_address_asks_who_is_there_and_gives_a_link_for_each_role(store: Path) -> None:
+    process = start("serve", "--host", "0.0.0.0", "--port", "18502", store=store)
+    try:
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(6)]
+        links = dict(re.findall(r"(operator|viewer): +(http://\S+)", "".join(lines)))
+        tokens = {role: link.partition("?token=")[2] for role, link in links.items()}
+        assert socket.gethostname() in lines[0] and [len(tokens[role]) for role in ("operator", "viewer")] == [43, 43]
+        port = re.findall(r":(\d+)$", lines[0].strip())[0]
+        for pid in [process.pid, *descendants(process.pid)]:
+            told = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+            assert not any(token.encode() in told for token in tokens.values()), (
+                "no other user, and no child, can read it"
+            )
+        for role, token in tokens.items():
+            browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            browser.open(f"http://127.0.0.1:{port}/?token={token}", timeout=60).close()
+            with browser.open(f"http://127.0.0.1:{port}/logout", timeout=60) as page:
+                assert f"logged in as {role}-link" in page.read().decode()
+        for name, answer in (("evil.example", 421), (socket.gethostname(), 303), ("10.1.2.3", 303)):
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
+            connection.request("GET", "/", headers={"Host": f"{name}:{port}", "Accept": "text/html"})
+            assert connection.getresponse().status == answer, name
+            connection.close()
+    finally:
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Anybody on the way can read plain HTTP" in errors
+
+
+def test_https_with_a_certificate_and_accounts(store: Path, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files],
+        check=True,
+        capture_output=True,
+    )
+    change_accounts(
+        store.parent / "shoal" / "access.json", lambda a: a.with_account("bob", "viewer", token=token_digest("t"))
+    )
+    options = ["--login", "--tls-cert", str(certificate), "--tls-key", str(key), "--port", "18503"]
+    process = start("serve", *options, store=store)
+    try:
+        assert process.stdout
+        where = process.stdout.readline().split()[-1].replace("127.0.0.1", "localhost")
+        assert where.startswith("https://")
+        assert process.stdout.readline().startswith("Store:"), "there is an account: no links"
+        connection = http.client.HTTPSConnection(
+            where.removeprefix("https://"), context=ssl.create_default_context(cafile=str(certificate)), timeout=60
+        )
+        connection.request("GET", "/?token=t")
+        cookie = connection.getresponse().headers["Set-Cookie"]
+        assert "Secure" in cookie and "HttpOnly" in cookie
+        connection.close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tls-cert", "nothing.pem"], "needs its key"),
+        (["--tls-cert", "nothing.pem", "--tls-key", "nothing.pem"], "cannot be read|not a file"),
+        (["--allow-host", "https://shoal.example.org/"], "is no name"),
+        (["--allow-host", "*"], "is no name"),
+    ],
+)
+def test_bad_options_of_the_page_are_refused(store: Path, options: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, ["serve", "--store", str(store), *options])
+    assert isinstance(done.exception, ShoalError) and re.search(said, str(done.exception))
     assert not store.exists()
+
+
+def test_who_is_asked_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert expose("127.0.0.1") == Exposure()
+    assert not expose("::1").login and expose("127.0.0.1", login=True).login
+    other = expose("192.0.2.7")
+    assert other.login and other.names == ("192.0.2.7",) and len(other.links) == 2
+    assert "192.0.2.7" not in expose("127.0.0.1", login=True).names
+    proxied = expose("127.0.0.1", names=("shoal.example.org",))
+    assert proxied.login, "whoever comes through a proxy is somebody else"
+    for host, fine in (
+        ("shoal.example.org", True),
+        ("SHOAL.example.org.:8501", True),
+        ("[::1]:8501", True),
+        ("127.0.0.1:1", True),
+        ("evil.example", False),
+        ("shoal.example.org.evil.example", False),
+        ("shoal.example.org@evil.example", False),
+        ("127.0.0.1/x", False),
+        ("127.0.0.1:x", False),
+        ("10.1.2.3", False),
+        ("", False),
+        (None, False),
+    ):
+        assert is_named(host, proxied.names) is fine, host
+    everywhere = expose("0.0.0.0").names
+    assert is_named("10.1.2.3:8501", everywhere) and is_named("[2001:db8::1]", everywhere)
+    assert not is_named("evil.example", everywhere)
+    change_accounts(tmp_path / "shoal" / "access.json", lambda a: a.with_account("bob", "viewer", token="t"))
+    assert expose("0.0.0.0").links == () and expose("0.0.0.0").login
 
 
 def headless(address: str, folder: Path, host: str) -> subprocess.Popen[str]:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
 
+from shoal.admission import app as access
 from shoal.errors import ModelError, SettingsError, ShoalError
 from shoal.launch import prepared_supervisor
 from shoal.nursery import quick_imports
+
+if TYPE_CHECKING:
+    from shoal.data import Preset
 
 app = typer.Typer(
     name="shoal",
@@ -23,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(access, name="access")
 
 StoreOption = Annotated[
     str | None,
@@ -138,9 +145,7 @@ def run(
 def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | None]:
     """Data and settings, checked before the store is opened: on bad input nothing is written."""
     from shoal.data import load_dataset
-    from shoal.evaluation import Problem
-    from shoal.executors import check_installed
-    from shoal.samplers import check_installed as check_sampler
+    from shoal.preflight import check_search
     from shoal.settings import SearchSettings, read_settings_file
 
     values = read_settings_file(file) if file is not None else {}
@@ -155,18 +160,47 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
         about_data["seed"] = values.pop("data_seed")
     source = values.pop("data", "concrete")
     parsed = SearchSettings.parse(values)
-    check_installed(parsed.executor)
-    check_sampler(parsed.sampler)
     if (
         file is not None
         and given.get("data") is None
+        and isinstance(source, str)
         and not Path(source).is_absolute()
         and (file.parent / source).exists()
     ):
         source = str(file.parent / source)
     dataset = load_dataset(source, preset=parsed.preset, **about_data)
-    Problem(dataset, parsed)
+    check_search(dataset, parsed, label)
     return dataset, parsed, label
+
+
+@app.command()
+def check(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="`concrete`, or a CSV or Parquet file")],
+    target: Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")] = None,
+    preset: Annotated[str, typer.Option(metavar="modern|classic", help="As of the search")] = "modern",
+    group: Annotated[str | None, typer.Option(metavar="COL", help="As of the search")] = None,
+    same: Annotated[str, typer.Option(metavar="COL,COL|all", help="As of the search")] = "",
+    folds: Annotated[int | None, typer.Option(help="As of the search")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What to know of DATA before a search: what each column holds, and findings with remedies. Nothing is written.
+
+    Exit code 2: no search can start on it as it is.
+    """
+    from shoal.data.checks import check_table
+    from shoal.data.facts import column_facts
+    from shoal.data.preparation import table_and_target
+    from shoal.watch import findings_table
+
+    name, source, target = table_and_target(data, target)
+    facts = column_facts(source)
+    found = check_table(name, source, target, cast("Preset", preset), facts, group=group, same=same, folds=folds)
+    if as_json:
+        columns = [asdict(fact) for fact in facts]
+        typer.echo(json.dumps({"columns": columns, "findings": [finding.to_dict() for finding in found.findings]}))
+    else:
+        Console().print(findings_table(facts, found.findings))
+    raise typer.Exit(2 if found.bad else 0)
 
 
 @app.command()
@@ -190,21 +224,34 @@ def serve(
             help="POST JSON there when a run is finished, failed or stalled",
         ),
     ] = None,
+    login: Annotated[
+        bool, typer.Option("--login", help="Ask who is there on this machine's own address too, as on every other")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="A further name under which browsers reach it, such as a proxy's; asks for a login"
+        ),
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate (PEM), to speak HTTPS")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM)")] = None,
     store: StoreOption = None,
 ) -> None:
     """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
-    from shoal.dashboard.server import check_host, check_installed
+    from shoal.dashboard.exposure import Exposure, expose
+    from shoal.dashboard.server import check_installed
     from shoal.messenger import VARIABLE, check_webhook
     from shoal.service import serve as serve_until_stopped
     from shoal.store import open_store
 
+    exposure = Exposure()
     if dashboard:
-        check_host(host)
+        exposure = expose(host, login=login, names=tuple(allow_host or ()), certificate=tls_cert, key=tls_key)
         check_installed()
     if webhook:
         os.environ[VARIABLE] = check_webhook(webhook)  # for the supervisor; its command line could be seen by others
     with open_store(store) as opened:
-        serve_until_stopped(opened, (host, port) if dashboard else None, demo=demo)
+        serve_until_stopped(opened, (host, port) if dashboard else None, exposure, demo=demo)
 
 
 @app.command()
@@ -238,6 +285,35 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
         typer.echo(json.dumps(summary.to_dict()))
     else:
         Console().print(report(summary))
+
+
+@app.command()
+def replay(
+    run: RunArgument,
+    genome: Annotated[str, typer.Argument(metavar="GENOME", help="The genome's name, or as much of it as is its own")],
+    repeat: Annotated[
+        int, typer.Argument(metavar="REPEAT", help="Which of its trainings; confirmations from 10000 on")
+    ],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a recorded evaluation again, and compare: exit code 0 when every score is the same to the bit, else 1.
+
+    Nothing is written.
+    """
+    from shoal.store import open_store
+    from shoal.verification import verify
+    from shoal.watch import verdict_text
+
+    with open_store(store, create=False) as opened:
+        verdict = verify(opened, run, genome, repeat)
+        number = opened.run(run).id
+    if as_json:
+        typer.echo(json.dumps(verdict.to_dict(number)))
+    else:
+        Console().print(verdict_text(number, verdict))
+    if not verdict.same:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -432,6 +508,52 @@ def export(
         folder = export_run(opened, run, to, force=force)
     files = sorted(path.name for path in folder.iterdir())
     typer.echo(json.dumps({"folder": str(folder), "files": files}) if as_json else f"{folder}: {', '.join(files)}")
+
+
+@app.command()
+def animate(
+    run: RunArgument,
+    to: Annotated[Path, typer.Option(metavar="FILE.gif", help="The file to write")],
+    genome: Annotated[
+        str | None, typer.Option(metavar="HASH", help="Or its first digits; default: the champion, or the best so far")
+    ] = None,
+    repeat: Annotated[int | None, typer.Option(help="Which training of it; default: the first")] = None,
+    first: Annotated[int, typer.Option(help="The first iteration that is seen")] = 0,
+    last: Annotated[int | None, typer.Option(help="The last one; default: the end")] = None,
+    frames: Annotated[int, typer.Option(help="At most so many, 2 to 120")] = 120,
+    even: Annotated[bool, typer.Option("--even", help="Spaced evenly, not with more of them at the start")] = False,
+    dark: Annotated[bool, typer.Option("--dark", help="On a dark background")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
+    from shoal.dashboard.animation import check_installed, gif
+    from shoal.evaluation import Problem
+    from shoal.replay import Window, recorded_training, replay
+    from shoal.store import open_store
+
+    check_installed()
+    if not to.parent.is_dir():
+        raise SettingsError(f"--to {to}: there is no folder {to.parent}.", remedy="make it, or choose another")
+    window = Window(first, last, frames, spacing="even" if even else "early")
+    with open_store(store, create=False) as opened:
+        told = recorded_training(opened, run, genome, repeat)
+        problem = Problem(*opened.problem(run))
+    film = replay(problem, told.task, told.iterations, window, recorded=told.loss)
+    try:
+        to.write_bytes(gif(film, dark))
+    except OSError as error:
+        raise SettingsError(f"--to {to}: {error.strerror}.", remedy="choose a place that you may write to") from None
+    about = {"genome": told.task.genome.hash, "repeat": told.task.repeat, "iterations": told.iterations}
+    if as_json:
+        typer.echo(json.dumps({"file": str(to), "frames": len(film.frames), "exact": film.exact, **about}))
+        return
+    same = {True: "the loss that was recorded, to the bit", False: f"not the recorded {film.recorded}"}
+    typer.echo(f"Genome {about['genome']}, repeat {about['repeat']}, {told.iterations:,} iterations.")
+    typer.echo(
+        f"It ended with a loss of {film.loss:.6g}" + (f", {same[film.exact]}." if film.exact is not None else ".")
+    )
+    typer.echo(f"{to}: {len(film.frames)} frames, {to.stat().st_size:,} bytes")
 
 
 @app.command()

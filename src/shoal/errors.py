@@ -48,6 +48,10 @@ class ModelError(ShoalError):
     """An exported model that is missing, damaged, or does not fit the table it is applied to."""
 
 
+class ReplayError(ShoalError):
+    """A recorded training that cannot be repeated, or not within the time that a look at it may take."""
+
+
 class ExecutorError(ShoalError):
     """The place where trainings run is not installed, cannot be reached, or is lost."""
 

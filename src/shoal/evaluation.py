@@ -188,14 +188,17 @@ def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
     Whatever goes wrong inside becomes a failed evaluation, never an exception: a search outlives its individuals.
     """
     try:
-        return _evaluated(problem, task, engine)
+        return trained(problem, task, engine)[0]
     except Exception as error:
         return Evaluation(task, "failed", error=f"{type(error).__name__}: {error}")
 
 
-def _evaluated(problem: Problem, task: Task, engine: Engine) -> Evaluation:
+def trained(
+    problem: Problem, task: Task, engine: Engine, iterations: int | None = None
+) -> tuple[Evaluation, NDArray[np.float32]]:
+    """The evaluation, and the network's weights (D,); ``iterations`` repeats a training of that recorded length."""
     part, held_out = problem.dataset.parts(task.repeat)
-    (result,) = engine.train([problem.training(task, part=part)])
+    (result,) = engine.train([problem.training(task, part=part, iterations=iterations)])
 
     def score(part: Part) -> Metrics | None:
         return problem.metrics(problem.predictions(engine, task.genome, result.weights, part), part)
@@ -209,15 +212,11 @@ def _evaluated(problem: Problem, task: Task, engine: Engine) -> Evaluation:
         error = "The predictions are not finite."
     else:
         scores = Scores(train, validation)
-    return Evaluation(
-        task,
-        "failed" if scores is None else "ok",
-        scores,
-        result.loss,
-        result.iterations,
-        result.seconds,
-        curve(result.history),
-        error=error,
+    status: Status = "failed" if scores is None else "ok"
+    points = curve(result.history)
+    return (
+        Evaluation(task, status, scores, result.loss, result.iterations, result.seconds, points, error),
+        result.weights,
     )
 
 

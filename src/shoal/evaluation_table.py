@@ -52,6 +52,8 @@ class EvaluationTable:
 
     def genome(self, name: str) -> Genome | None:
         """The genome of that hash; None when it was never trained."""
+        if (known := self._genes.get(name)) is not None:
+            return Genome.from_dict(known)
         own = self._frame.loc[self._frame["genome"] == name, "id"]
         return Genome.from_dict(self.store.genomes([int(own.iloc[0])])[0]) if len(own) else None
 

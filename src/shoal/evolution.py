@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genome import Genome
-from shoal.philox import derive_key
+from shoal.philox import Key, derive_key
 from shoal.racing import RACES, Race, Tally, Targets, finals
 from shoal.samplers import Generation, make_sampler
 from shoal.settings import CONFIRMATION, SearchSettings
@@ -52,13 +52,28 @@ class Standing:
     @property
     def accuracy(self) -> float | None:
         """The mean over the counted repeats, in percent; None if one of them failed."""
-        values = [a for a in self.accuracies if a is not None]
-        return mean(values) if values and len(values) == len(self.accuracies) else None
+        return _mean_of(self.accuracies)
 
     @property
     def fitness(self) -> float:
-        """What selection compares: the mean accuracy, raised by `level`; -inf when a repeat failed."""
-        return -math.inf if self.accuracy is None else self.accuracy + _LEVEL * self.level
+        """What selection compares: `fitness_of` what is counted."""
+        return fitness_of(self.accuracies, self.level)
+
+
+def fitness_of(accuracies: Sequence[float | None], level: int) -> float:
+    """What selection compares: the mean accuracy, raised by the level of the race; -inf when a repeat failed (None)."""
+    accuracy = _mean_of(accuracies)
+    return -math.inf if accuracy is None else accuracy + _LEVEL * level
+
+
+def _mean_of(accuracies: Sequence[float | None]) -> float | None:
+    values = [a for a in accuracies if a is not None]
+    return mean(values) if values and len(values) == len(accuracies) else None
+
+
+def sampler_key(settings: SearchSettings) -> Key:
+    """The random stream that a search's sampler draws from."""
+    return derive_key(settings.seed, _SAMPLER_STREAM)
 
 
 class Search:
@@ -72,7 +87,7 @@ class Search:
     def __init__(self, settings: SearchSettings) -> None:
         self.settings = settings
         self.generations: list[GenerationSummary] = []
-        self._sampler = make_sampler(settings, derive_key(settings.seed, _SAMPLER_STREAM))
+        self._sampler = make_sampler(settings, sampler_key(settings))
         self._past: list[Generation] = []
         self._told: dict[tuple[str, int], Evaluation] = {}
         self._tally, self._fresh = Tally(self._told), Tally(self._told, CONFIRMATION)
@@ -142,11 +157,14 @@ class Search:
         self._take(evaluation)
         self._advance()
 
-    def close(self) -> None:
-        """No more generations: the time is up. The one in progress is left, the finalists of the others are confirmed."""
+    def close(self, finals: SearchSettings | None = None) -> None:
+        """No more generations: the time is up. The one in progress is left, the finalists of the others are confirmed.
+
+        ``finals``: settings with as many finalists and confirmations as there is time for; what was begun is kept.
+        """
         if not self.confirming:
             self._missing.clear()
-            self._begin_finals()
+            self._begin_finals(finals or self.settings)
             self._advance()
 
     def standing(self, genome: Genome) -> Standing:
@@ -170,11 +188,13 @@ class Search:
         self._population = population
         self._race: Race = RACES[self.settings.racing](self.settings, tuple(dict.fromkeys(population)), self._tally)
 
-    def _begin_finals(self) -> None:
+    def _begin_finals(self, settings: SearchSettings) -> None:
         best = self._leaders or sorted(self._scored(self._population), key=lambda s: -s.fitness)
         by_turns = sorted(best, key=lambda s: _place_in_kind(s, best))  # stable: the better kinds first
-        self._finalists = tuple(standing.genome for standing in by_turns[: self.settings.finalists])
-        self._race = finals(self.settings, self._finalists, self._fresh) if self._finalists else iter(())
+        begun = len({name for name, repeat in self._told if repeat >= CONFIRMATION})
+        wanted = min(max(settings.finalists, begun), self.settings.finalists)
+        self._finalists = tuple(standing.genome for standing in by_turns[:wanted])
+        self._race = finals(settings, self._finalists, self._fresh) if self._finalists else iter(())
 
     def _advance(self) -> None:
         while not self._missing and not self._done:
@@ -208,7 +228,7 @@ class Search:
         self._leaders = [s for s in ranked if _place_in_kind(s, ranked) < self.settings.finalists]
         number, budget = len(self.generations), self.settings.evaluations
         if number >= self.settings.generations or (budget is not None and self._tally.total >= budget):
-            self._begin_finals()
+            self._begin_finals(self.settings)
         else:
             self._past.append((self._population, tuple(s.fitness for s in standings)))
             self._begin(self._sampler.population(self._past))

@@ -19,6 +19,7 @@ from shoal.swarm import SwarmState, TrainingTask, scheduled
 
 ProjectionKind = Literal["random", "principal"]
 _KEY = (0, 0)  # of the random axes: they depend on the number of weights alone
+MOST_INFORMANTS = 8  # that a frame names for each particle: hundreds of lines say nothing
 _POSITION_DIGITS, _LOSS_DIGITS = 4, 6  # significant ones of a frame that is written down
 
 
@@ -84,7 +85,7 @@ class Frame:
     bests: NDArray[np.float32]  # personal bests, projected, (P, 2)
     losses: NDArray[np.float64]  # of the personal bests, (P,)
     best: int  # the particle that holds the global best
-    informants: NDArray[np.int32]  # (P, k); k is 0 where there are none, or none yet
+    informants: NDArray[np.int32]  # (P, k), the one that it follows first; k is 0 where there are none, or none yet
     diversity: float  # mean distance of the particles from their centre, in all D dimensions
     at_velocity_limit: float  # share of all P x D components of velocities, 0 to 1
     at_position_limit: float  # share of all P x D components of positions, 0 to 1
@@ -146,6 +147,8 @@ def observe(task: TrainingTask, state: SwarmState, projection: Projection | None
     last = max(0, state.iteration - 1)  # the iteration whose limits the velocities have met
     vmax = scheduled(genome.max_velocity, genome.velocity_end, last, task.horizon or task.iterations)
     unknown = competitive or (genome.informant_strategy == "nearest" and state.iteration == 0)
+    informants = state.informants[:, :0] if unknown else state.informants
+    best_first = np.argsort(state.best_losses[informants], axis=1, kind="stable")[:, :MOST_INFORMANTS]
     speeds, positions, spread = np.abs(v), project(x), x - x.mean(axis=0)
     return Frame(
         iteration=state.iteration,
@@ -153,7 +156,7 @@ def observe(task: TrainingTask, state: SwarmState, projection: Projection | None
         bests=positions if competitive else project(state.best_positions),
         losses=state.best_losses.copy(),
         best=state.global_best,
-        informants=np.empty((len(x), 0), np.int32) if unknown else state.informants.copy(),
+        informants=np.take_along_axis(informants, best_first, axis=1),
         diversity=float(np.sqrt(np.einsum("pd,pd->p", spread, spread)).mean()),
         at_velocity_limit=float(np.count_nonzero(speeds >= vmax) / x.size),
         at_position_limit=float(np.count_nonzero(np.abs(x) >= np.float32(genome.max_position)) / x.size),

@@ -7,7 +7,9 @@ elitism (Eiben and Smith, "Introduction to Evolutionary Computing", 2015, chapte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from itertools import islice, product
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +40,54 @@ class Rates(Protocol):
     def elitism(self) -> int: ...  # noqa: D102
     @property
     def tournament(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A gene that a mutation changed."""
+
+    gene: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """Where an individual of a generation comes from.
+
+    ``how``: "uniform" (drawn in the initial ranges), "named" (begun from the swarm of the literature ``named``), "elite"
+    (``first``, unchanged), or "bred" from ``first``, and from ``second`` where it has two different parents. ``mixed`` is
+    what crossover made of them, before mutation.
+    """
+
+    child: Genome
+    how: Literal["uniform", "named", "elite", "bred"]
+    named: str | None = None
+    first: Genome | None = None
+    second: Genome | None = None
+    mixed: Genome | None = None
+
+    @property
+    def parents(self) -> tuple[Genome, ...]:
+        """None, one or two."""
+        return tuple(parent for parent in (self.first, self.second) if parent is not None)
+
+    @property
+    def from_second(self) -> tuple[str, ...]:
+        """The genes in which crossover departed from the first parent; of layers, the last ones."""
+        return () if self.first is None or self.mixed is None else _unlike(self.first, self.mixed)
+
+    @property
+    def mutations(self) -> tuple[Change, ...]:
+        """The genes that mutation changed, with those that had to follow (informants stay fewer than particles)."""
+        before, after = self.mixed, self.child
+        if before is None:
+            return ()
+        return tuple(Change(name, getattr(before, name), getattr(after, name)) for name in _unlike(before, after))
+
+
+def _unlike(a: Genome, b: Genome) -> tuple[str, ...]:
+    return tuple(name for name in Genome.__dataclass_fields__ if getattr(a, name) != getattr(b, name))
 
 
 def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
@@ -72,6 +122,17 @@ def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
     return repaired(space, drawn.to_dict() | genes)
 
 
+def first_births(space: SearchSpace, start: Sequence[str], key: Key, count: int) -> tuple[Birth, ...]:
+    """The first generation: drawn genomes, half of them begun from the ``start`` swarms, with each activation in turn."""
+    births = [Birth(initial_genome(space, key, individual), "uniform") for individual in range(count)]
+    named = product(dict(space.categorical)["activation"], start)
+    for n, (activation, name) in enumerate(islice(named, count // 2)):
+        drawn = replace(births[n].child, activation=activation)
+        child = started_from(space, name, drawn)
+        births[n] = Birth(child, "uniform") if child is drawn else Birth(child, "named", name)
+    return tuple(births)
+
+
 def next_generation(
     space: SearchSpace, rates: Rates, key: Key, generation: int, population: Sequence[Genome], fitness: Sequence[float]
 ) -> tuple[Genome, ...]:
@@ -79,19 +140,43 @@ def next_generation(
 
     The ``elitism`` best come first, unchanged; ties go to the earlier individual.
     """
-    order = sorted(range(len(population)), key=lambda i: (-fitness[i], i))
-    children = [population[i] for i in order[: rates.elitism]]
-    for individual in range(rates.elitism, rates.population):
-        u = draws(key, Purpose.TOURNAMENT, generation, individual, 2 * rates.tournament)
-        contenders = [int(v * len(population)) for v in u]
-        first = _winner(contenders[: rates.tournament], fitness)
-        second = _winner(contenders[rates.tournament :], fitness)
-        u = draws(key, Purpose.CROSSOVER, generation, individual, 2 + len(Genome.__dataclass_fields__))
-        child = population[first]
-        if u[0] < rates.crossover:
-            child = crossover(space, population[first], population[second], u[1:])
-        children.append(mutate(space, child, rates.mutation, key, generation, individual))
-    return tuple(children)
+    elite = [population[i] for i in best(fitness, rates.elitism)]
+    others = range(rates.elitism, rates.population)
+    return (*elite, *(birth(space, rates, key, generation, i, population, fitness).child for i in others))
+
+
+def birth(
+    space: SearchSpace,
+    rates: Rates,
+    key: Key,
+    generation: int,
+    individual: int,
+    population: Sequence[Genome],
+    fitness: Sequence[float],
+) -> Birth:
+    """One individual of `next_generation`, and how it came about."""
+    if individual < rates.elitism:
+        elite = population[best(fitness, rates.elitism)[individual]]
+        return Birth(elite, "elite", first=elite)
+    one, other = parents(rates, key, generation, individual, fitness)
+    first, second = population[one], population[other]
+    u = draws(key, Purpose.CROSSOVER, generation, individual, 2 + len(Genome.__dataclass_fields__))
+    mates = bool(u[0] < rates.crossover)
+    mixed = crossover(space, first, second, u[1:]) if mates else first
+    child = mutate(space, mixed, rates.mutation, key, generation, individual)
+    return Birth(child, "bred", first=first, second=second if mates and second != first else None, mixed=mixed)
+
+
+def best(fitness: Sequence[float], count: int) -> list[int]:
+    """The individuals that are carried over, the best first."""
+    return sorted(range(len(fitness)), key=lambda i: (-fitness[i], i))[:count]
+
+
+def parents(rates: Rates, key: Key, generation: int, individual: int, fitness: Sequence[float]) -> tuple[int, int]:
+    """The winners of two tournaments among the individuals of the generation before."""
+    u = draws(key, Purpose.TOURNAMENT, generation, individual, 2 * rates.tournament)
+    contenders = [int(v * len(fitness)) for v in u]
+    return _winner(contenders[: rates.tournament], fitness), _winner(contenders[rates.tournament :], fitness)
 
 
 def _winner(contenders: Sequence[int], fitness: Sequence[float]) -> int:

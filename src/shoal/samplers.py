@@ -16,16 +16,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
-from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
 from shoal.elementary import exp, log
 from shoal.errors import SettingsError
-from shoal.genetic import STEP, initial_genome, next_generation, repaired, started_from
+from shoal.genetic import STEP, first_births, next_generation, repaired
 from shoal.genome import Gene, Genome, SearchSpace
 from shoal.philox import Key, Purpose, draws
 from shoal.settings import SearchSettings
@@ -65,11 +63,8 @@ class Sampler(ABC):
 
     def _first(self, individuals: range) -> Sequence[Genome]:
         """The first generation of samplers that learn from it: half of it from the literature, with each activation in turn."""
-        drawn = [initial_genome(self.space, self.key, i) for i in individuals]
-        named = product(dict(self.space.categorical)["activation"], self.settings.start)
-        for i, (activation, name) in enumerate(islice(named, len(drawn) // 2)):
-            drawn[i] = started_from(self.space, name, replace(drawn[i], activation=activation))
-        return drawn
+        births = first_births(self.space, self.settings.start, self.key, len(individuals))
+        return [birth.child for birth in births]
 
     def _seed(self, number: int) -> int:
         """Of a library's generator in generation ``number``."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 
+from shoal.dashboard.exposure import EVERYWHERE, LOOPBACK, Exposure
 from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.errors import StoreError
@@ -21,10 +23,10 @@ DEMO_GENERATIONS = 30
 _OPEN = (*ACTIVE, "paused")
 
 
-def serve(store: Store, place: tuple[str, int] | None, *, demo: bool = False) -> None:
+def serve(store: Store, place: tuple[str, int] | None, exposure: Exposure | None = None, *, demo: bool = False) -> None:
     """Until SIGINT or SIGTERM. A supervisor that dies is replaced; runs are released when the service ends.
 
-    ``place``: host and port of the dashboard; None: there is none.
+    ``place``: host and port of the dashboard; None: there is none. ``exposure``: who is let in there.
     """
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -40,9 +42,11 @@ def serve(store: Store, place: tuple[str, int] | None, *, demo: bool = False) ->
         supervisor, looked = _supervisor(store, children), time.monotonic()
         dashboard, where = None, "no dashboard"
         if place is not None:
-            dashboard, where = _dashboard(store, *place)
+            exposure = exposure or Exposure()
+            dashboard, port = _dashboard(store, *place, exposure)
             children.append(dashboard)
-            wait_until_up(dashboard, where, _START_SECONDS)
+            wait_until_up(dashboard, address(place[0], port, exposure), _START_SECONDS)
+            where = _say_how(place[0], port, exposure)
         print(f"Shoal is running: {where}\nStore: {store.url}\nCtrl-C stops it; everything is kept.", flush=True)
         while not leave.wait(_WATCH_SECONDS):
             if dashboard is not None and dashboard.poll() is not None:
@@ -67,8 +71,22 @@ def _supervisor(store: Store, children: list[subprocess.Popen[bytes]]) -> subpro
     return supervisor
 
 
-def _dashboard(store: Store, host: str, wanted: int) -> tuple[subprocess.Popen[bytes], str]:
+def _dashboard(store: Store, host: str, wanted: int, exposure: Exposure) -> tuple[subprocess.Popen[bytes], int]:
     port = free_port(host, wanted)
     if port != wanted:
         print(f"Port {wanted} is taken (by another Shoal?); using {port}.", file=sys.stderr)
-    return dashboard_process(store, host, port), address(host, port)
+    return dashboard_process(store, host, port, exposure=exposure), port
+
+
+def _say_how(host: str, port: int, exposure: Exposure) -> str:
+    """Where it is, with a link for each role where nobody has an account; warns of what others could read."""
+    where = address(socket.gethostname() if host in EVERYWHERE else host, port, exposure)
+    if host not in LOOPBACK and not exposure.certificate:
+        print(
+            "Anybody on the way can read plain HTTP: put a proxy with TLS before it, or give --tls-cert.",
+            file=sys.stderr,
+        )
+    if not exposure.links:
+        return where
+    links = [f"  {role + ':':10}{where}/?token={token}" for role, token in exposure.links]
+    return "\n".join([where, "Nobody has an account yet (shoal access add NAME); until this ends, let in by", *links])

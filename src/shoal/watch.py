@@ -26,11 +26,16 @@ from shoal.summary import METRIC_NAMES, Best, Summary, ahead_of, score_rows, sum
 
 if TYPE_CHECKING:
     from shoal.bench import Benchmark
+    from shoal.data.checks import Finding
+    from shoal.data.facts import ColumnFacts
     from shoal.resplits import Across
     from shoal.store.doctor import Check
+    from shoal.verification import Verdict
 
 REFRESH_SECONDS = 0.25
+_COLUMNS_SHOWN = 40
 ENDED = (*TERMINAL, "paused")
+_DIFFERENCES = 12  # shown, of a training that is not what it was
 _COLOURS = {
     "running": "green",
     "queued": "cyan",
@@ -165,6 +170,7 @@ def report(summary: Summary) -> RenderableType:
     if summary.best is not None:
         grid.add_row("Best accuracy", _accuracy(summary.best))
         grid.add_row("Genome", Text(genome_text(summary.best.genome)))
+        grid.add_row("Stability", Text(stability_text(summary.best.genome)))
         for alarm in summary.best.on_bounds:
             grid.add_row("Note", Text(f"{alarm}.", style="yellow"))
     parts: list[RenderableType] = [grid]
@@ -246,6 +252,13 @@ def genome_text(genome: Genome) -> str:
     return "\n".join(", ".join(cells[at : at + 2]) for at in range(0, len(cells), 2))
 
 
+def stability_text(genome: Genome) -> str:
+    """Its stability margin, and what that means."""
+    margin = genome.stability_margin
+    where = "inside the region of" if margin > 0 else "outside the region of"
+    return f"margin {margin:.2f}: {where} stable swarms, limits ignored"
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them."""
     whole = round(seconds)
@@ -299,6 +312,31 @@ def runs_table(runs: Sequence[RunView]) -> Table:
     return table
 
 
+def verdict_text(run_id: int, verdict: Verdict) -> RenderableType:
+    """`shoal replay`, for a terminal."""
+    recorded, again, task = verdict.recorded, verdict.again, verdict.recorded.task
+    what = f"Run {run_id}, genome {task.genome.hash}, repeat {task.repeat}"
+    trained = f"{again.iterations:,} iterations in {again.seconds:.1f} s"
+    if verdict.same and recorded.accuracy is None:
+        return Text.assemble(f"{what}: {trained}. ", ("The same failure", "bold green"), f": {recorded.error}")
+    if verdict.same:
+        same = f": {recorded.accuracy:.4f} % and all other scores are those recorded, to the bit."
+        return Text.assemble(f"{what}: {trained}. ", ("The same", "bold green"), same)
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("", "Recorded", "Again"):
+        table.add_column(name, overflow="fold")
+    for difference in verdict.differences[:_DIFFERENCES]:
+        table.add_row(difference.name, Text(difference.recorded), Text(difference.again))
+    more = len(verdict.differences) - _DIFFERENCES
+    why = (
+        "The training itself does not fail: its worker was lost, or out of time or memory."
+        if recorded.accuracy is None and again.accuracy is not None
+        else "Equal versions of Shoal and its packages give equal bits; `shoal doctor` names those that are installed."
+    )
+    count = Text(f"and {more} more" if more > 0 else "", style="dim")
+    return Group(Text.assemble(f"{what}: {trained}. ", ("Not the same:", "bold red")), table, count, Text(why, "dim"))
+
+
 def splits_table(rows: Sequence[Across]) -> RenderableType:
     """`shoal splits`, for a terminal of 80 columns."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
@@ -324,17 +362,38 @@ def _mean_and_half(value: float, half: float | None, unit: str = "") -> str:
     return f"{value:.2f}{unit and ' ' + unit}" + (f" ± {half:.2f}" if half is not None else "")
 
 
+_MARKS = {"good": Text("good", "green"), "look": Text("look", "yellow"), "bad": Text("bad", "bold red")}
+
+
+def findings_table(facts: Sequence[ColumnFacts], findings: Sequence[Finding]) -> RenderableType:
+    """`shoal check`, for a terminal."""
+    columns = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    columns.add_column("Column", overflow="fold")
+    columns.add_column("Holds", no_wrap=True)
+    for name in ("Different", "Missing"):
+        columns.add_column(name, justify="right", no_wrap=True)
+    for fact in facts[:_COLUMNS_SHOWN]:
+        columns.add_row(Text(fact.name), fact.kind, f"{fact.distinct:,}", f"{fact.missing:,}")
+    more = len(facts) - _COLUMNS_SHOWN
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for finding in findings:
+        text = Text(finding.what)
+        if finding.remedy:
+            text.append(f"\nWhat to do: {finding.remedy}.", "dim")
+        table.add_row(_MARKS[finding.status], text)
+    return Group(columns, Text(f"and {more:,} more columns\n" if more > 0 else "", "dim"), table)
+
+
 def doctor_table(checks: Sequence[Check]) -> RenderableType:
     """`shoal doctor`, for a terminal."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("", "Check", "Finding"):
         table.add_column(name, overflow="fold")
-    marks = {"good": Text("good", "green"), "look": Text("look", "yellow"), "bad": Text("bad", "bold red")}
     for check in checks:
         finding = Text(check.finding)
         if check.remedy:
             finding.append(f"\nWhat to do: {check.remedy}.", "dim")
-        table.add_row(marks[check.status], check.name, finding)
+        table.add_row(_MARKS[check.status], check.name, finding)
     return table
 
 

@@ -6,6 +6,7 @@ import importlib.metadata
 
 import streamlit as st
 
+from shoal.dashboard import gate
 from shoal.dashboard.navigation import PLACES, arrive, build, go, link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
@@ -19,6 +20,7 @@ NEWEST = 50  # runs to choose from in the side bar; the page of runs has all
 def main() -> None:
     """Frame, navigation, and the page that is looked at."""
     st.set_page_config(page_title="Shoal", page_icon=MARK, layout="wide")
+    identity = gate.admit()
     st.html(CSS)
     pages = build()
     page = st.navigation(list(pages.values()), position="hidden")
@@ -31,6 +33,7 @@ def main() -> None:
         return
     with st.sidebar:
         _sidebar(runs, here)
+        gate.name_tag(identity)
     page.run()
     with st.container(key="footer"):
         st.text(f"Shoal {_version()}  ·  {store().path or store().url}")  # the URL shows no password

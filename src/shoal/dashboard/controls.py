@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from shoal.dashboard.desk import command_key, desk
+from shoal.dashboard.desk import command_key, desk, why_not
 from shoal.dashboard.problems import problem
 from shoal.errors import ShoalError
 from shoal.store import CommandKind, RunView
@@ -39,14 +39,15 @@ def _asked(run: RunView, kind: str) -> str | None:
     return "Asked for; it happens within a second or two." if kind in run.pending else None
 
 
-def _button(run: RunView, kind: CommandKind, label: str, icon: str, why_not: str | None) -> None:
+def _button(run: RunView, kind: CommandKind, label: str, icon: str, obstacle: str | None) -> None:
+    obstacle = why_not() or obstacle
     st.button(
         label,
         key=f"{kind}-{run.id}",
         icon=icon,
-        type="primary" if kind == "resume" and why_not is None else "secondary",
-        disabled=why_not is not None,
-        help=why_not,
+        type="primary" if kind == "resume" and obstacle is None else "secondary",
+        disabled=obstacle is not None,
+        help=obstacle,
         on_click=_give,
         args=(run.id, kind, command_key(run, kind)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -13,13 +14,14 @@ import urllib.request
 from pathlib import Path
 from typing import IO
 
+from shoal.dashboard.exposure import ANY_ADDRESS, Exposure, expose
 from shoal.dashboard.theme import THEME
 from shoal.errors import SettingsError, ShoalError
 from shoal.store import Store
 
-APP = Path(__file__).with_name("app.py")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+APP = Path(__file__).with_name("asgi.py")
 MAX_UPLOAD_MB = 50
+_LOCAL = Exposure()
 _POLL_SECONDS = 0.1
 # XSRF and CORS protection are on by default; here they are said, so that a user's own configuration cannot end them.
 _OPTIONS = {
@@ -27,6 +29,7 @@ _OPTIONS = {
     "server.fileWatcherType": "none",
     "server.enableXsrfProtection": "true",
     "server.enableCORS": "true",
+    "server.enableAgentApi": "false",
     "server.maxUploadSize": str(MAX_UPLOAD_MB),
     "browser.gatherUsageStats": "false",
     "client.toolbarMode": "viewer",
@@ -41,16 +44,6 @@ class DashboardError(ShoalError):
     exit_code = 1
 
 
-def check_host(host: str) -> None:
-    """Raises `SettingsError` for an address of other machines, as nobody asks for a password there."""
-    if host not in LOOPBACK:
-        raise SettingsError(
-            f"--host {host} would show the dashboard to other machines, without a password.",
-            expected="127.0.0.1",
-            remedy="reach it through an SSH tunnel: ssh -L 8501:127.0.0.1:8501 THIS-MACHINE",
-        )
-
-
 def check_installed() -> None:
     """Raises `SettingsError` when the extra is missing."""
     for name in ("streamlit", "plotly"):
@@ -60,20 +53,23 @@ def check_installed() -> None:
             )
 
 
-def command(host: str, port: int) -> list[str]:
+def command(host: str, port: int, exposure: Exposure = _LOCAL) -> list[str]:
     """The command line of the server. It names no store: a password would be seen in the list of processes."""
     check_installed()
     options = {"server.address": host, "server.port": str(port), **_OPTIONS}
+    if exposure.certificate:
+        options |= dict(zip(("server.sslCertFile", "server.sslKeyFile"), map(str, exposure.certificate), strict=True))
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     return [sys.executable, "-m", "shoal.dashboard.process", "run", str(APP), *arguments]
 
 
-def environment(store_url: str, host: str) -> dict[str, str]:
-    """What the server finds around it: the store's address with its password, and the theme."""
+def environment(store_url: str, exposure: Exposure = _LOCAL) -> dict[str, str]:
+    """What the server finds around it: the store's address with its password, the theme, and who is let in."""
     options = dict(THEME)
-    if host in LOOPBACK:  # a web site whose name resolves to this machine is no user of it
-        options["server.allowedHosts"] = "127.0.0.1 localhost [::1]"
-    return {**os.environ, **{_variable(name): value for name, value in options.items()}, "SHOAL_STORE": store_url}
+    if ANY_ADDRESS not in exposure.names:  # a web site whose name resolves to this machine is no user of it
+        options["server.allowedHosts"] = " ".join(exposure.names)
+    variables = {_variable(name): value for name, value in options.items()}
+    return {**os.environ, **variables, **exposure.environment(), "SHOAL_STORE": store_url}
 
 
 def _variable(option: str) -> str:
@@ -82,11 +78,14 @@ def _variable(option: str) -> str:
     return "STREAMLIT_" + snake.replace(".", "_").upper()
 
 
-def dashboard_process(store: Store, host: str, port: int, stderr: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+def dashboard_process(
+    store: Store, host: str, port: int, stderr: IO[bytes] | None = None, exposure: Exposure | None = None
+) -> subprocess.Popen[bytes]:
     """Start the server; `wait_until_up` tells when it answers. Raises `SettingsError` when the extra is missing."""
+    exposure = exposure or expose(host)
     return subprocess.Popen(
-        command(host, port),
-        env=environment(store.raw_url, host),
+        command(host, port, exposure),
+        env=environment(store.raw_url, exposure),
         stdin=subprocess.PIPE,  # its end ends the server: see process.py
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL if stderr is None else stderr,
@@ -109,14 +108,17 @@ def free_port(host: str, preferred: int, tries: int = 20) -> int:
     raise DashboardError(f"No port of {host} can be used: {refused}.", remedy="check --host and --port")
 
 
-def address(host: str, port: int) -> str:
+def address(host: str, port: int, exposure: Exposure | None = None) -> str:
     """Where a browser finds it."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = exposure.scheme if exposure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def wait_until_up(process: subprocess.Popen[bytes], url: str, timeout: float = 60.0) -> None:
     """Return once the server answers. Raises `DashboardError` when it ended, or after ``timeout`` seconds."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows nothing of this machine
+    # A proxy knows nothing of this machine, and whose certificate it is does not matter to whether it answers.
+    https = urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
     deadline = time.monotonic() + timeout
     while process.poll() is None:
         try:

@@ -50,7 +50,11 @@ CSS = """
   [data-testid="stMetricValue"] { font-size: 1.55rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.35; }
   [data-testid="stMetricDelta"] { background: none; padding: 0; margin: 0; font-size: .8rem; }
 
-  .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft { border-radius: 10px; }
+  .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft, .st-key-search, .st-key-cost { border-radius: 10px; }
+  :is([class*="st-key-finding-"], [class*="st-key-warning-"]) { flex-wrap: nowrap; }
+  .st-key-findings { gap: .5rem; }
+  .st-key-cost [data-testid="stMetricValue"] { font-size: 1.3rem; }
+  .st-key-cost [data-testid="stMetricValue"] * { white-space: normal; }
   :is(.st-key-chart, .st-key-best) { gap: .5rem; }
   .st-key-waiting { gap: .4rem; }
   .st-key-waiting p { text-align: center; }
@@ -96,7 +100,7 @@ CSS = """
 
   @media (max-width: 760px) {
     [data-testid="stMainBlockContainer"] { padding: 2.7rem 1rem 2rem; }
-    :is(.st-key-metrics, .st-key-draft) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
+    :is(.st-key-metrics, .st-key-draft, .st-key-search) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
                                                                    min-width: calc(50% - .5rem); }
     .st-key-about { margin-top: -.3rem; }
     table.scores { font-size: .82rem; }

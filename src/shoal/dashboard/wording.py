@@ -7,7 +7,7 @@ import json
 import re
 import zoneinfo
 
-from shoal.genome import Genome
+from shoal.genome import NUMERIC_GENES, Genome
 from shoal.store import RunView
 from shoal.summary import Summary
 
@@ -20,6 +20,14 @@ STATE_COLOURS = {
     "stopped": "gray",
     "failed": "red",
     "interrupted": "orange",
+}
+_GENES = {gene.name: gene.label for gene in NUMERIC_GENES} | {
+    "hidden_layers": "Topology",
+    "update_rule": "Update Rule",
+    "activation": "Activation",
+    "informant_strategy": "Informants",
+    "attractor": "Attractor",
+    "initialisation": "Initialisation",
 }
 _DOING = {"stop": "stopping", "pause": "pausing"}
 
@@ -123,6 +131,18 @@ def waiting_text(run: RunView, supervised: bool, ahead: RunView | None = None) -
             f"The training code is compiled for this machine, half a minute at most. 0 of {wanted} trainings done.",
         )
     return "First generation", f"{run.evaluations} of {wanted} trainings done. The chart begins when all are."
+
+
+def gene_label(name: str) -> str:
+    """What people call a gene."""
+    return _GENES[name]
+
+
+def gene_text(value: object) -> str:
+    """A gene's value: four digits of a number, layers with dashes between."""
+    if isinstance(value, tuple):
+        return "-".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("_", "-")
 
 
 def as_python(genome: Genome) -> str:

@@ -56,6 +56,11 @@ class DataOptions:
     log_columns: Logs = "none"
 
     def __post_init__(self) -> None:
+        for field, column in (("target", self.target), ("group", self.group)):
+            if not (isinstance(column, str) and column) and (field, column) != ("group", None):
+                raise SettingsError(
+                    f"{field} {column!r}.", expected="the name of a column, as text", remedy=f"name one {field}"
+                )
         for field, allowed in _ALLOWED.items():
             if getattr(self, field) not in allowed:
                 expected = ", ".join(str(value) for value in allowed if value)
@@ -227,14 +232,14 @@ class Dataset:
             for column in self.encoder.columns
             if isinstance(column, NumericColumn) and column.log_floor is not None
         ]
-        if astray := self._rows_with_twins():
+        if astray := self.rows_with_twins():
             each = "1 row has" if astray == 1 else f"{astray:,} rows have"
             mend = "" if self.options.preset == "classic" else " same = all (--same all) keeps such rows in one part."
             notes.append(f"{each} the same features as a row of another part, so scores may be too good.{mend}")
         return tuple(notes)
 
-    def _rows_with_twins(self) -> int:
-        """Rows whose features are those of a row in another part, or in another fold."""
+    def rows_with_twins(self) -> int:
+        """How many rows have the features of a row in another part, or in another fold. Not in worker processes."""
         assert self.source is not None
         place = np.zeros(len(self.source), dtype=np.int64)  # train, or its first fold
         place[self.train.rows] = self.fold_numbers if self.fold_numbers is not None else 0

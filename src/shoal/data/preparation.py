@@ -62,13 +62,7 @@ def load_dataset(
     The options are those of `DataOptions`, with what its preset has now for those that are None.
     """
     asked = {} if validation_fraction is None else {"validation_fraction": validation_fraction}
-    name, source = read_table(data)
-    if target is None and isinstance(data, str):
-        target = BUNDLED.get(data)
-    if target is None:
-        columns = _listing(source)
-        remedy = f"say which with --target (target= in Python); the columns are: {columns}"
-        raise DataError(f"{name}: no target was chosen.", expected="the name of the column to predict", remedy=remedy)
+    name, source, target = table_and_target(data, target)
     return prepare_new(
         name,
         source,
@@ -83,6 +77,20 @@ def load_dataset(
         seed=seed,
         **asked,
     )
+
+
+def table_and_target(
+    data: str | os.PathLike[str] | pd.DataFrame, target: str | None = None
+) -> tuple[str, pd.DataFrame, str]:
+    """Name, canonical table and target of a bundled name, file or DataFrame. Raises DataError where no target is known."""
+    name, source = read_table(data)
+    if target is None and isinstance(data, str):
+        target = BUNDLED.get(data)
+    if target is None:
+        columns = _listing(source)
+        remedy = f"say which with --target (target= in Python); the columns are: {columns}"
+        raise DataError(f"{name}: no target was chosen.", expected="the name of the column to predict", remedy=remedy)
+    return name, source, target
 
 
 def prepare_new(

@@ -8,7 +8,9 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +19,23 @@ import shoal
 from shoal import predictor
 from shoal.api import champion_of
 from shoal.champion import Champion
-from shoal.errors import StoreError
+from shoal.errors import RunStateError, StoreError
 from shoal.evaluation import Evaluation, Problem
-from shoal.store import Store
+from shoal.evaluation_table import EvaluationTable
+from shoal.export.report import Report
+from shoal.export.settings_file import settings_toml
+from shoal.store import RunView, Store
+from shoal.summary import kept_champion, summarise
 
-FILES = ("genome.json", "model.json", "weights.npz", "predict.py", "evaluations.csv")
+FILES = (
+    "genome.json",
+    "settings.toml",
+    "model.json",
+    "weights.npz",
+    "predict.py",
+    "evaluations.csv",
+    "report.html",
+)
 
 
 def export_run(store: Store, run_id: int | str, to: str | os.PathLike[str], *, force: bool = False) -> Path:
@@ -35,15 +49,7 @@ def export_run(store: Store, run_id: int | str, to: str | os.PathLike[str], *, f
         raise StoreError(f"{target} is a file.", expected="a folder", remedy="choose another name")
     if target.is_dir() and any(target.iterdir()) and not force:
         raise StoreError(f"The folder {target} is not empty.", remedy="choose another one, or add --force")
-    run = store.run(run_id)
-    champion, problem = champion_of(store, run_id)
-    contents = {
-        "genome.json": _json(champion.genome.to_dict()),
-        "model.json": _json(_model(champion, problem, run.id)),
-        "weights.npz": _weights(champion),
-        "predict.py": Path(predictor.__file__).read_bytes(),
-        "evaluations.csv": _csv(_rows(store.evaluations(run_id, curves=False))),
-    }
+    contents = _contents(store, store.run(run_id), *champion_of(store, run_id))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".shoal-export-") as folder:
@@ -58,6 +64,60 @@ def export_run(store: Store, run_id: int | str, to: str | os.PathLike[str], *, f
     except OSError as error:
         raise StoreError(f"{target}: {error.strerror}.", remedy="choose a folder that you may write to") from None
     return target
+
+
+def archive(store: Store, run_id: int | str) -> bytes:
+    """The export folder of a finished run as a zip archive.
+
+    Raises `RunStateError` for a run that has kept no champion: it would have to be trained first, which takes its time.
+    """
+    run, champion = _finished(store, run_id)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in _contents(store, run, champion, Problem(*store.problem(run.id))).items():
+            about = zipfile.ZipInfo(f"shoal-run-{run.id}/{name}")
+            about.external_attr = 0o644 << 16  # else some programs unpack files that nobody may read
+            file.writestr(about, content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def report_page(store: Store, run_id: int | str) -> bytes:
+    """The report of a finished run alone, HTML. Raises `RunStateError` as `archive` does."""
+    run, champion = _finished(store, run_id)
+    return _report(store, run, champion, Problem(*store.problem(run.id)))
+
+
+def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:
+    run = store.run(run_id)
+    champion = kept_champion(store, run)
+    if champion is None:
+        raise RunStateError(
+            f"Run {run.id} is {run.state}, and has kept no champion yet.",
+            expected="a finished run",
+            remedy=f"`shoal export {run.id} --to DIR` trains the best genome so far, and writes the same files",
+        )
+    return run, champion
+
+
+def _report(store: Store, run: RunView, champion: Champion, problem: Problem) -> bytes:
+    summary = replace(summarise(store, run.id), champion=champion)
+    table = EvaluationTable(store, run).refresh()
+    return Report(summary, champion, problem.dataset, table).html().encode(errors="replace")
+
+
+def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
+    """The files, by name."""
+    data = problem.dataset
+    contents = (
+        _json(champion.genome.to_dict()),
+        settings_toml(run.settings, data.options, data.name).encode(errors="replace"),
+        _json(_model(champion, problem, run.id)),
+        _weights(champion),
+        Path(predictor.__file__).read_bytes(),
+        _csv(_rows(store.evaluations(run.id, curves=False))),
+        _report(store, run, champion, problem),
+    )
+    return dict(zip(FILES, contents, strict=True))
 
 
 def _model(champion: Champion, problem: Problem, run_id: int) -> dict[str, object]:

@@ -20,6 +20,7 @@ from shoal.store.views import (
     Owner,
     RunView,
     SupervisorView,
+    TableView,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "RunView",
     "Store",
     "SupervisorView",
+    "TableView",
     "TrainingKind",
     "UnderWay",
     "default_path",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreError
@@ -15,7 +15,7 @@ from shoal.settings import SearchSettings
 from shoal.store.rows import clean
 from shoal.store.schema import take_lock
 from shoal.store.tables import artifact, command, dataset, evaluation, event, generation, live, notice, now, run
-from shoal.store.views import RunView, is_alive
+from shoal.store.views import RunView, TableView, is_alive
 
 _ADDING = 5_301_047_210_118  # the advisory lock of those who add or delete runs
 
@@ -154,6 +154,13 @@ def comparable(connection: Connection, run_id: int) -> list[RunView]:
     """The other finished runs on the table of this one, newest first."""
     same = run.c.dataset_hash == select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
     return views(connection, same & (run.c.state == "finished") & (run.c.id != run_id))
+
+
+def tables(connection: Connection) -> list[TableView]:
+    """The stored tables, the last used first."""
+    newest = func.max(run.c.id).label("run_id")
+    query = select(dataset.c.name, dataset.c.rows, dataset.c.columns, newest).join(run).group_by(dataset.c.hash)
+    return [TableView(**row._mapping) for row in connection.execute(query.order_by(newest.desc()))]
 
 
 def _view(row: Row[Any], pending: tuple[str, ...]) -> RunView:

@@ -7,6 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -34,9 +35,12 @@ from shoal.store.views import (
     Owner,
     RunView,
     SupervisorView,
+    TableView,
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from shoal.data import Dataset
 
 T = TypeVar("T")
@@ -186,7 +190,15 @@ class Store:
 
     def problem(self, run_id: int | str) -> tuple[Dataset, SearchSettings]:
         """The dataset, prepared anew from the stored table, and the settings. Raises `StoreError` for damaged bytes."""
-        from shoal.data import DataOptions, from_parquet, prepare
+        from shoal.data import DataOptions, prepare
+
+        found = self.run(run_id)
+        options = DataOptions.from_dict(found.data_options)
+        return prepare(found.dataset, self.table(found.id), options), found.settings
+
+    def table(self, run_id: int | str) -> pd.DataFrame:
+        """The table that a run uses. Raises `StoreError` for damaged bytes."""
+        from shoal.data import from_parquet
 
         found = self.run(run_id)
         query = select(dataset.c.hash, dataset.c.parquet).join(run).where(run.c.id == found.id)
@@ -195,8 +207,11 @@ class Store:
             raise StoreError(
                 f"The stored table of run {found.id} is damaged.", remedy="restore the store from a backup"
             )
-        options = DataOptions.from_dict(found.data_options)
-        return prepare(found.dataset, from_parquet(stored.parquet), options), found.settings
+        return from_parquet(stored.parquet)
+
+    def tables(self) -> list[TableView]:
+        """The tables that runs use, the last used first."""
+        return self._database.read(runs.tables)
 
     def runs(self, limit: int | None = None) -> list[RunView]:
         """All runs, or so many, newest first."""
@@ -395,10 +410,12 @@ class Store:
     def watch(self, run_id: int | str) -> None:
         """Say that somebody watches: for `live.WATCHED_SECONDS` its owner notes frames of the swarms, too.
 
-        No command, and cheap: what another reader said within a second is not said again.
+        No command, and cheap: what another reader said within a second is not said again. Where it cannot be written (the disk
+        is full, or this reader may not), nobody hears it.
         """
         if not self._database.read(lambda c: live.is_watched(c, run_id, live.RENEWED_SECONDS)):
-            self._database.write(lambda c: live.watch(c, run_id))
+            with suppress(StoreError):
+                self._database.write(lambda c: live.watch(c, run_id))
 
     # For the webhook
 

@@ -156,6 +156,16 @@ class RunView:
 
 
 @dataclass(frozen=True, slots=True)
+class TableView:
+    """A stored table: what it was called, its size, and the newest run that used it."""
+
+    name: str
+    rows: int
+    columns: int
+    run_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRecord:
     """A generation, the run's active ``seconds`` at its end, and when it was recorded (seconds since 1970)."""
 

@@ -174,7 +174,7 @@ def _now(run: RunView) -> None:
                 share = training.iteration / training.iterations if training.iterations else 0.0
                 st.progress(min(1.0, share), text=f":small[**{name}** · {training.kind} · {layers} · {said}]")
         if trainings:
-            link("swarm", "Watch the swarm", icon=":material/bubble_chart:", run=run.id)
+            link("swarm", "Watch the swarm", icon=":material/bubble_chart:", run=run.id, show="now")
     with right:
         frame = curves(trainings, store().latest(run.id, RECENT))
         if len(frame):

@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from shoal.dashboard.controls import controls, refused
-from shoal.dashboard.desk import command_key, desk
+from shoal.dashboard.desk import command_key, desk, why_not
 from shoal.dashboard.navigation import entered, go, link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import read, refresh_seconds, run_here, store
@@ -167,7 +167,9 @@ def _continue(run: RunView) -> None:
         if s.max_seconds is not None:
             budgets["max_seconds"] = s.max_seconds
             wanted["max_seconds"] = st.number_input("Seconds in all", s.max_seconds, None, 2 * s.max_seconds)
-        if st.form_submit_button("Continue", type="primary", icon=":material/play_arrow:"):
+        if st.form_submit_button(
+            "Continue", type="primary", icon=":material/play_arrow:", disabled=why_not() is not None, help=why_not()
+        ):
             more = {name: value for name, value in wanted.items() if value > budgets[name]}
             try:
                 desk().resume(run.id, more, command_key(run, "resume"))
@@ -187,7 +189,9 @@ def _delete(run: RunView) -> None:
     with st.form(f"delete-{run.id}", border=False):
         word = f"delete {run.id}"
         typed = st.text_input(f"Type “{word}” to confirm")
-        if st.form_submit_button("Delete for ever", icon=":material/delete_forever:"):
+        if st.form_submit_button(
+            "Delete for ever", icon=":material/delete_forever:", disabled=why_not() is not None, help=why_not()
+        ):
             if typed.strip().lower() != word:
                 problem(f"Nothing was deleted: “{word}” was not what you typed.")
                 return

@@ -1,0 +1,95 @@
+"""`shoal access`: who may look at the dashboard, and who may act there."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from shoal.access import Role
+
+app = typer.Typer(help="Say who may look at the dashboard, and who may act there.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits and . _ + -, or an e-mail address")]
+ViewerOption = Annotated[bool, typer.Option("--viewer", help="May look, but not command; without it an operator")]
+
+
+@app.command()
+def add(
+    name: NameArgument,
+    viewer: ViewerOption = False,
+    oidc: Annotated[
+        bool,
+        typer.Option("--oidc", help="NAME is an e-mail address that an identity provider vouches for; no password"),
+    ] = False,
+) -> None:
+    """Add an account, or give the one of that name a new password. It is asked for, or read from standard input."""
+    from shoal.access import change_accounts, default_file, hash_password
+
+    ways = {"oidc": True} if oidc else {"password": hash_password(_password())}
+    changed = change_accounts(default_file(), lambda accounts: accounts.with_account(name, _role(viewer), **ways))
+    typer.echo(f"{name} is {_article(_role(viewer))}; accounts: {len(changed.accounts)}, in {default_file()}")
+
+
+@app.command()
+def token(name: NameArgument, viewer: ViewerOption = False) -> None:
+    """Print a new token, once: ADDRESS/?token=TOKEN lets NAME in. An earlier one is no longer valid."""
+    from shoal.access import change_accounts, default_file, new_token, token_digest
+
+    made = new_token()
+    change_accounts(
+        default_file(), lambda accounts: accounts.with_account(name, _role(viewer), token=token_digest(made))
+    )
+    typer.echo(made)
+
+
+@app.command("list")
+def list_accounts(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else")] = False,
+) -> None:
+    """List the accounts: name, role, and how each is let in."""
+    from shoal.access import default_file, read_accounts
+
+    rows = []
+    for account in read_accounts(default_file()).accounts:
+        ways = {"password": account.password, "token": account.token, "oidc": account.oidc}
+        rows.append({"name": account.name, "role": account.role, "by": [way for way, given in ways.items() if given]})
+    if as_json:
+        typer.echo(json.dumps({"accounts": rows}))
+    elif not rows:
+        typer.echo("No accounts. Add one: shoal access add NAME")
+    for row in () if as_json else rows:
+        typer.echo(f"{row['name']}  {row['role']}  {', '.join(row['by'])}")
+
+
+@app.command()
+def remove(name: NameArgument) -> None:
+    """Remove an account. Whoever is logged in with it is out at once."""
+    from shoal.access import change_accounts, default_file
+
+    change_accounts(default_file(), lambda accounts: accounts.without(name))
+    typer.echo(f"{name} is removed.")
+
+
+def _role(viewer: bool) -> Role:
+    return "viewer" if viewer else "operator"
+
+
+def _article(role: Role) -> str:
+    return "an operator" if role == "operator" else "a viewer"
+
+
+def _password() -> str:
+    """Typed twice, not shown; the first line of standard input when that is no terminal."""
+    from shoal.access import AccessError
+
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise AccessError("The two passwords differ; nothing was changed.", remedy="try again")
+    return password

@@ -1,0 +1,16 @@
+"""What Streamlit serves: the page's script behind the door. `server.py` starts it; Streamlit finds ``app`` here by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from shoal.dashboard.door import Door
+from shoal.dashboard.exposure import told_keeper, told_names
+
+app = st.App(
+    Path(__file__).with_name("app.py"),
+    middleware=[Middleware(Door, keeper=told_keeper(), names=told_names())],
+)

@@ -1,0 +1,127 @@
+"""The card *Where it comes from*: ancestors as a graph and as a table, children, and the generations that it lived in."""
+
+from __future__ import annotations
+
+from itertools import islice, pairwise
+
+import pandas as pd
+import streamlit as st
+
+from shoal.dashboard.figures.base import CONFIG
+from shoal.dashboard.figures.lineage import birth_text, change_text, graph, lineage_figure
+from shoal.dashboard.navigation import go, link
+from shoal.dashboard.problems import problem
+from shoal.dashboard.reading import evaluation_table
+from shoal.dashboard.wording import gene_label, percent
+from shoal.errors import ShoalError
+from shoal.lineage import Lineage, Relative, without_parents
+from shoal.store import RunView
+
+DEEPEST, USUAL = 6, 3
+CHILDREN = 12
+
+
+def descent_card(run: RunView, name: str, dark: bool) -> None:
+    """What is known of the genome's descent, or why nothing is."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Where it comes from", anchor=False, width="content")
+        if (reason := without_parents(run.settings)) is None:
+            depth = st.segmented_control(
+                "Births back",
+                range(1, DEEPEST + 1),
+                default=USUAL,
+                key=f"depth-{run.id}",
+                help="How far back the graph goes",
+            )
+    if reason is not None:
+        st.caption(reason)
+        return
+    lineage = _lineage(run.id, run.generations)
+    try:
+        relatives = lineage.ancestors(name, depth or USUAL)
+        children = list(islice(lineage.children(name), CHILDREN + 1))
+    except ShoalError as error:
+        problem(error)
+        return
+    if not relatives:
+        st.caption("It was an individual of no generation.")
+        return
+    scored = evaluation_table(run.id).genomes()["accuracy"]
+    accuracies = dict(zip(scored.index.astype(str), scored.tolist(), strict=True))
+    st.caption(_places(lineage.individuals(name)))
+    _graph(run, relatives, accuracies, dark)
+    _table(relatives, accuracies)
+    _links("Parents", run, relatives[0].parents, accuracies)
+    _links("Children", run, [child.name for child in children[:CHILDREN]], accuracies, more=len(children) > CHILDREN)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Drawing its births again …")
+def _lineage(run_id: int, generations: int) -> Lineage:
+    del generations  # the cache's key: another generation, another lineage
+    table = evaluation_table(run_id)
+    return Lineage(table.store.run(run_id), table)
+
+
+def _places(places: tuple[tuple[int, int], ...]) -> str:
+    """The generations that it was an individual of, as ranges."""
+    numbers = sorted({generation for generation, _ in places})
+    starts = [numbers[0], *(b for a, b in pairwise(numbers) if b > a + 1)]
+    ends = [*(a for a, b in pairwise(numbers) if b > a + 1), numbers[-1]]
+    ranges = [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]
+    shown = ", ".join(ranges[:8]) + (", …" if len(ranges) > 8 else "")
+    return f"An individual of generation{'s' if len(numbers) > 1 else ''} {shown}."
+
+
+def _graph(run: RunView, relatives: tuple[Relative, ...], accuracies: dict[str, float], dark: bool) -> None:
+    drawn = graph(relatives, accuracies)
+    key = f"descent-{run.id}-{relatives[0].name}-{len(relatives)}"
+    with st.container(key="graph"):  # which scrolls where the page is narrow
+        st.html(
+            f"<style>.st-key-graph {{ overflow-x: auto; }} .st-key-graph > div {{ min-width: {drawn.width}px; }}</style>"
+        )
+        chosen = st.plotly_chart(
+            lineage_figure(drawn, dark=dark, revision=key),
+            key=key,
+            theme=None,
+            config=CONFIG,
+            width="content",
+            on_select="rerun",
+            selection_mode="points",
+        )
+    st.caption("From parent to child; dotted: the second parent. A dot says more, and opens its genome.")
+    points = chosen["selection"]["points"]
+    if points and (name := points[0].get("customdata")):
+        name = name[0] if isinstance(name, list) else name
+        if name != relatives[0].name:
+            go("evaluation", run=run.id, genome=name)
+
+
+def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> None:
+    rows = [
+        {
+            "Births back": relative.distance,
+            "Genome": relative.name[:8],
+            "Generation": relative.generation,
+            "Accuracy (%)": accuracies.get(relative.name),
+            "Born": birth_text(relative),
+            "Parents": ", ".join(parent[:8] for parent in relative.parents),
+            "From the second parent": ", ".join(map(gene_label, relative.birth.from_second)),
+            "Mutations": "; ".join(map(change_text, relative.birth.mutations)),
+        }
+        for relative in relatives
+    ]
+    with st.expander(f"The same as a table: {len(rows)} genome{'s' if len(rows) > 1 else ''}"):
+        config = {"Accuracy (%)": st.column_config.NumberColumn(format="%.2f")}
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=config)
+
+
+def _links(
+    title: str, run: RunView, names: list[str] | tuple[str, ...], accuracies: dict[str, float], more: bool = False
+) -> None:
+    with st.container(horizontal=True, gap="small", key=f"kin-{title.lower()}"):
+        st.caption(title if names else f"{title}: none", width="content")
+        for name in names:
+            score = percent(accuracies.get(name))
+            link("evaluation", f"`{name[:8]}` {score}", run=run.id, genome=name)
+        if more:
+            st.caption(f"and more than these {CHILDREN}", width="content")

@@ -1,0 +1,103 @@
+"""The swarms that train right now, as their workers show them while somebody watches."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from shoal.dashboard.figures.base import CONFIG
+from shoal.dashboard.figures.swarm_live import curve_figure, live_bounds, live_figure
+from shoal.dashboard.navigation import link
+from shoal.dashboard.problems import problem
+from shoal.dashboard.reading import refresh_seconds, store
+from shoal.errors import ShoalError
+from shoal.frames import Frame
+from shoal.store import ACTIVE, RunView, UnderWay
+
+_KINDS = {
+    "search": "Search: generation {generation}, individual {individual}, repeat {repeat}",
+    "confirmation": "Confirmation, repeat {repeat}",
+    "champion": "A network of the champion, repeat {repeat}",
+    "baseline": "A baseline: {baseline}",
+}
+_BOUNDS = "live_bounds"
+
+
+def training_now(run: RunView) -> None:
+    """One of the trainings that are under way, refreshed each second."""
+    st.fragment(run_every=refresh_seconds())(_view)(run.id, run.state)
+
+
+def _view(run_id: int, state: str) -> None:
+    try:
+        run, found = store().run(run_id), None
+        if run.state in ACTIVE:
+            store().watch(run_id)
+            found = store().live(run_id)
+    except ShoalError as error:
+        problem(error)
+        return
+    if run.state != state:
+        st.rerun()
+    trainings = sorted(found.trainings, key=lambda t: t.worker) if found else []
+    if not trainings:
+        st.markdown("**Nothing trains at the moment.**")
+        st.caption("The workers are getting ready, or between two generations." if found else _why_not(run))
+        return
+    places = list(range(len(trainings)))
+    chosen = 0
+    if len(places) > 1:
+        chosen = st.segmented_control(
+            "Worker", places, format_func=lambda n: f"Worker {n + 1}", default=0, required=True, key=f"worker-{run_id}"
+        )
+    _training(run_id, trainings[min(chosen, len(trainings) - 1)])
+
+
+def _why_not(run: RunView) -> str:
+    if run.state == "running":
+        return "Its owner has not yet said what it is doing."
+    return "The run waits for a supervisor." if run.state == "queued" else "Nobody works on the run: press Resume."
+
+
+def _training(run_id: int, training: UnderWay) -> None:
+    genome, dark = training.genome, st.context.theme.type == "dark"
+    what = _KINDS[training.kind].format(
+        generation=training.generation,
+        individual=training.individual,
+        repeat=training.repeat,
+        baseline=training.baseline,
+    )
+    planned = f" of {training.iterations:,}" if training.iterations else ""
+    st.progress(
+        min(1.0, training.iteration / training.iterations) if training.iterations else 0.0,
+        text=f"{what} · iteration {training.iteration:,}{planned} · {training.seconds:.0f} s",
+    )
+    if training.frame is None:
+        st.caption("Its swarm appears within a second or two, once it trains." if training.kind != "baseline" else what)
+        return
+    this = (run_id, genome.hash, training.repeat, training.kind)
+    known = st.session_state.get(_BOUNDS)
+    bounds = live_bounds(training.frame, known[1] if known and known[0] == this else None)
+    st.session_state[_BOUNDS] = this, bounds
+    _numbers(training.frame)
+    with st.container(border=True, key="film-now"):
+        figure = live_figure(training.frame, bounds, dark=dark, revision=str(this))
+        st.plotly_chart(figure, key="swarm-now", theme=None, config=CONFIG, alt="Where the particles stand now")
+        curve = curve_figure(training.curve, training.iterations, dark=dark, revision=str(this))
+        st.plotly_chart(curve, key="curve-now", theme=None, config=CONFIG, alt="Its loss by iteration")
+    link("evaluation", "This genome", run=run_id, genome=genome.hash)
+
+
+def _numbers(frame: Frame) -> None:
+    values = (
+        ("Global best loss", f"{frame.loss:.4g}" if math.isfinite(frame.loss) else "–"),
+        ("Diversity", f"{frame.diversity:.3g}"),
+        ("Speed", f"{frame.speed:.3g}"),
+        ("At velocity limit", f"{100 * frame.at_velocity_limit:.1f} %"),
+        ("At position limit", f"{100 * frame.at_position_limit:.1f} %"),
+        ("Stagnation", f"{frame.stagnation:,}"),
+    )
+    with st.container(key="metrics"):
+        for column, (label, value) in zip(st.columns(len(values), gap="small"), values, strict=True):
+            column.metric(label, value, border=True)

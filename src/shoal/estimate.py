@@ -1,0 +1,282 @@
+"""What a search will cost, before it starts: trainings, multiply-adds, seconds, memory. A range, and where it comes from."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from shoal.data.checks import Finding
+from shoal.engines import cores
+from shoal.evaluation import Problem, Task
+from shoal.evolution import Search
+from shoal.genome import Genome
+from shoal.network import Network
+from shoal.settings import CONFIRMATION, SearchSettings
+from shoal.store import RunView, Store
+
+SAMPLED = 24  # genomes of a first generation
+LEAST_TRAININGS = 10  # of a run whose pace is taken
+MOST_TRAININGS = 50_000  # of one that is read for it
+# Multiply-adds a second and core where nothing was recorded: from an old laptop to a server (docs/performance.md), and what
+# the plain engine makes of them.
+GUESSED_SPEED = {"cpu": (5e9, 6e10), "reference": (5e8, 1e10)}
+GUESSED_SHARE = (0.3, 1.0)  # of their longest that trainings with a patience last
+IDLE = 1.3  # cores wait for the last training of each rung
+START_SECONDS = 20.0  # compiling, at most, and the baselines of a small table
+
+MANY_WEIGHTS, MANY_ROWS, MANY_RUNS = 100_000, 1_000_000, 5
+LONG_SECONDS = 86_400.0
+_COPIES = 4  # of a particle's numbers: position, velocity, best, and one more while it moves
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Trainings of equal length: ``repeat`` is the number of one of them. ``least`` and ``most`` of them, in a search that
+    is not disturbed: a genome that fails, or is met again, spares some."""
+
+    name: str
+    least: int
+    most: int
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds a multiply-add on one core, the share of its longest that a training lasts, each (low, high), and whence."""
+
+    seconds: tuple[float, float]
+    share: tuple[float, float]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Each range is (low, high). ``trainings`` of the whole run; ``recorded`` of them enter its list of evaluations, the
+    champion's networks do not. ``cost`` in multiply-adds, were no training to end early; ``seconds`` of active time.
+    ``memory`` in bytes: of all workers, with the largest swarm of a first generation; ``largest``: with the largest that the
+    bounds allow. ``weights``: of the largest network of a first generation.
+    """
+
+    stages: tuple[Stage, ...]
+    trainings: tuple[int, int]
+    recorded: tuple[int, int]
+    cost: tuple[float, float]
+    seconds: tuple[float, float]
+    source: str
+    memory: int
+    largest: int
+    weights: int
+    warnings: tuple[Finding, ...] = ()
+
+
+def stages(settings: SearchSettings) -> tuple[Stage, ...]:
+    """All trainings of a search in the order of their stages; those of the search within its budget of ``evaluations``."""
+    found = _halving(settings) if settings.racing == "halving" else _repeated(settings)
+    total = sum(stage.most for stage in found)
+    if settings.evaluations is not None and settings.evaluations < total:
+        found = _cut(found, settings.evaluations)
+    return (*found, *_last(settings))
+
+
+def _halving(settings: SearchSettings) -> tuple[Stage, ...]:
+    """Level by level: elites come along at no cost as far as they went before, of those who stand at a rung half go on.
+
+    After a few generations each is like the one before; the rest is multiplied.
+    """
+    rungs, elite = settings.rungs, Counter[int]()
+    fresh, paid, left = settings.population, Counter[int](), settings.generations
+    while left:
+        going, cost, reached = fresh, Counter[int](), Counter[int]()
+        for level, rung in enumerate(rungs):
+            cost[level] = going * (rung - (rungs[level - 1] if level else 0))
+            here = going + elite[level]
+            going = -(-here // 2) if level + 1 < len(rungs) else 0
+            reached[level] = here - going
+        before, elite, places = elite, Counter[int](), settings.elitism
+        for level in sorted(reached, reverse=True):
+            elite[level] = min(places, reached[level])
+            places -= elite[level]
+        repeated = left if elite == before else 1
+        for level, count in cost.items():
+            paid[level] += repeated * count
+        left -= repeated
+        fresh = settings.population - settings.elitism
+    firsts = (0, *rungs)
+    return tuple(Stage("search", paid[level], paid[level], firsts[level]) for level in range(len(rungs)))
+
+
+def _repeated(settings: SearchSettings) -> tuple[Stage, ...]:
+    """Fixed repeats, and t-races: elites have had ``repeats`` of at most ``max_repeats`` before."""
+    s, later = settings, settings.generations - 1
+    each = s.repeats if s.racing == "fixed" else s.max_repeats
+    again = min(each, s.max_repeats - s.repeats)
+    least = s.repeats * (s.population + later * (s.population - s.elitism))
+    most = each * s.population + later * (each * (s.population - s.elitism) + again * s.elitism)
+    return (Stage("search", least, most, 0),)
+
+
+def _cut(found: Sequence[Stage], budget: int) -> tuple[Stage, ...]:
+    """As many in all as the budget, shared in proportion."""
+    total = sum(stage.most for stage in found)
+    edges = [budget * sum(s.most for s in found[:n]) // total for n in range(len(found) + 1)]
+    shares = [high - low for low, high in pairwise(edges)]
+    return tuple(Stage(s.name, min(s.least, n), n, s.repeat) for s, n in zip(found, shares, strict=True))
+
+
+def _last(settings: SearchSettings) -> Iterator[Stage]:
+    """The confirmation, which ends early where it is resolved, and the champion's networks."""
+    if not settings.finalists:
+        yield Stage(
+            "champion", min(settings.repeats, len(settings.counted(settings.max_repeats))), settings.max_repeats, 0
+        )
+        return
+    least, repeats, _, _ = _finals(settings, min(settings.finalists, settings.population))
+    _, _, most, longest = _finals(settings, settings.finalists)
+    yield Stage("confirmation", least, most, CONFIRMATION)
+    yield Stage("champion", min(repeats, settings.networks), min(longest, settings.networks), CONFIRMATION)
+
+
+def _finals(settings: SearchSettings, finalists: int) -> tuple[int, int, int, int]:
+    """Trainings of the race of so many finalists, and repeats of its winner: where it is resolved early, and at most."""
+    total, before, racing, early = 0, 0, finalists, (0, 0)
+    for rung in settings.final_rungs:
+        total, before = total + racing * (rung - before), rung
+        racing = min(racing, max(2, -(-racing // 2)))
+        if not early[0] and racing <= 2 and rung > 1:
+            early = total, rung
+    return *(early if early[0] else (total, before)), total, before
+
+
+def recorded_pace(store: Store, settings: SearchSettings) -> Pace | None:
+    """The pace of the newest run with the same engine that was trained on this host; None where there is none."""
+    here = f"{socket.gethostname()}:"
+    for run in store.runs():
+        if run.settings.engine == settings.engine and LEAST_TRAININGS <= run.evaluations <= MOST_TRAININGS:
+            pace = _pace_of(store, run, here)
+            if pace is not None:
+                return pace
+    return None
+
+
+def _pace_of(store: Store, run: RunView, here: str) -> Pace | None:
+    problem = Problem(*store.problem(run.id))
+    done = [
+        e for e in store.evaluations(run.id, curves=False) if e.worker.startswith(here) and e.iterations and e.seconds
+    ]
+    if len(done) < LEAST_TRAININGS:
+        return None
+    costs = np.array([float(problem.cost(e.task)) for e in done])
+    shares = np.array([e.iterations / problem.length(e.task) for e in done])
+    seconds = np.array([e.seconds for e in done])
+    lasted = float((costs * shares).sum() / costs.sum())
+    middle = float(seconds.sum() / (costs * shares).sum())
+    low, high = (float(q) for q in np.quantile(seconds / (costs * shares), [0.25, 0.75]))
+    return Pace(
+        (min(low, 0.8 * middle), max(high, 1.25 * middle)),
+        (0.8 * lasted, min(1.0, 1.25 * lasted)),
+        f"from {len(done):,} trainings of run {run.id}",
+    )
+
+
+def guessed_pace(settings: SearchSettings) -> Pace:
+    """Where nothing was recorded: wide, and said to be a guess."""
+    slow, fast = GUESSED_SPEED[settings.engine]
+    return Pace((1 / fast, 1 / slow), GUESSED_SHARE, "a guess: no training was recorded here yet")
+
+
+def estimate(problem: Problem, pace: Pace | None = None, runs: Sequence[RunView] = ()) -> Estimate:
+    """What a search on ``problem`` will cost at this ``pace`` (None: `guessed_pace`); ``runs`` are those that come first."""
+    settings, pace = problem.settings, pace or guessed_pace(problem.settings)
+    planned, genomes = stages(settings), first_genomes(settings)
+    each = [np.array([float(problem.cost(Task(genome, stage.repeat))) for genome in genomes]) for stage in planned]
+    # Where effort is not made equal, evolution may come to prefer the large ones of the first generation.
+    low = sum(stage.least * float(costs.mean()) for stage, costs in zip(planned, each, strict=True))
+    high = sum(
+        stage.most * float(costs.mean() if settings.equal_effort else np.quantile(costs, 0.9))
+        for stage, costs in zip(planned, each, strict=True)
+    )
+    workers = min(settings.workers or cores(), cores()) if settings.executor == "local" else settings.workers or cores()
+    share = pace.share if settings.patience is not None else (1.0, 1.0)
+    shortest = low * share[0] * pace.seconds[0] / workers
+    longest = high * share[1] * pace.seconds[1] / workers * IDLE + START_SECONDS
+    if settings.training_seconds is not None:
+        most = sum(stage.most for stage in planned) * settings.training_seconds / workers * IDLE + START_SECONDS
+        shortest, longest = min(shortest, most), min(longest, most)
+    if settings.max_seconds is not None:
+        shortest, longest = min(shortest, settings.max_seconds), min(longest, settings.max_seconds)
+    recorded = [stage for stage in planned if stage.name != "champion"]
+    sizes = [(genome.swarm_size, problem.network(genome).size) for genome in genomes]
+    found = Estimate(
+        planned,
+        (sum(s.least for s in planned), sum(s.most for s in planned)),
+        (sum(s.least for s in recorded), sum(s.most for s in recorded)),
+        (low, high),
+        (shortest, longest),
+        pace.source,
+        workers * max(_memory(problem, particles, size) for particles, size in sizes),
+        workers * _memory(problem, *_largest(problem)),
+        max(size for _, size in sizes),
+    )
+    warnings = tuple(_warnings(problem, found, runs))
+    return replace(found, warnings=warnings)
+
+
+def first_genomes(settings: SearchSettings) -> tuple[Genome, ...]:
+    """Some of those that the first generation has, or might have."""
+    population = min(settings.population, SAMPLED)
+    sampler = (
+        "random" if settings.sampler == "random" else "genetic"
+    )  # whose first generation the others have, or nearly
+    few = settings.model_copy(update={"population": population, "sampler": sampler, "elitism": 0})
+    return Search(few).population
+
+
+def _largest(problem: Problem) -> tuple[int, int]:
+    """Particles and weights of the largest swarm that the bounds allow."""
+    space = problem.settings.space
+    particles = next(int(gene.high) for gene in space.numeric if gene.name == "swarm_size")
+    inner = (space.max_width,) * space.max_depth
+    return particles, Network((problem.dataset.inputs, *inner, problem.dataset.outputs)).size
+
+
+def _memory(problem: Problem, particles: int, weights: int) -> int:
+    """Bytes of one training: float32 of the swarm, the rows that it trains on, and all rows of the table's copy beside them."""
+    train = problem.dataset.train.x
+    return 4 * (_COPIES * particles * weights + 3 * train.size)
+
+
+def _warnings(problem: Problem, found: Estimate, runs: Sequence[RunView]) -> Iterator[Finding]:
+    rows, installed = len(problem.dataset.train.x), _installed_memory()
+    if found.seconds[1] > LONG_SECONDS:
+        days = f"{found.seconds[0] / LONG_SECONDS:.1f} to {found.seconds[1] / LONG_SECONDS:.1f} days"
+        remedy = "start with fewer generations or iterations, a finished run can be continued; or give it max seconds"
+        yield Finding("look", f"This may take {days}.", remedy)
+    if found.weights > MANY_WEIGHTS:
+        what = (
+            f"The first networks have up to {found.weights:,} weights: few swarms find their way in so many dimensions."
+        )
+        yield Finding("look", what, "leave columns out, or allow fewer and narrower layers")
+    if rows > MANY_ROWS:
+        what = f"Each training goes through {rows:,} rows in every iteration."
+        yield Finding("look", what, "take a random sample of the rows first")
+    if installed and found.memory > installed / 2:
+        what = f"Trainings side by side need about {found.memory / 1e9:.1f} GB of this machine's {installed / 1e9:.1f}."
+        yield Finding("look", what, "ask for fewer workers, or take a sample of the rows")
+    waiting = [run for run in runs if run.state in ("running", "queued")]
+    if len(waiting) >= MANY_RUNS:
+        what = f"{len(waiting)} searches are running or queued here, and this one comes after them."
+        yield Finding("look", what, "wait for them, or stop those that nobody needs")
+
+
+def _installed_memory() -> int:
+    """Bytes; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
