@@ -268,6 +268,8 @@ def test_the_callers_frame_is_left_alone() -> None:
         {"seed": -1},
         {"seed": 2**32},
         {"group": "y"},
+        {"group": ["g"]},
+        {"group": ""},
         {"group": "g", "preset": "classic"},
         {"test_fraction": "0.3"},
         {"seed": 1.5},

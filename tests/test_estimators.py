@@ -12,7 +12,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from shoal import Genome, SwarmClassifier, SwarmRegressor
-from shoal.errors import SettingsError
+from shoal.errors import DataError, ShoalError
 
 GENOME = Genome(swarm_size=24, hidden_layers=(8,))
 
@@ -53,9 +53,39 @@ def test_regression_by_negative_accuracy_minimises_it() -> None:
     assert model.loss_ == pytest.approx(-accuracy, abs=1e-3)
 
 
-def test_wrong_settings_are_told() -> None:
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"networks": 0}, "networks=0"),
+        ({"networks": True}, "networks=True"),
+        ({"iterations": 2.5}, "iterations=2.5"),
+        ({"threads": 0}, "threads=0"),
+        ({"patience": 0}, "patience=0"),
+        ({"patience": 2.5}, "patience=2.5"),
+        ({"random_state": -1}, "random_state=-1"),
+        ({"random_state": "x"}, "random_state='x'"),
+        ({"loss": "cross_entropy"}, "cross_entropy"),
+        ({"genome": "local"}, "genome='local'"),
+        ({"genome": {"swarm_size": 5}}, "swarm_size"),
+    ],
+)
+def test_wrong_parameters_are_told(wrong: dict[str, object], said: str) -> None:
     x, y = load_diabetes(return_X_y=True)
-    with pytest.raises(SettingsError, match="networks=0"):
-        SwarmRegressor(networks=0).fit(x, y)
-    with pytest.raises(SettingsError, match="cross_entropy"):
-        SwarmRegressor(loss="cross_entropy").fit(x, y)
+    with pytest.raises(ShoalError, match=said) as caught:
+        SwarmRegressor(**{"iterations": 2, **wrong}).fit(x, y)
+    assert caught.value.expected and caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y", "said"),
+    [
+        (SwarmRegressor, [1.5] * 20, "1.5 in every row"),
+        (SwarmRegressor, [1e300, -1e300] * 10, "too large"),
+        (SwarmClassifier, ["a"] * 20, "one class only, 'a'"),
+    ],
+)
+def test_targets_that_say_nothing_are_refused(estimator, y: list[object], said: str) -> None:
+    with pytest.raises(DataError, match=said) as caught:
+        estimator(GENOME, iterations=2).fit(np.arange(40.0).reshape(20, 2), y)
+    assert isinstance(caught.value, ValueError)  # as scikit-learn's own tools expect
+    assert caught.value.expected and caught.value.remedy

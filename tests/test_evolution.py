@@ -455,7 +455,7 @@ def test_the_confirmation_halves_its_finalists_down_to_two() -> None:
     fresh = [tasks for tasks in asked(search, scored(quality)) if tasks[0].repeat >= CONFIRMATION]
     assert [len(tasks) for tasks in fresh] == [10 * 1, 5 * 2, 3 * 3, 2 * 1]
     assert settings.final_rungs == (1, 3, 6, 7)
-    assert settings.last_trainings == 31 + settings.networks
+    assert settings.last_trainings == 31 + 2 * settings.networks  # the champion's, and those of the default swarm
 
 
 def test_each_kind_has_a_finalist_before_any_has_two() -> None:
@@ -537,6 +537,33 @@ def test_a_search_whose_time_is_up_confirms_what_it_has() -> None:
     finish(search, evaluation)
     assert len(search.generations) == 2
     assert len(search.confirmed) == 2
+
+
+def test_a_search_with_little_time_confirms_less_but_keeps_what_was_begun() -> None:
+    settings = made(finalists=4, confirmations=5)
+    search = Search(settings)
+    evaluation = scored(rank(search))
+    for _ in asked(search, evaluation):
+        if search.generations:
+            break
+    known = search.evaluations
+    for few, confirmations, expected in ((2, 5, [2, 4]), (1, 3, [1, 2]), (0, 5, [])):
+        closed = Search.replay(settings, known)
+        closed.close(settings.model_copy(update={"finalists": few, "confirmations": confirmations}))
+        assert [len(tasks) for tasks in asked(closed, evaluation)][: len(expected)] == expected
+        assert len(closed.confirmed) == few and closed.done
+        again = Search.replay(settings, closed.evaluations)
+        again.close(settings.model_copy(update={"finalists": 0}))
+        finish(again, evaluation)
+        assert len(again.confirmed) == few
+
+
+def test_ever_less_is_done_after_a_search_with_ever_less_time() -> None:
+    ways = made(finalists=6, confirmations=5).shorter_finals
+    costs = [settings.last_trainings for settings in ways]
+    assert costs == sorted(costs, reverse=True) and costs[-1] == 0
+    assert [(s.finalists, s.confirmations) for s in ways[-4:]] == [(1, 5), (1, 3), (1, 1), (0, 5)]
+    assert len(made(finalists=0).shorter_finals) == 1
 
 
 @pytest.mark.parametrize("racing", ["halving", "t-race", "fixed"])

@@ -16,9 +16,9 @@ from shoal.evaluation import Problem
 from shoal.evolution import Search
 from shoal.executors import Evaluate, Job
 from shoal.runner import CHAMPION, Runner
-from shoal.settings import SearchSettings
+from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.summary import summarise
+from shoal.summary import summarise, sureness
 
 SETTINGS = SearchSettings(
     preset="classic", population=4, generations=3, repeats=2, max_repeats=4, elitism=1, iterations=7
@@ -226,3 +226,47 @@ def test_executor_is_closed_whatever_happens(store: Store, data: Dataset) -> Non
     with pytest.raises(RuntimeError):
         Runner(store, claim, make_executor=make).drive()
     assert made[0].closed
+
+
+FINALS = {"finalists": 6, "confirmations": 5, "networks": 2, "generations": 1000}
+
+
+@pytest.mark.parametrize(
+    ("limit", "finalists", "repeats"),
+    [(0.5, 1, 1), (2.0, 3, 5), (5.0, 6, 5)],
+    ids=["one finalist, once", "some finalists", "all finalists"],
+)
+def test_what_time_is_left_for_decides_how_much_is_confirmed(
+    limit: float, finalists: int, repeats: int, store: Store, data: Dataset
+) -> None:
+    # A training of the search takes about 0.01 s, one of the confirmation 0.08 s: half of the limit must do for those.
+    settings = SETTINGS.model_copy(update={**FINALS, "max_seconds": limit, "iterations": 800})
+    run_id, _ = store.add_run(data, settings)
+    now = [0.0]
+
+    def tick(job: Job) -> None:
+        long = not isinstance(job, Evaluate) or job.task.repeat >= CONFIRMATION
+        now[0] += 0.08 if long else 0.01
+
+    assert _drive(store, tick, clock=lambda: now[0]) == "finished"
+    confirmed: dict[str, int] = {}
+    for e in store.evaluations(run_id):
+        if e.task.repeat >= CONFIRMATION:
+            confirmed[e.task.genome.hash] = confirmed.get(e.task.genome.hash, 0) + 1
+    assert (len(confirmed), max(confirmed.values())) == (finalists, repeats)
+    assert store.run(run_id).seconds <= limit + 0.2  # what was under way is finished
+    said = [event.text for event in store.events(run_id=run_id) if "time to confirm" in event.text]
+    assert said == ([] if finalists == 6 else [f"There is time to confirm {finalists} of 6 finalists."])
+
+
+def test_however_little_the_time_a_run_ends_with_something(store: Store, data: Dataset) -> None:
+    run_id, _ = store.add_run(data, SETTINGS.model_copy(update={**FINALS, "max_seconds": 1e-9}))
+    assert _drive(store) == "finished"
+    summary = summarise(store, run_id)
+    assert (summary.run.generations, summary.run.error) == (0, None)
+    assert 0 < summary.run.evaluations <= 5  # as many as there is room for at once
+    assert summary.champion is not None and summary.best is not None
+    assert summary.best.genome == summary.champion.genome
+    assert summary.best.accuracy == summary.champion.accuracy
+    assert summary.champion.confirmation is None
+    assert sureness(summary.champion).startswith("Not confirmed")

@@ -63,12 +63,17 @@ def test_pairs_tell_what_means_do_not() -> None:
 @pytest.mark.parametrize(
     ("gene", "bounds", "value", "said"),
     [
-        ("inertia_weight", (0.2, 0.9), 0.9, "inertia_weight 0.9 lies on its upper bound, 0.9; it can be widened to 2"),
+        (
+            "inertia_weight",
+            (0.2, 0.9),
+            0.9,
+            "inertia_weight 0.9 lies on its upper bound, 0.9; `bounds.inertia_weight` widens it, to 2 at most",
+        ),
         (
             "inertia_weight",
             (0.2, 0.9),
             0.203,
-            "inertia_weight 0.203 lies on its lower bound, 0.2; it can be widened to 0",
+            "inertia_weight 0.203 lies on its lower bound, 0.2; `bounds.inertia_weight` widens it, to 0 at most",
         ),
         ("max_velocity", (0.01, 10.0), 10.0, "max_velocity 10 lies on its upper bound, 10"),
         ("max_velocity", (0.01, 10.0), 9.5, "max_velocity 9.5 lies on its upper bound, 10"),  # 0.7 % of the logarithm
@@ -101,3 +106,9 @@ def test_differences_of_too_few_or_of_constants() -> None:
     equal, apart = welch_difference([1.0, 1.0], [1.0, 1.0]), welch_difference([2.0, 2.0], [1.0, 1.0])
     assert equal is not None and equal.probability == 0.5 and not equal.resolved
     assert apart is not None and apart.probability == 1.0 and apart.resolved
+
+
+def test_a_value_that_changes_nothing_is_on_no_bound() -> None:
+    space = SearchSpace().with_genes({"inertia_end", "velocity_end"})
+    assert space.on_bounds(Genome(inertia_end=1.0, velocity_end=0.5)) == ()
+    assert [alarm.gene for alarm in space.on_bounds(Genome(inertia_end=0.995))] == ["inertia_end"]

@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from shoal.champion import Champion, choice, crown, retrainings
 from shoal.data import Dataset
 from shoal.engines import cores, get_engine
-from shoal.errors import SettingsError, StoreError
+from shoal.errors import GenomeError, SettingsError, StoreError
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search
-from shoal.executors import check_installed
 from shoal.genome import Genome
 from shoal.network import Network
+from shoal.preflight import check_dataset, check_search
 from shoal.records import Metrics, Scores
 from shoal.runner import Runner
-from shoal.samplers import check_installed as check_sampler
 from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
 from shoal.summary import kept_champion
@@ -85,8 +84,14 @@ def train(
     ``seed`` and ``repeat`` name the random stream, as in a search: the same pair repeats a recorded evaluation.
     ``threads`` (None: one a core) share the swarm's particles and change no bit of the result. ``patience`` and
     ``seconds`` end it earlier.
-    Raises `SettingsError` for a setting out of range, and when no particle ever had a finite loss.
+    Raises `SettingsError` for a setting out of range, and when no particle ever had a finite loss; `DataError` and
+    `GenomeError` for what is no `Dataset` and no `Genome`.
     """
+    check_dataset(data)
+    if genome is not None and not isinstance(genome, Genome):
+        raise GenomeError(f"{genome!r} is no genome.", expected="a shoal.Genome", remedy="shoal.Genome(...) makes one")
+    if not (isinstance(repeat, int) and 0 <= repeat < 2**32):
+        raise SettingsError(f"repeat={repeat!r}.", expected="a whole number, 0 or more", remedy="0 is usual")
     given = {"iterations": iterations, "seed": seed, "patience": patience, "training_seconds": seconds, "loss": loss}
     settings = SearchSettings.parse({**given, "engine": engine, "workers": threads, **_AS_ASKED})
     problem, task = Problem(data, settings), Task(genome or Genome(), repeat)
@@ -122,13 +127,11 @@ def search(
     """Search for a genome, in worker processes, and record every training in ``store`` (None: the default one).
 
     ``settings`` are those of `SearchSettings`; the preset is the data's. An interrupt leaves the run resumable
-    (`shoal resume`). Raises `SettingsError`, also where a sampler's package is missing, or `ExecutorError` where
-    Ray is asked for and missing, before anything is written.
+    (`shoal resume`). Raises a `ShoalError` for what makes no search (`shoal.preflight`), before anything is written.
     """
+    check_dataset(data)
     parsed = SearchSettings.parse({"preset": data.options.preset, **settings})
-    check_installed(parsed.executor)
-    check_sampler(parsed.sampler)
-    Problem(data, parsed)
+    check_search(data, parsed, name)
     own = store if isinstance(store, Store) else open_store(store)
     run_id, _ = own.add_run(data, parsed, name=name)
     claim = own.claim(Owner.here(), run_id)

@@ -86,13 +86,15 @@ class Baseline:
 class BaselineJob:
     """A baseline to compute: a job for an executor. ``genome`` gives hidden layers and activation, for ``swarm`` all.
 
-    ``networks``: how many of them, where they differ by chance; ``threads``: cores to use.
+    ``networks``: how many of them, where they differ by chance; ``first``: the repeat of the first swarm, which says how long
+    they train (None: a confirmation, where there are any); ``threads``: cores to use.
     """
 
     kind: Kind
     genome: Genome
     networks: int = 1
     threads: int = 1
+    first: int | None = None
 
     def run(self, problem: Problem, engine: Engine) -> Baseline:
         """Fit it, and score it on the test part. Whatever goes wrong is in the row's ``error``."""
@@ -123,8 +125,9 @@ class BaselineJob:
 
     def _swarm(self, problem: Problem, engine: Engine, part: Part, test: Part) -> tuple[str, list[NDArray[np.float64]]]:
         engine, each = engine.on(self.threads), []
-        settings = problem.settings
-        first = CONFIRMATION if settings.finalists else 0  # as long as the champion
+        first = self.first
+        if first is None:
+            first = CONFIRMATION if problem.settings.finalists else 0
         for repeat in range(first, first + self.networks):
             (result,) = engine.train([problem.training(Task(self.genome, repeat), part=part)])
             if not np.isfinite(result.loss):
@@ -153,15 +156,19 @@ class BaselineJob:
         return detail, each
 
 
-def baseline_jobs(problem: Problem, genome: Genome, networks: int = 1) -> tuple[BaselineJob, ...]:
+def baseline_jobs(
+    problem: Problem, genome: Genome, networks: int = 1, first: int | None = None
+) -> tuple[BaselineJob, ...]:
     """The baselines of a champion's ``genome`` that has so many networks; none where there is no test part.
 
     The default swarm is `Genome()`, trained for as long and as many times as the champion: what no search would have given.
+    ``first`` is the repeat of the champion's first network.
     """
     if problem.dataset.test is None:
         return ()
     return tuple(
-        BaselineJob(kind, Genome() if kind == "swarm" else genome, networks if kind in _RANDOM else 1) for kind in KINDS
+        BaselineJob(kind, Genome() if kind == "swarm" else genome, networks if kind in _RANDOM else 1, first=first)
+        for kind in KINDS
     )
 
 

@@ -145,9 +145,7 @@ def run(
 def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | None]:
     """Data and settings, checked before the store is opened: on bad input nothing is written."""
     from shoal.data import load_dataset
-    from shoal.evaluation import Problem
-    from shoal.executors import check_installed
-    from shoal.samplers import check_installed as check_sampler
+    from shoal.preflight import check_search
     from shoal.settings import SearchSettings, read_settings_file
 
     values = read_settings_file(file) if file is not None else {}
@@ -162,17 +160,16 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
         about_data["seed"] = values.pop("data_seed")
     source = values.pop("data", "concrete")
     parsed = SearchSettings.parse(values)
-    check_installed(parsed.executor)
-    check_sampler(parsed.sampler)
     if (
         file is not None
         and given.get("data") is None
+        and isinstance(source, str)
         and not Path(source).is_absolute()
         and (file.parent / source).exists()
     ):
         source = str(file.parent / source)
     dataset = load_dataset(source, preset=parsed.preset, **about_data)
-    Problem(dataset, parsed)
+    check_search(dataset, parsed, label)
     return dataset, parsed, label
 
 

@@ -16,13 +16,19 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from shoal.engines import get_engine
-from shoal.errors import SettingsError
+from shoal.errors import DataError, GenomeError, SettingsError
 from shoal.genome import Genome
 from shoal.losses import make_objective
 from shoal.network import Network
 from shoal.philox import derive_key
 from shoal.predictor import softmax
 from shoal.swarm import TrainingTask
+
+_MAY_BE_NONE = ("patience", "random_state")
+
+
+class TargetError(DataError, ValueError):
+    """A target that says nothing. Also a `ValueError`, as scikit-learn expects."""
 
 
 class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
@@ -50,9 +56,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
     def _train(
         self, x: NDArray[np.float64], y: NDArray[Any], outputs: int, task: str, scale: float, size: float
     ) -> Self:
-        for name in ("iterations", "networks", "threads"):
-            if not (isinstance(getattr(self, name), int | np.integer) and getattr(self, name) >= 1):
-                raise SettingsError(f"{name}={getattr(self, name)!r}.", expected="a whole number, 1 or more")
+        self._check()
         genome = self.genome if self.genome is not None else Genome()
         self.mean_, self.scale_ = x.mean(axis=0), x.std(axis=0)
         self.scale_ = np.where(self.scale_ > 0, self.scale_, 1.0)
@@ -71,11 +75,32 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
             for repeat in range(self.networks)
         ]
         results = get_engine("cpu", self.threads).train(tasks)
+        if not all(np.isfinite(result.loss) for result in results):
+            remedy = "lower weight_scale and max_position, or scale the columns"
+            raise SettingsError("The swarm never found weights with a finite loss.", expected="one", remedy=remedy)
         self.weights_ = np.stack([result.weights for result in results])
         self.loss_ = float(np.mean([result.loss for result in results]))
         self.history_ = [result.history for result in results]
         self.n_iter_ = max(result.iterations for result in results)
         return self
+
+    def _check(self) -> None:
+        """Raises `SettingsError` or `GenomeError` for a parameter that makes no training."""
+        for name, least, most in (
+            ("iterations", 1, 100_000_000),
+            ("networks", 1, 10_000),
+            ("threads", 1, 10_000),
+            ("patience", 1, 100_000_000),
+            ("random_state", 0, 2**63 - 1),
+        ):
+            value = getattr(self, name)
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if not (whole and least <= value <= most) and not (value is None and name in _MAY_BE_NONE):
+                expected = f"a whole number, {least} or more" + (", or None" if name in _MAY_BE_NONE else "")
+                raise SettingsError(f"{name}={value!r}.", expected=expected, remedy=f"give such a {name}")
+        if self.genome is not None and not isinstance(self.genome, Genome):
+            remedy = "shoal.Genome(...) or shoal.named_genome(...) makes one"
+            raise GenomeError(f"genome={self.genome!r}.", expected="a shoal.Genome", remedy=remedy)
 
     def _inputs(self, x: NDArray[np.float64]) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):
@@ -92,15 +117,20 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
     """A regression network trained by particle swarms; the mean of ``networks`` of them.
 
     ``genome``: swarm and hidden layers (None: `Genome`'s defaults). ``loss``: mse (default), mae, huber, negative_accuracy.
-    ``patience``: stop when the loss improved by less than 0.01 % over so many iterations. ``random_state``: a whole number;
-    equal ones give equal networks.
+    ``patience``: stop when the loss improved by less than 0.01 % over so many iterations. ``random_state``: a whole number
+    (None: 0); equal ones give equal networks.
     """
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train on X (rows, columns) and y (rows,), numbers."""
         x, y = validate_data(self, X, y, y_numeric=True, dtype=np.float64)
-        self.target_mean_, deviation = float(np.mean(y)), float(np.std(y))
-        self.target_scale_ = deviation if deviation > 0 else 1.0
+        with np.errstate(over="ignore"):
+            self.target_mean_, self.target_scale_ = float(np.mean(y)), float(np.std(y))
+        if not 0 < self.target_scale_ < np.inf:
+            what = (
+                f"{y[0]:g} in every row (n_samples={len(y)})" if len(set(y.tolist())) == 1 else "too large to be scaled"
+            )
+            raise TargetError(f"y is {what}.", expected="a target that varies", remedy="choose another target")
         size = float(np.abs(y).mean()) or 1.0
         return self._train(x, (y - self.target_mean_) / self.target_scale_, 1, "regression", self.target_scale_, size)
 
@@ -123,7 +153,8 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class only, {self.classes_[0]!r}: at least two classes are needed.")
+            problem = f"y has one class only, {self.classes_.tolist()[0]!r}."
+            raise TargetError(problem, expected="at least two classes", remedy="choose another target")
         return self._train(x, index, len(self.classes_), "classification", 1.0, 1.0)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

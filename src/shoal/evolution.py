@@ -157,11 +157,14 @@ class Search:
         self._take(evaluation)
         self._advance()
 
-    def close(self) -> None:
-        """No more generations: the time is up. The one in progress is left, the finalists of the others are confirmed."""
+    def close(self, finals: SearchSettings | None = None) -> None:
+        """No more generations: the time is up. The one in progress is left, the finalists of the others are confirmed.
+
+        ``finals``: settings with as many finalists and confirmations as there is time for; what was begun is kept.
+        """
         if not self.confirming:
             self._missing.clear()
-            self._begin_finals()
+            self._begin_finals(finals or self.settings)
             self._advance()
 
     def standing(self, genome: Genome) -> Standing:
@@ -185,11 +188,13 @@ class Search:
         self._population = population
         self._race: Race = RACES[self.settings.racing](self.settings, tuple(dict.fromkeys(population)), self._tally)
 
-    def _begin_finals(self) -> None:
+    def _begin_finals(self, settings: SearchSettings) -> None:
         best = self._leaders or sorted(self._scored(self._population), key=lambda s: -s.fitness)
         by_turns = sorted(best, key=lambda s: _place_in_kind(s, best))  # stable: the better kinds first
-        self._finalists = tuple(standing.genome for standing in by_turns[: self.settings.finalists])
-        self._race = finals(self.settings, self._finalists, self._fresh) if self._finalists else iter(())
+        begun = len({name for name, repeat in self._told if repeat >= CONFIRMATION})
+        wanted = min(max(settings.finalists, begun), self.settings.finalists)
+        self._finalists = tuple(standing.genome for standing in by_turns[:wanted])
+        self._race = finals(settings, self._finalists, self._fresh) if self._finalists else iter(())
 
     def _advance(self) -> None:
         while not self._missing and not self._done:
@@ -223,7 +228,7 @@ class Search:
         self._leaders = [s for s in ranked if _place_in_kind(s, ranked) < self.settings.finalists]
         number, budget = len(self.generations), self.settings.evaluations
         if number >= self.settings.generations or (budget is not None and self._tally.total >= budget):
-            self._begin_finals()
+            self._begin_finals(self.settings)
         else:
             self._past.append((self._population, tuple(s.fitness for s in standings)))
             self._begin(self._sampler.population(self._past))

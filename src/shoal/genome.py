@@ -293,7 +293,7 @@ class SearchSpace:
         """The numeric genes that lie within a hundredth of their range from a bound: a better one may lie beyond it.
 
         Ranges over decades are measured in logarithms. Genes that may not move are left out, and so are the lowest bounds
-        that a search takes, which are as good as nothing at all.
+        that a search takes, which are as good as nothing at all, and values that change nothing.
         """
         found = []
         widest = {gene.name: gene for gene in NUMERIC_GENES}
@@ -308,7 +308,7 @@ class SearchSpace:
                 ("lower", gene.low, widest[gene.name].low),
                 ("upper", gene.high, widest[gene.name].high),
             ):
-                natural = side == "lower" and bound == limit
+                natural = (side == "lower" and bound == limit) or value == NEUTRAL.get(gene.name)
                 if gene.low < gene.high and not natural and abs(place(value) - place(bound)) <= near:
                     found.append(OnBound(gene.name, value, side, bound, limit))
         return tuple(found)
@@ -329,7 +329,9 @@ class OnBound:
 
     def __str__(self) -> str:
         text = f"{self.gene} {self.value:.4g} lies on its {self.side} bound, {self.bound:g}"
-        return text if self.bound == self.limit else f"{text}; it can be widened to {self.limit:g}"
+        return (
+            text if self.bound == self.limit else f"{text}; `bounds.{self.gene}` widens it, to {self.limit:g} at most"
+        )
 
 
 # What the literature recommends, with limits for networks on standardised data, where it names none.

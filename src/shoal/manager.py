@@ -10,9 +10,8 @@ import pandas as pd
 
 from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
-from shoal.evaluation import Problem
 from shoal.launch import ensure_supervisor
-from shoal.samplers import check_installed
+from shoal.preflight import check_search
 from shoal.settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
 from shoal.summary import summarise
@@ -37,10 +36,9 @@ class TrainManager:
         **settings: Any,
     ) -> None:
         self._settings = SearchSettings.parse({"preset": "classic", **settings})
-        check_installed(self._settings.sampler)
         if not isinstance(data, Dataset):
             data = load_dataset(data, target, preset=self._settings.preset)
-        Problem(data, self._settings)
+        check_search(data, self._settings)
         self._data = data
         self._store = store if isinstance(store, Store) else open_store(store)
         self._hidden = 0  # runs up to this one are not shown, after `reset_progress`

@@ -17,7 +17,7 @@ from shoal.errors import StoreFullError
 from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, result_hash
 from shoal.evolution import Search
 from shoal.executors import Evaluate, Executor, Job, Outcome, make_executor
-from shoal.settings import CONFIRMATION
+from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 from shoal.underway import Notes
 
@@ -42,6 +42,7 @@ class _Pace:
 
     def __init__(self, problem: Problem, search: Search) -> None:
         self._problem, self._search = problem, search
+        self._ways = [(settings, settings.last_trainings) for settings in search.settings.shorter_finals]
         self._seconds = self._cost = 0.0
         for evaluation in search.evaluations:
             self.add(evaluation)
@@ -51,13 +52,15 @@ class _Pace:
             self._seconds += evaluation.seconds
             self._cost += self._problem.cost(evaluation.task)
 
-    def finals(self, cores: int, limit: float) -> float:
-        """Seconds on so many cores; the search gets half of the ``limit`` in any case."""
-        trainings, best = self._search.settings.last_trainings, self._search.best
-        if best is None or not self._cost:
-            return 0.0
-        each = self._problem.cost(Task(best.genome, CONFIRMATION)) * self._seconds / self._cost
-        return min(trainings * each / cores, limit / 2)
+    def finals(self, cores: int, limit: float) -> tuple[SearchSettings, float]:
+        """What fits into half of the ``limit`` on so many cores, and its seconds; the search gets the rest."""
+        each, best = 0.0, self._search.best
+        if best is not None and self._cost:
+            each = self._problem.cost(Task(best.genome, CONFIRMATION)) * self._seconds / self._cost / cores
+        return next(
+            ((way, trainings * each) for way, trainings in self._ways if trainings * each <= limit / 2),
+            (self._ways[-1][0], 0.0),
+        )
 
 
 @dataclass
@@ -106,20 +109,22 @@ class Runner:
     def _search(self, problem: Problem, search: Search, executor: Executor, recorded: int) -> None:
         """Evaluate until the budget is spent. What is under way when the time is up is finished and recorded.
 
-        The longest first, so that no core waits long for the last; where cores are left over, they share in each.
+        The longest first, so that no core waits long for the last; where cores are left over, they share in each. The first
+        trainings are made however short the time is: workers may take longer to start, and a run should end with something.
         """
         limit, under_way, waiting = search.settings.max_seconds, set[tuple[str, int]](), deque[Task]()
-        pace = _Pace(problem, search)
+        pace, known = _Pace(problem, search), bool(search.evaluations)
         if search.generations[recorded:]:  # its evaluations were recorded, the process ended, the summary was not
             self._record([], search.generations[recorded:])
         while True:
-            if (
-                limit is not None
-                and not search.confirming
-                and self._seconds + pace.finals(executor.cores, limit) >= limit
-            ):
-                waiting.clear()
-                search.close()
+            if limit is not None and known and not search.confirming:
+                finals, seconds = pace.finals(executor.cores, limit)
+                if self._seconds + seconds >= limit:
+                    waiting.clear()
+                    search.close(finals)
+                    if finals != search.settings:
+                        few = f"{finals.finalists} of {search.settings.finalists} finalists"
+                        self.store.event(f"There is time to confirm {few}.", "info", self.claim.run_id)
             if not waiting:
                 fresh = (task for task in search.ask() if task.id not in under_way)
                 waiting.extend(sorted(fresh, key=problem.cost, reverse=True))
@@ -130,14 +135,15 @@ class Runner:
                 executor.submit(Evaluate(task, threads))
             if not under_way:
                 return
-            known = len(search.generations)
+            generations = len(search.generations)
             told = [_evaluation(outcome) for outcome in self._tick(executor)]
             for evaluation in told:
                 under_way.remove(evaluation.task.id)
                 search.tell(replace(evaluation, curve=(), worker=""))  # it needs neither, and keeps all until the end
                 pace.add(evaluation)
             if told:
-                self._record(told, search.generations[known:])
+                known = True
+                self._record(told, search.generations[generations:])
 
     def _crown(self, problem: Problem, search: Search, executor: Executor) -> None:
         """Train the champion's networks, and what they are compared with, and keep them."""
@@ -152,7 +158,10 @@ class Runner:
             else:
                 self.store.event(f"A champion's network was lost: {outcome.error}", "warning", self.claim.run_id)
         if weights:
-            rivals = baseline_jobs(problem, chosen.found.genome, len(weights)) if problem.settings.baselines else ()
+            first = jobs[0].task.repeat
+            rivals = (
+                baseline_jobs(problem, chosen.found.genome, len(weights), first) if problem.settings.baselines else ()
+            )
             compared = tuple(
                 job.failed(outcome.error) if outcome.error else outcome.result
                 for job, outcome in self._done(executor, rivals).items()

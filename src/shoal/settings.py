@@ -190,12 +190,21 @@ class SearchSettings(BaseModel):
 
     @property
     def last_trainings(self) -> int:
-        """Trainings after the search, at most: confirmations, and the champion's networks."""
+        """Long trainings after the search, at most: confirmations, the champion's networks, and the default swarm's."""
         total, before, racing = 0, 0, self.finalists
         for rung in self.final_rungs:
             total, before = total + racing * (rung - before), rung
             racing = min(racing, max(2, -(-racing // 2)))
-        return total + self.networks if self.finalists else 0
+        networks = min(self.networks, self.confirmations) * (2 if self.baselines else 1)
+        return total + networks if self.finalists else 0
+
+    @property
+    def shorter_finals(self) -> tuple[SearchSettings, ...]:
+        """These settings, then with ever less to do after the search: fewer finalists, one with fewer repeats, none."""
+        ways = [(n, self.confirmations) for n in range(self.finalists - 1, 0, -1)]
+        ways += [(1, n) for n in reversed(self.final_rungs[:-1])] if self.finalists else []
+        ways += [(0, self.confirmations)] if self.finalists else []
+        return (self, *(self.model_copy(update={"finalists": few, "confirmations": n}) for few, n in ways))
 
     @property
     def space(self) -> SearchSpace:
@@ -216,7 +225,7 @@ class SearchSettings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            problems = "; ".join(_problem(item, cls.model_fields) for item in error.errors())
+            problems = "; ".join(dict.fromkeys(_problem(item, cls.model_fields) for item in error.errors()))
             raise SettingsError(
                 problems + ".",
                 remedy="correct what is named; `shoal run --help` and docs/reference.md list the settings",
@@ -236,13 +245,19 @@ class SearchSettings(BaseModel):
         return self.model_dump(mode="json")
 
 
+# What pydantic says in words of Python's types.
+_SAID = {"tuple_type": "Input should be a list", "dict_type": "Input should be a table, of names and their values"}
+
+
 def _problem(item: Any, known: Iterable[str]) -> str:
     """One of pydantic's findings, as a person would say it."""
     name = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         near = difflib.get_close_matches(name, known, n=1)
         return f"{name!r} is not a setting" + (f" (did you mean {near[0]!r}?)" if near else "")
-    said = item["msg"].removeprefix("Value error, ")
+    said = _SAID.get(item["type"], item["msg"].removeprefix("Value error, "))
+    if item["loc"][:1] == ("bounds",) and item["type"] in ("missing", "too_long"):
+        name, said = ".".join(map(str, item["loc"][:2])), "Input should be two numbers, [low, high]"
     return f"{name}={item['input']!r}: {said}" if name else said
 
 

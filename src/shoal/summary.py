@@ -168,26 +168,28 @@ def _rivals(store: Store, run: RunView) -> dict[str, Champion]:
 def _best(
     store: Store, run: RunView, generations: Sequence[GenerationRecord], champion: Champion | None
 ) -> Best | None:
-    if not generations or generations[-1].summary.best_accuracy is None:
-        return None
-    last, settings = generations[-1].summary, run.settings
-    genome = champion.genome if champion else last.best
+    last = generations[-1].summary if generations else None
     if champion:
-        counted = list(champion.accuracies)
-    else:
+        genome, counted = champion.genome, list(champion.accuracies)
+    elif last and last.best_accuracy is not None:
+        genome = last.best
         trained = store.evaluations(run.id, curves=False, genome=genome.hash)
         known = {e.task.repeat: e.accuracy for e in trained if e.accuracy is not None}
-        counted = [known[r] for r in settings.counted(last.best_repeats) if r in known]
-    led = [record for record in generations if record.summary.best == genome] or [generations[-1]]
+        counted = [known[repeat] for repeat in run.settings.counted(last.best_repeats) if repeat in known]
+    else:
+        return None
+    led = next(
+        (record for record in generations if record.summary.best == genome), generations[-1] if generations else None
+    )
     return Best(
         genome=genome,
         accuracy=mean(counted),
         repeats=len(counted),
         ci95=interval95(counted),
-        generation=led[0].summary.number,
-        found=led[0].created,
+        generation=led.summary.number if led else 1,  # of which no more was made
+        found=led.created if led else run.ended or run.created,
         confirmation=champion.confirmation if champion else None,
-        on_bounds=settings.space.on_bounds(genome),
+        on_bounds=run.settings.space.on_bounds(genome),
     )
 
 
@@ -260,11 +262,12 @@ def sureness(champion: Champion, longer: int = 1) -> str:
     trained = f"The champion's {networks} trained on {rows}; nothing was chosen by the test part."
     told = champion.confirmation
     if told is None:
-        return trained
+        return f"Not confirmed on unused random streams. {trained}"
     times = f", {longer} times as long as in the search" if longer > 1 else ""
     text = f"Confirmed on {len(told.accuracies)} unused random streams{times}; "
     text += f"the luckiest lies {told.luck:.2f} above their mean."
     if told.probability is not None:
         resolved = "" if told.resolved else ", which leaves it unresolved"
-        text += f" Better than the second genome with a probability of {told.probability:.2f}{resolved}."
+        percent = math.floor(100 * told.probability)  # never rounded up to what would resolve it, or to certainty
+        text += f" Better than the second genome with a probability of {min(percent, 99)} %{resolved}."
     return f"{text} {trained}"

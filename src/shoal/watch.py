@@ -170,6 +170,7 @@ def report(summary: Summary) -> RenderableType:
     if summary.best is not None:
         grid.add_row("Best accuracy", _accuracy(summary.best))
         grid.add_row("Genome", Text(genome_text(summary.best.genome)))
+        grid.add_row("Stability", Text(stability_text(summary.best.genome)))
         for alarm in summary.best.on_bounds:
             grid.add_row("Note", Text(f"{alarm}.", style="yellow"))
     parts: list[RenderableType] = [grid]
@@ -249,6 +250,13 @@ def genome_text(genome: Genome) -> str:
     ]
     cells = kinds + numbers
     return "\n".join(", ".join(cells[at : at + 2]) for at in range(0, len(cells), 2))
+
+
+def stability_text(genome: Genome) -> str:
+    """Its stability margin, and what that means."""
+    margin = genome.stability_margin
+    where = "inside the region of" if margin > 0 else "outside the region of"
+    return f"margin {margin:.2f}: {where} stable swarms, limits ignored"
 
 
 def duration(seconds: float) -> str:

@@ -16,6 +16,7 @@ from shoal.dashboard import gate
 from shoal.dashboard.reading import store
 from shoal.data import Dataset
 from shoal.launch import ensure_supervisor
+from shoal.preflight import check_search
 from shoal.settings import SearchSettings
 from shoal.store import CommandKind, RunView, Store
 
@@ -52,8 +53,9 @@ class Desk:
     def add_run(
         self, dataset: Dataset, settings: SearchSettings, *, name: str | None = None, key: str | None = None
     ) -> int:
-        """Queue a search; its id. The same key again gives the same run."""
+        """Queue a search; its id. The same key again gives the same run. Raises a `ShoalError` for what makes no search."""
         self.identity.check_may_act()
+        check_search(dataset, settings, name)
         run_id, new = self.store.add_run(dataset, settings, name=name, key=key)
         if new:
             self._note("Start", run_id)

@@ -56,6 +56,11 @@ class DataOptions:
     log_columns: Logs = "none"
 
     def __post_init__(self) -> None:
+        for field, column in (("target", self.target), ("group", self.group)):
+            if not (isinstance(column, str) and column) and (field, column) != ("group", None):
+                raise SettingsError(
+                    f"{field} {column!r}.", expected="the name of a column, as text", remedy=f"name one {field}"
+                )
         for field, allowed in _ALLOWED.items():
             if getattr(self, field) not in allowed:
                 expected = ", ".join(str(value) for value in allowed if value)

@@ -12,6 +12,7 @@ import difflib
 import io
 import math
 import os
+import reprlib
 from importlib import resources
 from pathlib import Path
 
@@ -49,6 +50,9 @@ def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, pd.Dat
         return "table", canonical("table", data)
     if isinstance(data, str) and data in BUNDLED:
         return data, table_from_bytes(data, resources.files("shoal.data").joinpath(f"{data}.csv").read_bytes())
+    if not isinstance(data, str | os.PathLike):
+        expected = "a bundled name, the path of a CSV or Parquet file, or a DataFrame"
+        raise DataError(f"data {reprlib.repr(data)}.", expected=expected, remedy="give one of these")
     path = Path(data)
     try:
         if not path.is_file():
