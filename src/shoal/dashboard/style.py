@@ -39,7 +39,7 @@ CSS = """
   .st-key-title { gap: .65rem; }
   .st-key-title h1 { padding-bottom: .2rem !important; }
   .st-key-about { gap: .15rem .6rem; margin-top: -.75rem; }
-  .st-key-about [data-testid="stText"] { font-weight: 600; font-size: .92rem; }
+  .st-key-about [data-testid="stText"] { font-weight: 600; font-size: .92rem; max-height: 4.4rem; overflow: auto; }
   .st-key-about [data-testid="stCaptionContainer"] p { font-size: .92rem; }
   .st-key-pulse { gap: .45rem; }
   .st-key-pulse p { font-size: .88rem; }
@@ -85,7 +85,8 @@ CSS = """
   .st-key-runs [data-testid="stVerticalBlock"] { gap: .25rem; }
   .st-key-runs [data-testid="stPageLink"] a { padding: 0; }
   .st-key-runs [data-testid="stPageLink"] p { font-size: 1.02rem; }
-  .st-key-runs code { font: inherit; color: inherit; background: none; padding: 0; opacity: .68; overflow-wrap: anywhere; }
+  .st-key-runs code { font: inherit; color: inherit; background: none; padding: 0; opacity: .68; display: block;
+                      overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
   .st-key-runs [data-testid="stButton"] p { white-space: nowrap; }
   .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
