@@ -71,7 +71,7 @@ def test_a_choice_is_one_gene_and_a_width_one_of_its_own() -> None:
 def test_depth_matters_without_the_widths_of_layers_that_are_not_there() -> None:
     found = importances(table(500, lambda genome: 60.0 + 6.0 * len(genome.hidden_layers)))
     assert found.genes[0].name == "depth"
-    assert loss_of(found, "width_2")[1] < 0.1 * loss_of(found, "depth")[1]
+    assert max(abs(loss_of(found, name)[1]) for name in ("width_2", "width_3")) < 0.02 * loss_of(found, "depth")[1]
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
