@@ -19,6 +19,7 @@ from shoal.data import load_dataset
 from shoal.engines import ENGINES, get_engine
 from shoal.evaluation import Problem, Task, evaluate
 from shoal.executors import Evaluate, LocalExecutor, Progress
+from shoal.executors import board as board_module
 from shoal.executors.board import NOTE_SECONDS, WATCHED_SECONDS, Board, Reporter
 from shoal.frames import observe
 from shoal.genome import Genome
@@ -101,7 +102,7 @@ def test_a_note_is_of_its_job_alone(folder: Path) -> None:
         assert list(place.iterdir()) == [], "shorter than a second: nothing was written"
     engine, board = get_engine("reference"), Board()
     assert board.folder
-    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(0.3))
+    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(0.3), lambda: 0.0)
     with reporter.about(5):
         JOB.run(PROBLEM, engine)
         assert board.read({5: JOB})[5].job is JOB
@@ -116,7 +117,7 @@ def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest
     board.watch(watched)
     assert board.folder
     engine = get_engine("reference")
-    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01))
+    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), lambda: 0.0)
     written = []
     write = Path.write_text
     monkeypatch.setattr(Path, "write_text", lambda *a: written.append(write(*a)))
@@ -126,6 +127,13 @@ def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest
         evaluate(PROBLEM, JOB.task, engine)
     assert len(made) == frames
     assert len(written) == (frames or 30 // 5), "each second, without anybody"
+    made.clear()
+    board.watch(True)
+    effort = ticking(board_module.SHARE)  # a note's cost is worth a pause of a second
+    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), effort)
+    with reporter.about(1):
+        evaluate(PROBLEM, JOB.task, engine)
+    assert len(made) == 1 + 29 // 5, "large swarms are shown less often"
 
 
 class TestHarmless:
@@ -151,7 +159,7 @@ class TestHarmless:
         board = Board()
         board.watch(True)
         assert board.folder
-        reporter = Reporter(board.folder, "w:1", ticking(1.5))
+        reporter = Reporter(board.folder, "w:1", ticking(1.5), lambda: 0.0)
         looks: list[str] = []
 
         def trouble_now(*arguments: object) -> None:

@@ -191,7 +191,9 @@ def test_scores_have_a_row_for_each_thing_there_is() -> None:
     assert "<td>Train</td><td>90.00 %</td><td>1.000</td><td>2.000</td><td>0.900</td><td>91.00 %</td>" in got
     assert '<tr class="chief"><td>Test</td><td>80.00 %</td><td>2.000</td>' in got
     assert "Confirmation" not in got
-    assert sureness(champion()).startswith("The champion's network was trained on the training part")
+    assert sureness(champion()).startswith(
+        "Not confirmed on unused random streams. The champion's network was trained on"
+    )
 
 
 def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
@@ -213,6 +215,15 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     assert "1.00 above" in text
     assert "unresolved" in text
     assert "all rows but the test part" in text
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [((6.9, 4.9), "94 %, which leaves it unresolved."), ((1e6, 1e6 + 1), "99 %."), ((0.0, 0.0), "50 %, which")],
+)
+def test_a_probability_is_never_rounded_up(ahead: tuple[float, float], said: str) -> None:
+    told = Confirmation(ahead, Genome(), (0.0, 0.0))
+    assert f"with a probability of {said}" in sureness(champion(confirmation=told))
 
 
 def test_the_server_hides_the_store_from_the_process_list() -> None:

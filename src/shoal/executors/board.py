@@ -1,7 +1,8 @@
 """Where workers on this machine write how far they are: a private folder, with at most one small file of each.
 
 A worker writes when a training has taken a second, and then once a second; while somebody watches, several times a second and
-with a frame of the swarm. Whatever goes wrong with it (no room, no folder) only means that less is known.
+with a frame of the swarm; less often where that would take more than a fiftieth of its time. Whatever goes wrong with it (no
+room, no folder) only means that less is known.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from shoal.swarm import SwarmState, TrainingTask
 
 NOTE_SECONDS = 1.0  # between two notes of a worker
 WATCHED_SECONDS = 0.2  # while somebody watches
+SHARE = 0.02  # of a worker's time, at most, that notes take: a frame of 200 particles of 9,473 weights takes 0.04 s
 _PREFIX = "shoal-live-"
 _FLAG = "watched"  # a file that is there while somebody watches
 
@@ -78,11 +80,21 @@ class Board:
 
 
 class Reporter:
-    """The worker's side: an engine's observer. ``worker`` is its name, ``clock`` gives monotonic seconds."""
+    """The worker's side: an engine's observer. ``worker`` is its name.
 
-    def __init__(self, folder: Path, worker: str, clock: Callable[[], float] = time.monotonic) -> None:
+    ``clock`` gives monotonic seconds, ``effort`` those of this thread's work.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        worker: str,
+        clock: Callable[[], float] = time.monotonic,
+        effort: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._file, self._flag = folder / f"{os.getpid()}.json", folder / _FLAG
-        self._worker, self._clock = worker, clock
+        self._worker, self._clock, self._effort = worker, clock, effort
+        self._pause = 0.0  # that the cost of the last note asks for
         self._number = 0
         self._task: TrainingTask | None = None
         self._begun = self._last = 0.0
@@ -108,15 +120,18 @@ class Reporter:
         if self._task is not None and task is not self._task:  # the job's next one
             self._begun = now
         self._task = task
-        if now - self._last < WATCHED_SECONDS:
+        if now - self._last < max(WATCHED_SECONDS, self._pause):
             return
+        before = self._effort()
         try:
             watched = self._flag.exists()
-            if watched or now - self._last >= NOTE_SECONDS:
-                self._last = now
-                self._write(task, state, now - self._begun, observe(task, state) if watched else None)
+            if not watched and now - self._last < NOTE_SECONDS:
+                return
+            self._last = now
+            self._write(task, state, now - self._begun, observe(task, state) if watched else None)
         except Exception:  # nobody's training fails because somebody looks at it
             self._last = now
+        self._pause = (self._effort() - before) / SHARE
 
     def _write(self, task: TrainingTask, state: SwarmState, seconds: float, frame: Frame | None) -> None:
         values: dict[str, Any] = {
