@@ -140,7 +140,7 @@ def test_the_settings_file_gives_the_same_search(opened: tuple[Store, int], fold
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 OPTIONS = st.builds(
     DataOptions,
-    target=TEXT.filter(bool),
+    target=TEXT.map("target of {}".format),
     preset=st.sampled_from(["modern"]),
     group=st.none(),
     test_fraction=st.floats(0, 0.9),
