@@ -145,7 +145,17 @@ def test_searches_that_come_first_are_counted(concrete: Any, tmp_path: Path) -> 
         assert recorded_pace(store, SearchSettings()) is None
 
 
-SMALL = {"population": 5, "generations": 3, "iterations": 80, "sampler": "random", "baselines": False, "workers": 1}
+SMALL = {
+    "population": 4,
+    "generations": 3,
+    "iterations": 24,
+    "final_factor": 2,
+    "finalists": 3,
+    "networks": 1,
+    "sampler": "random",
+    "baselines": False,
+    "workers": 1,
+}
 
 
 @pytest.fixture(scope="module")

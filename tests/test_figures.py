@@ -191,7 +191,9 @@ def test_scores_have_a_row_for_each_thing_there_is() -> None:
     assert "<td>Train</td><td>90.00 %</td><td>1.000</td><td>2.000</td><td>0.900</td><td>91.00 %</td>" in got
     assert '<tr class="chief"><td>Test</td><td>80.00 %</td><td>2.000</td>' in got
     assert "Confirmation" not in got
-    assert sureness(champion()).startswith("The champion's network was trained on the training part")
+    assert sureness(champion()).startswith(
+        "Not confirmed on unused random streams. The champion's network was trained on"
+    )
 
 
 def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:

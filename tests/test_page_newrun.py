@@ -24,7 +24,7 @@ from shoal.errors import SettingsError
 from shoal.settings import SearchSettings
 from shoal.store import Store, open_store
 
-SOON = 30_000  # milliseconds
+SOON = 60_000  # milliseconds
 ROWS = "".join(f"{i},{i % 7},{(i * 37) % 61}.5,{'yes' if i % 3 else 'no'}\n" for i in range(60))
 HOSTILE = "<img src=x onerror=alert(1)>"
 TABLE = f"id,{HOSTILE},amount,kind\n{ROWS}".encode()
@@ -87,8 +87,10 @@ def chromium() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail(reason + "; CI has to test the page")
         pytest.skip(reason)
+    expect.set_options(timeout=SOON)
     with chrome.launched(program) as running:
         yield running
+    expect.set_options(timeout=5_000)  # Playwright's own
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +124,10 @@ def page(chromium: Browser, site: str, opened: Store) -> Iterator[Page]:
         first = context.new_page()
         watched = chrome.Watched(first)
         first.goto(f"{site}/new")
-        expect(start(first)).to_be_visible(timeout=SOON)
+        expect(start(first)).to_be_visible()
         yield first
-        assert watched.errors == []
+        # Streamlit looks for its server below the page's own path first: a 404 at each deep address.
+        assert [error for error in watched.errors if "404 (Not Found)" not in error] == []
         assert watched.abroad == []
 
 
@@ -147,8 +150,10 @@ def edit(page: Page, row: int, column: int, text: str) -> None:
     box = cell.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * (column + 0.5) / 5, box["y"] + 36 * (row + 1) + 18)
-    page.keyboard.type(text)
     page.keyboard.press("Enter")
+    opened = page.locator("#portal input")
+    opened.fill(text)
+    opened.press("Enter")
 
 
 def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened: Store) -> None:
@@ -159,7 +164,7 @@ def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened:
         number(page, label).fill(str(value))
     page.get_by_role("textbox", name="Name").fill(HOSTILE)
     start(page).dblclick()
-    page.wait_for_url(re.compile(r"/live\?run=\d+$"), timeout=SOON)
+    page.wait_for_url(re.compile(r"/live\?run=\d+$"))
     (run,) = opened.runs()
     assert (run.settings.generations, run.settings.population, run.settings.iterations) == (7, 4, 20)
     assert run.settings == SearchSettings.parse(
@@ -175,33 +180,35 @@ def test_an_upload_is_checked_mended_and_started(page: Page, opened: Store, site
     expect(page.locator(".st-key-problem")).to_contain_text("What to do: upload one, or use the bundled data.")
     chooser = page.locator("input[type=file]")
     chooser.set_input_files(files=[{"name": "<b>no</b>.csv", "mimeType": "text/csv", "buffer": b""}])
-    expect(page.locator(".st-key-problem")).to_contain_text("<b>no</b>.csv", timeout=SOON)
-    page.get_by_role("button", name=re.compile("Remove|Delete")).first.click()
+    expect(page.locator(".st-key-problem")).to_contain_text("<b>no</b>.csv")
+    page.get_by_role("button", name="Remove").click()
     expect(page.locator(".st-key-problem")).to_have_count(0)
 
     chooser.set_input_files(files=[{"name": "../mine.csv", "mimeType": "text/csv", "buffer": TABLE}])
-    expect(page.get_by_text("60 rows, 4 columns")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("60 rows, 4 columns")).to_be_visible()
     target = page.get_by_role("combobox", name="Target column")
     expect(target).to_have_value("kind")
     expect(finding(page, "Classification of 'kind': 2 classes")).to_be_visible()
     expect(finding(page, "as an identifier has: 'id'")).to_be_visible()
     target.click()
     page.get_by_role("option", name="amount", exact=True).click()
-    expect(finding(page, "Regression of 'amount'")).to_be_visible(timeout=SOON)
+    expect(finding(page, "Regression of 'amount'")).to_be_visible()
     finding(page, "as an identifier has: 'id'").get_by_role("button", name="Leave it out").click()
     expect(finding(page, "identifier")).to_have_count(0)
 
     number(page, "Generations").fill("3")
+    number(page, "Generations").press("Enter")
+    expect(page.locator(".st-key-cost")).to_contain_text("147 to 153")
     page.get_by_role("link", name="Runs").click()
-    expect(page.get_by_role("heading", name="Runs")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     page.get_by_role("link", name="New run").first.click()
-    expect(page.get_by_text("60 rows, 4 columns")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("60 rows, 4 columns")).to_be_visible()
     expect(number(page, "Generations")).to_have_value("3")
     expect(page.get_by_role("combobox", name="Target column")).to_have_value("amount")
     expect(finding(page, "identifier")).to_have_count(0)
 
     start(page).click()
-    page.wait_for_url(re.compile(r"/live\?run=\d+$"), timeout=SOON)
+    page.wait_for_url(re.compile(r"/live\?run=\d+$"))
     (run,) = opened.runs()
     assert run.data_options["target"] == "amount" and run.settings.generations == 3
     assert list(opened.table(run.id).columns) == [HOSTILE, "amount", "kind"]
@@ -214,24 +221,24 @@ def test_a_table_that_a_search_refuses_starts_nothing(page: Page, opened: Store)
     page.locator("input[type=file]").set_input_files(
         files=[{"name": "t.csv", "mimeType": "text/csv", "buffer": f"a,when,y\n{rows}".encode()}]
     )
-    expect(finding(page, "column 'when': '2024-01-01' is a date")).to_be_visible(timeout=SOON)
+    expect(finding(page, "column 'when': '2024-01-01' is a date")).to_be_visible()
     start(page).click()
     expect(page.locator(".st-key-problem")).to_contain_text("is a date or a time")
     assert opened.runs() == []
     finding(page, "is a date").get_by_role("button", name="Leave it out").click()
-    expect(finding(page, "60 rows, 1 feature")).to_be_visible(timeout=SOON)
+    expect(finding(page, "60 rows, 1 feature")).to_be_visible()
     expect(page.locator(".st-key-problem")).to_have_count(0)
 
 
 def test_bounds_and_choices_are_recorded_and_wrong_ones_said(page: Page, opened: Store) -> None:
     page.get_by_text("Bounds and choices of the genes").click()
     edit(page, 0, 2, "3")
-    expect(page.locator(".st-key-problem")).to_contain_text("leave nothing to search", timeout=SOON)
+    expect(page.locator(".st-key-problem")).to_contain_text("leave nothing to search")
     start(page).click()
     expect(page.locator(".st-key-problem")).to_contain_text("within 4..200")
     assert opened.runs() == []
     edit(page, 0, 2, "30")
-    expect(page.locator(".st-key-problem")).to_have_count(0, timeout=SOON)
+    expect(page.locator(".st-key-problem")).to_have_count(0)
     number(page, "Hidden layers, at most").fill("1")
     number(page, "Neurons in a layer, at most").fill("16")
     page.locator(".st-key-bounds").get_by_role("button", name="tanh").get_by_role("button").or_(
@@ -239,7 +246,7 @@ def test_bounds_and_choices_are_recorded_and_wrong_ones_said(page: Page, opened:
     ).first.click()
     expect(page.locator(".st-key-cost")).to_contain_text("up to 1.")
     start(page).click()
-    page.wait_for_url(re.compile(r"/live\?run=\d+$"), timeout=SOON)
+    page.wait_for_url(re.compile(r"/live\?run=\d+$"))
     (run,) = opened.runs()
     assert run.settings.bounds == {"swarm_size": (4, 30)}
     assert run.settings.choices["activation"] == ("relu",)
@@ -261,10 +268,10 @@ def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(page: P
     )
     run_id, _ = opened.add_run(dataset, given, name="the first")
     page.goto(f"{site}/new?like={run_id}")
-    expect(page.get_by_text("60 rows, 4 columns")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("60 rows, 4 columns")).to_be_visible()
     expect(page.locator(".st-key-carried")).to_contain_text(f"As in run {run_id}: mutation = 0.4")
     start(page).click()
-    page.wait_for_url(re.compile(r"/live\?run=\d+$"), timeout=SOON)
+    page.wait_for_url(re.compile(r"/live\?run=\d+$"))
     copy = opened.runs()[0]
     assert copy.id != run_id and copy.name == "the first"
     assert copy.settings == given
@@ -272,10 +279,10 @@ def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(page: P
     assert len(opened.tables()) == 1, "the same table, to the bit"
 
     page.goto(f"{site}/new?like={run_id}&widen=swarm_size:upper,inertia_weight:lower")
-    expect(page.locator(".st-key-carried")).to_be_visible(timeout=SOON)
+    expect(page.locator(".st-key-carried")).to_be_visible()
     start(page).click()
-    page.wait_for_url(re.compile(rf"/live\?run=(?!{copy.id})\d+$"), timeout=SOON)
+    page.wait_for_url(re.compile(rf"/live\?run=(?!{copy.id})\d+$"))
     wider = opened.runs()[0]
     assert wider.settings.bounds == {**given.bounds, "swarm_size": (10, 200), "inertia_weight": (0, 1)}
     page.goto(f"{site}/new?like=4711")
-    expect(page.locator(".st-key-problem")).to_contain_text("There is no run '4711'", timeout=SOON)
+    expect(page.locator(".st-key-problem")).to_contain_text("There is no run '4711'")

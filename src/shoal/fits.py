@@ -27,12 +27,14 @@ from shoal.engines import get_engine
 from shoal.errors import ShoalError, StoreError
 from shoal.evaluation import Evaluation, Problem
 from shoal.store import Store, open_store
+from shoal.summary import kept_champion
 from shoal.verification import recorded_evaluation, train_again
 
 MOST_SECONDS = 120.0  # of a recorded training that is repeated for a look
 _STARTING_SECONDS = 60.0  # of a process on a busy machine, with its compiled code
 _SLOWER = 10  # than the recorded training, on a machine that has other work
 _NICE = 10
+_NEAR = 0.01  # percent points by which NumPy's sums may move an accuracy
 _one_at_a_time = threading.Lock()
 
 
@@ -46,7 +48,7 @@ class Fit:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fits:
-    """Predictions of one network: of "train", and of "validation" where there is such a part.
+    """Predictions of one network, of "train" and, where there is such a part, "validation"; or of a champion, of "test".
 
     ``classes`` are their names by index, none for regression; ``same``: whether its scores are the recorded ones.
     """
@@ -114,6 +116,25 @@ def _fits(problem: Problem, evaluation: Evaluation) -> Fits:
             parts[name] = Fit(part.target, predicted)
     same = again.scores == evaluation.scores
     return Fits(parts, data.classes, data.options.target, same)
+
+
+def champion_fits(store: Store, run_id: int) -> Fits | None:
+    """What the networks of a finished run's champion say together of the test rows; None where there is no such part.
+
+    Plain NumPy: its figures may differ from the recorded scores in the last digits.
+    """
+    problem = Problem(*store.problem(run_id))
+    champion, data = kept_champion(store, store.run(run_id)), problem.dataset
+    if champion is None or data.test is None:
+        return None
+    engine = get_engine("reference")
+    each = (problem.predictions(engine, champion.genome, weights, data.test) for weights in champion.weights)
+    blend = np.asarray(sum(share * said for share, said in zip(champion.shares, each, strict=True)))
+    predicted = blend.argmax(axis=1).astype(np.float64) if data.classes else blend
+    metrics = problem.metrics(blend, data.test)
+    kept = champion.ensemble.test
+    same = metrics is not None and kept is not None and abs(metrics.accuracy - kept.accuracy) < _NEAR
+    return Fits({"test": Fit(data.test.target, predicted)}, data.classes, data.options.target, same)
 
 
 def _packed(fits: Fits) -> bytes:

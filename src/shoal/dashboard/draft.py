@@ -53,9 +53,12 @@ def put(**choices: Any) -> None:
 
 def begin() -> None:
     """A draft of its own: the next start is another run, however often it is pressed."""
-    put(key=uuid.uuid4().hex, seen=None, version=state("version", 0) + 1)
+    put(key=uuid.uuid4().hex, version=state("version", 0) + 1)
     if st.session_state.pop(key("started"), False):
         put(name="")
+    for name, value in st.session_state.items():
+        if str(name).startswith(key("")) and not str(name).startswith((key("editor-"), key("upload-"))):
+            st.session_state[name] = value  # said anew, so that fields that are drawn anew show it
 
 
 def of_preset(preset: str, name: str) -> str:
@@ -136,22 +139,15 @@ def keep_together() -> None:
     put(kept=SAME_ALL)
 
 
-def uploaded(file: Any) -> Table | DataError | None:
-    """The table of an uploaded file, read once; the one of before, when the page is visited again."""
-    if file is None:
-        if state("seen") is not None:  # taken away on this visit
-            put(seen=None, uploaded=None)
-    elif state("seen") != file.file_id:
-        try:
-            source = table_from_bytes(file.name, file.getvalue())
-            found: Table | DataError = Table(
-                file.file_id, file.name.rpartition(".")[0] or file.name, source, column_facts(source)
-            )
-        except DataError as error:
-            found = error
-        put(seen=file.file_id, uploaded=found)
-    kept: Table | DataError | None = state("uploaded")
-    return kept
+def take(file: Any) -> None:
+    """Read an uploaded file, once, and have the field empty again: what was read is the draft's, whatever the browser does."""
+    try:
+        source = table_from_bytes(file.name, file.getvalue())
+        name = file.name.rpartition(".")[0] or file.name
+        found: Table | DataError = Table(file.file_id, name, source, column_facts(source))
+    except DataError as error:
+        found = error
+    put(uploaded=found, uploads=state("uploads", 0) + 1)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the table …")

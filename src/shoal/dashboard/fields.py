@@ -254,5 +254,5 @@ def _choices(chosen: str) -> dict[str, Any]:
         st.session_state.setdefault(at, list(usual[name]))
         picked = column.multiselect(name.replace("_", " ").capitalize(), allowed, key=at, persist_state="session")
         if set(picked) != set(usual[name]):
-            given[name] = [value for value in allowed if value in picked]
+            given[name] = list(picked)  # in their order, which decides what is drawn
     return {"choices": given} if given else {}

@@ -18,7 +18,7 @@ from shoal.dashboard.reading import store
 from shoal.dashboard.wording import duration, quoted
 from shoal.errors import ShoalError
 from shoal.evaluation import Evaluation
-from shoal.fits import MOST_SECONDS, Fits, fits_of
+from shoal.fits import MOST_SECONDS, Fits, champion_fits, fits_of
 from shoal.store import RunView
 
 _ASKED = "fits_asked"
@@ -56,10 +56,30 @@ def fit_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
         problem(
             "This time its scores are others than those recorded: another version of Shoal or its packages trained it."
         )
-    revision = f"{run.id}-{name}-{repeat}"
+    shown = draw_fits(fits, dark, f"{run.id}-{name}-{repeat}")
+    if shown:
+        st.markdown(f"{shown[:-1]} Its scores are those recorded, to the bit.]")
+
+
+def champion_card(run: RunView, dark: bool) -> None:
+    """What the champion's networks say together of the test rows."""
+    try:
+        fits = _champion_fits(run.id, run.ended)
+    except ShoalError as error:
+        problem(error)
+        return
+    if fits is not None:
+        with st.container(border=True, key="fit"):
+            st.subheader("Its networks together, on the test rows", anchor=False)
+            if shown := draw_fits(fits, dark, f"champion-{run.id}"):
+                st.markdown(shown)
+
+
+def draw_fits(fits: Fits, dark: bool, revision: str) -> str:
+    """Residuals, with a sentence on the rows; or a confusion matrix, which says it itself (an empty sentence)."""
     if fits.classes:
         _confusion(fits, dark, revision)
-        return
+        return ""
     frame = residuals(fits.parts)
     left, right = st.columns(2, gap="small")
     drawn = (("predictions", left, predictions_figure), ("residuals", right, residuals_figure))
@@ -68,9 +88,7 @@ def fit_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
             draw(frame, dark=dark, revision=revision), key=f"{kind}-{revision}", theme=None, config=CONFIG
         )
     rows = ", ".join(f"{len(fit.target):,} {NAMES[part].lower()}" for part, fit in fits.parts.items())
-    st.markdown(
-        f":small[Target {quoted(fits.target)}, in its unit. Rows: {rows}. Its scores are those recorded, to the bit.]"
-    )
+    return f":small[Target {quoted(fits.target)}, in its unit. Rows: {rows}.]"
 
 
 def _seconds(seconds: float) -> str:
@@ -89,3 +107,9 @@ def _confusion(fits: Fits, dark: bool, revision: str) -> None:
 @st.cache_data(max_entries=32, show_spinner=False)
 def _fits(run_id: int, genome: str, repeat: int) -> Fits:
     return fits_of(store(), run_id, genome, repeat)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _champion_fits(run_id: int, ended: float | None) -> Fits | None:
+    del ended  # part of the cache's key: a finished run may have gone on
+    return champion_fits(store(), run_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, NoReturn, cast
 from urllib.parse import urlencode
 
@@ -42,7 +41,6 @@ _MODULES = {"new": "newrun"}
 
 def build() -> dict[str, Any]:
     """Streamlit's pages of this session, by name; the first is the front page."""
-    there = [p for p in PLACES if find_spec(f"shoal.dashboard.views.{_MODULES.get(p.name, p.name)}")]
     pages = {
         place.name: st.Page(
             _drawn(place.name),
@@ -51,7 +49,7 @@ def build() -> dict[str, Any]:
             url_path=place.name,
             default=place is PLACES[0],
         )
-        for place in there
+        for place in PLACES
     }
     st.session_state[_PAGES] = pages
     return pages
@@ -74,8 +72,6 @@ def go(name: str, **params: object) -> NoReturn:
 
 def link(name: str, label: str, *, icon: str | None = None, help: str | None = None, **params: object) -> None:
     """A link to that page. ``label`` is Markdown: no user's text."""
-    if name not in st.session_state[_PAGES]:
-        return
     st.page_link(
         st.session_state[_PAGES][name], label=label, icon=icon, help=help, query_params=cast("Any", _texts(params))
     )

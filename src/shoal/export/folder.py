@@ -71,14 +71,7 @@ def archive(store: Store, run_id: int | str) -> bytes:
 
     Raises `RunStateError` for a run that has kept no champion: it would have to be trained first, which takes its time.
     """
-    run = store.run(run_id)
-    champion = kept_champion(store, run)
-    if champion is None:
-        raise RunStateError(
-            f"Run {run.id} is {run.state}, and has kept no champion yet.",
-            expected="a finished run",
-            remedy=f"`shoal export {run.id} --to DIR` trains the best genome so far, and writes the same files",
-        )
+    run, champion = _finished(store, run_id)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in _contents(store, run, champion, Problem(*store.problem(run.id))).items():
@@ -88,10 +81,33 @@ def archive(store: Store, run_id: int | str) -> bytes:
     return buffer.getvalue()
 
 
+def report_page(store: Store, run_id: int | str) -> bytes:
+    """The report of a finished run alone, HTML. Raises `RunStateError` as `archive` does."""
+    run, champion = _finished(store, run_id)
+    return _report(store, run, champion, Problem(*store.problem(run.id)))
+
+
+def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:
+    run = store.run(run_id)
+    champion = kept_champion(store, run)
+    if champion is None:
+        raise RunStateError(
+            f"Run {run.id} is {run.state}, and has kept no champion yet.",
+            expected="a finished run",
+            remedy=f"`shoal export {run.id} --to DIR` trains the best genome so far, and writes the same files",
+        )
+    return run, champion
+
+
+def _report(store: Store, run: RunView, champion: Champion, problem: Problem) -> bytes:
+    summary = replace(summarise(store, run.id), champion=champion)
+    table = EvaluationTable(store, run).refresh()
+    return Report(summary, champion, problem.dataset, table).html().encode(errors="replace")
+
+
 def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
     """The files, by name."""
-    summary = replace(summarise(store, run.id), champion=champion)
-    table, data = EvaluationTable(store, run).refresh(), problem.dataset
+    data = problem.dataset
     contents = (
         _json(champion.genome.to_dict()),
         settings_toml(run.settings, data.options, data.name).encode(errors="replace"),
@@ -99,7 +115,7 @@ def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) 
         _weights(champion),
         Path(predictor.__file__).read_bytes(),
         _csv(_rows(store.evaluations(run.id, curves=False))),
-        Report(summary, champion, data, table).html().encode(errors="replace"),
+        _report(store, run, champion, problem),
     )
     return dict(zip(FILES, contents, strict=True))
 

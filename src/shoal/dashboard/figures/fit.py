@@ -13,8 +13,8 @@ from shoal.fits import Fit
 
 MOST_POINTS = 2_000  # of a part: more are neither told apart nor quickly drawn
 HEIGHT = 360
-NAMES = {"train": "Trained on", "validation": "Held out"}
-_SYMBOLS = {"train": "circle-open", "validation": "diamond"}
+NAMES = {"train": "Trained on", "validation": "Held out", "test": "Test rows"}
+_SYMBOLS = {"train": "circle-open", "validation": "diamond", "test": "circle"}
 _LONGEST = 24  # characters of a class
 
 

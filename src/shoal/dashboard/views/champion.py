@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from shoal.champion import Champion
 from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
+from shoal.dashboard.fit import champion_card
 from shoal.dashboard.navigation import address, link
 from shoal.dashboard.parameters import best_card, scores_card
 from shoal.dashboard.reading import Reading, evaluation_table, read, run_here, store
 from shoal.dashboard.wording import percent, state_badge
-from shoal.export import archive
+from shoal.export import archive, report_page
 from shoal.genome import Genome
 from shoal.store import ACTIVE
 from shoal.summary import sureness
 from shoal.uncertainty import half95
 
 LEADERS = 10
+_MODEL = "Networks, a predict.py that needs NumPy alone, every evaluation, settings and the report, as a zip archive"
+_REPORT = "The run on one page, to read, print or send"
 
 
 def page() -> None:
@@ -45,6 +49,8 @@ def page() -> None:
             best_card(reading.summary.best, run.settings.space, st.context.timezone, time.time())
     if champion is not None:
         scores_card(reading.summary)
+        champion_card(run, st.context.theme.type == "dark")
+    _take_away(reading)
 
 
 def _not_yet(reading: Reading) -> None:
@@ -122,7 +128,6 @@ def _leaderboard(run_id: int, reading: Reading) -> None:
             "Stability": column.NumberColumn(format="%+.2f", help="Margin: positive swarms contract"),
         },
     )
-    _copies(reading)
 
 
 def _genes(row: pd.Series) -> dict[str, object]:
@@ -137,20 +142,29 @@ def _leaders(run_id: int, evaluations: int) -> tuple[pd.DataFrame, pd.DataFrame]
     return best, repeats(table, best)
 
 
-def _copies(reading: Reading) -> None:
+def _take_away(reading: Reading) -> None:
     run = reading.run
-    if reading.summary.champion is not None:
-        st.download_button(
-            "Download the export",
-            lambda: archive(store(), run.id),
-            f"shoal-run-{run.id}.zip",
-            "application/zip",
-            icon=":material/download:",
-            on_click="ignore",
-            help="Networks, a predict.py that needs NumPy alone, every evaluation, settings and a report",
-        )
-    else:
+    st.subheader("Take it away", anchor=False)
+    if reading.summary.champion is None:
         st.caption("This trains the best genome so far, and writes networks, evaluations, settings and a report:")
         st.code(f"shoal export {run.id} --to DIR", language="shell")
-    st.caption("The command that shows all of this again, from the record:")
-    st.code(f"shoal show {run.id}", language="shell")
+        return
+    with st.container(horizontal=True, gap="small"):
+        for label, make, name, mime, help in (
+            ("Model", archive, f"shoal-run-{run.id}.zip", "application/zip", _MODEL),
+            ("Report", report_page, f"shoal-run-{run.id}.html", "text/html", _REPORT),
+        ):
+            st.download_button(
+                label,
+                partial(make, store(), run.id),
+                name,
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
+                help=help,
+                key=f"take-{label}",
+            )
+    st.caption("On the command line: the same files; the record of the run; one training again, compared to the bit.")
+    genome = reading.summary.champion.genome.hash
+    commands = (f"export {run.id} --to model", f"show {run.id}", f"replay {run.id} {genome[:8]} 0")
+    st.code("\n".join(f"shoal {command}" for command in commands), language="shell")

@@ -20,7 +20,7 @@ from shoal.dashboard.figures.evaluation import (
     trainings_figure,
 )
 from shoal.dashboard.fit import fit_card
-from shoal.dashboard.navigation import go, link, parameter
+from shoal.dashboard.navigation import entered, go, link, parameter
 from shoal.dashboard.parameters import genes_html
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table, read, run_here, store
@@ -48,6 +48,7 @@ def page() -> None:
         problem(error)
         _choose(run)
         return
+    _tell_address(wanted)
     repeat = _repeat(evaluations)
     folds = run.data_options.get("folds", 1)
     frame = trainings(evaluations, run.settings, folds)
@@ -81,6 +82,13 @@ def page() -> None:
             fit_card(run, chosen, dark)
     with st.container(border=True, key="descent"):
         descent_card(run, genome.hash, dark)
+
+
+def _tell_address(genome: str) -> None:
+    """Have the browser show it: after a link from one genome to another, the same page, Streamlit leaves the old address."""
+    if st.session_state.get("genome_shown") not in (None, genome) and not entered():
+        st.query_params.from_dict(st.query_params.to_dict())
+    st.session_state["genome_shown"] = genome
 
 
 def _choose(run: RunView) -> None:

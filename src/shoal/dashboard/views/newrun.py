@@ -78,11 +78,7 @@ def _table(runs: list[RunView]) -> draft.Table | DataError | None:
         "Table", kinds, required=True, key=key("kind"), label_visibility="collapsed", persist_state="session"
     )
     if kind == draft.UPLOAD:
-        types = ["csv", "tsv", "txt", "parquet", "pq"]
-        table = draft.uploaded(st.file_uploader(f"CSV or Parquet, up to {MAX_UPLOAD_MB} MB", type=types))
-        if isinstance(table, draft.Table) and state("seen") is None:
-            st.markdown(f":small[{quoted(table.name)} as uploaded before]")
-        return table
+        return _uploaded()
     if kind == draft.FROM_RUN:
         labels = {
             t.run_id: f"{t.name}: {t.rows:,} rows, {t.columns:,} columns (run {t.run_id})" for t in store().tables()
@@ -100,6 +96,23 @@ def _table(runs: list[RunView]) -> draft.Table | DataError | None:
         except ShoalError as error:
             return DataError(error.problem, expected=error.expected, remedy=error.remedy)
     return draft.bundled("concrete")
+
+
+def _uploaded() -> draft.Table | DataError | None:
+    at = key(f"upload-{state('uploads', 0)}")
+    types = ["csv", "tsv", "txt", "parquet", "pq"]
+    file = st.file_uploader(f"CSV or Parquet, up to {MAX_UPLOAD_MB} MB", type=types, key=at)
+    if file is not None:
+        with st.spinner("Reading the table …"):
+            draft.take(file)
+        st.rerun()
+    found: draft.Table | DataError | None = state("uploaded")
+    if found is not None:
+        with st.container(horizontal=True, vertical_alignment="center", key="uploaded"):
+            if isinstance(found, draft.Table):
+                st.markdown(f":material/table: {quoted(found.name)}", width="content")
+            st.button("Remove", icon=":material/close:", key="remove", on_click=lambda: put(uploaded=None))
+    return found
 
 
 def _findings(checked: Checked) -> None:
