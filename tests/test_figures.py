@@ -217,6 +217,15 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     assert "all rows but the test part" in text
 
 
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [((6.9, 4.9), "94 %, which leaves it unresolved."), ((1e6, 1e6 + 1), "99 %."), ((0.0, 0.0), "50 %, which")],
+)
+def test_a_probability_is_never_rounded_up(ahead: tuple[float, float], said: str) -> None:
+    told = Confirmation(ahead, Genome(), (0.0, 0.0))
+    assert f"with a probability of {said}" in sureness(champion(confirmation=told))
+
+
 def test_the_server_hides_the_store_from_the_process_list() -> None:
     secret = "postgresql://u:hunter2@db/shoal"
     assert "hunter2" not in " ".join(server.command("127.0.0.1", 8501))

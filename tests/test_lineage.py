@@ -35,7 +35,7 @@ class Recorded:
     """What `Lineage` reads of an `EvaluationTable`."""
 
     def __init__(self, evaluations: list[Evaluation]) -> None:
-        self.genomes = {e.task.genome.hash: e.task.genome for e in evaluations}
+        self.known = {e.task.genome.hash: e.task.genome for e in evaluations}
         rows = [
             (
                 n,
@@ -55,7 +55,7 @@ class Recorded:
         """They are all there."""
 
     def genome(self, name: str) -> Genome | None:
-        return self.genomes.get(name)
+        return self.known.get(name)
 
 
 def searched(values: SearchSettings, failing: int = 40, stop_after: int | None = None) -> tuple[Search, Lineage]:

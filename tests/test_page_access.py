@@ -170,6 +170,9 @@ def test_a_viewer_sees_everything_and_can_press_nothing(page: Page, site: Site) 
     expect(page.get_by_test_id("stMain").get_by_text(SECRET_NAME)).to_be_visible()
     for label in ("Pause", "Stop"):
         expect(button(page, label)).to_be_disabled()
+    page.get_by_test_id("stSidebar").get_by_role("link", name="New run").click()
+    expect(button(page, "Start run")).to_be_disabled()
+    expect(page.get_by_text("dora may look, but not command.")).to_be_visible()
 
 
 def test_the_login_is_readable_on_a_telephone_in_the_dark(chromium: Browser, site: Site) -> None:

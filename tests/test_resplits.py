@@ -101,6 +101,7 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
         assert summary.to_dict()["rivals"]["Random search (run 3)"]["scores"]["test"]["accuracy"] == shown.accuracy
     told = command("show", "1", store=tmp_path / "shoal.db")
     assert "Random search (run 3)" in told.stdout
+    assert "Stability" in told.stdout and f"margin {champion.genome.stability_margin:.2f}" in told.stdout
     split = command("splits", "1", "--splits", "2", "--json", store=tmp_path / "shoal.db")
     assert split.returncode == 0, split.stderr
     found = last_json(split.stdout)

@@ -54,7 +54,7 @@ CSS = """
   :is([class*="st-key-finding-"], [class*="st-key-warning-"]) { flex-wrap: nowrap; }
   .st-key-findings { gap: .5rem; }
   .st-key-cost [data-testid="stMetricValue"] { font-size: 1.3rem; }
-  .st-key-cost [data-testid="stMetricValue"] * { white-space: normal; }
+  .st-key-cost :is([data-testid="stMetricValue"], [data-testid="stMetricDelta"]) * { white-space: normal; }
   :is(.st-key-chart, .st-key-best) { gap: .5rem; }
   .st-key-waiting { gap: .4rem; }
   .st-key-waiting p { text-align: center; }

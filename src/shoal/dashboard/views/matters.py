@@ -247,6 +247,8 @@ def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Figur
 
 def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
     st.subheader("All together", anchor=False)
+    if not st.toggle("Draw genomes as lines", key=f"lines-of-{run.id}", help="Drawn with WebGL: slow without a GPU"):
+        return
     with st.container(key="lines"):
         _chart(_lines(run.id, trained, _dark()), "parallel-lines")
     count = len(analysis.genomes)

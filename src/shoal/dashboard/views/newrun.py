@@ -155,7 +155,7 @@ def _start(
     except ShoalError as refusal:
         error = error or refusal
     try:
-        desk()
+        desk().identity.check_may_act()
     except ShoalError as refusal:
         barred = error = refusal
     with st.container(border=True, key="cost"):
