@@ -173,26 +173,6 @@ def nothing_of_it_is_markup(page: Page) -> None:
         expect(page.locator(forbidden)).to_have_count(0)
 
 
-def test_an_upload_is_checked_and_its_target_chosen(page: Page, opened: Store, site: str) -> None:
-    page.goto(f"{site}/new")
-    expect(page.get_by_role("heading", name="Start your first run")).to_be_visible(timeout=SOON)
-    page.get_by_text("Upload a file").click()
-    page.get_by_role("button", name="Start run").click()
-    expect(page.locator(".st-key-problem")).to_contain_text("What to do: upload one, or use the bundled data.")
-    chooser = page.locator("input[type=file]")
-    broken = {"name": "<b>empty</b>.csv", "mimeType": "text/csv", "buffer": b""}
-    chooser.set_input_files(files=[broken])  # type: ignore[list-item]
-    expect(page.locator(".st-key-problem")).to_contain_text("<b>empty</b>.csv", timeout=SOON)
-    rows = "".join(f"{i},{i % 7},{3 * i + 1}.5\n" for i in range(60))
-    table = {"name": "mine.csv", "mimeType": "text/csv", "buffer": f"a,<i>b</i>,c\n{rows}".encode()}
-    page.get_by_role("button", name=re.compile("Remove|Delete")).first.click()
-    expect(page.locator(".st-key-problem")).to_have_count(0)
-    chooser.set_input_files(files=[table])  # type: ignore[list-item]
-    expect(page.get_by_text("60 rows, 3 columns. The target looks like regression.")).to_be_visible(timeout=SOON)
-    expect(page.get_by_role("combobox", name="Target column")).to_have_value("c")
-    assert opened.runs() == []
-
-
 def test_a_run_that_is_not_there(page: Page, site: str) -> None:
     page.goto(f"{site}/live?run=<script>alert(1)</script>")
     expect(page.locator(".st-key-problem")).to_contain_text("There is no run '<script>", timeout=SOON)
