@@ -20,10 +20,11 @@ MARK = (
 CSS = """
 <style>
   .stApp { font-variant-numeric: tabular-nums; }
-  [data-testid="stMainBlockContainer"] { max-width: 1240px; padding: 2.3rem 2rem 2.5rem; }
+  [data-testid="stMainBlockContainer"] { max-width: 1240px; padding: 2.75rem 2rem 2.5rem; }
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: .8rem; }
-  [data-testid="stHeader"] { background: transparent; height: 2.6rem; pointer-events: none; }
-  [data-testid="stHeader"] button { pointer-events: auto; }
+  [data-testid="stHeader"] { background: transparent; height: 2.6rem; }
+  [data-testid="stHeader"], [data-testid="stHeader"] * { pointer-events: none; } /* a run's buttons lie below it */
+  [data-testid="stHeader"] :is(button, button *) { pointer-events: auto; }
   [data-testid="stSidebarHeader"] { height: 2.6rem; margin: 0; padding-top: .4rem; }
   [data-testid="stSidebarUserContent"] { padding: 0 .9rem 2rem; }
   /* A refresh each second must not blink. */
