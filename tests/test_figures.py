@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import tomllib
 from typing import Any
 
 import numpy as np
@@ -149,6 +151,8 @@ def test_parameters_are_copied_to_the_bit() -> None:
     scope: dict[str, object] = {"shoal": shoal}
     exec(wording.as_python(genome).removeprefix("import shoal\n"), scope)
     assert scope["genome"] == genome
+    assert Genome.from_dict(json.loads(wording.as_json(genome))) == genome
+    assert Genome.from_dict(tomllib.loads(wording.as_toml(genome))["genome"]) == genome
 
 
 def test_every_parameter_is_shown_by_its_name() -> None:

@@ -46,13 +46,14 @@ def build() -> dict[str, Any]:
             _drawn(place.name),
             title=place.title,
             icon=place.icon,
-            url_path=place.name,
+            url_path="start" if place is PLACES[0] else place.name,  # whose path is empty, whatever stands here
             default=place is PLACES[0],
         )
         for place in PLACES
     }
     st.session_state[_PAGES] = pages
-    return pages
+    first = PLACES[0]
+    return pages | {"": st.Page(_drawn(first.name), title=first.title, url_path=first.name)}  # also by its name
 
 
 def _drawn(name: str) -> Callable[[], None]:

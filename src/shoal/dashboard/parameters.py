@@ -12,7 +12,7 @@ from html import escape
 import streamlit as st
 
 from shoal.champion import Champion
-from shoal.dashboard.wording import as_json, as_python, duration, moment, percent
+from shoal.dashboard.wording import as_json, as_python, as_toml, duration, moment, percent
 from shoal.genome import INFORMED_ONLY, Gene, Genome, SearchSpace
 from shoal.summary import METRIC_NAMES, Best, Summary, score_rows, sureness
 
@@ -38,9 +38,17 @@ def best_card(best: Best | None, space: SearchSpace, zone: str | None, now: floa
     st.html(genes_html(best.genome, space))
     for alarm in best.on_bounds:
         st.caption(f":orange[{alarm}.]")
-    python, json = st.tabs(["Python", "JSON"])
-    python.code(as_python(best.genome), language="python", height=128)
-    json.code(as_json(best.genome), language="json", height=128)
+    copies(best.genome)
+
+
+def copies(genome: Genome) -> None:
+    """A genome to take to Python, or anywhere else."""
+    for tab, (language, text) in zip(
+        st.tabs(["Python", "JSON", "TOML"]),
+        (("python", as_python(genome)), ("json", as_json(genome)), ("toml", as_toml(genome))),
+        strict=True,
+    ):
+        tab.code(text, language=language, height=128)
 
 
 def genes_html(genome: Genome, space: SearchSpace) -> str:

@@ -59,8 +59,18 @@ def run_here() -> RunView:
 def read(run_id: int | str) -> Reading:
     """Raises `RunNotFoundError`."""
     run = store().run(run_id)
-    known = _recorded(run.id, run.generations, run.state)
-    return replace(known, summary=replace(known.summary, run=run))
+    return replace(_recorded(run.id, run.generations, run.state), summary=summary(run))
+
+
+def summary(run: RunView) -> Summary:
+    """Of a run as it is now, without a look at its evaluations. Raises `RunNotFoundError` when it is gone."""
+    return replace(_summary(run.id, run.generations, run.state), run=run)
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _summary(run_id: int, generations: int, state: str) -> Summary:
+    del generations, state  # they are the cache's key
+    return summarise(store(), run_id)
 
 
 def evaluation_table(run_id: int) -> EvaluationTable:
@@ -74,10 +84,9 @@ def _table(run_id: int) -> EvaluationTable:
 
 
 # The page asks each second; all of this is read only when a generation was added.
-@st.cache_resource(max_entries=32, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _recorded(run_id: int, generations: int, state: str) -> Reading:
-    del generations, state  # they are the cache's key
-    summary = summarise(store(), run_id)
+    summary = _summary(run_id, generations, state)
     frame = evaluation_table(run_id).frame
     lost = frame[frame["status"] == "failed"]
     failure = None

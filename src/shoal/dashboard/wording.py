@@ -154,6 +154,12 @@ def as_python(genome: Genome) -> str:
     return f"import shoal\n\ngenome = shoal.Genome(\n{lines})"
 
 
+def as_toml(genome: Genome) -> str:
+    """A genome as a TOML table."""
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in genome.to_dict().items())
+    return f"[genome]\n{lines}"
+
+
 def as_json(genome: Genome) -> str:
     """A genome to paste anywhere else."""
     return json.dumps(genome.to_dict(), indent=2)

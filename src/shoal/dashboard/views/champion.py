@@ -18,7 +18,6 @@ from shoal.dashboard.wording import percent, state_badge
 from shoal.export import archive, report_page
 from shoal.genome import Genome
 from shoal.store import ACTIVE
-from shoal.summary import sureness
 from shoal.uncertainty import half95
 
 LEADERS = 10
@@ -39,7 +38,7 @@ def page() -> None:
         if reading.summary.best is None:
             return
     else:
-        _verdict(champion, run.settings.final_factor)
+        _verdict(champion)
     with st.container(key="panels"):
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
@@ -64,7 +63,7 @@ def _not_yet(reading: Reading) -> None:
     link("live", "Back to the run", icon=":material/arrow_back:", run=run.id)
 
 
-def _verdict(champion: Champion, longer: int) -> None:
+def _verdict(champion: Champion) -> None:
     told, test = champion.confirmation, champion.scores.test
     together = champion.ensemble.test
     tiles = [("Search", champion.accuracy, _half(champion.accuracies), f"of {len(champion.accuracies)} repeats")]
@@ -83,7 +82,6 @@ def _verdict(champion: Champion, longer: int) -> None:
         for column, (label, value, half, below) in zip(st.columns(len(tiles), gap="small"), tiles, strict=True):
             text = f"{half} · {below}" if half else below
             column.metric(label, percent(value), text, delta_color="off", delta_arrow="off", border=True)
-    st.caption(sureness(champion, longer))
 
 
 def _half(values: tuple[float, ...]) -> str:
@@ -115,6 +113,7 @@ def _leaderboard(run_id: int, reading: Reading) -> None:
             index=best["rank"],
         ),
         key="leaders-table",
+        placeholder="–",
         column_config={
             "Genome": column.LinkColumn(display_text=r"genome=([0-9a-f]{8})", help="Its repeats, curves and parents"),
             "Search": column.NumberColumn(

@@ -21,10 +21,10 @@ from shoal.dashboard.figures.evaluation import (
 )
 from shoal.dashboard.fit import fit_card
 from shoal.dashboard.navigation import entered, go, link, parameter
-from shoal.dashboard.parameters import genes_html
+from shoal.dashboard.parameters import copies, genes_html
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table, read, run_here, store
-from shoal.dashboard.wording import as_json, as_python, duration, percent, quoted
+from shoal.dashboard.wording import duration, percent, quoted
 from shoal.errors import ShoalError
 from shoal.evaluation import Evaluation
 from shoal.settings import CONFIRMATION
@@ -64,9 +64,7 @@ def page() -> None:
     with right.container(border=True, key="best", height="stretch"):
         st.subheader("Parameters", anchor=False)
         st.html(genes_html(genome, run.settings.space))
-        python, json = st.tabs(["Python", "JSON"])
-        python.code(as_python(genome), language="python", height=128)
-        json.code(as_json(genome), language="json", height=128)
+        copies(genome)
     with st.container(border=True, key="training"):
         _training(run, evaluations, repeat)
         losses = curves(evaluations)

@@ -10,7 +10,7 @@ from shoal.dashboard.controls import controls, refused
 from shoal.dashboard.desk import command_key, desk, why_not
 from shoal.dashboard.navigation import entered, go, link, parameter
 from shoal.dashboard.problems import problem
-from shoal.dashboard.reading import read, refresh_seconds, run_here, store
+from shoal.dashboard.reading import refresh_seconds, run_here, store, summary
 from shoal.dashboard.wording import (
     duration,
     elapsed,
@@ -70,7 +70,7 @@ def _list(shown: int, active: bool) -> None:
 
 def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
     try:
-        summary = read(run.id).summary
+        found = summary(run)
     except ShoalError:  # deleted since
         return
     name, best, pace, buttons = st.columns([2, 1.4, 2, 3], vertical_alignment="center", gap="small")
@@ -80,14 +80,14 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
             st.markdown(state_badge(run), width="content")
         st.markdown(f":small[{quoted(run.name)}]")
     with best:
-        found = summary.best
-        half = half_text(found.ci95) if found else ""
-        st.markdown(f"**{percent(found.accuracy if found else run.best_accuracy)}** :small[{half}]")
-        repeats = f"{run.evaluations:,} trainings"
-        st.caption(repeats if found is None else f"best of {repeats}")
+        leader = found.best
+        half = half_text(leader.ci95) if leader else ""
+        st.markdown(f"**{percent(leader.accuracy if leader else run.best_accuracy)}** :small[{half}]")
+        trainings = f"{run.evaluations:,} trainings"
+        st.caption(trainings if leader is None else f"best of {trainings}")
     with pace:
         st.progress(progress(run), text=f":small[{run.generations:,} of {run.settings.generations:,} generations]")
-        st.caption(_alive(run, summary.time_left, now, zone))
+        st.caption(_alive(run, found.time_left, now, zone))
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         controls(run, supervised)
         st.button(
