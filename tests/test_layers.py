@@ -40,7 +40,18 @@ LAYERS = {
         "verification",
         "fits",
     ],
-    5: ["cli", "admission", "watch", "comparison_table", "service", "dashboard", "export", "estimators"],
+    5: [
+        "cli",
+        "options",
+        "studies",
+        "admission",
+        "watch",
+        "comparison_table",
+        "service",
+        "dashboard",
+        "export",
+        "estimators",
+    ],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
 # Modules of the layers' roots that no layer may import: the public face.

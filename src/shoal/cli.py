@@ -13,9 +13,11 @@ import typer
 from rich.console import Console
 
 from shoal.admission import app as access
-from shoal.errors import ModelError, SettingsError, ShoalError
+from shoal.errors import SettingsError, ShoalError
 from shoal.launch import prepared_supervisor
 from shoal.nursery import quick_imports
+from shoal.options import JsonOption, RunArgument, StoreOption
+from shoal.studies import app as studies
 
 if TYPE_CHECKING:
     from shoal.data import Preset
@@ -30,15 +32,7 @@ app = typer.Typer(
 )
 
 app.add_typer(access, name="access")
-
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store", metavar="URL", help="SQLite file or PostgreSQL URL; default: $SHOAL_STORE, or one in your home"
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line, and nothing else")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's number, as `shoal runs` lists it")]
+app.add_typer(studies)
 
 
 def _version(wanted: bool) -> None:
@@ -287,93 +281,6 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
         Console().print(report(summary))
 
 
-@app.command()
-def replay(
-    run: RunArgument,
-    genome: Annotated[str, typer.Argument(metavar="GENOME", help="The genome's name, or as much of it as is its own")],
-    repeat: Annotated[
-        int, typer.Argument(metavar="REPEAT", help="Which of its trainings; confirmations from 10000 on")
-    ],
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Train a recorded evaluation again, and compare: exit code 0 when every score is the same to the bit, else 1.
-
-    Nothing is written.
-    """
-    from shoal.store import open_store
-    from shoal.verification import verify
-    from shoal.watch import verdict_text
-
-    with open_store(store, create=False) as opened:
-        verdict = verify(opened, run, genome, repeat)
-        number = opened.run(run).id
-    if as_json:
-        typer.echo(json.dumps(verdict.to_dict(number)))
-    else:
-        Console().print(verdict_text(number, verdict))
-    if not verdict.same:
-        raise typer.Exit(1)
-
-
-@app.command()
-def splits(
-    run: RunArgument,
-    splits: Annotated[int, typer.Option(min=2, max=1000, help="How many others")] = 10,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Train a run's best genome, and its baselines, on other random splits of its table: how much of a score is the split?
-
-    Nothing is written. Ctrl-C ends it with the splits that are done.
-    """
-    from shoal.api import champion_of
-    from shoal.resplits import across, resplit_scores
-    from shoal.store import open_store
-    from shoal.watch import splits_table
-
-    with open_store(store, create=False) as opened:
-        champion, problem = champion_of(opened, run)
-    own = problem.dataset.options.seed
-    seeds = [seed for seed in range(splits + 1) if seed != own][:splits]
-    done = []
-    try:
-        for done in resplit_scores(problem, champion.genome, len(champion.weights), seeds, problem.settings.workers):
-            if not as_json:
-                typer.echo(f"{len(done)} of {splits} splits", err=True)
-    except KeyboardInterrupt:
-        if not done:
-            raise
-    rows = across(done)
-    if as_json:
-        typer.echo(json.dumps({"splits": len(done), "methods": [row.to_dict() for row in rows]}))
-    else:
-        Console().print(splits_table(rows))
-
-
-@app.command()
-def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two to eight runs, by their numbers")],
-    against: Annotated[
-        int | None, typer.Option(metavar="RUN", help="Test all others against this one; default: the one that leads")
-    ] = None,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Put runs side by side: what they found, which settings differ, and whether one is truly better than another."""
-    from shoal.comparison import compare as compared
-    from shoal.comparison_table import comparison_table
-    from shoal.store import open_store
-    from shoal.summary import summarise
-
-    with open_store(store, create=False) as opened:
-        found = compared([summarise(opened, run) for run in runs], against)
-    if as_json:
-        typer.echo(json.dumps(found.to_dict()))
-    else:
-        Console().print(comparison_table(found))
-
-
 def _command(run: str, kind: Any, store: str | None, as_json: bool, budgets: dict[str, float] | None = None) -> None:
     from shoal.store import open_store
     from shoal.watch import run_row
@@ -490,103 +397,6 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
         Console().print(doctor_table(checks))
     if any(check.status == "bad" for check in checks):
         raise typer.Exit(1)
-
-
-@app.command()
-def export(
-    run: RunArgument,
-    to: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write; made if missing")],
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export there")] = False,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the best genome, its trained networks, a predict.py that needs NumPy alone, and all evaluations to a folder."""
-    from shoal.export import export_run
-    from shoal.store import open_store
-
-    with open_store(store, create=False) as opened:
-        folder = export_run(opened, run, to, force=force)
-    files = sorted(path.name for path in folder.iterdir())
-    typer.echo(json.dumps({"folder": str(folder), "files": files}) if as_json else f"{folder}: {', '.join(files)}")
-
-
-@app.command()
-def animate(
-    run: RunArgument,
-    to: Annotated[Path, typer.Option(metavar="FILE.gif", help="The file to write")],
-    genome: Annotated[
-        str | None, typer.Option(metavar="HASH", help="Or its first digits; default: the champion, or the best so far")
-    ] = None,
-    repeat: Annotated[int | None, typer.Option(help="Which training of it; default: the first")] = None,
-    first: Annotated[int, typer.Option(help="The first iteration that is seen")] = 0,
-    last: Annotated[int | None, typer.Option(help="The last one; default: the end")] = None,
-    frames: Annotated[int, typer.Option(help="At most so many, 2 to 120")] = 120,
-    even: Annotated[bool, typer.Option("--even", help="Spaced evenly, not with more of them at the start")] = False,
-    dark: Annotated[bool, typer.Option("--dark", help="On a dark background")] = False,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
-    from shoal.dashboard.animation import check_installed, gif
-    from shoal.evaluation import Problem
-    from shoal.replay import Window, recorded_training, replay
-    from shoal.store import open_store
-
-    check_installed()
-    if not to.parent.is_dir():
-        raise SettingsError(f"--to {to}: there is no folder {to.parent}.", remedy="make it, or choose another")
-    window = Window(first, last, frames, spacing="even" if even else "early")
-    with open_store(store, create=False) as opened:
-        told = recorded_training(opened, run, genome, repeat)
-        problem = Problem(*opened.problem(run))
-    film = replay(problem, told.task, told.iterations, window, recorded=told.loss)
-    try:
-        to.write_bytes(gif(film, dark))
-    except OSError as error:
-        raise SettingsError(f"--to {to}: {error.strerror}.", remedy="choose a place that you may write to") from None
-    about = {"genome": told.task.genome.hash, "repeat": told.task.repeat, "iterations": told.iterations}
-    if as_json:
-        typer.echo(json.dumps({"file": str(to), "frames": len(film.frames), "exact": film.exact, **about}))
-        return
-    same = {True: "the loss that was recorded, to the bit", False: f"not the recorded {film.recorded}"}
-    typer.echo(f"Genome {about['genome']}, repeat {about['repeat']}, {told.iterations:,} iterations.")
-    typer.echo(
-        f"It ended with a loss of {film.loss:.6g}" + (f", {same[film.exact]}." if film.exact is not None else ".")
-    )
-    typer.echo(f"{to}: {len(film.frames)} frames, {to.stat().st_size:,} bytes")
-
-
-@app.command()
-def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `shoal export` wrote")],
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="CSV or Parquet file with the columns of the training table")
-    ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write")] = Path("predictions.csv"),
-    proba: Annotated[bool, typer.Option("--proba", help="Add a column of probability for each class")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Apply an exported model to a table."""
-    from shoal import predictor
-    from shoal.data import read_table
-
-    if not data.is_file() and str(data) != "concrete":
-        raise ModelError(f"{data} is not a file.", expected="a CSV or Parquet file", remedy="check the path")
-    if out.exists() and data.exists() and out.samefile(data):
-        raise ModelError(f"--out {out} is the table itself.", remedy="choose another name")
-    about = str(model)
-    try:
-        loaded, about = predictor.load_model(model), str(data)
-        _, table = read_table(str(data))
-        columns = {str(name): table[name].tolist() for name in table.columns}
-        prediction = predictor.predict(loaded, columns)
-        predictor.write_predictions(out, prediction, proba=proba)
-    except predictor.TableError as error:
-        raise ModelError(f"{about}: {error.problem}", expected=error.expected, remedy=error.remedy) from None
-    except OSError as error:
-        raise ModelError(f"{out}: {error.strerror}.", remedy="choose a place that you may write to") from None
-    rows = len(prediction.values)
-    typer.echo(json.dumps({"rows": rows, "out": str(out)}) if as_json else f"{rows} predictions written to {out}")
 
 
 @app.command()
