@@ -22,6 +22,11 @@ from shoal.fits import MOST_SECONDS, Fits, champion_fits, fits_of
 from shoal.store import RunView
 
 _ASKED = "fits_asked"
+_ALT = {
+    "predictions": "Predicted over true values",
+    "residuals": "Residuals over predicted values",
+    "confusion": "How many rows of each true class were taken for each class",
+}
 
 
 def fit_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
@@ -85,7 +90,11 @@ def draw_fits(fits: Fits, dark: bool, revision: str) -> str:
     drawn = (("predictions", left, predictions_figure), ("residuals", right, residuals_figure))
     for kind, column, draw in drawn:
         column.plotly_chart(
-            draw(frame, dark=dark, revision=revision), key=f"{kind}-{revision}", theme=None, config=CONFIG
+            draw(frame, dark=dark, revision=revision),
+            key=f"{kind}-{revision}",
+            theme=None,
+            config=CONFIG,
+            alt=_ALT[kind],
         )
     rows = ", ".join(f"{len(fit.target):,} {NAMES[part].lower()}" for part, fit in fits.parts.items())
     return f":small[Target {quoted(fits.target)}, in its unit. Rows: {rows}.]"
@@ -101,7 +110,9 @@ def _confusion(fits: Fits, dark: bool, revision: str) -> None:
             right = float((fit.target == fit.predicted).mean())
             st.caption(f"{NAMES[part]}: {len(fit.target):,} rows, {right:.1%} of them right")
             figure = confusion_figure(confusion(fit, fits.classes), dark=dark, revision=revision)
-            st.plotly_chart(figure, key=f"confusion-{part}-{revision}", theme=None, config=CONFIG)
+            st.plotly_chart(
+                figure, key=f"confusion-{part}-{revision}", theme=None, config=CONFIG, alt=_ALT["confusion"]
+            )
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

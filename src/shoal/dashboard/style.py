@@ -57,6 +57,7 @@ CSS = """
   .st-key-cost [data-testid="stMetricValue"] { font-size: 1.3rem; }
   .st-key-cost :is([data-testid="stMetricValue"], [data-testid="stMetricDelta"]) * { white-space: normal; }
   :is(.st-key-chart, .st-key-best) { gap: .5rem; }
+  .st-key-now { min-height: 21rem; } /* as tall with trainings under way as between two */
   .st-key-waiting { gap: .4rem; }
   .st-key-waiting p { text-align: center; }
 

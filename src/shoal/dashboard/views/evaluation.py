@@ -59,7 +59,8 @@ def page() -> None:
     with left.container(border=True, key="chart", height="stretch"):
         st.subheader("Its trainings", anchor=False)
         figure = trainings_figure(frame, highlight=repeat, dark=dark, revision=revision)
-        st.plotly_chart(figure, key=f"trainings-{revision}", theme=None, config=CONFIG)
+        alt = f"Accuracy of each of its {len(frame)} trainings; the table below has the figures."
+        st.plotly_chart(figure, key=f"trainings-{revision}", theme=None, config=CONFIG, alt=alt)
         _table(frame)
     with right.container(border=True, key="best", height="stretch"):
         st.subheader("Parameters", anchor=False)
@@ -70,7 +71,9 @@ def page() -> None:
         losses = curves(evaluations)
         if len(losses):
             figure = curves_figure(losses, highlight=repeat, dark=dark, revision=revision)
-            st.plotly_chart(figure, key=f"curves-{revision}", theme=None, config=CONFIG)
+            st.plotly_chart(
+                figure, key=f"curves-{revision}", theme=None, config=CONFIG, alt="Loss by iteration of each"
+            )
             st.caption(
                 "The loss of the best particle so far, on the rows trained on; dashed: confirmations; in front: the chosen one."
             )

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from shoal.dashboard.controls import controls, refused
+from shoal.dashboard.figures.base import CONFIG
 from shoal.dashboard.figures.curves import curves, curves_figure
 from shoal.dashboard.figures.history import HEIGHT, below_text, history_figure
 from shoal.dashboard.navigation import link
@@ -140,7 +141,8 @@ def _chart(reading: Reading, supervised: bool) -> None:
             st.caption(text)
         return
     figure = _figure(reading.history, run.id, run.generations, st.context.theme.type == "dark")
-    st.plotly_chart(figure, key=f"history-{run.id}", theme=None, config={"displayModeBar": False})
+    alt = f"Best and average accuracy of {run.generations} generations; the last best is {percent(run.best_accuracy)}."
+    st.plotly_chart(figure, key=f"history-{run.id}", theme=None, config=CONFIG, alt=alt)
     if note := below_text(reading.history):
         st.caption(note)
 
@@ -179,7 +181,8 @@ def _now(run: RunView) -> None:
         frame = curves(trainings, store().latest(run.id, RECENT))
         if len(frame):
             figure = curves_figure(frame, dark=st.context.theme.type == "dark", revision=f"now-{run.id}")
-            st.plotly_chart(figure, key=f"now-{run.id}", theme=None, config={"displayModeBar": False})
+            alt = f"Losses of {len(trainings)} trainings under way, and of the last {RECENT} recorded."
+            st.plotly_chart(figure, key=f"now-{run.id}", theme=None, config=CONFIG, alt=alt)
             st.caption(
                 f"Losses on the training rows: what trains for longer than a second, and the last {RECENT} recorded (grey)."
             )

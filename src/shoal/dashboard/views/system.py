@@ -11,7 +11,7 @@ from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import refresh_seconds, store
 from shoal.dashboard.wording import duration, moment
 from shoal.errors import ShoalError
-from shoal.store import ACTIVE, Owner
+from shoal.store import ACTIVE, Owner, RunView
 from shoal.store.doctor import Check, examine
 
 REST_SECONDS = 3.0
@@ -64,6 +64,7 @@ def _working() -> None:
             for s in supervisors
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="supervisors")
+    _workers([run for run in runs if run.state == "running"])
     st.subheader("Queue", anchor=False)
     waiting = [run for run in reversed(runs) if run.state in ACTIVE]
     if not waiting:
@@ -87,3 +88,25 @@ def _working() -> None:
         hide_index=True,
         key="queue",
     )
+
+
+def _workers(running: list[RunView]) -> None:
+    """Who trains what now, by the notes of the runs' owners."""
+    st.subheader("Workers", anchor=False)
+    noted = [(run, live) for run in running if (live := store().live(run.id)) is not None]
+    rows = [
+        {
+            "Worker": training.worker or "not said",
+            "Run": run.id,
+            "Trains": training.baseline or f"{training.genome.hash[:8]}, repeat {training.repeat}",
+            "For": training.kind,
+            "Iteration": f"{training.iteration:,} of {training.iterations:,}" if training.iteration else "",
+            "Time": duration(training.seconds),
+        }
+        for run, live in noted
+        for training in live.trainings
+    ]
+    if rows:
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="workers")
+    else:
+        st.caption("No worker trains at this moment.")
