@@ -1,9 +1,9 @@
 """How quick are the pages with many evaluations, and what do viewers cost? Measured in a real browser.
 
-    python benchmarks/dashboard.py pages [--evaluations 100000] [--loads 12]
+    python benchmarks/dashboard.py pages [--evaluations 100000] [--loads 12] [--store FILE]
     python benchmarks/dashboard.py tabs [--tabs 20] [--minutes 10]
 
-``pages``: a store with one large run (`bigstore`) that goes on recording while it is looked at. For each page: the time from
+``pages``: a store with one large run (`bigstore`, which makes one beforehand for ``--store``) that goes on recording while it is looked at. For each page: the time from
 the navigation to the moment when the script has run and everything is drawn, in a fresh browser context each time (as a
 person who opens the address), median and p95; and for the pages that refresh by themselves the time from the request of a
 refresh to the last change of the document that belongs to it.
@@ -123,11 +123,11 @@ def refreshes(page: Page, seconds: float) -> list[float]:
     return found
 
 
-def pages(evaluations: int, loads: int) -> None:
+def pages(evaluations: int, loads: int, file: Path | None) -> None:
     """The first table."""
-    with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "shoal.db") as store:
+    with tempfile.TemporaryDirectory() as folder, open_store(file or Path(folder) / "shoal.db") as store:
         os.environ["XDG_DATA_HOME"] = folder
-        run_id = fill(store, evaluations)
+        run_id = fill(store, evaluations) if file is None else store.runs(limit=1)[0].id
         genome = store.evaluations(run_id, curves=False)[-1].task.genome.hash
         program = chrome.chromium()
         assert program is not None, "no browser is installed"
@@ -205,10 +205,11 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("pages", "tabs"))
     parser.add_argument("--evaluations", type=int, default=100_000)
     parser.add_argument("--loads", type=int, default=12)
+    parser.add_argument("--store", type=Path, help="a store of bigstore.py")
     parser.add_argument("--tabs", type=int, default=20)
     parser.add_argument("--minutes", type=int, default=10)
     options = parser.parse_args()
     if options.what == "pages":
-        pages(options.evaluations, options.loads)
+        pages(options.evaluations, options.loads, options.store)
     else:
         tabs(options.tabs, options.minutes)
