@@ -3,10 +3,10 @@
     python benchmarks/dashboard.py pages [--evaluations 100000] [--loads 12] [--store FILE]
     python benchmarks/dashboard.py tabs [--tabs 20] [--minutes 10]
 
-``pages``: a store with one large run (`bigstore`, which makes one beforehand for ``--store``) that goes on recording while it is looked at. For each page: the time from
-the navigation to the moment when the script has run and everything is drawn, in a fresh browser context each time (as a
-person who opens the address), median and p95; and for the pages that refresh by themselves the time from the request of a
-refresh to the last change of the document that belongs to it.
+``pages``: a store with one large run (`bigstore`, which makes one beforehand for ``--store``) that goes on recording while it
+is looked at. For each page: the time from the navigation to the moment when the script has run and everything is drawn, in a
+fresh browser context each time (as a person who opens the address), median and p95; and for the pages that refresh by
+themselves the time from the request of a refresh to the last change of the document that belongs to it.
 
 ``tabs``: a real search, with so many tabs open on its pages and with none, in turns of a minute, for so many minutes each.
 The ratio is that of the weights that the search moves in a second. The browser runs with the lowest priority, as viewers'
