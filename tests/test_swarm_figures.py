@@ -209,3 +209,11 @@ def test_the_figure_survives_a_swarm_that_lost_itself() -> None:
     lost = [replace(f, positions=broken, losses=np.full(6, np.inf), current=np.full(6, np.inf)) for f in FILM.frames]
     json.loads(swarm_figure(film(lost)).to_json())
     animation.gif(film(lost))
+
+
+def test_a_swarm_of_the_nearest_has_no_links_before_its_first_iteration() -> None:
+    nobody = np.empty((6, 0), np.int32)
+    shown = scene([frame(0, informants=nobody), frame(1), frame(2)])
+    assert np.isnan(shown.links[0]).all() and np.isfinite(shown.links[1:]).all()
+    assert len(swarm_figure(film([frame(0, informants=nobody), frame(1)])).frames) == 2
+    assert animation.gif(film([frame(0, informants=nobody), frame(1)]), dark=False).startswith(b"GIF89a")

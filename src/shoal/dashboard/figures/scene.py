@@ -94,7 +94,7 @@ def scene(frames: Sequence[Frame]) -> Scene:
         losses=losses,
         shades=scale(losses),
         star=star.astype(np.float32),
-        links=np.stack([_links(frame) for frame in frames]),
+        links=_stacked([_links(frame) for frame in frames]),
         bounds=Bounds(_range(seen[:, 0]), _range(seen[:, 1])),
         scale=scale,
         standing=standing,
@@ -124,6 +124,12 @@ def _links(frame: Frame) -> NDArray[np.float32]:
     ends = frame.positions[frame.informants[:, : max(1, LINKS // particles)]]
     starts = np.broadcast_to(frame.positions[:, None], ends.shape)
     return np.stack([starts, ends], axis=2).reshape(-1, 2, 2)
+
+
+def _stacked(links: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Those of all frames, (F, L, 2, 2): before its first iteration, a swarm of the nearest informs nobody yet."""
+    most = max(len(own) for own in links)
+    return np.stack([np.concatenate([own, np.full((most - len(own), 2, 2), np.nan, np.float32)]) for own in links])
 
 
 def _scale(losses: NDArray[np.float64]) -> Shades:
