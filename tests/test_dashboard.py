@@ -211,13 +211,13 @@ def test_a_finished_run_on_every_page_of_it(page: Page, opened: Store, site: str
     sidebar.get_by_role("link", name="Evaluations").click()
     expect(page.get_by_text(f"{len(frame.frame)} of {len(frame.frame)} trainings.")).to_be_visible(timeout=SOON)
     with page.expect_download() as taken:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     taken.value.save_as(tmp_path / "taken.csv")
     table = pd.read_csv(tmp_path / "taken.csv")
     assert table["accuracy"].tolist() == frame.frame["accuracy"].tolist(), "to the bit, in the order of recording"
     assert {"swarm_size", "hidden_layers", "seconds"} <= set(table.columns)
     with page.expect_download() as taken:
-        page.get_by_role("button", name="Parquet").click()
+        page.get_by_role("button", name="Parquet", exact=True).click()
     taken.value.save_as(tmp_path / "taken.parquet")
     assert pd.read_parquet(tmp_path / "taken.parquet")["loss"].tolist() == frame.frame["loss"].tolist()
     page.get_by_text("Confirm", exact=True).click()

@@ -90,14 +90,10 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
         st.caption(_alive(run, found.time_left, now, zone))
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         controls(run, supervised)
-        st.button(
-            "More",
-            key=f"manage-{run.id}",
-            icon=":material/more_horiz:",
-            help="Continue with more, duplicate, delete",
-            on_click=_open,
-            args=(run.id,),
-        )
+        more = "Continue with more, duplicate, delete"
+        if st.button("More", key=f"manage-{run.id}", icon=":material/more_horiz:", help=more):
+            st.query_params[_MANAGED] = str(run.id)
+            st.rerun()  # the dialog is the page's, which does not refresh, and not this list's
     refused(run)
     if run.error:
         st.text(run.error)
@@ -111,10 +107,6 @@ def _alive(run: RunView, left: float | None, now: float, zone: str | None) -> st
         )
     when = f"ended {moment(run.ended, zone, now)}" if run.ended else f"queued {moment(run.created, zone, now)}"
     return f"{when} · {duration(run.seconds)} of training"
-
-
-def _open(run_id: int) -> None:
-    st.query_params[_MANAGED] = str(run_id)
 
 
 def _close() -> None:
