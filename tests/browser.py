@@ -56,7 +56,8 @@ def dashboard(store: Store, log: Path, exposure: Exposure | None = None, port: i
         finally:
             for supervisor in store.supervisors():
                 with suppress(ProcessLookupError):
-                    os.kill(supervisor.pid, signal.SIGTERM)
+                    if supervisor.pid != os.getpid():  # a test may have taken a supervisor's place
+                        os.kill(supervisor.pid, signal.SIGTERM)
             process.terminate()
             try:
                 process.wait(20)

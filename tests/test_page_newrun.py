@@ -23,7 +23,7 @@ from shoal.dashboard.space import GENES, LATER, beyond, bounds_frame, bounds_of,
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
 from shoal.settings import SearchSettings
-from shoal.store import Store, open_store
+from shoal.store import Owner, Store, open_store
 
 SOON = 60_000  # milliseconds
 ROWS = "".join(f"{i},{i % 7},{(i * 37) % 61}.5,{'yes' if i % 3 else 'no'}\n" for i in range(60))
@@ -80,6 +80,9 @@ def test_what_a_form_does_not_show_of_a_run_is_what_is_unusual(preset: str) -> N
 # The page
 
 
+PLACE = Owner.here()
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     program = chrome.chromium()
@@ -97,13 +100,11 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store whose supervisor's place is taken: nothing is trained here."""
-    from shoal.store import Owner
-
     folder = tmp_path_factory.mktemp("newrun")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(folder))
         with open_store(folder / "shoal.db") as store:
-            assert store.reserve_supervisor(Owner.here())
+            assert store.reserve_supervisor(PLACE)
             yield store
 
 
@@ -117,6 +118,7 @@ def site(opened: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @pytest.fixture
 def page(chromium: Browser, site: str, opened: Store) -> Iterator[Page]:
+    opened.register_supervisor(PLACE)  # renewed: its lease is shorter than this file
     for run in opened.runs():
         opened.command(run.id, "stop")
         opened.delete(run.id)
