@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from shoal.store import Store, open_store
 
 sys.path.insert(0, str(Path(__file__).parent))
 import postgres
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +51,22 @@ def store(store_url: str) -> Iterator[Store]:
     """A new store, on each database in turn."""
     with open_store(store_url) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A real browser. What is expected of a page may take 30 s, or a file's own ``LOADING`` (milliseconds)."""
+    from playwright.sync_api import expect
+
+    import browser as chrome
+
+    program = chrome.chromium()
+    if program is None:
+        reason = f"no browser is installed (looked for {', '.join(chrome.NAMES)} on PATH)"
+        if os.environ.get("CI"):
+            pytest.fail(reason + "; CI has to test the page")
+        pytest.skip(reason)
+    expect.set_options(timeout=getattr(request.module, "LOADING", 30_000))
+    with chrome.launched(program) as running:
+        yield running
+    expect.set_options(timeout=5_000)  # Playwright's own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,18 +28,6 @@ from shoal.summary import summarise
 pytestmark = pytest.mark.browser
 SOON, COMPILING = 30_000, 180_000  # milliseconds; the first training of a process compiles its code
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `:red[tick]` $x$ :smile: **b** www.example.com"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = chrome.chromium()
-    if program is None:
-        reason = f"no browser is installed (looked for {', '.join(chrome.NAMES)} on PATH)"
-        if os.environ.get("CI"):
-            pytest.fail(reason + "; CI has to test the page")
-        pytest.skip(reason)
-    with chrome.launched(program) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import urllib.error
 import urllib.request
@@ -104,19 +103,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         with chrome.dashboard(store, log, Exposure(login=True)) as url:
             yield Site(url, store, claim, file, token)
         assert not re.search(r'File ".*[/\\]shoal[/\\]', log.read_text()), log.read_text()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = chrome.chromium()
-    if program is None:
-        reason = f"no browser is installed (looked for {', '.join(chrome.NAMES)} on PATH)"
-        if os.environ.get("CI"):
-            pytest.fail(reason + "; CI has to test the page")
-        pytest.skip(reason)
-    expect.set_options(timeout=SOON)
-    with chrome.launched(program) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 
@@ -21,7 +20,7 @@ from shoal.settings import SearchSettings
 from shoal.store import open_store
 
 pytestmark = pytest.mark.browser
-SOON = 120_000  # milliseconds
+LOADING = SOON = 120_000  # milliseconds
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `:red[tick]` **b**"
 
 
@@ -41,17 +40,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with chrome.dashboard(store, folder / "server.log") as url:
             yield url
     assert not re.search(r'File ".*[/\\]shoal[/\\]', (folder / "server.log").read_text())
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = chrome.chromium()
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("no browser is installed; CI has to test the page")
-        pytest.skip("no browser is installed")
-    with chrome.launched(program) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,7 +24,7 @@ from shoal.errors import SettingsError
 from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 
-SOON = 60_000  # milliseconds
+LOADING = SOON = 60_000  # milliseconds
 ROWS = "".join(f"{i},{i % 7},{(i * 37) % 61}.5,{'yes' if i % 3 else 'no'}\n" for i in range(60))
 HOSTILE = "<img src=x onerror=alert(1)>"
 TABLE = f"id,{HOSTILE},amount,kind\n{ROWS}".encode()
@@ -81,20 +80,6 @@ def test_what_a_form_does_not_show_of_a_run_is_what_is_unusual(preset: str) -> N
 
 
 PLACE = Owner.here()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = chrome.chromium()
-    if program is None:
-        reason = f"no browser is installed (looked for {', '.join(chrome.NAMES)} on PATH)"
-        if os.environ.get("CI"):
-            pytest.fail(reason + "; CI has to test the page")
-        pytest.skip(reason)
-    expect.set_options(timeout=SOON)
-    with chrome.launched(program) as running:
-        yield running
-    expect.set_options(timeout=5_000)  # Playwright's own
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,20 +28,6 @@ pytestmark = pytest.mark.browser
 LOADING = 120_000  # milliseconds; a process that replays loads first
 GENOME = Genome(swarm_size=8, hidden_layers=(4,))
 ITERATIONS = 30
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    program = chrome.chromium()
-    if program is None:
-        reason = f"no browser is installed (looked for {', '.join(chrome.NAMES)} on PATH)"
-        if os.environ.get("CI"):
-            pytest.fail(reason + "; CI has to test the page")
-        pytest.skip(reason)
-    expect.set_options(timeout=LOADING)
-    with chrome.launched(program) as running:
-        yield running
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture
