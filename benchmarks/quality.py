@@ -150,7 +150,7 @@ def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: in
 
 
 def times(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Seconds of one split: of the whole search with its baselines, and of each of these on one core."""
+    """Median seconds of a split: of the whole search with its baselines, and of each of these on one core."""
     kinds = ("shoal", "swarm", "adam", "lbfgs", "trees", "linear")
     lines = ["| table | " + " | ".join(kinds) + " |", "|---" * (1 + len(kinds)) + "|"]
     for name in TABLES:
@@ -169,7 +169,10 @@ def report(results: Sequence[dict[str, Any]]) -> str:
         ("Regression, RMSE", table(results, "regression", "rmse", 2)),
         ("Classification, percent correct", table(results, "classification", "accuracy", 2)),
         ("Classification, log loss", table(results, "classification", "log_loss", 3)),
-        ("Seconds of a split: the search with its baselines on all cores, the baselines on one", times(results)),
+        (
+            "Seconds of a split, median: the search with its baselines on all cores, the baselines on one",
+            times(results),
+        ),
     ]
     return "\n".join(f"{title}:\n\n" + "\n".join(lines) + "\n" for title, lines in parts if lines)
 

@@ -1,4 +1,6 @@
-"""Makes the pictures of docs/ anew, from real runs in a store of its own: `python tests/screenshot.py [--only PAGE,PAGE]`.
+"""Makes the pictures of docs/ anew, from real runs: `python tests/screenshot.py [--only PAGE,PAGE] [--store FILE]`.
+
+The store is one of its own, or that of FILE: its last two finished runs, and its newest, which goes on.
 
 docs/dashboard.png is the live page; docs/pictures/pages/ has every page light, dark and as a telephone shows it.
 """
@@ -35,17 +37,16 @@ COLOURS = 200
 MINUTES_5 = 300_000  # milliseconds
 
 
-def runs(store: Store) -> tuple[int, int]:
-    """Two searches that have ended, by different samplers, and one under way: the numbers of the second and the last."""
+def runs(store: Store) -> None:
+    """Two searches that have ended, by different samplers, and one that begins."""
     data = load_dataset("concrete")
-    budget = {"population": 10, "generations": 5, "iterations": 300}
+    budget = {"population": 10, "generations": 4, "iterations": 100, "final_factor": 4}
     search(data, store=store, name="concrete, random search", sampler="random", **budget)
-    ended = search(data, store=store, name="concrete", **budget).run.id
+    search(data, store=store, name="concrete", **budget)
     settings = SearchSettings.parse(
         {"preset": "classic", "population": 10, "generations": 60, "iterations": 400, "seed": 3}
     )
-    running, _ = store.add_run(load_dataset("concrete", preset="classic"), settings, name="concrete, classic")
-    return ended, running
+    store.add_run(load_dataset("concrete", preset="classic"), settings, name="concrete, classic")
 
 
 def ready(page: Page) -> None:
@@ -79,42 +80,48 @@ def save(shown: Image.Image, path: Path) -> None:
     shown.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def take(only: set[str]) -> None:
+def take(only: set[str], file: Path | None) -> None:
     program = chrome.chromium()
     if program is None:
         sys.exit(f"No browser is installed (looked for {', '.join(chrome.NAMES)} on PATH).")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, open_store(file or Path(folder) / "shoal.db") as store:
         os.environ["XDG_DATA_HOME"] = folder  # the supervisor's log
-        with open_store(Path(folder) / "shoal.db") as store:
-            ended, running = runs(store)
-            best = summarise(store, ended).best
-            assert best is not None
-            with chrome.dashboard(store, Path(folder) / "server.log") as url, chrome.launched(program) as browser:
-                ensure_supervisor(store)
-                page = browser.new_page()
-                page.goto(f"{url}/live?run={running}")
-                box = page.get_by_test_id("stMetric").filter(has=page.get_by_text("Current Generation", exact=True))
-                expect(box.get_by_test_id("stMetricValue")).to_have_text(
-                    re.compile(r"^(1[2-9]|[2-5]\d)$"), timeout=MINUTES_5
-                )
-                page.close()
-                for place in PLACES:
-                    if only and place.name not in only:
-                        continue
-                    shown = running if place.name == "live" else ended
-                    address = f"{url}/{place.name}?run={shown}"
-                    address += f"&genome={best.genome.hash}" if place.name in ("evaluation", "swarm") else ""
-                    address = f"{url}/compare?runs={ended - 1},{ended}" if place.name == "compare" else address
-                    address = f"{url}/{place.name}" if not place.of_run and place.name != "compare" else address
-                    for look in LOOKS:
-                        image = picture(browser, address, look)
-                        if (place.name, look) == FRONT:
-                            save(image.crop((0, 0, 1280, min(image.height, 1150))), DOCS / "dashboard.png")
-                        save(image, DOCS / "pictures" / "pages" / f"{place.name}-{look}.png")
-                        print(f"{place.name}, {look}", flush=True)
+        if file is None:
+            runs(store)
+        running = store.runs()[0].id
+        ended, before = [run.id for run in store.runs() if run.state == "finished"][:2]
+        best = summarise(store, ended).best
+        assert best is not None
+        with chrome.dashboard(store, Path(folder) / "server.log") as url, chrome.launched(program) as browser:
+            store.command(running, "resume")
+            ensure_supervisor(store)
+            page = browser.new_page()
+            page.goto(f"{url}/live?run={running}")
+            box = page.get_by_test_id("stMetric").filter(has=page.get_by_text("Current Generation", exact=True))
+            shown = box.get_by_test_id("stMetricValue")
+            expect(shown).to_have_text(re.compile(r"^(1[2-9]|[2-9]\d|\d\d\d+)$"), timeout=MINUTES_5)
+            page.close()
+            for place in PLACES:
+                if only and place.name not in only:
+                    continue
+                address = f"{url}/{place.name}"
+                if place.of_run:
+                    address += f"?run={running if place.name == 'live' else ended}"
+                if place.name in ("evaluation", "swarm"):
+                    address += f"&genome={best.genome.hash}"
+                if place.name == "compare":
+                    address += f"?runs={before},{ended}"
+                for look in LOOKS:
+                    image = picture(browser, address, look)
+                    if (place.name, look) == FRONT:
+                        save(image.crop((0, 0, 1280, min(image.height, 1150))), DOCS / "dashboard.png")
+                    save(image, DOCS / "pictures" / "pages" / f"{place.name}-{look}.png")
+                    print(f"{place.name}, {look}", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="pages, separated by commas")
-    take(set(filter(None, parser.parse_args().only.split(","))))
+    parser.add_argument("--store", type=Path, help="an earlier store")
+    options = parser.parse_args()
+    take(set(filter(None, options.only.split(","))), options.store)
