@@ -139,16 +139,16 @@ def test_a_log_that_two_find_full_is_moved_once(tmp_path: Path, monkeypatch: pyt
     first, second = SharedLog(path, limit=120), SharedLog(path, limit=120)
     for number in range(10):
         first.emit(line(number))
-    alone = logfile._alone_in
+    alone = logfile.alone_in
 
     @contextmanager
     def late(folder: Path) -> Iterator[None]:
-        monkeypatch.setattr(logfile, "_alone_in", alone)
+        monkeypatch.setattr(logfile, "alone_in", alone)
         second.emit(line(10))
         with alone(folder):
             yield
 
-    monkeypatch.setattr(logfile, "_alone_in", late)
+    monkeypatch.setattr(logfile, "alone_in", late)
     first.emit(line(11))
     assert path.read_text().splitlines() == ["line 000010", "line 000011"]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["shoal.log", "shoal.log.1"]

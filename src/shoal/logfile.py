@@ -33,7 +33,7 @@ class SharedLog(WatchedFileHandler):
         try:
             self.reopenIfNeeded()
             if self._is_full():
-                with _alone_in(self.path.parent):
+                with alone_in(self.path.parent):
                     self.reopenIfNeeded()  # another process was quicker
                     if self._is_full():
                         self._move()
@@ -53,7 +53,7 @@ class SharedLog(WatchedFileHandler):
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path) -> Iterator[None]:
     """Holds a lock on the folder, which ends with the process at the latest."""
     if fcntl is None:  # pragma: no cover  there, a file that others have open is not moved at all
         yield

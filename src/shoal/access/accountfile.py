@@ -6,18 +6,14 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from shoal.access.accounts import Account, Accounts
 from shoal.access.errors import AccessError
 from shoal.access.passwords import Password
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover  Windows
-    fcntl = None  # type: ignore[assignment]
+from shoal.logfile import alone_in
 
 _VERSION = 1
 
@@ -68,7 +64,7 @@ def change_accounts(file: Path, change: Callable[[Accounts], Accounts]) -> Accou
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone_in(file.parent):
+        with alone_in(file.parent):
             changed = change(read_accounts(file))
             _write(file, changed)
     except OSError as error:
@@ -106,21 +102,7 @@ def _write(file: Path, accounts: Accounts) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
-    if fcntl is not None:
+    if os.name != "nt":
         folder = os.open(file.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Two who change it at once do so one after the other."""
-    if fcntl is None:  # pragma: no cover  there, the last one wins
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

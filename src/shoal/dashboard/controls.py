@@ -9,7 +9,6 @@ from shoal.dashboard.problems import problem
 from shoal.errors import ShoalError
 from shoal.store import CommandKind, RunView
 
-__all__ = ["controls", "problem", "refused"]
 _WORKING = ("running", "queued")
 _REFUSED = "refused"
 

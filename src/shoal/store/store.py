@@ -338,7 +338,7 @@ class Store:
         genomes: dict[str, Genome] = {}
         found: list[Evaluation] = []
         # JSON is read as text and parsed outside the transaction: each genome once, curves only when wanted.
-        as_text = {name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")}
+        as_text = _as_text()
         if not curves:
             as_text["curve"] = literal("[]").label("curve")
         columns = [as_text.get(column.name, column) for column in evaluation.c]
@@ -355,7 +355,7 @@ class Store:
 
     def latest(self, run_id: int | str, count: int) -> list[Evaluation]:
         """The evaluations that were recorded last, newest first, with their curves."""
-        as_text = {name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")}
+        as_text = _as_text()
         query = select(*(as_text.get(column.name, column) for column in evaluation.c))
         query = query.where(evaluation.c.run_id == runs.parse_id(run_id)).order_by(evaluation.c.id.desc()).limit(count)
         return read_evaluations(self._database.read(lambda c: c.execute(query).all()), {})
@@ -463,3 +463,8 @@ class Store:
     def supervisors(self) -> list[SupervisorView]:
         """The live ones, oldest first."""
         return self._database.read(ownership.supervisors)
+
+
+def _as_text() -> dict[str, Any]:
+    """The JSON columns of an evaluation, to be parsed outside the transaction."""
+    return {name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")}
