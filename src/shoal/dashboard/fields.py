@@ -131,7 +131,7 @@ def split(table: draft.Table, chosen: str) -> dict[str, Any]:
         put(group="")
     if any(name not in names for name in state("same")):
         put(same=[name for name in state("same") if name in names])
-    with st.expander("Rows: test part, folds, groups", icon=":material/call_split:"):
+    with st.expander("Rows: test part, folds, groups", icon=":material/call_split:", key="rows", on_change="rerun"):
         left, right = st.columns(2, gap="small")
         options["test_fraction"] = left.number_input(
             "Test fraction",
@@ -193,7 +193,8 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
     """Where the search may look: settings that are not the preset's own."""
     usual = SearchSettings.parse({"preset": chosen})
     values: dict[str, Any] = {}
-    with st.expander("Bounds and choices of the genes", icon=":material/tune:", key="bounds"):
+    # The server knows that it is open: what it draws above may change, and the browser then draws all this anew.
+    with st.expander("Bounds and choices of the genes", icon=":material/tune:", key="bounds", on_change="rerun"):
         also = st.multiselect(
             "Also search",
             list(LATER),
