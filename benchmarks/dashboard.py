@@ -4,9 +4,10 @@
     python benchmarks/dashboard.py tabs [--tabs 20] [--minutes 10]
 
 ``pages``: a store with one large run (`bigstore`, which makes one beforehand for ``--store``) that goes on recording while it
-is looked at. For each page: the time from the navigation to the moment when the script has run and everything is drawn, in a
-fresh browser context each time (as a person who opens the address), median and p95; and for the pages that refresh by
-themselves the time from the request of a refresh to the last change of the document that belongs to it.
+is looked at. For each page, in a browser that was here before (its profile keeps Streamlit's files) and in one with an empty
+cache: the time from the navigation until everything that stands in text is there and the script has ended, and until every
+chart is drawn too; median and p95. The first line is a Streamlit page with one word on it: what no page can be below. For the
+pages that refresh by themselves, the time from the request of a refresh to the last change of the document that belongs to it.
 
 ``tabs``: a real search, with so many tabs open on its pages and with none, in turns of a minute, for so many minutes each.
 The ratio is that of the weights that the search moves in a second. The browser runs with the lowest priority, as viewers'
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -26,13 +28,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 import browser as chrome
 from bigstore import SETTINGS, fill, pretended
+from shoal.dashboard.server import address, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.evaluation import Problem
 from shoal.evolution import Search
@@ -55,7 +59,12 @@ PAGES = (
     "settings",
 )
 REFRESHING = ("runs", "live")
-DRAWN = '[data-testid="stApp"][data-test-script-state="notRunning"] .st-key-footer'
+VIEWPORT: Any = {"width": 1280, "height": 900}
+WARM_SECONDS = 10.0  # the server reads the run before somebody asks
+TOLD = '[data-testid="stApp"][data-test-script-state="notRunning"] '
+DRAWN = """() => !document.querySelector('[data-testid="stSkeleton"]') && [...document.querySelectorAll(
+  '[data-testid="stPlotlyChart"]')].every(chart => chart.querySelector('.main-svg'))"""
+WORD = "import streamlit\n\nstreamlit.text('word')\n"
 # Notes when the page asked for something, and when the document changed.
 WATCH = """(() => {
   window.asked = []; window.changed = [];
@@ -100,14 +109,34 @@ def p95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
 
 
-def opened(browser: Browser, address: str) -> tuple[Page, float]:
-    """The page in a context of its own, and the milliseconds until it was drawn."""
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+def opened(context: BrowserContext, where: str, last: str = ".st-key-footer") -> tuple[Page, float, float]:
+    """The page, and the milliseconds until its texts were there and until its charts were."""
+    page = context.new_page()
     page.add_init_script(WATCH)
     begun = time.perf_counter()
-    page.goto(address, wait_until="commit")
-    page.locator(DRAWN).wait_for(state="attached", timeout=120_000)
-    return page, 1000 * (time.perf_counter() - begun)
+    page.goto(where, wait_until="commit")
+    page.locator(TOLD + last).wait_for(state="attached", timeout=120_000)
+    told = time.perf_counter()
+    page.wait_for_function(DRAWN, timeout=120_000)
+    return page, 1000 * (told - begun), 1000 * (time.perf_counter() - begun)
+
+
+@contextmanager
+def one_word(folder: Path) -> Iterator[str]:
+    """The address of the least page that Streamlit can serve."""
+    script, port = folder / "word.py", free_port(chrome.HOST, 0)
+    script.write_text(WORD)
+    options = {"server.headless": "true", "server.port": str(port), "browser.gatherUsageStats": "false"}
+    options |= {"server.address": chrome.HOST, "server.fileWatcherType": "none"}
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(script), *arguments], stdout=subprocess.DEVNULL
+    ) as process:
+        try:
+            wait_until_up(process, address(chrome.HOST, port))
+            yield address(chrome.HOST, port)
+        finally:
+            process.terminate()
 
 
 def refreshes(page: Page, seconds: float) -> list[float]:
@@ -125,33 +154,48 @@ def refreshes(page: Page, seconds: float) -> list[float]:
 
 def pages(evaluations: int, loads: int, file: Path | None) -> None:
     """The first table."""
-    with tempfile.TemporaryDirectory() as folder, open_store(file or Path(folder) / "shoal.db") as store:
-        os.environ["XDG_DATA_HOME"] = folder
+    with tempfile.TemporaryDirectory() as name, open_store(file or Path(name) / "shoal.db") as store:
+        folder = Path(name)
+        os.environ["XDG_DATA_HOME"] = name
         run_id = fill(store, evaluations) if file is None else store.runs(limit=1)[0].id
         genome = store.evaluations(run_id, curves=False)[-1].task.genome.hash
         program = chrome.chromium()
         assert program is not None, "no browser is installed"
         with (
             recording(store, run_id),
-            chrome.dashboard(store, Path(folder) / "log") as url,
-            chrome.launched(program) as browser,
+            chrome.dashboard(store, folder / "log") as url,
+            one_word(folder) as least,
+            sync_playwright() as playwright,
         ):
+            options: Any = {"executable_path": program, "args": list(chrome.ARGUMENTS)}
+            known = playwright.chromium.launch_persistent_context(folder / "profile", **options, viewport=VIEWPORT)
+            browser = playwright.chromium.launch(**options)
+            time.sleep(WARM_SECONDS)
             print(f"{store.run(run_id).evaluations:,} evaluations\n")
-            print("| page | first load, ms | load, median ms | load, p95 ms | refresh, median ms | refresh, p95 ms |")
-            print("|---|---|---|---|---|---|")
-            for name in PAGES:
-                address = f"{url}/{name}?run={run_id}&genome={genome}" if name != "runs" else url
-                times, beats = [], list[float]()
-                for n in range(loads + 1):
-                    page, ms = opened(browser, address)
-                    times.append(ms)
-                    if n == loads and name in REFRESHING:
-                        beats = refreshes(page, 20.0)
-                    page.context.close()
-                first, *others = times
-                cells = [f"{first:.0f}", f"{statistics.median(others):.0f}", f"{p95(others):.0f}"]
-                cells += [f"{statistics.median(beats):.0f}", f"{p95(beats):.0f}"] if beats else ["", ""]
-                print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+            print(
+                "| page | texts, ms: median, p95 | charts, ms: median, p95 | the same with an empty cache | refresh, ms |"
+            )
+            print("|---|---|---|---|---|")
+            for place in ("", *PAGES):
+                where = f"{url}/{place}?run={run_id}&genome={genome}" if place else least
+                last = ".st-key-footer" if place else '[data-testid="stText"]'
+                cells, beats = [], list[float]()
+                for n in range(1 + 2 * loads):  # the first of the page's own files is not counted
+                    context = known if n <= loads else browser.new_context(viewport=VIEWPORT)
+                    page, told, drawn = opened(context, where, last)
+                    cells.append((told, drawn))
+                    if n == loads and place in REFRESHING:
+                        beats = refreshes(page, 60.0)
+                    page.close()
+                    if context is not known:
+                        context.close()
+                columns = [list(kind) for part in (cells[1 : loads + 1], cells[loads + 1 :]) for kind in zip(*part)]
+                texts, charts, *empty = (f"{statistics.median(ms):.0f}, {p95(ms):.0f}" for ms in columns)
+                refresh = f"{statistics.median(beats):.0f}, {p95(beats):.0f}" if beats else ""
+                title = place or "one word"
+                print(f"| {title} | {texts} | {charts} | {'; '.join(empty)} | {refresh} |", flush=True)
+            known.close()
+            browser.close()
 
 
 def tabs(count: int, minutes: int) -> None:

@@ -101,7 +101,8 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     expect(metric(page, "Best Repeats")).to_have_text(re.compile(r"^\d+$"))
     expect(page.get_by_role("heading", name="Best PSO Parameters")).to_be_visible()
     expect(page.locator("dl.genes")).to_contain_text("Swarm Size")
-    expect(page.get_by_test_id("stCode").first).to_contain_text("shoal.Genome(")
+    page.get_by_text("Copy parameters").click()
+    expect(page.get_by_test_id("stCode").first).to_contain_text("shoal.Genome(", timeout=SOON)
     (owner,) = opened.supervisors()
 
     second = page.context.new_page()
@@ -214,7 +215,7 @@ def test_a_finished_run_on_every_page_of_it(page: Page, opened: Store, site: str
     sidebar.get_by_role("link", name="System").click()
     expect(page.get_by_text("every page of the file is sound")).to_be_visible(timeout=SOON)
     sidebar.get_by_role("link", name="Settings").click()
-    expect(page.get_by_test_id("stText").get_by_text(str(opened.path))).to_be_visible(timeout=SOON)
+    expect(page.get_by_test_id("stText").get_by_text(str(opened.path), exact=True)).to_be_visible(timeout=SOON)
 
 
 def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
@@ -249,7 +250,7 @@ def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
     assert opened.runs() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_every_page_fits_a_telephone(chromium: Browser, opened: Store, site: str, ended: int, scheme: str) -> None:
     genome = opened.evaluations(ended)[0].task.genome.hash
     with chromium.new_context(viewport={"width": 400, "height": 860}, color_scheme=scheme) as context:  # type: ignore[arg-type]

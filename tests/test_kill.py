@@ -32,7 +32,7 @@ def _trained(store: Path, count: int) -> None:
         eventually(lambda: opened.runs() and opened.run(1).evaluations >= count)
 
 
-@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_killed_command_is_resumed_to_the_same_result(everything: bool, undisturbed: str, tmp_path: Path) -> None:
     store = tmp_path / "shoal.db"
     process = start("run", *LONG, "--json", store=store)

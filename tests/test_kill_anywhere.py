@@ -94,9 +94,7 @@ def _address(request: pytest.FixtureRequest, folder: Path, database: str) -> str
     return str(folder / "shoal.db")
 
 
-@pytest.mark.parametrize(
-    ("database", "seed"), [*(("sqlite", n) for n in range(8)), ("postgresql", 8), ("postgresql", 9)]
-)
+@pytest.mark.parametrize(("database", "seed"), [*(("sqlite", n) for n in range(4)), ("postgresql", 8)])
 def test_killed_at_a_random_instant(
     database: str, seed: int, request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
@@ -109,12 +107,9 @@ def test_killed_at_a_random_instant(
     [
         ("sqlite", "before", 0.0),
         ("sqlite", "after", 0.1),
-        ("sqlite", "before", 0.3),
-        ("sqlite", "after", 0.5),
-        ("sqlite", "before", 0.8),
+        ("sqlite", "before", 0.4),
         ("sqlite", "after", 0.93),
         ("sqlite", "before", 1.0),
-        ("postgresql", "after", 0.06),
         ("postgresql", "before", 0.5),
         ("postgresql", "after", 0.97),
     ],

@@ -188,7 +188,8 @@ def test_a_genome_from_its_trainings_to_its_parents(chromium: Browser, opened: S
 
 
 def _chooses_another_training(page: Page, name: str) -> None:
-    command = page.locator(".st-key-training").get_by_test_id("stCode")
+    command, button = page.locator(".st-key-training").get_by_test_id("stCode"), page.get_by_text("Replay command")
+    button.click()
     expect(command).to_contain_text(f"shoal replay 1 {name[:8]} 0 --store")
     page.get_by_role("combobox", name="Training").click()
     page.get_by_role("option", name=re.compile("Training 2:")).click()

@@ -65,7 +65,7 @@ def _race(store: Store, dataset: Dataset, rounds: int) -> None:
 
 
 def test_sixteen_race_for_one_run_and_one_wins(store: Store, tiny: Dataset) -> None:
-    _race(store, tiny, 200)
+    _race(store, tiny, 50)
 
 
 CROWD = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import streamlit as st
@@ -9,8 +10,10 @@ from starlette.middleware import Middleware
 
 from shoal.dashboard.door import Door
 from shoal.dashboard.exposure import told_keeper, told_names
+from shoal.dashboard.readiness import get_ready
 
 app = st.App(
     Path(__file__).with_name("app.py"),
     middleware=[Middleware(Door, keeper=told_keeper(), names=told_names())],
 )
+threading.Thread(target=get_ready, daemon=True).start()

@@ -56,10 +56,14 @@ def build() -> dict[str, Any]:
     return pages | {"": st.Page(_drawn(first.name), title=first.title, url_path=first.name)}  # also by its name
 
 
+def module_name(name: str) -> str:
+    """Of the module whose ``page`` draws it."""
+    return f"shoal.dashboard.views.{_MODULES.get(name, name)}"
+
+
 def _drawn(name: str) -> Callable[[], None]:
     def draw() -> None:
-        module = import_module(f"shoal.dashboard.views.{_MODULES.get(name, name)}")  # only what is looked at is loaded
-        module.page()
+        import_module(module_name(name)).page()  # only what is looked at is loaded
 
     draw.__name__ = name
     return draw

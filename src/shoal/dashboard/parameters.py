@@ -6,7 +6,8 @@ The HTML here holds numbers and names from our own tables only; it is escaped al
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from html import escape
 
 import streamlit as st
@@ -43,12 +44,18 @@ def best_card(best: Best | None, space: SearchSpace, zone: str | None, now: floa
 
 def copies(genome: Genome) -> None:
     """A genome to take to Python, or anywhere else."""
-    for tab, (language, text) in zip(
-        st.tabs(["Python", "JSON", "TOML"]),
-        (("python", as_python(genome)), ("json", as_json(genome)), ("toml", as_toml(genome))),
-        strict=True,
-    ):
-        tab.code(text, language=language, height=128)
+    with on_demand("Copy parameters", ":material/content_copy:", "copy") as wanted:
+        if wanted:
+            forms = {"python": as_python(genome), "json": as_json(genome), "toml": as_toml(genome)}
+            for tab, (language, text) in zip(st.tabs(["Python", "JSON", "TOML"]), forms.items(), strict=True):
+                tab.code(text, language=language, height=260)
+
+
+@contextmanager
+def on_demand(label: str, icon: str, key: str) -> Iterator[bool]:
+    """A part that opens; whether it is open. For code: what colours it takes a browser as long as the rest of a page."""
+    with st.expander(label, icon=icon, key=key, on_change="rerun") as panel:
+        yield bool(panel.open)
 
 
 def genes_html(genome: Genome, space: SearchSpace) -> str:

@@ -35,6 +35,8 @@ _OPTIONS = {
     "client.toolbarMode": "viewer",
     "client.showErrorDetails": "type",
     "logger.level": "warning",
+    # A collection of everything after each refresh takes as long as all the rest of it once large runs are in memory.
+    "runner.postScriptGC": "false",
 }
 
 

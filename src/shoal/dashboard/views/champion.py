@@ -13,7 +13,7 @@ from shoal.dashboard.figures.base import CONFIG
 from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
 from shoal.dashboard.fit import champion_card
 from shoal.dashboard.navigation import address, link
-from shoal.dashboard.parameters import best_card, scores_card
+from shoal.dashboard.parameters import best_card, on_demand, scores_card
 from shoal.dashboard.reading import Reading, evaluation_table, read, run_here, store
 from shoal.dashboard.wording import percent, state_badge
 from shoal.export import archive, report_page
@@ -144,28 +144,35 @@ def _leaders(run_id: int, evaluations: int) -> tuple[pd.DataFrame, pd.DataFrame]
 
 
 def _take_away(reading: Reading) -> None:
-    run = reading.run
+    run, champion = reading.run, reading.summary.champion
     st.subheader("Take it away", anchor=False)
-    if reading.summary.champion is None:
-        st.caption("This trains the best genome so far, and writes networks, evaluations, settings and a report:")
-        st.code(f"shoal export {run.id} --to DIR", language="shell")
-        return
-    with st.container(horizontal=True, gap="small"):
-        for label, make, name, mime, help in (
-            ("Model", archive, f"shoal-run-{run.id}.zip", "application/zip", _MODEL),
-            ("Report", report_page, f"shoal-run-{run.id}.html", "text/html", _REPORT),
-        ):
-            st.download_button(
-                label,
-                partial(make, store(), run.id),
-                name,
-                mime,
-                icon=":material/download:",
-                on_click="ignore",
-                help=help,
-                key=f"take-{label}",
-            )
-    st.caption("On the command line: the same files; the record of the run; one training again, compared to the bit.")
-    genome = reading.summary.champion.genome.hash
-    commands = (f"export {run.id} --to model", f"show {run.id}", f"replay {run.id} {genome[:8]} 0")
-    st.code("\n".join(f"shoal {command}" for command in commands), language="shell")
+    export = f"export {run.id} --to model"
+    if champion is None:
+        st.caption("There are no networks to download yet.")
+        why, commands = (
+            "Trains the best genome so far, and writes networks, evaluations, settings and a report.",
+            [export],
+        )
+    else:
+        why = "The same files; the record of the run; one training again, compared to the bit."
+        commands = [export, f"show {run.id}", f"replay {run.id} {champion.genome.hash[:8]} 0"]
+    if champion is not None:
+        with st.container(horizontal=True, gap="small"):
+            for label, make, name, mime, help in (
+                ("Model", archive, f"shoal-run-{run.id}.zip", "application/zip", _MODEL),
+                ("Report", report_page, f"shoal-run-{run.id}.html", "text/html", _REPORT),
+            ):
+                st.download_button(
+                    label,
+                    partial(make, store(), run.id),
+                    name,
+                    mime,
+                    icon=":material/download:",
+                    on_click="ignore",
+                    help=help,
+                    key=f"take-{label}",
+                )
+    with on_demand("Commands", ":material/terminal:", "commands") as wanted:
+        if wanted:
+            st.code("\n".join(f"shoal {command}" for command in commands), language="shell")
+            st.caption(why)

@@ -21,7 +21,7 @@ from shoal.dashboard.figures.evaluation import (
 )
 from shoal.dashboard.fit import fit_card
 from shoal.dashboard.navigation import entered, go, link, parameter
-from shoal.dashboard.parameters import copies, genes_html
+from shoal.dashboard.parameters import copies, genes_html, on_demand
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table, read, run_here, store
 from shoal.dashboard.wording import duration, percent, quoted
@@ -181,7 +181,7 @@ def _table(frame: pd.DataFrame) -> None:
 def _training(run: RunView, evaluations: list[Evaluation], repeat: int) -> None:
     """The chosen training: what it came to, how to see it move, how to train it again."""
     by_repeat = {e.task.repeat: e for e in sorted(evaluations, key=lambda e: e.task.repeat)}
-    left, right = st.columns([1, 1.6], vertical_alignment="bottom", gap="medium")
+    left, right = st.columns([1, 1.6], gap="medium")
 
     def choose() -> None:
         st.query_params["repeat"] = str(st.session_state[key])
@@ -197,8 +197,10 @@ def _training(run: RunView, evaluations: list[Evaluation], repeat: int) -> None:
     with right:
         name = chosen.task.genome.hash
         link("swarm", "Watch its swarm", icon=":material/bubble_chart:", run=run.id, genome=name, repeat=repeat)
-        st.code(replay_command(store(), run.id, name, repeat), language="bash", wrap_lines=True)
-        st.caption("Trains it again, and says whether every score is the same to the bit.")
+        with on_demand("Replay command", ":material/terminal:", "again") as wanted:
+            if wanted:
+                st.code(replay_command(store(), run.id, name, repeat), language="bash", wrap_lines=True)
+                st.caption("Trains it again, and says whether every score is the same to the bit.")
     if chosen.status == "failed":
         problem(_failure(chosen))
 

@@ -75,9 +75,12 @@ def _table(run_id: int, shown: pd.DataFrame) -> None:
         st.caption("No training fits these filters.")
         return
     newest_first = shown.iloc[::-1]
+    every = address(
+        "evaluation", run=run_id, genome=""
+    )  # a hash needs no quoting, and an address for each row much time
     whole = pd.DataFrame(
         {
-            "Genome": [address("evaluation", run=run_id, genome=name) for name in newest_first["genome"]],
+            "Genome": (every + newest_first["genome"]).to_numpy(),
             "Repeat": newest_first["repeat"].to_numpy(),
             "Generation": newest_first["generation"].to_numpy(),
             "Individual": newest_first["individual"].to_numpy(),

@@ -88,7 +88,7 @@ def heading(run: RunView, supervised: bool, now: float, zone: str | None) -> Non
             f"started {moment(run.started, zone, now)}" if run.started else f"queued {moment(run.created, zone, now)}"
         )
         s = run.settings
-        shape = f"population {s.population} · {s.repeats} repeats · {s.iterations:,} iterations"
+        shape = f"population {s.population} · {s.repeats} repeat{'' if s.repeats == 1 else 's'} · {s.iterations:,} iterations"
         st.caption(f"{s.preset} · {shape} · seed {s.seed} · {begun}", width="content")
 
 

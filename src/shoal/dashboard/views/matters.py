@@ -42,6 +42,7 @@ from shoal.store import RunView
 
 _SLICES, _LINES = 6, 9  # genes that are shown until others are chosen
 _SEEN = "seen"
+_FRESH = 0.95  # of the trainings, so that a page opened again and again does not grow its forests again and again
 
 
 @dataclass(frozen=True)
@@ -90,16 +91,28 @@ def page() -> None:
 
 
 def _trained(run: RunView) -> int:
-    """How many trainings the page looks at: those of when it was opened, or was told to look again."""
+    """How many trainings the page looks at: those of when it was opened, or was told to look again.
+
+    Who opens it sees what was found last, for anybody, while few trainings have come since.
+    """
     kept = st.session_state.setdefault(_SEEN, {})
     if entered() or run.id not in kept:
-        kept[run.id] = len(evaluation_table(run.id).frame)
+        now, last = len(evaluation_table(run.id).frame), _found()
+        if not entered() or last.get(run.id, 0) < _FRESH * now:
+            last[run.id] = now
+        kept[run.id] = last[run.id]
     more = run.evaluations - kept[run.id]
     if more > 0:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(f"As of {kept[run.id]:,} trainings; {more:,} more were recorded since.", width="content")
-            st.button("Look again", icon=":material/refresh:", on_click=kept.pop, args=(run.id, None))
+            st.button("Look again", icon=":material/refresh:", on_click=kept.pop, args=(run.id, None), key="again")
     return int(kept[run.id])
+
+
+@st.cache_resource(show_spinner=False)
+def _found() -> dict[int, int]:
+    """By run, the trainings that were last looked at."""
+    return {}
 
 
 @st.cache_resource(max_entries=8, show_spinner="Growing forests …")
