@@ -7,6 +7,7 @@ import importlib.metadata
 import streamlit as st
 
 from shoal.dashboard import gate
+from shoal.dashboard.charts import charts_last
 from shoal.dashboard.navigation import PLACES, arrive, build, go, link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
@@ -34,9 +35,10 @@ def main() -> None:
     with st.sidebar:
         _sidebar(runs, here)
         gate.name_tag(identity)
-    page.run()
-    with st.container(key="footer"):
-        st.text(f"Shoal {_version()}  ·  {store().path or store().url}")  # the URL shows no password
+    with charts_last():
+        page.run()
+        with st.container(key="footer"):
+            st.text(f"Shoal {_version()}  ·  {store().path or store().url}")  # the URL shows no password
 
 
 def _sidebar(runs: list[RunView], here: str) -> None:

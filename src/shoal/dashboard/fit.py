@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from shoal.dashboard.figures.base import CONFIG
+from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.fit import (
     NAMES,
     confusion,
@@ -89,13 +89,8 @@ def draw_fits(fits: Fits, dark: bool, revision: str) -> str:
     left, right = st.columns(2, gap="small")
     drawn = (("predictions", left, predictions_figure), ("residuals", right, residuals_figure))
     for kind, column, draw in drawn:
-        column.plotly_chart(
-            draw(frame, dark=dark, revision=revision),
-            key=f"{kind}-{revision}",
-            theme=None,
-            config=CONFIG,
-            alt=_ALT[kind],
-        )
+        with column:
+            chart(draw(frame, dark=dark, revision=revision), f"{kind}-{revision}", _ALT[kind])
     rows = ", ".join(f"{len(fit.target):,} {NAMES[part].lower()}" for part, fit in fits.parts.items())
     return f":small[Target {quoted(fits.target)}, in its unit. Rows: {rows}.]"
 
@@ -110,9 +105,7 @@ def _confusion(fits: Fits, dark: bool, revision: str) -> None:
             right = float((fit.target == fit.predicted).mean())
             st.caption(f"{NAMES[part]}: {len(fit.target):,} rows, {right:.1%} of them right")
             figure = confusion_figure(confusion(fit, fits.classes), dark=dark, revision=revision)
-            st.plotly_chart(
-                figure, key=f"confusion-{part}-{revision}", theme=None, config=CONFIG, alt=_ALT["confusion"]
-            )
+            chart(figure, f"confusion-{part}-{revision}", _ALT["confusion"])
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

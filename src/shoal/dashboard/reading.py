@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from shoal.dashboard.figures.history import history
 from shoal.dashboard.navigation import link, parameter
@@ -16,9 +14,6 @@ from shoal.errors import ShoalError
 from shoal.evaluation_table import EvaluationTable
 from shoal.store import RunView, Store, open_store
 from shoal.summary import Summary, summarise
-
-_PRESENT_SECONDS = 15.0  # a session that did not refresh for so long is not looking
-_EACH_SECONDS = 0.1  # that a session adds to everybody's refresh: twenty pages cost no more than ten
 
 
 @dataclass(frozen=True)
@@ -94,19 +89,3 @@ def _recorded(run_id: int, generations: int, state: str) -> Reading:
         of_it = store().evaluations(run_id, curves=False, genome=lost["genome"].iloc[0])
         failure = next((e.error for e in of_it if e.error is not None), None)
     return Reading(summary, history(summary.generations, frame, summary.run.settings.counted), len(lost), failure)
-
-
-def refresh_seconds(usual: float = 1.0) -> float:
-    """How often a page that lives should look again: more rarely when many do, so that all together cost little."""
-    context = get_script_run_ctx()
-    seen, now = _seen(), time.monotonic()
-    if context is not None:
-        seen[context.session_id] = now
-    for session in [session for session, at in list(seen.items()) if now - at > _PRESENT_SECONDS]:
-        seen.pop(session, None)
-    return max(usual, usual * _EACH_SECONDS * len(seen))
-
-
-@st.cache_resource(show_spinner=False)
-def _seen() -> dict[str, float]:
-    return {}

@@ -93,11 +93,14 @@ CSS = """
   .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
   .st-key-lines { overflow-x: auto; }  /* ten axes need room, which a telephone has not */
-  .st-key-lines [data-testid="stElementContainer"], .st-key-lines [data-testid="stPlotlyChart"] { min-width: 700px; }
+  .st-key-lines :is([class*="st-key-chart-"], [data-testid="stElementContainer"], [data-testid="stPlotlyChart"]) {
+    min-width: 700px; }
   .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
                     background: rgba(200,69,47,.07); }
   .st-key-log { gap: .2rem; max-height: 15rem !important; overflow-y: auto !important; }
   .st-key-log [data-testid="stText"] { font-size: .88rem; }
+  [class*="st-key-chart-"] { overflow: visible !important; }
+  [data-testid="stSkeleton"] { animation: none !important; } /* takes a core where no GPU draws, just when both are needed */
   .st-key-footer { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
   .st-key-footer [data-testid="stText"] { font-size: .82rem; opacity: .62; }
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from shoal.champion import Champion
-from shoal.dashboard.figures.base import CONFIG
+from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
 from shoal.dashboard.fit import champion_card
 from shoal.dashboard.navigation import address, link
@@ -94,7 +94,7 @@ def _leaderboard(run_id: int, reading: Reading) -> None:
     best, dots = _leaders(run_id, reading.run.evaluations)
     figure = leaderboard_figure(best, dots, dark=st.context.theme.type == "dark", revision=str(run_id))
     alt = f"The repeats of the {len(best)} best genomes, a dot each, with means and intervals; the table below has the figures."
-    st.plotly_chart(figure, key=f"leaders-{run_id}", theme=None, config=CONFIG, alt=alt)
+    chart(figure, f"leaders-{run_id}", alt)
     column = st.column_config
     st.dataframe(
         pd.DataFrame(

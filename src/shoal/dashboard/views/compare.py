@@ -7,7 +7,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from shoal.comparison import FEWEST, MOST, Comparison, compare
-from shoal.dashboard.figures.base import CONFIG
+from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.compare import (
     curves,
     curves_figure,
@@ -101,7 +101,7 @@ def _curves(readings: list[Reading]) -> None:
         key="over",
     )
     shown = tuple((reading.run.id, reading.run.generations) for reading in readings)
-    _chart(_figure(readings, shown, unit or "evaluations", _dark()), "curves-figure")
+    chart(_figure(readings, shown, unit or "evaluations", _dark()), "curves-figure")
     st.caption(
         "After each generation, what its best genome had scored in the search; the band is the 95 % interval of its repeats. "
         "Choosing the best of many flatters: the confirmation below does not."
@@ -146,7 +146,7 @@ def _tests(found: Comparison) -> None:
     )
     figure = duels_figure(found, dark=_dark())
     if figure is not None:
-        _chart(figure, "tests-figure")
+        chart(figure, "tests-figure")
     number = st.column_config.NumberColumn
     st.dataframe(
         duels_table(found),
@@ -172,10 +172,6 @@ def _settings(found: Comparison) -> None:
         return
     table: pd.DataFrame = settings_table(found)
     st.dataframe(table, hide_index=True, key="settings-of-runs")
-
-
-def _chart(figure: Figure, key: str) -> None:
-    st.plotly_chart(figure, key=key, theme=None, config=CONFIG)
 
 
 def _dark() -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.charts import chart
 from shoal.dashboard.descent import descent_card
-from shoal.dashboard.figures.base import CONFIG
 from shoal.dashboard.figures.evaluation import (
     Mean,
     curves,
@@ -60,7 +60,7 @@ def page() -> None:
         st.subheader("Its trainings", anchor=False)
         figure = trainings_figure(frame, highlight=repeat, dark=dark, revision=revision)
         alt = f"Accuracy of each of its {len(frame)} trainings; the table below has the figures."
-        st.plotly_chart(figure, key=f"trainings-{revision}", theme=None, config=CONFIG, alt=alt)
+        chart(figure, f"trainings-{revision}", alt)
         _table(frame)
     with right.container(border=True, key="best", height="stretch"):
         st.subheader("Parameters", anchor=False)
@@ -71,9 +71,7 @@ def page() -> None:
         losses = curves(evaluations)
         if len(losses):
             figure = curves_figure(losses, highlight=repeat, dark=dark, revision=revision)
-            st.plotly_chart(
-                figure, key=f"curves-{revision}", theme=None, config=CONFIG, alt="Loss by iteration of each"
-            )
+            chart(figure, f"curves-{revision}", "Loss by iteration of each")
             st.caption(
                 "The loss of the best particle so far, on the rows trained on; dashed: confirmations; in front: the chosen one."
             )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from shoal.dashboard.charts import chart
 from shoal.dashboard.controls import controls, refused
-from shoal.dashboard.figures.base import CONFIG
 from shoal.dashboard.figures.curves import curves, curves_figure
 from shoal.dashboard.figures.history import HEIGHT, below_text, history_figure
 from shoal.dashboard.navigation import link
+from shoal.dashboard.pace import refreshing
 from shoal.dashboard.parameters import best_card
 from shoal.dashboard.problems import problem
-from shoal.dashboard.reading import Reading, read, refresh_seconds, run_here, store
+from shoal.dashboard.reading import Reading, read, run_here, store
 from shoal.dashboard.wording import (
     duration,
     elapsed,
@@ -28,7 +30,7 @@ from shoal.dashboard.wording import (
     waiting_text,
 )
 from shoal.errors import ShoalError
-from shoal.store import ACTIVE, RunView
+from shoal.store import ACTIVE, RunView, UnderWay
 from shoal.summary import ahead_of
 
 REST_SECONDS = 5.0  # between two looks at a run that nobody works on
@@ -39,8 +41,7 @@ RECENT = 8  # recorded trainings whose losses are shown behind those under way
 def page() -> None:
     """One run, refreshed each second while it lives."""
     run = run_here()
-    seconds = refresh_seconds(1.0 if run.state in ACTIVE else REST_SECONDS)
-    st.fragment(run_every=seconds)(_view)(run.id, run.state)
+    refreshing(_view, run.id, run.state, usual=1.0 if run.state in ACTIVE else REST_SECONDS)
 
 
 def _view(run_id: int, state: str) -> None:
@@ -142,7 +143,7 @@ def _chart(reading: Reading, supervised: bool) -> None:
         return
     figure = _figure(reading.history, run.id, run.generations, st.context.theme.type == "dark")
     alt = f"Best and average accuracy of {run.generations} generations; the last best is {percent(run.best_accuracy)}."
-    st.plotly_chart(figure, key=f"history-{run.id}", theme=None, config=CONFIG, alt=alt)
+    chart(figure, f"history-{run.id}", alt)
     if note := below_text(reading.history):
         st.caption(note)
 
@@ -178,14 +179,23 @@ def _now(run: RunView) -> None:
         if trainings:
             link("swarm", "Watch the swarm", icon=":material/bubble_chart:", run=run.id, show="now")
     with right:
-        frame = curves(trainings, store().latest(run.id, RECENT))
-        if len(frame):
-            figure = curves_figure(frame, dark=st.context.theme.type == "dark", revision=f"now-{run.id}")
+        told = tuple((training.worker, training.kind, training.iteration) for training in trainings)
+        figure = _losses(run.id, run.evaluations, told, st.context.theme.type == "dark", trainings)
+        if figure is not None:
             alt = f"Losses of {len(trainings)} trainings under way, and of the last {RECENT} recorded."
-            st.plotly_chart(figure, key=f"now-{run.id}", theme=None, config=CONFIG, alt=alt)
+            chart(figure, f"now-{run.id}", alt)
             st.caption(
                 f"Losses on the training rows: what trains for longer than a second, and the last {RECENT} recorded (grey)."
             )
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _losses(
+    run_id: int, evaluations: int, told: tuple[object, ...], dark: bool, _trainings: Sequence[UnderWay]
+) -> go.Figure | None:
+    del evaluations, told  # the cache's key, for all who look at it
+    frame = curves(_trainings, store().latest(run_id, RECENT))
+    return curves_figure(frame, dark=dark, revision=f"now-{run_id}") if len(frame) else None
 
 
 def _details(run: RunView, now: float, zone: str | None) -> None:

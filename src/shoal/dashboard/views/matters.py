@@ -6,13 +6,12 @@ The page stands still: a forest is not grown each second. It says when there is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from shoal.dashboard.figures.base import CONFIG
+from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.genes import (
     BEST,
     MOST_DOTS,
@@ -173,7 +172,7 @@ def _importance(analysis: Analysis) -> None:
         return
     trusted = "do not trust" not in found.trust
     st.markdown(f":{'green' if trusted else 'orange'}-badge[R² {found.r2.mean:.2f}] {found.trust}")
-    _chart(bars_figure(bars(found), dark=_dark()), "importance-bars")
+    chart(bars_figure(bars(found), dark=_dark()), "importance-bars")
     notes = [
         "By how many percent points predictions of the accuracy get worse when a gene is shuffled, on genomes that the "
         "model has not seen; mean and 95 % interval over bootstraps. Genes that evolution moved together share their worth."
@@ -196,7 +195,7 @@ def _slices(run: RunView, trained: int, analysis: Analysis) -> None:
     for at in range(0, len(places), 3):
         for column, factor in zip(st.columns(3, gap="small"), places[at : at + 3], strict=False):
             with column:
-                _chart(_slice(run.id, trained, factor.name, most, _dark()), f"slice-{factor.name}")
+                chart(_slice(run.id, trained, factor.name, most, _dark()), f"slice-{factor.name}")
     told, count = analysis.told, len(analysis.genomes)
     repeats = run.settings.repeats
     trainings = f"{repeats} trainings" if repeats > 1 else "training"
@@ -238,7 +237,7 @@ def _pair(run: RunView, trained: int, analysis: Analysis) -> None:
         return
     usual = next((name for name in numbers if name != one), others[0])
     other = right.selectbox("Up", others, others.index(usual), format_func=names.__getitem__, key=f"up-{run.id}-{one}")
-    _chart(_plane(run.id, trained, one, other, _dark()), f"plane-{one}-{other}")
+    chart(_plane(run.id, trained, one, other, _dark()), f"plane-{one}-{other}")
     count = len(analysis.genomes)
     notes = [
         "Dots are genomes, coloured by accuracy; the star is the best one. Behind them the model's accuracy, all other genes "
@@ -263,7 +262,7 @@ def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
     if not st.toggle("Draw genomes as lines", key=f"lines-of-{run.id}", help="Drawn with WebGL: slow without a GPU"):
         return
     with st.container(key="lines"):
-        _chart(_lines(run.id, trained, _dark()), "parallel-lines")
+        chart(_lines(run.id, trained, _dark()), "parallel-lines")
     count = len(analysis.genomes)
     shown = min(_LINES, len(analysis.order))
     notes = [
@@ -280,11 +279,6 @@ def _lines(run_id: int, trained: int, dark: bool) -> Figure:
     analysis = _analysis(run_id, trained)
     found = parallel_data(analysis.order[:_LINES], analysis.told)
     return parallel_figure(found, dark=dark, revision=str(run_id))
-
-
-def _chart(figure: Figure, key: str) -> None:
-    config: dict[str, Any] = CONFIG
-    st.plotly_chart(figure, key=key, theme=None, config=config)
 
 
 def _dark() -> bool:

@@ -9,8 +9,9 @@ import streamlit as st
 from shoal.dashboard.controls import controls, refused
 from shoal.dashboard.desk import command_key, desk, why_not
 from shoal.dashboard.navigation import entered, go, link, parameter
+from shoal.dashboard.pace import refreshing
 from shoal.dashboard.problems import problem
-from shoal.dashboard.reading import refresh_seconds, run_here, store, summary
+from shoal.dashboard.reading import run_here, store, summary
 from shoal.dashboard.wording import (
     duration,
     elapsed,
@@ -47,7 +48,7 @@ def page() -> None:
         _manage(run_here())
     shown = st.session_state.setdefault("runs_shown", NEWEST)
     active = any(run.state in ACTIVE for run in store().runs(limit=shown))
-    st.fragment(run_every=refresh_seconds(1.0 if active else REST_SECONDS))(_list)(shown, active)
+    refreshing(_list, shown, active, usual=1.0 if active else REST_SECONDS)
     if count > shown:
         st.button(f"Show more of {count:,}", key="more", on_click=_more)
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from shoal.dashboard.animation import gif
-from shoal.dashboard.figures.base import CONFIG
+from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.swarm import swarm_figure
 from shoal.dashboard.navigation import link, parameter
 from shoal.dashboard.problems import problem
@@ -174,13 +174,8 @@ def _show(run: RunView, film: Replay, request: Request) -> None:
     dark = st.context.theme.type == "dark"
     key = json.dumps(request.to_dict())
     with st.container(border=True, key="film"):
-        st.plotly_chart(
-            _figure(film, key, dark),
-            key="swarm",
-            theme=None,
-            config=CONFIG,
-            alt=f"The swarm at {len(film.frames)} iterations, and its numbers by iteration",
-        )
+        alt = f"The swarm at {len(film.frames)} iterations, and its numbers by iteration"
+        chart(_figure(film, key, dark), "swarm", alt)
     with st.container(horizontal=True, vertical_alignment="center", key="about-film"):
         _exactness(film)
         name = f"run-{run.id}-{film.genome.hash}-{film.repeat}.gif"

@@ -6,14 +6,16 @@ import math
 
 import streamlit as st
 
-from shoal.dashboard.figures.base import CONFIG
+from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.swarm_live import curve_figure, live_bounds, live_figure
 from shoal.dashboard.navigation import link
+from shoal.dashboard.pace import refreshing
 from shoal.dashboard.problems import problem
-from shoal.dashboard.reading import refresh_seconds, store
+from shoal.dashboard.reading import store
 from shoal.errors import ShoalError
 from shoal.frames import Frame
 from shoal.store import ACTIVE, RunView, UnderWay
+from shoal.store.live import WATCHED_SECONDS
 
 _KINDS = {
     "search": "Search: generation {generation}, individual {individual}, repeat {repeat}",
@@ -26,7 +28,7 @@ _BOUNDS = "live_bounds"
 
 def training_now(run: RunView) -> None:
     """One of the trainings that are under way, refreshed each second."""
-    st.fragment(run_every=refresh_seconds())(_view)(run.id, run.state)
+    refreshing(_view, run.id, run.state, longest=0.8 * WATCHED_SECONDS)
 
 
 def _view(run_id: int, state: str) -> None:
@@ -83,9 +85,9 @@ def _training(run_id: int, training: UnderWay) -> None:
     _numbers(training.frame)
     with st.container(border=True, key="film-now"):
         figure = live_figure(training.frame, bounds, dark=dark, revision=str(this))
-        st.plotly_chart(figure, key="swarm-now", theme=None, config=CONFIG, alt="Where the particles stand now")
+        chart(figure, "swarm-now", "Where the particles stand now")
         curve = curve_figure(training.curve, training.iterations, dark=dark, revision=str(this))
-        st.plotly_chart(curve, key="curve-now", theme=None, config=CONFIG, alt="Its loss by iteration")
+        chart(curve, "curve-now", "Its loss by iteration")
     link("evaluation", "This genome", run=run_id, genome=genome.hash)
 
 

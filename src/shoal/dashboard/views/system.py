@@ -7,8 +7,9 @@ import time
 import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.pace import refreshing
 from shoal.dashboard.problems import problem
-from shoal.dashboard.reading import refresh_seconds, store
+from shoal.dashboard.reading import store
 from shoal.dashboard.wording import duration, moment
 from shoal.errors import ShoalError
 from shoal.store import ACTIVE, Owner, RunView
@@ -21,7 +22,7 @@ _MARKS = {"good": ":green[●] good", "look": ":orange[▲] look", "bad": ":red[
 def page() -> None:
     """Who works, and the checks of `shoal doctor`."""
     st.title("System", anchor=False)
-    st.fragment(run_every=refresh_seconds(REST_SECONDS))(_working)()
+    refreshing(_working, usual=REST_SECONDS)
     st.subheader("Checks", anchor=False)
     st.caption("What `shoal doctor` says of this installation and its store.")
     if st.button("Check again", icon=":material/refresh:", key="check"):

@@ -1,0 +1,47 @@
+"""Charts of a page. What stands in text goes first: a browser takes a second to learn how to draw its first chart.
+
+with charts_last():
+    st.title("A page")
+    chart(figure, "accuracy")  # its place is here, and it comes when all else is there
+    st.caption("What it shows")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import streamlit as st
+from plotly.graph_objects import Figure
+
+from shoal.dashboard.figures.base import CONFIG
+
+_waiting: ContextVar[list[Callable[[], object]] | None] = ContextVar("charts that wait", default=None)
+
+
+@contextmanager
+def charts_last() -> Iterator[None]:
+    """At its end the charts of the block are drawn. Fragments have blocks of their own, as they run by themselves."""
+    waiting: list[Callable[[], object]] = []
+    before = _waiting.set(waiting)
+    try:
+        yield
+    finally:
+        _waiting.reset(before)
+    for draw in waiting:
+        draw()
+
+
+def chart(figure: Figure, key: str, alt: str | None = None) -> None:
+    """The figure, in a place as high as it is. ``alt`` is what a reader hears of it."""
+    place = st.container(height=int(figure.layout.height), border=False, key=f"chart-{key}")
+
+    def draw() -> None:
+        place.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
+
+    waiting = _waiting.get()
+    if waiting is None:
+        draw()
+    else:
+        waiting.append(draw)

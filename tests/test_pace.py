@@ -1,0 +1,78 @@
+"""How often pages look again, and in which order they draw: no browser needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
+
+import plotly.graph_objects as go
+
+from shoal.dashboard import charts
+from shoal.dashboard.pace import LONGEST, SHARE, Pace
+
+
+@given(st.integers(1, 200), st.integers(1, 64), st.floats(1e-4, 0.5))
+def test_all_refreshes_together_keep_to_their_share(sessions: int, cores: int, cost: float) -> None:
+    pace = Pace(cores)
+    for _ in range(300):
+        pace.took(cost)
+    seconds = [pace.seconds(1.0, LONGEST, f"session {n}", 0.0) for n in range(sessions)][-1]
+    assert 1.0 <= seconds <= LONGEST
+    if 1.0 < seconds < LONGEST:
+        assert sessions * cost / seconds <= SHARE * cores
+
+
+def test_who_left_is_forgotten_and_a_page_alone_looks_as_usual() -> None:
+    pace = Pace(1)
+    for n in range(100):
+        crowded = pace.seconds(1.0, LONGEST, f"session {n}", 0.0)
+    assert crowded == LONGEST
+    assert pace.seconds(1.0, 4.0, "session 0", 1.0) == 4.0, "where a page cannot wait as long"
+    assert pace.seconds(1.0, LONGEST, "session 0", 1000.0) == 1.0
+    assert pace.seconds(5.0, LONGEST, "session 0", 1001.0) == 5.0
+
+
+class Places:
+    """Stands for Streamlit: notes places as they are made, and charts as they are drawn."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def container(self, **options: Any) -> Any:
+        assert options["height"] == 200
+        self.told.append(f"place {options['key']}")
+        return self
+
+    def plotly_chart(self, figure: go.Figure, *, key: str, **_: Any) -> None:
+        self.told.append(f"draw {key}")
+
+
+def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyPatch) -> None:
+    places, figure = Places(), go.Figure(layout={"height": 200})
+    monkeypatch.setattr(charts, "st", places)
+    with charts.charts_last():
+        charts.chart(figure, "one")
+        with charts.charts_last():  # a fragment, which draws its own
+            charts.chart(figure, "two")
+            places.told.append("text of the fragment")
+        places.told.append("text")
+    charts.chart(figure, "three")
+    assert places.told == [
+        "place chart-one",
+        "place chart-two",
+        "text of the fragment",
+        "draw two",
+        "text",
+        "draw one",
+        "place chart-three",
+        "draw three",
+    ]
+    with pytest.raises(ValueError, match="stop"), charts.charts_last():
+        charts.chart(figure, "four")
+        raise ValueError("stop")
+    assert places.told[-1] == "place chart-four", "a page that stops draws nothing more"
