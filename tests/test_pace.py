@@ -72,7 +72,12 @@ def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyP
         "place chart-three",
         "draw three",
     ]
-    with pytest.raises(ValueError, match="stop"), charts.charts_last():
+
+    @charts.charts_last()
+    def stopped() -> None:
         charts.chart(figure, "four")
         raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        stopped()
     assert places.told[-1] == "place chart-four", "a page that stops draws nothing more"
