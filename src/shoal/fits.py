@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from shoal.engines import get_engine
 from shoal.errors import ShoalError, StoreError
 from shoal.evaluation import Evaluation, Problem
+from shoal.nursery import give_way
 from shoal.store import Store, open_store
 from shoal.summary import kept_champion
 from shoal.verification import recorded_evaluation, train_again
@@ -89,6 +90,7 @@ def fits_of(store: Store, run_id: int, genome: str, repeat: int) -> Fits:
                 timeout=limit,
                 env=environment,
                 check=False,
+                start_new_session=True,
             )
         except subprocess.TimeoutExpired:
             raise StoreError(
@@ -159,7 +161,7 @@ def main() -> int:
     asked = json.loads(sys.stdin.buffer.read())
     if hasattr(signal, "alarm"):
         signal.alarm(int(asked["limit"]) + 1)  # also when nobody waits for it any more
-        os.nice(_NICE)
+    give_way(_NICE)
     try:
         with open_store(create=False) as store:
             evaluation = recorded_evaluation(store, asked["run"], asked["genome"], asked["repeat"])

@@ -11,8 +11,9 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from types import ModuleType
 
 SINGLE_THREADED: dict[str, str | None] = dict.fromkeys(
@@ -88,6 +89,19 @@ def _set(values: Mapping[str, str | None]) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+def give_way(niceness: int) -> None:
+    """For the rest of its life this process, which leads a session of its own, gets that much less than others.
+
+    Linux weighs sessions against each other first (autogroup): a process's own niceness counts only within its session.
+    """
+    if hasattr(os, "nice"):
+        os.nice(niceness)
+    group = Path("/proc/self/autogroup")
+    if group.exists():
+        with suppress(OSError):
+            group.write_text(str(niceness))
 
 
 def warm_up() -> None:

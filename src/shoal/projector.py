@@ -23,7 +23,7 @@ from shoal.engines import get_engine
 from shoal.errors import ReplayError, ShoalError
 from shoal.evaluation import Problem, Task
 from shoal.genome import Genome
-from shoal.nursery import SINGLE_THREADED, quick_imports
+from shoal.nursery import SINGLE_THREADED, give_way, quick_imports
 from shoal.replay import Replay, Window, replay
 
 ABANDONED_SECONDS = 15.0
@@ -171,6 +171,7 @@ class Projector:
                 stdin=subprocess.PIPE,
                 stdout=said,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
                 env={**os.environ, **{k: v for k, v in SINGLE_THREADED.items() if v}, "SHOAL_STORE": self.store},
             )
         show = self._shows[request] = _Show(process, Path(said.name))
@@ -227,8 +228,7 @@ def _shown(request: Request, audience: _Audience) -> Replay:
     with open_store(create=False) as store:
         problem = Problem(*store.problem(request.run_id))
     engine = get_engine(problem.settings.engine)
-    with suppress(AttributeError, OSError):
-        os.nice(NICENESS)  # only now: till here it is quick, and somebody waits
+    give_way(NICENESS)  # only now: till here it is quick, and somebody waits
     return replay(
         problem,
         request.task,

@@ -13,10 +13,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from shoal.dashboard.charts import charts_last
 
-SHARE = 0.04  # of the machine's cores, for the refreshes of all pages together
-LONGEST = 10.0  # seconds, however many look
+SHARE = 0.03  # of the machine's cores, for the refreshes of all pages together
+LONGEST = 20.0  # seconds, however many look
 _PRESENT_SECONDS = 3 * LONGEST  # a session that did not refresh for so long is not looking
-_AROUND = 1.5  # what Streamlit does around a refresh takes half as long as the refresh
+_FIRST_COST, _MOST_COST = 0.04, 0.5  # seconds of processor time that a refresh takes; more was something else
 _FORGETS = 0.05  # weight of the newest refresh in their mean
 _OTHER = 1.5  # a pace that differs by this factor is another pace
 
@@ -25,18 +25,20 @@ class Pace:
     """Of one server: who looks, and what a refresh takes."""
 
     def __init__(self, cores: int) -> None:
-        self._budget, self._cost, self._seen = SHARE * cores, 0.02, dict[str, float]()
+        self._budget, self._seen = SHARE * cores, dict[str, float]()
+        self._cost, self._spent = _FIRST_COST, 0.0
 
     def seconds(self, usual: float, longest: float, session: str, now: float) -> float:
         """Between two looks of that session, which looks now; the longer, the more sessions look."""
         self._seen[session] = now
         for gone in [name for name, at in list(self._seen.items()) if now - at > _PRESENT_SECONDS]:
             self._seen.pop(gone, None)
-        return max(usual, min(longest, len(self._seen) * self._cost * _AROUND / self._budget))
+        return max(usual, min(longest, len(self._seen) * self._cost / self._budget))
 
-    def took(self, seconds: float) -> None:
-        """Processor time of one refresh."""
-        self._cost += _FORGETS * (seconds - self._cost)
+    def refreshed(self, spent: float) -> None:
+        """After each refresh, with the processor time that the server has used by then: much of it is Streamlit's own."""
+        used, self._spent = min(spent - self._spent, _MOST_COST), spent
+        self._cost += _FORGETS * (used - self._cost)
 
 
 @st.cache_resource(show_spinner=False)
@@ -54,10 +56,9 @@ def refreshing(draw: Callable[..., None], *arguments: Any, usual: float = 1.0, l
     every = now()
 
     def view() -> None:
-        begun = time.thread_time()
         with charts_last():
             draw(*arguments)
-        _pace().took(time.thread_time() - begun)
+        _pace().refreshed(time.process_time())
         if not every / _OTHER < now() < every * _OTHER:
             st.rerun()  # more look now, or fewer
 

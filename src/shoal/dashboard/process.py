@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from contextlib import suppress
-from pathlib import Path
 
 from streamlit.web.cli import main
 
-AUTOGROUP = Path("/proc/self/autogroup")
+from shoal.nursery import give_way
+
 NICENESS = 5  # pages wait for trainings rather than these for pages
 
 
@@ -24,11 +23,7 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
-    if AUTOGROUP.exists():  # Linux weighs sessions against each other, and a process only within its session
-        with suppress(OSError):
-            AUTOGROUP.write_text(str(NICENESS))
+    give_way(NICENESS)
     threading.Thread(target=_end_with_input, daemon=True).start()
     sys.argv[0] = "streamlit"
     sys.exit(main())

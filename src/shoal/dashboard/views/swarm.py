@@ -11,7 +11,7 @@ import streamlit as st
 from shoal.dashboard.animation import gif
 from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.swarm import swarm_figure
-from shoal.dashboard.navigation import link, parameter
+from shoal.dashboard.navigation import entered, link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table, run_here, store
 from shoal.dashboard.views.swarm_now import training_now
@@ -98,8 +98,13 @@ def _chosen(run: RunView) -> Evaluation:
     repeat = parameter("repeat")
     if repeat is not None and not repeat.isdecimal():
         raise ReplayError(f"Repeat {repeat!r}.", expected="a whole number")
-    training = recorded_training(store(), run.id, parameter("genome"), None if repeat is None else int(repeat))
+    # The best when the page was opened: while a search goes on, another best may come before its swarm is drawn.
+    named, kept = parameter("genome"), st.session_state.setdefault("best_then", {})
+    wanted = named or (None if entered() else kept.get(run.id))
+    training = recorded_training(store(), run.id, wanted, None if repeat is None else int(repeat))
     own = training.task.genome.hash
+    if named is None:
+        kept[run.id] = own
     table = evaluation_table(run.id)
     ranked = table.ranked()
     best = ranked["accuracy"].head(BEST)
