@@ -28,7 +28,7 @@ def test_all_refreshes_together_keep_to_their_share(sessions: int, cores: int, c
 
 
 def test_who_left_is_forgotten_and_a_page_alone_looks_as_usual() -> None:
-    pace = Pace(1)
+    pace = Pace(2)
     for n in range(100):
         crowded = pace.seconds(1.0, LONGEST, f"session {n}", 0.0)
     assert crowded == LONGEST
