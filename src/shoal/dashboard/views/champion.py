@@ -146,33 +146,33 @@ def _leaders(run_id: int, evaluations: int) -> tuple[pd.DataFrame, pd.DataFrame]
 def _take_away(reading: Reading) -> None:
     run, champion = reading.run, reading.summary.champion
     st.subheader("Take it away", anchor=False)
-    export = f"export {run.id} --to model"
+    commands = [f"export {run.id} --to model"]
     if champion is None:
         st.caption("There are no networks to download yet.")
-        why, commands = (
-            "Trains the best genome so far, and writes networks, evaluations, settings and a report.",
-            [export],
-        )
+        why = "Trains the best genome so far, and writes networks, evaluations, settings and a report."
     else:
+        _downloads(run.id)
         why = "The same files; the record of the run; one training again, compared to the bit."
-        commands = [export, f"show {run.id}", f"replay {run.id} {champion.genome.hash[:8]} 0"]
-    if champion is not None:
-        with st.container(horizontal=True, gap="small"):
-            for label, make, name, mime, help in (
-                ("Model", archive, f"shoal-run-{run.id}.zip", "application/zip", _MODEL),
-                ("Report", report_page, f"shoal-run-{run.id}.html", "text/html", _REPORT),
-            ):
-                st.download_button(
-                    label,
-                    partial(make, store(), run.id),
-                    name,
-                    mime,
-                    icon=":material/download:",
-                    on_click="ignore",
-                    help=help,
-                    key=f"take-{label}",
-                )
+        commands += [f"show {run.id}", f"replay {run.id} {champion.genome.hash[:8]} 0"]
     with on_demand("Commands", ":material/terminal:", "commands") as wanted:
         if wanted:
             st.code("\n".join(f"shoal {command}" for command in commands), language="shell")
             st.caption(why)
+
+
+def _downloads(run_id: int) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for label, make, name, mime, help in (
+            ("Model", archive, f"shoal-run-{run_id}.zip", "application/zip", _MODEL),
+            ("Report", report_page, f"shoal-run-{run_id}.html", "text/html", _REPORT),
+        ):
+            st.download_button(
+                label,
+                partial(make, store(), run_id),
+                name,
+                mime,
+                icon=":material/download:",
+                on_click="ignore",
+                help=help,
+                key=f"take-{label}",
+            )
