@@ -85,6 +85,7 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     page.get_by_role("link", name="Start your first run").click()
     expect(page.get_by_role("heading", name="Start your first run")).to_be_visible(timeout=SOON)
     page.get_by_text("classic", exact=True).click()
+    expect(page.get_by_role("spinbutton", name="Generations", exact=True)).to_have_value("100", timeout=SOON)
     fill(page, generations=200, population=4, iterations=20, repeats=1)
     page.get_by_role("button", name="Start run").dblclick()
 

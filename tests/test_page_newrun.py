@@ -155,6 +155,7 @@ def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened:
     expect(page.get_by_role("heading", name="Start your first run")).to_be_visible()
     expect(page.locator(".st-key-cost")).to_contain_text("189 to 195")
     page.get_by_text("classic", exact=True).click()
+    expect(number(page, "Generations")).to_have_value("100")  # each preset has fields of its own
     for label, value in (("Generations", 7), ("Population", 4), ("Iterations", 20), ("Repeats", 1)):
         number(page, label).fill(str(value))
     page.get_by_role("textbox", name="Name").fill(HOSTILE)

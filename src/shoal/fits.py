@@ -32,9 +32,9 @@ from shoal.summary import kept_champion
 from shoal.verification import recorded_evaluation, train_again
 
 MOST_SECONDS = 120.0  # of a recorded training that is repeated for a look
-_STARTING_SECONDS = 60.0  # of a process on a busy machine, with its compiled code
-_SLOWER = 10  # than the recorded training, on a machine that has other work
-_NICE = 10
+_STARTING_SECONDS = 120.0  # of a process on a busy machine, with its compiled code
+_SLOWER = 20  # than the recorded training, on a machine that has other work
+_NICENESS = 5  # as the page's that asks: somebody waits for it, once
 _NEAR = 0.01  # percent points by which NumPy's sums may move an accuracy
 _one_at_a_time = threading.Lock()
 
@@ -161,11 +161,12 @@ def main() -> int:
     asked = json.loads(sys.stdin.buffer.read())
     if hasattr(signal, "alarm"):
         signal.alarm(int(asked["limit"]) + 1)  # also when nobody waits for it any more
-    give_way(_NICE)
     try:
         with open_store(create=False) as store:
             evaluation = recorded_evaluation(store, asked["run"], asked["genome"], asked["repeat"])
-            fits = _fits(Problem(*store.problem(asked["run"])), evaluation)
+            problem = Problem(*store.problem(asked["run"]))
+        give_way(_NICENESS)
+        fits = _fits(problem, evaluation)
     except ShoalError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -26,7 +26,7 @@ from shoal.genome import Genome
 from shoal.nursery import SINGLE_THREADED, give_way, quick_imports
 from shoal.replay import Replay, Window, replay
 
-ABANDONED_SECONDS = 15.0
+ABANDONED_SECONDS = 30.0
 LIMIT_SECONDS = 600.0
 NICENESS = 10  # a tenth of a core that others want, too
 AT_ONCE, KEPT = 2, 24  # processes; results in memory
