@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal.data import load_dataset
-from shoal.estimate import Pace, estimate, first_genomes, guessed_pace, recorded_pace, stages
+from shoal.estimate import Pace, estimate, first_genomes, first_trainings, guessed_pace, recorded_pace, stages
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search
 from shoal.executors import Executor, Job, Outcome
@@ -67,6 +67,7 @@ def test_as_many_trainings_as_an_undisturbed_search_asks_for(data: st.DataObject
         assert found["search"] == (count["search"], count["search"])
     else:
         assert found["search"][0] <= count["search"] <= found["search"][1]
+    assert played(given.model_copy(update={"generations": 1}))["search"] <= first_trainings(given) <= found["search"][1]
     least, most = found.get("confirmation", (0, 0))
     assert least <= count["confirmation"] <= most
 

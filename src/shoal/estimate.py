@@ -84,6 +84,12 @@ def stages(settings: SearchSettings) -> tuple[Stage, ...]:
     return (*found, *_last(settings))
 
 
+def first_trainings(settings: SearchSettings) -> int:
+    """Those of the first generation, at most."""
+    first = settings.model_copy(update={"generations": 1})
+    return sum(stage.most for stage in stages(first) if stage.name == "search")
+
+
 def _halving(settings: SearchSettings) -> tuple[Stage, ...]:
     """Level by level: elites come along at no cost as far as they went before, of those who stand at a rung half go on.
 

@@ -7,6 +7,7 @@ import json
 import re
 import zoneinfo
 
+from shoal.estimate import first_trainings
 from shoal.genome import NUMERIC_GENES, Genome
 from shoal.store import RunView
 from shoal.summary import Summary
@@ -124,13 +125,11 @@ def waiting_text(run: RunView, supervised: bool, ahead: RunView | None = None) -
         return "Nobody is working on it", "Press Resume to start a supervisor, which takes it from here."
     if run.state != "running":
         return "No generation was completed", "There is nothing to draw. Resume it, or start a new run."
-    wanted = run.settings.population * run.settings.repeats
+    wanted = first_trainings(run.settings)
     if run.evaluations == 0:
-        return (
-            "Getting ready",
-            f"The training code is compiled for this machine, half a minute at most. 0 of {wanted} trainings done.",
-        )
-    return "First generation", f"{run.evaluations} of {wanted} trainings done. The chart begins when all are."
+        compiling = "The training code is compiled for this machine, half a minute at most."
+        return "Getting ready", f"{compiling} Then {wanted} trainings make the first generation."
+    return "First generation", f"{run.evaluations} of at most {wanted} trainings done. The chart begins when it is."
 
 
 def gene_label(name: str) -> str:
