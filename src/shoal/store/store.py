@@ -342,11 +342,12 @@ class Store:
         if not curves:
             as_text["curve"] = literal("[]").label("curve")
         columns = [as_text.get(column.name, column) for column in evaluation.c]
-        query = select(*columns).where(evaluation.c.run_id == number).order_by(evaluation.c.id).limit(_PAGE)
-        if genome is not None:
-            query = query.where(evaluation.c.genome_hash == genome)
+        query = select(*columns).where(evaluation.c.run_id == number)
+        if genome is not None:  # few; and databases would read the whole run in the order of its ids
+            rows = self._database.read(lambda c: c.execute(query.where(evaluation.c.genome_hash == genome)).all())
+            return read_evaluations(sorted(rows, key=lambda row: row.id), genomes)
         while True:
-            page = query.where(evaluation.c.id > last)
+            page = query.where(evaluation.c.id > last).order_by(evaluation.c.id).limit(_PAGE)
             rows = self._database.read(lambda c, page=page: c.execute(page).all())  # type: ignore[misc]
             found += read_evaluations(rows, genomes)
             if len(rows) < _PAGE:
