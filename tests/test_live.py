@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from fakes import InlineExecutor
 from shoal.baselines import BaselineJob
-from shoal.champion import Retraining
+from shoal.champion import Choice, Crowning, Retraining
 from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import RunNotFoundError, StoreFullError
 from shoal.evaluation import Problem, Task
+from shoal.evolution import Standing
 from shoal.executors import Evaluate, Job, Progress
 from shoal.frames import Frame
 from shoal.genome import Genome
@@ -305,6 +306,7 @@ def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
         (Evaluate(search), ("search", 1, 3, 2, problem.length(search), "")),
         (Evaluate(fresh), ("confirmation", CONFIRMATION, 0, 0, problem.length(fresh), "")),
         (Retraining(search, 4, refit=True), ("champion", 1, 3, 2, 4, "")),
+        (Crowning(Choice(Standing(genome, ())), {}), ("champion", 0, 0, 0, 0, "")),
         (BaselineJob("trees", genome), ("baseline", 0, 0, 0, 0, "Boosted trees")),
     ]
     for job, expected in cases:

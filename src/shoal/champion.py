@@ -202,6 +202,18 @@ def retrainings(problem: Problem, choice: Choice) -> tuple[Retraining, ...]:
     return tuple(Retraining(e.task, e.iterations, refit) for e in _behind(problem, choice))
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Crowning:
+    """The last of a champion's jobs, `crown`: in a worker, so that who drives a run never loads compiled code."""
+
+    choice: Choice
+    weights: Mapping[Retraining, NDArray[np.float32]]
+
+    def run(self, problem: Problem, engine: Engine) -> Champion:
+        """The champion."""
+        return crown(problem, self.choice, self.weights, engine)
+
+
 def _behind(problem: Problem, choice: Choice) -> tuple[Evaluation, ...]:
     if not choice.confirmed:
         return choice.found.evaluations

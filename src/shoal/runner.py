@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from shoal.baselines import BaselineJob, baseline_jobs
-from shoal.champion import Retraining, choice, crown, retrainings
-from shoal.engines import get_engine
-from shoal.errors import StoreFullError
+from shoal.champion import Crowning, Retraining, choice, retrainings
+from shoal.errors import ExecutorError, StoreFullError
 from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, result_hash
 from shoal.evolution import Search
-from shoal.executors import Evaluate, Executor, Job, Outcome, make_executor
+from shoal.executors import Evaluate, Executor, Outcome, make_executor
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 from shoal.underway import Notes
@@ -166,19 +165,27 @@ class Runner:
                 job.failed(outcome.error) if outcome.error else outcome.result
                 for job, outcome in self._done(executor, rivals).items()
             )
-            champion = crown(problem, chosen, weights, get_engine(search.settings.engine))
-            content = replace(champion, baselines=compared).to_bytes()
+            executor.submit(Crowning(chosen, weights))
+            (crowned,) = self._outcomes(executor, 1)
+            if crowned.error is not None:
+                raise ExecutorError(f"The champion was lost: {crowned.error}", remedy="resume the run")
+            content = replace(crowned.result, baselines=compared).to_bytes()
             self._patiently(lambda: self.store.save_artifact(self.claim, CHAMPION, content))
 
     def _done(self, executor: Executor, jobs: Sequence[Threaded]) -> dict[Threaded, Outcome]:
         """The jobs' outcomes, in their order."""
-        found: dict[Job, Outcome] = {}
         asked = {replace(job, threads=_threads(executor, len(jobs))): job for job in jobs}
         for job in asked:
             executor.submit(job)
-        while len(found) < len(asked):
-            found |= {outcome.job: outcome for outcome in self._tick(executor)}
+        found = {outcome.job: outcome for outcome in self._outcomes(executor, len(asked))}
         return {job: found[threaded] for threaded, job in asked.items()}
+
+    def _outcomes(self, executor: Executor, count: int) -> list[Outcome]:
+        """So many, in the order in which they come."""
+        found: list[Outcome] = []
+        while len(found) < count:
+            found += self._tick(executor)
+        return found
 
     def _record(self, evaluations: list[Evaluation], generations: Sequence[GenerationSummary]) -> None:
         now = self._notes.due()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from shoal.baselines import NAMES, BaselineJob
-from shoal.champion import Retraining
+from shoal.champion import Crowning, Retraining
 from shoal.evaluation import Problem, Task
 from shoal.executors import Evaluate, Executor, Progress
 from shoal.settings import CONFIRMATION
@@ -41,6 +41,8 @@ def under_way(problem: Problem, progress: Progress) -> UnderWay:
         task, kind, baseline = Task(job.genome, 0), "baseline", NAMES[job.kind]
     elif isinstance(job, Retraining):
         task, kind, planned = job.task, "champion", job.iterations
+    elif isinstance(job, Crowning):
+        task, kind = Task(job.choice.found.genome, 0), "champion"
     else:
         assert isinstance(job, Evaluate)
         task, planned = job.task, problem.length(job.task)
