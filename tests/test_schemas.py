@@ -88,6 +88,45 @@ def test_every_schema_is_kept() -> None:
     assert {dump.stem for dump in DUMPS} == revisions, "a new revision: python tests/schemas.py"
 
 
+def _catalogue(url: str) -> set[str]:
+    """Every table, index and constraint, as the database itself describes it."""
+    engine = connection.make_engine(connection.parse_url(url))
+    described = (
+        ["SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"]
+        if engine.dialect.name == "sqlite"
+        else [
+            "SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, is_nullable, "
+            "column_default) FROM information_schema.columns WHERE table_schema = current_schema()",
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()",
+            "SELECT concat_ws(' ', conname, pg_get_constraintdef(oid)) FROM pg_constraint "
+            "WHERE connamespace = current_schema()::regnamespace",
+        ]
+    )
+    with engine.connect() as there:
+        rows = [str(row) for query in described for row in there.execute(sa.text(query)).scalars()]
+        schema = "" if engine.dialect.name == "sqlite" else there.scalar(sa.text("SELECT current_schema()"))
+    engine.dispose()
+    return {" ".join(row.split()).replace(f"{schema}.", "") for row in rows}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_new_store_is_what_migrations_make(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == REVISION
+    new, migrated = (
+        str(tmp_path / name) if database == "sqlite" else request.getfixturevalue("postgres_server").new_url()
+        for name in ("new.db", "migrated.db")
+    )
+    open_store(new).close()
+    engine = connection.make_engine(connection.parse_url(migrated))
+    with engine.begin() as into:
+        config = Config(attributes={"connection": into})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        command.upgrade(config, "head")
+    engine.dispose()
+    assert len(_catalogue(new)) > 15
+    assert _catalogue(new) == _catalogue(migrated)
+
+
 @pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.stem)
 def test_it_keeps_everything_and_goes_on_to_the_same_result(dump: Path, place: Any) -> None:
     url = place(dump)

@@ -21,9 +21,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +34,6 @@ from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, default_pa
 from shoal.store import connection as store_connection
 from shoal.store import store as store_module
 from shoal.store import tables as t
-from shoal.store.schema import MIGRATIONS
 
 SETTINGS = SearchSettings(generations=3, seed=2**63 - 1, bounds={"jump_size": (0.1, 0.30000000000000004)})
 ELSEWHERE = Owner("elsewhere", 1, "token")  # of another host: only the lease can tell that it is dead
@@ -598,13 +594,6 @@ class TestContract:
         run_id = add(store, tiny)
         with open_store(store.raw_url) as again:
             assert again.run(run_id) == store.run(run_id)
-
-    def test_migrations_make_exactly_the_tables(self, store: Store) -> None:
-        assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == t.REVISION
-        with store._database.engine.connect() as connection:
-            options = {"version_table": t.VERSION_TABLE, "compare_server_default": True}
-            context = MigrationContext.configure(connection, opts=options)
-            assert compare_metadata(context, t.metadata) == []
 
     def test_a_newer_schema_is_refused(self, store: Store) -> None:
         store._database.write(lambda c: c.execute(sa.text(f"UPDATE {t.VERSION_TABLE} SET version_num = '9999'")))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, column, inspect, select, table, text
+from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from shoal.errors import StoreError
 from shoal.store.connection import Database
-from shoal.store.tables import REVISION, VERSION_TABLE, metadata
+from shoal.store.tables import REVISION, metadata, version
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 5_301_047_210_117  # of PostgreSQL's advisory locks; any number, the same in every version
@@ -37,9 +38,9 @@ def take_lock(connection: Connection, number: int) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(VERSION_TABLE):
+    if not inspect(connection).has_table(version.name):
         return None
-    return connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
+    return connection.scalar(select(version.c.version_num))
 
 
 def _upgrade(connection: Connection, database: Database) -> None:
@@ -48,6 +49,9 @@ def _upgrade(connection: Connection, database: Database) -> None:
     found = _revision(connection)  # again: another process may have been quicker
     if found == REVISION:
         return
+    if found is None:
+        _create(connection, shown)
+        return
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -55,27 +59,40 @@ def _upgrade(connection: Connection, database: Database) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
+    if found not in known:
         raise StoreError(
             f"The store {shown} was written by a newer Shoal (schema {found}).",
             expected=f"schema {REVISION} or older",
             remedy="upgrade Shoal with `pip install --upgrade shoal`, or name another store",
         )
-    if found is None:
-        others = set(inspect(connection).get_table_names())
-        if others and (connection.dialect.name == "sqlite" or others & set(metadata.tables)):
-            raise StoreError(
-                f"The database {shown} belongs to another program: it holds {', '.join(sorted(others)[:3])}.",
-                expected="a store of Shoal, or an empty database",
-                remedy="name another with --store or SHOAL_STORE",
-            )
-    if found is not None and database.path and connection.scalar(text("SELECT 1 FROM run")):
+    if database.path and connection.scalar(text("SELECT 1 FROM run")):
         _copy_before(database.path, shown)
-    try:
+    with _allowed(shown):
         command.upgrade(config, "head")
+
+
+def _create(connection: Connection, shown: str) -> None:
+    """The tables as the newest migration leaves them, without Alembic, which takes half a second to load."""
+    others = set(inspect(connection).get_table_names())
+    if others and (connection.dialect.name == "sqlite" or others & set(metadata.tables)):
+        raise StoreError(
+            f"The database {shown} belongs to another program: it holds {', '.join(sorted(others)[:3])}.",
+            expected="a store of Shoal, or an empty database",
+            remedy="name another with --store or SHOAL_STORE",
+        )
+    with _allowed(shown):
+        metadata.create_all(connection)
+        version.create(connection)
+        connection.execute(version.insert(), {"version_num": REVISION})
+
+
+@contextmanager
+def _allowed(shown: str) -> Iterator[None]:
+    try:
+        yield
     except ProgrammingError as error:
         raise StoreError(
-            f"The store {shown} could not be upgraded: {error.orig}.",
+            f"The tables of the store {shown} could not be made: {error.orig}.",
             remedy="grant this user CREATE on the database's schema, then try again",
         ) from error
 

@@ -1,4 +1,4 @@
-"""The tables of a store. The migrations create them; a test compares the two."""
+"""The tables of a store, as a new one has them; older ones are migrated to the same, which a test compares."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
+    String,
     Table,
     Text,
     UniqueConstraint,
@@ -25,6 +27,12 @@ from sqlalchemy.sql.functions import FunctionElement
 REVISION = "0003"  # what the newest migration leaves behind
 VERSION_TABLE = "shoal_version"  # Alembic's own default name may belong to another program of a shared database
 
+version = Table(  # as Alembic makes it
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
 metadata = MetaData()
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only an INTEGER PRIMARY KEY by itself
 Json = JSON(none_as_null=True)  # never JSONB: its numbers are decimals, and its keys lose their order
