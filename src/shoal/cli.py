@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -15,7 +16,6 @@ from rich.console import Console
 from shoal.admission import app as access
 from shoal.errors import SettingsError, ShoalError
 from shoal.launch import prepared_supervisor
-from shoal.nursery import quick_imports
 from shoal.options import JsonOption, RunArgument, StoreOption
 from shoal.studies import app as studies
 
@@ -124,11 +124,10 @@ def run(
     """
     given = {name: value for name, value in context.params.items() if name not in ("settings", "store", "as_json")}
     with prepared_supervisor(store) as prepared:
-        with quick_imports():
-            from shoal.store import open_store
-            from shoal.watch import watch
+        from shoal.store import open_store
+        from shoal.watch import watch
 
-            dataset, parsed, label = _read(given, settings)
+        dataset, parsed, label = _read(given, settings)
         with open_store(store) as opened:
             run_id, _ = opened.add_run(dataset, parsed, name=label)
             for note in () if as_json else dataset.notes:
@@ -323,9 +322,8 @@ def resume(
         _command(run, "resume", store, as_json, budgets)
         return
     with prepared_supervisor(store) as prepared:
-        with quick_imports():
-            from shoal.store import open_store
-            from shoal.watch import watch
+        from shoal.store import open_store
+        from shoal.watch import watch
 
         with open_store(store, create=False) as opened:
             view = opened.resume(run, budgets)
@@ -414,6 +412,7 @@ def bench(as_json: JsonOption = False) -> None:
 
 def main() -> None:
     """The `shoal` command: a `ShoalError` becomes a message and its exit code."""
+    gc.set_threshold(100_000)  # imports make much that stays, and collections would look at it again and again
     try:
         app()
     except ShoalError as error:

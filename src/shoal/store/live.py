@@ -10,12 +10,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from shoal.frames import Frame
 from shoal.genome import Genome
 from shoal.store.rows import clean
-from shoal.store.runs import not_found, parse_id, shown_state
+from shoal.store.runs import insert_or, not_found, parse_id, shown_state
 from shoal.store.tables import command, live, now, run
 from shoal.store.views import LEASE_SECONDS
 
@@ -131,8 +130,7 @@ def look(connection: Connection, run_id: int) -> Look:
 
 
 def _put(connection: Connection, run_id: int, **values: Any) -> None:
-    kind = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    new = kind(live).values(run_id=run_id, **values)
+    new = insert_or(connection, live).values(run_id=run_id, **values)
     connection.execute(new.on_conflict_do_update(index_elements=[live.c.run_id], set_=values))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreError
 from shoal.settings import SearchSettings
@@ -36,8 +36,12 @@ class NewRun:
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert the rows whose unique keys are not there yet; never overwrite."""
     if rows:
-        kind = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-        connection.execute(kind(table).on_conflict_do_nothing(), rows)
+        connection.execute(insert_or(connection, table).on_conflict_do_nothing(), rows)
+
+
+def insert_or(connection: Connection, table: Table) -> Any:
+    """The database's own INSERT, with an ON CONFLICT. Imported by name: the other database's dialect takes a while to load."""
+    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
 
 
 def log(connection: Connection, text: str, run_id: int | None = None, level: str = "info") -> None:
