@@ -54,15 +54,20 @@ def dashboard(store: Store, log: Path, exposure: Exposure | None = None, port: i
             wait_until_up(process, url)
             yield url
         finally:
-            for supervisor in store.supervisors():
-                with suppress(ProcessLookupError):
-                    if supervisor.pid != os.getpid():  # a test may have taken a supervisor's place
-                        os.kill(supervisor.pid, signal.SIGTERM)
+            end_supervisors(store)
             process.terminate()
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def end_supervisors(store: Store) -> None:
+    """Ask them; but us, as a test may have taken a supervisor's place."""
+    for supervisor in store.supervisors():
+        with suppress(ProcessLookupError):
+            if supervisor.pid != os.getpid():
+                os.kill(supervisor.pid, signal.SIGTERM)
 
 
 class Watched:

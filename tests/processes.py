@@ -11,17 +11,27 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import commands
+
 SMALL = ["--preset", "classic", "--population", "4", "--generations", "4", "--iterations", "100", "--repeats", "2"]
 PATIENCE_SECONDS = 120.0  # the first use compiles the kernels
 
 
 def shoal(
-    *arguments: str, store: Path, home: Path | None = None, prefix: Sequence[str] = (), **options: Any
+    *arguments: str,
+    store: Path,
+    home: Path | None = None,
+    cwd: Path | None = None,
+    prefix: Sequence[str] = (),
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; ``prefix`` is a program that starts it."""
+    if not (prefix or options):
+        return commands.run(arguments, environment(store, home), str(cwd or Path.cwd()))
     return subprocess.run(
         [*prefix, sys.executable, "-m", "shoal.cli", *arguments],
         env=environment(store, home),
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,

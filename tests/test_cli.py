@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from processes import SMALL, eventually, last_json, shoal, start
+from shoal.data import load_dataset
+from shoal.settings import SearchSettings
 from shoal.store import open_store
 
 
@@ -60,7 +62,8 @@ def test_show_and_runs_agree_with_run(finished: Path) -> None:
 def test_same_seed_same_hash_other_seed_other_hash(finished: Path, tmp_path: Path) -> None:
     ran = last_json((finished.parent / "run.json").read_text())
     same = last_json(shoal("run", *SMALL, "--json", store=tmp_path / "a.db").stdout)
-    other = last_json(shoal("run", *SMALL, "--seed", "1", "--json", store=tmp_path / "b.db").stdout)
+    short = ["--seed", "1", "--generations", "1", "--iterations", "20"]
+    other = last_json(shoal("run", *SMALL, *short, "--json", store=tmp_path / "a.db").stdout)
     assert same["result_hash"] == ran["result_hash"] != other["result_hash"]
 
 
@@ -69,7 +72,7 @@ def test_settings_file_and_options_before_it(tmp_path: Path) -> None:
     file = tmp_path / "search.toml"
     file.write_text(
         'data = "table.csv"\ntarget = "y"\nname = "from a file"\n'
-        "population = 3\ngenerations = 9\niterations = 20\nrepeats = 1\n"
+        "population = 3\ngenerations = 9\niterations = 20\nrepeats = 1\nbaselines = false\n"
     )
     done = shoal("run", "--settings", str(file), "--generations", "2", "--json", store=tmp_path / "shoal.db")
     result = last_json(done.stdout)
@@ -138,7 +141,17 @@ def test_a_mistyped_store_is_not_created_by_looking(command: list[str], tmp_path
 
 def test_small_population_many_repeats_and_the_data_s_options(tmp_path: Path) -> None:
     arguments = ["run", "--population", "2", "--repeats", "25", "--generations", "1", "--iterations", "2", "--json"]
-    data = ["--folds", "2", "--same", "cement, water", "--log-columns", "none"]
+    (tmp_path / "search.toml").write_text("baselines = false")
+    data = [
+        "--folds",
+        "2",
+        "--same",
+        "cement, water",
+        "--log-columns",
+        "none",
+        "--settings",
+        str(tmp_path / "search.toml"),
+    ]
     result = last_json(shoal(*arguments, *data, store=tmp_path / "shoal.db").stdout)
     assert (result["settings"]["elitism"], result["settings"]["max_repeats"]) == (1, 25)
     used = result["data_options"]
@@ -149,8 +162,10 @@ def test_small_population_many_repeats_and_the_data_s_options(tmp_path: Path) ->
 
 def test_delete_asks_first_and_removes_only_that_run(tmp_path: Path) -> None:
     store = tmp_path / "shoal.db"
-    for _ in range(2):
-        assert shoal("run", *SMALL, "--generations", "1", "--json", store=store).returncode == 0
+    with open_store(store) as opened:
+        for _ in range(2):
+            run_id, _ = opened.add_run(load_dataset("concrete"), SearchSettings())
+            opened.command(run_id, "stop")
     assert shoal("delete", "1", store=store, stdin=-3).returncode == 2
     assert len(last_json(shoal("runs", "--json", store=store).stdout)["runs"]) == 2
     assert shoal("delete", "1", "--yes", store=store).returncode == 0

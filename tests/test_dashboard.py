@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,13 +17,15 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import browser as chrome
-from shoal.api import search
+from fakes import HereExecutor
+from processes import eventually
 from shoal.dashboard.figures.leaderboard import leaders, repeats
 from shoal.dashboard.navigation import PLACES
 from shoal.data import load_dataset
 from shoal.evaluation_table import EvaluationTable
+from shoal.runner import Runner
 from shoal.settings import SearchSettings
-from shoal.store import Store, open_store
+from shoal.store import Owner, Store, open_store
 from shoal.summary import summarise
 
 pytestmark = pytest.mark.browser
@@ -30,18 +33,33 @@ SOON, COMPILING = 30_000, 180_000  # milliseconds; the first training of a proce
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `:red[tick]` $x$ :smile: **b** www.example.com"
 
 
-@pytest.fixture
-def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))  # the supervisor's log
-    with open_store(tmp_path / "shoal.db") as store:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    folder = tmp_path_factory.mktemp("dashboard")
+    with pytest.MonkeyPatch.context() as patch, open_store(folder / "shoal.db") as store:
+        patch.setenv("XDG_DATA_HOME", str(folder / "data"))  # the supervisor's log
         yield store
 
 
 @pytest.fixture
-def site(opened: Store, tmp_path: Path) -> Iterator[str]:
-    with chrome.dashboard(opened, tmp_path / "server.log") as url:
+def opened(place: Store) -> Store:
+    """Without a run or a supervisor, whatever the test before has left."""
+    chrome.end_supervisors(place)
+    eventually(lambda: not place.supervisors())
+    for run in place.runs():
+        if run.state not in ("stopped", "finished"):
+            place.command(run.id, "stop")
+        place.delete(run.id)
+    return place
+
+
+@pytest.fixture(scope="module")
+def site(place: Store) -> Iterator[str]:
+    assert place.path is not None
+    server_log = place.path.with_name("server.log")
+    with chrome.dashboard(place, server_log) as url:
         yield url
-    log = (tmp_path / "server.log").read_text()
+    log = server_log.read_text()
     assert not re.search(r'File ".*[/\\]shoal[/\\]', log), (
         log
     )  # Streamlit's own, when a browser leaves early, is not ours
@@ -49,7 +67,7 @@ def site(opened: Store, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(chromium: Browser, site: str) -> Iterator[Page]:
+def page(chromium: Browser, opened: Store, site: str) -> Iterator[Page]:
     with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
         context.set_default_timeout(SOON)
         first = context.new_page()
@@ -89,8 +107,10 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     fill(page, generations=200, population=4, iterations=20, repeats=1)
     page.get_by_role("button", name="Start run").dblclick()
 
-    expect(page.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
-    expect(page).to_have_url(re.compile(r"/live\?run=1$"))
+    expect(page).to_have_url(re.compile(r"/live\?run=\d+$"), timeout=SOON)
+    (run,) = opened.runs()
+    heading = f"Run {run.id}"
+    expect(page.get_by_role("heading", name=heading)).to_be_visible(timeout=SOON)
     expect(metric(page, "Current Generation")).to_have_text(at_least(1), timeout=COMPILING)
     drawn = page.locator(".js-plotly-plot .scatterlayer .trace")
     expect(drawn.first).to_be_attached(timeout=SOON)
@@ -108,8 +128,10 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
 
     second = page.context.new_page()
     second.goto(page.url)
-    expect(second.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
-    assert [run.id for run in opened.runs()] == [1], "neither a second click nor a second tab starts a second run"
+    expect(second.get_by_role("heading", name=heading)).to_be_visible(timeout=SOON)
+    assert [other.id for other in opened.runs()] == [run.id], (
+        "neither a second click nor a second tab starts a second run"
+    )
     assert opened.supervisors()[0].pid == owner.pid
     second.close()
 
@@ -117,12 +139,12 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible(timeout=SOON)
     expect(control(page, "Stop")).to_be_disabled()
     expect(control(page, "Resume")).to_be_enabled()
-    reached = opened.run(1).generations
+    reached = opened.run(run.id).generations
     page.reload()
-    expect(page.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("heading", name=heading)).to_be_visible(timeout=SOON)
     expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible()
     expect(metric(page, "Current Generation")).to_have_text(str(reached))
-    assert opened.run(1).state == "stopped"
+    assert opened.run(run.id).state == "stopped"
 
 
 def test_what_users_typed_is_shown_as_text(page: Page, opened: Store, site: str) -> None:
@@ -145,15 +167,15 @@ def test_what_users_typed_is_shown_as_text(page: Page, opened: Store, site: str)
 
 def test_a_name_of_ten_thousand_characters_and_one_from_right_to_left(page: Page, opened: Store, site: str) -> None:
     dataset = load_dataset("concrete", preset="classic")
-    for name in ("x" * 10_000, "\u202eesrever \u05e9\u05dc\u05d5\u05dd"):
-        opened.add_run(dataset, SearchSettings(preset="classic"), name=name)
+    names = ("x" * 10_000, "\u202eesrever \u05e9\u05dc\u05d5\u05dd")
+    first, _ = (opened.add_run(dataset, SearchSettings(preset="classic"), name=name)[0] for name in names)
     page.goto(site)
     expect(page.locator(".st-key-runs code")).to_have_count(2, timeout=SOON)
-    assert page.locator(".st-key-run-1").bounding_box()["height"] < 200  # type: ignore[index]
+    assert page.locator(f".st-key-run-{first}").bounding_box()["height"] < 200  # type: ignore[index]
     width = page.evaluate("() => document.documentElement.scrollWidth")
     assert width <= 1280, "a long name does not widen the page"
-    page.goto(f"{site}/live?run=1")
-    expect(page.get_by_role("heading", name="Run 1")).to_be_visible(timeout=SOON)
+    page.goto(f"{site}/live?run={first}")
+    expect(page.get_by_role("heading", name=f"Run {first}")).to_be_visible(timeout=SOON)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 1280
 
 
@@ -167,11 +189,19 @@ def test_a_run_that_is_not_there(page: Page, site: str) -> None:
     expect(page.locator(".st-key-problem")).to_contain_text("There is no run '<script>", timeout=SOON)
 
 
+def finished(opened: Store, **settings: Any) -> int:
+    """A run that has finished, in as little time as may be."""
+    short = {"population": 4, "generations": 2, "iterations": 40, "finalists": 3, "confirmations": 2, "networks": 2}
+    run_id, _ = opened.add_run(load_dataset("concrete"), SearchSettings(**{**short, **settings}), name="small")
+    claim = opened.claim(Owner.here(), run_id)
+    assert claim is not None
+    assert Runner(opened, claim, make_executor=HereExecutor).drive() == "finished"
+    return run_id
+
+
 @pytest.fixture
 def ended(opened: Store) -> int:
-    """A run that has finished, in as little time as may be."""
-    settings = {"population": 4, "generations": 2, "iterations": 40, "finalists": 3, "confirmations": 2, "networks": 2}
-    return search(load_dataset("concrete"), store=opened, name="small", **settings).run.id
+    return finished(opened)
 
 
 def test_a_finished_run_on_every_page_of_it(page: Page, opened: Store, site: str, ended: int, tmp_path: Path) -> None:
@@ -219,9 +249,9 @@ def test_a_finished_run_on_every_page_of_it(page: Page, opened: Store, site: str
     expect(page.get_by_test_id("stText").get_by_text(str(opened.path), exact=True)).to_be_visible(timeout=SOON)
 
 
-def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
-    page: Page, opened: Store, site: str, ended: int
-) -> None:
+def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(page: Page, opened: Store, site: str) -> None:
+    ended = finished(opened, baselines=False)
+
     def more() -> None:
         page.locator(f".st-key-run-{ended}").get_by_role("button", name="More").click()
 

@@ -266,7 +266,7 @@ def random_pairs(particles: int, iteration: int) -> list[tuple[int, int]]:
     return [(order[n], order[n + 1]) for n in range(0, particles - 1, 2)]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     data=st.data(),
     particles=st.integers(2, 9),
@@ -420,7 +420,7 @@ def swarm_of(particles: int, k: int, strategy: str = "random") -> Genome:
     return Genome(swarm_size=particles, num_informants=k, informant_strategy=strategy)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(2, 30), st.data(), st.integers(0, 2**31))
 def test_random_informants_are_distinct_and_never_itself(particles, data, iteration) -> None:
     k = data.draw(st.integers(1, particles - 1))
@@ -466,7 +466,7 @@ def test_ring() -> None:
     assert ring_informants(swarm_of(6, 4))[0].tolist() == [1, 2, 4, 5]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.integers(2, 20), st.data(), st.sampled_from([1, 15, 16, 17, 64, 81, 200, 3001]), st.booleans())
 def test_nearest_informants_by_brute_force(particles, data, dimensions, coarse) -> None:
     """`coarse` positions lie on a small grid, where ties are common and exact: they go to the lower number."""
@@ -942,7 +942,7 @@ def test_abandoning_waits_for_a_first_best() -> None:
     assert CpuEngine().advance(task, initial_state(task), 1).spared == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     st.sampled_from(Loss),
     st.lists(st.floats(-(2.0**60), 2.0**60, width=32), min_size=130, max_size=130),

@@ -303,7 +303,7 @@ def test_a_script_without_a_main_guard_runs_once(tmp_path: Path) -> None:
         """
 print("here", flush=True)
 import shoal
-settings = dict(generations=1, population=2, repeats=1, iterations=2, workers=2)
+settings = dict(generations=1, population=2, repeats=1, iterations=2, workers=2, baselines=False)
 run = shoal.search(shoal.load_dataset("concrete"), store="shoal.db", **settings)
 print(run.result_hash)
 """

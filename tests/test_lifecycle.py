@@ -445,11 +445,11 @@ def schemas(postgres_server: Any) -> Any:
 
 
 def test_any_life_on_sqlite(files: Any) -> None:
-    _lives(files, 60)
+    _lives(files, 30)
 
 
 def test_any_life_on_postgresql(schemas: Any) -> None:
-    _lives(schemas, 10)
+    _lives(schemas, 5)
 
 
 @pytest.mark.slow

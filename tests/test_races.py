@@ -65,7 +65,12 @@ def _race(store: Store, dataset: Dataset, rounds: int) -> None:
 
 
 def test_sixteen_race_for_one_run_and_one_wins(store: Store, tiny: Dataset) -> None:
-    _race(store, tiny, 50)
+    _race(store, tiny, 15)
+
+
+@pytest.mark.slow
+def test_sixteen_race_two_hundred_times(store: Store, tiny: Dataset) -> None:
+    _race(store, tiny, 200)
 
 
 CROWD = """
@@ -121,7 +126,7 @@ def _tell(process: subprocess.Popen[str], line: str) -> None:
 def test_processes_race_for_one_run_and_one_wins(store: Store, tiny: Dataset) -> None:
     run_id, _ = store.add_run(tiny, SearchSettings())
     with _crowd(CROWD, 6, store.raw_url) as crowd:
-        for number in range(1, 21):
+        for number in range(1, 11):
             for process in crowd:
                 _tell(process, "go")
             (won,) = [line for process in crowd if (line := _line(process)) != "lost"]

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-import shoal
+from fakes import HereExecutor
 from processes import last_json
 from processes import shoal as command
 from shoal.baselines import NAMES, Baseline
-from shoal.data import load_dataset, resplit
+from shoal.data import Dataset, load_dataset, resplit
 from shoal.engines import get_engine
 from shoal.errors import DataError
 from shoal.evaluation import Problem
 from shoal.genome import Genome
 from shoal.records import Metrics
 from shoal.resplits import CHAMPION, SplitJob, across, resplit_scores
+from shoal.runner import Runner
 from shoal.settings import SearchSettings
-from shoal.store import open_store
+from shoal.store import Owner, Store, open_store
 from shoal.summary import score_rows, summarise
 
 GENOME = Genome(hidden_layers=(4,))
@@ -75,6 +77,13 @@ def test_without_test_rows_there_is_nothing_to_compare() -> None:
         next(resplit_scores(problem, GENOME, 1, [1]))
 
 
+def _drive(store: Store, data: Dataset, **given: Any) -> None:
+    run_id, _ = store.add_run(data, SearchSettings(**{**QUICK, **given}))
+    claim = store.claim(Owner.here(), run_id)
+    assert claim is not None
+    assert Runner(store, claim, make_executor=HereExecutor).drive() == "finished"
+
+
 def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_path: Path) -> None:
     table = pd.DataFrame(
         {"a": range(60), "b": [(7 * i) % 11 for i in range(60)], "y": [i / 2 + i % 3 for i in range(60)]}
@@ -87,8 +96,8 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
             {"sampler": "random"},
             {"iterations": 10, "sampler": "random"},
         ):
-            shoal.search(data, store=store, **{**QUICK, **given})
-        shoal.search(other, store=store, **QUICK, sampler="random")
+            _drive(store, data, **given)
+        _drive(store, other, sampler="random")
         store.add_run(data, SearchSettings(**QUICK, sampler="random"))  # not finished
         summary = summarise(store, 1)
         assert list(summary.rivals) == ["Random search (run 3)"]
@@ -114,7 +123,8 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
 def test_what_is_done_to_the_table_is_said_and_kept(tmp_path: Path) -> None:
     store = tmp_path / "shoal.db"
     short = ["--generations", "1", "--population", "2", "--iterations", "5", "--evaluations", "4"]
-    done = command("run", "concrete", *short, store=store)
+    (tmp_path / "quick.toml").write_text("baselines = false")
+    done = command("run", "concrete", *short, "--settings", str(tmp_path / "quick.toml"), store=store)
     assert done.returncode == 0, done.stderr
     assert "Note: age is taken as its logarithm" in done.stderr
     with open_store(store) as opened:

@@ -89,8 +89,8 @@ def replay(store: Store, template: tuple[Path, str, int, Any], seed: int) -> Wor
     return world
 
 
-BLOCK = 250
-IN_SUITE, IN_ALL = 500, 100_000
+BLOCK = 50
+IN_SUITE, IN_ALL = 150, 100_000
 
 
 def _block(store: Store, template: tuple[Path, str, int, Any], first: int) -> None:
