@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from processes import alive, descendants, eventually
+from shoal import nursery
 from shoal.data import load_dataset
 from shoal.evaluation import Problem
 from shoal.executors import Executor, LocalExecutor, Outcome
@@ -295,6 +297,20 @@ def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(monkey
         assert sorted(outcome.result[0] for outcome in collect(executor, 4)) == [0, 1, 2, 3]
     assert killed
     assert server._forkserver_pid != killed[0]
+
+
+@pytest.mark.skipif(nursery.CONTEXT is None, reason="workers are forked from a nursery on Linux only")
+def test_nobody_waits_while_the_nursery_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = threading.Event()
+    monkeypatch.setattr(nursery, "_ready", compiled)
+    monkeypatch.setattr(nursery, "_trial", [threading.current_thread()])
+    with LocalExecutor(PROBLEM, 1) as executor:
+        executor.submit(Echo(1))
+        assert executor.poll(0.0) == []
+        assert executor.under_way() == ()
+        compiled.set()
+        (outcome,) = collect(executor, 1)
+    assert outcome.result[0] == 1
 
 
 def test_a_script_without_a_main_guard_runs_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from processes import SMALL, alive, descendants, eventually, last_json, shoal, start
 from shoal.store import open_store
 
-LONG = [*SMALL, "--generations", "6", "--iterations", "600"]
+LONG = [*SMALL, "--generations", "5", "--iterations", "500"]
 
 
 @pytest.fixture(scope="module")

@@ -159,20 +159,30 @@ def test_killed_three_hundred_times(
     ("executor", "workers"),
     [
         ("local", 1),
-        ("local", 2),
         ("local", 4),
-        pytest.param("ray", 1, marks=[needs_ray, pytest.mark.slow]),
         pytest.param("ray", 2, marks=needs_ray),
-        pytest.param("ray", 4, marks=[needs_ray, pytest.mark.slow]),
     ],
 )
+def test_one_result_for_all_executors_and_workers(
+    executor: str, workers: int, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    _one_result(str(tmp_path / "shoal.db"), executor, workers, tmp_path, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=needs_ray)])
 def test_one_result_for_all_executors_workers_and_databases(
     store_url: str, executor: str, workers: int, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
+    _one_result(store_url, executor, workers, tmp_path, undisturbed)
+
+
+def _one_result(url: str, executor: str, workers: int, tmp_path: Path, undisturbed: Undisturbed) -> None:
     settings = scene.SETTINGS.model_copy(update={"workers": workers, "executor": executor})
     home = tmp_path / "home"
     home.mkdir()
-    with Scene(store_url, home, settings) as here:
+    with Scene(url, home, settings) as here:
         here.supervise()
         here.ended_as(undisturbed, [])
         assert {row.worker for row in here.store.evaluations(1)} and here.store.run(1).settings.workers == workers

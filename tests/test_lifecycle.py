@@ -445,7 +445,7 @@ def schemas(postgres_server: Any) -> Any:
 
 
 def test_any_life_on_sqlite(files: Any) -> None:
-    _lives(files, 30)
+    _lives(files, 20)
 
 
 def test_any_life_on_postgresql(schemas: Any) -> None:

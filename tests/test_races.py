@@ -154,7 +154,7 @@ from test_races import busy
 for number in range(8):  # forked before anything is opened: eight processes for the price of one start
     if os.fork() == 0:
         try:
-            os.write(1, f"{busy(*sys.argv[1:], str(number))}\n".encode())  # in one piece: print may take two
+            os.write(1, f"{busy(*sys.argv[1:], str(number))}\\n".encode())  # in one piece: print may take two
         finally:
             os._exit(0)
 for _ in range(8):

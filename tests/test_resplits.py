@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from fakes import HereExecutor
 from processes import last_json
@@ -23,6 +25,7 @@ from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.summary import score_rows, summarise
+from shoal.watch import splits_table
 
 GENOME = Genome(hidden_layers=(4,))
 QUICK = {
@@ -57,6 +60,11 @@ def test_methods_are_compared_split_by_split() -> None:
     assert b.behind[0] == 21.0
     assert (c.splits, c.error) == (0, "no")
     assert across(splits[:1])[0].ensemble == (85.0, None)
+    console = Console(width=80, file=StringIO(), force_terminal=False)
+    console.print(splits_table(rows))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "2 other random splits" in shown and "3.00 ± 12.71" in shown
+    assert [line.split("  ")[0] for line in shown.splitlines()[1:5]] == [CHAMPION, "A", "B", "C"]
 
 
 def test_every_split_is_what_that_split_alone_gives() -> None:
@@ -116,8 +124,6 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
     found = last_json(split.stdout)
     assert found["splits"] == 2
     assert {method["label"] for method in found["methods"]} == {CHAMPION, *NAMES.values()}
-    text = command("splits", "1", "--splits", "2", store=tmp_path / "shoal.db")
-    assert CHAMPION in text.stdout and "2 other random splits" in text.stdout
 
 
 def test_what_is_done_to_the_table_is_said_and_kept(tmp_path: Path) -> None:

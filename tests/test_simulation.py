@@ -90,7 +90,7 @@ def replay(store: Store, template: tuple[Path, str, int, Any], seed: int) -> Wor
 
 
 BLOCK = 50
-IN_SUITE, IN_ALL = 150, 100_000
+IN_SUITE, IN_ALL = 100, 100_000
 
 
 def _block(store: Store, template: tuple[Path, str, int, Any], first: int) -> None:

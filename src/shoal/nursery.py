@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ SINGLE_THREADED: dict[str, str | None] = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
 _LAUNCHES, _DYING_SECONDS = 5, 0.1  # tries, and how long it may take a process that was killed to be gone
+_trial: list[threading.Thread] = []
+_ready = threading.Event()
 # Forking what has loaded libraries is only known to be safe on Linux.
 CONTEXT: BaseContext | None = None
 
@@ -111,3 +114,24 @@ def warm_up() -> None:
     with environment(SINGLE_THREADED):  # it, and so every worker, takes them from us
         CONTEXT.set_forkserver_preload(["shoal.executors.preload"])
         ensure_running()
+    if not _trial:
+        _trial.append(threading.Thread(target=_try, daemon=True))
+        _trial[0].start()
+
+
+def is_ready(timeout: float = 0.0) -> bool:
+    """Whether it has loaded, or compiled, its code by now, so that nobody has to wait who asks it for a worker."""
+    return CONTEXT is None or _ready.wait(timeout)
+
+
+def _try() -> None:
+    """Its first child, which it forks as soon as it can."""
+    try:
+        assert CONTEXT is not None
+        child = CONTEXT.Process(target=os.getpid)  # type: ignore[attr-defined]
+        child.start()
+        child.join()
+    except (OSError, EOFError):
+        pass  # who asks for a worker meets it again
+    finally:
+        _ready.set()

@@ -48,6 +48,7 @@ class LocalExecutor(Executor):
         self._done = 0  # jobs, by the workers that are there now
         self._memory: dict[str, int] = {}  # of each after its first job, in bytes
         self._board = Board()
+        nursery.warm_up()
         self._worn = False  # they are to be replaced as soon as they are idle
 
     @property
@@ -69,6 +70,7 @@ class LocalExecutor(Executor):
         """See `Executor.poll`."""
         self._feed()
         if not self._running:
+            nursery.is_ready(timeout)
             return []
         done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
         outcomes, broken = self._end_late(), False
@@ -110,6 +112,8 @@ class LocalExecutor(Executor):
         self._board.close()
 
     def _feed(self) -> None:
+        if self._pool is None and not nursery.is_ready():
+            return  # it compiles, which may take half a minute: a run goes on beating
         if self._worn:
             if self._running:
                 return
@@ -133,7 +137,6 @@ class LocalExecutor(Executor):
 
     def _submitted(self, job: Job) -> Future[Any]:
         if self._pool is None:
-            nursery.warm_up()
             self._pool = ProcessPoolExecutor(
                 self._workers,
                 context=nursery.CONTEXT,
