@@ -63,7 +63,7 @@ VIEWPORT: Any = {"width": 1280, "height": 900}
 WARM_SECONDS = 10.0  # the server reads the run before somebody asks
 TOLD = '[data-testid="stApp"][data-test-script-state="notRunning"] '
 DRAWN = """() => !document.querySelector('[data-testid="stSkeleton"]') && [...document.querySelectorAll(
-  '[data-testid="stPlotlyChart"]')].every(chart => chart.querySelector('.main-svg'))"""
+  '[data-testid="stPlotlyChart"], [data-testid="stVegaLiteChart"]')].every(chart => chart.querySelector('.main-svg, .marks'))"""
 WORD = "import streamlit\n\nstreamlit.text('word')\n"
 # Notes when the page asked for something, and when the document changed.
 WATCH = """(() => {

@@ -5,6 +5,7 @@ What is forked is a process of its own, as `python -m shoal.cli` is; it only spa
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
@@ -27,9 +28,11 @@ LOADED = ("shoal.data.preparation", "shoal.store", "shoal.summary", "shoal.watch
 @cache
 def _forker() -> subprocess.Popen[str]:
     """It ends with us, at the end of its input."""
-    return subprocess.Popen(
+    forker = subprocess.Popen(
         [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
+    atexit.register(forker.communicate)
+    return forker
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], cwd: str) -> subprocess.CompletedProcess[str]:

@@ -58,6 +58,8 @@ def ready(page: Page) -> None:
         expect(page.get_by_test_id("stPlotlyChart").first).to_be_attached(timeout=MINUTES_5)
     for chart in page.get_by_test_id("stPlotlyChart").all():
         expect(chart.locator(".main-svg").first).to_be_attached(timeout=MINUTES_5)
+    for chart in page.get_by_test_id("stVegaLiteChart").all():
+        expect(chart.locator(".marks")).to_be_attached(timeout=MINUTES_5)
     page.wait_for_timeout(1500)
 
 

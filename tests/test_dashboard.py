@@ -112,11 +112,11 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     heading = f"Run {run.id}"
     expect(page.get_by_role("heading", name=heading)).to_be_visible(timeout=SOON)
     expect(metric(page, "Current Generation")).to_have_text(at_least(1), timeout=COMPILING)
-    drawn = page.locator(".js-plotly-plot .scatterlayer .trace")
+    drawn = page.locator(".st-key-chart svg.marks .mark-line path")
     expect(drawn.first).to_be_attached(timeout=SOON)
-    before = drawn.last.locator("path.js-line").get_attribute("d") or ""
+    before = drawn.last.get_attribute("d") or ""
     expect(metric(page, "Current Generation")).to_have_text(at_least(6), timeout=COMPILING)
-    expect(drawn.last.locator("path.js-line")).not_to_have_attribute("d", before, timeout=SOON)
+    expect(drawn.last).not_to_have_attribute("d", before, timeout=SOON)
     for label in ("Best Accuracy", "Average Accuracy"):
         expect(metric(page, label)).to_have_text(re.compile(r"^-?\d+\.\d\d %$"))
     expect(metric(page, "Best Repeats")).to_have_text(re.compile(r"^\d+$"))
@@ -220,7 +220,7 @@ def test_a_finished_run_on_every_page_of_it(page: Page, opened: Store, site: str
     expect(metric(page, "Confirmation")).to_have_text(f"{best.confirmation.accuracy:.2f} %")
     expect(page.locator("table.scores tr.chief")).to_contain_text("Test")
     expect(page.locator("table.scores")).to_contain_text("Boosted trees")
-    dots = page.locator(".st-key-chart .scatterlayer .point")
+    dots = page.locator(".st-key-chart svg.marks .mark-symbol.role-mark path")
     expect(dots.first).to_be_attached(timeout=SOON)
     frame = EvaluationTable(opened, opened.run(ended)).refresh()
     shown = repeats(frame, leaders(frame))

@@ -115,8 +115,9 @@ def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Searc
         a for a in first.accuracies if a is not None
     )
     figure = leaderboard_figure(best, dots)
-    shown = [x for trace in figure.data if "repeats" in trace.name for x in trace.x]
-    low, high = figure.layout.xaxis.range
+    points = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
+    shown = [row["accuracy"] for layer in points for row in layer["data"]["values"]]
+    low, high = points[0]["encoding"]["x"]["scale"]["domain"]
     assert all(low < x < high for x in shown)
     drawn = dots[dots["counted"] | (dots["phase"] == "confirmation")]
     assert len(shown) == len(drawn)
@@ -127,7 +128,7 @@ def test_of_nothing(tmp_path: Path) -> None:
         run_id, _ = store.add_run(load_dataset("concrete"), SETTINGS)
         table = EvaluationTable(store, store.run(run_id)).refresh()
         assert table.frame.empty and table.genomes().empty and leaders(table).empty
-        assert leaderboard_figure(leaders(table), repeats(table, leaders(table))).data == ()
+        assert leaderboard_figure(leaders(table), repeats(table, leaders(table)))["layer"] == []
 
 
 def test_a_table_taken_away_runs_nothing_and_is_exact(tmp_path: Path) -> None:

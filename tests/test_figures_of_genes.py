@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pandas as pd
@@ -61,11 +62,12 @@ def test_bars_are_drawn_from_below_and_hollow_where_they_may_be_nothing() -> Non
     frame = bars(Importances(genes, Estimate(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0))
     assert frame["label"].tolist() == ["Swarm Size", "Jump Size"]
     assert frame["clear"].tolist() == [False, True]
-    clear, unclear = bars_figure(frame).data
-    assert list(clear.y) == ["Jump Size"] and clear.error_x.array == (1.0,) and clear.error_x.arrayminus == (1.0,)
-    assert list(unclear.x) == [0.0], "no bar below nothing; its interval says the rest"
-    assert unclear.error_x.array == pytest.approx((0.1,)) and unclear.error_x.arrayminus == pytest.approx((0.3,))
-    assert unclear.marker.color == "rgba(0,0,0,0)"
+    figure = bars_figure(frame)
+    unclear, clear = figure["data"]["values"]
+    assert (clear["label"], clear["bar"], clear["low"], clear["high"]) == ("Jump Size", 3.0, 2.0, 4.0)
+    assert (unclear["bar"], unclear["low"]) == (0.0, -0.3), "no bar below nothing; its interval says the rest"
+    assert clear["kind"] == "Interval above 0" and unclear["kind"].endswith("may be nothing")
+    assert figure["layer"][0]["encoding"]["y"]["sort"] == ["Jump Size", "Swarm Size"], "the first one above"
 
 
 def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) -> None:
@@ -85,8 +87,12 @@ def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) 
     assert len(few.dots) == 50 and few.total == 200 and few.champion is None
     assert few.middle.equals(middle), "the median is of all, also where dots are sampled"
     figure = slice_figure(found, accuracy_axis(told), 17)
-    assert figure.layout.xaxis.type == "log" and figure.data[0].marker.symbol.count("triangle-down") == 1
-    assert all(trace.type == "scatter" for trace in figure.data), "no WebGL"
+    dots, line, best = figure["layer"]
+    assert dots["encoding"]["x"]["scale"]["type"] == "log"
+    assert sum(row["floored"] for row in dots["data"]["values"]) == 1
+    assert line["mark"]["type"] == "line" and best["data"]["values"] == [
+        {"x": found.champion[0], "accuracy": found.champion[1]}
+    ]
 
 
 def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame) -> None:
@@ -98,7 +104,9 @@ def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame
         own = told.values[(genomes["activation"] == activation.choices[int(place)]).to_numpy()]
         assert middle == np.median(own)
     figure = slice_figure(found, accuracy_axis(told), 17)
-    assert list(figure.layout.xaxis.ticktext) == [word.replace("_", " ") for word in activation.choices]
+    axis = figure["layer"][0]["encoding"]["x"]["axis"]
+    words = json.loads(axis["labelExpr"].removesuffix("[datum.value]"))
+    assert [words[value] for value in axis["values"]] == [word.replace("_", " ") for word in activation.choices]
 
 
 def test_genomes_that_do_not_use_a_gene_are_not_in_its_slice(genomes: pd.DataFrame) -> None:
@@ -120,10 +128,13 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
     assert pair_data(one, other, told, champion, most=20)["champion"].sum() == 1, "sampling keeps the champion"
     model = Model.of(genomes)
     figure = pair_figure(frame, one, other, surface(model, "jump_size", "inertia_weight"))
-    contour = figure.data[0]
-    assert contour.type == "contour" and contour.x[0] == pytest.approx(genomes["jump_size"].min())
+    tiles, dots, best = figure["layer"]
+    corner = tiles["data"]["values"][0]
+    assert tiles["mark"]["type"] == "rect" and corner["x"] < genomes["jump_size"].min() < corner["right"]
+    assert [row["accuracy"] for row in dots["data"]["values"]] == frame["accuracy"].tolist()
+    assert len(best["data"]["values"]) == 1
     strip = pair_figure(pair_data(one, factor(genomes, "activation"), told, None), one, one, None)
-    assert [trace.type for trace in strip.data] == ["scatter", "scatter"]
+    assert [layer["mark"]["type"] for layer in strip["layer"]] == ["point", "point"]
 
 
 def test_parallel_lines_keep_the_best_and_have_a_place_for_what_is_not_there(genomes: pd.DataFrame) -> None:
@@ -206,9 +217,11 @@ def test_curves_stand_over_what_was_spent() -> None:
     assert frame["run"].tolist() == [3, 3, 5] and frame["evaluations"].tolist() == [10, 20, 12]
     assert frame["best"].tolist() == [80.0, 82.0, 81.0]
     figure = curves_figure(frame, "seconds")
-    lines = [trace for trace in figure.data if trace.name]
-    assert [trace.name for trace in lines] == ["Run 3", "Run 5"]
-    assert list(lines[0].x) == [1.0, 3.0] and lines[0].line.shape == "hv"
+    _, line, single = figure["layer"]
+    assert line["encoding"]["color"]["scale"]["domain"] == ["Run 3", "Run 5"]
+    assert [row["spent"] for row in line["data"]["values"] if row["run"] == 3] == [1.0, 3.0]
+    assert [row["run"] for row in single["data"]["values"]] == [5]
+    assert line["mark"]["interpolate"] == "step-after"
     low, high = best_range(frame)
     assert low < 80.0 and high > 82.0
     assert best_range(curves([])) == (0.0, 100.0)
@@ -235,7 +248,7 @@ def test_tables_and_tests_of_a_comparison() -> None:
     assert tests["Verdict"].tolist()[0] == "run 1 is better" and np.isnan(tests["Low"].iloc[1])
     figure = duels_figure(found)
     assert figure is not None
-    resolved, unresolved = figure.data
-    assert list(resolved.y) == ["run 1 – run 2, confirmation"] and len(unresolved.y) == 0
-    assert resolved.x[0] - resolved.error_x.arrayminus[0] == pytest.approx(tests["Low"].iloc[0])
+    (row,) = figure["data"]["values"]
+    assert (row["title"], row["verdict"]) == ("run 1 – run 2, confirmation", "Resolved")
+    assert row["low"] == pytest.approx(tests["Low"].iloc[0])
     assert duels_figure(compare([summary(1, GOOD[:1]), summary(2, GOOD[:1])])) is None

@@ -68,9 +68,9 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
         re.compile(r"\d+ of the best 10 lie on the upper bound of Jump")
     )
     expect(page.locator(".st-key-importance")).to_contain_text(re.compile(r"R² 0\.\d\d"), timeout=SOON)
-    expect(page.locator(".st-key-importance .js-plotly-plot")).to_contain_text("Jump Size", timeout=SOON)
-    expect(page.locator(".st-key-slices .js-plotly-plot")).to_have_count(6, timeout=SOON)
-    expect(page.locator(".st-key-pair .contourlayer .contour")).to_be_attached(timeout=SOON)
+    expect(page.locator(".st-key-importance svg.marks")).to_contain_text("Jump Size", timeout=SOON)
+    expect(page.locator(".st-key-slices svg.marks")).to_have_count(6, timeout=SOON)
+    expect(page.locator(".st-key-pair .mark-rect path").first).to_be_attached(timeout=SOON)
     expect(page.locator(".st-key-parallel .js-plotly-plot")).to_have_count(0)  # WebGL, and so only on demand
     expect(page.locator("img[src='x']")).to_have_count(0)
     expect(page.get_by_test_id("stMain").locator("code").first).to_have_text(HOSTILE)
@@ -85,15 +85,15 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
 def test_compare_shows_curves_tests_and_settings(page: Page) -> None:
     page.get_by_role("link", name="Compare").click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible(timeout=SOON)
-    expect(page.locator(".st-key-curves .scatterlayer .trace").first).to_be_attached(timeout=SOON)
-    expect(page.locator(".st-key-curves .legendtext")).to_have_text(["Run 2", "Run 1"], timeout=SOON)
+    expect(page.locator(".st-key-curves .mark-line path").first).to_be_attached(timeout=SOON)
+    expect(page.locator(".st-key-curves .role-legend-label text")).to_have_text(["Run 2", "Run 1"], timeout=SOON)
     expect(page).to_have_url(re.compile(r"/compare\?runs=2%2C1$"))
-    expect(page.locator(".st-key-tests .annotation-text")).to_have_text(
+    expect(page.locator(".st-key-tests .mark-text.role-mark text")).to_have_text(
         [re.compile(r"^run \d – run \d, confirmation$")], timeout=SOON
     )
     expect(page.get_by_test_id("stDataFrame")).to_have_count(3, timeout=SOON)
     page.get_by_text("Active time", exact=True).click()
-    expect(page.locator(".st-key-curves .xtitle").filter(has_text="minutes")).to_be_visible(timeout=SOON)
-    expect(page.locator(".st-key-curves .js-plotly-plot")).to_have_count(1, timeout=SOON)
+    expect(page.locator(".st-key-curves .role-axis-title text").filter(has_text="minutes")).to_be_visible(timeout=SOON)
+    expect(page.locator(".st-key-curves svg.marks")).to_have_count(1, timeout=SOON)
     expect(page.locator("img[src='x']")).to_have_count(0)
     fits(page, 400)

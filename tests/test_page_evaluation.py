@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -66,22 +67,26 @@ def test_search_and_confirmation_are_kept_apart() -> None:
     assert (searched.accuracy, searched.half, searched.repeats) == (81.0, half95([80.0, 82.0]), 2)
     assert (confirmed.accuracy, confirmed.repeats) == (91.0, 3)
     figure = trainings_figure(frame, highlight=2)
-    drawn = {trace.name: list(trace.y) for trace in figure.data}
+    dots = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
+    drawn = {d["encoding"]["color"]["datum"]: [row["accuracy"] for row in d["data"]["values"]] for d in dots}
     assert drawn == {
         "Search": [80.0, 82.0],
         "Shorter rungs, not in the mean": [70.0, 71.0],
         "Confirmation": [90.0, 91.0, 92.0],
     }
-    assert list(figure.layout.xaxis.ticktext) == ["1", "2", "3", "4", "C1", "C2", "C3"]
+    named = dots[0]["encoding"]["x"]["axis"]["labelExpr"]
+    assert json.loads(named.removesuffix("[datum.value]")) == ["1", "2", "3", "4", "C1", "C2", "C3"]
+    assert [row["chosen"] for d in dots for row in d["data"]["values"]].count(True) == 1
 
 
 def test_a_failed_training_has_its_mark_and_ruins_the_mean() -> None:
     frame = trainings([evaluation(0, 70.0), evaluation(1, None)], SMALL, folds=1)
     assert means(frame) == ()
     assert frame["fold"].tolist() == [0, 0]
-    failed = trainings_figure(frame, dark=True).data[-1]
-    assert (failed.name, list(failed.x)) == ("Failed", [1])
-    assert len(trainings_figure(frame[frame["status"] == "failed"]).data) == 1
+    failed = trainings_figure(frame, dark=True)["layer"][-1]
+    assert failed["encoding"]["color"]["datum"] == "Failed"
+    assert [row["place"] for row in failed["data"]["values"]] == [1]
+    assert len(trainings_figure(frame[frame["status"] == "failed"])["layer"]) == 1
 
 
 def test_losses_that_a_logarithm_has_no_place_for_are_left_out() -> None:
@@ -89,11 +94,12 @@ def test_losses_that_a_logarithm_has_no_place_for_are_left_out() -> None:
     frame = curves(told)
     assert frame.to_numpy().tolist() == [[0, 1, 2.0], [0, 9, 0.02], [1, 1, 0.5]]
     figure = curves_figure(frame, highlight=0)
-    assert [trace.name for trace in figure.data] == ["Training 2", "Training 1"], "the chosen one is in front"
-    marks = list(figure.layout.yaxis.tickvals)
+    drawn = [{row["repeat"] for row in layer["data"]["values"]} for layer in figure["layer"]]
+    assert drawn == [{1}, {0}], "the chosen one is in front"
+    marks = figure["layer"][0]["encoding"]["y"]["axis"]["values"]
     assert min(marks) <= 0.02
     assert max(marks) >= 2.0
-    assert curves_figure(curves([])).data == ()
+    assert curves_figure(curves([]))["layer"] == []
 
 
 def test_residuals_of_large_parts_are_thinned_evenly() -> None:
@@ -105,16 +111,20 @@ def test_residuals_of_large_parts_are_thinned_evenly() -> None:
     assert set(own["residual"]) == {1.0}
     assert frame[frame["part"] == "validation"]["residual"].tolist() == [-2.0] * 7
     for draw in (predictions_figure, residuals_figure):
-        assert [trace.name for trace in draw(frame, dark=True).data] == ["Trained on", "Held out"]
+        line, dots = draw(frame, dark=True)["layer"]
+        assert line["mark"]["type"] == "line"
+        assert dots["encoding"]["color"]["scale"]["domain"] == ["Trained on", "Held out"]
+        assert len(dots["data"]["values"]) == len(frame)
 
 
-def test_confusion_counts_every_row_and_escapes_its_classes() -> None:
+def test_confusion_counts_every_row() -> None:
     fit = Fit(np.array([0.0, 0, 1, 1, 1]), np.array([0.0, 1, 1, 1, 0]))
     frame = confusion(fit, [HOSTILE, "b"])
     assert frame.to_numpy().tolist() == [[1, 1], [1, 2]]
     figure = confusion_figure(frame)
-    assert "<img" not in figure.to_json()
-    assert "&lt;img" in figure.layout.xaxis.ticktext[0]
+    assert [row["rows"] for row in figure["data"]["values"]] == [1, 1, 1, 2]
+    assert [row["share"] for row in figure["data"]["values"]] == pytest.approx([1 / 2, 1 / 2, 1 / 3, 2 / 3])
+    assert [layer["mark"]["type"] for layer in figure["layer"]] == ["rect", "text"]
 
 
 def relative(name: str, generation: int, distance: int, *parents: Genome) -> Relative:
@@ -196,13 +206,13 @@ def _chooses_another_training(page: Page, name: str) -> None:
     expect(page).to_have_url(re.compile(r"repeat=1"))
     expect(command).to_contain_text(f"shoal replay 1 {name[:8]} 1 --store")
     for key in ("chart", "training"):
-        expect(page.locator(f".st-key-{key} .js-plotly-plot .scatterlayer .trace").first).to_be_attached()
+        expect(page.locator(f".st-key-{key} svg.marks path").first).to_be_attached()
 
 
 def _trains_it_again(page: Page) -> None:
     page.get_by_role("button", name="Train it again and look").click()
     expect(page.get_by_text("Its scores are those recorded, to the bit.")).to_be_visible(timeout=TRAINING)
-    expect(page.locator(".st-key-fit .js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".st-key-fit svg.marks")).to_have_count(2)
 
 
 def _visits_a_parent(page: Page, born: Relative) -> None:

@@ -16,6 +16,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from shoal.dashboard.figures.base import CONFIG
+from shoal.dashboard.figures.vega import Spec
 
 _waiting: ContextVar[list[Callable[[], object]] | None] = ContextVar("charts that wait", default=None)
 
@@ -33,12 +34,16 @@ def charts_last() -> Iterator[None]:
         draw()
 
 
-def chart(figure: Figure, key: str, alt: str | None = None) -> None:
-    """The figure, in a place as high as it is. ``alt`` is what a reader hears of it."""
-    place = st.container(height=int(figure.layout.height), border=False, key=f"chart-{key}")
+def chart(figure: Figure | Spec, key: str, alt: str | None = None) -> None:
+    """The figure, Plotly's or Vega-Lite's, in a place as high as it is. ``alt`` is what a reader hears of it."""
+    height = int(figure["height"] if isinstance(figure, dict) else figure.layout.height)
+    place = st.container(height=height, border=False, key=f"chart-{key}")
 
     def draw() -> None:
-        place.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
+        if isinstance(figure, dict):
+            place.vega_lite_chart(figure, key=key, theme=None, alt=alt)
+        else:
+            place.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
 
     waiting = _waiting.get()
     if waiting is None:

@@ -90,7 +90,7 @@ def draw_fits(fits: Fits, dark: bool, revision: str) -> str:
     drawn = (("predictions", left, predictions_figure), ("residuals", right, residuals_figure))
     for kind, column, draw in drawn:
         with column:
-            chart(draw(frame, dark=dark, revision=revision), f"{kind}-{revision}", _ALT[kind])
+            chart(draw(frame, dark=dark), f"{kind}-{revision}", _ALT[kind])
     rows = ", ".join(f"{len(fit.target):,} {NAMES[part].lower()}" for part, fit in fits.parts.items())
     return f":small[Target {quoted(fits.target)}, in its unit. Rows: {rows}.]"
 
@@ -104,7 +104,7 @@ def _confusion(fits: Fits, dark: bool, revision: str) -> None:
         with column:
             right = float((fit.target == fit.predicted).mean())
             st.caption(f"{NAMES[part]}: {len(fit.target):,} rows, {right:.1%} of them right")
-            figure = confusion_figure(confusion(fit, fits.classes), dark=dark, revision=revision)
+            figure = confusion_figure(confusion(fit, fits.classes), dark=dark)
             chart(figure, f"confusion-{part}-{revision}", _ALT["confusion"])
 
 

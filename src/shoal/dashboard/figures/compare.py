@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from shoal.comparison import Comparison, Duel
-from shoal.dashboard.figures.base import axis, layout, palette
+from shoal.dashboard.figures.base import palette
+from shoal.dashboard.figures.vega import FONT, Spec, number, records, tooltip, vega
 from shoal.store import GenerationRecord
 
 HEIGHT = 400
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+DASHES = ((1, 0), (7, 4), (2, 3), (7, 3, 2, 3), (12, 4), (12, 3, 2, 3))  # pixels of line and gap
 UNITS = {"evaluations": ("Trainings", 1.0), "seconds": ("Active time (minutes)", 60.0)}
 CURVE = ["run", "generation", "evaluations", "seconds", "best", "low", "high"]
 
@@ -33,7 +33,7 @@ def curves(
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=CURVE)
 
 
-def look(place: int, colours: Sequence[str]) -> tuple[str, str]:
+def look(place: int, colours: Sequence[str]) -> tuple[str, tuple[int, ...]]:
     """Colour and dash of the run at this place of a comparison: no two of eight are the same in both."""
     return colours[place % len(colours)], DASHES[(place + place // len(colours)) % len(DASHES)]
 
@@ -50,52 +50,46 @@ def best_range(frame: pd.DataFrame) -> tuple[float, float]:
     return low - margin, top + margin
 
 
-def curves_figure(frame: pd.DataFrame, unit: str, *, dark: bool = False, revision: str = "") -> go.Figure:
+def curves_figure(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec:
     """A step line a run over ``unit`` ("evaluations" or "seconds"); its band is the interval of the best."""
-    colours, figure = palette(dark), go.Figure()
+    colours = palette(dark)
     title, divisor = UNITS[unit]
-    for place, (run, own) in enumerate(frame.groupby("run", sort=False)):
-        colour, dash = look(place, colours.series)
-        name, x = f"Run {run}", (own[unit] / divisor)
-        banded = own.dropna(subset=["low", "high"])
-        for edge, fill in (("high", None), ("low", "tonexty")) if len(banded) > 1 else ():
-            figure.add_scatter(
-                x=(banded[unit] / divisor).tolist(),
-                y=banded[edge].tolist(),
-                mode="lines",
-                line={"width": 0, "shape": "hv"},
-                fill=fill,
-                fillcolor=_pale(colour),
-                hoverinfo="skip",
-                showlegend=False,
-                legendgroup=name,
-            )
-        figure.add_scatter(
-            x=x.tolist(),
-            y=own["best"].tolist(),
-            name=name,
-            legendgroup=name,
-            mode="lines" if len(own) > 1 else "markers",
-            line={"color": colour, "dash": dash, "width": 2.4, "shape": "hv"},
-            marker={"color": colour, "size": 8},
-            customdata=own["generation"].tolist(),
-            hovertemplate=f"{name}: %{{y:.2f}} %, generation %{{customdata}}<extra></extra>",
-        )
-    return figure.update_layout(
-        layout(
-            colours,
-            height=HEIGHT,
-            x=axis(colours, title, rangemode="tozero", showgrid=False, showline=True, nticks=7),
-            y=axis(colours, "Best accuracy (%)", range=list(best_range(frame)), nticks=7),
-            revision=revision,
-            hovermode="closest",
-        )
-    )
-
-
-def _pale(colour: str) -> str:
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.12)"
+    rows = frame.assign(spent=frame[unit] / divisor, name=[f"Run {run}" for run in frame["run"]])
+    names = rows["name"].unique().tolist()
+    looks = {name: look(place, colours.series) for place, name in enumerate(names)}
+    colour = {"field": "name", "scale": {"domain": names, "range": [colour for colour, _ in looks.values()]}}
+    dash = {"field": "name", "scale": {"domain": names, "range": [list(dash) for _, dash in looks.values()]}}
+    x = number("spent", title, grid=False, tickCount=7, scale={"domainMin": 0})
+    y = number("best", "Best accuracy (%)", tickCount=7, scale={"domain": list(best_range(frame))})
+    told = tooltip(("name", " "), ("best", "Best (%)", ".2f"), ("generation", "Generation"))
+    step = {"interpolate": "step-after", "clip": True}
+    counts = rows["name"].value_counts()
+    single, banded = rows[rows["name"].map(counts) == 1], rows.dropna(subset=["low", "high"])
+    layer: list[Spec] = [
+        {
+            "data": {"values": records(banded)},
+            "mark": {"type": "area", "opacity": 0.12, **step},
+            "encoding": {
+                "x": x,
+                "y": {**y, "field": "low"},
+                "y2": {"field": "high"},
+                "color": colour,
+            },
+        },
+        {
+            "data": {"values": records(rows)},
+            "mark": {"type": "line", "strokeWidth": 2.4, **step},
+            "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash, "tooltip": told},
+        },
+        {  # a line needs two
+            "data": {"values": records(single)},
+            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+            "encoding": {"x": x, "y": y, "color": colour, "tooltip": told},
+        },
+    ]
+    figure = vega(colours, height=HEIGHT, layer=layer)
+    figure["config"]["legend"] |= {"symbolType": "stroke", "symbolSize": 500}
+    return figure
 
 
 def scores_table(found: Comparison) -> pd.DataFrame:
@@ -151,64 +145,52 @@ def _half(interval: tuple[float, float] | None) -> float | None:
     return None if interval is None else (interval[1] - interval[0]) / 2
 
 
-def duels_figure(found: Comparison, *, dark: bool = False, revision: str = "") -> go.Figure | None:
+def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
     """By how much the first of each test is ahead, with its interval; None where nothing could be tested."""
-    duels = [duel for duel in (*found.duels, *found.methods) if duel.difference is not None]
-    if not duels:
-        return None
-    colours, figure = palette(dark), go.Figure()
-    for resolved, name in ((True, "Resolved"), (False, "Unresolved")):
-        own = [(d, d.difference) for d in duels if d.difference is not None and d.difference.resolved == resolved]
-        figure.add_scatter(
-            x=[difference.mean for _, difference in own],
-            y=[_title(duel) for duel, _ in own],
-            name=name,
-            mode="markers",
-            marker={
-                "size": 10,
-                "symbol": "diamond" if resolved else "diamond-open",
-                "color": colours.best if resolved else colours.muted,
-                "line": {"width": 1.6, "color": colours.best if resolved else colours.muted},
-            },
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [difference.high - difference.mean for _, difference in own],
-                "arrayminus": [difference.mean - difference.low for _, difference in own],
-                "color": colours.best if resolved else colours.muted,
-                "thickness": 1.6,
-                "width": 4,
-            },
-            customdata=[[difference.low, difference.high, difference.probability] for _, difference in own],
-            hovertemplate="%{x:+.2f} [%{customdata[0]:+.2f}, %{customdata[1]:+.2f}], "
-            "better with a probability of %{customdata[2]:.2f}<extra></extra>",
-        )
-    names = [_title(duel) for duel in reversed(duels)]
-    # Above their lines, as beside them they would leave no room for the lines on a narrow page.
-    labels = [
+    rows = [
         {
-            "text": name,
-            "x": 0,
-            "y": name,
-            "xref": "paper",
-            "xanchor": "left",
-            "yshift": 16,
-            "showarrow": False,
-            "bgcolor": colours.surface,
+            "title": _title(duel),
+            "ahead": difference.mean,
+            "low": difference.low,
+            "high": difference.high,
+            "probability": difference.probability,
+            "verdict": "Resolved" if difference.resolved else "Unresolved",
         }
-        for name in names
+        for duel in (*found.duels, *found.methods)
+        if (difference := duel.difference) is not None
     ]
-    return figure.update_layout(
-        layout(
-            colours,
-            height=110 + 46 * len(duels),
-            x=axis(colours, "Ahead by (percent points)", zeroline=True, zerolinecolor=colours.text, zerolinewidth=1.5),
-            y=axis(colours, categoryorder="array", categoryarray=names, showticklabels=False, showgrid=False),
-            revision=revision,
-            margin={"l": 12, "r": 20, "t": 34, "b": 48},
-            annotations=labels,
-        )
+    if not rows:
+        return None
+    colours = palette(dark)
+    looks = {"Resolved": colours.best, "Unresolved": colours.muted}
+    x = number("ahead", "Ahead by (percent points)", tickCount=7, scale={"padding": 16})
+    order = [row["title"] for row in rows]
+    y = {"field": "title", "type": "nominal", "sort": order, "axis": None, "scale": {"paddingOuter": 0.4}}
+    colour = {"field": "verdict", "scale": {"domain": [*looks], "range": [*looks.values()]}}
+    told = tooltip(
+        ("title", " "),
+        ("ahead", "Ahead by", "+.2f"),
+        ("low", "From", "+.2f"),
+        ("high", "To", "+.2f"),
+        ("probability", "Better with a probability of", ".2f"),
     )
+    shape = {"field": "verdict", "scale": {"domain": [*looks], "range": ["diamond", "circle"]}}
+    layer: list[Spec] = [
+        {"data": {"values": [{"ahead": 0}]}, "mark": {"type": "rule", "color": colours.text}, "encoding": {"x": x}},
+        {
+            "mark": {"type": "rule", "strokeWidth": 1.6},
+            "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour, "tooltip": told},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
+            "encoding": {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": told},
+        },
+        {  # above the line: beside it, it would leave no room for the line on a narrow page
+            "mark": {"type": "text", "align": "left", "dy": -16, "fontSize": 13, "color": colours.text, "font": FONT},
+            "encoding": {"x": {"value": 2}, "y": y, "text": {"field": "title"}},
+        },
+    ]
+    return vega(colours, height=110 + 46 * len(rows), layer=layer, data={"values": rows})
 
 
 def _title(duel: Duel) -> str:

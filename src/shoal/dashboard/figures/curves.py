@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-import plotly.graph_objects as go
 
-from shoal.dashboard.figures.base import axis, layout, palette
+from shoal.dashboard.figures.base import palette
+from shoal.dashboard.figures.vega import Spec, number, records, round_marks, tooltip, vega
 from shoal.evaluation import Evaluation
 from shoal.store import UnderWay
 
@@ -31,22 +31,27 @@ def curves(under_way: Sequence[UnderWay], recorded: Sequence[Evaluation]) -> pd.
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def curves_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") -> go.Figure:
+def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """What trains now in colours and thick, what was recorded last thin and grey behind it."""
-    colours, figure, now = palette(dark), go.Figure(), 0
-    for (state, label), own in frame.groupby(["state", "label"], sort=False):
-        live = state == "now"
-        figure.add_scatter(
-            x=own["iteration"].tolist(),
-            y=own["loss"].tolist(),
-            name=str(label),
-            mode="lines",
-            line={"width": 2.4 if live else 1.1, "color": colours.series[now % 6] if live else colours.faint},
-            showlegend=live,
-            hovertemplate=f"{label}: %{{y:.4g}} after %{{x:,}} iterations<extra></extra>",
-        )
-        now += live
-    x = axis(colours, "Iteration", showgrid=False, nticks=6)
-    y = axis(colours, "Loss", type="log", dtick="D2", tickformat=".2g")
-    margin = {"l": 58, "r": 14, "t": 28, "b": 42}
-    return figure.update_layout(layout(colours, height=HEIGHT, x=x, y=y, revision=revision, margin=margin))
+    colours = palette(dark)
+    now = frame.loc[frame["state"] == "now", "label"].unique().tolist()
+    looks = {label: colours.series[n % 6] for n, label in enumerate(now)}
+    marks = round_marks(frame["loss"].min(), frame["loss"].max()) if len(frame) else []
+    y = number("loss", "Loss", format="~r", values=marks, scale={"type": "log"})
+    x = number("iteration", "Iteration", grid=False, tickCount=6, format=",d")
+    told = tooltip(("label", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d"))
+    colour = {"field": "label", "type": "nominal", "scale": {"domain": [*looks], "range": [*looks.values()]}}
+    line = {"type": "line", "clip": True, "tooltip": True}
+    layer = [
+        {
+            "transform": [{"filter": "datum.state == 'recorded'"}],
+            "mark": {**line, "strokeWidth": 1.1, "color": colours.faint},
+            "encoding": {"x": x, "y": y, "detail": {"field": "label"}, "tooltip": told},
+        },
+        {
+            "transform": [{"filter": "datum.state == 'now'"}],
+            "mark": {**line, "strokeWidth": 2.4},
+            "encoding": {"x": x, "y": y, "color": colour, "tooltip": told},
+        },
+    ]
+    return vega(colours, height=HEIGHT, layer=layer, data={"values": records(frame)})

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import json
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from shoal.dashboard.figures.base import axis, layout, palette
+from shoal.dashboard.figures.base import palette
+from shoal.dashboard.figures.vega import Spec, named, number, records, round_marks, tooltip, vega
 from shoal.evaluation import Evaluation
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.uncertainty import half95, mean
@@ -30,7 +31,7 @@ COLUMNS = (
 PHASES = ("search", "confirmation")
 HEIGHT = 300
 CURVES_HEIGHT = 340
-_SYMBOLS = {"search": "circle", "confirmation": "diamond"}
+_SHAPES = {"search": "circle", "confirmation": "diamond"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,80 +86,62 @@ def repeat_name(repeat: int) -> str:
     return f"C{repeat - CONFIRMATION + 1}" if repeat >= CONFIRMATION else f"{repeat + 1}"
 
 
-def trainings_figure(
-    frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False, revision: str = ""
-) -> go.Figure:
+def trainings_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False) -> Spec:
     """A dot a training, with mean and 95 % interval of each phase; hollow where it does not count, a cross where it failed."""
-    colours, figure = palette(dark), go.Figure()
-    names = [repeat_name(r) for r in frame["repeat"]]
+    colours, layer = palette(dark), list[Spec]()
     places = dict(zip(frame["repeat"].tolist(), range(len(frame)), strict=True))
     known = frame["accuracy"].dropna()
-    bottom = float(known.min()) if len(known) else 0.0
+    looks = {phase.capitalize(): colours.series[n] for n, phase in enumerate(PHASES) if (frame["phase"] == phase).any()}
+    if not frame["counted"].all():
+        looks["Shorter rungs, not in the mean"] = colours.faint
+    if frame["accuracy"].isna().any():
+        looks["Failed"] = colours.muted
+    title = "Training (C: confirmation)" if (frame["phase"] == "confirmation").any() else "Training"
+    label = f"{json.dumps([repeat_name(r) for r in frame['repeat']])}[datum.value]"
+    shown = {"grid": False, "values": list(places.values()), "labelExpr": label}
+    x = number("place", title, **shown, scale={"domain": [-0.7, max(len(frame), 4) - 0.3]})
+    y = number("accuracy", "Accuracy (%)", tickCount=6, scale={"padding": 12})
     for mean_of in means(frame):
         colour = colours.series[PHASES.index(mean_of.phase)]
         of_phase = [places[r] for r in frame.loc[frame["phase"] == mean_of.phase, "repeat"]]
-        span = [min(of_phase) - 0.4, max(of_phase) + 0.4]
+        span = {"place": min(of_phase) - 0.4, "end": max(of_phase) + 0.4, "accuracy": mean_of.accuracy}
         if mean_of.half is not None:
-            low, high = mean_of.accuracy - mean_of.half, mean_of.accuracy + mean_of.half
+            span |= {"low": mean_of.accuracy - mean_of.half, "high": mean_of.accuracy + mean_of.half}
             fill = colours.band if mean_of.phase == "search" else colours.spread
-            figure.add_shape(type="rect", x0=span[0], x1=span[1], y0=low, y1=high, fillcolor=fill, line_width=0)
-        figure.add_shape(
-            type="line",
-            x0=span[0],
-            x1=span[1],
-            y0=mean_of.accuracy,
-            y1=mean_of.accuracy,
-            line={"color": colour, "width": 2},
-        )
+            band = {"x": x, "x2": {"field": "end"}, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+            layer.append({"data": {"values": [span]}, "mark": {"type": "rect", "color": fill}, "encoding": band})
+        line = {"type": "rule", "color": colour, "strokeWidth": 2}
+        layer.append({"data": {"values": [span]}, "mark": line, "encoding": {"x": x, "x2": {"field": "end"}, "y": y}})
+    told = tooltip(("accuracy", "Accuracy (%)", ".2f"), ("about", " "))
+    rows = frame.assign(
+        place=frame["repeat"].map(places),
+        about=[_about(row) for row in frame.to_dict("records")],
+        chosen=frame["repeat"] == highlight,
+    )
     for phase in frame["phase"].unique().tolist():
-        colour = colours.series[PHASES.index(phase)]
         for counted in (True, False):
-            good = frame[(frame["phase"] == phase) & (frame["counted"] == counted) & frame["accuracy"].notna()]
-            if good.empty:
-                continue
-            figure.add_scatter(
-                x=[places[r] for r in good["repeat"]],
-                y=good["accuracy"].tolist(),
-                name=phase.capitalize() if counted else "Shorter rungs, not in the mean",
-                mode="markers",
-                marker={
-                    "size": [16 if r == highlight else 10 for r in good["repeat"]],
-                    "color": colour if counted else colours.surface,
-                    "opacity": 1,
-                    "symbol": _SYMBOLS[phase],
-                    "line": {"color": colour, "width": 2},
-                },
-                customdata=[_about(row) for row in good.to_dict("records")],
-                hovertemplate="%{y:.2f} %<br>%{customdata}<extra></extra>",
-            )
-    lost = frame[frame["accuracy"].isna()]
+            good = rows[(rows["phase"] == phase) & (rows["counted"] == counted) & rows["accuracy"].notna()]
+            if len(good):
+                colour = colours.series[PHASES.index(phase)]
+                name = phase.capitalize() if counted else "Shorter rungs, not in the mean"
+                mark = {"type": "point", "shape": _SHAPES[phase], "filled": True, "opacity": 1, "stroke": colour}
+                size = {"condition": {"test": "datum.chosen", "value": 200}, "value": 80}
+                hollow = {} if counted else {"fill": {"value": colours.surface}}
+                told_by = {"x": x, "y": y, "color": named(name, looks), "size": size, "tooltip": told, **hollow}
+                values = records(good[["place", "accuracy", "about", "chosen"]])
+                layer.append({"data": {"values": values}, "mark": {**mark, "strokeWidth": 2}, "encoding": told_by})
+    lost = rows[rows["accuracy"].isna()].assign(accuracy=float(known.min()) if len(known) else 0.0)
     if len(lost):
-        figure.add_scatter(
-            x=[places[r] for r in lost["repeat"]],
-            y=[bottom] * len(lost),
-            name="Failed",
-            mode="markers",
-            marker={"size": 11, "color": colours.muted, "symbol": "x"},
-            hovertemplate="Failed<extra></extra>",
-        )
-    x = axis(
-        colours,
-        "Training (C: confirmation)" if (frame["phase"] == "confirmation").any() else "Training",
-        tickvals=list(range(len(frame))),
-        ticktext=names,
-        range=[-0.7, max(len(frame), 4) - 0.3],
-        showgrid=False,
-        showline=True,
-    )
-    return figure.update_layout(
-        layout(colours, height=HEIGHT, x=x, y=axis(colours, "Accuracy (%)", nticks=6), revision=revision)
-    )
+        mark = {"type": "point", "shape": "cross", "angle": 45, "filled": True, "size": 110, "opacity": 1}
+        encoding = {"x": x, "y": y, "color": named("Failed", looks), "tooltip": {"value": "Failed"}}
+        layer.append({"data": {"values": records(lost[["place", "accuracy"]])}, "mark": mark, "encoding": encoding})
+    return vega(colours, height=HEIGHT, layer=layer)
 
 
-def _about(row: dict[str, object]) -> str:
+def _about(row: Mapping[Hashable, Any]) -> str:
     fold = f", fold {row['fold']}" if row["fold"] else ""
-    why = "" if row["counted"] else "<br>of a shorter rung: not in the mean"
-    return f"repeat {row['repeat']}{fold}<br>{row['iterations']:,} iterations in {row['seconds']:.2f} s{why}"
+    why = "" if row["counted"] else "; of a shorter rung: not in the mean"
+    return f"repeat {row['repeat']}{fold}, {row['iterations']:,} iterations in {row['seconds']:.2f} s{why}"
 
 
 def curves(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
@@ -172,37 +155,32 @@ def curves(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["repeat", "iteration", "loss"])
 
 
-def curves_figure(
-    frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False, revision: str = ""
-) -> go.Figure:
+def curves_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False) -> Spec:
     """Training loss by iteration, a line a training; ``highlight`` is the repeat in front."""
-    colours, figure = palette(dark), go.Figure()
-    # The one in front is drawn last.
-    order = sorted(frame["repeat"].unique().tolist(), key=lambda r: (r == highlight, r))
-    for repeat in order:
-        own, front = frame[frame["repeat"] == repeat], repeat == highlight
-        phase = PHASES[repeat >= CONFIRMATION]
-        figure.add_scatter(
-            x=own["iteration"].tolist(),
-            y=own["loss"].tolist(),
-            name=f"Training {repeat_name(int(repeat))}",
-            mode="lines",
-            line={
-                "color": colours.text if front else colours.series[PHASES.index(phase)],
-                "width": 3 if front else 1.5,
-                "dash": "solid" if phase == "search" else "dash",
-            },
-            opacity=1.0 if front else 0.5,
-            hovertemplate="%{y:.4g} after %{x:,} iterations<extra>%{fullData.name}</extra>",
-            showlegend=False,
-        )
-    x = axis(colours, "Iteration", showgrid=False, showline=True, rangemode="tozero")
-    marks = _round(frame["loss"].min(), frame["loss"].max()) if len(frame) else []
-    y = axis(colours, "Training loss", type="log", tickvals=marks, ticktext=[f"{mark:g}" for mark in marks])
-    return figure.update_layout(layout(colours, height=CURVES_HEIGHT, x=x, y=y, revision=revision))
-
-
-def _round(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of each power of ten from one to the other; only powers over many."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [m * 10.0**power for power in powers for m in ((1, 2, 5) if len(powers) < 5 else (1,))]
+    colours = palette(dark)
+    rows = frame.assign(
+        training=[repeat_name(int(r)) for r in frame["repeat"]],
+        phase=[PHASES[r >= CONFIRMATION] for r in frame["repeat"]],
+    )
+    marks = round_marks(frame["loss"].min(), frame["loss"].max()) if len(frame) else []
+    encoding = {
+        "x": number("iteration", "Iteration", grid=False, format=",d", tickCount=7, scale={"domainMin": 0}),
+        "y": number("loss", "Training loss", format="~r", values=marks, scale={"type": "log"}),
+        "detail": {"field": "repeat"},
+        "strokeDash": {"condition": {"test": "datum.phase == 'confirmation'", "value": [6, 3]}, "value": [1, 0]},
+        "tooltip": tooltip(("training", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d")),
+    }
+    by_phase = {
+        "condition": {"test": "datum.phase == 'confirmation'", "value": colours.series[1]},
+        "value": colours.series[0],
+    }
+    looks = (  # the one in front is drawn last
+        (rows[rows["repeat"] != highlight], {"strokeWidth": 1.5, "opacity": 0.5}, by_phase),
+        (rows[rows["repeat"] == highlight], {"strokeWidth": 3}, {"value": colours.text}),
+    )
+    layer = [
+        {"data": {"values": records(own)}, "mark": {"type": "line", **look}, "encoding": {**encoding, "color": colour}}
+        for own, look, colour in looks
+        if len(own)
+    ]
+    return vega(colours, height=CURVES_HEIGHT, layer=layer)

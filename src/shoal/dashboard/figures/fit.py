@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from shoal.dashboard.figures.base import SCALE, axis, layout, palette
+from shoal.dashboard.figures.base import SCALE, palette
+from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega
 from shoal.fits import Fit
 
 MOST_POINTS = 2_000  # of a part: more are neither told apart nor quickly drawn
 HEIGHT = 360
 NAMES = {"train": "Trained on", "validation": "Held out", "test": "Test rows"}
-_SYMBOLS = {"train": "circle-open", "validation": "diamond", "test": "circle"}
+_SYMBOLS = {"train": "circle", "validation": "diamond", "test": "circle"}
 _LONGEST = 24  # characters of a class
 
 
@@ -33,42 +34,44 @@ def residuals(parts: Mapping[str, Fit]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def predictions_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") -> go.Figure:
+def predictions_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """Predictions over the true values; on the line both are equal."""
-    colours = palette(dark)
-    low = float(frame[["target", "predicted"]].min().min())
-    high = float(frame[["target", "predicted"]].max().max())
-    figure = go.Figure()
-    figure.add_shape(type="line", x0=low, x1=high, y0=low, y1=high, line={"color": colours.muted, "width": 1})
-    _points(figure, frame, "target", "predicted", dark)
-    x, y = (axis(colours, title, nticks=6) for title in ("True value", "Predicted value"))
-    return figure.update_layout(layout(colours, height=HEIGHT, x=x, y=y, revision=revision))
+    values = frame[["target", "predicted"]].to_numpy()
+    low, high = float(values.min()), float(values.max())
+    ends = pd.DataFrame({"target": [low, high], "predicted": [low, high]})
+    line = {"mark": {"type": "line", "strokeWidth": 1}, "data": {"values": records(ends)}}
+    return _points(frame, ("target", "True value"), ("predicted", "Predicted value"), line, dark)
 
 
-def residuals_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") -> go.Figure:
+def residuals_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """Residuals over the predictions: a shape in them is something that the network has not learned."""
-    colours, figure = palette(dark), go.Figure()
-    figure.add_hline(y=0, line={"color": colours.muted, "width": 1})
-    _points(figure, frame, "predicted", "residual", dark)
-    x = axis(colours, "Predicted value", nticks=6)
-    y = axis(colours, "Residual (predicted - true)", nticks=6)
-    return figure.update_layout(layout(colours, height=HEIGHT, x=x, y=y, revision=revision))
+    ends = pd.DataFrame({"predicted": [frame["predicted"].min(), frame["predicted"].max()], "residual": [0.0, 0.0]})
+    line = {"mark": {"type": "line", "strokeWidth": 1}, "data": {"values": records(ends)}}
+    return _points(frame, ("predicted", "Predicted value"), ("residual", "Residual (predicted - true)"), line, dark)
 
 
-def _points(figure: go.Figure, frame: pd.DataFrame, x: str, y: str, dark: bool) -> None:
+def _points(frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], line: Spec, dark: bool) -> Spec:
     colours = palette(dark)
-    for n, (part, name) in enumerate(NAMES.items()):
-        own = frame[frame["part"] == part]
-        if len(own):
-            figure.add_scatter(
-                x=own[x].tolist(),
-                y=own[y].tolist(),
-                name=name,
-                mode="markers",
-                marker={"size": 6 if n else 5, "color": colours.series[n], "symbol": _SYMBOLS[part], "opacity": 0.75},
-                customdata=own[["target", "predicted"]].to_numpy(),
-                hovertemplate="true %{customdata[0]:.4g}<br>predicted %{customdata[1]:.4g}<extra>" + name + "</extra>",
-            )
+    x, y = (number(*of, tickCount=6) for of in (across, up))
+    shown = {name: n for n, name in enumerate(NAMES) if (frame["part"] == name).any()}
+    names = [NAMES[name] for name in shown]
+    told = tooltip(("label", "Rows"), ("target", "True", ".4~g"), ("predicted", "Predicted", ".4~g"))
+    dots = {
+        "data": {"values": records(frame.assign(label=frame["part"].map(NAMES)))},
+        "mark": {"type": "point", "size": 32, "opacity": 0.75, "strokeWidth": 1.4},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "tooltip": told,
+            "color": {
+                "field": "label",
+                "scale": {"domain": names, "range": [colours.series[n] for n in shown.values()]},
+            },
+            "shape": {"field": "label", "scale": {"domain": names, "range": [_SYMBOLS[name] for name in shown]}},
+        },
+    }
+    line["mark"] |= {"color": colours.muted}
+    return vega(colours, height=HEIGHT, layer=[{**line, "encoding": {"x": x, "y": y}}, dots])
 
 
 def confusion(fit: Fit, classes: Sequence[str]) -> pd.DataFrame:
@@ -78,38 +81,44 @@ def confusion(fit: Fit, classes: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(counts, index=list(classes), columns=list(classes))
 
 
-def confusion_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") -> go.Figure:
-    """Counts, coloured by the share of the true class; classes by their number where a name is long."""
+def confusion_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+    """Counts, coloured by the share of the true class."""
     colours, counts = palette(dark), frame.to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = [_plain(str(name)) for name in frame.index]
+    names = [_short(str(name)) for name in frame.index]
+    true, taken = np.indices(counts.shape)
+    rows = pd.DataFrame({"true": true.ravel(), "taken": taken.ravel(), "rows": counts.ravel(), "share": shares.ravel()})
+    rows = rows.assign(true_name=[names[k] for k in rows["true"]], taken_name=[names[k] for k in rows["taken"]])
     few = len(names) <= 12
-    places = list(range(len(names)))
-    figure = go.Figure(
-        go.Heatmap(
-            x=places,
-            y=places,
-            z=shares,
-            zmin=0,
-            zmax=1,
-            colorscale=SCALE,
-            text=[[f"{count:,}" for count in row] for row in counts.tolist()],
-            texttemplate="%{text}" if few else None,
-            hovertemplate="true class %{y}, taken for %{x}: %{text} rows, %{z:.1%} of its class<extra></extra>",
-            xgap=2,
-            ygap=2,
-            colorbar={"tickformat": ".0%", "thickness": 12, "outlinewidth": 0, "tickfont": {"color": colours.muted}},
+    label = f"{json.dumps(names)}[datum.value]"
+    shared = {"labelExpr": label, "labels": few, "ticks": False, "domain": False, "labelAngle": 0, "labelLimit": 110}
+    x = {"field": "taken", "type": "ordinal", "axis": {"title": "Predicted class", **shared}}
+    y = {"field": "true", "type": "ordinal", "axis": {"title": "True class", **shared}}
+    told = tooltip(
+        ("true_name", "True class"),
+        ("taken_name", "Taken for"),
+        ("rows", "Rows", ",d"),
+        ("share", "Of its class", ".1%"),
+    )
+    scale = {"scheme": SCALE.lower(), "domain": [0, 1]}
+    legend = {"orient": "right", "format": ".0%", "gradientThickness": 12, "titleLimit": 0}
+    layer: list[Spec] = [
+        {
+            "mark": {"type": "rect", "stroke": colours.surface, "strokeWidth": 2},
+            "encoding": {
+                "color": {"field": "share", "type": "quantitative", "scale": scale, "legend": legend},
+                "tooltip": told,
+            },
+        }
+    ]
+    if few:
+        bright = {"condition": {"test": "datum.share > 0.6", "value": "#15242c"}, "value": "#ffffff"}
+        layer.append(
+            {"mark": {"type": "text"}, "encoding": {"text": {"field": "rows", "format": ",d"}, "color": bright}}
         )
-    )
-    ticks = {"tickvals": places, "ticktext": names, "showgrid": False} if few else {"showgrid": False}
-    x, y = axis(colours, "Predicted class", **ticks), axis(colours, "True class", autorange="reversed", **ticks)
     height = min(620, max(HEIGHT, 110 + 44 * len(names)))
-    return figure.update_layout(
-        layout(colours, height=height, x=x, y=y, revision=revision, margin={"l": 110, "r": 14, "t": 20, "b": 60})
-    )
+    return vega(colours, height=height, layer=layer, data={"values": records(rows)}, encoding={"x": x, "y": y})
 
 
-def _plain(name: str) -> str:
-    """A user's text for Plotly, which knows a few HTML elements."""
-    short = name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
-from shoal.dashboard.figures.base import SCALE, axis, layout, palette
+from shoal.dashboard.figures.base import SCALE, palette
+from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega
+from shoal.dashboard.theme import Palette
 from shoal.factors import Factor
 from shoal.genome import Genome, OnBound, SearchSpace
 from shoal.importance import Importances, Scores
@@ -20,16 +23,26 @@ from shoal.importance import Importances, Scores
 MOST_DOTS = 3_000  # in all figures of a page that are seen together: each is an element of the page
 BEST = 10  # genomes that a bound's alarm looks at
 SLICE_HEIGHT = 250
+FLOORED = {"condition": {"test": "datum.floored", "value": "triangle-down"}, "value": "circle"}
+_STAR = "M0,-1L.225,-.309L.951,-.309L.363,.118L.588,.809L0,.382L-.588,.809L-.363,.118L-.951,-.309L-.225,-.309Z"
 _JITTER = 0.32  # of the distance between two choices
 _MIDDLES, _FEW = 25, 5  # places of a smoothed median, and genomes that one needs
 
 
-def scale(dark: bool) -> list[list[object]]:
-    """`SCALE` without the end that is lost on the theme's background."""
+def scale(dark: bool) -> list[tuple[float, str]]:
+    """`SCALE` without the end that is lost on the theme's background: places from 0 to 1, and their colours."""
     low, high = (0.22, 1.0) if dark else (0.0, 0.86)
     places = np.linspace(0.0, 1.0, 9)
     colours = sample_colorscale(SCALE, (low + (high - low) * places).tolist())
-    return [[float(place), colour] for place, colour in zip(places, colours, strict=True)]
+    return [(float(place), colour) for place, colour in zip(places, colours, strict=True)]
+
+
+def shaded(field: str, low: float, high: float, dark: bool, **legend: Any) -> Spec:
+    """The colour of a number from ``low`` to ``high``, by `scale`; without ``legend`` there is none."""
+    stops = scale(dark)
+    domain, colours = [low + (high - low) * place for place, _ in stops], [colour for _, colour in stops]
+    scaled = {"domain": domain, "range": colours, "clamp": True}
+    return {"field": field, "type": "quantitative", "scale": scaled, "legend": legend or None}
 
 
 def bars(found: Importances) -> pd.DataFrame:
@@ -38,45 +51,29 @@ def bars(found: Importances) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["label", "mean", "low", "high", "clear"])
 
 
-def bars_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") -> go.Figure:
+def bars_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """Importance with intervals. What is not clear of nothing is hollow."""
     colours = palette(dark)
-    figure = go.Figure()
-    for clear, name in ((True, "Interval above 0"), (False, "Interval holds 0: may be nothing")):
-        own = frame[frame["clear"] == clear]
-        figure.add_bar(
-            orientation="h",
-            x=own["mean"].clip(lower=0.0).tolist(),
-            y=own["label"].tolist(),
-            name=name,
-            marker={
-                "color": colours.best if clear else "rgba(0,0,0,0)",
-                "line": {"color": colours.best if clear else colours.muted, "width": 1},
-            },
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (own["high"] - own["mean"].clip(lower=0.0)).clip(lower=0.0).tolist(),
-                "arrayminus": (own["mean"].clip(lower=0.0) - own["low"]).tolist(),
-                "color": colours.text if clear else colours.muted,
-                "thickness": 1.3,
-                "width": 3,
-            },
-            customdata=own[["mean", "low", "high"]].to_numpy().tolist(),
-            hovertemplate="%{y}: %{customdata[0]:.2f} [%{customdata[1]:.2f}, %{customdata[2]:.2f}]<extra></extra>",
-        )
-    order = frame["label"].tolist()
-    return figure.update_layout(
-        layout(
-            colours,
-            height=90 + 23 * len(frame),
-            x=axis(colours, "Percent points lost without it", zeroline=True, zerolinecolor=colours.muted),
-            y=axis(colours, categoryorder="array", categoryarray=order, showgrid=False, automargin=True, dtick=1),
-            revision=revision,
-            margin={"l": 20, "r": 14, "t": 34, "b": 48},
-            bargap=0.35,
-        )
-    )
+    looks = {"Interval above 0": colours.best, "Interval holds 0: may be nothing": colours.surface}
+    rows = frame.assign(bar=frame["mean"].clip(lower=0.0), kind=np.where(frame["clear"], *looks))
+    labels = {"title": None, "grid": False, "ticks": False, "domain": False, "labelLimit": 220, "labelPadding": 6}
+    y = {"field": "label", "type": "nominal", "sort": frame["label"].tolist()[::-1], "axis": labels}
+    x = number("bar", "Percent points lost without it", tickCount=8, scale={"zero": True})
+    legend = {"symbolType": "square", "symbolStrokeColor": colours.muted}
+    fill = {"field": "kind", "scale": {"domain": [*looks], "range": [*looks.values()]}, "legend": legend}
+    edge = {"condition": {"test": "datum.clear", "value": colours.best}, "value": colours.muted}
+    told = tooltip(("label", " "), ("mean", "Lost", ".2f"), ("low", "From", ".2f"), ("high", "To", ".2f"))
+    layer: list[Spec] = [
+        {
+            "mark": {"type": "bar", "height": {"band": 0.65}, "strokeWidth": 1},
+            "encoding": {"x": x, "y": y, "fill": fill, "stroke": edge, "tooltip": told},
+        },
+        {
+            "mark": {"type": "rule", "strokeWidth": 1.3, "color": colours.text},
+            "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y},
+        },
+    ]
+    return vega(colours, height=90 + 23 * len(frame), layer=layer, data={"values": records(rows)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,85 +155,59 @@ def accuracy_axis(told: Scores) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def slice_figure(
-    found: Slice, span: tuple[float, float], generations: int, *, dark: bool = False, revision: str = ""
-) -> go.Figure:
+def slice_figure(found: Slice, span: tuple[float, float], generations: int, *, dark: bool = False) -> Spec:
     """The slice. Dots at the floor point down: they may lie far below; colour is the generation, 1 to ``generations``."""
-    colours = palette(dark)
-    factor, dots, figure = found.factor, found.dots, go.Figure()
-    figure.add_scatter(
-        x=dots["x"].tolist(),
-        y=dots["accuracy"].tolist(),
-        mode="markers",
-        marker={
-            "size": 6 if len(dots) < 400 else 4.5,
-            "symbol": np.where(dots["floored"], "triangle-down", "circle").tolist(),
-            "color": dots["generation"].tolist(),
-            "colorscale": scale(dark),
-            "cmin": 1,
-            "cmax": max(2, generations),
-            "opacity": 0.75,
-        },
-        customdata=dots[["value", "generation"]].to_numpy().tolist(),
-        hovertemplate="%{customdata[0]}: %{y:.2f} %<br>generation %{customdata[1]}<extra></extra>",
-    )
+    colours, factor = palette(dark), found.factor
+    x = gene_axis(factor, "x")
+    y = number("accuracy", None, tickCount=5, labelExpr="datum.label + ' %'", scale={"domain": list(span)})
+    middle = found.middle[["x", "accuracy"]]
+    line = {"color": colours.text, "strokeWidth": 2.5}
     if factor.choices:
-        for x, middle in found.middle[["x", "accuracy"]].itertuples(index=False):
-            figure.add_scatter(
-                x=[x - 0.42, x + 0.42],
-                y=[middle, middle],
-                mode="lines",
-                line={"color": colours.text, "width": 2.5},
-                hovertemplate=f"Median of {factor.choices[int(x)]}: %{{y:.2f}} %<extra></extra>",
-            )
+        middle = middle.assign(end=middle["x"] + 0.42, x=middle["x"] - 0.42)
+        over = {"mark": {"type": "rule", **line}, "encoding": {"x": x, "x2": {"field": "end"}, "y": y}}
     else:
-        figure.add_scatter(
-            x=found.middle["x"].tolist(),
-            y=found.middle["accuracy"].tolist(),
-            mode="lines",
-            line={"color": colours.text, "width": 2.5},
-            hovertemplate="Median around %{x:.4g}: %{y:.2f} %<extra></extra>",
-        )
-    if found.champion is not None:
-        figure.add_scatter(
-            x=[found.champion[0]],
-            y=[found.champion[1]],
-            mode="markers",
-            marker={
-                "symbol": "star",
-                "size": 15,
-                "color": colours.average,
-                "line": {"color": colours.surface, "width": 1.5},
+        over = {"mark": {"type": "line", **line}, "encoding": {"x": x, "y": y}}
+    told = tooltip(("value", factor.label), ("accuracy", "Accuracy (%)", ".2f"), ("generation", "Generation"))
+    layer: list[Spec] = [
+        {
+            "data": {"values": records(found.dots)},
+            "mark": {"type": "point", "filled": True, "size": 34 if len(found.dots) < 400 else 20, "opacity": 0.75},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": shaded("generation", 1, max(2, generations), dark),
+                "shape": FLOORED,
+                "tooltip": told,
             },
-            hovertemplate="The best genome: %{y:.2f} %<extra></extra>",
-        )
-    return figure.update_layout(
-        layout(
-            colours,
-            height=SLICE_HEIGHT,
-            x=gene_axis(factor, dark),
-            y=axis(colours, range=list(span), nticks=5, ticksuffix=" %"),
-            revision=revision,
-            margin={"l": 52, "r": 8, "t": 10, "b": 42},
-            showlegend=False,
-        )
-    )
+        },
+        {"data": {"values": records(middle)}, **over},
+    ]
+    if found.champion is not None:
+        place = pd.DataFrame([found.champion], columns=["x", "accuracy"])
+        layer.append(star(place, {"x": x, "y": y}, colours))
+    return vega(colours, height=SLICE_HEIGHT, layer=layer)
 
 
-def gene_axis(factor: Factor, dark: bool) -> dict[str, object]:
-    """The axis of a gene: logarithmic, or of its choices, where it is."""
-    colours = palette(dark)
+def star(places: pd.DataFrame, encoding: Spec, colours: Palette) -> Spec:
+    """A layer: the best genome."""
+    mark = {"type": "point", "shape": _STAR, "size": 260, "filled": True, "opacity": 1, "color": colours.average}
+    told = {"tooltip": {"value": "The best genome"}}
+    edge = {"stroke": colours.surface, "strokeWidth": 1.2}
+    return {"data": {"values": records(places)}, "mark": {**mark, **edge}, "encoding": {**encoding, **told}}
+
+
+def gene_axis(factor: Factor, field: str) -> Spec:
+    """A gene's channel, by the values in ``field``: logarithmic, or of its choices, where it is."""
     if factor.choices:
         met = np.unique(factor.values[factor.used]).astype(int).tolist()
-        words = [factor.choices[k].replace("_", " ") for k in met]
-        return axis(
-            colours, factor.label, tickvals=met, ticktext=words, range=[min(met) - 0.6, max(met) + 0.6], showgrid=False
-        )
+        words = json.dumps([choice.replace("_", " ") for choice in factor.choices])
+        shown = {"values": met, "labelExpr": f"{words}[datum.value]", "grid": False}
+        return number(field, factor.label, **shown, scale={"domain": [min(met) - 0.6, max(met) + 0.6]})
     if factor.log:
         ticks = log_ticks(factor.scaled[factor.used])
-        return axis(colours, factor.label, type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
+        return number(field, factor.label, values=ticks, format="~r", scale={"type": "log", "padding": 6})
     few = factor.integer and factor.varies and np.ptp(factor.values[factor.used]) < 8
-    return axis(colours, factor.label, **({"dtick": 1} if few else {"nticks": 6}))
+    return number(field, factor.label, tickCount=6, **({"tickMinStep": 1} if few else {}), scale={"padding": 6})
 
 
 def log_ticks(places: NDArray[np.float64], most: int = 5) -> list[float]:

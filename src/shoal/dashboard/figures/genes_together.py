@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from shoal.dashboard.figures.base import axis, layout, palette
-from shoal.dashboard.figures.genes import MOST_DOTS, gene_axis, sampled, scale
+from shoal.dashboard.figures.genes import FLOORED, MOST_DOTS, gene_axis, sampled, shaded, star
+from shoal.dashboard.figures.vega import Spec, records, tooltip, vega
 from shoal.factors import Factor
 from shoal.importance import Scores, Surface
 
@@ -51,75 +52,58 @@ def _texts(factor: Factor, rows: NDArray[np.int64]) -> list[str]:
     return [factor.choices[int(v)] if factor.choices else f"{v:.4g}" for v in factor.values[rows]]
 
 
-def pair_figure(
-    frame: pd.DataFrame, one: Factor, other: Factor, made: Surface | None, *, dark: bool = False, revision: str = ""
-) -> go.Figure:
+def pair_figure(frame: pd.DataFrame, one: Factor, other: Factor, made: Surface | None, *, dark: bool = False) -> Spec:
     """Genomes as dots, coloured by accuracy, over the model's surface where there is one."""
-    colours, figure, shades = palette(dark), go.Figure(), scale(dark)
+    colours, layer = palette(dark), list[Spec]()
     low, high = (float(v) for v in np.quantile(frame["accuracy"], [0.05, 1.0])) if len(frame) else (0.0, 1.0)
     high = max(high, low + 0.1)
+    x, y = gene_axis(one, "x"), gene_axis(other, "y")
+    shade = shaded("accuracy", low, high, dark, orient="right", labelExpr="datum.label + ' %'", gradientThickness=10)
     if made is not None:
-        figure.add_contour(
-            x=(10**made.x if one.log else made.x).tolist(),
-            y=(10**made.y if other.log else made.y).tolist(),
-            z=made.z.tolist(),
-            colorscale=shades,
-            zmin=low,
-            zmax=high,
-            ncontours=12,
-            opacity=0.45,
-            showscale=False,
-            connectgaps=False,
-            line={"width": 0.6, "color": colours.muted},
-            hovertemplate="The model: %{z:.2f} %<extra></extra>",
+        layer.append(
+            {
+                "data": {"values": records(_tiles(made, one, other))},
+                "mark": {"type": "rect", "opacity": 0.4},
+                "encoding": {
+                    "x": x,
+                    "x2": {"field": "right"},
+                    "y": y,
+                    "y2": {"field": "top"},
+                    "color": shade,
+                    "tooltip": tooltip(("accuracy", "The model (%)", ".2f")),
+                },
+            }
         )
-    figure.add_scatter(
-        x=frame["x"].tolist(),
-        y=frame["y"].tolist(),
-        mode="markers",
-        marker={
-            "size": 7 if len(frame) < 600 else 5,
-            "symbol": np.where(frame["floored"], "triangle-down", "circle").tolist(),
-            "color": frame["accuracy"].tolist(),
-            "colorscale": shades,
-            "cmin": low,
-            "cmax": high,
-            "line": {"width": 0.5, "color": colours.surface},
-            "colorbar": {
-                "thickness": 10,
-                "outlinewidth": 0,
-                "ticksuffix": " %",
-                "tickfont": {"color": colours.muted, "size": 11},
-                "nticks": 6,
-            },
-        },
-        customdata=frame[["a", "b", "accuracy"]].to_numpy().tolist(),
-        hovertemplate="%{customdata[2]:.2f} %<br>%{customdata[0]}, %{customdata[1]}<extra></extra>",
+    told = tooltip(("accuracy", "Accuracy (%)", ".2f"), ("a", one.label), ("b", other.label))
+    dots = {"type": "point", "filled": True, "size": 46 if len(frame) < 600 else 26, "opacity": 1}
+    layer.append(
+        {
+            "data": {"values": records(frame)},
+            "mark": {**dots, "stroke": colours.surface, "strokeWidth": 0.5},
+            "encoding": {"x": x, "y": y, "color": shade, "shape": FLOORED, "tooltip": told},
+        }
     )
-    best = frame[frame["champion"]]
-    figure.add_scatter(
-        x=best["x"].tolist(),
-        y=best["y"].tolist(),
-        mode="markers",
-        marker={
-            "symbol": "star",
-            "size": 17,
-            "color": colours.average,
-            "line": {"color": colours.surface, "width": 1.5},
-        },
-        hovertemplate="The best genome<extra></extra>",
-    )
-    return figure.update_layout(
-        layout(
-            colours,
-            height=PLANE_HEIGHT,
-            x=gene_axis(one, dark),
-            y=gene_axis(other, dark),
-            revision=revision,
-            margin={"l": 62, "r": 8, "t": 10, "b": 44},
-            showlegend=False,
-        )
-    )
+    layer.append(star(frame.loc[frame["champion"], ["x", "y"]], {"x": x, "y": y}, colours))
+    return vega(colours, height=PLANE_HEIGHT, layer=layer)
+
+
+def _tiles(made: Surface, one: Factor, other: Factor) -> pd.DataFrame:
+    """The surface's places as tiles: x to right, y to top, accuracy; none where the model says nothing."""
+    edges = []
+    for factor, places in ((one, made.x), (other, made.y)):
+        between = (places[:-1] + places[1:]) / 2
+        ends = np.concatenate([[2 * places[0] - between[0]], between, [2 * places[-1] - between[-1]]])
+        edges.append(10**ends if factor.log else ends)
+    (left, right), (bottom, top) = ((ends[:-1], ends[1:]) for ends in edges)
+    row, column = np.nonzero(np.isfinite(made.z))
+    tiles = {
+        "x": left[column],
+        "right": right[column],
+        "y": bottom[row],
+        "top": top[row],
+        "accuracy": made.z[row, column],
+    }
+    return pd.DataFrame(tiles)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from shoal.dashboard.figures.base import axis, layout, palette
-from shoal.dashboard.theme import Palette
+from shoal.dashboard.figures.base import palette
+from shoal.dashboard.figures.vega import Spec, named, number, pointer, records, tooltip, vega
 from shoal.settings import CONFIRMATION
 from shoal.store import GenerationRecord
 from shoal.uncertainty import interval95
@@ -65,56 +64,58 @@ def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
     return float(low - margin), float(min(top + margin, max(100.5, top)))
 
 
-def history_figure(frame: pd.DataFrame, *, dark: bool = False, revision: str = "") -> go.Figure:
-    """Best and average accuracy by generation. The same ``revision`` keeps what a viewer has hidden or zoomed."""
+def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+    """Best and average accuracy by generation; pointed at, a generation says its figures."""
     colours = palette(dark)
-    figure = go.Figure()
-    x = frame["generation"].tolist()
-    _band(figure, frame, "q1", "q3", "Middle half of the trainings", colours.spread)
-    _band(figure, frame, "low", "high", "95 % interval of the best", colours.band)
-    figure.add_scatter(
-        x=x,
-        y=frame["average"].tolist(),
-        name="Average",
-        mode="lines" if len(frame) > _MANY else "lines+markers",
-        line={"color": colours.average, "width": 2, "dash": "dot"},
-        marker={"size": 5},
-        hovertemplate="Average %{y:.2f} %<extra></extra>",
-    )
-    figure.add_scatter(
-        x=x,
-        y=frame["best"].tolist(),
-        name="Best",
-        mode="lines" if len(frame) > _MANY else "lines+markers",
-        line={"color": colours.best, "width": 2.5},
-        marker={"size": 6},
-        customdata=[_spread(*row) for row in zip(frame["low"], frame["high"], frame["repeats"], strict=True)],
-        hovertemplate="Best %{y:.2f} %%{customdata}<extra></extra>",
-    )
-    return figure.update_layout(_layout(frame, colours, revision))
-
-
-def _band(figure: go.Figure, frame: pd.DataFrame, low: str, high: str, name: str, colour: str) -> None:
-    banded = frame.dropna(subset=[low, high])
-    edges: list[tuple[str, str | None]] = [(high, None), (low, "tonexty")]
-    for edge, fill in edges if len(banded) else []:
-        figure.add_scatter(
-            x=banded["generation"].tolist(),
-            y=banded[edge].tolist(),
-            name=name,
-            mode="lines",
-            line={"width": 0},
-            fill=fill,
-            fillcolor=colour,
-            hoverinfo="skip",
-            showlegend=fill is not None,
-            legendgroup=name,
+    last = int(frame["generation"].max()) if len(frame) else 1
+    bands = {
+        "Middle half of the trainings": ("q1", "q3", colours.spread),
+        "95 % interval of the best": ("low", "high", colours.band),
+    }
+    drawn = {name: band for name, band in bands.items() if frame[[*band[:2]]].notna().all(axis=1).any()}
+    looks = {"Best": colours.best, "Average": colours.average}
+    looks |= {name: colour for name, (_, _, colour) in reversed(drawn.items())}
+    y = number("best", "Accuracy (%)", tickCount=7, scale={"domain": list(accuracy_range(frame))})
+    point = {"size": 24} if len(frame) <= _MANY else False
+    layer: list[Spec] = [
+        {
+            "mark": {"type": "area", "clip": True},
+            "encoding": {"y": {**y, "field": low}, "y2": {"field": high}, "color": named(name, looks)},
+        }
+        for name, (low, high, _) in drawn.items()
+    ]
+    lines = (("average", "Average", {"strokeWidth": 2, "strokeDash": [2, 3]}), ("best", "Best", {"strokeWidth": 2.5}))
+    layer += [
+        {
+            "mark": {"type": "line", "clip": True, "point": point, **look},
+            "encoding": {"y": {**y, "field": field}, "color": named(name, looks)},
+        }
+        for field, name, look in lines
+    ]
+    layer.append(
+        pointer(
+            colours,
+            "generation",
+            tooltip(
+                ("generation", "Generation"),
+                ("best", "Best (%)", ".2f"),
+                ("spread", " "),
+                ("average", "Average (%)", ".2f"),
+            ),
         )
+    )
+    rows = frame.assign(
+        spread=[_spread(*row) for row in zip(frame["low"], frame["high"], frame["repeats"], strict=True)]
+    )
+    x = number(
+        "generation", "Generation", grid=False, format="d", tickMinStep=1, scale={"domain": [0.5, max(last, 10) + 0.5]}
+    )
+    return vega(colours, height=HEIGHT, layer=layer, data={"values": records(rows)}, encoding={"x": x})
 
 
 def _spread(low: float, high: float, repeats: int) -> str:
-    half = "" if np.isnan(low) else f" ± {(high - low) / 2:.2f}"
-    return f"{half} ({repeats} repeat{'' if repeats == 1 else 's'})"
+    half = "" if np.isnan(low) else f"± {(high - low) / 2:.2f}, "
+    return f"{half}{repeats} repeat{'' if repeats == 1 else 's'}"
 
 
 def below_text(frame: pd.DataFrame) -> str:
@@ -125,24 +126,3 @@ def below_text(frame: pd.DataFrame) -> str:
         return ""
     many = f"{len(under)} averages lie" if len(under) > 1 else "1 average lies"
     return f"{many} below the axis, the lowest at {under.min():,.0f} %"
-
-
-def _layout(frame: pd.DataFrame, colours: Palette, revision: str) -> dict[str, object]:
-    last = int(frame["generation"].max()) if len(frame) else 1
-    return layout(
-        colours,
-        height=HEIGHT,
-        x=axis(
-            colours,
-            "Generation",
-            range=[0.5, max(last, 10) + 0.5],
-            tickformat="d",
-            showgrid=False,
-            showline=True,
-            unifiedhovertitle={"text": "Generation %{x}"},
-        ),
-        y=axis(colours, "Accuracy (%)", range=list(accuracy_range(frame)), nticks=7),
-        revision=revision,
-        hovermode="x unified",
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "reversed"},
-    )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from shoal.dashboard.figures.base import axis, layout, palette
+from shoal.dashboard.figures.base import palette
+from shoal.dashboard.figures.vega import Spec, named, number, records, tooltip, vega
 from shoal.evaluation_table import EvaluationTable
 from shoal.settings import CONFIRMATION
 from shoal.uncertainty import half95
 
 ROW_HEIGHT = 34
-_PHASES = (("search", "Search", "circle-open"), ("confirmation", "Confirmation", "diamond"))
+_PHASES = (  # with the shape of its dots, and the columns of their mean and half of its interval
+    ("search", "Search", "circle", "accuracy", "half"),
+    ("confirmation", "Confirmation", "diamond", "confirmed", "confirmed_half"),
+)
 
 
 def leaders(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
@@ -55,46 +58,54 @@ def _half(values: pd.Series) -> float:
     return float("nan") if half is None else half
 
 
-def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = False, revision: str = "") -> go.Figure:
+def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = False) -> Spec:
     """A line a genome, the best above: its repeats, and the mean with its interval of what is counted."""
-    colours, figure = palette(dark), go.Figure()
-    for n, (phase, name, symbol) in enumerate(_PHASES):
-        own = dots[(dots["phase"] == phase) & (dots["counted"] | (phase == "confirmation"))]
-        if own.empty:
-            continue
-        offset = 0.16 * (1 if phase == "confirmation" else -1) if (dots["phase"] == "confirmation").any() else 0.0
-        figure.add_scatter(
-            x=own["accuracy"].tolist(),
-            y=(own["rank"] + offset).tolist(),
-            name=f"{name}: repeats",
-            mode="markers",
-            marker={"size": 7, "symbol": symbol, "color": colours.series[n], "opacity": 0.85},
-            customdata=own["repeat"].tolist(),
-            hovertemplate=f"{name}, repeat %{{customdata}}: %{{x:.2f}} %<extra></extra>",
-        )
-        mean, half = ("confirmed", "confirmed_half") if phase == "confirmation" else ("accuracy", "half")
-        told = best[best[mean].notna()]
-        figure.add_scatter(
-            x=told[mean].tolist(),
-            y=(told["rank"] + offset).tolist(),
-            name="mean, 95 % interval",
-            mode="markers",
-            marker={"size": 15, "symbol": "line-ns", "line": {"width": 3, "color": colours.series[n]}},
-            error_x={"array": told[half].tolist(), "color": colours.series[n], "thickness": 1.6, "width": 4},
-            hovertemplate=f"{name}, mean %{{x:.2f}} %<extra></extra>",
-        )
+    colours, layer = palette(dark), list[Spec]()
+    met = [phase for phase in _PHASES if (dots["phase"] == phase[0]).any()]
+    looks = {name: colours.series[n] for n, (_, name, *_) in enumerate(_PHASES)}
+    looks = {name: looks[name] for _, name, *_ in met}
+    confirmed = len(met) > 1
     low, high = _shown(best, dots)
-    x = axis(colours, "Accuracy (%)", range=[low, high], nticks=8)
-    y = axis(
-        colours,
-        range=[len(best) + 0.6, 0.4],
-        tickvals=best["rank"].tolist(),
-        ticktext=[f"{rank}." for rank in best["rank"]],
-        showgrid=False,
-    )
-    height = 110 + ROW_HEIGHT * max(len(best), 3)
-    margin = {"l": 34, "r": 14, "t": 58, "b": 44}
-    return figure.update_layout(layout(colours, height=height, x=x, y=y, revision=revision, margin=margin))
+    x = number("accuracy", "Accuracy (%)", tickCount=8, scale={"domain": [low, high]})
+    ranks = best["rank"].tolist()
+    y = number("y", None, grid=False, values=ranks, labelExpr="datum.label + '.'", domain=False, ticks=False)
+    y["scale"] |= {"domain": [0.4, len(best) + 0.6], "reverse": True}
+    for phase, name, shape, mean, half in met:
+        offset = 0.16 * (1 if phase == "confirmation" else -1) if confirmed else 0.0
+        own = dots[(dots["phase"] == phase) & (dots["counted"] | (phase == "confirmation"))]
+        told = best[best[mean].notna()]
+        middle = pd.DataFrame({"accuracy": told[mean], "y": told["rank"] + offset, "half": told[half]})
+        middle = middle.assign(low=middle["accuracy"] - middle["half"], high=middle["accuracy"] + middle["half"])
+        colour = named(name, looks)
+        layer += [
+            {
+                "data": {"values": records(own.assign(y=own["rank"] + offset)[["accuracy", "y", "repeat"]])},
+                "mark": {"type": "point", "filled": shape != "circle", "size": 52, "opacity": 0.85, "clip": True},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "color": colour,
+                    "shape": {"value": shape},
+                    "tooltip": tooltip(("repeat", f"{name}, repeat"), ("accuracy", "Accuracy (%)", ".2f")),
+                },
+            },
+            {
+                "data": {"values": records(middle)},
+                "mark": {"type": "rule", "strokeWidth": 1.6, "clip": True},
+                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour},
+            },
+            {
+                "data": {"values": records(middle)},
+                "mark": {"type": "tick", "thickness": 3, "size": 15, "clip": True},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "color": colour,
+                    "tooltip": tooltip(("accuracy", f"{name}, mean (%)", ".2f"), ("half", "± (95 %)", ".2f")),
+                },
+            },
+        ]
+    return vega(colours, height=110 + ROW_HEIGHT * max(len(best), 3), layer=layer)
 
 
 def _shown(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, float]:

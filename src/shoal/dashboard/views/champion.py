@@ -92,7 +92,7 @@ def _half(values: tuple[float, ...]) -> str:
 
 def _leaderboard(run_id: int, reading: Reading) -> None:
     best, dots = _leaders(run_id, reading.run.evaluations)
-    figure = leaderboard_figure(best, dots, dark=st.context.theme.type == "dark", revision=str(run_id))
+    figure = leaderboard_figure(best, dots, dark=st.context.theme.type == "dark")
     alt = f"The repeats of the {len(best)} best genomes, a dot each, with means and intervals; the table below has the figures."
     chart(figure, f"leaders-{run_id}", alt)
     column = st.column_config

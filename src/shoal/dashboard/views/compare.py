@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
-from plotly.graph_objects import Figure
 
 from shoal.comparison import FEWEST, MOST, Comparison, compare
 from shoal.dashboard.charts import chart
@@ -16,6 +15,7 @@ from shoal.dashboard.figures.compare import (
     scores_table,
     settings_table,
 )
+from shoal.dashboard.figures.vega import Spec
 from shoal.dashboard.navigation import link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import Reading, read, store
@@ -109,9 +109,10 @@ def _curves(readings: list[Reading]) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _figure(_readings: list[Reading], shown: tuple[tuple[int, int], ...], unit: str, dark: bool) -> Figure:
+def _figure(_readings: list[Reading], shown: tuple[tuple[int, int], ...], unit: str, dark: bool) -> Spec:
+    del shown  # part of the cache's key
     frame = curves([(reading.run.id, reading.summary.generations, reading.history) for reading in _readings])
-    return curves_figure(frame, unit, dark=dark, revision=f"{shown}-{unit}")
+    return curves_figure(frame, unit, dark=dark)
 
 
 def _found(found: Comparison) -> None:

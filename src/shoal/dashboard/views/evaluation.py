@@ -58,7 +58,7 @@ def page() -> None:
     left, right = st.columns([1.4, 1], gap="small")
     with left.container(border=True, key="chart", height="stretch"):
         st.subheader("Its trainings", anchor=False)
-        figure = trainings_figure(frame, highlight=repeat, dark=dark, revision=revision)
+        figure = trainings_figure(frame, highlight=repeat, dark=dark)
         alt = f"Accuracy of each of its {len(frame)} trainings; the table below has the figures."
         chart(figure, f"trainings-{revision}", alt)
         _table(frame)
@@ -70,7 +70,7 @@ def page() -> None:
         _training(run, evaluations, repeat)
         losses = curves(evaluations)
         if len(losses):
-            figure = curves_figure(losses, highlight=repeat, dark=dark, revision=revision)
+            figure = curves_figure(losses, highlight=repeat, dark=dark)
             chart(figure, f"curves-{revision}", "Loss by iteration of each")
             st.caption(
                 "The loss of the best particle so far, on the rows trained on; dashed: confirmations; in front: the chosen one."

@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from shoal.dashboard.charts import chart
 from shoal.dashboard.controls import controls, refused
 from shoal.dashboard.figures.curves import curves, curves_figure
 from shoal.dashboard.figures.history import HEIGHT, below_text, history_figure
+from shoal.dashboard.figures.vega import Spec
 from shoal.dashboard.navigation import link
 from shoal.dashboard.pace import refreshing
 from shoal.dashboard.parameters import best_card
@@ -149,9 +149,9 @@ def _chart(reading: Reading, supervised: bool) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -> go.Figure:
-    del generations  # part of the cache's key
-    return history_figure(_history, dark=dark, revision=str(run_id))
+def _figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -> Spec:
+    del run_id, generations  # the cache's key
+    return history_figure(_history, dark=dark)
 
 
 def _now(run: RunView) -> None:
@@ -192,10 +192,10 @@ def _now(run: RunView) -> None:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _losses(
     run_id: int, evaluations: int, told: tuple[object, ...], dark: bool, _trainings: Sequence[UnderWay]
-) -> go.Figure | None:
+) -> Spec | None:
     del evaluations, told  # the cache's key, for all who look at it
     frame = curves(_trainings, store().latest(run_id, RECENT))
-    return curves_figure(frame, dark=dark, revision=f"now-{run_id}") if len(frame) else None
+    return curves_figure(frame, dark=dark) if len(frame) else None
 
 
 def _details(run: RunView, now: float, zone: str | None) -> None:

@@ -30,6 +30,7 @@ from shoal.dashboard.figures.genes_together import (
     parallel_data,
     parallel_figure,
 )
+from shoal.dashboard.figures.vega import Spec
 from shoal.dashboard.navigation import entered, go, link
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table, read, run_here
@@ -216,12 +217,12 @@ def _slices(run: RunView, trained: int, analysis: Analysis) -> None:
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _slice(run_id: int, trained: int, name: str, most: int, dark: bool) -> Figure:
+def _slice(run_id: int, trained: int, name: str, most: int, dark: bool) -> Spec:
     analysis = _analysis(run_id, trained)
     factor = next(factor for factor in analysis.order if factor.name == name)
     generations = analysis.genomes["generation"].to_numpy(dtype="int64")
     found = slice_data(factor, analysis.told, generations, analysis.champion, most)
-    return slice_figure(found, accuracy_axis(analysis.told), int(generations.max()), dark=dark, revision=str(run_id))
+    return slice_figure(found, accuracy_axis(analysis.told), int(generations.max()), dark=dark)
 
 
 def _pair(run: RunView, trained: int, analysis: Analysis) -> None:
@@ -249,12 +250,12 @@ def _pair(run: RunView, trained: int, analysis: Analysis) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Figure:
+def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Spec:
     analysis = _analysis(run_id, trained)
     a, b = (next(factor for factor in analysis.order if factor.name == name) for name in (one, other))
     frame = pair_data(a, b, analysis.told, analysis.champion)
     made = surface(analysis.model, one, other) if analysis.model is not None else None
-    return pair_figure(frame, a, b, made, dark=dark, revision=f"{run_id}-{one}-{other}")
+    return pair_figure(frame, a, b, made, dark=dark)
 
 
 def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
