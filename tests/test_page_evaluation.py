@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +30,7 @@ from shoal.dashboard.figures.fit import (
     residuals,
     residuals_figure,
 )
-from shoal.dashboard.figures.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineage_figure
+from shoal.dashboard.figures.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineage_html
 from shoal.data import load_dataset
 from shoal.evaluation import Evaluation, Task
 from shoal.evaluation_table import EvaluationTable
@@ -155,9 +157,11 @@ def test_boxes_stand_apart_and_lines_run_forward() -> None:
     assert lines[root.name][0] == f"88.00 % · {root.name[:8]}"
     assert lines[oldest[0].name][:2] == (f"no score · {oldest[0].name[:8]}", "Gen. 1, drawn at random")
     assert any(line.startswith("Max Position ") for line in lines[elder.name])
-    figure = lineage_figure(drawn, dark=True)
-    assert list(figure.data[0].customdata) == list(places)
-    assert len(figure.layout.shapes) == 12
+    shown = lineage_html(drawn, {name: f"evaluation?genome={name}&run=1" for name in places})
+    links = re.findall(r'<a href="(.+?)"', shown)
+    assert [unescape(link) for link in links] == [f"evaluation?genome={name}&run=1" for name in places]
+    lines = re.search(r"base64,([^)]+)\)", shown)
+    assert lines is not None and b64decode(lines[1]).count(b"<path") == 6
 
 
 @pytest.fixture
@@ -216,8 +220,8 @@ def _trains_it_again(page: Page) -> None:
 
 
 def _visits_a_parent(page: Page, born: Relative) -> None:
-    expect(page.locator(".st-key-graph .js-plotly-plot")).to_be_visible()
     parent = born.parents[0]
+    expect(page.locator(".st-key-graph a").filter(has_text=parent[:8])).to_have_attribute("href", re.compile(parent))
     page.locator(".st-key-kin-parents").get_by_role("link", name=parent[:8]).click()
     expect(page.get_by_role("heading", name=f"Genome {parent[:8]}")).to_be_visible()
     expect(page).to_have_url(re.compile(f"genome={parent}"))

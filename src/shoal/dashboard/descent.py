@@ -7,9 +7,8 @@ from itertools import islice, pairwise
 import pandas as pd
 import streamlit as st
 
-from shoal.dashboard.figures.base import CONFIG
-from shoal.dashboard.figures.lineage import birth_text, change_text, graph, lineage_figure
-from shoal.dashboard.navigation import go, link
+from shoal.dashboard.figures.lineage import birth_text, change_text, graph, lineage_html
+from shoal.dashboard.navigation import address, link
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table
 from shoal.dashboard.wording import gene_label, percent
@@ -74,26 +73,12 @@ def _places(places: tuple[tuple[int, int], ...]) -> str:
 
 def _graph(run: RunView, relatives: tuple[Relative, ...], accuracies: dict[str, float], dark: bool) -> None:
     drawn = graph(relatives, accuracies)
-    key = f"descent-{run.id}-{relatives[0].name}-{len(relatives)}"
+    addresses = {box.relative.name: address("evaluation", run=run.id, genome=box.relative.name) for box in drawn.boxes}
     with st.container(key="graph"):  # which scrolls where the page is narrow
-        st.html(
-            f"<style>.st-key-graph {{ overflow-x: auto; }} .st-key-graph > div {{ min-width: {drawn.width}px; }}</style>"
-        )
-        chosen = st.plotly_chart(
-            lineage_figure(drawn, dark=dark, revision=key),
-            key=key,
-            theme=None,
-            config=CONFIG,
-            width="content",
-            on_select="rerun",
-            selection_mode="points",
-        )
-    st.caption("From parent to child; dotted: the second parent. A dot says more, and opens its genome.")
-    points = chosen["selection"]["points"]
-    if points and (name := points[0].get("customdata")):
-        name = name[0] if isinstance(name, list) else name
-        if name != relatives[0].name:
-            go("evaluation", run=run.id, genome=name)
+        st.html(lineage_html(drawn, addresses, dark=dark))
+    st.caption(
+        "From parent to child; dotted: the second parent. A box says more when pointed at, and opens its genome."
+    )
 
 
 def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> None:

@@ -71,6 +71,12 @@ CSS = """
   dl.genes i::after { content: ""; position: absolute; left: var(--at); top: -2px; width: 7px; height: 7px;
                       margin-left: -3.5px; border-radius: 50%; background: #0a86b8; }
 
+  .descent { overflow-x: auto; }
+  .descent > div { position: relative; }
+  .descent a { position: absolute; box-sizing: border-box; padding: .45rem .6rem; border-radius: 6px; overflow: hidden;
+    font-size: 11.5px; line-height: 1.36; white-space: nowrap; text-decoration: none; }
+  .descent a:hover { text-decoration: none; filter: brightness(.97); }
+
   table.scores { width: 100%; border-collapse: collapse; font-size: .92rem; }
   table.scores th { text-align: right; font-weight: 500; opacity: .68; padding: .3rem .5rem; }
   table.scores td { text-align: right; padding: .42rem .5rem; border-top: 1px solid rgba(128,148,158,.26); }

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
-import plotly.graph_objects as go
-
-from shoal.dashboard.figures.base import axis, layout, palette
+from shoal.dashboard.figures.base import palette
 from shoal.dashboard.wording import gene_label, gene_text
 from shoal.genetic import Change
 from shoal.lineage import Relative
@@ -124,73 +124,47 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def lineage_figure(drawn: Graph, *, dark: bool = False, revision: str = "") -> go.Figure:
-    """Boxes and lines in pixels; a dot in each box says more when it is pointed at, and can be chosen."""
-    colours, figure = palette(dark), go.Figure()
+def lineage_html(drawn: Graph, addresses: Mapping[str, str], *, dark: bool = False) -> str:
+    """Boxes, each a link to its genome's page that says more when it is pointed at, on a picture of the lines."""
+    colours = palette(dark)
+    paths, boxes = [], []
     for edge in drawn.edges:
-        start, end = (
-            (edge.parent.x + BOX_WIDTH, edge.parent.y + BOX_HEIGHT / 2),
-            (edge.child.x, edge.child.y + BOX_HEIGHT / 2),
+        x1, y1 = edge.parent.x + BOX_WIDTH, edge.parent.y + BOX_HEIGHT / 2
+        x2, y2 = edge.child.x, edge.child.y + BOX_HEIGHT / 2
+        bend = (x1 + x2) / 2
+        look = (
+            f'stroke="{colours.series[1]}" stroke-dasharray="2 4"' if edge.second else f'stroke="{colours.series[0]}"'
         )
-        bend = (start[0] + end[0]) / 2
-        figure.add_shape(
-            type="path",
-            path=f"M {start[0]},{start[1]} C {bend},{start[1]} {bend},{end[1]} {end[0]},{end[1]}",
-            line={
-                "color": colours.series[1 if edge.second else 0],
-                "width": 2,
-                "dash": "dot" if edge.second else "solid",
-            },
-            layer="below",
-        )
+        paths.append(f'<path d="M{x1},{y1}C{bend},{y1} {bend},{y2} {x2},{y2}" fill="none" stroke-width="2" {look}/>')
     for box in drawn.boxes:
-        figure.add_shape(
-            type="rect",
-            x0=box.x,
-            x1=box.x + BOX_WIDTH,
-            y0=box.y,
-            y1=box.y + BOX_HEIGHT,
-            fillcolor=colours.surface,
-            line={"color": colours.best if box.chief else colours.muted, "width": 2.5 if box.chief else 1},
-            layer="below",
+        first, *others = (escape(line) for line in box.lines)
+        words = "<br>".join((f"<b>{first}</b>", *others))
+        edge_of = f"2px solid {colours.best}" if box.chief else f"1px solid {colours.muted}"
+        place = f"left:{box.x}px;top:{box.y}px;width:{BOX_WIDTH}px;height:{BOX_HEIGHT}px;border:{edge_of}"
+        boxes.append(
+            f'<a href="{escape(addresses[box.relative.name])}" target="_self" title="{escape(_more(box.relative))}" '
+            f'style="{place};background:{colours.surface};color:{colours.text}">{words}</a>'
         )
-        first, *others = box.lines
-        figure.add_annotation(
-            x=box.x + 10,
-            y=box.y + BOX_HEIGHT / 2,
-            text="<br>".join((f"<b>{first}</b>", *others)),
-            showarrow=False,
-            xanchor="left",
-            yanchor="middle",
-            align="left",
-            font={"size": 11.5, "color": colours.text},
-        )
-    figure.add_scatter(
-        x=[box.x + BOX_WIDTH - 12 for box in drawn.boxes],
-        y=[box.y + 12 for box in drawn.boxes],
-        mode="markers",
-        marker={"size": 11, "color": [colours.best if box.chief else colours.muted for box in drawn.boxes]},
-        customdata=[box.relative.name for box in drawn.boxes],
-        text=[_hover(box.relative) for box in drawn.boxes],
-        hovertemplate="%{text}<extra></extra>",
-        showlegend=False,
-    )
-    x = axis(colours, range=[0, drawn.width], visible=False)
-    y = axis(colours, range=[drawn.height, 0], visible=False)
-    margin = {"l": 0, "r": 0, "t": 0, "b": 0}
-    return figure.update_layout(
-        layout(colours, height=drawn.height, x=x, y=y, revision=revision, width=drawn.width, margin=margin)
-    )
+    size = f"width:{drawn.width}px;height:{drawn.height}px"
+    return f'<div class="descent"><div style="{size};{_background(paths, drawn)}">{"".join(boxes)}</div></div>'
 
 
-def _hover(relative: Relative) -> str:
+def _background(paths: Sequence[str], drawn: Graph) -> str:
+    """The lines as a picture: a page's HTML may hold no SVG, but its style may name one."""
+    lines = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{drawn.width}" height="{drawn.height}">{"".join(paths)}</svg>'
+    )
+    return f"background:url(data:image/svg+xml;base64,{b64encode(lines.encode()).decode()})"
+
+
+def _more(relative: Relative) -> str:
     birth = relative.birth
     parts = [
-        f"<b>{relative.name}</b>",
+        relative.name,
         f"generation {relative.generation}, individual {relative.individual}: {birth_text(relative)}",
     ]
     if birth.second is not None:
         taken = ", ".join(map(gene_label, birth.from_second)) or "nothing"
         parts.append(f"from the second parent: {taken}")
     parts += [change_text(change) for change in birth.mutations]
-    return "<br>".join(parts)
+    return "\n".join(parts)
