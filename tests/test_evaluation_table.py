@@ -92,6 +92,24 @@ def test_scores_are_those_of_the_search(recorded: tuple[Store, int, Search]) -> 
     assert table.genome("0" * 16) is None
 
 
+def test_scores_follow_what_is_new_as_if_all_were_scored_again(tmp_path: Path) -> None:
+    problem = Problem(load_dataset("concrete"), SETTINGS)
+    with open_store(tmp_path / "shoal.db") as store:
+        run_id, _ = store.add_run(problem.dataset, SETTINGS)
+        claim = store.claim(Owner.here())
+        assert claim is not None
+        table, search, sizes = EvaluationTable(store, store.run(run_id)), Search(SETTINGS), []
+        while tasks := search.ask():
+            for task in tasks:
+                told = pretend(problem, task)
+                search.tell(told)
+                store.record(claim, [told], [], 1.0)
+            whole = EvaluationTable(store, store.run(run_id)).refresh().genomes()
+            pd.testing.assert_frame_equal(table.refresh().genomes(), whole)
+            sizes.append(len(whole))
+        assert len(set(sizes)) > 2 and table.genomes()["confirmations"].any()
+
+
 def test_the_first_of_the_ranked_is_the_champion(recorded: tuple[Store, int, Search]) -> None:
     store, run_id, search = recorded
     table = EvaluationTable(store, store.run(run_id)).refresh()

@@ -34,7 +34,7 @@ class EvaluationTable:
         self._lock = threading.Lock()
         self._frame = _framed([])
         self._genes: dict[str, dict[str, Any]] = {}  # by genome, read when they are asked for
-        self._scored: tuple[int, pd.DataFrame] | None = None  # of a frame of so many rows
+        self._scored: tuple[int, pd.DataFrame | None] = (0, None)  # of a frame of so many rows
 
     def refresh(self) -> EvaluationTable:
         """Read what was appended since. Raises `StoreError`."""
@@ -78,9 +78,21 @@ class EvaluationTable:
         """
         with self._lock:
             frame = self._frame
-            if self._scored is None or self._scored[0] != len(frame):
-                self._scored = len(frame), _scored(frame, self._wide(frame), self.settings)
-            return self._scored[1]
+            seen, found = self._scored
+            if seen < len(frame):
+                # Only genomes with something new are scored again: all of 50,000 take most of a second.
+                names = frame["genome"].iloc[seen:].unique()
+                own = frame[frame["genome"].isin(names)] if seen else frame
+                changed = _scored(own, self._wide(own), self.settings)
+                if found is not None:
+                    places = found.index.get_indexer(changed.index)
+                    kept = np.delete(np.arange(len(found)), places[places >= 0])
+                    places[places < 0] = len(found)  # those met since come last, as they came
+                    order = np.argsort(np.concatenate([kept, places]), kind="stable")
+                    changed = pd.concat([found.iloc[kept], changed]).iloc[order]
+                self._scored = len(frame), changed
+                return changed
+            return _scored(frame, self._wide(frame), self.settings) if found is None else found
 
     def ranked(self) -> pd.DataFrame:
         """`genomes`, the best first, as the search ranks them: those confirmed more often, then by how far they came."""
@@ -91,11 +103,14 @@ class EvaluationTable:
     def _wide(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The genes, a row a genome."""
         met = frame.drop_duplicates("genome")
-        new = met[~met["genome"].isin(self._genes.keys())]
+        new = met[np.array([name not in self._genes for name in met["genome"]], dtype=bool)]
         self._genes |= dict(zip(new["genome"], self.store.genomes(new["id"].tolist()), strict=True))
-        wide = pd.DataFrame.from_records(list(self._genes.values()), columns=list(Genome.__dataclass_fields__))
+        names = met["genome"].tolist()
+        wide = pd.DataFrame.from_records(
+            [self._genes[name] for name in names], columns=list(Genome.__dataclass_fields__)
+        )
         wide["hidden_layers"] = [tuple(layers) for layers in wide["hidden_layers"]]
-        return wide.set_index(pd.Index(list(self._genes), name="genome"))
+        return wide.set_index(pd.Index(names, name="genome"))
 
 
 def _framed(rows: list[tuple[Any, ...]]) -> pd.DataFrame:

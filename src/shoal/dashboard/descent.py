@@ -17,6 +17,7 @@ from shoal.lineage import Lineage, Relative, without_parents
 from shoal.store import RunView
 
 DEEPEST, USUAL = 6, 3
+_STALE = 0.05  # share of generations that may have come since
 CHILDREN = 12
 
 
@@ -35,7 +36,7 @@ def descent_card(run: RunView, name: str, dark: bool) -> None:
     if reason is not None:
         st.caption(reason)
         return
-    lineage = _lineage(run.id, run.generations)
+    lineage = _lineage(run, name)
     try:
         relatives = lineage.ancestors(name, depth or USUAL)
         children = list(islice(lineage.children(name), CHILDREN + 1))
@@ -54,11 +55,22 @@ def descent_card(run: RunView, name: str, dark: bool) -> None:
     _links("Children", run, [child.name for child in children[:CHILDREN]], accuracies, more=len(children) > CHILDREN)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Drawing its births again …")
-def _lineage(run_id: int, generations: int) -> Lineage:
-    del generations  # the cache's key: another generation, another lineage
-    table = evaluation_table(run_id)
-    return Lineage(table.store.run(run_id), table)
+def _lineage(run: RunView, name: str) -> Lineage:
+    """As of now, or of a few generations before where the genome was an individual by then: a large one takes a second."""
+    held = _held(run.id)
+    if not held or run.generations > (1 + _STALE) * held[0][0] or not held[0][1].individuals(name):
+        table = evaluation_table(run.id)
+        run = table.store.run(run.id)
+        with st.spinner("Drawing its births again …"):
+            held[:] = [(run.generations, Lineage(run, table))]
+    return held[0][1]
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _held(run_id: int) -> list[tuple[int, Lineage]]:
+    """The lineage of that run that was drawn last, with how many generations it had."""
+    del run_id  # the cache's key
+    return []
 
 
 def _places(places: tuple[tuple[int, int], ...]) -> str:
