@@ -1,6 +1,6 @@
 """How quick are the pages with many evaluations, and what do viewers cost? Measured in a real browser.
 
-    python benchmarks/dashboard.py pages [--evaluations 100000] [--loads 12] [--store FILE]
+    python benchmarks/dashboard.py pages [--evaluations 100000] [--loads 12] [--store FILE] [--only live,champion]
     python benchmarks/dashboard.py tabs [--tabs 20] [--minutes 10]
 
 ``pages``: a store with one large run (`bigstore`, which makes one beforehand for ``--store``) that goes on recording while it
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -152,7 +152,7 @@ def refreshes(page: Page, seconds: float) -> list[float]:
     return found
 
 
-def pages(evaluations: int, loads: int, file: Path | None) -> None:
+def pages(evaluations: int, loads: int, file: Path | None, places: Sequence[str]) -> None:
     """The first table."""
     with tempfile.TemporaryDirectory() as name, open_store(file or Path(name) / "shoal.db") as store:
         folder = Path(name)
@@ -176,7 +176,7 @@ def pages(evaluations: int, loads: int, file: Path | None) -> None:
                 "| page | texts, ms: median, p95 | charts, ms: median, p95 | the same with an empty cache | refresh, ms |"
             )
             print("|---|---|---|---|---|")
-            for place in ("", *PAGES):
+            for place in ("", *places):
                 where = f"{url}/{place}?run={run_id}&genome={genome}" if place else least
                 last = ".st-key-footer" if place else '[data-testid="stText"]'
                 cells, beats = [], list[float]()
@@ -257,11 +257,12 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("pages", "tabs"))
     parser.add_argument("--evaluations", type=int, default=100_000)
     parser.add_argument("--loads", type=int, default=12)
+    parser.add_argument("--only", type=lambda names: names.split(","), default=PAGES, metavar="PAGE,PAGE")
     parser.add_argument("--store", type=Path, help="a store of bigstore.py")
     parser.add_argument("--tabs", type=int, default=20)
     parser.add_argument("--minutes", type=int, default=10)
     options = parser.parse_args()
     if options.what == "pages":
-        pages(options.evaluations, options.loads, options.store)
+        pages(options.evaluations, options.loads, options.store, options.only)
     else:
         tabs(options.tabs, options.minutes)
