@@ -34,7 +34,14 @@ def vega(colours: Palette, *, height: int, layer: Sequence[Spec], **more: Any) -
         "config": {
             "view": {"stroke": None},
             "axis": {**text, **muted, **lines, "titlePadding": 8},
-            "legend": {**text, **legend, "columnPadding": 14, "offset": 8, "symbolOpacity": 1},
+            "legend": {
+                **text,
+                **legend,
+                "columnPadding": 14,
+                "offset": 8,
+                "columns": {"expr": "width < 380 ? 1 : 0"},  # below each other where the place is narrow
+                "symbolOpacity": 1,
+            },
         },
         "layer": list(layer),
         **more,
