@@ -8,7 +8,7 @@ import pandas as pd
 
 from shoal.comparison import Comparison, Duel
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import FONT, Spec, number, records, tooltip, vega
+from shoal.dashboard.figures.vega import FONT, Spec, by_field, number, records, tooltip, vega
 from shoal.store import GenerationRecord
 
 HEIGHT = 400
@@ -57,8 +57,8 @@ def curves_figure(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec
     rows = frame.assign(spent=frame[unit] / divisor, name=[f"Run {run}" for run in frame["run"]])
     names = rows["name"].unique().tolist()
     looks = {name: look(place, colours.series) for place, name in enumerate(names)}
-    colour = {"field": "name", "scale": {"domain": names, "range": [colour for colour, _ in looks.values()]}}
-    dash = {"field": "name", "scale": {"domain": names, "range": [list(dash) for _, dash in looks.values()]}}
+    colour = by_field("name", {name: colour for name, (colour, _) in looks.items()})
+    dash = by_field("name", {name: list(dash) for name, (_, dash) in looks.items()})
     x = number("spent", title, grid=False, tickCount=7, scale={"domainMin": 0})
     y = number("best", "Best accuracy (%)", tickCount=7, scale={"domain": list(best_range(frame))})
     told = tooltip(("name", " "), ("best", "Best (%)", ".2f"), ("generation", "Generation"))
@@ -166,7 +166,7 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
     x = number("ahead", "Ahead by (percent points)", tickCount=7, scale={"padding": 16})
     order = [row["title"] for row in rows]
     y = {"field": "title", "type": "nominal", "sort": order, "axis": None, "scale": {"paddingOuter": 0.4}}
-    colour = {"field": "verdict", "scale": {"domain": [*looks], "range": [*looks.values()]}}
+    colour = by_field("verdict", looks)
     told = tooltip(
         ("title", " "),
         ("ahead", "Ahead by", "+.2f"),
@@ -174,7 +174,7 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
         ("high", "To", "+.2f"),
         ("probability", "Better with a probability of", ".2f"),
     )
-    shape = {"field": "verdict", "scale": {"domain": [*looks], "range": ["diamond", "circle"]}}
+    shape = by_field("verdict", {"Resolved": "diamond", "Unresolved": "circle"})
     layer: list[Spec] = [
         {"data": {"values": [{"ahead": 0}]}, "mark": {"type": "rule", "color": colours.text}, "encoding": {"x": x}},
         {

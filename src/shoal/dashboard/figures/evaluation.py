@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Spec, named, number, records, round_marks, tooltip, vega
+from shoal.dashboard.figures.vega import Spec, named, number, records, round_marks, tooltip, vega, word_labels
 from shoal.evaluation import Evaluation
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.uncertainty import half95, mean
@@ -97,7 +96,7 @@ def trainings_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark:
     if frame["accuracy"].isna().any():
         looks["Failed"] = colours.muted
     title = "Training (C: confirmation)" if (frame["phase"] == "confirmation").any() else "Training"
-    label = f"{json.dumps([repeat_name(r) for r in frame['repeat']])}[datum.value]"
+    label = word_labels([repeat_name(r) for r in frame["repeat"]])
     shown = {"grid": False, "values": list(places.values()), "labelExpr": label}
     x = number("place", title, **shown, scale={"domain": [-0.7, max(len(frame), 4) - 0.3]})
     y = number("accuracy", "Accuracy (%)", tickCount=6, scale={"padding": 12})

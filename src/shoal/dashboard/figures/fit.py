@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from shoal.dashboard.figures.base import SCALE, palette
-from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega
+from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega, word_labels
 from shoal.fits import Fit
 
 MOST_POINTS = 2_000  # of a part: more are neither told apart nor quickly drawn
@@ -90,8 +89,14 @@ def confusion_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     rows = pd.DataFrame({"true": true.ravel(), "taken": taken.ravel(), "rows": counts.ravel(), "share": shares.ravel()})
     rows = rows.assign(true_name=[names[k] for k in rows["true"]], taken_name=[names[k] for k in rows["taken"]])
     few = len(names) <= 12
-    label = f"{json.dumps(names)}[datum.value]"
-    shared = {"labelExpr": label, "labels": few, "ticks": False, "domain": False, "labelAngle": 0, "labelLimit": 110}
+    shared = {
+        "labelExpr": word_labels(names),
+        "labels": few,
+        "ticks": False,
+        "domain": False,
+        "labelAngle": 0,
+        "labelLimit": 110,
+    }
     x = {"field": "taken", "type": "ordinal", "axis": {"title": "Predicted class", **shared}}
     y = {"field": "true", "type": "ordinal", "axis": {"title": "True class", **shared}}
     told = tooltip(

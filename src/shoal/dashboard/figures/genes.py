@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
 from shoal.dashboard.figures.base import SCALE, palette
-from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega
+from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega, word_labels
 from shoal.dashboard.theme import Palette
 from shoal.factors import Factor
 from shoal.genome import Genome, OnBound, SearchSpace
@@ -200,8 +199,8 @@ def gene_axis(factor: Factor, field: str) -> Spec:
     """A gene's channel, by the values in ``field``: logarithmic, or of its choices, where it is."""
     if factor.choices:
         met = np.unique(factor.values[factor.used]).astype(int).tolist()
-        words = json.dumps([choice.replace("_", " ") for choice in factor.choices])
-        shown = {"values": met, "labelExpr": f"{words}[datum.value]", "grid": False}
+        words = word_labels([choice.replace("_", " ") for choice in factor.choices])
+        shown = {"values": met, "labelExpr": words, "grid": False}
         return number(field, factor.label, **shown, scale={"domain": [min(met) - 0.6, max(met) + 0.6]})
     if factor.log:
         ticks = log_ticks(factor.scaled[factor.used])

@@ -62,8 +62,7 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
     """A line a genome, the best above: its repeats, and the mean with its interval of what is counted."""
     colours, layer = palette(dark), list[Spec]()
     met = [phase for phase in _PHASES if (dots["phase"] == phase[0]).any()]
-    looks = {name: colours.series[n] for n, (_, name, *_) in enumerate(_PHASES)}
-    looks = {name: looks[name] for _, name, *_ in met}
+    looks = {phase[1]: colours.series[n] for n, phase in enumerate(_PHASES) if phase in met}
     confirmed = len(met) > 1
     low, high = _shown(best, dots)
     x = number("accuracy", "Accuracy (%)", tickCount=8, scale={"domain": [low, high]})
@@ -76,6 +75,7 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
         told = best[best[mean].notna()]
         middle = pd.DataFrame({"accuracy": told[mean], "y": told["rank"] + offset, "half": told[half]})
         middle = middle.assign(low=middle["accuracy"] - middle["half"], high=middle["accuracy"] + middle["half"])
+        means = {"values": records(middle)}
         colour = named(name, looks)
         layer += [
             {
@@ -90,12 +90,12 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
                 },
             },
             {
-                "data": {"values": records(middle)},
+                "data": means,
                 "mark": {"type": "rule", "strokeWidth": 1.6, "clip": True},
                 "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour},
             },
             {
-                "data": {"values": records(middle)},
+                "data": means,
                 "mark": {"type": "tick", "thickness": 3, "size": 15, "clip": True},
                 "encoding": {
                     "x": x,

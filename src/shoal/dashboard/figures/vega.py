@@ -7,6 +7,7 @@ Names are Vega-Lite's own (https://vega.github.io/vega-lite/docs/).
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,6 +76,16 @@ def round_marks(low: float, high: float) -> list[float]:
 def named(label: str, looks: Mapping[str, str]) -> Spec:
     """The colour of a layer, which its legend says: ``looks`` are the colours of all labels of the figure."""
     return {"datum": label, "scale": {"domain": list(looks), "range": list(looks.values())}}
+
+
+def by_field(field: str, looks: Mapping[str, Any]) -> Spec:
+    """The colour, dash or shape of each row by its value in ``field``; ``looks`` by value."""
+    return {"field": field, "scale": {"domain": list(looks), "range": list(looks.values())}}
+
+
+def word_labels(words: Sequence[str]) -> str:
+    """An axis's ``labelExpr``: instead of the number n, the n-th word."""
+    return f"{json.dumps(list(words))}[datum.value]"
 
 
 def tooltip(*columns: tuple[str, str] | tuple[str, str, str]) -> list[Spec]:
