@@ -91,7 +91,7 @@ def test_compare_shows_curves_tests_and_settings(page: Page) -> None:
     expect(page.locator(".st-key-tests .mark-text.role-mark text")).to_have_text(
         [re.compile(r"^run \d – run \d, confirmation$")], timeout=SOON
     )
-    expect(page.get_by_test_id("stDataFrame")).to_have_count(3, timeout=SOON)
+    expect(page.locator("table.grid")).to_have_count(3, timeout=SOON)
     page.get_by_text("Active time", exact=True).click()
     expect(page.locator(".st-key-curves .role-axis-title text").filter(has_text="minutes")).to_be_visible(timeout=SOON)
     expect(page.locator(".st-key-curves svg.marks")).to_have_count(1, timeout=SOON)

@@ -10,10 +10,11 @@ from starlette.middleware import Middleware
 
 from shoal.dashboard.door import Door
 from shoal.dashboard.exposure import told_keeper, told_names
+from shoal.dashboard.firstpage import FirstPage
 from shoal.dashboard.readiness import get_ready
 
 app = st.App(
     Path(__file__).with_name("app.py"),
-    middleware=[Middleware(Door, keeper=told_keeper(), names=told_names())],
+    middleware=[Middleware(Door, keeper=told_keeper(), names=told_names()), Middleware(FirstPage)],
 )
 threading.Thread(target=get_ready, daemon=True).start()

@@ -9,6 +9,8 @@ import streamlit as st
 
 from shoal.dashboard import draft
 from shoal.dashboard.draft import key, of_preset, put, state
+from shoal.dashboard.grid import grid
+from shoal.dashboard.parameters import on_demand
 from shoal.dashboard.space import LATER, bounds_frame, bounds_of, usual_choices
 from shoal.data import Preset, recognise_task
 from shoal.data.dataset import MAX_FOLDS
@@ -49,7 +51,8 @@ def preview(table: draft.Table) -> None:
     st.caption(f"{rows:,} rows, {columns:,} columns")
     first, held = st.tabs(["First rows", "Columns"])
     head = table.source.iloc[:FIRST_ROWS, :FIRST_COLUMNS]
-    first.dataframe(head, hide_index=True, height="content")
+    with first:
+        grid(head, "rows")
     if columns > FIRST_COLUMNS:
         first.caption(f"The first {FIRST_COLUMNS} columns.")
     facts = pd.DataFrame(
@@ -60,7 +63,8 @@ def preview(table: draft.Table) -> None:
             "Missing": [fact.missing for fact in table.facts],
         }
     )
-    held.dataframe(facts, hide_index=True, height=min(36 * (columns + 1), 360))
+    with held:
+        grid(facts, "columns")
 
 
 def columns_and_target(table: draft.Table) -> None:
@@ -193,8 +197,7 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
     """Where the search may look: settings that are not the preset's own."""
     usual = SearchSettings.parse({"preset": chosen})
     values: dict[str, Any] = {}
-    # The server knows that it is open: what it draws above may change, and the browser then draws all this anew.
-    with st.expander("Bounds and choices of the genes", icon=":material/tune:", key="bounds", on_change="rerun"):
+    with on_demand("Bounds and choices of the genes", ":material/tune:", "bounds") as open_now:
         also = st.multiselect(
             "Also search",
             list(LATER),
@@ -204,7 +207,9 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
             persist_state="session",
         )
         kept = {name: pair for name, pair in state("bounds", {}).items() if name not in LATER or name in also}
-        values["bounds"] = _bounds_editor(kept, also)
+        values["bounds"] = _bounds_editor(kept, also) if open_now else kept
+        if not open_now:
+            put(base_for=None)  # which has it begin with these when it is opened
         if later := [name for name in also if name not in values["bounds"]]:
             values["extra_genes"] = [*usual.extra_genes, *later]
         values |= _choices(chosen)

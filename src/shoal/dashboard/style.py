@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from shoal.dashboard.theme import DARK, LIGHT
+
 _FISH = "M29 16c-3.2 4.2-8.4 4.2-11.4 1.600L14 20.400l.9-4.4-.9-4.4 3.6 2.800C20.6 11.8 25.8 11.8 29 16z"
 MARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="#0a86b8">'
@@ -77,6 +79,18 @@ CSS = """
     font-size: 11.5px; line-height: 1.36; white-space: nowrap; text-decoration: none; }
   .descent a:hover { text-decoration: none; filter: brightness(.97); }
 
+  [class*="st-key-grid-"] [data-testid="stHtml"] { overflow: auto; }
+  :is(.st-key-grid-trainings, .st-key-grid-columns) [data-testid="stHtml"] { max-height: 18rem; }
+  table.grid { min-width: 100%; border-collapse: collapse; font-size: .86rem; }
+  table.grid th { text-align: left; font-weight: 500; padding: .3rem .9rem .3rem 0; position: sticky; top: 0;
+                  white-space: nowrap; background: light-dark(LIGHT_PAGE, DARK_PAGE);
+                  color: light-dark(LIGHT_MUTED, DARK_MUTED); }
+  table.grid th[title] { text-decoration: underline dotted; text-underline-offset: .25em; cursor: help; }
+  table.grid td { padding: .32rem .9rem .32rem 0; border-top: 1px solid rgba(128,148,158,.26); white-space: nowrap; }
+  table.grid td.long { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
+  table.grid .n { text-align: right; }
+  table.grid a { color: light-dark(LIGHT_BEST, DARK_BEST); }
+  table.grid :is(th, td):last-child { padding-right: 0; }
   table.scores { width: 100%; border-collapse: collapse; font-size: .92rem; }
   table.scores th { text-align: right; font-weight: 500; opacity: .68; padding: .3rem .5rem; }
   table.scores td { text-align: right; padding: .42rem .5rem; border-top: 1px solid rgba(128,148,158,.26); }
@@ -120,4 +134,14 @@ CSS = """
   }
   @media (max-width: 340px) { dl.genes { grid-template-columns: 1fr; } }
 </style>
-""".replace("MARK_URL", quote(MARK))
+"""
+for _word, _value in {
+    "MARK_URL": quote(MARK),
+    "LIGHT_PAGE": LIGHT.surface,
+    "DARK_PAGE": DARK.surface,
+    "LIGHT_BEST": LIGHT.best,
+    "DARK_BEST": DARK.best,
+    "LIGHT_MUTED": LIGHT.muted,
+    "DARK_MUTED": DARK.muted,
+}.items():
+    CSS = CSS.replace(_word, _value)

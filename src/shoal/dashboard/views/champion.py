@@ -12,6 +12,7 @@ from shoal.champion import Champion
 from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
 from shoal.dashboard.fit import champion_card
+from shoal.dashboard.grid import Column, grid
 from shoal.dashboard.navigation import address, link
 from shoal.dashboard.parameters import best_card, on_demand, scores_card
 from shoal.dashboard.reading import Reading, evaluation_table, read, run_here, store
@@ -95,38 +96,39 @@ def _leaderboard(run_id: int, reading: Reading) -> None:
     figure = leaderboard_figure(best, dots, dark=st.context.theme.type == "dark")
     alt = f"The repeats of the {len(best)} best genomes, a dot each, with means and intervals; the table below has the figures."
     chart(figure, f"leaders-{run_id}", alt)
-    column = st.column_config
-    st.dataframe(
+    grid(
         pd.DataFrame(
             {
-                "Genome": [address("evaluation", run=run_id, genome=name) for name in best.index],
-                "Search": best["accuracy"].to_numpy(),
+                "": best["rank"].to_numpy(),
+                "Genome": best.index,
+                "Search (%)": best["accuracy"].to_numpy(),
                 "±": best["half"].to_numpy(),
                 "n": best["counted"].to_numpy(),
                 "Luck": best["luck"].to_numpy(),
-                "Confirmed": best["confirmed"].to_numpy(),
+                "Confirmed (%)": best["confirmed"].to_numpy(),
                 "Fresh n": best["confirmations"].to_numpy(),
                 "Stability": [Genome.from_dict(_genes(row)).stability_margin for _, row in best.iterrows()],
                 "Layers": ["-".join(map(str, layers)) for layers in best["hidden_layers"]],
                 "Rule": best["update_rule"].to_numpy(),
                 "Activation": best["activation"].to_numpy(),
                 "Generation": best["generation"].to_numpy(),
-            },
-            index=best["rank"],
+            }
         ),
-        key="leaders-table",
-        placeholder="–",
-        column_config={
-            "Genome": column.LinkColumn(display_text=r"genome=([0-9a-f]{8})", help="Its repeats, curves and parents"),
-            "Search": column.NumberColumn(
-                "Search (%)", format="%.2f", help="Mean of the repeats that were selected on"
+        "leaders",
+        {
+            "Genome": Column(
+                help="Its repeats, curves and parents",
+                page=lambda genome: address("evaluation", run=run_id, genome=genome),
+                text=lambda genome: genome[:8],
             ),
-            "±": column.NumberColumn(format="%.2f", help="Half of the 95 % interval"),
-            "Luck": column.NumberColumn(
-                format="%.2f", help="How far the luckiest repeat lies above the mean, in points"
-            ),
-            "Confirmed": column.NumberColumn("Confirmed (%)", format="%.2f", help="Mean on unused random streams"),
-            "Stability": column.NumberColumn(format="%+.2f", help="Margin: positive swarms contract"),
+            "Search (%)": Column(".2f", "Mean of the repeats that were selected on"),
+            "±": Column(".2f", "Half of the 95 % interval"),
+            "n": Column(".0f", "Repeats that were selected on"),
+            "Luck": Column(".2f", "How far the luckiest repeat lies above the mean, in points"),
+            "Confirmed (%)": Column(".2f", "Mean on unused random streams"),
+            "Fresh n": Column(".0f", "Unused random streams"),
+            "Stability": Column("+.2f", "Margin: positive swarms contract"),
+            "Generation": Column(",.0f", "In which it was born"),
         },
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from shoal.comparison import FEWEST, MOST, Comparison, compare
@@ -16,6 +15,7 @@ from shoal.dashboard.figures.compare import (
     settings_table,
 )
 from shoal.dashboard.figures.vega import Spec
+from shoal.dashboard.grid import Column, grid
 from shoal.dashboard.navigation import link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import Reading, read, store
@@ -117,19 +117,10 @@ def _figure(_readings: list[Reading], shown: tuple[tuple[int, int], ...], unit: 
 
 def _found(found: Comparison) -> None:
     st.subheader("What each found", anchor=False)
-    number = st.column_config.NumberColumn
-    percents = ("Best", "Confirmed", "Test", "Test, ensemble")
-    st.dataframe(
-        scores_table(found).dropna(axis="columns", how="all"),
-        hide_index=True,
-        column_config={
-            **{name: number(format="%.2f %%") for name in percents},
-            **{name: number(format="%.2f") for name in ("± 95 %", "± 95 % ")},
-            "Trainings": number(format="localized"),
-            "Minutes": number(format="%.1f"),
-        },
-        key="scores-of-runs",
-    )
+    forms = dict.fromkeys(("Best (%)", "Confirmed (%)", "Test (%)", "Ensemble (%)", "± 95 %", "± 95 % "), ".2f")
+    forms |= {"Generations": ",", "Trainings": ",", "Minutes": ",.1f"}
+    shown = scores_table(found).dropna(axis="columns", how="all")
+    grid(shown, "scores", {name: Column(form) for name, form in forms.items()})
     st.caption(
         "Best: as the search saw it. Confirmed: on random streams that nothing was selected on. Test: rows that nobody had "
         "looked at; of single networks on average, and of their ensemble."
@@ -148,16 +139,8 @@ def _tests(found: Comparison) -> None:
     figure = duels_figure(found, dark=_dark())
     if figure is not None:
         chart(figure, "tests-figure")
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        duels_table(found),
-        hide_index=True,
-        column_config={
-            **{name: number(format="%+.2f") for name in ("Ahead by", "Low", "High")},
-            "P(better)": number(format="%.2f"),
-        },
-        key="tests-of-runs",
-    )
+    forms = dict.fromkeys(("Ahead by", "Low", "High"), "+.2f") | {"P(better)": ".2f"}
+    grid(duels_table(found), "tests", {name: Column(form) for name, form in forms.items()})
     st.caption(
         "Ahead by: percent points, with the 95 % interval from low to high; unresolved when that holds 0. Champions are "
         "compared over the repeats that confirmed them. With the same seed a repeat meets the same random streams and folds in "
@@ -171,8 +154,7 @@ def _settings(found: Comparison) -> None:
     if not found.settings:
         st.caption("None: these runs had the same settings and data.")
         return
-    table: pd.DataFrame = settings_table(found)
-    st.dataframe(table, hide_index=True, key="settings-of-runs")
+    grid(settings_table(found), "settings")
 
 
 def _dark() -> bool:

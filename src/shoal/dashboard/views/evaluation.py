@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -20,6 +19,7 @@ from shoal.dashboard.figures.evaluation import (
     trainings_figure,
 )
 from shoal.dashboard.fit import fit_card
+from shoal.dashboard.grid import Column, grid
 from shoal.dashboard.navigation import entered, go, link, parameter
 from shoal.dashboard.parameters import copies, genes_html, on_demand
 from shoal.dashboard.problems import problem
@@ -156,24 +156,24 @@ def _spread(found: Mean | None) -> str:
 
 
 def _table(frame: pd.DataFrame) -> None:
-    shown = frame.assign(
-        training=[repeat_name(r) for r in frame["repeat"]], fold=frame["fold"].where(frame["fold"] > 0)
+    shown = pd.DataFrame(
+        {
+            "Training": [repeat_name(r) for r in frame["repeat"]],
+            "Accuracy (%)": frame["accuracy"],
+            "Fold": frame["fold"].where(frame["fold"] > 0),
+            "Loss": frame["loss"],
+            "Iterations": frame["iterations"],
+            "Seconds": frame["seconds"],
+            "Status": frame["status"],
+            "In the mean": frame["counted"],
+            "Repeat": frame["repeat"],
+            "Worker": frame["worker"],
+        }
     )
-    columns: dict[Any, Any] = {
-        "training": "Training",
-        "accuracy": st.column_config.NumberColumn("Accuracy (%)", format="%.2f"),
-        "fold": st.column_config.NumberColumn("Fold", format="%d"),
-        "loss": st.column_config.NumberColumn("Loss", format="%.4g"),
-        "iterations": st.column_config.NumberColumn("Iterations", format="localized"),
-        "seconds": st.column_config.NumberColumn("Seconds", format="%.2f"),
-        "status": "Status",
-        "counted": st.column_config.CheckboxColumn("In the mean"),
-        "repeat": st.column_config.NumberColumn("Repeat", format="%d"),
-        "worker": "Worker",
-    }
-    if shown["fold"].isna().all():
-        columns.pop("fold")
-    st.dataframe(shown[list(columns)], column_config=columns, hide_index=True, height=min(36 * len(shown) + 38, 290))
+    if shown["Fold"].isna().all():
+        shown = shown.drop(columns="Fold")
+    forms = {"Accuracy (%)": ".2f", "Fold": ".0f", "Loss": ".4g", "Iterations": ",.0f", "Seconds": ".2f"}
+    grid(shown, "trainings", {name: Column(form) for name, form in forms.items()})
 
 
 def _training(run: RunView, evaluations: list[Evaluation], repeat: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.grid import grid
 from shoal.dashboard.reading import store
 from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.launch import log_path
@@ -32,14 +34,9 @@ def page() -> None:
     presets = {name: SearchSettings.parse({"preset": name}).to_dict() for name in PRESET_DEFAULTS}
     names = [name for name in SearchSettings.model_fields if name not in ("preset", "bounds", "choices")]
     rows = {name: [_shown(values[name]) for values in presets.values()] for name in names}
-    st.dataframe(
-        {"Setting": list(rows), **{preset: [row[n] for row in rows.values()] for n, preset in enumerate(presets)}},
-        hide_index=True,
-        height=420,
-        key="defaults",
-    )
+    grid(pd.DataFrame.from_dict(rows, "index", columns=list(presets)).rename_axis("Setting").reset_index(), "defaults")
     st.subheader("Bounds of the genes", anchor=False)
-    st.dataframe(
+    genes = pd.DataFrame(
         {
             "Gene": [gene.label for gene in NUMERIC_GENES] + list(CATEGORICAL_GENES),
             "Name": [gene.name for gene in NUMERIC_GENES] + list(CATEGORICAL_GENES),
@@ -47,11 +44,9 @@ def page() -> None:
             + [", ".join(choices) for choices in CATEGORICAL_GENES.values()],
             "First generation": [f"{gene.start_low:g} to {gene.start_high:g}" for gene in NUMERIC_GENES]
             + [""] * len(CATEGORICAL_GENES),
-        },
-        hide_index=True,
-        height=420,
-        key="genes",
+        }
     )
+    grid(genes, "genes")
 
 
 def _shown(value: object) -> str:

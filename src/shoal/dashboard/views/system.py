@@ -7,6 +7,7 @@ import time
 import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.grid import Column, grid
 from shoal.dashboard.pace import refreshing
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
@@ -64,14 +65,14 @@ def _working() -> None:
             }
             for s in supervisors
         ]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, key="supervisors")
+        grid(pd.DataFrame(rows), "supervisors")
     _workers([run for run in runs if run.state == "running"])
     st.subheader("Queue", anchor=False)
     waiting = [run for run in reversed(runs) if run.state in ACTIVE]
     if not waiting:
         st.caption("Nothing is queued or running.")
         return
-    st.dataframe(
+    grid(
         pd.DataFrame(
             [
                 {
@@ -86,8 +87,8 @@ def _working() -> None:
                 for run in waiting
             ]
         ),
-        hide_index=True,
-        key="queue",
+        "queue",
+        {"Trainings": Column(",")},
     )
 
 
@@ -108,6 +109,6 @@ def _workers(running: list[RunView]) -> None:
         for training in live.trainings
     ]
     if rows:
-        st.dataframe(pd.DataFrame(rows), hide_index=True, key="workers")
+        grid(pd.DataFrame(rows), "workers")
     else:
         st.caption("No worker trains at this moment.")
