@@ -66,5 +66,10 @@ def test_a_cell_leads_to_the_page_of_its_value() -> None:
     assert ("a", {"href": 'evaluation?genome=0123456789&run=1"', "target": "_self"}) in read.tags
 
 
+def test_whatever_a_users_table_holds_is_shown() -> None:
+    frame = pd.DataFrame({"x": [[1, None], {"a": 1}, pd.Timestamp("2024-01-02"), pd.NaT]})
+    assert Reader(grid_html(frame, {})).rows[1:] == [["[1, None]"], ["{'a': 1}"], ["2024-01-02 00:00:00"], ["–"]]
+
+
 def test_a_table_without_rows_has_its_header() -> None:
     assert Reader(grid_html(pd.DataFrame({"Run": []}), {})).rows == [["Run"]]

@@ -50,7 +50,7 @@ class FirstPage:
 
 @cache
 def _document() -> str:
-    text = (_STATIC / "index.html").read_text()
+    text = (_STATIC / "index.html").read_text("utf-8")
     links = "".join(
         f'  <link rel="modulepreload" crossorigin href="./static/js/{name}">\n  ' for name in _needed(_EVERYWHERE, text)
     )
@@ -67,7 +67,7 @@ def _needed(elements: Iterable[str], text: str) -> list[str]:
     left = [file.name for element in elements for file in folder.glob(f"{element}.*.js")]
     while left:
         name = left.pop()
-        if name not in found and name not in text:
+        if name not in found and name not in text and (folder / name).is_file():
             found.append(name)
-            left += _IMPORTED.findall((folder / name).read_text())
+            left += _IMPORTED.findall((folder / name).read_text("utf-8"))
     return found

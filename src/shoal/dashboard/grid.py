@@ -52,7 +52,7 @@ def grid_html(frame: pd.DataFrame, columns: Mapping[str, Column]) -> str:
 
 
 def _cell(value: Any, column: Column, is_number: bool) -> str:
-    if pd.isna(value):
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         text = "–"
     elif column.text is not None:
         text = column.text(value)
