@@ -242,7 +242,7 @@ def test_tables_and_tests_of_a_comparison() -> None:
     found = compare([summary(1, GOOD), summary(2, POOR, settings=SearchSettings(seed=3)), summary(3, GOOD[:1])])
     scored = scores_table(found)
     assert scored["Run"].tolist() == [1, 2, 3]
-    assert scored["Confirmed"].iloc[0] == pytest.approx(91.0) and np.isnan(scored["± 95 % "].iloc[2])
+    assert scored["Confirmed (%)"].iloc[0] == pytest.approx(91.0) and np.isnan(scored["± 95 % "].iloc[2])
     assert settings_table(found).to_dict("records") == [{"Setting": "seed", "Run 1": "0", "Run 2": "3", "Run 3": "0"}]
     tests = duels_table(found)
     assert tests["Verdict"].tolist()[0] == "run 1 is better" and np.isnan(tests["Low"].iloc[1])
