@@ -36,7 +36,7 @@ class Reader(HTMLParser):
 
 def test_numbers_have_their_form_and_what_is_missing_a_dash() -> None:
     frame = pd.DataFrame({"Run": [1, 20], "Mean": [81.234, None], "Good": [True, False], "Name": ["a", None]})
-    read = Reader(grid_html(frame, {"Mean": Column(".1f", "of its repeats"), "Run": Column(",")}))
+    read = Reader(grid_html(frame, {"Mean": Column(".1f", "of its repeats"), "Run": ","}))
     assert read.rows == [["Run", "Mean", "Good", "Name"], ["1", "81.2", "yes", "a"], ["20", "–", "no", "–"]]
     heads = [attributes for tag, attributes in read.tags if tag == "th"]
     assert heads == [{"class": "n"}, {"class": "n", "title": "of its repeats"}, {}, {}]

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from shoal.dashboard.figures.lineage import birth_text, change_text, graph, lineage_html
-from shoal.dashboard.grid import Column, grid
+from shoal.dashboard.grid import grid
 from shoal.dashboard.navigation import address, link
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table
@@ -109,7 +109,7 @@ def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> Non
         for relative in relatives
     ]
     with st.expander(f"The same as a table: {len(rows)} genome{'s' if len(rows) > 1 else ''}"):
-        grid(pd.DataFrame(rows), "ancestors", {"Accuracy (%)": Column(".2f")})
+        grid(pd.DataFrame(rows), "ancestors", {"Accuracy (%)": ".2f"})
 
 
 def _links(

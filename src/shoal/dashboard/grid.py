@@ -32,17 +32,18 @@ class Column:
     text: Callable[[Any], str] | None = None
 
 
-def grid(frame: pd.DataFrame, key: str, columns: Mapping[str, Column] | None = None) -> None:
-    """The table, without its index; columns that ``columns`` does not name are shown as they are."""
+def grid(frame: pd.DataFrame, key: str, columns: Mapping[str, Column | str] | None = None) -> None:
+    """The table, without its index. ``columns``: a `Column`, or its form alone; those not named are shown as they are."""
     with st.container(key=f"grid-{key}"):
         st.html(grid_html(frame, columns or {}))
 
 
-def grid_html(frame: pd.DataFrame, columns: Mapping[str, Column]) -> str:
+def grid_html(frame: pd.DataFrame, columns: Mapping[str, Column | str]) -> str:
     """Numbers to the right, a dash for what is missing, yes and no for what is true or not."""
     heads, cells = [], []
     for name, values in frame.items():
-        column = columns.get(str(name), Column())
+        told = columns.get(str(name), "")
+        column = Column(told) if isinstance(told, str) else told
         is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
         title = f' title="{escape(column.help)}"' if column.help else ""
         heads.append(f"<th{_CLASS['n'] if is_number else ''}{title}>{escape(str(name).strip())}</th>")

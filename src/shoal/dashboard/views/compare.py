@@ -15,7 +15,7 @@ from shoal.dashboard.figures.compare import (
     settings_table,
 )
 from shoal.dashboard.figures.vega import Spec
-from shoal.dashboard.grid import Column, grid
+from shoal.dashboard.grid import grid
 from shoal.dashboard.navigation import link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import Reading, read, store
@@ -120,7 +120,7 @@ def _found(found: Comparison) -> None:
     forms = dict.fromkeys(("Best (%)", "Confirmed (%)", "Test (%)", "Ensemble (%)", "± 95 %", "± 95 % "), ".2f")
     forms |= {"Generations": ",", "Trainings": ",", "Minutes": ",.1f"}
     shown = scores_table(found).dropna(axis="columns", how="all")
-    grid(shown, "scores", {name: Column(form) for name, form in forms.items()})
+    grid(shown, "scores", forms)
     st.caption(
         "Best: as the search saw it. Confirmed: on random streams that nothing was selected on. Test: rows that nobody had "
         "looked at; of single networks on average, and of their ensemble."
@@ -140,7 +140,7 @@ def _tests(found: Comparison) -> None:
     if figure is not None:
         chart(figure, "tests-figure")
     forms = dict.fromkeys(("Ahead by", "Low", "High"), "+.2f") | {"P(better)": ".2f"}
-    grid(duels_table(found), "tests", {name: Column(form) for name, form in forms.items()})
+    grid(duels_table(found), "tests", forms)
     st.caption(
         "Ahead by: percent points, with the 95 % interval from low to high; unresolved when that holds 0. Champions are "
         "compared over the repeats that confirmed them. With the same seed a repeat meets the same random streams and folds in "

@@ -19,7 +19,7 @@ from shoal.dashboard.figures.evaluation import (
     trainings_figure,
 )
 from shoal.dashboard.fit import fit_card
-from shoal.dashboard.grid import Column, grid
+from shoal.dashboard.grid import grid
 from shoal.dashboard.navigation import entered, go, link, parameter
 from shoal.dashboard.parameters import copies, genes_html, on_demand
 from shoal.dashboard.problems import problem
@@ -173,7 +173,7 @@ def _table(frame: pd.DataFrame) -> None:
     if shown["Fold"].isna().all():
         shown = shown.drop(columns="Fold")
     forms = {"Accuracy (%)": ".2f", "Fold": ".0f", "Loss": ".4g", "Iterations": ",.0f", "Seconds": ".2f"}
-    grid(shown, "trainings", {name: Column(form) for name, form in forms.items()})
+    grid(shown, "trainings", forms)
 
 
 def _training(run: RunView, evaluations: list[Evaluation], repeat: int) -> None:

@@ -7,7 +7,7 @@ import time
 import pandas as pd
 import streamlit as st
 
-from shoal.dashboard.grid import Column, grid
+from shoal.dashboard.grid import grid
 from shoal.dashboard.pace import refreshing
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
@@ -88,7 +88,7 @@ def _working() -> None:
             ]
         ),
         "queue",
-        {"Trainings": Column(",")},
+        {"Trainings": ","},
     )
 
 
