@@ -99,8 +99,8 @@ def take(only: set[str], file: Path | None) -> None:
             ensure_supervisor(store)
             page = browser.new_page()
             page.goto(f"{url}/live?run={running}")
-            box = page.get_by_test_id("stMetric").filter(has=page.get_by_text("Current Generation", exact=True))
-            shown = box.get_by_test_id("stMetricValue")
+            box = page.locator("dl.tiles > div").filter(has=page.get_by_text("Current Generation", exact=True))
+            shown = box.locator("b")
             expect(shown).to_have_text(re.compile(r"^(1[2-9]|[2-9]\d|\d\d\d+)$"), timeout=MINUTES_5)
             page.close()
             for place in PLACES:

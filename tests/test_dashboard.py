@@ -79,8 +79,8 @@ def page(chromium: Browser, opened: Store, site: str) -> Iterator[Page]:
 
 
 def metric(page: Page, label: str) -> Locator:
-    box = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
-    return box.get_by_test_id("stMetricValue")
+    box = page.locator("dl.tiles > div").filter(has=page.get_by_text(label, exact=True))
+    return box.locator("b")
 
 
 def control(page: Page, label: str) -> Locator:
@@ -158,7 +158,7 @@ def test_what_users_typed_is_shown_as_text(page: Page, opened: Store, site: str)
     page.locator(".st-key-runs").get_by_role("link", name=f"Run {run_id}").click()
     expect(page.get_by_role("heading", name=f"Run {run_id}")).to_be_visible(timeout=SOON)
     expect(page.get_by_test_id("stText").get_by_text(HOSTILE, exact=True)).to_be_visible()
-    expect(page.locator(".st-key-log")).to_contain_text(f"warning: {HOSTILE}")
+    expect(page.locator(".st-key-grid-events")).to_contain_text(f"warning: {HOSTILE}")
     nothing_of_it_is_markup(page)
 
     control(page, "Stop").click()

@@ -56,7 +56,7 @@ def test_a_text_of_ten_thousand_characters_is_cut_and_told_whole() -> None:
     read = Reader(grid_html(pd.DataFrame({"Name": [text]}), {}))
     (cell,) = [attributes for tag, attributes in read.tags if tag == "td"]
     assert cell == {"class": "long", "title": text}
-    assert len(read.rows[1][0]) == 160 and read.rows[1][0].endswith("…")
+    assert len(read.rows[1][0]) == 300 and read.rows[1][0].endswith("…")
 
 
 def test_a_cell_leads_to_the_page_of_its_value() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-_SHORT, _LONGEST = 28, 160  # characters: what is longer is broken into lines; the rest is told to who points at it
+_SHORT, _LONGEST = 28, 300  # characters: what is longer is broken into lines; the rest is told to who points at it
 _CLASS = {name: f' class="{name}"' for name in ("n", "long")}
 
 

@@ -53,7 +53,7 @@ def copies(genome: Genome) -> None:
 
 @contextmanager
 def on_demand(label: str, icon: str, key: str) -> Iterator[bool]:
-    """A part that opens; whether it is open. For code: what colours it takes a browser as long as the rest of a page."""
+    """A part that opens; whether it is open. For what takes a browser as long as the rest of a page, as coloured code does."""
     with st.expander(label, icon=icon, key=key, on_change="rerun") as panel:
         yield bool(panel.open)
 

@@ -47,17 +47,18 @@ CSS = """
   .st-key-pulse { gap: .45rem; }
   .st-key-pulse p { font-size: .88rem; }
 
-  [data-testid="stMetric"] { padding: .55rem .9rem .5rem; }
-  [data-testid="stMetric"] > div { gap: 0; padding: 0; }
-  [data-testid="stMetricLabel"] p { font-size: .84rem; opacity: .78; }
-  [data-testid="stMetricValue"] { font-size: 1.55rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.35; }
-  [data-testid="stMetricDelta"] { background: none; padding: 0; margin: 0; font-size: .8rem; }
+  dl.tiles { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; margin: 0;
+             padding: 0; }
+  dl.tiles > div { border: 1px solid rgba(128,148,158,.26); border-radius: 8px; padding: .55rem .9rem .5rem; }
+  dl.tiles :is(dt, dd) { margin: 0; padding: 0; font-size: .84rem; line-height: 1.5; overflow-wrap: anywhere; }
+  dl.tiles :is(dt, dd) { font-weight: 400; color: light-dark(LIGHT_MUTED, DARK_MUTED); }
+  dl.tiles b { font-size: 1.55rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.35;
+               color: light-dark(LIGHT_TEXT, DARK_TEXT); }
 
   .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft, .st-key-search, .st-key-cost { border-radius: 10px; }
   :is([class*="st-key-finding-"], [class*="st-key-warning-"]) { flex-wrap: nowrap; }
   .st-key-findings { gap: .5rem; }
-  .st-key-cost [data-testid="stMetricValue"] { font-size: 1.3rem; }
-  .st-key-cost :is([data-testid="stMetricValue"], [data-testid="stMetricDelta"]) * { white-space: normal; }
+  .st-key-cost dl.tiles b { font-size: 1.3rem; }
   :is(.st-key-chart, .st-key-best) { gap: .5rem; }
   .st-key-now { min-height: 21rem; } /* as tall with trainings under way as between two */
   .st-key-waiting { gap: .4rem; }
@@ -80,7 +81,8 @@ CSS = """
   .descent a:hover { text-decoration: none; filter: brightness(.97); }
 
   [class*="st-key-grid-"] [data-testid="stHtml"] { overflow: auto; }
-  :is(.st-key-grid-trainings, .st-key-grid-columns) [data-testid="stHtml"] { max-height: 18rem; }
+  :is(.st-key-grid-trainings, .st-key-grid-columns, .st-key-grid-events, .st-key-grid-run) [data-testid="stHtml"] {
+    max-height: 18rem; }
   table.grid { min-width: 100%; border-collapse: collapse; font-size: .86rem; }
   table.grid th { text-align: left; font-weight: 500; padding: .3rem .9rem .3rem 0; position: sticky; top: 0;
                   white-space: nowrap; background: light-dark(LIGHT_PAGE, DARK_PAGE);
@@ -117,8 +119,6 @@ CSS = """
     min-width: 700px; }
   .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
                     background: rgba(200,69,47,.07); }
-  .st-key-log { gap: .2rem; max-height: 15rem !important; overflow-y: auto !important; }
-  .st-key-log [data-testid="stText"] { font-size: .88rem; }
   [class*="st-key-chart-"] { overflow: visible !important; }
   [data-testid="stSkeleton"] { animation: none !important; } /* takes a core where no GPU draws, just when both are needed */
   .st-key-footer { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
@@ -126,7 +126,8 @@ CSS = """
 
   @media (max-width: 760px) {
     [data-testid="stMainBlockContainer"] { padding: 2.7rem 1rem 2rem; }
-    :is(.st-key-metrics, .st-key-draft, .st-key-search) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
+    dl.tiles { grid-auto-flow: row; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; }
+    :is(.st-key-draft, .st-key-search) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
                                                                    min-width: calc(50% - .5rem); }
     .st-key-about { margin-top: -.3rem; }
     table.scores { font-size: .82rem; }
@@ -141,6 +142,8 @@ for _word, _value in {
     "DARK_PAGE": DARK.surface,
     "LIGHT_BEST": LIGHT.best,
     "DARK_BEST": DARK.best,
+    "LIGHT_TEXT": LIGHT.text,
+    "DARK_TEXT": DARK.text,
     "LIGHT_MUTED": LIGHT.muted,
     "DARK_MUTED": DARK.muted,
 }.items():

@@ -19,7 +19,7 @@ from shoal.factors import Factor
 from shoal.genome import Genome, OnBound, SearchSpace
 from shoal.importance import Importances, Scores
 
-MOST_DOTS = 1_500  # in all figures of a page that are seen together: each is an element of the page
+MOST_DOTS = 1_500  # in all figures of a part: each is an element of the page
 BEST = 10  # genomes that a bound's alarm looks at
 SLICE_HEIGHT = 250
 FLOORED = {"condition": {"test": "datum.floored", "value": "triangle-down"}, "value": "circle"}

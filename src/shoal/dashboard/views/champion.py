@@ -16,6 +16,7 @@ from shoal.dashboard.grid import Column, grid
 from shoal.dashboard.navigation import address, link
 from shoal.dashboard.parameters import best_card, on_demand, scores_card
 from shoal.dashboard.reading import Reading, evaluation_table, read, run_here, store
+from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import percent, state_badge
 from shoal.export import archive, report_page
 from shoal.genome import Genome
@@ -68,22 +69,19 @@ def _not_yet(reading: Reading) -> None:
 def _verdict(champion: Champion) -> None:
     told, test = champion.confirmation, champion.scores.test
     together = champion.ensemble.test
-    tiles = [("Search", champion.accuracy, _half(champion.accuracies), f"of {len(champion.accuracies)} repeats")]
+    shown = [("Search", champion.accuracy, _half(champion.accuracies), f"of {len(champion.accuracies)} repeats")]
     if told is not None:
-        tiles.append(
+        shown.append(
             ("Confirmation", told.accuracy, _half(told.accuracies), f"of {len(told.accuracies)} unused streams")
         )
     if test is not None and together is not None:
         networks = len(champion.weights)
-        tiles.append(("Test, single networks", test.accuracy, "", f"mean of {networks}"))
-        tiles.append(("Test, their ensemble", together.accuracy, "", "rows nobody had looked at"))
+        shown.append(("Test, single networks", test.accuracy, "", f"mean of {networks}"))
+        shown.append(("Test, their ensemble", together.accuracy, "", "rows nobody had looked at"))
     if told is not None and told.probability is not None:
         verdict = "resolved" if told.resolved else "unresolved"
-        tiles.append(("Better than the second", 100 * told.probability, "", verdict))
-    with st.container(key="metrics"):
-        for column, (label, value, half, below) in zip(st.columns(len(tiles), gap="small"), tiles, strict=True):
-            text = f"{half} · {below}" if half else below
-            column.metric(label, percent(value), text, delta_color="off", delta_arrow="off", border=True)
+        shown.append(("Better than the second", 100 * told.probability, "", verdict))
+    tiles((label, percent(value), f"{half} · {below}" if half else below) for label, value, half, below in shown)
 
 
 def _half(values: tuple[float, ...]) -> str:

@@ -24,6 +24,7 @@ from shoal.dashboard.navigation import entered, go, link, parameter
 from shoal.dashboard.parameters import copies, genes_html, on_demand
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table, read, run_here, store
+from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import duration, percent, quoted
 from shoal.errors import ShoalError
 from shoal.evaluation import Evaluation
@@ -143,9 +144,7 @@ def _heading(run: RunView, evaluations: list[Evaluation], frame: pd.DataFrame) -
         ("Trainings", f"{len(frame)}", luck),
         ("Training time", duration(seconds), f"{frame['iterations'].sum():,} iterations"),
     )
-    with st.container(key="metrics"):
-        for column, (label, value, below) in zip(st.columns(len(values), gap="small"), values, strict=True):
-            column.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+    tiles(values)
 
 
 def _spread(found: Mean | None) -> str:

@@ -8,16 +8,19 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from shoal.comparison import settings_of
 from shoal.dashboard.charts import chart
 from shoal.dashboard.controls import controls, refused
 from shoal.dashboard.figures.curves import curves, curves_figure
 from shoal.dashboard.figures.history import HEIGHT, below_text, history_figure
 from shoal.dashboard.figures.vega import Spec
+from shoal.dashboard.grid import grid
 from shoal.dashboard.navigation import link
 from shoal.dashboard.pace import refreshing
 from shoal.dashboard.parameters import best_card
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import Reading, read, run_here, store
+from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import (
     duration,
     elapsed,
@@ -126,9 +129,7 @@ def _metrics(reading: Reading) -> None:
         ("Average Accuracy", percent(run.avg_accuracy), f"of {run.settings.population} individuals"),
         ("Elapsed Time", duration(elapsed(run)), "of active training"),
     )
-    with st.container(key="metrics"):
-        for column, (label, value, below) in zip(st.columns(len(values), gap="small"), values, strict=True):
-            column.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+    tiles(values)
 
 
 def _chart(reading: Reading, supervised: bool) -> None:
@@ -200,11 +201,20 @@ def _losses(
 
 def _details(run: RunView, now: float, zone: str | None) -> None:
     log, settings = st.tabs(["Recent events", "Settings"])
-    with log.container(key="log"):
-        for event in store().events(run.id, EVENTS):
-            mark = "" if event.level == "info" else f"{event.level}: "
-            st.text(f"{moment(event.time, zone, now)}   {mark}{event.text}")
+    with log:
+        events = store().events(run.id, EVENTS)
+        marks = ("" if event.level == "info" else f"{event.level}: " for event in events)
+        grid(
+            pd.DataFrame(
+                {
+                    "Time": [moment(event.time, zone, now) for event in events],
+                    "Event": [mark + event.text for mark, event in zip(marks, events, strict=True)],
+                }
+            ),
+            "events",
+        )
     with settings:
-        st.json({"settings": run.settings.to_dict(), "result_hash": run.result_hash}, expanded=1)
+        told = settings_of(run) | ({"result hash": run.result_hash} if run.result_hash else {})
+        grid(pd.DataFrame({"Setting": told.keys(), "Value": told.values()}), "run")
     if run.state == "finished":
         link("champion", "The champion: how good, how sure, and what others make of the same rows", run=run.id)

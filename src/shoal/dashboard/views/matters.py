@@ -32,6 +32,7 @@ from shoal.dashboard.figures.genes_together import (
 )
 from shoal.dashboard.figures.vega import Spec
 from shoal.dashboard.navigation import entered, go, link
+from shoal.dashboard.parameters import on_demand
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table, read, run_here
 from shoal.dashboard.wording import quoted
@@ -40,7 +41,7 @@ from shoal.factors import Factor, factors, label
 from shoal.importance import Importances, Model, Scores, comparable, importances, scores, surface
 from shoal.store import RunView
 
-_SLICES, _LINES = 6, 9  # genes that are shown until others are chosen
+_SLICES, _LINES = 3, 9  # genes that are shown until others are chosen: the most important
 _SEEN = "seen"
 _FRESH = 0.95  # of the trainings, so that a page opened again and again does not grow its forests again and again
 
@@ -84,10 +85,12 @@ def page() -> None:
         return
     with st.container(border=True, key="slices"):
         _slices(run, trained, analysis)
-    with st.container(border=True, key="pair"):
-        _pair(run, trained, analysis)
-    with st.container(border=True, key="parallel"):
-        _parallel(run, trained, analysis)
+    with on_demand("Two genes at once", ":material/scatter_plot:", "pair") as wanted:
+        if wanted:
+            _pair(run, trained, analysis)
+    with on_demand("All together, genomes as lines", ":material/show_chart:", "parallel") as wanted:
+        if wanted:
+            _parallel(run, trained, analysis)
 
 
 def _trained(run: RunView) -> int:
@@ -226,7 +229,6 @@ def _slice(run_id: int, trained: int, name: str, most: int, dark: bool) -> Spec:
 
 
 def _pair(run: RunView, trained: int, analysis: Analysis) -> None:
-    st.subheader("Two genes at once", anchor=False)
     names = {factor.name: factor.label for factor in analysis.order}
     numbers = [factor.name for factor in analysis.order if not factor.choices] or list(names)
     left, right = st.columns(2)
@@ -259,9 +261,6 @@ def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Spec:
 
 
 def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
-    st.subheader("All together", anchor=False)
-    if not st.toggle("Draw genomes as lines", key=f"lines-of-{run.id}", help="Drawn with WebGL: slow without a GPU"):
-        return
     with st.container(key="lines"):
         chart(_lines(run.id, trained, _dark()), "parallel-lines")
     count = len(analysis.genomes)

@@ -15,6 +15,7 @@ from shoal.dashboard.navigation import entered, go, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
 from shoal.dashboard.server import MAX_UPLOAD_MB
+from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import duration, quoted
 from shoal.data.checks import Checked, Finding
 from shoal.errors import DataError, ShoalError
@@ -215,9 +216,7 @@ def _cost(found: Estimate) -> None:
         ("Time", _span(*found.seconds), found.source),
         ("Memory", _bytes(found.memory), f"up to {_bytes(found.largest)} within the bounds"),
     )
-    with st.container(key="metrics"):
-        for column, (label, value, below) in zip(st.columns(len(cells), gap="small"), cells, strict=True):
-            column.metric(label, value, below, delta_color="off", delta_arrow="off", border=True)
+    tiles(cells)
 
 
 def _span(low: float, high: float) -> str:

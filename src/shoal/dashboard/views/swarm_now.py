@@ -12,6 +12,7 @@ from shoal.dashboard.navigation import link
 from shoal.dashboard.pace import refreshing
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
+from shoal.dashboard.tiles import tiles
 from shoal.errors import ShoalError
 from shoal.frames import Frame
 from shoal.store import ACTIVE, RunView, UnderWay
@@ -92,14 +93,12 @@ def _training(run_id: int, training: UnderWay) -> None:
 
 
 def _numbers(frame: Frame) -> None:
-    values = (
-        ("Global best loss", f"{frame.loss:.4g}" if math.isfinite(frame.loss) else "–"),
-        ("Diversity", f"{frame.diversity:.3g}"),
-        ("Speed", f"{frame.speed:.3g}"),
-        ("At velocity limit", f"{100 * frame.at_velocity_limit:.1f} %"),
-        ("At position limit", f"{100 * frame.at_position_limit:.1f} %"),
-        ("Stagnation", f"{frame.stagnation:,}"),
-    )
-    with st.container(key="metrics"):
-        for column, (label, value) in zip(st.columns(len(values), gap="small"), values, strict=True):
-            column.metric(label, value, border=True)
+    values = {
+        "Global best loss": f"{frame.loss:.4g}" if math.isfinite(frame.loss) else "–",
+        "Diversity": f"{frame.diversity:.3g}",
+        "Speed": f"{frame.speed:.3g}",
+        "At velocity limit": f"{100 * frame.at_velocity_limit:.1f} %",
+        "At position limit": f"{100 * frame.at_position_limit:.1f} %",
+        "Stagnation": f"{frame.stagnation:,}",
+    }
+    tiles((label, value, "") for label, value in values.items())

@@ -1,0 +1,22 @@
+"""The figures that a page begins with: texts stay texts."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
+
+from shoal.dashboard.tiles import tiles_html
+
+
+def test_each_has_its_name_its_figure_and_what_is_said_of_it() -> None:
+    first, second = tiles_html([("Best", "90.12 %", "± 0.4"), ("Speed", "3", "")]).split("</div><div>")
+    assert "<dt>Best</dt><dd><b>90.12 %</b></dd><dd>± 0.4</dd>" in first
+    assert second.startswith("<dt>Speed</dt><dd><b>3</b></dd></div>")
+
+
+def test_nothing_that_stands_in_them_is_markup() -> None:
+    told = tiles_html([("<i>a</i>", "<img src=x onerror=alert(1)>", "<script>")])
+    assert "<img" not in told
+    assert "<script" not in told
+    assert "<i>" not in told
