@@ -169,7 +169,11 @@ def pages(evaluations: int, loads: int, file: Path | None, places: Sequence[str]
     with tempfile.TemporaryDirectory() as name, open_store(file or Path(name) / "shoal.db") as store:
         folder = Path(name)
         os.environ["XDG_DATA_HOME"] = name
-        run_id = fill(store, evaluations) if file is None else store.runs(limit=1)[0].id
+        if file is None:
+            fill(store, evaluations)
+        if len(store.runs()) == 1:
+            fill(store, evaluations // 20, name="concrete, to compare with")
+        run_id = max(store.runs(), key=lambda run: run.evaluations).id
         genome = store.evaluations(run_id, curves=False)[-1].task.genome.hash
         program = chrome.chromium()
         assert program is not None, "no browser is installed"

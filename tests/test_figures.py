@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shoal.baselines import Baseline
 from shoal.champion import Champion, Confirmation
 from shoal.dashboard import server, wording
 from shoal.dashboard.figures.history import COLUMNS, accuracy_range, below_text, history, history_figure
+from shoal.dashboard.figures.vega import steady
 from shoal.dashboard.parameters import genes_html, number, place, scores_html
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import SettingsError
@@ -255,3 +258,17 @@ def test_a_taken_port_is_passed_over() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert server.free_port("127.0.0.1", port) != port
+
+
+@given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e4))
+def test_a_steady_domain_holds_the_data_and_little_more(low: float, width: float) -> None:
+    high = low + width
+    first, last = steady(low, high)
+    room = (high - low) * (1 / 20 + 1e-9)
+    assert low - room <= first <= low
+    assert high <= last <= high + room
+
+
+def test_a_steady_domain_stays_while_the_data_grow_a_little() -> None:
+    assert len({steady(0, last) for last in range(200, 300)}) == 11
+    assert steady(81.23, 86.64) == steady(81.21, 86.71)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Spec, named, number, pointer, records, tooltip, vega
+from shoal.dashboard.figures.vega import Spec, named, number, pointer, records, steady, tooltip, vega
 from shoal.settings import CONFIRMATION
 from shoal.store import GenerationRecord
 from shoal.uncertainty import interval95
@@ -16,6 +16,9 @@ from shoal.uncertainty import interval95
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
 HEIGHT = 420
 _MANY = 40  # generations; from here on, lines without dots
+_TOLD = (
+    100  # generations at most that can be pointed at, each one, or each second, third ...: they are few pixels apart
+)
 
 
 def history(
@@ -61,13 +64,14 @@ def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
     base = max(min(best.min(initial=np.inf), typical), top - 100.0)
     low = max(float(np.nanmin(values)), 2 * base - top)
     margin = max(0.06 * (top - low), 0.5)
-    return float(low - margin), float(min(top + margin, max(100.5, top)))
+    return steady(float(low - margin), float(min(top + margin, max(100.5, top))))
 
 
 def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """Best and average accuracy by generation; pointed at, a generation says its figures."""
     colours = palette(dark)
     last = int(frame["generation"].max()) if len(frame) else 1
+    end = steady(0, last)[1] if last > 10 else 10
     bands = {
         "Middle half of the trainings": ("q1", "q3", colours.spread),
         "95 % interval of the best": ("low", "high", colours.band),
@@ -92,24 +96,16 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         }
         for field, name, look in lines
     ]
-    layer.append(
-        pointer(
-            colours,
-            "generation",
-            tooltip(
-                ("generation", "Generation"),
-                ("best", "Best (%)", ".2f"),
-                ("spread", " "),
-                ("average", "Average (%)", ".2f"),
-            ),
-        )
+    told = tooltip(
+        ("generation", "Generation"), ("best", "Best (%)", ".2f"), ("spread", " "), ("average", "Average (%)", ".2f")
     )
+    layer.append({**pointer(colours, "generation", told), "transform": [{"filter": "datum.told"}]})
+    each = 1 + (len(frame) - 1) // _TOLD
     rows = frame.assign(
-        spread=[_spread(*row) for row in zip(frame["low"], frame["high"], frame["repeats"], strict=True)]
+        told=(last - frame["generation"]) % each == 0,
+        spread=[_spread(*row) for row in zip(frame["low"], frame["high"], frame["repeats"], strict=True)],
     )
-    x = number(
-        "generation", "Generation", grid=False, format="d", tickMinStep=1, scale={"domain": [0.5, max(last, 10) + 0.5]}
-    )
+    x = number("generation", "Generation", grid=False, format="d", tickMinStep=1, scale={"domain": [0.5, end + 0.5]})
     return vega(colours, height=HEIGHT, layer=layer, data={"values": records(rows)}, encoding={"x": x})
 
 

@@ -67,6 +67,17 @@ def number(field: str, title: str | None = None, **axis: Any) -> Spec:
     return {"field": field, "type": "quantitative", "scale": scale, "axis": {"title": title, **axis}}
 
 
+def steady(low: float, high: float) -> tuple[float, float]:
+    """The domain from low to high, up to a twentieth wider at each end, for data that grow.
+
+    It stays while they grow a little: as long as nothing but its data changes, a browser does not make a figure anew.
+    """
+    widest = (high - low) / 20
+    power = 10.0 ** math.floor(math.log10(widest))
+    step = power * max((m for m in (1, 2, 5) if m * power <= widest), default=1)
+    return math.floor(low / step) * step, math.ceil(high / step) * step
+
+
 def round_marks(low: float, high: float) -> list[float]:
     """1, 2 and 5 of each power of ten from one to the other; only powers over many."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
