@@ -148,7 +148,7 @@ def test_normals_are_standard_normal(source) -> None:
     if source == "normals":
         values = normals((3, 4), Purpose.POSITION, 100, 2000).astype(np.float64)
     else:
-        values = normal_draws((3, 4), Purpose.MUTATION_STEP, 1, 2, 200_000).reshape(100, 2000)
+        values = np.stack([normal_draws((3, 4), Purpose.MUTATION_STEP, 1, n, 2000) for n in range(100)])
     n = values.size
     assert abs(values.mean()) < 4 / math.sqrt(n)
     assert abs(values.var() - 1) < 4 * math.sqrt(2 / n)
@@ -201,6 +201,18 @@ def test_keys_of_streams_and_seeds_are_distinct() -> None:
 def test_draws_are_words_in_order(count) -> None:
     words = [w for b in range(-(-count // 4)) for w in scalar_philox((b, 7, 8, Purpose.MUTATION), (1, 2))]
     assert draws((1, 2), Purpose.MUTATION, 8, 7, count).tolist() == [w / 2**32 for w in words[:count]]
+
+
+def test_draws_do_not_depend_on_who_else_is_drawn_for() -> None:
+    for individual in (0, 63, 64, 1000):
+        words = scalar_philox((0, individual, 8, Purpose.MUTATION), (1, 2))
+        assert draws((1, 2), Purpose.MUTATION, 8, individual, 4).tolist() == [w / 2**32 for w in words]
+
+
+def test_draws_cannot_be_overwritten() -> None:  # they are kept for whoever asks next
+    for make in (draws, normal_draws):
+        with pytest.raises(ValueError, match="read-only"):
+            make((1, 2), Purpose.MUTATION, 8, 7, 3)[0] = 0.0
 
 
 def ulps(actual: np.ndarray, expected: np.ndarray) -> float:

@@ -11,6 +11,7 @@ writes contiguously.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 _MASK = np.uint64(0xFFFFFFFF)
+_SIDE = 64  # individuals that are drawn for at once
 
 
 class Purpose(IntEnum):
@@ -93,12 +95,33 @@ def normals(key: Key, purpose: int, particles: int, dimensions: int) -> NDArray[
 
 
 def draws(key: Key, purpose: int, generation: int, individual: int, count: int) -> NDArray[np.float64]:
-    """``count`` uniform numbers in [0, 1) for one decision of the genetic algorithm."""
-    words = np.stack(philox((np.arange(-(-count // 4)), individual, generation, purpose), key), axis=1).ravel()
-    return words[:count].astype(np.float64) * 2.0**-32
+    """``count`` uniform numbers in [0, 1) for one decision of the genetic algorithm; read-only."""
+    row = individual % _SIDE
+    found: NDArray[np.float64] = _drawn(key, purpose, generation, individual - row, count)[row]
+    return found
 
 
 def normal_draws(key: Key, purpose: int, generation: int, individual: int, count: int) -> NDArray[np.float64]:
-    """``count`` standard normal numbers for one decision of the genetic algorithm (Box and Muller's cosine half)."""
-    u = draws(key, purpose, generation, individual, 2 * count)
-    return np.sqrt(-2.0 * log(u[:count] + 2.0**-33)) * cos_sin_turns(u[count:])[0]
+    """``count`` standard normal numbers for one decision of the genetic algorithm (Box and Muller's cosine half); read-only."""
+    row = individual % _SIDE
+    found: NDArray[np.float64] = _normal_drawn(key, purpose, generation, individual - row, count)[row]
+    return found
+
+
+# A search that goes on draws anew all that it ever drew. Of many individuals at once it takes hardly longer than of one.
+@lru_cache(maxsize=32)
+def _drawn(key: Key, purpose: int, generation: int, first: int, count: int) -> NDArray[np.float64]:
+    individuals = np.arange(first, first + _SIDE)[:, None]
+    words = np.stack(philox((np.arange(-(-count // 4)), individuals, generation, purpose), key), axis=2)
+    return _kept(words.reshape(_SIDE, -1)[:, :count].astype(np.float64) * 2.0**-32)
+
+
+@lru_cache(maxsize=32)
+def _normal_drawn(key: Key, purpose: int, generation: int, first: int, count: int) -> NDArray[np.float64]:
+    u = _drawn(key, purpose, generation, first, 2 * count)
+    return _kept(np.sqrt(-2.0 * log(u[:, :count] + 2.0**-33)) * cos_sin_turns(u[:, count:])[0])
+
+
+def _kept(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    numbers.flags.writeable = False
+    return numbers

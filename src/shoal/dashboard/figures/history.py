@@ -16,9 +16,7 @@ from shoal.uncertainty import interval95
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
 HEIGHT = 420
 _MANY = 40  # generations; from here on, lines without dots
-_TOLD = (
-    100  # generations at most that can be pointed at, each one, or each second, third ...: they are few pixels apart
-)
+_TOLD = 100  # generations that can be pointed at: of more, each second, third ... one, as they are few pixels apart
 
 
 def history(
