@@ -52,7 +52,7 @@ def test_each_file_that_it_names_is_there_and_the_elements_of_every_page_among_t
     named = re.findall(r'modulepreload" crossorigin href="\./([^"]+)"', get("/live"))
     assert len(named) == len(set(named))
     assert all((STATIC / name).is_file() for name in named)
-    for element in ("Html", "PageLink", "Selectbox"):
+    for element in ("Html", "PageLink"):
         assert any(Path(name).name.startswith(f"{element}.") for name in named), "what Streamlit calls it now?"
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+from html import escape
 
 import streamlit as st
 
 from shoal.dashboard import gate
 from shoal.dashboard.charts import charts_last
-from shoal.dashboard.navigation import PLACES, arrive, build, go, link, parameter
+from shoal.dashboard.navigation import PLACES, address, arrive, build, link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
 from shoal.dashboard.style import CSS, MARK
@@ -57,21 +58,23 @@ def _sidebar(runs: list[RunView], here: str) -> None:
 
 
 def _choice(runs: list[RunView], here: str) -> str:
-    """The run that the links lead to: the address's, or the newest. Choosing another shows the same page of it."""
+    """The run that the links lead to: the address's, or the newest; and a list of the others, which leads to this page of each.
+
+    It is HTML, as Streamlit's select box takes a browser a sixth of a page.
+    """
     named = parameter("run")
     known = {str(run.id): f"Run {run.id} · {run.name}" for run in runs}
     if named is not None and named.isdecimal() and named not in known:
         known[named] = f"Run {named}"
     shown = named if named in known else next(iter(known))
-    key = f"chosen-{here}-{shown}"  # another address is another widget, which starts at its run
-    of_run = any(place.of_run and place.name == here for place in PLACES)
-
-    def choose() -> None:
-        st.session_state["wanted_run"] = st.session_state[key]
-
-    st.selectbox("Run", list(known), list(known).index(shown), known.__getitem__, key=key, on_change=choose)
-    if (wanted := st.session_state.pop("wanted_run", None)) is not None:
-        go(here if of_run and here != "evaluation" else "live", run=wanted)
+    page = here if any(place.of_run and place.name == here != "evaluation" for place in PLACES) else "live"
+    others = "".join(
+        f'<a href="{escape(address(page, run=run))}" target="_self">{escape(name)}</a>'
+        for run, name in known.items()
+        if run != shown
+    )
+    chosen = f"<summary>{escape(known[shown])}</summary>"
+    st.html(f'<details class="chosen">{chosen}<nav aria-label="Other runs">{others or "No other run"}</nav></details>')
     return shown
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _STATIC = Path(streamlit.__file__).with_name("static")
-_EVERYWHERE = ("Html", "PageLink", "Selectbox")  # elements of every page
+_EVERYWHERE = ("Html", "PageLink")  # elements of every page
 _IMPORTED = re.compile(r"""(?:from|import)\s*["'`]\./([\w.-]+\.js)["'`]""")
 _PATHS = {"/", *(f"/{place.name}" for place in PLACES)}
 # Streamlit's way for who serves its page (StreamlitConfig.ts): with these it asks no more. The server is where this page is.

@@ -104,6 +104,14 @@ CSS = """
   [class*="st-key-places"] { gap: .1rem; }
   .st-key-places-below { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
   [class*="st-key-places"] a { padding: .28rem .5rem; }
+  details.chosen { border: 1px solid rgba(128,148,158,.26); border-radius: 8px; font-size: .88rem; line-height: 1.5;
+                   background: light-dark(LIGHT_PAGE, DARK_PAGE); }
+  details.chosen > * { padding: .4rem .7rem; }
+  details.chosen summary { cursor: pointer; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  details.chosen nav { max-height: 16rem; overflow-y: auto; border-top: 1px solid rgba(128,148,158,.26); opacity: .9; }
+  details.chosen a { display: block; padding: .16rem 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+                     color: inherit; text-decoration: none; }
+  details.chosen a:hover { text-decoration: underline; }
   .st-key-runs { gap: .5rem; }
   .st-key-runs > div { border-radius: 10px; padding: .65rem .9rem; }
   .st-key-runs [data-testid="stVerticalBlock"] { gap: .25rem; }
