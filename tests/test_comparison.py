@@ -148,7 +148,7 @@ def test_other_settings_compare_and_are_listed() -> None:
     assert listed == {
         "generations": ("4", "8"),
         "sampler": ("genetic", "random"),
-        "bounds.swarm_size": ("10.0, 40.0", "none"),
+        "bounds.swarm_size": ("[10.0, 40.0]", "none"),
     }
 
 

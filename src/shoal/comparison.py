@@ -199,27 +199,29 @@ def _leader(rows: Sequence[Row]) -> int:
 
 def differing(runs: Sequence[RunView], ignore: Iterable[str] = ("workers",)) -> tuple[Setting, ...]:
     """The settings and data options that are not the same in all runs; those of the data as ``data.NAME``."""
-    tables = [settings_of(run) for run in runs]
+    tables = [_values(run) for run in runs]
     names = dict.fromkeys(name for table in tables for name in table if name not in set(ignore))
-    found = [Setting(name, tuple(table.get(name, _text(None)) for table in tables)) for name in names]
+    found = [Setting(name, tuple(_text(table.get(name)) for table in tables)) for name in names]
     return tuple(setting for setting in found if len(set(setting.values)) > 1)
 
 
 def settings_of(run: RunView) -> dict[str, str]:
-    """Settings and data options by name, as text; bounds and choices gene by gene, as a whole table of them is no answer."""
+    """Settings and data options by name, as text."""
+    return {name: _text(value) for name, value in _values(run).items()}
+
+
+def _values(run: RunView) -> dict[str, Any]:
+    """Settings by name; bounds and choices gene by gene, as a whole table of them is no answer."""
     values = run.settings.to_dict()
     for name in ("bounds", "choices"):
         values |= {f"{name}.{gene}": value for gene, value in values.pop(name).items()}
     data = {f"data.{name}": value for name, value in run.data_options.items()}
-    table = {"data.table": f"{run.dataset} {run.dataset_hash[:8]}".strip()}
-    return {name: _text(value) for name, value in (values | data | table).items()}
+    return {**values, **data, "data.table": f"{run.dataset} {run.dataset_hash[:8]}".strip()}
 
 
 def _text(value: Any) -> str:
     if value is None or value in ((), [], {}):
         return "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_text, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -309,7 +311,7 @@ def _methods(summaries: Sequence[Summary], rows: Sequence[Row]) -> tuple[Duel, .
         return ()
     groups: dict[str, list[int]] = {}
     for place, summary in enumerate(summaries):
-        own = {name: value for name, value in settings_of(summary.run).items() if name not in _CHANCE}
+        own = {name: value for name, value in _values(summary.run).items() if name not in _CHANCE}
         groups.setdefault(json.dumps(own, sort_keys=True), []).append(place)
     several = [places for places in groups.values() if len(places) > 1]
     if len(several) < 2:

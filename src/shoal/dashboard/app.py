@@ -16,6 +16,7 @@ from shoal.dashboard.style import CSS, MARK
 from shoal.errors import ShoalError
 from shoal.store import RunView
 
+_OF_A_RUN = [place for place in PLACES if place.of_run and place.name != "evaluation"]  # which needs a genome as well
 NEWEST = 50  # runs to choose from in the side bar; the page of runs has all
 
 
@@ -50,7 +51,7 @@ def _sidebar(runs: list[RunView], here: str) -> None:
     if runs:
         shown = _choice(runs, here)
         with st.container(key="places-of-run"):
-            for place in (p for p in PLACES if p.of_run and p.name != "evaluation"):
+            for place in _OF_A_RUN:
                 link(place.name, place.title, icon=place.icon, run=shown)
     with st.container(key="places-below"):
         for place in (p for p in PLACES[3:] if not p.of_run):
@@ -67,7 +68,7 @@ def _choice(runs: list[RunView], here: str) -> str:
     if named is not None and named.isdecimal() and named not in known:
         known[named] = f"Run {named}"
     shown = named if named in known else next(iter(known))
-    page = here if any(place.of_run and place.name == here != "evaluation" for place in PLACES) else "live"
+    page = here if here in {place.name for place in _OF_A_RUN} else "live"
     others = "".join(
         f'<a href="{escape(address(page, run=run))}" target="_self">{escape(name)}</a>'
         for run, name in known.items()

@@ -202,19 +202,13 @@ def _losses(
 def _details(run: RunView, now: float, zone: str | None) -> None:
     log, settings = st.tabs(["Recent events", "Settings"])
     with log:
-        events = store().events(run.id, EVENTS)
-        marks = ("" if event.level == "info" else f"{event.level}: " for event in events)
-        grid(
-            pd.DataFrame(
-                {
-                    "Time": [moment(event.time, zone, now) for event in events],
-                    "Event": [mark + event.text for mark, event in zip(marks, events, strict=True)],
-                }
-            ),
-            "events",
-        )
+        events = [
+            (moment(event.time, zone, now), event.text if event.level == "info" else f"{event.level}: {event.text}")
+            for event in store().events(run.id, EVENTS)
+        ]
+        grid(pd.DataFrame(events, columns=["Time", "Event"]), "events")
     with settings:
         told = settings_of(run) | ({"result hash": run.result_hash} if run.result_hash else {})
-        grid(pd.DataFrame({"Setting": told.keys(), "Value": told.values()}), "run")
+        grid(pd.DataFrame(list(told.items()), columns=["Setting", "Value"]), "run")
     if run.state == "finished":
         link("champion", "The champion: how good, how sure, and what others make of the same rows", run=run.id)
