@@ -41,6 +41,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
+# Code that came without having been asked for by the first document.
+UNASKED = """() => {
+  const asked = new Set([...document.querySelectorAll('link[rel=preload]')].map(link => link.href));
+  return performance.getEntriesByType('resource').map(entry => entry.name)
+    .filter(name => name.endsWith('.js') && !asked.has(name));
+}"""
+
+
 @pytest.fixture
 def opened(place: Store) -> Store:
     """Without a run or a supervisor, whatever the test before has left."""
@@ -282,7 +290,9 @@ def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(page: 
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
-def test_every_page_fits_a_telephone(chromium: Browser, opened: Store, site: str, ended: int, scheme: str) -> None:
+def test_every_page_asks_for_its_code_at_once_and_fits_a_telephone(
+    chromium: Browser, opened: Store, site: str, ended: int, scheme: str
+) -> None:
     genome = opened.evaluations(ended)[0].task.genome.hash
     with chromium.new_context(viewport={"width": 400, "height": 860}, color_scheme=scheme) as context:  # type: ignore[arg-type]
         page = context.new_page()
@@ -293,3 +303,4 @@ def test_every_page_fits_a_telephone(chromium: Browser, opened: Store, site: str
             assert page.get_by_test_id("stException").count() == 0, place.name
             wide = page.evaluate("() => document.documentElement.scrollWidth")
             assert wide <= 400, f"{place.name} is {wide} pixels wide"
+            assert page.evaluate(UNASKED) == [], f"missing in firstpage.py: elements of {place.name}"

@@ -17,6 +17,7 @@ from shoal.dashboard.firstpage import FirstPage
 from shoal.dashboard.navigation import PLACES
 
 STATIC = Path(streamlit.__file__).with_name("static")
+PATHS = ("/", *(f"/{place.name}" for place in PLACES))
 BEHIND = "asked what stands behind"
 
 
@@ -38,22 +39,39 @@ def get(path: str, method: str = "GET") -> str:
     return sent.decode()
 
 
-def test_every_page_begins_with_streamlits_document_and_knows_its_server() -> None:
-    texts = {get(path) for path in ("/", *(f"/{place.name}" for place in PLACES))}
-    (text,) = texts
+def named(path: str, how: str = "[^>]*") -> list[str]:
+    """The files that the page asks for beforehand."""
+    return re.findall(rf'<link rel="preload" as="script" crossorigin{how} href="\./([^"]+)"', get(path))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_begins_with_streamlits_document_and_knows_its_server(path: str) -> None:
+    text = get(path)
     assert "<title>Shoal</title>" in text and "BACKEND_BASE_URL" in text
     assert text.index("window.__streamlit") < text.index('<script type="module"')
+    plain = (STATIC / "index.html").read_text().replace("<title>Streamlit</title>", "")
+    for line in plain.splitlines():
+        assert line.strip() in text or "modulepreload" in line
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_file_that_it_asks_for_is_there_and_what_streamlit_begins_with_comes_first(path: str) -> None:
+    files = named(path)
+    assert len(files) == len(set(files))
+    assert all((STATIC / name).is_file() for name in files)
+    assert "modulepreload" not in get(path), "a browser compiles what it asks for as a module each time"
     plain = (STATIC / "index.html").read_text()
-    for line in plain.replace("<title>Streamlit</title>", "").splitlines():
-        assert line.strip() in text
-
-
-def test_each_file_that_it_names_is_there_and_the_elements_of_every_page_among_them() -> None:
-    named = re.findall(r'modulepreload" crossorigin href="\./([^"]+)"', get("/live"))
-    assert len(named) == len(set(named))
-    assert all((STATIC / name).is_file() for name in named)
+    first = named(path, ' fetchpriority="auto"')
+    assert first[0] in plain.partition('<script type="module"')[2].partition(">")[0]
+    assert set(first) == set(re.findall(r'"\./(static/js/[^"]+)"', plain))
     for element in ("Html", "PageLink"):
-        assert any(Path(name).name.startswith(f"{element}.") for name in named), "what Streamlit calls it now?"
+        assert any(Path(name).name.startswith(f"{element}.") for name in files), "what does Streamlit call it now?"
+
+
+def test_a_page_asks_for_the_code_of_its_own_elements() -> None:
+    charts, none = named("/champion"), named("/settings")
+    assert [name for name in charts if "/ArrowVegaLiteChart." in name]
+    assert set(none) < set(charts)
 
 
 @pytest.mark.parametrize("path", ["/_stcore/health", "/static/js/index.js", "/nowhere", "/live/deeper"])

@@ -1,7 +1,7 @@
 """The document that a browser gets first: Streamlit's, which here knows at once what it would find out one after another.
 
-Streamlit asks each part of its address whether its server is there, and its server how it is set, before it connects; and it
-loads the code of an element when the first one comes (docs/decisions/0009).
+Streamlit asks each part of its address whether its server is there, and its server how it is set, before it connects; it
+loads the code of an element when the first one comes; and of modules a browser keeps no compiled code (docs/decisions/0009).
 """
 
 from __future__ import annotations
@@ -21,8 +21,27 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _STATIC = Path(streamlit.__file__).with_name("static")
-_EVERYWHERE = ("Html", "PageLink")  # elements of every page
+_SCRIPTS = _STATIC / "static" / "js"
+_EVERYWHERE = ("Html", "PageLink", "Spinner")  # elements of every page
+_CHOICES = ("Autocomplete", "Selectbox", "Multiselect", "ButtonGroup")
+_ELEMENTS = {  # and those that a page has beside them
+    "": ("Button", "Progress"),
+    "runs": ("Button", "Progress"),
+    "live": ("ArrowVegaLiteChart", "Button", "Progress"),
+    "champion": ("ArrowVegaLiteChart", "DownloadButton"),
+    "evaluations": ("DataFrame", "Button", "DownloadButton", "NumberInput", "Slider", "TextInput", *_CHOICES),
+    "evaluation": ("ArrowVegaLiteChart", "Button", *_CHOICES),
+    "matters": ("ArrowVegaLiteChart", *_CHOICES),
+    "swarm": ("PlotlyChart", "Progress", "Slider", *_CHOICES),
+    "compare": ("ArrowVegaLiteChart", *_CHOICES),
+    "new": ("Button", "NumberInput", "Radio", "TextInput", *_CHOICES),
+    "system": ("Button",),
+}
 _IMPORTED = re.compile(r"""(?:from|import)\s*["'`]\./([\w.-]+\.js)["'`]""")
+_NAMED = re.compile(r'"\./static/js/([\w.-]+\.js)"')
+# As scripts, not as modules: Chromium keeps compiled code of both, and finds again only what was asked for as a script.
+_LINK = '<link rel="preload" as="script" crossorigin fetchpriority="{priority}" href="./static/js/{name}">\n    '
+_MODULES = re.compile(r'<link rel="modulepreload"[^>]*>\s*')
 _PATHS = {"/", *(f"/{place.name}" for place in PLACES)}
 # Streamlit's way for who serves its page (StreamlitConfig.ts): with these it asks no more. The server is where this page is.
 _KNOWN = """<script>
@@ -43,31 +62,36 @@ class FirstPage:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or one WebSocket."""
         if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] in _PATHS:
-            await HTMLResponse(_document(), headers={"Cache-Control": "no-cache"})(scope, receive, send)
+            await HTMLResponse(_document(scope["path"][1:]), headers={"Cache-Control": "no-cache"})(
+                scope, receive, send
+            )
         else:
             await self._app(scope, receive, send)
 
 
 @cache
-def _document() -> str:
+def _document(place: str) -> str:
     text = (_STATIC / "index.html").read_text("utf-8")
+    first, more = _with_imports(_NAMED.findall(text)), _files(_EVERYWHERE + _ELEMENTS.get(place, ()))
     links = "".join(
-        f'  <link rel="modulepreload" crossorigin href="./static/js/{name}">\n  ' for name in _needed(_EVERYWHERE, text)
+        _LINK.format(name=name, priority="auto" if name in first else "low") for name in _with_imports([*first, *more])
     )
-    return (
-        text.replace("<title>Streamlit</title>", "<title>Shoal</title>")
-        .replace("<script", _KNOWN + "<script", 1)
-        .replace("</head>", links + "</head>", 1)
-    )
+    text = _MODULES.sub("", text).replace("<title>Streamlit</title>", "<title>Shoal</title>")
+    return text.replace("<script", links + _KNOWN + "<script", 1)
 
 
-def _needed(elements: Iterable[str], text: str) -> list[str]:
-    """The files with the code of these elements that ``text`` does not name; none if Streamlit names them otherwise one day."""
-    folder, found = _STATIC / "static" / "js", list[str]()
-    left = [file.name for element in elements for file in folder.glob(f"{element}.*.js")]
+def _files(elements: Iterable[str]) -> list[str]:
+    """The files with the code of these elements; none if Streamlit names them otherwise one day."""
+    return [file.name for element in elements for file in _SCRIPTS.glob(f"{element}.*.js")]
+
+
+def _with_imports(names: Iterable[str]) -> list[str]:
+    """These files and, behind them, what they import and what that imports."""
+    found = dict.fromkeys(names)
+    left = list(found)
     while left:
-        name = left.pop()
-        if name not in found and name not in text and (folder / name).is_file():
-            found.append(name)
-            left += _IMPORTED.findall((folder / name).read_text("utf-8"))
-    return found
+        names = _IMPORTED.findall((_SCRIPTS / left.pop()).read_text("utf-8"))
+        news = [name for name in names if name not in found and (_SCRIPTS / name).is_file()]
+        found |= dict.fromkeys(news)
+        left += news
+    return list(found)

@@ -77,14 +77,18 @@ def estimate(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if 90 <= seconds < 3600 else duration(seconds)
 
 
-def moment(time: float, zone: str | None, now: float) -> str:
-    """A time of day in the viewer's zone, with its date when that is not today's."""
+def moment(time: float, zone: str | None, now: float, *, seconds: bool = False) -> str:
+    """A time of day in the viewer's zone, with its date when that is not today's. With seconds it is not for Markdown.
+
+    There, ``:34:`` may be a picture's name, for which a browser loads the names of all of them.
+    """
     try:
         place: datetime.tzinfo | None = zoneinfo.ZoneInfo(zone) if zone else None
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         place = None
     there, today = (datetime.datetime.fromtimestamp(t, datetime.UTC).astimezone(place) for t in (time, now))
-    return there.strftime("%H:%M:%S" if there.date() == today.date() else "%Y-%m-%d %H:%M")
+    day = "" if there.date() == today.date() else "%Y-%m-%d "
+    return there.strftime(f"{day}%H:%M:%S" if seconds else f"{day}%H:%M")
 
 
 def elapsed(run: RunView) -> float:

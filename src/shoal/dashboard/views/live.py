@@ -203,7 +203,10 @@ def _details(run: RunView, now: float, zone: str | None) -> None:
     log, settings = st.tabs(["Recent events", "Settings"])
     with log:
         events = [
-            (moment(event.time, zone, now), event.text if event.level == "info" else f"{event.level}: {event.text}")
+            (
+                moment(event.time, zone, now, seconds=True),
+                event.text if event.level == "info" else f"{event.level}: {event.text}",
+            )
             for event in store().events(run.id, EVENTS)
         ]
         grid(pd.DataFrame(events, columns=["Time", "Event"]), "events")
