@@ -15,6 +15,7 @@ import streamlit
 
 from shoal.dashboard.firstpage import FirstPage
 from shoal.dashboard.navigation import PLACES
+from shoal.dashboard.style import CSS
 
 STATIC = Path(streamlit.__file__).with_name("static")
 PATHS = ("/", *(f"/{place.name}" for place in PLACES))
@@ -49,6 +50,7 @@ def test_every_page_begins_with_streamlits_document_and_knows_its_server(path: s
     text = get(path)
     assert "<title>Shoal</title>" in text and "BACKEND_BASE_URL" in text
     assert text.index("window.__streamlit") < text.index('<script type="module"')
+    assert text.index("</noscript>") < text.index(CSS.strip()), "the last word on how things look"
     plain = (STATIC / "index.html").read_text().replace("<title>Streamlit</title>", "")
     for line in plain.splitlines():
         assert line.strip() in text or "modulepreload" in line

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 
-from shoal.dashboard.tiles import tiles_html
+from shoal.dashboard.tiles import bar_html, tiles_html
 
 
 def test_each_has_its_name_its_figure_and_what_is_said_of_it() -> None:
@@ -20,3 +20,10 @@ def test_nothing_that_stands_in_them_is_markup() -> None:
     assert "<img" not in told
     assert "<script" not in told
     assert "<i>" not in told
+
+
+def test_a_bar_says_how_far_it_is_to_eyes_and_to_readers() -> None:
+    html = bar_html(0.054, "5 % <b>", "<i>●</i> alive")
+    assert 'role="progressbar" aria-valuenow="5.4" aria-label="5 % &lt;b&gt;"' in html
+    assert "width: 5.4%" in html and "<p>5 % &lt;b&gt;</p>" in html
+    assert html.endswith("<p><i>●</i> alive</p></div>")

@@ -12,7 +12,7 @@ from shoal.dashboard.charts import charts_last
 from shoal.dashboard.navigation import PLACES, address, arrive, build, link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
-from shoal.dashboard.style import CSS, MARK
+from shoal.dashboard.style import MARK
 from shoal.errors import ShoalError
 from shoal.store import RunView
 
@@ -24,7 +24,6 @@ def main() -> None:
     """Frame, navigation, and the page that is looked at."""
     st.set_page_config(page_title="Shoal", page_icon=MARK, layout="wide")
     identity = gate.admit()
-    st.html(CSS)
     pages = build()
     page = st.navigation(list(pages.values()), position="hidden")
     here = page.url_path or PLACES[0].name

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import pyarrow as pa
 import streamlit as st
 from plotly.graph_objects import Figure
 
@@ -41,7 +42,7 @@ def chart(figure: Figure | Spec, key: str, alt: str | None = None) -> None:
 
     def draw() -> None:
         if isinstance(figure, dict):
-            place.vega_lite_chart(figure, key=key, theme=None, alt=alt)
+            place.vega_lite_chart(*_table(figure), key=key, theme=None, alt=alt)
         else:
             place.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
 
@@ -50,3 +51,11 @@ def chart(figure: Figure | Spec, key: str, alt: str | None = None) -> None:
         draw()
     else:
         waiting.append(draw)
+
+
+def _table(figure: Spec) -> tuple[pa.Table | None, Spec]:
+    """The rows of a figure as Streamlit sends them, which it makes of a list in six times the time; and the rest of it."""
+    rows = figure.get("data", {}).get("values")
+    if not rows:
+        return None, figure
+    return pa.Table.from_pylist(rows), {name: part for name, part in figure.items() if name != "data"}

@@ -16,6 +16,7 @@ import streamlit
 from starlette.responses import HTMLResponse
 
 from shoal.dashboard.navigation import PLACES
+from shoal.dashboard.style import CSS
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -77,7 +78,7 @@ def _document(place: str) -> str:
         _LINK.format(name=name, priority="auto" if name in first else "low") for name in _with_imports([*first, *more])
     )
     text = _MODULES.sub("", text).replace("<title>Streamlit</title>", "<title>Shoal</title>")
-    return text.replace("<script", links + _KNOWN + "<script", 1)
+    return text.replace("<script", links + _KNOWN + "<script", 1).replace("</body>", CSS + "</body>", 1)
 
 
 def _files(elements: Iterable[str]) -> list[str]:

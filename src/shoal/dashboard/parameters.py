@@ -34,9 +34,10 @@ def best_card(best: Best | None, space: SearchSpace, zone: str | None, now: floa
     if best is None:
         st.caption("They appear with the first generation.")
         return
-    when = moment(best.found, zone, now)
-    st.caption(f"Found in generation {best.generation:,} at {when}, {duration(now - best.found)} ago")
-    st.html(genes_html(best.genome, space))
+    when = (
+        f"Found in generation {best.generation:,} at {moment(best.found, zone, now)}, {duration(now - best.found)} ago"
+    )
+    st.html(f'<p class="found">{escape(when)}</p>{genes_html(best.genome, space)}')
     for alarm in best.on_bounds:
         st.caption(f":orange[{alarm}.]")
     copies(best.genome)

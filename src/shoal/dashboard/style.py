@@ -42,10 +42,26 @@ CSS = """
   .st-key-title { gap: .65rem; }
   .st-key-title h1 { padding-bottom: .2rem !important; }
   .st-key-about { gap: .15rem .6rem; margin-top: -.75rem; }
-  .st-key-about [data-testid="stText"] { font-weight: 600; font-size: .92rem; max-height: 4.4rem; overflow: auto; }
   .st-key-about [data-testid="stCaptionContainer"] p { font-size: .92rem; }
-  .st-key-pulse { gap: .45rem; }
-  .st-key-pulse p { font-size: .88rem; }
+  header.run { display: flex; flex-wrap: wrap; align-items: center; gap: .15rem .65rem; }
+  header.run h1 { padding-bottom: .2rem !important; margin: 0; }
+  header.run p { flex-basis: 100%; margin: 0; font-size: .92rem; line-height: 1.5; max-height: 4.4rem; overflow: auto;
+                 overflow-wrap: anywhere; color: light-dark(LIGHT_MUTED, DARK_MUTED); }
+  header.run b { margin-right: .35rem; font-weight: 600; color: light-dark(LIGHT_TEXT, DARK_TEXT); }
+  .badge { border-radius: 8px; padding: 0 .4rem; font-size: .85rem; line-height: 1.6; }
+  .badge.gray { background: light-dark(#e6ecef, #26333b); color: light-dark(#45555d, #b4c2c9); }
+  .badge.blue { background: light-dark(#dcedf7, #12384d); color: light-dark(#00577c, #7cc6ec); }
+  .badge.green { background: light-dark(#dcf1e4, #12402a); color: light-dark(#17693a, #6fd19a); }
+  .badge.orange { background: light-dark(#fcecd2, #4a3410); color: light-dark(#8a5200, #f2bd62); }
+  .badge.red { background: light-dark(#fbe1dd, #521f18); color: light-dark(#a3301d, #f39a8b); }
+  .pulse p { margin: 0; font-size: .88rem; line-height: 1.6; }
+  .pulse p:last-child { margin-top: .45rem; color: light-dark(LIGHT_MUTED, DARK_MUTED); }
+  .pulse p i { font-style: normal; }
+  .pulse i.green { color: light-dark(#17793f, #4cc483); }
+  .pulse i.red { color: light-dark(#b3341f, #f08a78); }
+  .pulse [role="progressbar"] { height: .5rem; margin-top: .3rem; border-radius: 8px; overflow: hidden;
+                                background: rgba(128,148,158,.22); }
+  .pulse [role="progressbar"] i { display: block; height: 100%; background: light-dark(#00658f, #2a8ab5); }
 
   dl.tiles { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; margin: 0;
              padding: 0; }
@@ -64,6 +80,7 @@ CSS = """
   .st-key-waiting { gap: .4rem; }
   .st-key-waiting p { text-align: center; }
 
+  p.found { margin: 0 0 .5rem; font-size: .85rem; color: light-dark(LIGHT_MUTED, DARK_MUTED); }
   dl.genes { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1.6rem; margin: 0; padding: 0; }
   dl.genes div { display: grid; grid-template-columns: 1fr auto; row-gap: .2rem; padding: .26rem 0;
                  align-content: start; font-size: .86rem; line-height: 1.45; }

@@ -1,4 +1,4 @@
-"""The few figures that a page begins with, side by side."""
+"""The few figures that a page begins with, side by side; and how far it is."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ def tiles_html(values: Iterable[tuple[str, str, str]]) -> str:
     )
     shown = "".join(f"<div><dt>{label}</dt><dd><b>{value}</b></dd>{below}</div>" for label, value, below in told)
     return f'<dl class="tiles">{shown}</dl>'
+
+
+def bar_html(share: float, text: str, below: str) -> str:
+    """How much of it is done, 0 to 1, with words above and below; ``below`` is HTML."""
+    done = f"{100 * share:.1f}"
+    bar = f'<div role="progressbar" aria-valuenow="{done}" aria-label="{escape(text)}"><i style="width: {done}%"></i></div>'
+    return f'<div class="pulse"><p>{escape(text)}</p>{bar}<p>{below}</p></div>'

@@ -6,6 +6,7 @@ import datetime
 import json
 import re
 import zoneinfo
+from html import escape
 
 from shoal.estimate import first_trainings
 from shoal.genome import NUMERIC_GENES, Genome
@@ -42,6 +43,11 @@ def state_word(run: RunView) -> str:
 def state_badge(run: RunView) -> str:
     """The state as Streamlit's Markdown."""
     return f":{STATE_COLOURS.get(run.state, 'gray')}-badge[{state_word(run)}]"
+
+
+def state_html(run: RunView) -> str:
+    """The same as HTML."""
+    return f'<span class="badge {STATE_COLOURS.get(run.state, "gray")}">{escape(state_word(run))}</span>'
 
 
 def quoted(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from html import escape
 
 import pandas as pd
 import streamlit as st
@@ -20,7 +21,7 @@ from shoal.dashboard.pace import refreshing
 from shoal.dashboard.parameters import best_card
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import Reading, read, run_here, store
-from shoal.dashboard.tiles import tiles
+from shoal.dashboard.tiles import bar_html, tiles
 from shoal.dashboard.wording import (
     duration,
     elapsed,
@@ -28,7 +29,7 @@ from shoal.dashboard.wording import (
     percent,
     progress,
     progress_text,
-    state_badge,
+    state_html,
     state_word,
     waiting_text,
 )
@@ -57,7 +58,7 @@ def _view(run_id: int, state: str) -> None:
     if run.state != state:
         st.rerun()  # another pace, and other pages have something to show
     supervised = run.state == "running" or any(s.scope in (None, run.id) for s in store().supervisors())
-    heading(run, supervised, now, zone)
+    _heading(run, supervised, now, zone)
     refused(run)
     if run.error:
         problem(run.error)
@@ -77,41 +78,38 @@ def _view(run_id: int, state: str) -> None:
     _details(run, now, zone)
 
 
-def heading(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
+def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
     """Number, name and state of a run, with the buttons that fit."""
+    s = run.settings
+    begun = f"started {moment(run.started, zone, now)}" if run.started else f"queued {moment(run.created, zone, now)}"
+    shape = (
+        f"population {s.population} · {s.repeats} repeat{'' if s.repeats == 1 else 's'} · {s.iterations:,} iterations"
+    )
+    about = f"{s.preset} · {shape} · seed {s.seed} · {begun}"
     with st.container(key="heading"):
         left, right = st.columns([2, 1], vertical_alignment="center")
-        with left.container(horizontal=True, vertical_alignment="center", key="title"):
-            st.title(f"Run {run.id}", anchor=False, width="content")
-            st.markdown(state_badge(run), width="content")
+        left.html(
+            f'<header class="run"><h1>Run {run.id}</h1>{state_html(run)}'
+            f"<p><b>{escape(run.name)}</b> {escape(about)}</p></header>"
+        )
         with right.container(horizontal=True, horizontal_alignment="right", gap="small"):
             controls(run, supervised)
-    with st.container(horizontal=True, vertical_alignment="center", key="about"):
-        st.text(run.name, width="content")
-        begun = (
-            f"started {moment(run.started, zone, now)}" if run.started else f"queued {moment(run.created, zone, now)}"
-        )
-        s = run.settings
-        shape = f"population {s.population} · {s.repeats} repeat{'' if s.repeats == 1 else 's'} · {s.iterations:,} iterations"
-        st.caption(f"{s.preset} · {shape} · seed {s.seed} · {begun}", width="content")
 
 
 def _progress(reading: Reading) -> None:
     run = reading.run
-    with st.container(key="pulse"):
-        st.progress(progress(run), text=progress_text(reading.summary))
-        parts = []
-        if run.state == "running" and run.heartbeat_age is not None:
-            parts.append(f":green[●] Alive, heartbeat {duration(run.heartbeat_age)} ago")
-        else:
-            then = "Resume continues it" if run.state == "interrupted" else "nothing is being trained"
-            parts.append(f":gray[●] {state_word(run).capitalize()}, {then}")
-        if (pace := reading.summary.trainings_per_minute) is not None:
-            parts.append(f"{pace:,.0f} trainings a minute" if pace >= 10 else f"{pace:.1f} trainings a minute")
-        parts.append(f"{run.evaluations:,} trainings, {run.iterations:,} iterations recorded")
-        if reading.failed:
-            parts.append(f":red[{reading.failed:,} failed]")
-        st.caption("  ·  ".join(parts))
+    said = []
+    if run.state == "running" and run.heartbeat_age is not None:
+        said.append(f'<i class="green">●</i> Alive, heartbeat {duration(run.heartbeat_age)} ago')
+    else:
+        then = "Resume continues it" if run.state == "interrupted" else "nothing is being trained"
+        said.append(f"<i>●</i> {state_word(run).capitalize()}, {then}")
+    if (pace := reading.summary.trainings_per_minute) is not None:
+        said.append(f"{pace:,.0f} trainings a minute" if pace >= 10 else f"{pace:.1f} trainings a minute")
+    said.append(f"{run.evaluations:,} trainings, {run.iterations:,} iterations recorded")
+    if reading.failed:
+        said.append(f'<i class="red">{reading.failed:,} failed</i>')
+    st.html(bar_html(progress(run), progress_text(reading.summary), "  ·  ".join(said)))
 
 
 def _metrics(reading: Reading) -> None:
