@@ -37,6 +37,14 @@ def test_who_left_is_forgotten_and_a_page_alone_looks_as_usual() -> None:
     assert pace.seconds(5.0, LONGEST, "session 0", 1001.0) == 5.0
 
 
+def test_who_closed_the_page_is_gone_at_once() -> None:
+    here = {f"session {n}" for n in range(100)}
+    pace = Pace(2, here.__contains__)
+    assert [pace.seconds(1.0, LONGEST, name, 0.0) for name in sorted(here)][-1] == LONGEST
+    here -= {f"session {n}" for n in range(1, 100)}
+    assert pace.seconds(1.0, LONGEST, "session 0", 1.0) == 1.0
+
+
 class Places:
     """Stands for Streamlit: notes places as they are made, and charts as they are drawn."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from shoal.dashboard.charts import charts_last
@@ -22,18 +23,19 @@ _OTHER = 1.5  # a pace that differs by this factor is another pace
 
 
 class Pace:
-    """Of one server: who looks, and what a refresh takes."""
+    """Of one server: who looks, and what a refresh takes. ``is_here`` says whether a session still has its page open."""
 
-    def __init__(self, cores: int) -> None:
-        self._budget, self._seen = SHARE * cores, dict[str, float]()
+    def __init__(self, cores: int, is_here: Callable[[str], bool] = lambda session: True) -> None:
+        self._budget, self._seen, self._is_here = SHARE * cores, dict[str, float](), is_here
         self._cost, self._spent = _FIRST_COST, 0.0
 
     def seconds(self, usual: float, longest: float, session: str, now: float) -> float:
         """Between two looks of that session, which looks now; the longer, the more sessions look."""
         self._seen[session] = now
-        for gone in [name for name, at in list(self._seen.items()) if now - at > _PRESENT_SECONDS]:
-            self._seen.pop(gone, None)
-        return max(usual, min(longest, len(self._seen) * self._cost / self._budget))
+        for name, at in list(self._seen.items()):
+            if now - at > _PRESENT_SECONDS or not self._is_here(name):
+                self._seen.pop(name, None)
+        return max(usual, min(longest, max(1, len(self._seen)) * self._cost / self._budget))
 
     def refreshed(self, spent: float) -> None:
         """After each refresh, with the processor time that the server has used by then: much of it is Streamlit's own."""
@@ -43,7 +45,8 @@ class Pace:
 
 @st.cache_resource(show_spinner=False)
 def _pace() -> Pace:
-    return Pace(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return Pace(cores, get_instance().is_active_session if exists() else lambda session: True)
 
 
 def refreshing(draw: Callable[..., None], *arguments: Any, usual: float = 1.0, longest: float = LONGEST) -> None:
