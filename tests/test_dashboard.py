@@ -165,7 +165,7 @@ def test_what_users_typed_is_shown_as_text(page: Page, opened: Store, site: str)
     nothing_of_it_is_markup(page)
     page.locator(".st-key-runs").get_by_role("link", name=f"Run {run_id}").click()
     expect(page.get_by_role("heading", name=f"Run {run_id}")).to_be_visible(timeout=SOON)
-    expect(page.locator("header.run b")).to_have_text(HOSTILE)
+    expect(page.locator("header.run bdi")).to_have_text(HOSTILE)
     expect(page.locator(".st-key-grid-events")).to_contain_text(f"warning: {HOSTILE}")
     nothing_of_it_is_markup(page)
 

@@ -47,7 +47,7 @@ CSS = """
   header.run h1 { padding-bottom: .2rem !important; margin: 0; }
   header.run p { flex-basis: 100%; margin: 0; font-size: .92rem; line-height: 1.5; max-height: 4.4rem; overflow: auto;
                  overflow-wrap: anywhere; color: light-dark(LIGHT_MUTED, DARK_MUTED); }
-  header.run b { margin-right: .35rem; font-weight: 600; color: light-dark(LIGHT_TEXT, DARK_TEXT); }
+  header.run bdi { margin-right: .35rem; font-weight: 600; color: light-dark(LIGHT_TEXT, DARK_TEXT); }
   .badge { border-radius: 8px; padding: 0 .4rem; font-size: .85rem; line-height: 1.6; }
   .badge.gray { background: light-dark(#e6ecef, #26333b); color: light-dark(#45555d, #b4c2c9); }
   .badge.blue { background: light-dark(#dcedf7, #12384d); color: light-dark(#00577c, #7cc6ec); }
@@ -130,7 +130,7 @@ CSS = """
                      color: inherit; text-decoration: none; }
   details.chosen a:hover { text-decoration: underline; }
   .st-key-runs { gap: .5rem; }
-  .st-key-runs > div { border-radius: 10px; padding: .65rem .9rem; }
+  .st-key-runs [class*="st-key-run-"] { border-radius: 10px; padding: .65rem .9rem; }
   .st-key-runs [data-testid="stVerticalBlock"] { gap: .25rem; }
   .st-key-runs [data-testid="stPageLink"] a { padding: 0; }
   .st-key-runs [data-testid="stPageLink"] p { font-size: 1.02rem; }

@@ -13,7 +13,7 @@ from shoal.genome import NUMERIC_GENES, Genome
 from shoal.store import RunView
 from shoal.summary import Summary
 
-# Streamlit's colour names. The word always stands in the badge: colour alone says nothing.
+# Classes of the style sheet. The word always stands in the badge: colour alone says nothing.
 STATE_COLOURS = {
     "queued": "gray",
     "running": "blue",
@@ -40,13 +40,8 @@ def state_word(run: RunView) -> str:
     return words[-1] if words and run.state == "running" else run.state
 
 
-def state_badge(run: RunView) -> str:
-    """The state as Streamlit's Markdown."""
-    return f":{STATE_COLOURS.get(run.state, 'gray')}-badge[{state_word(run)}]"
-
-
 def state_html(run: RunView) -> str:
-    """The same as HTML."""
+    """The state as a badge."""
     return f'<span class="badge {STATE_COLOURS.get(run.state, "gray")}">{escape(state_word(run))}</span>'
 
 

@@ -17,7 +17,7 @@ from shoal.dashboard.navigation import address, link
 from shoal.dashboard.parameters import best_card, on_demand, scores_card
 from shoal.dashboard.reading import Reading, evaluation_table, read, run_here, store
 from shoal.dashboard.tiles import tiles
-from shoal.dashboard.wording import percent, state_badge
+from shoal.dashboard.wording import percent, state_html
 from shoal.export import archive, report_page
 from shoal.genome import Genome
 from shoal.store import ACTIVE
@@ -34,7 +34,7 @@ def page() -> None:
     reading = read(run.id)
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         st.title(f"Run {run.id}: champion", anchor=False, width="content")
-        st.markdown(state_badge(run), width="content")
+        st.html(state_html(run), width="content")
     champion = reading.summary.champion
     if champion is None:
         _not_yet(reading)

@@ -90,7 +90,7 @@ def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> No
         left, right = st.columns([2, 1], vertical_alignment="center")
         left.html(
             f'<header class="run"><h1>Run {run.id}</h1>{state_html(run)}'
-            f"<p><b>{escape(run.name)}</b> {escape(about)}</p></header>"
+            f"<p><bdi>{escape(run.name)}</bdi> {escape(about)}</p></header>"
         )
         with right.container(horizontal=True, horizontal_alignment="right", gap="small"):
             controls(run, supervised)
@@ -200,13 +200,9 @@ def _losses(
 def _details(run: RunView, now: float, zone: str | None) -> None:
     log, settings = st.tabs(["Recent events", "Settings"])
     with log:
-        events = [
-            (
-                moment(event.time, zone, now, seconds=True),
-                event.text if event.level == "info" else f"{event.level}: {event.text}",
-            )
-            for event in store().events(run.id, EVENTS)
-        ]
+        found = store().events(run.id, EVENTS)
+        texts = [event.text if event.level == "info" else f"{event.level}: {event.text}" for event in found]
+        events = [(moment(e.time, zone, now, seconds=True), text) for e, text in zip(found, texts, strict=True)]
         grid(pd.DataFrame(events, columns=["Time", "Event"]), "events")
     with settings:
         told = settings_of(run) | ({"result hash": run.result_hash} if run.result_hash else {})

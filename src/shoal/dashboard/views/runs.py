@@ -21,7 +21,7 @@ from shoal.dashboard.wording import (
     percent,
     progress,
     quoted,
-    state_badge,
+    state_html,
 )
 from shoal.errors import ShoalError
 from shoal.store import ACTIVE, RunView
@@ -78,7 +78,7 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
     with name:
         with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"name-{run.id}"):
             link("live", f"**Run {run.id}**", run=run.id)
-            st.markdown(state_badge(run), width="content")
+            st.html(state_html(run), width="content")
         st.markdown(f":small[{quoted(run.name)}]")
     with best:
         leader = found.best

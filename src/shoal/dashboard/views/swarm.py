@@ -15,7 +15,7 @@ from shoal.dashboard.navigation import entered, link, parameter
 from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table, run_here, store
 from shoal.dashboard.views.swarm_now import training_now
-from shoal.dashboard.wording import percent, quoted, state_badge
+from shoal.dashboard.wording import percent, quoted, state_html
 from shoal.errors import ReplayError, ShoalError
 from shoal.evaluation import Evaluation
 from shoal.frames import ProjectionKind
@@ -52,7 +52,7 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         st.title("Swarm", anchor=False, width="content")
         st.markdown(f"Run {run.id} {quoted(run.name)}", width="content")
-        st.markdown(state_badge(run), width="content")
+        st.html(state_html(run), width="content")
     shown = RECORDED
     if run.state in ACTIVE:
         default = NOW if parameter("show") == "now" or not run.evaluations else RECORDED
