@@ -73,10 +73,9 @@ class FirstPage:
 @cache
 def _document(place: str) -> str:
     text = (_STATIC / "index.html").read_text("utf-8")
-    first, more = _with_imports(_NAMED.findall(text)), _files(_EVERYWHERE + _ELEMENTS.get(place, ()))
-    links = "".join(
-        _LINK.format(name=name, priority="auto" if name in first else "low") for name in _with_imports([*first, *more])
-    )
+    first = _NAMED.findall(text)  # with all that they import
+    files = _with_imports([*first, *_files(_EVERYWHERE + _ELEMENTS.get(place, ()))])
+    links = "".join(_LINK.format(name=name, priority="auto" if name in first else "low") for name in files)
     text = _MODULES.sub("", text).replace("<title>Streamlit</title>", "<title>Shoal</title>")
     return text.replace("<script", links + _KNOWN + "<script", 1).replace("</body>", CSS + "</body>", 1)
 
@@ -91,8 +90,13 @@ def _with_imports(names: Iterable[str]) -> list[str]:
     found = dict.fromkeys(names)
     left = list(found)
     while left:
-        names = _IMPORTED.findall((_SCRIPTS / left.pop()).read_text("utf-8"))
-        news = [name for name in names if name not in found and (_SCRIPTS / name).is_file()]
+        news = [name for name in _imports(left.pop()) if name not in found]
         found |= dict.fromkeys(news)
         left += news
     return list(found)
+
+
+@cache  # the pages share most files
+def _imports(name: str) -> list[str]:
+    found = _IMPORTED.findall((_SCRIPTS / name).read_text("utf-8"))
+    return [other for other in found if (_SCRIPTS / other).is_file()]

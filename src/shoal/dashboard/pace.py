@@ -31,11 +31,11 @@ class Pace:
 
     def seconds(self, usual: float, longest: float, session: str, now: float) -> float:
         """Between two looks of that session, which looks now; the longer, the more sessions look."""
-        self._seen[session] = now
         for name, at in list(self._seen.items()):
             if now - at > _PRESENT_SECONDS or not self._is_here(name):
                 self._seen.pop(name, None)
-        return max(usual, min(longest, max(1, len(self._seen)) * self._cost / self._budget))
+        self._seen[session] = now
+        return max(usual, min(longest, len(self._seen) * self._cost / self._budget))
 
     def refreshed(self, spent: float) -> None:
         """After each refresh, with the processor time that the server has used by then: much of it is Streamlit's own."""
@@ -46,7 +46,7 @@ class Pace:
 @st.cache_resource(show_spinner=False)
 def _pace() -> Pace:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return Pace(cores, get_instance().is_active_session if exists() else lambda session: True)
+    return Pace(cores, get_instance().is_active_session) if exists() else Pace(cores)
 
 
 def refreshing(draw: Callable[..., None], *arguments: Any, usual: float = 1.0, longest: float = LONGEST) -> None:

@@ -34,10 +34,9 @@ def best_card(best: Best | None, space: SearchSpace, zone: str | None, now: floa
     if best is None:
         st.caption("They appear with the first generation.")
         return
-    when = (
-        f"Found in generation {best.generation:,} at {moment(best.found, zone, now)}, {duration(now - best.found)} ago"
-    )
-    st.html(f'<p class="found">{escape(when)}</p>{genes_html(best.genome, space)}')
+    when = moment(best.found, zone, now)
+    found = f"Found in generation {best.generation:,} at {when}, {duration(now - best.found)} ago"
+    st.html(f'<p class="found">{escape(found)}</p>{genes_html(best.genome, space)}')
     for alarm in best.on_bounds:
         st.caption(f":orange[{alarm}.]")
     copies(best.genome)
