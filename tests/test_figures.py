@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from shoal.baselines import Baseline
 from shoal.champion import Champion, Confirmation
 from shoal.dashboard import server, wording
-from shoal.dashboard.figures.history import COLUMNS, accuracy_range, below_text, history, history_figure
+from shoal.dashboard.figures.history import (
+    COLUMNS,
+    accuracy_range,
+    below_text,
+    drawn_each,
+    history,
+    history_figure,
+)
 from shoal.dashboard.figures.vega import steady
 from shoal.dashboard.parameters import genes_html, number, place, scores_html
 from shoal.dashboard.theme import DARK, LIGHT
@@ -111,6 +118,15 @@ def test_the_figure_says_its_units() -> None:
     marks = [layers[name]["mark"] for name in ("Best", "Average")]
     assert "strokeDash" not in marks[0] and marks[1]["strokeDash"], "told apart without colour"
     json.dumps(figure, allow_nan=False)
+
+
+@pytest.mark.parametrize(("generations", "each"), [(0, 1), (1, 1), (200, 1), (201, 2), (1000, 5)])
+def test_of_many_generations_some_are_drawn_and_the_last_always(generations: int, each: int) -> None:
+    got = frame([80.0] * generations, [70.0] * generations)
+    drawn = [row["generation"] for row in history_figure(got)["data"]["values"]]
+    assert drawn_each(generations) == each
+    assert len(drawn) <= 200
+    assert drawn == list(range(generations, 0, -each))[::-1]
 
 
 def test_light_and_dark_differ_and_stand_out() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,7 @@ from shoal.dashboard.figures.compare import (
 from shoal.dashboard.figures.genes import (
     accuracy_axis,
     alarms,
-    bars,
-    bars_figure,
+    bars_html,
     log_ticks,
     sampled,
     scale,
@@ -54,20 +54,17 @@ def factor(genomes: pd.DataFrame, name: str) -> Factor:
     return next(found for found in factors(genomes) if found.name == name)
 
 
-def test_bars_are_drawn_from_below_and_hollow_where_they_may_be_nothing() -> None:
+def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> None:
     genes = (
-        GeneImportance("jump_size", "Jump Size", Estimate(3.0, 2.0, 4.0)),
+        GeneImportance("jump_size", "Jump <Size>", Estimate(3.0, 2.0, 3.7)),
         GeneImportance("swarm_size", "Swarm Size", Estimate(-0.1, -0.3, 0.1)),
     )
-    frame = bars(Importances(genes, Estimate(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0))
-    assert frame["label"].tolist() == ["Swarm Size", "Jump Size"]
-    assert frame["clear"].tolist() == [False, True]
-    figure = bars_figure(frame)
-    unclear, clear = figure["data"]["values"]
-    assert (clear["label"], clear["bar"], clear["low"], clear["high"]) == ("Jump Size", 3.0, 2.0, 4.0)
-    assert (unclear["bar"], unclear["low"]) == (0.0, -0.3), "no bar below nothing; its interval says the rest"
-    assert clear["kind"] == "Interval above 0" and unclear["kind"].endswith("may be nothing")
-    assert figure["layer"][0]["encoding"]["y"]["sort"] == ["Jump Size", "Swarm Size"], "the first one above"
+    table = bars_html(Importances(genes, Estimate(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0))
+    clear, unclear = re.findall("<tr><th scope.*?</tr>", table)
+    assert "Jump &lt;Size&gt;" in clear and "2.0 to 3.7" in clear and "hollow" not in clear
+    assert '<i style="left: 7.50%; width: 75.00%">' in clear and '<u style="left: 57.50%; width: 42.50%">' in clear
+    assert '<i class="hollow" style="left: 7.50%; width: 0.00%">' in unclear, "no bar below nothing"
+    assert '<u style="left: 0.00%; width: 10.00%">' in unclear and "-0.1" in unclear, "its interval says the rest"
 
 
 def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) -> None:

@@ -68,10 +68,19 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
         re.compile(r"\d+ of the best 10 lie on the upper bound of Jump")
     )
     expect(page.locator(".st-key-importance")).to_contain_text(re.compile(r"R² 0\.\d\d"), timeout=SOON)
-    expect(page.locator(".st-key-importance svg.marks")).to_contain_text("Jump Size", timeout=SOON)
-    expect(page.locator(".st-key-slices svg.marks")).to_have_count(3, timeout=SOON)
+    expect(page.locator(".st-key-importance table")).to_contain_text("Jump Size", timeout=SOON)
+    slices = page.locator(".st-key-slices svg.marks")
+    expect(slices).to_have_count(3, timeout=SOON)
+    page.get_by_text("Choose genes").click()
+    page.get_by_role("combobox", name="Genes").click()
+    page.get_by_role("option").nth(1).click()  # the first one takes all
+    expect(slices).to_have_count(4, timeout=SOON)
+    page.keyboard.press("Escape")
+    page.get_by_text("Choose genes").click()
+    expect(page.get_by_role("combobox", name="Genes")).to_have_count(0, timeout=SOON)
     page.get_by_text("Two genes at once").click()
     expect(page.locator(".st-key-pair .mark-rect path").first).to_be_attached(timeout=SOON)
+    expect(slices).to_have_count(4)  # a closed part remembers
     expect(page.locator(".st-key-parallel .js-plotly-plot")).to_have_count(0)  # WebGL, and so only on demand
     expect(page.locator("img[src='x']")).to_have_count(0)
     expect(page.get_by_test_id("stMain").locator("code").first).to_have_text(HOSTILE)

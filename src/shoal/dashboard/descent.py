@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice, pairwise
 
 import pandas as pd
@@ -47,13 +48,19 @@ def descent_card(run: RunView, name: str, dark: bool) -> None:
     if not relatives:
         st.caption("It was an individual of no generation.")
         return
-    scored = evaluation_table(run.id).genomes()["accuracy"]
-    accuracies = dict(zip(scored.index.astype(str), scored.tolist(), strict=True))
+    accuracies = _accuracies(run, relatives, children)
     st.caption(_places(lineage.individuals(name)))
     _graph(run, relatives, accuracies, dark)
     _table(relatives, accuracies)
     _links("Parents", run, relatives[0].parents, accuracies)
     _links("Children", run, [child.name for child in children[:CHILDREN]], accuracies, more=len(children) > CHILDREN)
+
+
+def _accuracies(run: RunView, relatives: Sequence[Relative], children: Sequence[Relative]) -> dict[str, float]:
+    names = {name for relative in relatives for name in (relative.name, *relative.parents)}
+    scored = evaluation_table(run.id).genomes()["accuracy"]
+    own = scored[scored.index.isin(names.union(child.name for child in children))]
+    return dict(zip(own.index.tolist(), own.tolist(), strict=True))
 
 
 def _lineage(run: RunView, name: str) -> Lineage:

@@ -110,6 +110,15 @@ CSS = """
   table.grid .n { text-align: right; }
   table.grid a { color: light-dark(LIGHT_BEST, DARK_BEST); }
   table.grid :is(th, td):last-child { padding-right: 0; }
+  table.bars :is(th, td) { border: none; padding: .12rem .9rem .12rem 0; }
+  table.bars td:nth-child(2) { width: 100%; }
+  table.bars thead th { white-space: normal; vertical-align: bottom; }
+  table.bars tbody th { font-weight: 400; color: inherit; }
+  table.bars div { position: relative; height: 1.05rem; }
+  table.bars :is(i, u) { position: absolute; top: .1rem; bottom: .1rem; box-sizing: border-box; }
+  table.bars i { background: light-dark(LIGHT_BEST, DARK_BEST); border-radius: 1px; }
+  table.bars i.hollow { background: none; border: 1px solid light-dark(LIGHT_MUTED, DARK_MUTED); }
+  table.bars u { top: calc(50% - .75px); height: 1.5px; background: light-dark(LIGHT_TEXT, DARK_TEXT); }
   table.scores { width: 100%; border-collapse: collapse; font-size: .92rem; }
   table.scores th { text-align: right; font-weight: 500; opacity: .68; padding: .3rem .5rem; }
   table.scores td { text-align: right; padding: .42rem .5rem; border-top: 1px solid rgba(128,148,158,.26); }
@@ -145,6 +154,7 @@ CSS = """
   .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
                     background: rgba(200,69,47,.07); }
   [class*="st-key-chart-"] { overflow: visible !important; }
+  .pointer_marks line:hover { opacity: .18; }
   [data-testid="stSkeleton"] { animation: none !important; } /* takes a core where no GPU draws, just when both are needed */
   .st-key-footer { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
   .st-key-footer [data-testid="stText"] { font-size: .82rem; opacity: .62; }
@@ -155,6 +165,7 @@ CSS = """
     :is(.st-key-draft, .st-key-search) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
                                                                    min-width: calc(50% - .5rem); }
     .st-key-about { margin-top: -.3rem; }
+    table.bars :is(th, td):last-child { display: none; } /* the line says it */
     table.scores { font-size: .82rem; }
     table.scores :is(th, td) { padding: .35rem .2rem; }
   }

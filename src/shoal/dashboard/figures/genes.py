@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from shoal.factors import Factor
 from shoal.genome import Genome, OnBound, SearchSpace
 from shoal.importance import Importances, Scores
 
-MOST_DOTS = 1_500  # in all figures of a part: each is an element of the page
+MOST_DOTS = 1_000  # in all figures of a part: each is an element of the page
 BEST = 10  # genomes that a bound's alarm looks at
 SLICE_HEIGHT = 250
 FLOORED = {"condition": {"test": "datum.floored", "value": "triangle-down"}, "value": "circle"}
@@ -44,35 +45,27 @@ def shaded(field: str, low: float, high: float, dark: bool, **legend: Any) -> Sp
     return {"field": field, "type": "quantitative", "scale": scaled, "legend": legend or None}
 
 
-def bars(found: Importances) -> pd.DataFrame:
-    """A row a gene, the most important last, as bars are drawn from below: label, mean, low, high, clear."""
-    rows = [(g.label, g.loss.mean, g.loss.low, g.loss.high, g.clear) for g in reversed(found.genes)]
-    return pd.DataFrame(rows, columns=["label", "mean", "low", "high", "clear"])
+def bars_html(found: Importances) -> str:
+    """A row a gene, the most important first: its bar from 0, its interval as a line over it, and the figures.
 
+    What is not clear of nothing is hollow. HTML, as text and rectangles are all there is: a chart would be drawn later.
+    """
+    low = min(0.0, *(gene.loss.low for gene in found.genes))
+    high = max(gene.loss.high for gene in found.genes)
+    width = max(high - low, 1e-9)
+    form = f"z.{max(1, min(9, 1 - math.floor(math.log10(width))))}f"  # a hundredth of the largest is told
 
-def bars_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
-    """Importance with intervals. What is not clear of nothing is hollow."""
-    colours = palette(dark)
-    looks = {"Interval above 0": colours.best, "Interval holds 0: may be nothing": colours.surface}
-    rows = frame.assign(bar=frame["mean"].clip(lower=0.0), kind=np.where(frame["clear"], *looks))
-    labels = {"title": None, "grid": False, "ticks": False, "domain": False, "labelLimit": 220, "labelPadding": 6}
-    y = {"field": "label", "type": "nominal", "sort": frame["label"].tolist()[::-1], "axis": labels}
-    x = number("bar", "Percent points lost without it", tickCount=8, scale={"zero": True})
-    legend = {"symbolType": "square", "symbolStrokeColor": colours.muted}
-    fill = {"field": "kind", "scale": {"domain": [*looks], "range": [*looks.values()]}, "legend": legend}
-    edge = {"condition": {"test": "datum.clear", "value": colours.best}, "value": colours.muted}
-    told = tooltip(("label", " "), ("mean", "Lost", ".2f"), ("low", "From", ".2f"), ("high", "To", ".2f"))
-    layer: list[Spec] = [
-        {
-            "mark": {"type": "bar", "height": {"band": 0.65}, "strokeWidth": 1},
-            "encoding": {"x": x, "y": y, "fill": fill, "stroke": edge, "tooltip": told},
-        },
-        {
-            "mark": {"type": "rule", "strokeWidth": 1.3, "color": colours.text},
-            "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y},
-        },
-    ]
-    return vega(colours, height=90 + 23 * len(frame), layer=layer, data={"values": records(rows)})
+    def span(start: float, end: float) -> str:
+        return f"left: {100 * (start - low) / width:.2f}%; width: {100 * max(end - start, 0.0) / width:.2f}%"
+
+    rows = []
+    for gene in found.genes:
+        loss, hollow = gene.loss, "" if gene.clear else ' class="hollow"'
+        bar = f'<i{hollow} style="{span(0.0, loss.mean)}"></i><u style="{span(loss.low, loss.high)}"></u>'
+        told = f'<td class="n">{loss.mean:{form}}</td><td class="n">{loss.low:{form}} to {loss.high:{form}}</td>'
+        rows.append(f'<tr><th scope="row">{escape(gene.label)}</th><td><div>{bar}</div></td>{told}</tr>')
+    heads = '<th>Gene</th><th></th><th class="n">Percent points lost</th><th class="n">95 % interval</th>'
+    return f'<table class="grid bars"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 @dataclass(frozen=True, slots=True, eq=False)

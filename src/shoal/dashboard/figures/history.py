@@ -16,7 +16,9 @@ from shoal.uncertainty import interval95
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
 HEIGHT = 420
 _MANY = 40  # generations; from here on, lines without dots
-_TOLD = 100  # generations that can be pointed at: of more, each second, third ... one, as they are few pixels apart
+_MOST = (
+    200  # generations that are drawn: of more, each second, third ... one up to the last, as they are few pixels apart
+)
 
 
 def history(
@@ -97,14 +99,17 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     told = tooltip(
         ("generation", "Generation"), ("best", "Best (%)", ".2f"), ("spread", " "), ("average", "Average (%)", ".2f")
     )
-    layer.append({**pointer(colours, "generation", told), "transform": [{"filter": "datum.told"}]})
-    each = 1 + (len(frame) - 1) // _TOLD
-    rows = frame.assign(
-        told=(last - frame["generation"]) % each == 0,
-        spread=[_spread(*row) for row in zip(frame["low"], frame["high"], frame["repeats"], strict=True)],
-    )
+    each = drawn_each(len(frame))
+    layer.append(pointer(colours, each / end, told))
+    rows = frame[(last - frame["generation"]) % each == 0]
+    rows = rows.assign(spread=[_spread(*row) for row in zip(rows["low"], rows["high"], rows["repeats"], strict=True)])
     x = number("generation", "Generation", grid=False, format="d", tickMinStep=1, scale={"domain": [0.5, end + 0.5]})
     return vega(colours, height=HEIGHT, layer=layer, data={"values": records(rows)}, encoding={"x": x})
+
+
+def drawn_each(generations: int) -> int:
+    """Of so many generations each n-th is drawn, and the last."""
+    return -(-generations // _MOST) or 1
 
 
 def _spread(low: float, high: float, repeats: int) -> str:

@@ -178,19 +178,26 @@ def _table(frame: pd.DataFrame) -> None:
 def _training(run: RunView, evaluations: list[Evaluation], repeat: int) -> None:
     """The chosen training: what it came to, how to see it move, how to train it again."""
     by_repeat = {e.task.repeat: e for e in sorted(evaluations, key=lambda e: e.task.repeat)}
+    chosen = by_repeat[repeat]
     left, right = st.columns([1, 1.6], gap="medium")
 
     def choose() -> None:
         st.query_params["repeat"] = str(st.session_state[key])
 
     key = f"repeat-{run.id}-{evaluations[0].task.genome.hash}-{repeat}"
-    numbers = list(by_repeat)
     with left:
         st.subheader("One training", anchor=False)
-        st.selectbox(
-            "Training", numbers, numbers.index(repeat), lambda r: _offered(by_repeat[r]), key=key, on_change=choose
+        st.markdown(_told(chosen))
+        st.pills(
+            "Training",
+            list(by_repeat),
+            default=repeat,
+            required=True,
+            format_func=repeat_name,
+            key=key,
+            on_change=choose,
+            label_visibility="collapsed",
         )
-    chosen = by_repeat[repeat]
     with right:
         name = chosen.task.genome.hash
         link("swarm", "Watch its swarm", icon=":material/bubble_chart:", run=run.id, genome=name, repeat=repeat)
@@ -202,7 +209,7 @@ def _training(run: RunView, evaluations: list[Evaluation], repeat: int) -> None:
         problem(_failure(chosen))
 
 
-def _offered(evaluation: Evaluation) -> str:
+def _told(evaluation: Evaluation) -> str:
     repeat = evaluation.task.repeat
     kind = f"Confirmation {repeat - CONFIRMATION + 1}" if repeat >= CONFIRMATION else f"Training {repeat + 1}"
     return f"{kind}: {'failed' if evaluation.accuracy is None else percent(evaluation.accuracy)}"

@@ -13,7 +13,7 @@ from shoal.comparison import settings_of
 from shoal.dashboard.charts import chart
 from shoal.dashboard.controls import controls, refused
 from shoal.dashboard.figures.curves import curves, curves_figure
-from shoal.dashboard.figures.history import HEIGHT, below_text, history_figure
+from shoal.dashboard.figures.history import HEIGHT, below_text, drawn_each, history_figure
 from shoal.dashboard.figures.vega import Spec
 from shoal.dashboard.grid import grid
 from shoal.dashboard.navigation import link
@@ -143,8 +143,11 @@ def _chart(reading: Reading, supervised: bool) -> None:
     figure = _figure(reading.history, run.id, run.generations, st.context.theme.type == "dark")
     alt = f"Best and average accuracy of {run.generations} generations; the last best is {percent(run.best_accuracy)}."
     chart(figure, f"history-{run.id}", alt)
-    if note := below_text(reading.history):
-        st.caption(note)
+    notes = [below_text(reading.history)]
+    if (each := drawn_each(len(reading.history))) > 1:
+        notes.append(f"one generation in {each} is drawn, and the last")
+    if note := "; ".join(filter(None, notes)):
+        st.caption(f"{note[0].upper()}{note[1:]}.")
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -18,8 +18,7 @@ from shoal.dashboard.figures.genes import (
     Alarm,
     accuracy_axis,
     alarms,
-    bars,
-    bars_figure,
+    bars_html,
     slice_data,
     slice_figure,
 )
@@ -176,10 +175,11 @@ def _importance(analysis: Analysis) -> None:
         return
     trusted = "do not trust" not in found.trust
     st.markdown(f":{'green' if trusted else 'orange'}-badge[R² {found.r2.mean:.2f}] {found.trust}")
-    chart(bars_figure(bars(found), dark=_dark()), "importance-bars")
+    st.html(bars_html(found))
     notes = [
         "By how many percent points predictions of the accuracy get worse when a gene is shuffled, on genomes that the "
-        "model has not seen; mean and 95 % interval over bootstraps. Genes that evolution moved together share their worth."
+        "model has not seen; mean and, as a line, 95 % interval over bootstraps. Where that holds 0, the bar is hollow. Genes "
+        "that evolution moved together share their worth."
     ]
     if found.learned < found.genomes:
         notes.append(f"Learned from {found.learned:,} of {found.genomes:,} genomes, drawn at random.")
@@ -191,9 +191,19 @@ def _importance(analysis: Analysis) -> None:
 def _slices(run: RunView, trained: int, analysis: Analysis) -> None:
     st.subheader("One gene at a time", anchor=False)
     names = {factor.name: factor.label for factor in analysis.order}
-    chosen = st.multiselect(
-        "Genes", list(names), list(names)[:_SLICES], format_func=names.__getitem__, key=f"slices-{run.id}"
-    )
+    key = f"slices-{run.id}"
+    with on_demand("Choose genes", ":material/tune:", "choose") as wanted:
+        if wanted:
+            st.multiselect(
+                "Genes",
+                list(names),
+                list(names)[:_SLICES],
+                format_func=names.__getitem__,
+                key=key,
+                label_visibility="collapsed",
+                persist_state="session",
+            )
+    chosen = st.session_state.get(key, list(names)[:_SLICES])
     most = MOST_DOTS // max(1, len(chosen))
     places = [factor for factor in analysis.order if factor.name in chosen]
     for at in range(0, len(places), 3):
@@ -233,13 +243,25 @@ def _pair(run: RunView, trained: int, analysis: Analysis) -> None:
     numbers = [factor.name for factor in analysis.order if not factor.choices] or list(names)
     left, right = st.columns(2)
     one = left.selectbox(
-        "Across", list(names), list(names).index(numbers[0]), format_func=names.__getitem__, key=f"across-{run.id}"
+        "Across",
+        list(names),
+        list(names).index(numbers[0]),
+        format_func=names.__getitem__,
+        key=f"across-{run.id}",
+        persist_state="session",
     )
     others = [name for name in names if name != one]
     if not others:
         return
     usual = next((name for name in numbers if name != one), others[0])
-    other = right.selectbox("Up", others, others.index(usual), format_func=names.__getitem__, key=f"up-{run.id}-{one}")
+    other = right.selectbox(
+        "Up",
+        others,
+        others.index(usual),
+        format_func=names.__getitem__,
+        key=f"up-{run.id}-{one}",
+        persist_state="session",
+    )
     chart(_plane(run.id, trained, one, other, _dark()), f"plane-{one}-{other}")
     count = len(analysis.genomes)
     notes = [
