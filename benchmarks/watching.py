@@ -27,8 +27,8 @@ from shoal.settings import SearchSettings
 from shoal.store import Owner, open_store
 
 PAIRS = 7
-LENGTHS = (300, 8_000)  # iterations of a training
-WORK = 200_000  # iterations of a search
+LENGTHS = (300, 4_000)  # iterations of a training
+WORK = 40_000  # iterations of a search
 WATCH_SECONDS, READ_SECONDS = 2.0, 1.0
 
 

@@ -235,6 +235,16 @@ def test_a_finished_run_on_every_page_of_it(page: Page, opened: Store, site: str
     drawn = shown[shown["counted"] | (shown["phase"] == "confirmation")]
     assert dots.count() >= len(drawn), "every repeat is a dot"
 
+    sidebar.get_by_role("link", name="Live").click()
+    generations = opened.run(ended).generations
+    stripes = page.locator(".st-key-chart .pointer_marks line")
+    expect(stripes).to_have_count(generations, timeout=SOON)
+    page.locator(".st-key-chart svg.marks").hover()  # which waits until it has its size
+    place = stripes.last.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    expect(page.locator("#vg-tooltip-element")).to_contain_text(f"Generation{generations}Best", timeout=SOON)
+
     sidebar.get_by_role("link", name="Evaluations").click()
     expect(page.get_by_text(f"{len(frame.frame)} of {len(frame.frame)} trainings.")).to_be_visible(timeout=SOON)
     with page.expect_download() as taken:

@@ -2,7 +2,7 @@
 
 with charts_last():
     st.title("A page")
-    chart(figure, "accuracy")  # its place is here, and it comes when all else is there
+    chart(figure, "accuracy", "Accuracy by generation")  # its place is here, and it comes when all else is there
     st.caption("What it shows")
 """
 
@@ -35,7 +35,7 @@ def charts_last() -> Iterator[None]:
         draw()
 
 
-def chart(figure: Figure | Spec, key: str, alt: str | None = None) -> None:
+def chart(figure: Figure | Spec, key: str, alt: str) -> None:
     """The figure, Plotly's or Vega-Lite's, in a place as high as it is. ``alt`` is what a reader hears of it."""
     height = int(figure["height"] if isinstance(figure, dict) else figure.layout.height)
     place = st.container(height=height, border=False, key=f"chart-{key}")

@@ -50,8 +50,8 @@ def bars_html(found: Importances) -> str:
 
     What is not clear of nothing is hollow. HTML, as text and rectangles are all there is: a chart would be drawn later.
     """
-    low = min(0.0, *(gene.loss.low for gene in found.genes))
-    high = max(gene.loss.high for gene in found.genes)
+    ends = [0.0, *(end for gene in found.genes for end in (gene.loss.low, gene.loss.high))]
+    low, high = min(ends), max(ends)
     width = max(high - low, 1e-9)
     form = f"z.{max(1, min(9, 1 - math.floor(math.log10(width))))}f"  # a hundredth of the largest is told
 

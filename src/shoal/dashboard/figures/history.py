@@ -16,9 +16,7 @@ from shoal.uncertainty import interval95
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
 HEIGHT = 420
 _MANY = 40  # generations; from here on, lines without dots
-_MOST = (
-    200  # generations that are drawn: of more, each second, third ... one up to the last, as they are few pixels apart
-)
+_MOST = 200  # generations that are drawn: of more, each second, third ... one up to the last
 
 
 def history(

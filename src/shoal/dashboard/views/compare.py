@@ -101,7 +101,11 @@ def _curves(readings: list[Reading]) -> None:
         key="over",
     )
     shown = tuple((reading.run.id, reading.run.generations) for reading in readings)
-    chart(_figure(readings, shown, unit or "evaluations", _dark()), "curves-figure")
+    chart(
+        _figure(readings, shown, unit or "evaluations", _dark()),
+        "curves-figure",
+        f"The best accuracy so far of {len(readings)} runs",
+    )
     st.caption(
         "After each generation, what its best genome had scored in the search; the band is the 95 % interval of its repeats. "
         "Choosing the best of many flatters: the confirmation below does not."
@@ -138,7 +142,7 @@ def _tests(found: Comparison) -> None:
     )
     figure = duels_figure(found, dark=_dark())
     if figure is not None:
-        chart(figure, "tests-figure")
+        chart(figure, "tests-figure", "By how much each is ahead, with its interval; the table below has the figures")
     forms = dict.fromkeys(("Ahead by", "Low", "High"), "+.2f") | {"P(better)": ".2f"}
     grid(duels_table(found), "tests", forms)
     st.caption(

@@ -209,7 +209,8 @@ def _slices(run: RunView, trained: int, analysis: Analysis) -> None:
     for at in range(0, len(places), 3):
         for column, factor in zip(st.columns(3, gap="small"), places[at : at + 3], strict=False):
             with column:
-                chart(_slice(run.id, trained, factor.name, most, _dark()), f"slice-{factor.name}")
+                figure = _slice(run.id, trained, factor.name, most, _dark())
+                chart(figure, f"slice-{factor.name}", f"Accuracy of the genomes by {factor.label}")
     told, count = analysis.told, len(analysis.genomes)
     repeats = run.settings.repeats
     trainings = f"{repeats} trainings" if repeats > 1 else "training"
@@ -262,7 +263,8 @@ def _pair(run: RunView, trained: int, analysis: Analysis) -> None:
         key=f"up-{run.id}-{one}",
         persist_state="session",
     )
-    chart(_plane(run.id, trained, one, other, _dark()), f"plane-{one}-{other}")
+    alt = f"The genomes by {names[one]} and {names[other]}, coloured by accuracy"
+    chart(_plane(run.id, trained, one, other, _dark()), f"plane-{one}-{other}", alt)
     count = len(analysis.genomes)
     notes = [
         "Dots are genomes, coloured by accuracy; the star is the best one. Behind them the model's accuracy, all other genes "
@@ -284,7 +286,7 @@ def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Spec:
 
 def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
     with st.container(key="lines"):
-        chart(_lines(run.id, trained, _dark()), "parallel-lines")
+        chart(_lines(run.id, trained, _dark()), "parallel-lines", "The genomes as lines through their genes")
     count = len(analysis.genomes)
     shown = min(_LINES, len(analysis.order))
     notes = [
