@@ -34,6 +34,7 @@ def descent_card(run: RunView, name: str, dark: bool) -> None:
                 default=USUAL,
                 key=f"depth-{run.id}",
                 help="How far back the graph goes",
+                wrap=True,
             )
     if reason is not None:
         st.caption(reason)
