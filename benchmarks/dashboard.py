@@ -6,9 +6,10 @@
 ``pages``: a store with one large run (`bigstore`, which makes one beforehand for ``--store``) that goes on recording while it
 is looked at. For each page, in a browser that was here twice before (its profile keeps Streamlit's files and, from the second
 load on, what it compiled of them) and in one with an empty cache: the time from the navigation until everything that stands in
-text is there and the script has ended, and until every chart is drawn too; median and p95. The first line is a Streamlit page
-with one word on it: what no page can be below. For the pages that refresh by themselves, the time from the request of a refresh
-to the last change of the document that belongs to it.
+text is there and the script has ended, and until every chart is drawn too; median and p95. Before each of these loads but the
+last kind, a Streamlit page with one word on it is loaded: what no page can be below, and how fast the machine was just then.
+For the pages that refresh by themselves, the time from the request of a refresh to the last change of the document that
+belongs to it.
 
 ``tabs``: a real search, watched for so many minutes in turns: a minute with no tab open, then two with so many on its pages.
 The ratio is that of the weights that the search moves in a second. Search and server have one half of the cores, the browser
@@ -119,7 +120,7 @@ def recording(store: Store, run_id: int) -> Iterator[None]:
         store.release(claim, 1.0)
 
 
-def p95(values: list[float]) -> float:
+def p95(values: Sequence[float]) -> float:
     """The 95th percentile, by interpolation."""
     return statistics.quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
 
@@ -190,15 +191,24 @@ def pages(evaluations: int, loads: int, file: Path | None, places: Sequence[str]
             browser = playwright.chromium.launch(**options)
             time.sleep(WARM_SECONDS)
             print(f"{store.run(run_id).evaluations:,} evaluations\n")
-            print(
-                "| page | texts, ms: median, p95 | charts, ms: median, p95 | the same with an empty cache | refresh, ms |"
+            heads = (
+                "page",
+                "texts, ms: median, p95",
+                "charts",
+                "one word",
+                "texts and charts with an empty cache",
+                "refresh",
             )
-            print("|---|---|---|---|---|")
-            for place in ("", *places):
-                where = f"{url}/{place}?run={run_id}&genome={genome}" if place else least
-                cells, beats = [], list[float]()
+            print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
+            for place in places:
+                where = f"{url}/{place}?run={run_id}&genome={genome}"
+                cells, words, beats = [], list[float](), list[float]()
                 for n in range(KEPT + 2 * loads):
                     context = known if n < KEPT + loads else browser.new_context(viewport=VIEWPORT)
+                    if context is known:
+                        page, _, word = opened(known, least)
+                        page.close()
+                        words.append(word)
                     page, told, drawn = opened(context, where)
                     cells.append((told, drawn))
                     if n == KEPT + loads - 1 and place in REFRESHING:
@@ -206,17 +216,19 @@ def pages(evaluations: int, loads: int, file: Path | None, places: Sequence[str]
                     page.close()
                     if context is not known:
                         context.close()
-                columns = [
-                    list(kind)
-                    for part in (cells[KEPT : KEPT + loads], cells[KEPT + loads :])
-                    for kind in zip(*part, strict=True)
+                warm, empty = zip(*cells[KEPT : KEPT + loads], strict=True), zip(*cells[KEPT + loads :], strict=True)
+                shown = [
+                    *map(_shown, (*warm, words[KEPT:])),
+                    "; ".join(map(_shown, empty)),
+                    _shown(beats) if beats else "",
                 ]
-                texts, charts, *empty = (f"{statistics.median(ms):.0f}, {p95(ms):.0f}" for ms in columns)
-                refresh = f"{statistics.median(beats):.0f}, {p95(beats):.0f}" if beats else ""
-                title = place or "one word"
-                print(f"| {title} | {texts} | {charts} | {'; '.join(empty)} | {refresh} |", flush=True)
+                print(f"| {place} | {' | '.join(shown)} |", flush=True)
             known.close()
             browser.close()
+
+
+def _shown(milliseconds: Sequence[float]) -> str:
+    return f"{statistics.median(milliseconds):.0f}, {p95(milliseconds):.0f}"
 
 
 def tabs(count: int, minutes: int) -> None:

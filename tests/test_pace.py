@@ -64,12 +64,12 @@ def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyP
     places, figure = Places(), go.Figure(layout={"height": 200})
     monkeypatch.setattr(charts, "st", places)
     with charts.charts_last():
-        charts.chart(figure, "one")
+        charts.chart(figure, "one", "a figure")
         with charts.charts_last():  # a fragment, which draws its own
-            charts.chart(figure, "two")
+            charts.chart(figure, "two", "a figure")
             places.told.append("text of the fragment")
         places.told.append("text")
-    charts.chart(figure, "three")
+    charts.chart(figure, "three", "a figure")
     assert places.told == [
         "place chart-one",
         "place chart-two",
@@ -83,7 +83,7 @@ def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyP
 
     @charts.charts_last()
     def stopped() -> None:
-        charts.chart(figure, "four")
+        charts.chart(figure, "four", "a figure")
         raise ValueError("stop")
 
     with pytest.raises(ValueError, match="stop"):
