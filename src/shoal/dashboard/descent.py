@@ -49,7 +49,7 @@ def descent_card(run: RunView, name: str, dark: bool) -> None:
     if not relatives:
         st.caption("It was an individual of no generation.")
         return
-    accuracies = _accuracies(run, relatives, children)
+    accuracies = _accuracies(run, [*relatives, *children])
     st.caption(_places(lineage.individuals(name)))
     _graph(run, relatives, accuracies, dark)
     _table(relatives, accuracies)
@@ -57,10 +57,10 @@ def descent_card(run: RunView, name: str, dark: bool) -> None:
     _links("Children", run, [child.name for child in children[:CHILDREN]], accuracies, more=len(children) > CHILDREN)
 
 
-def _accuracies(run: RunView, relatives: Sequence[Relative], children: Sequence[Relative]) -> dict[str, float]:
-    names = {name for relative in relatives for name in (relative.name, *relative.parents)}
+def _accuracies(run: RunView, kin: Sequence[Relative]) -> dict[str, float]:
+    names = {name for relative in kin for name in (relative.name, *relative.parents)}
     scored = evaluation_table(run.id).genomes()["accuracy"]
-    own = scored[scored.index.isin(names.union(child.name for child in children))]
+    own = scored[scored.index.isin(names)]
     return dict(zip(own.index.tolist(), own.tolist(), strict=True))
 
 

@@ -20,12 +20,13 @@ def curves(under_way: Sequence[UnderWay], recorded: Sequence[Evaluation]) -> pd.
 
     What is not finite, or not above zero, has no place on a logarithmic axis and is left out.
     """
-    sources = [("recorded", e.task.genome.hash, e.task.repeat, e.curve) for e in reversed(recorded)]
+    # Of what stands thin and grey behind, every second point is enough.
+    sources = [("recorded", e.task.genome.hash, e.task.repeat, e.curve[::2]) for e in reversed(recorded)]
     sources += [("now", u.genome.hash, u.repeat, u.curve) for u in under_way]
     rows = [
         (f"{name[:8]}, repeat {repeat}", state, iteration, loss)
         for state, name, repeat, curve in sources
-        for iteration, loss in (curve[::2] if state == "recorded" else curve)  # thin and behind: half is enough
+        for iteration, loss in curve
         if 0.0 < loss < float("inf")
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -51,6 +51,7 @@ def page() -> None:
         return
     _tell_address(wanted)
     repeat = _repeat(evaluations)
+    chosen = next(e for e in evaluations if e.task.repeat == repeat)
     folds = run.data_options.get("folds", 1)
     frame = trainings(evaluations, run.settings, folds)
     genome = evaluations[0].task.genome
@@ -68,7 +69,7 @@ def page() -> None:
         st.html(genes_html(genome, run.settings.space))
         copies(genome)
     with st.container(border=True, key="training"):
-        _training(run, evaluations, repeat)
+        _training(run, evaluations, chosen)
         losses = curves(evaluations)
         if len(losses):
             figure = curves_figure(losses, highlight=repeat, dark=dark)
@@ -76,7 +77,6 @@ def page() -> None:
             st.caption(
                 "The loss of the best particle so far, on the rows trained on; dashed: confirmations; in front: the chosen one."
             )
-    chosen = next(e for e in evaluations if e.task.repeat == repeat)
     if chosen.status == "ok":
         with st.container(border=True, key="fit"):
             fit_card(run, chosen, dark)
@@ -175,22 +175,21 @@ def _table(frame: pd.DataFrame) -> None:
     grid(shown, "trainings", forms)
 
 
-def _training(run: RunView, evaluations: list[Evaluation], repeat: int) -> None:
+def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -> None:
     """The chosen training: what it came to, how to see it move, how to train it again."""
-    by_repeat = {e.task.repeat: e for e in sorted(evaluations, key=lambda e: e.task.repeat)}
-    chosen = by_repeat[repeat]
+    name, repeat = chosen.task.genome.hash, chosen.task.repeat
     left, right = st.columns([1, 1.6], gap="medium")
 
     def choose() -> None:
         st.query_params["repeat"] = str(st.session_state[key])
 
-    key = f"repeat-{run.id}-{evaluations[0].task.genome.hash}-{repeat}"
+    key = f"repeat-{run.id}-{name}-{repeat}"
     with left:
         st.subheader("One training", anchor=False)
         st.markdown(_told(chosen))
         st.pills(
             "Training",
-            list(by_repeat),
+            sorted(e.task.repeat for e in evaluations),
             default=repeat,
             required=True,
             format_func=repeat_name,
@@ -199,7 +198,6 @@ def _training(run: RunView, evaluations: list[Evaluation], repeat: int) -> None:
             label_visibility="collapsed",
         )
     with right:
-        name = chosen.task.genome.hash
         link("swarm", "Watch its swarm", icon=":material/bubble_chart:", run=run.id, genome=name, repeat=repeat)
         with on_demand("Replay command", ":material/terminal:", "again") as wanted:
             if wanted:

@@ -145,9 +145,9 @@ def _chart(reading: Reading, supervised: bool) -> None:
     chart(figure, f"history-{run.id}", alt)
     notes = [below_text(reading.history)]
     if (each := drawn_each(len(reading.history))) > 1:
-        notes.append(f"one generation in {each} is drawn, and the last")
-    if note := "; ".join(filter(None, notes)):
-        st.caption(f"{note[0].upper()}{note[1:]}.")
+        notes.append(f"One generation in {each} is drawn, and the last")
+    if note := ". ".join(filter(None, notes)):
+        st.caption(f"{note}.")
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -191,19 +191,19 @@ def _importance(analysis: Analysis) -> None:
 def _slices(run: RunView, trained: int, analysis: Analysis) -> None:
     st.subheader("One gene at a time", anchor=False)
     names = {factor.name: factor.label for factor in analysis.order}
-    key = f"slices-{run.id}"
+    key, usual = f"slices-{run.id}", list(names)[:_SLICES]
     with on_demand("Choose genes", ":material/tune:", "choose") as wanted:
         if wanted:
             st.multiselect(
                 "Genes",
                 list(names),
-                list(names)[:_SLICES],
+                usual,
                 format_func=names.__getitem__,
                 key=key,
                 label_visibility="collapsed",
                 persist_state="session",
             )
-    chosen = st.session_state.get(key, list(names)[:_SLICES])
+    chosen = st.session_state.get(key, usual)
     most = MOST_DOTS // max(1, len(chosen))
     places = [factor for factor in analysis.order if factor.name in chosen]
     for at in range(0, len(places), 3):
