@@ -111,8 +111,11 @@ def test_the_axis_is_never_degenerate(best: list[float], average: list[float]) -
 def test_the_figure_says_its_units() -> None:
     got = history([record(1, 80.0, 70.0, 2)], framed([evaluation(0, 79.0), evaluation(1, 81.0)]))
     figure = history_figure(got)
-    layers = {layer["encoding"]["color"]["datum"]: layer for layer in figure["layer"][:-1]}
-    assert list(layers) == ["Middle half of the trainings", "95 % interval of the best", "Average", "Best"]
+    names = ["Middle half of the trainings", "95 % interval of the best", "Average", "Best"]
+    layers = dict(zip(names, figure["layer"][:-1], strict=True))
+    assert re.findall(r"</i>([^<]+)", figure["usermeta"]["legend"]) == ["Best", "Average", *names[1::-1]]
+    drawn = [layers[name]["encoding"]["y"]["field"] for name in names]
+    assert drawn == ["q1", "low", "average", "best"]
     assert layers["Best"]["encoding"]["y"]["axis"]["title"] == "Accuracy (%)"
     assert figure["data"]["values"][0]["spread"] == "± 12.71, 2 repeats"
     marks = [layers[name]["mark"] for name in ("Best", "Average")]
@@ -142,8 +145,8 @@ def test_light_and_dark_differ_and_stand_out() -> None:
             wanted = 4.5 if name in ("text", "muted") else 3.0
             assert (light + 0.05) / (dark + 0.05) >= wanted, (palette, name)
     dark_figure = history_figure(frame([1.0], [1.0]), dark=True)
-    scale = dark_figure["layer"][-2]["encoding"]["color"]["scale"]
-    assert dict(zip(scale["domain"], scale["range"], strict=True))["Best"] == DARK.best != LIGHT.best
+    assert dark_figure["layer"][-2]["mark"]["color"] == DARK.best != LIGHT.best
+    assert f"background: {DARK.best}" in dark_figure["usermeta"]["legend"]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_compare_shows_curves_tests_and_settings(page: Page) -> None:
     page.get_by_role("link", name="Compare").click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible(timeout=SOON)
     expect(page.locator(".st-key-curves .mark-line path").first).to_be_attached(timeout=SOON)
-    expect(page.locator(".st-key-curves .role-legend-label text")).to_have_text(["Run 2", "Run 1"], timeout=SOON)
+    expect(page.locator(".st-key-curves ul.legend li")).to_have_text(["Run 2", "Run 1"], timeout=SOON)
     expect(page).to_have_url(re.compile(r"/compare\?runs=2%2C1$"))
     expect(page.locator(".st-key-tests .mark-text.role-mark text")).to_have_text(
         [re.compile(r"^run \d – run \d, confirmation$")], timeout=SOON

@@ -31,6 +31,8 @@ from shoal.dashboard.figures.fit import (
     residuals_figure,
 )
 from shoal.dashboard.figures.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineage_html
+from shoal.dashboard.figures.vega import Spec
+from shoal.dashboard.theme import LIGHT
 from shoal.data import load_dataset
 from shoal.evaluation import Evaluation, Task
 from shoal.evaluation_table import EvaluationTable
@@ -58,6 +60,10 @@ def evaluation(repeat: int, accuracy: float | None, curve: tuple[tuple[int, floa
     return Evaluation(task, "ok", Scores(metrics, metrics), loss=0.1, iterations=9, seconds=0.5, curve=curve)
 
 
+def legend(figure: Spec) -> list[str]:
+    return re.findall(r"</i>([^<]+)", figure["usermeta"]["legend"])
+
+
 def test_search_and_confirmation_are_kept_apart() -> None:
     values = [70.0, 71.0, 80.0, 82.0]
     told = [evaluation(n, a) for n, a in enumerate(values)] + [evaluation(CONFIRMATION + n, 90.0 + n) for n in range(3)]
@@ -70,12 +76,14 @@ def test_search_and_confirmation_are_kept_apart() -> None:
     assert (confirmed.accuracy, confirmed.repeats) == (91.0, 3)
     figure = trainings_figure(frame, highlight=2)
     dots = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
-    drawn = {d["encoding"]["color"]["datum"]: [row["accuracy"] for row in d["data"]["values"]] for d in dots}
+    drawn = {d["mark"]["shape"] + d["mark"]["fill"]: [row["accuracy"] for row in d["data"]["values"]] for d in dots}
+    one, other, *_ = LIGHT.series
     assert drawn == {
-        "Search": [80.0, 82.0],
-        "Shorter rungs, not in the mean": [70.0, 71.0],
-        "Confirmation": [90.0, 91.0, 92.0],
+        f"circle{one}": [80.0, 82.0],
+        f"circle{LIGHT.surface}": [70.0, 71.0],
+        f"diamond{other}": [90.0, 91.0, 92.0],
     }
+    assert legend(figure) == ["Search", "Confirmation", "Shorter rungs, not in the mean"]
     named = dots[0]["encoding"]["x"]["axis"]["labelExpr"]
     assert json.loads(named.removesuffix("[datum.value]")) == ["1", "2", "3", "4", "C1", "C2", "C3"]
     assert [row["chosen"] for d in dots for row in d["data"]["values"]].count(True) == 1
@@ -85,8 +93,9 @@ def test_a_failed_training_has_its_mark_and_ruins_the_mean() -> None:
     frame = trainings([evaluation(0, 70.0), evaluation(1, None)], SMALL, folds=1)
     assert means(frame) == ()
     assert frame["fold"].tolist() == [0, 0]
-    failed = trainings_figure(frame, dark=True)["layer"][-1]
-    assert failed["encoding"]["color"]["datum"] == "Failed"
+    figure = trainings_figure(frame, dark=True)
+    failed = figure["layer"][-1]
+    assert legend(figure) == ["Search", "Failed"]
     assert [row["place"] for row in failed["data"]["values"]] == [1]
     assert len(trainings_figure(frame[frame["status"] == "failed"])["layer"]) == 1
 

@@ -37,14 +37,17 @@ def charts_last() -> Iterator[None]:
 
 def chart(figure: Figure | Spec, key: str, alt: str) -> None:
     """The figure, Plotly's or Vega-Lite's, in a place as high as it is. ``alt`` is what a reader hears of it."""
-    height = int(figure["height"] if isinstance(figure, dict) else figure.layout.height)
-    place = st.container(height=height, border=False, key=f"chart-{key}")
+    place = {"height": figure.layout.height} if isinstance(figure, Figure) else figure["usermeta"]
+    if place.get("legend"):
+        st.html(place["legend"])
+    fit = "fit-" if place.get("fit") else ""
+    box = st.container(height=int(place["height"]), border=False, key=f"chart-{fit}{key}")
 
     def draw() -> None:
-        if isinstance(figure, dict):
-            place.vega_lite_chart(*_table(figure), key=key, theme=None, alt=alt)
+        if isinstance(figure, Figure):
+            box.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
         else:
-            place.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
+            box.vega_lite_chart(*_table(figure), key=key, theme=None, alt=alt)
 
     waiting = _waiting.get()
     if waiting is None:
@@ -55,6 +58,7 @@ def chart(figure: Figure | Spec, key: str, alt: str) -> None:
 
 def _table(figure: Spec) -> tuple[pa.Table | None, Spec]:
     """The rows of a figure as Streamlit sends them, which it makes of a list in six times the time; and the rest of it."""
+    figure = {name: part for name, part in figure.items() if name != "usermeta"}
     rows = figure.get("data", {}).get("values")
     if not rows:
         return None, figure

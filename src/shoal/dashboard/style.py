@@ -154,6 +154,19 @@ CSS = """
   .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
                     background: rgba(200,69,47,.07); }
   [class*="st-key-chart-"] { overflow: visible !important; }
+  [class*="st-key-chart-"] svg.marks { overflow: visible; }
+  [class*="st-key-chart-"]:not([class*="st-key-chart-fit-"]) [data-testid="stVegaLiteChart"] {
+    width: calc(100% - 66px); } /* the figure's margins: Vega takes what is left for as wide as its axes */
+  ul.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: 0; padding: 0; list-style: none; }
+  ul.legend li { display: flex; align-items: center; gap: .4rem; margin: 0; font-size: .87rem; line-height: 1.5; }
+  ul.legend i { box-sizing: border-box; width: 9px; height: 9px; border: 1.7px solid; background: currentColor; }
+  ul.legend i.line { width: 22px; height: 2.5px; border: none; }
+  ul.legend i.area { width: 18px; border: none; }
+  ul.legend i.circle { border-radius: 50%; }
+  ul.legend i.diamond { transform: rotate(45deg) scale(.9); }
+  ul.legend i.cross { border: none; background: linear-gradient(45deg, transparent 42%, currentColor 42% 58%, transparent 58%),
+    linear-gradient(-45deg, transparent 42%, currentColor 42% 58%, transparent 58%); }
+  ul.legend i.hollow { background: none; }
   .pointer_marks line:hover { opacity: .18; }
   [data-testid="stSkeleton"] { animation: none !important; } /* takes a core where no GPU draws, just when both are needed */
   .st-key-footer { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }

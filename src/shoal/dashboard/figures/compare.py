@@ -8,7 +8,7 @@ import pandas as pd
 
 from shoal.comparison import Comparison, Duel
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import FONT, Spec, by_field, number, records, tooltip, vega
+from shoal.dashboard.figures.vega import FONT, Key, Spec, by_field, number, records, tooltip, vega
 from shoal.store import GenerationRecord
 
 HEIGHT = 400
@@ -87,9 +87,8 @@ def curves_figure(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec
             "encoding": {"x": x, "y": y, "color": colour, "tooltip": told},
         },
     ]
-    figure = vega(colours, height=HEIGHT, layer=layer)
-    figure["config"]["legend"] |= {"symbolType": "stroke", "symbolSize": 500}
-    return figure
+    keys = [Key(name, colour, dash=dash) for name, (colour, dash) in looks.items()]
+    return vega(colours, height=HEIGHT, layer=layer, keys=keys)
 
 
 def scores_table(found: Comparison) -> pd.DataFrame:
@@ -162,11 +161,11 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
     if not rows:
         return None
     colours = palette(dark)
-    looks = {"Resolved": colours.best, "Unresolved": colours.muted}
+    keys = [Key("Resolved", colours.best, "diamond"), Key("Unresolved", colours.muted, "circle")]
     x = number("ahead", "Ahead by (percent points)", tickCount=7, scale={"padding": 16})
     order = [row["title"] for row in rows]
     y = {"field": "title", "type": "nominal", "sort": order, "axis": None, "scale": {"paddingOuter": 0.4}}
-    colour = by_field("verdict", looks)
+    colour = by_field("verdict", {key.label: key.colour for key in keys})
     told = tooltip(
         ("title", " "),
         ("ahead", "Ahead by", "+.2f"),
@@ -174,7 +173,7 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
         ("high", "To", "+.2f"),
         ("probability", "Better with a probability of", ".2f"),
     )
-    shape = by_field("verdict", {"Resolved": "diamond", "Unresolved": "circle"})
+    shape = by_field("verdict", {key.label: key.shape for key in keys})
     layer: list[Spec] = [
         {"data": {"values": [{"ahead": 0}]}, "mark": {"type": "rule", "color": colours.text}, "encoding": {"x": x}},
         {
@@ -190,7 +189,7 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
             "encoding": {"x": {"value": 2}, "y": y, "text": {"field": "title"}},
         },
     ]
-    return vega(colours, height=110 + 46 * len(rows), layer=layer, data={"values": rows})
+    return vega(colours, height=80 + 46 * len(rows), layer=layer, keys=keys, data={"values": rows})
 
 
 def _title(duel: Duel) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Spec, number, records, round_marks, tooltip, vega
+from shoal.dashboard.figures.vega import Key, Spec, number, records, round_marks, tooltip, vega
 from shoal.evaluation import Evaluation
 from shoal.store import UnderWay
 
@@ -20,8 +20,8 @@ def curves(under_way: Sequence[UnderWay], recorded: Sequence[Evaluation]) -> pd.
 
     What is not finite, or not above zero, has no place on a logarithmic axis and is left out.
     """
-    # Of what stands thin and grey behind, every second point is enough.
-    sources = [("recorded", e.task.genome.hash, e.task.repeat, e.curve[::2]) for e in reversed(recorded)]
+    # Of what stands thin and grey behind, every second point is enough, the last one among them.
+    sources = [("recorded", e.task.genome.hash, e.task.repeat, e.curve[::-2][::-1]) for e in reversed(recorded)]
     sources += [("now", u.genome.hash, u.repeat, u.curve) for u in under_way]
     rows = [
         (f"{name[:8]}, repeat {repeat}", state, iteration, loss)
@@ -37,22 +37,25 @@ def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     colours = palette(dark)
     now = frame.loc[frame["state"] == "now", "label"].unique().tolist()
     looks = {label: colours.series[n % 6] for n, label in enumerate(now)}
+    rows = frame.assign(colour=frame["label"].map(looks).fillna(colours.faint))
     marks = round_marks(frame["loss"].min(), frame["loss"].max()) if len(frame) else []
     y = number("loss", "Loss", format="~r", values=marks, scale={"type": "log"})
     x = number("iteration", "Iteration", grid=False, tickCount=6, format=",d")
     told = tooltip(("label", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d"))
-    colour = {"field": "label", "type": "nominal", "scale": {"domain": [*looks], "range": [*looks.values()]}}
-    line = {"type": "line", "clip": True}
+    encoding = {
+        "x": x,
+        "y": y,
+        "detail": {"field": "label"},
+        "color": {"field": "colour", "type": "nominal", "scale": None},
+        "tooltip": told,
+    }
     layer = [
         {
-            "transform": [{"filter": "datum.state == 'recorded'"}],
-            "mark": {**line, "strokeWidth": 1.1, "color": colours.faint},
-            "encoding": {"x": x, "y": y, "detail": {"field": "label"}, "tooltip": told},
-        },
-        {
-            "transform": [{"filter": "datum.state == 'now'"}],
-            "mark": {**line, "strokeWidth": 2.4},
-            "encoding": {"x": x, "y": y, "color": colour, "tooltip": told},
-        },
+            "transform": [{"filter": f"datum.state == '{state}'"}],
+            "mark": {"type": "line", "clip": True, "strokeWidth": width},
+            "encoding": encoding,
+        }
+        for state, width in (("recorded", 1.1), ("now", 2.4))
     ]
-    return vega(colours, height=HEIGHT, layer=layer, data={"values": records(frame)})
+    keys = [Key(label, colour) for label, colour in looks.items()]
+    return vega(colours, height=HEIGHT, layer=layer, keys=keys, data={"values": records(rows)})

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Spec, named, number, records, round_marks, tooltip, vega, word_labels
+from shoal.dashboard.figures.vega import Key, Spec, number, records, round_marks, tooltip, vega, word_labels
 from shoal.evaluation import Evaluation
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.uncertainty import half95, mean
@@ -90,11 +90,15 @@ def trainings_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark:
     colours, layer = palette(dark), list[Spec]()
     places = dict(zip(frame["repeat"].tolist(), range(len(frame)), strict=True))
     known = frame["accuracy"].dropna()
-    looks = {phase.capitalize(): colours.series[n] for n, phase in enumerate(PHASES) if (frame["phase"] == phase).any()}
+    keys = [
+        Key(phase.capitalize(), colours.series[n], _SHAPES[phase])
+        for n, phase in enumerate(PHASES)
+        if (frame["phase"] == phase).any()
+    ]
     if not frame["counted"].all():
-        looks["Shorter rungs, not in the mean"] = colours.faint
+        keys.append(Key("Shorter rungs, not in the mean", colours.series[0], "circle", hollow=True))
     if frame["accuracy"].isna().any():
-        looks["Failed"] = colours.muted
+        keys.append(Key("Failed", colours.muted, "cross"))
     title = "Training (C: confirmation)" if (frame["phase"] == "confirmation").any() else "Training"
     label = word_labels([repeat_name(r) for r in frame["repeat"]])
     shown = {"grid": False, "values": list(places.values()), "labelExpr": label}
@@ -122,19 +126,19 @@ def trainings_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark:
             good = rows[(rows["phase"] == phase) & (rows["counted"] == counted) & rows["accuracy"].notna()]
             if len(good):
                 colour = colours.series[PHASES.index(phase)]
-                name = phase.capitalize() if counted else "Shorter rungs, not in the mean"
-                mark = {"type": "point", "shape": _SHAPES[phase], "filled": True, "opacity": 1, "stroke": colour}
+                fill = colour if counted else colours.surface
+                mark = {"type": "point", "shape": _SHAPES[phase], "fill": fill, "opacity": 1, "stroke": colour}
                 size = {"condition": {"test": "datum.chosen", "value": 200}, "value": 80}
-                hollow = {} if counted else {"fill": {"value": colours.surface}}
-                told_by = {"x": x, "y": y, "color": named(name, looks), "size": size, "tooltip": told, **hollow}
+                told_by = {"x": x, "y": y, "size": size, "tooltip": told}
                 values = records(good[["place", "accuracy", "about", "chosen"]])
                 layer.append({"data": {"values": values}, "mark": {**mark, "strokeWidth": 2}, "encoding": told_by})
     lost = rows[rows["accuracy"].isna()].assign(accuracy=float(known.min()) if len(known) else 0.0)
     if len(lost):
         mark = {"type": "point", "shape": "cross", "angle": 45, "filled": True, "size": 110, "opacity": 1}
-        encoding = {"x": x, "y": y, "color": named("Failed", looks), "tooltip": {"value": "Failed"}}
-        layer.append({"data": {"values": records(lost[["place", "accuracy"]])}, "mark": mark, "encoding": encoding})
-    return vega(colours, height=HEIGHT, layer=layer)
+        encoding = {"x": x, "y": y, "tooltip": {"value": "Failed"}}
+        values = records(lost[["place", "accuracy"]])
+        layer.append({"data": {"values": values}, "mark": {**mark, "color": colours.muted}, "encoding": encoding})
+    return vega(colours, height=HEIGHT, layer=layer, keys=keys)
 
 
 def _about(row: Mapping[Hashable, Any]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.figures.base import SCALE, palette
-from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega, word_labels
+from shoal.dashboard.figures.vega import Key, Spec, by_field, number, records, tooltip, vega, word_labels
 from shoal.fits import Fit
 
 MOST_POINTS = 2_000  # of a part: more are neither told apart nor quickly drawn
@@ -52,8 +52,11 @@ def residuals_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
 def _points(frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], line: Spec, dark: bool) -> Spec:
     colours = palette(dark)
     x, y = (number(*of, tickCount=6) for of in (across, up))
-    shown = {name: n for n, name in enumerate(NAMES) if (frame["part"] == name).any()}
-    names = [NAMES[name] for name in shown]
+    keys = [
+        Key(label, colours.series[n], _SYMBOLS[name], hollow=True)
+        for n, (name, label) in enumerate(NAMES.items())
+        if (frame["part"] == name).any()
+    ]
     told = tooltip(("label", "Rows"), ("target", "True", ".4~g"), ("predicted", "Predicted", ".4~g"))
     dots = {
         "data": {"values": records(frame.assign(label=frame["part"].map(NAMES)))},
@@ -62,15 +65,12 @@ def _points(frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], l
             "x": x,
             "y": y,
             "tooltip": told,
-            "color": {
-                "field": "label",
-                "scale": {"domain": names, "range": [colours.series[n] for n in shown.values()]},
-            },
-            "shape": {"field": "label", "scale": {"domain": names, "range": [_SYMBOLS[name] for name in shown]}},
+            "color": by_field("label", {key.label: key.colour for key in keys}),
+            "shape": by_field("label", {key.label: key.shape for key in keys}),
         },
     }
     line["mark"] |= {"color": colours.muted}
-    return vega(colours, height=HEIGHT, layer=[{**line, "encoding": {"x": x, "y": y}}, dots])
+    return vega(colours, height=HEIGHT, layer=[{**line, "encoding": {"x": x, "y": y}}, dots], keys=keys)
 
 
 def confusion(fit: Fit, classes: Sequence[str]) -> pd.DataFrame:
@@ -122,7 +122,9 @@ def confusion_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
             {"mark": {"type": "text"}, "encoding": {"text": {"field": "rows", "format": ",d"}, "color": bright}}
         )
     height = min(620, max(HEIGHT, 110 + 44 * len(names)))
-    return vega(colours, height=height, layer=layer, data={"values": records(rows)}, encoding={"x": x, "y": y})
+    return vega(
+        colours, height=height, layer=layer, fit=True, data={"values": records(rows)}, encoding={"x": x, "y": y}
+    )
 
 
 def _short(name: str) -> str:

@@ -84,7 +84,7 @@ def pair_figure(frame: pd.DataFrame, one: Factor, other: Factor, made: Surface |
         }
     )
     layer.append(star(frame.loc[frame["champion"], ["x", "y"]], {"x": x, "y": y}, colours))
-    return vega(colours, height=PLANE_HEIGHT, layer=layer)
+    return vega(colours, height=PLANE_HEIGHT, layer=layer, fit=True)
 
 
 def _tiles(made: Surface, one: Factor, other: Factor) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Spec, named, number, pointer, records, steady, tooltip, vega
+from shoal.dashboard.figures.vega import Key, Spec, number, pointer, records, steady, tooltip, vega
 from shoal.settings import CONFIRMATION
 from shoal.store import GenerationRecord
 from shoal.uncertainty import interval95
@@ -75,24 +75,20 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         "95 % interval of the best": ("low", "high", colours.band),
     }
     drawn = {name: band for name, band in bands.items() if frame[[*band[:2]]].notna().all(axis=1).any()}
-    looks = {"Best": colours.best, "Average": colours.average}
-    looks |= {name: colour for name, (_, _, colour) in reversed(drawn.items())}
     y = number("best", "Accuracy (%)", tickCount=7, scale={"domain": list(accuracy_range(frame))})
     point = {"size": 24} if len(frame) <= _MANY else False
     layer: list[Spec] = [
         {
-            "mark": {"type": "area", "clip": True},
-            "encoding": {"y": {**y, "field": low}, "y2": {"field": high}, "color": named(name, looks)},
+            "mark": {"type": "area", "clip": True, "color": colour},
+            "encoding": {"y": {**y, "field": low}, "y2": {"field": high}},
         }
-        for name, (low, high, _) in drawn.items()
+        for low, high, colour in drawn.values()
     ]
-    lines = (("average", "Average", {"strokeWidth": 2, "strokeDash": [2, 3]}), ("best", "Best", {"strokeWidth": 2.5}))
+    average = {"strokeWidth": 2, "strokeDash": [2, 3], "color": colours.average}
+    best = {"strokeWidth": 2.5, "color": colours.best}
     layer += [
-        {
-            "mark": {"type": "line", "clip": True, "point": point, **look},
-            "encoding": {"y": {**y, "field": field}, "color": named(name, looks)},
-        }
-        for field, name, look in lines
+        {"mark": {"type": "line", "clip": True, "point": point, **look}, "encoding": {"y": {**y, "field": field}}}
+        for field, look in (("average", average), ("best", best))
     ]
     told = tooltip(
         ("generation", "Generation"), ("best", "Best (%)", ".2f"), ("spread", " "), ("average", "Average (%)", ".2f")
@@ -102,7 +98,9 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     rows = frame[(last - frame["generation"]) % each == 0]
     rows = rows.assign(spread=[_spread(*row) for row in zip(rows["low"], rows["high"], rows["repeats"], strict=True)])
     x = number("generation", "Generation", grid=False, format="d", tickMinStep=1, scale={"domain": [0.5, end + 0.5]})
-    return vega(colours, height=HEIGHT, layer=layer, data={"values": records(rows)}, encoding={"x": x})
+    keys = [Key("Best", colours.best), Key("Average", colours.average, dash=(2, 3))]
+    keys += [Key(name, colour, "area") for name, (_, _, colour) in reversed(drawn.items())]
+    return vega(colours, height=HEIGHT, layer=layer, keys=keys, data={"values": records(rows)}, encoding={"x": x})
 
 
 def drawn_each(generations: int) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Spec, named, number, records, tooltip, vega
+from shoal.dashboard.figures.vega import Key, Spec, number, records, tooltip, vega
 from shoal.evaluation_table import EvaluationTable
 from shoal.settings import CONFIRMATION
 from shoal.uncertainty import half95
@@ -62,7 +62,11 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
     """A line a genome, the best above: its repeats, and the mean with its interval of what is counted."""
     colours, layer = palette(dark), list[Spec]()
     met = [phase for phase in _PHASES if (dots["phase"] == phase[0]).any()]
-    looks = {phase[1]: colours.series[n] for n, phase in enumerate(_PHASES) if phase in met}
+    keys = [
+        Key(name, colours.series[n], shape, hollow=shape == "circle")
+        for n, (phase, name, shape, *_) in enumerate(_PHASES)
+        if phase in [own[0] for own in met]
+    ]
     confirmed = len(met) > 1
     low, high = _shown(best, dots)
     x = number("accuracy", "Accuracy (%)", tickCount=8, scale={"domain": [low, high]})
@@ -76,7 +80,7 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
         middle = pd.DataFrame({"accuracy": told[mean], "y": told["rank"] + offset, "half": told[half]})
         middle = middle.assign(low=middle["accuracy"] - middle["half"], high=middle["accuracy"] + middle["half"])
         means = {"values": records(middle)}
-        colour = named(name, looks)
+        colour = {"value": colours.series[phase == "confirmation"]}
         layer += [
             {
                 "data": {"values": records(own.assign(y=own["rank"] + offset)[["accuracy", "y", "repeat"]])},
@@ -105,7 +109,7 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
                 },
             },
         ]
-    return vega(colours, height=110 + ROW_HEIGHT * max(len(best), 3), layer=layer)
+    return vega(colours, height=80 + ROW_HEIGHT * max(len(best), 3), layer=layer, keys=keys)
 
 
 def _shown(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, float]:

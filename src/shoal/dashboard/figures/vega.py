@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from html import escape
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -18,36 +19,70 @@ from shoal.dashboard.theme import Palette
 
 Spec = dict[str, Any]
 FONT = '"Source Sans", sans-serif'
+MARGINS = {"left": 52, "right": 14, "top": 10, "bottom": 44}  # pixels; the style sheet has left + right, too
 
 
-def vega(colours: Palette, *, height: int, layer: Sequence[Spec], **more: Any) -> Spec:
-    """A figure as wide as its place and ``height`` pixels high, axes and legend included."""
+class Key(NamedTuple):
+    """What a legend says of one kind of mark; ``dash`` in pixels of line and gap."""
+
+    label: str
+    colour: str
+    shape: str = "line"  # or "area", "circle", "diamond", "cross": classes of the style sheet
+    dash: Sequence[float] = ()
+    hollow: bool = False
+
+
+def vega(
+    colours: Palette, *, height: int, layer: Sequence[Spec], keys: Sequence[Key] = (), fit: bool = False, **more: Any
+) -> Spec:
+    """A figure as wide as its place and ``height`` pixels high, axes included.
+
+    Its margins are fixed, as finding those that just `fit` draws a figure twice. ``keys`` make its legend, which is HTML and
+    stands above it: it breaks into lines where the place is narrow, and Vega's takes a tenth of a figure's time.
+    """
     text = {"labelFont": FONT, "titleFont": FONT, "titleFontWeight": "normal", "titleFontSize": 13}
     muted = {"labelColor": colours.muted, "titleColor": colours.muted, "labelFontSize": 12}
     lines = {"domainColor": colours.grid, "gridColor": colours.grid, "tickColor": colours.grid}
-    legend = {"orient": "top", "title": None, "labelColor": colours.text, "labelFontSize": 13, "labelLimit": 0}
+    legend = {"title": None, "labelColor": colours.text, "labelFontSize": 13, "labelLimit": 0}
+    if fit:
+        size = {
+            "height": height,
+            "autosize": {"type": "fit", "contains": "padding"},
+            "padding": {"left": 4, "right": 14, "top": 2, "bottom": 4},
+        }
+    else:
+        size = {"height": height - MARGINS["top"] - MARGINS["bottom"], "autosize": "none", "padding": MARGINS}
     return {
         "width": "container",
-        "height": height,
-        "autosize": {"type": "fit", "contains": "padding"},
+        **size,
         "background": "transparent",
-        "padding": {"left": 4, "right": 14, "top": 2, "bottom": 4},
+        "usermeta": {"height": height, "fit": fit, "legend": _legend_html(keys)},
         "config": {
             "view": {"stroke": None},
             "mark": {"aria": False},  # a reader hears what the figure is, not each of hundreds of dots
-            "axis": {**text, **muted, **lines, "titlePadding": 8},
-            "legend": {
-                **text,
-                **legend,
-                "columnPadding": 14,
-                "offset": 8,
-                "columns": {"expr": "width < 380 ? 1 : 0"},  # below each other where the place is narrow
-                "symbolOpacity": 1,
-            },
+            "axis": {**text, **muted, **lines, "titlePadding": 8, "labelFlush": False},
+            "legend": {**text, **legend},
         },
         "layer": list(layer),
         **more,
     }
+
+
+def _legend_html(keys: Sequence[Key]) -> str:
+    items = []
+    for key in keys:
+        look = f"color: {key.colour}" if key.shape != "line" else f"background: {_dashed(key)}"
+        mark = f'<i class="{key.shape}{" hollow" if key.hollow else ""}" style="{look}"></i>'
+        items.append(f"<li>{mark}{escape(key.label)}</li>")
+    return f'<ul class="legend">{"".join(items)}</ul>' if items else ""
+
+
+def _dashed(key: Key) -> str:
+    stops, at = [], 0.0
+    for n, length in enumerate(key.dash):
+        stops.append(f"{'transparent' if n % 2 else key.colour} {at:g}px {at + length:g}px")
+        at += length
+    return f"repeating-linear-gradient(90deg, {', '.join(stops)})" if stops else key.colour
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -85,14 +120,9 @@ def round_marks(low: float, high: float) -> list[float]:
     return [m * 10.0**power for power in powers for m in ((1, 2, 5) if len(powers) < 5 else (1,))]
 
 
-def named(label: str, looks: Mapping[str, str]) -> Spec:
-    """The colour of a layer, which its legend says: ``looks`` are the colours of all labels of the figure."""
-    return {"datum": label, "scale": {"domain": list(looks), "range": list(looks.values())}}
-
-
 def by_field(field: str, looks: Mapping[str, Any]) -> Spec:
     """The colour, dash or shape of each row by its value in ``field``; ``looks`` by value."""
-    return {"field": field, "scale": {"domain": list(looks), "range": list(looks.values())}}
+    return {"field": field, "scale": {"domain": list(looks), "range": list(looks.values())}, "legend": None}
 
 
 def word_labels(words: Sequence[str]) -> str:
