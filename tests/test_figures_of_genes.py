@@ -26,13 +26,13 @@ from shoal.dashboard.figures.genes import (
     accuracy_axis,
     alarms,
     bars_html,
-    log_ticks,
     sampled,
     scale,
     slice_data,
     slice_figure,
 )
 from shoal.dashboard.figures.genes_together import MOST_LINES, pair_data, pair_figure, parallel_data, parallel_figure
+from shoal.dashboard.figures.vega import log_ticks
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.evaluation import GenerationSummary
 from shoal.factors import Factor, factors
@@ -165,11 +165,13 @@ def test_samples_keep_what_they_must() -> None:
         ((0.001, 0.5), [0.001, 0.01, 0.1]),
         ((0.02, 0.11), [0.02, 0.05, 0.1]),
         ((1e-8, 1.0), [1e-8, 1e-6, 1e-4, 1e-2, 1.0]),
+        ((0.051, 0.058), [0.051, 0.058]),
+        ((3.0, 3.0), [3.0]),
         ((), []),
     ],
 )
 def test_ticks_of_logarithms_are_round(values: tuple[float, ...], ticks: list[float]) -> None:
-    assert log_ticks(np.log10(np.array(values))) == pytest.approx(ticks)
+    assert log_ticks(np.array(values)) == pytest.approx(ticks)
 
 
 def test_scales_leave_out_what_the_background_swallows() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Key, Spec, number, records, round_marks, tooltip, vega
+from shoal.dashboard.figures.vega import Key, Spec, log_ticks, number, records, tooltip, vega
 from shoal.evaluation import Evaluation
 from shoal.store import UnderWay
 
@@ -38,7 +38,7 @@ def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     now = frame.loc[frame["state"] == "now", "label"].unique().tolist()
     looks = {label: colours.series[n % 6] for n, label in enumerate(now)}
     rows = frame.assign(colour=frame["label"].map(looks).fillna(colours.faint))
-    marks = round_marks(frame["loss"].min(), frame["loss"].max()) if len(frame) else []
+    marks = log_ticks(frame["loss"], most=8)
     y = number("loss", "Loss", format="~r", values=marks, scale={"type": "log"})
     x = number("iteration", "Iteration", grid=False, tickCount=6, format=",d")
     told = tooltip(("label", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d"))

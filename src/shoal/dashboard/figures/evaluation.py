@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Key, Spec, number, records, round_marks, tooltip, vega, word_labels
+from shoal.dashboard.figures.vega import Key, Spec, log_ticks, number, records, tooltip, vega, word_labels
 from shoal.evaluation import Evaluation
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.uncertainty import half95, mean
@@ -165,7 +165,7 @@ def curves_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bo
         training=[repeat_name(int(r)) for r in frame["repeat"]],
         phase=[PHASES[r >= CONFIRMATION] for r in frame["repeat"]],
     )
-    marks = round_marks(frame["loss"].min(), frame["loss"].max()) if len(frame) else []
+    marks = log_ticks(frame["loss"], most=8)
     encoding = {
         "x": number("iteration", "Iteration", grid=False, format=",d", tickCount=7, scale={"domainMin": 0}),
         "y": number("loss", "Training loss", format="~r", values=marks, scale={"type": "log"}),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
 from shoal.dashboard.figures.base import SCALE, palette
-from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega, word_labels
+from shoal.dashboard.figures.vega import Spec, log_ticks, number, records, tooltip, vega, word_labels
 from shoal.dashboard.theme import Palette
 from shoal.factors import Factor
 from shoal.genome import Genome, OnBound, SearchSpace
@@ -196,22 +196,10 @@ def gene_axis(factor: Factor, field: str) -> Spec:
         shown = {"values": met, "labelExpr": words, "grid": False}
         return number(field, factor.label, **shown, scale={"domain": [min(met) - 0.6, max(met) + 0.6]})
     if factor.log:
-        ticks = log_ticks(factor.scaled[factor.used])
+        ticks = log_ticks(10 ** factor.scaled[factor.used])
         return number(field, factor.label, values=ticks, format="~r", scale={"type": "log", "padding": 6})
     few = factor.integer and factor.varies and np.ptp(factor.values[factor.used]) < 8
     return number(field, factor.label, tickCount=6, **({"tickMinStep": 1} if few else {}), scale={"padding": 6})
-
-
-def log_ticks(places: NDArray[np.float64], most: int = 5) -> list[float]:
-    """Round numbers for an axis of decadic logarithms: 1, 2 and 5 of each decade, or as many whole decades as fit."""
-    low, high = float(places.min(initial=np.inf)), float(places.max(initial=-np.inf))
-    decades = range(math.floor(low), math.ceil(high) + 1) if low <= high else range(0)
-    for steps in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [step * 10.0**n for n in decades for step in steps]
-        found = [tick for tick in ticks if low - 0.05 <= math.log10(tick) <= high + 0.05]
-        if len(found) <= most:
-            return found
-    return found[:: math.ceil(len(found) / most)]
 
 
 @dataclass(frozen=True, slots=True)

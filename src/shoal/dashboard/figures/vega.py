@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from shoal.dashboard.theme import Palette
 
@@ -60,7 +62,7 @@ def vega(
         "config": {
             "view": {"stroke": None},
             "mark": {"aria": False},  # a reader hears what the figure is, not each of hundreds of dots
-            "axis": {**text, **muted, **lines, "titlePadding": 8, "labelFlush": False},
+            "axis": {**text, **muted, **lines, "titlePadding": 8, "labelFlush": False, "labelSeparation": 8},
             "legend": {**text, **legend},
         },
         "layer": list(layer),
@@ -114,10 +116,21 @@ def steady(low: float, high: float) -> tuple[float, float]:
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
-def round_marks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of each power of ten from one to the other; only powers over many."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [m * 10.0**power for power in powers for m in ((1, 2, 5) if len(powers) < 5 else (1,))]
+def log_ticks(values: NDArray[np.float64] | pd.Series, most: int = 5) -> list[float]:
+    """Round numbers for a logarithmic axis of these, all above 0: 1, 2 and 5 of each power of ten, or as many as fit.
+
+    Where these are too near to each other for that, their ends.
+    """
+    if not len(values):
+        return []
+    low, high = math.log10(values.min()), math.log10(values.max())
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        found = [m * 10.0**n for n in powers for m in steps if low - 0.05 <= n + math.log10(m) <= high + 0.05]
+        if len(found) <= most:
+            break
+    found = found[:: math.ceil(len(found) / most) or 1]
+    return found if len(found) > 1 else sorted({float(f"{10**end:.2g}") for end in (low, high)})
 
 
 def by_field(field: str, looks: Mapping[str, Any]) -> Spec:

@@ -196,6 +196,7 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
             key=key,
             on_change=choose,
             label_visibility="collapsed",
+            wrap=True,
         )
     with right:
         link("swarm", "Watch its swarm", icon=":material/bubble_chart:", run=run.id, genome=name, repeat=repeat)
