@@ -76,7 +76,6 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     }
     drawn = {name: band for name, band in bands.items() if frame[[*band[:2]]].notna().all(axis=1).any()}
     y = number("best", "Accuracy (%)", tickCount=7, scale={"domain": list(accuracy_range(frame))})
-    point = {"size": 24} if len(frame) <= _MANY else False
     layer: list[Spec] = [
         {
             "mark": {"type": "area", "clip": True, "color": colour},
@@ -84,12 +83,15 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         }
         for low, high, colour in drawn.values()
     ]
-    average = {"strokeWidth": 2, "strokeDash": [2, 3], "color": colours.average}
-    best = {"strokeWidth": 2.5, "color": colours.best}
-    layer += [
-        {"mark": {"type": "line", "clip": True, "point": point, **look}, "encoding": {"y": {**y, "field": field}}}
-        for field, look in (("average", average), ("best", best))
-    ]
+    lines = (
+        ("average", {"color": colours.average, "strokeWidth": 2, "strokeDash": [2, 3]}),
+        ("best", {"color": colours.best, "strokeWidth": 2.5}),
+    )
+    for field, line in lines:
+        point = {"size": 24, "color": line["color"]} if len(frame) <= _MANY else False
+        layer.append(
+            {"mark": {"type": "line", "clip": True, "point": point, **line}, "encoding": {"y": {**y, "field": field}}}
+        )
     told = tooltip(
         ("generation", "Generation"), ("best", "Best (%)", ".2f"), ("spread", " "), ("average", "Average (%)", ".2f")
     )
