@@ -12,6 +12,7 @@ import pytest
 
 from landscape import jumps, some_genomes, table
 from shoal.comparison import compare
+from shoal.dashboard.figures.base import log_ticks
 from shoal.dashboard.figures.compare import (
     best_range,
     curves,
@@ -32,7 +33,6 @@ from shoal.dashboard.figures.genes import (
     slice_figure,
 )
 from shoal.dashboard.figures.genes_together import MOST_LINES, pair_data, pair_figure, parallel_data, parallel_figure
-from shoal.dashboard.figures.vega import log_ticks
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.evaluation import GenerationSummary
 from shoal.factors import Factor, factors

@@ -134,6 +134,13 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
     expect(points.first).not_to_have_attribute("transform", before)
     loss = page.locator("dl.tiles > div").filter(has=page.get_by_text("Global best loss", exact=True))
     expect(loss.locator("b")).to_have_text(f"{state.history[-1]:.4g}")
+    expect(page.get_by_text("As it is now.")).to_be_visible()
+    opened.beat(claim, 1.0, [UnderWay(GENOME, 3, 1, 3, "search", "here:1", 0, 30)])  # too short for a look at it
+    expect(page.get_by_text("repeat 3 · iteration 0 of 30")).to_be_visible()
+    expect(
+        page.get_by_text("The last that was seen: Search: generation 1, individual 3, repeat 2, iteration 15.")
+    ).to_be_visible()
+    assert points.count() == 8
     opened.finish(claim, "stopped", seconds=1.0)
     expect(page.get_by_text("What trains now")).to_have_count(0)
     expect(page.locator(".st-key-film")).to_be_visible(timeout=LOADING)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from shoal.dashboard.theme import DARK, LIGHT, Palette
 
@@ -48,3 +53,20 @@ def layout(
         "yaxis": y,
         **more,
     }
+
+
+def log_ticks(values: NDArray[np.float64] | pd.Series, most: int = 5) -> list[float]:
+    """Round numbers for a logarithmic axis of these, all above 0: 1, 2 and 5 of each power of ten, or as many as fit.
+
+    Where these are too near to each other for that, their ends.
+    """
+    if not len(values):
+        return []
+    low, high = math.log10(values.min()), math.log10(values.max())
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        found = [m * 10.0**n for n in powers for m in steps if low - 0.05 <= n + math.log10(m) <= high + 0.05]
+        if len(found) <= most:
+            break
+    found = found[:: math.ceil(len(found) / most) or 1]
+    return found if len(found) > 1 else sorted({float(f"{10**end:.2g}") for end in (low, high)})

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Key, Spec, log_ticks, number, records, tooltip, vega
+from shoal.dashboard.figures.base import log_ticks, palette
+from shoal.dashboard.figures.vega import Key, Spec, number, records, tooltip, vega
 from shoal.evaluation import Evaluation
 from shoal.store import UnderWay
 

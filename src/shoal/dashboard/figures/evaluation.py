@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.dashboard.figures.base import palette
-from shoal.dashboard.figures.vega import Key, Spec, log_ticks, number, records, tooltip, vega, word_labels
+from shoal.dashboard.figures.base import log_ticks, palette
+from shoal.dashboard.figures.vega import Key, Spec, number, records, tooltip, vega, word_labels
 from shoal.evaluation import Evaluation
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.uncertainty import half95, mean

@@ -51,7 +51,7 @@ def residuals_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
 
 def _points(frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], line: Spec, dark: bool) -> Spec:
     colours = palette(dark)
-    x, y = (number(*of, tickCount=6) for of in (across, up))
+    x, y = (number(*of, tickCount=6, scale={"padding": 8}) for of in (across, up))
     keys = [
         Key(label, colours.series[n], _SYMBOLS[name], hollow=True)
         for n, (name, label) in enumerate(NAMES.items())

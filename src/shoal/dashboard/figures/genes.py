@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
-from shoal.dashboard.figures.base import SCALE, palette
-from shoal.dashboard.figures.vega import Spec, log_ticks, number, records, tooltip, vega, word_labels
+from shoal.dashboard.figures.base import SCALE, log_ticks, palette
+from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega, word_labels
 from shoal.dashboard.theme import Palette
 from shoal.factors import Factor
 from shoal.genome import Genome, OnBound, SearchSpace

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from shoal.dashboard.figures.base import SCALE, axis, layout, palette
+from shoal.dashboard.figures.base import SCALE, axis, layout, log_ticks, palette
 from shoal.dashboard.figures.scene import Bounds, Scene, scene, series
 from shoal.dashboard.theme import Palette
 from shoal.replay import Replay
@@ -222,7 +222,7 @@ def _layout(drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Pale
         loss = columns == ("loss",)
         kind: dict[str, Any] = {"nticks": 3} if loss else {"nticks": 3, "rangemode": "tozero"}
         if loss and wide(numbers["loss"]):
-            kind = {"type": "log", "dtick": "D2"}
+            kind = {"type": "log", "tickvals": log_ticks(numbers["loss"].dropna(), most=3)}
         more[f"yaxis{row + 2}"] = axis(colours, domain=[down(top + _ROW), down(top)], anchor="x2", **kind)
         font = {"size": 12, "color": colours.muted}
         where = {"x": 0, "xref": "paper", "xanchor": "left", "y": down(top - 1), "yref": "paper", "yanchor": "bottom"}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from shoal.dashboard.figures.base import axis, layout, palette
+from shoal.dashboard.figures.base import axis, layout, log_ticks, palette
 from shoal.dashboard.figures.scene import Bounds, scene
 from shoal.dashboard.figures.swarm import PLANE, moving, plane_axes, wide
 from shoal.frames import Frame
@@ -45,7 +45,7 @@ def curve_figure(
     """The global best loss by iteration, out of those that are planned (0: not known)."""
     colours, told = palette(dark), pd.DataFrame(list(curve), columns=["iteration", "loss"])
     end = max(planned, int(told["iteration"].max()) if len(told) else 1)
-    kind = {"type": "log", "dtick": "D2"} if wide(told["loss"]) else {"nticks": 5}
+    kind = {"type": "log", "tickvals": log_ticks(told["loss"], most=5)} if wide(told["loss"]) else {"nticks": 5}
     options = layout(
         colours,
         height=CURVE,

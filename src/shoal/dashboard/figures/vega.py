@@ -13,9 +13,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from shoal.dashboard.theme import Palette
 
@@ -114,23 +112,6 @@ def steady(low: float, high: float) -> tuple[float, float]:
     power = 10.0 ** math.floor(math.log10(widest))
     step = power * max((m for m in (1, 2, 5) if m * power <= widest), default=1)
     return math.floor(low / step) * step, math.ceil(high / step) * step
-
-
-def log_ticks(values: NDArray[np.float64] | pd.Series, most: int = 5) -> list[float]:
-    """Round numbers for a logarithmic axis of these, all above 0: 1, 2 and 5 of each power of ten, or as many as fit.
-
-    Where these are too near to each other for that, their ends.
-    """
-    if not len(values):
-        return []
-    low, high = math.log10(values.min()), math.log10(values.max())
-    powers = range(math.floor(low), math.ceil(high) + 1)
-    for steps in ((1, 2, 5), (1, 3), (1,)):
-        found = [m * 10.0**n for n in powers for m in steps if low - 0.05 <= n + math.log10(m) <= high + 0.05]
-        if len(found) <= most:
-            break
-    found = found[:: math.ceil(len(found) / most) or 1]
-    return found if len(found) > 1 else sorted({float(f"{10**end:.2g}") for end in (low, high)})
 
 
 def by_field(field: str, looks: Mapping[str, Any]) -> Spec:

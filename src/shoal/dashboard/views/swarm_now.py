@@ -24,7 +24,7 @@ _KINDS = {
     "champion": "A network of the champion, repeat {repeat}",
     "baseline": "A baseline: {baseline}",
 }
-_BOUNDS = "live_bounds"
+_BOUNDS, _SEEN = "live_bounds", "live_seen"
 
 
 def training_now(run: RunView) -> None:
@@ -54,7 +54,8 @@ def _view(run_id: int, state: str) -> None:
         chosen = st.segmented_control(
             "Worker", places, format_func=lambda n: f"Worker {n + 1}", default=0, required=True, key=f"worker-{run_id}"
         )
-    _training(run_id, trainings[min(chosen, len(trainings) - 1)])
+    place = min(chosen, len(trainings) - 1)
+    _training(run_id, place, trainings[place])
 
 
 def _why_not(run: RunView) -> str:
@@ -63,22 +64,41 @@ def _why_not(run: RunView) -> str:
     return "The run waits for a supervisor." if run.state == "queued" else "Nobody works on the run: press Resume."
 
 
-def _training(run_id: int, training: UnderWay) -> None:
-    genome, dark = training.genome, st.context.theme.type == "dark"
-    what = _KINDS[training.kind].format(
+def _training(run_id: int, place: int, training: UnderWay) -> None:
+    """How far it is, and its swarm; until that can be seen, the one that was seen last."""
+    planned = f" of {training.iterations:,}" if training.iterations else ""
+    st.progress(
+        min(1.0, training.iteration / training.iterations) if training.iterations else 0.0,
+        text=f"{_what(training)} · iteration {training.iteration:,}{planned} · {training.seconds:.0f} s",
+    )
+    if training.frame is not None:
+        st.session_state[_SEEN] = (run_id, place), training
+    where, seen = st.session_state.get(_SEEN, (None, None))
+    if seen is None or where != (run_id, place):
+        if training.kind != "baseline":
+            st.caption("Its swarm appears within a second or two, if it trains for as long.")
+        return
+    _swarm(run_id, seen)
+    if seen is training:
+        st.caption("As it is now.")
+    else:
+        st.caption(
+            f"The last that was seen: {_what(seen)}, iteration {seen.iteration:,}. A short training is over before."
+        )
+
+
+def _what(training: UnderWay) -> str:
+    return _KINDS[training.kind].format(
         generation=training.generation,
         individual=training.individual,
         repeat=training.repeat,
         baseline=training.baseline,
     )
-    planned = f" of {training.iterations:,}" if training.iterations else ""
-    st.progress(
-        min(1.0, training.iteration / training.iterations) if training.iterations else 0.0,
-        text=f"{what} · iteration {training.iteration:,}{planned} · {training.seconds:.0f} s",
-    )
-    if training.frame is None:
-        st.caption("Its swarm appears within a second or two, once it trains." if training.kind != "baseline" else what)
-        return
+
+
+def _swarm(run_id: int, training: UnderWay) -> None:
+    genome, dark = training.genome, st.context.theme.type == "dark"
+    assert training.frame is not None
     this = (run_id, genome.hash, training.repeat, training.kind)
     known = st.session_state.get(_BOUNDS)
     bounds = live_bounds(training.frame, known[1] if known and known[0] == this else None)
