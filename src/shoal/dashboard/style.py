@@ -91,8 +91,8 @@ CSS = """
   dl.genes i::after { content: ""; position: absolute; left: var(--at); top: -2px; width: 7px; height: 7px;
                       margin-left: -3.5px; border-radius: 50%; background: #0a86b8; }
 
-  .descent { overflow-x: auto; }
-  .descent > div { position: relative; }
+  .descent { overflow-x: auto; direction: rtl; } /* the genome itself is at the right, which is seen first */
+  .descent > div { position: relative; direction: ltr; }
   .descent a { position: absolute; box-sizing: border-box; padding: .45rem .6rem; border-radius: 6px; overflow: hidden;
     font-size: 11.5px; line-height: 1.36; white-space: nowrap; text-decoration: none; }
   .descent a:hover { text-decoration: none; filter: brightness(.97); }

@@ -184,6 +184,6 @@ def parallel_figure(found: Lines, *, dark: bool = False, revision: str = "") -> 
             x=plain,
             y=plain,
             revision=revision,
-            margin={"l": 46, "r": 46, "t": 92, "b": 20},
+            margin={"l": 76, "r": 46, "t": 92, "b": 20},
         )
     )
