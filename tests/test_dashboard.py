@@ -299,6 +299,13 @@ def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(page: 
     assert opened.runs() == []
 
 
+BESIDE = """() => [...document.querySelectorAll("svg.marks")].flatMap(chart => {
+  const place = chart.closest("[class*=st-key-chart-]").getBoundingClientRect(), own = chart.getBoundingClientRect();
+  const ends = [own.left - place.left, own.right - place.right];
+  return ends.some(end => Math.abs(end) > 1) ? [ends] : [];
+})"""
+
+
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_every_page_asks_for_its_code_at_once_and_fits_a_telephone(
     chromium: Browser, opened: Store, site: str, ended: int, scheme: str
@@ -313,4 +320,7 @@ def test_every_page_asks_for_its_code_at_once_and_fits_a_telephone(
             assert page.get_by_test_id("stException").count() == 0, place.name
             wide = page.evaluate("() => document.documentElement.scrollWidth")
             assert wide <= 400, f"{place.name} is {wide} pixels wide"
+            undrawn = page.locator("[data-testid=stSkeleton], [data-testid=stVegaLiteChart]:not(:has(svg.marks))")
+            expect(undrawn).to_have_count(0, timeout=SOON)
+            assert page.evaluate(BESIDE) == [], f"charts of {place.name} that are not as wide as their place"
             assert page.evaluate(UNASKED) == [], f"missing in firstpage.py: elements of {place.name}"

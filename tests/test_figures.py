@@ -25,7 +25,7 @@ from shoal.dashboard.figures.history import (
     history,
     history_figure,
 )
-from shoal.dashboard.figures.vega import steady
+from shoal.dashboard.figures.vega import Key, steady, vega
 from shoal.dashboard.parameters import genes_html, number, place, scores_html
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import SettingsError
@@ -121,6 +121,15 @@ def test_the_figure_says_its_units() -> None:
     marks = [layers[name]["mark"] for name in ("Best", "Average")]
     assert "strokeDash" not in marks[0] and marks[1]["strokeDash"], "told apart without colour"
     json.dumps(figure, allow_nan=False)
+
+
+def test_a_legend_is_text_with_the_look_of_its_marks() -> None:
+    keys = [Key("<img onerror>", "#123456", dash=(7, 4)), Key("b", "#abcdef", "circle", hollow=True)]
+    legend = vega(LIGHT, height=100, layer=[], keys=keys)["usermeta"]["legend"]
+    assert "<img" not in legend and "&lt;img onerror&gt;" in legend
+    assert "repeating-linear-gradient(90deg, #123456 0px 7px, transparent 7px 11px)" in legend
+    assert '<i class="circle hollow" style="color: #abcdef"></i>b' in legend
+    assert vega(LIGHT, height=100, layer=[])["usermeta"]["legend"] == ""
 
 
 @pytest.mark.parametrize(("generations", "each"), [(0, 1), (1, 1), (200, 1), (201, 2), (1000, 5)])

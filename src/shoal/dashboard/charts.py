@@ -58,8 +58,6 @@ def chart(figure: Figure | Spec, key: str, alt: str) -> None:
 
 def _table(figure: Spec) -> tuple[pa.Table | None, Spec]:
     """The rows of a figure as Streamlit sends them, which it makes of a list in six times the time; and the rest of it."""
-    figure = {name: part for name, part in figure.items() if name != "usermeta"}
     rows = figure.get("data", {}).get("values")
-    if not rows:
-        return None, figure
-    return pa.Table.from_pylist(rows), {name: part for name, part in figure.items() if name != "data"}
+    apart = ("usermeta", "data") if rows else ("usermeta",)
+    return pa.Table.from_pylist(rows) if rows else None, {k: v for k, v in figure.items() if k not in apart}

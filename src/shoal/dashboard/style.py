@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from shoal.dashboard.theme import DARK, LIGHT
+from shoal.dashboard.theme import DARK, LIGHT, MARGINS
 
 _FISH = "M29 16c-3.2 4.2-8.4 4.2-11.4 1.600L14 20.400l.9-4.4-.9-4.4 3.6 2.800C20.6 11.8 25.8 11.8 29 16z"
 MARK = (
@@ -156,7 +156,7 @@ CSS = """
   [class*="st-key-chart-"] { overflow: visible !important; }
   [class*="st-key-chart-"] svg.marks { overflow: visible; }
   [class*="st-key-chart-"]:not([class*="st-key-chart-fit-"]) [data-testid="stVegaLiteChart"] {
-    width: calc(100% - 66px); } /* the figure's margins: Vega takes what is left for as wide as its axes */
+    width: calc(100% - MARGINSpx); } /* Vega makes its axes as wide as this, and adds the margins */
   ul.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: 0; padding: 0; list-style: none; }
   ul.legend li { display: flex; align-items: center; gap: .4rem; margin: 0; font-size: .87rem; line-height: 1.5; }
   ul.legend i { box-sizing: border-box; width: 9px; height: 9px; border: 1.7px solid; background: currentColor; }
@@ -187,6 +187,7 @@ CSS = """
 """
 for _word, _value in {
     "MARK_URL": quote(MARK),
+    "MARGINS": str(MARGINS["left"] + MARGINS["right"]),
     "LIGHT_PAGE": LIGHT.surface,
     "DARK_PAGE": DARK.surface,
     "LIGHT_BEST": LIGHT.best,

@@ -49,6 +49,8 @@ DARK = Palette(
     SERIES_DARK,
 )
 
+MARGINS = {"left": 52, "right": 14, "top": 10, "bottom": 44}  # of a figure, in pixels, for its axes
+
 # Streamlit's names. They travel by environment, where a version that does not know one ignores it.
 THEME = {
     "theme.font": "sans-serif",

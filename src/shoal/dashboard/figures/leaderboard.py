@@ -62,11 +62,7 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
     """A line a genome, the best above: its repeats, and the mean with its interval of what is counted."""
     colours, layer = palette(dark), list[Spec]()
     met = [phase for phase in _PHASES if (dots["phase"] == phase[0]).any()]
-    keys = [
-        Key(name, colours.series[n], shape, hollow=shape == "circle")
-        for n, (phase, name, shape, *_) in enumerate(_PHASES)
-        if phase in [own[0] for own in met]
-    ]
+    keys: list[Key] = []
     confirmed = len(met) > 1
     low, high = _shown(best, dots)
     x = number("accuracy", "Accuracy (%)", tickCount=8, scale={"domain": [low, high]})
@@ -80,11 +76,13 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
         middle = pd.DataFrame({"accuracy": told[mean], "y": told["rank"] + offset, "half": told[half]})
         middle = middle.assign(low=middle["accuracy"] - middle["half"], high=middle["accuracy"] + middle["half"])
         means = {"values": records(middle)}
-        colour = {"value": colours.series[phase == "confirmation"]}
+        key = Key(name, colours.series[phase == "confirmation"], shape, hollow=shape == "circle")
+        keys.append(key)
+        colour = {"value": key.colour}
         layer += [
             {
                 "data": {"values": records(own.assign(y=own["rank"] + offset)[["accuracy", "y", "repeat"]])},
-                "mark": {"type": "point", "filled": shape != "circle", "size": 52, "opacity": 0.85, "clip": True},
+                "mark": {"type": "point", "filled": not key.hollow, "size": 52, "opacity": 0.85, "clip": True},
                 "encoding": {
                     "x": x,
                     "y": y,

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from shoal.dashboard.theme import Palette
+from shoal.dashboard.theme import MARGINS, Palette
 
 Spec = dict[str, Any]
 FONT = '"Source Sans", sans-serif'
-MARGINS = {"left": 52, "right": 14, "top": 10, "bottom": 44}  # pixels; the style sheet has left + right, too
 
 
 class Key(NamedTuple):
@@ -37,7 +36,7 @@ def vega(
 ) -> Spec:
     """A figure as wide as its place and ``height`` pixels high, axes included.
 
-    Its margins are fixed, as finding those that just `fit` draws a figure twice. ``keys`` make its legend, which is HTML and
+    Its margins are fixed: those that just ``fit`` take a second drawing to find. ``keys`` make its legend, which is HTML and
     stands above it: it breaks into lines where the place is narrow, and Vega's takes a tenth of a figure's time.
     """
     text = {"labelFont": FONT, "titleFont": FONT, "titleFontWeight": "normal", "titleFontSize": 13}
