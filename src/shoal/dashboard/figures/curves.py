@@ -57,5 +57,6 @@ def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         }
         for state, width in (("recorded", 1.1), ("now", 2.4))
     ]
-    keys = [Key(label, colour) for label, colour in looks.items()]
+    # Always a line of the legend, so that the figure stays where it is between two trainings.
+    keys = [Key("Recorded last", colours.faint), *(Key(label, colour) for label, colour in looks.items())]
     return vega(colours, height=HEIGHT, layer=layer, keys=keys, data={"values": records(rows)})

@@ -187,7 +187,7 @@ def _now(run: RunView) -> None:
             alt = f"Losses of {len(trainings)} trainings under way, and of the last {RECENT} recorded."
             chart(figure, f"now-{run.id}", alt)
             st.caption(
-                f"Losses on the training rows: what trains for longer than a second, and the last {RECENT} recorded (grey)."
+                f"Losses on the training rows: what trains for longer than a second, and the last {RECENT} recorded."
             )
 
 
