@@ -110,6 +110,12 @@ def test_a_recorded_training_is_played_and_scrubbed(page: Page, opened: Store) -
     assert opened.run(1).evaluations == 2, "nothing was recorded"
 
 
+CUT_OFF = """() => [...document.querySelectorAll(".st-key-chart-swarm-now")].flatMap(place => {
+  const shown = place.querySelector(".plotclip rect")?.width.baseVal.value, width = place.getBoundingClientRect().width;
+  return Math.abs(width - shown - 72) > 2 ? [[shown, width]] : [];  // but for the margins
+})"""
+
+
 def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) -> None:
     problem = Problem(*opened.problem(1))
     training, engine = problem.training(Task(GENOME, 2)), get_engine()
@@ -128,6 +134,7 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
     expect(page.get_by_text("Search: generation 1, individual 3, repeat 2 · iteration 5 of 30")).to_be_visible()
     points = page.locator(".st-key-film-now .trace.scatter").nth(2).locator("path.point")
     eventually(lambda: points.count() == 8 or note(0))
+    eventually(lambda: page.evaluate(CUT_OFF) == [])
     before = points.first.get_attribute("transform") or ""
     note(10)
     expect(page.get_by_text("iteration 15 of 30")).to_be_visible()

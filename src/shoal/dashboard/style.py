@@ -167,6 +167,10 @@ CSS = """
   ul.legend i.cross { border: none; background: linear-gradient(45deg, transparent 42%, currentColor 42% 58%, transparent 58%),
     linear-gradient(-45deg, transparent 42%, currentColor 42% 58%, transparent 58%); }
   ul.legend i.hollow { background: none; }
+  @media (prefers-reduced-motion: no-preference) {
+    /* Particles glide from where the last refresh saw them. Plotly's own way leaves what is cut off as wide as it was. */
+    .st-key-chart-swarm-now path.point { transition: transform .7s cubic-bezier(.2, .7, .3, 1); }
+  }
   .pointer_marks line:hover { opacity: .18; }
   [data-testid="stSkeleton"] { animation: none !important; } /* takes a core where no GPU draws, just when both are needed */
   .st-key-footer { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }

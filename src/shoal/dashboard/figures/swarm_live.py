@@ -14,7 +14,6 @@ from shoal.frames import Frame
 
 CURVE = 230  # pixels
 SMALL = 25  # times the swarm's area: axes that wide are drawn closer
-GLIDE_MILLISECONDS = 700  # from where the particles were at the last refresh
 
 
 def live_bounds(frame: Frame, before: Bounds | None) -> Bounds:
@@ -29,13 +28,7 @@ def live_bounds(frame: Frame, before: Bounds | None) -> Bounds:
 def live_figure(frame: Frame, bounds: Bounds, *, dark: bool = False, revision: str = "") -> go.Figure:
     """One frame, on axes that are given."""
     drawn, colours = scene([frame]), palette(dark)
-    options = layout(
-        colours,
-        height=PLANE + 80,
-        revision=revision,
-        **plane_axes(bounds, colours),
-        transition={"duration": GLIDE_MILLISECONDS, "easing": "cubic-out"},
-    )
+    options = layout(colours, height=PLANE + 80, revision=revision, **plane_axes(bounds, colours))
     return go.Figure({"data": moving(drawn, 0, colours), "layout": options}, skip_invalid=False)
 
 

@@ -146,8 +146,8 @@ def _chart(reading: Reading, supervised: bool) -> None:
     notes = [below_text(reading.history)]
     if (each := drawn_each(len(reading.history))) > 1:
         notes.append(f"One generation in {each} is drawn, and the last")
-    if note := ". ".join(filter(None, notes)):
-        st.caption(f"{note}.")
+    note = ". ".join(filter(None, notes))
+    st.caption(f"{note}." if note else "\u00a0")  # a line for it, so that nothing moves when there is something to say
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
