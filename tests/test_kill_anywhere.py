@@ -16,6 +16,8 @@ import scene
 from processes import eventually
 from scene import Scene, Undisturbed
 
+# The long form's: after a kill, all that is left has ended by then, and after a start, the run goes on.
+ORPHAN_SECONDS, RESUME_SECONDS = 5.0, 10.0
 VICTIMS = ("supervisor", "everything", "a process below")
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra shoal[ray] is not installed")
 
@@ -149,6 +151,8 @@ def test_killed_three_hundred_times(
             print(f"\n{kinds.total()} kills in {time.monotonic() - begun:.0f} s: {dict(sorted(kinds.items()))}")
             print(f"longest until no orphan was left {max(orphaned):.2f} s, until resumed {max(resumed):.2f} s")
     assert kinds.total() >= 300
+    assert max(orphaned) <= ORPHAN_SECONDS
+    assert max(resumed) <= RESUME_SECONDS
 
 
 @pytest.mark.parametrize(
