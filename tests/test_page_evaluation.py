@@ -32,7 +32,7 @@ from shoal.dashboard.figures.fit import (
 )
 from shoal.dashboard.figures.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineage_html
 from shoal.dashboard.figures.vega import Spec
-from shoal.dashboard.theme import LIGHT
+from shoal.dashboard.theme import DARK, LIGHT
 from shoal.data import load_dataset
 from shoal.evaluation import Evaluation, Task
 from shoal.evaluation_table import EvaluationTable
@@ -96,6 +96,7 @@ def test_a_failed_training_has_its_mark_and_ruins_the_mean() -> None:
     figure = trainings_figure(frame, dark=True)
     failed = figure["layer"][-1]
     assert legend(figure) == ["Search", "Failed"]
+    assert (failed["mark"]["shape"], failed["mark"]["color"]) == ("cross", DARK.muted)
     assert [row["place"] for row in failed["data"]["values"]] == [1]
     assert len(trainings_figure(frame[frame["status"] == "failed"])["layer"]) == 1
 

@@ -56,13 +56,15 @@ def layout(
 
 
 def log_ticks(values: NDArray[np.float64] | pd.Series, most: int = 5) -> list[float]:
-    """Round numbers for a logarithmic axis of these, all above 0: 1, 2 and 5 of each power of ten, or as many as fit.
+    """Round numbers for a logarithmic axis of these: 1, 2 and 5 of each power of ten, or as many as fit.
 
-    Where these are too near to each other for that, their ends.
+    Where these are too near to each other for that, their ends. What is not finite, or not above 0, has no place on it.
     """
-    if not len(values):
+    shown = np.asarray(values, dtype=np.float64)
+    shown = shown[np.isfinite(shown) & (shown > 0)]
+    if not len(shown):
         return []
-    low, high = math.log10(values.min()), math.log10(values.max())
+    low, high = math.log10(shown.min()), math.log10(shown.max())
     powers = range(math.floor(low), math.ceil(high) + 1)
     for steps in ((1, 2, 5), (1, 3), (1,)):
         found = [m * 10.0**n for n in powers for m in steps if low - 0.05 <= n + math.log10(m) <= high + 0.05]

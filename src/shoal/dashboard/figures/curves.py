@@ -37,7 +37,7 @@ def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     colours = palette(dark)
     now = frame.loc[frame["state"] == "now", "label"].unique().tolist()
     looks = {label: colours.series[n % 6] for n, label in enumerate(now)}
-    rows = frame.assign(colour=frame["label"].map(looks).fillna(colours.faint))
+    rows = frame.assign(colour=frame["label"].map(looks).where(frame["state"] == "now", colours.faint))
     marks = log_ticks(frame["loss"], most=8)
     y = number("loss", "Loss", format="~r", values=marks, scale={"type": "log"})
     x = number("iteration", "Iteration", grid=False, tickCount=6, format=",d")

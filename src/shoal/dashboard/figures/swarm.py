@@ -222,7 +222,7 @@ def _layout(drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Pale
         loss = columns == ("loss",)
         kind: dict[str, Any] = {"nticks": 3} if loss else {"nticks": 3, "rangemode": "tozero"}
         if loss and wide(numbers["loss"]):
-            kind = {"type": "log", "tickvals": log_ticks(numbers["loss"].dropna(), most=3)}
+            kind = {"type": "log", "tickvals": log_ticks(numbers["loss"], most=3)}
         more[f"yaxis{row + 2}"] = axis(colours, domain=[down(top + _ROW), down(top)], anchor="x2", **kind)
         font = {"size": 12, "color": colours.muted}
         where = {"x": 0, "xref": "paper", "xanchor": "left", "y": down(top - 1), "yref": "paper", "yanchor": "bottom"}
