@@ -17,7 +17,7 @@ import numpy as np
 from shoal.data import load_dataset
 from shoal.evaluation import Evaluation, Task
 from shoal.evolution import Search
-from shoal.philox import derive_key
+from shoal.numerics.philox import derive_key
 from shoal.records import Metrics, Scores
 from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store

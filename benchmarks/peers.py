@@ -86,7 +86,7 @@ def shoal_task(x: Floats, y: Floats) -> Any:
     from shoal.genome import Genome
     from shoal.losses import make_objective
     from shoal.network import Network
-    from shoal.philox import derive_key
+    from shoal.numerics.philox import derive_key
     from shoal.swarm import TrainingTask
 
     coefficients = {"inertia_weight": INERTIA, "cognitive_weight": PULL, "social_weight": PULL}

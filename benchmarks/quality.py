@@ -32,8 +32,8 @@ import pandas as pd
 from sklearn import datasets
 
 import shoal
+from shoal.numerics.stats import half95
 from shoal.settings import read_settings_file
-from shoal.uncertainty import half95
 
 METHODS = {  # the baselines' kinds by column, and whether single networks or all together
     "Shoal, one": ("shoal", "test"),

@@ -22,11 +22,11 @@ from collections.abc import Callable, Iterator
 from shoal.evaluation import Evaluation, Task
 from shoal.evolution import Search
 from shoal.genome import Genome, SearchSpace
-from shoal.philox import derive_key, normal_draws
+from shoal.numerics.philox import derive_key, normal_draws
+from shoal.numerics.stats import half95, mean
 from shoal.racing import RACES, Tally
 from shoal.records import Metrics, Scores
 from shoal.settings import SearchSettings
-from shoal.uncertainty import half95, mean
 
 NOISE, COMMON, SPREAD = 2.5, 1 / 3, 3.0
 CONTENDERS = 40

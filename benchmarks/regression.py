@@ -39,7 +39,7 @@ def serve() -> None:
     from shoal.genome import Genome
     from shoal.losses import make_objective
     from shoal.network import Network
-    from shoal.philox import derive_key
+    from shoal.numerics.philox import derive_key
     from shoal.swarm import TrainingTask, initial_state
 
     engine = get_engine("cpu")

@@ -35,11 +35,11 @@ from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate
 from shoal.evolution import Search
 from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES, Genome
-from shoal.philox import derive_key
+from shoal.numerics.philox import derive_key
+from shoal.numerics.stats import half95
 from shoal.records import Metrics, Scores
 from shoal.samplers import random_genome
 from shoal.settings import SearchSettings
-from shoal.uncertainty import half95
 
 SAMPLERS = get_args(SearchSettings.model_fields["sampler"].annotation)
 # Small networks and swarms, the same for all, so that the real trainings take a minute or two.

@@ -32,7 +32,7 @@ from shoal.engines.cpu import CpuEngine
 from shoal.evaluation import Problem, Task
 from shoal.genetic import COEFFICIENTS, initial_genome
 from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES
-from shoal.philox import derive_key
+from shoal.numerics.philox import derive_key
 from shoal.swarm import SwarmState, TrainingTask, initial_state
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,7 @@ from fakes import InlineExecutor
 from shoal.data import load_dataset
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome
-from shoal.philox import derive_key
+from shoal.numerics.philox import derive_key
 from shoal.records import Metrics, Scores
 from shoal.runner import Runner
 from shoal.settings import SearchSettings

@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from shoal.nursery import warm_up
+from shoal.system.forkserver import warm_up
 
 
 def die(with_all: bool) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from shoal.data import load_dataset
-from shoal.elementary import cos_sin_turns, exp, log
 from shoal.engines import Engine, get_engine
 from shoal.evaluation import Problem, evaluate, result_hash
 from shoal.evolution import Search
@@ -23,7 +22,8 @@ from shoal.genetic import initial_genome, next_generation
 from shoal.genome import Genome, SearchSpace
 from shoal.losses import Loss, Objective
 from shoal.network import ACTIVATIONS, Network
-from shoal.philox import Purpose, derive_key, draws, normal_draws, normals, uniforms
+from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, uniforms
+from shoal.numerics.portable_math import cos_sin_turns, exp, log
 from shoal.settings import SearchSettings
 from shoal.swarm import TrainingTask, initial_state, random_informants
 

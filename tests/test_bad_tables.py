@@ -233,7 +233,7 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match=r"big.csv.*too large.*sample"):
         load_dataset(path, "y")
     monkeypatch.undo()
-    monkeypatch.setattr("shoal.predictor.MAX_ROWS", 15)
+    monkeypatch.setattr("shoal.inference.standalone.MAX_ROWS", 15)
     with pytest.raises(DataError, match=r"big.csv.*over 15 rows.*sample"):
         load_dataset(path, "y")
     monkeypatch.undo()

@@ -25,12 +25,12 @@ from shoal.data import DataOptions, load_dataset
 from shoal.errors import AnalysisError
 from shoal.evaluation import GenerationSummary
 from shoal.genome import Genome
+from shoal.numerics.stats import mean
 from shoal.records import Metrics, Scores
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
 from shoal.summary import Best, Summary
-from shoal.uncertainty import mean
 
 GENOME = Genome(swarm_size=20)
 OPTIONS = DataOptions.of_new_run("y").to_dict()

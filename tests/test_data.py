@@ -32,7 +32,7 @@ from shoal.errors import DataError, SettingsError
 from shoal.evaluation import Problem, Task, evaluate
 from shoal.evolution import Search
 from shoal.genome import Genome
-from shoal.predictor import encode
+from shoal.inference.standalone import encode
 from shoal.settings import SearchSettings
 
 

@@ -33,7 +33,7 @@ from shoal.errors import SettingsError
 from shoal.genome import ATTRACTORS, INFORMANT_STRATEGIES, Genome
 from shoal.losses import Loss, Objective, loss_values, make_objective
 from shoal.network import ACTIVATIONS, Network
-from shoal.philox import Purpose, normals
+from shoal.numerics.philox import Purpose, normals
 from shoal.swarm import (
     SwarmState,
     TrainingTask,

@@ -16,9 +16,9 @@ from shoal.data import load_dataset
 from shoal.evaluation import Evaluation, Problem
 from shoal.evaluation_table import EvaluationTable
 from shoal.evolution import Search
+from shoal.numerics.stats import half95, mean
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
-from shoal.uncertainty import half95, mean
 
 SETTINGS = SearchSettings.parse({"population": 6, "generations": 3, "iterations": 50})
 

@@ -10,19 +10,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing import forkserver
+from multiprocessing import forkserver as standard_forkserver
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from processes import alive, descendants, eventually
-from shoal import nursery
 from shoal.data import load_dataset
 from shoal.evaluation import Problem
 from shoal.executors import Executor, LocalExecutor, Outcome
 from shoal.executors.suspicion import JobQueue
 from shoal.settings import SearchSettings
+from shoal.system import forkserver
 
 PROBLEM = Problem(load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference"))
 HURRIED = replace(PROBLEM, settings=PROBLEM.settings.model_copy(update={"deadline": 1.5}))
@@ -199,7 +199,7 @@ class ExecutorContract:
 
 def _shared_trackers() -> set[int]:
     """The resource tracker, and the nursery: one a process, for all pools, ending with it."""
-    trackers = {forkserver._forkserver._forkserver_pid}
+    trackers = {standard_forkserver._forkserver._forkserver_pid}
     for pid in descendants(os.getpid()):
         try:
             line = Path(f"/proc/{pid}/cmdline").read_text()
@@ -277,8 +277,8 @@ class TestLocalExecutor(ExecutorContract):
 
 
 def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = forkserver._forkserver
-    forkserver.ensure_running()
+    server = standard_forkserver._forkserver
+    standard_forkserver.ensure_running()
     asked, killed = server.connect_to_new_process, []
 
     def asked_in_vain(fds: Any) -> Any:
@@ -290,7 +290,7 @@ def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(monkey
         return ends
 
     os.kill(server._forkserver_pid, signal.SIGSTOP)
-    monkeypatch.setattr(forkserver, "connect_to_new_process", asked_in_vain)
+    monkeypatch.setattr(standard_forkserver, "connect_to_new_process", asked_in_vain)
     with LocalExecutor(PROBLEM, 2) as executor:
         for number in range(4):
             executor.submit(Echo(number))
@@ -299,11 +299,11 @@ def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(monkey
     assert server._forkserver_pid != killed[0]
 
 
-@pytest.mark.skipif(nursery.CONTEXT is None, reason="workers are forked from a nursery on Linux only")
+@pytest.mark.skipif(forkserver.CONTEXT is None, reason="workers are forked from a server on Linux only")
 def test_nobody_waits_while_the_nursery_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = threading.Event()
-    monkeypatch.setattr(nursery, "_ready", compiled)
-    monkeypatch.setattr(nursery, "_trial", [threading.current_thread()])
+    monkeypatch.setattr(forkserver, "_ready", compiled)
+    monkeypatch.setattr(forkserver, "_trial", [threading.current_thread()])
     with LocalExecutor(PROBLEM, 1) as executor:
         executor.submit(Echo(1))
         assert executor.poll(0.0) == []

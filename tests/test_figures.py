@@ -31,10 +31,10 @@ from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import SettingsError
 from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genome import NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
+from shoal.numerics.stats import interval95
 from shoal.records import Metrics, Scores
 from shoal.store import GenerationRecord
 from shoal.summary import ScoreRow, score_rows, sureness
-from shoal.uncertainty import interval95
 
 GENOME = Genome(swarm_size=20)
 

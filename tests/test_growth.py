@@ -18,15 +18,15 @@ import sqlalchemy as sa
 
 from fakes import InlineExecutor
 from processes import eventually
-from shoal import logfile
 from shoal.data import load_dataset
 from shoal.evaluation import Evaluation, Problem
 from shoal.evolution import Search
 from shoal.executors import LocalExecutor, Outcome, local
-from shoal.logfile import SharedLog
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import Owner, connection, open_store
+from shoal.system import shared_log
+from shoal.system.shared_log import SharedLog
 
 PROBLEM = Problem(load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference"))
 
@@ -139,16 +139,16 @@ def test_a_log_that_two_find_full_is_moved_once(tmp_path: Path, monkeypatch: pyt
     first, second = SharedLog(path, limit=120), SharedLog(path, limit=120)
     for number in range(10):
         first.emit(line(number))
-    alone = logfile.alone_in
+    alone = shared_log.alone_in
 
     @contextmanager
     def late(folder: Path) -> Iterator[None]:
-        monkeypatch.setattr(logfile, "alone_in", alone)
+        monkeypatch.setattr(shared_log, "alone_in", alone)
         second.emit(line(10))
         with alone(folder):
             yield
 
-    monkeypatch.setattr(logfile, "alone_in", late)
+    monkeypatch.setattr(shared_log, "alone_in", late)
     first.emit(line(11))
     assert path.read_text().splitlines() == ["line 000010", "line 000011"]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["shoal.log", "shoal.log.1"]
@@ -159,7 +159,7 @@ def test_a_log_that_two_find_full_is_moved_once(tmp_path: Path, monkeypatch: pyt
 WRITER = """
 import logging, sys
 from pathlib import Path
-from shoal.logfile import SharedLog
+from shoal.system.shared_log import SharedLog
 log = SharedLog(Path(sys.argv[1]), limit=2_000, kept=1_000)
 print("ready", flush=True)
 sys.stdin.readline()

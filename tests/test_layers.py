@@ -11,14 +11,13 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "shoal"
 LAYERS = {
-    0: ["data", "predictor", "network", "losses", "metrics", "elementary", "philox", "records", "errors"],
-    1: ["uncertainty", "genome", "genetic", "swarm", "frames", "engines"],
+    0: ["data", "numerics", "inference", "network", "losses", "metrics", "records", "errors"],
+    1: ["genome", "genetic", "swarm", "frames", "engines"],
     2: ["settings", "samplers", "racing", "evolution", "champion", "baselines", "evaluation", "store"],
-    3: ["nursery", "executors"],
+    3: ["system", "executors"],
     4: [
         "access",
         "preflight",
-        "logfile",
         "messenger",
         "launch",
         "supervisor",

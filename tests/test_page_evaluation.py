@@ -40,11 +40,11 @@ from shoal.fits import Fit
 from shoal.genetic import Birth
 from shoal.genome import Genome
 from shoal.lineage import Lineage, Relative
+from shoal.numerics.stats import half95
 from shoal.records import Metrics, Scores
 from shoal.runner import Runner
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.uncertainty import half95
 
 LOADING = SOON = 60_000  # milliseconds, on a busy machine
 TRAINING = 120_000  # with a new process

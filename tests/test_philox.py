@@ -13,10 +13,10 @@ from numba import njit, uint32
 from scipy import stats
 
 import refresh_golden
-import shoal.philox
-from shoal.elementary import cos_sin_turns, exp, log
+import shoal.numerics.philox
 from shoal.engines import kernels
-from shoal.philox import Purpose, derive_key, draws, normal_draws, normals, philox, uniforms
+from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, philox, uniforms
+from shoal.numerics.portable_math import cos_sin_turns, exp, log
 
 WORD = st.integers(0, 2**32 - 1)
 PULLS = (Purpose.COGNITIVE, Purpose.SOCIAL, Purpose.GLOBAL)
@@ -121,7 +121,7 @@ def test_extreme_words_stay_in_range(word, monkeypatch: pytest.MonkeyPatch) -> N
         shape = np.broadcast(*counter).shape
         return tuple(np.full(shape, word, dtype=np.uint32) for _ in range(4))
 
-    monkeypatch.setattr(shoal.philox, "philox", constant)
+    monkeypatch.setattr(shoal.numerics.philox, "philox", constant)
     for values in (uniforms((0, 0), 1, 0, 2, 5), draws((0, 0), 1, 0, 0, 5)):
         assert (values >= 0).all()
         assert (values < 1).all()

@@ -18,11 +18,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal import predictor
 from shoal.data import Dataset, load_dataset
-from shoal.predictor import TableError, encode, forward, load_model, main, parse_csv, predict, to_level, to_number
+from shoal.inference import standalone
+from shoal.inference.standalone import (
+    TableError,
+    encode,
+    forward,
+    load_model,
+    main,
+    parse_csv,
+    predict,
+    to_level,
+    to_number,
+)
 
-SOURCE = Path(predictor.__file__)
+SOURCE = Path(standalone.__file__)
 
 
 def size(layers: list[int]) -> int:

@@ -21,7 +21,7 @@ from shoal.errors import SettingsError
 from shoal.evolution import Search
 from shoal.genetic import initial_genome
 from shoal.genome import Genome, SearchSpace
-from shoal.philox import derive_key
+from shoal.numerics.philox import derive_key
 from shoal.samplers import Generation, Past, Sampler, make_sampler
 from shoal.settings import SearchSettings
 from test_evolution import finish, outcome

@@ -30,7 +30,7 @@ from shoal.engines.base import Engine
 from shoal.evaluation import Problem, Task
 from shoal.genome import Genome
 from shoal.metrics import mean_metrics
-from shoal.philox import derive_key
+from shoal.numerics.philox import derive_key
 from shoal.records import Metrics
 from shoal.settings import CONFIRMATION
 

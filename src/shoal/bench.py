@@ -25,7 +25,7 @@ from shoal.engines.vectors import LANES
 from shoal.genome import Genome
 from shoal.losses import make_objective
 from shoal.network import Network
-from shoal.philox import derive_key
+from shoal.numerics.philox import derive_key
 from shoal.swarm import SwarmState, TrainingTask, initial_state
 
 ROUNDS = 7

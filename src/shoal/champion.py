@@ -18,9 +18,9 @@ from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search, Standing
 from shoal.genome import Genome
 from shoal.metrics import mean_metrics
+from shoal.numerics.stats import interval95, mean, probability_better
 from shoal.racing import SIGNIFICANT
 from shoal.records import Metrics, Scores
-from shoal.uncertainty import interval95, mean, probability_better
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Confirmation:
     """How the champion did on random streams that nothing had been selected on: accuracies in percent, one a repeat.
 
     ``second`` is the genome that came closest, with as many repeats of the same streams. ``probability`` is that of the
-    champion being truly better (see `shoal.uncertainty`); None without a second one.
+    champion being truly better (see `shoal.numerics.stats`); None without a second one.
     """
 
     accuracies: tuple[float, ...]

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shoal.errors import AnalysisError
+from shoal.numerics.stats import Difference, mean, paired_difference, welch_difference
 from shoal.settings import CONFIRMATION
 from shoal.store import RunView
 from shoal.summary import Summary
-from shoal.uncertainty import Difference, mean, paired_difference, welch_difference
 
 FEWEST, MOST = 2, 8  # runs
 # What says nothing about the method: the seed, and where and how trainings ran.

@@ -18,7 +18,7 @@ from shoal.genome import Genome
 from shoal.losses import Objective, make_objective
 from shoal.metrics import classification_metrics, probabilities, regression_metrics
 from shoal.network import Network
-from shoal.philox import derive_key
+from shoal.numerics.philox import derive_key
 from shoal.records import Metrics, Scores
 from shoal.settings import SearchSettings
 from shoal.swarm import TrainingTask

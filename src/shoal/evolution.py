@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genome import Genome
-from shoal.philox import Key, derive_key
+from shoal.numerics.philox import Key, derive_key
+from shoal.numerics.stats import mean
 from shoal.racing import RACES, Race, Tally, Targets, finals
 from shoal.samplers import Generation, make_sampler
 from shoal.settings import CONFIRMATION, SearchSettings
-from shoal.uncertainty import mean
 
 _SAMPLER_STREAM = 0xFFFFFFFF  # the sampler's own random stream: no repeat has this number
 _LEVEL = 1000.0  # percent: whoever came further in a race ranks higher, whatever the others' accuracies

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from shoal.engines import get_engine
 from shoal.errors import ShoalError, StoreError
 from shoal.evaluation import Evaluation, Problem
-from shoal.nursery import give_way
 from shoal.store import Store, open_store
 from shoal.summary import kept_champion
+from shoal.system.forkserver import give_way
 from shoal.verification import recorded_evaluation, train_again
 
 MOST_SECONDS = 120.0  # of a recorded training that is repeated for a look

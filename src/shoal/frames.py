@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.philox import Purpose, normals
+from shoal.numerics.philox import Purpose, normals
 from shoal.swarm import SwarmState, TrainingTask, scheduled
 
 ProjectionKind = Literal["random", "principal"]

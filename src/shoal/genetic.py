@@ -14,9 +14,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.elementary import exp, log
 from shoal.genome import INFORMED_ONLY, Gene, Genome, SearchSpace, named_genome
-from shoal.philox import Key, Purpose, draws, normal_draws
+from shoal.numerics.philox import Key, Purpose, draws, normal_draws
+from shoal.numerics.portable_math import exp, log
 
 STEP = 0.1  # of a gene's range
 # What both update rules read, each in a range of its own: a genome whose rule is new to it begins with the published values.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shoal.nursery import quick_imports, warm_up
+from shoal.system.forkserver import quick_imports, warm_up
 
 if TYPE_CHECKING:
     from shoal.store import Store

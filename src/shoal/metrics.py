@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.elementary import exp, log
+from shoal.numerics.portable_math import exp, log
 from shoal.records import Metrics
 
 _SMALLEST_PROBABILITY = 1e-15

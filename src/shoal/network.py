@@ -1,7 +1,7 @@
 """Dense networks as one flat vector of float32, and their plain NumPy forward pass.
 
 Layout, layer by layer: the matrix ``W`` of shape (neurons, inputs) row by row, then the biases (neurons,). Hidden layers
-apply the activation; the last is linear. The arithmetic is shoal.predictor's, which users take away.
+apply the activation; the last is linear. The arithmetic is shoal.inference.standalone's, which users take away.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.predictor import forward
+from shoal.inference.standalone import forward
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "leaky_relu", "gelu")
 

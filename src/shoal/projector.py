@@ -23,8 +23,8 @@ from shoal.engines import get_engine
 from shoal.errors import ReplayError, ShoalError
 from shoal.evaluation import Problem, Task
 from shoal.genome import Genome
-from shoal.nursery import SINGLE_THREADED, give_way, quick_imports
 from shoal.replay import Replay, Window, replay
+from shoal.system.forkserver import SINGLE_THREADED, give_way, quick_imports
 
 ABANDONED_SECONDS = 30.0
 LIMIT_SECONDS = 600.0

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 
 from shoal.evaluation import Evaluation, Task
 from shoal.genome import Genome
+from shoal.numerics.stats import mean, probability_better
 from shoal.settings import SearchSettings
-from shoal.uncertainty import mean, probability_better
 
 SIGNIFICANT = 0.95
 Targets = dict[Genome, int]

@@ -20,7 +20,7 @@ from shoal.errors import DataError
 from shoal.evaluation import Problem
 from shoal.executors import make_executor
 from shoal.genome import Genome
-from shoal.uncertainty import half95, mean
+from shoal.numerics.stats import half95, mean
 
 CHAMPION = "This champion"
 _POLL_SECONDS = 0.5

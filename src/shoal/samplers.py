@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from shoal.elementary import exp, log
 from shoal.errors import SettingsError
 from shoal.genetic import STEP, first_births, next_generation, repaired
 from shoal.genome import Gene, Genome, SearchSpace
-from shoal.philox import Key, Purpose, draws
+from shoal.numerics.philox import Key, Purpose, draws
+from shoal.numerics.portable_math import exp, log
 from shoal.settings import SearchSettings
 
 Generation = tuple[tuple[Genome, ...], tuple[float, ...]]  # a population, and its fitness

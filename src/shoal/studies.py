@@ -177,8 +177,8 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Apply an exported model to a table."""
-    from shoal import predictor
     from shoal.data import read_table
+    from shoal.inference import standalone
 
     if not data.is_file() and str(data) != "concrete":
         raise ModelError(f"{data} is not a file.", expected="a CSV or Parquet file", remedy="check the path")
@@ -186,12 +186,12 @@ def predict(
         raise ModelError(f"--out {out} is the table itself.", remedy="choose another name")
     about = str(model)
     try:
-        loaded, about = predictor.load_model(model), str(data)
+        loaded, about = standalone.load_model(model), str(data)
         _, table = read_table(str(data))
         columns = {str(name): table[name].tolist() for name in table.columns}
-        prediction = predictor.predict(loaded, columns)
-        predictor.write_predictions(out, prediction, proba=proba)
-    except predictor.TableError as error:
+        prediction = standalone.predict(loaded, columns)
+        standalone.write_predictions(out, prediction, proba=proba)
+    except standalone.TableError as error:
         raise ModelError(f"{about}: {error.problem}", expected=error.expected, remedy=error.remedy) from None
     except OSError as error:
         raise ModelError(f"{out}: {error.strerror}.", remedy="choose a place that you may write to") from None

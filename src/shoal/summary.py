@@ -10,12 +10,12 @@ from typing import Any
 from shoal.baselines import Baseline
 from shoal.champion import Champion, Confirmation
 from shoal.genome import Genome, OnBound
+from shoal.numerics.stats import half95, interval95, mean
 from shoal.records import Metrics, Scores
 from shoal.runner import CHAMPION
 from shoal.samplers import SEARCHES
 from shoal.settings import CONFIRMATION
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
-from shoal.uncertainty import half95, interval95, mean
 
 RECENT_GENERATIONS = 5  # that the estimate of the time left looks back on
 

@@ -33,7 +33,7 @@ from shoal.errors import DataError
 from shoal.genome import Genome
 from shoal.losses import Objective, loss_values
 from shoal.network import Network
-from shoal.philox import Key, Purpose, normals, philox, uniforms
+from shoal.numerics.philox import Key, Purpose, normals, philox, uniforms
 
 INITIAL_VELOCITY_SCALE = 0.1
 LEAST_IMPROVEMENT = 1e-4  # relative, over the whole window of patience

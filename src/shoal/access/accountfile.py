@@ -13,7 +13,7 @@ from pathlib import Path
 from shoal.access.accounts import Account, Accounts
 from shoal.access.errors import AccessError
 from shoal.access.passwords import Password
-from shoal.logfile import alone_in
+from shoal.system.shared_log import alone_in
 
 _VERSION = 1
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from shoal.dashboard.navigation import PLACES, module_name
 from shoal.dashboard.reading import evaluation_table, read, store
 from shoal.errors import ShoalError
-from shoal.nursery import quick_imports
+from shoal.system.forkserver import quick_imports
 
 _LATER = 10  # added to this thread's niceness: whoever asks already goes first
 

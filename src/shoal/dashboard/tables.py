@@ -6,7 +6,7 @@ import io
 
 import pandas as pd
 
-from shoal.predictor import escape
+from shoal.inference.standalone import escape
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:

@@ -16,7 +16,7 @@ from shoal.data.facts import ColumnFacts, column_facts
 from shoal.data.preparation import FEW_VALUES, prepare_new, recognise_task
 from shoal.data.splits import repeated_rows
 from shoal.errors import DataError, ShoalError
-from shoal.predictor import to_number
+from shoal.inference.standalone import to_number
 
 Status = Literal["good", "look", "bad"]
 SAMPLE = 50_000  # rows, evenly spread, that correlations and the like are computed from

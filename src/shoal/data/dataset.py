@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shoal.data.encoder import ClassTarget, Encoder, NumericColumn
 from shoal.data.splits import SEEDS, repeated_rows
 from shoal.errors import SettingsError
-from shoal.predictor import unscale
+from shoal.inference.standalone import unscale
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
-from shoal.predictor import log, to_number
+from shoal.inference.standalone import log, to_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ Target = RegressionTarget | ClassTarget
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """How a table becomes network inputs, and outputs the target. Applied by `shoal.predictor`."""
+    """How a table becomes network inputs, and outputs the target. Applied by `shoal.inference.standalone`."""
 
     columns: tuple[Column, ...]
     target: Target

@@ -36,7 +36,7 @@ from shoal.data.splits import (
 )
 from shoal.data.table import BUNDLED, canonical, read_table, wrapped
 from shoal.errors import DataError
-from shoal.predictor import MAX_COLUMNS, TableError, encode, to_level
+from shoal.inference.standalone import MAX_COLUMNS, TableError, encode, to_level
 
 MIN_ROWS = 10
 FEW_VALUES = 10  # whole-number targets of at most so many values, each five times on average, are classes

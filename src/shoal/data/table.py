@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
-from shoal.predictor import (
+from shoal.inference.standalone import (
     MAX_BYTES,
     MAX_COLUMNS,
     MAX_ROWS,

@@ -18,7 +18,7 @@ from numba.core import config
 _HERE = Path(__file__).parent
 _SOURCES = (
     *(_HERE / name for name in ("kernels.py", "intrinsics.py", "elementary_vectors.py", "vectors.py")),
-    _HERE.parent / "philox.py",
+    _HERE.parent / "numerics" / "philox.py",
     _HERE.parent / "swarm.py",
 )
 

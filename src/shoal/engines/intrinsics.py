@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 
 from shoal.engines.elementary_vectors import exp, gelu, leaky_relu, log, sigmoid, tanh
 from shoal.engines.vectors import F32, F64, I32, I64, LANES, Emitter, Value, has_wide_registers
-from shoal.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
+from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
 
 BLOCK = 64  # samples that are taken through a network at once: their activations stay in the first-level cache
 # Neurons of a tile, at most, and its vectors of samples: its sums, its inputs and a weight stay in the registers. Taller
@@ -269,7 +269,7 @@ def distance_tile(typing: Any, x: Any, stride: Any, i: Any, j: Any, particles: A
 
 
 def _philox(emit: Emitter, counter: list[Value], keys: list[tuple[Value, Value]]) -> list[Value]:
-    """Philox4x32-10 of words kept in the low halves of 64 bits, as a multiplication wants them; see shoal.philox."""
+    """Philox4x32-10 of words kept in the low halves of 64 bits, as a multiplication wants them; see shoal.numerics.philox."""
     c0, c1, c2, c3 = counter
     for k0, k1 in keys:
         p0, p1 = (c0 & _LOW) * MULTIPLIERS[0], (c2 & _LOW) * MULTIPLIERS[1]

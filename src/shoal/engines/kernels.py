@@ -41,7 +41,7 @@ from shoal.engines.intrinsics import (
     tile,
 )
 from shoal.engines.vectors import LANES
-from shoal.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
+from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
 from shoal.swarm import out_of_patience, scheduled
 
 DEPTH = 64  # inputs of a layer that are added up at once: with a block's samples, half of a 32 kB first-level cache
@@ -141,7 +141,7 @@ def padded(dimensions: int) -> int:
 
 @inlined
 def _philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
-    """Philox4x32-10; see shoal.philox."""
+    """Philox4x32-10; see shoal.numerics.philox."""
     for _ in range(ROUNDS):
         p0, p1 = uint64(c0) * uint64(_M0), uint64(c2) * uint64(_M1)
         c0, c1, c2, c3 = (

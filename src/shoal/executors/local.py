@@ -22,13 +22,13 @@ from typing import Any
 
 from loky.process_executor import ProcessPoolExecutor
 
-from shoal import nursery
 from shoal.engines import cores, get_engine
 from shoal.engines.base import Engine
 from shoal.evaluation import Problem
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.board import Board, Reporter
 from shoal.executors.suspicion import JobQueue
+from shoal.system import forkserver
 
 WORN_JOBS = 1_000  # that a worker does, on average, before new ones take their places
 WORN_BYTES = 256 << 20  # of resident memory that one may have gained since its first job
@@ -48,7 +48,7 @@ class LocalExecutor(Executor):
         self._done = 0  # jobs, by the workers that are there now
         self._memory: dict[str, int] = {}  # of each after its first job, in bytes
         self._board = Board()
-        nursery.warm_up()
+        forkserver.warm_up()
         self._worn = False  # they are to be replaced as soon as they are idle
 
     @property
@@ -70,7 +70,7 @@ class LocalExecutor(Executor):
         """See `Executor.poll`."""
         self._feed()
         if not self._running:
-            nursery.is_ready(timeout)
+            forkserver.is_ready(timeout)
             return []
         done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
         outcomes, broken = self._end_late(), False
@@ -112,7 +112,7 @@ class LocalExecutor(Executor):
         self._board.close()
 
     def _feed(self) -> None:
-        if self._pool is None and not nursery.is_ready():
+        if self._pool is None and not forkserver.is_ready():
             return  # it compiles, which may take half a minute: a run goes on beating
         if self._worn:
             if self._running:
@@ -139,10 +139,10 @@ class LocalExecutor(Executor):
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._workers,
-                context=nursery.CONTEXT,
+                context=forkserver.CONTEXT,
                 initializer=_start_worker,
                 initargs=(self._problem, self._board.folder),
-                env=nursery.SINGLE_THREADED,
+                env=forkserver.SINGLE_THREADED,
             )
             self._ready = self._pool.submit(os.getpid)
         submitted: Future[Any] = self._pool.submit(_work, job, id(job))  # by id: it is held until it is done

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 import shoal
-from shoal import predictor
 from shoal.api import champion_of
 from shoal.champion import Champion
 from shoal.errors import RunStateError, StoreError
@@ -24,6 +23,7 @@ from shoal.evaluation import Evaluation, Problem
 from shoal.evaluation_table import EvaluationTable
 from shoal.export.report import Report
 from shoal.export.settings_file import settings_toml
+from shoal.inference import standalone
 from shoal.store import RunView, Store
 from shoal.summary import kept_champion, summarise
 
@@ -113,7 +113,7 @@ def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) 
         settings_toml(run.settings, data.options, data.name).encode(errors="replace"),
         _json(_model(champion, problem, run.id)),
         _weights(champion),
-        Path(predictor.__file__).read_bytes(),
+        Path(standalone.__file__).read_bytes(),
         _csv(_rows(store.evaluations(run.id, curves=False))),
         _report(store, run, champion, problem),
     )
@@ -123,7 +123,7 @@ def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) 
 def _model(champion: Champion, problem: Problem, run_id: int) -> dict[str, object]:
     data = problem.dataset
     return {
-        "format": max(predictor.FORMATS),
+        "format": max(standalone.FORMATS),
         "shoal": shoal.__version__,
         "name": data.name,
         "run": run_id,
@@ -178,8 +178,8 @@ def _rows(evaluations: Sequence[Evaluation]) -> Iterator[dict[str, object]]:
             "loss": e.loss,
             "iterations": e.iterations,
             "seconds": e.seconds,
-            "worker": predictor.escape(e.worker),
-            "error": predictor.escape(e.error or ""),
+            "worker": standalone.escape(e.worker),
+            "error": standalone.escape(e.error or ""),
             **scores,
             **genes,
         }

@@ -16,10 +16,10 @@ from shoal.export.drawing import Point, history, interval
 from shoal.export.html import Html, join, table, tag
 from shoal.export.style import STYLE
 from shoal.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Gene, Genome
+from shoal.numerics.stats import half95, interval95
 from shoal.samplers import SEARCHES
 from shoal.store import GenerationRecord
 from shoal.summary import METRIC_NAMES, ScoreRow, Summary, score_rows, sureness
-from shoal.uncertainty import half95, interval95
 from shoal.watch import duration
 
 LEADERS = 10  # genomes on the leaderboard

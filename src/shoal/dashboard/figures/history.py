@@ -9,9 +9,9 @@ import pandas as pd
 
 from shoal.dashboard.figures.base import palette
 from shoal.dashboard.figures.vega import Key, Spec, number, pointer, records, steady, tooltip, vega
+from shoal.numerics.stats import interval95
 from shoal.settings import CONFIRMATION
 from shoal.store import GenerationRecord
-from shoal.uncertainty import interval95
 
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
 HEIGHT = 420

@@ -20,8 +20,8 @@ from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import percent, state_html
 from shoal.export import archive, report_page
 from shoal.genome import Genome
+from shoal.numerics.stats import half95
 from shoal.store import ACTIVE
-from shoal.uncertainty import half95
 
 LEADERS = 10
 _MODEL = "Networks, a predict.py that needs NumPy alone, every evaluation, settings and the report, as a zip archive"

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.elementary import cos_sin_turns, log
+from shoal.numerics.portable_math import cos_sin_turns, log
 
 Key = tuple[int, int]
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.predictor import log
+from shoal.inference.standalone import log
 
 __all__ = ["cos_sin_turns", "exp", "log"]  # the logarithm stands in the file that users take away
 

@@ -1,0 +1,1 @@
+"""Random numbers, elementary functions and statistics."""

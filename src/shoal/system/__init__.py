@@ -1,0 +1,1 @@
+"""Processes, files and paths of the operating system."""
