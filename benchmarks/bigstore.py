@@ -18,7 +18,7 @@ from shoal.data import load_dataset
 from shoal.evaluation import Evaluation, Task
 from shoal.evolution import Search
 from shoal.numerics.philox import derive_key
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 

@@ -42,7 +42,7 @@ from shoal.dashboard.server import address, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.evaluation import Problem
 from shoal.evolution import Search
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.launch import ensure_supervisor
 from shoal.settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store

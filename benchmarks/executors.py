@@ -14,7 +14,7 @@ import time
 from shoal.data import load_dataset
 from shoal.evaluation import Problem, Task
 from shoal.executors import Evaluate, Executor, make_executor
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.settings import SearchSettings
 
 ROUNDS = 3

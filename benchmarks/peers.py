@@ -7,7 +7,7 @@
     python benchmarks/peers.py [--rounds 7] [--only shoal,evosax] [--out peers.md] [--json]
 
 One iteration: the mean squared error of all particles over all rows, bests, random numbers, velocities, positions. Every
-contender starts from the same positions with the same coefficients, and is timed only if it agrees with `shoal.network` on
+contender starts from the same positions with the same coefficients, and is timed only if it agrees with `shoal.nn.network` on
 the losses and lowers the best one. Update rules differ in detail: evosax draws two random numbers a particle and clips
 nothing, the others draw two a weight or more; Shoal has informants besides; EvoX, mealpy and pyswarms clip less or otherwise.
 
@@ -83,10 +83,10 @@ class Contender:
 
 def shoal_task(x: Floats, y: Floats) -> Any:
     """The work as a training of Shoal's."""
-    from shoal.genome import Genome
-    from shoal.losses import make_objective
-    from shoal.network import Network
+    from shoal.genome.genome import Genome
+    from shoal.nn.network import Network
     from shoal.numerics.philox import derive_key
+    from shoal.objectives.losses import make_objective
     from shoal.swarm import TrainingTask
 
     coefficients = {"inertia_weight": INERTIA, "cognitive_weight": PULL, "social_weight": PULL}
@@ -113,7 +113,7 @@ def make_work() -> Work:
 
 def reference_losses(work: Work, weights: Floats) -> NDArray[np.float64]:
     """Shoal's definition, in plain NumPy."""
-    from shoal.losses import loss_values
+    from shoal.objectives.losses import loss_values
 
     task = shoal_task(work.x, work.y)
     return loss_values(task.objective, task.network.forward(weights, work.x), work.y)

@@ -34,10 +34,10 @@ import shoal
 from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate
 from shoal.evolution import Search
-from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES, Genome
+from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES, Genome
 from shoal.numerics.philox import derive_key
 from shoal.numerics.stats import half95
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 from shoal.samplers import random_genome
 from shoal.settings import SearchSettings
 

@@ -31,7 +31,7 @@ from shoal import Dataset, Genome, SearchSettings, load_dataset, named_genome
 from shoal.engines.cpu import CpuEngine
 from shoal.evaluation import Problem, Task
 from shoal.genetic import COEFFICIENTS, initial_genome
-from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.numerics.philox import derive_key
 from shoal.swarm import SwarmState, TrainingTask, initial_state
 

@@ -11,7 +11,7 @@ from shoal.champion import Retraining
 from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.executors import Evaluate, Executor, Job, Outcome, Progress
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 
 
 def pretend(problem: Problem, task: Task) -> Evaluation:

@@ -12,9 +12,9 @@ import pandas as pd
 from fakes import InlineExecutor
 from shoal.data import load_dataset
 from shoal.evaluation import Evaluation, Problem, Task
-from shoal.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome
+from shoal.genome.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome
 from shoal.numerics.philox import derive_key
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import Owner, Store

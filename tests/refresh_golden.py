@@ -19,11 +19,11 @@ from shoal.engines import Engine, get_engine
 from shoal.evaluation import Problem, evaluate, result_hash
 from shoal.evolution import Search
 from shoal.genetic import initial_genome, next_generation
-from shoal.genome import Genome, SearchSpace
-from shoal.losses import Loss, Objective
-from shoal.network import ACTIVATIONS, Network
+from shoal.genome.genome import Genome, SearchSpace
+from shoal.nn.network import ACTIVATIONS, Network
 from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, uniforms
 from shoal.numerics.portable_math import cos_sin_turns, exp, log
+from shoal.objectives.losses import Loss, Objective
 from shoal.settings import SearchSettings
 from shoal.swarm import TrainingTask, initial_state, random_informants
 

@@ -229,7 +229,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "big.csv"
     path.write_text(table())
-    monkeypatch.setattr("shoal.data.table.MAX_BYTES", 100)
+    monkeypatch.setattr("shoal.data.table_io.MAX_BYTES", 100)
     with pytest.raises(DataError, match=r"big.csv.*too large.*sample"):
         load_dataset(path, "y")
     monkeypatch.undo()
@@ -238,7 +238,7 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load_dataset(path, "y")
     monkeypatch.undo()
     content = to_parquet(load_dataset("concrete").source)
-    monkeypatch.setattr("shoal.data.table.MAX_PARQUET_CELLS", 50)
+    monkeypatch.setattr("shoal.data.table_io.MAX_PARQUET_CELLS", 50)
     with pytest.raises(DataError, match=r"1,030 rows.*sample"):
         from_parquet(content)
 

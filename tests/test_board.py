@@ -22,7 +22,7 @@ from shoal.executors import Evaluate, LocalExecutor, Progress
 from shoal.executors import board as board_module
 from shoal.executors.board import NOTE_SECONDS, WATCHED_SECONDS, Board, Reporter
 from shoal.frames import observe
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.settings import SearchSettings
 
 SETTINGS = SearchSettings(preset="classic", engine="reference", iterations=30)

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from shoal.cli import app
 from shoal.data import load_dataset, prepare_new, table_from_bytes
-from shoal.data.checks import Checked, Finding, check_table
-from shoal.data.facts import column_facts
-from shoal.data.table import canonical
+from shoal.data.column_profile import column_facts
+from shoal.data.diagnostics import Checked, Finding, check_table
+from shoal.data.table_io import canonical
 from shoal.errors import DataError, ShoalError
 from test_bad_tables import FRAMES, REFUSED
 

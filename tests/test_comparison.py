@@ -24,9 +24,9 @@ from shoal.comparison_table import comparison_table
 from shoal.data import DataOptions, load_dataset
 from shoal.errors import AnalysisError
 from shoal.evaluation import GenerationSummary
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.numerics.stats import mean
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store

@@ -31,7 +31,7 @@ from shoal.engines import get_engine
 from shoal.errors import DataError, SettingsError
 from shoal.evaluation import Problem, Task, evaluate
 from shoal.evolution import Search
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.inference.standalone import encode
 from shoal.settings import SearchSettings
 

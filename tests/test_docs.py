@@ -11,7 +11,7 @@ import shoal
 from shoal.baselines import KINDS
 from shoal.cli import app
 from shoal.data import DataOptions
-from shoal.genome import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.settings import SearchSettings
 
 ROOT = Path(__file__).parent.parent

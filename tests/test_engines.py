@@ -30,10 +30,10 @@ from shoal.engines.cpu import CpuEngine
 from shoal.engines.intrinsics import make_map, place
 from shoal.engines.vectors import Value
 from shoal.errors import SettingsError
-from shoal.genome import ATTRACTORS, INFORMANT_STRATEGIES, Genome
-from shoal.losses import Loss, Objective, loss_values, make_objective
-from shoal.network import ACTIVATIONS, Network
+from shoal.genome.genome import ATTRACTORS, INFORMANT_STRATEGIES, Genome
+from shoal.nn.network import ACTIVATIONS, Network
 from shoal.numerics.philox import Purpose, normals
+from shoal.objectives.losses import Loss, Objective, loss_values, make_objective
 from shoal.swarm import (
     SwarmState,
     TrainingTask,
@@ -557,7 +557,7 @@ SHAPES = [  # inputs, hidden layers, rows
 ]
 
 
-LATER_GENES: list[dict[str, object]] = [  # of shoal.genome.NEUTRAL, alone and together
+LATER_GENES: list[dict[str, object]] = [  # of shoal.genome.genome.NEUTRAL, alone and together
     {"update_rule": "competitive", "inertia_weight": 1.0, "social_weight": 1.0},
     {"weight_decay": 1e-3},
     {"inertia_end": 0.4, "inertia_weight": 0.9},

@@ -18,7 +18,7 @@ from shoal.estimate import Pace, estimate, first_genomes, first_trainings, guess
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search
 from shoal.executors import Executor, Job, Outcome
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
 

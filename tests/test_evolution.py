@@ -20,8 +20,8 @@ from shoal.data import load_dataset
 from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate, result_hash
 from shoal.evolution import Search
-from shoal.genome import Genome
-from shoal.records import Metrics, Scores
+from shoal.genome.genome import Genome
+from shoal.objectives.scores import Metrics, Scores
 from shoal.settings import CONFIRMATION, SearchSettings
 
 SMALL = load_dataset("concrete")

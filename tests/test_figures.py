@@ -30,9 +30,9 @@ from shoal.dashboard.parameters import genes_html, number, place, scores_html
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import SettingsError
 from shoal.evaluation import Evaluation, GenerationSummary, Task
-from shoal.genome import NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
+from shoal.genome.genome import NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
 from shoal.numerics.stats import interval95
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 from shoal.store import GenerationRecord
 from shoal.summary import ScoreRow, score_rows, sureness
 
@@ -179,7 +179,7 @@ def test_a_users_text_is_one_code_span(text: str) -> None:
 
 def test_parameters_are_copied_to_the_bit() -> None:
     genome = dataclasses.replace(GENOME, inertia_weight=0.1 + 0.2, hidden_layers=(7,))
-    import shoal.genome as shoal
+    import shoal.genome.genome as shoal
 
     scope: dict[str, object] = {"shoal": shoal}
     exec(wording.as_python(genome).removeprefix("import shoal\n"), scope)

@@ -36,7 +36,7 @@ from shoal.dashboard.figures.genes_together import MOST_LINES, pair_data, pair_f
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.evaluation import GenerationSummary
 from shoal.factors import Factor, factors
-from shoal.genome import Genome, SearchSpace
+from shoal.genome.genome import Genome, SearchSpace
 from shoal.importance import Estimate, GeneImportance, Importances, Model, scores, surface
 from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord

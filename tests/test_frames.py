@@ -12,9 +12,9 @@ import pytest
 
 from shoal.engines import ENGINES, get_engine
 from shoal.frames import Frame, observe, principal_projection, random_projection, stagnation
-from shoal.genome import UPDATE_RULES, Genome
-from shoal.losses import make_objective
-from shoal.network import Network
+from shoal.genome.genome import UPDATE_RULES, Genome
+from shoal.nn.network import Network
+from shoal.objectives.losses import make_objective
 from shoal.swarm import SwarmState, TrainingTask, initial_state
 
 RANDOM = np.random.default_rng(3)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from shoal.genetic import COEFFICIENTS, crossover, initial_genome, mutate, next_generation
-from shoal.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
+from shoal.genome.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
 from shoal.settings import SearchSettings
 
 KEYS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))

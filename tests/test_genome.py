@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 import refresh_golden
 from shoal.errors import GenomeError
-from shoal.genome import CATEGORICAL_GENES, NAMED_GENOMES, NEUTRAL, NUMERIC_GENES, Genome, SearchSpace, named_genome
+from shoal.genome.genome import (
+    CATEGORICAL_GENES,
+    NAMED_GENOMES,
+    NEUTRAL,
+    NUMERIC_GENES,
+    Genome,
+    SearchSpace,
+    named_genome,
+)
 
 BY_NAME = {gene.name: gene for gene in NUMERIC_GENES}
 

@@ -9,7 +9,7 @@ import pytest
 from landscape import jumps, table
 from shoal.errors import AnalysisError
 from shoal.factors import factors
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.importance import (
     LEAST,
     MOST,

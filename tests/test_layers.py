@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "shoal"
 LAYERS = {
-    0: ["data", "numerics", "inference", "network", "losses", "metrics", "records", "errors"],
+    0: ["data", "numerics", "inference", "nn", "objectives", "errors"],
     1: ["genome", "genetic", "swarm", "frames", "engines"],
     2: ["settings", "samplers", "racing", "evolution", "champion", "baselines", "evaluation", "store"],
     3: ["system", "executors"],

@@ -16,9 +16,9 @@ from shoal.errors import SettingsError, StoreError
 from shoal.evaluation import Evaluation, Task
 from shoal.evolution import Search, sampler_key
 from shoal.genetic import best, birth, first_births, next_generation
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.lineage import Lineage, without_parents
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 from shoal.settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS
 

@@ -21,7 +21,7 @@ from shoal.evaluation import Problem, Task
 from shoal.evolution import Standing
 from shoal.executors import Evaluate, Job, Progress
 from shoal.frames import Frame
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.runner import Runner
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, open_store

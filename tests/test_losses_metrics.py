@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
 from shoal.errors import SettingsError
-from shoal.losses import LOSSES, Loss, Objective, loss_values, make_objective
-from shoal.metrics import classification_metrics, probabilities, regression_metrics
+from shoal.objectives.losses import LOSSES, Loss, Objective, loss_values, make_objective
+from shoal.objectives.metrics import classification_metrics, probabilities, regression_metrics
 
 f32 = np.float32
 SEEDS = st.integers(0, 2**32 - 1)

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import browser as chrome
 from landscape import searched
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.settings import SearchSettings
 from shoal.store import open_store
 

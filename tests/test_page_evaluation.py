@@ -38,10 +38,10 @@ from shoal.evaluation import Evaluation, Task
 from shoal.evaluation_table import EvaluationTable
 from shoal.fits import Fit
 from shoal.genetic import Birth
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.lineage import Lineage, Relative
 from shoal.numerics.stats import half95
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 from shoal.runner import Runner
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store

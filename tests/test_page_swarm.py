@@ -19,7 +19,7 @@ from shoal.data import load_dataset
 from shoal.engines import get_engine
 from shoal.evaluation import GenerationSummary, Problem, Task, evaluate
 from shoal.frames import observe
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.settings import SearchSettings
 from shoal.store import Claim, Owner, Store, UnderWay, open_store
 from shoal.swarm import initial_state

@@ -26,7 +26,7 @@ from shoal.executors import Evaluate, Executor, ray_connection
 from shoal.executors import ray as ray_executor
 from shoal.executors.ray import RayExecutor
 from shoal.executors.suspicion import JobQueue
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import Owner, open_store

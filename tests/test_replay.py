@@ -20,10 +20,10 @@ from shoal.engines import ENGINES, get_engine
 from shoal.errors import ReplayError
 from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, evaluate
 from shoal.frames import observe, random_projection
-from shoal.genome import UPDATE_RULES, Genome
-from shoal.losses import loss_values
+from shoal.genome.genome import UPDATE_RULES, Genome
+from shoal.objectives.losses import loss_values
+from shoal.objectives.scores import Metrics, Scores
 from shoal.projector import Projector, Request
-from shoal.records import Metrics, Scores
 from shoal.replay import Replay, Window, losses_at, recorded_training, replay
 from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store

@@ -19,7 +19,7 @@ from shoal.data import load_dataset, prepare
 from shoal.data.dataset import DataOptions
 from shoal.errors import SettingsError, StoreError
 from shoal.fits import fits_of
-from shoal.metrics import regression_metrics
+from shoal.objectives.metrics import regression_metrics
 from shoal.runner import Runner
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store

@@ -18,8 +18,8 @@ from shoal.data import Dataset, load_dataset, resplit
 from shoal.engines import get_engine
 from shoal.errors import DataError
 from shoal.evaluation import Problem
-from shoal.genome import Genome
-from shoal.records import Metrics
+from shoal.genome.genome import Genome
+from shoal.objectives.scores import Metrics
 from shoal.resplits import CHAMPION, SplitJob, across, resplit_scores
 from shoal.runner import Runner
 from shoal.settings import SearchSettings

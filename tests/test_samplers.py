@@ -20,7 +20,7 @@ from shoal import samplers
 from shoal.errors import SettingsError
 from shoal.evolution import Search
 from shoal.genetic import initial_genome
-from shoal.genome import Genome, SearchSpace
+from shoal.genome.genome import Genome, SearchSpace
 from shoal.numerics.philox import derive_key
 from shoal.samplers import Generation, Past, Sampler, make_sampler
 from shoal.settings import SearchSettings

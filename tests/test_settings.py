@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shoal.errors import GenomeError, SettingsError, ShoalError
-from shoal.genome import NEUTRAL
+from shoal.genome.genome import NEUTRAL
 from shoal.settings import PRESET_DEFAULTS, SearchSettings, read_settings_file
 
 WRONG = [

@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import NotOwnerError, RunNotFoundError, RunStateError, StoreError
 from shoal.evaluation import Evaluation, GenerationSummary, Task, result_hash
-from shoal.genome import Genome
-from shoal.records import Metrics, Scores
+from shoal.genome.genome import Genome
+from shoal.objectives.scores import Metrics, Scores
 from shoal.settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, default_path, open_store
 from shoal.store import connection as store_connection

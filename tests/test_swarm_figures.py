@@ -21,7 +21,7 @@ from shoal.dashboard.figures.swarm_live import curve_figure, live_bounds, live_f
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import ReplayError
 from shoal.frames import Frame
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.replay import Replay, Window
 
 RANDOM = np.random.default_rng(5)

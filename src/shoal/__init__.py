@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shoal.data import Dataset, load_dataset
     from shoal.errors import ShoalError
     from shoal.estimators import SwarmClassifier, SwarmRegressor
-    from shoal.genome import Genome, named_genome
+    from shoal.genome.genome import Genome, named_genome
     from shoal.manager import TrainManager
     from shoal.settings import SearchSettings
     from shoal.store import Store, open_store
@@ -33,8 +33,8 @@ _HOMES = {
     "ShoalError": "errors",
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
-    "Genome": "genome",
-    "named_genome": "genome",
+    "Genome": "genome.genome",
+    "named_genome": "genome.genome",
     "TrainManager": "manager",
     "SearchSettings": "settings",
     "Store": "store",

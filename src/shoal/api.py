@@ -17,10 +17,10 @@ from shoal.engines import cores, get_engine
 from shoal.errors import GenomeError, SettingsError, StoreError
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.evolution import Search
-from shoal.genome import Genome
-from shoal.network import Network
+from shoal.genome.genome import Genome
+from shoal.nn.network import Network
+from shoal.objectives.scores import Metrics, Scores
 from shoal.preflight import check_dataset, check_search
-from shoal.records import Metrics, Scores
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
@@ -36,7 +36,7 @@ _AS_ASKED = {"racing": "fixed", "equal_effort": False, "min_improvement": LEAST_
 class TrainResult:
     """One trained network.
 
-    ``weights`` (D,) in the layout of `shoal.network`; ``loss`` its training loss; ``history`` (iterations,) the global
+    ``weights`` (D,) in the layout of `shoal.nn.network`; ``loss`` its training loss; ``history`` (iterations,) the global
     best loss after each iteration; ``scores`` by part, test included: a single training selects nothing. ``spared``: the
     share of rows x particles that did not have to be evaluated.
     """

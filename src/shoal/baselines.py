@@ -28,10 +28,10 @@ from shoal.data import Part
 from shoal.engines import get_engine
 from shoal.engines.base import Engine
 from shoal.evaluation import Problem, Task
-from shoal.genome import Genome
-from shoal.metrics import mean_metrics
+from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
-from shoal.records import Metrics
+from shoal.objectives.metrics import mean_metrics
+from shoal.objectives.scores import Metrics
 from shoal.settings import CONFIRMATION
 
 Kind = Literal["constant", "linear", "adam", "lbfgs", "trees", "swarm"]

@@ -22,10 +22,10 @@ from shoal.engines.base import Engine
 from shoal.engines.cpu import CpuEngine
 from shoal.engines.intrinsics import PEAK_CHAINS
 from shoal.engines.vectors import LANES
-from shoal.genome import Genome
-from shoal.losses import make_objective
-from shoal.network import Network
+from shoal.genome.genome import Genome
+from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
+from shoal.objectives.losses import make_objective
 from shoal.swarm import SwarmState, TrainingTask, initial_state
 
 ROUNDS = 7

@@ -180,8 +180,8 @@ def check(
 
     Exit code 2: no search can start on it as it is.
     """
-    from shoal.data.checks import check_table
-    from shoal.data.facts import column_facts
+    from shoal.data.column_profile import column_facts
+    from shoal.data.diagnostics import check_table
     from shoal.data.preparation import table_and_target
     from shoal.watch import findings_table
 

@@ -11,12 +11,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from shoal.data.checks import Finding
+from shoal.data.diagnostics import Finding
 from shoal.engines import cores
 from shoal.evaluation import Problem, Task
 from shoal.evolution import Search
-from shoal.genome import Genome
-from shoal.network import Network
+from shoal.genome.genome import Genome
+from shoal.nn.network import Network
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import RunView, Store
 

@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from shoal.engines import get_engine
 from shoal.errors import DataError, GenomeError, SettingsError
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.inference.standalone import softmax
-from shoal.losses import make_objective
-from shoal.network import Network
+from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
+from shoal.objectives.losses import make_objective
 from shoal.swarm import TrainingTask
 
 _MAY_BE_NONE = ("patience", "random_state")

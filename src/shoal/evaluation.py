@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from shoal.data import Dataset, Part, RegressionTarget
 from shoal.engines.base import Engine
-from shoal.genome import Genome
-from shoal.losses import Objective, make_objective
-from shoal.metrics import classification_metrics, probabilities, regression_metrics
-from shoal.network import Network
+from shoal.genome.genome import Genome
+from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
-from shoal.records import Metrics, Scores
+from shoal.objectives.losses import Objective, make_objective
+from shoal.objectives.metrics import classification_metrics, probabilities, regression_metrics
+from shoal.objectives.scores import Metrics, Scores
 from shoal.settings import SearchSettings
 from shoal.swarm import TrainingTask
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import EVALUATION_COLUMNS, RunView, Store
 

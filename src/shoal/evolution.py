@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shoal.evaluation import Evaluation, GenerationSummary, Task
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key, derive_key
 from shoal.numerics.stats import mean
 from shoal.racing import RACES, Race, Tally, Targets, finals

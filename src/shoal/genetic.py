@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.genome import INFORMED_ONLY, Gene, Genome, SearchSpace, named_genome
+from shoal.genome.genome import INFORMED_ONLY, Gene, Genome, SearchSpace, named_genome
 from shoal.numerics.philox import Key, Purpose, draws, normal_draws
 from shoal.numerics.portable_math import exp, log
 
@@ -107,7 +107,7 @@ def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
 
 
 def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
-    """The swarm that the literature calls ``name`` (`shoal.genome.named_genome`), as near as the space allows.
+    """The swarm that the literature calls ``name`` (`shoal.genome.genome.named_genome`), as near as the space allows.
 
     Layers, activation, and what the space does not leave to choose are those of the ``drawn`` genome; all is, where the swarm's
     update rule may not be chosen.

@@ -22,7 +22,7 @@ from shoal.errors import SettingsError, StoreError
 from shoal.evaluation_table import EvaluationTable
 from shoal.evolution import fitness_of, sampler_key
 from shoal.genetic import Birth, best, birth, first_births, parents
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.samplers import SEARCHES
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import RunView

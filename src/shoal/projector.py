@@ -22,7 +22,7 @@ from typing import Any
 from shoal.engines import get_engine
 from shoal.errors import ReplayError, ShoalError
 from shoal.evaluation import Problem, Task
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.replay import Replay, Window, replay
 from shoal.system.forkserver import SINGLE_THREADED, give_way, quick_imports
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shoal.evaluation import Evaluation, Task
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.numerics.stats import mean, probability_better
 from shoal.settings import SearchSettings
 

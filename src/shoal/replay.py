@@ -23,8 +23,8 @@ from shoal.engines.base import CHUNK_SECONDS
 from shoal.errors import ReplayError
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.frames import Frame, Projection, ProjectionKind, observe, principal_projection, random_projection
-from shoal.genome import Genome
-from shoal.losses import loss_values
+from shoal.genome.genome import Genome
+from shoal.objectives.losses import loss_values
 from shoal.store import Store
 from shoal.summary import summarise
 from shoal.swarm import SwarmState, TrainingTask, initial_state, penalties

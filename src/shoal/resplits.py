@@ -19,7 +19,7 @@ from shoal.engines.base import Engine
 from shoal.errors import DataError
 from shoal.evaluation import Problem
 from shoal.executors import make_executor
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95, mean
 
 CHAMPION = "This champion"

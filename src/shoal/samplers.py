@@ -23,7 +23,7 @@ import numpy as np
 
 from shoal.errors import SettingsError
 from shoal.genetic import STEP, first_births, next_generation, repaired
-from shoal.genome import Gene, Genome, SearchSpace
+from shoal.genome.genome import Gene, Genome, SearchSpace
 from shoal.numerics.philox import Key, Purpose, draws
 from shoal.numerics.portable_math import exp, log
 from shoal.settings import SearchSettings

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shoal.errors import SettingsError
-from shoal.genome import CATEGORICAL_GENES, NAMED_GENOMES, NEUTRAL, SearchSpace
-from shoal.losses import LOSSES
+from shoal.genome.genome import CATEGORICAL_GENES, NAMED_GENOMES, NEUTRAL, SearchSpace
+from shoal.objectives.losses import LOSSES
 
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]

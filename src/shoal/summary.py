@@ -9,9 +9,9 @@ from typing import Any
 
 from shoal.baselines import Baseline
 from shoal.champion import Champion, Confirmation
-from shoal.genome import Genome, OnBound
+from shoal.genome.genome import Genome, OnBound
 from shoal.numerics.stats import half95, interval95, mean
-from shoal.records import Metrics, Scores
+from shoal.objectives.scores import Metrics, Scores
 from shoal.runner import CHAMPION
 from shoal.samplers import SEARCHES
 from shoal.settings import CONFIRMATION

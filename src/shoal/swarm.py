@@ -30,10 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
-from shoal.genome import Genome
-from shoal.losses import Objective, loss_values
-from shoal.network import Network
+from shoal.genome.genome import Genome
+from shoal.nn.network import Network
 from shoal.numerics.philox import Key, Purpose, normals, philox, uniforms
+from shoal.objectives.losses import Objective, loss_values
 
 INITIAL_VELOCITY_SCALE = 0.1
 LEAST_IMPROVEMENT = 1e-4  # relative, over the whole window of patience

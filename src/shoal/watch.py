@@ -19,15 +19,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from shoal.genome import INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Genome
+from shoal.genome.genome import INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Genome
 from shoal.launch import end_process, ensure_supervisor, log_path
 from shoal.store import TERMINAL, RunView, Store
 from shoal.summary import METRIC_NAMES, Best, Summary, ahead_of, score_rows, summarise, sureness
 
 if TYPE_CHECKING:
     from shoal.bench import Benchmark
-    from shoal.data.checks import Finding
-    from shoal.data.facts import ColumnFacts
+    from shoal.data.column_profile import ColumnFacts
+    from shoal.data.diagnostics import Finding
     from shoal.resplits import Across
     from shoal.store.doctor import Check
     from shoal.verification import Verdict

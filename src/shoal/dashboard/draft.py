@@ -12,10 +12,10 @@ import streamlit as st
 from shoal.dashboard.reading import store
 from shoal.dashboard.space import LATER, beyond, usual_choices, widened
 from shoal.data import BUNDLED, read_table, table_from_bytes
-from shoal.data.checks import Checked, check_table
-from shoal.data.facts import ColumnFacts, column_facts
+from shoal.data.column_profile import ColumnFacts, column_facts
+from shoal.data.diagnostics import Checked, check_table
 from shoal.errors import DataError, ShoalError
-from shoal.genome import CATEGORICAL_GENES
+from shoal.genome.genome import CATEGORICAL_GENES
 from shoal.store import RunView
 
 BUNDLED_TABLE, UPLOAD, FROM_RUN = "Bundled: concrete", "Upload a file", "From a run"

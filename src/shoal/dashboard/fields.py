@@ -14,7 +14,7 @@ from shoal.dashboard.parameters import on_demand
 from shoal.dashboard.space import LATER, bounds_frame, bounds_of, usual_choices
 from shoal.data import Preset, recognise_task
 from shoal.data.dataset import MAX_FOLDS
-from shoal.genome import CATEGORICAL_GENES
+from shoal.genome.genome import CATEGORICAL_GENES
 from shoal.samplers import SEARCHES
 from shoal.settings import SearchSettings
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from shoal.errors import SettingsError
-from shoal.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
 from shoal.settings import SearchSettings
 
 Bounds = dict[str, tuple[float, float]]

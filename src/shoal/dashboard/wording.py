@@ -9,7 +9,7 @@ import zoneinfo
 from html import escape
 
 from shoal.estimate import first_trainings
-from shoal.genome import NUMERIC_GENES, Genome
+from shoal.genome.genome import NUMERIC_GENES, Genome
 from shoal.store import RunView
 from shoal.summary import Summary
 

@@ -18,12 +18,12 @@ from shoal.data.encoder import (
 
 if TYPE_CHECKING:
     from shoal.data.preparation import load_dataset, prepare, prepare_new, recognise_task, resplit
-    from shoal.data.table import BUNDLED, from_parquet, read_table, table_from_bytes, to_parquet
+    from shoal.data.table_io import BUNDLED, from_parquet, read_table, table_from_bytes, to_parquet
 
 # What needs pandas is imported on first use: worker processes have only arrays.
 _WITH_PANDAS = {
     **dict.fromkeys(("load_dataset", "prepare", "prepare_new", "recognise_task", "resplit"), "preparation"),
-    **dict.fromkeys(("BUNDLED", "from_parquet", "read_table", "table_from_bytes", "to_parquet"), "table"),
+    **dict.fromkeys(("BUNDLED", "from_parquet", "read_table", "table_from_bytes", "to_parquet"), "table_io"),
 }
 
 

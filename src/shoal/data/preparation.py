@@ -34,7 +34,7 @@ from shoal.data.splits import (
     sample_split,
     stratified_split,
 )
-from shoal.data.table import BUNDLED, canonical, read_table, wrapped
+from shoal.data.table_io import BUNDLED, canonical, read_table, wrapped
 from shoal.errors import DataError
 from shoal.inference.standalone import MAX_COLUMNS, TableError, encode, to_level
 

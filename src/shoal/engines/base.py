@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.network import Network
+from shoal.nn.network import Network
 from shoal.swarm import SwarmState, TrainingTask, initial_state
 
 CHUNK_SECONDS = 0.1  # how often a training looks up: well within the second in which it must be stoppable

@@ -17,9 +17,9 @@ from shoal.engines import kernels
 from shoal.engines.base import Engine
 from shoal.engines.intrinsics import BLOCK
 from shoal.engines.vectors import LANES
-from shoal.genome import INFORMANT_STRATEGIES
-from shoal.losses import Loss, Objective
-from shoal.network import ACTIVATIONS, Network
+from shoal.genome.genome import INFORMANT_STRATEGIES
+from shoal.nn.network import ACTIVATIONS, Network
+from shoal.objectives.losses import Loss, Objective
 from shoal.swarm import SwarmState, TrainingTask
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.engines.base import Engine
-from shoal.network import Network
+from shoal.nn.network import Network
 from shoal.swarm import SwarmState, TrainingTask, step
 
 

@@ -15,9 +15,9 @@ with quick_imports():
 
     import shoal.executors.local  # noqa: F401  what a worker runs
     from shoal.engines import get_engine
-    from shoal.genome import Genome
-    from shoal.losses import make_objective
-    from shoal.network import Network
+    from shoal.genome.genome import Genome
+    from shoal.nn.network import Network
+    from shoal.objectives.losses import make_objective
     from shoal.swarm import TrainingTask
 
 _x = np.zeros((1, 1), np.float32)

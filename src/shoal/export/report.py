@@ -15,7 +15,7 @@ from shoal.evaluation_table import EvaluationTable
 from shoal.export.drawing import Point, history, interval
 from shoal.export.html import Html, join, table, tag
 from shoal.export.style import STYLE
-from shoal.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Gene, Genome
+from shoal.genome.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Gene, Genome
 from shoal.numerics.stats import half95, interval95
 from shoal.samplers import SEARCHES
 from shoal.store import GenerationRecord

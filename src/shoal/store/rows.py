@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from shoal.evaluation import Evaluation, GenerationSummary, Task
-from shoal.genome import Genome
-from shoal.records import Scores
+from shoal.genome.genome import Genome
+from shoal.objectives.scores import Scores
 
 
 def clean(text: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Text, cast, delete, func, literal, selec
 
 from shoal.errors import StoreError
 from shoal.evaluation import Evaluation, GenerationSummary
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.settings import SearchSettings
 from shoal.store import commands, live, notices, ownership, runs, schema
 from shoal.store.connection import Database, parse_url, show_url

@@ -19,7 +19,7 @@ from shoal.dashboard.reading import Reading, evaluation_table, read, run_here, s
 from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import percent, state_html
 from shoal.export import archive, report_page
-from shoal.genome import Genome
+from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95
 from shoal.store import ACTIVE
 

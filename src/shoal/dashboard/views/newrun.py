@@ -17,7 +17,7 @@ from shoal.dashboard.reading import store
 from shoal.dashboard.server import MAX_UPLOAD_MB
 from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import duration, quoted
-from shoal.data.checks import Checked, Finding
+from shoal.data.diagnostics import Checked, Finding
 from shoal.errors import DataError, ShoalError
 from shoal.estimate import Estimate, Pace, estimate, recorded_pace
 from shoal.evaluation import Problem

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.dataset import NEW_RUN, Dataset, Preset, Task
 from shoal.data.encoder import NumericColumn, fit_column, skewness
-from shoal.data.facts import ColumnFacts, column_facts
 from shoal.data.preparation import FEW_VALUES, prepare_new, recognise_task
 from shoal.data.splits import repeated_rows
 from shoal.errors import DataError, ShoalError
@@ -76,7 +76,7 @@ def check_table(
     facts: Sequence[ColumnFacts] | None = None,
     **options: Any,
 ) -> Checked:
-    """Examine a canonical table (see `shoal.data.table`) for a search for ``target``.
+    """Examine a canonical table (see `shoal.data.table_io`) for a search for ``target``.
 
     ``options`` are those of `prepare_new`, which is called. ``facts`` spares who has them counting. Raises nothing for a
     bad table or bad options: that is a finding.

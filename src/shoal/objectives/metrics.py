@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.numerics.portable_math import exp, log
-from shoal.records import Metrics
+from shoal.objectives.scores import Metrics
 
 _SMALLEST_PROBABILITY = 1e-15
 

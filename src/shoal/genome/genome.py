@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from shoal.errors import GenomeError
-from shoal.network import ACTIVATIONS
+from shoal.nn.network import ACTIVATIONS
 
 INFORMANT_STRATEGIES = ("random", "nearest", "ring", "rewired")
 ATTRACTORS = ("best", "position")
