@@ -16,9 +16,9 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import shoal
-from shoal.engines import cores, get_engine
 from shoal.evaluation import Problem, Task, evaluate
 from shoal.evolution import Search
+from shoal.pso.engines import cores, get_engine
 from shoal.settings import SearchSettings
 
 LENGTHS = (300, 600, 1200, 2400, 9600)

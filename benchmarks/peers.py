@@ -87,7 +87,7 @@ def shoal_task(x: Floats, y: Floats) -> Any:
     from shoal.nn.network import Network
     from shoal.numerics.philox import derive_key
     from shoal.objectives.losses import make_objective
-    from shoal.swarm import TrainingTask
+    from shoal.pso.swarm import TrainingTask
 
     coefficients = {"inertia_weight": INERTIA, "cognitive_weight": PULL, "social_weight": PULL}
     genome = Genome(PARTICLES, **coefficients, max_velocity=MAX_VELOCITY, max_position=MAX_POSITION)
@@ -97,7 +97,7 @@ def shoal_task(x: Floats, y: Floats) -> Any:
 
 def make_work() -> Work:
     """The same in every process: random inputs, and targets that are a smooth function of them in [0, 1]."""
-    from shoal.swarm import initial_state
+    from shoal.pso.swarm import initial_state
 
     random = np.random.default_rng(0)
     x = random.standard_normal((ROWS, INPUTS), dtype=np.float32)
@@ -134,8 +134,8 @@ def unpack(w: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
 
 def shoal(work: Work, threads: int, abandon: bool = True) -> Contender:
     """``abandon`` as always: a particle's rows are left out once they cannot make it better. No peer can do that."""
-    from shoal.engines.cpu import CpuEngine
-    from shoal.swarm import initial_state
+    from shoal.pso.engines.cpu import CpuEngine
+    from shoal.pso.swarm import initial_state
 
     engine, task = CpuEngine(threads, abandon=abandon), shoal_task(work.x, work.y)
 

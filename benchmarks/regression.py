@@ -35,12 +35,12 @@ CASES = {
 
 def serve() -> None:
     """The side that measures: case names in, seconds an iteration out. Uses only what every version has."""
-    from shoal.engines import get_engine
     from shoal.genome.genome import Genome
     from shoal.nn.network import Network
     from shoal.numerics.philox import derive_key
     from shoal.objectives.losses import make_objective
-    from shoal.swarm import TrainingTask, initial_state
+    from shoal.pso.engines import get_engine
+    from shoal.pso.swarm import TrainingTask, initial_state
 
     engine = get_engine("cpu")
     for line in sys.stdin:

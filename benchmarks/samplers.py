@@ -31,13 +31,13 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
 import shoal
-from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate
 from shoal.evolution import Search
 from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES, Genome
 from shoal.numerics.philox import derive_key
 from shoal.numerics.stats import half95
 from shoal.objectives.scores import Metrics, Scores
+from shoal.pso.engines import get_engine
 from shoal.samplers import random_genome
 from shoal.settings import SearchSettings
 

@@ -3,7 +3,7 @@
     pip install matplotlib
     python benchmarks/scaling.py --out docs/pictures
 
-Each figure is the median of several rounds in which the engine and the peak's kernel take turns (`shoal.bench`). Every
+Each figure is the median of several rounds in which the engine and the peak's kernel take turns (`shoal.pso.benchmark`). Every
 particle is evaluated on every row, so that the work is known.
 """
 
@@ -19,9 +19,9 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from shoal.bench import Shape, alternating, peak_form, peak_operations, swarms
-from shoal.engines import cores
-from shoal.engines.cpu import CpuEngine
+from shoal.pso.benchmark import Shape, alternating, peak_form, peak_operations, swarms
+from shoal.pso.engines import cores
+from shoal.pso.engines.cpu import CpuEngine
 
 NETWORK = (8, 32, 16, 1)
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#7f7f7f"  # told apart by colour-blind people

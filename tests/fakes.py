@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from shoal.champion import Retraining
-from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task
 from shoal.executors import Evaluate, Executor, Job, Outcome, Progress
 from shoal.objectives.scores import Metrics, Scores
+from shoal.pso.engines import get_engine
 
 
 def pretend(problem: Problem, task: Task) -> Evaluation:

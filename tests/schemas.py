@@ -18,9 +18,9 @@ from sqlalchemy import Connection, select, update
 
 from fakes import InlineExecutor
 from shoal.data import load_dataset
-from shoal.engines import get_engine
 from shoal.evaluation import Problem
 from shoal.executors import Job, Outcome
+from shoal.pso.engines import get_engine
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store

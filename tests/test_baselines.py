@@ -11,12 +11,12 @@ import pytest
 
 from shoal.baselines import KINDS, NAMES, Baseline, BaselineJob, baseline_jobs, baselines
 from shoal.data import Dataset, load_dataset, resplit
-from shoal.engines import get_engine
 from shoal.evaluation import Problem, Task
 from shoal.executors import make_executor
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import mean_metrics
 from shoal.objectives.scores import Metrics
+from shoal.pso.engines import get_engine
 from shoal.settings import CONFIRMATION, SearchSettings
 
 GENOME = Genome(hidden_layers=(6,), activation="tanh")

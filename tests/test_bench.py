@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from shoal.bench import Benchmark, Measurement, Shape, benchmark
-from shoal.engines import kernels
+from shoal.pso.benchmark import Benchmark, Measurement, Shape, benchmark
+from shoal.pso.engines import kernels
 from shoal.watch import bench_table
 
 

@@ -16,13 +16,13 @@ import pytest
 
 from processes import eventually
 from shoal.data import load_dataset
-from shoal.engines import ENGINES, get_engine
 from shoal.evaluation import Problem, Task, evaluate
 from shoal.executors import Evaluate, LocalExecutor, Progress
 from shoal.executors import board as board_module
 from shoal.executors.board import NOTE_SECONDS, WATCHED_SECONDS, Board, Reporter
-from shoal.frames import observe
 from shoal.genome.genome import Genome
+from shoal.pso.engines import ENGINES, get_engine
+from shoal.pso.snapshot import observe
 from shoal.settings import SearchSettings
 
 SETTINGS = SearchSettings(preset="classic", engine="reference", iterations=30)
@@ -122,7 +122,7 @@ def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest
     write = Path.write_text
     monkeypatch.setattr(Path, "write_text", lambda *a: written.append(write(*a)))
     monkeypatch.setattr("shoal.executors.board.observe", lambda *a: made.append(1) or observe(*a))
-    monkeypatch.setattr("shoal.engines.base.CHUNK_SECONDS", 0.0)  # an iteration each
+    monkeypatch.setattr("shoal.pso.engines.base.CHUNK_SECONDS", 0.0)  # an iteration each
     with reporter.about(1):
         evaluate(PROBLEM, JOB.task, engine)
     assert len(made) == frames
@@ -143,7 +143,7 @@ class TestHarmless:
 
     @staticmethod
     def curves(engine: str, reporter: Reporter | None, monkeypatch: pytest.MonkeyPatch) -> list[object]:
-        monkeypatch.setattr("shoal.engines.base.CHUNK_SECONDS", 0.0)
+        monkeypatch.setattr("shoal.pso.engines.base.CHUNK_SECONDS", 0.0)
         found: list[object] = []
         for genome in TestHarmless.GENOMES:
             made = get_engine(engine).on(1)

@@ -27,12 +27,12 @@ from shoal.data import (
 )
 from shoal.data.encoder import LOG_SKEWNESS, skewness
 from shoal.data.splits import repeated_rows
-from shoal.engines import get_engine
 from shoal.errors import DataError, SettingsError
 from shoal.evaluation import Problem, Task, evaluate
 from shoal.evolution import Search
 from shoal.genome.genome import Genome
 from shoal.inference.standalone import encode
+from shoal.pso.engines import get_engine
 from shoal.settings import SearchSettings
 
 

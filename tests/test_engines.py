@@ -23,18 +23,18 @@ from numba import njit
 from scipy import stats
 
 import refresh_golden
-import shoal.engines.cpu
-import shoal.swarm
-from shoal.engines import ENGINES, Engine, cache, elementary_vectors, get_engine, kernels
-from shoal.engines.cpu import CpuEngine
-from shoal.engines.intrinsics import make_map, place
-from shoal.engines.vectors import Value
+import shoal.pso.engines.cpu
+import shoal.pso.swarm
 from shoal.errors import SettingsError
 from shoal.genome.genome import ATTRACTORS, INFORMANT_STRATEGIES, Genome
 from shoal.nn.network import ACTIVATIONS, Network
 from shoal.numerics.philox import Purpose, normals
 from shoal.objectives.losses import Loss, Objective, loss_values, make_objective
-from shoal.swarm import (
+from shoal.pso.engines import ENGINES, Engine, cache, get_engine, kernels, vector_math
+from shoal.pso.engines.cpu import CpuEngine
+from shoal.pso.engines.intrinsics import make_map, place
+from shoal.pso.engines.llvm_vectors import Value
+from shoal.pso.swarm import (
     SwarmState,
     TrainingTask,
     initial_state,
@@ -240,7 +240,7 @@ def test_reference_is_the_documented_rule(strategy, attractor, data, particles, 
         made = np.array([v if math.isfinite(v) else math.inf for v in losses])
         before = bits(state)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(shoal.swarm, "loss_values", lambda *_, made=made: made)
+            patch.setattr(shoal.pso.swarm, "loss_values", lambda *_, made=made: made)
             after = step(task, state)
         assert bits(state) == before, "a step must not touch its state"
         literal.move(losses, lambda iteration: floyd(particles, k, iteration))
@@ -302,7 +302,7 @@ def test_reference_is_the_documented_competitive_rule(data, particles, ends, tig
         made = np.array([v if math.isfinite(v) else math.inf for v in losses])
         before = bits(state)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(shoal.swarm, "loss_values", lambda *_, made=made: made)
+            patch.setattr(shoal.pso.swarm, "loss_values", lambda *_, made=made: made)
             after = step(task, state)
         assert bits(state) == before, "a step must not touch its state"
         literal.compete(losses, random_pairs(particles, literal.iteration))
@@ -618,7 +618,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 class TestEngine:
-    """What an engine owes to its callers (shoal.engines.base)."""
+    """What an engine owes to its callers (shoal.pso.engines.base)."""
 
     @pytest.mark.parametrize("attractor", ATTRACTORS)
     @pytest.mark.parametrize("strategy", INFORMANT_STRATEGIES)
@@ -978,7 +978,7 @@ def test_a_thread_that_cannot_start_leaves_no_other_waiting(monkeypatch: pytest.
                 raise RuntimeError("can't start new thread")
             return super().submit(*args, **kwargs)
 
-    monkeypatch.setattr(shoal.engines.cpu, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(shoal.pso.engines.cpu, "ThreadPoolExecutor", Pool)
     with pytest.raises(RuntimeError, match="can't start"):
         CpuEngine(4).advance(make_task(), initial_state(make_task()), 5)
 
@@ -1001,10 +1001,10 @@ def test_older_and_newer_instructions_give_the_same_bits(processor, tmp_path) ->
         "x86-64-v4": "+avx512f,+avx512dq,+avx512vl,+avx512bw,+fma",
     }
     program = """
-import refresh_golden, shoal.engines.vectors
+import refresh_golden, shoal.pso.engines.llvm_vectors
 for name in ("cpu", "search"):
     refresh_golden.check(name)
-print(shoal.engines.vectors.has_wide_registers())
+print(shoal.pso.engines.llvm_vectors.has_wide_registers())
 """
     environment = {
         **os.environ,
@@ -1057,9 +1057,7 @@ def vectorised(function: Callable[[Value], Value]) -> Callable[[np.ndarray], np.
     return of
 
 
-apply_exp, apply_log, apply_tanh = map(
-    vectorised, (elementary_vectors.exp, elementary_vectors.log, elementary_vectors.tanh)
-)
+apply_exp, apply_log, apply_tanh = map(vectorised, (vector_math.exp, vector_math.log, vector_math.tanh))
 
 
 def float_ulps(found: np.ndarray, x: np.ndarray, exact: Callable[[np.ndarray], np.ndarray]) -> float:
@@ -1101,20 +1099,20 @@ def test_kernel_tanh_is_within_six_ulps() -> None:
 @pytest.mark.parametrize(
     ("kind", "bound", "exact"),
     [
-        (elementary_vectors.sigmoid, 2e-7, lambda v: 1 / (1 + np.exp(-v))),
+        (vector_math.sigmoid, 2e-7, lambda v: 1 / (1 + np.exp(-v))),
         (
-            elementary_vectors.gelu,
+            vector_math.gelu,
             1e-6,
             lambda v: 0.5 * v * (1 + np.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))),
         ),
-        (elementary_vectors.leaky_relu, 1e-7, lambda v: np.where(v > 0, v, 0.01 * v)),
+        (vector_math.leaky_relu, 1e-7, lambda v: np.where(v > 0, v, 0.01 * v)),
     ],
 )
 def test_kernel_activations_are_close(kind, bound, exact) -> None:
     x = np.random.default_rng(3).uniform(-12, 12, 300_000).astype(f32)
     found = vectorised(kind)(x)
     assert np.abs(found - exact(x.astype(np.float64))).max() < bound
-    extremes, scale = vectorised(kind)(np.array([-1e4, 1e4], f32)), 1 if kind is elementary_vectors.sigmoid else 100
+    extremes, scale = vectorised(kind)(np.array([-1e4, 1e4], f32)), 1 if kind is vector_math.sigmoid else 100
     assert extremes == pytest.approx(exact(np.array([-100.0, 100.0])) * scale)
 
 

@@ -176,7 +176,7 @@ class _Here(Executor):
     """Trains in this process, at once."""
 
     def __init__(self, problem: Problem) -> None:
-        from shoal.engines import get_engine
+        from shoal.pso.engines import get_engine
 
         self.problem, self.engine, self.done = problem, get_engine("cpu"), list[Outcome]()
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 import refresh_golden
 from shoal.champion import Choice, Confirmation, choice, retrainings
 from shoal.data import load_dataset
-from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate, result_hash
 from shoal.evolution import Search
 from shoal.genome.genome import Genome
 from shoal.objectives.scores import Metrics, Scores
+from shoal.pso.engines import get_engine
 from shoal.settings import CONFIRMATION, SearchSettings
 
 SMALL = load_dataset("concrete")

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shoal.engines import ENGINES, get_engine
-from shoal.frames import Frame, observe, principal_projection, random_projection, stagnation
 from shoal.genome.genome import UPDATE_RULES, Genome
 from shoal.nn.network import Network
 from shoal.objectives.losses import make_objective
-from shoal.swarm import SwarmState, TrainingTask, initial_state
+from shoal.pso.engines import ENGINES, get_engine
+from shoal.pso.snapshot import Frame, observe, principal_projection, random_projection, stagnation
+from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
 
 RANDOM = np.random.default_rng(3)
 

@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "shoal"
 LAYERS = {
     0: ["data", "numerics", "inference", "nn", "objectives", "errors"],
-    1: ["genome", "genetic", "swarm", "frames", "engines"],
+    1: ["genome", "genetic", "pso"],
     2: ["settings", "samplers", "racing", "evolution", "champion", "baselines", "evaluation", "store"],
     3: ["system", "executors"],
     4: [
@@ -26,7 +26,6 @@ LAYERS = {
         "underway",
         "manager",
         "api",
-        "bench",
         "resplits",
         "factors",
         "importance",

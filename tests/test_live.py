@@ -20,8 +20,8 @@ from shoal.errors import RunNotFoundError, StoreFullError
 from shoal.evaluation import Problem, Task
 from shoal.evolution import Standing
 from shoal.executors import Evaluate, Job, Progress
-from shoal.frames import Frame
 from shoal.genome.genome import Genome
+from shoal.pso.snapshot import Frame
 from shoal.runner import Runner
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, open_store

@@ -14,9 +14,9 @@ from scipy import stats
 
 import refresh_golden
 import shoal.numerics.philox
-from shoal.engines import kernels
 from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, philox, uniforms
 from shoal.numerics.portable_math import cos_sin_turns, exp, log
+from shoal.pso.engines import kernels
 
 WORD = st.integers(0, 2**32 - 1)
 PULLS = (Purpose.COGNITIVE, Purpose.SOCIAL, Purpose.GLOBAL)

@@ -11,9 +11,9 @@ import pytest
 
 from shoal.champion import Champion, choice, crown, retrainings
 from shoal.data import Dataset, load_dataset
-from shoal.engines import get_engine
 from shoal.evaluation import Evaluation, Problem, evaluate
 from shoal.evolution import Search
+from shoal.pso.engines import get_engine
 from shoal.settings import SearchSettings
 
 ROWS = 90

@@ -19,7 +19,6 @@ import pytest
 import shoal
 from processes import alive, descendants, eventually, last_json
 from processes import shoal as command
-from shoal.engines import get_engine
 from shoal.errors import ExecutorError
 from shoal.evaluation import Problem, Task
 from shoal.executors import Evaluate, Executor, ray_connection
@@ -27,6 +26,7 @@ from shoal.executors import ray as ray_executor
 from shoal.executors.ray import RayExecutor
 from shoal.executors.suspicion import JobQueue
 from shoal.genome.genome import Genome
+from shoal.pso.engines import get_engine
 from shoal.runner import Runner
 from shoal.settings import SearchSettings
 from shoal.store import Owner, open_store
@@ -122,7 +122,7 @@ class Kernels:
     """Trains; gives back whether the data were writable, and how many kernels were compiled and loaded."""
 
     def run(self, problem: Problem, engine: Any) -> tuple[bool, str | None, int, int]:
-        from shoal.engines import kernels
+        from shoal.pso.engines import kernels
 
         evaluation = Evaluate(Task(Genome(swarm_size=5, num_informants=2), 0)).run(problem, engine)
         compiled = sum(kernels.advance.stats.cache_misses.values())

@@ -15,11 +15,11 @@ from processes import last_json
 from processes import shoal as command
 from shoal.baselines import NAMES, Baseline
 from shoal.data import Dataset, load_dataset, resplit
-from shoal.engines import get_engine
 from shoal.errors import DataError
 from shoal.evaluation import Problem
 from shoal.genome.genome import Genome
 from shoal.objectives.scores import Metrics
+from shoal.pso.engines import get_engine
 from shoal.resplits import CHAMPION, SplitJob, across, resplit_scores
 from shoal.runner import Runner
 from shoal.settings import SearchSettings

@@ -20,8 +20,8 @@ from shoal.dashboard.figures.swarm import swarm_figure
 from shoal.dashboard.figures.swarm_live import curve_figure, live_bounds, live_figure
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import ReplayError
-from shoal.frames import Frame
 from shoal.genome.genome import Genome
+from shoal.pso.snapshot import Frame
 from shoal.replay import Replay, Window
 
 RANDOM = np.random.default_rng(5)

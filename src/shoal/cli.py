@@ -400,7 +400,7 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def bench(as_json: JsonOption = False) -> None:
     """Measure this machine: its multiply-add peak, and what share of it a swarm's iterations reach."""
-    from shoal.bench import benchmark
+    from shoal.pso.benchmark import benchmark
     from shoal.watch import bench_table
 
     result = benchmark()

@@ -12,11 +12,11 @@ from itertools import pairwise
 import numpy as np
 
 from shoal.data.diagnostics import Finding
-from shoal.engines import cores
 from shoal.evaluation import Problem, Task
 from shoal.evolution import Search
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
+from shoal.pso.engines import cores
 from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import RunView, Store
 

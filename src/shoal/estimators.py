@@ -15,14 +15,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from shoal.engines import get_engine
 from shoal.errors import DataError, GenomeError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.inference.standalone import softmax
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
 from shoal.objectives.losses import make_objective
-from shoal.swarm import TrainingTask
+from shoal.pso.engines import get_engine
+from shoal.pso.swarm import TrainingTask
 
 _MAY_BE_NONE = ("patience", "random_state")
 

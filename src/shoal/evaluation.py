@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data import Dataset, Part, RegressionTarget
-from shoal.engines.base import Engine
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
 from shoal.objectives.losses import Objective, make_objective
 from shoal.objectives.metrics import classification_metrics, probabilities, regression_metrics
 from shoal.objectives.scores import Metrics, Scores
+from shoal.pso.engines.base import Engine
+from shoal.pso.swarm import TrainingTask
 from shoal.settings import SearchSettings
-from shoal.swarm import TrainingTask
 
 Status = Literal["ok", "failed"]
 

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.engines import get_engine
 from shoal.errors import ShoalError, StoreError
 from shoal.evaluation import Evaluation, Problem
+from shoal.pso.engines import get_engine
 from shoal.store import Store, open_store
 from shoal.summary import kept_champion
 from shoal.system.forkserver import give_way

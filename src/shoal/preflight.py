@@ -6,11 +6,11 @@ import math
 import reprlib
 
 from shoal.data import Dataset
-from shoal.engines import cores
 from shoal.errors import DataError, SettingsError
 from shoal.evaluation import Problem
 from shoal.evolution import Search
 from shoal.executors import check_installed
+from shoal.pso.engines import cores
 from shoal.samplers import check_installed as check_sampler
 from shoal.settings import SearchSettings
 

@@ -18,16 +18,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.engines import Engine, get_engine
-from shoal.engines.base import CHUNK_SECONDS
 from shoal.errors import ReplayError
 from shoal.evaluation import Evaluation, Problem, Task
-from shoal.frames import Frame, Projection, ProjectionKind, observe, principal_projection, random_projection
 from shoal.genome.genome import Genome
 from shoal.objectives.losses import loss_values
+from shoal.pso.engines import Engine, get_engine
+from shoal.pso.engines.base import CHUNK_SECONDS
+from shoal.pso.snapshot import Frame, Projection, ProjectionKind, observe, principal_projection, random_projection
+from shoal.pso.swarm import SwarmState, TrainingTask, initial_state, penalties
 from shoal.store import Store
 from shoal.summary import summarise
-from shoal.swarm import SwarmState, TrainingTask, initial_state, penalties
 
 Spacing = Literal["even", "early"]
 MOST_FRAMES = 500

@@ -15,12 +15,12 @@ from typing import Any
 
 from shoal.baselines import NAMES, Baseline, BaselineJob, baseline_jobs
 from shoal.data import Dataset, resplit
-from shoal.engines.base import Engine
 from shoal.errors import DataError
 from shoal.evaluation import Problem
 from shoal.executors import make_executor
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95, mean
+from shoal.pso.engines.base import Engine
 
 CHAMPION = "This champion"
 _POLL_SECONDS = 0.5

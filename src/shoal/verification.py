@@ -14,9 +14,9 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from shoal.engines import cores, get_engine
 from shoal.errors import SettingsError, StoreError
 from shoal.evaluation import Evaluation, Problem, trained
+from shoal.pso.engines import cores, get_engine
 from shoal.store import Store, default_path
 from shoal.store.lookup import genome_name
 from shoal.store.rows import clean

@@ -25,9 +25,9 @@ from shoal.store import TERMINAL, RunView, Store
 from shoal.summary import METRIC_NAMES, Best, Summary, ahead_of, score_rows, summarise, sureness
 
 if TYPE_CHECKING:
-    from shoal.bench import Benchmark
     from shoal.data.column_profile import ColumnFacts
     from shoal.data.diagnostics import Finding
+    from shoal.pso.benchmark import Benchmark
     from shoal.resplits import Across
     from shoal.store.doctor import Check
     from shoal.verification import Verdict

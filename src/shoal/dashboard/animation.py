@@ -13,7 +13,7 @@ import numpy as np
 from shoal.dashboard.figures.scene import scene, series
 from shoal.dashboard.theme import DARK, LIGHT, Palette
 from shoal.errors import ReplayError
-from shoal.frames import Frame
+from shoal.pso.snapshot import Frame
 from shoal.replay import Replay
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shoal.engines.base import Engine
 from shoal.evaluation import Evaluation, Problem, Task, evaluate
-from shoal.frames import Frame
+from shoal.pso.engines.base import Engine
+from shoal.pso.snapshot import Frame
 
 
 class Job(Protocol):

@@ -20,8 +20,8 @@ from typing import Any
 
 from shoal.evaluation import curve
 from shoal.executors.base import Job, Progress
-from shoal.frames import Frame, observe
-from shoal.swarm import SwarmState, TrainingTask
+from shoal.pso.snapshot import Frame, observe
+from shoal.pso.swarm import SwarmState, TrainingTask
 
 NOTE_SECONDS = 1.0  # between two notes of a worker
 WATCHED_SECONDS = 0.2  # while somebody watches

@@ -22,12 +22,12 @@ from typing import Any
 
 from loky.process_executor import ProcessPoolExecutor
 
-from shoal.engines import cores, get_engine
-from shoal.engines.base import Engine
 from shoal.evaluation import Problem
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.board import Board, Reporter
 from shoal.executors.suspicion import JobQueue
+from shoal.pso.engines import cores, get_engine
+from shoal.pso.engines.base import Engine
 from shoal.system import forkserver
 
 WORN_JOBS = 1_000  # that a worker does, on average, before new ones take their places

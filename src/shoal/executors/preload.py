@@ -14,11 +14,11 @@ with quick_imports():
     import numpy as np
 
     import shoal.executors.local  # noqa: F401  what a worker runs
-    from shoal.engines import get_engine
     from shoal.genome.genome import Genome
     from shoal.nn.network import Network
     from shoal.objectives.losses import make_objective
-    from shoal.swarm import TrainingTask
+    from shoal.pso.engines import get_engine
+    from shoal.pso.swarm import TrainingTask
 
 _x = np.zeros((1, 1), np.float32)
 _network = Network((1, 1))

@@ -18,13 +18,13 @@ from functools import lru_cache
 from typing import Any
 
 from shoal import __version__
-from shoal.engines import get_engine
-from shoal.engines.base import Engine
 from shoal.errors import ExecutorError
 from shoal.evaluation import Problem
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.ray_connection import Connection
 from shoal.executors.suspicion import JobQueue
+from shoal.pso.engines import get_engine
+from shoal.pso.engines.base import Engine
 
 BATCH_SECONDS = 1.0  # what a batch should take at most
 _SMOOTHING = 0.2  # weight of the latest duration in the mean

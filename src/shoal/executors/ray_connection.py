@@ -21,8 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shoal.engines import cores
 from shoal.errors import ExecutorError
+from shoal.pso.engines import cores
 from shoal.system.forkserver import environment
 
 LOOK_SECONDS = 2.0  # between two looks at the head and the nodes

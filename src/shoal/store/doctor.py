@@ -72,7 +72,7 @@ def _installation() -> Iterator[Check]:
             f"{sqlite3.sqlite_version}, older than 3.51.3: a rollback journal keeps clear of its WAL-reset race",
             "a newer Python brings a newer SQLite, with which readers do not wait for writers",
         )
-    from shoal.engines.cache import cache_folder
+    from shoal.pso.engines.cache import cache_folder
 
     folder = cache_folder()
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())

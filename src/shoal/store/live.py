@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select
 
-from shoal.frames import Frame
 from shoal.genome.genome import Genome
+from shoal.pso.snapshot import Frame
 from shoal.store.rows import clean
 from shoal.store.runs import insert_or, not_found, parse_id, shown_state
 from shoal.store.tables import command, live, now, run

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.frames import Frame
+from shoal.pso.snapshot import Frame
 
 LINKS = 100  # lines between informants in a frame, about: more hide the particles
 _WORST = 95.0  # percentile of the losses that ends the scale of colours: the first iterations may be far worse

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from shoal.dashboard.figures.base import axis, layout, log_ticks, palette
 from shoal.dashboard.figures.scene import Bounds, scene
 from shoal.dashboard.figures.swarm import PLANE, moving, plane_axes, wide
-from shoal.frames import Frame
+from shoal.pso.snapshot import Frame
 
 CURVE = 230  # pixels
 SMALL = 25  # times the swarm's area: axes that wide are drawn closer

@@ -18,8 +18,8 @@ from shoal.dashboard.views.swarm_now import training_now
 from shoal.dashboard.wording import percent, quoted, state_html
 from shoal.errors import ReplayError, ShoalError
 from shoal.evaluation import Evaluation
-from shoal.frames import ProjectionKind
 from shoal.projector import Projector, Request
+from shoal.pso.snapshot import ProjectionKind
 from shoal.replay import Replay, Spacing, Window, recorded_training
 from shoal.store import ACTIVE, RunView
 

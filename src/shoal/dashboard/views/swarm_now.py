@@ -14,7 +14,7 @@ from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
 from shoal.dashboard.tiles import tiles
 from shoal.errors import ShoalError
-from shoal.frames import Frame
+from shoal.pso.snapshot import Frame
 from shoal.store import ACTIVE, RunView, UnderWay
 from shoal.store.live import WATCHED_SECONDS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from shoal.engines.base import Engine, TrainingResult
 from shoal.errors import SettingsError
+from shoal.pso.engines.base import Engine, TrainingResult
 
 ENGINES = ("cpu", "reference")
 
@@ -24,11 +24,11 @@ def get_engine(name: str = "cpu", threads: int = 1) -> Engine:
     ``threads`` share the particles of one swarm where the engine can; they change no bit.
     """
     if name == "cpu":
-        from shoal.engines.cpu import CpuEngine
+        from shoal.pso.engines.cpu import CpuEngine
 
         return CpuEngine(threads)
     if name == "reference":
-        from shoal.engines.reference import ReferenceEngine
+        from shoal.pso.engines.reference import ReferenceEngine
 
         return ReferenceEngine()
     raise SettingsError(f"engine={name!r}.", expected="one of " + ", ".join(ENGINES))

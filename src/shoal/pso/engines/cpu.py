@@ -13,14 +13,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.engines import kernels
-from shoal.engines.base import Engine
-from shoal.engines.intrinsics import BLOCK
-from shoal.engines.vectors import LANES
 from shoal.genome.genome import INFORMANT_STRATEGIES
 from shoal.nn.network import ACTIVATIONS, Network
 from shoal.objectives.losses import Loss, Objective
-from shoal.swarm import SwarmState, TrainingTask
+from shoal.pso.engines import kernels
+from shoal.pso.engines.base import Engine
+from shoal.pso.engines.intrinsics import BLOCK
+from shoal.pso.engines.llvm_vectors import LANES
+from shoal.pso.swarm import SwarmState, TrainingTask
 
 
 class CpuEngine(Engine):

@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from shoal.engines import cores, kernels
-from shoal.engines.base import Engine
-from shoal.engines.cpu import CpuEngine
-from shoal.engines.intrinsics import PEAK_CHAINS
-from shoal.engines.vectors import LANES
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
 from shoal.objectives.losses import make_objective
-from shoal.swarm import SwarmState, TrainingTask, initial_state
+from shoal.pso.engines import cores, kernels
+from shoal.pso.engines.base import Engine
+from shoal.pso.engines.cpu import CpuEngine
+from shoal.pso.engines.intrinsics import PEAK_CHAINS
+from shoal.pso.engines.llvm_vectors import LANES
+from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
 
 ROUNDS = 7
 ROUND_SECONDS = 0.2  # of each form in each round

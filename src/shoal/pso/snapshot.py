@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.numerics.philox import Purpose, normals
-from shoal.swarm import SwarmState, TrainingTask, scheduled
+from shoal.pso.swarm import SwarmState, TrainingTask, scheduled
 
 ProjectionKind = Literal["random", "principal"]
 _KEY = (0, 0)  # of the random axes: they depend on the number of weights alone

@@ -11,9 +11,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from shoal.engines.elementary_vectors import exp, gelu, leaky_relu, log, sigmoid, tanh
-from shoal.engines.vectors import F32, F64, I32, I64, LANES, Emitter, Value, has_wide_registers
 from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
+from shoal.pso.engines.llvm_vectors import F32, F64, I32, I64, LANES, Emitter, Value, has_wide_registers
+from shoal.pso.engines.vector_math import exp, gelu, leaky_relu, log, sigmoid, tanh
 
 BLOCK = 64  # samples that are taken through a network at once: their activations stay in the first-level cache
 # Neurons of a tile, at most, and its vectors of samples: its sums, its inputs and a weight stay in the registers. Taller

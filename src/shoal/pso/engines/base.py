@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.nn.network import Network
-from shoal.swarm import SwarmState, TrainingTask, initial_state
+from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
 
 CHUNK_SECONDS = 0.1  # how often a training looks up: well within the second in which it must be stoppable
 
@@ -40,7 +40,7 @@ class TrainingResult:
 class Engine(ABC):
     """Moves swarms. Obligations of an implementation:
 
-    - `advance` follows `shoal.swarm.step` from the state it is given, within the tolerance its module states, and does
+    - `advance` follows `shoal.pso.swarm.step` from the state it is given, within the tolerance its module states, and does
       not look at the clock: how a training is cut into chunks changes no bit of its result.
     - It stops by patience exactly where the reference does, and then sets ``stopped``.
     - It may reuse the arrays of the state that it is given; the caller goes on with the one that it returns.

@@ -14,8 +14,9 @@ import numpy as np
 from numba import njit, types, uint32, uint64
 from numpy.typing import NDArray
 
-from shoal.engines.cache import cached_njit
-from shoal.engines.intrinsics import (
+from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
+from shoal.pso.engines.cache import cached_njit
+from shoal.pso.engines.intrinsics import (
     BLOCK,
     PAIRS,
     TILE_NEURONS,
@@ -40,9 +41,8 @@ from shoal.engines.intrinsics import (
     take,
     tile,
 )
-from shoal.engines.vectors import LANES
-from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
-from shoal.swarm import out_of_patience, scheduled
+from shoal.pso.engines.llvm_vectors import LANES
+from shoal.pso.swarm import out_of_patience, scheduled
 
 DEPTH = 64  # inputs of a layer that are added up at once: with a block's samples, half of a 32 kB first-level cache
 GROUP = 8  # particles that one thread takes through the data together, so that a chunk of it is read once for all
@@ -110,14 +110,14 @@ class Rule(NamedTuple):
 
 
 class Swarm(NamedTuple):
-    """The arrays of shoal.swarm.SwarmState in rows of ``stride``, and what only lives within an iteration."""
+    """The arrays of shoal.pso.swarm.SwarmState in rows of ``stride``, and what only lives within an iteration."""
 
     bests: NDArray[np.float32]  # (P * stride,)
     best_losses: NDArray[np.float64]  # (P,)
     informants: NDArray[np.int32]  # (P, k)
     losses: NDArray[np.float64]  # (P,)
     shifts: NDArray[np.float64]  # (P,) of the losses: the objective's, and weight decay
-    winners: NDArray[np.int64]  # (P,) see shoal.swarm.winners; for the competitive rule
+    winners: NDArray[np.int64]  # (P,) see shoal.pso.swarm.winners; for the competitive rule
     order: NDArray[np.int64]  # (P,) what pairs are made of
     decayed: NDArray[np.float32]  # (stride,) 1 where weight decay counts, else 0
     sums: NDArray[np.float64]  # (P * 16,) of losses so far; one for every sixteenth row
@@ -296,7 +296,7 @@ def _sort(row: Any) -> None:
 
 @compiled
 def random_informants(i: Any, informants: Any, iteration: Any, key0: Any, key1: Any) -> None:
-    """See shoal.swarm.random_informants."""
+    """See shoal.pso.swarm.random_informants."""
     particles, k = informants.shape
     row = informants[i]
     c0 = c1 = c2 = c3 = uint32(0)
@@ -373,7 +373,7 @@ def _follows(i: Any, swarm: Any, rewiring: Any, iteration: Any, rule: Any) -> An
 
 @compiled
 def _compete(swarm: Any, iteration: Any, key0: Any, key1: Any) -> None:
-    """See shoal.swarm.winners; into ``swarm.winners``."""
+    """See shoal.pso.swarm.winners; into ``swarm.winners``."""
     particles, order = len(swarm.order), swarm.order
     for n in range(particles):
         order[n] = swarm.winners[n] = n

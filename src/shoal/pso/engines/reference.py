@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.engines.base import Engine
 from shoal.nn.network import Network
-from shoal.swarm import SwarmState, TrainingTask, step
+from shoal.pso.engines.base import Engine
+from shoal.pso.swarm import SwarmState, TrainingTask, step
 
 
 class ReferenceEngine(Engine):
-    """`shoal.swarm.step`, repeated."""
+    """`shoal.pso.swarm.step`, repeated."""
 
     name = "reference"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from functools import reduce
 
-from shoal.engines.vectors import I32, Value
+from shoal.pso.engines.llvm_vectors import I32, Value
 
 _LOG2E, _LN2_HIGH, _LN2_LOW = 1 / math.log(2), 0.693359375, -2.12194440e-4
 _SQRT_HALF, _SQRT_2_PI, _GELU_CUBIC, _LEAK = math.sqrt(0.5), math.sqrt(2 / math.pi), 0.044715, 0.01
