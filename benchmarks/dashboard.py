@@ -40,12 +40,12 @@ import browser as chrome
 from bigstore import SETTINGS, fill, pretended
 from shoal.dashboard.server import address, free_port, wait_until_up
 from shoal.data import load_dataset
-from shoal.evaluation import Problem
-from shoal.evolution import Search
 from shoal.genome.genome import Genome
 from shoal.launch import ensure_supervisor
-from shoal.settings import SearchSettings
+from shoal.problems.table import Problem
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 PAGES = (
     "runs",

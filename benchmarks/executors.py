@@ -12,10 +12,10 @@ import statistics
 import time
 
 from shoal.data import load_dataset
-from shoal.evaluation import Problem, Task
 from shoal.executors import Evaluate, Executor, make_executor
 from shoal.genome.genome import Genome
-from shoal.settings import SearchSettings
+from shoal.problems.table import Problem, Task
+from shoal.tuning.settings import SearchSettings
 
 ROUNDS = 3
 LENGTHS = {10: 200, 100: 100, 1000: 20}  # iterations of a training: trainings a round

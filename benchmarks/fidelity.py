@@ -16,10 +16,10 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import shoal
-from shoal.evaluation import Problem, Task, evaluate
-from shoal.evolution import Search
+from shoal.problems.table import Problem, Task, evaluate
 from shoal.pso.engines import cores, get_engine
-from shoal.settings import SearchSettings
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 LENGTHS = (300, 600, 1200, 2400, 9600)
 

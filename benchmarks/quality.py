@@ -5,7 +5,7 @@
     python benchmarks/quality.py --table [--out quality.jsonl]
 
 For each table and split (data seeds 0, 1, ...; 30 % of the rows are for the test): a complete search, which never sees the test
-rows, and its baselines (`shoal.baselines`), which learn from the same rows with the same encoding: Adam and L-BFGS train
+rows, and its baselines (`shoal.tuning.baselines`), which learn from the same rows with the same encoding: Adam and L-BFGS train
 scikit-learn's network with the champion's hidden layers, as many networks as the champion has; "default swarm" is a swarm that
 nobody searched for; boosting is HistGradientBoosting. "one" is the mean score of the networks, "together" the score of their
 mean prediction.
@@ -33,7 +33,7 @@ from sklearn import datasets
 
 import shoal
 from shoal.numerics.stats import half95
-from shoal.settings import read_settings_file
+from shoal.tuning.settings import read_settings_file
 
 METHODS = {  # the baselines' kinds by column, and whether single networks or all together
     "Shoal, one": ("shoal", "test"),

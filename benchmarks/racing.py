@@ -19,14 +19,14 @@ import math
 import statistics
 from collections.abc import Callable, Iterator
 
-from shoal.evaluation import Evaluation, Task
-from shoal.evolution import Search
 from shoal.genome.genome import Genome, SearchSpace
 from shoal.numerics.philox import derive_key, normal_draws
 from shoal.numerics.stats import half95, mean
 from shoal.objectives.scores import Metrics, Scores
-from shoal.racing import RACES, Tally
-from shoal.settings import SearchSettings
+from shoal.problems.table import Evaluation, Task
+from shoal.tuning.racing import RACES, Tally
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 NOISE, COMMON, SPREAD = 2.5, 1 / 3, 3.0
 CONTENDERS = 40

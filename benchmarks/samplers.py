@@ -31,15 +31,15 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
 import shoal
-from shoal.evaluation import Evaluation, Problem, Task, evaluate
-from shoal.evolution import Search
 from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES, Genome
 from shoal.numerics.philox import derive_key
 from shoal.numerics.stats import half95
 from shoal.objectives.scores import Metrics, Scores
+from shoal.problems.table import Evaluation, Problem, Task, evaluate
 from shoal.pso.engines import get_engine
-from shoal.samplers import random_genome
-from shoal.settings import SearchSettings
+from shoal.tuning.samplers.base import random_genome
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 SAMPLERS = get_args(SearchSettings.model_fields["sampler"].annotation)
 # Small networks and swarms, the same for all, so that the real trainings take a minute or two.

@@ -28,8 +28,8 @@ import numpy as np
 
 from shoal.data import load_dataset
 from shoal.launch import end_process, ensure_supervisor, log_path
-from shoal.settings import SearchSettings
 from shoal.store import ACTIVE, Store, open_store
+from shoal.tuning.settings import SearchSettings
 
 SEEDS = 3
 SHORT_RUNS = 8  # between two long ones

@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 from sklearn import datasets
 
 from shoal import Dataset, Genome, SearchSettings, load_dataset, named_genome
-from shoal.evaluation import Problem, Task
-from shoal.genetic import COEFFICIENTS, initial_genome
 from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.numerics.philox import derive_key
+from shoal.problems.table import Problem, Task
 from shoal.pso.engines.cpu import CpuEngine
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
+from shoal.tuning.operators import COEFFICIENTS, initial_genome
 
 Floats = NDArray[np.float64]
 BEST_OF = 12  # a population

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from shoal.champion import Retraining
-from shoal.evaluation import Evaluation, Problem, Task
 from shoal.executors import Evaluate, Executor, Job, Outcome, Progress
 from shoal.objectives.scores import Metrics, Scores
+from shoal.problems.table import Evaluation, Problem, Task
 from shoal.pso.engines import get_engine
+from shoal.tuning.champion import Retraining
 
 
 def pretend(problem: Problem, task: Task) -> Evaluation:

@@ -11,13 +11,13 @@ import pandas as pd
 
 from fakes import InlineExecutor
 from shoal.data import load_dataset
-from shoal.evaluation import Evaluation, Problem, Task
 from shoal.genome.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome
 from shoal.numerics.philox import derive_key
 from shoal.objectives.scores import Metrics, Scores
+from shoal.problems.table import Evaluation, Problem, Task
 from shoal.runner import Runner
-from shoal.settings import SearchSettings
 from shoal.store import Owner, Store
+from shoal.tuning.settings import SearchSettings
 
 Landscape = Callable[[Genome], float]
 

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 
 from shoal.data import load_dataset
-from shoal.evaluation import Problem, evaluate, result_hash
-from shoal.evolution import Search
-from shoal.genetic import initial_genome, next_generation
 from shoal.genome.genome import Genome, SearchSpace
 from shoal.nn.network import ACTIVATIONS, Network
 from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, uniforms
 from shoal.numerics.portable_math import cos_sin_turns, exp, log
 from shoal.objectives.losses import Loss, Objective
+from shoal.problems.table import Problem, evaluate, result_hash
 from shoal.pso.engines import Engine, get_engine
 from shoal.pso.swarm import TrainingTask, initial_state, random_informants
-from shoal.settings import SearchSettings
+from shoal.tuning.operators import initial_genome, next_generation
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 FILE = Path(__file__).parent / "golden" / "values.json"
 COMMAND = "python tests/refresh_golden.py"

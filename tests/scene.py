@@ -19,9 +19,9 @@ import sqlalchemy as sa
 
 from processes import alive, environment, eventually
 from shoal.data import load_dataset
-from shoal.settings import SearchSettings
 from shoal.store import LEASE_SECONDS, open_store
 from shoal.store import tables as t
+from shoal.tuning.settings import SearchSettings
 
 SETTINGS = SearchSettings(preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2)
 _ODD = str(Path(__file__).with_name("odd_supervisor.py"))

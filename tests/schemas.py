@@ -18,13 +18,13 @@ from sqlalchemy import Connection, select, update
 
 from fakes import InlineExecutor
 from shoal.data import load_dataset
-from shoal.evaluation import Problem
 from shoal.executors import Job, Outcome
+from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.runner import Runner
-from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.store.tables import REVISION, metadata, now
+from shoal.tuning.settings import SearchSettings
 
 FOLDER = Path(__file__).parent / "golden" / "schemas"
 FINISHED, INTERRUPTED, PAUSED = 1, 2, 3  # runs; the first two are of the same search

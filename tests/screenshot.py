@@ -25,9 +25,9 @@ from shoal.api import search
 from shoal.dashboard.navigation import PLACES
 from shoal.data import load_dataset
 from shoal.launch import ensure_supervisor
-from shoal.settings import SearchSettings
 from shoal.store import Store, open_store
 from shoal.summary import summarise
+from shoal.tuning.settings import SearchSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
 FRONT = ("live", "light")  # which picture is docs/dashboard.png

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from fakes import InlineExecutor
 from shoal.errors import NotOwnerError, RunStateError, StoreFullError
-from shoal.evaluation import Problem
 from shoal.executors import Evaluate, Job, Outcome
+from shoal.problems.table import Problem
 from shoal.runner import Runner
 from shoal.store import LEASE_SECONDS, Owner, Store
 from shoal.store import tables as t

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import shoal
-from shoal.baselines import KINDS
 from shoal.errors import GenomeError, SettingsError
+from shoal.tuning.baselines import KINDS
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import published

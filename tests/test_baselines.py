@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.baselines import KINDS, NAMES, Baseline, BaselineJob, baseline_jobs, baselines
 from shoal.data import Dataset, load_dataset, resplit
-from shoal.evaluation import Problem, Task
 from shoal.executors import make_executor
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import mean_metrics
 from shoal.objectives.scores import Metrics
+from shoal.problems.table import Problem, Task
 from shoal.pso.engines import get_engine
-from shoal.settings import CONFIRMATION, SearchSettings
+from shoal.tuning.baselines import KINDS, NAMES, Baseline, BaselineJob, baseline_jobs, baselines
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 GENOME = Genome(hidden_layers=(6,), activation="tanh")
 
@@ -113,7 +113,7 @@ def test_a_baseline_that_fails_is_a_row_that_says_why(monkeypatch: pytest.Monkey
     def broken(*arguments: object) -> object:
         raise MemoryError("no room")
 
-    monkeypatch.setattr("shoal.baselines._estimator", broken)
+    monkeypatch.setattr("shoal.tuning.baselines._estimator", broken)
     rows = by_kind(baselines(about, GENOME))
     assert rows["adam"].error == "MemoryError: no room" and rows["adam"].test is None and rows["swarm"].error is None
     monkeypatch.undo()

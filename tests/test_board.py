@@ -16,14 +16,14 @@ import pytest
 
 from processes import eventually
 from shoal.data import load_dataset
-from shoal.evaluation import Problem, Task, evaluate
 from shoal.executors import Evaluate, LocalExecutor, Progress
 from shoal.executors import board as board_module
 from shoal.executors.board import NOTE_SECONDS, WATCHED_SECONDS, Board, Reporter
 from shoal.genome.genome import Genome
+from shoal.problems.table import Problem, Task, evaluate
 from shoal.pso.engines import ENGINES, get_engine
 from shoal.pso.snapshot import observe
-from shoal.settings import SearchSettings
+from shoal.tuning.settings import SearchSettings
 
 SETTINGS = SearchSettings(preset="classic", engine="reference", iterations=30)
 PROBLEM = Problem(load_dataset("concrete", preset="classic"), SETTINGS)

@@ -9,8 +9,8 @@ import pytest
 
 from processes import SMALL, eventually, last_json, shoal, start
 from shoal.data import load_dataset
-from shoal.settings import SearchSettings
 from shoal.store import open_store
+from shoal.tuning.settings import SearchSettings
 
 
 @pytest.fixture(scope="module")

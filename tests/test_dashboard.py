@@ -24,9 +24,9 @@ from shoal.dashboard.navigation import PLACES
 from shoal.data import load_dataset
 from shoal.evaluation_table import EvaluationTable
 from shoal.runner import Runner
-from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.summary import summarise
+from shoal.tuning.settings import SearchSettings
 
 pytestmark = pytest.mark.browser
 SOON, COMPILING = 30_000, 180_000  # milliseconds; the first training of a process compiles its code

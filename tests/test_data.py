@@ -11,7 +11,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from shoal.champion import choice, crown, retrainings
 from shoal.data import (
     CategoricalColumn,
     DataOptions,
@@ -28,12 +27,13 @@ from shoal.data import (
 from shoal.data.encoder import LOG_SKEWNESS, skewness
 from shoal.data.splits import repeated_rows
 from shoal.errors import DataError, SettingsError
-from shoal.evaluation import Problem, Task, evaluate
-from shoal.evolution import Search
 from shoal.genome.genome import Genome
 from shoal.inference.standalone import encode
+from shoal.problems.table import Problem, Task, evaluate
 from shoal.pso.engines import get_engine
-from shoal.settings import SearchSettings
+from shoal.tuning.champion import choice, crown, retrainings
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 
 def parts(dataset: Dataset) -> list[np.ndarray]:

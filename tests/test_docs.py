@@ -8,11 +8,11 @@ from pathlib import Path
 import typer.main
 
 import shoal
-from shoal.baselines import KINDS
 from shoal.cli import app
 from shoal.data import DataOptions
 from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
-from shoal.settings import SearchSettings
+from shoal.tuning.baselines import KINDS
+from shoal.tuning.settings import SearchSettings
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from shoal.data import load_dataset
 from shoal.estimate import Pace, estimate, first_genomes, first_trainings, guessed_pace, recorded_pace, stages
-from shoal.evaluation import Evaluation, Problem, Task
-from shoal.evolution import Search
 from shoal.executors import Executor, Job, Outcome
 from shoal.objectives.scores import Metrics, Scores
-from shoal.settings import CONFIRMATION, SearchSettings
+from shoal.problems.table import Evaluation, Problem, Task
 from shoal.store import Owner, Store, open_store
+from shoal.tuning.search import Search
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 HERE = Pace((1e-10, 3e-10), (0.4, 0.9), "made up")
 

@@ -13,12 +13,12 @@ from fakes import pretend
 from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
 from shoal.dashboard.tables import as_csv, as_parquet
 from shoal.data import load_dataset
-from shoal.evaluation import Evaluation, Problem
 from shoal.evaluation_table import EvaluationTable
-from shoal.evolution import Search
 from shoal.numerics.stats import half95, mean
-from shoal.settings import CONFIRMATION, SearchSettings
+from shoal.problems.table import Evaluation, Problem
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
+from shoal.tuning.search import Search
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 SETTINGS = SearchSettings.parse({"population": 6, "generations": 3, "iterations": 50})
 

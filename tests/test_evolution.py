@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refresh_golden
-from shoal.champion import Choice, Confirmation, choice, retrainings
 from shoal.data import load_dataset
-from shoal.evaluation import Evaluation, Problem, Task, evaluate, result_hash
-from shoal.evolution import Search
 from shoal.genome.genome import Genome
 from shoal.objectives.scores import Metrics, Scores
+from shoal.problems.table import Evaluation, Problem, Task, evaluate, result_hash
 from shoal.pso.engines import get_engine
-from shoal.settings import CONFIRMATION, SearchSettings
+from shoal.tuning.champion import Choice, Confirmation, choice, retrainings
+from shoal.tuning.search import Search
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 SMALL = load_dataset("concrete")
 ALIKE = {"racing": "fixed", "equal_effort": False}  # trainings are as long as is said

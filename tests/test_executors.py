@@ -18,11 +18,11 @@ import pytest
 
 from processes import alive, descendants, eventually
 from shoal.data import load_dataset
-from shoal.evaluation import Problem
 from shoal.executors import Executor, LocalExecutor, Outcome
 from shoal.executors.suspicion import JobQueue
-from shoal.settings import SearchSettings
+from shoal.problems.table import Problem
 from shoal.system import forkserver
+from shoal.tuning.settings import SearchSettings
 
 PROBLEM = Problem(load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference"))
 HURRIED = replace(PROBLEM, settings=PROBLEM.settings.model_copy(update={"deadline": 1.5}))

@@ -14,8 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.baselines import Baseline
-from shoal.champion import Champion, Confirmation
 from shoal.dashboard import server, wording
 from shoal.dashboard.figures.history import (
     COLUMNS,
@@ -29,12 +27,14 @@ from shoal.dashboard.figures.vega import Key, steady, vega
 from shoal.dashboard.parameters import genes_html, number, place, scores_html
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import SettingsError
-from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genome.genome import NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
 from shoal.numerics.stats import interval95
 from shoal.objectives.scores import Metrics, Scores
+from shoal.problems.table import Evaluation, GenerationSummary, Task
 from shoal.store import GenerationRecord
 from shoal.summary import ScoreRow, score_rows, sureness
+from shoal.tuning.baselines import Baseline
+from shoal.tuning.champion import Champion, Confirmation
 
 GENOME = Genome(swarm_size=20)
 

@@ -34,12 +34,12 @@ from shoal.dashboard.figures.genes import (
 )
 from shoal.dashboard.figures.genes_together import MOST_LINES, pair_data, pair_figure, parallel_data, parallel_figure
 from shoal.dashboard.theme import DARK, LIGHT
-from shoal.evaluation import GenerationSummary
 from shoal.factors import Factor, factors
 from shoal.genome.genome import Genome, SearchSpace
 from shoal.importance import Estimate, GeneImportance, Importances, Model, scores, surface
-from shoal.settings import SearchSettings
+from shoal.problems.table import GenerationSummary
 from shoal.store import GenerationRecord
+from shoal.tuning.settings import SearchSettings
 from test_comparison import GOOD, POOR, summary
 
 

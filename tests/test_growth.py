@@ -19,14 +19,14 @@ import sqlalchemy as sa
 from fakes import InlineExecutor
 from processes import eventually
 from shoal.data import load_dataset
-from shoal.evaluation import Evaluation, Problem
-from shoal.evolution import Search
 from shoal.executors import LocalExecutor, Outcome, local
+from shoal.problems.table import Evaluation, Problem
 from shoal.runner import Runner
-from shoal.settings import SearchSettings
 from shoal.store import Owner, connection, open_store
 from shoal.system import shared_log
 from shoal.system.shared_log import SharedLog
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 PROBLEM = Problem(load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference"))
 

@@ -20,7 +20,7 @@ from shoal.importance import (
     scores,
     surface,
 )
-from shoal.settings import SearchSettings
+from shoal.tuning.settings import SearchSettings
 
 
 def loss_of(found: Importances, name: str) -> tuple[float, float, float]:

@@ -36,12 +36,12 @@ from hypothesis.stateful import (
 from fakes import InlineExecutor, pretend
 from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import NotOwnerError, RunNotFoundError, RunStateError, SettingsError, StoreError
-from shoal.evaluation import Problem, result_hash
-from shoal.evolution import Search
+from shoal.problems.table import Problem, result_hash
 from shoal.runner import Runner
-from shoal.settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Command, Owner, Store, open_store
 from shoal.store import tables as t
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 SETTINGS = SearchSettings(
     population=3,

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal.errors import SettingsError, StoreError
-from shoal.evaluation import Evaluation, Task
-from shoal.evolution import Search, sampler_key
-from shoal.genetic import best, birth, first_births, next_generation
 from shoal.genome.genome import Genome
 from shoal.lineage import Lineage, without_parents
 from shoal.objectives.scores import Metrics, Scores
-from shoal.settings import SearchSettings
+from shoal.problems.table import Evaluation, Task
 from shoal.store import EVALUATION_COLUMNS
+from shoal.tuning.operators import best, birth, first_births, next_generation
+from shoal.tuning.search import Search, sampler_key
+from shoal.tuning.settings import SearchSettings
 
 
 def pretended(task: Task, failing: int = 40) -> Evaluation:

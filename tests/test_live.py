@@ -13,21 +13,21 @@ import pytest
 import sqlalchemy as sa
 
 from fakes import InlineExecutor
-from shoal.baselines import BaselineJob
-from shoal.champion import Choice, Crowning, Retraining
 from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import RunNotFoundError, StoreFullError
-from shoal.evaluation import Problem, Task
-from shoal.evolution import Standing
 from shoal.executors import Evaluate, Job, Progress
 from shoal.genome.genome import Genome
+from shoal.problems.table import Problem, Task
 from shoal.pso.snapshot import Frame
 from shoal.runner import Runner
-from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup
 from shoal.store.live import WATCHED_SECONDS
+from shoal.tuning.baselines import BaselineJob
+from shoal.tuning.champion import Choice, Crowning, Retraining
+from shoal.tuning.search import Standing
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 from shoal.underway import under_way
 
 SETTINGS = SearchSettings(

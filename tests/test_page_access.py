@@ -28,8 +28,8 @@ import browser as chrome
 from shoal.access import Password, Role, change_accounts, new_token, passwords, token_digest
 from shoal.dashboard.exposure import Exposure
 from shoal.data import load_dataset
-from shoal.settings import SearchSettings
 from shoal.store import Claim, Owner, Store, open_store
+from shoal.tuning.settings import SearchSettings
 
 pytestmark = pytest.mark.browser
 SOON = 30_000  # milliseconds

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, expect
 import browser as chrome
 from landscape import searched
 from shoal.genome.genome import Genome
-from shoal.settings import SearchSettings
 from shoal.store import open_store
+from shoal.tuning.settings import SearchSettings
 
 pytestmark = pytest.mark.browser
 LOADING = SOON = 120_000  # milliseconds

@@ -34,17 +34,17 @@ from shoal.dashboard.figures.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineag
 from shoal.dashboard.figures.vega import Spec
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.data import load_dataset
-from shoal.evaluation import Evaluation, Task
 from shoal.evaluation_table import EvaluationTable
 from shoal.fits import Fit
-from shoal.genetic import Birth
 from shoal.genome.genome import Genome
 from shoal.lineage import Lineage, Relative
 from shoal.numerics.stats import half95
 from shoal.objectives.scores import Metrics, Scores
+from shoal.problems.table import Evaluation, Task
 from shoal.runner import Runner
-from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
+from shoal.tuning.operators import Birth
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 LOADING = SOON = 60_000  # milliseconds, on a busy machine
 TRAINING = 120_000  # with a new process

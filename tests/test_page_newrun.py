@@ -20,8 +20,8 @@ from shoal.dashboard.draft import SHOWN
 from shoal.dashboard.space import GENES, LATER, beyond, bounds_frame, bounds_of, usual_choices, widened
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
-from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store
+from shoal.tuning.settings import SearchSettings
 
 LOADING = SOON = 60_000  # milliseconds
 ROWS = "".join(f"{i},{i % 7},{(i * 37) % 61}.5,{'yes' if i % 3 else 'no'}\n" for i in range(60))

@@ -16,13 +16,13 @@ from playwright.sync_api import Browser, Page, expect
 import browser as chrome
 from processes import eventually
 from shoal.data import load_dataset
-from shoal.evaluation import GenerationSummary, Problem, Task, evaluate
 from shoal.genome.genome import Genome
+from shoal.problems.table import GenerationSummary, Problem, Task, evaluate
 from shoal.pso.engines import get_engine
 from shoal.pso.snapshot import observe
 from shoal.pso.swarm import initial_state
-from shoal.settings import SearchSettings
 from shoal.store import Claim, Owner, Store, UnderWay, open_store
+from shoal.tuning.settings import SearchSettings
 
 pytestmark = pytest.mark.browser
 LOADING = 120_000  # milliseconds; a process that replays loads first

@@ -18,8 +18,8 @@ import pytest
 from processes import eventually
 from scene import Scene
 from shoal.data import DataOptions, Dataset, prepare
-from shoal.settings import SearchSettings
 from shoal.store import Claim, Owner, Store, open_store
+from shoal.tuning.settings import SearchSettings
 from test_store import evaluation, summary
 
 RACERS = 16

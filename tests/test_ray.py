@@ -20,17 +20,17 @@ import shoal
 from processes import alive, descendants, eventually, last_json
 from processes import shoal as command
 from shoal.errors import ExecutorError
-from shoal.evaluation import Problem, Task
 from shoal.executors import Evaluate, Executor, ray_connection
 from shoal.executors import ray as ray_executor
 from shoal.executors.ray import RayExecutor
 from shoal.executors.suspicion import JobQueue
 from shoal.genome.genome import Genome
+from shoal.problems.table import Problem, Task
 from shoal.pso.engines import get_engine
 from shoal.runner import Runner
-from shoal.settings import SearchSettings
 from shoal.store import Owner, open_store
 from shoal.supervisor import Supervisor
+from shoal.tuning.settings import SearchSettings
 from test_executors import HURRIED, PROBLEM, Die, Echo, ExecutorContract, collect
 
 if find_spec("ray") is None:  # not imported here: it takes its settings from the environment as it is then

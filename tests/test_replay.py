@@ -17,17 +17,17 @@ from processes import alive, eventually
 from shoal import projector
 from shoal.data import load_dataset
 from shoal.errors import ReplayError
-from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, evaluate
 from shoal.genome.genome import UPDATE_RULES, Genome
 from shoal.objectives.losses import loss_values
 from shoal.objectives.scores import Metrics, Scores
+from shoal.problems.table import Evaluation, GenerationSummary, Problem, Task, evaluate
 from shoal.projector import Projector, Request
 from shoal.pso.engines import ENGINES, get_engine
 from shoal.pso.snapshot import observe, random_projection
 from shoal.pso.swarm import initial_state, penalties, step
 from shoal.replay import Replay, Window, losses_at, recorded_training, replay
-from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, open_store
+from shoal.tuning.settings import SearchSettings
 
 GENES: dict[str, Any] = {"swarm_size": 8, "hidden_layers": (4,), "weight_decay": 1e-4, "velocity_end": 0.3}
 

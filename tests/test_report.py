@@ -27,8 +27,8 @@ from shoal.export.folder import FILES
 from shoal.export.html import Html, join, tag
 from shoal.export.settings_file import settings_toml
 from shoal.runner import Runner
-from shoal.settings import SearchSettings, read_settings_file
 from shoal.store import Owner, Store, open_store
+from shoal.tuning.settings import SearchSettings, read_settings_file
 from shoal.watch import duration
 
 HOSTILE = "<img src=x onerror=alert(1)> \"' & </style><script>alert(2)</script> =1+1 😀"

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from fakes import InlineExecutor, pretend
-from shoal.champion import Champion, Crowning
 from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
-from shoal.evaluation import Problem
-from shoal.evolution import Search
 from shoal.executors import Evaluate, Job
+from shoal.problems.table import Problem
 from shoal.runner import CHAMPION, Runner
-from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.summary import summarise, sureness
+from shoal.tuning.champion import Champion, Crowning
+from shoal.tuning.search import Search
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 SETTINGS = SearchSettings(
     preset="classic", population=4, generations=3, repeats=2, max_repeats=4, elitism=1, iterations=7

@@ -30,8 +30,8 @@ from shoal.dashboard.exposure import Exposure, expose, is_named
 from shoal.data import load_dataset
 from shoal.errors import ShoalError
 from shoal.launch import LEAVE_SECONDS, end_process, ensure_supervisor
-from shoal.settings import SearchSettings
 from shoal.store import Store, default_path, open_store
+from shoal.tuning.settings import SearchSettings
 
 
 @pytest.fixture

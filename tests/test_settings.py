@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from shoal.errors import GenomeError, SettingsError, ShoalError
 from shoal.genome.genome import NEUTRAL
-from shoal.settings import PRESET_DEFAULTS, SearchSettings, read_settings_file
+from shoal.tuning.settings import PRESET_DEFAULTS, SearchSettings, read_settings_file
 
 WRONG = [
     ({"preset": "fast"}, ["preset", "fast", "modern", "classic"]),

@@ -26,14 +26,14 @@ from hypothesis import strategies as st
 
 from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import NotOwnerError, RunNotFoundError, RunStateError, StoreError
-from shoal.evaluation import Evaluation, GenerationSummary, Task, result_hash
 from shoal.genome.genome import Genome
 from shoal.objectives.scores import Metrics, Scores
-from shoal.settings import SearchSettings
+from shoal.problems.table import Evaluation, GenerationSummary, Task, result_hash
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, default_path, open_store
 from shoal.store import connection as store_connection
 from shoal.store import store as store_module
 from shoal.store import tables as t
+from shoal.tuning.settings import SearchSettings
 
 SETTINGS = SearchSettings(generations=3, seed=2**63 - 1, bounds={"jump_size": (0.1, 0.30000000000000004)})
 ELSEWHERE = Owner("elsewhere", 1, "token")  # of another host: only the lease can tell that it is dead

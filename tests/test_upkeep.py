@@ -15,10 +15,10 @@ from processes import last_json, shoal
 from shoal.data import load_dataset
 from shoal.errors import RunStateError, SettingsError, StoreError
 from shoal.runner import Runner
-from shoal.settings import SearchSettings
 from shoal.store import Owner, Store, doctor, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup, restore
+from shoal.tuning.settings import SearchSettings
 
 DATA = load_dataset("concrete", preset="classic")
 SETTINGS = SearchSettings(preset="classic", population=4, generations=3, repeats=2, iterations=10)

@@ -19,12 +19,12 @@ from processes import SMALL, eventually, shoal, start
 from shoal import messenger
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
-from shoal.evaluation import Problem
-from shoal.evolution import Search
 from shoal.messenger import Messenger, check_webhook, post
-from shoal.settings import SearchSettings
+from shoal.problems.table import Problem
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, open_store
 from shoal.store import tables as t
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 SECRET = "T0Pse3ret"
 DATA = load_dataset("concrete", preset="classic")

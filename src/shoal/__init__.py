@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from shoal.estimators import SwarmClassifier, SwarmRegressor
     from shoal.genome.genome import Genome, named_genome
     from shoal.manager import TrainManager
-    from shoal.settings import SearchSettings
     from shoal.store import Store, open_store
+    from shoal.tuning.settings import SearchSettings
 
 # Public names by module, imported on first use: `import shoal` alone costs nothing.
 _HOMES = {
@@ -36,7 +36,7 @@ _HOMES = {
     "Genome": "genome.genome",
     "named_genome": "genome.genome",
     "TrainManager": "manager",
-    "SearchSettings": "settings",
+    "SearchSettings": "tuning.settings",
     "Store": "store",
     "open_store": "store",
 }

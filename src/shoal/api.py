@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.champion import Champion, choice, crown, retrainings
 from shoal.data import Dataset
 from shoal.errors import GenomeError, SettingsError, StoreError
-from shoal.evaluation import Evaluation, Problem, Task
-from shoal.evolution import Search
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.scores import Metrics, Scores
 from shoal.preflight import check_dataset, check_search
+from shoal.problems.table import Evaluation, Problem, Task
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.swarm import LEAST_IMPROVEMENT
 from shoal.runner import Runner
-from shoal.settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
 from shoal.summary import kept_champion
+from shoal.tuning.champion import Champion, choice, crown, retrainings
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
 
 _POLL_SECONDS = 0.2
 # Nothing of what a search does to trainings.

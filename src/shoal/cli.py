@@ -139,7 +139,7 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
     """Data and settings, checked before the store is opened: on bad input nothing is written."""
     from shoal.data import load_dataset
     from shoal.preflight import check_search
-    from shoal.settings import SearchSettings, read_settings_file
+    from shoal.tuning.settings import SearchSettings, read_settings_file
 
     values = read_settings_file(file) if file is not None else {}
     values |= {key: value for key, value in given.items() if value is not None}

@@ -14,9 +14,9 @@ from typing import Any
 
 from shoal.errors import AnalysisError
 from shoal.numerics.stats import Difference, mean, paired_difference, welch_difference
-from shoal.settings import CONFIRMATION
 from shoal.store import RunView
 from shoal.summary import Summary
+from shoal.tuning.settings import CONFIRMATION
 
 FEWEST, MOST = 2, 8  # runs
 # What says nothing about the method: the seed, and where and how trainings ran.

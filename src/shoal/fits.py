@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import ShoalError, StoreError
-from shoal.evaluation import Evaluation, Problem
+from shoal.problems.table import Evaluation, Problem
 from shoal.pso.engines import get_engine
 from shoal.store import Store, open_store
 from shoal.summary import kept_champion

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from shoal.errors import AnalysisError
 from shoal.factors import Factor, factors
-from shoal.settings import SearchSettings
+from shoal.tuning.settings import SearchSettings
 
 LEAST = 20  # genomes, below which nothing is said
 MOST = 1_000  # genomes that a forest learns from: more take longer than a page may

@@ -20,12 +20,12 @@ from typing import Any
 
 from shoal.errors import SettingsError, StoreError
 from shoal.evaluation_table import EvaluationTable
-from shoal.evolution import fitness_of, sampler_key
-from shoal.genetic import Birth, best, birth, first_births, parents
 from shoal.genome.genome import Genome
-from shoal.samplers import SEARCHES
-from shoal.settings import CONFIRMATION, SearchSettings
 from shoal.store import RunView
+from shoal.tuning.operators import Birth, best, birth, first_births, parents
+from shoal.tuning.samplers.base import SEARCHES
+from shoal.tuning.search import fitness_of, sampler_key
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 DEPTH = 4  # generations of ancestors, where nobody says otherwise
 

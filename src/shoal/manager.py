@@ -12,9 +12,9 @@ from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.launch import ensure_supervisor
 from shoal.preflight import check_search
-from shoal.settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
 from shoal.summary import summarise
+from shoal.tuning.settings import SearchSettings
 
 _POLL_SECONDS = 0.05
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from shoal.errors import ReplayError, ShoalError
-from shoal.evaluation import Problem, Task
 from shoal.genome.genome import Genome
+from shoal.problems.table import Problem, Task
 from shoal.pso.engines import get_engine
 from shoal.replay import Replay, Window, replay
 from shoal.system.forkserver import SINGLE_THREADED, give_way, quick_imports

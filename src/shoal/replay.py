@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import ReplayError
-from shoal.evaluation import Evaluation, Problem, Task
 from shoal.genome.genome import Genome
 from shoal.objectives.losses import loss_values
+from shoal.problems.table import Evaluation, Problem, Task
 from shoal.pso.engines import Engine, get_engine
 from shoal.pso.engines.base import CHUNK_SECONDS
 from shoal.pso.snapshot import Frame, Projection, ProjectionKind, observe, principal_projection, random_projection

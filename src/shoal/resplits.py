@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from shoal.baselines import NAMES, Baseline, BaselineJob, baseline_jobs
 from shoal.data import Dataset, resplit
 from shoal.errors import DataError
-from shoal.evaluation import Problem
 from shoal.executors import make_executor
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95, mean
+from shoal.problems.table import Problem
 from shoal.pso.engines.base import Engine
+from shoal.tuning.baselines import NAMES, Baseline, BaselineJob, baseline_jobs
 
 CHAMPION = "This champion"
 _POLL_SECONDS = 0.5

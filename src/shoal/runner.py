@@ -10,14 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from shoal.baselines import BaselineJob, baseline_jobs
-from shoal.champion import Crowning, Retraining, choice, retrainings
 from shoal.errors import ExecutorError, StoreFullError
-from shoal.evaluation import Evaluation, GenerationSummary, Problem, Task, result_hash
-from shoal.evolution import Search
 from shoal.executors import Evaluate, Executor, Outcome, make_executor
-from shoal.settings import CONFIRMATION, SearchSettings
+from shoal.problems.table import Evaluation, GenerationSummary, Problem, Task, result_hash
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
+from shoal.tuning.baselines import BaselineJob, baseline_jobs
+from shoal.tuning.champion import Crowning, Retraining, choice, retrainings
+from shoal.tuning.search import Search
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 from shoal.underway import Notes
 
 POLL_SECONDS = 0.2  # how soon a command or a signal is noticed

@@ -14,8 +14,8 @@ from shoal.dashboard.server import address, dashboard_process, free_port, wait_u
 from shoal.data import load_dataset
 from shoal.errors import StoreError
 from shoal.launch import end_process, ensure_supervisor, log_path
-from shoal.settings import SearchSettings
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
+from shoal.tuning.settings import SearchSettings
 
 _WATCH_SECONDS = 0.5
 _START_SECONDS = 60.0

@@ -138,7 +138,7 @@ def animate(
 ) -> None:
     """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
     from shoal.dashboard.animation import check_installed, gif
-    from shoal.evaluation import Problem
+    from shoal.problems.table import Problem
     from shoal.replay import Window, recorded_training, replay
     from shoal.store import open_store
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.errors import SettingsError, StoreError
-from shoal.evaluation import Evaluation, Problem, trained
+from shoal.problems.table import Evaluation, Problem, trained
 from shoal.pso.engines import cores, get_engine
 from shoal.store import Store, default_path
 from shoal.store.lookup import genome_name

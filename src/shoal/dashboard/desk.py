@@ -17,8 +17,8 @@ from shoal.dashboard.reading import store
 from shoal.data import Dataset
 from shoal.launch import ensure_supervisor
 from shoal.preflight import check_search
-from shoal.settings import SearchSettings
 from shoal.store import CommandKind, RunView, Store
+from shoal.tuning.settings import SearchSettings
 
 
 @dataclass(frozen=True, slots=True)

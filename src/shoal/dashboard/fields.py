@@ -15,8 +15,8 @@ from shoal.dashboard.space import LATER, bounds_frame, bounds_of, usual_choices
 from shoal.data import Preset, recognise_task
 from shoal.data.dataset import MAX_FOLDS
 from shoal.genome.genome import CATEGORICAL_GENES
-from shoal.samplers import SEARCHES
-from shoal.settings import SearchSettings
+from shoal.tuning.samplers.base import SEARCHES
+from shoal.tuning.settings import SearchSettings
 
 FIRST_ROWS, FIRST_COLUMNS = 6, 60
 _PRESETS: dict[str, str] = {

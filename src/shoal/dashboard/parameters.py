@@ -12,10 +12,10 @@ from html import escape
 
 import streamlit as st
 
-from shoal.champion import Champion
 from shoal.dashboard.wording import as_json, as_python, as_toml, duration, moment, percent
 from shoal.genome.genome import INFORMED_ONLY, Gene, Genome, SearchSpace
 from shoal.summary import METRIC_NAMES, Best, Summary, score_rows, sureness
+from shoal.tuning.champion import Champion
 
 _CHOICES = {
     "update_rule": "Update Rule",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from shoal.errors import SettingsError
 from shoal.genome.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
-from shoal.settings import SearchSettings
+from shoal.tuning.settings import SearchSettings
 
 Bounds = dict[str, tuple[float, float]]
 GENES = {gene.name: gene for gene in NUMERIC_GENES}

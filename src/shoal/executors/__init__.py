@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from shoal.errors import ExecutorError
-from shoal.evaluation import Problem
 from shoal.executors.base import Evaluate, Executor, Job, Outcome, Progress
 from shoal.executors.local import LocalExecutor
+from shoal.problems.table import Problem
 
 __all__ = ["Evaluate", "Executor", "Job", "LocalExecutor", "Outcome", "Progress", "check_installed", "make_executor"]
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shoal.evaluation import Evaluation, Problem, Task, evaluate
+from shoal.problems.table import Evaluation, Problem, Task, evaluate
 from shoal.pso.engines.base import Engine
 from shoal.pso.snapshot import Frame
 
@@ -26,7 +26,7 @@ class Evaluate:
     threads: int = 1
 
     def run(self, problem: Problem, engine: Engine) -> Evaluation:
-        """See `shoal.evaluation.evaluate`."""
+        """See `shoal.problems.table.evaluate`."""
         return evaluate(problem, self.task, engine.on(self.threads))
 
 

@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from shoal.evaluation import curve
 from shoal.executors.base import Job, Progress
+from shoal.problems.table import curve
 from shoal.pso.snapshot import Frame, observe
 from shoal.pso.swarm import SwarmState, TrainingTask
 

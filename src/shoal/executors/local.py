@@ -22,10 +22,10 @@ from typing import Any
 
 from loky.process_executor import ProcessPoolExecutor
 
-from shoal.evaluation import Problem
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.board import Board, Reporter
 from shoal.executors.suspicion import JobQueue
+from shoal.problems.table import Problem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.system import forkserver

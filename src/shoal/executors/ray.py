@@ -19,10 +19,10 @@ from typing import Any
 
 from shoal import __version__
 from shoal.errors import ExecutorError
-from shoal.evaluation import Problem
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.ray_connection import Connection
 from shoal.executors.suspicion import JobQueue
+from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
 

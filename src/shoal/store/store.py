@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from sqlalchemy import URL, Connection, Text, cast, delete, func, literal, select, update
 
 from shoal.errors import StoreError
-from shoal.evaluation import Evaluation, GenerationSummary
 from shoal.genome.genome import Genome
-from shoal.settings import SearchSettings
+from shoal.problems.table import Evaluation, GenerationSummary
 from shoal.store import commands, live, notices, ownership, runs, schema
 from shoal.store.connection import Database, parse_url, show_url
 from shoal.store.live import Live, Look, UnderWay
@@ -37,6 +36,7 @@ from shoal.store.views import (
     SupervisorView,
     TableView,
 )
+from shoal.tuning.settings import SearchSettings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,9 +11,9 @@ import pandas as pd
 
 from shoal.dashboard.figures.base import log_ticks, palette
 from shoal.dashboard.figures.vega import Key, Spec, number, records, tooltip, vega, word_labels
-from shoal.evaluation import Evaluation
 from shoal.numerics.stats import half95, mean
-from shoal.settings import CONFIRMATION, SearchSettings
+from shoal.problems.table import Evaluation
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 COLUMNS = (
     "repeat",

@@ -9,7 +9,7 @@ from shoal.dashboard.figures.base import palette
 from shoal.dashboard.figures.vega import Key, Spec, number, records, tooltip, vega
 from shoal.evaluation_table import EvaluationTable
 from shoal.numerics.stats import half95
-from shoal.settings import CONFIRMATION
+from shoal.tuning.settings import CONFIRMATION
 
 ROW_HEIGHT = 34
 _PHASES = (  # with the shape of its dots, and the columns of their mean and half of its interval

@@ -10,8 +10,8 @@ from html import escape
 
 from shoal.dashboard.figures.base import palette
 from shoal.dashboard.wording import gene_label, gene_text
-from shoal.genetic import Change
 from shoal.lineage import Relative
+from shoal.tuning.operators import Change
 
 BOX_WIDTH, BOX_HEIGHT = 200, 92  # pixels
 _GAP_X, _GAP_Y, _MARGIN = 34, 16, 6

@@ -8,7 +8,6 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from shoal.champion import Champion
 from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
 from shoal.dashboard.fit import champion_card
@@ -22,6 +21,7 @@ from shoal.export import archive, report_page
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95
 from shoal.store import ACTIVE
+from shoal.tuning.champion import Champion
 
 LEADERS = 10
 _MODEL = "Networks, a predict.py that needs NumPy alone, every evaluation, settings and the report, as a zip archive"

@@ -27,10 +27,10 @@ from shoal.dashboard.reading import evaluation_table, read, run_here, store
 from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import duration, percent, quoted
 from shoal.errors import ShoalError
-from shoal.evaluation import Evaluation
-from shoal.settings import CONFIRMATION
+from shoal.problems.table import Evaluation
 from shoal.store import RunView
 from shoal.store.lookup import genome_name
+from shoal.tuning.settings import CONFIRMATION
 from shoal.verification import replay_command
 
 OFFERED = 100  # genomes to choose from; the page of evaluations has all

@@ -11,7 +11,7 @@ from shoal.dashboard.navigation import address
 from shoal.dashboard.reading import evaluation_table, run_here
 from shoal.dashboard.tables import as_csv, as_parquet
 from shoal.evaluation_table import EvaluationTable
-from shoal.settings import CONFIRMATION
+from shoal.tuning.settings import CONFIRMATION
 
 _EVERY, _SEARCH, _CONFIRMING = "All", "Search", "Confirm"
 HEIGHT = 560

@@ -20,11 +20,11 @@ from shoal.dashboard.wording import duration, quoted
 from shoal.data.diagnostics import Checked, Finding
 from shoal.errors import DataError, ShoalError
 from shoal.estimate import Estimate, Pace, estimate, recorded_pace
-from shoal.evaluation import Problem
 from shoal.executors import check_installed
-from shoal.samplers import check_installed as check_sampler
-from shoal.settings import SearchSettings
+from shoal.problems.table import Problem
 from shoal.store import RunView
+from shoal.tuning.samplers.base import check_installed as check_sampler
+from shoal.tuning.settings import SearchSettings
 
 _MARKS = {
     "bad": ":red[:material/error:]",

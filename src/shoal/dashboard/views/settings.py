@@ -9,7 +9,7 @@ from shoal.dashboard.grid import grid
 from shoal.dashboard.reading import store
 from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.launch import log_path
-from shoal.settings import PRESET_DEFAULTS, SearchSettings
+from shoal.tuning.settings import PRESET_DEFAULTS, SearchSettings
 
 
 def page() -> None:

@@ -17,7 +17,7 @@ from shoal.dashboard.reading import evaluation_table, run_here, store
 from shoal.dashboard.views.swarm_now import training_now
 from shoal.dashboard.wording import percent, quoted, state_html
 from shoal.errors import ReplayError, ShoalError
-from shoal.evaluation import Evaluation
+from shoal.problems.table import Evaluation
 from shoal.projector import Projector, Request
 from shoal.pso.snapshot import ProjectionKind
 from shoal.replay import Replay, Spacing, Window, recorded_training

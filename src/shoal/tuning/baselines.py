@@ -25,14 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data import Part
-from shoal.evaluation import Problem, Task
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
 from shoal.objectives.metrics import mean_metrics
 from shoal.objectives.scores import Metrics
+from shoal.problems.table import Problem, Task
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
-from shoal.settings import CONFIRMATION
+from shoal.tuning.settings import CONFIRMATION
 
 Kind = Literal["constant", "linear", "adam", "lbfgs", "trees", "swarm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.baselines import Baseline
-from shoal.evaluation import Evaluation, Problem, Task
-from shoal.evolution import Search, Standing
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import interval95, mean, probability_better
 from shoal.objectives.metrics import mean_metrics
 from shoal.objectives.scores import Metrics, Scores
+from shoal.problems.table import Evaluation, Problem, Task
 from shoal.pso.engines.base import Engine
-from shoal.racing import SIGNIFICANT
+from shoal.tuning.baselines import Baseline
+from shoal.tuning.racing import SIGNIFICANT
+from shoal.tuning.search import Search, Standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shoal.evaluation import Evaluation, GenerationSummary, Task
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key, derive_key
 from shoal.numerics.stats import mean
-from shoal.racing import RACES, Race, Tally, Targets, finals
-from shoal.samplers import Generation, make_sampler
-from shoal.settings import CONFIRMATION, SearchSettings
+from shoal.problems.table import Evaluation, GenerationSummary, Task
+from shoal.tuning.racing import RACES, Race, Tally, Targets, finals
+from shoal.tuning.samplers.base import Generation, make_sampler
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 _SAMPLER_STREAM = 0xFFFFFFFF  # the sampler's own random stream: no repeat has this number
 _LEVEL = 1000.0  # percent: whoever came further in a race ranks higher, whatever the others' accuracies
@@ -77,7 +77,7 @@ def sampler_key(settings: SearchSettings) -> Key:
 
 
 class Search:
-    """The search of one run: generations, each a race (see `shoal.racing`), then the confirmation of the best.
+    """The search of one run: generations, each a race (see `shoal.tuning.racing`), then the confirmation of the best.
 
     The finalists, of all generations the best genome of each kind (see `Genome.kind`), then the second of each and so on,
     get fresh repeats that nothing was selected on, of the champion's length: kinds differ in how fast they learn, so that

@@ -21,7 +21,7 @@ from shoal.objectives.metrics import classification_metrics, probabilities, regr
 from shoal.objectives.scores import Metrics, Scores
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import TrainingTask
-from shoal.settings import SearchSettings
+from shoal.tuning.settings import SearchSettings
 
 Status = Literal["ok", "failed"]
 

@@ -6,8 +6,8 @@
         population = sampler.population(past)
         past.append((population, tuple(fitness(genome) for genome in population)))
 
-"genetic" is `shoal.genetic`; "random" draws over the whole bounds; "tpe" is the tree-structured Parzen estimator (Bergstra et
-al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) of Optuna; "cmaes" is the evolution strategy for numbers with
+"genetic" is `shoal.tuning.operators`; "random" draws over the whole bounds; "tpe" is the tree-structured Parzen
+estimator (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) of Optuna; "cmaes" is the evolution strategy for numbers with
 categories (Hamano et al., "CatCMA: Stochastic Optimization for Mixed-Category Problems", GECCO 2024) of the package cmaes.
 Both packages are an extra, and imported by those who ask for them.
 """
@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from shoal.errors import SettingsError
-from shoal.genetic import STEP, first_births, next_generation, repaired
 from shoal.genome.genome import Gene, Genome, SearchSpace
 from shoal.numerics.philox import Key, Purpose, draws
 from shoal.numerics.portable_math import exp, log
-from shoal.settings import SearchSettings
+from shoal.tuning.operators import STEP, first_births, next_generation, repaired
+from shoal.tuning.settings import SearchSettings
 
 Generation = tuple[tuple[Genome, ...], tuple[float, ...]]  # a population, and its fitness
 Past = Sequence[Generation]

@@ -17,10 +17,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shoal.evaluation import Evaluation, Task
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import mean, probability_better
-from shoal.settings import SearchSettings
+from shoal.problems.table import Evaluation, Task
+from shoal.tuning.settings import SearchSettings
 
 SIGNIFICANT = 0.95
 Targets = dict[Genome, int]

@@ -1,0 +1,1 @@
+"""What a position means and what it costs."""

@@ -1,0 +1,1 @@
+"""Samplers propose genomes."""
