@@ -17,8 +17,8 @@ import pytest
 from processes import eventually
 from shoal.data import load_dataset
 from shoal.executors import Evaluate, LocalExecutor, Progress
-from shoal.executors import board as board_module
-from shoal.executors.board import NOTE_SECONDS, WATCHED_SECONDS, Board, Reporter
+from shoal.executors import progress_files as board_module
+from shoal.executors.progress_files import NOTE_SECONDS, WATCHED_SECONDS, Board, Reporter
 from shoal.genome.genome import Genome
 from shoal.problems.table import Problem, Task, evaluate
 from shoal.pso.engines import ENGINES, get_engine
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put_boards(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = SimpleNamespace(gettempdir=lambda: folder, mkdtemp=partial(tempfile.mkdtemp, dir=folder))
-    monkeypatch.setattr("shoal.executors.board.tempfile", place)
+    monkeypatch.setattr("shoal.executors.progress_files.tempfile", place)
 
 
 def ticking(seconds: float) -> Callable[[], float]:
@@ -121,7 +121,7 @@ def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest
     written = []
     write = Path.write_text
     monkeypatch.setattr(Path, "write_text", lambda *a: written.append(write(*a)))
-    monkeypatch.setattr("shoal.executors.board.observe", lambda *a: made.append(1) or observe(*a))
+    monkeypatch.setattr("shoal.executors.progress_files.observe", lambda *a: made.append(1) or observe(*a))
     monkeypatch.setattr("shoal.pso.engines.base.CHUNK_SECONDS", 0.0)  # an iteration each
     with reporter.about(1):
         evaluate(PROBLEM, JOB.task, engine)
@@ -175,7 +175,7 @@ class TestHarmless:
             case "disk full":
                 monkeypatch.setattr(Path, "write_text", trouble_now)
             case "observe raises":
-                monkeypatch.setattr("shoal.executors.board.observe", trouble_now)
+                monkeypatch.setattr("shoal.executors.progress_files.observe", trouble_now)
         with reporter.about(1):
             assert self.curves(engine, reporter, monkeypatch) == undisturbed
             if trouble == "none":
@@ -200,7 +200,7 @@ class TestHarmless:
 def test_the_folder_of_a_killed_process_is_removed_by_the_next(folder: Path) -> None:
     code = """
 import os, signal, sys, tempfile
-from shoal.executors.board import Board
+from shoal.executors.progress_files import Board
 tempfile.tempdir = sys.argv[1]
 board = Board()
 (board.folder / "1.json").write_text("{}")

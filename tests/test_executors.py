@@ -19,7 +19,7 @@ import pytest
 from processes import alive, descendants, eventually
 from shoal.data import load_dataset
 from shoal.executors import Executor, LocalExecutor, Outcome
-from shoal.executors.suspicion import JobQueue
+from shoal.executors.job_queue import JobQueue
 from shoal.problems.table import Problem
 from shoal.system import forkserver
 from shoal.tuning.settings import SearchSettings

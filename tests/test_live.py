@@ -23,7 +23,7 @@ from shoal.runner import Runner
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup
-from shoal.store.live import WATCHED_SECONDS
+from shoal.store.live_status import WATCHED_SECONDS
 from shoal.tuning.baselines import BaselineJob
 from shoal.tuning.champion import Choice, Crowning, Retraining
 from shoal.tuning.search import Standing

@@ -22,8 +22,8 @@ from processes import shoal as command
 from shoal.errors import ExecutorError
 from shoal.executors import Evaluate, Executor, ray_connection
 from shoal.executors import ray as ray_executor
+from shoal.executors.job_queue import JobQueue
 from shoal.executors.ray import RayExecutor
-from shoal.executors.suspicion import JobQueue
 from shoal.genome.genome import Genome
 from shoal.problems.table import Problem, Task
 from shoal.pso.engines import get_engine

@@ -22,7 +22,7 @@ from shoal.fits import fits_of
 from shoal.objectives.metrics import regression_metrics
 from shoal.runner import Runner
 from shoal.store import Owner, Store, open_store
-from shoal.store.lookup import genome_name
+from shoal.store.genome_lookup import genome_name
 from shoal.store.tables import evaluation
 from shoal.tuning.settings import CONFIRMATION, SearchSettings
 from shoal.verification import replay_command, verify

@@ -18,7 +18,7 @@ import schemas
 from shoal.errors import StoreError
 from shoal.runner import CHAMPION
 from shoal.store import connection, open_store
-from shoal.store.schema import MIGRATIONS
+from shoal.store.migrate import MIGRATIONS
 from shoal.store.tables import REVISION, VERSION_TABLE
 
 DUMPS = sorted(schemas.FOLDER.glob("*.sql"))

@@ -15,7 +15,7 @@ from processes import last_json, shoal
 from shoal.data import load_dataset
 from shoal.errors import RunStateError, SettingsError, StoreError
 from shoal.runner import Runner
-from shoal.store import Owner, Store, doctor, open_store
+from shoal.store import Owner, Store, diagnostics, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup, restore
 from shoal.tuning.settings import SearchSettings
@@ -176,8 +176,8 @@ def test_a_stopped_run_goes_on_with_more_by_the_same_word(store: Store) -> None:
 # --- the doctor -------------------------------------------------------------------------------------------------------
 
 
-def findings(store: Store) -> dict[str, doctor.Check]:
-    return {check.name: check for check in doctor.examine(store.raw_url)}
+def findings(store: Store) -> dict[str, diagnostics.Check]:
+    return {check.name: check for check in diagnostics.examine(store.raw_url)}
 
 
 def test_a_healthy_store(store: Store) -> None:
@@ -204,15 +204,15 @@ def test_a_stale_run_a_damaged_table_and_a_damaged_file_are_seen(tmp_path: Path)
     content = bytearray(file.read_bytes())
     content[size * (pages - 2) : size * (pages - 1)] = b"\xff" * size
     file.write_bytes(content)
-    assert any(c.status == "bad" for c in doctor.examine(str(file)))
+    assert any(c.status == "bad" for c in diagnostics.examine(str(file)))
 
 
 def test_what_cannot_be_opened_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "other.db").write_text("no database")
-    (check,) = [c for c in doctor.examine(str(tmp_path / "other.db")) if c.name == "store"]
+    (check,) = [c for c in diagnostics.examine(str(tmp_path / "other.db")) if c.name == "store"]
     assert check.status == "bad"
     assert check.remedy
-    (check,) = [c for c in doctor.examine(str(tmp_path / "none.db")) if c.name == "store"]
+    (check,) = [c for c in diagnostics.examine(str(tmp_path / "none.db")) if c.name == "store"]
     assert check.status == "good"
     assert not (tmp_path / "none.db").exists()
 

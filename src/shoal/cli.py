@@ -385,7 +385,7 @@ def restore(
 @app.command()
 def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Check this installation and the store: versions, disk, integrity, journal, stale runs. Says how to mend each."""
-    from shoal.store.doctor import examine
+    from shoal.store.diagnostics import examine
     from shoal.watch import doctor_table
 
     checks = examine(store)

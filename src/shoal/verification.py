@@ -18,8 +18,8 @@ from shoal.errors import SettingsError, StoreError
 from shoal.problems.table import Evaluation, Problem, trained
 from shoal.pso.engines import cores, get_engine
 from shoal.store import Store, default_path
-from shoal.store.lookup import genome_name
-from shoal.store.rows import clean
+from shoal.store.genome_lookup import genome_name
+from shoal.store.serialization import clean
 
 _NAME_DIGITS = 8  # of a genome's name in a command: enough for any run that fits a disk
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shoal.data.diagnostics import Finding
     from shoal.pso.benchmark import Benchmark
     from shoal.resplits import Across
-    from shoal.store.doctor import Check
+    from shoal.store.diagnostics import Check
     from shoal.verification import Verdict
 
 REFRESH_SECONDS = 0.25

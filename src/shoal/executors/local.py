@@ -23,8 +23,8 @@ from typing import Any
 from loky.process_executor import ProcessPoolExecutor
 
 from shoal.executors.base import Executor, Job, Outcome, Progress
-from shoal.executors.board import Board, Reporter
-from shoal.executors.suspicion import JobQueue
+from shoal.executors.job_queue import JobQueue
+from shoal.executors.progress_files import Board, Reporter
 from shoal.problems.table import Problem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine

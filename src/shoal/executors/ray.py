@@ -20,8 +20,8 @@ from typing import Any
 from shoal import __version__
 from shoal.errors import ExecutorError
 from shoal.executors.base import Executor, Job, Outcome, Progress
+from shoal.executors.job_queue import JobQueue
 from shoal.executors.ray_connection import Connection
-from shoal.executors.suspicion import JobQueue
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from shoal.store.live import Live, Look, TrainingKind, UnderWay
-from shoal.store.notices import Notice
-from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
-from shoal.store.views import (
+from shoal.store.live_status import Live, Look, TrainingKind, UnderWay
+from shoal.store.outbox import Notice
+from shoal.store.records import (
     ACTIVE,
     EVALUATION_COLUMNS,
     HEARTBEAT_SECONDS,
@@ -22,6 +21,7 @@ from shoal.store.views import (
     SupervisorView,
     TableView,
 )
+from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
 
 __all__ = [
     "ACTIVE",

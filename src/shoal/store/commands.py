@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from shoal.errors import RunStateError
-from shoal.store import live
+from shoal.store import live_status
+from shoal.store.records import TERMINAL, Command
 from shoal.store.runs import key_taken, locked, log, shown_state
 from shoal.store.tables import command, now, run
-from shoal.store.views import TERMINAL, Command
 
 # kind -> state of a run that nobody holds -> its next state. A state that is missing does not allow the command.
 NEXT = {
@@ -101,4 +101,4 @@ def move(connection: Connection, run_id: int, state: str, **values: Any) -> None
     if state == "queued":
         values["error"] = None
     connection.execute(update(run).where(run.c.id == run_id).values(values))
-    live.clear(connection, run_id)
+    live_status.clear(connection, run_id)

@@ -17,13 +17,11 @@ from sqlalchemy import URL, Connection, Text, cast, delete, func, literal, selec
 from shoal.errors import StoreError
 from shoal.genome.genome import Genome
 from shoal.problems.table import Evaluation, GenerationSummary
-from shoal.store import commands, live, notices, ownership, runs, schema
+from shoal.store import commands, leases, live_status, migrate, outbox, runs
 from shoal.store.connection import Database, parse_url, show_url
-from shoal.store.live import Live, Look, UnderWay
-from shoal.store.notices import Notice
-from shoal.store.rows import clean, evaluation_row, generation_row, read_evaluations, read_generation
-from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
-from shoal.store.views import (
+from shoal.store.live_status import Live, Look, UnderWay
+from shoal.store.outbox import Notice
+from shoal.store.records import (
     EVALUATION_COLUMNS,
     Claim,
     Command,
@@ -36,6 +34,8 @@ from shoal.store.views import (
     SupervisorView,
     TableView,
 )
+from shoal.store.serialization import clean, evaluation_row, generation_row, read_evaluations, read_generation
+from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
 from shoal.tuning.settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Store:
         self._database = Database(place, self.url)
         try:
             self._database.connect()
-            schema.ensure(self._database)
+            migrate.ensure(self._database)
         except BaseException:
             self.close()
             raise
@@ -262,7 +262,7 @@ class Store:
 
     def claim(self, owner: Owner, run_id: int | None = None) -> Claim | None:
         """Take the oldest run that is queued or interrupted (or only ``run_id``); None when there is none to take."""
-        return self._database.write(lambda c: ownership.claim(c, owner, run_id))
+        return self._database.write(lambda c: leases.claim(c, owner, run_id))
 
     def beat(self, claim: Claim, seconds: float, trainings: Sequence[UnderWay] | None = None) -> tuple[Command, ...]:
         """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed.
@@ -270,15 +270,15 @@ class Store:
         ``trainings``: also what `note_live` notes.
         """
         self._database.bound_log()
-        return self._database.write(lambda c: ownership.beat(c, claim, seconds, trainings))
+        return self._database.write(lambda c: leases.beat(c, claim, seconds, trainings))
 
     def look(self, run_id: int) -> Look:
         """Whether commands wait to be obeyed, and whether somebody watches; cheap, to be asked often."""
-        return self._database.read(lambda c: live.look(c, run_id))
+        return self._database.read(lambda c: live_status.look(c, run_id))
 
     def note_live(self, claim: Claim, trainings: Sequence[UnderWay]) -> None:
         """Note what trains now, in the place of the last such note. It is no part of what is recorded."""
-        self._database.write(lambda c: ownership.note_live(c, claim, trainings))
+        self._database.write(lambda c: leases.note_live(c, claim, trainings))
 
     def record(
         self,
@@ -295,7 +295,7 @@ class Store:
         genomes = {e.task.genome: e.task.genome.to_dict() for e in evaluations}
         rows = [evaluation_row(claim.run_id, e, genomes[e.task.genome]) for e in evaluations]
         summaries = [generation_row(claim.run_id, g, seconds) for g in generations]
-        self._database.write(lambda c: ownership.record(c, claim, rows, summaries, seconds, trainings))
+        self._database.write(lambda c: leases.record(c, claim, rows, summaries, seconds, trainings))
 
     def finish(
         self,
@@ -311,15 +311,15 @@ class Store:
 
         When a resume has overtaken all of them, the run is queued again instead.
         """
-        self._database.write(lambda c: ownership.finish(c, claim, state, seconds, error, result_hash, applied))
+        self._database.write(lambda c: leases.finish(c, claim, state, seconds, error, result_hash, applied))
 
     def release(self, claim: Claim, seconds: float) -> None:
         """Let go of a run as it stands, free to be taken over at once."""
-        self._database.write(lambda c: ownership.release(c, claim, seconds))
+        self._database.write(lambda c: leases.release(c, claim, seconds))
 
     def save_artifact(self, claim: Claim, kind: str, content: bytes) -> None:
         """Keep bytes under a name, in place of those kept there before."""
-        self._database.write(lambda c: ownership.save_artifact(c, claim, kind, content))
+        self._database.write(lambda c: leases.save_artifact(c, claim, kind, content))
 
     # What was recorded
 
@@ -406,7 +406,7 @@ class Store:
 
     def live(self, run_id: int | str) -> Live | None:
         """What trains; None when nobody drives the run, or its owner has not said for longer than the lease."""
-        return self._database.read(lambda c: live.read(c, run_id))
+        return self._database.read(lambda c: live_status.read(c, run_id))
 
     def watch(self, run_id: int | str) -> None:
         """Say that somebody watches: for `live.WATCHED_SECONDS` its owner notes frames of the swarms, too.
@@ -414,9 +414,9 @@ class Store:
         No command, and cheap: what another reader said within a second is not said again. Where it cannot be written (the disk
         is full, or this reader may not), nobody hears it.
         """
-        if not self._database.read(lambda c: live.is_watched(c, run_id, live.RENEWED_SECONDS)):
+        if not self._database.read(lambda c: live_status.is_watched(c, run_id, live_status.RENEWED_SECONDS)):
             with suppress(StoreError):
-                self._database.write(lambda c: live.watch(c, run_id))
+                self._database.write(lambda c: live_status.watch(c, run_id))
 
     # For the webhook
 
@@ -425,19 +425,19 @@ class Store:
 
         Long is more than ten minutes, and more than 30 times the median of its last trainings.
         """
-        if not self._database.read(notices.silent):
+        if not self._database.read(outbox.silent):
             return []
-        return self._database.write(notices.note_stalled)
+        return self._database.write(outbox.note_stalled)
 
     def take_notice(self) -> Notice | None:
         """What is to be told next; who takes it has a minute to tell it, and says what became of it (`settle_notice`)."""
-        if not self._database.read(notices.is_due):
+        if not self._database.read(outbox.is_due):
             return None
-        return self._database.write(notices.take)
+        return self._database.write(outbox.take)
 
     def settle_notice(self, notice: Notice, error: str | None = None) -> None:
         """It was told; or it was not, because of ``error``, and is due again later: for a day."""
-        self._database.write(lambda c: notices.settle(c, notice, error))
+        self._database.write(lambda c: outbox.settle(c, notice, error))
 
     # Supervisors
 
@@ -446,11 +446,11 @@ class Store:
 
         ``on_host``: those of other hosts do not count. Of many who ask at once, one hears True.
         """
-        return self._database.write(lambda c: ownership.reserve(c, owner, scope, on_host))
+        return self._database.write(lambda c: leases.reserve(c, owner, scope, on_host))
 
     def register_supervisor(self, owner: Owner, scope: int | None = None, instead_of: Owner | None = None) -> None:
         """Make a supervisor known, of all runs or of one; forget the dead ones, and ``instead_of``."""
-        self._database.write(lambda c: ownership.register(c, owner, scope, instead_of))
+        self._database.write(lambda c: leases.register(c, owner, scope, instead_of))
 
     def beat_supervisor(self, owner: Owner) -> bool:
         """Renew its lease; False when it was taken for dead and forgotten, so that it has to register again."""
@@ -463,7 +463,7 @@ class Store:
 
     def supervisors(self) -> list[SupervisorView]:
         """The live ones, oldest first."""
-        return self._database.read(ownership.supervisors)
+        return self._database.read(leases.supervisors)
 
 
 def _as_text() -> dict[str, Any]:

@@ -29,7 +29,7 @@ from shoal.dashboard.wording import duration, percent, quoted
 from shoal.errors import ShoalError
 from shoal.problems.table import Evaluation
 from shoal.store import RunView
-from shoal.store.lookup import genome_name
+from shoal.store.genome_lookup import genome_name
 from shoal.tuning.settings import CONFIRMATION
 from shoal.verification import replay_command
 

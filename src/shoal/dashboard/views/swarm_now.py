@@ -16,7 +16,7 @@ from shoal.dashboard.tiles import tiles
 from shoal.errors import ShoalError
 from shoal.pso.snapshot import Frame
 from shoal.store import ACTIVE, RunView, UnderWay
-from shoal.store.live import WATCHED_SECONDS
+from shoal.store.live_status import WATCHED_SECONDS
 
 _KINDS = {
     "search": "Search: generation {generation}, individual {individual}, repeat {repeat}",

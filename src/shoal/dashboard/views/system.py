@@ -14,7 +14,7 @@ from shoal.dashboard.reading import store
 from shoal.dashboard.wording import duration, moment
 from shoal.errors import ShoalError
 from shoal.store import ACTIVE, Owner, RunView
-from shoal.store.doctor import Check, examine
+from shoal.store.diagnostics import Check, examine
 
 REST_SECONDS = 3.0
 _MARKS = {"good": ":green[●] good", "look": ":orange[▲] look", "bad": ":red[■] bad"}

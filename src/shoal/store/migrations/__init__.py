@@ -1,1 +1,1 @@
-"""Alembic's migrations of a store; `shoal.store.schema` runs them."""
+"""Alembic's migrations of a store; `shoal.store.migrate` runs them."""

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection, and inside the transaction, that `shoal.store.schema` hands over."""
+"""Alembic's entry: runs on the connection, and inside the transaction, that `shoal.store.migrate` hands over."""
 
 from alembic import context
 

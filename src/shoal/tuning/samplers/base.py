@@ -6,9 +6,10 @@
         population = sampler.population(past)
         past.append((population, tuple(fitness(genome) for genome in population)))
 
-"genetic" is `shoal.tuning.operators`; "random" draws over the whole bounds; "tpe" is the tree-structured Parzen
-estimator (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011) of Optuna; "cmaes" is the evolution strategy for numbers with
-categories (Hamano et al., "CatCMA: Stochastic Optimization for Mixed-Category Problems", GECCO 2024) of the package cmaes.
+"genetic" is `shoal.tuning.operators`; "random" draws over the whole bounds; "tpe" is the tree-
+structured Parzen estimator (Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS
+2011) of Optuna; "cmaes" is the evolution strategy for numbers with categories (Hamano et al.,
+"CatCMA: Stochastic Optimization for Mixed-Category Problems", GECCO 2024) of the package cmaes.
 Both packages are an extra, and imported by those who ask for them.
 """
 

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, cast, delete, func, insert, select, update
 
 from shoal.errors import NotOwnerError
-from shoal.store import commands, live, notices
-from shoal.store.live import UnderWay
-from shoal.store.rows import clean
+from shoal.store import commands, live_status, outbox
+from shoal.store.live_status import UnderWay
+from shoal.store.migrate import take_lock
+from shoal.store.records import Claim, Command, Owner, SupervisorView, is_alive
 from shoal.store.runs import insert_new, locked, log, shown_state
-from shoal.store.schema import take_lock
+from shoal.store.serialization import clean
 from shoal.store.tables import artifact, evaluation, generation, now, run, supervisor
-from shoal.store.views import Claim, Command, Owner, SupervisorView, is_alive
 
 _FREE = ("queued", "interrupted")
 _RESERVING = 5_301_047_210_119  # the advisory lock of those who are about to start a supervisor
@@ -47,7 +47,7 @@ def claim(connection: Connection, owner: Owner, run_id: int | None) -> Claim | N
             )
         )
         if taken.rowcount == 1:
-            live.clear(connection, row.id)
+            live_status.clear(connection, row.id)
             was = f"Taken over from {row.owner}" if row.owner else "Taken"
             log(connection, f"{was} by {owner}.", row.id)
             return Claim(row.id, str(owner), row.epoch + 1)
@@ -71,7 +71,7 @@ def held(connection: Connection, claim: Claim) -> int:
 def note_live(connection: Connection, claim: Claim, trainings: Sequence[UnderWay]) -> None:
     """Note what trains now."""
     held(connection, claim)
-    live.note(connection, claim.run_id, trainings)
+    live_status.note(connection, claim.run_id, trainings)
 
 
 def beat(
@@ -80,7 +80,7 @@ def beat(
     """Say that the owner lives, and what trains now, if that is to be noted; the commands that wait for it."""
     held(connection, claim)
     if trainings is not None:
-        live.note(connection, claim.run_id, trainings)
+        live_status.note(connection, claim.run_id, trainings)
     connection.execute(update(run).where(run.c.id == claim.run_id).values(heartbeat=now(), seconds=seconds))
     # A supervisor that drives a run for hours does not come round to its own heartbeat.
     connection.execute(update(supervisor).where(supervisor.c.owner == claim.owner).values(heartbeat=now()))
@@ -98,7 +98,7 @@ def record(
     """Append those rows that are new, and count exactly those; note what trains now, if that is to be noted."""
     completed = held(connection, claim)
     if trainings is not None:
-        live.note(connection, claim.run_id, trainings)
+        live_status.note(connection, claim.run_id, trainings)
     mine = evaluation.c.run_id == claim.run_id
     last = connection.scalar(select(func.coalesce(func.max(evaluation.c.id), 0)).where(mine))
     insert_new(connection, evaluation, evaluations)
@@ -144,7 +144,7 @@ def finish(
     text = state.capitalize() + (f": {error}" if error else ".")
     log(connection, text, claim.run_id, "error" if state == "failed" else "info")
     if state in ("finished", "failed"):
-        notices.add(
+        outbox.add(
             connection, claim.run_id, state, f"{state}:{claim.run_id}:{claim.epoch}", Owner.parse(claim.owner).host
         )
     commands.settle(connection, claim.run_id, state)
@@ -155,7 +155,7 @@ def release(connection: Connection, claim: Claim, seconds: float) -> None:
     held(connection, claim)
     values = {"owner": None, "heartbeat": None, "seconds": seconds}
     connection.execute(update(run).where(run.c.id == claim.run_id).values(values))
-    live.clear(connection, claim.run_id)
+    live_status.clear(connection, claim.run_id)
     commands.settle(connection, claim.run_id, "interrupted")
 
 

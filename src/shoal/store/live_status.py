@@ -13,10 +13,10 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, sel
 
 from shoal.genome.genome import Genome
 from shoal.pso.snapshot import Frame
-from shoal.store.rows import clean
+from shoal.store.records import LEASE_SECONDS
 from shoal.store.runs import insert_or, not_found, parse_id, shown_state
+from shoal.store.serialization import clean
 from shoal.store.tables import command, live, now, run
-from shoal.store.views import LEASE_SECONDS
 
 WATCHED_SECONDS = 5.0  # that a reader's word holds
 RENEWED_SECONDS = 1.0  # a younger word, of any reader, is not written again

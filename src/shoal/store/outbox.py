@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from shoal.store.records import Owner
 from shoal.store.runs import insert_new, locked, log, shown_state
 from shoal.store.tables import evaluation, event, notice, now, run
-from shoal.store.views import Owner
 
 STALLED_SECONDS = 600.0  # at least so long without anything recorded
 STALLED_TRAININGS = 30.0  # and so many times a training: those of a champion are recorded together, up to 21 of them
