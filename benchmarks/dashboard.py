@@ -41,7 +41,7 @@ from bigstore import SETTINGS, fill, pretended
 from shoal.dashboard.server import address, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
-from shoal.launch import ensure_supervisor
+from shoal.orchestration.launcher import ensure_supervisor
 from shoal.problems.table import Problem
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
 from shoal.tuning.search import Search

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from shoal.data import load_dataset
-from shoal.launch import end_process, ensure_supervisor, log_path
+from shoal.orchestration.launcher import end_process, ensure_supervisor, log_path
 from shoal.store import ACTIVE, Store, open_store
 from shoal.tuning.settings import SearchSettings
 
@@ -48,7 +48,7 @@ def settings(number: int, long_seconds: float) -> SearchSettings:
 READER = """
 import time
 from shoal.store import open_store
-from shoal.summary import summarise
+from shoal.analysis.summary import summarise
 with open_store() as store:
     while True:
         runs = store.runs()

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from shoal.data import load_dataset
-from shoal.runner import Runner
+from shoal.orchestration.runner import Runner
 from shoal.store import Owner, open_store
 from shoal.tuning.settings import SearchSettings
 

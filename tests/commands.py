@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from shoal.cli import main
 
 LONGEST_SECONDS = 120
-LOADED = ("shoal.data.preparation", "shoal.store", "shoal.summary", "shoal.watch")
+LOADED = ("shoal.data.preparation", "shoal.store", "shoal.analysis.summary", "shoal.watch")
 
 
 @cache

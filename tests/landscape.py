@@ -14,8 +14,8 @@ from shoal.data import load_dataset
 from shoal.genome.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome
 from shoal.numerics.philox import derive_key
 from shoal.objectives.scores import Metrics, Scores
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Evaluation, Problem, Task
-from shoal.runner import Runner
 from shoal.store import Owner, Store
 from shoal.tuning.settings import SearchSettings
 

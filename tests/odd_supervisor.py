@@ -32,14 +32,14 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
 
     Their number is the same in every run: results are handed on one by one, and no heartbeat comes between.
     """
-    import shoal.runner
-    import shoal.supervisor
+    import shoal.orchestration.runner
+    import shoal.orchestration.supervisor
     from shoal.executors import LocalExecutor, Outcome
     from shoal.store.connection import Database
 
     write, poll, commits, seen = Database.write, LocalExecutor.poll, count(1), [0]
     held: list[Outcome] = []
-    shoal.runner.HEARTBEAT_SECONDS = shoal.supervisor.HEARTBEAT_SECONDS = 3600.0
+    shoal.orchestration.runner.HEARTBEAT_SECONDS = shoal.orchestration.supervisor.HEARTBEAT_SECONDS = 3600.0
 
     def counted(self: Database, work: Callable[..., Any]) -> Any:
         seen[0] = this = next(commits)
@@ -89,8 +89,8 @@ def main() -> None:
     given = options.parse_args(sys.argv[1:split])
     warm_up()
 
+    from shoal.orchestration.supervisor import main as supervise
     from shoal.store.connection import Database
-    from shoal.supervisor import main as supervise
 
     if given.patience is not None:
         made = Database.__init__

@@ -25,7 +25,7 @@ from shoal.tuning.settings import SearchSettings
 
 SETTINGS = SearchSettings(preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2)
 _ODD = str(Path(__file__).with_name("odd_supervisor.py"))
-_PLAIN = ["-c", "from shoal.launch import supervise; supervise()"]
+_PLAIN = ["-c", "from shoal.orchestration.launcher import supervise; supervise()"]
 
 
 @dataclass(frozen=True)

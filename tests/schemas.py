@@ -19,9 +19,9 @@ from sqlalchemy import Connection, select, update
 from fakes import InlineExecutor
 from shoal.data import load_dataset
 from shoal.executors import Job, Outcome
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
-from shoal.runner import Runner
 from shoal.store import Owner, Store, open_store
 from shoal.store.tables import REVISION, metadata, now
 from shoal.tuning.settings import SearchSettings

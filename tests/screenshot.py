@@ -21,12 +21,12 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 import browser as chrome
+from shoal.analysis.summary import summarise
 from shoal.api import search
 from shoal.dashboard.navigation import PLACES
 from shoal.data import load_dataset
-from shoal.launch import ensure_supervisor
+from shoal.orchestration.launcher import ensure_supervisor
 from shoal.store import Store, open_store
-from shoal.summary import summarise
 from shoal.tuning.settings import SearchSettings
 
 DOCS = Path(__file__).parents[1] / "docs"

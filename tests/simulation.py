@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from fakes import InlineExecutor
 from shoal.errors import NotOwnerError, RunStateError, StoreFullError
 from shoal.executors import Evaluate, Job, Outcome
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem
-from shoal.runner import Runner
 from shoal.store import LEASE_SECONDS, Owner, Store
 from shoal.store import tables as t
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as some
 from typer.testing import CliRunner
 
 from processes import environment, last_json
-from shoal.access import (
+from shoal.auth import (
     AccessError,
     Account,
     Accounts,
@@ -35,14 +35,14 @@ from shoal.access import (
     read_accounts,
     token_digest,
 )
-from shoal.access.guesses import (
+from shoal.auth.sessions import SESSION_SECONDS
+from shoal.auth.throttle import (
     FORGOTTEN_AFTER,
     FREE_TRIES,
     FREE_TRIES_OF_ALL,
     LONGEST_WAIT,
     LONGEST_WAIT_OF_ALL,
 )
-from shoal.access.keeper import SESSION_SECONDS
 from shoal.cli import app
 
 RIGHT, WRONG = "correct horse", "battery staple"

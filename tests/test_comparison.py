@@ -17,18 +17,18 @@ from typer.testing import CliRunner
 
 from fakes import InlineExecutor
 from processes import last_json
+from shoal.analysis.comparison import Comparison, compare, differing, obstacles
+from shoal.analysis.summary import Best, Summary
 from shoal.cli import app
-from shoal.comparison import Comparison, compare, differing, obstacles
 from shoal.comparison_table import comparison_table
 from shoal.data import DataOptions, load_dataset
 from shoal.errors import AnalysisError
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import mean
 from shoal.objectives.scores import Metrics, Scores
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import GenerationSummary
-from shoal.runner import Runner
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
-from shoal.summary import Best, Summary
 from shoal.tuning.champion import Champion, Confirmation
 from shoal.tuning.settings import SearchSettings
 

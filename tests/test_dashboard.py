@@ -19,13 +19,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 import browser as chrome
 from fakes import HereExecutor
 from processes import eventually
+from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.summary import summarise
 from shoal.dashboard.figures.leaderboard import leaders, repeats
 from shoal.dashboard.navigation import PLACES
 from shoal.data import load_dataset
-from shoal.evaluation_table import EvaluationTable
-from shoal.runner import Runner
+from shoal.orchestration.runner import Runner
 from shoal.store import Owner, Store, open_store
-from shoal.summary import summarise
 from shoal.tuning.settings import SearchSettings
 
 pytestmark = pytest.mark.browser

@@ -13,8 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shoal.analysis.cost_estimate import (
+    Pace,
+    estimate,
+    first_genomes,
+    first_trainings,
+    guessed_pace,
+    recorded_pace,
+    stages,
+)
 from shoal.data import load_dataset
-from shoal.estimate import Pace, estimate, first_genomes, first_trainings, guessed_pace, recorded_pace, stages
 from shoal.executors import Executor, Job, Outcome
 from shoal.objectives.scores import Metrics, Scores
 from shoal.problems.table import Evaluation, Problem, Task
@@ -126,11 +134,11 @@ def test_quotas_are_warned_of(concrete: Any, monkeypatch: pytest.MonkeyPatch) ->
 
     assert warned() == ""
     assert "days" in warned(generations=100_000)
-    monkeypatch.setattr("shoal.estimate.MANY_WEIGHTS", 500)
+    monkeypatch.setattr("shoal.analysis.cost_estimate.MANY_WEIGHTS", 500)
     assert "weights" in warned()
-    monkeypatch.setattr("shoal.estimate.MANY_ROWS", 500)
+    monkeypatch.setattr("shoal.analysis.cost_estimate.MANY_ROWS", 500)
     assert "721 rows" in warned()
-    monkeypatch.setattr("shoal.estimate._installed_memory", lambda: 1000)
+    monkeypatch.setattr("shoal.analysis.cost_estimate._installed_memory", lambda: 1000)
     assert "GB" in warned()
 
 
@@ -162,7 +170,7 @@ SMALL = {
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory, concrete: Any) -> Iterator[Store]:
     """A store with a small search that was really run, in this process."""
-    from shoal.runner import Runner
+    from shoal.orchestration.runner import Runner
 
     with open_store(tmp_path_factory.mktemp("estimate") / "s.db") as store:
         store.add_run(concrete, SearchSettings.parse(SMALL))
@@ -222,7 +230,7 @@ def test_a_pace_is_taken_from_this_host_and_this_engine_alone(record: Store, mon
 
 
 def test_workers_share_the_time_but_not_the_memory(concrete: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shoal.estimate.cores", lambda: 8)
+    monkeypatch.setattr("shoal.analysis.cost_estimate.cores", lambda: 8)
     one, four = (estimate(Problem(concrete, SearchSettings.parse({"workers": n})), HERE) for n in (1, 4))
     assert four.seconds[0] == pytest.approx(one.seconds[0] / 4) and four.memory == 4 * one.memory
     assert replace(four, seconds=one.seconds, memory=one.memory, largest=one.largest) == one

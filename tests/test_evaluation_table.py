@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from fakes import pretend
+from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
 from shoal.dashboard.tables import as_csv, as_parquet
 from shoal.data import load_dataset
-from shoal.evaluation_table import EvaluationTable
 from shoal.numerics.stats import half95, mean
 from shoal.problems.table import Evaluation, Problem
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store

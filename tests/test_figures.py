@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shoal.analysis.summary import ScoreRow, score_rows, sureness
 from shoal.dashboard import server, wording
 from shoal.dashboard.figures.history import (
     COLUMNS,
@@ -32,7 +33,6 @@ from shoal.numerics.stats import interval95
 from shoal.objectives.scores import Metrics, Scores
 from shoal.problems.table import Evaluation, GenerationSummary, Task
 from shoal.store import GenerationRecord
-from shoal.summary import ScoreRow, score_rows, sureness
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.champion import Champion, Confirmation
 

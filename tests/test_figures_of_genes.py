@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from landscape import jumps, some_genomes, table
-from shoal.comparison import compare
+from shoal.analysis.comparison import compare
+from shoal.analysis.gene_features import Factor, factors
+from shoal.analysis.importance import Estimate, GeneImportance, Importances, Model, scores, surface
 from shoal.dashboard.figures.base import log_ticks
 from shoal.dashboard.figures.compare import (
     best_range,
@@ -34,9 +36,7 @@ from shoal.dashboard.figures.genes import (
 )
 from shoal.dashboard.figures.genes_together import MOST_LINES, pair_data, pair_figure, parallel_data, parallel_figure
 from shoal.dashboard.theme import DARK, LIGHT
-from shoal.factors import Factor, factors
 from shoal.genome.genome import Genome, SearchSpace
-from shoal.importance import Estimate, GeneImportance, Importances, Model, scores, surface
 from shoal.problems.table import GenerationSummary
 from shoal.store import GenerationRecord
 from shoal.tuning.settings import SearchSettings

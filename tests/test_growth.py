@@ -20,8 +20,8 @@ from fakes import InlineExecutor
 from processes import eventually
 from shoal.data import load_dataset
 from shoal.executors import LocalExecutor, Outcome, local
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Evaluation, Problem
-from shoal.runner import Runner
 from shoal.store import Owner, connection, open_store
 from shoal.system import shared_log
 from shoal.system.shared_log import SharedLog

@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 
 from landscape import jumps, table
-from shoal.errors import AnalysisError
-from shoal.factors import factors
-from shoal.genome.genome import Genome
-from shoal.importance import (
+from shoal.analysis.gene_features import factors
+from shoal.analysis.importance import (
     LEAST,
     MOST,
     Importances,
@@ -20,6 +18,8 @@ from shoal.importance import (
     scores,
     surface,
 )
+from shoal.errors import AnalysisError
+from shoal.genome.genome import Genome
 from shoal.tuning.settings import SearchSettings
 
 

@@ -36,8 +36,8 @@ from hypothesis.stateful import (
 from fakes import InlineExecutor, pretend
 from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import NotOwnerError, RunNotFoundError, RunStateError, SettingsError, StoreError
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem, result_hash
-from shoal.runner import Runner
 from shoal.store import LEASE_SECONDS, Claim, Command, Owner, Store, open_store
 from shoal.store import tables as t
 from shoal.tuning.search import Search

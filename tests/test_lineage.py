@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shoal.analysis.lineage import Lineage, without_parents
 from shoal.errors import SettingsError, StoreError
 from shoal.genome.genome import Genome
-from shoal.lineage import Lineage, without_parents
 from shoal.objectives.scores import Metrics, Scores
 from shoal.problems.table import Evaluation, Task
 from shoal.store import EVALUATION_COLUMNS

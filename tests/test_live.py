@@ -17,9 +17,10 @@ from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import RunNotFoundError, StoreFullError
 from shoal.executors import Evaluate, Job, Progress
 from shoal.genome.genome import Genome
+from shoal.orchestration.live_status import under_way
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem, Task
 from shoal.pso.snapshot import Frame
-from shoal.runner import Runner
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup
@@ -28,7 +29,6 @@ from shoal.tuning.baselines import BaselineJob
 from shoal.tuning.champion import Choice, Crowning, Retraining
 from shoal.tuning.search import Standing
 from shoal.tuning.settings import CONFIRMATION, SearchSettings
-from shoal.underway import under_way
 
 SETTINGS = SearchSettings(
     population=3,

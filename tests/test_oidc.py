@@ -23,7 +23,7 @@ pytest.importorskip("joserfc", reason="the extra shoal[oidc] is not installed")
 from joserfc import jwk, jwt
 
 import browser as chrome
-from shoal.access import change_accounts
+from shoal.auth import change_accounts
 from shoal.dashboard.exposure import Exposure
 from shoal.dashboard.server import address, free_port
 from shoal.store import open_store

@@ -25,7 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 import browser as chrome
-from shoal.access import Password, Role, change_accounts, new_token, passwords, token_digest
+from shoal.auth import Password, Role, change_accounts, new_token, passwords, token_digest
 from shoal.dashboard.exposure import Exposure
 from shoal.data import load_dataset
 from shoal.store import Claim, Owner, Store, open_store

@@ -21,6 +21,8 @@ from playwright.sync_api import Browser, Page, expect
 
 import browser as chrome
 from fakes import HereExecutor
+from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.lineage import Lineage, Relative
 from shoal.dashboard.figures.evaluation import curves, curves_figure, means, trainings, trainings_figure
 from shoal.dashboard.figures.fit import (
     MOST_POINTS,
@@ -34,14 +36,12 @@ from shoal.dashboard.figures.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineag
 from shoal.dashboard.figures.vega import Spec
 from shoal.dashboard.theme import DARK, LIGHT
 from shoal.data import load_dataset
-from shoal.evaluation_table import EvaluationTable
-from shoal.fits import Fit
 from shoal.genome.genome import Genome
-from shoal.lineage import Lineage, Relative
 from shoal.numerics.stats import half95
 from shoal.objectives.scores import Metrics, Scores
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Evaluation, Task
-from shoal.runner import Runner
+from shoal.replay.predictions import Fit
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.operators import Birth
 from shoal.tuning.settings import CONFIRMATION, SearchSettings

@@ -12,7 +12,7 @@ import shoal
 from shoal.cli import _read
 from shoal.data import Dataset, load_dataset
 from shoal.errors import ShoalError
-from shoal.preflight import check_search
+from shoal.orchestration.preflight import check_search
 from shoal.tuning.settings import SearchSettings
 
 ROWS = 60

@@ -25,11 +25,11 @@ from shoal.executors import ray as ray_executor
 from shoal.executors.job_queue import JobQueue
 from shoal.executors.ray import RayExecutor
 from shoal.genome.genome import Genome
+from shoal.orchestration.runner import Runner
+from shoal.orchestration.supervisor import Supervisor
 from shoal.problems.table import Problem, Task
 from shoal.pso.engines import get_engine
-from shoal.runner import Runner
 from shoal.store import Owner, open_store
-from shoal.supervisor import Supervisor
 from shoal.tuning.settings import SearchSettings
 from test_executors import HURRIED, PROBLEM, Die, Echo, ExecutorContract, collect
 

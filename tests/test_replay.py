@@ -14,18 +14,17 @@ import numpy as np
 import pytest
 
 from processes import alive, eventually
-from shoal import projector
 from shoal.data import load_dataset
 from shoal.errors import ReplayError
 from shoal.genome.genome import UPDATE_RULES, Genome
 from shoal.objectives.losses import loss_values
 from shoal.objectives.scores import Metrics, Scores
 from shoal.problems.table import Evaluation, GenerationSummary, Problem, Task, evaluate
-from shoal.projector import Projector, Request
 from shoal.pso.engines import ENGINES, get_engine
 from shoal.pso.snapshot import observe, random_projection
 from shoal.pso.swarm import initial_state, penalties, step
-from shoal.replay import Replay, Window, losses_at, recorded_training, replay
+from shoal.replay.recorder import Replay, Window, losses_at, recorded_training, replay, worker
+from shoal.replay.worker import Projector, Request
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.settings import SearchSettings
 
@@ -123,7 +122,7 @@ def test_large_swarms_are_trained_twice_and_look_the_same(monkeypatch: pytest.Mo
     evaluation = recorded(of, Genome(**GENES))
     window = Window(3, 30, most=10)
     once = again(of, evaluation, window).to_dict()
-    monkeypatch.setattr("shoal.replay._HELD", 0)
+    monkeypatch.setattr("shoal.replay.recorder._HELD", 0)
     twice = again(of, evaluation, window, on_progress=heard.append)
     assert twice.to_dict() == once
     assert heard[-1] == 1.0 and twice.exact is True
@@ -232,7 +231,7 @@ def test_a_process_shows_it_to_all_who_ask(opened: Store, cinema: Projector) -> 
 
 def says(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """A process that says that and ends, instead of a replay's."""
-    monkeypatch.setattr(projector, "_COMMAND", ["sh", "-c", f"cat > /dev/null & echo '{text}'; exit 3"])
+    monkeypatch.setattr(worker, "_COMMAND", ["sh", "-c", f"cat > /dev/null & echo '{text}'; exit 3"])
 
 
 def test_what_cannot_be_shown_says_why_until_it_is_forgotten(
@@ -251,7 +250,7 @@ def test_what_cannot_be_shown_says_why_until_it_is_forgotten(
 
 
 def test_so_many_processes_at_once(opened: Store, cinema: Projector, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projector, "_COMMAND", ["sleep", "1000"])
+    monkeypatch.setattr(worker, "_COMMAND", ["sleep", "1000"])
     request = request_for(opened)
     for repeat in range(5):
         assert cinema.look(replace(request, task=replace(request.task, repeat=repeat))) == 0.0
@@ -267,19 +266,19 @@ def test_so_many_processes_at_once(opened: Store, cinema: Projector, monkeypatch
 
 def test_nobody_asks_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     listening, asking = os.pipe()
-    audience = projector._Audience(listening)
+    audience = worker._Audience(listening)
     audience.check()
-    monkeypatch.setattr(projector, "ABANDONED_SECONDS", -1.0)
-    with pytest.raises(projector._Nobody):
+    monkeypatch.setattr(worker, "ABANDONED_SECONDS", -1.0)
+    with pytest.raises(worker._Nobody):
         audience.check()
     monkeypatch.undo()
-    monkeypatch.setattr(projector, "LIMIT_SECONDS", -1.0)
+    monkeypatch.setattr(worker, "LIMIT_SECONDS", -1.0)
     with pytest.raises(ReplayError, match="shorter training"):
         audience.check()
     monkeypatch.undo()
     os.close(asking)
     eventually(lambda: not audience._there)
-    with pytest.raises(projector._Nobody):
+    with pytest.raises(worker._Nobody):
         audience.check()
     os.close(listening)
 
@@ -288,14 +287,14 @@ def test_it_ends_with_who_started_it(opened: Store) -> None:
     request = json.dumps(replace(request_for(opened), iterations=10**7).to_dict())
     environment = {**os.environ, "SHOAL_STORE": opened.raw_url}
     process = subprocess.Popen(
-        projector._COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+        worker._COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
     )
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(request + "\n")
     process.stdin.flush()
     assert "done" in process.stdout.readline()
     assert alive(process.pid)
-    assert os.getpriority(os.PRIO_PROCESS, process.pid) == projector.NICENESS
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == worker.NICENESS
     process.stdin.close()
     assert process.wait(60) == 1
     process.stdout.close()

@@ -18,14 +18,14 @@ from shoal.cli import app
 from shoal.data import load_dataset, prepare
 from shoal.data.dataset import DataOptions
 from shoal.errors import SettingsError, StoreError
-from shoal.fits import fits_of
 from shoal.objectives.metrics import regression_metrics
-from shoal.runner import Runner
+from shoal.orchestration.runner import Runner
+from shoal.replay.predictions import fits_of
+from shoal.replay.verify import replay_command, verify
 from shoal.store import Owner, Store, open_store
 from shoal.store.genome_lookup import genome_name
 from shoal.store.tables import evaluation
 from shoal.tuning.settings import CONFIRMATION, SearchSettings
-from shoal.verification import replay_command, verify
 
 SMALL = {"population": 3, "generations": 2, "iterations": 6, "baselines": False}
 

@@ -26,7 +26,7 @@ from shoal.export.drawing import Point, history, ticks
 from shoal.export.folder import FILES
 from shoal.export.html import Html, join, tag
 from shoal.export.settings_file import settings_toml
-from shoal.runner import Runner
+from shoal.orchestration.runner import Runner
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.settings import SearchSettings, read_settings_file
 from shoal.watch import duration

@@ -13,16 +13,16 @@ from rich.console import Console
 from fakes import HereExecutor
 from processes import last_json
 from processes import shoal as command
+from shoal.analysis.split_sensitivity import CHAMPION, SplitJob, across, resplit_scores
+from shoal.analysis.summary import score_rows, summarise
 from shoal.data import Dataset, load_dataset, resplit
 from shoal.errors import DataError
 from shoal.genome.genome import Genome
 from shoal.objectives.scores import Metrics
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
-from shoal.resplits import CHAMPION, SplitJob, across, resplit_scores
-from shoal.runner import Runner
 from shoal.store import Owner, Store, open_store
-from shoal.summary import score_rows, summarise
 from shoal.tuning.baselines import NAMES, Baseline
 from shoal.tuning.settings import SearchSettings
 from shoal.watch import splits_table

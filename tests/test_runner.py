@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from fakes import InlineExecutor, pretend
+from shoal.analysis.summary import summarise, sureness
 from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
 from shoal.executors import Evaluate, Job
+from shoal.orchestration.runner import CHAMPION, Runner
 from shoal.problems.table import Problem
-from shoal.runner import CHAMPION, Runner
 from shoal.store import Owner, Store, open_store
-from shoal.summary import summarise, sureness
 from shoal.tuning.champion import Champion, Crowning
 from shoal.tuning.search import Search
 from shoal.tuning.settings import CONFIRMATION, SearchSettings

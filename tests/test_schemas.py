@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 
 import schemas
 from shoal.errors import StoreError
-from shoal.runner import CHAMPION
+from shoal.orchestration.runner import CHAMPION
 from shoal.store import connection, open_store
 from shoal.store.migrate import MIGRATIONS
 from shoal.store.tables import REVISION, VERSION_TABLE

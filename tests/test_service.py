@@ -24,12 +24,12 @@ import typer.main
 from typer.testing import CliRunner
 
 from processes import alive, descendants, eventually, start
-from shoal.access import change_accounts, token_digest
+from shoal.auth import change_accounts, token_digest
 from shoal.cli import app
 from shoal.dashboard.exposure import Exposure, expose, is_named
 from shoal.data import load_dataset
 from shoal.errors import ShoalError
-from shoal.launch import LEAVE_SECONDS, end_process, ensure_supervisor
+from shoal.orchestration.launcher import LEAVE_SECONDS, end_process, ensure_supervisor
 from shoal.store import Store, default_path, open_store
 from shoal.tuning.settings import SearchSettings
 

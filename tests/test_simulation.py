@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from fakes import InlineExecutor
 from shoal.data import DataOptions, prepare
-from shoal.runner import Runner
+from shoal.orchestration.runner import Runner
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.settings import SearchSettings
 from simulation import BUDGET, World, some_fail

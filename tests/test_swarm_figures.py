@@ -22,7 +22,7 @@ from shoal.dashboard.theme import DARK, LIGHT
 from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
 from shoal.pso.snapshot import Frame
-from shoal.replay import Replay, Window
+from shoal.replay.recorder import Replay, Window
 
 RANDOM = np.random.default_rng(5)
 

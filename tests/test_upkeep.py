@@ -14,7 +14,7 @@ from fakes import InlineExecutor
 from processes import last_json, shoal
 from shoal.data import load_dataset
 from shoal.errors import RunStateError, SettingsError, StoreError
-from shoal.runner import Runner
+from shoal.orchestration.runner import Runner
 from shoal.store import Owner, Store, diagnostics, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup, restore

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 
 from fakes import pretend
 from processes import SMALL, eventually, shoal, start
-from shoal import messenger
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
-from shoal.messenger import Messenger, check_webhook, post
+from shoal.orchestration import webhook
+from shoal.orchestration.webhook import Messenger, check_webhook, post
 from shoal.problems.table import Problem
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, open_store
 from shoal.store import tables as t
@@ -249,7 +249,7 @@ class TestPost:
     def test_nobody_there_or_no_answer(self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
         assert post(f"http://127.0.0.1:1/{SECRET}", {}) == "Connection refused"
         assert SECRET not in (post(f"http://{SECRET}.invalid/", {}) or SECRET)
-        monkeypatch.setattr(messenger, "ANSWER_SECONDS", 0.05)
+        monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.05)
         receiver.silent.clear()
         assert SECRET not in (post(receiver.url, {}) or SECRET)
 
@@ -298,7 +298,7 @@ class TestMessenger:
         assert all(SECRET.encode() not in path.read_bytes() for path in tmp_path.iterdir())
 
     def test_it_lives_through_everything(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(messenger, "POLL_SECONDS", 0.01)
+        monkeypatch.setattr(webhook, "POLL_SECONDS", 0.01)
         calls: list[str] = []
         done = threading.Event()
 

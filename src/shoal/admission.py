@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from shoal.access import Role
+    from shoal.auth import Role
 
 app = typer.Typer(help="Say who may look at the dashboard, and who may act there.", no_args_is_help=True)
 
@@ -28,7 +28,7 @@ def add(
     ] = False,
 ) -> None:
     """Add an account, or give the one of that name a new password. It is asked for, or read from standard input."""
-    from shoal.access import change_accounts, default_file, hash_password
+    from shoal.auth import change_accounts, default_file, hash_password
 
     ways = {"oidc": True} if oidc else {"password": hash_password(_password())}
     changed = change_accounts(default_file(), lambda accounts: accounts.with_account(name, _role(viewer), **ways))
@@ -38,7 +38,7 @@ def add(
 @app.command()
 def token(name: NameArgument, viewer: ViewerOption = False) -> None:
     """Print a new token, once: ADDRESS/?token=TOKEN lets NAME in. An earlier one is no longer valid."""
-    from shoal.access import change_accounts, default_file, new_token, token_digest
+    from shoal.auth import change_accounts, default_file, new_token, token_digest
 
     made = new_token()
     change_accounts(
@@ -52,7 +52,7 @@ def list_accounts(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else")] = False,
 ) -> None:
     """List the accounts: name, role, and how each is let in."""
-    from shoal.access import default_file, read_accounts
+    from shoal.auth import default_file, read_accounts
 
     rows = []
     for account in read_accounts(default_file()).accounts:
@@ -69,7 +69,7 @@ def list_accounts(
 @app.command()
 def remove(name: NameArgument) -> None:
     """Remove an account. Whoever is logged in with it is out at once."""
-    from shoal.access import change_accounts, default_file
+    from shoal.auth import change_accounts, default_file
 
     change_accounts(default_file(), lambda accounts: accounts.without(name))
     typer.echo(f"{name} is removed.")
@@ -85,7 +85,7 @@ def _article(role: Role) -> str:
 
 def _password() -> str:
     """Typed twice, not shown; the first line of standard input when that is no terminal."""
-    from shoal.access import AccessError
+    from shoal.auth import AccessError
 
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

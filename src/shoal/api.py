@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.analysis.summary import kept_champion
 from shoal.data import Dataset
 from shoal.errors import GenomeError, SettingsError, StoreError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.scores import Metrics, Scores
-from shoal.preflight import check_dataset, check_search
+from shoal.orchestration.preflight import check_dataset, check_search
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Evaluation, Problem, Task
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.swarm import LEAST_IMPROVEMENT
-from shoal.runner import Runner
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
-from shoal.summary import kept_champion
 from shoal.tuning.champion import Champion, choice, crown, retrainings
 from shoal.tuning.search import Search
 from shoal.tuning.settings import SearchSettings
@@ -127,7 +127,8 @@ def search(
     """Search for a genome, in worker processes, and record every training in ``store`` (None: the default one).
 
     ``settings`` are those of `SearchSettings`; the preset is the data's. An interrupt leaves the run resumable
-    (`shoal resume`). Raises a `ShoalError` for what makes no search (`shoal.preflight`), before anything is written.
+    (`shoal resume`). Raises a `ShoalError` for what makes no search (`shoal.orchestration.preflight`), before anything
+    is written.
     """
     check_dataset(data)
     parsed = SearchSettings.parse({"preset": data.options.preset, **settings})

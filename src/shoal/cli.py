@@ -15,8 +15,8 @@ from rich.console import Console
 
 from shoal.admission import app as access
 from shoal.errors import SettingsError, ShoalError
-from shoal.launch import prepared_supervisor
 from shoal.options import JsonOption, RunArgument, StoreOption
+from shoal.orchestration.launcher import prepared_supervisor
 from shoal.studies import app as studies
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def run(
 def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | None]:
     """Data and settings, checked before the store is opened: on bad input nothing is written."""
     from shoal.data import load_dataset
-    from shoal.preflight import check_search
+    from shoal.orchestration.preflight import check_search
     from shoal.tuning.settings import SearchSettings, read_settings_file
 
     values = read_settings_file(file) if file is not None else {}
@@ -233,7 +233,7 @@ def serve(
     """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
     from shoal.dashboard.exposure import Exposure, expose
     from shoal.dashboard.server import check_installed
-    from shoal.messenger import VARIABLE, check_webhook
+    from shoal.orchestration.webhook import VARIABLE, check_webhook
     from shoal.service import serve as serve_until_stopped
     from shoal.store import open_store
 
@@ -268,8 +268,8 @@ def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show one run: its state, its best genome with its uncertainty, its scores."""
+    from shoal.analysis.summary import summarise
     from shoal.store import open_store
-    from shoal.summary import summarise
     from shoal.watch import report
 
     with open_store(store, create=False) as opened:

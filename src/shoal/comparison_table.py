@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from shoal.comparison import Comparison, Duel, Row
+from shoal.analysis.comparison import Comparison, Duel, Row
 from shoal.watch import duration
 
 

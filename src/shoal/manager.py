@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from shoal.analysis.summary import summarise
 from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
-from shoal.launch import ensure_supervisor
-from shoal.preflight import check_search
+from shoal.orchestration.launcher import ensure_supervisor
+from shoal.orchestration.preflight import check_search
 from shoal.store import ACTIVE, RunView, Store, open_store
-from shoal.summary import summarise
 from shoal.tuning.settings import SearchSettings
 
 _POLL_SECONDS = 0.05

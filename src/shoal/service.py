@@ -13,7 +13,7 @@ from shoal.dashboard.exposure import EVERYWHERE, LOOPBACK, Exposure
 from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.errors import StoreError
-from shoal.launch import end_process, ensure_supervisor, log_path
+from shoal.orchestration.launcher import end_process, ensure_supervisor, log_path
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
 from shoal.tuning.settings import SearchSettings
 

@@ -29,8 +29,8 @@ def replay(
 
     Nothing is written.
     """
+    from shoal.replay.verify import verify
     from shoal.store import open_store
-    from shoal.verification import verify
     from shoal.watch import verdict_text
 
     with open_store(store, create=False) as opened:
@@ -55,8 +55,8 @@ def splits(
 
     Nothing is written. Ctrl-C ends it with the splits that are done.
     """
+    from shoal.analysis.split_sensitivity import across, resplit_scores
     from shoal.api import champion_of
-    from shoal.resplits import across, resplit_scores
     from shoal.store import open_store
     from shoal.watch import splits_table
 
@@ -89,10 +89,10 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Put runs side by side: what they found, which settings differ, and whether one is truly better than another."""
-    from shoal.comparison import compare as compared
+    from shoal.analysis.comparison import compare as compared
+    from shoal.analysis.summary import summarise
     from shoal.comparison_table import comparison_table
     from shoal.store import open_store
-    from shoal.summary import summarise
 
     with open_store(store, create=False) as opened:
         found = compared([summarise(opened, run) for run in runs], against)
@@ -139,7 +139,7 @@ def animate(
     """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
     from shoal.dashboard.animation import check_installed, gif
     from shoal.problems.table import Problem
-    from shoal.replay import Window, recorded_training, replay
+    from shoal.replay.recorder import Window, recorded_training, replay
     from shoal.store import open_store
 
     check_installed()

@@ -19,18 +19,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from shoal.analysis.summary import METRIC_NAMES, Best, Summary, ahead_of, score_rows, summarise, sureness
 from shoal.genome.genome import INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Genome
-from shoal.launch import end_process, ensure_supervisor, log_path
+from shoal.orchestration.launcher import end_process, ensure_supervisor, log_path
 from shoal.store import TERMINAL, RunView, Store
-from shoal.summary import METRIC_NAMES, Best, Summary, ahead_of, score_rows, summarise, sureness
 
 if TYPE_CHECKING:
+    from shoal.analysis.split_sensitivity import Across
     from shoal.data.column_profile import ColumnFacts
     from shoal.data.diagnostics import Finding
     from shoal.pso.benchmark import Benchmark
-    from shoal.resplits import Across
+    from shoal.replay.verify import Verdict
     from shoal.store.diagnostics import Check
-    from shoal.verification import Verdict
 
 REFRESH_SECONDS = 0.25
 _COLUMNS_SHOWN = 40

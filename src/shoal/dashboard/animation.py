@@ -14,7 +14,7 @@ from shoal.dashboard.figures.scene import scene, series
 from shoal.dashboard.theme import DARK, LIGHT, Palette
 from shoal.errors import ReplayError
 from shoal.pso.snapshot import Frame
-from shoal.replay import Replay
+from shoal.replay.recorder import Replay
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,6 +8,7 @@ from itertools import islice, pairwise
 import pandas as pd
 import streamlit as st
 
+from shoal.analysis.lineage import Lineage, Relative, without_parents
 from shoal.dashboard.figures.lineage import birth_text, change_text, graph, lineage_html
 from shoal.dashboard.grid import grid
 from shoal.dashboard.navigation import address, link
@@ -15,7 +16,6 @@ from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table
 from shoal.dashboard.wording import gene_label, percent
 from shoal.errors import ShoalError
-from shoal.lineage import Lineage, Relative, without_parents
 from shoal.store import RunView
 
 DEEPEST, USUAL = 6, 3

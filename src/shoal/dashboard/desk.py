@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from shoal.access import Identity
+from shoal.auth import Identity
 from shoal.dashboard import gate
 from shoal.dashboard.reading import store
 from shoal.data import Dataset
-from shoal.launch import ensure_supervisor
-from shoal.preflight import check_search
+from shoal.orchestration.launcher import ensure_supervisor
+from shoal.orchestration.preflight import check_search
 from shoal.store import CommandKind, RunView, Store
 from shoal.tuning.settings import SearchSettings
 

@@ -14,8 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from shoal.access import AccessError, Identity, Keeper, TooManyTriesError
-from shoal.access.keeper import SESSION_SECONDS
+from shoal.auth import AccessError, Identity, Keeper, TooManyTriesError
+from shoal.auth.sessions import SESSION_SECONDS
 from shoal.dashboard import oidc
 from shoal.dashboard.exposure import cookie_name, is_named
 from shoal.dashboard.loginpage import POLICY, login_page, logout_page

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from shoal.access import Account, Keeper, Role, default_file, new_token, read_accounts, token_digest
+from shoal.auth import Account, Keeper, Role, default_file, new_token, read_accounts, token_digest
 from shoal.errors import SettingsError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

@@ -17,8 +17,8 @@ from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import store
 from shoal.dashboard.wording import duration, quoted
 from shoal.errors import ShoalError
-from shoal.fits import MOST_SECONDS, Fits, champion_fits, fits_of
 from shoal.problems.table import Evaluation
+from shoal.replay.predictions import MOST_SECONDS, Fits, champion_fits, fits_of
 from shoal.store import RunView
 
 _ASKED = "fits_asked"

@@ -6,7 +6,7 @@ import getpass
 
 import streamlit as st
 
-from shoal.access import AccessError, Identity
+from shoal.auth import AccessError, Identity
 from shoal.dashboard.exposure import LOOPBACK, cookie_name, told_keeper
 
 

@@ -20,7 +20,7 @@ from streamlit.errors import StreamlitAuthError
 from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 
-from shoal.access import AccessError
+from shoal.auth import AccessError
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -12,9 +12,9 @@ from html import escape
 
 import streamlit as st
 
+from shoal.analysis.summary import METRIC_NAMES, Best, Summary, score_rows, sureness
 from shoal.dashboard.wording import as_json, as_python, as_toml, duration, moment, percent
 from shoal.genome.genome import INFORMED_ONLY, Gene, Genome, SearchSpace
-from shoal.summary import METRIC_NAMES, Best, Summary, score_rows, sureness
 from shoal.tuning.champion import Champion
 
 _CHOICES = {

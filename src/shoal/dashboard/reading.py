@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import streamlit as st
 
+from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.summary import Summary, summarise
 from shoal.dashboard.figures.history import history
 from shoal.dashboard.navigation import link, parameter
 from shoal.dashboard.problems import problem
 from shoal.errors import ShoalError
-from shoal.evaluation_table import EvaluationTable
 from shoal.store import RunView, Store, open_store
-from shoal.summary import Summary, summarise
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import re
 import zoneinfo
 from html import escape
 
-from shoal.estimate import first_trainings
+from shoal.analysis.cost_estimate import first_trainings
+from shoal.analysis.summary import Summary
 from shoal.genome.genome import NUMERIC_GENES, Genome
 from shoal.store import RunView
-from shoal.summary import Summary
 
 # Classes of the style sheet. The word always stands in the badge: colour alone says nothing.
 STATE_COLOURS = {

@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 
 import shoal
+from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.summary import kept_champion, summarise
 from shoal.api import champion_of
 from shoal.errors import RunStateError, StoreError
-from shoal.evaluation_table import EvaluationTable
 from shoal.export.report import Report
 from shoal.export.settings_file import settings_toml
 from shoal.inference import standalone
 from shoal.problems.table import Evaluation, Problem
 from shoal.store import RunView, Store
-from shoal.summary import kept_champion, summarise
 from shoal.tuning.champion import Champion
 
 FILES = (

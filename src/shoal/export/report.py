@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import shoal
+from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.summary import METRIC_NAMES, ScoreRow, Summary, score_rows, sureness
 from shoal.dashboard.wording import gene_label
 from shoal.data import Dataset
-from shoal.evaluation_table import EvaluationTable
 from shoal.export.drawing import Point, history, interval
 from shoal.export.html import Html, join, table, tag
 from shoal.export.style import STYLE
 from shoal.genome.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Gene, Genome
 from shoal.numerics.stats import half95, interval95
 from shoal.store import GenerationRecord
-from shoal.summary import METRIC_NAMES, ScoreRow, Summary, score_rows, sureness
 from shoal.tuning.champion import Champion
 from shoal.tuning.samplers.base import SEARCHES
 from shoal.watch import duration

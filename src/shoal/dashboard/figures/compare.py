@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from shoal.comparison import Comparison, Duel
+from shoal.analysis.comparison import Comparison, Duel
 from shoal.dashboard.figures.base import palette
 from shoal.dashboard.figures.vega import FONT, Key, Spec, by_field, number, records, tooltip, vega
 from shoal.store import GenerationRecord

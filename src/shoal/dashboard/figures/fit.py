@@ -9,7 +9,7 @@ import pandas as pd
 
 from shoal.dashboard.figures.base import SCALE, palette
 from shoal.dashboard.figures.vega import Key, Spec, by_field, number, records, tooltip, vega, word_labels
-from shoal.fits import Fit
+from shoal.replay.predictions import Fit
 
 MOST_POINTS = 2_000  # of a part: more are neither told apart nor quickly drawn
 HEIGHT = 360

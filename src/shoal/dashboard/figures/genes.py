@@ -13,12 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
+from shoal.analysis.gene_features import Factor
+from shoal.analysis.importance import Importances, Scores
 from shoal.dashboard.figures.base import SCALE, log_ticks, palette
 from shoal.dashboard.figures.vega import Spec, number, records, tooltip, vega, word_labels
 from shoal.dashboard.theme import Palette
-from shoal.factors import Factor
 from shoal.genome.genome import Genome, OnBound, SearchSpace
-from shoal.importance import Importances, Scores
 
 MOST_DOTS = 1_000  # in all figures of a part: each is an element of the page
 BEST = 10  # genomes that a bound's alarm looks at

@@ -10,11 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from shoal.analysis.gene_features import Factor
+from shoal.analysis.importance import Scores, Surface
 from shoal.dashboard.figures.base import axis, layout, palette
 from shoal.dashboard.figures.genes import FLOORED, MOST_DOTS, gene_axis, sampled, shaded, star
 from shoal.dashboard.figures.vega import Spec, records, tooltip, vega
-from shoal.factors import Factor
-from shoal.importance import Scores, Surface
 
 MOST_LINES = 2_000
 PLANE_HEIGHT, PARALLEL_HEIGHT = 430, 400

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.figures.base import palette
 from shoal.dashboard.figures.vega import Key, Spec, number, records, tooltip, vega
-from shoal.evaluation_table import EvaluationTable
 from shoal.numerics.stats import half95
 from shoal.tuning.settings import CONFIRMATION
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from shoal.analysis.lineage import Relative
 from shoal.dashboard.figures.base import palette
 from shoal.dashboard.wording import gene_label, gene_text
-from shoal.lineage import Relative
 from shoal.tuning.operators import Change
 
 BOX_WIDTH, BOX_HEIGHT = 200, 92  # pixels

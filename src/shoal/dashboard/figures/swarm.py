@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shoal.dashboard.figures.base import SCALE, axis, layout, log_ticks, palette
 from shoal.dashboard.figures.scene import Bounds, Scene, scene, series
 from shoal.dashboard.theme import Palette
-from shoal.replay import Replay
+from shoal.replay.recorder import Replay
 
 FRAME_MILLISECONDS = 110
 PLANE = 430  # pixels, its height

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from shoal.comparison import FEWEST, MOST, Comparison, compare
+from shoal.analysis.comparison import FEWEST, MOST, Comparison, compare
 from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.compare import (
     curves,

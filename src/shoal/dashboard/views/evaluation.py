@@ -28,10 +28,10 @@ from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import duration, percent, quoted
 from shoal.errors import ShoalError
 from shoal.problems.table import Evaluation
+from shoal.replay.verify import replay_command
 from shoal.store import RunView
 from shoal.store.genome_lookup import genome_name
 from shoal.tuning.settings import CONFIRMATION
-from shoal.verification import replay_command
 
 OFFERED = 100  # genomes to choose from; the page of evaluations has all
 

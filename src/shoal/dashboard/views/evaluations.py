@@ -7,10 +7,10 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.navigation import address
 from shoal.dashboard.reading import evaluation_table, run_here
 from shoal.dashboard.tables import as_csv, as_parquet
-from shoal.evaluation_table import EvaluationTable
 from shoal.tuning.settings import CONFIRMATION
 
 _EVERY, _SEARCH, _CONFIRMING = "All", "Search", "Confirm"

@@ -9,7 +9,8 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-from shoal.comparison import settings_of
+from shoal.analysis.comparison import settings_of
+from shoal.analysis.summary import ahead_of
 from shoal.dashboard.charts import chart
 from shoal.dashboard.controls import controls, refused
 from shoal.dashboard.figures.curves import curves, curves_figure
@@ -35,7 +36,6 @@ from shoal.dashboard.wording import (
 )
 from shoal.errors import ShoalError
 from shoal.store import ACTIVE, RunView, UnderWay
-from shoal.summary import ahead_of
 
 REST_SECONDS = 5.0  # between two looks at a run that nobody works on
 EVENTS = 50

@@ -11,6 +11,8 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
+from shoal.analysis.gene_features import Factor, factors, label
+from shoal.analysis.importance import Importances, Model, Scores, comparable, importances, scores, surface
 from shoal.dashboard.charts import chart
 from shoal.dashboard.figures.genes import (
     BEST,
@@ -36,8 +38,6 @@ from shoal.dashboard.problems import problem
 from shoal.dashboard.reading import evaluation_table, read, run_here
 from shoal.dashboard.wording import quoted
 from shoal.errors import AnalysisError
-from shoal.factors import Factor, factors, label
-from shoal.importance import Importances, Model, Scores, comparable, importances, scores, surface
 from shoal.store import RunView
 
 _SLICES, _LINES = 3, 9  # genes that are shown until others are chosen: the most important

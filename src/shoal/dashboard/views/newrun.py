@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from shoal.analysis.cost_estimate import Estimate, Pace, estimate, recorded_pace
 from shoal.dashboard import draft
 from shoal.dashboard.desk import desk
 from shoal.dashboard.draft import key, put, state
@@ -19,7 +20,6 @@ from shoal.dashboard.tiles import tiles
 from shoal.dashboard.wording import duration, quoted
 from shoal.data.diagnostics import Checked, Finding
 from shoal.errors import DataError, ShoalError
-from shoal.estimate import Estimate, Pace, estimate, recorded_pace
 from shoal.executors import check_installed
 from shoal.problems.table import Problem
 from shoal.store import RunView

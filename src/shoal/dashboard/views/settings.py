@@ -8,7 +8,7 @@ import streamlit as st
 from shoal.dashboard.grid import grid
 from shoal.dashboard.reading import store
 from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
-from shoal.launch import log_path
+from shoal.orchestration.launcher import log_path
 from shoal.tuning.settings import PRESET_DEFAULTS, SearchSettings
 
 

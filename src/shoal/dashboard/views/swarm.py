@@ -18,9 +18,9 @@ from shoal.dashboard.views.swarm_now import training_now
 from shoal.dashboard.wording import percent, quoted, state_html
 from shoal.errors import ReplayError, ShoalError
 from shoal.problems.table import Evaluation
-from shoal.projector import Projector, Request
 from shoal.pso.snapshot import ProjectionKind
-from shoal.replay import Replay, Spacing, Window, recorded_training
+from shoal.replay.recorder import Replay, Spacing, Window, recorded_training
+from shoal.replay.worker import Projector, Request
 from shoal.store import ACTIVE, RunView
 
 POLL_SECONDS = 0.6

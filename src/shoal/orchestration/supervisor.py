@@ -17,14 +17,14 @@ from contextlib import suppress
 
 import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
 from shoal.errors import NotOwnerError, ShoalError, StoreAwayError, StoreError, StoreFullError, StoreLostError
-from shoal.launch import log_path
-from shoal.messenger import VARIABLE, Messenger, check_webhook
-from shoal.runner import FULL_SECONDS, Runner
+from shoal.orchestration.launcher import log_path
+from shoal.orchestration.runner import FULL_SECONDS, Runner
+from shoal.orchestration.webhook import VARIABLE, Messenger, check_webhook
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
 from shoal.system.shared_log import SharedLog
 
 IDLE_POLL_SECONDS = 0.25
-_log = logging.getLogger("shoal.supervisor")
+_log = logging.getLogger("shoal.orchestration.supervisor")
 
 
 class Supervisor:
@@ -107,7 +107,7 @@ class Supervisor:
 
 def main(argv: list[str] | None = None) -> None:
     """The process's entry."""
-    parser = argparse.ArgumentParser(prog="shoal.supervisor", description=__doc__)
+    parser = argparse.ArgumentParser(prog="shoal.orchestration.supervisor", description=__doc__)
     parser.add_argument("--scope", type=int, help="only this run")
     parser.add_argument("--token", help="the owner's token, known to who started it")
     parser.add_argument(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from shoal.access.accountfile import change_accounts, default_file, read_accounts
-from shoal.access.accounts import Account, Accounts, Identity, Role
-from shoal.access.errors import AccessError, TooManyTriesError
-from shoal.access.guesses import Guesses
-from shoal.access.keeper import Keeper
-from shoal.access.passwords import Password, hash_password, new_token, token_digest
+from shoal.auth.account_file import change_accounts, default_file, read_accounts
+from shoal.auth.accounts import Account, Accounts, Identity, Role
+from shoal.auth.errors import AccessError, TooManyTriesError
+from shoal.auth.passwords import Password, hash_password, new_token, token_digest
+from shoal.auth.sessions import Keeper
+from shoal.auth.throttle import Guesses
 
 __all__ = [
     "AccessError",

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.errors import SettingsError, StoreError
-from shoal.evaluation_table import EvaluationTable
 from shoal.genome.genome import Genome
 from shoal.store import RunView
 from shoal.tuning.operators import Birth, best, birth, first_births, parents

@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.analysis.summary import kept_champion
 from shoal.errors import ShoalError, StoreError
 from shoal.problems.table import Evaluation, Problem
 from shoal.pso.engines import get_engine
+from shoal.replay.verify import recorded_evaluation, train_again
 from shoal.store import Store, open_store
-from shoal.summary import kept_champion
 from shoal.system.forkserver import give_way
-from shoal.verification import recorded_evaluation, train_again
 
 MOST_SECONDS = 120.0  # of a recorded training that is repeated for a look
 _STARTING_SECONDS = 120.0  # of a process on a busy machine, with its compiled code
@@ -80,7 +80,7 @@ def fits_of(store: Store, run_id: int, genome: str, repeat: int) -> Fits:
     limit = _STARTING_SECONDS + _SLOWER * evaluation.seconds
     asked = {"run": run_id, "genome": evaluation.task.genome.hash, "repeat": repeat, "limit": limit}
     environment = os.environ | {"SHOAL_STORE": store.raw_url}
-    command = [sys.executable, "-m", "shoal.fits"]
+    command = [sys.executable, "-m", "shoal.replay.predictions"]
     with _one_at_a_time:
         try:
             done = subprocess.run(

@@ -10,7 +10,7 @@ from typing import Any
 from shoal.genome.genome import Genome, OnBound
 from shoal.numerics.stats import half95, interval95, mean
 from shoal.objectives.scores import Metrics, Scores
-from shoal.runner import CHAMPION
+from shoal.orchestration.runner import CHAMPION
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.champion import Champion, Confirmation

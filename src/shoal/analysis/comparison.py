@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from shoal.analysis.summary import Summary
 from shoal.errors import AnalysisError
 from shoal.numerics.stats import Difference, mean, paired_difference, welch_difference
 from shoal.store import RunView
-from shoal.summary import Summary
 from shoal.tuning.settings import CONFIRMATION
 
 FEWEST, MOST = 2, 8  # runs

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.analysis.summary import summarise
 from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
 from shoal.objectives.losses import loss_values
@@ -27,7 +28,6 @@ from shoal.pso.engines.base import CHUNK_SECONDS
 from shoal.pso.snapshot import Frame, Projection, ProjectionKind, observe, principal_projection, random_projection
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state, penalties
 from shoal.store import Store
-from shoal.summary import summarise
 
 Spacing = Literal["even", "early"]
 MOST_FRAMES = 500

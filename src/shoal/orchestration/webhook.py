@@ -23,7 +23,7 @@ POLL_SECONDS = 2.0
 STALLED_POLL_ROUNDS = 15  # the runs are looked at every so many polls
 ANSWER_SECONDS = 10.0  # that the other side gets
 FAREWELL_SECONDS = 8.0  # for what is still to be told when the process ends; it is given ten to end
-_log = logging.getLogger("shoal.supervisor")
+_log = logging.getLogger("shoal.orchestration.supervisor")
 
 
 def check_webhook(url: str) -> str:

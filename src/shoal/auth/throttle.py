@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shoal.access.errors import TooManyTriesError
+from shoal.auth.errors import TooManyTriesError
 
 FREE_TRIES = 5  # of one name; after that the wait doubles from a second on
 LONGEST_WAIT = 900.0

@@ -23,14 +23,14 @@ from shoal.errors import ReplayError, ShoalError
 from shoal.genome.genome import Genome
 from shoal.problems.table import Problem, Task
 from shoal.pso.engines import get_engine
-from shoal.replay import Replay, Window, replay
+from shoal.replay.recorder import Replay, Window, replay
 from shoal.system.forkserver import SINGLE_THREADED, give_way, quick_imports
 
 ABANDONED_SECONDS = 30.0
 LIMIT_SECONDS = 600.0
 NICENESS = 10  # a tenth of a core that others want, too
 AT_ONCE, KEPT = 2, 24  # processes; results in memory
-_COMMAND = [sys.executable, "-c", "from shoal.projector import main; main()"]
+_COMMAND = [sys.executable, "-c", "from shoal.replay.worker import main; main()"]
 
 
 @dataclass(frozen=True, slots=True)

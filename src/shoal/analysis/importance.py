@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from shoal.analysis.gene_features import Factor, factors
 from shoal.errors import AnalysisError
-from shoal.factors import Factor, factors
 from shoal.tuning.settings import SearchSettings
 
 LEAST = 20  # genomes, below which nothing is said

@@ -8,8 +8,8 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from shoal.access.errors import AccessError
-from shoal.access.passwords import Password, token_digest
+from shoal.auth.errors import AccessError
+from shoal.auth.passwords import Password, token_digest
 
 Role = Literal["viewer", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)

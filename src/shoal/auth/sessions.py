@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from shoal.access.accountfile import read_accounts
-from shoal.access.accounts import Account, Accounts, Identity
-from shoal.access.errors import AccessError
-from shoal.access.guesses import Guesses
-from shoal.access.passwords import is_password
+from shoal.auth.account_file import read_accounts
+from shoal.auth.accounts import Account, Accounts, Identity
+from shoal.auth.errors import AccessError
+from shoal.auth.passwords import is_password
+from shoal.auth.throttle import Guesses
 
 SESSION_SECONDS = 7 * 86_400
 _WRONG = "Name or password is wrong."

@@ -10,7 +10,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from shoal.access.errors import AccessError
+from shoal.auth.errors import AccessError
 
 SHORTEST, LONGEST = 8, 1024  # of a password, in characters and in bytes
 _SALT_BYTES, _DIGEST_BYTES, _TOKEN_BYTES = 16, 32, 32

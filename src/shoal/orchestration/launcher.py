@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 LEAVE_SECONDS = 10.0  # that a process gets to end when asked, before it is killed
 IDLE_EXIT_SECONDS = 60.0  # a supervisor that nobody attends ends itself after so long without work
 # Not with -m: each worker would then load that module once more, as multiprocessing's main module.
-_COMMAND = [sys.executable, "-c", "from shoal.launch import supervise; supervise()"]
+_COMMAND = [sys.executable, "-c", "from shoal.orchestration.launcher import supervise; supervise()"]
 
 
 def supervise() -> None:
     """The entry of a supervisor process."""
     warm_up()
     with quick_imports():
-        from shoal.supervisor import main
+        from shoal.orchestration.supervisor import main
 
     main()
 

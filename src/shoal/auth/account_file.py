@@ -10,9 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from shoal.access.accounts import Account, Accounts
-from shoal.access.errors import AccessError
-from shoal.access.passwords import Password
+from shoal.auth.accounts import Account, Accounts
+from shoal.auth.errors import AccessError
+from shoal.auth.passwords import Password
 from shoal.system.shared_log import alone_in
 
 _VERSION = 1

@@ -1,0 +1,1 @@
+"""Recorded trainings run again."""
