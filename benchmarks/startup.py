@@ -18,7 +18,7 @@ from pathlib import Path
 from shoal.store import open_store
 
 SMALL = ["--generations", "1", "--population", "2", "--iterations", "1", "--repeats", "1", "--preset", "classic"]
-IMPORTS = "import shoal.cli, shoal.watch, shoal.store, shoal.problems.table, shoal.data.preparation"
+IMPORTS = "import shoal.cli.main, shoal.cli.follow, shoal.store, shoal.problems.table, shoal.data.preparation"
 
 
 def first_training(folder: Path, cache: Path) -> float:

@@ -19,10 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
-from shoal.cli import main
+from shoal.cli.main import main
 
 LONGEST_SECONDS = 120
-LOADED = ("shoal.data.preparation", "shoal.store", "shoal.analysis.summary", "shoal.watch")
+LOADED = ("shoal.data.preparation", "shoal.store", "shoal.analysis.summary", "shoal.cli.follow")
 
 
 @cache

@@ -43,7 +43,7 @@ from shoal.auth.throttle import (
     LONGEST_WAIT,
     LONGEST_WAIT_OF_ALL,
 )
-from shoal.cli import app
+from shoal.cli.main import app
 
 RIGHT, WRONG = "correct horse", "battery staple"
 

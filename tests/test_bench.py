@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from shoal.cli.follow import bench_table
 from shoal.pso.benchmark import Benchmark, Measurement, Shape, benchmark
 from shoal.pso.engines import kernels
-from shoal.watch import bench_table
 
 
 def test_operations_are_two_a_weight_a_row_a_particle() -> None:

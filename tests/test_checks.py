@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from shoal.cli import app
+from shoal.cli.main import app
 from shoal.data import load_dataset, prepare_new, table_from_bytes
 from shoal.data.column_profile import column_facts
 from shoal.data.diagnostics import Checked, Finding, check_table

@@ -19,8 +19,8 @@ from fakes import InlineExecutor
 from processes import last_json
 from shoal.analysis.comparison import Comparison, compare, differing, obstacles
 from shoal.analysis.summary import Best, Summary
-from shoal.cli import app
-from shoal.comparison_table import comparison_table
+from shoal.cli.comparison_table import comparison_table
+from shoal.cli.main import app
 from shoal.data import DataOptions, load_dataset
 from shoal.errors import AnalysisError
 from shoal.genome.genome import Genome

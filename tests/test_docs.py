@@ -8,7 +8,7 @@ from pathlib import Path
 import typer.main
 
 import shoal
-from shoal.cli import app
+from shoal.cli.main import app
 from shoal.data import DataOptions
 from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.tuning.baselines import KINDS

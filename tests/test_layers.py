@@ -16,18 +16,7 @@ LAYERS = {
     2: ["problems", "tuning", "store"],
     3: ["system", "executors"],
     4: ["analysis", "api", "auth", "manager", "orchestration", "replay"],
-    5: [
-        "cli",
-        "options",
-        "studies",
-        "admission",
-        "watch",
-        "comparison_table",
-        "service",
-        "dashboard",
-        "export",
-        "estimators",
-    ],
+    5: ["cli", "dashboard", "estimators", "export"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
 # Modules of the layers' roots that no layer may import: the public face.
@@ -136,7 +125,7 @@ for name in {extras!r}:
 import shoal
 for name in shoal.__all__:
     getattr(shoal, name)
-import shoal.cli, shoal.watch, shoal.service, shoal.export, shoal.dashboard.server
+import shoal.cli.main, shoal.cli.follow, shoal.cli.serve, shoal.export, shoal.dashboard.server
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import shoal
-from shoal.cli import _read
+from shoal.cli.main import _read
 from shoal.data import Dataset, load_dataset
 from shoal.errors import ShoalError
 from shoal.orchestration.preflight import check_search

@@ -310,7 +310,7 @@ def test_without_ray_nothing_is_written(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("shoal.executors.find_spec", lambda name: None)
     with pytest.raises(ExecutorError, match="pip install 'shoal\\[ray\\]'"):
         shoal.search(PROBLEM.dataset, store=tmp_path / "shoal.db", executor="ray")
-    code = "import sys; sys.modules['ray'] = None; from shoal.cli import main; main()"
+    code = "import sys; sys.modules['ray'] = None; from shoal.cli.main import main; main()"
     arguments = [
         sys.executable,
         "-c",

@@ -23,7 +23,8 @@ from shoal.problems.table import Evaluation, GenerationSummary, Problem, Task, e
 from shoal.pso.engines import ENGINES, get_engine
 from shoal.pso.snapshot import observe, random_projection
 from shoal.pso.swarm import initial_state, penalties, step
-from shoal.replay.recorder import Replay, Window, losses_at, recorded_training, replay, worker
+from shoal.replay import worker
+from shoal.replay.recorder import Replay, Window, losses_at, recorded_training, replay
 from shoal.replay.worker import Projector, Request
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.settings import SearchSettings

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from fakes import HereExecutor
-from shoal.cli import app
+from shoal.cli.main import app
 from shoal.data import load_dataset, prepare
 from shoal.data.dataset import DataOptions
 from shoal.errors import SettingsError, StoreError

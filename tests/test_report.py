@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 
 import shoal
 from fakes import HereExecutor, InlineExecutor
-from shoal.cli import _read
+from shoal.cli.follow import duration
+from shoal.cli.main import _read
 from shoal.data import DataOptions, load_dataset
 from shoal.errors import RunStateError
 from shoal.export import archive, export_run
-from shoal.export.drawing import Point, history, ticks
-from shoal.export.folder import FILES
+from shoal.export.bundle import FILES
 from shoal.export.html import Html, join, tag
 from shoal.export.settings_file import settings_toml
+from shoal.export.svg import Point, history, ticks
 from shoal.orchestration.runner import Runner
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.settings import SearchSettings, read_settings_file
-from shoal.watch import duration
 
 HOSTILE = "<img src=x onerror=alert(1)> \"' & </style><script>alert(2)</script> =1+1 😀"
 SMALL = {"population": 3, "generations": 2, "iterations": 4, "baselines": False, "workers": 1}

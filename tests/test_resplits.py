@@ -15,6 +15,7 @@ from processes import last_json
 from processes import shoal as command
 from shoal.analysis.split_sensitivity import CHAMPION, SplitJob, across, resplit_scores
 from shoal.analysis.summary import score_rows, summarise
+from shoal.cli.follow import splits_table
 from shoal.data import Dataset, load_dataset, resplit
 from shoal.errors import DataError
 from shoal.genome.genome import Genome
@@ -25,7 +26,6 @@ from shoal.pso.engines import get_engine
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.baselines import NAMES, Baseline
 from shoal.tuning.settings import SearchSettings
-from shoal.watch import splits_table
 
 GENOME = Genome(hidden_layers=(4,))
 QUICK = {

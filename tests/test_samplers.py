@@ -251,7 +251,7 @@ def test_missing_extra(name: str, package: str, tmp_path: Path, monkeypatch: pyt
 
 
 def test_missing_extra_on_the_command_line(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['optuna'] = None; from shoal.cli import main; main()"
+    code = "import sys; sys.modules['optuna'] = None; from shoal.cli.main import main; main()"
     arguments = [
         "run",
         "--sampler",

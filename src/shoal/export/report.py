@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 import shoal
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import METRIC_NAMES, ScoreRow, Summary, score_rows, sureness
+from shoal.cli.follow import duration
 from shoal.dashboard.wording import gene_label
 from shoal.data import Dataset
-from shoal.export.drawing import Point, history, interval
 from shoal.export.html import Html, join, table, tag
 from shoal.export.style import STYLE
+from shoal.export.svg import Point, history, interval
 from shoal.genome.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Gene, Genome
 from shoal.numerics.stats import half95, interval95
 from shoal.store import GenerationRecord
 from shoal.tuning.champion import Champion
 from shoal.tuning.samplers.base import SEARCHES
-from shoal.watch import duration
 
 LEADERS = 10  # genomes on the leaderboard
 _LONGEST = 200  # characters of a value that is shown

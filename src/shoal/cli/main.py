@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 
-from shoal.admission import app as access
+from shoal.cli.access_commands import app as access
+from shoal.cli.analysis_commands import app as studies
+from shoal.cli.options import JsonOption, RunArgument, StoreOption
 from shoal.errors import SettingsError, ShoalError
-from shoal.options import JsonOption, RunArgument, StoreOption
 from shoal.orchestration.launcher import prepared_supervisor
-from shoal.studies import app as studies
 
 if TYPE_CHECKING:
     from shoal.data import Preset
@@ -124,8 +124,8 @@ def run(
     """
     given = {name: value for name, value in context.params.items() if name not in ("settings", "store", "as_json")}
     with prepared_supervisor(store) as prepared:
+        from shoal.cli.follow import watch
         from shoal.store import open_store
-        from shoal.watch import watch
 
         dataset, parsed, label = _read(given, settings)
         with open_store(store) as opened:
@@ -180,10 +180,10 @@ def check(
 
     Exit code 2: no search can start on it as it is.
     """
+    from shoal.cli.follow import findings_table
     from shoal.data.column_profile import column_facts
     from shoal.data.diagnostics import check_table
     from shoal.data.preparation import table_and_target
-    from shoal.watch import findings_table
 
     name, source, target = table_and_target(data, target)
     facts = column_facts(source)
@@ -231,10 +231,10 @@ def serve(
     store: StoreOption = None,
 ) -> None:
     """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
+    from shoal.cli.serve import serve as serve_until_stopped
     from shoal.dashboard.exposure import Exposure, expose
     from shoal.dashboard.server import check_installed
     from shoal.orchestration.webhook import VARIABLE, check_webhook
-    from shoal.service import serve as serve_until_stopped
     from shoal.store import open_store
 
     exposure = Exposure()
@@ -250,8 +250,8 @@ def serve(
 @app.command()
 def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """List all runs, newest first."""
+    from shoal.cli.follow import run_row, runs_table
     from shoal.store import open_store, shown_address, store_exists
-    from shoal.watch import run_row, runs_table
 
     views = []
     if store_exists(store):
@@ -269,8 +269,8 @@ def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
 def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show one run: its state, its best genome with its uncertainty, its scores."""
     from shoal.analysis.summary import summarise
+    from shoal.cli.follow import report
     from shoal.store import open_store
-    from shoal.watch import report
 
     with open_store(store, create=False) as opened:
         summary = summarise(opened, run)
@@ -281,8 +281,8 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 
 
 def _command(run: str, kind: Any, store: str | None, as_json: bool, budgets: dict[str, float] | None = None) -> None:
+    from shoal.cli.follow import run_row
     from shoal.store import open_store
-    from shoal.watch import run_row
 
     with open_store(store, create=False) as opened:
         view = opened.resume(run, budgets or {}) if kind == "resume" else opened.command(run, kind)
@@ -322,8 +322,8 @@ def resume(
         _command(run, "resume", store, as_json, budgets)
         return
     with prepared_supervisor(store) as prepared:
+        from shoal.cli.follow import watch
         from shoal.store import open_store
-        from shoal.watch import watch
 
         with open_store(store, create=False) as opened:
             view = opened.resume(run, budgets)
@@ -385,8 +385,8 @@ def restore(
 @app.command()
 def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Check this installation and the store: versions, disk, integrity, journal, stale runs. Says how to mend each."""
+    from shoal.cli.follow import doctor_table
     from shoal.store.diagnostics import examine
-    from shoal.watch import doctor_table
 
     checks = examine(store)
     if as_json:
@@ -400,8 +400,8 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def bench(as_json: JsonOption = False) -> None:
     """Measure this machine: its multiply-add peak, and what share of it a swarm's iterations reach."""
+    from shoal.cli.follow import bench_table
     from shoal.pso.benchmark import benchmark
-    from shoal.watch import bench_table
 
     result = benchmark()
     if as_json:
@@ -420,7 +420,3 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-
-
-if __name__ == "__main__":
-    main()

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from shoal.cli.options import JsonOption, RunArgument, StoreOption
 from shoal.errors import ModelError, SettingsError
-from shoal.options import JsonOption, RunArgument, StoreOption
 
 app = typer.Typer()
 
@@ -29,9 +29,9 @@ def replay(
 
     Nothing is written.
     """
+    from shoal.cli.follow import verdict_text
     from shoal.replay.verify import verify
     from shoal.store import open_store
-    from shoal.watch import verdict_text
 
     with open_store(store, create=False) as opened:
         verdict = verify(opened, run, genome, repeat)
@@ -57,8 +57,8 @@ def splits(
     """
     from shoal.analysis.split_sensitivity import across, resplit_scores
     from shoal.api import champion_of
+    from shoal.cli.follow import splits_table
     from shoal.store import open_store
-    from shoal.watch import splits_table
 
     with open_store(store, create=False) as opened:
         champion, problem = champion_of(opened, run)
@@ -91,7 +91,7 @@ def compare(
     """Put runs side by side: what they found, which settings differ, and whether one is truly better than another."""
     from shoal.analysis.comparison import compare as compared
     from shoal.analysis.summary import summarise
-    from shoal.comparison_table import comparison_table
+    from shoal.cli.comparison_table import comparison_table
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shoal.analysis.comparison import Comparison, Duel, Row
-from shoal.watch import duration
+from shoal.cli.follow import duration
 
 
 def comparison_table(found: Comparison) -> RenderableType:

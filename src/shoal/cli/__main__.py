@@ -1,0 +1,5 @@
+"""`python -m shoal.cli` is the command `shoal`."""
+
+from shoal.cli.main import main
+
+main()
