@@ -38,7 +38,7 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 import browser as chrome
 from bigstore import SETTINGS, fill, pretended
-from shoal.dashboard.server import address, free_port, wait_until_up
+from shoal.dashboard.server.launch import address, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
 from shoal.orchestration.launcher import ensure_supervisor

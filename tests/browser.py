@@ -12,8 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from shoal.dashboard.exposure import Exposure
-from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
+from shoal.dashboard.network_access import Exposure
+from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.store import Store
 
 HOST = "127.0.0.1"

@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page, expect
 import browser as chrome
 from shoal.analysis.summary import summarise
 from shoal.api import search
-from shoal.dashboard.navigation import PLACES
+from shoal.dashboard.routing import PLACES
 from shoal.data import load_dataset
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.store import Store, open_store

@@ -21,8 +21,8 @@ from fakes import HereExecutor
 from processes import eventually
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import summarise
-from shoal.dashboard.figures.leaderboard import leaders, repeats
-from shoal.dashboard.navigation import PLACES
+from shoal.dashboard.charts.leaderboard import leaders, repeats
+from shoal.dashboard.routing import PLACES
 from shoal.data import load_dataset
 from shoal.orchestration.runner import Runner
 from shoal.store import Owner, Store, open_store

@@ -11,8 +11,8 @@ import pytest
 
 from fakes import pretend
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.dashboard.figures.leaderboard import leaderboard_figure, leaders, repeats
-from shoal.dashboard.tables import as_csv, as_parquet
+from shoal.dashboard.charts.leaderboard import leaderboard_figure, leaders, repeats
+from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.data import load_dataset
 from shoal.numerics.stats import half95, mean
 from shoal.problems.table import Evaluation, Problem

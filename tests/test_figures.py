@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.analysis.summary import ScoreRow, score_rows, sureness
-from shoal.dashboard import server, wording
-from shoal.dashboard.figures.history import (
+from shoal.dashboard.charts.history import (
     COLUMNS,
     accuracy_range,
     below_text,
@@ -24,9 +23,11 @@ from shoal.dashboard.figures.history import (
     history,
     history_figure,
 )
-from shoal.dashboard.figures.vega import Key, steady, vega
-from shoal.dashboard.parameters import genes_html, number, place, scores_html
-from shoal.dashboard.theme import DARK, LIGHT
+from shoal.dashboard.charts.vega import Key, steady, vega
+from shoal.dashboard.components import run_text
+from shoal.dashboard.components.genome_card import genes_html, number, place, scores_html
+from shoal.dashboard.components.streamlit_theme import DARK, LIGHT
+from shoal.dashboard.server import launch
 from shoal.errors import SettingsError
 from shoal.genome.genome import NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
 from shoal.numerics.stats import interval95
@@ -162,12 +163,12 @@ def test_light_and_dark_differ_and_stand_out() -> None:
     ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (192, "3 min 12 s"), (7500, "2 h 05 min"), (273600, "3 d 4 h")]
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert wording.duration(seconds) == text
+    assert run_text.duration(seconds) == text
 
 
 @pytest.mark.parametrize("text", ["plain", "`tick`", "``", "a ``` b", "<img src=x onerror=alert(1)>", "[x](y)", " \n "])
 def test_a_users_text_is_one_code_span(text: str) -> None:
-    got = wording.quoted(text)
+    got = run_text.quoted(text)
     fence = got.split(" ", 1)[0]
     assert set(fence) == {"`"}
     assert got.endswith(f" {fence}")
@@ -182,10 +183,10 @@ def test_parameters_are_copied_to_the_bit() -> None:
     import shoal.genome.genome as shoal
 
     scope: dict[str, object] = {"shoal": shoal}
-    exec(wording.as_python(genome).removeprefix("import shoal\n"), scope)
+    exec(run_text.as_python(genome).removeprefix("import shoal\n"), scope)
     assert scope["genome"] == genome
-    assert Genome.from_dict(json.loads(wording.as_json(genome))) == genome
-    assert Genome.from_dict(tomllib.loads(wording.as_toml(genome))["genome"]) == genome
+    assert Genome.from_dict(json.loads(run_text.as_json(genome))) == genome
+    assert Genome.from_dict(tomllib.loads(run_text.as_toml(genome))["genome"]) == genome
 
 
 def test_every_parameter_is_shown_by_its_name() -> None:
@@ -265,8 +266,8 @@ def test_a_probability_is_never_rounded_up(ahead: tuple[float, float], said: str
 
 def test_the_server_hides_the_store_from_the_process_list() -> None:
     secret = "postgresql://u:hunter2@db/shoal"
-    assert "hunter2" not in " ".join(server.command("127.0.0.1", 8501))
-    found = server.environment(secret)
+    assert "hunter2" not in " ".join(launch.command("127.0.0.1", 8501))
+    found = launch.environment(secret)
     assert found["SHOAL_STORE"] == secret
     assert found["STREAMLIT_THEME_LIGHT_TEXT_COLOR"] == LIGHT.text
     assert found["STREAMLIT_SERVER_ALLOWED_HOSTS"].split()[0] == "127.0.0.1"
@@ -275,7 +276,7 @@ def test_the_server_hides_the_store_from_the_process_list() -> None:
 def test_a_missing_extra_names_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"pip install 'shoal\[dashboard\]'"):
-        server.command("127.0.0.1", 8501)
+        launch.command("127.0.0.1", 8501)
 
 
 def test_a_taken_port_is_passed_over() -> None:
@@ -285,7 +286,7 @@ def test_a_taken_port_is_passed_over() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert server.free_port("127.0.0.1", port) != port
+        assert launch.free_port("127.0.0.1", port) != port
 
 
 @given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e4))

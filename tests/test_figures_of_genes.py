@@ -14,8 +14,8 @@ from landscape import jumps, some_genomes, table
 from shoal.analysis.comparison import compare
 from shoal.analysis.gene_features import Factor, factors
 from shoal.analysis.importance import Estimate, GeneImportance, Importances, Model, scores, surface
-from shoal.dashboard.figures.base import log_ticks
-from shoal.dashboard.figures.compare import (
+from shoal.dashboard.charts.base import log_ticks
+from shoal.dashboard.charts.compare import (
     best_range,
     curves,
     curves_figure,
@@ -25,7 +25,8 @@ from shoal.dashboard.figures.compare import (
     scores_table,
     settings_table,
 )
-from shoal.dashboard.figures.genes import (
+from shoal.dashboard.charts.gene_pairs import MOST_LINES, pair_data, pair_figure, parallel_data, parallel_figure
+from shoal.dashboard.charts.gene_slices import (
     accuracy_axis,
     alarms,
     bars_html,
@@ -34,8 +35,7 @@ from shoal.dashboard.figures.genes import (
     slice_data,
     slice_figure,
 )
-from shoal.dashboard.figures.genes_together import MOST_LINES, pair_data, pair_figure, parallel_data, parallel_figure
-from shoal.dashboard.theme import DARK, LIGHT
+from shoal.dashboard.components.streamlit_theme import DARK, LIGHT
 from shoal.genome.genome import Genome, SearchSpace
 from shoal.problems.table import GenerationSummary
 from shoal.store import GenerationRecord

@@ -13,9 +13,9 @@ pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not insta
 
 import streamlit
 
-from shoal.dashboard.firstpage import FirstPage
-from shoal.dashboard.navigation import PLACES
-from shoal.dashboard.style import CSS
+from shoal.dashboard.components.css import CSS
+from shoal.dashboard.routing import PLACES
+from shoal.dashboard.server.index_page import FirstPage
 
 STATIC = Path(streamlit.__file__).with_name("static")
 PATHS = ("/", *(f"/{place.name}" for place in PLACES))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 
-from shoal.dashboard.grid import Column, grid_html
+from shoal.dashboard.components.html_table import Column, grid_html
 
 
 class Reader(HTMLParser):

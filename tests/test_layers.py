@@ -16,7 +16,7 @@ LAYERS = {
     2: ["problems", "tuning", "store"],
     3: ["system", "executors"],
     4: ["analysis", "api", "auth", "manager", "orchestration", "replay"],
-    5: ["cli", "dashboard", "estimators", "export"],
+    5: ["cli", "dashboard", "estimators", "export", "presentation"],
 }
 LAYER = {name: layer for layer, names in LAYERS.items() for name in names}
 # Modules of the layers' roots that no layer may import: the public face.
@@ -109,11 +109,11 @@ def test_pages_write_at_the_desk_only() -> None:
     writing = _writing_methods()
     assert {"add_run", "command", "resume", "extend", "delete", "event", "claim", "record"} <= writing
     assert not {"runs", "run", "evaluations", "events", "artifact", "problem"} & writing
-    assert _writes(SOURCE / "dashboard" / "desk.py", writing), "the search finds what there is"
+    assert _writes(SOURCE / "dashboard" / "session" / "commands.py", writing), "the search finds what there is"
     assert "watch" in writing
     commanding = writing - {"watch"}  # that one looks is no command: a viewer may say it
     for path in (SOURCE / "dashboard").rglob("*.py"):
-        assert path.name == "desk.py" or not _writes(path, commanding)
+        assert (path.parent.name == "session" and path.name == "commands.py") or not _writes(path, commanding)
 
 
 def test_importing_everything_of_the_core_imports_no_extra() -> None:
@@ -125,7 +125,7 @@ for name in {extras!r}:
 import shoal
 for name in shoal.__all__:
     getattr(shoal, name)
-import shoal.cli.main, shoal.cli.follow, shoal.cli.serve, shoal.export, shoal.dashboard.server
+import shoal.cli.main, shoal.cli.follow, shoal.cli.serve, shoal.export, shoal.dashboard.server.launch
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 

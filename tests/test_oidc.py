@@ -24,8 +24,8 @@ from joserfc import jwk, jwt
 
 import browser as chrome
 from shoal.auth import change_accounts
-from shoal.dashboard.exposure import Exposure
-from shoal.dashboard.server import address, free_port
+from shoal.dashboard.network_access import Exposure
+from shoal.dashboard.server.launch import address, free_port
 from shoal.store import open_store
 
 KNOWN = {"email": "eve@example.org", "email_verified": True}

@@ -12,8 +12,8 @@ pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not insta
 
 import plotly.graph_objects as go
 
-from shoal.dashboard import charts
-from shoal.dashboard.pace import LONGEST, SHARE, Pace
+from shoal.dashboard.components import deferred_charts
+from shoal.dashboard.components.auto_refresh import LONGEST, SHARE, Pace
 
 
 @given(st.integers(1, 200), st.integers(1, 64), st.floats(1e-4, 0.4))
@@ -62,14 +62,14 @@ class Places:
 
 def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyPatch) -> None:
     places, figure = Places(), go.Figure(layout={"height": 200})
-    monkeypatch.setattr(charts, "st", places)
-    with charts.charts_last():
-        charts.chart(figure, "one", "a figure")
-        with charts.charts_last():  # a fragment, which draws its own
-            charts.chart(figure, "two", "a figure")
+    monkeypatch.setattr(deferred_charts, "st", places)
+    with deferred_charts.charts_last():
+        deferred_charts.chart(figure, "one", "a figure")
+        with deferred_charts.charts_last():  # a fragment, which draws its own
+            deferred_charts.chart(figure, "two", "a figure")
             places.told.append("text of the fragment")
         places.told.append("text")
-    charts.chart(figure, "three", "a figure")
+    deferred_charts.chart(figure, "three", "a figure")
     assert places.told == [
         "place chart-one",
         "place chart-two",
@@ -81,9 +81,9 @@ def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyP
         "draw three",
     ]
 
-    @charts.charts_last()
+    @deferred_charts.charts_last()
     def stopped() -> None:
-        charts.chart(figure, "four", "a figure")
+        deferred_charts.chart(figure, "four", "a figure")
         raise ValueError("stop")
 
     with pytest.raises(ValueError, match="stop"):

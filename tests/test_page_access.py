@@ -26,7 +26,7 @@ from websockets.typing import Origin, Subprotocol
 
 import browser as chrome
 from shoal.auth import Password, Role, change_accounts, new_token, passwords, token_digest
-from shoal.dashboard.exposure import Exposure
+from shoal.dashboard.network_access import Exposure
 from shoal.data import load_dataset
 from shoal.store import Claim, Owner, Store, open_store
 from shoal.tuning.settings import SearchSettings

@@ -23,8 +23,8 @@ import browser as chrome
 from fakes import HereExecutor
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.lineage import Lineage, Relative
-from shoal.dashboard.figures.evaluation import curves, curves_figure, means, trainings, trainings_figure
-from shoal.dashboard.figures.fit import (
+from shoal.dashboard.charts.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineage_html
+from shoal.dashboard.charts.predictions import (
     MOST_POINTS,
     confusion,
     confusion_figure,
@@ -32,9 +32,9 @@ from shoal.dashboard.figures.fit import (
     residuals,
     residuals_figure,
 )
-from shoal.dashboard.figures.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineage_html
-from shoal.dashboard.figures.vega import Spec
-from shoal.dashboard.theme import DARK, LIGHT
+from shoal.dashboard.charts.trainings import curves, curves_figure, means, trainings, trainings_figure
+from shoal.dashboard.charts.vega import Spec
+from shoal.dashboard.components.streamlit_theme import DARK, LIGHT
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95

@@ -16,8 +16,8 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import browser as chrome
-from shoal.dashboard.draft import SHOWN
-from shoal.dashboard.space import GENES, LATER, beyond, bounds_frame, bounds_of, usual_choices, widened
+from shoal.dashboard.session.bounds_editor import GENES, LATER, beyond, bounds_frame, bounds_of, usual_choices, widened
+from shoal.dashboard.session.new_run_draft import SHOWN
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
 from shoal.store import Owner, Store, open_store

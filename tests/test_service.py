@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 from processes import alive, descendants, eventually, start
 from shoal.auth import change_accounts, token_digest
 from shoal.cli.main import app
-from shoal.dashboard.exposure import Exposure, expose, is_named
+from shoal.dashboard.network_access import Exposure, expose, is_named
 from shoal.data import load_dataset
 from shoal.errors import ShoalError
 from shoal.orchestration.launcher import LEAVE_SECONDS, end_process, ensure_supervisor

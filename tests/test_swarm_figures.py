@@ -14,13 +14,13 @@ pytest.importorskip("plotly", reason="the extra shoal[dashboard] is not installe
 
 from PIL import Image
 
-from shoal.dashboard import animation
-from shoal.dashboard.figures.scene import LINKS, Bounds, Shades, scene, series
-from shoal.dashboard.figures.swarm import swarm_figure
-from shoal.dashboard.figures.swarm_live import curve_figure, live_bounds, live_figure
-from shoal.dashboard.theme import DARK, LIGHT
+from shoal.dashboard.charts.live_swarm import curve_figure, live_bounds, live_figure
+from shoal.dashboard.charts.swarm import swarm_figure
+from shoal.dashboard.components.streamlit_theme import DARK, LIGHT
 from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
+from shoal.presentation import gif
+from shoal.presentation.swarm_scene import LINKS, Bounds, Shades, scene, series
 from shoal.pso.snapshot import Frame
 from shoal.replay.recorder import Replay, Window
 
@@ -173,42 +173,42 @@ def test_bounds() -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_gif_has_the_frames_in_the_theme(dark: bool) -> None:
-    content = animation.gif(FILM, dark)
+    content = gif.gif(FILM, dark)
     with Image.open(io.BytesIO(content)) as picture:
         assert picture.format == "GIF" and picture.n_frames == 4
-        assert picture.size == (animation.WIDTH, animation.HEIGHT)
+        assert picture.size == (gif.WIDTH, gif.HEIGHT)
         assert picture.info["loop"] == 0
         corner = picture.convert("RGB").getpixel((2, 2))
         picture.seek(3)
         later = picture.convert("RGB")
-        assert picture.info["duration"] == animation.LAST_MILLISECONDS
+        assert picture.info["duration"] == gif.LAST_MILLISECONDS
     assert isinstance(corner, tuple)
     assert sum(corner) < 150 if dark else sum(corner) > 700
     colours = {colour for _, colour in later.getcolors(100_000) or []}
-    star = animation._rgb((DARK if dark else LIGHT).series[1])
+    star = gif._rgb((DARK if dark else LIGHT).series[1])
     assert min(sum(abs(a - b) for a, b in zip(star, c, strict=True)) for c in colours) < 12, "the star is there"
     assert len(content) < 200_000
 
 
 def test_a_gif_of_one_frame_and_of_many() -> None:
-    with Image.open(io.BytesIO(animation.gif(film([frame(1), frame(2)])))) as picture:
+    with Image.open(io.BytesIO(gif.gif(film([frame(1), frame(2)])))) as picture:
         assert picture.n_frames == 2
-    many = replace(FILM, frames=tuple(frame(i, particles=4) for i in range(animation.MOST_FRAMES + 30)))
-    with Image.open(io.BytesIO(animation.gif(many))) as picture:
-        assert picture.n_frames == animation.MOST_FRAMES
+    many = replace(FILM, frames=tuple(frame(i, particles=4) for i in range(gif.MOST_FRAMES + 30)))
+    with Image.open(io.BytesIO(gif.gif(many))) as picture:
+        assert picture.n_frames == gif.MOST_FRAMES
 
 
 def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(animation, "find_spec", lambda name: None)
+    monkeypatch.setattr(gif, "find_spec", lambda name: None)
     with pytest.raises(ReplayError, match=r"pip install 'shoal\[dashboard\]'"):
-        animation.gif(FILM)
+        gif.gif(FILM)
 
 
 def test_the_figure_survives_a_swarm_that_lost_itself() -> None:
     broken = np.full((6, 2), np.nan, np.float32)
     lost = [replace(f, positions=broken, losses=np.full(6, np.inf), current=np.full(6, np.inf)) for f in FILM.frames]
     json.loads(swarm_figure(film(lost)).to_json())
-    animation.gif(film(lost))
+    gif.gif(film(lost))
 
 
 def test_a_swarm_of_the_nearest_has_no_links_before_its_first_iteration() -> None:
@@ -216,4 +216,4 @@ def test_a_swarm_of_the_nearest_has_no_links_before_its_first_iteration() -> Non
     shown = scene([frame(0, informants=nobody), frame(1), frame(2)])
     assert np.isnan(shown.links[0]).all() and np.isfinite(shown.links[1:]).all()
     assert len(swarm_figure(film([frame(0, informants=nobody), frame(1)])).frames) == 2
-    assert animation.gif(film([frame(0, informants=nobody), frame(1)]), dark=False).startswith(b"GIF89a")
+    assert gif.gif(film([frame(0, informants=nobody), frame(1)]), dark=False).startswith(b"GIF89a")

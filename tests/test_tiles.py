@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 
-from shoal.dashboard.tiles import bar_html, tiles_html
+from shoal.dashboard.components.metric_tiles import bar_html, tiles_html
 
 
 def test_each_has_its_name_its_figure_and_what_is_said_of_it() -> None:

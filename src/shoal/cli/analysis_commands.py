@@ -137,7 +137,7 @@ def animate(
     as_json: JsonOption = False,
 ) -> None:
     """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
-    from shoal.dashboard.animation import check_installed, gif
+    from shoal.presentation.gif import check_installed, gif
     from shoal.problems.table import Problem
     from shoal.replay.recorder import Window, recorded_training, replay
     from shoal.store import open_store

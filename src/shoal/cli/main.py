@@ -232,8 +232,8 @@ def serve(
 ) -> None:
     """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
     from shoal.cli.serve import serve as serve_until_stopped
-    from shoal.dashboard.exposure import Exposure, expose
-    from shoal.dashboard.server import check_installed
+    from shoal.dashboard.network_access import Exposure, expose
+    from shoal.dashboard.server.launch import check_installed
     from shoal.orchestration.webhook import VARIABLE, check_webhook
     from shoal.store import open_store
 

@@ -9,8 +9,8 @@ import sys
 import threading
 import time
 
-from shoal.dashboard.exposure import EVERYWHERE, LOOPBACK, Exposure
-from shoal.dashboard.server import address, dashboard_process, free_port, wait_until_up
+from shoal.dashboard.network_access import EVERYWHERE, LOOPBACK, Exposure
+from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.errors import StoreError
 from shoal.orchestration.launcher import end_process, ensure_supervisor, log_path

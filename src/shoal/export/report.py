@@ -11,7 +11,7 @@ import shoal
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import METRIC_NAMES, ScoreRow, Summary, score_rows, sureness
 from shoal.cli.follow import duration
-from shoal.dashboard.wording import gene_label
+from shoal.dashboard.components.run_text import gene_label
 from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
 from shoal.export.style import STYLE

@@ -1,0 +1,1 @@
+"""Shared by terminal, page and report."""
