@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long lint format-check types check clean
+.PHONY: run test test-long golden schema pictures lint format-check types check clean
 
 run: .venv/run.stamp  ## the service and the dashboard, with a search on the Concrete data
 	@exec $(BIN)/shoal serve --demo
@@ -16,6 +16,15 @@ test: .venv/dev.stamp  ## everything but the long forms
 
 test-long: .venv/dev.stamp  ## the long forms
 	$(BIN)/python -m pytest -m slow
+
+golden: .venv/dev.stamp  ## golden values anew, after a change that is meant to change results: review the difference
+	PYTHONPATH=tests $(BIN)/python -m support.golden
+
+schema: .venv/dev.stamp  ## a small store in the newest schema, once, when a migration is new
+	PYTHONPATH=tests $(BIN)/python -m support.schemas
+
+pictures: .venv/dev.stamp  ## the pictures of docs/ anew, from real runs: make pictures ONLY=live,runs
+	PYTHONPATH=tests $(BIN)/python -m support.screenshot $(if $(ONLY),--only $(ONLY))
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

@@ -36,7 +36,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-import browser as chrome
 from bigstore import SETTINGS, fill, pretended
 from shoal.dashboard.server.launch import address, free_port, wait_until_up
 from shoal.data import load_dataset
@@ -46,6 +45,7 @@ from shoal.problems.table import Problem
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
 from shoal.tuning.search import Search
 from shoal.tuning.settings import SearchSettings
+from support import browser as chrome
 
 PAGES = (
     "runs",

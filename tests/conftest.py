@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shoal.store import Store, open_store
-
-sys.path.insert(0, str(Path(__file__).parent))
-import postgres
+from support import postgres
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -58,7 +55,7 @@ def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """A real browser. What is expected of a page may take 30 s, or a file's own ``LOADING`` (milliseconds)."""
     from playwright.sync_api import expect
 
-    import browser as chrome
+    from support import browser as chrome
 
     program = chrome.chromium()
     if program is None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parent.parent / "src" / "shoal"
+from support.locations import SOURCE
+
 LAYERS = {
     0: ["data", "numerics", "inference", "nn", "objectives", "errors"],
     1: ["genome", "pso"],

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from processes import alive, eventually
 from shoal.errors import SettingsError
 from shoal.manager import TrainManager
 from shoal.store import Store, open_store
+from support.processes import alive, eventually
 
 SMALL = {"population": 4, "generations": 500, "iterations": 50, "repeats": 2}
 NAMES = {

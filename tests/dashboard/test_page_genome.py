@@ -1,0 +1,246 @@
+"""The page of one genome: its figures without a browser, and all of it in one."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
+pytest.importorskip("playwright", reason="playwright is not installed")
+
+from playwright.sync_api import Browser, Page, expect
+
+from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.lineage import Lineage, Relative
+from shoal.dashboard.charts.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineage_html
+from shoal.dashboard.charts.predictions import (
+    MOST_POINTS,
+    confusion,
+    confusion_figure,
+    predictions_figure,
+    residuals,
+    residuals_figure,
+)
+from shoal.dashboard.charts.trainings import curves, curves_figure, means, trainings, trainings_figure
+from shoal.dashboard.charts.vega import Spec
+from shoal.dashboard.components.streamlit_theme import DARK, LIGHT
+from shoal.data import load_dataset
+from shoal.genome.genome import Genome
+from shoal.numerics.stats import half95
+from shoal.objectives.scores import Metrics, Scores
+from shoal.orchestration.runner import Runner
+from shoal.problems.table import Evaluation, Task
+from shoal.replay.predictions import Fit
+from shoal.store import Owner, Store, open_store
+from shoal.tuning.operators import Birth
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
+from support import browser as chrome
+from support.fakes import HereExecutor
+
+LOADING = SOON = 60_000  # milliseconds, on a busy machine
+TRAINING = 120_000  # with a new process
+HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `:red[tick]` $x$ :smile: **b**"
+SMALL = SearchSettings.parse({"population": 4, "generations": 4, "iterations": 10, "baselines": False})
+
+
+def evaluation(repeat: int, accuracy: float | None, curve: tuple[tuple[int, float], ...] = ()) -> Evaluation:
+    task = Task(Genome(), repeat, 1, 0)
+    if accuracy is None:
+        return Evaluation(task, "failed", error="no")
+    metrics = Metrics(accuracy)
+    return Evaluation(task, "ok", Scores(metrics, metrics), loss=0.1, iterations=9, seconds=0.5, curve=curve)
+
+
+def legend(figure: Spec) -> list[str]:
+    return re.findall(r"</i>([^<]+)", figure["usermeta"]["legend"])
+
+
+def test_search_and_confirmation_are_kept_apart() -> None:
+    values = [70.0, 71.0, 80.0, 82.0]
+    told = [evaluation(n, a) for n, a in enumerate(values)] + [evaluation(CONFIRMATION + n, 90.0 + n) for n in range(3)]
+    frame = trainings(told[::-1], SMALL, folds=3)
+    assert frame["repeat"].tolist() == [0, 1, 2, 3, CONFIRMATION, CONFIRMATION + 1, CONFIRMATION + 2]
+    assert frame["counted"].tolist() == [False, False, True, True, True, True, True], "the last rung of 2-4-8"
+    assert frame["fold"].tolist() == [1, 2, 3, 1, 2, 3, 1]
+    searched, confirmed = means(frame)
+    assert (searched.accuracy, searched.half, searched.repeats) == (81.0, half95([80.0, 82.0]), 2)
+    assert (confirmed.accuracy, confirmed.repeats) == (91.0, 3)
+    figure = trainings_figure(frame, highlight=2)
+    dots = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
+    drawn = {d["mark"]["shape"] + d["mark"]["fill"]: [row["accuracy"] for row in d["data"]["values"]] for d in dots}
+    one, other, *_ = LIGHT.series
+    assert drawn == {
+        f"circle{one}": [80.0, 82.0],
+        f"circle{LIGHT.surface}": [70.0, 71.0],
+        f"diamond{other}": [90.0, 91.0, 92.0],
+    }
+    assert legend(figure) == ["Search", "Confirmation", "Shorter rungs, not in the mean"]
+    named = dots[0]["encoding"]["x"]["axis"]["labelExpr"]
+    assert json.loads(named.removesuffix("[datum.value]")) == ["1", "2", "3", "4", "C1", "C2", "C3"]
+    assert [row["chosen"] for d in dots for row in d["data"]["values"]].count(True) == 1
+
+
+def test_a_failed_training_has_its_mark_and_ruins_the_mean() -> None:
+    frame = trainings([evaluation(0, 70.0), evaluation(1, None)], SMALL, folds=1)
+    assert means(frame) == ()
+    assert frame["fold"].tolist() == [0, 0]
+    figure = trainings_figure(frame, dark=True)
+    failed = figure["layer"][-1]
+    assert legend(figure) == ["Search", "Failed"]
+    assert (failed["mark"]["shape"], failed["mark"]["color"]) == ("cross", DARK.muted)
+    assert [row["place"] for row in failed["data"]["values"]] == [1]
+    assert len(trainings_figure(frame[frame["status"] == "failed"])["layer"]) == 1
+
+
+def test_losses_that_a_logarithm_has_no_place_for_are_left_out() -> None:
+    told = [evaluation(1, 70.0, ((1, 0.5), (5, 0.0))), evaluation(0, 71.0, ((1, 2.0), (9, 0.02)))]
+    frame = curves(told)
+    assert frame.to_numpy().tolist() == [[0, 1, 2.0], [0, 9, 0.02], [1, 1, 0.5]]
+    figure = curves_figure(frame, highlight=0)
+    drawn = [{row["repeat"] for row in layer["data"]["values"]} for layer in figure["layer"]]
+    assert drawn == [{1}, {0}], "the chosen one is in front"
+    marks = figure["layer"][0]["encoding"]["y"]["axis"]["values"]
+    assert min(marks) <= 0.02
+    assert max(marks) >= 2.0
+    assert curves_figure(curves([]))["layer"] == []
+
+
+def test_residuals_of_large_parts_are_thinned_evenly() -> None:
+    rows = 5 * MOST_POINTS + 1
+    target = np.arange(rows, dtype=np.float64)
+    frame = residuals({"train": Fit(target, target + 1), "validation": Fit(target[:7], target[:7] - 2)})
+    own = frame[frame["part"] == "train"]
+    assert MOST_POINTS / 2 < len(own) <= MOST_POINTS
+    assert set(own["residual"]) == {1.0}
+    assert frame[frame["part"] == "validation"]["residual"].tolist() == [-2.0] * 7
+    for draw in (predictions_figure, residuals_figure):
+        line, dots = draw(frame, dark=True)["layer"]
+        assert line["mark"]["type"] == "line"
+        assert dots["encoding"]["color"]["scale"]["domain"] == ["Trained on", "Held out"]
+        assert len(dots["data"]["values"]) == len(frame)
+
+
+def test_confusion_counts_every_row() -> None:
+    fit = Fit(np.array([0.0, 0, 1, 1, 1]), np.array([0.0, 1, 1, 1, 0]))
+    frame = confusion(fit, [HOSTILE, "b"])
+    assert frame.to_numpy().tolist() == [[1, 1], [1, 2]]
+    figure = confusion_figure(frame)
+    assert [row["rows"] for row in figure["data"]["values"]] == [1, 1, 1, 2]
+    assert [row["share"] for row in figure["data"]["values"]] == pytest.approx([1 / 2, 1 / 2, 1 / 3, 2 / 3])
+    assert [layer["mark"]["type"] for layer in figure["layer"]] == ["rect", "text"]
+
+
+def relative(name: str, generation: int, distance: int, *parents: Genome) -> Relative:
+    first, second = (*parents, None, None)[:2]
+    child = replace(Genome(), max_position=1.0 + int(name, 16))
+    how = "bred" if parents else "uniform"
+    return Relative(child.hash, generation, 0, Birth(child, how, None, first, second, first), distance)  # type: ignore[arg-type]
+
+
+def test_boxes_stand_apart_and_lines_run_forward() -> None:
+    oldest = [relative(str(n), 1, 2) for n in range(3)]
+    genomes = [r.birth.child for r in oldest]
+    elder = relative("5", 2, 1, *genomes[:2])
+    other = relative("6", 3, 1, elder.birth.child, genomes[2])
+    root = relative("7", 4, 0, elder.birth.child, other.birth.child)
+    drawn = graph([root, elder, other, *oldest], {root.name: 88.0})
+    places = {box.relative.name: (box.x, box.y) for box in drawn.boxes}
+    assert len(places) == 6
+    for name, (x, y) in places.items():
+        assert 0 <= x <= drawn.width - BOX_WIDTH
+        assert 0 <= y <= drawn.height - BOX_HEIGHT
+        for second, (a, b) in places.items():
+            assert name == second or abs(x - a) >= BOX_WIDTH or abs(y - b) >= BOX_HEIGHT
+    assert len(drawn.edges) == 6
+    assert all(edge.parent.x + BOX_WIDTH < edge.child.x for edge in drawn.edges)
+    assert sum(edge.second for edge in drawn.edges) == 3
+    lines = {box.relative.name: box.lines for box in drawn.boxes}
+    assert lines[root.name][0] == f"88.00 % · {root.name[:8]}"
+    assert lines[oldest[0].name][:2] == (f"no score · {oldest[0].name[:8]}", "Gen. 1, drawn at random")
+    assert any(line.startswith("Max Position ") for line in lines[elder.name])
+    shown = lineage_html(drawn, {name: f"evaluation?genome={name}&run=1" for name in places})
+    links = re.findall(r'<a href="(.+?)"', shown)
+    assert [unescape(link) for link in links] == [f"evaluation?genome={name}&run=1" for name in places]
+    lines = re.search(r"base64,([^)]+)\)", shown)
+    assert lines is not None and b64decode(lines[1]).count(b"<path") == 6
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Store]:
+    """Run 1: a finished search under a hostile name."""
+    with open_store(tmp_path / "shoal.db") as store:
+        run_id, _ = store.add_run(load_dataset("concrete"), SMALL, name=HOSTILE)
+        claim = store.claim(Owner.here(), run_id)
+        assert claim is not None
+        assert Runner(store, claim, make_executor=HereExecutor).drive() == "finished"
+        yield store
+
+
+@pytest.mark.browser
+def test_a_genome_from_its_trainings_to_its_parents(chromium: Browser, opened: Store, tmp_path: Path) -> None:
+    run = opened.run(1)
+    lineage = Lineage(run, EvaluationTable(opened, run).refresh())
+    trained = [e.task.genome.hash for e in opened.evaluations(1) if e.status == "ok"]
+    born = next(r for name in trained if (r := lineage.origin(name)) is not None and r.parents)
+    with chrome.dashboard(opened, tmp_path / "server.log") as site, chromium.new_context() as context:
+        context.set_default_timeout(SOON)
+        page = context.new_page()
+        watched = chrome.Watched(page)
+        page.goto(f"{site}/evaluation?run=1&genome={born.name[:10]}")
+        expect(page.get_by_role("heading", name=f"Genome {born.name[:8]}")).to_be_visible(timeout=SOON)
+        expect(page.locator(".st-key-about code")).to_have_text(HOSTILE)
+        expect(page.locator("dl.genes")).to_contain_text("Swarm Size")
+        _chooses_another_training(page, born.name)
+        _trains_it_again(page)
+        _visits_a_parent(page, born)
+        page.goto(f"{site}/evaluation?run=1&genome=<b>x</b>")
+        expect(page.locator(".st-key-problem")).to_contain_text("has trained no genome '<b>x</b>'", timeout=SOON)
+        expect(page.get_by_text("The best genomes of the run")).to_be_visible()
+        # Streamlit asks for two of its own files beside a page's address, before it asks at the root.
+        assert [error for error in watched.errors if "404" not in error] == []
+        assert watched.abroad == []
+    assert not re.search(r'File ".*[/\\]shoal[/\\]', (tmp_path / "server.log").read_text())
+
+
+def _chooses_another_training(page: Page, name: str) -> None:
+    command, button = page.locator(".st-key-training").get_by_test_id("stCode"), page.get_by_text("Replay command")
+    button.click()
+    expect(command).to_contain_text(f"shoal replay 1 {name[:8]} 0 --store")
+    chosen = page.locator(".st-key-training")
+    expect(chosen).to_contain_text("Training 1:")
+    chosen.get_by_role("radio", name="2", exact=True).click()
+    expect(chosen).to_contain_text("Training 2:")
+    expect(page).to_have_url(re.compile(r"repeat=1"))
+    expect(command).to_contain_text(f"shoal replay 1 {name[:8]} 1 --store")
+    for key in ("chart", "training"):
+        expect(page.locator(f".st-key-{key} svg.marks path").first).to_be_attached()
+
+
+def _trains_it_again(page: Page) -> None:
+    page.get_by_role("button", name="Train it again and look").click()
+    expect(page.get_by_text("Its scores are those recorded, to the bit.")).to_be_visible(timeout=TRAINING)
+    expect(page.locator(".st-key-fit svg.marks")).to_have_count(2)
+
+
+def _visits_a_parent(page: Page, born: Relative) -> None:
+    parent = born.parents[0]
+    expect(page.locator(".st-key-graph a").filter(has_text=parent[:8])).to_have_attribute("href", re.compile(parent))
+    page.locator(".st-key-kin-parents").get_by_role("link", name=parent[:8]).click()
+    expect(page.get_by_role("heading", name=f"Genome {parent[:8]}")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"genome={parent}"))
+    children = page.locator(".st-key-kin-children")
+    expect(children.get_by_role("link", name=born.name[:8])).to_be_visible()
+
+
+def test_an_accuracy_that_nobody_knows_is_no_number() -> None:
+    (box,) = graph([relative("1", 1, 0)], {"x": math.nan}).boxes
+    assert box.lines[0].startswith("no score")

@@ -1,0 +1,258 @@
+"""report.html, settings.toml and the archive of a run: whole, harmless, true, and good for the same search again."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import shoal
+from shoal.cli.follow import duration
+from shoal.cli.main import _read
+from shoal.data import DataOptions, load_dataset
+from shoal.errors import RunStateError
+from shoal.export import archive, export_run
+from shoal.export.bundle import FILES
+from shoal.export.html import Html, join, tag
+from shoal.export.settings_file import settings_toml
+from shoal.export.svg import Point, history, ticks
+from shoal.orchestration.runner import Runner
+from shoal.store import Owner, Store, open_store
+from shoal.tuning.settings import SearchSettings, read_settings_file
+from support.fakes import HereExecutor, InlineExecutor
+
+HOSTILE = "<img src=x onerror=alert(1)> \"' & </style><script>alert(2)</script> =1+1 😀"
+SMALL = {"population": 3, "generations": 2, "iterations": 4, "baselines": False, "workers": 1}
+VOID = {"meta", "br", "img", "hr", "input", "link"}
+
+
+class Parsed(HTMLParser):
+    """Elements and attributes of a page; fails on an element that is not closed in its place."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.names: set[str] = set()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.names.add(name)
+        self.attributes += [(name, key, value or "") for key, value in attributes]
+        if name not in VOID:
+            self.open.append(name)
+
+    def handle_endtag(self, name: str) -> None:
+        assert self.open.pop() == name
+
+    def handle_data(self, text: str) -> None:
+        if "style" not in self.open:
+            self.text += text
+
+
+def finished(store: Store, **given: object) -> int:
+    """A finished run of the bundled table under a hostile name, trained here."""
+    values = SearchSettings.parse({**SMALL, **given})
+    dataset = replace(load_dataset("concrete", preset=values.preset), name=HOSTILE)
+    run_id, _ = store.add_run(dataset, values, name=HOSTILE)
+    claim = store.claim(Owner.here(), run_id)
+    assert claim is not None
+    assert Runner(store, claim, make_executor=HereExecutor).drive() == "finished"
+    return run_id
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, int]]:
+    with open_store(tmp_path_factory.mktemp("report") / "shoal.db") as store:
+        yield store, finished(store)
+
+
+@pytest.fixture(scope="module")
+def folder(opened: tuple[Store, int], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_run(*opened, tmp_path_factory.mktemp("export") / "model")
+
+
+def test_the_report_is_whole_harmless_and_alone(folder: Path) -> None:
+    page = (folder / "report.html").read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert len(page.encode()) < 200_000
+    parsed = Parsed(page)
+    assert not parsed.names & {"script", "img", "iframe", "link", "object", "embed", "form", "base", "use", "image"}
+    for name, key, value in parsed.attributes:
+        assert not key.startswith("on"), (name, key)
+        assert key not in ("src", "href", "action", "xlink:href"), (name, key, value)
+        assert "url(" not in value.replace("url(#plot)", ""), value
+    style = page[page.index("<style>") : page.index("</style>")]
+    assert not re.search(r"@import|url\(|//", style)
+    assert "http:" not in page
+    assert "https:" not in page
+    assert HOSTILE in parsed.text, "a user's text is shown as it is, and is no markup"
+
+
+def test_the_report_says_what_the_store_knows(opened: tuple[Store, int], folder: Path) -> None:
+    store, run_id = opened
+    run, text = store.run(run_id), Parsed((folder / "report.html").read_text()).text
+    model = json.loads((folder / "model.json").read_text())
+    assert run.result_hash is not None
+    assert run.result_hash in text
+    for part in ("single", "ensemble"):
+        scores = model["scores" if part == "single" else "ensemble"]["test"]["accuracy"]
+        assert f"{scores:.2f} %" in text
+    assert f"{model['accuracy']:.2f} %" in text
+    assert f"{model['confirmation']['accuracy']:.2f} %" in text
+    assert f"{run.evaluations:,}, of {run.iterations:,} iterations together, in {duration(run.seconds)}" in text
+    assert f"Shoal {shoal.__version__}" in text
+    assert "57 rows have the same features" in text
+    assert "shoal run TABLE --settings settings.toml" in text
+    genome = store.evaluations(run_id)[0].task.genome
+    replayed = re.search(rf"shoal replay {run_id} ([0-9a-f]{{8}}) (\d+)", text)
+    assert replayed is not None
+    names = {(e.task.genome.hash[:8], e.task.repeat) for e in store.evaluations(run_id)}
+    assert (replayed[1], int(replayed[2])) in names
+    assert genome.hash[:8] in text, "three genomes a generation: the leaders are all there"
+
+
+def test_the_settings_file_gives_the_same_search(opened: tuple[Store, int], folder: Path, tmp_path: Path) -> None:
+    store, run_id = opened
+    dataset, parsed, _ = _read({"data": "concrete"}, folder / "settings.toml")
+    run = store.run(run_id)
+    assert dataset.options.to_dict() == run.data_options
+    again, _ = store.add_run(dataset, parsed)
+    claim = store.claim(Owner.here(), again)
+    assert claim is not None
+    Runner(store, claim, make_executor=HereExecutor).drive()
+    assert store.run(again).result_hash == run.result_hash
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+OPTIONS = st.builds(
+    DataOptions,
+    target=TEXT.map("target of {}".format),
+    preset=st.sampled_from(["modern"]),
+    group=st.none(),
+    test_fraction=st.floats(0, 0.9),
+    folds=st.integers(1, 7),
+    seed=st.integers(0, 2**32 - 1),
+    same=st.just("all") | st.lists(st.text("ab\"'\\\n\x7fé😀,", min_size=1), max_size=3).map(tuple),
+    log_columns=st.sampled_from(["auto", "none"]),
+)
+SETTINGS = st.fixed_dictionaries(
+    {"seed": st.integers(0, 2**63 - 1), "population": st.integers(2, 50)},
+    optional={
+        "preset": st.sampled_from(["modern", "classic"]),
+        "max_seconds": st.floats(1e-9, 1e9),
+        "mutation": st.floats(0, 1),
+        "bounds": st.just({"inertia_weight": [0.25, 0.5], "swarm_size": [10, 40]}),
+        "choices": st.just({"activation": ["relu", "gelu"]}),
+        "patience": st.none() | st.integers(1, 1000),
+        "extra_genes": st.just(["weight_decay", "activation"]),
+        "loss": st.sampled_from(["mse", "huber"]),
+        "training_seconds": st.floats(0.1, 10),
+    },
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SETTINGS, OPTIONS, TEXT)
+def test_any_settings_survive_the_file(given_values: dict[str, object], options: DataOptions, name: str) -> None:
+    before = SearchSettings.parse(given_values)
+    text = settings_toml(before, options, name)
+    values = tomllib.loads(text)
+    about = {key: values.pop(key) for key in set(options.to_dict()) - {"preset", "seed"} & set(values) if key in values}
+    assert (
+        DataOptions(preset=options.preset, seed=values.pop("data_seed"), **(about | {"same": _same(about)})) == options
+    )
+    values.pop("data", None)
+    after = SearchSettings.parse(values)
+    if before.patience is None:  # no training is longer than its own length
+        assert after.patience == before.iterations
+        after = after.model_copy(update={"patience": None})
+    assert after == before
+
+
+def _same(values: dict[str, object]) -> object:
+    same = values["same"]
+    return same if same == "all" else tuple(same)  # type: ignore[arg-type]
+
+
+def test_the_archive_is_the_folder(opened: tuple[Store, int], folder: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(archive(*opened))) as packed:
+        assert packed.testzip() is None
+        names = {name.rpartition("/")[2]: name for name in packed.namelist()}
+        assert set(names) == set(FILES)
+        for name in ("genome.json", "settings.toml", "model.json", "evaluations.csv", "report.html", "predict.py"):
+            assert packed.read(names[name]) == (folder / name).read_bytes(), name
+
+
+def test_an_unfinished_run_has_no_archive_and_says_where_to_get_it(tmp_path: Path) -> None:
+    with open_store(tmp_path / "shoal.db") as store:
+        run_id, _ = store.add_run(load_dataset("concrete"), SearchSettings.parse(SMALL))
+        with pytest.raises(RunStateError, match=f"shoal export {run_id} --to DIR"):
+            archive(store, run_id)
+
+
+def test_formulas_of_a_worker_s_name_stay_text(folder: Path) -> None:
+    for line in (folder / "evaluations.csv").read_text().splitlines():
+        assert not re.search(r"(^|,)[=@+]", line)
+
+
+def test_text_is_escaped_and_html_is_not() -> None:
+    assert tag("b", "<", tag("i", '"'), class_='"<') == '<b class="&quot;&lt;">&lt;<i>&quot;</i></b>'
+    assert isinstance(join("&", Html("&amp;")), Html)
+    assert join("&", Html("&amp;")) == "&amp;&amp;"
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.none() | st.floats(-1e4, 100), st.none() | st.floats(-1e6, 100), st.floats(0, 50)),
+        min_size=1,
+        max_size=700,
+    )
+)
+def test_any_history_can_be_drawn(rows: list[tuple[float | None, float | None, float]]) -> None:
+    points = [
+        Point(n, best, mean, *((best - half, best + half) if best is not None else (None, None)))
+        for n, (best, mean, half) in enumerate(rows, 1)
+    ]
+    drawn = history(points)
+    Parsed(drawn)
+    assert "nan" not in drawn
+    assert len(drawn) < 60_000
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0.01, 1e6))
+def test_ticks_are_round_and_inside(low: float, span: float) -> None:
+    found = ticks(low, low + span)
+    assert 2 <= len(found) <= 8
+    assert low - 1e-6 * span <= found[0]
+    assert found[-1] <= low + span * (1 + 1e-6)
+
+
+def test_a_run_that_has_not_finished_has_a_report_too(tmp_path: Path) -> None:
+    values = SearchSettings.parse({**SMALL, "preset": "classic", "generations": 50})
+    with open_store(tmp_path / "shoal.db") as store:
+        run_id, _ = store.add_run(load_dataset("concrete", preset="classic"), values)
+        claim = store.claim(Owner.here(), run_id)
+        assert claim is not None
+        asked = iter([False] * 30)
+        leaving = lambda: next(asked, True)  # noqa: E731
+        assert Runner(store, claim, leaving=leaving, make_executor=InlineExecutor).drive() == "interrupted"
+        export_run(store, run_id, tmp_path / "out")
+    text = Parsed((tmp_path / "out" / "report.html").read_text()).text
+    assert "interrupted" in text
+    assert "Result hash" not in text
+    assert read_settings_file(tmp_path / "out" / "settings.toml")["generations"] == 50

@@ -1,0 +1,213 @@
+"""kill -9 at any instant and at every commit: the same result, nothing redone, nothing lost, nobody left behind."""
+
+from __future__ import annotations
+
+import math
+import random
+import signal
+import time
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from support import supervised_run as scene
+from support.processes import eventually
+from support.supervised_run import Scene, Undisturbed
+
+# The long form's: after a kill, all that is left has ended by then, and after a start, the run goes on.
+ORPHAN_SECONDS, RESUME_SECONDS = 5.0, 10.0
+VICTIMS = ("supervisor", "everything", "a process below")
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra shoal[ray] is not installed")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    found = scene.undisturbed(tmp_path_factory.mktemp("undisturbed"))
+    assert found.commits > found.evaluations, "an evaluation has a commit, and so have claim, champion and end"
+    return found
+
+
+def _scene(url: str, folder: Path, undisturbed: Undisturbed) -> Scene:
+    folder.mkdir(exist_ok=True)
+    return Scene(url, folder, template=undisturbed.template)
+
+
+def _resumed(here: Scene) -> float:
+    """Everybody is dead, and the store sound; seconds until the next supervisor goes on. None is needed after the end."""
+    here.gone()
+    here.sound()
+    state = here.store.run(1).state
+    assert state in ("queued", "interrupted", "finished")
+    return 0.0 if state == "finished" else here.resumed()
+
+
+def kill_at_random(
+    url: str, folder: Path, undisturbed: Undisturbed, seed: int, times: int = 1
+) -> list[tuple[str, float, float]]:
+    """Each time: who was killed, how long until no orphan was left, how long until the run went on (seconds)."""
+    chance, kills = random.Random(seed), []
+    with _scene(url, folder, undisturbed) as here:
+        here.supervise()
+        for after in sorted(chance.sample(range(undisturbed.evaluations - 3), times)):
+            victim, fraction = chance.choice(VICTIMS), chance.random()
+            here.trained(after)
+            time.sleep(fraction * undisturbed.pace)  # the instant is anywhere in an evaluation
+            recorded, supervisor, pids = here.rows(), here.started[-1], here.processes()
+            if victim == "a process below":  # a worker, or one that serves them; nobody notices
+                below = sorted(set(pids) - {supervisor.pid})
+                here.kill(chance.sample(below, min(1, len(below))))
+                kills.append((victim, 0.0, 0.0))
+                continue
+            here.kill(pids if victim == "everything" else [supervisor.pid])
+            killed = time.monotonic()
+            supervisor.wait()
+            here.gone()
+            seconds = time.monotonic() - killed
+            assert here.rows()[: len(recorded)] == recorded
+            recorded = here.rows()
+            kills.append((victim, seconds, _resumed(here)))
+        here.ended_as(undisturbed, recorded)
+    return kills
+
+
+def kill_at_commit(url: str, folder: Path, undisturbed: Undisturbed, moment: str, number: int) -> tuple[float, float]:
+    """The supervisor kills itself there (every third time all of its workers with it)."""
+    with _scene(url, folder, undisturbed) as here:
+        with_all = ["--with-all"] if number % 3 == 0 else []
+        supervisor = here.supervise("--die", f"{moment}:{number}", *with_all)
+        assert supervisor.wait() == -signal.SIGKILL, f"commit {number} was never reached: {here.log()}"
+        killed = time.monotonic()
+        here.gone()
+        seconds, recorded = time.monotonic() - killed, here.rows()
+        resumed = _resumed(here)
+        here.ended_as(undisturbed, recorded)
+        return seconds, resumed
+
+
+def _address(request: pytest.FixtureRequest, folder: Path, database: str) -> str:
+    """A new place on that database."""
+    if database == "postgresql":
+        return str(request.getfixturevalue("postgres_server").new_url())
+    folder.mkdir(exist_ok=True)
+    return str(folder / "shoal.db")
+
+
+@pytest.mark.parametrize(("database", "seed"), [*(("sqlite", n) for n in range(3)), ("postgresql", 8)])
+def test_killed_at_a_random_instant(
+    database: str, seed: int, request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    kill_at_random(_address(request, tmp_path, database), tmp_path, undisturbed, seed)
+
+
+# Registration, claim, a few of the evaluations, the champion, the end: as shares of all commits.
+@pytest.mark.parametrize(
+    ("database", "moment", "share"),
+    [
+        ("sqlite", "before", 0.0),
+        ("sqlite", "after", 0.1),
+        ("sqlite", "after", 0.93),
+        ("sqlite", "before", 1.0),
+        ("postgresql", "before", 0.5),
+        ("postgresql", "after", 0.97),
+    ],
+)
+def test_killed_at_a_commit(
+    database: str, moment: str, share: float, request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    number = 1 + round(share * (undisturbed.commits - 1))
+    kill_at_commit(_address(request, tmp_path, database), tmp_path, undisturbed, moment, number)
+
+
+@pytest.mark.slow
+def test_killed_three_hundred_times(
+    request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kinds: Counter[str] = Counter()
+    orphaned, resumed = [0.0], [0.0]  # seconds
+    begun = time.monotonic()
+
+    def note(kind: str, until_gone: float, until_resumed: float) -> None:
+        kinds[kind] += 1
+        orphaned.append(until_gone)
+        resumed.append(until_resumed)
+
+    boundaries = [(moment, n) for n in range(1, undisturbed.commits + 1) for moment in ("before", "after")]
+    try:
+        for number, (moment, n) in enumerate(boundaries):
+            for database in ("sqlite", "postgresql") if number % 3 == 0 else ("sqlite",):
+                folder = tmp_path / f"{database}-{moment}-{n}"
+                url = _address(request, folder, database)
+                note(f"{database}, {moment} a commit", *kill_at_commit(url, folder, undisturbed, moment, n))
+        for seed in range(100, 100 + math.ceil((300 - kinds.total()) / 4)):
+            database = "postgresql" if seed % 4 == 0 else "sqlite"
+            folder = tmp_path / str(seed)
+            url = _address(request, folder, database)
+            for victim, *seconds in kill_at_random(url, folder, undisturbed, seed, times=4):
+                note(f"{database}, {victim}", *seconds)
+    finally:
+        with capsys.disabled():
+            print(f"\n{kinds.total()} kills in {time.monotonic() - begun:.0f} s: {dict(sorted(kinds.items()))}")
+            print(f"longest until no orphan was left {max(orphaned):.2f} s, until resumed {max(resumed):.2f} s")
+    assert kinds.total() >= 300
+    assert max(orphaned) <= ORPHAN_SECONDS
+    assert max(resumed) <= RESUME_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("executor", "workers"),
+    [
+        ("local", 1),
+        ("local", 4),
+        pytest.param("ray", 2, marks=needs_ray),
+    ],
+)
+def test_one_result_for_all_executors_and_workers(
+    executor: str, workers: int, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    _one_result(str(tmp_path / "shoal.db"), executor, workers, tmp_path, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=needs_ray)])
+def test_one_result_for_all_executors_workers_and_databases(
+    store_url: str, executor: str, workers: int, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    _one_result(store_url, executor, workers, tmp_path, undisturbed)
+
+
+def _one_result(url: str, executor: str, workers: int, tmp_path: Path, undisturbed: Undisturbed) -> None:
+    settings = scene.SETTINGS.model_copy(update={"workers": workers, "executor": executor})
+    home = tmp_path / "home"
+    home.mkdir()
+    with Scene(url, home, settings) as here:
+        here.supervise()
+        here.ended_as(undisturbed, [])
+        assert {row.worker for row in here.store.evaluations(1)} and here.store.run(1).settings.workers == workers
+
+
+@pytest.mark.parametrize("goes_on", [False, True], ids=["finished meanwhile", "still at work"])
+def test_a_stale_owner_that_wakes_writes_nothing(
+    store_url: str, goes_on: bool, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with Scene(store_url, home, template=undisturbed.template) as here:
+        first = here.supervise()
+        here.trained(4)
+        with here.asleep(first):
+            stale, workers, kept = here.store.run(1), here.processes(), here.rows()
+            assert stale.state == "running", "a process that stands still is no dead one until its lease is over"
+            here.expire()
+            assert here.store.run(1).state == "interrupted"
+            here.resumed()
+            if not goes_on:
+                eventually(lambda: here.store.run(1).state == "finished")
+        assert first.wait() == 0
+        here.gone()
+        assert len(workers) > 1
+        assert f"run 1: {stale.owner} does not own run 1 any more" in here.log()
+        here.ended_as(undisturbed, kept)
+        assert here.store.run(1).epoch == 2

@@ -1,0 +1,273 @@
+"""One claimed run: recorded as it goes, resumable from every point, obedient, and told off when it is no longer owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from shoal.analysis.summary import summarise, sureness
+from shoal.data import Dataset, load_dataset
+from shoal.errors import NotOwnerError
+from shoal.executors import Evaluate, Job
+from shoal.orchestration.runner import CHAMPION, Runner
+from shoal.problems.table import Problem
+from shoal.store import Owner, Store, open_store
+from shoal.tuning.champion import Champion, Crowning
+from shoal.tuning.search import Search
+from shoal.tuning.settings import CONFIRMATION, SearchSettings
+from support.fakes import InlineExecutor, pretend
+
+SETTINGS = SearchSettings(
+    preset="classic", population=4, generations=3, repeats=2, max_repeats=4, elitism=1, iterations=7
+)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return load_dataset("concrete", preset="classic")
+
+
+@pytest.fixture
+def store(
+    tmp_path: Path,
+) -> Iterator[Store]:  # SQLite alone: the contract of the two databases is tested with the store
+    with open_store(tmp_path / "shoal.db") as opened:
+        yield opened
+
+
+def _drive(store: Store, on_job=lambda job: None, **options) -> str:
+    claim = store.claim(Owner.here())
+    assert claim is not None
+    return Runner(store, claim, make_executor=partial(InlineExecutor, on_job=on_job), **options).drive()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, int]:
+    with open_store(tmp_path_factory.mktemp("whole") / "shoal.db") as store:
+        run_id, _ = store.add_run(data, SETTINGS)
+        assert _drive(store) == "finished"
+        run = store.run(run_id)
+        assert run.result_hash is not None
+        return run.result_hash, run.evaluations
+
+
+def test_whole_run_is_recorded(store: Store, data: Dataset, undisturbed: tuple[str, int]) -> None:
+    run_id, _ = store.add_run(data, SETTINGS)
+    assert _drive(store) == "finished"
+    run, summary = store.run(run_id), summarise(store, run_id)
+    assert (run.state, run.generations, run.owner) == ("finished", 3, None)
+    assert run.evaluations == len(store.evaluations(run_id)) == undisturbed[1]
+    assert [g.summary.number for g in summary.generations] == [1, 2, 3]
+    assert summary.best is not None
+    assert summary.scores is not None
+    content = store.artifact(run_id, CHAMPION)
+    assert content is not None
+    champion = Champion.from_bytes(content)
+    assert champion.genome == summary.best.genome == summary.generations[-1].summary.best
+    assert champion.accuracy == pytest.approx(summary.best.accuracy)
+    assert len(champion.weights) == len(champion.accuracies) == summary.best.repeats
+    assert champion.ci95 == summary.best.ci95
+
+
+@pytest.mark.parametrize("after", range(1, 24, 3))
+def test_left_after_any_job_it_goes_on_to_the_same_result(
+    after: int, store: Store, data: Dataset, undisturbed: tuple[str, int]
+) -> None:
+    run_id, _ = store.add_run(data, SETTINGS)
+    done: list[Job] = []
+
+    def count(job: Job) -> None:
+        if isinstance(job, Evaluate):
+            done.append(job)
+
+    assert _drive(store, count, leaving=lambda: len(done) >= after) == "interrupted"
+    assert store.run(run_id).state == "interrupted"
+    kept = {e.task.id for e in store.evaluations(run_id)}
+    again: list[Job] = []
+    assert _drive(store, lambda job: again.append(job)) == "finished"  # noqa: PLW0108  append gives None
+    assert not kept & {job.task.id for job in again if isinstance(job, Evaluate)}, (
+        "a recorded evaluation was done again"
+    )
+    assert (store.run(run_id).result_hash, store.run(run_id).evaluations) == undisturbed
+
+
+def test_generation_row_lost_with_its_process_is_written_on_return(
+    store: Store, data: Dataset, undisturbed: tuple[str, int]
+) -> None:
+    # The evaluations of a generation are recorded; the process ends before anyone sums them up.
+    run_id, _ = store.add_run(data, SETTINGS)
+    claim = store.claim(Owner.here())
+    assert claim is not None
+    problem = Problem(data, SETTINGS)
+
+    evaluations = [pretend(problem, task) for task in Search(SETTINGS).ask()]
+    store.record(claim, evaluations, [], seconds=1.0)
+    store.release(claim, 1.0)
+    assert store.generations(run_id) == []
+    assert _drive(store) == "finished"
+    assert [g.summary.number for g in store.generations(run_id)] == [1, 2, 3]
+    assert store.run(run_id).result_hash == undisturbed[0]
+
+
+@pytest.mark.parametrize(("kind", "state"), [("stop", "stopped"), ("pause", "paused")])
+def test_commands_are_obeyed_and_resume_goes_on(
+    kind: str, state: str, store: Store, data: Dataset, undisturbed: tuple[str, int]
+) -> None:
+    run_id, _ = store.add_run(data, SETTINGS)
+    seen: list[Job] = []
+
+    def command(job: Job) -> None:
+        seen.append(job)
+        if len(seen) == 5:
+            assert store.command(run_id, kind).pending == (kind,)
+
+    assert _drive(store, command) == state
+    run = store.run(run_id)
+    assert (run.state, run.owner, run.pending) == (state, None, ())
+    assert run.evaluations >= 5
+    assert store.command(run_id, "resume").state == "queued"
+    assert _drive(store) == "finished"
+    assert store.run(run_id).result_hash == undisturbed[0]
+
+
+def test_command_during_the_champion_is_obeyed(store: Store, data: Dataset) -> None:
+    # Four networks, trained two at a time: there is a moment in between.
+    run_id, _ = store.add_run(data, SETTINGS.model_copy(update={"repeats": 4}))
+
+    def command(job: Job) -> None:
+        if not isinstance(job, Evaluate) and not store.run(run_id).pending:
+            store.command(run_id, "pause")
+
+    assert _drive(store, command) == "paused"
+    assert store.artifact(run_id, CHAMPION) is None
+    store.command(run_id, "resume")
+    assert _drive(store) == "finished"
+    assert store.artifact(run_id, CHAMPION) is not None
+
+
+def test_taken_over_runner_writes_nothing_more(store: Store, data: Dataset) -> None:
+    run_id, _ = store.add_run(data, SETTINGS)
+    claim = store.claim(Owner.here())
+    assert claim is not None
+    seen: list[Job] = []
+
+    def takeover(job: Job) -> None:
+        seen.append(job)
+        if len(seen) == 4:
+            store.release(claim, 1.0)
+            assert store.claim(Owner.here(), run_id) is not None
+
+    with pytest.raises(NotOwnerError):
+        Runner(store, claim, make_executor=partial(InlineExecutor, on_job=takeover)).drive()
+    assert store.run(run_id).evaluations < 5
+    assert store.run(run_id).epoch == 2
+
+
+def test_failed_trainings_are_recorded_and_rank_worst(store: Store, data: Dataset) -> None:
+    run_id, _ = store.add_run(data, SETTINGS)
+    bad: set[str] = set()
+
+    def sometimes(job: Job) -> str | None:
+        if isinstance(job, Evaluate) and job.task.individual == 0 and job.task.generation == 1:
+            bad.add(job.task.genome.hash)
+            return "It ended its worker process 3 times."
+        return None
+
+    assert _drive(store, sometimes) == "finished"
+    failed = [e for e in store.evaluations(run_id) if e.status == "failed"]
+    assert {e.task.genome.hash for e in failed} == bad
+    assert all(e.accuracy is None and "worker" in (e.error or "") for e in failed)
+    assert all(g.summary.best.hash not in bad for g in store.generations(run_id))
+
+
+def test_run_where_everything_fails_is_failed_and_says_why(store: Store, data: Dataset) -> None:
+    run_id, _ = store.add_run(data, SETTINGS)
+    assert _drive(store, lambda job: "MemoryError: 4 TiB") == "failed"
+    run = store.run(run_id)
+    assert run.state == "failed"
+    assert "MemoryError: 4 TiB" in (run.error or "")
+    assert run.evaluations == len(store.evaluations(run_id)) > 0
+
+
+def test_time_budget_by_the_runs_own_clock_over_owners(store: Store, data: Dataset) -> None:
+    settings = SETTINGS.model_copy(update={"generations": 1000, "max_seconds": 100.0})
+    run_id, _ = store.add_run(data, settings)
+    now = [0.0]
+    done: list[Job] = []
+
+    def second(job: Job) -> None:
+        now[0] += 1.0
+        done.append(job)
+
+    assert _drive(store, second, clock=lambda: now[0], leaving=lambda: len(done) >= 60) == "interrupted"
+    assert 55 <= store.run(run_id).seconds <= 62
+    assert _drive(store, second, clock=lambda: now[0]) == "finished"
+    run = store.run(run_id)
+    assert 100 <= run.evaluations <= 106  # what was under way when the time was up is counted
+    assert run.generations < 1000
+
+
+def test_executor_is_closed_whatever_happens(store: Store, data: Dataset) -> None:
+    store.add_run(data, SETTINGS)
+    claim = store.claim(Owner.here())
+    assert claim is not None
+    made: list[InlineExecutor] = []
+
+    def explode(job: Job) -> None:
+        raise RuntimeError("boom")
+
+    def make(problem: Problem, workers: int | None) -> InlineExecutor:
+        made.append(InlineExecutor(problem, workers, explode))
+        return made[0]
+
+    with pytest.raises(RuntimeError):
+        Runner(store, claim, make_executor=make).drive()
+    assert made[0].closed
+
+
+FINALS = {"finalists": 6, "confirmations": 5, "networks": 2, "generations": 1000}
+
+
+@pytest.mark.parametrize(
+    ("limit", "finalists", "repeats"),
+    [(0.5, 1, 1), (2.0, 3, 5), (5.0, 6, 5)],
+    ids=["one finalist, once", "some finalists", "all finalists"],
+)
+def test_what_time_is_left_for_decides_how_much_is_confirmed(
+    limit: float, finalists: int, repeats: int, store: Store, data: Dataset
+) -> None:
+    # A training of the search takes about 0.01 s, one of the confirmation 0.08 s: half of the limit must do for those.
+    settings = SETTINGS.model_copy(update={**FINALS, "max_seconds": limit, "iterations": 800})
+    run_id, _ = store.add_run(data, settings)
+    now = [0.0]
+
+    def tick(job: Job) -> None:
+        if not isinstance(job, Crowning):
+            long = not isinstance(job, Evaluate) or job.task.repeat >= CONFIRMATION
+            now[0] += 0.08 if long else 0.01
+
+    assert _drive(store, tick, clock=lambda: now[0]) == "finished"
+    confirmed: dict[str, int] = {}
+    for e in store.evaluations(run_id):
+        if e.task.repeat >= CONFIRMATION:
+            confirmed[e.task.genome.hash] = confirmed.get(e.task.genome.hash, 0) + 1
+    assert (len(confirmed), max(confirmed.values())) == (finalists, repeats)
+    assert store.run(run_id).seconds <= limit + 0.2  # what was under way is finished
+    said = [event.text for event in store.events(run_id=run_id) if "time to confirm" in event.text]
+    assert said == ([] if finalists == 6 else [f"There is time to confirm {finalists} of 6 finalists."])
+
+
+def test_however_little_the_time_a_run_ends_with_something(store: Store, data: Dataset) -> None:
+    run_id, _ = store.add_run(data, SETTINGS.model_copy(update={**FINALS, "max_seconds": 1e-9}))
+    assert _drive(store) == "finished"
+    summary = summarise(store, run_id)
+    assert (summary.run.generations, summary.run.error) == (0, None)
+    assert 0 < summary.run.evaluations <= 5  # as many as there is room for at once
+    assert summary.champion is not None and summary.best is not None
+    assert summary.best.genome == summary.champion.genome
+    assert summary.best.accuracy == summary.champion.accuracy
+    assert summary.champion.confirmation is None
+    assert sureness(summary.champion).startswith("Not confirmed")

@@ -1,0 +1,133 @@
+"""Golden values: results that must not change unless someone means them to.
+
+`make golden` computes them anew and rewrites `tests/golden/values.json`; review its difference
+before you commit it, as a changed value means that recorded runs no longer replay to the same bits. Tests only read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from shoal.data import load_dataset
+from shoal.genome.genome import Genome, SearchSpace
+from shoal.nn.network import ACTIVATIONS, Network
+from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, uniforms
+from shoal.numerics.portable_math import cos_sin_turns, exp, log
+from shoal.objectives.losses import Loss, Objective
+from shoal.problems.table import Problem, evaluate, result_hash
+from shoal.pso.engines import Engine, get_engine
+from shoal.pso.swarm import TrainingTask, initial_state, random_informants
+from shoal.tuning.operators import initial_genome, next_generation
+from shoal.tuning.search import Search
+from shoal.tuning.settings import SearchSettings
+from support.locations import TESTS
+
+FILE = TESTS / "golden" / "values.json"
+COMMAND = "make golden"
+
+
+def hexes(values: Any) -> list[str]:
+    """Floats to the bit."""
+    return [float(v).hex() for v in np.ravel(values)]
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """The bits of arrays."""
+    return sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
+
+
+def philox_values() -> dict[str, Any]:
+    key = derive_key(0, 0)
+    return {
+        "derive_key(0, 0)": list(key),
+        "derive_key(2**63 - 1, 7)": list(derive_key(2**63 - 1, 7)),
+        "uniforms": hexes(uniforms(key, Purpose.COGNITIVE, 3, 2, 5)),
+        "normals": hexes(normals(key, Purpose.POSITION, 2, 5)),
+        "normals bits": digest(normals(key, Purpose.VELOCITY, 50, 1001)),
+        "draws": hexes(draws(key, Purpose.CROSSOVER, 2, 5, 6)),
+        "normal_draws": hexes(normal_draws(key, Purpose.MUTATION_STEP, 2, 5, 6)),
+        "informants": random_informants(Genome(swarm_size=6, num_informants=3), key, 4).tolist(),
+    }
+
+
+def elementary_values() -> dict[str, Any]:
+    x = np.array([1e-300, 1e-5, 0.3, 0.7071, 1.0, 1.5, 2.0, 1e10, 1.7e308])
+    turns = np.linspace(0, 1, 1000, endpoint=False)
+    return {
+        "log": hexes(log(x)),
+        "exp": hexes(exp(np.array([-700.0, -3.3, -1e-9, 0.0, 0.5, 12.5, 700.0]))),
+        "cos_sin_turns bits": digest(*cos_sin_turns(turns)),
+    }
+
+
+def genome_values() -> dict[str, Any]:
+    wide = Genome(500, 7, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, (3, 1000), "gelu", "rewired", "position")
+    space, key, rates = SearchSpace(), (1, 2), SearchSettings(population=5, mutation=0.5, max_repeats=3)
+    first = [initial_genome(space, key, n) for n in range(5)]
+    second = next_generation(space, rates, key, 1, first, [3.0, 1.0, 4.0, 1.0, 5.0])
+    return {
+        "hash of the defaults": Genome().hash,
+        "hash of another": wide.hash,
+        "first generation": [g.hash for g in first],
+        "second generation": [g.hash for g in second],
+    }
+
+
+def cpu_training(activation: str, loss: Loss) -> str:
+    """The bits of a short training on the CPU engine: the same with AVX2, AVX-512 or NEON."""
+    random = np.random.default_rng(0)  # its bits are NumPy's promise for integers only
+    x = (random.integers(-1000, 1000, (130, 5)) / 256).astype(np.float32)
+    classes = 3 if loss >= Loss.CROSS_ENTROPY else 1
+    y = (random.integers(0, 3, 130) / (1 if classes > 1 else 4)).astype(np.float32)
+    genome = Genome(swarm_size=9, informant_strategy="nearest", hidden_layers=(7, 6), activation=activation)
+    network = Network((5, *genome.hidden_layers, classes), activation)
+    task = TrainingTask(genome, network, Objective(loss), x, y, (3, 4), 25)
+    state = get_engine("cpu").advance(task, initial_state(task), 25)
+    return digest(state.positions, state.best_positions, state.best_losses, state.history)
+
+
+def cpu_values() -> dict[str, Any]:
+    cases = [(a, Loss.MSE) for a in ACTIVATIONS] + [("relu", loss) for loss in Loss if loss != Loss.MSE]
+    return {f"{activation} {loss.name.lower()}": cpu_training(activation, loss) for activation, loss in cases}
+
+
+def search_values(engine: Engine | None = None) -> dict[str, Any]:
+    """A whole search on the bundled data, small: what `result_hash` promises, whatever the engine's threads."""
+    settings = SearchSettings(preset="classic", population=4, generations=2, iterations=20, seed=0)
+    problem, engine = Problem(load_dataset("concrete", preset="classic"), settings), engine or get_engine("cpu")
+    search = Search(settings)
+    while tasks := search.ask():
+        for task in tasks:
+            search.tell(evaluate(problem, task, engine))
+    return {"evaluations": len(search.evaluations), "result_hash": result_hash(search.evaluations)}
+
+
+CASES: dict[str, Callable[[], dict[str, Any]]] = {
+    "philox": philox_values,
+    "elementary": elementary_values,
+    "genome": genome_values,
+    "cpu": cpu_values,
+    "search": search_values,
+}
+
+
+def check(name: str) -> None:
+    """Fail, with the command that refreshes the file, unless the values called ``name`` are those recorded."""
+    recorded = json.loads(FILE.read_text())[name]
+    actual = json.loads(json.dumps(CASES[name]()))
+    wrong = [k for k in sorted({*recorded, *actual}) if recorded.get(k) != actual.get(k)]
+    details = "\n".join(f"  {k}: recorded {recorded.get(k)!r}, now {actual.get(k)!r}" for k in wrong)
+    assert not wrong, (
+        f"{name}: not the golden values.\n{details}\nRecorded runs would not replay to the same bits. If that is "
+        f"meant, run `{COMMAND}`, review the difference of {FILE.parent.name}/{FILE.name}, and say why in the commit."
+    )
+
+
+if __name__ == "__main__":
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(json.dumps({name: make() for name, make in CASES.items()}, indent=1) + "\n")

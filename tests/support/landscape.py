@@ -1,0 +1,88 @@
+"""Genomes from all over the space, with accuracies that are a known function of their genes: for tests of analyses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from shoal.data import load_dataset
+from shoal.genome.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome
+from shoal.numerics.philox import derive_key
+from shoal.objectives.scores import Metrics, Scores
+from shoal.orchestration.runner import Runner
+from shoal.problems.table import Evaluation, Problem, Task
+from shoal.store import Owner, Store
+from shoal.tuning.settings import SearchSettings
+from support.fakes import InlineExecutor
+
+Landscape = Callable[[Genome], float]
+
+
+def some_genomes(count: int, seed: int = 0) -> list[Genome]:
+    """Uniform in the bounds, in the logarithm where they span decades; genes that came later stay neutral."""
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(count):
+        genes: dict[str, Any] = {}
+        for gene in NUMERIC_GENES:
+            if gene.name not in NEUTRAL:
+                low, high = (np.log([gene.low, gene.high])) if gene.log else (gene.low, gene.high)
+                value = float(rng.uniform(low, high))
+                genes[gene.name] = min(max(np.exp(value), gene.low), gene.high) if gene.log else value
+        genes["swarm_size"] = int(rng.integers(6, 100))
+        genes["num_informants"] = int(rng.integers(1, 6))
+        genes["hidden_layers"] = tuple(int(w) for w in np.exp(rng.uniform(0.0, 5.0, rng.integers(1, 4))))
+        for name, choices in CATEGORICAL_GENES.items():
+            if name != "initialisation":
+                genes[name] = str(rng.choice(choices))
+        found.append(Genome(**genes))
+    return found
+
+
+def jumps(genome: Genome) -> float:
+    """60 to 77: four percent points for each decade of the jump size, nothing for any other gene."""
+    return 76.0 + 4.0 * float(np.log10(genome.jump_size))
+
+
+def table(
+    count: int, landscape: Landscape = jumps, *, noise: float = 1.0, seed: int = 0, others: int | None = None
+) -> pd.DataFrame:
+    """As `EvaluationTable.genomes` gives it, one repeat a genome; ``others``: the seed of the noise, when another."""
+    genomes = some_genomes(count, seed)
+    shakes = np.random.default_rng(seed + 1 if others is None else others).normal(0.0, noise, count)
+    frame = pd.DataFrame([g.to_dict() | {"hidden_layers": g.hidden_layers} for g in genomes])
+    frame.index = pd.Index([g.hash for g in genomes], name="genome")
+    accuracies = np.array([landscape(g) for g in genomes]) + shakes
+    numbers = np.arange(count)
+    return frame.assign(generation=1 + numbers // 12, individual=numbers % 12, accuracy=accuracies, repeats=1, level=0)
+
+
+class LandscapeExecutor(InlineExecutor):
+    """Runs whole searches in a moment: trainings come from a landscape, with noise that the repeat decides."""
+
+    def __init__(self, problem: Problem, landscape: Landscape = jumps, noise: float = 1.0) -> None:
+        super().__init__(problem)
+        self.landscape, self.noise = landscape, noise
+
+    def evaluated(self, task: Task) -> Evaluation:
+        common = np.random.default_rng(derive_key(self.problem.settings.seed, task.repeat)).normal(0.0, self.noise)
+        own = np.random.default_rng(int(task.genome.hash, 16) + task.repeat).normal(0.0, self.noise / 4)
+        accuracy = self.landscape(task.genome) + common + own
+        if not np.isfinite(accuracy):
+            return Evaluation(task, "failed", error="No particle ever had a finite loss.", worker="landscape:1")
+        metrics = Metrics(accuracy, mae=1.0, rmse=1.0, r2=0.5)
+        scores = Scores(metrics, metrics if self.problem.dataset.validates else None)
+        return Evaluation(task, "ok", scores, 1 - accuracy / 100, 100, 0.1, worker="landscape:1")
+
+
+def searched(store: Store, settings: SearchSettings, landscape: Landscape = jumps, name: str | None = None) -> int:
+    """A whole search on the bundled table, recorded as a finished run; its number."""
+    run_id, _ = store.add_run(load_dataset("concrete", preset=settings.preset), settings, name=name)
+    claim = store.claim(Owner.here(), run_id)
+    assert claim is not None
+    make = partial(LandscapeExecutor, landscape=landscape)
+    assert Runner(store, claim, make_executor=lambda problem, workers: make(problem)).drive() == "finished"
+    return run_id

@@ -1,0 +1,203 @@
+"""A run in a store of its own, and the supervisor processes that come and go."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from shoal.data import load_dataset
+from shoal.store import LEASE_SECONDS, open_store
+from shoal.store import tables as t
+from shoal.tuning.settings import SearchSettings
+from support.processes import alive, environment, eventually
+
+SETTINGS = SearchSettings(preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2)
+_ODD = str(Path(__file__).with_name("odd_supervisor.py"))
+_PLAIN = ["-c", "from shoal.orchestration.launcher import supervise; supervise()"]
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What became of a run that nobody disturbed. ``pace``: seconds an evaluation."""
+
+    result_hash: str
+    evaluations: int
+    pace: float
+    commits: int
+    template: Path  # an SQLite store with such a run, queued
+
+
+@dataclass
+class Scene:
+    """Run 1 of the store at ``url``; ``home`` is an empty directory of its own. Close it."""
+
+    url: str
+    home: Path
+    settings: SearchSettings = SETTINGS
+    template: Path | None = None
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    resumes: list[tuple[Path, set[str]]] = field(default_factory=list)  # what each asked for, and what there was
+
+    def __post_init__(self) -> None:
+        if self.template is not None and "://" not in self.url:
+            shutil.copy(self.template, self.url)
+        self.store = open_store(self.url)
+        if not self.store.runs():
+            self.store.add_run(load_dataset("concrete", preset="classic"), self.settings)
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill(self.processes())
+        for process in self.started:
+            process.wait()
+        self.store.close()
+
+    def supervise(self, *odd: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """A supervisor of this run, which ends with it; ``odd`` are arguments of `odd_supervisor`."""
+        program = [_ODD, *odd, "--"] if odd else _PLAIN
+        process = subprocess.Popen(
+            [*prefix, sys.executable, *program, "--scope", "1"],
+            env=environment(self.url, self.home),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+    def processes(self) -> list[int]:
+        """All of this scene that live, whoever their parent is by now."""
+        mark, found = f"XDG_DATA_HOME={self.home}".encode(), []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                with contextlib.suppress(OSError):
+                    if mark in (entry / "environ").read_bytes().split(b"\0") and alive(int(entry.name)):
+                        found.append(int(entry.name))
+        return found
+
+    @staticmethod
+    def kill(pids: list[int]) -> None:
+        """With SIGKILL, at once."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def asleep(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """It stands still, between two transactions: in one, it would hold its locks."""
+
+        def stopped() -> bool:
+            process.send_signal(signal.SIGSTOP)
+            stat = Path(f"/proc/{process.pid}/stat")
+            eventually(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+            if not self._is_free():
+                process.send_signal(signal.SIGCONT)
+                return False
+            return True
+
+        eventually(stopped)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def _is_free(self) -> bool:
+        """Whether nobody holds the run's row, or the file."""
+        try:
+            if self.store.path is not None:
+                with contextlib.closing(sqlite3.connect(self.store.path, timeout=0)) as raw:
+                    raw.execute("BEGIN EXCLUSIVE")
+            else:
+                with self.store._database.engine.begin() as connection:
+                    connection.execute(sa.select(t.run.c.id).with_for_update(nowait=True))
+        except (sqlite3.OperationalError, sa.exc.OperationalError):
+            return False
+        return True
+
+    def trained(self, count: int) -> None:
+        """Wait for so many recorded evaluations."""
+        eventually(lambda: self.store.run(1).evaluations >= count)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The evaluations as they are recorded, with number, worker and time, in their order."""
+        query = sa.select(t.evaluation).order_by(t.evaluation.c.id)
+        return [tuple(map(repr, row)) for row in self.store.read(lambda c: c.execute(query).all())]
+
+    def expire(self) -> None:
+        """Make the last heartbeat older than the lease, by the database's own clock."""
+        late = sa.update(t.run).values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1)
+        self.store.write(lambda c: c.execute(late))
+
+    def log(self) -> str:
+        """What its supervisors have written."""
+        file = self.home / "shoal" / "supervisor.log"
+        return file.read_text() if file.exists() else ""
+
+    def gone(self) -> None:
+        """Wait until no process is left."""
+        eventually(lambda: not self.processes())
+
+    def resumed(self) -> float:
+        """Have a new supervisor go on with an interrupted run; seconds from its start to its first evaluation."""
+        before, asked = self.store.run(1), self.home / f"asked-{len(self.started)}"
+        self.resumes.append((asked, {str(e.task.id) for e in self.store.evaluations(1)}))
+        begun = time.monotonic()
+        self.supervise("--asked", str(asked))
+
+        def goes_on() -> bool:
+            run = self.store.run(1)
+            return run.epoch > before.epoch and (run.evaluations > before.evaluations or run.state == "finished")
+
+        eventually(goes_on)
+        return time.monotonic() - begun
+
+    def ended_as(self, undisturbed: Undisturbed, kept: list[tuple[Any, ...]]) -> None:
+        """The run finishes, with the undisturbed result; ``kept`` is still there, and nothing was done twice."""
+        eventually(lambda: self.store.run(1).state == "finished")
+        self.gone()
+        run, rows = self.store.run(1), self.rows()
+        assert run.result_hash == undisturbed.result_hash
+        assert rows[: len(kept)] == kept
+        assert len(rows) == len({e.task.id for e in self.store.evaluations(1)}) == undisturbed.evaluations
+        assert run.evaluations == undisturbed.evaluations
+        assert self.store.artifact(1, "champion")
+        for asked, known in self.resumes:
+            again = known & set(asked.read_text().splitlines()) if asked.exists() else set()
+            assert not again, f"recorded, and asked for again: {sorted(again)}"
+        self.sound()
+
+    def sound(self) -> None:
+        """Every page of an SQLite file is whole; PostgreSQL has no such question."""
+        if self.store.path:
+            check = sa.text("PRAGMA integrity_check")
+            assert self.store.read(lambda c: c.scalars(check).all()) == ["ok"]
+
+
+def undisturbed(folder: Path) -> Undisturbed:
+    """Let a run come to its end in peace."""
+    template, commits = folder / "queued.db", folder / "commits"
+    with open_store(template) as store:
+        store.add_run(load_dataset("concrete", preset="classic"), SETTINGS)
+    with Scene(str(folder / "whole.db"), folder / "whole", template=template) as scene:
+        scene.supervise("--commits", str(commits)).wait()
+        run = scene.store.run(1)
+        assert run.state == "finished", scene.log()
+        assert run.result_hash
+        return Undisturbed(
+            run.result_hash, run.evaluations, run.seconds / run.evaluations, int(commits.read_text()), template
+        )
