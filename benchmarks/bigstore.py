@@ -16,11 +16,11 @@ import numpy as np
 
 from shoal.data import load_dataset
 from shoal.numerics.philox import derive_key
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Task
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 
 SETTINGS = {"preset": "classic", "population": 200, "generations": 1_000_000, "repeats": 2, "max_repeats": 20}
 _FAILING = 500  # of so many trainings, one fails

@@ -42,9 +42,9 @@ from shoal.data import load_dataset
 from shoal.genome.genome import Genome
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.problems.table import Problem
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 from support import browser as chrome
 
 PAGES = (

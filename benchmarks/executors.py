@@ -14,8 +14,9 @@ import time
 from shoal.data import load_dataset
 from shoal.executors import Evaluate, Executor, make_executor
 from shoal.genome.genome import Genome
-from shoal.problems.table import Problem, Task
-from shoal.tuning.settings import SearchSettings
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem
+from shoal.settings.search_settings import SearchSettings
 
 ROUNDS = 3
 LENGTHS = {10: 200, 100: 100, 1000: 20}  # iterations of a training: trainings a round

@@ -16,10 +16,11 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import shoal
-from shoal.problems.table import Problem, Task, evaluate
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import cores, get_engine
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 
 LENGTHS = (300, 600, 1200, 2400, 9600)
 

@@ -33,7 +33,7 @@ from sklearn import datasets
 
 import shoal
 from shoal.numerics.stats import half95
-from shoal.tuning.settings import read_settings_file
+from shoal.settings.search_settings import read_settings_file
 
 METHODS = {  # the baselines' kinds by column, and whether single networks or all together
     "Shoal, one": ("shoal", "test"),

@@ -19,14 +19,15 @@ import math
 import statistics
 from collections.abc import Callable, Iterator
 
-from shoal.genome.genome import Genome, SearchSpace
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import derive_key, normal_draws
 from shoal.numerics.stats import half95, mean
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Task
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.racing import RACES, Tally
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 
 NOISE, COMMON, SPREAD = 2.5, 1 / 3, 3.0
 CONTENDERS = 40

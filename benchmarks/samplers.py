@@ -31,15 +31,17 @@ import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
 
 import shoal
-from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES, Genome
+from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
 from shoal.numerics.stats import half95
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Problem, Task, evaluate
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
-from shoal.tuning.samplers.base import random_genome
+from shoal.settings.search_settings import SearchSettings
+from shoal.tuning.samplers.random_search import random_genome
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 
 SAMPLERS = get_args(SearchSettings.model_fields["sampler"].annotation)
 # Small networks and swarms, the same for all, so that the real trainings take a minute or two.

@@ -27,9 +27,11 @@ from pathlib import Path
 import numpy as np
 
 from shoal.data import load_dataset
-from shoal.orchestration.launcher import end_process, ensure_supervisor, log_path
+from shoal.orchestration.launcher import ensure_supervisor
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, Store, open_store
-from shoal.tuning.settings import SearchSettings
+from shoal.system.paths import log_path
+from shoal.system.process import end_process
 
 SEEDS = 3
 SHORT_RUNS = 8  # between two long ones

@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from sklearn import datasets
 
 from shoal import Dataset, Genome, SearchSettings, load_dataset, named_genome
-from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.numerics.philox import derive_key
-from shoal.problems.table import Problem, Task
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem
 from shoal.pso.engines.cpu import CpuEngine
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
 from shoal.tuning.operators import COEFFICIENTS, initial_genome

@@ -23,8 +23,8 @@ from typing import Any
 
 from shoal.data import load_dataset
 from shoal.orchestration.runner import Runner
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, open_store
-from shoal.tuning.settings import SearchSettings
 
 PAIRS = 7
 LENGTHS = (300, 4_000)  # iterations of a training

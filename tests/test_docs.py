@@ -10,9 +10,9 @@ import typer.main
 import shoal
 from shoal.cli.main import app
 from shoal.data import DataOptions
-from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.baselines import KINDS
-from shoal.tuning.settings import SearchSettings
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()

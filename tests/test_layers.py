@@ -12,10 +12,10 @@ import pytest
 from support.locations import SOURCE
 
 LAYERS = {
-    0: ["data", "numerics", "inference", "nn", "objectives", "errors"],
+    0: ["data", "numerics", "inference", "nn", "objectives", "errors", "_version", "system"],
     1: ["genome", "pso"],
-    2: ["problems", "tuning", "store"],
-    3: ["system", "executors"],
+    2: ["settings", "problems", "tuning", "store"],
+    3: ["executors"],
     4: ["analysis", "api", "auth", "manager", "orchestration", "replay"],
     5: ["cli", "dashboard", "estimators", "export", "presentation"],
 }

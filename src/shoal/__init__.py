@@ -10,17 +10,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from shoal._version import __version__
 
 if TYPE_CHECKING:
     from shoal.api import SearchResult, TrainResult, search, train
     from shoal.data import Dataset, load_dataset
     from shoal.errors import ShoalError
     from shoal.estimators import SwarmClassifier, SwarmRegressor
-    from shoal.genome.genome import Genome, named_genome
+    from shoal.genome.genome import Genome
+    from shoal.genome.presets import named_genome
     from shoal.manager import TrainManager
+    from shoal.settings.search_settings import SearchSettings
     from shoal.store import Store, open_store
-    from shoal.tuning.settings import SearchSettings
 
 # Public names by module, imported on first use: `import shoal` alone costs nothing.
 _HOMES = {
@@ -34,9 +35,9 @@ _HOMES = {
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
     "Genome": "genome.genome",
-    "named_genome": "genome.genome",
+    "named_genome": "genome.presets",
     "TrainManager": "manager",
-    "SearchSettings": "tuning.settings",
+    "SearchSettings": "settings.search_settings",
     "Store": "store",
     "open_store": "store",
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,19 +12,19 @@ from numpy.typing import NDArray
 
 from shoal.analysis.summary import kept_champion
 from shoal.data import Dataset
-from shoal.errors import GenomeError, SettingsError, StoreError
+from shoal.errors import GenomeError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
-from shoal.objectives.scores import Metrics, Scores
+from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.preflight import check_dataset, check_search
 from shoal.orchestration.runner import Runner
-from shoal.problems.table import Evaluation, Problem, Task
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.table import Problem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.swarm import LEAST_IMPROVEMENT
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
-from shoal.tuning.champion import Champion, choice, crown, retrainings
-from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
+from shoal.tuning.champion import Champion
 
 _POLL_SECONDS = 0.2
 # Nothing of what a search does to trainings.
@@ -154,25 +153,3 @@ def search_result(store: Store, run_id: int) -> SearchResult:
     return SearchResult(
         run, kept_champion(store, run), tuple(store.evaluations(run_id)), tuple(store.generations(run_id))
     )
-
-
-def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
-    """The champion of a run in whatever state: the one it kept, or the best so far, trained here and now.
-
-    Raises `StoreError` when the run has no completed evaluation yet.
-    """
-    run = store.run(run_id)
-    problem = Problem(*store.problem(run.id))
-    if (kept := kept_champion(store, run)) is not None:
-        return kept, problem
-    evaluations = store.evaluations(run.id, curves=False)
-    chosen = choice(Search.replay(problem.settings, evaluations))
-    if chosen is None:
-        raise StoreError(
-            f"Run {run.id} has no trained network yet.", remedy="wait for its first training, or choose another run"
-        )
-    engine = get_engine(problem.settings.engine)
-    jobs = retrainings(problem, chosen)
-    with ThreadPoolExecutor(cores()) as pool:
-        weights = dict(zip(jobs, pool.map(lambda job: job.run(problem, engine), jobs), strict=True))
-    return crown(problem, chosen, weights, engine), problem

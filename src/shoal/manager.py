@@ -13,8 +13,8 @@ from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.orchestration.preflight import check_search
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
-from shoal.tuning.settings import SearchSettings
 
 _POLL_SECONDS = 0.05
 

@@ -23,8 +23,8 @@ from shoal.data import load_dataset
 from shoal.errors import AnalysisError
 from shoal.numerics.stats import mean
 from shoal.orchestration.runner import Runner
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.tuning.settings import SearchSettings
 from support.fakes import InlineExecutor
 from support.processes import last_json
 from support.summaries import GOOD, OPTIONS, POOR, summary, view

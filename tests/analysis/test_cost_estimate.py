@@ -24,11 +24,12 @@ from shoal.analysis.cost_estimate import (
 )
 from shoal.data import load_dataset
 from shoal.executors import Executor, Job, Outcome
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Problem, Task
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.table import Problem
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.search import Search
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 HERE = Pace((1e-10, 3e-10), (0.4, 0.9), "made up")
 

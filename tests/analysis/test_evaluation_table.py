@@ -14,10 +14,11 @@ from shoal.dashboard.charts.leaderboard import leaderboard_figure, leaders, repe
 from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.data import load_dataset
 from shoal.numerics.stats import half95, mean
-from shoal.problems.table import Evaluation, Problem
+from shoal.problems.evaluation import Evaluation
+from shoal.problems.table import Problem
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
 from shoal.tuning.search import Search
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 from support.fakes import pretend
 
 SETTINGS = SearchSettings.parse({"population": 6, "generations": 3, "iterations": 50})

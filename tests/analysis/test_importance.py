@@ -19,7 +19,7 @@ from shoal.analysis.importance import (
 )
 from shoal.errors import AnalysisError
 from shoal.genome.genome import Genome
-from shoal.tuning.settings import SearchSettings
+from shoal.settings.search_settings import SearchSettings
 from support.landscape import jumps, table
 
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from shoal.analysis.lineage import Lineage, without_parents
 from shoal.errors import SettingsError, StoreError
 from shoal.genome.genome import Genome
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Task
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS
 from shoal.tuning.operators import best, birth, first_births, next_generation
 from shoal.tuning.search import Search, sampler_key
-from shoal.tuning.settings import SearchSettings
 
 
 def pretended(task: Task, failing: int = 40) -> Evaluation:

@@ -12,17 +12,17 @@ from rich.console import Console
 
 from shoal.analysis.split_sensitivity import CHAMPION, SplitJob, across, resplit_scores
 from shoal.analysis.summary import score_rows, summarise
-from shoal.cli.follow import splits_table
+from shoal.cli.tables import splits_table
 from shoal.data import Dataset, load_dataset, resplit
 from shoal.errors import DataError
 from shoal.genome.genome import Genome
-from shoal.objectives.scores import Metrics
+from shoal.objectives.metrics import Metrics
 from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.baselines import NAMES, Baseline
-from shoal.tuning.settings import SearchSettings
 from support.fakes import HereExecutor
 from support.processes import last_json
 from support.processes import shoal as command

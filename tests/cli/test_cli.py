@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from shoal.data import load_dataset
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import open_store
-from shoal.tuning.settings import SearchSettings
 from support.processes import SMALL, eventually, last_json, shoal, start
 
 

@@ -28,9 +28,10 @@ from shoal.cli.main import app
 from shoal.dashboard.network_access import Exposure, expose, is_named
 from shoal.data import load_dataset
 from shoal.errors import ShoalError
-from shoal.orchestration.launcher import LEAVE_SECONDS, end_process, ensure_supervisor
+from shoal.orchestration.launcher import ensure_supervisor
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Store, default_path, open_store
-from shoal.tuning.settings import SearchSettings
+from shoal.system.process import LEAVE_SECONDS, end_process
 from support.locations import ROOT
 from support.processes import alive, descendants, eventually, start
 

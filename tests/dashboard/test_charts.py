@@ -26,13 +26,15 @@ from shoal.dashboard.charts.history import (
 from shoal.dashboard.charts.vega import Key, steady, vega
 from shoal.dashboard.components import run_text
 from shoal.dashboard.components.genome_card import genes_html, number, place, scores_html
-from shoal.dashboard.components.streamlit_theme import DARK, LIGHT
 from shoal.dashboard.server import launch
 from shoal.errors import SettingsError
-from shoal.genome.genome import NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
+from shoal.genome.genes import NEUTRAL, NUMERIC_GENES
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import SearchSpace
 from shoal.numerics.stats import interval95
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, GenerationSummary, Task
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.presentation.palette import DARK, LIGHT
+from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 from shoal.store import GenerationRecord
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.champion import Champion, Confirmation

@@ -22,8 +22,8 @@ from shoal.dashboard.charts.leaderboard import leaders, repeats
 from shoal.dashboard.routing import PLACES
 from shoal.data import load_dataset
 from shoal.orchestration.runner import Runner
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.tuning.settings import SearchSettings
 from support import browser as chrome
 from support.fakes import HereExecutor
 from support.processes import eventually

@@ -34,11 +34,12 @@ from shoal.dashboard.charts.gene_slices import (
     slice_data,
     slice_figure,
 )
-from shoal.dashboard.components.streamlit_theme import DARK, LIGHT
-from shoal.genome.genome import Genome, SearchSpace
-from shoal.problems.table import GenerationSummary
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import SearchSpace
+from shoal.presentation.palette import DARK, LIGHT
+from shoal.problems.evaluation import GenerationSummary
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import GenerationRecord
-from shoal.tuning.settings import SearchSettings
 from support.landscape import jumps, some_genomes, table
 from support.summaries import GOOD, POOR, summary
 

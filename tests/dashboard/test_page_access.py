@@ -27,8 +27,8 @@ from websockets.typing import Origin, Subprotocol
 from shoal.auth import Password, Role, change_accounts, new_token, passwords, token_digest
 from shoal.dashboard.network_access import Exposure
 from shoal.data import load_dataset
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Claim, Owner, Store, open_store
-from shoal.tuning.settings import SearchSettings
 from support import browser as chrome
 
 pytestmark = pytest.mark.browser

@@ -14,8 +14,8 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect
 
 from shoal.genome.genome import Genome
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import open_store
-from shoal.tuning.settings import SearchSettings
 from support import browser as chrome
 from support.landscape import searched
 

@@ -32,17 +32,17 @@ from shoal.dashboard.charts.predictions import (
 )
 from shoal.dashboard.charts.trainings import curves, curves_figure, means, trainings, trainings_figure
 from shoal.dashboard.charts.vega import Spec
-from shoal.dashboard.components.streamlit_theme import DARK, LIGHT
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95
-from shoal.objectives.scores import Metrics, Scores
+from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.runner import Runner
-from shoal.problems.table import Evaluation, Task
+from shoal.presentation.palette import DARK, LIGHT
+from shoal.problems.evaluation import Evaluation, Task
 from shoal.replay.predictions import Fit
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.operators import Birth
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 from support import browser as chrome
 from support.fakes import HereExecutor
 

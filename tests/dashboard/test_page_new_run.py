@@ -19,8 +19,8 @@ from shoal.dashboard.session.bounds_editor import GENES, LATER, beyond, bounds_f
 from shoal.dashboard.session.new_run_draft import SHOWN
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.tuning.settings import SearchSettings
 from support import browser as chrome
 
 LOADING = SOON = 60_000  # milliseconds

@@ -15,12 +15,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
-from shoal.problems.table import GenerationSummary, Problem, Task, evaluate
+from shoal.problems.evaluation import GenerationSummary, Task
+from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
 from shoal.pso.snapshot import observe
 from shoal.pso.swarm import initial_state
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Claim, Owner, Store, UnderWay, open_store
-from shoal.tuning.settings import SearchSettings
 from support import browser as chrome
 from support.processes import eventually
 

@@ -11,7 +11,7 @@ pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not insta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.dashboard.components.run_text import moment
+from shoal.presentation.formatting import moment
 
 TIMES = st.integers(0, 4_000_000_000).map(float)
 PICTURE = re.compile(r":[\w+-]+:")  # a browser that sees this in Markdown loads the names of all emoji

@@ -16,10 +16,10 @@ from PIL import Image
 
 from shoal.dashboard.charts.live_swarm import curve_figure, live_bounds, live_figure
 from shoal.dashboard.charts.swarm import swarm_figure
-from shoal.dashboard.components.streamlit_theme import DARK, LIGHT
 from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
 from shoal.presentation import gif
+from shoal.presentation.palette import DARK, LIGHT
 from shoal.presentation.swarm_scene import LINKS, Bounds, Shades, scene, series
 from shoal.pso.snapshot import Frame
 from shoal.replay.recorder import Replay, Window

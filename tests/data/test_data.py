@@ -29,11 +29,12 @@ from shoal.data.splits import repeated_rows
 from shoal.errors import DataError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.inference.standalone import encode
-from shoal.problems.table import Problem, Task, evaluate
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.champion import choice, crown, retrainings
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 
 
 def parts(dataset: Dataset) -> list[np.ndarray]:

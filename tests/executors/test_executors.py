@@ -20,8 +20,8 @@ from shoal.data import load_dataset
 from shoal.executors import Executor, LocalExecutor, Outcome
 from shoal.executors.job_queue import JobQueue
 from shoal.problems.table import Problem
+from shoal.settings.search_settings import SearchSettings
 from shoal.system import forkserver
-from shoal.tuning.settings import SearchSettings
 from support.locations import TESTS
 from support.processes import alive, descendants, eventually
 

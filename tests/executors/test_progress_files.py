@@ -19,10 +19,11 @@ from shoal.executors import Evaluate, LocalExecutor, Progress
 from shoal.executors import progress_files as board_module
 from shoal.executors.progress_files import NOTE_SECONDS, WATCHED_SECONDS, Board, Reporter
 from shoal.genome.genome import Genome
-from shoal.problems.table import Problem, Task, evaluate
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import ENGINES, get_engine
 from shoal.pso.snapshot import observe
-from shoal.tuning.settings import SearchSettings
+from shoal.settings.search_settings import SearchSettings
 from support.processes import eventually
 
 SETTINGS = SearchSettings(preset="classic", engine="reference", iterations=30)

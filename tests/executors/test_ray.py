@@ -26,10 +26,11 @@ from shoal.executors.ray import RayExecutor
 from shoal.genome.genome import Genome
 from shoal.orchestration.runner import Runner
 from shoal.orchestration.supervisor import Supervisor
-from shoal.problems.table import Problem, Task
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, open_store
-from shoal.tuning.settings import SearchSettings
 from support.locations import TESTS
 from support.processes import alive, descendants, eventually, last_json
 from support.processes import shoal as command

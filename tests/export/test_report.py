@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import shoal
-from shoal.cli.follow import duration
 from shoal.cli.main import _read
 from shoal.data import DataOptions, load_dataset
 from shoal.errors import RunStateError
@@ -27,8 +26,9 @@ from shoal.export.html import Html, join, tag
 from shoal.export.settings_file import settings_toml
 from shoal.export.svg import Point, history, ticks
 from shoal.orchestration.runner import Runner
+from shoal.presentation.formatting import duration
+from shoal.settings.search_settings import SearchSettings, read_settings_file
 from shoal.store import Owner, Store, open_store
-from shoal.tuning.settings import SearchSettings, read_settings_file
 from support.fakes import HereExecutor, InlineExecutor
 
 HOSTILE = "<img src=x onerror=alert(1)> \"' & </style><script>alert(2)</script> =1+1 😀"

@@ -13,15 +13,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shoal.errors import GenomeError
-from shoal.genome.genome import (
-    CATEGORICAL_GENES,
-    NAMED_GENOMES,
-    NEUTRAL,
-    NUMERIC_GENES,
-    Genome,
-    SearchSpace,
-    named_genome,
-)
+from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genome import Genome
+from shoal.genome.presets import NAMED_GENOMES, named_genome
+from shoal.genome.search_space import SearchSpace
 from support import golden
 
 BY_NAME = {gene.name: gene for gene in NUMERIC_GENES}

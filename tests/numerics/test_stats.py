@@ -10,7 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from shoal.genome.genome import Genome, SearchSpace
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import SearchSpace
 from shoal.numerics.stats import interval95, mean, paired_difference, probability_better, welch_difference
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30)

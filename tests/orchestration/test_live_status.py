@@ -18,8 +18,10 @@ from shoal.executors import Evaluate, Job, Progress
 from shoal.genome.genome import Genome
 from shoal.orchestration.live_status import under_way
 from shoal.orchestration.runner import Runner
-from shoal.problems.table import Problem, Task
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem
 from shoal.pso.snapshot import Frame
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup
@@ -27,7 +29,6 @@ from shoal.store.live_status import WATCHED_SECONDS
 from shoal.tuning.baselines import BaselineJob
 from shoal.tuning.champion import Choice, Crowning, Retraining
 from shoal.tuning.search import Standing
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 from support.fakes import InlineExecutor
 
 SETTINGS = SearchSettings(

@@ -13,7 +13,7 @@ from shoal.cli.main import _read
 from shoal.data import Dataset, load_dataset
 from shoal.errors import ShoalError
 from shoal.orchestration.preflight import check_search
-from shoal.tuning.settings import SearchSettings
+from shoal.settings.search_settings import SearchSettings
 
 ROWS = 60
 TABLE = pd.DataFrame({"a": np.arange(ROWS) % 7, "b": np.arange(ROWS) % 11, "g": np.arange(ROWS) // 10})

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from shoal.data import DataOptions, Dataset, prepare
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Claim, Owner, Store, open_store
-from shoal.tuning.settings import SearchSettings
 from support.processes import eventually
 from support.records import evaluation, summary
 from support.supervised_run import Scene

@@ -12,12 +12,12 @@ from shoal.analysis.summary import summarise, sureness
 from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
 from shoal.executors import Evaluate, Job
-from shoal.orchestration.runner import CHAMPION, Runner
+from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.tuning.champion import Champion, Crowning
+from shoal.tuning.champion import CHAMPION, Champion, Crowning
 from shoal.tuning.search import Search
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 from support.fakes import InlineExecutor, pretend
 
 SETTINGS = SearchSettings(

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from shoal.data import DataOptions, prepare
 from shoal.orchestration.runner import Runner
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.tuning.settings import SearchSettings
 from support.fakes import InlineExecutor
 from support.simulated_machine import BUDGET, World, some_fail
 

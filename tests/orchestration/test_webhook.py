@@ -19,10 +19,10 @@ from shoal.errors import SettingsError
 from shoal.orchestration import webhook
 from shoal.orchestration.webhook import Messenger, check_webhook, post
 from shoal.problems.table import Problem
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, open_store
 from shoal.store import tables as t
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 from support.fakes import pretend
 from support.processes import SMALL, eventually, shoal, start
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from shoal.cli.follow import bench_table
+from shoal.cli.tables import bench_table
 from shoal.pso.benchmark import Benchmark, Measurement, Shape, benchmark
 from shoal.pso.engines import kernels
 

@@ -25,7 +25,8 @@ from scipy import stats
 import shoal.pso.engines.cpu
 import shoal.pso.swarm
 from shoal.errors import SettingsError
-from shoal.genome.genome import ATTRACTORS, INFORMANT_STRATEGIES, Genome
+from shoal.genome.genes import ATTRACTORS, INFORMANT_STRATEGIES
+from shoal.genome.genome import Genome
 from shoal.nn.network import ACTIVATIONS, Network
 from shoal.numerics.philox import Purpose, normals
 from shoal.objectives.losses import Loss, Objective, loss_values, make_objective
@@ -558,7 +559,7 @@ SHAPES = [  # inputs, hidden layers, rows
 ]
 
 
-LATER_GENES: list[dict[str, object]] = [  # of shoal.genome.genome.NEUTRAL, alone and together
+LATER_GENES: list[dict[str, object]] = [  # of shoal.genome.genes.NEUTRAL, alone and together
     {"update_rule": "competitive", "inertia_weight": 1.0, "social_weight": 1.0},
     {"weight_decay": 1e-3},
     {"inertia_end": 0.4, "inertia_weight": 0.9},

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shoal.genome.genome import UPDATE_RULES, Genome
+from shoal.genome.genes import UPDATE_RULES
+from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.losses import make_objective
 from shoal.pso.engines import ENGINES, get_engine

@@ -15,18 +15,20 @@ import pytest
 
 from shoal.data import load_dataset
 from shoal.errors import ReplayError
-from shoal.genome.genome import UPDATE_RULES, Genome
+from shoal.genome.genes import UPDATE_RULES
+from shoal.genome.genome import Genome
 from shoal.objectives.losses import loss_values
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, GenerationSummary, Problem, Task, evaluate
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
+from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import ENGINES, get_engine
 from shoal.pso.snapshot import observe, random_projection
 from shoal.pso.swarm import initial_state, penalties, step
 from shoal.replay import worker
 from shoal.replay.recorder import Replay, Window, losses_at, recorded_training, replay
 from shoal.replay.worker import Projector, Request
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.tuning.settings import SearchSettings
 from support.processes import alive, eventually
 
 GENES: dict[str, Any] = {"swarm_size": 8, "hidden_layers": (4,), "weight_decay": 1e-4, "velocity_end": 0.3}

@@ -21,10 +21,10 @@ from shoal.objectives.metrics import regression_metrics
 from shoal.orchestration.runner import Runner
 from shoal.replay.predictions import fits_of
 from shoal.replay.verify import replay_command, verify
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.store.genome_lookup import genome_name
 from shoal.store.tables import evaluation
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 from support.fakes import HereExecutor
 
 SMALL = {"population": 3, "generations": 2, "iterations": 6, "baselines": False}

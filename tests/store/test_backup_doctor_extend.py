@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from shoal.data import load_dataset
 from shoal.errors import RunStateError, SettingsError, StoreError
 from shoal.orchestration.runner import Runner
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, diagnostics, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup, restore
-from shoal.tuning.settings import SearchSettings
 from support.fakes import InlineExecutor
 from support.processes import last_json, shoal
 

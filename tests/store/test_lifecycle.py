@@ -36,11 +36,12 @@ from hypothesis.stateful import (
 from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import NotOwnerError, RunNotFoundError, RunStateError, SettingsError, StoreError
 from shoal.orchestration.runner import Runner
-from shoal.problems.table import Problem, result_hash
+from shoal.problems.evaluation import result_hash
+from shoal.problems.table import Problem
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Command, Owner, Store, open_store
 from shoal.store import tables as t
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 from support.fakes import InlineExecutor, pretend
 
 SETTINGS = SearchSettings(

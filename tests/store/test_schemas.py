@@ -15,10 +15,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from shoal.errors import StoreError
-from shoal.orchestration.runner import CHAMPION
 from shoal.store import connection, open_store
 from shoal.store.migrate import MIGRATIONS
 from shoal.store.tables import REVISION, VERSION_TABLE
+from shoal.tuning.champion import CHAMPION
 from support import schemas
 
 DUMPS = sorted(schemas.FOLDER.glob("*.sql"))

@@ -27,13 +27,13 @@ from hypothesis import strategies as st
 from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import NotOwnerError, RunNotFoundError, RunStateError, StoreError
 from shoal.genome.genome import Genome
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Task, result_hash
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, Task, result_hash
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, default_path, open_store
 from shoal.store import connection as store_connection
 from shoal.store import store as store_module
 from shoal.store import tables as t
-from shoal.tuning.settings import SearchSettings
 from support.records import evaluation, summary
 
 SETTINGS = SearchSettings(generations=3, seed=2**63 - 1, bounds={"jump_size": (0.1, 0.30000000000000004)})

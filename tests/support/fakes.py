@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from shoal.executors import Evaluate, Executor, Job, Outcome, Progress
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Problem, Task
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.tuning.champion import Retraining
 

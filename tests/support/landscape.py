@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 
 from shoal.data import load_dataset
-from shoal.genome.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Genome
+from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
-from shoal.objectives.scores import Metrics, Scores
+from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.runner import Runner
-from shoal.problems.table import Evaluation, Problem, Task
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.table import Problem
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store
-from shoal.tuning.settings import SearchSettings
 from support.fakes import InlineExecutor
 
 Landscape = Callable[[Genome], float]

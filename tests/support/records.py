@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from shoal.genome.genome import Genome
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, GenerationSummary, Task
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 
 
 def evaluation(number: int, repeat: int = 0, accuracy: float = 90.5, **changes: Any) -> Evaluation:

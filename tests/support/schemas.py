@@ -21,9 +21,9 @@ from shoal.executors import Job, Outcome
 from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.store.tables import REVISION, metadata, now
-from shoal.tuning.settings import SearchSettings
 from support.fakes import InlineExecutor
 from support.locations import TESTS
 

@@ -23,8 +23,8 @@ from shoal.api import search
 from shoal.dashboard.routing import PLACES
 from shoal.data import load_dataset
 from shoal.orchestration.launcher import ensure_supervisor
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Store, open_store
-from shoal.tuning.settings import SearchSettings
 from support import browser as chrome
 from support.locations import ROOT
 

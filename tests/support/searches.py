@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Task, result_hash
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, Task, result_hash
 from shoal.tuning.search import Search
 
 

@@ -10,11 +10,11 @@ from shoal.analysis.summary import Best, Summary
 from shoal.data import DataOptions
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import mean
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import GenerationSummary
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import GenerationSummary
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import GenerationRecord, RunView
 from shoal.tuning.champion import Champion, Confirmation
-from shoal.tuning.settings import SearchSettings
 
 GOOD, POOR = (90.0, 91.0, 92.0, 90.5, 91.5), (88.1, 89.0, 90.2, 88.4, 89.6)
 

@@ -18,9 +18,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from shoal.data import load_dataset
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, open_store
 from shoal.store import tables as t
-from shoal.tuning.settings import SearchSettings
 from support.processes import alive, environment, eventually
 
 SETTINGS = SearchSettings(preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2)

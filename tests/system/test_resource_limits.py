@@ -19,12 +19,13 @@ import sqlalchemy as sa
 from shoal.data import load_dataset
 from shoal.executors import LocalExecutor, Outcome, local
 from shoal.orchestration.runner import Runner
-from shoal.problems.table import Evaluation, Problem
+from shoal.problems.evaluation import Evaluation
+from shoal.problems.table import Problem
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, connection, open_store
 from shoal.system import shared_log
 from shoal.system.shared_log import SharedLog
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 from support.fakes import InlineExecutor
 from support.processes import eventually
 

@@ -12,12 +12,12 @@ import pytest
 from shoal.data import Dataset, load_dataset, resplit
 from shoal.executors import make_executor
 from shoal.genome.genome import Genome
-from shoal.objectives.metrics import mean_metrics
-from shoal.objectives.scores import Metrics
-from shoal.problems.table import Problem, Task
+from shoal.objectives.metrics import Metrics, mean_metrics
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.tuning.baselines import KINDS, NAMES, Baseline, BaselineJob, baseline_jobs, baselines
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 GENOME = Genome(hidden_layers=(6,), activation="tanh")
 

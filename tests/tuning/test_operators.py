@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shoal.genome.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Genome, SearchSpace
+from shoal.genome.genes import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import SearchSpace
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.operators import COEFFICIENTS, crossover, initial_genome, mutate, next_generation
-from shoal.tuning.settings import SearchSettings
 
 KEYS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 STEP = 0.1  # of a gene's range: the design's, not the code's

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from shoal.data import Dataset, load_dataset
-from shoal.problems.table import Evaluation, Problem, evaluate
+from shoal.problems.evaluation import Evaluation
+from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.champion import Champion, choice, crown, retrainings
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 
 ROWS = 90
 QUICK: dict[str, Any] = {"population": 3, "generations": 2, "iterations": 24, "finalists": 2, "confirmations": 2}

@@ -17,13 +17,15 @@ import pytest
 
 import shoal
 from shoal.errors import SettingsError
-from shoal.genome.genome import Genome, SearchSpace
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import derive_key
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.operators import initial_genome
-from shoal.tuning.samplers import base
-from shoal.tuning.samplers.base import Generation, Past, Sampler, make_sampler
+from shoal.tuning.samplers import registry
+from shoal.tuning.samplers.base import Generation, Past, Sampler
+from shoal.tuning.samplers.registry import make_sampler
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 from support.searches import finish, outcome
 
 NAMES = ("genetic", "random", "tpe", "cmaes")
@@ -237,7 +239,7 @@ def test_optuna_is_left_as_it_was() -> None:
 
 @pytest.mark.parametrize(("name", "package"), [("tpe", "optuna"), ("cmaes", "cmaes")])
 def test_missing_extra(name: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "find_spec", lambda wanted: None if wanted == package else find_spec(wanted))
+    monkeypatch.setattr(registry, "find_spec", lambda wanted: None if wanted == package else find_spec(wanted))
     with pytest.raises(SettingsError, match=rf"needs the package {package}.*pip install 'shoal\[analysis\]'"):
         make_sampler(settings(name), KEY)
     for others in set(NAMES) - {name}:

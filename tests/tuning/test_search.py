@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Problem, Task, evaluate, result_hash
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.evaluation import Evaluation, Task, result_hash
+from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.tuning.champion import Choice, Confirmation, choice, retrainings
 from shoal.tuning.search import Search
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 from support import golden
 from support.searches import fake, finish, outcome
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shoal.errors import GenomeError, SettingsError, ShoalError
-from shoal.genome.genome import NEUTRAL
-from shoal.tuning.settings import PRESET_DEFAULTS, SearchSettings, read_settings_file
+from shoal.genome.genes import NEUTRAL
+from shoal.settings.search_settings import PRESET_DEFAULTS, SearchSettings, read_settings_file
 
 WRONG = [
     ({"preset": "fast"}, ["preset", "fast", "modern", "classic"]),

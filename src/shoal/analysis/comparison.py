@@ -15,8 +15,8 @@ from typing import Any
 from shoal.analysis.summary import Summary
 from shoal.errors import AnalysisError
 from shoal.numerics.stats import Difference, mean, paired_difference, welch_difference
+from shoal.settings.search_settings import CONFIRMATION
 from shoal.store import RunView
-from shoal.tuning.settings import CONFIRMATION
 
 FEWEST, MOST = 2, 8  # runs
 # What says nothing about the method: the seed, and where and how trainings ran.

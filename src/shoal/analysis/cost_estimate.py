@@ -14,11 +14,12 @@ import numpy as np
 from shoal.data.diagnostics import Finding
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
-from shoal.problems.table import Problem, Task
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem
 from shoal.pso.engines import cores
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import RunView, Store
 from shoal.tuning.search import Search
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 SAMPLED = 24  # genomes of a first generation
 LEAST_TRAININGS = 10  # of a run whose pace is taken

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from shoal.genome.genome import Genome
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import EVALUATION_COLUMNS, RunView, Store
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 _TEXT = ("genome", "status", "worker")
 _REALS = ("accuracy", "loss", "seconds", "created")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.genome.genome import CATEGORICAL_GENES, INFORMED_ONLY, MAX_DEPTH, NUMERIC_GENES, Gene
+from shoal.genome.genes import CATEGORICAL_GENES, INFORMED_ONLY, MAX_DEPTH, NUMERIC_GENES, Gene
 
 LAYERS = "hidden_layers"
 DEPTH = "depth"

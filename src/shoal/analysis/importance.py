@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from shoal.analysis.gene_features import Factor, factors
 from shoal.errors import AnalysisError
-from shoal.tuning.settings import SearchSettings
+from shoal.settings.search_settings import SearchSettings
 
 LEAST = 20  # genomes, below which nothing is said
 MOST = 1_000  # genomes that a forest learns from: more take longer than a page may

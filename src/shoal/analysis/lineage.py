@@ -21,11 +21,11 @@ from typing import Any
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.errors import SettingsError, StoreError
 from shoal.genome.genome import Genome
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import RunView
 from shoal.tuning.operators import Birth, best, birth, first_births, parents
-from shoal.tuning.samplers.base import SEARCHES
+from shoal.tuning.samplers.registry import SEARCHES
 from shoal.tuning.search import fitness_of, sampler_key
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 DEPTH = 4  # generations of ancestors, where nobody says otherwise
 

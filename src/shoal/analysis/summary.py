@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from shoal.genome.genome import Genome, OnBound
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import OnBound
 from shoal.numerics.stats import half95, interval95, mean
-from shoal.objectives.scores import Metrics, Scores
-from shoal.orchestration.runner import CHAMPION
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.settings.search_settings import CONFIRMATION
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
 from shoal.tuning.baselines import Baseline
-from shoal.tuning.champion import Champion, Confirmation
-from shoal.tuning.samplers.base import SEARCHES
-from shoal.tuning.settings import CONFIRMATION
+from shoal.tuning.champion import CHAMPION, Champion, Confirmation
+from shoal.tuning.samplers.registry import SEARCHES
 
 RECENT_GENERATIONS = 5  # that the estimate of the time left looks back on
 

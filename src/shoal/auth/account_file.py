@@ -13,7 +13,7 @@ from pathlib import Path
 from shoal.auth.accounts import Account, Accounts
 from shoal.auth.errors import AccessError
 from shoal.auth.passwords import Password
-from shoal.system.shared_log import alone_in
+from shoal.system.file_lock import alone_in
 
 _VERSION = 1
 

@@ -29,7 +29,7 @@ def replay(
 
     Nothing is written.
     """
-    from shoal.cli.follow import verdict_text
+    from shoal.cli.tables import verdict_text
     from shoal.replay.verify import verify
     from shoal.store import open_store
 
@@ -55,9 +55,9 @@ def splits(
 
     Nothing is written. Ctrl-C ends it with the splits that are done.
     """
+    from shoal.analysis.best_model import champion_of
     from shoal.analysis.split_sensitivity import across, resplit_scores
-    from shoal.api import champion_of
-    from shoal.cli.follow import splits_table
+    from shoal.cli.tables import splits_table
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shoal.analysis.comparison import Comparison, Duel, Row
-from shoal.cli.follow import duration
+from shoal.presentation.formatting import duration
 
 
 def comparison_table(found: Comparison) -> RenderableType:

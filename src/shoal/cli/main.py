@@ -37,7 +37,7 @@ app.add_typer(studies)
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from shoal import __version__
+        from shoal._version import __version__
 
         typer.echo(f"shoal {__version__}")
         raise typer.Exit
@@ -139,7 +139,7 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
     """Data and settings, checked before the store is opened: on bad input nothing is written."""
     from shoal.data import load_dataset
     from shoal.orchestration.preflight import check_search
-    from shoal.tuning.settings import SearchSettings, read_settings_file
+    from shoal.settings.search_settings import SearchSettings, read_settings_file
 
     values = read_settings_file(file) if file is not None else {}
     values |= {key: value for key, value in given.items() if value is not None}
@@ -180,7 +180,7 @@ def check(
 
     Exit code 2: no search can start on it as it is.
     """
-    from shoal.cli.follow import findings_table
+    from shoal.cli.tables import findings_table
     from shoal.data.column_profile import column_facts
     from shoal.data.diagnostics import check_table
     from shoal.data.preparation import table_and_target
@@ -250,7 +250,7 @@ def serve(
 @app.command()
 def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """List all runs, newest first."""
-    from shoal.cli.follow import run_row, runs_table
+    from shoal.cli.tables import run_row, runs_table
     from shoal.store import open_store, shown_address, store_exists
 
     views = []
@@ -269,7 +269,7 @@ def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
 def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show one run: its state, its best genome with its uncertainty, its scores."""
     from shoal.analysis.summary import summarise
-    from shoal.cli.follow import report
+    from shoal.cli.tables import report
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:
@@ -281,7 +281,7 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 
 
 def _command(run: str, kind: Any, store: str | None, as_json: bool, budgets: dict[str, float] | None = None) -> None:
-    from shoal.cli.follow import run_row
+    from shoal.cli.tables import run_row
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:
@@ -385,7 +385,7 @@ def restore(
 @app.command()
 def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Check this installation and the store: versions, disk, integrity, journal, stale runs. Says how to mend each."""
-    from shoal.cli.follow import doctor_table
+    from shoal.cli.tables import doctor_table
     from shoal.store.diagnostics import examine
 
     checks = examine(store)
@@ -400,7 +400,7 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def bench(as_json: JsonOption = False) -> None:
     """Measure this machine: its multiply-add peak, and what share of it a swarm's iterations reach."""
-    from shoal.cli.follow import bench_table
+    from shoal.cli.tables import bench_table
     from shoal.pso.benchmark import benchmark
 
     result = benchmark()

@@ -13,9 +13,11 @@ from shoal.dashboard.network_access import EVERYWHERE, LOOPBACK, Exposure
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.errors import StoreError
-from shoal.orchestration.launcher import end_process, ensure_supervisor, log_path
+from shoal.orchestration.launcher import ensure_supervisor
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
-from shoal.tuning.settings import SearchSettings
+from shoal.system.paths import log_path
+from shoal.system.process import end_process
 
 _WATCH_SECONDS = 0.5
 _START_SECONDS = 60.0

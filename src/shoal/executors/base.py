@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shoal.problems.table import Evaluation, Problem, Task, evaluate
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines.base import Engine
 from shoal.pso.snapshot import Frame
 

@@ -29,6 +29,7 @@ from shoal.problems.table import Problem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.system import forkserver
+from shoal.system.process import SINGLE_THREADED
 
 WORN_JOBS = 1_000  # that a worker does, on average, before new ones take their places
 WORN_BYTES = 256 << 20  # of resident memory that one may have gained since its first job
@@ -142,7 +143,7 @@ class LocalExecutor(Executor):
                 context=forkserver.CONTEXT,
                 initializer=_start_worker,
                 initargs=(self._problem, self._board.folder),
-                env=forkserver.SINGLE_THREADED,
+                env=SINGLE_THREADED,
             )
             self._ready = self._pool.submit(os.getpid)
         submitted: Future[Any] = self._pool.submit(_work, job, id(job))  # by id: it is held until it is done

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import sys
 
-from shoal.system.forkserver import quick_imports
+from shoal.system.process import quick_imports
 
 with quick_imports():
     import numpy as np

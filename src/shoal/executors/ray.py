@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from shoal import __version__
+from shoal._version import __version__
 from shoal.errors import ExecutorError
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.job_queue import JobQueue

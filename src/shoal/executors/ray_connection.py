@@ -23,7 +23,7 @@ from typing import Any
 
 from shoal.errors import ExecutorError
 from shoal.pso.engines import cores
-from shoal.system.forkserver import environment
+from shoal.system.process import environment
 
 LOOK_SECONDS = 2.0  # between two looks at the head and the nodes
 LOST_SECONDS = 30.0  # without an answer from the head; after 60, Ray would end this process

@@ -15,15 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-import shoal
+from shoal._version import __version__
+from shoal.analysis.best_model import champion_of
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import kept_champion, summarise
-from shoal.api import champion_of
 from shoal.errors import RunStateError, StoreError
 from shoal.export.report import Report
 from shoal.export.settings_file import settings_toml
 from shoal.inference import standalone
-from shoal.problems.table import Evaluation, Problem
+from shoal.problems.evaluation import Evaluation
+from shoal.problems.table import Problem
 from shoal.store import RunView, Store
 from shoal.tuning.champion import Champion
 
@@ -124,7 +125,7 @@ def _model(champion: Champion, problem: Problem, run_id: int) -> dict[str, objec
     data = problem.dataset
     return {
         "format": max(standalone.FORMATS),
-        "shoal": shoal.__version__,
+        "shoal": __version__,
         "name": data.name,
         "run": run_id,
         "task": data.task,

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import shoal
+from shoal._version import __version__
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import METRIC_NAMES, ScoreRow, Summary, score_rows, sureness
-from shoal.cli.follow import duration
-from shoal.dashboard.components.run_text import gene_label
 from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
 from shoal.export.style import STYLE
 from shoal.export.svg import Point, history, interval
-from shoal.genome.genome import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Gene, Genome
+from shoal.genome.genes import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Gene
+from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95, interval95
+from shoal.presentation.formatting import duration, gene_label
 from shoal.store import GenerationRecord
 from shoal.tuning.champion import Champion
-from shoal.tuning.samplers.base import SEARCHES
+from shoal.tuning.samplers.registry import SEARCHES
 
 LEADERS = 10  # genomes on the leaderboard
 _LONGEST = 200  # characters of a value that is shown
@@ -53,7 +53,7 @@ class Report:
             *self._section("Notes on the table", self._notes()),
             *self._section("The same again", self._again()),
             *self._section("Settings", self._settings()),
-            tag("footer", f"Shoal {shoal.__version__}. Accuracies are in percent; ± is half of a 95 % interval."),
+            tag("footer", f"Shoal {__version__}. Accuracies are in percent; ± is half of a 95 % interval."),
         )
         head = tag(
             "head",
@@ -74,7 +74,7 @@ class Report:
         shoal_of_fish = [tag("path", d=_FISH, transform=place or None) for place in places]
         fish = tag("svg", *shoal_of_fish, viewBox="0 3 30 26", aria_hidden="true")
         ended = f" {_moment(run.ended)}" if run.ended else ""
-        line = f"Run {run.id} · {run.settings.preset} · {run.state}{ended} · Shoal {shoal.__version__}"
+        line = f"Run {run.id} · {run.settings.preset} · {run.state}{ended} · Shoal {__version__}"
         return tag(
             "header", tag("div", fish, "Shoal", class_="mark"), tag("h1", run.name), tag("p", line, class_="lead")
         )

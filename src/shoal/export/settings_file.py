@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from shoal.data import DataOptions
-from shoal.tuning.settings import SearchSettings
+from shoal.settings.search_settings import SearchSettings
 
 _ELSEWHERE = {"preset", "seed"}  # of the data options: the search's own preset, and data_seed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shoal.dashboard.components.streamlit_theme import DARK, LIGHT, Palette
+from shoal.presentation.palette import DARK, LIGHT, Palette
 
 
 def _variables(colours: Palette, panel: str, good: str) -> str:

@@ -4,82 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import numbers
 import reprlib
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from shoal.errors import GenomeError
-from shoal.nn.network import ACTIVATIONS
-
-INFORMANT_STRATEGIES = ("random", "nearest", "ring", "rewired")
-ATTRACTORS = ("best", "position")
-UPDATE_RULES = ("informed", "competitive")
-INITIALISATIONS = ("plain", "fan_in")
-
-
-@dataclass(frozen=True, slots=True)
-class Gene:
-    """One numeric gene: its bounds [low, high], the range [start_low, start_high] of a first generation, and how it moves.
-
-    ``log``: its bounds span decades, so a mutation's step is a share of the logarithm's range (docs/decisions/0003).
-    """
-
-    name: str
-    label: str
-    low: float
-    high: float
-    start_low: float
-    start_high: float
-    integer: bool = False
-    log: bool = False
-
-
-NUMERIC_GENES: tuple[Gene, ...] = (
-    Gene("swarm_size", "Swarm Size", 4, 200, 10, 50, integer=True),
-    Gene("num_informants", "Number of Informants", 1, 199, 1, 5, integer=True),  # and below swarm_size
-    Gene("inertia_weight", "Inertia Weight", 0.0, 2.0, 0.4, 0.9),
-    Gene("cognitive_weight", "Cognitive Weight", 0.0, 4.0, 1.0, 3.0),
-    Gene("social_weight", "Social Weight", 0.0, 4.0, 0.5, 2.0),
-    Gene("global_best_weight", "Global Best Weight", 0.0, 4.0, 0.1, 1.0),
-    Gene("jump_size", "Jump Size", 1e-4, 2.0, 0.01, 1.0, log=True),
-    Gene("max_velocity", "Max Velocity", 1e-6, 10.0, 0.001, 1.0, log=True),
-    Gene("max_position", "Max Position", 1e-3, 100.0, 0.1, 10.0, log=True),
-    Gene("weight_scale", "Weight Scale", 1e-4, 1.0, 1e-4, 0.1, log=True),
-    Gene("bias_scale", "Bias Scale", 1e-8, 1.0, 1e-4, 0.1, log=True),
-    Gene("weight_decay", "Weight Decay", 1e-7, 1e-2, 1e-6, 1e-4, log=True),
-    Gene("inertia_end", "Inertia at the End", 0.0, 1.0, 0.5, 1.0),
-    Gene("velocity_end", "Max Velocity at the End", 0.0, 1.0, 0.1, 1.0),
+from shoal.genome.genes import (
+    CATEGORICAL_GENES,
+    NEUTRAL,
+    NUMERIC_GENES,
+    START_LAYERS,
 )
-CATEGORICAL_GENES: dict[str, tuple[str, ...]] = {
-    "informant_strategy": INFORMANT_STRATEGIES,
-    "attractor": ATTRACTORS,
-    "activation": ACTIVATIONS,
-    "update_rule": UPDATE_RULES,
-    "initialisation": INITIALISATIONS,
-}
-# Genes that came later, with the values at which they change nothing: those do not enter a genome's name, so that recorded
-# genomes keep theirs; and a space holds such a gene only where it is asked for, as a space's size decides what is drawn.
-NEUTRAL: dict[str, float | str] = {
-    "weight_decay": 0.0,
-    "inertia_end": 1.0,
-    "velocity_end": 1.0,
-    "update_rule": "informed",
-    "initialisation": "plain",
-}
-# What the competitive rule does not read.
-INFORMED_ONLY = (
-    "num_informants",
-    "cognitive_weight",
-    "global_best_weight",
-    "informant_strategy",
-    "attractor",
-)
+
 FLOAT32_MAX = 3.4028235e38
-MAX_DEPTH, MAX_WIDTH, START_LAYERS = 3, 1024, (32, 16)
 
 
 def _is_real(value: object) -> bool:
@@ -218,168 +158,3 @@ def _hash(genome: Genome) -> str:
     named = {k: v for k, v in genome.to_dict().items() if k not in NEUTRAL or v != NEUTRAL[k]}
     exact = {k: v.hex() if isinstance(v, float) else v for k, v in named.items()}
     return hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class SearchSpace:
-    """Where a search may look: the numeric genes with their bounds, the choices of the others, and the layers' limits.
-
-    A gene that is not in it keeps its default. Those of `NEUTRAL` are in it only after `with_genes`.
-    """
-
-    numeric: tuple[Gene, ...] = tuple(gene for gene in NUMERIC_GENES if gene.name not in NEUTRAL)
-    categorical: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
-        (name, choices) for name, choices in CATEGORICAL_GENES.items() if name not in NEUTRAL
-    )
-    max_depth: int = MAX_DEPTH
-    max_width: int = MAX_WIDTH
-    start_layers: tuple[int, ...] = START_LAYERS
-
-    def with_genes(self, names: Collection[str]) -> SearchSpace:
-        """The space with those of `NEUTRAL` that ``names`` holds, in the tables' order; other names add nothing."""
-        later = [gene for gene in NUMERIC_GENES if gene.name in NEUTRAL and gene.name in names]
-        choices = [item for item in CATEGORICAL_GENES.items() if item[0] in NEUTRAL and item[0] in names]
-        return replace(self, numeric=(*self.numeric, *later), categorical=(*self.categorical, *choices))
-
-    def narrowed(
-        self, bounds: Mapping[str, tuple[float, float]], choices: Mapping[str, tuple[str, ...]]
-    ) -> SearchSpace:
-        """The space with other bounds and choices; initial ranges are cut to the new bounds. Raises `GenomeError`."""
-        genes = {gene.name: gene for gene in self.numeric}
-        for name, (low, high) in bounds.items():
-            if name not in genes:
-                raise GenomeError(
-                    f"{name!r} has no bounds: it is no numeric gene.",
-                    expected="one of " + ", ".join(genes),
-                    remedy="correct the name, or give its values as choices",
-                )
-            gene = genes[name]
-            if gene.integer and (low != int(low) or high != int(high)):
-                raise GenomeError(f"Bounds {low}..{high} of {name}.", expected="whole numbers", remedy="round them")
-            if not (gene.low <= low <= high <= gene.high):
-                raise GenomeError(
-                    f"Bounds {low}..{high} of {name} leave nothing to search, or reach too far.",
-                    expected=f"low <= high within {gene.low:g}..{gene.high:g}",
-                    remedy="correct them, or leave them out",
-                )
-            start = sorted(min(max(s, low), high) for s in (gene.start_low, gene.start_high))
-            genes[name] = replace(gene, low=low, high=high, start_low=start[0], start_high=start[1])
-        known = dict(self.categorical)
-        for name, allowed in choices.items():
-            if name not in known or not allowed or not set(allowed) <= set(known[name]):
-                raise GenomeError(
-                    f"Choices {allowed} of {name!r}.",
-                    expected="some of " + ", ".join(known.get(name, tuple(known))),
-                    remedy="choose among them, or leave the choices out",
-                )
-            known[name] = tuple(allowed)
-        return replace(self, numeric=tuple(genes.values()), categorical=tuple(known.items()))
-
-    def check_informants(self) -> None:
-        """Raises `GenomeError` where some swarms would be too small for the fewest informants.
-
-        Not in `narrowed`: recorded runs may have such bounds, and their swarms then have as many informants as can be.
-        """
-        lowest = {gene.name: gene.low for gene in self.numeric}
-        smallest, fewest = lowest["swarm_size"], lowest["num_informants"]
-        if fewest >= smallest:
-            raise GenomeError(
-                f"{fewest:g} informants or more, for swarms from {smallest:g} particles on.",
-                expected="fewer informants than particles in every swarm",
-                remedy=f"let swarm_size begin at {fewest + 1:g} or more, or num_informants below {smallest:g}",
-            )
-
-    def on_bounds(self, genome: Genome) -> tuple[OnBound, ...]:
-        """The numeric genes that lie within a hundredth of their range from a bound: a better one may lie beyond it.
-
-        Ranges over decades are measured in logarithms. Genes that may not move are left out, and so are the lowest bounds
-        that a search takes, which are as good as nothing at all, and values that change nothing.
-        """
-        found = []
-        widest = {gene.name: gene for gene in NUMERIC_GENES}
-        for gene in self.numeric:
-            place, value = math.log if gene.log else float, getattr(genome, gene.name)
-            if gene.name in INFORMED_ONLY and genome.update_rule == "competitive":
-                continue
-            if not gene.low <= value <= gene.high:  # neutral, or beyond: the user's own genome
-                continue
-            near = NEAR * (place(gene.high) - place(gene.low))
-            for side, bound, limit in (
-                ("lower", gene.low, widest[gene.name].low),
-                ("upper", gene.high, widest[gene.name].high),
-            ):
-                natural = (side == "lower" and bound == limit) or value == NEUTRAL.get(gene.name)
-                if gene.low < gene.high and not natural and abs(place(value) - place(bound)) <= near:
-                    found.append(OnBound(gene.name, value, side, bound, limit))
-        return tuple(found)
-
-
-NEAR = 0.01  # of a gene's range
-
-
-@dataclass(frozen=True, slots=True)
-class OnBound:
-    """A gene whose ``value`` lies on its ``side`` ("lower" or "upper") ``bound``, which may be widened up to ``limit``."""
-
-    gene: str
-    value: float
-    side: str
-    bound: float
-    limit: float
-
-    def __str__(self) -> str:
-        text = f"{self.gene} {self.value:.4g} lies on its {self.side} bound, {self.bound:g}"
-        return (
-            text if self.bound == self.limit else f"{text}; `bounds.{self.gene}` widens it, to {self.limit:g} at most"
-        )
-
-
-# What the literature recommends, with limits for networks on standardised data, where it names none.
-_NAMED: dict[str, dict[str, Any]] = {
-    # Clerc and Kennedy, "The Particle Swarm - Explosion, Stability, and Convergence in a Multidimensional Complex Space", 2002
-    "constriction": {
-        "swarm_size": 48,
-        "num_informants": 3,
-        "inertia_weight": 0.7298,
-        "cognitive_weight": 1.49618,
-        "social_weight": 1.49618,
-    },
-    # Clerc, "Standard Particle Swarm Optimisation", 2012: its version of 2007
-    "spso2007": {
-        "swarm_size": 40,
-        "num_informants": 3,
-        "inertia_weight": 1 / (2 * math.log(2)),
-        "cognitive_weight": 0.5 + math.log(2),
-        "social_weight": 0.5 + math.log(2),
-        "informant_strategy": "rewired",
-    },
-    # The best informed swarm of docs/quality.md: a local best of five informants, and weaker pulls
-    "local": {
-        "swarm_size": 48,
-        "num_informants": 5,
-        "inertia_weight": 0.75,
-        "cognitive_weight": 1.0,
-        "social_weight": 1.0,
-    },
-    # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take 100 particles and more; at
-    # equal cost 48 did better on every network of docs/quality.md.
-    "competitive": {
-        "swarm_size": 48,
-        "inertia_weight": 1.0,
-        "social_weight": 1.0,
-        "update_rule": "competitive",
-    },
-}
-NAMED_GENOMES = tuple(_NAMED)
-
-
-def named_genome(name: str, **genes: Any) -> Genome:
-    """A swarm of the literature, "constriction", "spso2007" or "competitive", or our own "local".
-
-    ``genes`` (`hidden_layers`, say) replace those that it brings.
-
-    Raises `GenomeError` for another name, an unknown gene, or values that make no swarm.
-    """
-    if name not in _NAMED:
-        raise GenomeError(f"No genome is named {name!r}.", expected="one of " + ", ".join(NAMED_GENOMES))
-    return Genome.from_dict({**_NAMED[name], **genes})

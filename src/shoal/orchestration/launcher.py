@@ -7,15 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shoal.system.forkserver import quick_imports, warm_up
+from shoal.system.forkserver import warm_up
+from shoal.system.process import end_process, quick_imports
 
 if TYPE_CHECKING:
     from shoal.store import Store
 
-LEAVE_SECONDS = 10.0  # that a process gets to end when asked, before it is killed
 IDLE_EXIT_SECONDS = 60.0  # a supervisor that nobody attends ends itself after so long without work
 # Not with -m: each worker would then load that module once more, as multiprocessing's main module.
 _COMMAND = [sys.executable, "-c", "from shoal.orchestration.launcher import supervise; supervise()"]
@@ -28,13 +27,6 @@ def supervise() -> None:
         from shoal.orchestration.supervisor import main
 
     main()
-
-
-def log_path() -> Path:
-    """Where supervisors write what they do."""
-    from shoal.store import default_path
-
-    return default_path().with_name("supervisor.log")
 
 
 @contextmanager
@@ -118,17 +110,3 @@ child = subprocess.Popen(sys.argv[1:], stdin=null, stdout=null, stderr=null, sta
 print(child.pid)
 child.returncode = 0  # not ours to wait for
 """
-
-
-def end_process(*processes: subprocess.Popen[bytes]) -> None:
-    """Ask processes of ours to end, see that they do, and close their input."""
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        try:
-            process.wait(LEAVE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdin is not None:
-            process.stdin.close()

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 
 from shoal.executors import Evaluate, Executor, Progress
-from shoal.problems.table import Problem, Task
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem
+from shoal.settings.search_settings import CONFIRMATION
 from shoal.store import TrainingKind, UnderWay
 from shoal.tuning.baselines import NAMES, BaselineJob
 from shoal.tuning.champion import Crowning, Retraining
-from shoal.tuning.settings import CONFIRMATION
 
 NOTE_SECONDS = 1.0  # between two notes, at least
 ALONE_SECONDS = 1.5  # after which a note has a transaction of its own, where no other came by

@@ -10,9 +10,9 @@ from shoal.errors import DataError, SettingsError
 from shoal.executors import check_installed
 from shoal.problems.table import Problem
 from shoal.pso.engines import cores
-from shoal.tuning.samplers.base import check_installed as check_sampler
+from shoal.settings.search_settings import SearchSettings
+from shoal.tuning.samplers.registry import check_installed as check_sampler
 from shoal.tuning.search import Search
-from shoal.tuning.settings import SearchSettings
 
 FASTEST = 1e12  # multiply-adds a second that no core makes; docs/performance.md measures a tenth of it
 

@@ -13,16 +13,16 @@ from typing import TypeVar
 from shoal.errors import ExecutorError, StoreFullError
 from shoal.executors import Evaluate, Executor, Outcome, make_executor
 from shoal.orchestration.live_status import Notes
-from shoal.problems.table import Evaluation, GenerationSummary, Problem, Task, result_hash
+from shoal.problems.evaluation import Evaluation, GenerationSummary, Task, result_hash
+from shoal.problems.table import Problem
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 from shoal.tuning.baselines import BaselineJob, baseline_jobs
-from shoal.tuning.champion import Crowning, Retraining, choice, retrainings
+from shoal.tuning.champion import CHAMPION, Crowning, Retraining, choice, retrainings
 from shoal.tuning.search import Search
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
 
 POLL_SECONDS = 0.2  # how soon a command or a signal is noticed
 FULL_SECONDS = 2.0  # between two looks at a disk that is full
-CHAMPION = "champion"  # the kind of the artifact
 T = TypeVar("T")
 Threaded = TypeVar("Threaded", Retraining, BaselineJob)
 _log = logging.getLogger("shoal.orchestration.supervisor")

@@ -17,10 +17,10 @@ from contextlib import suppress
 
 import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
 from shoal.errors import NotOwnerError, ShoalError, StoreAwayError, StoreError, StoreFullError, StoreLostError
-from shoal.orchestration.launcher import log_path
 from shoal.orchestration.runner import FULL_SECONDS, Runner
 from shoal.orchestration.webhook import VARIABLE, Messenger, check_webhook
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
+from shoal.system.paths import log_path
 from shoal.system.shared_log import SharedLog
 
 IDLE_POLL_SECONDS = 0.25

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shoal.dashboard.components.streamlit_theme import DARK, LIGHT, Palette
 from shoal.errors import ReplayError
+from shoal.presentation.palette import DARK, LIGHT, Palette
 from shoal.presentation.swarm_scene import scene, series
 from shoal.pso.snapshot import Frame
 from shoal.replay.recorder import Replay

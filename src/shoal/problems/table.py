@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,80 +14,11 @@ from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
 from shoal.objectives.losses import Objective, make_objective
-from shoal.objectives.metrics import classification_metrics, probabilities, regression_metrics
-from shoal.objectives.scores import Metrics, Scores
+from shoal.objectives.metrics import Metrics, Scores, classification_metrics, probabilities, regression_metrics
+from shoal.problems.evaluation import Evaluation, Status, Task
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import TrainingTask
-from shoal.tuning.settings import SearchSettings
-
-Status = Literal["ok", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One repeat of one genome. ``generation`` and ``individual`` say where it was first wanted; they change no result."""
-
-    genome: Genome
-    repeat: int
-    generation: int = 0
-    individual: int = 0
-
-    @property
-    def id(self) -> tuple[str, int]:
-        """What makes it unique in a run."""
-        return self.genome.hash, self.repeat
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """The record of one repeat. A failed one has no scores and says why in ``error``; it ranks worst.
-
-    ``loss`` is the final global best loss on the training part, weight decay included; ``curve`` holds at most 64 points of
-    its history (iteration, loss); ``seconds`` is the training's own time, ``worker`` where it ran. The last two, like
-    ``attempts``, do not enter the result hash.
-    """
-
-    task: Task
-    status: Status
-    scores: Scores | None = None
-    loss: float | None = None
-    iterations: int = 0
-    seconds: float = 0.0
-    curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
-    error: str | None = None
-    worker: str = ""
-
-    @property
-    def accuracy(self) -> float | None:
-        """The score that the search selects on, in percent; None when failed."""
-        return None if self.scores is None else self.scores.selection.accuracy
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationSummary:
-    """One completed generation, for people: scores are over the repeats its genomes had when it completed.
-
-    ``number`` counts from 1. ``best_accuracy`` and ``mean_accuracy`` (over the individuals that did not fail) are in
-    percent, None when all failed. ``evaluations`` counts the run's evaluations up to its end.
-    """
-
-    number: int
-    best: Genome
-    best_accuracy: float | None
-    best_repeats: int
-    mean_accuracy: float | None
-    evaluations: int
-
-
-def result_hash(evaluations: Iterable[Evaluation]) -> str:
-    """SHA-256 of the canonical list of evaluations: genome, repeat, status, scores to the bit; no times, hosts or order."""
-    lines = []
-    for e in evaluations:
-        scores = e.scores.to_dict() if e.scores else {}
-        text = ",".join(f"{part}.{k}={v.hex()}" for part, m in sorted(scores.items()) for k, v in sorted(m.items()))
-        lines.append(f"{e.task.genome.hash} {e.task.repeat} {e.status} {text}\n")
-    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
-
+from shoal.settings.search_settings import SearchSettings
 
 CURVE_POINTS = 64
 MOST_LONGER = 8

@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 
 from shoal.analysis.summary import kept_champion
 from shoal.errors import ShoalError, StoreError
-from shoal.problems.table import Evaluation, Problem
+from shoal.problems.evaluation import Evaluation
+from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.replay.verify import recorded_evaluation, train_again
 from shoal.store import Store, open_store
-from shoal.system.forkserver import give_way
+from shoal.system.process import give_way
 
 MOST_SECONDS = 120.0  # of a recorded training that is repeated for a look
 _STARTING_SECONDS = 120.0  # of a process on a busy machine, with its compiled code

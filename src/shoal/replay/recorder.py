@@ -22,7 +22,8 @@ from shoal.analysis.summary import summarise
 from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
 from shoal.objectives.losses import loss_values
-from shoal.problems.table import Evaluation, Problem, Task
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.table import Problem
 from shoal.pso.engines import Engine, get_engine
 from shoal.pso.engines.base import CHUNK_SECONDS
 from shoal.pso.snapshot import Frame, Projection, ProjectionKind, observe, principal_projection, random_projection

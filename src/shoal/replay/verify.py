@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.errors import SettingsError, StoreError
-from shoal.problems.table import Evaluation, Problem, trained
+from shoal.problems.evaluation import Evaluation
+from shoal.problems.table import Problem, trained
 from shoal.pso.engines import cores, get_engine
 from shoal.store import Store, default_path
 from shoal.store.genome_lookup import genome_name

@@ -21,10 +21,11 @@ from typing import Any
 
 from shoal.errors import ReplayError, ShoalError
 from shoal.genome.genome import Genome
-from shoal.problems.table import Problem, Task
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.replay.recorder import Replay, Window, replay
-from shoal.system.forkserver import SINGLE_THREADED, give_way, quick_imports
+from shoal.system.process import SINGLE_THREADED, give_way, quick_imports
 
 ABANDONED_SECONDS = 30.0
 LIMIT_SECONDS = 600.0

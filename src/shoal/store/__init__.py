@@ -21,7 +21,8 @@ from shoal.store.records import (
     SupervisorView,
     TableView,
 )
-from shoal.store.store import Store, default_path, open_store, shown_address, store_exists
+from shoal.store.store import Store, open_store, shown_address, store_exists
+from shoal.system.paths import default_path
 
 __all__ = [
     "ACTIVE",

@@ -56,7 +56,7 @@ def _installation() -> Iterator[Check]:
     import numba
     import numpy as np
 
-    from shoal import __version__
+    from shoal._version import __version__
 
     yield Check(
         "versions",

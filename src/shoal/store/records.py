@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shoal.errors import StoreError
-from shoal.problems.table import GenerationSummary
-from shoal.tuning.settings import SearchSettings
+from shoal.problems.evaluation import GenerationSummary
+from shoal.settings.search_settings import SearchSettings
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 5.0

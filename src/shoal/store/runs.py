@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, func, insert, select, update
 
 from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreError
+from shoal.settings.search_settings import SearchSettings
 from shoal.store.migrate import take_lock
 from shoal.store.records import RunView, TableView, is_alive
 from shoal.store.serialization import clean
 from shoal.store.tables import artifact, command, dataset, evaluation, event, generation, live, notice, now, run
-from shoal.tuning.settings import SearchSettings
 
 _ADDING = 5_301_047_210_118  # the advisory lock of those who add or delete runs
 

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from shoal.genome.genome import Genome
-from shoal.objectives.scores import Scores
-from shoal.problems.table import Evaluation, GenerationSummary, Task
+from shoal.objectives.metrics import Scores
+from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 
 
 def clean(text: str) -> str:

@@ -16,7 +16,8 @@ from sqlalchemy import URL, Connection, Text, cast, delete, func, literal, selec
 
 from shoal.errors import StoreError
 from shoal.genome.genome import Genome
-from shoal.problems.table import Evaluation, GenerationSummary
+from shoal.problems.evaluation import Evaluation, GenerationSummary
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import commands, leases, live_status, migrate, outbox, runs
 from shoal.store.connection import Database, parse_url, show_url
 from shoal.store.live_status import Live, Look, UnderWay
@@ -36,7 +37,7 @@ from shoal.store.records import (
 )
 from shoal.store.serialization import clean, evaluation_row, generation_row, read_evaluations, read_generation
 from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
-from shoal.tuning.settings import SearchSettings
+from shoal.system.paths import default_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,13 +47,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _PAGE = 5_000  # evaluations a transaction: no reader may hold up writers for long
 _FEW = 500  # values in one IN (...)
-
-
-def default_path() -> Path:
-    """Where the store is when nobody says otherwise: below XDG_DATA_HOME, or ~/.local/share."""
-    data = Path(os.environ.get("XDG_DATA_HOME", ""))
-    base = data if data.is_absolute() else Path.home() / ".local" / "share"
-    return base / "shoal" / "shoal.db"
 
 
 def open_store(url: str | os.PathLike[str] | None = None, *, create: bool = True) -> Store:

@@ -6,20 +6,15 @@ compilation is done once for all. Light to import, so that it can be started fir
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from multiprocessing.context import BaseContext
-from pathlib import Path
 from types import ModuleType
 
-SINGLE_THREADED: dict[str, str | None] = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
+from shoal.system.process import SINGLE_THREADED, environment
+
 _LAUNCHES, _DYING_SECONDS = 5, 0.1  # tries, and how long it may take a process that was killed to be gone
 _trial: list[threading.Thread] = []
 _ready = threading.Event()
@@ -63,48 +58,6 @@ if sys.platform == "linux":
         Process = _Process
 
     CONTEXT = _Context()
-
-
-@contextmanager
-def quick_imports() -> Iterator[None]:
-    """For blocks that import much: the garbage collector would look at all of it again and again, and find nothing."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-@contextmanager
-def environment(values: Mapping[str, str | None]) -> Iterator[None]:
-    """These values (None: not set) for the processes that are started inside."""
-    before = {name: os.environ.get(name) for name in values}
-    _set(values)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(values: Mapping[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-
-
-def give_way(niceness: int) -> None:
-    """For the rest of its life this process, which leads a session of its own, gets that much less than others.
-
-    Linux weighs sessions against each other first (autogroup): a process's own niceness counts only within its session.
-    """
-    if hasattr(os, "nice"):
-        os.nice(niceness)
-    group = Path("/proc/self/autogroup")
-    if group.exists():
-        with suppress(OSError):
-            group.write_text(str(niceness))
 
 
 def warm_up() -> None:

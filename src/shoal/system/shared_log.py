@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # pragma: no cover  Windows
-    fcntl = None  # type: ignore[assignment]
+from shoal.system.file_lock import alone_in
 
 LIMIT_BYTES = 1_000_000
 KEPT = 3  # older files: .1 is the newest of them
@@ -50,17 +44,3 @@ class SharedLog(WatchedFileHandler):
             if newer.exists():
                 newer.replace(self.path.with_name(f"{self.path.name}.{n}"))
         self.reopenIfNeeded()
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Holds a lock on the folder, which ends with the process at the latest."""
-    if fcntl is None:  # pragma: no cover  there, a file that others have open is not moved at all
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from shoal.data import Part
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
-from shoal.objectives.metrics import mean_metrics
-from shoal.objectives.scores import Metrics
-from shoal.problems.table import Problem, Task
+from shoal.objectives.metrics import Metrics, mean_metrics
+from shoal.problems.evaluation import Task
+from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
-from shoal.tuning.settings import CONFIRMATION
+from shoal.settings.search_settings import CONFIRMATION
 
 Kind = Literal["constant", "linear", "adam", "lbfgs", "trees", "swarm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

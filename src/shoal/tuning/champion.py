@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import interval95, mean, probability_better
-from shoal.objectives.metrics import mean_metrics
-from shoal.objectives.scores import Metrics, Scores
-from shoal.problems.table import Evaluation, Problem, Task
+from shoal.objectives.metrics import Metrics, Scores, mean_metrics
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.table import Problem
 from shoal.pso.engines.base import Engine
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.racing import SIGNIFICANT
@@ -263,3 +263,6 @@ def _shares(problem: Problem, found: Sequence[Scores]) -> tuple[float, ...]:
         weights = [1.0 / max(m.log_loss or (m.rmse or 0.0) ** 2, 1e-12) for m in selected]
     total = math.fsum(weights)
     return tuple(w / total for w in weights)
+
+
+CHAMPION = "champion"  # the kind of the artifact

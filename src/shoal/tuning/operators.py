@@ -14,7 +14,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.genome.genome import INFORMED_ONLY, Gene, Genome, SearchSpace, named_genome
+from shoal.genome.genes import INFORMED_ONLY, Gene
+from shoal.genome.genome import Genome
+from shoal.genome.presets import named_genome
+from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import Key, Purpose, draws, normal_draws
 from shoal.numerics.portable_math import exp, log
 
@@ -107,7 +110,7 @@ def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
 
 
 def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
-    """The swarm that the literature calls ``name`` (`shoal.genome.genome.named_genome`), as near as the space allows.
+    """The swarm that the literature calls ``name`` (`shoal.genome.presets.named_genome`), as near as the space allows.
 
     Layers, activation, and what the space does not leave to choose are those of the ``drawn`` genome; all is, where the swarm's
     update rule may not be chosen.

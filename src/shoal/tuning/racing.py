@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import mean, probability_better
-from shoal.problems.table import Evaluation, Task
-from shoal.tuning.settings import SearchSettings
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.settings.search_settings import SearchSettings
 
 SIGNIFICANT = 0.95
 Targets = dict[Genome, int]

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key, derive_key
 from shoal.numerics.stats import mean
-from shoal.problems.table import Evaluation, GenerationSummary, Task
+from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.tuning.racing import RACES, Race, Tally, Targets, finals
-from shoal.tuning.samplers.base import Generation, make_sampler
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
+from shoal.tuning.samplers.base import Generation
+from shoal.tuning.samplers.registry import make_sampler
 
 _SAMPLER_STREAM = 0xFFFFFFFF  # the sampler's own random stream: no repeat has this number
 _LEVEL = 1000.0  # percent: whoever came further in a race ranks higher, whatever the others' accuracies

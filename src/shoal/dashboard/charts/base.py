@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.dashboard.components.streamlit_theme import DARK, LIGHT, Palette
+from shoal.presentation.palette import DARK, LIGHT, Palette
 
 SCALE = "Viridis"  # for what has an order: even in lightness, whatever colours one sees
 CONFIG = {"displayModeBar": False}  # of `st.plotly_chart`

@@ -17,8 +17,9 @@ from shoal.analysis.gene_features import Factor
 from shoal.analysis.importance import Importances, Scores
 from shoal.dashboard.charts.base import SCALE, log_ticks, palette
 from shoal.dashboard.charts.vega import Spec, number, records, tooltip, vega, word_labels
-from shoal.dashboard.components.streamlit_theme import Palette
-from shoal.genome.genome import Genome, OnBound, SearchSpace
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import OnBound, SearchSpace
+from shoal.presentation.palette import Palette
 
 MOST_DOTS = 1_000  # in all figures of a part: each is an element of the page
 BEST = 10  # genomes that a bound's alarm looks at

@@ -10,8 +10,8 @@ import pandas as pd
 from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import Key, Spec, number, pointer, records, steady, tooltip, vega
 from shoal.numerics.stats import interval95
+from shoal.settings.search_settings import CONFIRMATION
 from shoal.store import GenerationRecord
-from shoal.tuning.settings import CONFIRMATION
 
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
 HEIGHT = 420

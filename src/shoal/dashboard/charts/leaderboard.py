@@ -9,7 +9,7 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega
 from shoal.numerics.stats import half95
-from shoal.tuning.settings import CONFIRMATION
+from shoal.settings.search_settings import CONFIRMATION
 
 ROW_HEIGHT = 34
 _PHASES = (  # with the shape of its dots, and the columns of their mean and half of its interval

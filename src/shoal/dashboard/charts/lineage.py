@@ -10,7 +10,7 @@ from html import escape
 
 from shoal.analysis.lineage import Relative
 from shoal.dashboard.charts.base import palette
-from shoal.dashboard.components.run_text import gene_label, gene_text
+from shoal.presentation.formatting import gene_label, gene_text
 from shoal.tuning.operators import Change
 
 BOX_WIDTH, BOX_HEIGHT = 200, 92  # pixels

@@ -8,7 +8,7 @@ import pandas as pd
 
 from shoal.dashboard.charts.base import log_ticks, palette
 from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega
-from shoal.problems.table import Evaluation
+from shoal.problems.evaluation import Evaluation
 from shoal.store import UnderWay
 
 HEIGHT = 230

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from shoal.dashboard.charts.base import SCALE, axis, layout, log_ticks, palette
-from shoal.dashboard.components.streamlit_theme import Palette
+from shoal.presentation.palette import Palette
 from shoal.presentation.swarm_scene import Bounds, Scene, scene, series
 from shoal.replay.recorder import Replay
 

@@ -12,8 +12,8 @@ import pandas as pd
 from shoal.dashboard.charts.base import log_ticks, palette
 from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega, word_labels
 from shoal.numerics.stats import half95, mean
-from shoal.problems.table import Evaluation
-from shoal.tuning.settings import CONFIRMATION, SearchSettings
+from shoal.problems.evaluation import Evaluation
+from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 
 COLUMNS = (
     "repeat",

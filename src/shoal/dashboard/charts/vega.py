@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from shoal.dashboard.components.streamlit_theme import MARGINS, Palette
+from shoal.presentation.palette import MARGINS, Palette
 
 Spec = dict[str, Any]
 FONT = '"Source Sans", sans-serif'

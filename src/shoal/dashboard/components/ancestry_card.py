@@ -11,11 +11,11 @@ import streamlit as st
 from shoal.analysis.lineage import Lineage, Relative, without_parents
 from shoal.dashboard.charts.lineage import birth_text, change_text, graph, lineage_html
 from shoal.dashboard.components.html_table import grid
-from shoal.dashboard.components.run_text import gene_label, percent
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import evaluation_table
 from shoal.errors import ShoalError
+from shoal.presentation.formatting import gene_label, percent
 from shoal.store import RunView
 
 DEEPEST, USUAL = 6, 3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from shoal.dashboard.components.streamlit_theme import DARK, LIGHT, MARGINS
+from shoal.presentation.palette import DARK, LIGHT, MARGINS
 
 _FISH = "M29 16c-3.2 4.2-8.4 4.2-11.4 1.600L14 20.400l.9-4.4-.9-4.4 3.6 2.800C20.6 11.8 25.8 11.8 29 16z"
 MARK = (

@@ -13,8 +13,10 @@ from html import escape
 import streamlit as st
 
 from shoal.analysis.summary import METRIC_NAMES, Best, Summary, score_rows, sureness
-from shoal.dashboard.components.run_text import as_json, as_python, as_toml, duration, moment, percent
-from shoal.genome.genome import INFORMED_ONLY, Gene, Genome, SearchSpace
+from shoal.genome.genes import INFORMED_ONLY, Gene
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import SearchSpace
+from shoal.presentation.formatting import as_json, as_python, as_toml, duration, moment, percent
 from shoal.tuning.champion import Champion
 
 _CHOICES = {

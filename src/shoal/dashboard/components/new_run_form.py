@@ -14,9 +14,9 @@ from shoal.dashboard.session.bounds_editor import LATER, bounds_frame, bounds_of
 from shoal.dashboard.session.new_run_draft import key, of_preset, put, state
 from shoal.data import Preset, recognise_task
 from shoal.data.dataset import MAX_FOLDS
-from shoal.genome.genome import CATEGORICAL_GENES
-from shoal.tuning.samplers.base import SEARCHES
-from shoal.tuning.settings import SearchSettings
+from shoal.genome.genes import CATEGORICAL_GENES
+from shoal.settings.search_settings import SearchSettings
+from shoal.tuning.samplers.registry import SEARCHES
 
 FIRST_ROWS, FIRST_COLUMNS = 6, 60
 _PRESETS: dict[str, str] = {

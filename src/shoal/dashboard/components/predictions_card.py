@@ -13,11 +13,11 @@ from shoal.dashboard.charts.predictions import (
     residuals_figure,
 )
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.components.run_text import duration, quoted
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
-from shoal.problems.table import Evaluation
+from shoal.presentation.formatting import duration, quoted
+from shoal.problems.evaluation import Evaluation
 from shoal.replay.predictions import MOST_SECONDS, Fits, champion_fits, fits_of
 from shoal.store import RunView
 

@@ -14,12 +14,13 @@ from shoal.dashboard.components.genome_card import best_card, on_demand, scores_
 from shoal.dashboard.components.html_table import Column, grid
 from shoal.dashboard.components.metric_tiles import tiles
 from shoal.dashboard.components.predictions_card import champion_card
-from shoal.dashboard.components.run_text import percent, state_html
+from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import Reading, evaluation_table, read, run_here, store
 from shoal.export import archive, report_page
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95
+from shoal.presentation.formatting import percent
 from shoal.store import ACTIVE
 from shoal.tuning.champion import Champion
 

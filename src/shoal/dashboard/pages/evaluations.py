@@ -11,7 +11,7 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.routing import address
 from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.dashboard.session.queries import evaluation_table, run_here
-from shoal.tuning.settings import CONFIRMATION
+from shoal.settings.search_settings import CONFIRMATION
 
 _EVERY, _SEARCH, _CONFIRMING = "All", "Search", "Confirm"
 HEIGHT = 560

@@ -22,16 +22,16 @@ from shoal.dashboard.components.genome_card import copies, genes_html, on_demand
 from shoal.dashboard.components.html_table import grid
 from shoal.dashboard.components.metric_tiles import tiles
 from shoal.dashboard.components.predictions_card import fit_card
-from shoal.dashboard.components.run_text import duration, percent, quoted
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, read, run_here, store
 from shoal.errors import ShoalError
-from shoal.problems.table import Evaluation
+from shoal.presentation.formatting import duration, percent, quoted
+from shoal.problems.evaluation import Evaluation
 from shoal.replay.verify import replay_command
+from shoal.settings.search_settings import CONFIRMATION
 from shoal.store import RunView
 from shoal.store.genome_lookup import genome_name
-from shoal.tuning.settings import CONFIRMATION
 
 OFFERED = 100  # genomes to choose from; the page of evaluations has all
 

@@ -33,11 +33,11 @@ from shoal.dashboard.charts.gene_slices import (
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.genome_card import on_demand
-from shoal.dashboard.components.run_text import quoted
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, link
 from shoal.dashboard.session.queries import evaluation_table, read, run_here
 from shoal.errors import AnalysisError
+from shoal.presentation.formatting import quoted
 from shoal.store import RunView
 
 _SLICES, _LINES = 3, 9  # genes that are shown until others are chosen: the most important

@@ -20,21 +20,12 @@ from shoal.dashboard.components.genome_card import best_card
 from shoal.dashboard.components.html_table import grid
 from shoal.dashboard.components.metric_tiles import bar_html, tiles
 from shoal.dashboard.components.run_controls import controls, refused
-from shoal.dashboard.components.run_text import (
-    duration,
-    elapsed,
-    moment,
-    percent,
-    progress,
-    progress_text,
-    state_html,
-    state_word,
-    waiting_text,
-)
+from shoal.dashboard.components.run_text import elapsed, progress, progress_text, state_html, state_word, waiting_text
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import link
 from shoal.dashboard.session.queries import Reading, read, run_here, store
 from shoal.errors import ShoalError
+from shoal.presentation.formatting import duration, moment, percent
 from shoal.store import ACTIVE, RunView, UnderWay
 
 REST_SECONDS = 5.0  # between two looks at a run that nobody works on

@@ -17,7 +17,6 @@ from shoal.dashboard.components.new_run_form import (
     preview,
     split,
 )
-from shoal.dashboard.components.run_text import duration, quoted
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, parameter
 from shoal.dashboard.server.launch import MAX_UPLOAD_MB
@@ -28,10 +27,11 @@ from shoal.dashboard.session.queries import store
 from shoal.data.diagnostics import Checked, Finding
 from shoal.errors import DataError, ShoalError
 from shoal.executors import check_installed
+from shoal.presentation.formatting import duration, quoted
 from shoal.problems.table import Problem
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
-from shoal.tuning.samplers.base import check_installed as check_sampler
-from shoal.tuning.settings import SearchSettings
+from shoal.tuning.samplers.registry import check_installed as check_sampler
 
 _MARKS = {
     "bad": ":red[:material/error:]",

@@ -8,22 +8,13 @@ import streamlit as st
 
 from shoal.dashboard.components.auto_refresh import refreshing
 from shoal.dashboard.components.run_controls import controls, refused
-from shoal.dashboard.components.run_text import (
-    duration,
-    elapsed,
-    estimate,
-    half_text,
-    moment,
-    percent,
-    progress,
-    quoted,
-    state_html,
-)
+from shoal.dashboard.components.run_text import elapsed, progress, state_html
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.commands import command_key, desk, why_not
 from shoal.dashboard.session.queries import run_here, store, summary
 from shoal.errors import ShoalError
+from shoal.presentation.formatting import duration, estimate, half_text, moment, percent, quoted
 from shoal.store import ACTIVE, RunView
 
 NEWEST = 20  # runs that are shown until more are asked for

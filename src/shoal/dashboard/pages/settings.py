@@ -7,9 +7,9 @@ import streamlit as st
 
 from shoal.dashboard.components.html_table import grid
 from shoal.dashboard.session.queries import store
-from shoal.genome.genome import CATEGORICAL_GENES, NUMERIC_GENES
-from shoal.orchestration.launcher import log_path
-from shoal.tuning.settings import PRESET_DEFAULTS, SearchSettings
+from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.settings.search_settings import PRESET_DEFAULTS, SearchSettings
+from shoal.system.paths import log_path
 
 
 def page() -> None:

@@ -10,14 +10,15 @@ import streamlit as st
 
 from shoal.dashboard.charts.swarm import swarm_figure
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.components.run_text import percent, quoted, state_html
+from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.pages.live_swarm import training_now
 from shoal.dashboard.routing import entered, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, run_here, store
 from shoal.errors import ReplayError, ShoalError
+from shoal.presentation.formatting import percent, quoted
 from shoal.presentation.gif import gif
-from shoal.problems.table import Evaluation
+from shoal.problems.evaluation import Evaluation
 from shoal.pso.snapshot import ProjectionKind
 from shoal.replay.recorder import Replay, Spacing, Window, recorded_training
 from shoal.replay.worker import Projector, Request

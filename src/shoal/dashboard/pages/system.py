@@ -9,10 +9,10 @@ import streamlit as st
 
 from shoal.dashboard.components.auto_refresh import refreshing
 from shoal.dashboard.components.html_table import grid
-from shoal.dashboard.components.run_text import duration, moment
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
+from shoal.presentation.formatting import duration, moment
 from shoal.store import ACTIVE, Owner, RunView
 from shoal.store.diagnostics import Check, examine
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import urlencode
 
-from shoal.dashboard.components.streamlit_theme import DARK, LIGHT, THEME
+from shoal.dashboard.components.streamlit_theme import THEME
+from shoal.presentation.palette import DARK, LIGHT
 
 # Nothing but what is written here; nobody may put it into a frame, or send its form elsewhere.
 POLICY = (

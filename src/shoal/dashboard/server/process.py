@@ -11,7 +11,7 @@ import threading
 
 from streamlit.web.cli import main
 
-from shoal.system.forkserver import give_way
+from shoal.system.process import give_way
 
 NICENESS = 5  # pages wait for trainings rather than these for pages
 

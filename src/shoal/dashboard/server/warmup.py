@@ -12,7 +12,7 @@ from importlib import import_module
 from shoal.dashboard.routing import PLACES, module_name
 from shoal.dashboard.session.queries import evaluation_table, read, store
 from shoal.errors import ShoalError
-from shoal.system.forkserver import quick_imports
+from shoal.system.process import quick_imports
 
 _LATER = 10  # added to this thread's niceness: whoever asks already goes first
 

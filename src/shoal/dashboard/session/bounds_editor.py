@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from shoal.errors import SettingsError
-from shoal.genome.genome import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
-from shoal.tuning.settings import SearchSettings
+from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
+from shoal.settings.search_settings import SearchSettings
 
 Bounds = dict[str, tuple[float, float]]
 GENES = {gene.name: gene for gene in NUMERIC_GENES}

@@ -17,8 +17,8 @@ from shoal.dashboard.session.queries import store
 from shoal.data import Dataset
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.orchestration.preflight import check_search
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import CommandKind, RunView, Store
-from shoal.tuning.settings import SearchSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from shoal.data import BUNDLED, read_table, table_from_bytes
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, check_table
 from shoal.errors import DataError, ShoalError
-from shoal.genome.genome import CATEGORICAL_GENES
+from shoal.genome.genes import CATEGORICAL_GENES
 from shoal.store import RunView
 
 BUNDLED_TABLE, UPLOAD, FROM_RUN = "Bundled: concrete", "Upload a file", "From a run"

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.genome.genome import INFORMANT_STRATEGIES
+from shoal.genome.genes import INFORMANT_STRATEGIES
 from shoal.nn.network import ACTIVATIONS, Network
 from shoal.objectives.losses import Loss, Objective
 from shoal.pso.engines import kernels

@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shoal.errors import SettingsError
-from shoal.genome.genome import CATEGORICAL_GENES, NAMED_GENOMES, NEUTRAL, SearchSpace
+from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL
+from shoal.genome.presets import NAMED_GENOMES
+from shoal.genome.search_space import SearchSpace
 from shoal.objectives.losses import LOSSES
 
 Positive = Annotated[int, Field(ge=1)]

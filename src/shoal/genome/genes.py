@@ -1,0 +1,86 @@
+"""The genes: names, bounds, choices and what they default to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shoal.nn.network import ACTIVATIONS
+
+INFORMANT_STRATEGIES = ("random", "nearest", "ring", "rewired")
+
+
+ATTRACTORS = ("best", "position")
+
+
+UPDATE_RULES = ("informed", "competitive")
+
+
+INITIALISATIONS = ("plain", "fan_in")
+
+
+@dataclass(frozen=True, slots=True)
+class Gene:
+    """One numeric gene: its bounds [low, high], the range [start_low, start_high] of a first generation, and how it moves.
+
+    ``log``: its bounds span decades, so a mutation's step is a share of the logarithm's range (docs/decisions/0003).
+    """
+
+    name: str
+    label: str
+    low: float
+    high: float
+    start_low: float
+    start_high: float
+    integer: bool = False
+    log: bool = False
+
+
+NUMERIC_GENES: tuple[Gene, ...] = (
+    Gene("swarm_size", "Swarm Size", 4, 200, 10, 50, integer=True),
+    Gene("num_informants", "Number of Informants", 1, 199, 1, 5, integer=True),  # and below swarm_size
+    Gene("inertia_weight", "Inertia Weight", 0.0, 2.0, 0.4, 0.9),
+    Gene("cognitive_weight", "Cognitive Weight", 0.0, 4.0, 1.0, 3.0),
+    Gene("social_weight", "Social Weight", 0.0, 4.0, 0.5, 2.0),
+    Gene("global_best_weight", "Global Best Weight", 0.0, 4.0, 0.1, 1.0),
+    Gene("jump_size", "Jump Size", 1e-4, 2.0, 0.01, 1.0, log=True),
+    Gene("max_velocity", "Max Velocity", 1e-6, 10.0, 0.001, 1.0, log=True),
+    Gene("max_position", "Max Position", 1e-3, 100.0, 0.1, 10.0, log=True),
+    Gene("weight_scale", "Weight Scale", 1e-4, 1.0, 1e-4, 0.1, log=True),
+    Gene("bias_scale", "Bias Scale", 1e-8, 1.0, 1e-4, 0.1, log=True),
+    Gene("weight_decay", "Weight Decay", 1e-7, 1e-2, 1e-6, 1e-4, log=True),
+    Gene("inertia_end", "Inertia at the End", 0.0, 1.0, 0.5, 1.0),
+    Gene("velocity_end", "Max Velocity at the End", 0.0, 1.0, 0.1, 1.0),
+)
+
+
+CATEGORICAL_GENES: dict[str, tuple[str, ...]] = {
+    "informant_strategy": INFORMANT_STRATEGIES,
+    "attractor": ATTRACTORS,
+    "activation": ACTIVATIONS,
+    "update_rule": UPDATE_RULES,
+    "initialisation": INITIALISATIONS,
+}
+
+
+# Genes that came later, with the values at which they change nothing: those do not enter a genome's name, so that recorded
+# genomes keep theirs; and a space holds such a gene only where it is asked for, as a space's size decides what is drawn.
+NEUTRAL: dict[str, float | str] = {
+    "weight_decay": 0.0,
+    "inertia_end": 1.0,
+    "velocity_end": 1.0,
+    "update_rule": "informed",
+    "initialisation": "plain",
+}
+
+
+# What the competitive rule does not read.
+INFORMED_ONLY = (
+    "num_informants",
+    "cognitive_weight",
+    "global_best_weight",
+    "informant_strategy",
+    "attractor",
+)
+
+
+MAX_DEPTH, MAX_WIDTH, START_LAYERS = 3, 1024, (32, 16)
