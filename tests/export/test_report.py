@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import tomllib
 import zipfile
@@ -17,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import shoal
+from shoal.analysis.summary import summarise
 from shoal.cli.main import _read
+from shoal.cli.tables import run_row
 from shoal.data import DataOptions, load_dataset
 from shoal.errors import RunStateError
 from shoal.export import archive, export_run
@@ -25,6 +28,7 @@ from shoal.export.bundle import FILES
 from shoal.export.html import Html, join, tag
 from shoal.export.settings_file import settings_toml
 from shoal.export.svg import Point, history, ticks
+from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.runner import Runner
 from shoal.presentation.formatting import duration
 from shoal.settings.search_settings import SearchSettings, read_settings_file
@@ -240,6 +244,30 @@ def test_ticks_are_round_and_inside(low: float, span: float) -> None:
     assert 2 <= len(found) <= 8
     assert low - 1e-6 * span <= found[0]
     assert found[-1] <= low + span * (1 + 1e-6)
+
+
+def test_infinite_accuracies_are_shown_and_exported(tmp_path: Path) -> None:
+    """A swarm that explodes on targets that are next to 0 has an accuracy of -inf."""
+    bad = Metrics(-math.inf, mae=1e300, rmse=1e300, r2=-math.inf)
+    with open_store(tmp_path / "shoal.db") as store:
+        whole = finished(store, preset="classic")
+        evaluations = [replace(e, scores=Scores(bad, bad), loss=math.inf) for e in store.evaluations(whole)]
+        summaries = [
+            replace(record.summary, best_accuracy=-math.inf, mean_accuracy=-math.inf)
+            for record in store.generations(whole)
+        ]
+        run_id, _ = store.add_run(load_dataset("concrete", preset="classic"), store.run(whole).settings)
+        claim = store.claim(Owner.here(), run_id)
+        assert claim is not None
+        store.record(claim, evaluations, summaries, 1.0)
+        store.finish(claim, "finished", seconds=1.0)
+
+        assert summarise(store, run_id).best.accuracy == -math.inf
+        json.dumps(run_row(store.run(run_id)), allow_nan=False)
+        export_run(store, run_id, tmp_path / "out")
+
+    Parsed((tmp_path / "out" / "report.html").read_text())
+    assert "-inf" in (tmp_path / "out" / "evaluations.csv").read_text()
 
 
 def test_a_run_that_has_not_finished_has_a_report_too(tmp_path: Path) -> None:

@@ -109,6 +109,15 @@ def test_differences_of_too_few_or_of_constants() -> None:
     assert apart is not None and apart.probability == 1.0 and apart.resolved
 
 
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan])
+def test_what_is_not_finite_has_no_interval_and_is_not_compared(odd: float) -> None:
+    assert interval95([1.0, odd]) is None
+    assert probability_better([1.0, odd], [1.0, 2.0]) is None
+    assert paired_difference([1.0, odd], [1.0, 2.0]) is None
+    assert welch_difference([1.0, odd], [1.0, 2.0]) is None
+    assert welch_difference([1.0, 2.0], [1.0, odd]) is None
+
+
 def test_a_value_that_changes_nothing_is_on_no_bound() -> None:
     space = SearchSpace().with_genes({"inertia_end", "velocity_end"})
     assert space.on_bounds(Genome(inertia_end=1.0, velocity_end=0.5)) == ()

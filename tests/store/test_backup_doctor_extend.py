@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,9 @@ import sqlalchemy as sa
 
 from shoal.data import load_dataset
 from shoal.errors import RunStateError, SettingsError, StoreError
+from shoal.genome.genome import Genome
 from shoal.orchestration.runner import Runner
+from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, diagnostics, open_store
 from shoal.store import tables as t
@@ -64,6 +67,24 @@ def test_a_backup_holds_everything_and_restores_to_the_same(store: Store, store_
 
 def replace_seed(settings: SearchSettings, seed: int) -> SearchSettings:
     return settings.model_copy(update={"seed": seed})
+
+
+@pytest.mark.parametrize("number", [-0.0, math.nan, math.inf, -math.inf, 5e-324], ids=str)
+def test_a_backup_keeps_every_bit_of_an_odd_number(store: Store, tmp_path: Path, number: float) -> None:
+    run_id, _ = store.add_run(DATA, SETTINGS)
+    claim = store.claim(Owner.here(), run_id)
+    assert claim
+    odd = GenerationSummary(1, Genome(), number, 2, number, 8)
+    store.record(claim, [], [odd], 1.0)
+
+    backup(store, tmp_path / "copy.db")
+
+    with open_store(tmp_path / "copy.db") as copy, open_store(tmp_path / "again.db") as again:
+        restore(tmp_path / "copy.db", again)
+        for other in (copy, again):
+            (record,) = other.generations(run_id)
+            assert repr(record.summary) == repr(odd)
+            assert repr(other.run(run_id).best_accuracy) == repr(number)
 
 
 def test_a_backup_moves_to_postgresql_and_goes_on_counting(postgres_url: str, tmp_path: Path) -> None:

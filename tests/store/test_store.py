@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from shoal.data import DataOptions, Dataset, prepare
@@ -30,13 +30,16 @@ from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task, result_hash
 from shoal.settings.search_settings import SearchSettings
-from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, default_path, open_store
+from shoal.store import EVALUATION_COLUMNS, LEASE_SECONDS, Claim, Owner, Store, UnderWay, default_path, open_store
 from shoal.store import connection as store_connection
 from shoal.store import store as store_module
 from shoal.store import tables as t
+from shoal.store.column_types import Number
 from support.records import evaluation, summary
 
 SETTINGS = SearchSettings(generations=3, seed=2**63 - 1, bounds={"jump_size": (0.1, 0.30000000000000004)})
+NUMBERS = [c for table in t.metadata.sorted_tables for c in table.c if isinstance(c.type, Number)]
+ODD_FLOATS = (-0.0, math.nan, math.inf, -math.inf, 5e-324, -2.2e-308, sys.float_info.max, 2.0**53 + 2)
 ELSEWHERE = Owner("elsewhere", 1, "token")  # of another host: only the lease can tell that it is dead
 
 
@@ -96,6 +99,32 @@ WRITES: dict[str, Callable[[Store, Claim], Any]] = {
     "save_artifact": lambda store, claim: store.save_artifact(claim, "weights", b"x"),
     "note_live": lambda store, claim: store.note_live(claim, [UnderWay(Genome(), 0, 1, 0, "search")]),
 }
+
+
+def with_odd_floats(test: Any) -> Any:
+    """Each of `ODD_FLOATS` as an example of a property's ``value``."""
+    for value in ODD_FLOATS:
+        test = example(value=value)(test)
+    return test
+
+
+@pytest.fixture
+def full_store(store: Store, tiny: Dataset) -> Store:
+    """A store with exactly one row in every table."""
+    claim = held(store, tiny)
+    store.register_supervisor(ELSEWHERE)
+    for name in ("record", "save_artifact", "note_live"):
+        WRITES[name](store, claim)
+
+    notice = {"run_id": claim.run_id, "key": "k", "content": {}, "due": 1.0}
+    store.write(lambda c: c.execute(sa.insert(t.notice).values(notice)))
+
+    first = sa.select(sa.func.min(t.event.c.id)).scalar_subquery()
+    store.write(lambda c: c.execute(sa.delete(t.event).where(t.event.c.id > first)))
+    assert {table.name: table_rows(store, table) for table in t.metadata.sorted_tables} == {
+        table.name: 1 for table in t.metadata.sorted_tables
+    }
+    return store
 
 
 class TestContract:
@@ -338,33 +367,85 @@ class TestContract:
         worse = evaluation(3, accuracy=-math.inf)
         store.record(claim, [failed, odd, worse], [replace(summary(1), best_accuracy=None, mean_accuracy=None)], 0.0)
         read = store.evaluations(claim.run_id)
-        assert read == [replace(failed, error="died: � ? €"), replace(odd, loss=None), worse]
+        assert read == [replace(failed, error="died: � ? €"), odd, worse]
         assert math.copysign(1, read[1].curve[1][1]) == -1
         assert result_hash(read) == result_hash([failed, odd, worse])
         view = store.run(claim.run_id)
         assert (view.generations, view.best_accuracy, view.avg_accuracy) == (1, None, None)
         columns = sa.select(t.evaluation.c.accuracy).order_by(t.evaluation.c.id)
-        assert store._database.read(lambda c: c.scalars(columns).all()) == [None, 89.5, None]
+        assert store._database.read(lambda c: c.scalars(columns).all()) == [None, 89.5, -math.inf]
 
     @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
-        values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=4, max_size=4),
+        values=st.lists(st.floats(), min_size=4, max_size=4),
         weight=st.floats(0, 4, exclude_min=True),
     )
+    @example([-0.0] * 4, 1.0)
+    @example([math.nan] * 4, 1.0)
+    @example([math.inf, -math.inf, math.inf, -math.inf], 1.0)
+    @example([5e-324, -5e-324, 2.2e-308, -2.2e-308], 5e-324)
     def test_floats_come_back_to_the_bit(self, store: Store, tiny: Dataset, values: list[float], weight: float) -> None:
         a, b, c, d = values
         task = Task(Genome(cognitive_weight=weight, jump_size=weight), 0)
-        sent = Evaluation(task, "ok", Scores(Metrics(a, mae=b)), c, 1, abs(d), ((1, d),))
+        sent = Evaluation(task, "ok", Scores(Metrics(a, mae=b)), c, 1, 0.5, ((1, d),))
+        sent_summary = replace(summary(1), best=task.genome, best_accuracy=a, mean_accuracy=b)
+
         claim = held(store, tiny)
-        store.record(claim, [sent], [replace(summary(1), best=task.genome, best_accuracy=a)], abs(b))
+        store.record(claim, [sent], [sent_summary], 0.5)
+
         (read,) = store.evaluations(claim.run_id)
         assert repr(read) == repr(sent)
         assert repr(read.curve) == repr(sent.curve)
         assert read.task.id == sent.task.id
         assert result_hash([read]) == result_hash([sent])
+
         (record,) = store.generations(claim.run_id)
-        assert record.summary.best == task.genome
-        assert repr(record.summary.best_accuracy) == repr(a)
+        assert repr(record.summary) == repr(sent_summary)
+        view = store.run(claim.run_id)
+        assert repr((view.best_accuracy, view.avg_accuracy)) == repr((a, b))
+
+        (row,) = store.evaluation_rows(claim.run_id)
+        columns = dict(zip(EVALUATION_COLUMNS, row, strict=True))
+        assert repr((columns["accuracy"], columns["loss"])) == repr((a, c))
+
+    @pytest.mark.parametrize("best", [-math.inf, math.nan])
+    def test_a_webhook_is_told_nothing_that_json_cannot_hold(self, store: Store, tiny: Dataset, best: float) -> None:
+        claim = held(store, tiny)
+        store.record(claim, [], [summary(1, best=best)], 1.0)
+        store.finish(claim, "finished", seconds=1.0)
+        notice = store.take_notice()
+        assert notice
+        assert notice.content["best_accuracy"] is None
+
+    def test_every_float_column_is_exact(self) -> None:
+        inexact = [str(c) for table in t.metadata.sorted_tables for c in table.c if isinstance(c.type, sa.Float)]
+        assert inexact == []
+        assert len(NUMBERS) > 20
+
+    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(value=st.floats())
+    @with_odd_floats
+    def test_every_float_column_keeps_every_bit(self, full_store: Store, value: float) -> None:
+        kept = [c for c in NUMBERS if math.isfinite(value) or not c.type.finite]
+
+        def write(connection: sa.Connection) -> None:
+            for column in kept:
+                connection.execute(sa.update(column.table).values({column: value}))
+
+        full_store.write(write)
+
+        for column in kept:
+            read = full_store.read(lambda c, column=column: c.scalars(sa.select(column)).all())
+            assert [repr(number) for number in read] == [repr(value)], column
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+    def test_times_are_finite(self, full_store: Store, value: float) -> None:
+        before = everything(full_store)
+        for column in (c for c in NUMBERS if c.type.finite):
+            update = sa.update(column.table).values({column: value})
+            with pytest.raises(sa.exc.StatementError, match=f"{value} is not a finite number"):
+                full_store.write(lambda c, update=update: c.execute(update))
+        assert everything(full_store) == before
 
     def test_many_evaluations_are_read_in_pages(
         self, store: Store, tiny: Dataset, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from shoal.analysis.summary import METRIC_NAMES, Best, Summary, score_rows, sureness
 from shoal.store import RunView
+from shoal.store.serialization import finite
 
 if TYPE_CHECKING:
     from shoal.analysis.split_sensitivity import Across
@@ -128,7 +129,7 @@ def run_row(run: RunView) -> dict[str, Any]:
         "evaluations": run.evaluations,
         "iterations": run.iterations,
         "seconds": round(run.seconds, 3),
-        "best_accuracy": run.best_accuracy,
+        "best_accuracy": finite(run.best_accuracy),
         "best_repeats": run.best_repeats,
         "created": run.created,
         "result_hash": run.result_hash,

@@ -19,6 +19,7 @@ from shoal.genome.genome import Genome
 from shoal.numerics.stats import half95, interval95
 from shoal.presentation.formatting import duration, gene_label
 from shoal.store import GenerationRecord
+from shoal.store.serialization import finite
 from shoal.tuning.champion import Champion
 from shoal.tuning.samplers.registry import SEARCHES
 
@@ -249,7 +250,8 @@ def history_points(generations: Sequence[GenerationRecord], evaluations: Evaluat
         if key not in intervals:
             mine = known.get(told.best.hash, {})
             intervals[key] = interval95([mine[r] for r in counted(told.best_repeats) if r in mine]) or (None, None)
-        points.append(Point(told.number, told.best_accuracy, told.mean_accuracy, *intervals[key]))
+        best, average = finite(told.best_accuracy), finite(told.mean_accuracy)
+        points.append(Point(told.number, best, average, *intervals[key]))
     return points
 
 

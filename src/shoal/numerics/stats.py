@@ -17,14 +17,18 @@ def mean(values: Sequence[float]) -> float:
 
 
 def interval95(values: Sequence[float]) -> tuple[float, float] | None:
-    """Student's 95 % confidence interval of the mean of ``values``; None for fewer than two."""
+    """Student's 95 % confidence interval of the mean of ``values``; None where `half95` is."""
     half = half95(values)
     return None if half is None else (mean(values) - half, mean(values) + half)
 
 
+def _has_spread(values: Sequence[float]) -> bool:
+    return len(values) >= 2 and all(map(math.isfinite, values))
+
+
 def half95(values: Sequence[float]) -> float | None:
-    """Half of `interval95`."""
-    if len(values) < 2:
+    """Half of `interval95`; None for fewer than two values, and where one is not finite."""
+    if not _has_spread(values):
         return None
     from scipy.special import stdtrit  # slow to import, and a search with fixed repeats needs none of this
 
@@ -35,10 +39,11 @@ def probability_better(values: Sequence[float], others: Sequence[float]) -> floa
     """The probability that the mean of ``values`` is truly above that of ``others``, repeat by repeat.
 
     Student's distribution of the mean difference of pairs (the posterior under a flat prior; Gelman et al., "Bayesian Data
-    Analysis", 2013, section 3.2). None for fewer than two pairs; 0.5 when all are equal.
+    Analysis", 2013, section 3.2). None for fewer than two pairs, and where a difference is not finite; 0.5 when all are
+    equal.
     """
     differences = [a - b for a, b in zip(values, others, strict=True)]
-    if len(differences) < 2:
+    if not _has_spread(differences):
         return None
     middle, spread = mean(differences), statistics.stdev(differences)
     if spread == 0.0:
@@ -80,8 +85,11 @@ def paired_difference(values: Sequence[float], others: Sequence[float]) -> Diffe
 
 
 def welch_difference(values: Sequence[float], others: Sequence[float]) -> Difference | None:
-    """Of two independent samples whose variances may differ (Welch, Biometrika 34, 1947); None when one has fewer than two."""
-    if min(len(values), len(others)) < 2:
+    """Of two independent samples whose variances may differ (Welch, Biometrika 34, 1947).
+
+    None when one has fewer than two values, or one that is not finite.
+    """
+    if not (_has_spread(values) and _has_spread(others)):
         return None
     from scipy.special import stdtr, stdtrit
 

@@ -123,7 +123,7 @@ def _values(evaluation: Evaluation) -> dict[str, str]:
     found = {"status": evaluation.status, "iterations": str(evaluation.iterations)}
     if evaluation.error is not None:
         found["error"] = clean(evaluation.error)
-    if evaluation.loss is not None and math.isfinite(evaluation.loss):  # the store keeps no others
+    if evaluation.loss is not None and math.isfinite(evaluation.loss):  # older stores keep no others
         found["loss"] = repr(evaluation.loss)
     for part, metrics in (evaluation.scores.to_dict() if evaluation.scores else {}).items():
         found |= {f"{part}.{name}": repr(value) for name, value in metrics.items()}

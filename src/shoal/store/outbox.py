@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select, update
 
 from shoal.store.records import Owner
 from shoal.store.runs import insert_new, locked, log, shown_state
+from shoal.store.serialization import finite
 from shoal.store.tables import evaluation, event, notice, now, run
 
 STALLED_SECONDS = 600.0  # at least so long without anything recorded
@@ -44,7 +45,7 @@ def add(connection: Connection, run_id: int, kind: str, key: str, host: str | No
         "run": row.id,
         "name": row.name,
         "state": row.state,
-        "best_accuracy": row.best_accuracy,
+        "best_accuracy": finite(row.best_accuracy),
         "error": row.error,
         "result_hash": row.result_hash,
         "time": row.time,

@@ -20,7 +20,7 @@ def clean(text: str) -> str:
 
 
 def finite(value: float | None) -> float | None:
-    """None for what no column may hold: infinities and NaN."""
+    """None for what JSON cannot hold: infinities and NaN."""
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -40,8 +40,8 @@ def evaluation_row(run_id: int, evaluation: Evaluation, genome: Mapping[str, Any
         "generation": task.generation,
         "individual": task.individual,
         "status": evaluation.status,
-        "accuracy": finite(evaluation.accuracy),
-        "loss": finite(evaluation.loss),
+        "accuracy": evaluation.accuracy,
+        "loss": evaluation.loss,
         "scores": scores
         and {part: {k: _jsonable(v) for k, v in values.items()} for part, values in scores.to_dict().items()},
         "iterations": evaluation.iterations,
@@ -86,9 +86,9 @@ def generation_row(run_id: int, summary: GenerationSummary, seconds: float) -> d
         "run_id": run_id,
         "number": summary.number,
         "best": summary.best.to_dict(),
-        "best_accuracy": finite(summary.best_accuracy),
+        "best_accuracy": summary.best_accuracy,
         "best_repeats": summary.best_repeats,
-        "mean_accuracy": finite(summary.mean_accuracy),
+        "mean_accuracy": summary.mean_accuracy,
         "evaluations": summary.evaluations,
         "seconds": seconds,
     }

@@ -92,7 +92,7 @@ class Store:
       `finish`, `release`, `save_artifact`) checks run, owner and epoch inside its transaction and raises `NotOwnerError`,
       with nothing written, when they are no longer current, or the run is not running.
     - Evaluations are appended, never changed. One that is there already (run, genome, repeat) is ignored; counters
-      count each exactly once. Floats come back to the bit. A loss that is not finite is stored as none.
+      count each exactly once. Floats come back to the bit, also -0.0, infinities and NaN; times have to be finite.
     - An owner is dead when its heartbeat is further than LEASE_SECONDS from now by the database's clock, or its process of this
       host is gone. A running run without a live owner is shown as "interrupted", and may be claimed.
     - A command with a key that was used for it before has no effect. A live owner applies its commands itself (they

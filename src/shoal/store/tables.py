@@ -24,6 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from shoal.store.column_types import Number
+
 REVISION = "0003"  # what the newest migration leaves behind
 VERSION_TABLE = "shoal_version"  # Alembic's own default name may belong to another program of a shared database
 
@@ -35,6 +37,7 @@ version = Table(  # as Alembic makes it
 )
 metadata = MetaData()
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only an INTEGER PRIMARY KEY by itself
+Time = Number(finite=True)  # seconds, of a clock or that something took
 Json = JSON(none_as_null=True)  # never JSONB: its numbers are decimals, and its keys lose their order
 
 
@@ -56,7 +59,7 @@ def _now_postgresql(element: now, compiler: Any, **options: Any) -> str:
 
 
 def _created() -> Column[float]:
-    return Column("created", Double, nullable=False, default=now())
+    return Column("created", Time, nullable=False, default=now())
 
 
 dataset = Table(
@@ -81,17 +84,17 @@ run = Table(
     Column("state", Text, nullable=False),
     Column("owner", Text),
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
-    Column("heartbeat", Double),
+    Column("heartbeat", Time),
     Column("generations", BigInteger, nullable=False, server_default=text("0")),
     Column("evaluations", BigInteger, nullable=False, server_default=text("0")),
     Column("iterations", BigInteger, nullable=False, server_default=text("0")),
-    Column("seconds", Double, nullable=False, server_default=text("0")),  # of active training
-    Column("best_accuracy", Double),  # percent
+    Column("seconds", Time, nullable=False, server_default=text("0")),  # of active training
+    Column("best_accuracy", Number()),  # percent
     Column("best_repeats", BigInteger),
-    Column("avg_accuracy", Double),  # percent
+    Column("avg_accuracy", Number()),  # percent
     _created(),
-    Column("started", Double),
-    Column("ended", Double),
+    Column("started", Time),
+    Column("ended", Time),
     Column("error", Text),
     Column("result_hash", Text),
     Index("run_state", "state"),
@@ -108,11 +111,11 @@ evaluation = Table(
     Column("generation", BigInteger, nullable=False),
     Column("individual", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
-    Column("accuracy", Double),  # percent
-    Column("loss", Double),
+    Column("accuracy", Number()),  # percent
+    Column("loss", Number()),
     Column("scores", Json),
     Column("iterations", BigInteger, nullable=False),
-    Column("seconds", Double, nullable=False),
+    Column("seconds", Time, nullable=False),
     Column("curve", Json, nullable=False),
     Column("error", Text),
     Column("worker", Text, nullable=False),
@@ -126,11 +129,11 @@ generation = Table(
     Column("run_id", Id, ForeignKey("run.id", name="generation_run"), primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("best", Json, nullable=False),
-    Column("best_accuracy", Double),
+    Column("best_accuracy", Number()),
     Column("best_repeats", BigInteger, nullable=False),
-    Column("mean_accuracy", Double),
+    Column("mean_accuracy", Number()),
     Column("evaluations", BigInteger, nullable=False),
-    Column("seconds", Double, nullable=False),  # the run's active seconds at its end
+    Column("seconds", Time, nullable=False),  # the run's active seconds at its end
     _created(),
 )
 artifact = Table(
@@ -149,7 +152,7 @@ command = Table(
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False),
     _created(),
-    Column("applied", Double),
+    Column("applied", Time),
     Column("result", Text),
     UniqueConstraint("key", name="command_key"),
     Index("command_pending", "run_id", "applied"),
@@ -173,7 +176,7 @@ notice = Table(
     Column("content", Json, nullable=False),
     _created(),
     Column("tries", BigInteger, nullable=False, server_default=text("0")),
-    Column("due", Double),  # when it may be sent; NULL: it was, or never will be
+    Column("due", Time),  # when it may be sent; NULL: it was, or never will be
     UniqueConstraint("key", name="notice_once"),
     Index("notice_due", "due"),
 )
@@ -182,8 +185,8 @@ live = Table(
     metadata,
     Column("run_id", Id, primary_key=True, autoincrement=False),  # no foreign key, as with notices
     Column("content", Json),  # what trains: a list of `UnderWay`
-    Column("updated", Double),  # when that was written
-    Column("watched", Double),  # when a reader last said that somebody looks
+    Column("updated", Time),  # when that was written
+    Column("watched", Time),  # when a reader last said that somebody looks
 )
 supervisor = Table(
     "supervisor",
@@ -192,6 +195,6 @@ supervisor = Table(
     Column("host", Text, nullable=False),
     Column("pid", BigInteger, nullable=False),
     Column("scope", Id),  # the one run that it serves; NULL: all of them
-    Column("started", Double, nullable=False),
-    Column("heartbeat", Double, nullable=False),
+    Column("started", Time, nullable=False),
+    Column("heartbeat", Time, nullable=False),
 )
