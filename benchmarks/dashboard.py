@@ -276,7 +276,8 @@ def _pace(store: Store, run_id: int, seconds: float) -> float:
     genomes = map(Genome.from_dict, store.genomes([row[0] for row in rows]))
     iterations = EVALUATION_COLUMNS.index("iterations")
     moved = sum(
-        genome.moves * problem.network(genome).size * row[iterations] for genome, row in zip(genomes, rows, strict=True)
+        genome.evaluations_per_iteration * problem.network(genome).size * row[iterations]
+        for genome, row in zip(genomes, rows, strict=True)
     )
     return moved / passed / 1e6
 

@@ -32,7 +32,7 @@ import pandas as pd
 from sklearn import datasets
 
 import shoal
-from shoal.numerics.stats import half95
+from shoal.numerics.stats import ci95_half_width
 from shoal.settings.search_settings import read_settings_file
 
 METHODS = {  # the baselines' kinds by column, and whether single networks or all together
@@ -124,7 +124,7 @@ def read_results(file: Path) -> list[dict[str, Any]]:
 
 def spread(values: Sequence[float], digits: int) -> str:
     """Mean ± half of the interval."""
-    half = half95(values)
+    half = ci95_half_width(values)
     return f"{statistics.fmean(values):.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else "")
 
 

@@ -22,11 +22,11 @@ from collections.abc import Callable, Iterator
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import derive_key, normal_draws
-from shoal.numerics.stats import half95, mean
+from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.racing import RACES, Tally
+from shoal.tuning.racing import RACES, RepeatLedger
 from shoal.tuning.search import Search
 
 NOISE, COMMON, SPREAD = 2.5, 1 / 3, 3.0
@@ -58,7 +58,7 @@ def one_generation(settings: SearchSettings, seed: int) -> tuple[float, int]:
     drawn = normal_draws(derive_key(seed, 1), 9, 0, 0, CONTENDERS)
     heights = {Genome(swarm_size=10 + i): SPREAD * float(h) for i, h in enumerate(drawn)}
     told: dict[tuple[str, int], Evaluation] = {}
-    tally = Tally(told)
+    tally = RepeatLedger(told)
     for targets in RACES[settings.racing](settings, tuple(heights), tally):
         for genome, target in targets.items():
             for task in tally.give(genome, target, 1, 0):
@@ -66,7 +66,7 @@ def one_generation(settings: SearchSettings, seed: int) -> tuple[float, int]:
 
     def rank(genome: Genome) -> tuple[int, float]:
         repeats = tally.repeats(genome)
-        return settings.level(repeats), tally.mean(genome, settings.counted(repeats))
+        return settings.rung(repeats), tally.mean(genome, settings.scored_repeats(repeats))
 
     return max(heights.values()) - heights[max(heights, key=rank)], tally.total
 
@@ -94,7 +94,7 @@ def whole_search(settings: SearchSettings, seed: int) -> float:
 
 
 def cell(values: list[float]) -> str:
-    return f"{mean(values):.2f} ± {half95(values) or 0.0:.2f}"
+    return f"{mean(values):.2f} ± {ci95_half_width(values) or 0.0:.2f}"
 
 
 def generations(seeds: int) -> Iterator[str]:

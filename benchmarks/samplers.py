@@ -34,7 +34,7 @@ import shoal
 from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
-from shoal.numerics.stats import half95
+from shoal.numerics.stats import ci95_half_width
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.table import Problem, evaluate
@@ -196,7 +196,7 @@ def course(sampler: str, seed: int, trainings: int) -> list[float]:
 
 def spread(values: Sequence[float]) -> str:
     """Mean ± half of the interval."""
-    half = half95(values)
+    half = ci95_half_width(values)
     return f"{statistics.fmean(values):.2f}" + (f" ± {half:.2f}" if half is not None else "")
 
 

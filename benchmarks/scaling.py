@@ -40,7 +40,7 @@ class Curve:
 def share(shape: Shape, *, count: int = 1, threads: int = 1, seconds: float = 0.15) -> float:
     """Percent of the peak of the cores in use, by ``count`` swarms of as many ``threads`` each."""
     used = min(cores(), count * threads)
-    forms = [swarms(ENGINE.on(threads), shape, count), peak_form(used)]
+    forms = [swarms(ENGINE.with_threads(threads), shape, count), peak_form(used)]
     ours, peak = alternating(forms, seconds)
     operations = count * shape.operations
     return 100 * statistics.median(

@@ -85,7 +85,7 @@ def outcome(problem: Problem, task: TrainingTask, weights: Any, loss: float, *re
 
 def spent(task: TrainingTask, state: SwarmState) -> int:
     """Rows x particles that were evaluated."""
-    return state.iteration * len(state.positions) * len(task.x) - state.spared
+    return state.iteration * len(state.positions) * len(task.x) - state.rows_skipped
 
 
 def swarm(name: str, genome: Genome, seed: int, cost: float) -> Outcome:

@@ -38,7 +38,7 @@ def watch(url: str, run_id: int, end: Event, seen: Any) -> None:
     with open_store(url) as store:
         while not end.wait(READ_SECONDS):
             if time.monotonic() - said >= WATCH_SECONDS:
-                store.watch(run_id)
+                store.announce_viewer(run_id)
                 said = time.monotonic()
             live = store.live(run_id)
             if live is not None and live.trainings:

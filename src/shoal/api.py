@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.analysis.summary import kept_champion
+from shoal.analysis.summary import load_champion
 from shoal.data import Dataset
 from shoal.errors import GenomeError, SettingsError
 from shoal.genome.genome import Genome
@@ -116,7 +116,7 @@ def train(
         history=result.history,
         scores=Scores(on_train, score(held_out), score(data.test)),
         seconds=result.seconds,
-        spared=result.spared,
+        spared=result.rows_skipped,
     )
 
 
@@ -151,5 +151,5 @@ def search_result(store: Store, run_id: int) -> SearchResult:
     """What a run has come to."""
     run = store.run(run_id)
     return SearchResult(
-        run, kept_champion(store, run), tuple(store.evaluations(run_id)), tuple(store.generations(run_id))
+        run, load_champion(store, run), tuple(store.evaluations(run_id)), tuple(store.generations(run_id))
     )

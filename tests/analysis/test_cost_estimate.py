@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal.analysis.cost_estimate import (
-    Pace,
-    estimate,
+    Throughput,
+    estimate_cost,
     first_genomes,
     first_trainings,
-    guessed_pace,
-    recorded_pace,
+    guessed_throughput,
+    recorded_throughput,
     stages,
 )
 from shoal.data import load_dataset
@@ -31,7 +31,7 @@ from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.search import Search
 
-HERE = Pace((1e-10, 3e-10), (0.4, 0.9), "made up")
+HERE = Throughput((1e-10, 3e-10), (0.4, 0.9), "made up")
 
 
 def played(given: SearchSettings) -> Counter[str]:
@@ -110,7 +110,7 @@ def test_costs_are_the_sum_over_stages_of_what_each_training_costs(concrete: Any
     total = 0.0
     for stage in stages(problem.settings):
         total += stage.most * sum(problem.cost(Task(g, stage.repeat)) for g in genomes) / len(genomes)
-    found = estimate(problem, HERE)
+    found = estimate_cost(problem, HERE)
     assert found.cost[1] == pytest.approx(total, rel=1e-12)
     assert found.seconds[0] == pytest.approx(found.cost[0] * 0.4 * 1e-10)
     assert found.trainings == tuple(sum(getattr(s, n) for s in stages(problem.settings)) for n in ("least", "most"))
@@ -119,7 +119,7 @@ def test_costs_are_the_sum_over_stages_of_what_each_training_costs(concrete: Any
 
 def test_budgets_of_time_bound_the_seconds(concrete: Any) -> None:
     def seconds(**values: Any) -> tuple[float, float]:
-        return estimate(Problem(concrete, SearchSettings.parse({"workers": 1, **values})), HERE).seconds
+        return estimate_cost(Problem(concrete, SearchSettings.parse({"workers": 1, **values})), HERE).seconds
 
     free = seconds(generations=1000)
     assert seconds(generations=1000, max_seconds=60) == (60, 60) and free[0] > 60
@@ -130,7 +130,7 @@ def test_budgets_of_time_bound_the_seconds(concrete: Any) -> None:
 
 def test_quotas_are_warned_of(concrete: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def warned(**values: Any) -> str:
-        found = estimate(Problem(concrete, SearchSettings.parse(values)), HERE)
+        found = estimate_cost(Problem(concrete, SearchSettings.parse(values)), HERE)
         return " ".join(f.what for f in found.warnings)
 
     assert warned() == ""
@@ -147,12 +147,12 @@ def test_searches_that_come_first_are_counted(concrete: Any, tmp_path: Path) -> 
     with open_store(tmp_path / "s.db") as store:
         for seed in range(5):
             store.add_run(concrete, SearchSettings(seed=seed))
-        found = estimate(Problem(concrete, SearchSettings()), None, store.runs())
+        found = estimate_cost(Problem(concrete, SearchSettings()), None, store.runs())
         assert [f.what for f in found.warnings] == [
             "5 searches are running or queued here, and this one comes after them."
         ]
-        assert found.source == guessed_pace(SearchSettings()).source and "guess" in found.source
-        assert recorded_pace(store, SearchSettings()) is None
+        assert found.source == guessed_throughput(SearchSettings()).source and "guess" in found.source
+        assert recorded_throughput(store, SearchSettings()) is None
 
 
 SMALL = {
@@ -209,7 +209,7 @@ class _Here(Executor):
 
 def test_a_real_search_is_what_was_foreseen(record: Store, concrete: Any) -> None:
     evaluations, problem = record.evaluations(1), Problem(concrete, SearchSettings.parse(SMALL))
-    found = estimate(problem, recorded_pace(record, problem.settings))
+    found = estimate_cost(problem, recorded_throughput(record, problem.settings))
     searched = [e for e in evaluations if e.task.repeat < CONFIRMATION]
     assert planned(problem.settings)["search"] == (len(searched), len(searched))
     assert found.recorded[0] <= len(evaluations) <= found.recorded[1]
@@ -222,16 +222,16 @@ def test_a_real_search_is_what_was_foreseen(record: Store, concrete: Any) -> Non
 
 
 def test_a_pace_is_taken_from_this_host_and_this_engine_alone(record: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert recorded_pace(record, SearchSettings.parse({"engine": "reference"})) is None
-    pace = recorded_pace(record, SearchSettings())
+    assert recorded_throughput(record, SearchSettings.parse({"engine": "reference"})) is None
+    pace = recorded_throughput(record, SearchSettings())
     assert pace is not None and 0 < pace.seconds[0] < pace.seconds[1] and 0 < pace.share[0] <= pace.share[1] <= 1
     assert math.isfinite(pace.seconds[1])
     monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
-    assert recorded_pace(record, SearchSettings()) is None
+    assert recorded_throughput(record, SearchSettings()) is None
 
 
 def test_workers_share_the_time_but_not_the_memory(concrete: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shoal.analysis.cost_estimate.cores", lambda: 8)
-    one, four = (estimate(Problem(concrete, SearchSettings.parse({"workers": n})), HERE) for n in (1, 4))
+    one, four = (estimate_cost(Problem(concrete, SearchSettings.parse({"workers": n})), HERE) for n in (1, 4))
     assert four.seconds[0] == pytest.approx(one.seconds[0] / 4) and four.memory == 4 * one.memory
     assert replace(four, seconds=one.seconds, memory=one.memory, largest=one.largest) == one

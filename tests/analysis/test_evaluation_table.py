@@ -13,7 +13,7 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.charts.leaderboard import leaderboard_figure, leaders, repeats
 from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.data import load_dataset
-from shoal.numerics.stats import half95, mean
+from shoal.numerics.stats import ci95_half_width, mean
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import Problem
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
@@ -128,7 +128,7 @@ def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Searc
     assert set(dots["genome"]) == set(best.index)
     first = next(s for s in search.confirmed if s.genome.hash == best.index[0])
     values = [a for a in search.standing(first.genome).accuracies if a is not None]
-    assert best["half"].iloc[0] == pytest.approx(half95(values))
+    assert best["half"].iloc[0] == pytest.approx(ci95_half_width(values))
     assert best["luck"].iloc[0] == pytest.approx(max(values) - mean(values))
     assert sorted(dots[(dots["rank"] == 1) & (dots["phase"] == "confirmation")]["accuracy"]) == sorted(
         a for a in first.accuracies if a is not None

@@ -19,7 +19,7 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS
-from shoal.tuning.operators import best, birth, first_births, next_generation
+from shoal.tuning.operators import best, birth, first_offspring, next_generation
 from shoal.tuning.search import Search, sampler_key
 
 
@@ -109,20 +109,20 @@ def test_populations_and_births_are_those_of_the_search(
         for individual, name in enumerate(population):
             born = lineage.birth(number, individual)
             assert born.child.hash == name
-            assert len(born.parents) == {"bred": 1 + (born.second is not None), "elite": 1}.get(born.how, 0)
+            assert len(born.parents) == {"bred": 1 + (born.parent_b is not None), "elite": 1}.get(born.origin, 0)
             if number > 1:
                 assert {parent.hash for parent in born.parents} <= set(lineage.populations[number - 2])
             for change in born.mutations:
                 assert change.before != change.after
                 assert getattr(born.child, change.gene) == change.after
-                assert getattr(born.mixed, change.gene) == change.before
+                assert getattr(born.after_crossover, change.gene) == change.before
             untouched = set(Genome.__dataclass_fields__) - {c.gene for c in born.mutations} - set(born.from_second)
-            if born.first is not None:
-                assert all(getattr(born.first, gene) == getattr(born.child, gene) for gene in untouched)
+            if born.parent_a is not None:
+                assert all(getattr(born.parent_a, gene) == getattr(born.child, gene) for gene in untouched)
             for gene in born.from_second:
-                assert born.second is not None
+                assert born.parent_b is not None
                 if gene not in ("hidden_layers", "num_informants"):  # of which one may be of both, or have to follow
-                    assert getattr(born.mixed, gene) == getattr(born.second, gene)
+                    assert getattr(born.after_crossover, gene) == getattr(born.parent_b, gene)
 
 
 @settings(max_examples=40, deadline=None)
@@ -151,27 +151,27 @@ def test_children_are_those_whose_parent_it_is(given_values: dict[str, object]) 
 
 def test_the_first_generation_names_what_it_begins_with() -> None:
     values = SearchSettings.parse({"population": 12})
-    births = first_births(values.space, values.start, sampler_key(values), values.population)
-    named = [b.named for b in births if b.how == "named"]
+    births = first_offspring(values.space, values.start, sampler_key(values), values.population)
+    named = [b.named for b in births if b.origin == "named"]
     assert named == ["competitive", "local", "constriction", "spso2007", "competitive", "local"]
-    assert [b.how for b in births[6:]] == ["uniform"] * 6
+    assert [b.origin for b in births[6:]] == ["uniform"] * 6
     only = SearchSettings.parse({"population": 12, "choices": {"update_rule": ["informed"]}})
-    births = first_births(only.space, only.start, sampler_key(only), only.population)
+    births = first_offspring(only.space, only.start, sampler_key(only), only.population)
     assert "competitive" not in {b.named for b in births}
-    assert births[0].how == "uniform", "a swarm that may not be chosen was not begun with"
+    assert births[0].origin == "uniform", "a swarm that may not be chosen was not begun with"
 
 
 def test_next_generation_is_the_children_of_its_births() -> None:
     values = SearchSettings.parse({"population": 8})
     key = sampler_key(values)
-    population = [b.child for b in first_births(values.space, values.start, key, 8)]
+    population = [b.child for b in first_offspring(values.space, values.start, key, 8)]
     fitness = [3.0, 1.0, 4.0, 1.0, 5.0, -math.inf, 2.0, 6.0]
     children = next_generation(values.space, values, key, 3, population, fitness)
     births = [birth(values.space, values, key, 3, i, population, fitness) for i in range(8)]
     assert children == tuple(b.child for b in births)
     assert best(fitness, 2) == [7, 4]
-    assert [b.first for b in births[:2]] == [population[7], population[4]]
-    assert [b.how for b in births] == ["elite"] * 2 + ["bred"] * 6
+    assert [b.parent_a for b in births[:2]] == [population[7], population[4]]
+    assert [b.origin for b in births] == ["elite"] * 2 + ["bred"] * 6
 
 
 def test_other_samplers_have_no_parents_and_say_so() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from shoal.analysis.split_sensitivity import CHAMPION, SplitJob, across, resplit_scores
+from shoal.analysis.split_sensitivity import CHAMPION, SplitJob, resplit_scores, summarise_splits
 from shoal.analysis.summary import score_rows, summarise
 from shoal.cli.tables import splits_table
 from shoal.data import Dataset, load_dataset, resplit
@@ -51,15 +51,15 @@ def test_methods_are_compared_split_by_split() -> None:
         {"A": row(80, 81), "B": row(70, 70), "C": row(0, 0, "no"), CHAMPION: row(82, 85)},
         {"A": row(84, 89), "B": row(60, 64), "C": row(0, 0, "no"), CHAMPION: row(86, 91)},
     ]
-    rows = across(splits)
+    rows = summarise_splits(splits)
     assert [r.label for r in rows] == [CHAMPION, "A", "B", "C"]
     best, a, b, c = rows
-    assert best.chief and best.behind[0] == 0.0
+    assert best.is_champion and best.behind[0] == 0.0
     assert (a.splits, a.single[0], a.ensemble[0], a.behind[0]) == (2, 82.0, 85.0, 3.0)
     assert a.behind[1] == pytest.approx(12.706 * 1.0, rel=1e-3)  # Student's t, differences 4 and 2
     assert b.behind[0] == 21.0
     assert (c.splits, c.error) == (0, "no")
-    assert across(splits[:1])[0].ensemble == (85.0, None)
+    assert summarise_splits(splits[:1])[0].ensemble == (85.0, None)
     console = Console(width=80, file=StringIO(), force_terminal=False)
     console.print(splits_table(rows))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
@@ -108,12 +108,17 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
         _drive(store, other, sampler="random")
         store.add_run(data, SearchSettings(**QUICK, sampler="random"))  # not finished
         summary = summarise(store, 1)
-        assert list(summary.rivals) == ["Random search (run 3)"]
-        assert list(summarise(store, 3).rivals) == ["Genetic search (run 1)"]
-        assert summarise(store, 4).rivals == summarise(store, 5).rivals == summarise(store, 6).rivals == {}
-        champion, rival = summary.champion, summary.rivals["Random search (run 3)"]
+        assert list(summary.competing_runs) == ["Random search (run 3)"]
+        assert list(summarise(store, 3).competing_runs) == ["Genetic search (run 1)"]
+        assert (
+            summarise(store, 4).competing_runs
+            == summarise(store, 5).competing_runs
+            == summarise(store, 6).competing_runs
+            == {}
+        )
+        champion, rival = summary.champion, summary.competing_runs["Random search (run 3)"]
         assert champion is not None and rival.scores.test is not None and rival.ensemble.test is not None
-        shown = next(r for r in score_rows(champion, summary.rivals) if r.label == "Random search (run 3)")
+        shown = next(r for r in score_rows(champion, summary.competing_runs) if r.label == "Random search (run 3)")
         assert (shown.accuracy, shown.ensemble) == (rival.scores.test.accuracy, rival.ensemble.test.accuracy)
         assert summary.to_dict()["rivals"]["Random search (run 3)"]["scores"]["test"]["accuracy"] == shown.accuracy
     told = command("show", "1", store=tmp_path / "shoal.db")

@@ -22,10 +22,10 @@ from shoal.auth import (
     AccessError,
     Account,
     Accounts,
-    Guesses,
     Identity,
-    Keeper,
+    LoginThrottle,
     Password,
+    SessionManager,
     TooManyTriesError,
     change_accounts,
     hash_password,
@@ -72,11 +72,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def keeper(file: Path, clock: Clock) -> Keeper:
+def keeper(file: Path, clock: Clock) -> SessionManager:
     """With alice, an operator, and bob, a viewer, who have the same password."""
     add(file, "alice")
     add(file, "bob", "viewer")
-    return Keeper(file, guesses=Guesses(clock), clock=clock)
+    return SessionManager(file, guesses=LoginThrottle(clock), clock=clock)
 
 
 def add(file: Path, name: str, role: str = "operator", **ways: object) -> None:
@@ -108,7 +108,9 @@ def test_a_bad_password_is_refused(password: str) -> None:
         hash_password(password)
 
 
-def test_a_name_that_is_not_there_is_hashed_all_the_same(keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_not_there_is_hashed_all_the_same(
+    keeper: SessionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hashed = []
     original = passwords._hashed
     monkeypatch.setattr(
@@ -142,7 +144,7 @@ def test_the_file_is_its_owners_only_and_holds_no_secret(file: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
-def test_a_file_that_others_may_open_is_not_trusted(file: Path, keeper: Keeper, mode: int) -> None:
+def test_a_file_that_others_may_open_is_not_trusted(file: Path, keeper: SessionManager, mode: int) -> None:
     session = keeper.by_password("alice", RIGHT)
     add(file, "carl")  # another version of the file: it is read again
     file.chmod(mode)
@@ -151,7 +153,7 @@ def test_a_file_that_others_may_open_is_not_trusted(file: Path, keeper: Keeper, 
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1, "key": "0g", "accounts": []}', '{"version": 2}'])
-def test_a_damaged_file_lets_nobody_in(file: Path, keeper: Keeper, text: str) -> None:
+def test_a_damaged_file_lets_nobody_in(file: Path, keeper: SessionManager, text: str) -> None:
     session = keeper.by_password("alice", RIGHT)
     file.write_text(text)
     for way in (lambda: keeper.identity(session), lambda: keeper.by_password("alice", RIGHT)):
@@ -162,7 +164,9 @@ def test_a_damaged_file_lets_nobody_in(file: Path, keeper: Keeper, text: str) ->
     assert file.read_text() == text
 
 
-def test_a_failed_write_leaves_the_old_file(file: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(
+    file: Path, keeper: SessionManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -204,7 +208,7 @@ def test_a_role_is_not_changed_in_passing() -> None:
 # Sessions
 
 
-def test_a_session_says_who_it_is(keeper: Keeper) -> None:
+def test_a_session_says_who_it_is(keeper: SessionManager) -> None:
     assert keeper.identity(keeper.by_password("Alice", RIGHT)) == Identity("alice", "operator")
     assert keeper.identity(keeper.by_password("bob", RIGHT)) == Identity("bob", "viewer")
     Identity("alice", "operator").check_may_act()
@@ -212,10 +216,10 @@ def test_a_session_says_who_it_is(keeper: Keeper) -> None:
         Identity("bob", "viewer").check_may_act()
 
 
-def test_only_what_was_signed_here_is_a_session(keeper: Keeper, tmp_path: Path) -> None:
+def test_only_what_was_signed_here_is_a_session(keeper: SessionManager, tmp_path: Path) -> None:
     session = keeper.by_password("bob", RIGHT)
     text, _, signature = session.partition(".")
-    stranger = Keeper(tmp_path / "other.json", (Account("bob", "operator", token=token_digest("t")),))
+    stranger = SessionManager(tmp_path / "other.json", (Account("bob", "operator", token=token_digest("t")),))
     forged = stranger.by_token("t")
     for wrong in (
         None,
@@ -231,9 +235,9 @@ def test_only_what_was_signed_here_is_a_session(keeper: Keeper, tmp_path: Path) 
     assert keeper.identity(session)
 
 
-def test_a_session_outlives_the_server_but_not_its_time(keeper: Keeper, file: Path, clock: Clock) -> None:
+def test_a_session_outlives_the_server_but_not_its_time(keeper: SessionManager, file: Path, clock: Clock) -> None:
     session = keeper.by_password("alice", RIGHT)
-    again = Keeper(file, clock=clock)
+    again = SessionManager(file, clock=clock)
     assert again.identity(session) == Identity("alice", "operator")
     clock.now += SESSION_SECONDS - 1
     assert again.identity(session)
@@ -241,7 +245,7 @@ def test_a_session_outlives_the_server_but_not_its_time(keeper: Keeper, file: Pa
     assert again.identity(session) is None
 
 
-def test_logging_out_ends_the_session_wherever_it_is_shown(keeper: Keeper) -> None:
+def test_logging_out_ends_the_session_wherever_it_is_shown(keeper: SessionManager) -> None:
     session, other = keeper.by_password("alice", RIGHT), keeper.by_password("alice", RIGHT)
     keeper.end(session)
     keeper.end("nonsense")
@@ -257,14 +261,16 @@ def test_logging_out_ends_the_session_wherever_it_is_shown(keeper: Keeper) -> No
         lambda a: a.with_account("bob", "viewer", token="another"),
     ],
 )
-def test_a_changed_account_is_out_at_once(keeper: Keeper, file: Path, change: Callable[[Accounts], Accounts]) -> None:
+def test_a_changed_account_is_out_at_once(
+    keeper: SessionManager, file: Path, change: Callable[[Accounts], Accounts]
+) -> None:
     bob, alice = keeper.by_password("bob", RIGHT), keeper.by_password("alice", RIGHT)
     change_accounts(file, change)
     assert keeper.identity(bob) is None
     assert keeper.identity(alice)
 
 
-def test_a_session_has_the_role_that_the_account_has_now(keeper: Keeper, file: Path) -> None:
+def test_a_session_has_the_role_that_the_account_has_now(keeper: SessionManager, file: Path) -> None:
     session = keeper.by_password("alice", RIGHT)
     demoted = lambda a: replace(a, accounts=tuple(replace(one, role="viewer") for one in a.accounts))  # noqa: E731
     change_accounts(file, demoted)
@@ -274,7 +280,7 @@ def test_a_session_has_the_role_that_the_account_has_now(keeper: Keeper, file: P
 # Tokens
 
 
-def test_tokens(keeper: Keeper, file: Path) -> None:
+def test_tokens(keeper: SessionManager, file: Path) -> None:
     first, second = new_token(), new_token()
     assert first != second and len(first) >= 43
     add(file, "carl", "viewer", token=token_digest(first))
@@ -293,16 +299,16 @@ def test_tokens(keeper: Keeper, file: Path) -> None:
 
 def test_a_services_own_tokens_end_with_it(file: Path) -> None:
     service = (Account("operator-link", "operator", token=token_digest("o")),)
-    keeper = Keeper(file, service)
+    keeper = SessionManager(file, service)
     session = keeper.by_token("o")
     assert keeper.identity(session) == Identity("operator-link", "operator")
-    assert Keeper(file).identity(session) is None
+    assert SessionManager(file).identity(session) is None
     add(file, "alice")
     assert keeper.identity(session), "the first account puts nobody out"
     assert keeper.by_password("alice", RIGHT)
 
 
-def test_an_address_without_an_account_for_it_is_refused(keeper: Keeper, file: Path) -> None:
+def test_an_address_without_an_account_for_it_is_refused(keeper: SessionManager, file: Path) -> None:
     add(file, "eve@example.org", "viewer", oidc=True)
     add(file, "mail@example.org")
     assert keeper.identity(keeper.by_email("Eve@Example.org")) == Identity("eve@example.org", "viewer")
@@ -314,13 +320,13 @@ def test_an_address_without_an_account_for_it_is_refused(keeper: Keeper, file: P
 # Guessing
 
 
-def wrong(keeper: Keeper, name: str = "alice") -> None:
+def wrong(keeper: SessionManager, name: str = "alice") -> None:
     with pytest.raises(AccessError) as refused:
         keeper.by_password(name, WRONG)
     assert not isinstance(refused.value, TooManyTriesError)
 
 
-def test_guessing_one_name_is_slowed(keeper: Keeper, clock: Clock) -> None:
+def test_guessing_one_name_is_slowed(keeper: SessionManager, clock: Clock) -> None:
     for _ in range(FREE_TRIES):
         wrong(keeper)
     waits = []
@@ -340,7 +346,9 @@ def test_guessing_one_name_is_slowed(keeper: Keeper, clock: Clock) -> None:
     wrong(keeper)  # it begins anew
 
 
-def test_guessing_many_names_is_slowed_but_a_token_still_opens(keeper: Keeper, file: Path, clock: Clock) -> None:
+def test_guessing_many_names_is_slowed_but_a_token_still_opens(
+    keeper: SessionManager, file: Path, clock: Clock
+) -> None:
     token = new_token()
     add(file, "carl", token=token_digest(token))
     many = tuple(Account(f"user{number}", "viewer", cheap(RIGHT)) for number in range(FREE_TRIES_OF_ALL + 8))
@@ -361,7 +369,7 @@ def test_guessing_many_names_is_slowed_but_a_token_still_opens(keeper: Keeper, f
 
 
 def test_tries_at_the_same_moment_count_too(clock: Clock) -> None:
-    guesses, barrier = Guesses(clock), threading.Barrier(16)
+    guesses, barrier = LoginThrottle(clock), threading.Barrier(16)
 
     def attempt(_: int) -> bool:
         barrier.wait()
@@ -402,7 +410,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         {"name": "bob", "role": "viewer", "by": ["token"]},
         {"name": "eve@example.org", "role": "viewer", "by": ["oidc"]},
     ]
-    keeper = Keeper(file)
+    keeper = SessionManager(file)
     assert keeper.identity(keeper.by_password("alice", RIGHT)) == Identity("alice", "operator")
     assert keeper.identity(keeper.by_token(token)) == Identity("bob", "viewer")
     assert access("remove", "alice")[0] == 0

@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from shoal.auth import change_accounts, token_digest
 from shoal.cli.main import app
-from shoal.dashboard.network_access import Exposure, expose, is_named
+from shoal.dashboard.network_access import ServerAccess, expose, is_named
 from shoal.data import load_dataset
 from shoal.errors import ShoalError
 from shoal.orchestration.launcher import ensure_supervisor
@@ -196,7 +196,7 @@ def test_bad_options_of_the_page_are_refused(store: Path, options: list[str], sa
 
 def test_who_is_asked_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert expose("127.0.0.1") == Exposure()
+    assert expose("127.0.0.1") == ServerAccess()
     assert not expose("::1").login and expose("127.0.0.1", login=True).login
     other = expose("192.0.2.7")
     assert other.login and other.names == ("192.0.2.7",) and len(other.links) == 2

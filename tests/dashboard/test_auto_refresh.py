@@ -13,12 +13,12 @@ pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not insta
 import plotly.graph_objects as go
 
 from shoal.dashboard.components import deferred_charts
-from shoal.dashboard.components.auto_refresh import LONGEST, SHARE, Pace
+from shoal.dashboard.components.auto_refresh import LONGEST, SHARE, RefreshBudget
 
 
 @given(st.integers(1, 200), st.integers(1, 64), st.floats(1e-4, 0.4))
 def test_all_refreshes_together_keep_to_their_share(sessions: int, cores: int, cost: float) -> None:
-    pace = Pace(cores)
+    pace = RefreshBudget(cores)
     for n in range(1, 301):
         pace.refreshed(n * cost)
     seconds = [pace.seconds(1.0, LONGEST, f"session {n}", 0.0) for n in range(sessions)][-1]
@@ -28,7 +28,7 @@ def test_all_refreshes_together_keep_to_their_share(sessions: int, cores: int, c
 
 
 def test_who_left_is_forgotten_and_a_page_alone_looks_as_usual() -> None:
-    pace = Pace(2)
+    pace = RefreshBudget(2)
     for n in range(100):
         crowded = pace.seconds(1.0, LONGEST, f"session {n}", 0.0)
     assert crowded == LONGEST
@@ -39,7 +39,7 @@ def test_who_left_is_forgotten_and_a_page_alone_looks_as_usual() -> None:
 
 def test_who_closed_the_page_is_gone_at_once() -> None:
     here = {f"session {n}" for n in range(100)}
-    pace = Pace(2, here.__contains__)
+    pace = RefreshBudget(2, here.__contains__)
     assert [pace.seconds(1.0, LONGEST, name, 0.0) for name in sorted(here)][-1] == LONGEST
     here -= {f"session {n}" for n in range(1, 100)}
     assert pace.seconds(1.0, LONGEST, "session 0", 1.0) == 1.0

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.analysis.summary import ScoreRow, score_rows, sureness
+from shoal.analysis.summary import ScoreRow, confidence_text, score_rows
 from shoal.dashboard.charts.history import (
     COLUMNS,
     accuracy_range,
@@ -24,15 +24,15 @@ from shoal.dashboard.charts.history import (
     history_figure,
 )
 from shoal.dashboard.charts.vega import Key, steady, vega
-from shoal.dashboard.components import run_text
 from shoal.dashboard.components.genome_card import genes_html, number, place, scores_html
 from shoal.dashboard.server import launch
 from shoal.errors import SettingsError
 from shoal.genome.genes import NEUTRAL, NUMERIC_GENES
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
-from shoal.numerics.stats import interval95
+from shoal.numerics.stats import ci95
 from shoal.objectives.metrics import Metrics, Scores
+from shoal.presentation import formatting
 from shoal.presentation.palette import DARK, LIGHT
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 from shoal.store import GenerationRecord
@@ -70,7 +70,7 @@ def test_history_bounds_the_best_by_the_repeats_that_counted_then() -> None:
     assert list(got.columns) == list(COLUMNS)
     assert got["generation"].tolist() == [1, 2, 3]
     assert np.isnan(got.loc[0, ["low", "high"]].astype(float)).all()
-    assert (got.loc[1, "low"], got.loc[1, "high"]) == pytest.approx(interval95(accuracies[:3]))
+    assert (got.loc[1, "low"], got.loc[1, "high"]) == pytest.approx(ci95(accuracies[:3]))
     assert np.isnan(got.loc[2, "best"])
     assert got["repeats"].tolist() == [1, 3, 4]
     assert (got.loc[0, "q1"], got.loc[0, "q3"]) == (81.5, 85.5)
@@ -165,12 +165,12 @@ def test_light_and_dark_differ_and_stand_out() -> None:
     ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (192, "3 min 12 s"), (7500, "2 h 05 min"), (273600, "3 d 4 h")]
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert run_text.duration(seconds) == text
+    assert formatting.duration(seconds) == text
 
 
 @pytest.mark.parametrize("text", ["plain", "`tick`", "``", "a ``` b", "<img src=x onerror=alert(1)>", "[x](y)", " \n "])
 def test_a_users_text_is_one_code_span(text: str) -> None:
-    got = run_text.quoted(text)
+    got = formatting.quoted(text)
     fence = got.split(" ", 1)[0]
     assert set(fence) == {"`"}
     assert got.endswith(f" {fence}")
@@ -185,10 +185,10 @@ def test_parameters_are_copied_to_the_bit() -> None:
     import shoal.genome.genome as shoal
 
     scope: dict[str, object] = {"shoal": shoal}
-    exec(run_text.as_python(genome).removeprefix("import shoal\n"), scope)
+    exec(formatting.as_python(genome).removeprefix("import shoal\n"), scope)
     assert scope["genome"] == genome
-    assert Genome.from_dict(json.loads(run_text.as_json(genome))) == genome
-    assert Genome.from_dict(tomllib.loads(run_text.as_toml(genome))["genome"]) == genome
+    assert Genome.from_dict(json.loads(formatting.as_json(genome))) == genome
+    assert Genome.from_dict(tomllib.loads(formatting.as_toml(genome))["genome"]) == genome
 
 
 def test_every_parameter_is_shown_by_its_name() -> None:
@@ -231,7 +231,7 @@ def test_scores_have_a_row_for_each_thing_there_is() -> None:
     assert "<td>Train</td><td>90.00 %</td><td>1.000</td><td>2.000</td><td>0.900</td><td>91.00 %</td>" in got
     assert '<tr class="chief"><td>Test</td><td>80.00 %</td><td>2.000</td>' in got
     assert "Confirmation" not in got
-    assert sureness(champion()).startswith(
+    assert confidence_text(champion()).startswith(
         "Not confirmed on unused random streams. The champion's network was trained on"
     )
 
@@ -249,9 +249,9 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     assert [row.label for row in rows] == names
     assert [row.ensemble for row in rows[4:]] == [90.5, None, None]
     assert "&lt;b&gt;no&lt;/b&gt;" in scores_html(champion(baselines=rivals))
-    text = sureness(champion(confirmation=told, refitted=True))
+    text = confidence_text(champion(confirmation=told, refitted=True))
     assert "3 unused random streams; " in text
-    assert "streams, 8 times as long as in the search; " in sureness(champion(confirmation=told), 8)
+    assert "streams, 8 times as long as in the search; " in confidence_text(champion(confirmation=told), 8)
     assert "1.00 above" in text
     assert "unresolved" in text
     assert "all rows but the test part" in text
@@ -263,7 +263,7 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
 )
 def test_a_probability_is_never_rounded_up(ahead: tuple[float, float], said: str) -> None:
     told = Confirmation(ahead, Genome(), (0.0, 0.0))
-    assert f"with a probability of {said}" in sureness(champion(confirmation=told))
+    assert f"with a probability of {said}" in confidence_text(champion(confirmation=told))
 
 
 def test_the_server_hides_the_store_from_the_process_list() -> None:

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from shoal.analysis.comparison import compare
-from shoal.analysis.gene_features import Factor, factors
-from shoal.analysis.importance import Estimate, GeneImportance, Importances, Model, scores, surface
+from shoal.analysis.gene_features import GeneFeature, factors
+from shoal.analysis.importance import GeneImportance, Importances, MeanInterval, Model, scores, surface
 from shoal.dashboard.charts.base import log_ticks
 from shoal.dashboard.charts.compare import (
     best_range,
@@ -51,16 +51,16 @@ def genomes() -> pd.DataFrame:
     return frame
 
 
-def factor(genomes: pd.DataFrame, name: str) -> Factor:
+def factor(genomes: pd.DataFrame, name: str) -> GeneFeature:
     return next(found for found in factors(genomes) if found.name == name)
 
 
 def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> None:
     genes = (
-        GeneImportance("jump_size", "Jump <Size>", Estimate(3.0, 2.0, 3.7)),
-        GeneImportance("swarm_size", "Swarm Size", Estimate(-0.1, -0.3, 0.1)),
+        GeneImportance("jump_size", "Jump <Size>", MeanInterval(3.0, 2.0, 3.7)),
+        GeneImportance("swarm_size", "Swarm Size", MeanInterval(-0.1, -0.3, 0.1)),
     )
-    table = bars_html(Importances(genes, Estimate(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0))
+    table = bars_html(Importances(genes, MeanInterval(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0))
     clear, unclear = re.findall("<tr><th scope.*?</tr>", table)
     assert "Jump &lt;Size&gt;" in clear and "2.0 to 3.7" in clear and "hollow" not in clear
     assert '<i style="left: 7.50%; width: 75.00%">' in clear and '<u style="left: 57.50%; width: 42.50%">' in clear

@@ -23,7 +23,7 @@ pytest.importorskip("joserfc", reason="the extra shoal[oidc] is not installed")
 from joserfc import jwk, jwt
 
 from shoal.auth import change_accounts
-from shoal.dashboard.network_access import Exposure
+from shoal.dashboard.network_access import ServerAccess
 from shoal.dashboard.server.launch import address, free_port
 from shoal.store import open_store
 from support import browser as chrome
@@ -112,7 +112,7 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
         patch.setenv("STREAMLIT_SECRETS_FILES", str(secrets))
         file = folder / "shoal" / "access.json"
         change_accounts(file, lambda a: a.with_account("eve@example.org", "viewer", oidc=True))
-        with chrome.dashboard(store, folder / "server.log", Exposure(login=True), port) as running:
+        with chrome.dashboard(store, folder / "server.log", ServerAccess(login=True), port) as running:
             yield running
 
 

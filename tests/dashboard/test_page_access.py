@@ -25,7 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from shoal.auth import Password, Role, change_accounts, new_token, passwords, token_digest
-from shoal.dashboard.network_access import Exposure
+from shoal.dashboard.network_access import ServerAccess
 from shoal.data import load_dataset
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Claim, Owner, Store, open_store
@@ -47,7 +47,7 @@ class Site:
 
     def told(self) -> tuple[str, ...]:
         """The commands that the run was given, its owner being alive."""
-        self.store.beat(self.claim, 0.0)
+        self.store.heartbeat(self.claim, 0.0)
         return self.store.run(self.claim.run_id).pending
 
     def session(self, name: str) -> str:
@@ -100,7 +100,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         claim = store.claim(Owner.here(), run_id)
         assert claim
         log = folder / "server.log"
-        with chrome.dashboard(store, log, Exposure(login=True)) as url:
+        with chrome.dashboard(store, log, ServerAccess(login=True)) as url:
             yield Site(url, store, claim, file, token)
         assert not re.search(r'File ".*[/\\]shoal[/\\]', log.read_text()), log.read_text()
 

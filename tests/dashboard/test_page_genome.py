@@ -34,15 +34,15 @@ from shoal.dashboard.charts.trainings import curves, curves_figure, means, train
 from shoal.dashboard.charts.vega import Spec
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
-from shoal.numerics.stats import half95
+from shoal.numerics.stats import ci95_half_width
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.runner import Runner
 from shoal.presentation.palette import DARK, LIGHT
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.replay.predictions import Fit
+from shoal.replay.predictions import PartPredictions
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.tuning.operators import Birth
+from shoal.tuning.operators import Offspring
 from support import browser as chrome
 from support.fakes import HereExecutor
 
@@ -72,7 +72,7 @@ def test_search_and_confirmation_are_kept_apart() -> None:
     assert frame["counted"].tolist() == [False, False, True, True, True, True, True], "the last rung of 2-4-8"
     assert frame["fold"].tolist() == [1, 2, 3, 1, 2, 3, 1]
     searched, confirmed = means(frame)
-    assert (searched.accuracy, searched.half, searched.repeats) == (81.0, half95([80.0, 82.0]), 2)
+    assert (searched.accuracy, searched.half, searched.repeats) == (81.0, ci95_half_width([80.0, 82.0]), 2)
     assert (confirmed.accuracy, confirmed.repeats) == (91.0, 3)
     figure = trainings_figure(frame, highlight=2)
     dots = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
@@ -117,7 +117,9 @@ def test_losses_that_a_logarithm_has_no_place_for_are_left_out() -> None:
 def test_residuals_of_large_parts_are_thinned_evenly() -> None:
     rows = 5 * MOST_POINTS + 1
     target = np.arange(rows, dtype=np.float64)
-    frame = residuals({"train": Fit(target, target + 1), "validation": Fit(target[:7], target[:7] - 2)})
+    frame = residuals(
+        {"train": PartPredictions(target, target + 1), "validation": PartPredictions(target[:7], target[:7] - 2)}
+    )
     own = frame[frame["part"] == "train"]
     assert MOST_POINTS / 2 < len(own) <= MOST_POINTS
     assert set(own["residual"]) == {1.0}
@@ -130,7 +132,7 @@ def test_residuals_of_large_parts_are_thinned_evenly() -> None:
 
 
 def test_confusion_counts_every_row() -> None:
-    fit = Fit(np.array([0.0, 0, 1, 1, 1]), np.array([0.0, 1, 1, 1, 0]))
+    fit = PartPredictions(np.array([0.0, 0, 1, 1, 1]), np.array([0.0, 1, 1, 1, 0]))
     frame = confusion(fit, [HOSTILE, "b"])
     assert frame.to_numpy().tolist() == [[1, 1], [1, 2]]
     figure = confusion_figure(frame)
@@ -143,7 +145,7 @@ def relative(name: str, generation: int, distance: int, *parents: Genome) -> Rel
     first, second = (*parents, None, None)[:2]
     child = replace(Genome(), max_position=1.0 + int(name, 16))
     how = "bred" if parents else "uniform"
-    return Relative(child.hash, generation, 0, Birth(child, how, None, first, second, first), distance)  # type: ignore[arg-type]
+    return Relative(child.hash, generation, 0, Offspring(child, how, None, first, second, first), distance)  # type: ignore[arg-type]
 
 
 def test_boxes_stand_apart_and_lines_run_forward() -> None:

@@ -18,10 +18,10 @@ from shoal.genome.genome import Genome
 from shoal.problems.evaluation import GenerationSummary, Task
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
-from shoal.pso.snapshot import observe
+from shoal.pso.snapshot import take_snapshot
 from shoal.pso.swarm import initial_state
 from shoal.settings.search_settings import SearchSettings
-from shoal.store import Claim, Owner, Store, UnderWay, open_store
+from shoal.store import Claim, Owner, RunningTraining, Store, open_store
 from support import browser as chrome
 from support.processes import eventually
 
@@ -127,8 +127,10 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
         nonlocal state
         state = engine.advance(training, state, iterations)
         curve = tuple((i + 1, float(loss)) for i, loss in enumerate(state.history))
-        seen = observe(training, state)
-        opened.beat(claim, 1.0, [UnderWay(GENOME, 2, 1, 3, "search", "here:1", state.iteration, 30, 1.0, curve, seen)])
+        seen = take_snapshot(training, state)
+        opened.heartbeat(
+            claim, 1.0, [RunningTraining(GENOME, 2, 1, 3, "search", "here:1", state.iteration, 30, 1.0, curve, seen)]
+        )
 
     note(5)
     page.get_by_text("What trains now").click()
@@ -143,7 +145,9 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
     loss = page.locator("dl.tiles > div").filter(has=page.get_by_text("Global best loss", exact=True))
     expect(loss.locator("b")).to_have_text(f"{state.history[-1]:.4g}")
     expect(page.get_by_text("As it is now.")).to_be_visible()
-    opened.beat(claim, 1.0, [UnderWay(GENOME, 3, 1, 3, "search", "here:1", 0, 30)])  # too short for a look at it
+    opened.heartbeat(
+        claim, 1.0, [RunningTraining(GENOME, 3, 1, 3, "search", "here:1", 0, 30)]
+    )  # too short for a look at it
     expect(page.get_by_text("repeat 3 · iteration 0 of 30")).to_be_visible()
     expect(
         page.get_by_text("The last that was seen: Search: generation 1, individual 3, repeat 2, iteration 15.")

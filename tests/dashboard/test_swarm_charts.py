@@ -21,16 +21,16 @@ from shoal.genome.genome import Genome
 from shoal.presentation import gif
 from shoal.presentation.palette import DARK, LIGHT
 from shoal.presentation.swarm_scene import LINKS, Bounds, Shades, scene, series
-from shoal.pso.snapshot import Frame
+from shoal.pso.snapshot import SwarmSnapshot
 from shoal.replay.recorder import Replay, Window
 
 RANDOM = np.random.default_rng(5)
 
 
-def frame(iteration: int, particles: int = 6, **changes: Any) -> Frame:
+def frame(iteration: int, particles: int = 6, **changes: Any) -> SwarmSnapshot:
     losses = np.full(particles, np.inf) if iteration == 0 else RANDOM.uniform(0.1, 2.0, particles)
     neighbours = np.array([[(i + n) % particles for n in (1, 2, 3)] for i in range(particles)], np.int32)
-    made = Frame(
+    made = SwarmSnapshot(
         iteration=iteration,
         positions=RANDOM.normal(size=(particles, 2)).astype(np.float32),
         bests=RANDOM.normal(size=(particles, 2)).astype(np.float32),
@@ -47,7 +47,7 @@ def frame(iteration: int, particles: int = 6, **changes: Any) -> Frame:
     return replace(made, **changes)
 
 
-def film(frames: list[Frame]) -> Replay:
+def film(frames: list[SwarmSnapshot]) -> Replay:
     last = frames[-1]
     return Replay(
         genome=Genome(swarm_size=len(last.losses)),

@@ -33,7 +33,7 @@ from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.champion import choice, crown, retrainings
+from shoal.tuning.champion import assemble_champion, refit_jobs, select_champion
 from shoal.tuning.search import Search
 
 
@@ -483,13 +483,13 @@ def test_a_search_over_folds_trains_and_scores_on_them() -> None:
     while tasks := search.ask():
         for task in tasks:
             search.tell(evaluate(about, task, engine))
-    chosen = choice(search)
-    jobs = retrainings(about, chosen)
+    chosen = select_champion(search)
+    jobs = refit_jobs(about, chosen)
     assert [job.refit for job in jobs] == [True] * 3
     weights = {job: job.run(about, engine) for job in jobs}
     training = about.training(jobs[0].task, refit=True)
     assert training.x.tobytes() == data.train.x.tobytes()
-    champion = crown(about, chosen, weights, engine)
+    champion = assemble_champion(about, chosen, weights, engine)
     assert champion.refitted and champion.scores.test is not None
     assert champion.scores.validation.accuracy == pytest.approx(champion.accuracy)
 

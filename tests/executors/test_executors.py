@@ -169,7 +169,7 @@ class ExecutorContract:
     def test_it_says_what_is_under_way(self, executor: Executor) -> None:
         assert executor.under_way() == ()
         for watched in (True, True, False, False, True):
-            executor.watch(watched)
+            executor.set_watched(watched)
         jobs = [Hang(number) for number in range(3)]
         for job in jobs:
             executor.submit(job)
@@ -221,7 +221,7 @@ class TestJobQueue:
         running = queue.take(0, limit=2, count=3)
         assert running == jobs[:3]
         assert queue.take(2, limit=2) == []
-        assert queue.died(running, "dead", beside=1) == []
+        assert queue.on_worker_death(running, "dead", beside=1) == []
         assert queue.take(1, limit=2) == [], "the other one still runs"
         for job in jobs[:3]:
             assert queue.take(0, limit=2, count=3) == [job]
@@ -232,35 +232,35 @@ class TestJobQueue:
     def test_only_deaths_without_company_count(self) -> None:
         queue, job = JobQueue(), Echo(0)
         for _ in range(10):
-            assert queue.died([job], "dead", beside=1) == []
+            assert queue.on_worker_death([job], "dead", beside=1) == []
             assert queue.take(0, limit=1) == [job]
         for _ in range(Executor.MAX_DEATHS - 1):
-            assert queue.died([job], "dead") == []
+            assert queue.on_worker_death([job], "dead") == []
             assert queue.take(0, limit=1) == [job]
-        assert queue.died([job], "dead") == [Outcome(job, error="dead")]
+        assert queue.on_worker_death([job], "dead") == [Outcome(job, error="dead")]
         assert len(queue) == 0
 
     def test_what_was_held_against_a_job_ends_with_it(self) -> None:
         queue, job = JobQueue(), Echo(0)
         for _ in range(5):  # the same object, as a later job may be at the same address
             for _ in range(Executor.MAX_DEATHS - 1):
-                assert queue.died([job], "dead") == []
+                assert queue.on_worker_death([job], "dead") == []
                 queue.take(0, limit=1)
             queue.done(job)
         for _ in range(2):
             for deaths in range(1, Executor.MAX_DEATHS + 1):
-                assert bool(queue.died([job], "dead")) == (deaths == Executor.MAX_DEATHS)
+                assert bool(queue.on_worker_death([job], "dead")) == (deaths == Executor.MAX_DEATHS)
                 queue.take(0, limit=1)
 
     def test_jobs_of_a_machine_that_died_keep_company_until_it_happens_again_and_again(self) -> None:
         queue, jobs = JobQueue(), [Echo(n) for n in range(3)]
         for _ in range(Executor.MAX_DEATHS - 1):
-            assert queue.lost(jobs, "lost") == []
+            assert queue.on_node_loss(jobs, "lost") == []
             assert queue.take(0, limit=1, count=9) == jobs
-        assert queue.lost(jobs, "lost") == []
+        assert queue.on_node_loss(jobs, "lost") == []
         for _ in range(Executor.MAX_DEATHS):
             assert queue.take(0, limit=1, count=9) == jobs[:1]
-            outcomes = queue.lost(jobs[:1], "lost")
+            outcomes = queue.on_node_loss(jobs[:1], "lost")
         assert outcomes == [Outcome(jobs[0], error="lost")]
         assert queue.take(0, limit=1, count=9) == jobs[1:2]
 

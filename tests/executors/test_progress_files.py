@@ -17,12 +17,12 @@ import pytest
 from shoal.data import load_dataset
 from shoal.executors import Evaluate, LocalExecutor, Progress
 from shoal.executors import progress_files as board_module
-from shoal.executors.progress_files import NOTE_SECONDS, WATCHED_SECONDS, Board, Reporter
+from shoal.executors.progress_files import NOTE_SECONDS, WATCHED_SECONDS, ProgressDirectory, ProgressWriter
 from shoal.genome.genome import Genome
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import ENGINES, get_engine
-from shoal.pso.snapshot import observe
+from shoal.pso.snapshot import take_snapshot
 from shoal.settings.search_settings import SearchSettings
 from support.processes import eventually
 
@@ -84,13 +84,13 @@ def test_real_workers_say_how_far_they_are_and_show_frames_while_somebody_watche
             assert progress.curve[-1][0] == progress.iteration
             assert progress.worker.rpartition(":")[2].isdecimal()
         assert len({progress.worker for progress in first}) == 2
-        executor.watch(True)
+        executor.set_watched(True)
         seen = eventually(lambda: when(lambda p: p.frame is not None))
         for progress in seen:
             assert progress.frame
             assert progress.frame.iteration == progress.iteration
             assert progress.frame.positions.shape == (6, 2)
-        executor.watch(False)
+        executor.set_watched(False)
         eventually(lambda: when(lambda p: p.frame is None))
     assert boards(folder) == []
 
@@ -101,9 +101,9 @@ def test_a_note_is_of_its_job_alone(folder: Path) -> None:
         eventually(lambda: executor.poll(0.5))
         (place,) = boards(folder)
         assert list(place.iterdir()) == [], "shorter than a second: nothing was written"
-    engine, board = get_engine("reference"), Board()
+    engine, board = get_engine("reference"), ProgressDirectory()
     assert board.folder
-    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(0.3), lambda: 0.0)
+    engine.observer = reporter = ProgressWriter(board.folder, "w:1", ticking(0.3), lambda: 0.0)
     with reporter.about(5):
         JOB.run(PROBLEM, engine)
         assert board.read({5: JOB})[5].job is JOB
@@ -114,24 +114,24 @@ def test_a_note_is_of_its_job_alone(folder: Path) -> None:
 @pytest.mark.parametrize(("watched", "frames"), [(False, 0), (True, 30)])
 def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """30 iterations, a chunk and 0.21 seconds each: 30 looks that are late enough for who watches."""
-    made, board = [], Board()
-    board.watch(watched)
+    made, board = [], ProgressDirectory()
+    board.set_watched(watched)
     assert board.folder
     engine = get_engine("reference")
-    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), lambda: 0.0)
+    engine.observer = reporter = ProgressWriter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), lambda: 0.0)
     written = []
     write = Path.write_text
     monkeypatch.setattr(Path, "write_text", lambda *a: written.append(write(*a)))
-    monkeypatch.setattr("shoal.executors.progress_files.observe", lambda *a: made.append(1) or observe(*a))
+    monkeypatch.setattr("shoal.executors.progress_files.take_snapshot", lambda *a: made.append(1) or take_snapshot(*a))
     monkeypatch.setattr("shoal.pso.engines.base.CHUNK_SECONDS", 0.0)  # an iteration each
     with reporter.about(1):
         evaluate(PROBLEM, JOB.task, engine)
     assert len(made) == frames
     assert len(written) == (frames or 30 // 5), "each second, without anybody"
     made.clear()
-    board.watch(True)
+    board.set_watched(True)
     effort = ticking(board_module.SHARE)  # a note's cost is worth a pause of a second
-    engine.observer = reporter = Reporter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), effort)
+    engine.observer = reporter = ProgressWriter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), effort)
     with reporter.about(1):
         evaluate(PROBLEM, JOB.task, engine)
     assert len(made) == 1 + 29 // 5, "large swarms are shown less often"
@@ -143,13 +143,13 @@ class TestHarmless:
     GENOMES = (GENOME, Genome(swarm_size=6, num_informants=2, hidden_layers=(3,), update_rule="competitive"))
 
     @staticmethod
-    def curves(engine: str, reporter: Reporter | None, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    def curves(engine: str, reporter: ProgressWriter | None, monkeypatch: pytest.MonkeyPatch) -> list[object]:
         monkeypatch.setattr("shoal.pso.engines.base.CHUNK_SECONDS", 0.0)
         found: list[object] = []
         for genome in TestHarmless.GENOMES:
-            made = get_engine(engine).on(1)
+            made = get_engine(engine).with_threads(1)
             made.observer = reporter
-            (result,) = made.on(2).train([PROBLEM.training(Task(genome, 0))])
+            (result,) = made.with_threads(2).train([PROBLEM.training(Task(genome, 0))])
             found += [result.weights.tobytes(), result.history.tobytes(), result.loss.hex()]
         return found
 
@@ -157,10 +157,10 @@ class TestHarmless:
     @pytest.mark.parametrize("trouble", ["none", "no folder", "disk full", "a file in its place", "observe raises"])
     def test_the_same_bits(self, engine: str, trouble: str, monkeypatch: pytest.MonkeyPatch) -> None:
         undisturbed = self.curves(engine, None, monkeypatch)
-        board = Board()
-        board.watch(True)
+        board = ProgressDirectory()
+        board.set_watched(True)
         assert board.folder
-        reporter = Reporter(board.folder, "w:1", ticking(1.5), lambda: 0.0)
+        reporter = ProgressWriter(board.folder, "w:1", ticking(1.5), lambda: 0.0)
         looks: list[str] = []
 
         def trouble_now(*arguments: object) -> None:
@@ -176,7 +176,7 @@ class TestHarmless:
             case "disk full":
                 monkeypatch.setattr(Path, "write_text", trouble_now)
             case "observe raises":
-                monkeypatch.setattr("shoal.executors.progress_files.observe", trouble_now)
+                monkeypatch.setattr("shoal.executors.progress_files.take_snapshot", trouble_now)
         with reporter.about(1):
             assert self.curves(engine, reporter, monkeypatch) == undisturbed
             if trouble == "none":
@@ -190,7 +190,7 @@ class TestHarmless:
     def test_without_a_place_for_it_jobs_are_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
         put_boards(Path("/nowhere"), monkeypatch)
         with LocalExecutor(PROBLEM, 1) as executor:
-            executor.watch(True)
+            executor.set_watched(True)
             executor.submit(JOB)
             assert [progress.job for progress in executor.under_way()] == [JOB]
             (outcome,) = eventually(lambda: executor.poll(0.5))
@@ -214,7 +214,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     (folder / "elsewhere").mkdir()
     link = folder / left.name.replace(left.name[-3:], "xyz")
     link.symlink_to(folder / "elsewhere")
-    first, second = Board(), Board()
+    first, second = ProgressDirectory(), ProgressDirectory()
     assert first.folder
     assert second.folder
     expected = {first.folder, second.folder, link, folder / "shoal-live-1-of-somebody", folder / "shoal-live-no-number"}

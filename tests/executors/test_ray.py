@@ -191,7 +191,7 @@ def test_a_node_that_dies_in_a_run_changes_nothing(
     cluster: Any, undisturbed: tuple[str | None, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost: list[Any] = []
-    real, killed = JobQueue.lost, 0
+    real, killed = JobQueue.on_node_loss, 0
 
     def spy(queue: JobQueue, jobs: Any, why: str) -> list[Any]:
         lost.extend(jobs)

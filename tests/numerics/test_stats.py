@@ -12,7 +12,7 @@ from scipy import stats
 
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
-from shoal.numerics.stats import interval95, mean, paired_difference, probability_better, welch_difference
+from shoal.numerics.stats import ci95, mean, paired_difference, probability_better, welch_difference
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30)
 
@@ -22,13 +22,13 @@ def test_interval_is_student_s(values) -> None:
     deviation = statistics.stdev(values) / math.sqrt(len(values))
     assume(deviation > 1e-6)
     expected = stats.t.interval(0.95, len(values) - 1, mean(values), deviation)
-    assert interval95(values) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert ci95(values) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 def test_one_value_has_no_interval() -> None:
-    assert interval95([3.0]) is None
-    assert interval95([]) is None
-    assert interval95([2.0, 2.0]) == (2.0, 2.0)
+    assert ci95([3.0]) is None
+    assert ci95([]) is None
+    assert ci95([2.0, 2.0]) == (2.0, 2.0)
 
 
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=2, max_size=30))
@@ -56,7 +56,7 @@ def test_pairs_tell_what_means_do_not() -> None:
     luck = [0.0, 5.0, -4.0, 2.0, -6.0, 3.0]
     ours = [80.0 + value for value in luck]
     theirs = [79.5 + value + wobble for value, wobble in zip(luck, (0.1, -0.1, 0.0, 0.05, 0.0, -0.05), strict=True)]
-    low, high = interval95(ours)
+    low, high = ci95(ours)
     assert low < mean(theirs) < high
     assert probability_better(ours, theirs) > 0.999
 
@@ -111,7 +111,7 @@ def test_differences_of_too_few_or_of_constants() -> None:
 
 @pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan])
 def test_what_is_not_finite_has_no_interval_and_is_not_compared(odd: float) -> None:
-    assert interval95([1.0, odd]) is None
+    assert ci95([1.0, odd]) is None
     assert probability_better([1.0, odd], [1.0, 2.0]) is None
     assert paired_difference([1.0, odd], [1.0, 2.0]) is None
     assert welch_difference([1.0, odd], [1.0, 2.0]) is None

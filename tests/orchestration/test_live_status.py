@@ -16,19 +16,19 @@ from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import RunNotFoundError, StoreFullError
 from shoal.executors import Evaluate, Job, Progress
 from shoal.genome.genome import Genome
-from shoal.orchestration.live_status import under_way
+from shoal.orchestration.live_status import running_training
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
-from shoal.pso.snapshot import Frame
+from shoal.pso.snapshot import SwarmSnapshot
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
-from shoal.store import LEASE_SECONDS, Claim, Owner, Store, UnderWay, open_store
+from shoal.store import LEASE_SECONDS, Claim, Owner, RunningTraining, Store, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup
 from shoal.store.live_status import WATCHED_SECONDS
 from shoal.tuning.baselines import BaselineJob
-from shoal.tuning.champion import Choice, Crowning, Retraining
-from shoal.tuning.search import Standing
+from shoal.tuning.champion import AssembleChampion, RefitJob, Selection
+from shoal.tuning.search import RankedGenome
 from support.fakes import InlineExecutor
 
 SETTINGS = SearchSettings(
@@ -43,7 +43,7 @@ SETTINGS = SearchSettings(
     baselines=False,
 )
 ELSEWHERE = Owner("elsewhere", 1, "token")
-FRAME = Frame(
+FRAME = SwarmSnapshot(
     iteration=7,
     positions=np.array([[0.5, 1.5], [np.nan, 2.0]], np.float32),
     bests=np.ones((2, 2), np.float32),
@@ -56,7 +56,7 @@ FRAME = Frame(
     stagnation=2,
     speed=0.125,
 )
-TRAINING = UnderWay(
+TRAINING = RunningTraining(
     Genome(swarm_size=11, hidden_layers=(3,)), 2, 4, 5, "search", "here \0:1", 7, 9, 1.5, ((1, 0.1), (7, 1 / 3)), FRAME
 )
 
@@ -113,7 +113,7 @@ class TestNote:
     def test_travels_with_other_writes_and_stays_without_a_new_one(self, store: Store, tiny: Dataset) -> None:
         claim = held(store, tiny)
         plain = replace(TRAINING, frame=None, worker="")
-        for number, write in enumerate((store.beat, lambda *a: store.record(claim, [], [], *a[1:]))):
+        for number, write in enumerate((store.heartbeat, lambda *a: store.record(claim, [], [], *a[1:]))):
             training = replace(plain, iteration=number)
             write(claim, 1.0, [training])
             write(claim, 2.0)
@@ -159,33 +159,33 @@ class TestNote:
     def test_a_readers_word_holds_for_a_while(self, store: Store, tiny: Dataset) -> None:
         run_id = held(store, tiny).run_id
         other, _ = store.add_run(tiny, SETTINGS)
-        assert not store.look(run_id).watched
-        store.watch(str(run_id))
-        assert store.look(run_id).watched
-        assert not store.look(run_id).told
-        assert not store.look(other).watched
+        assert not store.poll_flags(run_id).watched
+        store.announce_viewer(str(run_id))
+        assert store.poll_flags(run_id).watched
+        assert not store.poll_flags(run_id).has_commands
+        assert not store.poll_flags(other).watched
         assert store.live(run_id) is None, "a word of a reader is no note"
         store.command(run_id, "pause")
-        assert store.look(run_id).told
+        assert store.poll_flags(run_id).has_commands
         for seconds in (-WATCHED_SECONDS, 2 * WATCHED_SECONDS + 1):
             shift(store, t.live, "watched", seconds)
-            assert not store.look(run_id).watched
-        store.watch(run_id)
-        assert store.look(run_id).watched
+            assert not store.poll_flags(run_id).watched
+        store.announce_viewer(run_id)
+        assert store.poll_flags(run_id).watched
 
     def test_a_word_that_is_young_is_not_written_again(self, store: Store, tiny: Dataset) -> None:
         run_id = held(store, tiny).run_id
-        store.watch(run_id)
+        store.announce_viewer(run_id)
         shift(store, t.live, "watched", 0.5)  # an instant of the future, however slow this test is
 
         def said() -> Any:
             return store.read(lambda c: c.scalar(sa.select(t.live.c.watched)))
 
         before = said()
-        store.watch(run_id)
+        store.announce_viewer(run_id)
         assert said() == before
         shift(store, t.live, "watched", -2.0)
-        store.watch(run_id)
+        store.announce_viewer(run_id)
         assert said() > before - 1.0
 
     def test_a_reader_who_cannot_write_is_not_heard(
@@ -197,11 +197,11 @@ class TestNote:
             raise StoreFullError("full")
 
         monkeypatch.setattr(store._database, "write", refuse)
-        store.watch(run_id)
-        assert not store.look(run_id).watched
+        store.announce_viewer(run_id)
+        assert not store.poll_flags(run_id).watched
 
     def test_unknown_runs(self, store: Store) -> None:
-        for method in (store.live, store.watch):
+        for method in (store.live, store.announce_viewer):
             with pytest.raises(RunNotFoundError):
                 method("nonsense")
         assert notes(store) == 0
@@ -295,7 +295,7 @@ class TestRunner:
     def test_watched_it_asks_for_frames_and_ends_the_same(
         self, sqlite_store: Store, tiny: Dataset, undisturbed: str
     ) -> None:
-        executor = self.drive(sqlite_store, tiny, lambda job: sqlite_store.watch(1), clock=lambda: 0.0)
+        executor = self.drive(sqlite_store, tiny, lambda job: sqlite_store.announce_viewer(1), clock=lambda: 0.0)
         assert executor.watched
         assert sqlite_store.run(1).result_hash == undisturbed
 
@@ -304,16 +304,16 @@ def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
     problem, genome = Problem(tiny, SETTINGS), Genome()
     search, fresh = Task(genome, 1, generation=3, individual=2), Task(genome, CONFIRMATION)
     cases = [
-        (Evaluate(search), ("search", 1, 3, 2, problem.length(search), "")),
-        (Evaluate(fresh), ("confirmation", CONFIRMATION, 0, 0, problem.length(fresh), "")),
-        (Retraining(search, 4, refit=True), ("champion", 1, 3, 2, 4, "")),
-        (Crowning(Choice(Standing(genome, ())), {}), ("champion", 0, 0, 0, 0, "")),
+        (Evaluate(search), ("search", 1, 3, 2, problem.iterations_for(search), "")),
+        (Evaluate(fresh), ("confirmation", CONFIRMATION, 0, 0, problem.iterations_for(fresh), "")),
+        (RefitJob(search, 4, refit=True), ("champion", 1, 3, 2, 4, "")),
+        (AssembleChampion(Selection(RankedGenome(genome, ())), {}), ("champion", 0, 0, 0, 0, "")),
         (BaselineJob("trees", genome), ("baseline", 0, 0, 0, 0, "Boosted trees")),
     ]
     for job, expected in cases:
-        made = under_way(problem, Progress(job, "w:1"))
+        made = running_training(problem, Progress(job, "w:1"))
         assert (made.genome, made.worker, made.iteration) == (genome, "w:1", 0)
         shown = (made.kind, made.repeat, made.generation, made.individual, made.iterations, made.baseline)
         assert shown == expected
-        told = under_way(problem, Progress(job, "w:1", 3, 8, 0.5, ((1, 0.5),), FRAME))
+        told = running_training(problem, Progress(job, "w:1", 3, 8, 0.5, ((1, 0.5),), FRAME))
         assert (told.iteration, told.iterations, told.seconds, told.frame) == (3, 8, 0.5, FRAME)

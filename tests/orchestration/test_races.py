@@ -172,7 +172,7 @@ def busy(url: str, transactions: str, number: str) -> str:
         done = 2
         for turn in range(int(transactions)):
             store.record(claim, [evaluation(turn)], [summary(turn + 1)], float(turn))
-            store.beat(claim, float(turn))
+            store.heartbeat(claim, float(turn))
             assert store.run(run_id).evaluations == turn + 1 == len(store.evaluations(run_id))
             assert any(run.id == run_id for run in store.runs())
             done += 6

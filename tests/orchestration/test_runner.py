@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shoal.analysis.summary import summarise, sureness
+from shoal.analysis.summary import confidence_text, summarise
 from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
 from shoal.executors import Evaluate, Job
@@ -16,7 +16,7 @@ from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
-from shoal.tuning.champion import CHAMPION, Champion, Crowning
+from shoal.tuning.champion import CHAMPION, AssembleChampion, Champion
 from shoal.tuning.search import Search
 from support.fakes import InlineExecutor, pretend
 
@@ -245,7 +245,7 @@ def test_what_time_is_left_for_decides_how_much_is_confirmed(
     now = [0.0]
 
     def tick(job: Job) -> None:
-        if not isinstance(job, Crowning):
+        if not isinstance(job, AssembleChampion):
             long = not isinstance(job, Evaluate) or job.task.repeat >= CONFIRMATION
             now[0] += 0.08 if long else 0.01
 
@@ -270,4 +270,4 @@ def test_however_little_the_time_a_run_ends_with_something(store: Store, data: D
     assert summary.best.genome == summary.champion.genome
     assert summary.best.accuracy == summary.champion.accuracy
     assert summary.champion.confirmation is None
-    assert sureness(summary.champion).startswith("Not confirmed")
+    assert confidence_text(summary.champion).startswith("Not confirmed")

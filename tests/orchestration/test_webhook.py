@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
 from shoal.orchestration import webhook
-from shoal.orchestration.webhook import Messenger, check_webhook, post
+from shoal.orchestration.webhook import WebhookSender, check_webhook, post
 from shoal.problems.table import Problem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, open_store
@@ -119,9 +119,9 @@ class TestNotices:
     @pytest.mark.parametrize(("state", "error"), [("finished", None), ("failed", "Every training failed.")])
     def test_an_end_is_noted_with_what_there_is_to_know(self, store: Store, state: Any, error: str | None) -> None:
         claim = claimed(store)
-        assert store.take_notice() is None
+        assert store.lease_message() is None
         store.finish(claim, state, seconds=1.0, error=error, result_hash="abc")
-        notice = store.take_notice()
+        notice = store.lease_message()
         assert notice
         moment, number = notice.content.pop("time"), notice.content.pop("id")
         assert moment == pytest.approx(store.events()[0].time, abs=10)
@@ -140,36 +140,36 @@ class TestNotices:
     @pytest.mark.parametrize("state", ["paused", "stopped", "queued"])
     def test_what_a_person_does_is_no_news(self, store: Store, state: Any) -> None:
         store.finish(claimed(store), state, seconds=1.0)
-        assert store.take_notice() is None
+        assert store.lease_message() is None
 
     def test_of_many_one_takes_it(self, store: Store) -> None:
         finished(store)
         with ThreadPoolExecutor(4) as threads:
-            taken = [notice for notice in threads.map(lambda _: store.take_notice(), range(8)) if notice]
+            taken = [notice for notice in threads.map(lambda _: store.lease_message(), range(8)) if notice]
         assert len(taken) == 1
-        store.settle_notice(taken[0])
+        store.acknowledge_message(taken[0])
         later(store, 1000.0)
-        assert store.take_notice() is None
+        assert store.lease_message() is None
 
     def test_it_is_due_again_when_its_sender_has_died(self, store: Store) -> None:
         finished(store)
-        first = store.take_notice()
+        first = store.lease_message()
         assert first
         later(store, 61.0)
-        second = store.take_notice()
+        second = store.lease_message()
         assert second
         assert (second.id, second.tries, second.content) == (first.id, 2, first.content)
-        store.settle_notice(first, "too late")  # it wakes: the other has it
+        store.acknowledge_message(first, "too late")  # it wakes: the other has it
         assert "webhook" not in " ".join(texts(store))
-        store.settle_notice(second)
+        store.acknowledge_message(second)
         later(store, 1000.0)
-        assert store.take_notice() is None
+        assert store.lease_message() is None
 
     def test_it_is_tried_for_a_day_ever_more_rarely(self, store: Store) -> None:
         finished(store)
         waited = []
-        while notice := store.take_notice():
-            store.settle_notice(notice, "HTTP 500")
+        while notice := store.lease_message():
+            store.acknowledge_message(notice, "HTTP 500")
             due = store.read(lambda c: c.scalar(sa.select(t.notice.c.due - t.now())))
             if due is not None:
                 waited.append(due)
@@ -187,18 +187,18 @@ class TestNotices:
         later(store, 500.0)
         assert store.note_stalled() == []
         later(store, 101.0)
-        store.beat(claim, 1.0)
+        store.heartbeat(claim, 1.0)
         assert store.note_stalled() == [claim.run_id]
         later(store, 5000.0)  # its lease ends, and nobody takes it over: no other event
         assert [store.note_stalled(), store.note_stalled()] == [[], []]
-        notice = store.take_notice()
+        notice = store.lease_message()
         assert notice
         assert (notice.content["event"], notice.content["state"], notice.content["host"]) == (
             "stalled",
             "running",
             "trainer-1",
         )
-        assert store.take_notice() is None
+        assert store.lease_message() is None
         assert "Nothing was recorded for 10 minutes; its supervisor is at work." in texts(store)
 
     def test_a_run_that_goes_on_may_stall_again(self, store: Store) -> None:
@@ -232,7 +232,7 @@ class TestNotices:
 
     def test_delete_takes_them_along(self, store: Store) -> None:
         store.delete(finished(store))
-        assert store.take_notice() is None
+        assert store.lease_message() is None
 
 
 class TestPost:
@@ -287,7 +287,7 @@ class TestMessenger:
         with open_store(tmp_path / "shoal.db") as store:
             run_id = finished(store)
             receiver.answers = [500]
-            told = Messenger(store, receiver.url)
+            told = WebhookSender(store, receiver.url)
             told.deliver()
             assert any("HTTP 500" in text for text in texts(store))
             assert "HTTP 500" in caplog.text
@@ -311,7 +311,7 @@ class TestMessenger:
 
         with open_store(tmp_path / "shoal.db") as store:
             finished(store)
-            with Messenger(store, "http://host/", send):
+            with WebhookSender(store, "http://host/", send):
                 eventually(lambda: calls)
                 later(store, 61.0)
                 eventually(done.is_set)
@@ -320,8 +320,8 @@ class TestMessenger:
     def test_without_an_address_notices_wait_for_one(self, tmp_path: Path) -> None:
         with open_store(tmp_path / "shoal.db") as store:
             finished(store)
-            Messenger(store, None).deliver()
-            assert store.take_notice() is not None
+            WebhookSender(store, None).deliver()
+            assert store.lease_message() is not None
 
 
 def test_a_command_without_a_service_tells_too(tmp_path: Path, receiver: Receiver, monkeypatch: Any) -> None:

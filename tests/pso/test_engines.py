@@ -32,7 +32,7 @@ from shoal.numerics.philox import Purpose, normals
 from shoal.objectives.losses import Loss, Objective, loss_values, make_objective
 from shoal.pso.engines import ENGINES, Engine, cache, get_engine, kernels, vector_math
 from shoal.pso.engines.cpu import CpuEngine
-from shoal.pso.engines.intrinsics import make_map, place
+from shoal.pso.engines.intrinsics import address_of, make_map
 from shoal.pso.engines.llvm_vectors import Value
 from shoal.pso.swarm import (
     SwarmState,
@@ -92,7 +92,7 @@ def copied(state: SwarmState) -> SwarmState:
 
 def bits(state: SwarmState) -> tuple[object, ...]:
     """Everything in a state but what its evaluation cost, for comparison to the bit."""
-    values = (getattr(state, f.name) for f in fields(state) if f.name != "spared")
+    values = (getattr(state, f.name) for f in fields(state) if f.name != "rows_skipped")
     return tuple(v.tobytes() if isinstance(v, np.ndarray) else v for v in values)
 
 
@@ -314,7 +314,7 @@ def test_reference_is_the_documented_competitive_rule(data, particles, ends, tig
         assert after.best_losses.tolist() == literal.best_losses
         assert after.history.tolist()[-1] == literal.top_loss == after.best_losses.min()
         assert (after.informants == state.informants).all()
-        assert after.spared - state.spared == 2 * int(np.isfinite(state.best_losses).sum())
+        assert after.rows_skipped - state.rows_skipped == 2 * int(np.isfinite(state.best_losses).sum())
         state = after
     assert (np.diff(state.history[np.isfinite(state.history)]) <= 0).all()
 
@@ -668,8 +668,8 @@ class TestEngine:
             assert np.isinf(state.best_losses).tolist() == moved.tolist()
             assert state.best_losses.min() == state.history[-1]
             assert (state.best_positions[~moved] == state.positions[~moved]).all()
-            expected = before.spared + (6 * len(task.x) if iteration else 0)
-            assert state.spared == expected, "only what moved is evaluated, on all rows"
+            expected = before.rows_skipped + (6 * len(task.x) if iteration else 0)
+            assert state.rows_skipped == expected, "only what moved is evaluated, on all rows"
         assert (np.diff(state.history) <= 0).all()
         assert state.history[-1] < state.history[0] / 2
 
@@ -720,7 +720,7 @@ class TestEngine:
         for chunk in (1, 2, 3, 17):
             state = engine.advance(task, state, chunk)
         assert bits(state) == bits(whole)
-        assert state.spared == whole.spared
+        assert state.rows_skipped == whole.rows_skipped
 
     def test_a_training_is_repeatable_and_independent_of_its_neighbours(self, engine) -> None:
         tasks = [make_task(informant_strategy=s) for s in INFORMANT_STRATEGIES]
@@ -915,11 +915,11 @@ def test_abandoning_changes_no_bit(loss, classes, rows, inputs, threads) -> None
     every = CpuEngine(threads, abandon=False).advance(task, initial_state(task), 20)
     some = CpuEngine(threads).advance(task, initial_state(task), 20)
     assert bits(some) == bits(every)
-    assert every.spared == 0
-    assert 0 <= some.spared < 21 * rows * 20
-    assert (some.spared > 0) == (rows > 64), "whole blocks are spared"
+    assert every.rows_skipped == 0
+    assert 0 <= some.rows_skipped < 21 * rows * 20
+    assert (some.rows_skipped > 0) == (rows > 64), "whole blocks are spared"
     (result,) = CpuEngine(threads).train([task])
-    assert result.spared == some.spared / (21 * rows * 20)
+    assert result.rows_skipped == some.rows_skipped / (21 * rows * 20)
 
 
 @pytest.mark.parametrize("threads", [2, 3])
@@ -935,13 +935,13 @@ def test_weight_decay_spares_more() -> None:
     spared = {}
     for decay in (0.0, 0.1):
         task = make_task(weight_decay=decay, rows=600, swarm_size=21, weight_scale=1.0)
-        spared[decay] = CpuEngine().advance(task, initial_state(task), 30).spared
+        spared[decay] = CpuEngine().advance(task, initial_state(task), 30).rows_skipped
     assert spared[0.1] > spared[0.0] > 0
 
 
 def test_abandoning_waits_for_a_first_best() -> None:
     task = make_task(rows=300)
-    assert CpuEngine().advance(task, initial_state(task), 1).spared == 0
+    assert CpuEngine().advance(task, initial_state(task), 1).rows_skipped == 0
 
 
 @settings(deadline=None, max_examples=30)
@@ -1049,7 +1049,7 @@ def vectorised(function: Callable[[Value], Value]) -> Callable[[np.ndarray], np.
 
     @njit
     def over(values):
-        apply(place(values, 0), len(values) // 16)
+        apply(address_of(values, 0), len(values) // 16)
 
     def of(x: np.ndarray) -> np.ndarray:
         values = np.zeros(-(-len(x) // 16) * 16, f32)

@@ -15,7 +15,7 @@ from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.losses import make_objective
 from shoal.pso.engines import ENGINES, get_engine
-from shoal.pso.snapshot import Frame, observe, principal_projection, random_projection, stagnation
+from shoal.pso.snapshot import SwarmSnapshot, principal_projection, random_projection, stagnation, take_snapshot
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
 
 RANDOM = np.random.default_rng(3)
@@ -36,7 +36,7 @@ def test_a_frame_is_what_the_state_says(rule: str, engine: str) -> None:
     training = task(update_rule=rule, velocity_end=0.5)
     state = get_engine(engine).advance(training, initial_state(training), 20)
     x, v = state.positions.copy(), state.velocities.copy()
-    seen = observe(training, state)
+    seen = take_snapshot(training, state)
 
     axes = random_projection(training.network.size).axes
     vmax = np.float32(0.05 * (1 - 0.5 * 19 / 59))  # of the last of 20 iterations, of 60 that are planned
@@ -67,7 +67,7 @@ def test_a_frame_is_what_the_state_says(rule: str, engine: str) -> None:
 def test_a_frame_keeps_nothing_of_a_state_that_an_engine_goes_on_with() -> None:
     training, engine = task(), get_engine("cpu")
     state = engine.advance(training, initial_state(training), 5)
-    seen = observe(training, state)
+    seen = take_snapshot(training, state)
     before = json.dumps(seen.to_dict())
     for array in (state.positions, state.best_positions, state.best_losses, state.informants):
         array[:] = 0
@@ -76,7 +76,7 @@ def test_a_frame_keeps_nothing_of_a_state_that_an_engine_goes_on_with() -> None:
 
 def test_a_swarm_before_its_first_iteration() -> None:
     training = task(informant_strategy="nearest")
-    seen = observe(training, initial_state(training))
+    seen = take_snapshot(training, initial_state(training))
     assert np.isinf(seen.losses).all() and np.isinf(seen.loss)
     assert seen.informants.shape == (9, 0), "the first step finds who is near"
     assert (seen.iteration, seen.stagnation) == (0, 0)
@@ -100,18 +100,18 @@ def broken(state: SwarmState) -> SwarmState:
 def test_written_down_and_read_again() -> None:
     training = task()
     state = broken(get_engine("reference").advance(training, initial_state(training), 3))
-    seen = observe(training, state)
+    seen = take_snapshot(training, state)
     assert np.isnan(seen.positions[2]).all() and np.isnan(seen.diversity)
     values = seen.to_dict()
     text = json.dumps(values, allow_nan=False)
     assert len(text) < 150 * 9
-    again = Frame.from_dict(json.loads(text))
+    again = SwarmSnapshot.from_dict(json.loads(text))
     assert again.to_dict() == values
     np.testing.assert_allclose(again.positions, seen.positions, rtol=1e-3)
     np.testing.assert_allclose(again.losses, seen.losses, rtol=1e-5)
     assert again.losses[1] == np.inf and again.current is None
     told = replace(seen, current=np.array([0.5, np.inf, *range(7)]))
-    assert Frame.from_dict(told.to_dict()).to_dict() == told.to_dict()
+    assert SwarmSnapshot.from_dict(told.to_dict()).to_dict() == told.to_dict()
 
 
 def test_the_random_axes_are_orthonormal_and_the_same_for_all() -> None:

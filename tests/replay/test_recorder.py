@@ -22,11 +22,11 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import ENGINES, get_engine
-from shoal.pso.snapshot import observe, random_projection
+from shoal.pso.snapshot import random_projection, take_snapshot
 from shoal.pso.swarm import initial_state, penalties, step
 from shoal.replay import worker
-from shoal.replay.recorder import Replay, Window, losses_at, recorded_training, replay
-from shoal.replay.worker import Projector, Request
+from shoal.replay.recorder import Replay, Window, losses_at, recorded_training, replay_training
+from shoal.replay.worker import ReplayPool, Request
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from support.processes import alive, eventually
@@ -46,7 +46,7 @@ def recorded(of: Problem, genome: Genome, repeat: int = 1) -> Evaluation:
 
 
 def again(of: Problem, evaluation: Evaluation, window: Window = Window(), **options: Any) -> Replay:  # noqa: B008
-    return replay(of, evaluation.task, evaluation.iterations, window, recorded=evaluation.loss, **options)
+    return replay_training(of, evaluation.task, evaluation.iterations, window, recorded=evaluation.loss, **options)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -68,7 +68,7 @@ def test_the_very_loss_that_was_recorded(kind: Any, rule: str, engine: str) -> N
 def test_a_training_that_patience_ended(preset: str) -> None:
     of = problem(preset=preset, iterations=400, patience=5, min_improvement=0.02)
     evaluation = recorded(of, Genome(**GENES), repeat=3)
-    assert evaluation.iterations < of.length(evaluation.task) / 2
+    assert evaluation.iterations < of.iterations_for(evaluation.task) / 2
     film = again(of, evaluation, Window(most=3))
     assert film.exact is True
     assert film.frames[-1].iteration == film.iterations == evaluation.iterations
@@ -89,7 +89,7 @@ def test_frames_are_those_of_the_reference_steps() -> None:
     for _ in range(5):
         state = step(training, state)
     film = again(of, evaluation, Window(first=5, last=6, projection="random"))
-    wanted, seen = observe(training, state, plane), film.frames[0]
+    wanted, seen = take_snapshot(training, state, plane), film.frames[0]
     assert seen.current is not None
     assert replace(seen, current=None).to_dict() == wanted.to_dict()
     np.testing.assert_array_equal(seen.current, losses_at(training, state.positions))
@@ -148,7 +148,7 @@ def test_windows_that_do_not_fit(window: Window) -> None:
 
 def test_a_training_that_never_began() -> None:
     with pytest.raises(ReplayError, match="made no iteration"):
-        replay(problem(), Task(Genome(), 0), 0)
+        replay_training(problem(), Task(Genome(), 0), 0)
 
 
 def test_progress_rises_and_what_it_raises_ends_the_replay() -> None:
@@ -181,8 +181,8 @@ def opened(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def cinema(opened: Store) -> Iterator[Projector]:
-    shows = Projector(opened.raw_url)
+def cinema(opened: Store) -> Iterator[ReplayPool]:
+    shows = ReplayPool(opened.raw_url)
     yield shows
     shows.close()
 
@@ -220,7 +220,7 @@ def request_for(opened: Store, **window: Any) -> Request:
     return Request(run_id, evaluation.task, evaluation.iterations, evaluation.loss, Window(**window))
 
 
-def test_a_process_shows_it_to_all_who_ask(opened: Store, cinema: Projector) -> None:
+def test_a_process_shows_it_to_all_who_ask(opened: Store, cinema: ReplayPool) -> None:
     request = request_for(opened, most=5)
     assert Request.from_dict(json.loads(json.dumps(request.to_dict()))) == request
     first = cinema.look(request)
@@ -238,7 +238,7 @@ def says(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 
 def test_what_cannot_be_shown_says_why_until_it_is_forgotten(
-    opened: Store, cinema: Projector, monkeypatch: pytest.MonkeyPatch
+    opened: Store, cinema: ReplayPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = request_for(opened)
     says(monkeypatch, '{"error": ["Too long.", "", "a shorter one"]}')
@@ -252,7 +252,7 @@ def test_what_cannot_be_shown_says_why_until_it_is_forgotten(
         eventually(lambda: cinema.look(request) == 1.0)
 
 
-def test_so_many_processes_at_once(opened: Store, cinema: Projector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_processes_at_once(opened: Store, cinema: ReplayPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_COMMAND", ["sleep", "1000"])
     request = request_for(opened)
     for repeat in range(5):

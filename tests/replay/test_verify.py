@@ -19,7 +19,7 @@ from shoal.data.dataset import DataOptions
 from shoal.errors import SettingsError, StoreError
 from shoal.objectives.metrics import regression_metrics
 from shoal.orchestration.runner import Runner
-from shoal.replay.predictions import fits_of
+from shoal.replay.predictions import predict_recorded
 from shoal.replay.verify import replay_command, verify
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import Owner, Store, open_store
@@ -115,7 +115,7 @@ def test_a_failed_training_fails_the_same_way(tmp_path: Path) -> None:
         assert done.exit_code == 0
         assert "The same failure" in " ".join(done.output.split())
         with pytest.raises(StoreError, match="This training failed"):
-            fits_of(store, run_id, failed.task.genome.hash, failed.task.repeat)
+            predict_recorded(store, run_id, failed.task.genome.hash, failed.task.repeat)
 
 
 def test_a_training_that_the_clock_ended_is_repeated_at_its_recorded_length(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_beginning_that_several_share_is_refused(store: Store) -> None:
 
 def test_predictions_come_from_a_process_of_their_own(opened: Store) -> None:
     recorded = opened.evaluations(1)[0]
-    fits = fits_of(opened, 1, recorded.task.genome.hash[:9], recorded.task.repeat)
+    fits = predict_recorded(opened, 1, recorded.task.genome.hash[:9], recorded.task.repeat)
     assert fits.same
     assert recorded.scores is not None
     for part, fit in fits.parts.items():

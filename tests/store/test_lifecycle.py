@@ -274,9 +274,9 @@ class Life(RuleBasedStateMachine):
             return multiple()
         store, claim, run = self._of(held)
         if run is None or run.holder != claim:
-            self._refused(lambda: store.beat(claim, 1.0))
+            self._refused(lambda: store.heartbeat(claim, 1.0))
             return multiple()
-        seen = store.beat(claim, 1.0)
+        seen = store.heartbeat(claim, 1.0)
         assert [command.kind for command in seen] == run.waiting
         run.alive = True
         return (held, seen) if seen else multiple()
@@ -289,7 +289,7 @@ class Life(RuleBasedStateMachine):
         if run is None or run.holder != claim:
             self._refused(lambda: store.finish(claim, state, seconds=1.0, applied=order[1]))
             return
-        waiting = {c.id for c in store.beat(claim, 1.0)}
+        waiting = {c.id for c in store.heartbeat(claim, 1.0)}
         obeyed = [c for c in order[1] if c.id in waiting]
         store.finish(claim, state, seconds=1.0, applied=order[1])
         run.waiting = run.waiting[len(obeyed) :]

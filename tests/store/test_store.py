@@ -30,7 +30,16 @@ from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task, result_hash
 from shoal.settings.search_settings import SearchSettings
-from shoal.store import EVALUATION_COLUMNS, LEASE_SECONDS, Claim, Owner, Store, UnderWay, default_path, open_store
+from shoal.store import (
+    EVALUATION_COLUMNS,
+    LEASE_SECONDS,
+    Claim,
+    Owner,
+    RunningTraining,
+    Store,
+    default_path,
+    open_store,
+)
 from shoal.store import connection as store_connection
 from shoal.store import store as store_module
 from shoal.store import tables as t
@@ -92,12 +101,12 @@ def held(store: Store, dataset: Dataset) -> Claim:
 
 
 WRITES: dict[str, Callable[[Store, Claim], Any]] = {
-    "beat": lambda store, claim: store.beat(claim, 99.0),
+    "beat": lambda store, claim: store.heartbeat(claim, 99.0),
     "record": lambda store, claim: store.record(claim, [evaluation(1)], [summary(1)], 99.0),
     "finish": lambda store, claim: store.finish(claim, "finished", seconds=99.0),
     "release": lambda store, claim: store.release(claim, 99.0),
     "save_artifact": lambda store, claim: store.save_artifact(claim, "weights", b"x"),
-    "note_live": lambda store, claim: store.note_live(claim, [UnderWay(Genome(), 0, 1, 0, "search")]),
+    "note_live": lambda store, claim: store.note_live(claim, [RunningTraining(Genome(), 0, 1, 0, "search")]),
 }
 
 
@@ -146,7 +155,7 @@ class TestContract:
         assert claim.epoch == 1
         assert store.run(run_id).state == "running"
         assert store.claim(Owner.here()) is None
-        assert store.beat(claim, 1.5) == ()
+        assert store.heartbeat(claim, 1.5) == ()
         store.record(claim, [evaluation(1), evaluation(2)], [summary(1)], 2.5)
         store.save_artifact(claim, "weights", b"\0old")
         store.save_artifact(claim, "weights", b"\0new")
@@ -263,7 +272,7 @@ class TestContract:
         assert store.claim(Owner.here()) is None
         expire(store, claim.run_id)
         assert store.run(claim.run_id).state == "interrupted"
-        store.beat(claim, 1.0)  # late, but nobody took it over: it still owns the run
+        store.heartbeat(claim, 1.0)  # late, but nobody took it over: it still owns the run
         assert store.run(claim.run_id).state == "running"
         expire(store, claim.run_id)
         store.record(claim, [], [], 1.0)
@@ -280,13 +289,13 @@ class TestContract:
         hour_ago = sa.update(t.run).values(heartbeat=t.run.c.heartbeat + 3600)
         store.write(lambda c: c.execute(hour_ago))
         assert store.run(claim.run_id).state == "interrupted"
-        store.beat(claim, 1.0)  # a live one
+        store.heartbeat(claim, 1.0)  # a live one
         assert store.run(claim.run_id).state == "running"
         store.write(lambda c: c.execute(hour_ago))
         later = store.claim(Owner.here())
         assert later
         with pytest.raises(NotOwnerError):
-            store.beat(claim, 1.0)
+            store.heartbeat(claim, 1.0)
 
     @pytest.mark.parametrize("lost", ["taken over", "paused", "resumed", "finished", "released", "deleted", "forged"])
     def test_stale_owner_writes_nothing(self, store: Store, tiny: Dataset, lost: str) -> None:
@@ -413,7 +422,7 @@ class TestContract:
         claim = held(store, tiny)
         store.record(claim, [], [summary(1, best=best)], 1.0)
         store.finish(claim, "finished", seconds=1.0)
-        notice = store.take_notice()
+        notice = store.lease_message()
         assert notice
         assert notice.content["best_accuracy"] is None
 
@@ -506,23 +515,23 @@ class TestContract:
         assert (view.state, view.pending) == ("running", ("pause",))
         assert store.command(claim.run_id, "pause", key="k").pending == ("pause",)
         assert store.command(claim.run_id, "pause").pending == ("pause",)  # asked for already
-        (command,) = store.beat(claim, 1.0)
+        (command,) = store.heartbeat(claim, 1.0)
         assert command.kind == "pause"
-        assert store.beat(claim, 1.0) == (command,)
+        assert store.heartbeat(claim, 1.0) == (command,)
         store.finish(claim, "paused", seconds=1.0, applied=[command])
         view = store.run(claim.run_id)
         assert (view.state, view.pending, view.ended) == ("paused", (), None)
         assert store.command(claim.run_id, "resume").state == "queued"
         later = store.claim(ELSEWHERE)
         assert later
-        assert store.beat(later, 1.0) == ()
+        assert store.heartbeat(later, 1.0) == ()
 
     def test_resume_takes_back_what_has_not_happened(self, store: Store, tiny: Dataset) -> None:
         claim = held(store, tiny)
         store.command(claim.run_id, "pause")
-        (command,) = store.beat(claim, 1.0)
+        (command,) = store.heartbeat(claim, 1.0)
         assert store.command(claim.run_id, "resume").pending == ()
-        assert store.beat(claim, 1.0) == ()
+        assert store.heartbeat(claim, 1.0) == ()
         store.finish(claim, "paused", seconds=1.0, applied=[command])  # it had begun to wind down
         assert store.run(claim.run_id).state == "queued"
 
@@ -607,11 +616,11 @@ class TestContract:
         aged = sa.update(t.supervisor).values(heartbeat=t.supervisor.c.heartbeat - LEASE_SECONDS - 1)
         store._database.write(lambda c: c.execute(aged))
         assert store.supervisors() == []
-        assert store.beat_supervisor(me)
+        assert store.supervisor_heartbeat(me)
         assert [s.owner for s in store.supervisors()] == [str(me)]
         gone = replace(me, pid=2**22 + 1, token="gone")  # beyond Linux's largest process id
         store.register_supervisor(gone)
-        assert not store.beat_supervisor(ELSEWHERE)  # pruned: it has to register again
+        assert not store.supervisor_heartbeat(ELSEWHERE)  # pruned: it has to register again
         assert [s.owner for s in store.supervisors()] == [str(me)]
         store.remove_supervisor(me)
         assert store.supervisors() == []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from shoal.dashboard.network_access import Exposure
+from shoal.dashboard.network_access import ServerAccess
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.store import Store
 
@@ -45,7 +45,7 @@ def launched(program: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def dashboard(store: Store, log: Path, exposure: Exposure | None = None, port: int | None = None) -> Iterator[str]:
+def dashboard(store: Store, log: Path, exposure: ServerAccess | None = None, port: int | None = None) -> Iterator[str]:
     """The address of a running dashboard. It ends with everything that its pages have started."""
     port = port or free_port(HOST, 0)
     url = address(HOST, port)

@@ -12,7 +12,7 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
-from shoal.tuning.champion import Retraining
+from shoal.tuning.champion import RefitJob
 
 
 def pretend(problem: Problem, task: Task) -> Evaluation:
@@ -54,7 +54,7 @@ class InlineExecutor(Executor):
                 outcomes.append(Outcome(job, error=error))
             elif isinstance(job, Evaluate):
                 outcomes.append(Outcome(job, self.evaluated(job.task), worker="inline:1"))
-            elif isinstance(job, Retraining):
+            elif isinstance(job, RefitJob):
                 size = self.problem.network(job.task.genome).size
                 outcomes.append(Outcome(job, np.zeros(size, np.float32)))
             else:
@@ -65,7 +65,7 @@ class InlineExecutor(Executor):
     def under_way(self) -> tuple[Progress, ...]:
         return tuple(Progress(job, "inline:1", 3, 7, 0.5, ((1, 0.5), (3, 0.25))) for job in self.jobs)
 
-    def watch(self, watched: bool) -> None:
+    def set_watched(self, watched: bool) -> None:
         self.watched = watched
 
     def close(self) -> None:

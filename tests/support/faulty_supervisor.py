@@ -67,13 +67,13 @@ def note_asked(file: Path) -> None:
     """Write down every evaluation that is handed to the workers."""
     from shoal.executors import Evaluate, Job, LocalExecutor
 
-    submit = LocalExecutor.submit
+    give = LocalExecutor.submit
 
     def noted(self: LocalExecutor, job: Job) -> None:
         if isinstance(job, Evaluate):
             with file.open("a") as asked:
                 asked.write(f"{job.task.id}\n")
-        submit(self, job)
+        give(self, job)
 
     LocalExecutor.submit = noted  # type: ignore[method-assign]
 

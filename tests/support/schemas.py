@@ -82,7 +82,7 @@ def fill(store: Store) -> None:
     assert drive(store, FINISHED) == "finished"
     with suppress(KeyboardInterrupt):
         drive(store, INTERRUPTED, jobs=5)
-    store.watch(INTERRUPTED)
+    store.announce_viewer(INTERRUPTED)
     store.command(PAUSED, "pause", key="a key")
     store.event("A word.", "warning")
     store.register_supervisor(Owner("elsewhere", 7, "token"))

@@ -204,7 +204,7 @@ class Executor(InlineExecutor):
         if world.happens(0.03, "a person meanwhile"):
             world.person()
         if world.random.random() < 0.05:  # somebody looks, which is no trouble
-            world.store.watch(world.run_id)
+            world.store.announce_viewer(world.run_id)
             note = world.store.live(world.run_id)
             assert note is None or world.store.run(world.run_id).state == "running"
         if world.depth < DEPTH and world.happens(0.03, "standstill at work"):

@@ -24,7 +24,7 @@ from shoal.store import tables as t
 from support.processes import alive, environment, eventually
 
 SETTINGS = SearchSettings(preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2)
-_ODD = str(Path(__file__).with_name("odd_supervisor.py"))
+_ODD = str(Path(__file__).with_name("faulty_supervisor.py"))
 _PLAIN = ["-c", "from shoal.orchestration.launcher import supervise; supervise()"]
 
 

@@ -207,11 +207,11 @@ def test_the_write_ahead_log_is_emptied_although_there_are_always_readers(tmp_pa
             for _ in range(10):
                 store.event("x" * 1_000)
         assert log.stat().st_size > 500_000, "SQLite alone does not find its moment"
-        store.beat(claim, 1.0)
+        store.heartbeat(claim, 1.0)
         assert log.stat().st_size > 500_000, "a long reader is not waited for"
         for reader in readers:
             reader.close()
-        store.beat(claim, 2.0)
+        store.heartbeat(claim, 2.0)
         assert log.stat().st_size < 10_000
         assert len(store.events(limit=1_000)) == before + 200, "nothing is lost"
         assert store.read(lambda c: c.execute(sa.text("PRAGMA journal_size_limit")).scalar()) == 100_000

@@ -14,7 +14,7 @@ from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.champion import Champion, choice, crown, retrainings
+from shoal.tuning.champion import Champion, assemble_champion, refit_jobs, select_champion
 from shoal.tuning.search import Search
 
 ROWS = 90
@@ -51,12 +51,16 @@ def search(data: Dataset, preset: str) -> tuple[list[Evaluation], Champion, Cham
     while tasks := found.ask():
         for task in tasks:
             found.tell(evaluate(problem, task, engine))
-    chosen = choice(found)
+    chosen = select_champion(found)
     assert chosen is not None
-    weights = {job: job.run(problem, engine) for job in retrainings(problem, chosen)}
+    weights = {job: job.run(problem, engine) for job in refit_jobs(problem, chosen)}
     told = sorted((replace(e, seconds=0.0) for e in found.evaluations), key=lambda e: e.task.id)
     nothing = {job: np.zeros_like(w) for job, w in weights.items()}
-    return told, crown(problem, chosen, weights, engine), crown(problem, chosen, nothing, engine)
+    return (
+        told,
+        assemble_champion(problem, chosen, weights, engine),
+        assemble_champion(problem, chosen, nothing, engine),
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,10 +107,10 @@ def test_a_weighted_ensemble_counts_networks_by_their_validation_error() -> None
         while tasks := search.ask():
             for task in tasks:
                 search.tell(evaluate(problem, task, engine))
-        chosen = choice(search)
+        chosen = select_champion(search)
         assert chosen is not None and data.test is not None
-        weights = {job: job.run(problem, engine) for job in retrainings(problem, chosen)}
-        champion = crown(problem, chosen, weights, engine)
+        weights = {job: job.run(problem, engine) for job in refit_jobs(problem, chosen)}
+        champion = assemble_champion(problem, chosen, weights, engine)
         each = [problem.predictions(engine, champion.genome, w, data.test) for w in champion.weights]
         blend = sum(share * p for share, p in zip(champion.shares, each, strict=True))
         assert champion.ensemble.test == problem.metrics(np.asarray(blend), data.test)

@@ -20,7 +20,7 @@ from shoal.problems.evaluation import Evaluation, Task, result_hash
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
-from shoal.tuning.champion import Choice, Confirmation, choice, retrainings
+from shoal.tuning.champion import Confirmation, Selection, refit_jobs, select_champion
 from shoal.tuning.search import Search
 from support import golden
 from support.searches import fake, finish, outcome
@@ -348,7 +348,12 @@ def test_halving_gives_the_better_half_more_and_longer_repeats() -> None:
     assert [len(tasks) for tasks in batches] == [12 * 3, 6 * 3, 3 * 6, 2 * 9]
     assert {task.genome for task in batches[1]} == set(first[:6])
     assert {task.genome for task in batches[3]} == set(first[:2])
-    assert [sorted({settings.length(t.repeat) for t in tasks}) for tasks in batches] == [[100], [200], [400], [800]]
+    assert [sorted({settings.iterations_for(t.repeat) for t in tasks}) for tasks in batches] == [
+        [100],
+        [200],
+        [400],
+        [800],
+    ]
     assert search.best is not None
     assert search.best.genome == first[0]
     assert [e.task.repeat for e in search.best.evaluations] == list(range(12, 21))  # of full length only
@@ -411,14 +416,14 @@ def test_finalists_are_confirmed_on_streams_that_no_search_uses() -> None:
         4,
     ]  # one each, two more for two; then the first is better beyond doubt
     assert [{task.repeat - CONFIRMATION for task in tasks} for tasks in fresh] == [{0}, {1, 2}]
-    assert {settings.length(task.repeat) for task in fresh[0]} == {settings.iterations * settings.final_factor}
-    chosen = choice(search)
+    assert {settings.iterations_for(task.repeat) for task in fresh[0]} == {settings.iterations * settings.final_factor}
+    chosen = select_champion(search)
     assert chosen is not None
     assert chosen.found.genome == first[0] == search.confirmed[0].genome
     told = chosen.confirmation
     assert told is not None
     assert told.accuracy == pytest.approx(90.1)
-    assert told.luck == pytest.approx(0.1)
+    assert told.best_minus_mean == pytest.approx(0.1)
     assert (told.probability, told.resolved) == (1.0, True)
     assert Confirmation.from_dict(json.loads(json.dumps(told.to_dict()))) == told
 
@@ -467,7 +472,7 @@ def test_a_contest_that_stays_open_says_so() -> None:
         return 80.0 + alike.get(task.genome, -20.0)
 
     finish(search, scored(quality))
-    chosen = choice(search)
+    chosen = select_champion(search)
     assert chosen is not None
     told = chosen.confirmation
     assert told is not None
@@ -489,7 +494,7 @@ def test_the_luckiest_of_the_search_loses_to_the_best_of_the_confirmation() -> N
     finish(search, scored(quality))
     assert search.best is not None
     assert search.best.genome == first[0]
-    chosen = choice(search)
+    chosen = select_champion(search)
     assert chosen is not None
     assert chosen.found.genome == first[1]
     assert chosen.found.accuracy == 90.0
@@ -500,7 +505,7 @@ def test_all_confirmations_fail_and_the_search_still_has_its_best() -> None:
     usual = scored(rank(search))
     finish(search, lambda t: Evaluation(t, "failed", error="x") if t.repeat >= CONFIRMATION else usual(t))
     assert search.done
-    assert choice(search) == Choice(search.best) != Choice(None)  # type: ignore[arg-type]
+    assert select_champion(search) == Selection(search.best) != Selection(None)  # type: ignore[arg-type]
 
 
 def test_a_search_whose_time_is_up_confirms_what_it_has() -> None:
@@ -557,7 +562,7 @@ def test_a_finished_search_that_goes_on_is_one_that_had_the_budget_from_the_star
 def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
     old = SearchSettings.recorded({"preset": "modern", "population": 5})
     assert (old.racing, old.finalists, old.equal_effort) == ("fixed", 0, False)
-    assert {old.length(r) for r in (0, 5, 20)} == {old.iterations}
+    assert {old.iterations_for(r) for r in (0, 5, 20)} == {old.iterations}
     assert SearchSettings.recorded(SearchSettings().to_dict()) == SearchSettings()
 
 
@@ -660,7 +665,7 @@ def test_a_search_cut_off_in_its_first_generation_has_a_champion_with_its_own_ne
     search.tell(Evaluation(third, "ok", Scores(Metrics(90.0, mae=1.0)), 1.0, 5))
     assert search.best is not None
     assert search.best.accuracies == (90.0,)
-    assert [job.task for job in retrainings(problem, Choice(search.best))] == [third]
+    assert [job.task for job in refit_jobs(problem, Selection(search.best))] == [third]
 
 
 def test_a_training_that_ended_early_is_repeated_with_its_schedules() -> None:
@@ -682,10 +687,10 @@ def test_all_trainings_of_a_rung_do_as_many_multiply_adds(size: int, rule: str, 
 
     def effort(genome: Genome) -> int:
         moved = genome.swarm_size // 2 if genome.update_rule == "competitive" else genome.swarm_size
-        return moved * problem.network(genome).size * problem.length(Task(genome, repeat))
+        return moved * problem.network(genome).size * problem.iterations_for(Task(genome, repeat))
 
-    most = 8 * problem.length(Task(usual, repeat))
-    if problem.length(Task(own, repeat)) == most:
+    most = 8 * problem.iterations_for(Task(usual, repeat))
+    if problem.iterations_for(Task(own, repeat)) == most:
         assert effort(own) <= effort(usual)
     else:
         assert effort(own) == pytest.approx(effort(usual), rel=0.01)
@@ -694,5 +699,7 @@ def test_all_trainings_of_a_rung_do_as_many_multiply_adds(size: int, rule: str, 
 def test_effort_is_counted_by_iterations_where_asked_for() -> None:
     wide = Task(Genome(swarm_size=200, hidden_layers=(64, 64)), 0)
     for chosen in (SearchSettings(preset="classic"), SearchSettings(equal_effort=False, racing="fixed")):
-        assert Problem(SMALL, chosen).length(wide) == chosen.iterations
-    assert Problem(SMALL, SearchSettings()).length(wide) < Problem(SMALL, SearchSettings()).length(Task(Genome(), 0))
+        assert Problem(SMALL, chosen).iterations_for(wide) == chosen.iterations
+    assert Problem(SMALL, SearchSettings()).iterations_for(wide) < Problem(SMALL, SearchSettings()).iterations_for(
+        Task(Genome(), 0)
+    )

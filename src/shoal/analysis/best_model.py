@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from shoal.analysis.summary import kept_champion
+from shoal.analysis.summary import load_champion
 from shoal.errors import StoreError
 from shoal.problems.table import Problem
 from shoal.pso.engines import cores, get_engine
 from shoal.store import Store
-from shoal.tuning.champion import Champion, choice, crown, retrainings
+from shoal.tuning.champion import Champion, assemble_champion, refit_jobs, select_champion
 from shoal.tuning.search import Search
 
 
@@ -20,16 +20,16 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
     """
     run = store.run(run_id)
     problem = Problem(*store.problem(run.id))
-    if (kept := kept_champion(store, run)) is not None:
+    if (kept := load_champion(store, run)) is not None:
         return kept, problem
     evaluations = store.evaluations(run.id, curves=False)
-    chosen = choice(Search.replay(problem.settings, evaluations))
+    chosen = select_champion(Search.replay(problem.settings, evaluations))
     if chosen is None:
         raise StoreError(
             f"Run {run.id} has no trained network yet.", remedy="wait for its first training, or choose another run"
         )
     engine = get_engine(problem.settings.engine)
-    jobs = retrainings(problem, chosen)
+    jobs = refit_jobs(problem, chosen)
     with ThreadPoolExecutor(cores()) as pool:
         weights = dict(zip(jobs, pool.map(lambda job: job.run(problem, engine), jobs), strict=True))
-    return crown(problem, chosen, weights, engine), problem
+    return assemble_champion(problem, chosen, weights, engine), problem

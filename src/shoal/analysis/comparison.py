@@ -272,7 +272,7 @@ def _evidence(summary: Summary) -> _Evidence | None:
     if told := champion.confirmation:
         return _Evidence("confirmation", {CONFIRMATION + n: a for n, a in enumerate(told.accuracies)})
     last = summary.generations[-1].summary
-    repeats = summary.run.settings.counted(last.best_repeats)
+    repeats = summary.run.settings.scored_repeats(last.best_repeats)
     if last.best != champion.genome or len(repeats) != len(champion.accuracies):
         repeats = range(-len(champion.accuracies), 0)  # not known which they were: no pairs
     return _Evidence("search", dict(zip(repeats, champion.accuracies, strict=True)))

@@ -48,7 +48,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Throughput:
     """Seconds a multiply-add on one core, the share of its longest that a training lasts, each (low, high), and whence."""
 
     seconds: tuple[float, float]
@@ -57,7 +57,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class CostEstimate:
     """Each range is (low, high). ``trainings`` of the whole run; ``recorded`` of them enter its list of evaluations, the
     champion's networks do not. ``cost`` in multiply-adds, were no training to end early; ``seconds`` of active time.
     ``memory`` in bytes: of all workers, with the largest swarm of a first generation; ``largest``: with the largest that the
@@ -140,7 +140,10 @@ def _last(settings: SearchSettings) -> Iterator[Stage]:
     """The confirmation, which ends early where it is resolved, and the champion's networks."""
     if not settings.finalists:
         yield Stage(
-            "champion", min(settings.repeats, len(settings.counted(settings.max_repeats))), settings.max_repeats, 0
+            "champion",
+            min(settings.repeats, len(settings.scored_repeats(settings.max_repeats))),
+            settings.max_repeats,
+            0,
         )
         return
     least, repeats, _, _ = _finals(settings, min(settings.finalists, settings.population))
@@ -160,7 +163,7 @@ def _finals(settings: SearchSettings, finalists: int) -> tuple[int, int, int, in
     return *(early if early[0] else (total, before)), total, before
 
 
-def recorded_pace(store: Store, settings: SearchSettings) -> Pace | None:
+def recorded_throughput(store: Store, settings: SearchSettings) -> Throughput | None:
     """The pace of the newest run with the same engine that was trained on this host; None where there is none."""
     here = f"{socket.gethostname()}:"
     for run in store.runs():
@@ -171,7 +174,7 @@ def recorded_pace(store: Store, settings: SearchSettings) -> Pace | None:
     return None
 
 
-def _pace_of(store: Store, run: RunView, here: str) -> Pace | None:
+def _pace_of(store: Store, run: RunView, here: str) -> Throughput | None:
     problem = Problem(*store.problem(run.id))
     done = [
         e for e in store.evaluations(run.id, curves=False) if e.worker.startswith(here) and e.iterations and e.seconds
@@ -179,27 +182,30 @@ def _pace_of(store: Store, run: RunView, here: str) -> Pace | None:
     if len(done) < LEAST_TRAININGS:
         return None
     costs = np.array([float(problem.cost(e.task)) for e in done])
-    shares = np.array([e.iterations / problem.length(e.task) for e in done])
+    shares = np.array([e.iterations / problem.iterations_for(e.task) for e in done])
     seconds = np.array([e.seconds for e in done])
     lasted = float((costs * shares).sum() / costs.sum())
     middle = float(seconds.sum() / (costs * shares).sum())
     low, high = (float(q) for q in np.quantile(seconds / (costs * shares), [0.25, 0.75]))
-    return Pace(
+    return Throughput(
         (min(low, 0.8 * middle), max(high, 1.25 * middle)),
         (0.8 * lasted, min(1.0, 1.25 * lasted)),
         f"from {len(done):,} trainings of run {run.id}",
     )
 
 
-def guessed_pace(settings: SearchSettings) -> Pace:
+def guessed_throughput(settings: SearchSettings) -> Throughput:
     """Where nothing was recorded: wide, and said to be a guess."""
     slow, fast = GUESSED_SPEED[settings.engine]
-    return Pace((1 / fast, 1 / slow), GUESSED_SHARE, "a guess: no training was recorded here yet")
+    return Throughput((1 / fast, 1 / slow), GUESSED_SHARE, "a guess: no training was recorded here yet")
 
 
-def estimate(problem: Problem, pace: Pace | None = None, runs: Sequence[RunView] = ()) -> Estimate:
-    """What a search on ``problem`` will cost at this ``pace`` (None: `guessed_pace`); ``runs`` are those that come first."""
-    settings, pace = problem.settings, pace or guessed_pace(problem.settings)
+def estimate_cost(problem: Problem, pace: Throughput | None = None, runs: Sequence[RunView] = ()) -> CostEstimate:
+    """What a search on ``problem`` will cost at this ``pace``; ``runs`` are those that come first.
+
+    Without a pace it is that of `guessed_throughput`.
+    """
+    settings, pace = problem.settings, pace or guessed_throughput(problem.settings)
     planned, genomes = stages(settings), first_genomes(settings)
     each = [np.array([float(problem.cost(Task(genome, stage.repeat))) for genome in genomes]) for stage in planned]
     # Where effort is not made equal, evolution may come to prefer the large ones of the first generation.
@@ -219,7 +225,7 @@ def estimate(problem: Problem, pace: Pace | None = None, runs: Sequence[RunView]
         shortest, longest = min(shortest, settings.max_seconds), min(longest, settings.max_seconds)
     recorded = [stage for stage in planned if stage.name != "champion"]
     sizes = [(genome.swarm_size, problem.network(genome).size) for genome in genomes]
-    found = Estimate(
+    found = CostEstimate(
         planned,
         (sum(s.least for s in planned), sum(s.most for s in planned)),
         (sum(s.least for s in recorded), sum(s.most for s in recorded)),
@@ -258,7 +264,7 @@ def _memory(problem: Problem, particles: int, weights: int) -> int:
     return 4 * (_COPIES * particles * weights + 3 * train.size)
 
 
-def _warnings(problem: Problem, found: Estimate, runs: Sequence[RunView]) -> Iterator[Finding]:
+def _warnings(problem: Problem, found: CostEstimate, runs: Sequence[RunView]) -> Iterator[Finding]:
     rows, installed = len(problem.dataset.train.x), _installed_memory()
     if found.seconds[1] > LONG_SECONDS:
         days = f"{found.seconds[0] / LONG_SECONDS:.1f} to {found.seconds[1] / LONG_SECONDS:.1f} days"

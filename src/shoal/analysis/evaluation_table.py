@@ -125,7 +125,7 @@ def _framed(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
 def _scored(frame: pd.DataFrame, wide: pd.DataFrame, settings: SearchSettings) -> pd.DataFrame:
     search = frame[frame["repeat"] < CONFIRMATION]
     repeats = search.groupby("genome", sort=False)["repeat"].size().reindex(wide.index, fill_value=0)
-    kinds = {int(n): (settings.counted(int(n)), settings.level(int(n))) for n in repeats.unique()}
+    kinds = {int(n): (settings.scored_repeats(int(n)), settings.rung(int(n))) for n in repeats.unique()}
     first = repeats.map({n: counted.start for n, (counted, _) in kinds.items()})
     last = repeats.map({n: counted.stop for n, (counted, _) in kinds.items()})
     own = search["repeat"]

@@ -16,7 +16,7 @@ DEPTH = "depth"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Factor:
+class GeneFeature:
     """A column over genomes. ``values`` (genomes,): numbers, or for one with ``choices`` their places in these.
 
     ``used`` (genomes,) says which genomes have it and read it: one with a single layer has no second width, and the
@@ -49,12 +49,12 @@ class Factor:
         least = float(positive.min()) if len(positive) else 1.0
         return np.log10(np.where(self.values > 0.0, self.values, least / 10**0.5))
 
-    def of(self, rows: NDArray[np.int64]) -> Factor:
+    def of(self, rows: NDArray[np.int64]) -> GeneFeature:
         """The same of these genomes."""
         return replace(self, values=self.values[rows], used=self.used[rows])
 
 
-def factors(genomes: pd.DataFrame) -> tuple[Factor, ...]:
+def factors(genomes: pd.DataFrame) -> tuple[GeneFeature, ...]:
     """All factors of a table with a column for each gene; ``hidden_layers`` holds tuples. Absent columns give none."""
     competitive = np.zeros(len(genomes), bool)
     if "update_rule" in genomes:
@@ -66,7 +66,7 @@ def factors(genomes: pd.DataFrame) -> tuple[Factor, ...]:
     for name, choices in CATEGORICAL_GENES.items():
         if name in genomes:
             places = pd.Categorical(genomes[name], categories=list(choices)).codes.astype(np.float64)
-            found.append(Factor(name, label(name), places, read[name] & (places >= 0), choices=choices))
+            found.append(GeneFeature(name, label(name), places, read[name] & (places >= 0), choices=choices))
     return tuple(found)
 
 
@@ -76,15 +76,17 @@ def label(name: str) -> str:
     return known.get(name, name.replace("_", " ").title())
 
 
-def _number(gene: Gene, column: pd.Series, read: NDArray[np.bool_]) -> Factor:
+def _number(gene: Gene, column: pd.Series, read: NDArray[np.bool_]) -> GeneFeature:
     values = column.to_numpy(dtype=np.float64)
-    return Factor(gene.name, gene.label, values, read, gene.log, gene.integer)
+    return GeneFeature(gene.name, gene.label, values, read, gene.log, gene.integer)
 
 
-def _layers(layers: Sequence[tuple[int, ...]]) -> list[Factor]:
+def _layers(layers: Sequence[tuple[int, ...]]) -> list[GeneFeature]:
     depths = np.array([len(widths) for widths in layers], dtype=np.float64)
-    found = [Factor(DEPTH, "Hidden Layers", depths, np.ones(len(layers), bool), integer=True)]
+    found = [GeneFeature(DEPTH, "Hidden Layers", depths, np.ones(len(layers), bool), integer=True)]
     for n in range(min(MAX_DEPTH, int(depths.max(initial=0)))):
         widths = np.array([own[n] if n < len(own) else 1 for own in layers], dtype=np.float64)
-        found.append(Factor(f"width_{n + 1}", f"Width of Layer {n + 1}", widths, depths > n, log=True, integer=True))
+        found.append(
+            GeneFeature(f"width_{n + 1}", f"Width of Layer {n + 1}", widths, depths > n, log=True, integer=True)
+        )
     return found

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.analysis.gene_features import Factor, factors
+from shoal.analysis.gene_features import GeneFeature, factors
 from shoal.errors import AnalysisError
 from shoal.settings.search_settings import SearchSettings
 
@@ -32,7 +32,7 @@ _NARROWEST = 0.1  # percent points: the same, where nearly all genomes are alike
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class MeanInterval:
     """A mean over bootstraps with its 95 % interval."""
 
     mean: float
@@ -46,7 +46,7 @@ class GeneImportance:
 
     name: str
     label: str
-    loss: Estimate
+    loss: MeanInterval
 
     @property
     def clear(self) -> bool:
@@ -77,7 +77,7 @@ class Importances:
     """
 
     genes: tuple[GeneImportance, ...]
-    r2: Estimate
+    r2: MeanInterval
     genomes: int
     learned: int
     failed: int
@@ -164,9 +164,9 @@ def importances(genomes: pd.DataFrame, *, seed: int = 0) -> Importances:
     )
 
 
-def _estimate(values: Sequence[float]) -> Estimate:
+def _estimate(values: Sequence[float]) -> MeanInterval:
     middle, half = float(np.mean(values)), 1.96 * float(np.std(values, ddof=1))
-    return Estimate(middle, middle - half, middle + half)
+    return MeanInterval(middle, middle - half, middle + half)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,7 +176,7 @@ class Model:
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     columns: tuple[NDArray[np.int64], ...]
-    factors: tuple[Factor, ...]
+    factors: tuple[GeneFeature, ...]
     fixed: tuple[str, ...]
     scores: Scores
 
@@ -232,7 +232,7 @@ class Model:
         return errors[1:] - errors[0], 1.0 - unexplained
 
 
-def _block(factor: Factor, rng: np.random.Generator) -> NDArray[np.float64]:
+def _block(factor: GeneFeature, rng: np.random.Generator) -> NDArray[np.float64]:
     """The factor's columns: one for a number, one for each choice that occurs.
 
     A width that a genome has not got is drawn from those of the others: any fixed value would tell the number of layers,
@@ -254,7 +254,7 @@ _NEAR = 0.12  # of the plot's diagonal: no surface further than that from a geno
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
-    """The accuracy by two factors: ``z`` (len(y), len(x)) in percent over places ``x`` and ``y`` on `Factor.scaled`.
+    """The accuracy by two factors: ``z`` (len(y), len(x)) in percent over places ``x`` and ``y`` on `GeneFeature.scaled`.
 
     NaN where no genome is near: a model knows nothing there.
     """

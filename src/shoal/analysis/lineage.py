@@ -23,7 +23,7 @@ from shoal.errors import SettingsError, StoreError
 from shoal.genome.genome import Genome
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import RunView
-from shoal.tuning.operators import Birth, best, birth, first_births, parents
+from shoal.tuning.operators import Offspring, best, birth, first_offspring, parents
 from shoal.tuning.samplers.registry import SEARCHES
 from shoal.tuning.search import fitness_of, sampler_key
 
@@ -40,7 +40,7 @@ class Relative:
     name: str
     generation: int
     individual: int
-    birth: Birth
+    birth: Offspring
     distance: int
 
     @property
@@ -96,7 +96,7 @@ class Lineage:
         places = self._places.get(name)
         return None if not places else Relative(name, *places[0], self.birth(*places[0]), distance)
 
-    def birth(self, generation: int, individual: int) -> Birth:
+    def birth(self, generation: int, individual: int) -> Offspring:
         """How this individual of the generation (from 1) came about."""
         found = self._draw(generation, individual)
         if found.child.hash != (recorded := self._populations[generation - 1][individual]):
@@ -139,9 +139,9 @@ class Lineage:
                     known.add(born)
                     yield found
 
-    def _draw(self, generation: int, individual: int) -> Birth:
+    def _draw(self, generation: int, individual: int) -> Offspring:
         if generation == 1:
-            return first_births(self._space, self._settings.start, self._key, self._settings.population)[individual]
+            return first_offspring(self._space, self._settings.start, self._key, self._settings.population)[individual]
         before = generation - 2
         population = _Population(self, self._populations[before])
         number = generation - 1  # the genetic algorithm counts from 0
@@ -210,5 +210,7 @@ class _History:
     def fitness(self, settings: SearchSettings, generation: int) -> float:
         """As it was when that generation was complete. What was recorded later had been wanted later."""
         repeats = bisect_right(sorted(self._generations), generation)
-        counted = [self._accuracies[r] for r in settings.counted(repeats) if r in self._accuracies and r < repeats]
-        return fitness_of(counted, settings.level(repeats))
+        counted = [
+            self._accuracies[r] for r in settings.scored_repeats(repeats) if r in self._accuracies and r < repeats
+        ]
+        return fitness_of(counted, settings.rung(repeats))

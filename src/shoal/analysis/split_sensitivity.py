@@ -17,7 +17,7 @@ from shoal.data import Dataset, resplit
 from shoal.errors import DataError
 from shoal.executors import make_executor
 from shoal.genome.genome import Genome
-from shoal.numerics.stats import half95, mean
+from shoal.numerics.stats import ci95_half_width, mean
 from shoal.problems.table import Problem
 from shoal.pso.engines.base import Engine
 from shoal.tuning.baselines import NAMES, Baseline, BaselineJob, baseline_jobs
@@ -70,7 +70,7 @@ def resplit_scores(
 
 
 @dataclass(frozen=True, slots=True)
-class Across:
+class MethodSummary:
     """A method over splits: test accuracies in percent, of single networks on average and of their ensemble.
 
     ``behind``: by how many percent points its ensembles lie behind the champion's, split by split. Each is a mean and
@@ -85,7 +85,7 @@ class Across:
     error: str | None = None
 
     @property
-    def chief(self) -> bool:
+    def is_champion(self) -> bool:
         """Whether it is the champion itself."""
         return self.label == CHAMPION
 
@@ -94,7 +94,7 @@ class Across:
         return asdict(self)
 
 
-def across(splits: Iterable[SplitScores]) -> list[Across]:
+def summarise_splits(splits: Iterable[SplitScores]) -> list[MethodSummary]:
     """All methods over these splits, the best ensemble first; a method counts where it and the champion worked."""
     splits = list(splits)
     rows = []
@@ -103,14 +103,16 @@ def across(splits: Iterable[SplitScores]) -> list[Across]:
         scored = [(b.test, b.ensemble, c.ensemble) for b, c in both if b.test and b.ensemble and c.ensemble]
         error = next((b.error for b, _ in both if b.error), None)
         if not scored:
-            rows.append(Across(label, 0, (0.0, None), (0.0, None), (0.0, None), error or "nothing to compare with"))
+            rows.append(
+                MethodSummary(label, 0, (0.0, None), (0.0, None), (0.0, None), error or "nothing to compare with")
+            )
             continue
         single = _spread([test.accuracy for test, _, _ in scored])
         ensemble = _spread([together.accuracy for _, together, _ in scored])
         behind = _spread([champion.accuracy - together.accuracy for _, together, champion in scored])
-        rows.append(Across(label, len(scored), single, ensemble, behind, error))
+        rows.append(MethodSummary(label, len(scored), single, ensemble, behind, error))
     return sorted(rows, key=lambda row: (row.splits == 0, -row.ensemble[0]))
 
 
 def _spread(values: list[float]) -> tuple[float, float | None]:
-    return mean(values), half95(values)
+    return mean(values), ci95_half_width(values)

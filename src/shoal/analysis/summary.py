@@ -9,7 +9,7 @@ from typing import Any
 
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import OnBound
-from shoal.numerics.stats import half95, interval95, mean
+from shoal.numerics.stats import ci95, ci95_half_width, mean
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.settings.search_settings import CONFIRMATION
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
@@ -56,15 +56,15 @@ class Best:
 class Summary:
     """A run at one moment. The champion exists once its networks are trained, and with it the scores.
 
-    ``rivals``: the champions, by what to call them, of finished runs in the same store that differ in their sampler
-    (see `SearchSettings.rivals`); the newest of each.
+    ``competing_runs``: the champions, by what to call them, of finished runs in the same store that differ in their sampler
+    (see `SearchSettings.competes_with`); the newest of each.
     """
 
     run: RunView
     generations: tuple[GenerationRecord, ...]
     best: Best | None
     champion: Champion | None = None
-    rivals: Mapping[str, Champion] = field(default_factory=dict)
+    competing_runs: Mapping[str, Champion] = field(default_factory=dict)
 
     @property
     def scores(self) -> Scores | None:
@@ -102,7 +102,7 @@ class Summary:
         """Of the confirmation and the champion's networks, by the pace of all iterations so far."""
         run, settings = self.run, self.run.settings
         pace = run.seconds / run.iterations if run.iterations else 0.0
-        return pace * settings.last_trainings * settings.length(CONFIRMATION)
+        return pace * settings.last_trainings * settings.iterations_for(CONFIRMATION)
 
     @property
     def trainings_per_minute(self) -> float | None:
@@ -112,6 +112,11 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of `shoal show --json`."""
         run = self.run
+        competing = {
+            label: {"scores": champion.scores.to_dict(), "ensemble": champion.ensemble.to_dict()}
+            for label, champion in self.competing_runs.items()
+        }
+
         return {
             "run": run.id,
             "state": run.state,
@@ -123,10 +128,8 @@ class Summary:
             "scores": self.scores.to_dict() if self.scores else None,
             "ensemble": self.ensemble.to_dict() if self.ensemble else None,
             "baselines": [baseline.to_dict() for baseline in self.champion.baselines] if self.champion else [],
-            "rivals": {
-                label: {"scores": rival.scores.to_dict(), "ensemble": rival.ensemble.to_dict()}
-                for label, rival in self.rivals.items()
-            },
+            "competing_runs": competing,
+            "rivals": competing,  # its name until 1.0
             "result_hash": run.result_hash,
             "dataset": run.dataset,
             "settings": run.settings.to_dict(),
@@ -135,12 +138,12 @@ class Summary:
         }
 
 
-def ahead_of(store: Store, run: RunView) -> RunView | None:
+def blocking_run(store: Store, run: RunView) -> RunView | None:
     """The run that a queued one waits for: supervisors drive one at a time."""
     return next((other for other in store.runs() if other.state == "running"), None) if run.state == "queued" else None
 
 
-def kept_champion(store: Store, run: RunView) -> Champion | None:
+def load_champion(store: Store, run: RunView) -> Champion | None:
     """The champion that a finished run kept; None for any other run."""
     content = store.artifact(run.id, CHAMPION) if run.state == "finished" else None
     return None if content is None else Champion.from_bytes(content)
@@ -151,7 +154,7 @@ def summarise(store: Store, run_id: int | str) -> Summary:
     run = store.run(run_id)
     # One more may have been completed since; what is shown belongs to one moment.
     generations = tuple(g for g in store.generations(run.id) if g.summary.number <= run.generations)
-    champion = kept_champion(store, run)
+    champion = load_champion(store, run)
     best = _best(store, run, generations, champion)
     return Summary(run, generations, best, champion, _rivals(store, run) if champion else {})
 
@@ -159,9 +162,9 @@ def summarise(store: Store, run_id: int | str) -> Summary:
 def _rivals(store: Store, run: RunView) -> dict[str, Champion]:
     newest: dict[str, RunView] = {}
     for other in store.comparable(run):
-        if other.data_options == run.data_options and run.settings.rivals(other.settings):
+        if other.data_options == run.data_options and run.settings.competes_with(other.settings):
             newest.setdefault(other.settings.sampler, other)
-    champions = {f"{SEARCHES[name]} (run {other.id})": kept_champion(store, other) for name, other in newest.items()}
+    champions = {f"{SEARCHES[name]} (run {other.id})": load_champion(store, other) for name, other in newest.items()}
     return {label: champion for label, champion in champions.items() if champion}
 
 
@@ -175,7 +178,7 @@ def _best(
         genome = last.best
         trained = store.evaluations(run.id, curves=False, genome=genome.hash)
         known = {e.task.repeat: e.accuracy for e in trained if e.accuracy is not None}
-        counted = [known[repeat] for repeat in run.settings.counted(last.best_repeats) if repeat in known]
+        counted = [known[repeat] for repeat in run.settings.scored_repeats(last.best_repeats) if repeat in known]
     else:
         return None
     led = next(
@@ -185,7 +188,7 @@ def _best(
         genome=genome,
         accuracy=mean(counted),
         repeats=len(counted),
-        ci95=interval95(counted),
+        ci95=ci95(counted),
         generation=led.summary.number if led else 1,  # of which no more was made
         found=led.created if led else run.ended or run.created,
         confirmation=champion.confirmation if champion else None,
@@ -215,7 +218,7 @@ class ScoreRow:
     half: float | None = None
     ensemble: float | None = None
     metrics: Metrics | None = None
-    chief: bool = False
+    is_champion: bool = False
     error: str | None = None
 
     def metric(self, name: str) -> str:
@@ -227,15 +230,15 @@ class ScoreRow:
 def score_rows(champion: Champion, rivals: Mapping[str, Champion] | None = None) -> tuple[ScoreRow, ...]:
     """Search, confirmation and test side by side, then what others make of the same test rows, the best first.
 
-    ``rivals``: champions of other searches, by what to call them.
+    ``competing_runs``: champions of other searches, by what to call them.
     """
-    rows = [ScoreRow("Search", champion.accuracy, half95(champion.accuracies))]
+    rows = [ScoreRow("Search", champion.accuracy, ci95_half_width(champion.accuracies))]
     if told := champion.confirmation:
-        rows.append(ScoreRow("Confirmation", told.accuracy, half95(told.accuracies)))
+        rows.append(ScoreRow("Confirmation", told.accuracy, ci95_half_width(told.accuracies)))
     for label, part in (("Train", "train"), ("Test", "test")):
         single, together = getattr(champion.scores, part), getattr(champion.ensemble, part)
         if single is not None:
-            rows.append(ScoreRow(label, single.accuracy, None, together.accuracy, single, chief=part == "test"))
+            rows.append(ScoreRow(label, single.accuracy, None, together.accuracy, single, is_champion=part == "test"))
     others = [_baseline_row(baseline) for baseline in champion.baselines]
     for label, rival in (rivals or {}).items():
         if (single := rival.scores.test) is not None and (together := rival.ensemble.test) is not None:
@@ -251,7 +254,7 @@ def _baseline_row(baseline: Baseline) -> ScoreRow:
     return ScoreRow(baseline.name, baseline.test.accuracy, None, together, baseline.test)
 
 
-def sureness(champion: Champion, longer: int = 1) -> str:
+def confidence_text(champion: Champion, longer: int = 1) -> str:
     """How sure the choice is, and what its networks were trained on, in words.
 
     ``longer``: how many times as long as in the search the confirmation trained.
@@ -265,7 +268,7 @@ def sureness(champion: Champion, longer: int = 1) -> str:
         return f"Not confirmed on unused random streams. {trained}"
     times = f", {longer} times as long as in the search" if longer > 1 else ""
     text = f"Confirmed on {len(told.accuracies)} unused random streams{times}; "
-    text += f"the luckiest lies {told.luck:.2f} above their mean."
+    text += f"the luckiest lies {told.best_minus_mean:.2f} above their mean."
     if told.probability is not None:
         resolved = "" if told.resolved else ", which leaves it unresolved"
         percent = math.floor(100 * told.probability)  # never rounded up to what would resolve it, or to certainty

@@ -6,18 +6,18 @@ from shoal.auth.account_file import change_accounts, default_file, read_accounts
 from shoal.auth.accounts import Account, Accounts, Identity, Role
 from shoal.auth.errors import AccessError, TooManyTriesError
 from shoal.auth.passwords import Password, hash_password, new_token, token_digest
-from shoal.auth.sessions import Keeper
-from shoal.auth.throttle import Guesses
+from shoal.auth.sessions import SessionManager
+from shoal.auth.throttle import LoginThrottle
 
 __all__ = [
     "AccessError",
     "Account",
     "Accounts",
-    "Guesses",
     "Identity",
-    "Keeper",
+    "LoginThrottle",
     "Password",
     "Role",
+    "SessionManager",
     "TooManyTriesError",
     "change_accounts",
     "default_file",

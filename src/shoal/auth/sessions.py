@@ -17,13 +17,13 @@ from shoal.auth.account_file import read_accounts
 from shoal.auth.accounts import Account, Accounts, Identity
 from shoal.auth.errors import AccessError
 from shoal.auth.passwords import is_password
-from shoal.auth.throttle import Guesses
+from shoal.auth.throttle import LoginThrottle
 
 SESSION_SECONDS = 7 * 86_400
 _WRONG = "Name or password is wrong."
 
 
-class Keeper:
+class SessionManager:
     """Of one server process. ``service``: accounts that are in no file and end with the process. Safe to use from threads.
 
     The file is read again whenever it has changed. A session is a text that names account, stamp and end, with an HMAC-SHA256;
@@ -35,11 +35,11 @@ class Keeper:
         file: Path,
         service: tuple[Account, ...] = (),
         *,
-        guesses: Guesses | None = None,
+        guesses: LoginThrottle | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._file, self._service, self._clock = file, service, clock
-        self._guesses = guesses or Guesses()
+        self._guesses = guesses or LoginThrottle()
         self._one_at_a_time = threading.Lock()  # a hash takes 16 MB and a core: strangers must not get many
         self._left: dict[str, float] = {}  # sessions that were ended before their time, and their time
         self._known: tuple[tuple[int, int, int] | None, Accounts] | None = None

@@ -23,7 +23,7 @@ class _Count:
     last: float = 0.0  # by the clock
 
 
-class Guesses:
+class LoginThrottle:
     """Wrong tries of this process. Safe to use from threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

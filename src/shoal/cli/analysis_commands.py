@@ -16,7 +16,7 @@ app = typer.Typer()
 
 
 @app.command()
-def replay(
+def replay_training(
     run: RunArgument,
     genome: Annotated[str, typer.Argument(metavar="GENOME", help="The genome's name, or as much of it as is its own")],
     repeat: Annotated[
@@ -56,7 +56,7 @@ def splits(
     Nothing is written. Ctrl-C ends it with the splits that are done.
     """
     from shoal.analysis.best_model import champion_of
-    from shoal.analysis.split_sensitivity import across, resplit_scores
+    from shoal.analysis.split_sensitivity import resplit_scores, summarise_splits
     from shoal.cli.tables import splits_table
     from shoal.store import open_store
 
@@ -72,7 +72,7 @@ def splits(
     except KeyboardInterrupt:
         if not done:
             raise
-    rows = across(done)
+    rows = summarise_splits(done)
     if as_json:
         typer.echo(json.dumps({"splits": len(done), "methods": [row.to_dict() for row in rows]}))
     else:
@@ -137,19 +137,19 @@ def animate(
     as_json: JsonOption = False,
 ) -> None:
     """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
-    from shoal.presentation.gif import check_installed, gif
+    from shoal.presentation.gif import check_gif_installed, gif
     from shoal.problems.table import Problem
-    from shoal.replay.recorder import Window, recorded_training, replay
+    from shoal.replay.recorder import Window, recorded_training, replay_training
     from shoal.store import open_store
 
-    check_installed()
+    check_gif_installed()
     if not to.parent.is_dir():
         raise SettingsError(f"--to {to}: there is no folder {to.parent}.", remedy="make it, or choose another")
     window = Window(first, last, frames, spacing="even" if even else "early")
     with open_store(store, create=False) as opened:
         told = recorded_training(opened, run, genome, repeat)
         problem = Problem(*opened.problem(run))
-    film = replay(problem, told.task, told.iterations, window, recorded=told.loss)
+    film = replay_training(problem, told.task, told.iterations, window, recorded=told.loss)
     try:
         to.write_bytes(gif(film, dark))
     except OSError as error:

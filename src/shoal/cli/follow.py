@@ -17,7 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from shoal.analysis.summary import Summary, ahead_of, summarise
+from shoal.analysis.summary import Summary, blocking_run, summarise
 from shoal.cli.tables import _accuracy, report
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.presentation.formatting import duration
@@ -29,7 +29,9 @@ REFRESH_SECONDS = 0.25
 ENDED = (*TERMINAL, "paused")
 
 
-def watch(store: Store, run_id: int, *, as_json: bool = False, prepared: subprocess.Popen[bytes] | None = None) -> int:
+def follow_run(
+    store: Store, run_id: int, *, as_json: bool = False, prepared: subprocess.Popen[bytes] | None = None
+) -> int:
     """Follow a run to its end, with a supervisor process of our own if no other serves it; returns the exit code.
 
     On an interrupt our supervisor lets the run go, resumable, and the code is 130.
@@ -94,7 +96,7 @@ def _follow(store: Store, run_id: int, child: subprocess.Popen[bytes] | None, co
                 if summary is None or (run.generations, run.state) != shown:
                     summary, shown = summarise(store, run_id), (run.generations, run.state)
                 shown_now = Summary(run, summary.generations, summary.best)
-                live.update(_live_view(shown_now, ahead_of(store, run)))
+                live.update(_live_view(shown_now, blocking_run(store, run)))
             time.sleep(REFRESH_SECONDS)
 
 

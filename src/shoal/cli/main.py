@@ -124,7 +124,7 @@ def run(
     """
     given = {name: value for name, value in context.params.items() if name not in ("settings", "store", "as_json")}
     with prepared_supervisor(store) as prepared:
-        from shoal.cli.follow import watch
+        from shoal.cli.follow import follow_run
         from shoal.store import open_store
 
         dataset, parsed, label = _read(given, settings)
@@ -132,7 +132,7 @@ def run(
             run_id, _ = opened.add_run(dataset, parsed, name=label)
             for note in () if as_json else dataset.notes:
                 typer.echo(f"Note: {note}", err=True)
-            raise typer.Exit(watch(opened, run_id, as_json=as_json, prepared=prepared))
+            raise typer.Exit(follow_run(opened, run_id, as_json=as_json, prepared=prepared))
 
 
 def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | None]:
@@ -232,15 +232,15 @@ def serve(
 ) -> None:
     """Run the service: a supervisor that trains what is queued, and the dashboard. Closing the browser changes nothing."""
     from shoal.cli.serve import serve as serve_until_stopped
-    from shoal.dashboard.network_access import Exposure, expose
-    from shoal.dashboard.server.launch import check_installed
+    from shoal.dashboard.network_access import ServerAccess, expose
+    from shoal.dashboard.server.launch import check_dashboard_installed
     from shoal.orchestration.webhook import VARIABLE, check_webhook
     from shoal.store import open_store
 
-    exposure = Exposure()
+    exposure = ServerAccess()
     if dashboard:
         exposure = expose(host, login=login, names=tuple(allow_host or ()), certificate=tls_cert, key=tls_key)
-        check_installed()
+        check_dashboard_installed()
     if webhook:
         os.environ[VARIABLE] = check_webhook(webhook)  # for the supervisor; its command line could be seen by others
     with open_store(store) as opened:
@@ -322,12 +322,12 @@ def resume(
         _command(run, "resume", store, as_json, budgets)
         return
     with prepared_supervisor(store) as prepared:
-        from shoal.cli.follow import watch
+        from shoal.cli.follow import follow_run
         from shoal.store import open_store
 
         with open_store(store, create=False) as opened:
             view = opened.resume(run, budgets)
-            raise typer.Exit(watch(opened, view.id, as_json=as_json, prepared=prepared))
+            raise typer.Exit(follow_run(opened, view.id, as_json=as_json, prepared=prepared))
 
 
 @app.command()

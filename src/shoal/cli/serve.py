@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from shoal.dashboard.network_access import EVERYWHERE, LOOPBACK, Exposure
+from shoal.dashboard.network_access import EVERYWHERE, LOOPBACK, ServerAccess
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.errors import StoreError
@@ -25,7 +25,9 @@ DEMO_GENERATIONS = 30
 _OPEN = (*ACTIVE, "paused")
 
 
-def serve(store: Store, place: tuple[str, int] | None, exposure: Exposure | None = None, *, demo: bool = False) -> None:
+def serve(
+    store: Store, place: tuple[str, int] | None, exposure: ServerAccess | None = None, *, demo: bool = False
+) -> None:
     """Until SIGINT or SIGTERM. A supervisor that dies is replaced; runs are released when the service ends.
 
     ``place``: host and port of the dashboard; None: there is none. ``exposure``: who is let in there.
@@ -44,7 +46,7 @@ def serve(store: Store, place: tuple[str, int] | None, exposure: Exposure | None
         supervisor, looked = _supervisor(store, children), time.monotonic()
         dashboard, where = None, "no dashboard"
         if place is not None:
-            exposure = exposure or Exposure()
+            exposure = exposure or ServerAccess()
             dashboard, port = _dashboard(store, *place, exposure)
             children.append(dashboard)
             wait_until_up(dashboard, address(place[0], port, exposure), _START_SECONDS)
@@ -73,14 +75,14 @@ def _supervisor(store: Store, children: list[subprocess.Popen[bytes]]) -> subpro
     return supervisor
 
 
-def _dashboard(store: Store, host: str, wanted: int, exposure: Exposure) -> tuple[subprocess.Popen[bytes], int]:
+def _dashboard(store: Store, host: str, wanted: int, exposure: ServerAccess) -> tuple[subprocess.Popen[bytes], int]:
     port = free_port(host, wanted)
     if port != wanted:
         print(f"Port {wanted} is taken (by another Shoal?); using {port}.", file=sys.stderr)
     return dashboard_process(store, host, port, exposure=exposure), port
 
 
-def _say_how(host: str, port: int, exposure: Exposure) -> str:
+def _say_how(host: str, port: int, exposure: ServerAccess) -> str:
     """Where it is, with a link for each role where nobody has an account; warns of what others could read."""
     where = address(socket.gethostname() if host in EVERYWHERE else host, port, exposure)
     if host not in LOOPBACK and not exposure.certificate:

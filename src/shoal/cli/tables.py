@@ -11,16 +11,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from shoal.analysis.summary import METRIC_NAMES, Best, Summary, score_rows, sureness
+from shoal.analysis.summary import METRIC_NAMES, Best, Summary, confidence_text, score_rows
 from shoal.store import RunView
 from shoal.store.serialization import finite
 
 if TYPE_CHECKING:
-    from shoal.analysis.split_sensitivity import Across
+    from shoal.analysis.split_sensitivity import MethodSummary
     from shoal.data.column_profile import ColumnFacts
     from shoal.data.diagnostics import Finding
     from shoal.pso.benchmark import Benchmark
-    from shoal.replay.verify import Verdict
+    from shoal.replay.verify import ReplayCheck
     from shoal.store.diagnostics import Check
 from shoal.presentation.formatting import duration, genome_text, stability_text
 
@@ -60,7 +60,11 @@ def report(summary: Summary) -> RenderableType:
             grid.add_row("Note", Text(f"{alarm}.", style="yellow"))
     parts: list[RenderableType] = [grid]
     if summary.champion is not None:
-        parts += ["", _scores_table(summary), Text(sureness(summary.champion, run.settings.final_factor), style="dim")]
+        parts += [
+            "",
+            _scores_table(summary),
+            Text(confidence_text(summary.champion, run.settings.final_factor), style="dim"),
+        ]
     if run.result_hash:
         parts.append(Text(f"Result hash {run.result_hash[:16]}", style="dim"))
     return Panel(
@@ -95,7 +99,7 @@ def _accuracy(best: Best) -> Text:
 
 def _scores_table(summary: Summary) -> Table:
     assert summary.champion is not None
-    rows = score_rows(summary.champion, summary.rivals)
+    rows = score_rows(summary.champion, summary.competing_runs)
     metrics = next((row.metrics.to_dict() for row in rows if row.metrics), {})
     others = [name for name in METRIC_NAMES if name in metrics]
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
@@ -108,7 +112,7 @@ def _scores_table(summary: Summary) -> Table:
         half = f" ± {row.half:.2f}" if row.half is not None else ""
         cells = [f"{row.accuracy:.2f} %{half}", *(row.metric(name) for name in others)]
         cells.append(f"{row.ensemble:.2f} %" if row.ensemble is not None else "")
-        table.add_row(row.label, *cells, style="bold green" if row.chief else "")
+        table.add_row(row.label, *cells, style="bold green" if row.is_champion else "")
     return table
 
 
@@ -159,7 +163,7 @@ def runs_table(runs: Sequence[RunView]) -> Table:
     return table
 
 
-def verdict_text(run_id: int, verdict: Verdict) -> RenderableType:
+def verdict_text(run_id: int, verdict: ReplayCheck) -> RenderableType:
     """`shoal replay`, for a terminal."""
     recorded, again, task = verdict.recorded, verdict.again, verdict.recorded.task
     what = f"Run {run_id}, genome {task.genome.hash}, repeat {task.repeat}"
@@ -184,7 +188,7 @@ def verdict_text(run_id: int, verdict: Verdict) -> RenderableType:
     return Group(Text.assemble(f"{what}: {trained}. ", ("Not the same:", "bold red")), table, count, Text(why, "dim"))
 
 
-def splits_table(rows: Sequence[Across]) -> RenderableType:
+def splits_table(rows: Sequence[MethodSummary]) -> RenderableType:
     """`shoal splits`, for a terminal of 80 columns."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("", "Single networks", "Ensemble", "Champion's is ahead by"):
@@ -195,7 +199,10 @@ def splits_table(rows: Sequence[Across]) -> RenderableType:
             continue
         cells = [_mean_and_half(*row.single, "%"), _mean_and_half(*row.ensemble, "%")]
         table.add_row(
-            row.label, *cells, "" if row.chief else _mean_and_half(*row.behind), style="bold green" if row.chief else ""
+            row.label,
+            *cells,
+            "" if row.is_champion else _mean_and_half(*row.behind),
+            style="bold green" if row.is_champion else "",
         )
     count = max((row.splits for row in rows), default=0)
     legend = (

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from shoal.auth import Account, Keeper, Role, default_file, new_token, read_accounts, token_digest
+from shoal.auth import Account, Role, SessionManager, default_file, new_token, read_accounts, token_digest
 from shoal.errors import SettingsError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,7 +28,7 @@ _LOGIN, _NAMES, _LINKS = "SHOAL_LOGIN", "SHOAL_HOSTS", "SHOAL_LINKS"
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class ServerAccess:
     """``names``: what a browser may call this server (Host). ``login``: whether it asks who is there. ``links``: tokens that
     are good for as long as the service runs, by role. ``certificate``: files of certificate and key; with them it speaks HTTPS.
     """
@@ -56,7 +56,7 @@ def expose(
     names: tuple[str, ...] = (),
     certificate: Path | None = None,
     key: Path | None = None,
-) -> Exposure:
+) -> ServerAccess:
     """What `shoal serve` was asked for. Any other address than this machine's own asks for a login, and so does a further name.
 
     Where nobody has an account yet, there is a link for each role instead. Raises `SettingsError`, `AccessError`.
@@ -75,7 +75,7 @@ def expose(
         links = (("operator", new_token()), ("viewer", new_token()))
     known = LOOPBACK if host in LOOPBACK else _own_names() if host in EVERYWHERE else (host,)
     pair = (certificate, key) if certificate and key else None
-    return Exposure((*known, *(name.strip("[]") for name in names)), login, links, pair)
+    return ServerAccess((*known, *(name.strip("[]") for name in names)), login, links, pair)
 
 
 def _own_names() -> tuple[str, ...]:
@@ -114,7 +114,7 @@ def told_names(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 
 @cache
-def told_keeper() -> Keeper | None:
+def told_keeper() -> SessionManager | None:
     """In the server's process: the one who lets people in; None where nobody is asked."""
     if not os.environ.get(_LOGIN):
         return None
@@ -122,4 +122,4 @@ def told_keeper() -> Keeper | None:
     for link in os.environ.get(_LINKS, "").split():
         role, _, digest = link.partition(":")
         service.append(Account(f"{role}-link", cast("Role", role), token=digest))
-    return Keeper(default_file(), tuple(service))
+    return SessionManager(default_file(), tuple(service))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from shoal.data.dataset import DataOptions, Dataset, Part, Preset, Task
+from shoal.data.dataset import DataOptions, Dataset, Part, Preset, TaskType
 from shoal.data.encoder import (
     CategoricalColumn,
     ClassTarget,
@@ -47,7 +47,7 @@ __all__ = [
     "Preset",
     "RegressionTarget",
     "Target",
-    "Task",
+    "TaskType",
     "from_parquet",
     "load_dataset",
     "prepare",

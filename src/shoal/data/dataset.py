@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Preset = Literal["modern", "classic"]
-Task = Literal["regression", "classification"]
+TaskType = Literal["regression", "classification"]
 Logs = Literal["auto", "none"]
 
 MAX_FOLDS = 100
@@ -46,7 +46,7 @@ class DataOptions:
 
     target: str
     preset: Preset = "modern"
-    task: Task | None = None
+    task: TaskType | None = None
     group: str | None = None
     test_fraction: float = 0.3
     validation_fraction: float = 0.2
@@ -175,7 +175,7 @@ class Dataset:
         return f"Dataset({self.name!r}, {rows} rows, {self.inputs} inputs, {self.task} of {target!r})"
 
     @property
-    def task(self) -> Task:
+    def task(self) -> TaskType:
         """What kind of target it is."""
         return self.encoder.target.kind
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shoal.data.column_profile import ColumnFacts, column_facts
-from shoal.data.dataset import NEW_RUN, Dataset, Preset, Task
+from shoal.data.dataset import NEW_RUN, Dataset, Preset, TaskType
 from shoal.data.encoder import NumericColumn, fit_column, skewness
 from shoal.data.preparation import FEW_VALUES, prepare_new, recognise_task
 from shoal.data.splits import repeated_rows
@@ -176,7 +176,7 @@ def _folds(dataset: Dataset | None, preset: Preset, options: dict[str, Any]) -> 
         )
 
 
-def _target(target: pd.Series, facts: ColumnFacts, task: Task, *, recognised: bool) -> Iterator[Finding]:
+def _target(target: pd.Series, facts: ColumnFacts, task: TaskType, *, recognised: bool) -> Iterator[Finding]:
     name, numeric = repr(facts.name[:60]), target.dtype.kind in "if"
     if task == "regression":
         values = target.to_numpy(dtype=np.float64) if numeric else np.empty(0)
@@ -257,7 +257,7 @@ def _share_of_numbers(values: pd.Series) -> float:
     return sum(number is not None for number in known) / max(1, len(known))
 
 
-def _like_the_target(sample: pd.DataFrame, features: Sequence[str], target: str, task: Task) -> Iterator[Finding]:
+def _like_the_target(sample: pd.DataFrame, features: Sequence[str], target: str, task: TaskType) -> Iterator[Finding]:
     """Features that say the target in other words: they are often known only afterwards."""
     if task == "regression":
         found = _correlated(sample, features, target)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.data.dataset import DataOptions, Dataset, Logs, Part, Preset, Task
+from shoal.data.dataset import DataOptions, Dataset, Logs, Part, Preset, TaskType
 from shoal.data.encoder import (
     MAX_LEVELS,
     ClassTarget,
@@ -48,7 +48,7 @@ def load_dataset(
     target: str | None = None,
     *,
     preset: Preset = "modern",
-    task: Task | None = None,
+    task: TaskType | None = None,
     group: str | None = None,
     test_fraction: float = 0.3,
     validation_fraction: float | None = None,
@@ -171,7 +171,7 @@ def resplit(dataset: Dataset, seeds: Iterable[int]) -> Iterator[Dataset]:
         yield prepare(dataset.name, dataset.source, replace(dataset.options, seed=seed))
 
 
-def recognise_task(target: pd.Series) -> Task:
+def recognise_task(target: pd.Series) -> TaskType:
     """Text, truth values and categories are classes; whole numbers too, if there are few different ones.
 
     Few is 2 to 10 values with at least five rows a value on average. Everything else is regression.
@@ -203,7 +203,9 @@ def _require(name: str, source: pd.DataFrame, column: str, *, empty_cells: bool 
         raise DataError(problem, expected="a value in every row of the target and of the group", remedy=remedy)
 
 
-def _target(name: str, series: pd.Series, task: Task, *, explicit: bool) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+def _target(
+    name: str, series: pd.Series, task: TaskType, *, explicit: bool
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Classes (none for regression) and targets (rows,): values, or class indices."""
     column, numeric = str(series.name), series.dtype.kind in "if"
     if (

@@ -9,7 +9,16 @@ from shoal.executors.base import Evaluate, Executor, Job, Outcome, Progress
 from shoal.executors.local import LocalExecutor
 from shoal.problems.table import Problem
 
-__all__ = ["Evaluate", "Executor", "Job", "LocalExecutor", "Outcome", "Progress", "check_installed", "make_executor"]
+__all__ = [
+    "Evaluate",
+    "Executor",
+    "Job",
+    "LocalExecutor",
+    "Outcome",
+    "Progress",
+    "check_executor_installed",
+    "make_executor",
+]
 
 
 def make_executor(problem: Problem, workers: int | None = None) -> Executor:
@@ -17,7 +26,7 @@ def make_executor(problem: Problem, workers: int | None = None) -> Executor:
 
     Raises `ExecutorError` where it is not installed, or its cluster cannot be reached.
     """
-    check_installed(problem.settings.executor)
+    check_executor_installed(problem.settings.executor)
     if problem.settings.executor == "ray":
         from shoal.executors.ray import RayExecutor
 
@@ -25,7 +34,7 @@ def make_executor(problem: Problem, workers: int | None = None) -> Executor:
     return LocalExecutor(problem, workers)
 
 
-def check_installed(executor: str) -> None:
+def check_executor_installed(executor: str) -> None:
     """Raises `ExecutorError` when what the executor needs is not installed here."""
     if executor == "ray" and find_spec("ray") is None:
         raise ExecutorError("executor='ray' needs Ray, which is not installed.", remedy="pip install 'shoal[ray]'")

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines.base import Engine
-from shoal.pso.snapshot import Frame
+from shoal.pso.snapshot import SwarmSnapshot
 
 
 class Job(Protocol):
@@ -28,7 +28,7 @@ class Evaluate:
 
     def run(self, problem: Problem, engine: Engine) -> Evaluation:
         """See `shoal.problems.table.evaluate`."""
-        return evaluate(problem, self.task, engine.on(self.threads))
+        return evaluate(problem, self.task, engine.with_threads(self.threads))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Progress:
     iterations: int = 0
     seconds: float = 0.0
     curve: tuple[tuple[int, float], ...] = ()
-    frame: Frame | None = None
+    frame: SwarmSnapshot | None = None
 
 
 class Executor(ABC):
@@ -70,7 +70,7 @@ class Executor(ABC):
     - Jobs are pure, so running one twice is harmless; the second result is dropped.
     - `close` ends all work within a second or two and leaves no process behind; so does the death of the process that
       made the executor.
-    - What `under_way` and `watch` need makes no job fail or slow, and changes no result.
+    - What `under_way` and `set_watched` need makes no job fail or slow, and changes no result.
     - Where there is nothing to run jobs on, making it, or `poll`, raises `ExecutorError`; what it has taken can be done
       later by another one.
     """
@@ -99,7 +99,7 @@ class Executor(ABC):
         """What workers work on now, as far as it is known; to be asked about once a second. Here: nothing is known."""
         return ()
 
-    def watch(self, watched: bool) -> None:  # noqa: B027  not every executor can
+    def set_watched(self, watched: bool) -> None:  # noqa: B027  not every executor can
         """Whether somebody watches: then `under_way` gives frames, too, where it can. To be said as often as one likes."""
 
     @abstractmethod

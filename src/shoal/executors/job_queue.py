@@ -46,23 +46,23 @@ class JobQueue:
         self._deaths.pop(id(job), None)
         self._losses.pop(id(job), None)
 
-    def died(self, jobs: Sequence[Job], why: str, beside: int = 0) -> list[Outcome]:
+    def on_worker_death(self, jobs: Sequence[Job], why: str, beside: int = 0) -> list[Outcome]:
         """A worker died, and these were running, ``beside`` others: the guilty one is only known when there is no other."""
         if len(jobs) + beside == 1:
-            return [outcome for job in jobs for outcome in self.blame(job, why)]
+            return [outcome for job in jobs for outcome in self.count_failure(job, why)]
         self._suspects.extendleft(reversed(jobs))
         return []
 
-    def lost(self, jobs: Sequence[Job], why: str) -> list[Outcome]:
+    def on_node_loss(self, jobs: Sequence[Job], why: str) -> list[Outcome]:
         """Their machine died, which is rarely their doing: they run again, and are suspects when it goes on like that."""
         if self._alone:
-            return self.died(jobs, why)
+            return self.on_worker_death(jobs, why)
         for job in reversed(jobs):
             self._losses[id(job)] += 1
             (self._suspects if self._losses[id(job)] >= Executor.MAX_DEATHS else self._waiting).appendleft(job)
         return []
 
-    def blame(self, job: Job, why: str) -> list[Outcome]:
+    def count_failure(self, job: Job, why: str) -> list[Outcome]:
         """Count against a job; its outcome, with ``why``, when it was the last time, else it is tried alone."""
         self._deaths[id(job)] += 1
         if self._deaths[id(job)] < Executor.MAX_DEATHS:

@@ -2,7 +2,7 @@
 
 Where there is a nursery they are forked from it; elsewhere each loads, or compiles, the kernels itself. All are replaced
 after so many jobs, or when one of them has grown: whatever a library leaks is bounded, however long a run is. How far they are
-they write on a `Board`.
+they write on a `ProgressDirectory`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from loky.process_executor import ProcessPoolExecutor
 
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.job_queue import JobQueue
-from shoal.executors.progress_files import Board, Reporter
+from shoal.executors.progress_files import ProgressDirectory, ProgressWriter
 from shoal.problems.table import Problem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
@@ -48,7 +48,7 @@ class LocalExecutor(Executor):
         self._begun: dict[Future[Any], float] = {}  # when a future was first seen running; some wait in a queue then
         self._done = 0  # jobs, by the workers that are there now
         self._memory: dict[str, int] = {}  # of each after its first job, in bytes
-        self._board = Board()
+        self._board = ProgressDirectory()
         forkserver.warm_up()
         self._worn = False  # they are to be replaced as soon as they are idle
 
@@ -102,9 +102,9 @@ class LocalExecutor(Executor):
         found = [known.get(number) or Progress(job) for number, job in jobs.items()]
         return tuple(sorted(found, key=lambda progress: id(progress.job) not in known)[: self._workers])
 
-    def watch(self, watched: bool) -> None:
+    def set_watched(self, watched: bool) -> None:
         """See `Executor.watch`."""
-        self._board.watch(watched)
+        self._board.set_watched(watched)
 
     def close(self) -> None:
         """See `Executor.close`."""
@@ -166,16 +166,16 @@ class LocalExecutor(Executor):
         self._running = {future: job for future, job in self._running.items() if future.done()}
         self._begun = {}
         self._drop_pool()
-        outcomes = self._queue.died(others, "", beside=len(hanging))
+        outcomes = self._queue.on_worker_death(others, "", beside=len(hanging))
         why = f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
-        return outcomes + [outcome for job in hanging for outcome in self._queue.blame(job, why)]
+        return outcomes + [outcome for job in hanging for outcome in self._queue.count_failure(job, why)]
 
     def _recover(self) -> list[Outcome]:
         """A worker died and took the pool with it: every job that was running is a suspect now."""
         jobs = list(self._running.values())
         self._running, self._begun = {}, {}
         self._drop_pool()
-        return self._queue.died(
+        return self._queue.on_worker_death(
             jobs, f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
         )
 
@@ -195,13 +195,13 @@ class LocalExecutor(Executor):
 
 _problem: Problem
 _engine: Engine
-_reporter: Reporter | None
+_reporter: ProgressWriter | None
 
 
 def _start_worker(problem: Problem, board: Path | None) -> None:
     """Runs once in each worker process."""
     global _problem, _engine, _reporter
-    reporter = None if board is None else Reporter(board, _name())
+    reporter = None if board is None else ProgressWriter(board, _name())
     _problem, _engine, _reporter = problem, get_engine(problem.settings.engine), reporter
     _engine.observer = reporter
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer

@@ -8,9 +8,9 @@ from __future__ import annotations
 import gc
 import sys
 
-from shoal.system.process import quick_imports
+from shoal.system.process import gc_paused
 
-with quick_imports():
+with gc_paused():
     import numpy as np
 
     import shoal.executors.local  # noqa: F401  what a worker runs
@@ -34,7 +34,7 @@ _task = TrainingTask(
 # Numba looks for SciPy's BLAS, which no kernel of ours calls, and would load all of SciPy for it.
 _hidden = sys.modules.setdefault("scipy.linalg.cython_blas", None)  # type: ignore[arg-type]
 try:
-    with quick_imports():
+    with gc_paused():
         (_result,) = get_engine().train([_task])
         get_engine().outputs(_network, _result.weights, _x)
 except Exception:  # whatever it is, the first training meets it again, and its message reaches the run's record

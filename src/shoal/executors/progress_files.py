@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from shoal.executors.base import Job, Progress
-from shoal.problems.table import curve
-from shoal.pso.snapshot import Frame, observe
+from shoal.problems.table import downsample_history
+from shoal.pso.snapshot import SwarmSnapshot, take_snapshot
 from shoal.pso.swarm import SwarmState, TrainingTask
 
 NOTE_SECONDS = 1.0  # between two notes of a worker
@@ -30,7 +30,7 @@ _PREFIX = "shoal-live-"
 _FLAG = "watched"  # a file that is there while somebody watches
 
 
-class Board:
+class ProgressDirectory:
     """The executor's side; it ends with `close`, or, when its process was killed, with the next board that anybody makes."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Board:
         with suppress(OSError):
             self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))  # for its owner alone
 
-    def watch(self, watched: bool) -> None:
+    def set_watched(self, watched: bool) -> None:
         """Tell the workers whether somebody watches."""
         if self.folder is None or watched == self._watched:
             return
@@ -79,7 +79,7 @@ class Board:
                 yield from self.folder.glob("*.json")
 
 
-class Reporter:
+class ProgressWriter:
     """The worker's side: an engine's observer. ``worker`` is its name.
 
     ``clock`` gives monotonic seconds, ``effort`` those of this thread's work.
@@ -128,19 +128,19 @@ class Reporter:
             if not watched and now - self._last < NOTE_SECONDS:
                 return
             self._last = now
-            self._write(task, state, now - self._begun, observe(task, state) if watched else None)
+            self._write(task, state, now - self._begun, take_snapshot(task, state) if watched else None)
         except Exception:  # nobody's training fails because somebody looks at it
             self._last = now
         self._pause = (self._effort() - before) / SHARE
 
-    def _write(self, task: TrainingTask, state: SwarmState, seconds: float, frame: Frame | None) -> None:
+    def _write(self, task: TrainingTask, state: SwarmState, seconds: float, frame: SwarmSnapshot | None) -> None:
         values: dict[str, Any] = {
             "job": self._number,
             "worker": self._worker,
             "iteration": state.iteration,
             "iterations": task.iterations,
             "seconds": seconds,
-            "curve": curve(state.history),
+            "curve": downsample_history(state.history),
             "frame": frame and frame.to_dict(),
         }
         part = self._file.with_suffix(".part")
@@ -161,7 +161,7 @@ def _progress(job: Job, values: dict[str, Any]) -> Progress:
         iterations=values["iterations"],
         seconds=values["seconds"],
         curve=tuple((iteration, loss) for iteration, loss in values["curve"]),
-        frame=values["frame"] and Frame.from_dict(values["frame"]),
+        frame=values["frame"] and SwarmSnapshot.from_dict(values["frame"]),
     )
 
 

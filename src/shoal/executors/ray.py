@@ -128,10 +128,10 @@ class RayExecutor(Executor):
         except (errors.WorkerCrashedError, errors.OutOfMemoryError):
             del self._running[stream]
             why = f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
-            return self._queue.died(batch.jobs, why, beside=len(self._running))
+            return self._queue.on_worker_death(batch.jobs, why, beside=len(self._running))
         except (errors.NodeDiedError, errors.ObjectLostError):
             del self._running[stream]
-            return self._queue.lost(batch.jobs, f"Its machine died with it {self.MAX_DEATHS} times.")
+            return self._queue.on_node_loss(batch.jobs, f"Its machine died with it {self.MAX_DEATHS} times.")
         except errors.RayTaskError as error:  # of what is around the jobs: their own errors are in their outcomes
             reason = str(error).strip().splitlines()[-1].rstrip(".")
             raise ExecutorError(
@@ -163,7 +163,7 @@ class RayExecutor(Executor):
                 hanging = batch.jobs.popleft()
                 self._queue.put_back(batch.jobs)
                 why = f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
-                outcomes += self._queue.blame(hanging, why)
+                outcomes += self._queue.count_failure(hanging, why)
         return outcomes
 
     def _cancel(self, stream: Any) -> None:

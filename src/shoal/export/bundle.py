@@ -18,7 +18,7 @@ import numpy as np
 from shoal._version import __version__
 from shoal.analysis.best_model import champion_of
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.analysis.summary import kept_champion, summarise
+from shoal.analysis.summary import load_champion, summarise
 from shoal.errors import RunStateError, StoreError
 from shoal.export.report import Report
 from shoal.export.settings_file import settings_toml
@@ -90,7 +90,7 @@ def report_page(store: Store, run_id: int | str) -> bytes:
 
 def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:
     run = store.run(run_id)
-    champion = kept_champion(store, run)
+    champion = load_champion(store, run)
     if champion is None:
         raise RunStateError(
             f"Run {run.id} is {run.state}, and has kept no champion yet.",

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 
 from shoal._version import __version__
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.analysis.summary import METRIC_NAMES, ScoreRow, Summary, score_rows, sureness
+from shoal.analysis.summary import METRIC_NAMES, ScoreRow, Summary, confidence_text, score_rows
 from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
 from shoal.export.style import STYLE
 from shoal.export.svg import Point, history, interval
 from shoal.genome.genes import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Gene
 from shoal.genome.genome import Genome
-from shoal.numerics.stats import half95, interval95
+from shoal.numerics.stats import ci95, ci95_half_width
 from shoal.presentation.formatting import duration, gene_label
 from shoal.store import GenerationRecord
 from shoal.store.serialization import finite
@@ -45,7 +45,7 @@ class Report:
             "main",
             self._header(),
             self._cards(),
-            tag("p", sureness(self.champion, run.settings.final_factor)),
+            tag("p", confidence_text(self.champion, run.settings.final_factor)),
             *self._section("What was searched", self._facts()),
             *self._section("How it went", self._history()),
             *self._section("What it is worth", self._scores()),
@@ -87,10 +87,10 @@ class Report:
         champion, told = self.champion, self.champion.confirmation
         seen = "validation rows" if self.dataset.validates else "training rows"
         count = len(champion.accuracies)
-        cards = [_card("Search", champion.accuracy, half95(champion.accuracies), f"{_times(count)} on {seen}")]
+        cards = [_card("Search", champion.accuracy, ci95_half_width(champion.accuracies), f"{_times(count)} on {seen}")]
         if told:
             about = f"{_times(len(told.accuracies))} on unused random streams"
-            cards.append(_card("Confirmation", told.accuracy, half95(told.accuracies), about))
+            cards.append(_card("Confirmation", told.accuracy, ci95_half_width(told.accuracies), about))
         networks = len(champion.weights)
         if (test := champion.scores.test) is not None:
             about = f"mean of {networks} networks" if networks > 1 else "one network"
@@ -137,12 +137,12 @@ class Report:
         return join(tag("div", *legend, class_="legend"), history(points))
 
     def _scores(self) -> Html:
-        rows = score_rows(self.champion, self.summary.rivals)
+        rows = score_rows(self.champion, self.summary.competing_runs)
         known = next((row.metrics.to_dict() for row in rows if row.metrics), {})
         others = [name for name in METRIC_NAMES if name in known]
         head = ("", "Single networks", *(METRIC_NAMES[name] for name in others), "Ensemble")
         lines = [_score_line(row, others) for row in rows]
-        chief = next((n for n, row in enumerate(rows) if row.chief), None)
+        chief = next((n for n, row in enumerate(rows) if row.is_champion), None)
         below = ""
         if self.champion.baselines:
             below = "Below Test: other methods, fitted on the champion's rows and scored on the same test rows."
@@ -175,8 +175,8 @@ class Report:
         known = self.table.accuracies(set(ranked.index))
         found = []
         for name, (_, row) in zip(ranked.index.astype(str), ranked.iterrows(), strict=True):
-            counted = [known[name][r] for r in settings.counted(int(row["repeats"])) if r in known[name]]
-            found.append((name, row, half95(counted)))
+            counted = [known[name][r] for r in settings.scored_repeats(int(row["repeats"])) if r in known[name]]
+            found.append((name, row, ci95_half_width(counted)))
         ends = [float(row["accuracy"]) + sign * (half or 0.0) for _, row, half in found for sign in (-1, 1)]
         best = max(float(row["accuracy"]) for _, row, _ in found)
         low, high = max(min(ends), best - 30.0) - 0.2, min(max(ends), best + 30.0) + 0.2
@@ -241,7 +241,7 @@ class Report:
 
 def history_points(generations: Sequence[GenerationRecord], evaluations: EvaluationTable) -> list[Point]:
     """The run's history, with the interval of each generation's best genome."""
-    counted = evaluations.settings.counted
+    counted = evaluations.settings.scored_repeats
     known = evaluations.accuracies({record.summary.best.hash for record in generations})
     intervals: dict[tuple[str, int], tuple[float | None, float | None]] = {}
     points = []
@@ -249,7 +249,7 @@ def history_points(generations: Sequence[GenerationRecord], evaluations: Evaluat
         key = told.best.hash, told.best_repeats
         if key not in intervals:
             mine = known.get(told.best.hash, {})
-            intervals[key] = interval95([mine[r] for r in counted(told.best_repeats) if r in mine]) or (None, None)
+            intervals[key] = ci95([mine[r] for r in counted(told.best_repeats) if r in mine]) or (None, None)
         best, average = finite(told.best_accuracy), finite(told.mean_accuracy)
         points.append(Point(told.number, best, average, *intervals[key]))
     return points

@@ -122,7 +122,7 @@ class Genome:
         return _hash(self)
 
     @property
-    def moves(self) -> int:
+    def evaluations_per_iteration(self) -> int:
         """Particles that move, and are evaluated anew, in an iteration: all of them, or those that lost to another."""
         return self.swarm_size // 2 if self.update_rule == "competitive" else self.swarm_size
 

@@ -16,9 +16,9 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def interval95(values: Sequence[float]) -> tuple[float, float] | None:
-    """Student's 95 % confidence interval of the mean of ``values``; None where `half95` is."""
-    half = half95(values)
+def ci95(values: Sequence[float]) -> tuple[float, float] | None:
+    """Student's 95 % confidence interval of the mean of ``values``; None where `ci95_half_width` is."""
+    half = ci95_half_width(values)
     return None if half is None else (mean(values) - half, mean(values) + half)
 
 
@@ -26,8 +26,8 @@ def _has_spread(values: Sequence[float]) -> bool:
     return len(values) >= 2 and all(map(math.isfinite, values))
 
 
-def half95(values: Sequence[float]) -> float | None:
-    """Half of `interval95`; None for fewer than two values, and where one is not finite."""
+def ci95_half_width(values: Sequence[float]) -> float | None:
+    """Half of `ci95`; None for fewer than two values, and where one is not finite."""
     if not _has_spread(values):
         return None
     from scipy.special import stdtrit  # slow to import, and a search with fixed repeats needs none of this
@@ -77,7 +77,7 @@ class Difference:
 def paired_difference(values: Sequence[float], others: Sequence[float]) -> Difference | None:
     """Of pairs that share what chance there is, by Student's distribution; None for fewer than two."""
     differences = [a - b for a, b in zip(values, others, strict=True)]
-    half, probability = half95(differences), probability_better(values, others)
+    half, probability = ci95_half_width(differences), probability_better(values, others)
     if half is None or probability is None:
         return None
     middle = mean(differences)

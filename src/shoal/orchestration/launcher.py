@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shoal.system.forkserver import warm_up
-from shoal.system.process import end_process, quick_imports
+from shoal.system.process import end_process, gc_paused
 
 if TYPE_CHECKING:
     from shoal.store import Store
@@ -23,7 +23,7 @@ _COMMAND = [sys.executable, "-c", "from shoal.orchestration.launcher import supe
 def supervise() -> None:
     """The entry of a supervisor process."""
     warm_up()
-    with quick_imports():
+    with gc_paused():
         from shoal.orchestration.supervisor import main
 
     main()

@@ -9,47 +9,47 @@ from shoal.executors import Evaluate, Executor, Progress
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.settings.search_settings import CONFIRMATION
-from shoal.store import TrainingKind, UnderWay
+from shoal.store import RunningTraining, TrainingKind
 from shoal.tuning.baselines import NAMES, BaselineJob
-from shoal.tuning.champion import Crowning, Retraining
+from shoal.tuning.champion import AssembleChampion, RefitJob
 
 NOTE_SECONDS = 1.0  # between two notes, at least
 ALONE_SECONDS = 1.5  # after which a note has a transaction of its own, where no other came by
 
 
-class Notes:
+class LiveStatus:
     """The notes of one run; ``clock`` gives monotonic seconds."""
 
     def __init__(self, problem: Problem, executor: Executor, clock: Callable[[], float]) -> None:
         self._problem, self._executor, self._clock = problem, executor, clock
         self._last = -math.inf
 
-    def due(self, *, alone: bool = False) -> tuple[UnderWay, ...] | None:
+    def snapshot_if_due(self, *, alone: bool = False) -> tuple[RunningTraining, ...] | None:
         """What to note now; None when the last note is young. ``alone``: it would need a transaction of its own."""
         now = self._clock()
         if now - self._last < (ALONE_SECONDS if alone else NOTE_SECONDS):
             return None
         self._last = now
-        return tuple(under_way(self._problem, progress) for progress in self._executor.under_way())
+        return tuple(running_training(self._problem, progress) for progress in self._executor.under_way())
 
 
-def under_way(problem: Problem, progress: Progress) -> UnderWay:
+def running_training(problem: Problem, progress: Progress) -> RunningTraining:
     """One job of a run, and how far it is."""
     job = progress.job
     kind: TrainingKind = "search"
     planned, baseline = 0, ""
     if isinstance(job, BaselineJob):
         task, kind, baseline = Task(job.genome, 0), "baseline", NAMES[job.kind]
-    elif isinstance(job, Retraining):
+    elif isinstance(job, RefitJob):
         task, kind, planned = job.task, "champion", job.iterations
-    elif isinstance(job, Crowning):
-        task, kind = Task(job.choice.found.genome, 0), "champion"
+    elif isinstance(job, AssembleChampion):
+        task, kind = Task(job.selection.found.genome, 0), "champion"
     else:
         assert isinstance(job, Evaluate)
-        task, planned = job.task, problem.length(job.task)
+        task, planned = job.task, problem.iterations_for(job.task)
         if task.repeat >= CONFIRMATION:
             kind = "confirmation"
-    return UnderWay(
+    return RunningTraining(
         genome=task.genome,
         repeat=task.repeat,
         generation=task.generation,

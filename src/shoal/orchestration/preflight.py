@@ -7,11 +7,11 @@ import reprlib
 
 from shoal.data import Dataset
 from shoal.errors import DataError, SettingsError
-from shoal.executors import check_installed
+from shoal.executors import check_executor_installed
 from shoal.problems.table import Problem
 from shoal.pso.engines import cores
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.samplers.registry import check_installed as check_sampler
+from shoal.tuning.samplers.registry import check_sampler_installed
 from shoal.tuning.search import Search
 
 FASTEST = 1e12  # multiply-adds a second that no core makes; docs/performance.md measures a tenth of it
@@ -26,8 +26,8 @@ def check_search(data: Dataset, settings: SearchSettings, name: str | None = Non
     check_dataset(data)
     if name is not None and not isinstance(name, str):
         raise SettingsError(f"name={reprlib.repr(name)}.", expected="text", remedy="put it in quotes")
-    check_installed(settings.executor)
-    check_sampler(settings.sampler)
+    check_executor_installed(settings.executor)
+    check_sampler_installed(settings.sampler)
     _check_time(Problem(data, settings))
 
 

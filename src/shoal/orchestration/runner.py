@@ -12,31 +12,31 @@ from typing import TypeVar
 
 from shoal.errors import ExecutorError, StoreFullError
 from shoal.executors import Evaluate, Executor, Outcome, make_executor
-from shoal.orchestration.live_status import Notes
+from shoal.orchestration.live_status import LiveStatus
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task, result_hash
 from shoal.problems.table import Problem
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 from shoal.tuning.baselines import BaselineJob, baseline_jobs
-from shoal.tuning.champion import CHAMPION, Crowning, Retraining, choice, retrainings
+from shoal.tuning.champion import CHAMPION, AssembleChampion, RefitJob, refit_jobs, select_champion
 from shoal.tuning.search import Search
 
 POLL_SECONDS = 0.2  # how soon a command or a signal is noticed
 FULL_SECONDS = 2.0  # between two looks at a disk that is full
 T = TypeVar("T")
-Threaded = TypeVar("Threaded", Retraining, BaselineJob)
+Threaded = TypeVar("Threaded", RefitJob, BaselineJob)
 _log = logging.getLogger("shoal.orchestration.supervisor")
 _STATE_AFTER: dict[str, FinalState] = {"stop": "stopped", "pause": "paused"}
 
 
-class _Left(Exception):
+class _RunReleased(Exception):
     """Ends the work where it is: by a person's commands, or (none) because this process has to go."""
 
     def __init__(self, commands: tuple[Command, ...] = ()) -> None:
         self.commands = commands
 
 
-class _Pace:
+class FinalsBudget:
     """How long the confirmation and the champion will take, from the trainings so far."""
 
     def __init__(self, problem: Problem, search: Search) -> None:
@@ -47,6 +47,7 @@ class _Pace:
             self.add(evaluation)
 
     def add(self, evaluation: Evaluation) -> None:
+        """Count a training that ended."""
         if evaluation.error is None:
             self._seconds += evaluation.seconds
             self._cost += self._problem.cost(evaluation.task)
@@ -87,10 +88,10 @@ class Runner:
         search = Search.replay(problem.settings, self.store.evaluations(self.claim.run_id, curves=False))
         try:
             with self.make_executor(problem, problem.settings.workers) as executor:
-                self._notes = Notes(problem, executor, self.clock)
+                self._notes = LiveStatus(problem, executor, self.clock)
                 self._search(problem, search, executor, view.generations)
                 self._crown(problem, search, executor)
-        except _Left as left:
+        except _RunReleased as left:
             return self._leave(left.commands)
         error = None if search.best else f"Every training failed. The first: {_first_error(search)}"
         state: FinalState = "finished" if error is None else "failed"
@@ -112,7 +113,7 @@ class Runner:
         trainings are made however short the time is: workers may take longer to start, and a run should end with something.
         """
         limit, under_way, waiting = search.settings.max_seconds, set[tuple[str, int]](), deque[Task]()
-        pace, known = _Pace(problem, search), bool(search.evaluations)
+        pace, known = FinalsBudget(problem, search), bool(search.evaluations)
         if search.generations[recorded:]:  # its evaluations were recorded, the process ended, the summary was not
             self._record([], search.generations[recorded:])
         while True:
@@ -146,10 +147,10 @@ class Runner:
 
     def _crown(self, problem: Problem, search: Search, executor: Executor) -> None:
         """Train the champion's networks, and what they are compared with, and keep them."""
-        chosen = choice(search)
+        chosen = select_champion(search)
         if chosen is None:
             return
-        jobs = retrainings(problem, chosen)
+        jobs = refit_jobs(problem, chosen)
         weights = {}
         for job, outcome in self._done(executor, jobs).items():
             if outcome.error is None:
@@ -165,7 +166,7 @@ class Runner:
                 job.failed(outcome.error) if outcome.error else outcome.result
                 for job, outcome in self._done(executor, rivals).items()
             )
-            executor.submit(Crowning(chosen, weights))
+            executor.submit(AssembleChampion(chosen, weights))
             (crowned,) = self._outcomes(executor, 1)
             if crowned.error is not None:
                 raise ExecutorError(f"The champion was lost: {crowned.error}", remedy="resume the run")
@@ -188,7 +189,7 @@ class Runner:
         return found
 
     def _record(self, evaluations: list[Evaluation], generations: Sequence[GenerationSummary]) -> None:
-        now = self._notes.due()
+        now = self._notes.snapshot_if_due()
         self._patiently(lambda: self.store.record(self.claim, evaluations, generations, self._seconds, now))
 
     def _patiently(self, write: Callable[[], T]) -> T:
@@ -214,15 +215,15 @@ class Runner:
     def _tick(self, executor: Executor) -> list[Outcome]:
         """One look at everything that may have happened."""
         if self.leaving():
-            raise _Left
-        look = self.store.look(self.claim.run_id)
-        executor.watch(look.watched)
-        if look.told or self.clock() >= self._next_beat:
+            raise _RunReleased
+        look = self.store.poll_flags(self.claim.run_id)
+        executor.set_watched(look.watched)
+        if look.has_commands or self.clock() >= self._next_beat:
             self._next_beat = self.clock() + HEARTBEAT_SECONDS
-            now = self._notes.due()
-            if commands := self._patiently(lambda: self.store.beat(self.claim, self._seconds, now)):
-                raise _Left(commands)
-        elif (trainings := self._notes.due(alone=True)) is not None:
+            now = self._notes.snapshot_if_due()
+            if commands := self._patiently(lambda: self.store.heartbeat(self.claim, self._seconds, now)):
+                raise _RunReleased(commands)
+        elif (trainings := self._notes.snapshot_if_due(alone=True)) is not None:
             with suppress(StoreFullError):  # nobody waits for a note
                 self.store.note_live(self.claim, trainings)
         return executor.poll(POLL_SECONDS)

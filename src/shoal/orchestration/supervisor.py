@@ -18,7 +18,7 @@ from contextlib import suppress
 import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
 from shoal.errors import NotOwnerError, ShoalError, StoreAwayError, StoreError, StoreFullError, StoreLostError
 from shoal.orchestration.runner import FULL_SECONDS, Runner
-from shoal.orchestration.webhook import VARIABLE, Messenger, check_webhook
+from shoal.orchestration.webhook import VARIABLE, WebhookSender, check_webhook
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
 from shoal.system.paths import log_path
 from shoal.system.shared_log import SharedLog
@@ -77,7 +77,7 @@ class Supervisor:
                     self.store.remove_supervisor(self.owner)
 
     def _beat(self) -> None:
-        if not self.store.beat_supervisor(self.owner):  # not known yet, or forgotten while it was suspended
+        if not self.store.supervisor_heartbeat(self.owner):  # not known yet, or forgotten while it was suspended
             self.store.register_supervisor(self.owner, self.scope)
 
     def _unneeded(self, idle: float) -> bool:
@@ -132,7 +132,7 @@ def main(argv: list[str] | None = None) -> None:
         if options.attached:
             threading.Thread(target=_leave_at_end_of_input, args=(supervisor,), daemon=True).start()
         try:
-            with Messenger(store, _webhook()):
+            with WebhookSender(store, _webhook()):
                 supervisor.loop()
         except Exception:
             _log.exception("supervisor ended")

@@ -73,7 +73,7 @@ def post(url: str, content: Mapping[str, Any]) -> str | None:
         return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
 
 
-class Messenger:
+class WebhookSender:
     """A thread of a supervisor: notes runs that stall, and tells ``url`` (None: nobody) what is due."""
 
     def __init__(
@@ -109,9 +109,9 @@ class Messenger:
 
     def deliver(self) -> None:
         """Send what is due, until one is not taken."""
-        while self.url and (notice := self.store.take_notice()):
+        while self.url and (notice := self.store.lease_message()):
             error = self.send(self.url, notice.content)
-            self.store.settle_notice(notice, error)
+            self.store.acknowledge_message(notice, error)
             if error is not None:
                 _log.warning("run %s: the webhook was not told: %s", notice.run_id, error)
                 return

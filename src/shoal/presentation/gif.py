@@ -13,7 +13,7 @@ import numpy as np
 from shoal.errors import ReplayError
 from shoal.presentation.palette import DARK, LIGHT, Palette
 from shoal.presentation.swarm_scene import scene, series
-from shoal.pso.snapshot import Frame
+from shoal.pso.snapshot import SwarmSnapshot
 from shoal.replay.recorder import Replay
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _VIRIDIS = (
 )
 
 
-def check_installed() -> None:
+def check_gif_installed() -> None:
     """Raises `ReplayError` where there is no Pillow."""
     if find_spec("PIL") is None:
         raise ReplayError("A GIF needs Pillow, which is not installed.", remedy="pip install 'shoal[dashboard]'")
@@ -51,7 +51,7 @@ def gif(replay: Replay, dark: bool = False) -> bytes:
 
     Raises `ReplayError` where Pillow is not installed.
     """
-    check_installed()
+    check_gif_installed()
     from PIL import Image
 
     chosen = np.unique(np.linspace(0, len(replay.frames) - 1, MOST_FRAMES).round().astype(int))
@@ -70,7 +70,7 @@ def gif(replay: Replay, dark: bool = False) -> bytes:
 class _Drawing:
     """Draws the frames of one replay, all on the same axes."""
 
-    def __init__(self, replay: Replay, frames: Sequence[Frame], colours: Palette) -> None:
+    def __init__(self, replay: Replay, frames: Sequence[SwarmSnapshot], colours: Palette) -> None:
         from PIL import ImageFont
 
         self.replay, self.scene, self.colours = replay, scene(frames), colours

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.pso.snapshot import Frame
+from shoal.pso.snapshot import SwarmSnapshot
 
 LINKS = 100  # lines between informants in a frame, about: more hide the particles
 _WORST = 95.0  # percentile of the losses that ends the scale of colours: the first iterations may be far worse
@@ -77,7 +77,7 @@ class Scene:
     standing: bool  # the colours are the losses where particles stand; else those of their bests
 
 
-def scene(frames: Sequence[Frame]) -> Scene:
+def scene(frames: Sequence[SwarmSnapshot]) -> Scene:
     """The scene of ``frames``, one at least, of one training."""
     positions = np.stack([frame.positions for frame in frames])
     standing_bests = all(np.array_equal(f.bests, f.positions, equal_nan=True) for f in frames)
@@ -101,7 +101,7 @@ def scene(frames: Sequence[Frame]) -> Scene:
     )
 
 
-def series(frames: Sequence[Frame]) -> pd.DataFrame:
+def series(frames: Sequence[SwarmSnapshot]) -> pd.DataFrame:
     """A row for each frame: iteration, loss (global best), diversity, speed, shares at limits in percent, stagnation."""
     return pd.DataFrame(
         {
@@ -116,7 +116,7 @@ def series(frames: Sequence[Frame]) -> pd.DataFrame:
     )
 
 
-def _links(frame: Frame) -> NDArray[np.float32]:
+def _links(frame: SwarmSnapshot) -> NDArray[np.float32]:
     """From each particle to the first of its informants, (L, 2, 2): as many of each as `LINKS` leaves, one at least."""
     particles, known = frame.informants.shape
     if not known:

@@ -56,7 +56,7 @@ class Problem:
         """
         if part is None:
             part = self.dataset.fit_part(refit) if refit else self.dataset.parts(task.repeat)[0]
-        settings, length = self.settings, self.length(task)
+        settings, length = self.settings, self.iterations_for(task)
         return TrainingTask(
             genome=task.genome,
             network=self.network(task.genome),
@@ -73,15 +73,15 @@ class Problem:
 
     def cost(self, task: Task) -> int:
         """Multiply-adds of its training at most, to put long ones first."""
-        return self._effort(task.genome) * len(self.dataset.train.x) * self.length(task)
+        return self._effort(task.genome) * len(self.dataset.train.x) * self.iterations_for(task)
 
-    def length(self, task: Task) -> int:
+    def iterations_for(self, task: Task) -> int:
         """Iterations of its training, at most.
 
         Where effort is equal, as many as make the multiply-adds of the default genome on this data, but no more than
         `MOST_LONGER` times its iterations: the smallest networks spend their time on other things.
         """
-        length = self.settings.length(task.repeat)
+        length = self.settings.iterations_for(task.repeat)
         if self.settings.equal_effort:
             usual, own = self._effort(Genome()), self._effort(task.genome)
             length = min(max(1, length * usual // own), MOST_LONGER * length)
@@ -90,11 +90,11 @@ class Problem:
     def patience(self, task: Task) -> int | None:
         """The patience of its training, in iterations: the same share of its length for all."""
         patience = self.settings.patience
-        return patience and max(1, patience * self.length(task) // self.settings.iterations)
+        return patience and max(1, patience * self.iterations_for(task) // self.settings.iterations)
 
     def _effort(self, genome: Genome) -> int:
         """Multiply-adds of an iteration on one row."""
-        return genome.moves * self.network(genome).size
+        return genome.evaluations_per_iteration * self.network(genome).size
 
     def predictions(
         self, engine: Engine, genome: Genome, weights: NDArray[np.float32], part: Part
@@ -116,12 +116,12 @@ def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
     Whatever goes wrong inside becomes a failed evaluation, never an exception: a search outlives its individuals.
     """
     try:
-        return trained(problem, task, engine)[0]
+        return train_and_score(problem, task, engine)[0]
     except Exception as error:
         return Evaluation(task, "failed", error=f"{type(error).__name__}: {error}")
 
 
-def trained(
+def train_and_score(
     problem: Problem, task: Task, engine: Engine, iterations: int | None = None
 ) -> tuple[Evaluation, NDArray[np.float32]]:
     """The evaluation, and the network's weights (D,); ``iterations`` repeats a training of that recorded length."""
@@ -141,14 +141,14 @@ def trained(
     else:
         scores = Scores(train, validation)
     status: Status = "failed" if scores is None else "ok"
-    points = curve(result.history)
+    points = downsample_history(result.history)
     return (
         Evaluation(task, status, scores, result.loss, result.iterations, result.seconds, points, error),
         result.weights,
     )
 
 
-def curve(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
+def downsample_history(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
     """At most `CURVE_POINTS` finite points (iteration from 1, loss), first and last included."""
     at = np.unique(np.linspace(0, max(len(history) - 1, 0), CURVE_POINTS).round().astype(int))[: len(history)].tolist()
     return tuple((i + 1, float(history[i])) for i in at if np.isfinite(history[i]))

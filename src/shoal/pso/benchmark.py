@@ -119,7 +119,12 @@ def benchmark(shapes: tuple[Shape, ...] = SHAPES, round_seconds: float = ROUND_S
 def _measure(shape: Shape, round_seconds: float) -> Measurement:
     every = CpuEngine(abandon=False)
     count = cores()
-    forms = [swarms(every, shape, 1), swarms(every.on(count), shape, 1), swarms(every, shape, count), peak_form(count)]
+    forms = [
+        swarms(every, shape, 1),
+        swarms(every.with_threads(count), shape, 1),
+        swarms(every, shape, count),
+        peak_form(count),
+    ]
     single, shared, each, peak = alternating(forms, round_seconds)
     rate = count / statistics.median(each)
     share = statistics.median(
@@ -136,7 +141,7 @@ def _measure(shape: Shape, round_seconds: float) -> Measurement:
         100 * share,
         shape.particles * shape.rows * rate,
         task.iterations,
-        100 * training.spared,
+        100 * training.rows_skipped,
         1e3 * training.seconds / task.iterations,
     )
 

@@ -86,7 +86,7 @@ class SwarmState:
     informants: NDArray[np.int32]  # (P, k), ascending in each row; recomputed each step when `nearest`
     history: NDArray[np.float64]
     stopped: bool = False  # by patience
-    spared: int = (
+    rows_skipped: int = (
         0  # rows x particles that were not evaluated: a particle could not become better any more, or stood still
     )
 
@@ -197,7 +197,7 @@ def penalties(task: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.
 @np.errstate(all="ignore")
 def step(task: TrainingTask, state: SwarmState) -> SwarmState:
     """The swarm after one more iteration. Pure: ``state`` is not touched."""
-    genome, x, spared = task.genome, state.positions, state.spared
+    genome, x, spared = task.genome, state.positions, state.rows_skipped
     losses = loss_values(task.objective, task.network.forward(x, task.x), task.y)
     if genome.weight_decay > 0:
         losses = losses + penalties(task, x)
@@ -252,7 +252,7 @@ def step(task: TrainingTask, state: SwarmState) -> SwarmState:
         informants=informants,
         history=history,
         stopped=out_of_patience(history, len(history), task.patience or 0, task.min_improvement),
-        spared=spared,
+        rows_skipped=spared,
     )
 
 

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.analysis.summary import kept_champion
+from shoal.analysis.summary import load_champion
 from shoal.errors import ShoalError, StoreError
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
-from shoal.replay.verify import recorded_evaluation, train_again
+from shoal.replay.verify import recorded_evaluation, retrain
 from shoal.store import Store, open_store
-from shoal.system.process import give_way
+from shoal.system.process import lower_priority
 
 MOST_SECONDS = 120.0  # of a recorded training that is repeated for a look
 _STARTING_SECONDS = 120.0  # of a process on a busy machine, with its compiled code
@@ -41,7 +41,7 @@ _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Fit:
+class PartPredictions:
     """A part's rows: ``target`` and ``predicted`` (rows,), in the target's unit, or class indices."""
 
     target: NDArray[np.float64]
@@ -49,19 +49,19 @@ class Fit:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Fits:
+class Predictions:
     """Predictions of one network, of "train" and, where there is such a part, "validation"; or of a champion, of "test".
 
     ``classes`` are their names by index, none for regression; ``same``: whether its scores are the recorded ones.
     """
 
-    parts: Mapping[str, Fit]
+    parts: Mapping[str, PartPredictions]
     classes: tuple[str, ...]
     target: str
     same: bool
 
 
-def fits_of(store: Store, run_id: int, genome: str, repeat: int) -> Fits:
+def predict_recorded(store: Store, run_id: int, genome: str, repeat: int) -> Predictions:
     """Train it again, in another process, and predict. It takes as long as the training, and a few seconds.
 
     One at a time in this process. Raises `StoreError` for what is not recorded, failed, takes longer than `MOST_SECONDS`, or
@@ -104,8 +104,8 @@ def fits_of(store: Store, run_id: int, genome: str, repeat: int) -> Fits:
     return _unpacked(done.stdout)
 
 
-def _fits(problem: Problem, evaluation: Evaluation) -> Fits:
-    again, weights = train_again(problem, evaluation)
+def _fits(problem: Problem, evaluation: Evaluation) -> Predictions:
+    again, weights = retrain(problem, evaluation)
     if weights is None:
         raise StoreError(f"This time the training failed: {again.error}", remedy="`shoal replay` compares the two")
     engine, data = get_engine(problem.settings.engine), problem.dataset
@@ -116,18 +116,18 @@ def _fits(problem: Problem, evaluation: Evaluation) -> Fits:
             predicted = problem.predictions(engine, evaluation.task.genome, weights, part)
             if data.classes:
                 predicted = predicted.argmax(axis=1).astype(np.float64)
-            parts[name] = Fit(part.target, predicted)
+            parts[name] = PartPredictions(part.target, predicted)
     same = again.scores == evaluation.scores
-    return Fits(parts, data.classes, data.options.target, same)
+    return Predictions(parts, data.classes, data.options.target, same)
 
 
-def champion_fits(store: Store, run_id: int) -> Fits | None:
+def champion_predictions(store: Store, run_id: int) -> Predictions | None:
     """What the networks of a finished run's champion say together of the test rows; None where there is no such part.
 
     Plain NumPy: its figures may differ from the recorded scores in the last digits.
     """
     problem = Problem(*store.problem(run_id))
-    champion, data = kept_champion(store, store.run(run_id)), problem.dataset
+    champion, data = load_champion(store, store.run(run_id)), problem.dataset
     if champion is None or data.test is None:
         return None
     engine = get_engine("reference")
@@ -137,10 +137,10 @@ def champion_fits(store: Store, run_id: int) -> Fits | None:
     metrics = problem.metrics(blend, data.test)
     kept = champion.ensemble.test
     same = metrics is not None and kept is not None and abs(metrics.accuracy - kept.accuracy) < _NEAR
-    return Fits({"test": Fit(data.test.target, predicted)}, data.classes, data.options.target, same)
+    return Predictions({"test": PartPredictions(data.test.target, predicted)}, data.classes, data.options.target, same)
 
 
-def _packed(fits: Fits) -> bytes:
+def _packed(fits: Predictions) -> bytes:
     about = json.dumps({"classes": fits.classes, "target": fits.target, "same": fits.same})
     arrays: dict[str, Any] = {"about": np.frombuffer(about.encode(), dtype=np.uint8)}
     for name, fit in fits.parts.items():
@@ -150,11 +150,11 @@ def _packed(fits: Fits) -> bytes:
     return buffer.getvalue()
 
 
-def _unpacked(content: bytes) -> Fits:
+def _unpacked(content: bytes) -> Predictions:
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         about = json.loads(archive["about"].tobytes())
-        parts = {name: Fit(*archive[name]) for name in archive.files if name != "about"}
-    return Fits(parts, tuple(about["classes"]), about["target"], about["same"])
+        parts = {name: PartPredictions(*archive[name]) for name in archive.files if name != "about"}
+    return Predictions(parts, tuple(about["classes"]), about["target"], about["same"])
 
 
 def main() -> int:
@@ -166,7 +166,7 @@ def main() -> int:
         with open_store(create=False) as store:
             evaluation = recorded_evaluation(store, asked["run"], asked["genome"], asked["repeat"])
             problem = Problem(*store.problem(asked["run"]))
-        give_way(_NICENESS)
+        lower_priority(_NICENESS)
         fits = _fits(problem, evaluation)
     except ShoalError as error:
         print(error, file=sys.stderr)

@@ -26,7 +26,14 @@ from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.table import Problem
 from shoal.pso.engines import Engine, get_engine
 from shoal.pso.engines.base import CHUNK_SECONDS
-from shoal.pso.snapshot import Frame, Projection, ProjectionKind, observe, principal_projection, random_projection
+from shoal.pso.snapshot import (
+    Projection,
+    ProjectionKind,
+    SwarmSnapshot,
+    principal_projection,
+    random_projection,
+    take_snapshot,
+)
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state, penalties
 from shoal.store import Store
 
@@ -85,7 +92,7 @@ class Replay:
     repeat: int
     iterations: int
     window: Window
-    frames: tuple[Frame, ...]
+    frames: tuple[SwarmSnapshot, ...]
     history: tuple[tuple[int, float], ...]
     loss: float
     loss_name: str
@@ -122,7 +129,7 @@ class Replay:
             repeat=values["repeat"],
             iterations=values["iterations"],
             window=Window(**values["window"]),
-            frames=tuple(Frame.from_dict(frame) for frame in values["frames"]),
+            frames=tuple(SwarmSnapshot.from_dict(frame) for frame in values["frames"]),
             history=tuple((iteration, _heard(loss)) for iteration, loss in values["history"]),
             loss=_heard(values["loss"]),
             loss_name=values["loss_name"],
@@ -132,7 +139,7 @@ class Replay:
         )
 
 
-def replay(
+def replay_training(
     problem: Problem,
     task: Task,
     iterations: int,
@@ -254,8 +261,8 @@ def _copy(state: SwarmState) -> SwarmState:
     return replace(state, **{name: getattr(state, name).copy() for name in arrays})
 
 
-def _seen(training: TrainingTask, state: SwarmState, plane: Projection) -> Frame:
-    return replace(observe(training, state, plane), current=losses_at(training, state.positions))
+def _seen(training: TrainingTask, state: SwarmState, plane: Projection) -> SwarmSnapshot:
+    return replace(take_snapshot(training, state, plane), current=losses_at(training, state.positions))
 
 
 @np.errstate(all="ignore")

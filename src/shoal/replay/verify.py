@@ -16,11 +16,11 @@ from typing import Any
 
 from shoal.errors import SettingsError, StoreError
 from shoal.problems.evaluation import Evaluation
-from shoal.problems.table import Problem, trained
+from shoal.problems.table import Problem, train_and_score
 from shoal.pso.engines import cores, get_engine
 from shoal.store import Store, default_path
 from shoal.store.genome_lookup import genome_name
-from shoal.store.serialization import clean
+from shoal.store.serialization import sanitise_text
 
 _NAME_DIGITS = 8  # of a genome's name in a command: enough for any run that fits a disk
 
@@ -35,7 +35,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ReplayCheck:
     """The training as it was ``recorded``, and what it was ``again``; ``differences`` are between the two."""
 
     recorded: Evaluation
@@ -85,18 +85,18 @@ def recorded_evaluation(store: Store, run_id: int | str, genome: str, repeat: in
     return evaluations[repeat]
 
 
-def verify(store: Store, run_id: int | str, genome: str, repeat: int, threads: int | None = None) -> Verdict:
+def verify(store: Store, run_id: int | str, genome: str, repeat: int, threads: int | None = None) -> ReplayCheck:
     """Train it again, here and now, on so many ``threads`` (None: one a core; they change no bit), and compare.
 
     Raises `StoreError` for what is not recorded, and `SettingsError` for what failed before the clock said how long it was.
     """
     evaluation = recorded_evaluation(store, run_id, genome, repeat)
     problem = Problem(*store.problem(run_id))
-    again = train_again(problem, evaluation, threads or cores())[0]
-    return Verdict(evaluation, again, _differences(evaluation, again))
+    again = retrain(problem, evaluation, threads or cores())[0]
+    return ReplayCheck(evaluation, again, _differences(evaluation, again))
 
 
-def train_again(problem: Problem, evaluation: Evaluation, threads: int = 1) -> tuple[Evaluation, Any]:
+def retrain(problem: Problem, evaluation: Evaluation, threads: int = 1) -> tuple[Evaluation, Any]:
     """What the training gives now, and its network's weights (D,); None where it fails before it has any."""
     timed = problem.settings.training_seconds is not None
     if timed and not evaluation.iterations:
@@ -107,7 +107,7 @@ def train_again(problem: Problem, evaluation: Evaluation, threads: int = 1) -> t
         )
     engine = get_engine(problem.settings.engine, threads)
     try:
-        return trained(problem, evaluation.task, engine, evaluation.iterations if timed else None)
+        return train_and_score(problem, evaluation.task, engine, evaluation.iterations if timed else None)
     except Exception as error:  # as `evaluate` records it
         return Evaluation(evaluation.task, "failed", error=f"{type(error).__name__}: {error}"), None
 
@@ -122,7 +122,7 @@ def _values(evaluation: Evaluation) -> dict[str, str]:
     """Everything that a training determines, as text that tells any two numbers apart."""
     found = {"status": evaluation.status, "iterations": str(evaluation.iterations)}
     if evaluation.error is not None:
-        found["error"] = clean(evaluation.error)
+        found["error"] = sanitise_text(evaluation.error)
     if evaluation.loss is not None and math.isfinite(evaluation.loss):  # older stores keep no others
         found["loss"] = repr(evaluation.loss)
     for part, metrics in (evaluation.scores.to_dict() if evaluation.scores else {}).items():

@@ -1,7 +1,8 @@
 """Replays in processes of their own, for pages: one asks again and again, never waits, and is forgotten when one stops.
 
 The process trains at a low priority, so that a search beside it hardly notices; it ends when nobody has asked for
-`ABANDONED_SECONDS`, after `LIMIT_SECONDS`, and with the process that started it. The command line calls `replay` itself.
+`ABANDONED_SECONDS`, after `LIMIT_SECONDS`, and with the process that started it. The command line calls
+`replay_training` itself.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from shoal.genome.genome import Genome
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
-from shoal.replay.recorder import Replay, Window, replay
-from shoal.system.process import SINGLE_THREADED, give_way, quick_imports
+from shoal.replay.recorder import Replay, Window, replay_training
+from shoal.system.process import SINGLE_THREADED, gc_paused, lower_priority
 
 ABANDONED_SECONDS = 30.0
 LIMIT_SECONDS = 600.0
@@ -115,7 +116,7 @@ class _Show:
 
 
 @dataclass(eq=False)
-class Projector:
+class ReplayPool:
     """Shows replays of the trainings in one store to many threads that ask. ``store`` is its address, password included."""
 
     store: str
@@ -224,13 +225,13 @@ def main() -> None:
 
 
 def _shown(request: Request, audience: _Audience) -> Replay:
-    with quick_imports():
+    with gc_paused():
         from shoal.store import open_store
     with open_store(create=False) as store:
         problem = Problem(*store.problem(request.run_id))
     engine = get_engine(problem.settings.engine)
-    give_way(NICENESS)  # only now: till here it is quick, and somebody waits
-    return replay(
+    lower_priority(NICENESS)  # only now: till here it is quick, and somebody waits
+    return replay_training(
         problem,
         request.task,
         request.iterations,

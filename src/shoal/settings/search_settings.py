@@ -152,7 +152,7 @@ class SearchSettings(BaseModel):
             raise ValueError(f"extra_genes={unknown[0]!r} must be some of {', '.join(known)}")
         return self
 
-    def rivals(self, other: SearchSettings) -> bool:
+    def competes_with(self, other: SearchSettings) -> bool:
         """Whether the other search had the same to spend on the same space, but another sampler."""
         unlike = {"sampler", "seed", "baselines", *_OF_SAMPLERS, *_OF_MACHINES}
         return self.sampler != other.sampler and self.model_dump(exclude=unlike) == other.model_dump(exclude=unlike)
@@ -163,20 +163,20 @@ class SearchSettings(BaseModel):
         steps = (self.repeats << n for n in range(CONFIRMATION.bit_length()))
         return (*(rung for rung in steps if rung < self.max_repeats), self.max_repeats)
 
-    def counted(self, repeats: int) -> range:
+    def scored_repeats(self, repeats: int) -> range:
         """The repeats that the score of a genome with so many averages: where lengths differ, those of its last rung."""
         if self.racing != "halving" or self.growth == 1:
             return range(repeats)
         edges = (0, *(rung for rung in self.rungs if rung <= repeats))
         return range(edges[-2], edges[-1]) if edges[1:] else range(repeats)
 
-    def level(self, repeats: int) -> int:
+    def rung(self, repeats: int) -> int:
         """How far a genome with so many repeats came in its race; whoever came further ranks higher."""
         if self.racing == "fixed":
             return 0
         return sum(rung <= repeats for rung in self.rungs) if self.racing == "halving" else repeats
 
-    def length(self, repeat: int) -> int:
+    def iterations_for(self, repeat: int) -> int:
         """Iterations of a genome's training number ``repeat``; of the usual genome's, where effort is equal."""
         if repeat >= CONFIRMATION:
             return self.iterations * self.final_factor

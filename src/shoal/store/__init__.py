@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shoal.store.live_status import Live, Look, TrainingKind, UnderWay
-from shoal.store.outbox import Notice
+from shoal.store.live_status import Live, PollFlags, RunningTraining, TrainingKind
+from shoal.store.outbox import OutboxMessage
 from shoal.store.records import (
     ACTIVE,
     EVALUATION_COLUMNS,
@@ -37,15 +37,15 @@ __all__ = [
     "FinalState",
     "GenerationRecord",
     "Live",
-    "Look",
-    "Notice",
+    "OutboxMessage",
     "Owner",
+    "PollFlags",
     "RunView",
+    "RunningTraining",
     "Store",
     "SupervisorView",
     "TableView",
     "TrainingKind",
-    "UnderWay",
     "default_path",
     "open_store",
     "shown_address",

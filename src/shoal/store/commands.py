@@ -39,13 +39,13 @@ def pending(connection: Connection, run_id: int) -> tuple[Command, ...]:
     return tuple(Command(row.id, row.kind) for row in connection.execute(waiting.order_by(command.c.id)))
 
 
-def close(connection: Connection, commands: tuple[Command, ...], result: str) -> None:
+def mark_applied(connection: Connection, commands: tuple[Command, ...], result: str) -> None:
     """Mark them as applied."""
     changed = update(command).where(command.c.id.in_([c.id for c in commands]))
     connection.execute(changed.values(applied=now(), result=result))
 
 
-def give(connection: Connection, run_id: int | str, kind: str, key: str) -> int:
+def submit(connection: Connection, run_id: int | str, kind: str, key: str) -> int:
     """Write the command down, and apply it at once when nobody holds the run. Returns the run's id.
 
     Raises `RunStateError` where the state does not allow it; nothing is written then.
@@ -59,13 +59,13 @@ def give(connection: Connection, run_id: int | str, kind: str, key: str) -> int:
     state, waiting = shown_state(row), pending(connection, row.id)
     result: str | None = None
     if kind == "resume":  # a person's word: it comes before every pause and stop that has not happened yet
-        close(connection, waiting, "superseded by a resume")
+        mark_applied(connection, waiting, "superseded by a resume")
         result = "already running" if state == "running" else None
     elif state == "running":
         if any(c.kind in (kind, "stop") for c in waiting):
             result = "already asked for"
     elif waiting:
-        state = settle(connection, row.id, state)
+        state = apply_pending(connection, row.id, state)
     if state != "running" and state not in NEXT[kind]:
         possible = [f"`shoal {k} {row.id}`" for k, states in NEXT.items() if states.get(state, state) != state]
         raise RunStateError(
@@ -78,24 +78,24 @@ def give(connection: Connection, run_id: int | str, kind: str, key: str) -> int:
         values |= {"applied": now(), "result": result}
     connection.execute(insert(command).values(values))
     if state != "running":
-        settle(connection, row.id, state)
+        apply_pending(connection, row.id, state)
     return int(row.id)
 
 
-def settle(connection: Connection, run_id: int, state: str) -> str:
+def apply_pending(connection: Connection, run_id: int, state: str) -> str:
     """Apply the waiting commands to a run that nobody holds, and whose row is locked. Returns its state after them."""
     new = state
     for waiting in pending(connection, run_id):
         allowed = NEXT[waiting.kind].get(new)
-        close(connection, (waiting,), allowed or f"no effect: the run was {new}")
+        mark_applied(connection, (waiting,), allowed or f"no effect: the run was {new}")
         new = allowed or new
     if new != state:
-        move(connection, run_id, new)
+        set_state(connection, run_id, new)
         log(connection, f"{new.capitalize()} (it was {state}).", run_id)
     return new
 
 
-def move(connection: Connection, run_id: int, state: str, **values: Any) -> None:
+def set_state(connection: Connection, run_id: int, state: str, **values: Any) -> None:
     """Put a run that nobody holds any more into that state; a late write of its former owner will be refused."""
     values |= {"state": state, "owner": None, "heartbeat": None, "ended": now() if state in TERMINAL else None}
     if state == "queued":

@@ -9,11 +9,11 @@ from sqlalchemy import BigInteger, Connection, Row, cast, delete, func, insert, 
 
 from shoal.errors import NotOwnerError
 from shoal.store import commands, live_status, outbox
-from shoal.store.live_status import UnderWay
+from shoal.store.live_status import RunningTraining
 from shoal.store.migrate import take_lock
 from shoal.store.records import Claim, Command, Owner, SupervisorView, is_alive
 from shoal.store.runs import insert_new, locked, log, shown_state
-from shoal.store.serialization import clean
+from shoal.store.serialization import sanitise_text
 from shoal.store.tables import artifact, evaluation, generation, now, run, supervisor
 
 _FREE = ("queued", "interrupted")
@@ -32,7 +32,7 @@ def claim(connection: Connection, owner: Owner, run_id: int | None) -> Claim | N
         row = locked(connection, candidate.id)
         state = shown_state(row)
         # A stop or a pause that its last owner did not live to apply is older than our wish to go on.
-        if state not in _FREE or (state := commands.settle(connection, row.id, state)) not in _FREE:
+        if state not in _FREE or (state := commands.apply_pending(connection, row.id, state)) not in _FREE:
             continue
         taken = connection.execute(
             update(run)
@@ -54,7 +54,7 @@ def claim(connection: Connection, owner: Owner, run_id: int | None) -> Claim | N
     return None
 
 
-def held(connection: Connection, claim: Claim) -> int:
+def require_ownership(connection: Connection, claim: Claim) -> int:
     """Lock the run's row; how many generations it has. Raises `NotOwnerError` unless the claim is the current one."""
     query = select(run.c.state, run.c.owner, run.c.epoch, run.c.generations).where(run.c.id == claim.run_id)
     row = connection.execute(query.with_for_update()).first()
@@ -68,17 +68,17 @@ def held(connection: Connection, claim: Claim) -> int:
     return int(row.generations)
 
 
-def note_live(connection: Connection, claim: Claim, trainings: Sequence[UnderWay]) -> None:
+def note_live(connection: Connection, claim: Claim, trainings: Sequence[RunningTraining]) -> None:
     """Note what trains now."""
-    held(connection, claim)
+    require_ownership(connection, claim)
     live_status.note(connection, claim.run_id, trainings)
 
 
-def beat(
-    connection: Connection, claim: Claim, seconds: float, trainings: Sequence[UnderWay] | None
+def heartbeat(
+    connection: Connection, claim: Claim, seconds: float, trainings: Sequence[RunningTraining] | None
 ) -> tuple[Command, ...]:
     """Say that the owner lives, and what trains now, if that is to be noted; the commands that wait for it."""
-    held(connection, claim)
+    require_ownership(connection, claim)
     if trainings is not None:
         live_status.note(connection, claim.run_id, trainings)
     connection.execute(update(run).where(run.c.id == claim.run_id).values(heartbeat=now(), seconds=seconds))
@@ -93,10 +93,10 @@ def record(
     evaluations: list[dict[str, Any]],
     generations: list[dict[str, Any]],
     seconds: float,
-    trainings: Sequence[UnderWay] | None,
+    trainings: Sequence[RunningTraining] | None,
 ) -> None:
     """Append those rows that are new, and count exactly those; note what trains now, if that is to be noted."""
-    completed = held(connection, claim)
+    completed = require_ownership(connection, claim)
     if trainings is not None:
         live_status.note(connection, claim.run_id, trainings)
     mine = evaluation.c.run_id == claim.run_id
@@ -133,35 +133,35 @@ def finish(
     applied: Sequence[Command],
 ) -> None:
     """Let go of the run in that state; commands that came too late for its owner are settled here."""
-    held(connection, claim)
+    require_ownership(connection, claim)
     waiting = {c.id for c in commands.pending(connection, claim.run_id)}
     obeyed = tuple(c for c in applied if c.id in waiting)
     if state in ("paused", "stopped") and applied and not obeyed:
         state = "queued"  # a resume has overtaken the command that the owner obeyed
-    commands.close(connection, obeyed, state)
-    error = None if error is None else clean(error)
-    commands.move(connection, claim.run_id, state, seconds=seconds, error=error, result_hash=result_hash)
+    commands.mark_applied(connection, obeyed, state)
+    error = None if error is None else sanitise_text(error)
+    commands.set_state(connection, claim.run_id, state, seconds=seconds, error=error, result_hash=result_hash)
     text = state.capitalize() + (f": {error}" if error else ".")
     log(connection, text, claim.run_id, "error" if state == "failed" else "info")
     if state in ("finished", "failed"):
         outbox.add(
             connection, claim.run_id, state, f"{state}:{claim.run_id}:{claim.epoch}", Owner.parse(claim.owner).host
         )
-    commands.settle(connection, claim.run_id, state)
+    commands.apply_pending(connection, claim.run_id, state)
 
 
 def release(connection: Connection, claim: Claim, seconds: float) -> None:
     """Let go of the run as it stands: anybody may take it over at once."""
-    held(connection, claim)
+    require_ownership(connection, claim)
     values = {"owner": None, "heartbeat": None, "seconds": seconds}
     connection.execute(update(run).where(run.c.id == claim.run_id).values(values))
     live_status.clear(connection, claim.run_id)
-    commands.settle(connection, claim.run_id, "interrupted")
+    commands.apply_pending(connection, claim.run_id, "interrupted")
 
 
 def save_artifact(connection: Connection, claim: Claim, kind: str, content: bytes) -> None:
     """Write or replace an artifact."""
-    held(connection, claim)
+    require_ownership(connection, claim)
     connection.execute(delete(artifact).where(artifact.c.run_id == claim.run_id, artifact.c.kind == kind))
     connection.execute(insert(artifact).values(run_id=claim.run_id, kind=kind, content=content))
 

@@ -12,10 +12,10 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select
 
 from shoal.genome.genome import Genome
-from shoal.pso.snapshot import Frame
+from shoal.pso.snapshot import SwarmSnapshot
 from shoal.store.records import LEASE_SECONDS
 from shoal.store.runs import insert_or, not_found, parse_id, shown_state
-from shoal.store.serialization import clean
+from shoal.store.serialization import sanitise_text
 from shoal.store.tables import command, live, now, run
 
 WATCHED_SECONDS = 5.0  # that a reader's word holds
@@ -25,7 +25,7 @@ TrainingKind = Literal["search", "confirmation", "champion", "baseline"]
 
 
 @dataclass(frozen=True, slots=True)
-class UnderWay:
+class RunningTraining:
     """A training that a worker works on now.
 
     ``generation`` and ``individual`` say where it was first wanted. ``iteration`` of ``iterations`` that are planned are done,
@@ -44,7 +44,7 @@ class UnderWay:
     iterations: int = 0
     seconds: float = 0.0
     curve: tuple[tuple[int, float], ...] = ()
-    frame: Frame | None = None
+    frame: SwarmSnapshot | None = None
     baseline: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,20 +52,20 @@ class UnderWay:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return values | {
             "genome": self.genome.to_dict(),
-            "worker": clean(self.worker),
+            "worker": sanitise_text(self.worker),
             "curve": [list(point) for point in self.curve],
             "frame": self.frame and self.frame.to_dict(),
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> UnderWay:
+    def from_dict(cls, values: Mapping[str, Any]) -> RunningTraining:
         """The reverse of `to_dict`."""
         return cls(
             **{
                 **values,
                 "genome": Genome.from_dict(values["genome"]),
                 "curve": tuple((iteration, float(loss)) for iteration, loss in values["curve"]),
-                "frame": values["frame"] and Frame.from_dict(values["frame"]),
+                "frame": values["frame"] and SwarmSnapshot.from_dict(values["frame"]),
             }
         )
 
@@ -75,18 +75,18 @@ class Live:
     """What trained ``updated`` seconds ago."""
 
     updated: float
-    trainings: tuple[UnderWay, ...]
+    trainings: tuple[RunningTraining, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PollFlags:
     """What an owner has to know at once: whether commands wait to be obeyed, and whether somebody watches."""
 
-    told: bool
+    has_commands: bool
     watched: bool
 
 
-def note(connection: Connection, run_id: int, trainings: Sequence[UnderWay]) -> None:
+def note(connection: Connection, run_id: int, trainings: Sequence[RunningTraining]) -> None:
     """Write down what trains now, in the place of the note before. The caller has checked the claim."""
     _put(connection, run_id, content=[training.to_dict() for training in trainings], updated=now())
 
@@ -102,7 +102,7 @@ def read(connection: Connection, run_id: int | str) -> Live | None:
     found = _found(connection, run_id, run.c.state, run.c.owner, *ages, live.c.content)
     if found.updated is None or shown_state(found) != "running" or abs(found.updated) > LEASE_SECONDS:
         return None
-    return Live(max(0.0, found.updated), tuple(map(UnderWay.from_dict, found.content)))
+    return Live(max(0.0, found.updated), tuple(map(RunningTraining.from_dict, found.content)))
 
 
 def is_watched(connection: Connection, run_id: int | str, seconds: float) -> bool:
@@ -111,7 +111,7 @@ def is_watched(connection: Connection, run_id: int | str, seconds: float) -> boo
     return said is not None and abs(said) < seconds  # in the future: the clock was set back
 
 
-def watch(connection: Connection, run_id: int | str) -> None:
+def announce_viewer(connection: Connection, run_id: int | str) -> None:
     """Somebody watches. Raises `RunNotFoundError`."""
     # So that a delete beside us waits, or is waited for: a row of a run that is gone would stay for ever.
     there = select(run.c.id).where(run.c.id == parse_id(run_id)).with_for_update(read=True, key_share=True)
@@ -121,12 +121,12 @@ def watch(connection: Connection, run_id: int | str) -> None:
     _put(connection, number, watched=now())
 
 
-def look(connection: Connection, run_id: int) -> Look:
-    """See `Look`."""
+def poll_flags(connection: Connection, run_id: int) -> PollFlags:
+    """See `PollFlags`."""
     told = exists().where(command.c.run_id == run_id, command.c.applied.is_(None))
     watched = exists().where(live.c.run_id == run_id, func.abs(now() - live.c.watched) < WATCHED_SECONDS)
     row = connection.execute(select(told.label("told"), watched.label("watched"))).one()
-    return Look(bool(row.told), bool(row.watched))
+    return PollFlags(bool(row.told), bool(row.watched))
 
 
 def _put(connection: Connection, run_id: int, **values: Any) -> None:

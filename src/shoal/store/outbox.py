@@ -26,7 +26,7 @@ KEPT_SECONDS = 86_400.0  # that it is tried for; nobody is told of a store's who
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class OutboxMessage:
     """One word for a webhook: ``content`` is the JSON object; ``tries`` counts this one."""
 
     id: int
@@ -97,17 +97,17 @@ def is_due(connection: Connection) -> bool:
     return connection.scalar(select(notice.c.id).where(notice.c.due <= now()).limit(1)) is not None
 
 
-def take(connection: Connection) -> Notice | None:
+def lease_next(connection: Connection) -> OutboxMessage | None:
     """The oldest that is due, for this caller alone for a while; None when there is none."""
     late = select(notice).where(notice.c.due <= now()).order_by(notice.c.id).limit(1)
     row = connection.execute(late.with_for_update(skip_locked=True)).first()
     if row is None:
         return None
     _change(connection, row.id, tries=row.tries + 1, due=now() + SENDING_SECONDS)
-    return Notice(row.id, row.run_id, {"id": row.id, **row.content}, row.tries + 1)
+    return OutboxMessage(row.id, row.run_id, {"id": row.id, **row.content}, row.tries + 1)
 
 
-def settle(connection: Connection, sent: Notice, error: str | None) -> None:
+def acknowledge(connection: Connection, sent: OutboxMessage, error: str | None) -> None:
     """Put down what became of a notice: sent, or to be tried again, for a day."""
     row = connection.execute(select(notice, now().label("now")).where(notice.c.id == sent.id)).first()
     if row is None or row.due is None or row.tries != sent.tries:  # deleted, or another took it as we were long

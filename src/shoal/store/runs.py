@@ -14,7 +14,7 @@ from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreEr
 from shoal.settings.search_settings import SearchSettings
 from shoal.store.migrate import take_lock
 from shoal.store.records import RunView, TableView, is_alive
-from shoal.store.serialization import clean
+from shoal.store.serialization import sanitise_text
 from shoal.store.tables import artifact, command, dataset, evaluation, event, generation, live, notice, now, run
 
 _ADDING = 5_301_047_210_118  # the advisory lock of those who add or delete runs
@@ -46,7 +46,7 @@ def insert_or(connection: Connection, table: Table) -> Any:
 
 def log(connection: Connection, text: str, run_id: int | None = None, level: str = "info") -> None:
     """Write an event."""
-    connection.execute(insert(event).values(run_id=run_id, level=level, text=clean(text)))
+    connection.execute(insert(event).values(run_id=run_id, level=level, text=sanitise_text(text)))
 
 
 def add(connection: Connection, new: NewRun) -> tuple[int, bool]:

@@ -14,7 +14,7 @@ from shoal.objectives.metrics import Scores
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 
 
-def clean(text: str) -> str:
+def sanitise_text(text: str) -> str:
     """Without what PostgreSQL cannot hold: NUL characters and half a surrogate pair."""
     return text.replace("\0", "�").encode("utf-8", "replace").decode()
 
@@ -47,8 +47,8 @@ def evaluation_row(run_id: int, evaluation: Evaluation, genome: Mapping[str, Any
         "iterations": evaluation.iterations,
         "seconds": evaluation.seconds,
         "curve": [[iteration, _jsonable(loss)] for iteration, loss in evaluation.curve],
-        "error": evaluation.error and clean(evaluation.error),
-        "worker": clean(evaluation.worker),
+        "error": evaluation.error and sanitise_text(evaluation.error),
+        "worker": sanitise_text(evaluation.worker),
     }
 
 

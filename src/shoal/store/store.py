@@ -20,8 +20,8 @@ from shoal.problems.evaluation import Evaluation, GenerationSummary
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import commands, leases, live_status, migrate, outbox, runs
 from shoal.store.connection import Database, parse_url, show_url
-from shoal.store.live_status import Live, Look, UnderWay
-from shoal.store.outbox import Notice
+from shoal.store.live_status import Live, PollFlags, RunningTraining
+from shoal.store.outbox import OutboxMessage
 from shoal.store.records import (
     EVALUATION_COLUMNS,
     Claim,
@@ -35,7 +35,7 @@ from shoal.store.records import (
     SupervisorView,
     TableView,
 )
-from shoal.store.serialization import clean, evaluation_row, generation_row, read_evaluations, read_generation
+from shoal.store.serialization import evaluation_row, generation_row, read_evaluations, read_generation, sanitise_text
 from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
 from shoal.system.paths import default_path
 
@@ -88,7 +88,7 @@ class Store:
       `StoreLostError` for a file that is not at its place any more, and `StoreError` for every other trouble.
       If the answer to a commit was lost, the second try finds the work done; only `finish` and `release` then raise
       `NotOwnerError`, although the first try succeeded.
-    - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`beat`, `record`, `note_live`,
+    - A claim is one compare-and-set that raises the run's epoch. Every write of a claim (`heartbeat`, `record`, `note_live`,
       `finish`, `release`, `save_artifact`) checks run, owner and epoch inside its transaction and raises `NotOwnerError`,
       with nothing written, when they are no longer current, or the run is not running.
     - Evaluations are appended, never changed. One that is there already (run, genome, repeat) is ignored; counters
@@ -96,7 +96,7 @@ class Store:
     - An owner is dead when its heartbeat is further than LEASE_SECONDS from now by the database's clock, or its process of this
       host is gone. A running run without a live owner is shown as "interrupted", and may be claimed.
     - A command with a key that was used for it before has no effect. A live owner applies its commands itself (they
-      come with `beat`); those of a run that nobody holds are applied at once. Only a person's `resume` moves a stopped
+      come with `heartbeat`); those of a run that nobody holds are applied at once. Only a person's `resume` moves a stopped
       run; it takes back pauses and stops that have not happened yet.
     - What trains right now is no record: each note takes the place of the one before, and the last one goes when the run is
       let go of, or taken over.
@@ -170,15 +170,15 @@ class Store:
         content = to_parquet(dataset.source)
         row = {
             "hash": hashlib.sha256(content).hexdigest(),
-            "name": clean(dataset.name),
+            "name": sanitise_text(dataset.name),
             "parquet": content,
             "rows": dataset.source.shape[0],
             "columns": dataset.source.shape[1],
         }
         options = dataset.options.to_dict()
-        notes = tuple(map(clean, dataset.notes))
+        notes = tuple(map(sanitise_text, dataset.notes))
         new = runs.NewRun(
-            clean(name or dataset.name), row, options, settings, notes, key or uuid.uuid4().hex, exclusive
+            sanitise_text(name or dataset.name), row, options, settings, notes, key or uuid.uuid4().hex, exclusive
         )
         return self._database.write(lambda c: runs.add(c, new))
 
@@ -231,7 +231,7 @@ class Store:
         if kind not in commands.NEXT:
             raise StoreError(f"There is no command {kind!r}.", expected="one of " + ", ".join(commands.NEXT))
         unique = key or uuid.uuid4().hex
-        return self._database.write(lambda c: runs.view(c, commands.give(c, run_id, kind, unique)))
+        return self._database.write(lambda c: runs.view(c, commands.submit(c, run_id, kind, unique)))
 
     def resume(self, run_id: int | str, budgets: Mapping[str, float], key: str | None = None) -> RunView:
         """A person's word to go on, with larger ``budgets`` where there are any (see `extend`)."""
@@ -258,19 +258,21 @@ class Store:
         """Take the oldest run that is queued or interrupted (or only ``run_id``); None when there is none to take."""
         return self._database.write(lambda c: leases.claim(c, owner, run_id))
 
-    def beat(self, claim: Claim, seconds: float, trainings: Sequence[UnderWay] | None = None) -> tuple[Command, ...]:
+    def heartbeat(
+        self, claim: Claim, seconds: float, trainings: Sequence[RunningTraining] | None = None
+    ) -> tuple[Command, ...]:
         """Renew the lease, note the run's active ``seconds``, and learn which commands wait to be obeyed.
 
         ``trainings``: also what `note_live` notes.
         """
         self._database.bound_log()
-        return self._database.write(lambda c: leases.beat(c, claim, seconds, trainings))
+        return self._database.write(lambda c: leases.heartbeat(c, claim, seconds, trainings))
 
-    def look(self, run_id: int) -> Look:
+    def poll_flags(self, run_id: int) -> PollFlags:
         """Whether commands wait to be obeyed, and whether somebody watches; cheap, to be asked often."""
-        return self._database.read(lambda c: live_status.look(c, run_id))
+        return self._database.read(lambda c: live_status.poll_flags(c, run_id))
 
-    def note_live(self, claim: Claim, trainings: Sequence[UnderWay]) -> None:
+    def note_live(self, claim: Claim, trainings: Sequence[RunningTraining]) -> None:
         """Note what trains now, in the place of the last such note. It is no part of what is recorded."""
         self._database.write(lambda c: leases.note_live(c, claim, trainings))
 
@@ -280,7 +282,7 @@ class Store:
         evaluations: Sequence[Evaluation],
         generations: Sequence[GenerationSummary],
         seconds: float,
-        trainings: Sequence[UnderWay] | None = None,
+        trainings: Sequence[RunningTraining] | None = None,
     ) -> None:
         """Append results and completed generations, and renew the lease; ``seconds``: the run's active time so far.
 
@@ -348,7 +350,7 @@ class Store:
                 return found
             last = rows[-1].id
 
-    def latest(self, run_id: int | str, count: int) -> list[Evaluation]:
+    def latest_evaluations(self, run_id: int | str, count: int) -> list[Evaluation]:
         """The evaluations that were recorded last, newest first, with their curves."""
         as_text = _as_text()
         query = select(*(as_text.get(column.name, column) for column in evaluation.c))
@@ -402,7 +404,7 @@ class Store:
         """What trains; None when nobody drives the run, or its owner has not said for longer than the lease."""
         return self._database.read(lambda c: live_status.read(c, run_id))
 
-    def watch(self, run_id: int | str) -> None:
+    def announce_viewer(self, run_id: int | str) -> None:
         """Say that somebody watches: for `live.WATCHED_SECONDS` its owner notes frames of the swarms, too.
 
         No command, and cheap: what another reader said within a second is not said again. Where it cannot be written (the disk
@@ -410,7 +412,7 @@ class Store:
         """
         if not self._database.read(lambda c: live_status.is_watched(c, run_id, live_status.RENEWED_SECONDS)):
             with suppress(StoreError):
-                self._database.write(lambda c: live_status.watch(c, run_id))
+                self._database.write(lambda c: live_status.announce_viewer(c, run_id))
 
     # For the webhook
 
@@ -423,15 +425,15 @@ class Store:
             return []
         return self._database.write(outbox.note_stalled)
 
-    def take_notice(self) -> Notice | None:
-        """What is to be told next; who takes it has a minute to tell it, and says what became of it (`settle_notice`)."""
+    def lease_message(self) -> OutboxMessage | None:
+        """What is to be told next; who takes it has a minute to tell it, and says what became of it (`acknowledge_message`)."""
         if not self._database.read(outbox.is_due):
             return None
-        return self._database.write(outbox.take)
+        return self._database.write(outbox.lease_next)
 
-    def settle_notice(self, notice: Notice, error: str | None = None) -> None:
+    def acknowledge_message(self, notice: OutboxMessage, error: str | None = None) -> None:
         """It was told; or it was not, because of ``error``, and is due again later: for a day."""
-        self._database.write(lambda c: outbox.settle(c, notice, error))
+        self._database.write(lambda c: outbox.acknowledge(c, notice, error))
 
     # Supervisors
 
@@ -446,7 +448,7 @@ class Store:
         """Make a supervisor known, of all runs or of one; forget the dead ones, and ``instead_of``."""
         self._database.write(lambda c: leases.register(c, owner, scope, instead_of))
 
-    def beat_supervisor(self, owner: Owner) -> bool:
+    def supervisor_heartbeat(self, owner: Owner) -> bool:
         """Renew its lease; False when it was taken for dead and forgotten, so that it has to register again."""
         renewed = update(supervisor).where(supervisor.c.owner == str(owner)).values(heartbeat=now())
         return self._database.write(lambda c: c.execute(renewed).rowcount == 1)

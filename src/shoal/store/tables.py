@@ -184,7 +184,7 @@ live = Table(
     "live",
     metadata,
     Column("run_id", Id, primary_key=True, autoincrement=False),  # no foreign key, as with notices
-    Column("content", Json),  # what trains: a list of `UnderWay`
+    Column("content", Json),  # what trains: a list of `RunningTraining`
     Column("updated", Time),  # when that was written
     Column("watched", Time),  # when a reader last said that somebody looks
 )

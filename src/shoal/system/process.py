@@ -32,7 +32,7 @@ SINGLE_THREADED: dict[str, str | None] = dict.fromkeys(
 
 
 @contextmanager
-def quick_imports() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """For blocks that import much: the garbage collector would look at all of it again and again, and find nothing."""
     gc.disable()
     try:
@@ -60,7 +60,7 @@ def _set(values: Mapping[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def give_way(niceness: int) -> None:
+def lower_priority(niceness: int) -> None:
     """For the rest of its life this process, which leads a session of its own, gets that much less than others.
 
     Linux weighs sessions against each other first (autogroup): a process's own niceness counts only within its session.

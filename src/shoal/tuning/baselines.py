@@ -124,7 +124,7 @@ class BaselineJob:
         return Baseline(self.kind, "", error=error)
 
     def _swarm(self, problem: Problem, engine: Engine, part: Part, test: Part) -> tuple[str, list[NDArray[np.float64]]]:
-        engine, each = engine.on(self.threads), []
+        engine, each = engine.with_threads(self.threads), []
         first = self.first
         if first is None:
             first = CONFIRMATION if problem.settings.finalists else 0
@@ -133,7 +133,7 @@ class BaselineJob:
             if not np.isfinite(result.loss):
                 raise ArithmeticError("no particle ever had a finite loss")
             each.append(problem.predictions(engine, self.genome, result.weights, test))
-        return f"{_shape(self.genome)}, {problem.length(Task(self.genome, first)):,} iterations", each
+        return f"{_shape(self.genome)}, {problem.iterations_for(Task(self.genome, first)):,} iterations", each
 
     def _scikit(
         self, problem: Problem, engine: Engine, part: Part, test: Part

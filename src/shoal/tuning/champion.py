@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.genome.genome import Genome
-from shoal.numerics.stats import interval95, mean, probability_better
+from shoal.numerics.stats import ci95, mean, probability_better
 from shoal.objectives.metrics import Metrics, Scores, mean_metrics
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.table import Problem
 from shoal.pso.engines.base import Engine
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.racing import SIGNIFICANT
-from shoal.tuning.search import Search, Standing
+from shoal.tuning.search import RankedGenome, Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class Confirmation:
     @property
     def ci95(self) -> tuple[float, float] | None:
         """Student's 95 % interval of the mean over trainings (not over other data)."""
-        return interval95(self.accuracies)
+        return ci95(self.accuracies)
 
     @property
-    def luck(self) -> float:
+    def best_minus_mean(self) -> float:
         """How far the luckiest repeat lies above the mean, in percent points."""
         return max(self.accuracies) - self.accuracy
 
@@ -66,7 +66,8 @@ class Confirmation:
             "accuracy": self.accuracy,
             "ci95": self.ci95,
             "repeats": len(self.accuracies),
-            "luck": self.luck,
+            "best_minus_mean": self.best_minus_mean,
+            "luck": self.best_minus_mean,  # its name until 1.0
             "probability_better": self.probability,
             "resolved": self.resolved,
             "accuracies": list(self.accuracies),
@@ -82,11 +83,11 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Selection:
     """The genome that a search recommends: what was selected on, and what confirmed it (the best first, if any)."""
 
-    found: Standing
-    confirmed: tuple[Standing, ...] = ()
+    found: RankedGenome
+    confirmed: tuple[RankedGenome, ...] = ()
 
     @property
     def confirmation(self) -> Confirmation | None:
@@ -99,14 +100,14 @@ class Choice:
         return Confirmation(_known(first), others[0].genome, _known(others[0]))
 
 
-def choice(search: Search) -> Choice | None:
+def select_champion(search: Search) -> Selection | None:
     """What a search recommends by now; None when there is nothing, or all of it failed."""
     if confirmed := search.confirmed:
-        return Choice(search.standing(confirmed[0].genome), confirmed)
-    return Choice(search.best) if search.best else None
+        return Selection(search.standing(confirmed[0].genome), confirmed)
+    return Selection(search.best) if search.best else None
 
 
-def _known(standing: Standing) -> tuple[float, ...]:
+def _known(standing: RankedGenome) -> tuple[float, ...]:
     return tuple(a for a in standing.accuracies if a is not None)
 
 
@@ -140,7 +141,7 @@ class Champion:
     @property
     def ci95(self) -> tuple[float, float] | None:
         """Student's 95 % interval of `accuracy`. The choice among many genomes makes it optimistic."""
-        return interval95(self.accuracies)
+        return ci95(self.accuracies)
 
     def to_bytes(self) -> bytes:
         """An npz archive without pickle; `from_bytes` reverses it."""
@@ -177,7 +178,7 @@ class Champion:
 
 
 @dataclass(frozen=True, slots=True)
-class Retraining:
+class RefitJob:
     """One network of the champion: a recorded training again, or the same one on train + validation."""
 
     task: Task
@@ -187,43 +188,43 @@ class Retraining:
 
     def run(self, problem: Problem, engine: Engine) -> NDArray[np.float32]:
         """The trained weights (D,)."""
-        (result,) = engine.on(self.threads).train(
+        (result,) = engine.with_threads(self.threads).train(
             [problem.training(self.task, refit=self.refit, iterations=self.iterations)]
         )
         return result.weights
 
 
-def retrainings(problem: Problem, choice: Choice) -> tuple[Retraining, ...]:
+def refit_jobs(problem: Problem, choice: Selection) -> tuple[RefitJob, ...]:
     """What has to be trained for the champion: a network for each repeat that confirmed it, up to as many as are wanted.
 
     Without a confirmation, one for each repeat that it was selected on.
     """
     refit = problem.dataset.validates
-    return tuple(Retraining(e.task, e.iterations, refit) for e in _behind(problem, choice))
+    return tuple(RefitJob(e.task, e.iterations, refit) for e in _behind(problem, choice))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Crowning:
-    """The last of a champion's jobs, `crown`: in a worker, so that who drives a run never loads compiled code."""
+class AssembleChampion:
+    """The last of a champion's jobs, `assemble_champion`: in a worker, so that who drives a run never loads compiled code."""
 
-    choice: Choice
-    weights: Mapping[Retraining, NDArray[np.float32]]
+    selection: Selection
+    weights: Mapping[RefitJob, NDArray[np.float32]]
 
     def run(self, problem: Problem, engine: Engine) -> Champion:
         """The champion."""
-        return crown(problem, self.choice, self.weights, engine)
+        return assemble_champion(problem, self.selection, self.weights, engine)
 
 
-def _behind(problem: Problem, choice: Choice) -> tuple[Evaluation, ...]:
+def _behind(problem: Problem, choice: Selection) -> tuple[Evaluation, ...]:
     if not choice.confirmed:
         return choice.found.evaluations
     return choice.confirmed[0].evaluations[: problem.settings.networks]
 
 
-def crown(
-    problem: Problem, choice: Choice, weights: Mapping[Retraining, NDArray[np.float32]], engine: Engine
+def assemble_champion(
+    problem: Problem, choice: Selection, weights: Mapping[RefitJob, NDArray[np.float32]], engine: Engine
 ) -> Champion:
-    """The champion from the ``weights`` of its `retrainings`; a few may be missing."""
+    """The champion from the ``weights`` of its `refit_jobs`; a few may be missing."""
     data, genome = problem.dataset, choice.found.genome
     behind = {e.task.id: e for e in _behind(problem, choice)}
     kept = [(behind[job.task.id].scores, w) for job, w in weights.items()]

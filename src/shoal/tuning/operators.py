@@ -55,35 +55,40 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
+class Offspring:
     """Where an individual of a generation comes from.
 
-    ``how``: "uniform" (drawn in the initial ranges), "named" (begun from the swarm of the literature ``named``), "elite"
-    (``first``, unchanged), or "bred" from ``first``, and from ``second`` where it has two different parents. ``mixed`` is
-    what crossover made of them, before mutation.
+    ``origin``: "uniform" (drawn in the initial ranges), "named" (begun from the swarm of the
+    literature ``named``), "elite" (``parent_a``, unchanged), or "bred" from ``parent_a``, and
+    from ``parent_b`` where it has two different parents. ``after_crossover`` is what crossover
+    made of them, before mutation.
     """
 
     child: Genome
-    how: Literal["uniform", "named", "elite", "bred"]
+    origin: Literal["uniform", "named", "elite", "bred"]
     named: str | None = None
-    first: Genome | None = None
-    second: Genome | None = None
-    mixed: Genome | None = None
+    parent_a: Genome | None = None
+    parent_b: Genome | None = None
+    after_crossover: Genome | None = None
 
     @property
     def parents(self) -> tuple[Genome, ...]:
         """None, one or two."""
-        return tuple(parent for parent in (self.first, self.second) if parent is not None)
+        return tuple(parent for parent in (self.parent_a, self.parent_b) if parent is not None)
 
     @property
     def from_second(self) -> tuple[str, ...]:
         """The genes in which crossover departed from the first parent; of layers, the last ones."""
-        return () if self.first is None or self.mixed is None else _unlike(self.first, self.mixed)
+        return (
+            ()
+            if self.parent_a is None or self.after_crossover is None
+            else _unlike(self.parent_a, self.after_crossover)
+        )
 
     @property
     def mutations(self) -> tuple[Change, ...]:
         """The genes that mutation changed, with those that had to follow (informants stay fewer than particles)."""
-        before, after = self.mixed, self.child
+        before, after = self.after_crossover, self.child
         if before is None:
             return ()
         return tuple(Change(name, getattr(before, name), getattr(after, name)) for name in _unlike(before, after))
@@ -125,14 +130,14 @@ def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
     return repaired(space, drawn.to_dict() | genes)
 
 
-def first_births(space: SearchSpace, start: Sequence[str], key: Key, count: int) -> tuple[Birth, ...]:
+def first_offspring(space: SearchSpace, start: Sequence[str], key: Key, count: int) -> tuple[Offspring, ...]:
     """The first generation: drawn genomes, half of them begun from the ``start`` swarms, with each activation in turn."""
-    births = [Birth(initial_genome(space, key, individual), "uniform") for individual in range(count)]
+    births = [Offspring(initial_genome(space, key, individual), "uniform") for individual in range(count)]
     named = product(dict(space.categorical)["activation"], start)
     for n, (activation, name) in enumerate(islice(named, count // 2)):
         drawn = replace(births[n].child, activation=activation)
         child = started_from(space, name, drawn)
-        births[n] = Birth(child, "uniform") if child is drawn else Birth(child, "named", name)
+        births[n] = Offspring(child, "uniform") if child is drawn else Offspring(child, "named", name)
     return tuple(births)
 
 
@@ -156,18 +161,20 @@ def birth(
     individual: int,
     population: Sequence[Genome],
     fitness: Sequence[float],
-) -> Birth:
+) -> Offspring:
     """One individual of `next_generation`, and how it came about."""
     if individual < rates.elitism:
         elite = population[best(fitness, rates.elitism)[individual]]
-        return Birth(elite, "elite", first=elite)
+        return Offspring(elite, "elite", parent_a=elite)
     one, other = parents(rates, key, generation, individual, fitness)
     first, second = population[one], population[other]
     u = draws(key, Purpose.CROSSOVER, generation, individual, 2 + len(Genome.__dataclass_fields__))
     mates = bool(u[0] < rates.crossover)
     mixed = crossover(space, first, second, u[1:]) if mates else first
     child = mutate(space, mixed, rates.mutation, key, generation, individual)
-    return Birth(child, "bred", first=first, second=second if mates and second != first else None, mixed=mixed)
+    return Offspring(
+        child, "bred", parent_a=first, parent_b=second if mates and second != first else None, after_crossover=mixed
+    )
 
 
 def best(fitness: Sequence[float], count: int) -> list[int]:

@@ -1,7 +1,7 @@
 """How repeats are spent on the genomes of a generation: races, as generators.
 
 A race yields what it wants: genomes, and how many repeats each shall have. It goes on when they have them (or fewer, when
-a budget ran out), and reads their scores from the `Tally`. Repeat r of every genome has the same random stream, so that
+a budget ran out), and reads their scores from the `RepeatLedger`. Repeat r of every genome has the same random stream, so that
 genomes are compared on common ground.
 
 - `fixed`: some more for every genome, as the student system did.
@@ -28,7 +28,7 @@ Race = Iterator[Targets]
 
 
 @dataclass
-class Tally:
+class RepeatLedger:
     """How many repeats each genome was given, from repeat ``first`` on, and what is known of them."""
 
     told: Mapping[tuple[str, int], Evaluation]
@@ -65,22 +65,22 @@ class Tally:
         return mean(self.accuracies(genome, repeats) or [-math.inf])
 
 
-def fixed(settings: SearchSettings, genomes: Sequence[Genome], tally: Tally) -> Race:
+def fixed(settings: SearchSettings, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
     """``repeats`` more for each, up to ``max_repeats``."""
     yield {g: min(tally.repeats(g) + settings.repeats, settings.max_repeats) for g in genomes}
 
 
-def halving(settings: SearchSettings, genomes: Sequence[Genome], tally: Tally) -> Race:
+def halving(settings: SearchSettings, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
     """From rung to rung the better half. Genomes that went further in an earlier generation come along at no cost."""
     racing = list(genomes)
     for rung in settings.rungs:
         yield {g: rung for g in racing if tally.repeats(g) < rung}
-        scores = {g: tally.mean(g, settings.counted(rung)) for g in racing if tally.repeats(g) == rung}
+        scores = {g: tally.mean(g, settings.scored_repeats(rung)) for g in racing if tally.repeats(g) == rung}
         here = sorted((g for g in scores if scores[g] > -math.inf), key=lambda g: -scores[g])
         racing = [g for g in racing if tally.repeats(g) > rung] + here[: -(-len(here) // 2)]
 
 
-def t_race(settings: SearchSettings, genomes: Sequence[Genome], tally: Tally) -> Race:
+def t_race(settings: SearchSettings, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
     """After the first ``repeats``, one more at a time for those that may still be the best."""
     racing = list(genomes)
     for n in range(settings.repeats, settings.max_repeats + 1):
@@ -103,7 +103,7 @@ def survivors(scores: Mapping[Genome, Sequence[float]]) -> list[Genome]:
 RACES = {"fixed": fixed, "halving": halving, "t-race": t_race}
 
 
-def finals(settings: SearchSettings, finalists: Sequence[Genome], tally: Tally) -> Race:
+def finals(settings: SearchSettings, finalists: Sequence[Genome], tally: RepeatLedger) -> Race:
     """The confirmation: a fresh repeat for all finalists, more for the better half, then for two until it is resolved."""
     racing = list(finalists)
     for n in settings.final_rungs:

@@ -20,7 +20,7 @@ from shoal.numerics.philox import Key, derive_key
 from shoal.numerics.stats import mean
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
-from shoal.tuning.racing import RACES, Race, Tally, Targets, finals
+from shoal.tuning.racing import RACES, Race, RepeatLedger, Targets, finals
 from shoal.tuning.samplers.base import Generation
 from shoal.tuning.samplers.registry import make_sampler
 
@@ -29,7 +29,7 @@ _LEVEL = 1000.0  # percent: whoever came further in a race ranks higher, whateve
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RankedGenome:
     """A genome with the evaluations that are counted for it, in order of the repeat.
 
     ``level`` says how far it came in its race: scores of different levels are not compared (their trainings may differ in
@@ -91,10 +91,10 @@ class Search:
         self._sampler = make_sampler(settings, sampler_key(settings))
         self._past: list[Generation] = []
         self._told: dict[tuple[str, int], Evaluation] = {}
-        self._tally, self._fresh = Tally(self._told), Tally(self._told, CONFIRMATION)
+        self._tally, self._fresh = RepeatLedger(self._told), RepeatLedger(self._told, CONFIRMATION)
         self._missing: dict[tuple[str, int], Task] = {}
-        self._leader: Standing | None = None
-        self._leaders: list[Standing] = []  # the best of each kind, of all completed generations
+        self._leader: RankedGenome | None = None
+        self._leaders: list[RankedGenome] = []  # the best of each kind, of all completed generations
         self._finalists: tuple[Genome, ...] | None = None
         self._done = False
         self._begin(self._sampler.population(self._past))
@@ -125,7 +125,7 @@ class Search:
         return self._done
 
     @property
-    def best(self) -> Standing | None:
+    def best(self) -> RankedGenome | None:
         """The best individual of the last completed generation; before the first, of what has been told.
 
         None when there is nothing, or all of it failed.
@@ -135,7 +135,7 @@ class Search:
         return max(self._scored(self._population), key=lambda s: s.fitness, default=None)
 
     @property
-    def confirmed(self) -> tuple[Standing, ...]:
+    def confirmed(self) -> tuple[RankedGenome, ...]:
         """The finalists with their fresh repeats, the best first; without those that failed."""
         found = [self._confirmation(genome) for genome in self._finalists or ()]
         return tuple(sorted((s for s in found if s.accuracy is not None), key=lambda s: -s.fitness))
@@ -168,17 +168,17 @@ class Search:
             self._begin_finals(finals or self.settings)
             self._advance()
 
-    def standing(self, genome: Genome) -> Standing:
+    def standing(self, genome: Genome) -> RankedGenome:
         """What is known of a genome, over the repeats that are counted so far."""
         repeats = self._tally.repeats(genome)
-        found = self._tally.evaluations(genome, self.settings.counted(repeats))
-        return Standing(genome, found, self.settings.level(repeats))
+        found = self._tally.evaluations(genome, self.settings.scored_repeats(repeats))
+        return RankedGenome(genome, found, self.settings.rung(repeats))
 
-    def _confirmation(self, genome: Genome) -> Standing:
+    def _confirmation(self, genome: Genome) -> RankedGenome:
         repeats = self._fresh.repeats(genome)
-        return Standing(genome, self._fresh.evaluations(genome, range(repeats)), repeats)
+        return RankedGenome(genome, self._fresh.evaluations(genome, range(repeats)), repeats)
 
-    def _scored(self, genomes: Iterable[Genome]) -> list[Standing]:
+    def _scored(self, genomes: Iterable[Genome]) -> list[RankedGenome]:
         return [s for s in map(self.standing, genomes) if s.accuracy is not None]
 
     def _take(self, evaluation: Evaluation) -> None:
@@ -234,7 +234,7 @@ class Search:
             self._past.append((self._population, tuple(s.fitness for s in standings)))
             self._begin(self._sampler.population(self._past))
 
-    def _summary(self, standings: Sequence[Standing]) -> GenerationSummary:
+    def _summary(self, standings: Sequence[RankedGenome]) -> GenerationSummary:
         best = max(standings, key=lambda s: s.fitness)  # the first of equals
         self._leader = best if best.accuracy is not None else None
         values = [s.accuracy for s in standings if s.accuracy is not None]
@@ -248,7 +248,7 @@ class Search:
         )
 
 
-def _place_in_kind(standing: Standing, ranked: Sequence[Standing]) -> int:
+def _place_in_kind(standing: RankedGenome, ranked: Sequence[RankedGenome]) -> int:
     """How many of its kind stand before it."""
     own = [s for s in ranked if s.genome.kind == standing.genome.kind]
     return own.index(standing)

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from shoal.analysis.gene_features import Factor
+from shoal.analysis.gene_features import GeneFeature
 from shoal.analysis.importance import Scores, Surface
 from shoal.dashboard.charts.base import axis, layout, palette
 from shoal.dashboard.charts.gene_slices import FLOORED, MOST_DOTS, gene_axis, sampled, shaded, star
@@ -23,7 +23,9 @@ _JITTER = 0.3
 _MUTED = {False: "#cfd8dc", True: "#33434c"}  # lines that are not emphasised
 
 
-def pair_data(one: Factor, other: Factor, told: Scores, champion: int | None, most: int = MOST_DOTS) -> pd.DataFrame:
+def pair_data(
+    one: GeneFeature, other: GeneFeature, told: Scores, champion: int | None, most: int = MOST_DOTS
+) -> pd.DataFrame:
     """A row a genome that uses both: x, y, accuracy, floored, a, b (the values as text), champion; sampled, the best kept.
 
     The worst come first, so that the best are drawn last.
@@ -41,18 +43,20 @@ def pair_data(one: Factor, other: Factor, told: Scores, champion: int | None, mo
     )
 
 
-def _placed(factor: Factor, rows: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+def _placed(factor: GeneFeature, rows: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
     if factor.choices:
         shift = np.random.default_rng(seed).uniform(-_JITTER, _JITTER, len(rows))
         return np.asarray(factor.values[rows] + shift)
     return np.asarray(10 ** factor.scaled[rows] if factor.log else factor.values[rows])
 
 
-def _texts(factor: Factor, rows: NDArray[np.int64]) -> list[str]:
+def _texts(factor: GeneFeature, rows: NDArray[np.int64]) -> list[str]:
     return [factor.choices[int(v)] if factor.choices else f"{v:.4g}" for v in factor.values[rows]]
 
 
-def pair_figure(frame: pd.DataFrame, one: Factor, other: Factor, made: Surface | None, *, dark: bool = False) -> Spec:
+def pair_figure(
+    frame: pd.DataFrame, one: GeneFeature, other: GeneFeature, made: Surface | None, *, dark: bool = False
+) -> Spec:
     """Genomes as dots, coloured by accuracy, over the model's surface where there is one."""
     colours, layer = palette(dark), list[Spec]()
     low, high = (float(v) for v in np.quantile(frame["accuracy"], [0.05, 1.0])) if len(frame) else (0.0, 1.0)
@@ -87,7 +91,7 @@ def pair_figure(frame: pd.DataFrame, one: Factor, other: Factor, made: Surface |
     return vega(colours, height=PLANE_HEIGHT, layer=layer, fit=True)
 
 
-def _tiles(made: Surface, one: Factor, other: Factor) -> pd.DataFrame:
+def _tiles(made: Surface, one: GeneFeature, other: GeneFeature) -> pd.DataFrame:
     """The surface's places as tiles: x to right, y to top, accuracy; none where the model says nothing."""
     edges = []
     for factor, places in ((one, made.x), (other, made.y)):
@@ -115,7 +119,7 @@ class Lines:
     total: int
 
 
-def parallel_data(chosen: Sequence[Factor], told: Scores, most: int = MOST_LINES) -> Lines:
+def parallel_data(chosen: Sequence[GeneFeature], told: Scores, most: int = MOST_LINES) -> Lines:
     """A line a genome through its genes and its accuracy; the best twentieth of all stays when the others are sampled."""
     count = len(told.values)
     ranked = np.argsort(-told.values, kind="stable")
@@ -130,7 +134,7 @@ def parallel_data(chosen: Sequence[Factor], told: Scores, most: int = MOST_LINES
     return Lines(tuple(found), best, count)
 
 
-def _dimension(factor: Factor, rows: NDArray[np.int64]) -> tuple[str, NDArray[np.float64], list[float], list[str]]:
+def _dimension(factor: GeneFeature, rows: NDArray[np.int64]) -> tuple[str, NDArray[np.float64], list[float], list[str]]:
     if factor.choices:
         met = np.unique(factor.values[rows]).astype(int)
         renumbered = np.searchsorted(met, factor.values[rows].astype(int)).astype(np.float64)

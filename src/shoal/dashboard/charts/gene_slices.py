@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
-from shoal.analysis.gene_features import Factor
+from shoal.analysis.gene_features import GeneFeature
 from shoal.analysis.importance import Importances, Scores
 from shoal.dashboard.charts.base import SCALE, log_ticks, palette
 from shoal.dashboard.charts.vega import Spec, number, records, tooltip, vega, word_labels
@@ -77,7 +77,7 @@ class Slice:
     ``champion`` is x and accuracy of the champion, or None.
     """
 
-    factor: Factor
+    factor: GeneFeature
     dots: pd.DataFrame
     middle: pd.DataFrame
     total: int
@@ -94,7 +94,7 @@ def sampled(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.int64
 
 
 def slice_data(
-    factor: Factor, told: Scores, generations: NDArray[np.int64], champion: int | None, most: int = MOST_DOTS
+    factor: GeneFeature, told: Scores, generations: NDArray[np.int64], champion: int | None, most: int = MOST_DOTS
 ) -> Slice:
     """The genomes that use the factor; ``champion`` is the champion's place among the genomes."""
     mine = np.flatnonzero(factor.used)
@@ -117,12 +117,12 @@ def slice_data(
     return Slice(factor, dots, middle, len(mine), place)
 
 
-def _drawn(factor: Factor) -> NDArray[np.float64]:
+def _drawn(factor: GeneFeature) -> NDArray[np.float64]:
     """The values as an axis shows them: a nothing on a logarithmic one has a place too."""
     return np.asarray(10**factor.scaled if factor.log else factor.values)
 
 
-def _running(factor: Factor, accuracies: NDArray[np.float64], mine: NDArray[np.int64]) -> pd.DataFrame:
+def _running(factor: GeneFeature, accuracies: NDArray[np.float64], mine: NDArray[np.int64]) -> pd.DataFrame:
     """The median of the genomes within an eighth of the range on either side, where there are five; of each whole number."""
     places = factor.scaled[mine]
     low, high = (float(places.min()), float(places.max())) if len(places) else (0.0, 0.0)
@@ -136,7 +136,7 @@ def _running(factor: Factor, accuracies: NDArray[np.float64], mine: NDArray[np.i
     return pd.DataFrame(rows, columns=["x", "accuracy"], dtype="float64")
 
 
-def _by_choice(factor: Factor, told: Scores, mine: NDArray[np.int64]) -> pd.DataFrame:
+def _by_choice(factor: GeneFeature, told: Scores, mine: NDArray[np.int64]) -> pd.DataFrame:
     frame = pd.DataFrame({"x": factor.values[mine], "accuracy": told.values[mine]})
     return frame.groupby("x")["accuracy"].median().reset_index()
 
@@ -189,7 +189,7 @@ def star(places: pd.DataFrame, encoding: Spec, colours: Palette) -> Spec:
     return {"data": {"values": records(places)}, "mark": {**mark, **edge}, "encoding": {**encoding, **told}}
 
 
-def gene_axis(factor: Factor, field: str) -> Spec:
+def gene_axis(factor: GeneFeature, field: str) -> Spec:
     """A gene's channel, by the values in ``field``: logarithmic, or of its choices, where it is."""
     if factor.choices:
         met = np.unique(factor.values[factor.used]).astype(int).tolist()

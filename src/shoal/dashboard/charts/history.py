@@ -9,7 +9,7 @@ import pandas as pd
 
 from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import Key, Spec, number, pointer, records, steady, tooltip, vega
-from shoal.numerics.stats import interval95
+from shoal.numerics.stats import ci95
 from shoal.settings.search_settings import CONFIRMATION
 from shoal.store import GenerationRecord
 
@@ -37,7 +37,7 @@ def history(
         key = (s.best.hash, s.best_repeats)
         repeats = counted(s.best_repeats)
         if key not in intervals:
-            intervals[key] = interval95([known[s.best.hash, r] for r in repeats if (s.best.hash, r) in known])
+            intervals[key] = ci95([known[s.best.hash, r] for r in repeats if (s.best.hash, r) in known])
         low, high = intervals[key] or (None, None)
         rows.append((s.number, s.best_accuracy, low, high, len(repeats), s.mean_accuracy))
     search = frame[frame["repeat"] < CONFIRMATION]

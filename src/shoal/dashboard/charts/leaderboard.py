@@ -8,7 +8,7 @@ import pandas as pd
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega
-from shoal.numerics.stats import half95
+from shoal.numerics.stats import ci95_half_width
 from shoal.settings.search_settings import CONFIRMATION
 
 ROW_HEIGHT = 34
@@ -44,7 +44,7 @@ def repeats(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
     frame = table.frame
     own = frame[frame["genome"].isin(best.index) & frame["accuracy"].notna()][["genome", "repeat", "accuracy"]]
     places = {name: place for place, name in enumerate(best.index, 1)}
-    counted = {name: table.settings.counted(int(n)) for name, n in best["repeats"].items()}
+    counted = {name: table.settings.scored_repeats(int(n)) for name, n in best["repeats"].items()}
     pairs = zip(own["genome"], own["repeat"], strict=True)
     return own.assign(
         rank=own["genome"].map(places),
@@ -54,7 +54,7 @@ def repeats(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
 
 
 def _half(values: pd.Series) -> float:
-    half = half95(values.tolist())
+    half = ci95_half_width(values.tolist())
     return float("nan") if half is None else half
 
 

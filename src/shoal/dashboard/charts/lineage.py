@@ -58,11 +58,11 @@ def change_text(change: Change) -> str:
 def birth_text(relative: Relative) -> str:
     """How it came about, in words."""
     birth = relative.birth
-    if birth.how == "named":
+    if birth.origin == "named":
         return f"from the swarm {birth.named}"
-    if birth.how == "uniform":
+    if birth.origin == "uniform":
         return "drawn at random"
-    return "two parents" if birth.second is not None else "one parent"
+    return "two parents" if birth.parent_b is not None else "one parent"
 
 
 def graph(relatives: Sequence[Relative], accuracies: Mapping[str, float]) -> Graph:
@@ -163,7 +163,7 @@ def _more(relative: Relative) -> str:
         relative.name,
         f"generation {relative.generation}, individual {relative.individual}: {birth_text(relative)}",
     ]
-    if birth.second is not None:
+    if birth.parent_b is not None:
         taken = ", ".join(map(gene_label, birth.from_second)) or "nothing"
         parts.append(f"from the second parent: {taken}")
     parts += [change_text(change) for change in birth.mutations]

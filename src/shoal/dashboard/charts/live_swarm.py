@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 from shoal.dashboard.charts.base import axis, layout, log_ticks, palette
 from shoal.dashboard.charts.swarm import PLANE, moving, plane_axes, wide
 from shoal.presentation.swarm_scene import Bounds, scene
-from shoal.pso.snapshot import Frame
+from shoal.pso.snapshot import SwarmSnapshot
 
 CURVE = 230  # pixels
 SMALL = 25  # times the swarm's area: axes that wide are drawn closer
 
 
-def live_bounds(frame: Frame, before: Bounds | None) -> Bounds:
+def live_bounds(frame: SwarmSnapshot, before: Bounds | None) -> Bounds:
     """What the axes show of the plane: what they showed before, unless the swarm left it, or fills a small part of it."""
     now = scene([frame]).bounds
     if before is None or now.area * SMALL < before.area:
@@ -25,7 +25,7 @@ def live_bounds(frame: Frame, before: Bounds | None) -> Bounds:
     return before if both == before else both
 
 
-def live_figure(frame: Frame, bounds: Bounds, *, dark: bool = False, revision: str = "") -> go.Figure:
+def live_figure(frame: SwarmSnapshot, bounds: Bounds, *, dark: bool = False, revision: str = "") -> go.Figure:
     """One frame, on axes that are given."""
     drawn, colours = scene([frame]), palette(dark)
     options = layout(colours, height=PLANE + 80, revision=revision, **plane_axes(bounds, colours))

@@ -9,13 +9,13 @@ import pandas as pd
 from shoal.dashboard.charts.base import log_ticks, palette
 from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega
 from shoal.problems.evaluation import Evaluation
-from shoal.store import UnderWay
+from shoal.store import RunningTraining
 
 HEIGHT = 230
 COLUMNS = ("label", "state", "iteration", "loss")
 
 
-def curves(under_way: Sequence[UnderWay], recorded: Sequence[Evaluation]) -> pd.DataFrame:
+def curves(under_way: Sequence[RunningTraining], recorded: Sequence[Evaluation]) -> pd.DataFrame:
     """A row a point: ``label`` of the training, ``state`` ("now" or "recorded"), ``iteration`` from 1, global best ``loss``.
 
     What is not finite, or not above zero, has no place on a logarithmic axis and is left out.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from shoal.dashboard.charts.base import SCALE, palette
 from shoal.dashboard.charts.vega import Key, Spec, by_field, number, records, tooltip, vega, word_labels
-from shoal.replay.predictions import Fit
+from shoal.replay.predictions import PartPredictions
 
 MOST_POINTS = 2_000  # of a part: more are neither told apart nor quickly drawn
 HEIGHT = 360
@@ -18,7 +18,7 @@ _SYMBOLS = {"train": "circle", "validation": "diamond", "test": "circle"}
 _LONGEST = 24  # characters of a class
 
 
-def residuals(parts: Mapping[str, Fit]) -> pd.DataFrame:
+def residuals(parts: Mapping[str, PartPredictions]) -> pd.DataFrame:
     """``part``, ``target``, ``predicted`` and ``residual`` (predicted - target), in the target's unit.
 
     Of large parts every n-th row; never by their size, so that the picture is that of all.
@@ -73,7 +73,7 @@ def _points(frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], l
     return vega(colours, height=HEIGHT, layer=[{**line, "encoding": {"x": x, "y": y}}, dots], keys=keys)
 
 
-def confusion(fit: Fit, classes: Sequence[str]) -> pd.DataFrame:
+def confusion(fit: PartPredictions, classes: Sequence[str]) -> pd.DataFrame:
     """Rows of each true class (index) that were taken for each class (columns)."""
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(counts, (fit.target.astype(int), fit.predicted.astype(int)), 1)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from shoal.dashboard.charts.base import log_ticks, palette
 from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega, word_labels
-from shoal.numerics.stats import half95, mean
+from shoal.numerics.stats import ci95_half_width, mean
 from shoal.problems.evaluation import Evaluation
 from shoal.settings.search_settings import CONFIRMATION, SearchSettings
 
@@ -51,7 +51,7 @@ def trainings(evaluations: Sequence[Evaluation], settings: SearchSettings, folds
     """
     ordered = sorted(evaluations, key=lambda e: e.task.repeat)
     searched = sum(e.task.repeat < CONFIRMATION for e in ordered)
-    counted = settings.counted(searched)
+    counted = settings.scored_repeats(searched)
     rows = [
         (
             e.task.repeat,
@@ -76,7 +76,7 @@ def means(frame: pd.DataFrame) -> tuple[Mean, ...]:
     for phase in PHASES:
         values = frame.loc[frame["counted"] & (frame["phase"] == phase), "accuracy"].tolist()
         if values and not np.isnan(values).any():
-            found.append(Mean(phase, mean(values), half95(values), len(values)))
+            found.append(Mean(phase, mean(values), ci95_half_width(values), len(values)))
     return tuple(found)
 
 

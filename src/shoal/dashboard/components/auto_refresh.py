@@ -22,7 +22,7 @@ _FORGETS = 0.05  # weight of the newest refresh in their mean
 _OTHER = 1.5  # a pace that differs by this factor is another pace
 
 
-class Pace:
+class RefreshBudget:
     """Of one server: who looks, and what a refresh takes. ``is_here`` says whether a session still has its page open."""
 
     def __init__(self, cores: int, is_here: Callable[[str], bool] = lambda session: True) -> None:
@@ -44,9 +44,9 @@ class Pace:
 
 
 @st.cache_resource(show_spinner=False)
-def _pace() -> Pace:
+def _pace() -> RefreshBudget:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return Pace(cores, get_instance().is_active_session) if exists() else Pace(cores)
+    return RefreshBudget(cores, get_instance().is_active_session) if exists() else RefreshBudget(cores)
 
 
 def refreshing(draw: Callable[..., None], *arguments: Any, usual: float = 1.0, longest: float = LONGEST) -> None:

@@ -12,7 +12,7 @@ from html import escape
 
 import streamlit as st
 
-from shoal.analysis.summary import METRIC_NAMES, Best, Summary, score_rows, sureness
+from shoal.analysis.summary import METRIC_NAMES, Best, Summary, confidence_text, score_rows
 from shoal.genome.genes import INFORMED_ONLY, Gene
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
@@ -115,8 +115,8 @@ def scores_card(summary: Summary) -> None:
         return
     with st.container(border=True, key="scores"):
         st.subheader("Scores of the champion", anchor=False)
-        st.html(scores_html(summary.champion, summary.rivals))
-        st.caption(sureness(summary.champion, summary.run.settings.final_factor))
+        st.html(scores_html(summary.champion, summary.competing_runs))
+        st.caption(confidence_text(summary.champion, summary.run.settings.final_factor))
 
 
 def scores_html(champion: Champion, rivals: Mapping[str, Champion] | None = None) -> str:
@@ -133,7 +133,7 @@ def scores_html(champion: Champion, rivals: Mapping[str, Champion] | None = None
         half = f" ± {row.half:.2f}" if row.half is not None else ""
         cells = [row.label, percent(row.accuracy) + half, *(row.metric(name) for name in columns)]
         cells.append(percent(row.ensemble) if row.ensemble is not None else "")
-        chief = ' class="chief"' if row.chief else ""
+        chief = ' class="chief"' if row.is_champion else ""
         body += f"<tr{chief}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
     head = "".join(f"<th>{label}</th>" for label in labels)
     return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

@@ -18,7 +18,7 @@ from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, quoted
 from shoal.problems.evaluation import Evaluation
-from shoal.replay.predictions import MOST_SECONDS, Fits, champion_fits, fits_of
+from shoal.replay.predictions import MOST_SECONDS, Predictions, champion_predictions, predict_recorded
 from shoal.store import RunView
 
 _ASKED = "fits_asked"
@@ -80,7 +80,7 @@ def champion_card(run: RunView, dark: bool) -> None:
                 st.markdown(shown)
 
 
-def draw_fits(fits: Fits, dark: bool, revision: str) -> str:
+def draw_fits(fits: Predictions, dark: bool, revision: str) -> str:
     """Residuals, with a sentence on the rows; or a confusion matrix, which says it itself (an empty sentence)."""
     if fits.classes:
         _confusion(fits, dark, revision)
@@ -99,7 +99,7 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
 
 
-def _confusion(fits: Fits, dark: bool, revision: str) -> None:
+def _confusion(fits: Predictions, dark: bool, revision: str) -> None:
     for column, (part, fit) in zip(st.columns(len(fits.parts), gap="small"), fits.parts.items(), strict=True):
         with column:
             right = float((fit.target == fit.predicted).mean())
@@ -109,11 +109,11 @@ def _confusion(fits: Fits, dark: bool, revision: str) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _fits(run_id: int, genome: str, repeat: int) -> Fits:
-    return fits_of(store(), run_id, genome, repeat)
+def _fits(run_id: int, genome: str, repeat: int) -> Predictions:
+    return predict_recorded(store(), run_id, genome, repeat)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _champion_fits(run_id: int, ended: float | None) -> Fits | None:
+def _champion_fits(run_id: int, ended: float | None) -> Predictions | None:
     del ended  # part of the cache's key: a finished run may have gone on
-    return champion_fits(store(), run_id)
+    return champion_predictions(store(), run_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from shoal.dashboard.error_box import problem
-from shoal.dashboard.session.commands import command_key, desk, why_not
+from shoal.dashboard.session.commands import command_key, command_service, permission_hint
 from shoal.errors import ShoalError
 from shoal.store import CommandKind, RunView
 
@@ -39,7 +39,7 @@ def _asked(run: RunView, kind: str) -> str | None:
 
 
 def _button(run: RunView, kind: CommandKind, label: str, icon: str, obstacle: str | None) -> None:
-    obstacle = why_not() or obstacle
+    obstacle = permission_hint() or obstacle
     st.button(
         label,
         key=f"{kind}-{run.id}",
@@ -54,6 +54,6 @@ def _button(run: RunView, kind: CommandKind, label: str, icon: str, obstacle: st
 
 def _give(run_id: int, kind: CommandKind, key: str) -> None:
     try:
-        desk().command(run_id, kind, key=key)
+        command_service().command(run_id, kind, key=key)
     except ShoalError as error:
         st.session_state[_REFUSED] = (run_id, error)

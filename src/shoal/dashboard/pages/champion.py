@@ -16,10 +16,10 @@ from shoal.dashboard.components.metric_tiles import tiles
 from shoal.dashboard.components.predictions_card import champion_card
 from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.routing import address, link
-from shoal.dashboard.session.queries import Reading, evaluation_table, read, run_here, store
+from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here, store
 from shoal.export import archive, report_page
 from shoal.genome.genome import Genome
-from shoal.numerics.stats import half95
+from shoal.numerics.stats import ci95_half_width
 from shoal.presentation.formatting import percent
 from shoal.store import ACTIVE
 from shoal.tuning.champion import Champion
@@ -56,7 +56,7 @@ def page() -> None:
     _take_away(reading)
 
 
-def _not_yet(reading: Reading) -> None:
+def _not_yet(reading: RunSnapshot) -> None:
     run = reading.run
     if reading.summary.best is None:
         st.caption("There is no best genome before the first generation is complete.")
@@ -86,11 +86,11 @@ def _verdict(champion: Champion) -> None:
 
 
 def _half(values: tuple[float, ...]) -> str:
-    half = half95(values)
+    half = ci95_half_width(values)
     return "" if half is None else f"± {half:.2f}"
 
 
-def _leaderboard(run_id: int, reading: Reading) -> None:
+def _leaderboard(run_id: int, reading: RunSnapshot) -> None:
     best, dots = _leaders(run_id, reading.run.evaluations)
     figure = leaderboard_figure(best, dots, dark=st.context.theme.type == "dark")
     alt = f"The repeats of the {len(best)} best genomes, a dot each, with means and intervals; the table below has the figures."
@@ -144,7 +144,7 @@ def _leaders(run_id: int, evaluations: int) -> tuple[pd.DataFrame, pd.DataFrame]
     return best, repeats(table, best)
 
 
-def _take_away(reading: Reading) -> None:
+def _take_away(reading: RunSnapshot) -> None:
     run, champion = reading.run, reading.summary.champion
     st.subheader("Take it away", anchor=False)
     commands = [f"export {run.id} --to model"]

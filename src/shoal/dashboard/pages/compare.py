@@ -18,7 +18,7 @@ from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.html_table import grid
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import link, parameter
-from shoal.dashboard.session.queries import Reading, read, store
+from shoal.dashboard.session.queries import RunSnapshot, read, store
 from shoal.errors import ShoalError
 from shoal.store import RunView
 
@@ -88,7 +88,7 @@ def _obstacles(found: Comparison) -> None:
                 st.text(f"{obstacle}.")
 
 
-def _curves(readings: list[Reading]) -> None:
+def _curves(readings: list[RunSnapshot]) -> None:
     left, right = st.columns([2, 1], vertical_alignment="center")
     left.subheader("The best so far", anchor=False)
     over = {"evaluations": "Trainings", "seconds": "Active time"}
@@ -113,7 +113,7 @@ def _curves(readings: list[Reading]) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _figure(_readings: list[Reading], shown: tuple[tuple[int, int], ...], unit: str, dark: bool) -> Spec:
+def _figure(_readings: list[RunSnapshot], shown: tuple[tuple[int, int], ...], unit: str, dark: bool) -> Spec:
     del shown  # part of the cache's key
     frame = curves([(reading.run.id, reading.summary.generations, reading.history) for reading in _readings])
     return curves_figure(frame, unit, dark=dark)

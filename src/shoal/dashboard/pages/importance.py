@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from shoal.analysis.gene_features import Factor, factors, label
+from shoal.analysis.gene_features import GeneFeature, factors, label
 from shoal.analysis.importance import Importances, Model, Scores, comparable, importances, scores, surface
 from shoal.dashboard.charts.gene_pairs import (
     MOST_LINES,
@@ -55,7 +55,7 @@ class Analysis:
 
     genomes: pd.DataFrame
     told: Scores
-    order: tuple[Factor, ...]
+    order: tuple[GeneFeature, ...]
     champion: int | None
     found: Importances | AnalysisError
     model: Model | None

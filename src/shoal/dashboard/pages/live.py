@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from shoal.analysis.comparison import settings_of
-from shoal.analysis.summary import ahead_of
+from shoal.analysis.summary import blocking_run
 from shoal.dashboard.charts.history import HEIGHT, below_text, drawn_each, history_figure
 from shoal.dashboard.charts.loss_curves import curves, curves_figure
 from shoal.dashboard.charts.vega import Spec
@@ -23,10 +23,10 @@ from shoal.dashboard.components.run_controls import controls, refused
 from shoal.dashboard.components.run_text import elapsed, progress, progress_text, state_html, state_word, waiting_text
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import link
-from shoal.dashboard.session.queries import Reading, read, run_here, store
+from shoal.dashboard.session.queries import RunSnapshot, read, run_here, store
 from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, moment, percent
-from shoal.store import ACTIVE, RunView, UnderWay
+from shoal.store import ACTIVE, RunningTraining, RunView
 
 REST_SECONDS = 5.0  # between two looks at a run that nobody works on
 EVENTS = 50
@@ -87,7 +87,7 @@ def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> No
             controls(run, supervised)
 
 
-def _progress(reading: Reading) -> None:
+def _progress(reading: RunSnapshot) -> None:
     run = reading.run
     said = []
     if run.state == "running" and run.heartbeat_age is not None:
@@ -103,10 +103,10 @@ def _progress(reading: Reading) -> None:
     st.html(bar_html(progress(run), progress_text(reading.summary), "  ·  ".join(said)))
 
 
-def _metrics(reading: Reading) -> None:
+def _metrics(reading: RunSnapshot) -> None:
     run, best = reading.run, reading.summary.best
     half = (best.ci95[1] - best.ci95[0]) / 2 if best and best.ci95 else None
-    counted = run.settings.counted(run.settings.max_repeats)
+    counted = run.settings.scored_repeats(run.settings.max_repeats)
     values = (
         ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
         (
@@ -121,10 +121,10 @@ def _metrics(reading: Reading) -> None:
     tiles(values)
 
 
-def _chart(reading: Reading, supervised: bool) -> None:
+def _chart(reading: RunSnapshot, supervised: bool) -> None:
     run = reading.run
     if not len(reading.history):
-        title, text = waiting_text(run, supervised, ahead_of(store(), run))
+        title, text = waiting_text(run, supervised, blocking_run(store(), run))
         with st.container(
             key="waiting", height=HEIGHT, border=False, vertical_alignment="center", horizontal_alignment="center"
         ):
@@ -184,10 +184,10 @@ def _now(run: RunView) -> None:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _losses(
-    run_id: int, evaluations: int, told: tuple[object, ...], dark: bool, _trainings: Sequence[UnderWay]
+    run_id: int, evaluations: int, told: tuple[object, ...], dark: bool, _trainings: Sequence[RunningTraining]
 ) -> Spec | None:
     del evaluations, told  # the cache's key, for all who look at it
-    frame = curves(_trainings, store().latest(run_id, RECENT))
+    frame = curves(_trainings, store().latest_evaluations(run_id, RECENT))
     return curves_figure(frame, dark=dark) if len(frame) else None
 
 

@@ -14,8 +14,8 @@ from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import link
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
-from shoal.pso.snapshot import Frame
-from shoal.store import ACTIVE, RunView, UnderWay
+from shoal.pso.snapshot import SwarmSnapshot
+from shoal.store import ACTIVE, RunningTraining, RunView
 from shoal.store.live_status import WATCHED_SECONDS
 
 _KINDS = {
@@ -36,7 +36,7 @@ def _view(run_id: int, state: str) -> None:
     try:
         run, found = store().run(run_id), None
         if run.state in ACTIVE:
-            store().watch(run_id)
+            store().announce_viewer(run_id)
             found = store().live(run_id)
     except ShoalError as error:
         problem(error)
@@ -64,7 +64,7 @@ def _why_not(run: RunView) -> str:
     return "The run waits for a supervisor." if run.state == "queued" else "Nobody works on the run: press Resume."
 
 
-def _training(run_id: int, place: int, training: UnderWay) -> None:
+def _training(run_id: int, place: int, training: RunningTraining) -> None:
     """How far it is, and its swarm; until that can be seen, the one that was seen last."""
     planned = f" of {training.iterations:,}" if training.iterations else ""
     st.progress(
@@ -87,7 +87,7 @@ def _training(run_id: int, place: int, training: UnderWay) -> None:
         )
 
 
-def _what(training: UnderWay) -> str:
+def _what(training: RunningTraining) -> str:
     return _KINDS[training.kind].format(
         generation=training.generation,
         individual=training.individual,
@@ -96,7 +96,7 @@ def _what(training: UnderWay) -> str:
     )
 
 
-def _swarm(run_id: int, training: UnderWay) -> None:
+def _swarm(run_id: int, training: RunningTraining) -> None:
     genome, dark = training.genome, st.context.theme.type == "dark"
     assert training.frame is not None
     this = (run_id, genome.hash, training.repeat, training.kind)
@@ -112,7 +112,7 @@ def _swarm(run_id: int, training: UnderWay) -> None:
     link("evaluation", "This genome", run=run_id, genome=genome.hash)
 
 
-def _numbers(frame: Frame) -> None:
+def _numbers(frame: SwarmSnapshot) -> None:
     values = {
         "Global best loss": f"{frame.loss:.4g}" if math.isfinite(frame.loss) else "–",
         "Diversity": f"{frame.diversity:.3g}",

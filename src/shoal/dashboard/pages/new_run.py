@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from shoal.analysis.cost_estimate import Estimate, Pace, estimate, recorded_pace
+from shoal.analysis.cost_estimate import CostEstimate, Throughput, estimate_cost, recorded_throughput
 from shoal.dashboard.components.metric_tiles import tiles
 from shoal.dashboard.components.new_run_form import (
     bounds_and_choices,
@@ -21,17 +21,17 @@ from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, parameter
 from shoal.dashboard.server.launch import MAX_UPLOAD_MB
 from shoal.dashboard.session import new_run_draft
-from shoal.dashboard.session.commands import desk
+from shoal.dashboard.session.commands import command_service
 from shoal.dashboard.session.new_run_draft import key, put, state
 from shoal.dashboard.session.queries import store
 from shoal.data.diagnostics import Checked, Finding
 from shoal.errors import DataError, ShoalError
-from shoal.executors import check_installed
+from shoal.executors import check_executor_installed
 from shoal.presentation.formatting import duration, quoted
 from shoal.problems.table import Problem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
-from shoal.tuning.samplers.registry import check_installed as check_sampler
+from shoal.tuning.samplers.registry import check_sampler_installed
 
 _MARKS = {
     "bad": ":red[:material/error:]",
@@ -158,12 +158,12 @@ def _start(
     settings, barred = None, None
     try:
         settings = SearchSettings.parse({"preset": chosen, **new_run_draft.carried(chosen)[1], **values})
-        check_installed(settings.executor)
-        check_sampler(settings.sampler)
+        check_executor_installed(settings.executor)
+        check_sampler_installed(settings.sampler)
     except ShoalError as refusal:
         error = error or refusal
     try:
-        desk().identity.check_may_act()
+        command_service().identity.check_may_act()
     except ShoalError as refusal:
         barred = error = refusal
     with st.container(border=True, key="cost"):
@@ -171,7 +171,7 @@ def _start(
         found = None
         if settings is not None and checked is not None and checked.dataset is not None:
             try:
-                found = estimate(Problem(checked.dataset, settings), _pace(settings, runs), runs)
+                found = estimate_cost(Problem(checked.dataset, settings), _pace(settings, runs), runs)
                 _cost(found)
             except ShoalError as refusal:
                 error = error or refusal
@@ -187,7 +187,9 @@ def _start(
             try:
                 dataset = new_run_draft.prepared(checked).dataset
                 assert dataset is not None
-                run_id = desk().add_run(dataset, settings, name=state("name").strip() or None, key=state("key"))
+                run_id = command_service().add_run(
+                    dataset, settings, name=state("name").strip() or None, key=state("key")
+                )
             except ShoalError as refusal:
                 error = refusal
         if error is not None:
@@ -201,18 +203,18 @@ def _start(
         go("live", run=run_id)
 
 
-def _pace(settings: SearchSettings, runs: list[RunView]) -> Pace | None:
+def _pace(settings: SearchSettings, runs: list[RunView]) -> Throughput | None:
     ended = next((run.id for run in runs if run.ended), None)
     return _recorded_pace(settings, settings.engine, ended)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _recorded_pace(_settings: SearchSettings, engine: str, newest: int | None) -> Pace | None:
+def _recorded_pace(_settings: SearchSettings, engine: str, newest: int | None) -> Throughput | None:
     del engine, newest  # the cache's key
-    return recorded_pace(store(), _settings)
+    return recorded_throughput(store(), _settings)
 
 
-def _cost(found: Estimate) -> None:
+def _cost(found: CostEstimate) -> None:
     low, high = found.trainings
     cells = (
         (

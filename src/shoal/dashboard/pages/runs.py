@@ -11,7 +11,7 @@ from shoal.dashboard.components.run_controls import controls, refused
 from shoal.dashboard.components.run_text import elapsed, progress, state_html
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, link, parameter
-from shoal.dashboard.session.commands import command_key, desk, why_not
+from shoal.dashboard.session.commands import command_key, command_service, permission_hint
 from shoal.dashboard.session.queries import run_here, store, summary
 from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, estimate, half_text, moment, percent, quoted
@@ -152,11 +152,15 @@ def _continue(run: RunView) -> None:
             budgets["max_seconds"] = s.max_seconds
             wanted["max_seconds"] = st.number_input("Seconds in all", s.max_seconds, None, 2 * s.max_seconds)
         if st.form_submit_button(
-            "Continue", type="primary", icon=":material/play_arrow:", disabled=why_not() is not None, help=why_not()
+            "Continue",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=permission_hint() is not None,
+            help=permission_hint(),
         ):
             more = {name: value for name, value in wanted.items() if value > budgets[name]}
             try:
-                desk().resume(run.id, more, command_key(run, "resume"))
+                command_service().resume(run.id, more, command_key(run, "resume"))
             except ShoalError as error:
                 problem(error)
                 return
@@ -174,13 +178,16 @@ def _delete(run: RunView) -> None:
         word = f"delete {run.id}"
         typed = st.text_input(f"Type “{word}” to confirm")
         if st.form_submit_button(
-            "Delete for ever", icon=":material/delete_forever:", disabled=why_not() is not None, help=why_not()
+            "Delete for ever",
+            icon=":material/delete_forever:",
+            disabled=permission_hint() is not None,
+            help=permission_hint(),
         ):
             if typed.strip().lower() != word:
                 problem(f"Nothing was deleted: “{word}” was not what you typed.")
                 return
             try:
-                desk().delete(run.id)
+                command_service().delete(run.id)
             except ShoalError as error:
                 problem(error)
                 return

@@ -21,7 +21,7 @@ from shoal.presentation.gif import gif
 from shoal.problems.evaluation import Evaluation
 from shoal.pso.snapshot import ProjectionKind
 from shoal.replay.recorder import Replay, Spacing, Window, recorded_training
-from shoal.replay.worker import Projector, Request
+from shoal.replay.worker import ReplayPool, Request
 from shoal.store import ACTIVE, RunView
 
 POLL_SECONDS = 0.6
@@ -42,9 +42,9 @@ _MEANINGS = """
 
 
 @st.cache_resource(show_spinner=False)
-def projector() -> Projector:
+def projector() -> ReplayPool:
     """The replays of this server process."""
-    return Projector(store().raw_url)
+    return ReplayPool(store().raw_url)
 
 
 def page() -> None:

@@ -23,7 +23,7 @@ NEWEST = 50  # runs to choose from in the side bar; the page of runs has all
 def main() -> None:
     """Frame, navigation, and the page that is looked at."""
     st.set_page_config(page_title="Shoal", page_icon=MARK, layout="wide")
-    identity = current_user.admit()
+    identity = current_user.require_user()
     pages = build()
     page = st.navigation(list(pages.values()), position="hidden")
     here = page.url_path or PLACES[0].name
@@ -35,7 +35,7 @@ def main() -> None:
         return
     with st.sidebar:
         _sidebar(runs, here)
-        current_user.name_tag(identity)
+        current_user.user_badge(identity)
     with charts_last():
         page.run()
         with st.container(key="footer"):

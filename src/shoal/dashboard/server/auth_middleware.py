@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from shoal.auth import AccessError, Identity, Keeper, TooManyTriesError
+from shoal.auth import AccessError, Identity, SessionManager, TooManyTriesError
 from shoal.auth.sessions import SESSION_SECONDS
 from shoal.dashboard.network_access import cookie_name, is_named
 from shoal.dashboard.server import oidc
@@ -29,10 +29,10 @@ _LARGEST_FORM = 8_192  # bytes
 _HEADERS = {"X-Frame-Options": "SAMEORIGIN", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
 
-class Door:
+class AuthMiddleware:
     """ASGI middleware. ``keeper`` None: everybody is let in. ``names``: of the server, as `is_named` takes them."""
 
-    def __init__(self, app: ASGIApp, keeper: Keeper | None, names: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, keeper: SessionManager | None, names: tuple[str, ...]) -> None:
         self._app, self._keeper, self._names = app, keeper, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +60,7 @@ class Door:
             answer = _login(request, error, 403)
         await (answer or self._app)(scope, receive, send)
 
-    async def _answer(self, request: Request, keeper: Keeper) -> Response | None:
+    async def _answer(self, request: Request, keeper: SessionManager) -> Response | None:
         """What is said instead of the application; None: it may answer itself. Raises `AccessError`."""
         path, reads = request.url.path, request.method in ("GET", "HEAD")
         session = request.cookies.get(_cookie(request))
@@ -125,7 +125,7 @@ def _cookie(connection: HTTPConnection) -> str:
     return cookie_name((connection.scope.get("server") or ("", 0))[1] or 0)
 
 
-def _knows(keeper: Keeper, session: str | None) -> bool:
+def _knows(keeper: SessionManager, session: str | None) -> bool:
     try:
         return keeper.identity(session) is not None
     except AccessError:  # the accounts cannot be read: nobody is known

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import IO
 
 from shoal.dashboard.components.streamlit_theme import THEME
-from shoal.dashboard.network_access import ANY_ADDRESS, Exposure, expose
+from shoal.dashboard.network_access import ANY_ADDRESS, ServerAccess, expose
 from shoal.errors import SettingsError, ShoalError
 from shoal.store import Store
 
 APP = Path(__file__).with_name("asgi.py")
 MAX_UPLOAD_MB = 50
-_LOCAL = Exposure()
+_LOCAL = ServerAccess()
 _POLL_SECONDS = 0.1
 # XSRF and CORS protection are on by default; here they are said, so that a user's own configuration cannot end them.
 _OPTIONS = {
@@ -46,7 +46,7 @@ class DashboardError(ShoalError):
     exit_code = 1
 
 
-def check_installed() -> None:
+def check_dashboard_installed() -> None:
     """Raises `SettingsError` when the extra is missing."""
     for name in ("streamlit", "plotly"):
         if importlib.util.find_spec(name) is None:
@@ -55,9 +55,9 @@ def check_installed() -> None:
             )
 
 
-def command(host: str, port: int, exposure: Exposure = _LOCAL) -> list[str]:
+def command(host: str, port: int, exposure: ServerAccess = _LOCAL) -> list[str]:
     """The command line of the server. It names no store: a password would be seen in the list of processes."""
-    check_installed()
+    check_dashboard_installed()
     options = {"server.address": host, "server.port": str(port), **_OPTIONS}
     if exposure.certificate:
         options |= dict(zip(("server.sslCertFile", "server.sslKeyFile"), map(str, exposure.certificate), strict=True))
@@ -65,7 +65,7 @@ def command(host: str, port: int, exposure: Exposure = _LOCAL) -> list[str]:
     return [sys.executable, "-m", "shoal.dashboard.server.process", "run", str(APP), *arguments]
 
 
-def environment(store_url: str, exposure: Exposure = _LOCAL) -> dict[str, str]:
+def environment(store_url: str, exposure: ServerAccess = _LOCAL) -> dict[str, str]:
     """What the server finds around it: the store's address with its password, the theme, and who is let in."""
     options = dict(THEME)
     if ANY_ADDRESS not in exposure.names:  # a web site whose name resolves to this machine is no user of it
@@ -81,7 +81,7 @@ def _variable(option: str) -> str:
 
 
 def dashboard_process(
-    store: Store, host: str, port: int, stderr: IO[bytes] | None = None, exposure: Exposure | None = None
+    store: Store, host: str, port: int, stderr: IO[bytes] | None = None, exposure: ServerAccess | None = None
 ) -> subprocess.Popen[bytes]:
     """Start the server; `wait_until_up` tells when it answers. Raises `SettingsError` when the extra is missing."""
     exposure = exposure or expose(host)
@@ -110,7 +110,7 @@ def free_port(host: str, preferred: int, tries: int = 20) -> int:
     raise DashboardError(f"No port of {host} can be used: {refused}.", remedy="check --host and --port")
 
 
-def address(host: str, port: int, exposure: Exposure | None = None) -> str:
+def address(host: str, port: int, exposure: ServerAccess | None = None) -> str:
     """Where a browser finds it."""
     scheme = exposure.scheme if exposure else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -11,7 +11,7 @@ import threading
 
 from streamlit.web.cli import main
 
-from shoal.system.process import give_way
+from shoal.system.process import lower_priority
 
 NICENESS = 5  # pages wait for trainings rather than these for pages
 
@@ -23,7 +23,7 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    give_way(NICENESS)
+    lower_priority(NICENESS)
     threading.Thread(target=_end_with_input, daemon=True).start()
     sys.argv[0] = "streamlit"
     sys.exit(main())

@@ -12,7 +12,7 @@ from importlib import import_module
 from shoal.dashboard.routing import PLACES, module_name
 from shoal.dashboard.session.queries import evaluation_table, read, store
 from shoal.errors import ShoalError
-from shoal.system.process import quick_imports
+from shoal.system.process import gc_paused
 
 _LATER = 10  # added to this thread's niceness: whoever asks already goes first
 
@@ -21,7 +21,7 @@ def get_ready() -> None:
     """Import the pages and what they import when they draw, and read the newest run."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(19, os.getpriority(os.PRIO_PROCESS, 0) + _LATER))
-    with quick_imports():
+    with gc_paused():
         for place in PLACES:
             import_module(module_name(place.name))
         import_module("sklearn.ensemble")

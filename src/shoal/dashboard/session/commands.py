@@ -22,7 +22,7 @@ from shoal.store import CommandKind, RunView, Store
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CommandService:
     """Commands of one person. They change what is recorded and see to it that a supervisor is there; nothing trains here.
 
     All raise `AccessError`, with nothing written, for one who may not command. Where people log in, the run's events say
@@ -71,19 +71,19 @@ class Desk:
     def _note(self, what: str, run_id: int, key: str | None = None) -> None:
         """Once for each key: a second click is no second command."""
         noted = st.session_state.setdefault("noted_commands", set())
-        if current_user.asks() and key not in noted:
+        if current_user.login_enabled() and key not in noted:
             noted.update({key} - {None})
             self.store.event(f"{what} asked for by {self.identity.name}.", run_id=run_id)
 
 
-def desk() -> Desk:
+def command_service() -> CommandService:
     """The desk of whoever looks at the page. Raises `AccessError` for one who was logged out meanwhile."""
-    return Desk(store(), current_user.who())
+    return CommandService(store(), current_user.current_user())
 
 
-def why_not() -> str | None:
+def permission_hint() -> str | None:
     """Why whoever looks at the page may not command, to be said beside a button that is disabled; None: they may."""
-    return None if current_user.who().may_act else "Only operators may command; you may look."
+    return None if current_user.current_user().may_act else "Only operators may command; you may look."
 
 
 def command_key(run: RunView, kind: str) -> str:

@@ -10,7 +10,7 @@ from shoal.auth import AccessError, Identity
 from shoal.dashboard.network_access import LOOPBACK, cookie_name, told_keeper
 
 
-def who() -> Identity:
+def current_user() -> Identity:
     """The one whose browser has caused this run of the script, by their account as it is now.
 
     Where nobody is asked, the local user, an operator. Raises `AccessError` for one who is not, or not any more, let in.
@@ -28,23 +28,23 @@ def who() -> Identity:
     return found
 
 
-def admit() -> Identity:
+def require_user() -> Identity:
     """Before anything is read or shown: who it is. For all others the script ends here."""
     try:
-        return who()
+        return current_user()
     except AccessError as error:
         st.text(f"{error.problem} {error.remedy.capitalize()}.")
         st.stop()
 
 
-def asks() -> bool:
+def login_enabled() -> bool:
     """Whether people log in here at all."""
     return told_keeper() is not None
 
 
-def name_tag(identity: Identity) -> None:
+def user_badge(identity: Identity) -> None:
     """Who one is logged in as, and the way out; nothing where nobody is asked."""
-    if asks():
+    if login_enabled():
         with st.container(key="name-tag", horizontal=True, vertical_alignment="center", gap="small"):
             st.text(f"{identity.name} ({identity.role})", width="content")
             st.html('<a href="/logout" style="color: inherit">Log out</a>', width="content")

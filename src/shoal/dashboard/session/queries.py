@@ -17,7 +17,7 @@ from shoal.store import RunView, Store, open_store
 
 
 @dataclass(frozen=True)
-class Reading:
+class RunSnapshot:
     """A run at one moment, and its history. ``failure``: what the first failed training said, when there is one."""
 
     summary: Summary
@@ -51,7 +51,7 @@ def run_here() -> RunView:
     st.stop()
 
 
-def read(run_id: int | str) -> Reading:
+def read(run_id: int | str) -> RunSnapshot:
     """Raises `RunNotFoundError`."""
     run = store().run(run_id)
     return replace(_recorded(run.id, run.generations, run.state), summary=summary(run))
@@ -80,7 +80,7 @@ def _table(run_id: int) -> EvaluationTable:
 
 # The page asks each second; all of this is read only when a generation was added.
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _recorded(run_id: int, generations: int, state: str) -> Reading:
+def _recorded(run_id: int, generations: int, state: str) -> RunSnapshot:
     summary = _summary(run_id, generations, state)
     frame = evaluation_table(run_id).frame
     lost = frame[frame["status"] == "failed"]
@@ -88,4 +88,6 @@ def _recorded(run_id: int, generations: int, state: str) -> Reading:
     if len(lost):
         of_it = store().evaluations(run_id, curves=False, genome=lost["genome"].iloc[0])
         failure = next((e.error for e in of_it if e.error is not None), None)
-    return Reading(summary, history(summary.generations, frame, summary.run.settings.counted), len(lost), failure)
+    return RunSnapshot(
+        summary, history(summary.generations, frame, summary.run.settings.scored_repeats), len(lost), failure
+    )

@@ -20,7 +20,7 @@ CHUNK_SECONDS = 0.1  # how often a training looks up: well within the second in 
 class TrainingResult:
     """What a training leaves: the global best's weights (D,), its loss, and the global best loss after each iteration.
 
-    ``complete`` is False when the caller stopped it. ``spared`` is the share of rows x particles that did not have to be
+    ``complete`` is False when the caller stopped it. ``rows_skipped`` is the share of rows x particles that did not have to be
     evaluated.
     """
 
@@ -29,7 +29,7 @@ class TrainingResult:
     history: NDArray[np.float64]
     seconds: float
     complete: bool = True
-    spared: float = 0.0
+    rows_skipped: float = 0.0
 
     @property
     def iterations(self) -> int:
@@ -46,7 +46,7 @@ class Engine(ABC):
     - It may reuse the arrays of the state that it is given; the caller goes on with the one that it returns.
     - It may leave out rows of a particle that can no longer become better than its personal best, and counts them.
     - `outputs` is the same function of its arguments on every machine where the engine claims equal bits.
-    - `on` carries the ``observer`` along.
+    - `with_threads` carries the ``observer`` along.
 
     ``observer`` is told of every training's progress, about ten times a second; it keeps no array of the state, changes none,
     and raises nothing. Whoever runs the trainings (an executor's worker) sets it, so that what is trained need not know of it.
@@ -63,7 +63,7 @@ class Engine(ABC):
     def outputs(self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
         """One network's outputs: weights (D,) and x (rows, inputs) give (rows, outputs)."""
 
-    def on(self, threads: int) -> Engine:
+    def with_threads(self, threads: int) -> Engine:
         """The same engine on so many threads, where it can use them; they change no bit."""
         return self
 
@@ -102,6 +102,6 @@ class Engine(ABC):
             chunk = max(1, int(chunk * min(4.0, max(0.25, CHUNK_SECONDS / max(now - before, 1e-6)))))
         best = state.global_best
         loss = float(state.best_losses[best])
-        spared = state.spared / max(1, state.iteration * len(state.positions) * len(task.x))
+        spared = state.rows_skipped / max(1, state.iteration * len(state.positions) * len(task.x))
         weights = state.best_positions[best].copy()
         return TrainingResult(weights, loss, state.history, clock() - start, complete, spared)

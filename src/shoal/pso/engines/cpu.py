@@ -32,7 +32,7 @@ class CpuEngine(Engine):
         self.threads, self.abandon = threads, abandon
         self._prepared: tuple[TrainingTask, kernels.Data] | None = None  # of the last task: a training comes in chunks
 
-    def on(self, threads: int) -> CpuEngine:
+    def with_threads(self, threads: int) -> CpuEngine:
         """See `Engine.on`."""
         engine = CpuEngine(threads, abandon=self.abandon)
         engine.observer = self.observer
@@ -83,7 +83,7 @@ class CpuEngine(Engine):
             informants=swarm.informants,
             history=history[:done],
             stopped=bool(control[kernels.STOPPED]),
-            spared=state.spared + sum(int(own.spared[0]) for own in scratch),
+            rows_skipped=state.rows_skipped + sum(int(own.rows_skipped[0]) for own in scratch),
         )
 
     def _data(self, task: TrainingTask) -> kernels.Data:
@@ -126,10 +126,12 @@ def _aligned(count: int) -> NDArray[np.float32]:
     return memory[start : start + count]
 
 
-def _model(network: Network, objective: Objective) -> kernels.Model:
+def _model(network: Network, objective: Objective) -> kernels.CompiledNetwork:
     sizes = np.array(network.layers, dtype=np.int64)
     activation = ACTIVATIONS.index(network.activation)
-    return kernels.Model(sizes, activation, int(objective.loss), float(objective.gain), float(objective.shift))
+    return kernels.CompiledNetwork(
+        sizes, activation, int(objective.loss), float(objective.gain), float(objective.shift)
+    )
 
 
 def _rule(task: TrainingTask, abandon: bool) -> kernels.Rule:

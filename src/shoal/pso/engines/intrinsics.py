@@ -28,7 +28,7 @@ _LOW = 0xFFFFFFFF
 
 
 @intrinsic
-def place(typing: Any, array: Any, offset: Any) -> Any:
+def address_of(typing: Any, array: Any, offset: Any) -> Any:
     """The address of an element of a one-dimensional array. Views of arrays would be counted, which costs in inner loops."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -398,7 +398,7 @@ def multiply_adds(typing: Any, rounds: Any) -> Any:
 
 
 @intrinsic
-def take(typing: Any, numbers: Any, index: Any) -> Any:
+def atomic_fetch_add(typing: Any, numbers: Any, index: Any) -> Any:
     """``numbers[index]``, which is one more then, for whoever asks next: of threads that ask at once, each has its own."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -409,7 +409,7 @@ def take(typing: Any, numbers: Any, index: Any) -> Any:
 
 
 @intrinsic
-def peek(typing: Any, numbers: Any, index: Any) -> Any:
+def atomic_load_acquire(typing: Any, numbers: Any, index: Any) -> Any:
     """``numbers[index]``, and what was written before it was published."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -419,7 +419,7 @@ def peek(typing: Any, numbers: Any, index: Any) -> Any:
 
 
 @intrinsic
-def publish(typing: Any, numbers: Any, index: Any, value: Any) -> Any:
+def atomic_store_release(typing: Any, numbers: Any, index: Any, value: Any) -> Any:
     """Set ``numbers[index]``; a thread that peeks at it then sees all that this one has written."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:

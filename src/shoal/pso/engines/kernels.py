@@ -26,19 +26,19 @@ from shoal.pso.engines.intrinsics import (
     add_huber,
     add_squared,
     add_zero_one,
+    address_of,
     apply_gelu,
     apply_leaky_relu,
     apply_sigmoid,
     apply_tanh,
+    atomic_fetch_add,
+    atomic_load_acquire,
+    atomic_store_release,
     compete_tile,
     distance_tile,
     move_tile,
     multiply_adds,
-    peek,
-    place,
-    publish,
     sum_squares,
-    take,
     tile,
 )
 from shoal.pso.engines.llvm_vectors import LANES
@@ -77,7 +77,7 @@ class Data(NamedTuple):
     rows: int
 
 
-class Model(NamedTuple):
+class CompiledNetwork(NamedTuple):
     """The network and the objective, as numbers."""
 
     sizes: NDArray[np.int64]
@@ -130,7 +130,7 @@ class Scratch(NamedTuple):
     """Working memory of one thread."""
 
     work: NDArray[np.float32]  # (2 * widest layer * BLOCK,)
-    spared: NDArray[np.int64]  # (1,) rows that were not evaluated
+    rows_skipped: NDArray[np.int64]  # (1,) rows that were not evaluated
 
 
 def padded(dimensions: int) -> int:
@@ -200,10 +200,10 @@ def forward_block(weights: Any, data: Any, block: Any, vectors: Any, model: Any,
     Layers read and write the two halves of ``work`` in turn.
     """
     sizes, half = model.sizes, len(work) // 2
-    inputs, out = place(data.x, block * sizes[0] * BLOCK), np.int64(0)
+    inputs, out = address_of(data.x, block * sizes[0] * BLOCK), np.int64(0)
     for layer in range(len(sizes) - 1):
         size, width, hidden = sizes[layer], sizes[layer + 1], layer < len(sizes) - 2
-        outputs = place(work, out)
+        outputs = address_of(work, out)
         _dense(inputs, size, width, weights, outputs, vectors, hidden and model.activation == RELU)
         if hidden and model.activation != RELU:
             for j in range(width):
@@ -243,11 +243,11 @@ def evaluate(first: Any, last: Any, positions: Any, swarm: Any, data: Any, model
         losses[p], swarm.shifts[p] = 0.0, model.shift
         if rule.competitive and swarm.best_losses[p] < np.inf:
             losses[p] = np.inf
-            scratch.spared[0] += data.rows
+            scratch.rows_skipped[0] += data.rows
             continue
         if rule.decay > 0:
-            row = place(positions, p * swarm.stride)
-            swarm.shifts[p] += rule.decay * sum_squares(row, place(swarm.decayed, 0), swarm.stride)
+            row = address_of(positions, p * swarm.stride)
+            swarm.shifts[p] += rule.decay * sum_squares(row, address_of(swarm.decayed, 0), swarm.stride)
         for lane in range(LANES):
             sums[p * LANES + lane] = 0.0
     for start in range(0, blocks, chunk):
@@ -255,16 +255,16 @@ def evaluate(first: Any, last: Any, positions: Any, swarm: Any, data: Any, model
         for p in range(first, last):
             if losses[p] == np.inf:
                 continue
-            weights = place(positions, p * swarm.stride)
+            weights = address_of(positions, p * swarm.stride)
             for block in range(start, end):
                 real = min(BLOCK, data.rows - block * BLOCK)
-                out = place(work, forward_block(weights, data, block, -(-real // LANES), model, work))
-                total = _add_block(out, place(data.y, block * BLOCK), real, model, place(sums, p * LANES))
+                out = address_of(work, forward_block(weights, data, block, -(-real // LANES), model, work))
+                total = _add_block(out, address_of(data.y, block * BLOCK), real, model, address_of(sums, p * LANES))
                 value = model.gain * (total / data.rows) + swarm.shifts[p]
                 losses[p] = value if math.isfinite(value) else np.inf
                 if rule.abandon and block < blocks - 1 and not losses[p] < swarm.best_losses[p]:
                     losses[p] = np.inf
-                    scratch.spared[0] += data.rows - (block + 1) * BLOCK
+                    scratch.rows_skipped[0] += data.rows - (block + 1) * BLOCK
                     break
     for p in range(first, last):
         if losses[p] < swarm.best_losses[p]:
@@ -277,7 +277,7 @@ def evaluate(first: Any, last: Any, positions: Any, swarm: Any, data: Any, model
 def outputs(weights: Any, data: Any, model: Any, work: Any, out: Any) -> None:
     """One network's outputs for every sample, into ``out`` (outputs, blocks * BLOCK)."""
     for block in range(out.shape[1] // BLOCK):
-        at = forward_block(place(weights, 0), data, block, BLOCK // LANES, model, work)
+        at = forward_block(address_of(weights, 0), data, block, BLOCK // LANES, model, work)
         for c in range(out.shape[0]):
             for s in range(BLOCK):
                 out[c, block * BLOCK + s] = work[at + c * BLOCK + s]
@@ -413,11 +413,11 @@ def move(
     blocks = -(-swarm.dimensions // 4)
     towards = old[0] if rule.to_position else swarm.bests
     row = 4 * i * swarm.stride
-    x, v = place(old[0], 0) + row, place(old[1], 0) + row
-    new_x, new_v = place(new[0], 0) + row, place(new[1], 0) + row
-    bests = place(swarm.bests, 0)
+    x, v = address_of(old[0], 0) + row, address_of(old[1], 0) + row
+    new_x, new_v = address_of(new[0], 0) + row, address_of(new[1], 0) + row
+    bests = address_of(swarm.bests, 0)
     own, top = bests + row, bests + 4 * best * swarm.stride
-    social = place(towards, leader * swarm.stride)
+    social = address_of(towards, leader * swarm.stride)
     for n in range(-(-blocks // LANES) - 1, -1, -1):
         b = n * LANES
         at = 4 * b
@@ -431,11 +431,11 @@ def move(
 @compiled
 def _arrive(control: Any, threads: Any) -> Any:
     """Wait until all threads are here, but the last: it hears True, and lets the others go by `_release`."""
-    turn = peek(control, TURN)
-    if take(control, ARRIVED) == threads - 1:
+    turn = atomic_load_acquire(control, TURN)
+    if atomic_fetch_add(control, ARRIVED) == threads - 1:
         return True
     spins = 0
-    while peek(control, TURN) == turn and peek(control, ABORTED) == 0:
+    while atomic_load_acquire(control, TURN) == turn and atomic_load_acquire(control, ABORTED) == 0:
         spins += 1
         if spins > SPINS:
             yield_processor()
@@ -444,9 +444,9 @@ def _arrive(control: Any, threads: Any) -> Any:
 
 @inlined
 def _release(control: Any) -> None:
-    publish(control, JOBS, 0)
-    publish(control, ARRIVED, 0)
-    publish(control, TURN, peek(control, TURN) + 1)
+    atomic_store_release(control, JOBS, 0)
+    atomic_store_release(control, ARRIVED, 0)
+    atomic_store_release(control, TURN, atomic_load_acquire(control, TURN) + 1)
 
 
 @compiled
@@ -476,15 +476,15 @@ def advance(
     group = max(1, min(GROUP, particles // (4 * threads))) if threads > 1 else GROUP
     groups = -(-particles // group)
     tiles = -(-particles // NEIGHBOURS) if rule.strategy == NEAREST and not rule.competitive else 0
-    while done < until and peek(control, STOPPED) == 0 and peek(control, ABORTED) == 0:
-        job = take(control, JOBS)
+    while done < until and atomic_load_acquire(control, STOPPED) == 0 and atomic_load_acquire(control, ABORTED) == 0:
+        job = atomic_fetch_add(control, JOBS)
         while job < groups + tiles:
             if job < tiles:
                 measure((tiles - 1 - job) * NEIGHBOURS, old[0], swarm.stride, swarm.distances)  # the longest first
             else:
                 first = (job - tiles) * group
                 evaluate(first, min(first + group, particles), old[0], swarm, data, model, rule, scratch)
-            job = take(control, JOBS)
+            job = atomic_fetch_add(control, JOBS)
         if _arrive(control, threads):
             best = 0
             for i in range(particles):
@@ -492,15 +492,15 @@ def advance(
                     best = i
             history[done] = swarm.best_losses[best]
             improved = history[done] < (history[done - 1] if done > 0 else np.inf)
-            publish(control, BEST, best)
-            publish(control, REWIRING, np.int64(rule.strategy == REWIRED and not improved))
+            atomic_store_release(control, BEST, best)
+            atomic_store_release(control, REWIRING, np.int64(rule.strategy == REWIRED and not improved))
             if rule.competitive:
                 _compete(swarm, done, rule.key0, rule.key1)
             _release(control)
-        best, rewiring = peek(control, BEST), peek(control, REWIRING) == 1
+        best, rewiring = atomic_load_acquire(control, BEST), atomic_load_acquire(control, REWIRING) == 1
         w = at_time(rule.w, rule.w_end, done, rule.horizon)
         vmax = at_time(rule.vmax, rule.vmax_end, done, rule.horizon)
-        i = take(control, JOBS)
+        i = atomic_fetch_add(control, JOBS)
         while i < particles:
             leader = _follows(i, swarm, rewiring, done, rule)
             if rule.competitive and leader == i:
@@ -509,10 +509,10 @@ def advance(
                 move(i, old, new, swarm, leader, best, done, w, vmax, rule)
                 if rule.competitive:
                     swarm.best_losses[i] = np.inf
-            i = take(control, JOBS)
+            i = atomic_fetch_add(control, JOBS)
         old, new = new, old
         done += 1
         if _arrive(control, threads):
-            publish(control, STOPPED, np.int64(stalled(history, done, patience, least)))
+            atomic_store_release(control, STOPPED, np.int64(stalled(history, done, patience, least)))
             _release(control)
     return done

@@ -27,7 +27,7 @@ from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import Key, Purpose, draws
 from shoal.numerics.portable_math import exp, log
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.operators import first_births, repaired
+from shoal.tuning.operators import first_offspring, repaired
 
 Generation = tuple[tuple[Genome, ...], tuple[float, ...]]  # a population, and its fitness
 Past = Sequence[Generation]
@@ -62,7 +62,7 @@ class Sampler(ABC):
 
     def _first(self, individuals: range) -> Sequence[Genome]:
         """The first generation of samplers that learn from it: half of it from the literature, with each activation in turn."""
-        births = first_births(self.space, self.settings.start, self.key, len(individuals))
+        births = first_offspring(self.space, self.settings.start, self.key, len(individuals))
         return [birth.child for birth in births]
 
     def _seed(self, number: int) -> int:

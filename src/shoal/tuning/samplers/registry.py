@@ -21,11 +21,11 @@ _PACKAGES = {"tpe": "optuna", "cmaes": "cmaes"}
 
 def make_sampler(settings: SearchSettings, key: Key) -> Sampler:
     """The sampler that the settings name. Raises `SettingsError` where what it needs is not installed."""
-    check_installed(settings.sampler)
+    check_sampler_installed(settings.sampler)
     return _SAMPLERS[settings.sampler](settings, key)
 
 
-def check_installed(sampler: str) -> None:
+def check_sampler_installed(sampler: str) -> None:
     """Raises `SettingsError` when what the sampler needs is not installed here."""
     package = _PACKAGES.get(sampler)
     if package is not None and find_spec(package) is None:
