@@ -208,7 +208,7 @@ def test_a_node_that_dies_in_a_run_changes_nothing(
                 killed += 1
         return False
 
-    monkeypatch.setattr(JobQueue, "lost", spy)
+    monkeypatch.setattr(JobQueue, "on_node_loss", spy)
     settings = SETTINGS.model_copy(update={"executor": "ray", "workers": None})
     assert _run(tmp_path / "shoal.db", settings, kill_a_node) == undisturbed
     assert killed

@@ -1,6 +1,6 @@
 """A supervisor process with a fault of its own, for tests of what the others make of it.
 
-    python odd_supervisor.py [--commits FILE] [--die before:7|after:7 [--with-all]] [--patience SECONDS]
+    python faulty_supervisor.py [--commits FILE] [--die before:7|after:7 [--with-all]] [--patience SECONDS]
                              [--asked FILE] -- ARGUMENTS
 
 ``--die``: kill -9 of itself (``--with-all``: of its workers too) right before or after its n-th commit. ``--commits``: note

@@ -67,7 +67,7 @@ class Scene:
         self.store.close()
 
     def supervise(self, *odd: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        """A supervisor of this run, which ends with it; ``odd`` are arguments of `odd_supervisor`."""
+        """A supervisor of this run, which ends with it; ``odd`` are arguments of `faulty_supervisor`."""
         program = [_ODD, *odd, "--"] if odd else _PLAIN
         process = subprocess.Popen(
             [*prefix, sys.executable, *program, "--scope", "1"],
