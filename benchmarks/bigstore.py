@@ -22,7 +22,13 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.search import Search
 
-SETTINGS = {"preset": "classic", "population": 200, "generations": 1_000_000, "repeats": 2, "max_repeats": 20}
+SETTINGS = {
+    "preset": "classic",
+    "population": 200,
+    "generations": 1_000_000,
+    "repeats": 2,
+    "max_repeats": 20,
+}
 _FAILING = 500  # of so many trainings, one fails
 
 
@@ -30,14 +36,24 @@ def pretended(task: Task, seed: int = 0) -> Evaluation:
     """What a training might have come to: a hill over some genes, with noise that the repeat decides."""
     g = task.genome
     noise = np.random.default_rng(derive_key(seed, task.repeat)).normal(0.0, 1.5)
-    hill = 20 * (g.inertia_weight - 0.7) ** 2 + 3 * (math.log10(g.max_velocity) + 1) ** 2 + 40 / g.swarm_size
+    hill = (
+        20 * (g.inertia_weight - 0.7) ** 2
+        + 3 * (math.log10(g.max_velocity) + 1) ** 2
+        + 40 / g.swarm_size
+    )
     accuracy = 86.0 - hill - 2 * abs(math.log(g.hidden_layers[0] / 24)) + noise
     if int(g.hash[:8], 16) % _FAILING == task.repeat:
-        return Evaluation(task, "failed", error="No particle ever had a finite loss.", worker="pretended:1")
+        return Evaluation(
+            task, "failed", error="No particle ever had a finite loss.", worker="pretended:1"
+        )
     loss = (100 - accuracy) / 300
     curve = tuple((8 * n + 1, loss * (1 + 3 * math.exp(-n / 9))) for n in range(64))
-    metrics = Metrics(accuracy, mae=0.35 * (100 - accuracy), rmse=0.5 * (100 - accuracy), r2=1 - loss)
-    return Evaluation(task, "ok", Scores(metrics), loss, 500, 0.11, curve, worker=f"pretended:{task.repeat % 4}")
+    metrics = Metrics(
+        accuracy, mae=0.35 * (100 - accuracy), rmse=0.5 * (100 - accuracy), r2=1 - loss
+    )
+    return Evaluation(
+        task, "ok", Scores(metrics), loss, 500, 0.11, curve, worker=f"pretended:{task.repeat % 4}"
+    )
 
 
 def fill(store: Store, evaluations: int, name: str = "concrete, 100,000 trainings") -> int:
@@ -60,7 +76,9 @@ def fill(store: Store, evaluations: int, name: str = "concrete, 100,000 training
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path)
     parser.add_argument("--evaluations", type=int, default=100_000)
     options = parser.parse_args()

@@ -108,7 +108,9 @@ def recording(store: Store, run_id: int) -> Iterator[None]:
             for evaluation in told:
                 search.tell(evaluation)
             waiting = waiting[5:] or list(search.ask())
-            store.record(claim, told, search.generations[known:], seconds=0.06 * len(search.evaluations))
+            store.record(
+                claim, told, search.generations[known:], seconds=0.06 * len(search.evaluations)
+            )
 
     thread = threading.Thread(target=go_on)
     thread.start()
@@ -122,7 +124,9 @@ def recording(store: Store, run_id: int) -> Iterator[None]:
 
 def p95(values: Sequence[float]) -> float:
     """The 95th percentile, by interpolation."""
-    return statistics.quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
+    return (
+        statistics.quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
+    )
 
 
 def opened(context: BrowserContext, where: str) -> tuple[Page, float, float]:
@@ -141,11 +145,16 @@ def one_word(folder: Path) -> Iterator[str]:
     """The address of the least page that Streamlit can serve."""
     script, port = folder / "word.py", free_port(chrome.HOST, 0)
     script.write_text(WORD)
-    options = {"server.headless": "true", "server.port": str(port), "browser.gatherUsageStats": "false"}
+    options = {
+        "server.headless": "true",
+        "server.port": str(port),
+        "browser.gatherUsageStats": "false",
+    }
     options |= {"server.address": chrome.HOST, "server.fileWatcherType": "none"}
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     with subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(script), *arguments], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "streamlit", "run", str(script), *arguments],
+        stdout=subprocess.DEVNULL,
     ) as process:
         try:
             wait_until_up(process, address(chrome.HOST, port))
@@ -169,7 +178,10 @@ def refreshes(page: Page, seconds: float) -> list[float]:
 
 def pages(evaluations: int, loads: int, file: Path | None, places: Sequence[str]) -> None:
     """The first table."""
-    with tempfile.TemporaryDirectory() as name, open_store(file or Path(name) / "shoal.db") as store:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        open_store(file or Path(name) / "shoal.db") as store,
+    ):
         folder = Path(name)
         os.environ["XDG_DATA_HOME"] = name
         if file is None:
@@ -187,7 +199,9 @@ def pages(evaluations: int, loads: int, file: Path | None, places: Sequence[str]
             sync_playwright() as playwright,
         ):
             options: Any = {"executable_path": program, "args": list(chrome.ARGUMENTS)}
-            known = playwright.chromium.launch_persistent_context(folder / "profile", **options, viewport=VIEWPORT)
+            known = playwright.chromium.launch_persistent_context(
+                folder / "profile", **options, viewport=VIEWPORT
+            )
             browser = playwright.chromium.launch(**options)
             time.sleep(WARM_SECONDS)
             print(f"{store.run(run_id).evaluations:,} evaluations\n")
@@ -216,7 +230,10 @@ def pages(evaluations: int, loads: int, file: Path | None, places: Sequence[str]
                     page.close()
                     if context is not known:
                         context.close()
-                warm, empty = zip(*cells[KEPT : KEPT + loads], strict=True), zip(*cells[KEPT + loads :], strict=True)
+                warm, empty = (
+                    zip(*cells[KEPT : KEPT + loads], strict=True),
+                    zip(*cells[KEPT + loads :], strict=True),
+                )
                 shown = [
                     *map(_shown, (*warm, words[KEPT:])),
                     "; ".join(map(_shown, empty)),
@@ -238,7 +255,9 @@ def tabs(count: int, minutes: int) -> None:
         cores = sorted(os.sched_getaffinity(0))
         ours, theirs = cores[: len(cores) // 2], cores[len(cores) // 2 :]
         os.sched_setaffinity(0, ours)  # and with us whom we start
-        settings = SearchSettings.parse({"generations": 1000, "iterations": 300, "seed": 1, "workers": len(ours)})
+        settings = SearchSettings.parse(
+            {"generations": 1000, "iterations": 300, "seed": 1, "workers": len(ours)}
+        )
         run_id, _ = store.add_run(load_dataset("concrete"), settings)
         program = chrome.chromium()
         assert program is not None, "no browser is installed"
@@ -254,7 +273,9 @@ def tabs(count: int, minutes: int) -> None:
                     context = browser.new_context()
                     for n in range(count):
                         page = context.new_page()
-                        page.goto(f"{url}/{('live', 'runs', 'swarm', 'champion')[n % 4]}?run={run_id}")
+                        page.goto(
+                            f"{url}/{('live', 'runs', 'swarm', 'champion')[n % 4]}?run={run_id}"
+                        )
                     watched = _pace(store, run_id, 120.0)
                     context.close()
                     ratios.append(watched / alone)
@@ -283,11 +304,15 @@ def _pace(store: Store, run_id: int, seconds: float) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("pages", "tabs"))
     parser.add_argument("--evaluations", type=int, default=100_000)
     parser.add_argument("--loads", type=int, default=12)
-    parser.add_argument("--only", type=lambda names: names.split(","), default=PAGES, metavar="PAGE,PAGE")
+    parser.add_argument(
+        "--only", type=lambda names: names.split(","), default=PAGES, metavar="PAGE,PAGE"
+    )
     parser.add_argument("--store", type=Path, help="a store of bigstore.py")
     parser.add_argument("--tabs", type=int, default=20)
     parser.add_argument("--minutes", type=int, default=10)

@@ -24,7 +24,10 @@ _repeat = itertools.count()
 
 
 def problem(executor: str, iterations: int) -> Problem:
-    return Problem(load_dataset("concrete"), SearchSettings(executor=executor, iterations=iterations, racing="fixed"))
+    return Problem(
+        load_dataset("concrete"),
+        SearchSettings(executor=executor, iterations=iterations, racing="fixed"),
+    )
 
 
 def trainings(executor: Executor, count: int) -> float:
@@ -42,7 +45,11 @@ def trainings(executor: Executor, count: int) -> float:
 
 def main() -> None:
     """The script."""
-    print("| executor | starts in | " + " | ".join(f"trainings of {n} iterations a second" for n in LENGTHS) + " |")
+    print(
+        "| executor | starts in | "
+        + " | ".join(f"trainings of {n} iterations a second" for n in LENGTHS)
+        + " |"
+    )
     print("|---" * (2 + len(LENGTHS)) + "|")
     cells: dict[str, list[str]] = {"local": [], "ray": []}
     for iterations, count in LENGTHS.items():
@@ -59,7 +66,9 @@ def main() -> None:
         for name, row in cells.items():
             if not row:
                 row.append(f"{statistics.median(starts[name]):.1f} s")
-            row.append(f"{statistics.median(rates[name]):.0f} ({min(rates[name]):.0f}–{max(rates[name]):.0f})")
+            row.append(
+                f"{statistics.median(rates[name]):.0f} ({min(rates[name]):.0f}–{max(rates[name]):.0f})"
+            )
     for name, row in cells.items():
         print(f"| {name} | " + " | ".join(row) + " |")
 

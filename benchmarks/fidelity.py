@@ -28,15 +28,23 @@ LENGTHS = (300, 600, 1200, 2400, 9600)
 def score(task: tuple[shoal.Genome, int, bool], split: int, repeats: int) -> tuple[float, float]:
     """Mean accuracy of a genome's trainings, and the seconds of one."""
     genome, iterations, equal = task
-    settings = SearchSettings(iterations=iterations, racing="fixed", patience=iterations // 5, equal_effort=equal)
+    settings = SearchSettings(
+        iterations=iterations, racing="fixed", patience=iterations // 5, equal_effort=equal
+    )
     problem = Problem(shoal.load_dataset("concrete", seed=split, folds=5), settings)
-    found = [evaluate(problem, Task(genome, repeat), get_engine("cpu", 1)) for repeat in range(repeats)]
-    return statistics.fmean(e.accuracy or 0.0 for e in found), statistics.fmean(e.seconds for e in found)
+    found = [
+        evaluate(problem, Task(genome, repeat), get_engine("cpu", 1)) for repeat in range(repeats)
+    ]
+    return statistics.fmean(e.accuracy or 0.0 for e in found), statistics.fmean(
+        e.seconds for e in found
+    )
 
 
 def main() -> int:
     """Measure, and print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--genomes", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--split", type=int, default=1, help="data seed")
@@ -44,13 +52,21 @@ def main() -> int:
     from scipy.stats import spearmanr
 
     genomes = Search(SearchSettings(population=options.genomes)).population
-    print("| lengths | " + " | ".join(f"{n:,}" for n in LENGTHS) + " |\n|---" + "|---" * len(LENGTHS) + "|")
+    print(
+        "| lengths | "
+        + " | ".join(f"{n:,}" for n in LENGTHS)
+        + " |\n|---"
+        + "|---" * len(LENGTHS)
+        + "|"
+    )
     with ProcessPoolExecutor(cores()) as pool:
         for equal in (True, False):
             tasks = [(genome, length, equal) for length in LENGTHS for genome in genomes]
             work = partial(score, split=options.split, repeats=options.repeats)
             found = list(pool.map(work, tasks))
-            by_length = [found[i * len(genomes) : (i + 1) * len(genomes)] for i in range(len(LENGTHS))]
+            by_length = [
+                found[i * len(genomes) : (i + 1) * len(genomes)] for i in range(len(LENGTHS))
+            ]
             longest = [accuracy for accuracy, _ in by_length[-1]]
             best = max(longest)
             words = "equal effort" if equal else "equal iterations"

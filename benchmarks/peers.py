@@ -92,7 +92,9 @@ def shoal_task(x: Floats, y: Floats) -> Any:
     coefficients = {"inertia_weight": INERTIA, "cognitive_weight": PULL, "social_weight": PULL}
     genome = Genome(PARTICLES, **coefficients, max_velocity=MAX_VELOCITY, max_position=MAX_POSITION)
     objective = make_objective("mse", "regression")
-    return TrainingTask(genome, Network(LAYERS), objective, x, y, derive_key(0, 0), iterations=2**31)
+    return TrainingTask(
+        genome, Network(LAYERS), objective, x, y, derive_key(0, 0), iterations=2**31
+    )
 
 
 def make_work() -> Work:
@@ -101,10 +103,15 @@ def make_work() -> Work:
 
     random = np.random.default_rng(0)
     x = random.standard_normal((ROWS, INPUTS), dtype=np.float32)
-    y = np.tanh(x @ random.standard_normal(INPUTS, dtype=np.float32) / 3) + np.sin(x[:, 0]) * x[:, 1] / 3
+    y = (
+        np.tanh(x @ random.standard_normal(INPUTS, dtype=np.float32) / 3)
+        + np.sin(x[:, 0]) * x[:, 1] / 3
+    )
     y = (y - y.min()) / (y.max() - y.min())
     padded = -(-ROWS // 16) * 16
-    columns, targets, share = (np.zeros(shape, np.float32) for shape in ((INPUTS + 1, padded), padded, padded))
+    columns, targets, share = (
+        np.zeros(shape, np.float32) for shape in ((INPUTS + 1, padded), padded, padded)
+    )
     columns[:-1, :ROWS], columns[-1], targets[:ROWS], share[:ROWS] = x.T, 1, y, 1 / ROWS
     state = initial_state(shoal_task(x, y))
     probes = 0.3 * random.standard_normal((PARTICLES, WEIGHTS), dtype=np.float32)
@@ -144,7 +151,9 @@ def shoal(work: Work, threads: int, abandon: bool = True) -> Contender:
         return lambda iterations: engine.advance(task, state, iterations).best_losses.min()
 
     def losses(weights: Floats) -> Any:
-        return engine.advance(task, replace(initial_state(task), positions=weights.copy()), 1).best_losses
+        return engine.advance(
+            task, replace(initial_state(task), positions=weights.copy()), 1
+        ).best_losses
 
     return Contender(losses, start)
 
@@ -227,7 +236,9 @@ def pyswarms(work: Work, threads: int) -> Contender:
     limits, positions = (-MAX_VELOCITY, MAX_VELOCITY), work.positions.astype(np.float64)
 
     def start() -> Callable[[int], Any]:
-        swarm = GlobalBestPSO(PARTICLES, WEIGHTS, options, velocity_clamp=limits, init_pos=positions)
+        swarm = GlobalBestPSO(
+            PARTICLES, WEIGHTS, options, velocity_clamp=limits, init_pos=positions
+        )
         return lambda iterations: swarm.optimize(losses, iterations, verbose=False)[0]
 
     return Contender(losses, start)
@@ -251,7 +262,9 @@ def pymoo(work: Work, threads: int) -> Contender:
 
     def start() -> Callable[[int], Any]:
         plain = {"adaptive": False, "pertube_best": False}
-        swarm = PSO(PARTICLES, positions, w=INERTIA, c1=PULL, c2=PULL, max_velocity_rate=rate, **plain)
+        swarm = PSO(
+            PARTICLES, positions, w=INERTIA, c1=PULL, c2=PULL, max_velocity_rate=rate, **plain
+        )
         swarm.setup(Training(), termination=NoTermination(), seed=1, verbose=False)
         swarm.next()  # evaluates the first positions, and moves nothing
 
@@ -272,9 +285,14 @@ def mealpy(work: Work, threads: int) -> Contender:
 
     columns, targets = work.columns[:INPUTS, :ROWS], work.targets[:ROWS]
     # Its first velocities span half of its bounds: within +-10 the swarm would need hundreds of iterations to calm down.
-    bounds, positions = FloatVar((-1.0,) * WEIGHTS, (1.0,) * WEIGHTS), list(work.positions.astype(np.float64))
+    bounds, positions = (
+        FloatVar((-1.0,) * WEIGHTS, (1.0,) * WEIGHTS),
+        list(work.positions.astype(np.float64)),
+    )
 
-    def loss(solution: Any) -> float:  # new arrays: as fast as kept ones, a particle's fit the cache
+    def loss(
+        solution: Any,
+    ) -> float:  # new arrays: as fast as kept ones, a particle's fit the cache
         w1, b1, w2, b2, w3, b3 = (a[0] for a in unpack(np.asarray(solution, np.float32)[None]))
         hidden = w1 @ columns
         hidden += b1
@@ -305,7 +323,9 @@ def evosax(work: Work, threads: int, usual: bool = False) -> Contender:
     from evosax.algorithms import PSO
     from jax import lax
 
-    columns, targets, share = (jnp.asarray(a) for a in (work.columns[:INPUTS], work.targets, work.share))
+    columns, targets, share = (
+        jnp.asarray(a) for a in (work.columns[:INPUTS], work.targets, work.share)
+    )
 
     def loss(w: jax.Array) -> jax.Array:
         w1, b1, w2, b2, w3, b3 = (a[0] for a in unpack(w[None]))
@@ -322,7 +342,9 @@ def evosax(work: Work, threads: int, usual: bool = False) -> Contender:
     x, y = jnp.asarray(work.x), jnp.asarray(work.y)
     losses = jax.jit(jax.vmap(usual_loss) if usual else lambda weights: lax.map(loss, weights))
     swarm = PSO(PARTICLES, jnp.zeros(WEIGHTS))
-    params = swarm.default_params.replace(inertia_coeff=INERTIA, cognitive_coeff=PULL, social_coeff=PULL)
+    params = swarm.default_params.replace(
+        inertia_coeff=INERTIA, cognitive_coeff=PULL, social_coeff=PULL
+    )
 
     def iteration(_: int, carry: tuple[Any, Any]) -> tuple[Any, Any]:
         state, key = carry
@@ -333,8 +355,12 @@ def evosax(work: Work, threads: int, usual: bool = False) -> Contender:
 
     advance = jax.jit(lambda iterations, carry: lax.fori_loop(0, iterations, iteration, carry))
     positions, key = jnp.asarray(work.positions), jax.random.key(0)
-    first = swarm.init(key, positions, losses(positions), params).replace(velocity=jnp.asarray(work.velocities))
-    return Contender(losses, lambda: lambda iterations: advance(iterations, (first, key))[0].best_fitness)
+    first = swarm.init(key, positions, losses(positions), params).replace(
+        velocity=jnp.asarray(work.velocities)
+    )
+    return Contender(
+        losses, lambda: lambda iterations: advance(iterations, (first, key))[0].best_fitness
+    )
 
 
 def torch_losses(work: Work) -> Callable[[Any], Any]:
@@ -345,7 +371,9 @@ def torch_losses(work: Work) -> Callable[[Any], Any]:
     """
     import torch
 
-    columns, targets, share = (torch.from_numpy(a.copy()) for a in (work.columns[:INPUTS], work.targets, work.share))
+    columns, targets, share = (
+        torch.from_numpy(a.copy()) for a in (work.columns[:INPUTS], work.targets, work.share)
+    )
 
     def losses(weights: Any) -> Any:
         w1, b1, w2, b2, w3, b3 = unpack(weights)
@@ -365,7 +393,10 @@ def torch_contender(losses: Any, state: dict[str, Any], step: Any, best: str) ->
             now = step(now)
         return now
 
-    compiled, compiled_losses = torch.compile(steps, fullgraph=True), torch.compile(losses, fullgraph=True)
+    compiled, compiled_losses = (
+        torch.compile(steps, fullgraph=True),
+        torch.compile(losses, fullgraph=True),
+    )
 
     @torch.inference_mode()
     def run(iterations: int) -> Any:
@@ -375,7 +406,8 @@ def torch_contender(losses: Any, state: dict[str, Any], step: Any, best: str) ->
         return now[best].min()
 
     return Contender(
-        torch.inference_mode()(lambda weights: compiled_losses(torch.tensor(weights)).numpy()), lambda: run
+        torch.inference_mode()(lambda weights: compiled_losses(torch.tensor(weights)).numpy()),
+        lambda: run,
     )
 
 
@@ -414,10 +446,21 @@ def plain_torch(work: Work, threads: int) -> Contender:
         better = found < now["best losses"]
         best_losses = torch.where(better, found, now["best losses"])
         bests = torch.where(better[:, None], x, now["bests"])
-        best = bests[best_losses.argmin(0, keepdim=True)]  # a scalar index would break the compiled graph
-        v = INERTIA * now["v"] + PULL * torch.rand(x.shape) * (bests - x) + PULL * torch.rand(x.shape) * (best - x)
+        best = bests[
+            best_losses.argmin(0, keepdim=True)
+        ]  # a scalar index would break the compiled graph
+        v = (
+            INERTIA * now["v"]
+            + PULL * torch.rand(x.shape) * (bests - x)
+            + PULL * torch.rand(x.shape) * (best - x)
+        )
         v = v.clamp(-MAX_VELOCITY, MAX_VELOCITY)
-        return {"x": (x + v).clamp(-MAX_POSITION, MAX_POSITION), "v": v, "bests": bests, "best losses": best_losses}
+        return {
+            "x": (x + v).clamp(-MAX_POSITION, MAX_POSITION),
+            "v": v,
+            "bests": bests,
+            "best losses": best_losses,
+        }
 
     x, v = torch.from_numpy(work.positions), torch.from_numpy(work.velocities)
     state = {"x": x, "v": v, "bests": x, "best losses": torch.full((PARTICLES,), math.inf)}
@@ -437,15 +480,28 @@ class Entry:
 
 ENTRIES = {
     "shoal": Entry("Shoal", ("shoal",), "CPU engine", shoal),
-    "shoal-rows": Entry("Shoal", ("shoal",), "CPU engine, every row evaluated", partial(shoal, abandon=False)),
+    "shoal-rows": Entry(
+        "Shoal", ("shoal",), "CPU engine, every row evaluated", partial(shoal, abandon=False)
+    ),
     "evosax": Entry("evosax", ("evosax", "jax"), "PSO; one jitted loop, tuned", evosax),
-    "evosax-vmap": Entry("evosax", ("evosax", "jax"), "PSO; vmap over particles and rows", partial(evosax, usual=True)),
+    "evosax-vmap": Entry(
+        "evosax",
+        ("evosax", "jax"),
+        "PSO; vmap over particles and rows",
+        partial(evosax, usual=True),
+    ),
     "evox": Entry("EvoX", ("evox", "torch"), f"PSO; torch.compile, {UNIT} steps a call", evox),
-    "torch": Entry("PyTorch", ("torch",), f"own loop; bmm, torch.compile, {UNIT} steps a call", plain_torch),
+    "torch": Entry(
+        "PyTorch", ("torch",), f"own loop; bmm, torch.compile, {UNIT} steps a call", plain_torch
+    ),
     "numpy": Entry("NumPy", ("numpy",), "own loop; batched matmul", plain_numpy),
-    "pyswarms": Entry("pyswarms", ("pyswarms",), "GlobalBestPSO; batched NumPy objective", pyswarms),
+    "pyswarms": Entry(
+        "pyswarms", ("pyswarms",), "GlobalBestPSO; batched NumPy objective", pyswarms
+    ),
     "pymoo": Entry("pymoo", ("pymoo",), "PSO, not adaptive; batched NumPy objective", pymoo),
-    "mealpy": Entry("mealpy", ("mealpy",), "OriginalPSO; NumPy objective a particle", mealpy, shares=False),
+    "mealpy": Entry(
+        "mealpy", ("mealpy",), "OriginalPSO; NumPy objective a particle", mealpy, shares=False
+    ),
 }
 
 
@@ -475,7 +531,10 @@ def serve(key: str, threads: int, folder: str, pipe: Connection) -> None:
         check(contender, work)
         seconds = seconds_an_iteration(contender, UNIT)
         pipe.send("ready")
-        ready, idle = time.perf_counter(), 0.0  # processor seconds used between turns: by threads that spin
+        ready, idle = (
+            time.perf_counter(),
+            0.0,
+        )  # processor seconds used between turns: by threads that spin
         while True:
             used = time.process_time()
             turn = pipe.recv()
@@ -491,7 +550,10 @@ def serve(key: str, threads: int, folder: str, pipe: Connection) -> None:
 
 def check(contender: Contender, work: Work) -> None:
     """Raises `ValueError` unless it computes the losses of Shoal's definition, and then lowers the best."""
-    losses, expected = np.asarray(contender.losses(work.probes), np.float64), reference_losses(work, work.probes)
+    losses, expected = (
+        np.asarray(contender.losses(work.probes), np.float64),
+        reference_losses(work, work.probes),
+    )
     worst = float(np.max(np.abs(losses / expected - 1)))
     if not worst <= TOLERANCE:
         raise ValueError(
@@ -563,7 +625,9 @@ def race(keys: Iterable[str], rounds: int, cores: int) -> dict[tuple[str, str], 
                 times[runner].append(took)
     for (key, figure), share in idle.items():
         if share > IDLE_SHARE:
-            print(f"{key}, {figure}: used {share:.0%} of a core between its turns.", file=sys.stderr)
+            print(
+                f"{key}, {figure}: used {share:.0%} of a core between its turns.", file=sys.stderr
+            )
     return {runner: took[1:] for runner, took in times.items()}
 
 
@@ -592,7 +656,9 @@ class Row:
 
     def __str__(self) -> str:
         figures = (str(self.figures.get(name, "–")) for name in FIGURES)
-        return " | ".join(["", self.name, self.version or "not installed", self.form, *figures, ""]).strip()
+        return " | ".join(
+            ["", self.name, self.version or "not installed", self.form, *figures, ""]
+        ).strip()
 
 
 def installed(packages: Iterable[str]) -> str | None:
@@ -610,7 +676,9 @@ def make_row(key: str, times: dict[tuple[str, str], list[float]]) -> Row:
     for name in FIGURES:
         if took := times.get((key, name)):
             base = times.get(("shoal", name))
-            ratio = statistics.median(a / b for a, b in zip(took, base, strict=True)) if base else None
+            ratio = (
+                statistics.median(a / b for a, b in zip(took, base, strict=True)) if base else None
+            )
             figures[name] = Figure(statistics.median(took), min(took), max(took), ratio)
     return Row(entry.name, installed(entry.packages), entry.form, figures)
 
@@ -619,12 +687,17 @@ def processor() -> str:
     """The processor's name where the system tells it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        "unknown processor",
+    )
 
 
 def main() -> None:
     """Run the race; print the table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", default=",".join(ENTRIES), help="contenders, by commas")
     parser.add_argument("--out", type=Path, help="write the table there too")
@@ -633,7 +706,9 @@ def main() -> None:
     keys = options.only.split(",")
     if options.rounds < 1 or not set(keys) <= set(ENTRIES):
         parser.error(f"expected 1 or more rounds, and only some of {','.join(ENTRIES)}")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     times = race([key for key in keys if installed(ENTRIES[key].packages)], options.rounds, cores)
     rows = [make_row(key, times) for key in keys]
     machine = f"{cores} cores, {processor()}"
@@ -646,7 +721,12 @@ Milliseconds an iteration of one swarm: median of {options.rounds} rounds (lowes
 """
     if options.out:
         options.out.write_text(text)
-    report = {"cores": cores, "processor": processor(), "rounds": options.rounds, "rows": [asdict(row) for row in rows]}
+    report = {
+        "cores": cores,
+        "processor": processor(),
+        "rounds": options.rounds,
+        "rows": [asdict(row) for row in rows],
+    }
     print(json.dumps(report) if options.json else text)
 
 

@@ -54,7 +54,9 @@ class Comparison:
         """Difference of the mean training accuracies in standard errors."""
         ours = statistics.variance(self.train) / len(self.train)
         theirs = self.row["train_accuracy_sd"] ** 2 / self.row["n"]
-        return (statistics.mean(self.train) - self.row["train_accuracy_mean"]) / math.sqrt(ours + theirs)
+        return (statistics.mean(self.train) - self.row["train_accuracy_mean"]) / math.sqrt(
+            ours + theirs
+        )
 
     @property
     def agrees(self) -> bool:
@@ -72,13 +74,20 @@ def reproduce(row: dict, seeds: int) -> Comparison:
     """Train the row's genome with random streams 0 .. seeds - 1."""
     genes = dict(row["genome"])
     iterations = genes.pop("iterations")
-    genome = shoal.Genome.from_dict({**genes, "informant_strategy": "nearest", "attractor": "position"})
+    genome = shoal.Genome.from_dict(
+        {**genes, "informant_strategy": "nearest", "attractor": "position"}
+    )
     data = shoal.load_dataset("concrete", preset="classic")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(shoal.train, data, genome, iterations=iterations, seed=seed) for seed in range(seeds)]
+        jobs = [
+            pool.submit(shoal.train, data, genome, iterations=iterations, seed=seed)
+            for seed in range(seeds)
+        ]
         results = [job.result() for job in jobs]
     train = tuple(result.scores.train.accuracy for result in results)
-    return Comparison(row, train, tuple(result.scores.test.accuracy for result in results if result.scores.test))
+    return Comparison(
+        row, train, tuple(result.scores.test.accuracy for result in results if result.scores.test)
+    )
 
 
 def line(c: Comparison) -> str:
@@ -104,7 +113,9 @@ def line(c: Comparison) -> str:
 
 def main() -> None:
     """Run all rows and print, or write, the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--rows", default=":", help="a slice, such as 0:5")
     parser.add_argument("--out", type=Path)

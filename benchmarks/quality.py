@@ -51,7 +51,9 @@ def bunch(load: Callable[..., Any]) -> tuple[pd.DataFrame, str]:
     """One of scikit-learn's; classes get their names, which a number would not say."""
     found = load(as_frame=True)
     names = getattr(found, "target_names", None)
-    target = found.target if names is None else pd.Series([f"class {names[i]}" for i in found.target])
+    target = (
+        found.target if names is None else pd.Series([f"class {names[i]}" for i in found.target])
+    )
     return found.data.assign(target=target), "target"
 
 
@@ -101,14 +103,31 @@ def split_result(name: str, seed: int, settings: dict[str, Any]) -> dict[str, An
     seconds, champion = {"shoal": time.perf_counter() - start}, result.champion
     if champion is None or champion.scores.test is None or champion.ensemble.test is None:
         raise SystemExit(f"{name}, split {seed}: the search came to nothing: {result.run.error}")
-    scored = {("shoal", "test"): champion.scores.test, ("shoal", "ensemble"): champion.ensemble.test}
+    scored = {
+        ("shoal", "test"): champion.scores.test,
+        ("shoal", "ensemble"): champion.ensemble.test,
+    }
     for rival in champion.baselines:
         scored |= {(rival.kind, "test"): rival.test, (rival.kind, "ensemble"): rival.ensemble}
         seconds[rival.kind] = rival.seconds
-    found = {label: metrics.to_dict() for label, key in METHODS.items() if (metrics := scored.get(key))}
-    about = {"rows": len(data.source), "inputs": data.inputs, "task": data.task, "networks": len(champion.weights)}
+    found = {
+        label: metrics.to_dict() for label, key in METHODS.items() if (metrics := scored.get(key))
+    }
+    about = {
+        "rows": len(data.source),
+        "inputs": data.inputs,
+        "task": data.task,
+        "networks": len(champion.weights),
+    }
     about |= {"genome": champion.genome.to_dict()}
-    return {"table": name, "split": seed, "settings": settings, **about, "scores": found, "seconds": seconds}
+    return {
+        "table": name,
+        "split": seed,
+        "settings": settings,
+        **about,
+        "scores": found,
+        "seconds": seconds,
+    }
 
 
 def read_results(file: Path) -> list[dict[str, Any]]:
@@ -125,12 +144,17 @@ def read_results(file: Path) -> list[dict[str, Any]]:
 def spread(values: Sequence[float], digits: int) -> str:
     """Mean ± half of the interval."""
     half = ci95_half_width(values)
-    return f"{statistics.fmean(values):.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else "")
+    return f"{statistics.fmean(values):.{digits}f}" + (
+        f" ± {half:.{digits}f}" if half is not None else ""
+    )
 
 
 def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: int) -> list[str]:
     """One measure of the tables of a task, a line each; the best mean is bold."""
-    lines = ["| table | rows | inputs | splits | " + " | ".join(METHODS) + " |", "|---" * (4 + len(METHODS)) + "|"]
+    lines = [
+        "| table | rows | inputs | splits | " + " | ".join(METHODS) + " |",
+        "|---" * (4 + len(METHODS)) + "|",
+    ]
     for name in TABLES:
         of_it = [r for r in results if r["table"] == name and r["task"] == task]
         if not of_it:
@@ -144,7 +168,9 @@ def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: in
             text += f" ({len(values)})" if 0 < len(values) < len(of_it) else ""
             cells.append(f"**{text}**" if method == best else text)
         lines.append(
-            f"| {name} | {of_it[0]['rows']} | {of_it[0]['inputs']} | {len(of_it)} | " + " | ".join(cells) + " |"
+            f"| {name} | {of_it[0]['rows']} | {of_it[0]['inputs']} | {len(of_it)} | "
+            + " | ".join(cells)
+            + " |"
         )
     return lines if len(lines) > 2 else []
 
@@ -156,7 +182,10 @@ def times(results: Sequence[dict[str, Any]]) -> list[str]:
     for name in TABLES:
         of_it = [r for r in results if r["table"] == name]
         if of_it:
-            cells = [f"{statistics.fmean(r['seconds'].get(kind, 0.0) for r in of_it):.1f}" for kind in kinds]
+            cells = [
+                f"{statistics.fmean(r['seconds'].get(kind, 0.0) for r in of_it):.1f}"
+                for kind in kinds
+            ]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return lines
 
@@ -164,7 +193,10 @@ def times(results: Sequence[dict[str, Any]]) -> list[str]:
 def report(results: Sequence[dict[str, Any]]) -> str:
     """All tables, in Markdown."""
     parts = [
-        ("Regression, accuracy `100 (1 - MAE / mean|y|)`, percent", table(results, "regression", "accuracy", 2)),
+        (
+            "Regression, accuracy `100 (1 - MAE / mean|y|)`, percent",
+            table(results, "regression", "accuracy", 2),
+        ),
         ("Regression, R2", table(results, "regression", "r2", 3)),
         ("Regression, RMSE", table(results, "regression", "rmse", 2)),
         ("Classification, percent correct", table(results, "classification", "accuracy", 2)),
@@ -179,12 +211,20 @@ def report(results: Sequence[dict[str, Any]]) -> str:
 
 def main() -> int:
     """Fill the results file, or print it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("quality.jsonl"), metavar="FILE", help="the results' lines")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("quality.jsonl"), metavar="FILE", help="the results' lines"
+    )
     parser.add_argument("--only", default=",".join(TABLES), help="tables, separated by commas")
     parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--iterations", type=int, help="of the searches' trainings; default: the preset's")
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="TOML file of settings of the searches")
+    parser.add_argument(
+        "--iterations", type=int, help="of the searches' trainings; default: the preset's"
+    )
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="TOML file of settings of the searches"
+    )
     parser.add_argument("--table", action="store_true", help="print what the results file holds")
     options = parser.parse_args()
     results = read_results(options.out)
@@ -200,7 +240,9 @@ def main() -> int:
     if unknown := [name for name in names if name not in TABLES]:
         parser.error(f"--only {','.join(unknown)}: expected some of {','.join(TABLES)}")
     done = {(result["table"], result["split"]) for result in results}
-    for seed in range(options.splits):  # all tables of a split, then the next: what is there is always comparable
+    for seed in range(
+        options.splits
+    ):  # all tables of a split, then the next: what is there is always comparable
         for name in names:
             if (name, seed) in done:
                 continue
@@ -210,9 +252,14 @@ def main() -> int:
                 file.flush()
                 os.fsync(file.fileno())
             accuracies = ", ".join(
-                f"{m} {result['scores'][m]['accuracy']:.2f}" for m in METHODS if m in result["scores"]
+                f"{m} {result['scores'][m]['accuracy']:.2f}"
+                for m in METHODS
+                if m in result["scores"]
             )
-            print(f"{name}, split {seed}: {accuracies}; {result['seconds']['shoal']:.0f} s", flush=True)
+            print(
+                f"{name}, split {seed}: {accuracies}; {result['seconds']['shoal']:.0f} s",
+                flush=True,
+            )
     return 0
 
 

@@ -100,7 +100,9 @@ def cell(values: list[float]) -> str:
 def generations(seeds: int) -> Iterator[str]:
     yield "| race | trainings | regret |"
     yield "|---|---|---|"
-    ways = {f"fixed, {n} repeats": {"racing": "fixed", "repeats": n} for n in (1, 2, 3, 5, 7, 9, 12, 21)}
+    ways = {
+        f"fixed, {n} repeats": {"racing": "fixed", "repeats": n} for n in (1, 2, 3, 5, 7, 9, 12, 21)
+    }
     ways |= {"halving, 3-6-12-21": WAYS["halving"], "t-race, from 5 to 21": WAYS["t-race"]}
     for name, way in ways.items():
         found = [one_generation(SearchSettings.parse(way), seed) for seed in range(seeds)]
@@ -115,14 +117,17 @@ def searches(seeds: int, table: Callable[[list[str]], str]) -> Iterator[str]:
         cells = []
         for budget in BUDGETS:
             made = (
-                SearchSettings.parse({**plain, **way, "evaluations": budget, "seed": seed}) for seed in range(seeds)
+                SearchSettings.parse({**plain, **way, "evaluations": budget, "seed": seed})
+                for seed in range(seeds)
             )
             cells.append(cell([whole_search(settings, settings.seed) for settings in made]))
         yield table([name, *cells])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=200, help="races of one generation")
     parser.add_argument("--searches", type=int, default=30, help="whole searches for each cell")
     options = parser.parse_args()

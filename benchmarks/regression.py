@@ -49,11 +49,15 @@ def serve() -> None:
         x = random.standard_normal((rows, layers[0])).astype(np.float32)
         classes = loss == "cross_entropy"
         task = TrainingTask(
-            genome=Genome(swarm_size=particles, informant_strategy=informants, activation=activation),
+            genome=Genome(
+                swarm_size=particles, informant_strategy=informants, activation=activation
+            ),
             network=Network(layers, activation),
             objective=make_objective(loss, "classification" if classes else "regression"),
             x=x,
-            y=(random.integers(0, layers[-1], rows) if classes else x.sum(axis=1)).astype(np.float32),
+            y=(random.integers(0, layers[-1], rows) if classes else x.sum(axis=1)).astype(
+                np.float32
+            ),
             key=derive_key(0, 0),
             iterations=2**31,
         )
@@ -89,10 +93,14 @@ def ask(process: subprocess.Popen[str], case: str) -> float:
 
 def main() -> int:
     """The script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="the other version")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--tolerance", type=float, default=0.15, help="that a case may be slower, as a fraction")
+    parser.add_argument(
+        "--tolerance", type=float, default=0.15, help="that a case may be slower, as a fraction"
+    )
     parser.add_argument("--only", choices=CASES, nargs="*", default=list(CASES))
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -46,17 +46,33 @@ from shoal.tuning.search import Search
 SAMPLERS = get_args(SearchSettings.model_fields["sampler"].annotation)
 # Small networks and swarms, the same for all, so that the real trainings take a minute or two.
 SPACE: dict[str, Any] = {"max_width": 32, "bounds": {"swarm_size": (4, 40)}, "iterations": 150}
-SPACE |= {"racing": "fixed", "repeats": 3, "max_repeats": 21, "equal_effort": False, "patience": None, "finalists": 0}
+SPACE |= {
+    "racing": "fixed",
+    "repeats": 3,
+    "max_repeats": 21,
+    "equal_effort": False,
+    "patience": None,
+    "finalists": 0,
+}
 SCATTERED = 250  # genomes from everywhere, beside those of the searches
 FLOOR = 50.0  # percent: how bad the worst are would else be all that the landscape learns
 REAL_GENERATIONS = 8
 FRESH = 10  # trainings that measure a recommendation
-MARKS = (36, 72, 144, 288, 576, 1152)  # trainings at which the landscape's recommendations are compared
+MARKS = (
+    36,
+    72,
+    144,
+    288,
+    576,
+    1152,
+)  # trainings at which the landscape's recommendations are compared
 
 Evaluate = Callable[[Sequence[Task]], Iterable[Evaluation]]
 
 
-def recommendations(settings: SearchSettings, evaluate_all: Evaluate) -> tuple[list[tuple[int, Genome | None]], Search]:
+def recommendations(
+    settings: SearchSettings, evaluate_all: Evaluate
+) -> tuple[list[tuple[int, Genome | None]], Search]:
     """After each generation: trainings so far, and the genome that the search would recommend."""
     search, found = Search(settings), []
     while tasks := search.ask():
@@ -87,7 +103,10 @@ class Found:
 def measured(data: shoal.Dataset, genome: Genome, iterations: int) -> list[float]:
     """Mean accuracies on the validation and test parts over fresh trainings."""
     runs = [shoal.train(data, genome, iterations=iterations, seed=10**6 + n) for n in range(FRESH)]
-    return [statistics.fmean(getattr(run.scores, part).accuracy for run in runs) for part in ("validation", "test")]
+    return [
+        statistics.fmean(getattr(run.scores, part).accuracy for run in runs)
+        for part in ("validation", "test")
+    ]
 
 
 def real_trainings(seeds: int) -> tuple[list[Trained], list[Found]]:
@@ -105,14 +124,19 @@ def real_trainings(seeds: int) -> tuple[list[Trained], list[Found]]:
 
         scatter = SearchSettings.parse(SPACE)
         genomes = [random_genome(scatter.space, derive_key(0, 0), 0, i) for i in range(SCATTERED)]
-        evaluate_all(Problem(data, scatter), [Task(genome, repeat) for genome in genomes for repeat in range(2)])
+        evaluate_all(
+            Problem(data, scatter),
+            [Task(genome, repeat) for genome in genomes for repeat in range(2)],
+        )
         for seed in range(seeds):
             for sampler in SAMPLERS:
                 settings = SearchSettings.parse(
                     {**SPACE, "sampler": sampler, "seed": seed, "generations": REAL_GENERATIONS}
                 )
                 problem = Problem(data, settings)
-                steps, _ = recommendations(settings, lambda tasks, problem=problem: evaluate_all(problem, tasks))
+                steps, _ = recommendations(
+                    settings, lambda tasks, problem=problem: evaluate_all(problem, tasks)
+                )
                 genome = steps[-1][1]
                 assert genome is not None
                 found.append(Found(sampler, seed, *measured(data, genome, settings.iterations)))
@@ -122,10 +146,14 @@ def real_trainings(seeds: int) -> tuple[list[Trained], list[Found]]:
 def features(genome: Genome) -> list[float]:
     """A genome as numbers: logarithms where bounds span decades, and of widths; choices one-hot."""
     numbers = [getattr(genome, gene.name) for gene in NUMERIC_GENES]
-    numbers = [math.log(v) if gene.log else v for v, gene in zip(numbers, NUMERIC_GENES, strict=True)]
+    numbers = [
+        math.log(v) if gene.log else v for v, gene in zip(numbers, NUMERIC_GENES, strict=True)
+    ]
     widths = [math.log(w) for w in genome.hidden_layers] + [-1.0] * (3 - len(genome.hidden_layers))
     choices = [
-        float(getattr(genome, name) == choice) for name, allowed in CATEGORICAL_GENES.items() for choice in allowed
+        float(getattr(genome, name) == choice)
+        for name, allowed in CATEGORICAL_GENES.items()
+        for choice in allowed
     ]
     return [*numbers, *widths, *choices]
 
@@ -140,7 +168,9 @@ class Landscape:
         y = np.array([(statistics.fmean(v), math.log(statistics.stdev(v) + 1e-3)) for _, v in kept])
         y[:, 0] = np.maximum(y[:, 0], FLOOR)
         self.rows = len(x)
-        self._forest = ExtraTreesRegressor(300, min_samples_leaf=2, bootstrap=True, oob_score=True, random_state=0)
+        self._forest = ExtraTreesRegressor(
+            300, min_samples_leaf=2, bootstrap=True, oob_score=True, random_state=0
+        )
         self._forest.fit(x, y)
         held_out = self._forest.oob_prediction_[:, 0]
         self.r2 = 1 - np.sum((held_out - y[:, 0]) ** 2) / np.sum((y[:, 0] - y[:, 0].mean()) ** 2)
@@ -151,7 +181,9 @@ class Landscape:
         new = [genome for genome in dict.fromkeys(genomes) if genome not in self._known]
         if new:
             values = self._forest.predict([features(genome) for genome in new])
-            self._known |= {g: (float(h), math.exp(s)) for g, (h, s) in zip(new, values, strict=True)}
+            self._known |= {
+                g: (float(h), math.exp(s)) for g, (h, s) in zip(new, values, strict=True)
+            }
 
     def height(self, genome: Genome) -> float:
         """Accuracy without noise."""
@@ -184,7 +216,13 @@ def course(sampler: str, seed: int, trainings: int) -> list[float]:
     assert _landscape is not None
     landscape = _landscape
     settings = SearchSettings.parse(
-        {**SPACE, "sampler": sampler, "seed": seed, "evaluations": trainings, "generations": trainings}
+        {
+            **SPACE,
+            "sampler": sampler,
+            "seed": seed,
+            "evaluations": trainings,
+            "generations": trainings,
+        }
     )
     steps, _ = recommendations(settings, lambda tasks: landscape.evaluate_all(seed, tasks))
     heights = []
@@ -217,19 +255,33 @@ def recorded(file: Path | None, seeds: int) -> tuple[list[Trained], list[Found]]
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=20, help="searches of the landscape by each sampler")
-    parser.add_argument("--trainings", type=int, default=600, help="of each search of the landscape")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=20, help="searches of the landscape by each sampler"
+    )
+    parser.add_argument(
+        "--trainings", type=int, default=600, help="of each search of the landscape"
+    )
     parser.add_argument("--real", type=int, default=2, help="real searches by each sampler")
-    parser.add_argument("--recorded", type=Path, metavar="FILE", help="where the real trainings are kept")
+    parser.add_argument(
+        "--recorded", type=Path, metavar="FILE", help="where the real trainings are kept"
+    )
     options = parser.parse_args()
     start = time.perf_counter()
     trained, found = recorded(options.recorded, options.real)
-    print(f"\nReal searches of {REAL_GENERATIONS} generations, accuracy in percent of {FRESH} fresh trainings:\n")
+    print(
+        f"\nReal searches of {REAL_GENERATIONS} generations, accuracy in percent of {FRESH} fresh trainings:\n"
+    )
     print("| sampler | searches | validation | test |\n|---|---|---|---|")
     for sampler in SAMPLERS:
         of_it = [f for f in found if f.sampler == sampler]
-        cells = [str(len(of_it)), spread([f.validation for f in of_it]), spread([f.test for f in of_it])]
+        cells = [
+            str(len(of_it)),
+            spread([f.validation for f in of_it]),
+            spread([f.test for f in of_it]),
+        ]
         print(f"| {sampler} | " + " | ".join(cells) + " |")
     _prepare(trained)
     assert _landscape is not None
@@ -238,13 +290,24 @@ def main() -> None:
     )
     marks = [mark for mark in MARKS if mark <= options.trainings]
     print("Height of what is recommended, in percent:\n")
-    print("| sampler | " + " | ".join(f"{mark} trainings" for mark in marks) + " |\n" + "|---" * (len(marks) + 1) + "|")
+    print(
+        "| sampler | "
+        + " | ".join(f"{mark} trainings" for mark in marks)
+        + " |\n"
+        + "|---" * (len(marks) + 1)
+        + "|"
+    )
     with ProcessPoolExecutor(os.cpu_count(), initializer=_prepare, initargs=(trained,)) as pool:
-        jobs = {s: [pool.submit(course, s, seed, options.trainings) for seed in range(options.seeds)] for s in SAMPLERS}
+        jobs = {
+            s: [pool.submit(course, s, seed, options.trainings) for seed in range(options.seeds)]
+            for s in SAMPLERS
+        }
         for sampler, running in jobs.items():
             courses = [job.result() for job in running]
             print(
-                f"| {sampler} | " + " | ".join(spread(column) for column in zip(*courses, strict=True)) + " |",
+                f"| {sampler} | "
+                + " | ".join(spread(column) for column in zip(*courses, strict=True))
+                + " |",
                 flush=True,
             )
     print(f"\n{time.perf_counter() - start:.0f} s on {os.cpu_count()} cores.")

@@ -75,7 +75,10 @@ def by_weights() -> list[Curve]:
     shapes = [(w, Shape((8, w, w // 2, 1), 721, 48)) for w in (4, 8, 16, 32, 64, 128, 256, 512)]
     curves = []
     for activation in ("relu", "tanh"):
-        values = ((s.operations / 2 / 721 / 48, share(replace(s, activation=activation))) for _, s in shapes)
+        values = (
+            (s.operations / 2 / 721 / 48, share(replace(s, activation=activation)))
+            for _, s in shapes
+        )
         curves.append(curve(activation, values))
     return curves
 
@@ -105,7 +108,11 @@ def by_swarms() -> list[Curve]:
 def by_threads() -> list[Curve]:
     """One swarm alone, its particles shared by threads."""
     counts = sorted({1, 2, *(n for n in (4, 8, 16, 32) if n <= cores()), cores()})
-    shapes = (Shape(NETWORK, 721, 48), Shape((8, 8, 4, 1), 721, 20), Shape((30, 64, 64, 1), 5_000, 48))
+    shapes = (
+        Shape(NETWORK, 721, 48),
+        Shape((8, 8, 4, 1), 721, 20),
+        Shape((30, 64, 64, 1), 5_000, 48),
+    )
     return [
         curve(
             f"{'-'.join(map(str, s.layers))}, {s.rows:,} rows, {s.particles} particles",
@@ -128,7 +135,15 @@ def draw(name: str, label: str, curves: list[Curve], folder: Path) -> None:
     """One picture."""
     figure, axes = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
     for line, colour, marker in zip(curves, (BLUE, ORANGE, GREY), "osD", strict=False):
-        axes.plot(line.x, line.share, color=colour, marker=marker, markersize=5, linewidth=1.8, label=line.label)
+        axes.plot(
+            line.x,
+            line.share,
+            color=colour,
+            marker=marker,
+            markersize=5,
+            linewidth=1.8,
+            label=line.label,
+        )
     if name in ("swarms", "threads"):
         axes.set_xticks(sorted({int(x) for line in curves for x in line.x}))
     else:
@@ -145,7 +160,9 @@ def draw(name: str, label: str, curves: list[Curve], folder: Path) -> None:
 
 def main() -> None:
     """The script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
     parser.add_argument("--only", choices=PICTURES, nargs="*", default=list(PICTURES))
     options = parser.parse_args()

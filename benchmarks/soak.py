@@ -43,7 +43,9 @@ MB = 1e6
 def settings(number: int, long_seconds: float) -> SearchSettings:
     """Of the run of that number: every ninth is long."""
     if number % (SHORT_RUNS + 1) == SHORT_RUNS:
-        return SearchSettings(generations=1_000_000, iterations=100, seed=number, max_seconds=long_seconds)
+        return SearchSettings(
+            generations=1_000_000, iterations=100, seed=number, max_seconds=long_seconds
+        )
     return SearchSettings(generations=5, population=8, iterations=200, seed=number % SEEDS)
 
 
@@ -105,7 +107,11 @@ def sample(supervisor: int, reader: int, store: Store) -> dict[str, float]:
     """Everything that is watched, now."""
     known = processes()
     tree = [supervisor, *below(supervisor, known)]
-    nursery = {pid for pid in tree if "forkserver" in known.get(pid, (0, ""))[1] and known[pid][0] == supervisor}
+    nursery = {
+        pid
+        for pid in tree
+        if "forkserver" in known.get(pid, (0, ""))[1] and known[pid][0] == supervisor
+    }
     workers = [pid for pid in tree if known.get(pid, (0, ""))[0] in nursery]
     resident = [memory(pid)[0] for pid in workers]
     assert store.path is not None
@@ -138,7 +144,9 @@ def slope(hours: np.ndarray, values: np.ndarray) -> tuple[float, float]:
     return b, float(np.sqrt((left * left).mean() / (x * x).mean() / (independent - 2)))
 
 
-def soak(minutes: float, every: float, long_seconds: float, folder: Path) -> tuple[list[dict[str, float]], int, int]:
+def soak(
+    minutes: float, every: float, long_seconds: float, folder: Path
+) -> tuple[list[dict[str, float]], int, int]:
     """The samples, and how many runs were done, and trainings."""
     os.environ["XDG_DATA_HOME"] = str(folder)
     samples: list[dict[str, float]] = []
@@ -146,7 +154,9 @@ def soak(minutes: float, every: float, long_seconds: float, folder: Path) -> tup
         supervisor = ensure_supervisor(store, attached=True)
         assert supervisor is not None
         reader = subprocess.Popen(
-            [sys.executable, "-c", READER], env={**os.environ, "SHOAL_STORE": store.raw_url}, start_new_session=True
+            [sys.executable, "-c", READER],
+            env={**os.environ, "SHOAL_STORE": store.raw_url},
+            start_new_session=True,
         )
         begun, number = time.monotonic(), 0
         try:
@@ -156,7 +166,9 @@ def soak(minutes: float, every: float, long_seconds: float, folder: Path) -> tup
                     number += 1
                 samples.append({"hours": passed / 3600} | sample(supervisor.pid, reader.pid, store))
                 if supervisor.poll() is not None or reader.poll() is not None:
-                    raise SystemExit(f"The supervisor or the reader ended.\n{log_path().read_text()[-2000:]}")
+                    raise SystemExit(
+                        f"The supervisor or the reader ended.\n{log_path().read_text()[-2000:]}"
+                    )
                 time.sleep(every)
         finally:
             reader.terminate()
@@ -181,17 +193,25 @@ def check(runs: list) -> None:
 
 def main() -> None:
     """The script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("minutes", type=float)
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two samples")
-    parser.add_argument("--long-seconds", type=float, default=120.0, help="active time of every ninth run")
+    parser.add_argument(
+        "--long-seconds", type=float, default=120.0, help="active time of every ninth run"
+    )
     parser.add_argument("--json", type=Path, help="file for the samples and the slopes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        samples, runs, evaluations = soak(options.minutes, options.every, options.long_seconds, Path(name))
+        samples, runs, evaluations = soak(
+            options.minutes, options.every, options.long_seconds, Path(name)
+        )
     hours = np.array([s["hours"] for s in samples])
     kept = hours >= hours[-1] / 4
-    print(f"{options.minutes:g} minutes, {runs} runs finished, {evaluations} trainings, {len(samples)} samples\n")
+    print(
+        f"{options.minutes:g} minutes, {runs} runs finished, {evaluations} trainings, {len(samples)} samples\n"
+    )
     print("| | start | warm | end | largest | slope an hour |\n|---|---|---|---|---|---|")
     slopes = {}
     for key in [key for key in samples[0] if key != "hours"]:
@@ -199,8 +219,15 @@ def main() -> None:
         slopes[key], error = slope(hours[kept], values[kept])
         first, warm = values[np.isfinite(values)][0], values[kept][np.isfinite(values[kept])][0]
         last, top = values[np.isfinite(values)][-1], np.nanmax(values)
-        print(f"| {key} | {first:.1f} | {warm:.1f} | {last:.1f} | {top:.1f} | {slopes[key]:+.1f} ± {error:.1f} |")
-    result = {"minutes": options.minutes, "runs": runs, "evaluations": evaluations, "slopes": slopes}
+        print(
+            f"| {key} | {first:.1f} | {warm:.1f} | {last:.1f} | {top:.1f} | {slopes[key]:+.1f} ± {error:.1f} |"
+        )
+    result = {
+        "minutes": options.minutes,
+        "runs": runs,
+        "evaluations": evaluations,
+        "slopes": slopes,
+    }
     if options.json:
         options.json.write_text(json.dumps({**result, "samples": samples}))
     print(f"\n{json.dumps(result)}")

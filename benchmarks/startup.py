@@ -17,19 +17,42 @@ from pathlib import Path
 
 from shoal.store import open_store
 
-SMALL = ["--generations", "1", "--population", "2", "--iterations", "1", "--repeats", "1", "--preset", "classic"]
+SMALL = [
+    "--generations",
+    "1",
+    "--population",
+    "2",
+    "--iterations",
+    "1",
+    "--repeats",
+    "1",
+    "--preset",
+    "classic",
+]
 IMPORTS = "import shoal.cli.main, shoal.cli.follow, shoal.store, shoal.problems.table, shoal.data.preparation"
 
 
 def first_training(folder: Path, cache: Path) -> float:
     """Seconds from the start of `shoal run` until its first training is in the store."""
     store = folder / f"{time.monotonic_ns()}.db"
-    environment = {**os.environ, "SHOAL_STORE": str(store), "XDG_CACHE_HOME": str(cache), "XDG_DATA_HOME": str(folder)}
+    environment = {
+        **os.environ,
+        "SHOAL_STORE": str(store),
+        "XDG_CACHE_HOME": str(cache),
+        "XDG_DATA_HOME": str(folder),
+    }
     start = time.time()
-    subprocess.run([sys.executable, "-m", "shoal.cli", "run", *SMALL], env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "shoal.cli", "run", *SMALL],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     with open_store(store) as opened:
         query = "SELECT MIN(created) FROM evaluation"
-        recorded = opened.read(lambda c: c.exec_driver_sql(query).scalar())  # by the clock of this machine
+        recorded = opened.read(
+            lambda c: c.exec_driver_sql(query).scalar()
+        )  # by the clock of this machine
     return float(recorded) - start
 
 
@@ -45,9 +68,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cold = [first_training(folder, folder / f"cache{n}") for n in range(2)]
-        warm, alone = zip(*[(first_training(folder, folder / "cache0"), imports()) for _ in range(7)], strict=True)
+        warm, alone = zip(
+            *[(first_training(folder, folder / "cache0"), imports()) for _ in range(7)], strict=True
+        )
     print(f"first use, kernels compiled: {min(cold):.1f} to {max(cold):.1f} s")
-    print(f"later, kernels on disk: {statistics.median(warm):.2f} s ({min(warm):.2f} to {max(warm):.2f})")
+    print(
+        f"later, kernels on disk: {statistics.median(warm):.2f} s ({min(warm):.2f} to {max(warm):.2f})"
+    )
     print(f"the imports of the command alone: {statistics.median(alone):.2f} s")
 
 

@@ -39,7 +39,11 @@ from shoal.tuning.operators import COEFFICIENTS, initial_genome
 Floats = NDArray[np.float64]
 BEST_OF = 12  # a population
 ITERATIONS = 500  # of a training in a search
-ALIKE: dict[str, Any] = {"racing": "fixed", "equal_effort": False, "patience": None}  # trainings are as long as is said
+ALIKE: dict[str, Any] = {
+    "racing": "fixed",
+    "equal_effort": False,
+    "patience": None,
+}  # trainings are as long as is said
 
 
 @cache
@@ -78,7 +82,9 @@ def outcome(problem: Problem, task: TrainingTask, weights: Any, loss: float, *re
     scores = []
     for part in (problem.dataset.validation, problem.dataset.test):
         assert part is not None
-        metrics = problem.metrics(problem.predictions(CpuEngine(), task.genome, weights, part), part)
+        metrics = problem.metrics(
+            problem.predictions(CpuEngine(), task.genome, weights, part), part
+        )
         scores.append(metrics.accuracy if metrics is not None else -100.0)
     return Outcome(loss, *scores, *rest)
 
@@ -97,7 +103,9 @@ def swarm(name: str, genome: Genome, seed: int, cost: float) -> Outcome:
         state = CpuEngine().advance(task, state, max(1, int(left / 2)))
     best, took = state.global_best, time.perf_counter() - start
     loss = float(state.best_losses[best])
-    return outcome(problem, task, state.best_positions[best], loss, state.iteration, spent(task, state), took)
+    return outcome(
+        problem, task, state.best_positions[best], loss, state.iteration, spent(task, state), took
+    )
 
 
 def doubled(task: TrainingTask) -> TrainingTask:
@@ -123,12 +131,20 @@ def cooperative(name: str, genome: Genome, seed: int, cost: float, groups: int =
         return engine.advance(swarm_of, replace(start, positions=candidates), 1).best_losses
 
     bests, found = x.copy(), losses(x)
-    context, loss, used, rounds = x[found.argmin()].copy(), float(found.min()), particles * len(task.x), 0
+    context, loss, used, rounds = (
+        x[found.argmin()].copy(),
+        float(found.min()),
+        particles * len(task.x),
+        0,
+    )
     ring = (np.arange(particles)[:, None] + [-1, 0, 1]) % particles
     while used < cost:
         for group in np.array_split(random.permutation(dimensions), groups):
             candidates = np.repeat(context[None], 2 * particles, axis=0)
-            candidates[:particles, group], candidates[particles:, group] = x[:, group], bests[:, group]
+            candidates[:particles, group], candidates[particles:, group] = (
+                x[:, group],
+                bests[:, group],
+            )
             now, before = np.split(losses(candidates), 2)
             used += 2 * particles * len(task.x)
             better = now < before
@@ -158,20 +174,31 @@ NETWORKS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("digits", (64,)),
     ("digits", (256, 48)),
 )
-LOCAL = {"swarm_size": 48, "num_informants": 5, "inertia_weight": 0.75, "cognitive_weight": 1, "social_weight": 1}
+LOCAL = {
+    "swarm_size": 48,
+    "num_informants": 5,
+    "inertia_weight": 0.75,
+    "cognitive_weight": 1,
+    "social_weight": 1,
+}
 VARIANTS: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
     "constriction": (swarm, named_genome("constriction").to_dict()),
     "spso2007": (swarm, named_genome("spso2007").to_dict()),
     "informed, w 0.75, c 1, k 5": (swarm, LOCAL),
     "competitive": (swarm, named_genome("competitive").to_dict()),
     "competitive, 100 particles": (swarm, named_genome("competitive", swarm_size=100).to_dict()),
-    "cooperative, random groups": (cooperative, named_genome("constriction", swarm_size=20).to_dict()),
+    "cooperative, random groups": (
+        cooperative,
+        named_genome("constriction", swarm_size=20).to_dict(),
+    ),
 }
 
 
 def compare_variants(pool: ThreadPoolExecutor, seeds: int, share: float) -> None:
     """The first table."""
-    print("| network | weights | swarm | iterations | s | training loss (lowest to highest) | test rows, % |")
+    print(
+        "| network | weights | swarm | iterations | s | training loss (lowest to highest) | test rows, % |"
+    )
     print("|---|---|---|---|---|---|---|")
     for name, hidden in NETWORKS:
         layers = (data(name).inputs, *hidden, data(name).outputs)
@@ -179,7 +206,9 @@ def compare_variants(pool: ThreadPoolExecutor, seeds: int, share: float) -> None
         cost = share * (3e10 if size > 2_000 else 1.5e10) / size
         jobs = [
             [
-                pool.submit(run, name, Genome.from_dict({**genes, "hidden_layers": hidden}), seed, cost)
+                pool.submit(
+                    run, name, Genome.from_dict({**genes, "hidden_layers": hidden}), seed, cost
+                )
                 for seed in range(seeds)
             ]
             for run, genes in VARIANTS.values()
@@ -196,7 +225,14 @@ def compare_variants(pool: ThreadPoolExecutor, seeds: int, share: float) -> None
             )
 
 
-GENES = ("update_rule", "weight_decay", "initialisation", "attractor", "inertia_end", "velocity_end")
+GENES = (
+    "update_rule",
+    "weight_decay",
+    "initialisation",
+    "attractor",
+    "inertia_end",
+    "velocity_end",
+)
 TABLES = ("concrete", "diabetes", "digits")
 
 
@@ -204,9 +240,13 @@ def with_random(genome: Genome, name: str, u: float) -> Genome:
     """The genome with one gene as a first generation would draw it."""
     for gene in NUMERIC_GENES:
         if gene.name == name:
-            return replace(genome, **{name: gene.start_low + u * (gene.start_high - gene.start_low)})
+            return replace(
+                genome, **{name: gene.start_low + u * (gene.start_high - gene.start_low)}
+            )
     value = CATEGORICAL_GENES[name][int(u * len(CATEGORICAL_GENES[name]))]
-    return replace(genome, **{name: value}, **(COEFFICIENTS[value] if value == "competitive" else {}))
+    return replace(
+        genome, **{name: value}, **(COEFFICIENTS[value] if value == "competitive" else {})
+    )
 
 
 def best_of(scores: Floats, n: int = BEST_OF) -> Floats:
@@ -222,7 +262,8 @@ def compare_genes(pool: ThreadPoolExecutor, genomes: int, genes: list[str]) -> N
     space = SearchSettings(extra_genes=()).space
     plain = [replace(initial_genome(space, key, n), hidden_layers=(32, 16)) for n in range(genomes)]
     changed = {
-        gene: [with_random(g, gene, u) for g, u in zip(plain, random.random(genomes), strict=True)] for gene in GENES
+        gene: [with_random(g, gene, u) for g, u in zip(plain, random.random(genomes), strict=True)]
+        for gene in GENES
     }
     print(f"\n| gene let free | {' | '.join(TABLES)} |\n|---|{'---|' * len(TABLES)}")
     base: dict[str, list[Outcome]] = {}
@@ -234,11 +275,15 @@ def compare_genes(pool: ThreadPoolExecutor, genomes: int, genes: list[str]) -> N
             state = CpuEngine().advance(task, initial_state(task), ITERATIONS)
             best = state.global_best
             loss = float(state.best_losses[best])
-            return outcome(problem, task, state.best_positions[best], loss, ITERATIONS, spent(task, state), 0.0)
+            return outcome(
+                problem, task, state.best_positions[best], loss, ITERATIONS, spent(task, state), 0.0
+            )
 
         base[name] = list(pool.map(reference, plain))
     scores = {name: np.array([o.validation for o in found]) for name, found in base.items()}
-    print(f"| none: best of {BEST_OF}, % | {' | '.join(f'{best_of(scores[name]):.2f}' for name in TABLES)} |")
+    print(
+        f"| none: best of {BEST_OF}, % | {' | '.join(f'{best_of(scores[name]):.2f}' for name in TABLES)} |"
+    )
     draw = random.integers(0, genomes, (2000, genomes))
     for gene in genes:
         cells = []
@@ -247,7 +292,9 @@ def compare_genes(pool: ThreadPoolExecutor, genomes: int, genes: list[str]) -> N
                 pool.submit(swarm, name, genome, 0, before.cost) if genome != same else None
                 for genome, same, before in zip(changed[gene], plain, base[name], strict=True)
             ]
-            found = [o if job is None else job.result() for job, o in zip(jobs, base[name], strict=True)]
+            found = [
+                o if job is None else job.result() for job, o in zip(jobs, base[name], strict=True)
+            ]
             now = np.array([o.validation for o in found])
             gains = best_of(now[draw]) - best_of(scores[name][draw])
             low, high = np.quantile(gains, [0.025, 0.975])
@@ -259,10 +306,17 @@ def compare_genes(pool: ThreadPoolExecutor, genomes: int, genes: list[str]) -> N
 
 def main() -> int:
     """The script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--genomes", type=int, default=40)
-    parser.add_argument("--share", type=float, default=1.0, help="of the usual cost of a training in the first table")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="of the usual cost of a training in the first table",
+    )
     parser.add_argument("--only", choices=["variants", "genes"])
     parser.add_argument("--genes", choices=GENES, nargs="*", default=list(GENES))
     options = parser.parse_args()

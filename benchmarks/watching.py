@@ -103,7 +103,9 @@ def main() -> None:
             rates.append(rate[False])
         seen = f"{total[0]}, of {total[1]} trainings, {total[2]} with a frame"
         span = f"{min(ratios):.3f} to {max(ratios):.3f}"
-        print(f"| {iterations} | {statistics.median(ratios):.3f} | {span} | {statistics.median(rates):,.0f} | {seen} |")
+        print(
+            f"| {iterations} | {statistics.median(ratios):.3f} | {span} | {statistics.median(rates):,.0f} | {seen} |"
+        )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def classic() -> shoal.Dataset:
 
 
 def test_train_as_documented(classic: shoal.Dataset) -> None:
-    genome = shoal.Genome(swarm_size=20, inertia_weight=0.708, hidden_layers=(8, 4), activation="relu")
+    genome = shoal.Genome(
+        swarm_size=20, inertia_weight=0.708, hidden_layers=(8, 4), activation="relu"
+    )
     result = shoal.train(classic, genome, iterations=50, seed=0, threads=1)
     assert result.history.shape == (50,)
     assert (np.diff(result.history) <= 0).all()
@@ -37,11 +39,21 @@ def test_train_as_documented(classic: shoal.Dataset) -> None:
     )
     again = shoal.train(classic, genome, iterations=50, seed=0, threads=2)
     np.testing.assert_array_equal(again.weights, result.weights)
-    assert not np.array_equal(shoal.train(classic, genome, iterations=50, seed=1).weights, result.weights)
+    assert not np.array_equal(
+        shoal.train(classic, genome, iterations=50, seed=1).weights, result.weights
+    )
 
 
 def test_train_repeats_a_recorded_evaluation(classic: shoal.Dataset, tmp_path: Path) -> None:
-    run = shoal.search(classic, store=tmp_path / "s.db", population=3, generations=2, iterations=30, repeats=2, seed=5)
+    run = shoal.search(
+        classic,
+        store=tmp_path / "s.db",
+        population=3,
+        generations=2,
+        iterations=30,
+        repeats=2,
+        seed=5,
+    )
     for evaluation in run.evaluations:
         task = evaluation.task
         result = shoal.train(classic, task.genome, iterations=30, seed=5, repeat=task.repeat)
@@ -51,7 +63,9 @@ def test_train_repeats_a_recorded_evaluation(classic: shoal.Dataset, tmp_path: P
 
 def test_search_as_documented(tmp_path: Path) -> None:
     data = shoal.load_dataset("concrete")
-    run = shoal.search(data, store=tmp_path / "s.db", population=3, generations=2, iterations=30, repeats=2, seed=0)
+    run = shoal.search(
+        data, store=tmp_path / "s.db", population=3, generations=2, iterations=30, repeats=2, seed=0
+    )
     assert run.run.state == "finished"
     assert run.champion is not None
     assert run.champion.refitted
@@ -84,7 +98,12 @@ def test_linear_network_ends_near_least_squares(classic: shoal.Dataset) -> None:
     # Without a hidden layer the loss has one minimum, the least-squares fit, whose training accuracy is 76.605 %
     # (76.546 % through the origin, where a short training stands before it has found the constant).
     genome = shoal.Genome(
-        swarm_size=60, hidden_layers=(), max_velocity=0.05, weight_scale=0.01, bias_scale=0.01, num_informants=4
+        swarm_size=60,
+        hidden_layers=(),
+        max_velocity=0.05,
+        weight_scale=0.01,
+        bias_scale=0.01,
+        num_informants=4,
     )
     result = shoal.train(classic, genome, iterations=3000, seed=0)
     assert result.scores.train.accuracy == pytest.approx(76.6, abs=0.1)
@@ -105,5 +124,7 @@ def test_published_rows_are_reproduced(row: int) -> None:
 
 def test_the_check_of_published_rows_can_fail() -> None:
     row = published.rows()[0]
-    wrong = row | {"genome": row["genome"] | {"iterations": 400}}  # four times the training: visibly better
+    wrong = row | {
+        "genome": row["genome"] | {"iterations": 400}
+    }  # four times the training: visibly better
     assert not published.reproduce(wrong, seeds=20).agrees

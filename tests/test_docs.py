@@ -50,7 +50,11 @@ def test_every_baseline() -> None:
 
 def test_every_gene_with_its_bounds() -> None:
     for gene in NUMERIC_GENES:
-        row = next(line for line in REFERENCE.splitlines() if line.startswith(f"| `{gene.name}` | {gene.low:g} to"))
+        row = next(
+            line
+            for line in REFERENCE.splitlines()
+            if line.startswith(f"| `{gene.name}` | {gene.low:g} to")
+        )
         assert f"{gene.start_low:g} to {gene.start_high:g}" in row
         assert gene.name == "num_informants" or f"{gene.low:g} to {gene.high:g}" in row
     for name, choices in CATEGORICAL_GENES.items():

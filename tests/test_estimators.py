@@ -18,7 +18,9 @@ GENOME = Genome(swarm_size=24, hidden_layers=(8,))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@parametrize_with_checks([SwarmRegressor(GENOME, iterations=150), SwarmClassifier(GENOME, iterations=150)])
+@parametrize_with_checks(
+    [SwarmRegressor(GENOME, iterations=150), SwarmClassifier(GENOME, iterations=150)]
+)
 def test_scikit_learn_checks(estimator, check) -> None:
     check(estimator)
 

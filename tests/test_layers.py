@@ -101,20 +101,35 @@ def _writes(path: Path, writing: set[str]) -> list[str]:
             of = ast.unparse(node.value)
             if of not in ("desk()", "st", "np"):
                 found.append(f"{path.name}:{node.lineno} {of}.{node.attr}")
-        if isinstance(node, ast.ImportFrom | ast.Import) and any(a.name == "ensure_supervisor" for a in node.names):
+        if isinstance(node, ast.ImportFrom | ast.Import) and any(
+            a.name == "ensure_supervisor" for a in node.names
+        ):
             found.append(f"{path.name}:{node.lineno} ensure_supervisor")
     return found
 
 
 def test_pages_write_at_the_desk_only() -> None:
     writing = _writing_methods()
-    assert {"add_run", "command", "resume", "extend", "delete", "event", "claim", "record"} <= writing
+    assert {
+        "add_run",
+        "command",
+        "resume",
+        "extend",
+        "delete",
+        "event",
+        "claim",
+        "record",
+    } <= writing
     assert not {"runs", "run", "evaluations", "events", "artifact", "problem"} & writing
-    assert _writes(SOURCE / "dashboard" / "session" / "commands.py", writing), "the search finds what there is"
+    assert _writes(SOURCE / "dashboard" / "session" / "commands.py", writing), (
+        "the search finds what there is"
+    )
     assert "watch" in writing
     commanding = writing - {"watch"}  # that one looks is no command: a viewer may say it
     for path in (SOURCE / "dashboard").rglob("*.py"):
-        assert (path.parent.name == "session" and path.name == "commands.py") or not _writes(path, commanding)
+        assert (path.parent.name == "session" and path.name == "commands.py") or not _writes(
+            path, commanding
+        )
 
 
 def test_importing_everything_of_the_core_imports_no_extra() -> None:

@@ -70,7 +70,9 @@ def test_start_watch_stop_reset(store: Store) -> None:
         progress["best_genome"] == second.get_progress()["best_genome"]
         or second.get_progress()["epoch"] > progress["epoch"]
     )
-    assert {"swarm_size", "max_velocity", "max_position", "hidden_layers"} <= set(progress["best_genome"])
+    assert {"swarm_size", "max_velocity", "max_position", "hidden_layers"} <= set(
+        progress["best_genome"]
+    )
     assert progress["elapsed_time"] > 0
     assert progress["best_genome_timestamp"] > 1.7e9
 

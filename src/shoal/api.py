@@ -88,10 +88,22 @@ def train(
     """
     check_dataset(data)
     if genome is not None and not isinstance(genome, Genome):
-        raise GenomeError(f"{genome!r} is no genome.", expected="a shoal.Genome", remedy="shoal.Genome(...) makes one")
+        raise GenomeError(
+            f"{genome!r} is no genome.",
+            expected="a shoal.Genome",
+            remedy="shoal.Genome(...) makes one",
+        )
     if not (isinstance(repeat, int) and 0 <= repeat < 2**32):
-        raise SettingsError(f"repeat={repeat!r}.", expected="a whole number, 0 or more", remedy="0 is usual")
-    given = {"iterations": iterations, "seed": seed, "patience": patience, "training_seconds": seconds, "loss": loss}
+        raise SettingsError(
+            f"repeat={repeat!r}.", expected="a whole number, 0 or more", remedy="0 is usual"
+        )
+    given = {
+        "iterations": iterations,
+        "seed": seed,
+        "patience": patience,
+        "training_seconds": seconds,
+        "loss": loss,
+    }
     settings = SearchSettings.parse({**given, "engine": engine, "workers": threads, **_AS_ASKED})
     problem, task = Problem(data, settings), Task(genome or Genome(), repeat)
     trainer = get_engine(engine, threads or cores())
@@ -99,7 +111,11 @@ def train(
     (result,) = trainer.train([problem.training(task, part=part)])
 
     def score(part: Any) -> Metrics | None:
-        return problem.metrics(problem.predictions(trainer, task.genome, result.weights, part), part) if part else None
+        return (
+            problem.metrics(problem.predictions(trainer, task.genome, result.weights, part), part)
+            if part
+            else None
+        )
 
     on_train = score(part)
     if not np.isfinite(result.loss) or on_train is None:
@@ -121,7 +137,11 @@ def train(
 
 
 def search(
-    data: Dataset, *, store: str | os.PathLike[str] | Store | None = None, name: str | None = None, **settings: Any
+    data: Dataset,
+    *,
+    store: str | os.PathLike[str] | Store | None = None,
+    name: str | None = None,
+    **settings: Any,
 ) -> SearchResult:
     """Search for a genome, in worker processes, and record every training in ``store`` (None: the default one).
 
@@ -151,5 +171,8 @@ def search_result(store: Store, run_id: int) -> SearchResult:
     """What a run has come to."""
     run = store.run(run_id)
     return SearchResult(
-        run, load_champion(store, run), tuple(store.evaluations(run_id)), tuple(store.generations(run_id))
+        run,
+        load_champion(store, run),
+        tuple(store.evaluations(run_id)),
+        tuple(store.generations(run_id)),
     )

@@ -54,7 +54,13 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.threads = threads
 
     def _train(
-        self, x: NDArray[np.float64], y: NDArray[Any], outputs: int, task: str, scale: float, size: float
+        self,
+        x: NDArray[np.float64],
+        y: NDArray[Any],
+        outputs: int,
+        task: str,
+        scale: float,
+        size: float,
     ) -> Self:
         self._check()
         genome = self.genome if self.genome is not None else Genome()
@@ -77,7 +83,9 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         results = get_engine("cpu", self.threads).train(tasks)
         if not all(np.isfinite(result.loss) for result in results):
             remedy = "lower weight_scale and max_position, or scale the columns"
-            raise SettingsError("The swarm never found weights with a finite loss.", expected="one", remedy=remedy)
+            raise SettingsError(
+                "The swarm never found weights with a finite loss.", expected="one", remedy=remedy
+            )
         self.weights_ = np.stack([result.weights for result in results])
         self.loss_ = float(np.mean([result.loss for result in results]))
         self.history_ = [result.history for result in results]
@@ -95,9 +103,15 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         ):
             value = getattr(self, name)
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if not (whole and least <= value <= most) and not (value is None and name in _MAY_BE_NONE):
-                expected = f"a whole number, {least} or more" + (", or None" if name in _MAY_BE_NONE else "")
-                raise SettingsError(f"{name}={value!r}.", expected=expected, remedy=f"give such a {name}")
+            if not (whole and least <= value <= most) and not (
+                value is None and name in _MAY_BE_NONE
+            ):
+                expected = f"a whole number, {least} or more" + (
+                    ", or None" if name in _MAY_BE_NONE else ""
+                )
+                raise SettingsError(
+                    f"{name}={value!r}.", expected=expected, remedy=f"give such a {name}"
+                )
         if self.genome is not None and not isinstance(self.genome, Genome):
             remedy = "shoal.Genome(...) or shoal.named_genome(...) makes one"
             raise GenomeError(f"genome={self.genome!r}.", expected="a shoal.Genome", remedy=remedy)
@@ -128,11 +142,22 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
             self.target_mean_, self.target_scale_ = float(np.mean(y)), float(np.std(y))
         if not 0 < self.target_scale_ < np.inf:
             what = (
-                f"{y[0]:g} in every row (n_samples={len(y)})" if len(set(y.tolist())) == 1 else "too large to be scaled"
+                f"{y[0]:g} in every row (n_samples={len(y)})"
+                if len(set(y.tolist())) == 1
+                else "too large to be scaled"
             )
-            raise TargetError(f"y is {what}.", expected="a target that varies", remedy="choose another target")
+            raise TargetError(
+                f"y is {what}.", expected="a target that varies", remedy="choose another target"
+            )
         size = float(np.abs(y).mean()) or 1.0
-        return self._train(x, (y - self.target_mean_) / self.target_scale_, 1, "regression", self.target_scale_, size)
+        return self._train(
+            x,
+            (y - self.target_mean_) / self.target_scale_,
+            1,
+            "regression",
+            self.target_scale_,
+            size,
+        )
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Targets (rows,) for X (rows, columns)."""
@@ -154,7 +179,9 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
         self.classes_, index = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             problem = f"y has one class only, {self.classes_.tolist()[0]!r}."
-            raise TargetError(problem, expected="at least two classes", remedy="choose another target")
+            raise TargetError(
+                problem, expected="at least two classes", remedy="choose another target"
+            )
         return self._train(x, index, len(self.classes_), "classification", 1.0, 1.0)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

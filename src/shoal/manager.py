@@ -84,7 +84,13 @@ class TrainManager:
         ``best_repeats``, ``elapsed_time`` (active seconds), ``ga_history`` (DataFrame: best_accuracy, avg_accuracy by
         generation), ``best_genome`` (dict, or None), ``best_genome_timestamp`` (seconds since 1970).
         """
-        progress: dict[str, Any] = {"run": None, "state": "waiting", "epoch": 0, "percent": 0, "best_fitness": 0.0}
+        progress: dict[str, Any] = {
+            "run": None,
+            "state": "waiting",
+            "epoch": 0,
+            "percent": 0,
+            "best_fitness": 0.0,
+        }
         progress |= {"best_repeats": 0, "avg_fitness": 0.0, "elapsed_time": 0.0, "time_left": None}
         progress |= {"best_genome": None, "best_genome_timestamp": 0.0}
         history: list[tuple[float | None, float | None]] = []
@@ -92,19 +98,26 @@ class TrainManager:
         if shown is not None:
             summary = summarise(self._store, shown.id)
             run, best = summary.run, summary.best
-            history = [(g.summary.best_accuracy, g.summary.mean_accuracy) for g in summary.generations]
+            history = [
+                (g.summary.best_accuracy, g.summary.mean_accuracy) for g in summary.generations
+            ]
             progress |= {
                 "run": run.id,
                 "state": run.state,
                 "epoch": run.generations,
-                "percent": 100 if run.state == "finished" else 100 * run.generations // run.settings.generations,
+                "percent": 100
+                if run.state == "finished"
+                else 100 * run.generations // run.settings.generations,
                 "avg_fitness": run.avg_accuracy or 0.0,
                 "elapsed_time": run.seconds,
                 "time_left": summary.time_left,
             }
             if best is not None:
                 progress |= {"best_fitness": best.accuracy, "best_repeats": best.repeats}
-                progress |= {"best_genome": best.genome.to_dict(), "best_genome_timestamp": best.found}
+                progress |= {
+                    "best_genome": best.genome.to_dict(),
+                    "best_genome_timestamp": best.found,
+                }
         columns = ["best_accuracy", "avg_accuracy"]
         return progress | {"ga_history": pd.DataFrame(history, columns=columns, dtype=float)}
 

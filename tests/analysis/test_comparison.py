@@ -37,11 +37,15 @@ def seeded(seed: int, **more: Any) -> SearchSettings:
 def test_the_same_seed_pairs_repeats_and_sees_what_means_alone_do_not() -> None:
     lower = tuple(a - 0.2 - 0.05 * (n % 2) for n, a in enumerate(GOOD))
     (duel,) = compare([summary(1, lower), summary(2, GOOD)]).duels
-    assert (duel.first, duel.second, duel.measure) == ("run 2", "run 1", "confirmation"), "the leader comes first"
+    assert (duel.first, duel.second, duel.measure) == ("run 2", "run 1", "confirmation"), (
+        "the leader comes first"
+    )
     assert duel.difference is not None and duel.difference.paired and duel.difference.count == 5
     expected = stats.ttest_rel(GOOD, lower)
     assert duel.difference.mean == pytest.approx(mean(GOOD) - mean(lower))
-    assert (duel.difference.low, duel.difference.high) == pytest.approx(tuple(expected.confidence_interval()))
+    assert (duel.difference.low, duel.difference.high) == pytest.approx(
+        tuple(expected.confidence_interval())
+    )
     assert duel.difference.resolved and duel.verdict == "run 2 is better"
     assert not stats.ttest_ind(GOOD, lower, equal_var=False).pvalue < 0.05
 
@@ -55,7 +59,9 @@ def test_other_seeds_are_compared_by_welch() -> None:
     (duel,) = compare([summary(1, POOR, settings=seeded(7)), summary(2, GOOD)]).duels
     expected = stats.ttest_ind(GOOD, POOR, equal_var=False)
     assert duel.difference is not None
-    assert (duel.difference.low, duel.difference.high) == pytest.approx(tuple(expected.confidence_interval()))
+    assert (duel.difference.low, duel.difference.high) == pytest.approx(
+        tuple(expected.confidence_interval())
+    )
     assert duel.difference.probability == pytest.approx(1 - expected.pvalue / 2)
     assert duel.difference.resolved == (expected.pvalue < 0.05)
 
@@ -74,7 +80,9 @@ def test_equal_champions_are_unresolved() -> None:
 
 def test_without_a_confirmation_the_search_is_compared_and_a_lone_one_flatters() -> None:
     classic = SearchSettings(preset="classic")
-    (duel,) = compare([summary(1, settings=classic), summary(2, found=POOR, settings=classic)]).duels
+    (duel,) = compare(
+        [summary(1, settings=classic), summary(2, found=POOR, settings=classic)]
+    ).duels
     assert duel.measure == "search" and duel.difference is not None and duel.difference.paired
     (mixed,) = compare([summary(1, GOOD), summary(2, found=POOR, settings=classic)]).duels
     assert mixed.difference is not None and not mixed.difference.paired
@@ -112,7 +120,9 @@ def test_what_does_not_compare_is_named_and_not_tested(other: dict[str, Any], wh
 
 
 def test_other_settings_compare_and_are_listed() -> None:
-    one = view(1, settings=SearchSettings(generations=4, bounds={"swarm_size": (10, 40)}, workers=1))
+    one = view(
+        1, settings=SearchSettings(generations=4, bounds={"swarm_size": (10, 40)}, workers=1)
+    )
     two = view(2, settings=SearchSettings(generations=8, sampler="random", workers=2))
     assert obstacles([one, two]) == ()
     listed = {setting.name: setting.values for setting in differing([one, two])}
@@ -128,7 +138,11 @@ def test_methods_are_paired_by_seed() -> None:
     luck = rng.normal(0.0, 2.0, 4)  # of a seed: both methods meet it
     edge = (1.0, 1.2, 0.8, 1.1)
     runs = [
-        summary(10 * n + seed, tuple(80 + luck[seed] + n * edge[seed] + np.array([-1.0, 0.0, 1.0])), settings=s)
+        summary(
+            10 * n + seed,
+            tuple(80 + luck[seed] + n * edge[seed] + np.array([-1.0, 0.0, 1.0])),
+            settings=s,
+        )
         for n, sampler in enumerate(("random", "genetic"))
         for seed in range(4)
         for s in [seeded(seed, sampler=sampler)]
@@ -139,10 +153,20 @@ def test_methods_are_paired_by_seed() -> None:
     assert duel.difference is not None and duel.difference.paired and duel.difference.count == 4
     assert duel.difference.mean == pytest.approx(mean(edge))
     assert duel.verdict == "sampler genetic is better"
-    assert {duel.measure for duel in found.methods} == {"confirmation", "search", "test", "ensemble"}
-    assert all(d.verdict == "unresolved" for d in found.methods if d.measure == "test"), "they are all the same"
+    assert {duel.measure for duel in found.methods} == {
+        "confirmation",
+        "search",
+        "test",
+        "ensemble",
+    }
+    assert all(d.verdict == "unresolved" for d in found.methods if d.measure == "test"), (
+        "they are all the same"
+    )
 
-    others = [*runs[:4], *(replace(s, run=replace(s.run, settings=seeded(9 + n))) for n, s in enumerate(runs[4:]))]
+    others = [
+        *runs[:4],
+        *(replace(s, run=replace(s.run, settings=seeded(9 + n))) for n, s in enumerate(runs[4:])),
+    ]
     apart = next(duel for duel in compare(others).methods if duel.measure == "confirmation")
     assert apart.difference is not None and not apart.difference.paired
     assert "their seeds differ" in apart.how
@@ -164,7 +188,9 @@ def test_no_methods_without_several_runs_of_two() -> None:
         ([replace(summary(n), best=None, champion=None) for n in (1, 2)], None, "has a result yet"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(summaries: list[Summary], against: int | None, problem: str) -> None:
+def test_what_cannot_be_compared_is_refused(
+    summaries: list[Summary], against: int | None, problem: str
+) -> None:
     with pytest.raises(AnalysisError, match=problem):
         compare(summaries, against)
 
@@ -182,7 +208,9 @@ def shown(found: Comparison, width: int = 160) -> str:
 
 
 def test_the_terminal_shows_what_was_found() -> None:
-    text = shown(compare([summary(1, GOOD, name="[red]mine[/red]"), summary(2, POOR, settings=seeded(3))]))
+    text = shown(
+        compare([summary(1, GOOD, name="[red]mine[/red]"), summary(2, POOR, settings=seeded(3))])
+    )
     assert "[red]mine[/red]" in text, "a name is text"
     assert f"{mean(GOOD):.2f} ± " in text
     assert "run 1 is better" in text and "Welch" in text
@@ -197,7 +225,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_the_command_reads_what_searches_recorded(store: Store) -> None:
     data = load_dataset("concrete")
-    small: dict[str, Any] = {"population": 4, "generations": 2, "iterations": 7, "baselines": False, "finalists": 2}
+    small: dict[str, Any] = {
+        "population": 4,
+        "generations": 2,
+        "iterations": 7,
+        "baselines": False,
+        "finalists": 2,
+    }
     for sampler in ("genetic", "random"):
         store.add_run(data, SearchSettings.parse({**small, "sampler": sampler}))
         claim = store.claim(Owner.here())
@@ -214,4 +248,6 @@ def test_the_command_reads_what_searches_recorded(store: Store) -> None:
     text = CliRunner().invoke(app, ["compare", "1", "2", *where])
     assert text.exit_code == 0 and "sampler" in text.stdout and "random" in text.stdout
     refused = CliRunner().invoke(app, ["compare", "1", *where])
-    assert isinstance(refused.exception, AnalysisError) and "2 to 8 different runs" in str(refused.exception)
+    assert isinstance(refused.exception, AnalysisError) and "2 to 8 different runs" in str(
+        refused.exception
+    )

@@ -76,7 +76,11 @@ def test_as_many_trainings_as_an_undisturbed_search_asks_for(data: st.DataObject
         assert found["search"] == (count["search"], count["search"])
     else:
         assert found["search"][0] <= count["search"] <= found["search"][1]
-    assert played(given.model_copy(update={"generations": 1}))["search"] <= first_trainings(given) <= found["search"][1]
+    assert (
+        played(given.model_copy(update={"generations": 1}))["search"]
+        <= first_trainings(given)
+        <= found["search"][1]
+    )
     least, most = found.get("confirmation", (0, 0))
     assert least <= count["confirmation"] <= most
 
@@ -87,7 +91,9 @@ def test_the_budget_of_evaluations_is_kept_to_the_one() -> None:
 
 
 def test_a_long_search_is_counted_as_fast_as_a_short_one_and_grows_evenly() -> None:
-    counts = [planned(SearchSettings.parse({"generations": g}))["search"][1] for g in (10, 11, 1_000_000)]
+    counts = [
+        planned(SearchSettings.parse({"generations": g}))["search"][1] for g in (10, 11, 1_000_000)
+    ]
     each = counts[1] - counts[0]
     assert counts[2] == counts[0] + each * (1_000_000 - 10)
 
@@ -104,22 +110,30 @@ def concrete() -> Any:
 
 
 def test_costs_are_the_sum_over_stages_of_what_each_training_costs(concrete: Any) -> None:
-    problem = Problem(concrete, SearchSettings.parse({"population": 6, "generations": 3, "workers": 1}))
+    problem = Problem(
+        concrete, SearchSettings.parse({"population": 6, "generations": 3, "workers": 1})
+    )
     genomes = first_genomes(problem.settings)
     assert genomes == Search(problem.settings).population
     total = 0.0
     for stage in stages(problem.settings):
-        total += stage.most * sum(problem.cost(Task(g, stage.repeat)) for g in genomes) / len(genomes)
+        total += (
+            stage.most * sum(problem.cost(Task(g, stage.repeat)) for g in genomes) / len(genomes)
+        )
     found = estimate_cost(problem, HERE)
     assert found.cost[1] == pytest.approx(total, rel=1e-12)
     assert found.seconds[0] == pytest.approx(found.cost[0] * 0.4 * 1e-10)
-    assert found.trainings == tuple(sum(getattr(s, n) for s in stages(problem.settings)) for n in ("least", "most"))
+    assert found.trainings == tuple(
+        sum(getattr(s, n) for s in stages(problem.settings)) for n in ("least", "most")
+    )
     assert found.source == "made up"
 
 
 def test_budgets_of_time_bound_the_seconds(concrete: Any) -> None:
     def seconds(**values: Any) -> tuple[float, float]:
-        return estimate_cost(Problem(concrete, SearchSettings.parse({"workers": 1, **values})), HERE).seconds
+        return estimate_cost(
+            Problem(concrete, SearchSettings.parse({"workers": 1, **values})), HERE
+        ).seconds
 
     free = seconds(generations=1000)
     assert seconds(generations=1000, max_seconds=60) == (60, 60) and free[0] > 60
@@ -151,7 +165,9 @@ def test_searches_that_come_first_are_counted(concrete: Any, tmp_path: Path) -> 
         assert [f.what for f in found.warnings] == [
             "5 searches are running or queued here, and this one comes after them."
         ]
-        assert found.source == guessed_throughput(SearchSettings()).source and "guess" in found.source
+        assert (
+            found.source == guessed_throughput(SearchSettings()).source and "guess" in found.source
+        )
         assert recorded_throughput(store, SearchSettings()) is None
 
 
@@ -177,7 +193,10 @@ def record(tmp_path_factory: pytest.TempPathFactory, concrete: Any) -> Iterator[
         store.add_run(concrete, SearchSettings.parse(SMALL))
         claim = store.claim(Owner.here())
         assert claim is not None
-        assert Runner(store, claim, make_executor=lambda problem, workers: _Here(problem)).drive() == "finished"
+        assert (
+            Runner(store, claim, make_executor=lambda problem, workers: _Here(problem)).drive()
+            == "finished"
+        )
         yield store
 
 
@@ -196,7 +215,11 @@ class _Here(Executor):
         import socket
 
         self.done.append(
-            Outcome(job, job.run(self.problem, self.engine), worker=f"{socket.gethostname()}:{os.getpid()}")
+            Outcome(
+                job,
+                job.run(self.problem, self.engine),
+                worker=f"{socket.gethostname()}:{os.getpid()}",
+            )
         )
 
     def poll(self, timeout: float) -> list[Outcome]:
@@ -221,17 +244,27 @@ def test_a_real_search_is_what_was_foreseen(record: Store, concrete: Any) -> Non
     assert found.seconds[0] / 3 < seconds < found.seconds[1] * 3
 
 
-def test_a_pace_is_taken_from_this_host_and_this_engine_alone(record: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pace_is_taken_from_this_host_and_this_engine_alone(
+    record: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert recorded_throughput(record, SearchSettings.parse({"engine": "reference"})) is None
     pace = recorded_throughput(record, SearchSettings())
-    assert pace is not None and 0 < pace.seconds[0] < pace.seconds[1] and 0 < pace.share[0] <= pace.share[1] <= 1
+    assert (
+        pace is not None
+        and 0 < pace.seconds[0] < pace.seconds[1]
+        and 0 < pace.share[0] <= pace.share[1] <= 1
+    )
     assert math.isfinite(pace.seconds[1])
     monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
     assert recorded_throughput(record, SearchSettings()) is None
 
 
-def test_workers_share_the_time_but_not_the_memory(concrete: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_share_the_time_but_not_the_memory(
+    concrete: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("shoal.analysis.cost_estimate.cores", lambda: 8)
-    one, four = (estimate_cost(Problem(concrete, SearchSettings.parse({"workers": n})), HERE) for n in (1, 4))
+    one, four = (
+        estimate_cost(Problem(concrete, SearchSettings.parse({"workers": n})), HERE) for n in (1, 4)
+    )
     assert four.seconds[0] == pytest.approx(one.seconds[0] / 4) and four.memory == 4 * one.memory
     assert replace(four, seconds=one.seconds, memory=one.memory, largest=one.largest) == one

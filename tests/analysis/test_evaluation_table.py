@@ -58,7 +58,9 @@ def test_it_has_what_was_recorded_in_that_order(recorded: tuple[Store, int, Sear
     assert frame["created"].is_monotonic_increasing
 
 
-def test_it_reads_only_what_is_new(recorded: tuple[Store, int, Search], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_reads_only_what_is_new(
+    recorded: tuple[Store, int, Search], monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, run_id, _ = recorded
     rows = store.evaluation_rows(run_id)
     late, asked = EvaluationTable(store, store.run(run_id)), []
@@ -72,7 +74,9 @@ def test_it_reads_only_what_is_new(recorded: tuple[Store, int, Search], monkeypa
         late.refresh()
     assert asked == [0, *(row[0] for row in rows[16::17]), rows[-1][0], rows[-1][0]][: len(asked)]
     monkeypatch.undo()
-    pd.testing.assert_frame_equal(late.frame, EvaluationTable(store, store.run(run_id)).refresh().frame)
+    pd.testing.assert_frame_equal(
+        late.frame, EvaluationTable(store, store.run(run_id)).refresh().frame
+    )
 
 
 def test_scores_are_those_of_the_search(recorded: tuple[Store, int, Search]) -> None:
@@ -88,7 +92,9 @@ def test_scores_are_those_of_the_search(recorded: tuple[Store, int, Search]) -> 
             standing.accuracy is None and np.isnan(row["accuracy"])
         )
         assert (row["counted"], row["level"]) == (standing.repeats, standing.level)
-        assert row["hidden_layers"] == genome.hidden_layers and row["swarm_size"] == genome.swarm_size
+        assert (
+            row["hidden_layers"] == genome.hidden_layers and row["swarm_size"] == genome.swarm_size
+        )
         assert table.genome(genome.hash) == genome
     assert table.genome("0" * 16) is None
 
@@ -130,9 +136,9 @@ def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Searc
     values = [a for a in search.standing(first.genome).accuracies if a is not None]
     assert best["half"].iloc[0] == pytest.approx(ci95_half_width(values))
     assert best["luck"].iloc[0] == pytest.approx(max(values) - mean(values))
-    assert sorted(dots[(dots["rank"] == 1) & (dots["phase"] == "confirmation")]["accuracy"]) == sorted(
-        a for a in first.accuracies if a is not None
-    )
+    assert sorted(
+        dots[(dots["rank"] == 1) & (dots["phase"] == "confirmation")]["accuracy"]
+    ) == sorted(a for a in first.accuracies if a is not None)
     figure = leaderboard_figure(best, dots)
     points = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
     shown = [row["accuracy"] for layer in points for row in layer["data"]["values"]]
@@ -152,11 +158,15 @@ def test_of_nothing(tmp_path: Path) -> None:
 
 def test_a_table_taken_away_runs_nothing_and_is_exact(tmp_path: Path) -> None:
     text = ["=1+1", "-x", "@x", "+x", "\tx", "plain", "-1.5"]
-    frame = pd.DataFrame({"text": text, "value": [0.1 + 0.2, -1.0, np.nan, 1e300, 5e-324, 0.0, 1 / 3]})
+    frame = pd.DataFrame(
+        {"text": text, "value": [0.1 + 0.2, -1.0, np.nan, 1e300, 5e-324, 0.0, 1 / 3]}
+    )
     back = pd.read_csv(io.BytesIO(as_csv(frame)))
     assert back["text"].tolist() == ["'=1+1", "'-x", "'@x", "'+x", "'\tx", "plain", "-1.5"]
     assert frame["text"].tolist() == text, "the table itself is not touched"
     np.testing.assert_array_equal(back["value"].to_numpy(), frame["value"].to_numpy())
     file = tmp_path / "t.parquet"
     file.write_bytes(as_parquet(frame))
-    pd.testing.assert_frame_equal(pd.read_parquet(file).astype({"text": object}), frame.astype({"text": object}))
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(file).astype({"text": object}), frame.astype({"text": object})
+    )

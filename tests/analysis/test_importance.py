@@ -71,7 +71,10 @@ def test_a_choice_is_one_gene_and_a_width_one_of_its_own() -> None:
 def test_depth_matters_without_the_widths_of_layers_that_are_not_there() -> None:
     found = importances(table(500, lambda genome: 60.0 + 6.0 * len(genome.hidden_layers)))
     assert found.genes[0].name == "depth"
-    assert max(abs(loss_of(found, name)[1]) for name in ("width_2", "width_3")) < 0.02 * loss_of(found, "depth")[1]
+    assert (
+        max(abs(loss_of(found, name)[1]) for name in ("width_2", "width_3"))
+        < 0.02 * loss_of(found, "depth")[1]
+    )
 
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
@@ -97,7 +100,9 @@ def test_the_floor_is_the_worst_where_nothing_is_awful() -> None:
     told = scores(pd.Series([80.0, 81.0, 82.0, 79.5, np.nan]))
     assert told.floor == 79.5 and told.failed == 1 and told.below == 0
     assert told.values.tolist() == [80.0, 81.0, 82.0, 79.5, 79.5]
-    assert scores(pd.Series([90.0, 90.0, 90.0, -50.0])).floor < 90.0, "alike at the top, the floor lies below them"
+    assert scores(pd.Series([90.0, 90.0, 90.0, -50.0])).floor < 90.0, (
+        "alike at the top, the floor lies below them"
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +136,15 @@ def test_of_very_many_a_sample_is_taken_and_said() -> None:
 def test_scores_are_over_the_trainings_that_all_have_had() -> None:
     genomes = table(4)
     a, b, c, _ = genomes.index
-    rows = [(a, 0, 70.0), (a, 1, 72.0), (a, 2, 90.0), (a, 10_000, 95.0), (b, 0, 60.0), (b, 1, None), (c, 0, 80.0)]
+    rows = [
+        (a, 0, 70.0),
+        (a, 1, 72.0),
+        (a, 2, 90.0),
+        (a, 10_000, 95.0),
+        (b, 0, 60.0),
+        (b, 1, None),
+        (c, 0, 80.0),
+    ]
     evaluations = pd.DataFrame(rows, columns=["genome", "repeat", "accuracy"])
     got = comparable(genomes, evaluations, SearchSettings())  # two repeats to begin with
     assert list(got.index) == [a, b], "the third is under way, the fourth has not begun"
@@ -146,7 +159,9 @@ def test_factors_know_who_reads_them() -> None:
     assert found["inertia_weight"].used.all()
     assert (found["width_3"].used == frame["hidden_layers"].map(len).eq(3)).all()
     assert found["jump_size"].scaled == pytest.approx(np.log10(frame["jump_size"]))
-    assert [found["activation"].choices[int(k)] for k in found["activation"].values] == frame["activation"].tolist()
+    assert [found["activation"].choices[int(k)] for k in found["activation"].values] == frame[
+        "activation"
+    ].tolist()
     assert not found["weight_decay"].varies
 
 
@@ -162,7 +177,9 @@ def test_the_surface_follows_the_landscape_where_there_are_genomes() -> None:
     made = surface(Model.of(frame), "jump_size", "inertia_weight")
     assert made is not None
     known = np.isfinite(made.z)
-    assert 0.3 < known.mean() < 0.95 and not known[-1, -1], "nothing is drawn where there is no genome"
+    assert 0.3 < known.mean() < 0.95 and not known[-1, -1], (
+        "nothing is drawn where there is no genome"
+    )
     column = np.nanmean(made.z, axis=0)
     assert column[-1] - column[0] > 10.0
     assert np.corrcoef(made.x, column)[0, 1] > 0.95

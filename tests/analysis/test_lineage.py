@@ -58,7 +58,9 @@ class Recorded:
         return self.known.get(name)
 
 
-def searched(values: SearchSettings, failing: int = 40, stop_after: int | None = None) -> tuple[Search, Lineage]:
+def searched(
+    values: SearchSettings, failing: int = 40, stop_after: int | None = None
+) -> tuple[Search, Lineage]:
     """A search, driven to its end or so many evaluations, and its lineage from what a store would have."""
     search, told = Search(values), []
     while (tasks := search.ask()) and (stop_after is None or len(told) < stop_after):
@@ -109,19 +111,32 @@ def test_populations_and_births_are_those_of_the_search(
         for individual, name in enumerate(population):
             born = lineage.birth(number, individual)
             assert born.child.hash == name
-            assert len(born.parents) == {"bred": 1 + (born.parent_b is not None), "elite": 1}.get(born.origin, 0)
+            assert len(born.parents) == {"bred": 1 + (born.parent_b is not None), "elite": 1}.get(
+                born.origin, 0
+            )
             if number > 1:
-                assert {parent.hash for parent in born.parents} <= set(lineage.populations[number - 2])
+                assert {parent.hash for parent in born.parents} <= set(
+                    lineage.populations[number - 2]
+                )
             for change in born.mutations:
                 assert change.before != change.after
                 assert getattr(born.child, change.gene) == change.after
                 assert getattr(born.after_crossover, change.gene) == change.before
-            untouched = set(Genome.__dataclass_fields__) - {c.gene for c in born.mutations} - set(born.from_second)
+            untouched = (
+                set(Genome.__dataclass_fields__)
+                - {c.gene for c in born.mutations}
+                - set(born.from_second)
+            )
             if born.parent_a is not None:
-                assert all(getattr(born.parent_a, gene) == getattr(born.child, gene) for gene in untouched)
+                assert all(
+                    getattr(born.parent_a, gene) == getattr(born.child, gene) for gene in untouched
+                )
             for gene in born.from_second:
                 assert born.parent_b is not None
-                if gene not in ("hidden_layers", "num_informants"):  # of which one may be of both, or have to follow
+                if gene not in (
+                    "hidden_layers",
+                    "num_informants",
+                ):  # of which one may be of both, or have to follow
                     assert getattr(born.after_crossover, gene) == getattr(born.parent_b, gene)
 
 
@@ -134,15 +149,23 @@ def test_children_are_those_whose_parent_it_is(given_values: dict[str, object]) 
     for name in names:
         children = [child.name for child in lineage.children(name)]
         assert len(children) == len(set(children))
-        wanted = {n for n, relative in born.items() if relative is not None and n != name and name in relative.parents}
+        wanted = {
+            n
+            for n, relative in born.items()
+            if relative is not None and n != name and name in relative.parents
+        }
         assert set(children) == wanted
         ancestors = lineage.ancestors(name, depth=20)
         assert ancestors[0] == born[name]
         there = {relative.name: relative for relative in ancestors}
         assert len(there) == len(ancestors)
         for relative in ancestors:
-            assert set(relative.parents) <= set(there), "twenty births reach back to the first of six generations"
-            assert all(there[parent].generation < relative.generation for parent in relative.parents)
+            assert set(relative.parents) <= set(there), (
+                "twenty births reach back to the first of six generations"
+            )
+            assert all(
+                there[parent].generation < relative.generation for parent in relative.parents
+            )
         assert [r.distance for r in lineage.ancestors(name, depth=1)] == [
             0,
             *[1] * (len(lineage.ancestors(name, 1)) - 1),
@@ -191,7 +214,10 @@ def test_genomes_that_this_version_would_not_draw_are_said_to_be_others() -> Non
         for task in tasks:
             told.append(pretended(task, 0))
             search.tell(told[-1])
-    odd = [replace(e, task=replace(e.task, genome=replace(e.task.genome, max_position=3.25))) for e in told]
+    odd = [
+        replace(e, task=replace(e.task, genome=replace(e.task.genome, max_position=3.25)))
+        for e in told
+    ]
     lineage = Lineage(SimpleNamespace(settings=values, generations=2), Recorded(odd))  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="the version that recorded it"):
         lineage.birth(1, 0)

@@ -94,7 +94,11 @@ def _drive(store: Store, data: Dataset, **given: Any) -> None:
 
 def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_path: Path) -> None:
     table = pd.DataFrame(
-        {"a": range(60), "b": [(7 * i) % 11 for i in range(60)], "y": [i / 2 + i % 3 for i in range(60)]}
+        {
+            "a": range(60),
+            "b": [(7 * i) % 11 for i in range(60)],
+            "y": [i / 2 + i % 3 for i in range(60)],
+        }
     )
     data, other = load_dataset(table, "y"), load_dataset(table, "y", seed=1)
     with open_store(tmp_path / "shoal.db") as store:
@@ -117,13 +121,30 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
             == {}
         )
         champion, rival = summary.champion, summary.competing_runs["Random search (run 3)"]
-        assert champion is not None and rival.scores.test is not None and rival.ensemble.test is not None
-        shown = next(r for r in score_rows(champion, summary.competing_runs) if r.label == "Random search (run 3)")
-        assert (shown.accuracy, shown.ensemble) == (rival.scores.test.accuracy, rival.ensemble.test.accuracy)
-        assert summary.to_dict()["rivals"]["Random search (run 3)"]["scores"]["test"]["accuracy"] == shown.accuracy
+        assert (
+            champion is not None
+            and rival.scores.test is not None
+            and rival.ensemble.test is not None
+        )
+        shown = next(
+            r
+            for r in score_rows(champion, summary.competing_runs)
+            if r.label == "Random search (run 3)"
+        )
+        assert (shown.accuracy, shown.ensemble) == (
+            rival.scores.test.accuracy,
+            rival.ensemble.test.accuracy,
+        )
+        assert (
+            summary.to_dict()["rivals"]["Random search (run 3)"]["scores"]["test"]["accuracy"]
+            == shown.accuracy
+        )
     told = command("show", "1", store=tmp_path / "shoal.db")
     assert "Random search (run 3)" in told.stdout
-    assert "Stability" in told.stdout and f"margin {champion.genome.stability_margin:.2f}" in told.stdout
+    assert (
+        "Stability" in told.stdout
+        and f"margin {champion.genome.stability_margin:.2f}" in told.stdout
+    )
     split = command("splits", "1", "--splits", "2", "--json", store=tmp_path / "shoal.db")
     assert split.returncode == 0, split.stderr
     found = last_json(split.stdout)
@@ -135,8 +156,12 @@ def test_what_is_done_to_the_table_is_said_and_kept(tmp_path: Path) -> None:
     store = tmp_path / "shoal.db"
     short = ["--generations", "1", "--population", "2", "--iterations", "5", "--evaluations", "4"]
     (tmp_path / "quick.toml").write_text("baselines = false")
-    done = command("run", "concrete", *short, "--settings", str(tmp_path / "quick.toml"), store=store)
+    done = command(
+        "run", "concrete", *short, "--settings", str(tmp_path / "quick.toml"), store=store
+    )
     assert done.returncode == 0, done.stderr
     assert "Note: age is taken as its logarithm" in done.stderr
     with open_store(store) as opened:
-        assert any("age is taken as its logarithm" in event.text for event in opened.events(run_id=1))
+        assert any(
+            "age is taken as its logarithm" in event.text for event in opened.events(run_id=1)
+        )

@@ -90,7 +90,13 @@ def add(file: Path, name: str, role: str = "operator", **ways: object) -> None:
 def test_a_hash_holds_its_parameters_and_another_salt_each_time() -> None:
     first, second = hash_password(RIGHT), hash_password(RIGHT)
     assert first.salt != second.salt and first.digest != second.digest
-    assert (first.rounds, first.block, first.lanes, len(first.salt), len(first.digest)) == (2**14, 8, 5, 16, 32)
+    assert (first.rounds, first.block, first.lanes, len(first.salt), len(first.digest)) == (
+        2**14,
+        8,
+        5,
+        16,
+        32,
+    )
     read = Password.from_text(first.to_text())
     assert read == first and RIGHT not in first.to_text()
     assert passwords.is_password(RIGHT, read) and not passwords.is_password(WRONG, read)
@@ -114,7 +120,9 @@ def test_a_name_that_is_not_there_is_hashed_all_the_same(
     hashed = []
     original = passwords._hashed
     monkeypatch.setattr(
-        passwords, "_hashed", lambda p, like: hashed.append(like.rounds * like.lanes) or original(p, like)
+        passwords,
+        "_hashed",
+        lambda p, like: hashed.append(like.rounds * like.lanes) or original(p, like),
     )
     with pytest.raises(AccessError) as known:
         keeper.by_password("alice", WRONG)
@@ -131,20 +139,26 @@ def test_the_file_is_its_owners_only_and_holds_no_secret(file: Path) -> None:
     before = os.umask(0)
     try:
         token = new_token()
-        change_accounts(file, lambda a: a.with_account("alice", "operator", password=hash_password(RIGHT)))
+        change_accounts(
+            file, lambda a: a.with_account("alice", "operator", password=hash_password(RIGHT))
+        )
         add(file, "alice", token=token_digest(token))
     finally:
         os.umask(before)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert RIGHT not in file.read_text() and token not in file.read_text()
-    assert [path.name for path in file.parent.iterdir()] == ["access.json"], "nothing temporary is left"
+    assert [path.name for path in file.parent.iterdir()] == ["access.json"], (
+        "nothing temporary is left"
+    )
     (alice,) = read_accounts(file).accounts
     assert alice.password and alice.token, "a second way in leaves the first"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
-def test_a_file_that_others_may_open_is_not_trusted(file: Path, keeper: SessionManager, mode: int) -> None:
+def test_a_file_that_others_may_open_is_not_trusted(
+    file: Path, keeper: SessionManager, mode: int
+) -> None:
     session = keeper.by_password("alice", RIGHT)
     add(file, "carl")  # another version of the file: it is read again
     file.chmod(mode)
@@ -152,7 +166,9 @@ def test_a_file_that_others_may_open_is_not_trusted(file: Path, keeper: SessionM
         keeper.identity(session)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1, "key": "0g", "accounts": []}', '{"version": 2}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": 1, "key": "0g", "accounts": []}', '{"version": 2}']
+)
 def test_a_damaged_file_lets_nobody_in(file: Path, keeper: SessionManager, text: str) -> None:
     session = keeper.by_password("alice", RIGHT)
     file.write_text(text)
@@ -219,7 +235,9 @@ def test_a_session_says_who_it_is(keeper: SessionManager) -> None:
 def test_only_what_was_signed_here_is_a_session(keeper: SessionManager, tmp_path: Path) -> None:
     session = keeper.by_password("bob", RIGHT)
     text, _, signature = session.partition(".")
-    stranger = SessionManager(tmp_path / "other.json", (Account("bob", "operator", token=token_digest("t")),))
+    stranger = SessionManager(
+        tmp_path / "other.json", (Account("bob", "operator", token=token_digest("t")),)
+    )
     forged = stranger.by_token("t")
     for wrong in (
         None,
@@ -235,7 +253,9 @@ def test_only_what_was_signed_here_is_a_session(keeper: SessionManager, tmp_path
     assert keeper.identity(session)
 
 
-def test_a_session_outlives_the_server_but_not_its_time(keeper: SessionManager, file: Path, clock: Clock) -> None:
+def test_a_session_outlives_the_server_but_not_its_time(
+    keeper: SessionManager, file: Path, clock: Clock
+) -> None:
     session = keeper.by_password("alice", RIGHT)
     again = SessionManager(file, clock=clock)
     assert again.identity(session) == Identity("alice", "operator")
@@ -270,9 +290,13 @@ def test_a_changed_account_is_out_at_once(
     assert keeper.identity(alice)
 
 
-def test_a_session_has_the_role_that_the_account_has_now(keeper: SessionManager, file: Path) -> None:
+def test_a_session_has_the_role_that_the_account_has_now(
+    keeper: SessionManager, file: Path
+) -> None:
     session = keeper.by_password("alice", RIGHT)
-    demoted = lambda a: replace(a, accounts=tuple(replace(one, role="viewer") for one in a.accounts))  # noqa: E731
+    demoted = lambda a: replace(
+        a, accounts=tuple(replace(one, role="viewer") for one in a.accounts)
+    )  # noqa: E731
     change_accounts(file, demoted)
     assert keeper.identity(session) == Identity("alice", "viewer")
 
@@ -308,10 +332,14 @@ def test_a_services_own_tokens_end_with_it(file: Path) -> None:
     assert keeper.by_password("alice", RIGHT)
 
 
-def test_an_address_without_an_account_for_it_is_refused(keeper: SessionManager, file: Path) -> None:
+def test_an_address_without_an_account_for_it_is_refused(
+    keeper: SessionManager, file: Path
+) -> None:
     add(file, "eve@example.org", "viewer", oidc=True)
     add(file, "mail@example.org")
-    assert keeper.identity(keeper.by_email("Eve@Example.org")) == Identity("eve@example.org", "viewer")
+    assert keeper.identity(keeper.by_email("Eve@Example.org")) == Identity(
+        "eve@example.org", "viewer"
+    )
     for address in ("mallory@example.org", "mail@example.org", "alice", ""):
         with pytest.raises(AccessError, match="no account"):
             keeper.by_email(address)
@@ -339,7 +367,9 @@ def test_guessing_one_name_is_slowed(keeper: SessionManager, clock: Clock) -> No
             keeper.by_password("alice", RIGHT)
         clock.now += 0.02
         wrong(keeper)
-    assert waits[:6] == pytest.approx([1, 2, 4, 8, 16, 32]) and waits[-1] == pytest.approx(LONGEST_WAIT)
+    assert waits[:6] == pytest.approx([1, 2, 4, 8, 16, 32]) and waits[-1] == pytest.approx(
+        LONGEST_WAIT
+    )
     keeper.by_password("bob", RIGHT)
     clock.now += LONGEST_WAIT + 1
     keeper.by_password("alice", RIGHT)
@@ -351,7 +381,9 @@ def test_guessing_many_names_is_slowed_but_a_token_still_opens(
 ) -> None:
     token = new_token()
     add(file, "carl", token=token_digest(token))
-    many = tuple(Account(f"user{number}", "viewer", cheap(RIGHT)) for number in range(FREE_TRIES_OF_ALL + 8))
+    many = tuple(
+        Account(f"user{number}", "viewer", cheap(RIGHT)) for number in range(FREE_TRIES_OF_ALL + 8)
+    )
     change_accounts(file, lambda a: replace(a, accounts=a.accounts + many))
     for account in many[:FREE_TRIES_OF_ALL]:
         wrong(keeper, account.name)
@@ -398,7 +430,10 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     file = tmp_path / "shoal" / "access.json"
     assert access("list")[1].startswith("No accounts")
-    assert access("add", "alice", typed=f"{RIGHT}\n") == (0, f"alice is an operator; accounts: 1, in {file}")
+    assert access("add", "alice", typed=f"{RIGHT}\n") == (
+        0,
+        f"alice is an operator; accounts: 1, in {file}",
+    )
     code, token = access("token", "bob", "--viewer")
     assert (code, len(token)) == (0, 43)
     assert access("add", "eve@example.org", "--oidc", "--viewer")[0] == 0

@@ -52,7 +52,9 @@ def test_show_and_runs_agree_with_run(finished: Path) -> None:
     ran = last_json((finished.parent / "run.json").read_text())
     assert last_json(shoal("show", "1", "--json", store=finished).stdout) == ran
     listed = last_json(shoal("runs", "--json", store=finished).stdout)["runs"]
-    assert [(r["run"], r["state"], r["result_hash"]) for r in listed] == [(1, "finished", ran["result_hash"])]
+    assert [(r["run"], r["state"], r["result_hash"]) for r in listed] == [
+        (1, "finished", ran["result_hash"])
+    ]
     for arguments in (["runs"], ["show", "1"]):
         shown = shoal(*arguments, store=finished)
         assert "finished" in shown.stdout
@@ -68,24 +70,45 @@ def test_same_seed_same_hash_other_seed_other_hash(finished: Path, tmp_path: Pat
 
 
 def test_settings_file_and_options_before_it(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("a,b,y\n" + "".join(f"{i},{i % 7},{3 * i + i % 7}\n" for i in range(60)))
+    (tmp_path / "table.csv").write_text(
+        "a,b,y\n" + "".join(f"{i},{i % 7},{3 * i + i % 7}\n" for i in range(60))
+    )
     file = tmp_path / "search.toml"
     file.write_text(
         'data = "table.csv"\ntarget = "y"\nname = "from a file"\n'
         "population = 3\ngenerations = 9\niterations = 20\nrepeats = 1\nbaselines = false\n"
     )
-    done = shoal("run", "--settings", str(file), "--generations", "2", "--json", store=tmp_path / "shoal.db")
+    done = shoal(
+        "run", "--settings", str(file), "--generations", "2", "--json", store=tmp_path / "shoal.db"
+    )
     result = last_json(done.stdout)
     assert (result["generations"], result["settings"]["population"]) == (2, 3)
     assert set(result["scores"]) == {"train", "validation", "test"}
-    assert last_json(shoal("runs", "--json", store=tmp_path / "shoal.db").stdout)["runs"][0]["name"] == "from a file"
+    assert (
+        last_json(shoal("runs", "--json", store=tmp_path / "shoal.db").stdout)["runs"][0]["name"]
+        == "from a file"
+    )
 
 
 def test_classification_end_to_end(tmp_path: Path) -> None:
-    rows = "".join(f"{i % 10},{'red' if i % 3 else 'blue'},{'yes' if i % 10 > 4 else 'no'}\n" for i in range(120))
+    rows = "".join(
+        f"{i % 10},{'red' if i % 3 else 'blue'},{'yes' if i % 10 > 4 else 'no'}\n"
+        for i in range(120)
+    )
     (tmp_path / "t.csv").write_text("size,colour,label\n" + rows)
-    arguments = ["run", str(tmp_path / "t.csv"), "--target", "label", "--population", "3", "--generations", "2"]
-    done = shoal(*arguments, "--iterations", "60", "--repeats", "2", "--json", store=tmp_path / "shoal.db")
+    arguments = [
+        "run",
+        str(tmp_path / "t.csv"),
+        "--target",
+        "label",
+        "--population",
+        "3",
+        "--generations",
+        "2",
+    ]
+    done = shoal(
+        *arguments, "--iterations", "60", "--repeats", "2", "--json", store=tmp_path / "shoal.db"
+    )
     assert done.returncode == 0, done.stderr
     scores = last_json(done.stdout)["ensemble"]["test"]
     assert set(scores) == {"accuracy", "balanced_accuracy", "macro_f1", "log_loss"}
@@ -111,7 +134,9 @@ def test_classification_end_to_end(tmp_path: Path) -> None:
         (["run", "--same", "cement,agee"], ["agee", "Did you mean 'age'"]),
     ],
 )
-def test_bad_input_exits_2_names_it_and_writes_nothing(arguments: list[str], words: list[str], tmp_path: Path) -> None:
+def test_bad_input_exits_2_names_it_and_writes_nothing(
+    arguments: list[str], words: list[str], tmp_path: Path
+) -> None:
     store = tmp_path / "new" / "shoal.db"
     done = shoal(*arguments, store=store, home=tmp_path / "home", cwd=tmp_path)
     assert done.returncode == 2
@@ -131,7 +156,9 @@ def test_unknown_run_exits_2(command: str, finished: Path, tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [["runs"], ["show", "1"], ["stop", "1"], ["export", "1", "--to", "out"]])
+@pytest.mark.parametrize(
+    "command", [["runs"], ["show", "1"], ["stop", "1"], ["export", "1", "--to", "out"]]
+)
 def test_a_mistyped_store_is_not_created_by_looking(command: list[str], tmp_path: Path) -> None:
     done = shoal(*command, store=tmp_path / "typo" / "shoal.db", home=tmp_path, cwd=tmp_path)
     assert done.returncode == (0 if command == ["runs"] else 2)
@@ -140,7 +167,18 @@ def test_a_mistyped_store_is_not_created_by_looking(command: list[str], tmp_path
 
 
 def test_small_population_many_repeats_and_the_data_s_options(tmp_path: Path) -> None:
-    arguments = ["run", "--population", "2", "--repeats", "25", "--generations", "1", "--iterations", "2", "--json"]
+    arguments = [
+        "run",
+        "--population",
+        "2",
+        "--repeats",
+        "25",
+        "--generations",
+        "1",
+        "--iterations",
+        "2",
+        "--json",
+    ]
     (tmp_path / "search.toml").write_text("baselines = false")
     data = [
         "--folds",
@@ -157,7 +195,9 @@ def test_small_population_many_repeats_and_the_data_s_options(tmp_path: Path) ->
     used = result["data_options"]
     assert (used["folds"], used["same"], used["log_columns"]) == (2, ["cement", "water"], "none")
     confirmed = result["best"]["confirmation"]["accuracies"][: result["settings"]["networks"]]
-    assert result["scores"]["validation"]["accuracy"] == pytest.approx(sum(confirmed) / len(confirmed))
+    assert result["scores"]["validation"]["accuracy"] == pytest.approx(
+        sum(confirmed) / len(confirmed)
+    )
 
 
 def test_delete_asks_first_and_removes_only_that_run(tmp_path: Path) -> None:
@@ -211,10 +251,17 @@ def test_export_and_predict(finished: Path, tmp_path: Path) -> None:
     }
     assert shoal("export", "1", "--to", str(folder), store=finished).returncode == 2
     out = tmp_path / "p.csv"
-    assert shoal("predict", str(folder), "concrete", "--out", str(out), store=finished, cwd=tmp_path).returncode == 0
+    assert (
+        shoal(
+            "predict", str(folder), "concrete", "--out", str(out), store=finished, cwd=tmp_path
+        ).returncode
+        == 0
+    )
     assert len(out.read_text().splitlines()) == 1031
     assert json.loads((folder / "genome.json").read_text())["attractor"] == "position"
-    bad = shoal("predict", str(tmp_path), "concrete", "--out", str(tmp_path / "q.csv"), store=finished)
+    bad = shoal(
+        "predict", str(tmp_path), "concrete", "--out", str(tmp_path / "q.csv"), store=finished
+    )
     assert bad.returncode == 2
     assert "model.json is missing" in bad.stderr
     assert "Errno" not in bad.stderr
@@ -234,10 +281,16 @@ def test_terminal_hangup_leaves_the_run_resumable(tmp_path: Path) -> None:
 
 def test_animate_repeats_the_best_training_to_the_bit(finished: Path) -> None:
     picture = finished.parent / "swarm.gif"
-    told = last_json(shoal("animate", "1", "--to", str(picture), "--last", "4", "--json", store=finished).stdout)
+    told = last_json(
+        shoal("animate", "1", "--to", str(picture), "--last", "4", "--json", store=finished).stdout
+    )
     with open_store(finished) as store:
         best = last_json(shoal("show", "1", "--json", store=finished).stdout)["best"]["genome"]
-        (first,) = [e for e in store.evaluations(1) if e.task.genome.to_dict() == best and e.task.repeat == 0]
+        (first,) = [
+            e
+            for e in store.evaluations(1)
+            if e.task.genome.to_dict() == best and e.task.repeat == 0
+        ]
     assert told == {
         "file": str(picture),
         "frames": 5,
@@ -250,7 +303,12 @@ def test_animate_repeats_the_best_training_to_the_bit(finished: Path) -> None:
 
 
 def test_animate_refuses_before_it_trains(finished: Path) -> None:
-    for wrong in (["--genome", "zz"], ["--repeat", "99"], ["--last", "101"], ["--to", "nowhere/at/all.gif"]):
+    for wrong in (
+        ["--genome", "zz"],
+        ["--repeat", "99"],
+        ["--last", "101"],
+        ["--to", "nowhere/at/all.gif"],
+    ):
         told = shoal("animate", "1", "--to", "x.gif", *wrong, store=finished)
         assert told.returncode == 2, told.stdout
         assert "What to do" in told.stderr or "Expected" in told.stderr

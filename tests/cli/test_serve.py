@@ -57,7 +57,9 @@ def _address(service: subprocess.Popen[str]) -> str:
     return found.group()
 
 
-def test_serves_a_page_and_a_search_and_ends_cleanly(service: subprocess.Popen[str], store: Path) -> None:
+def test_serves_a_page_and_a_search_and_ends_cleanly(
+    service: subprocess.Popen[str], store: Path
+) -> None:
     with urllib.request.urlopen(_address(service), timeout=60) as page:
         assert b"<html" in page.read()
     with open_store(store) as opened:
@@ -71,7 +73,9 @@ def test_serves_a_page_and_a_search_and_ends_cleanly(service: subprocess.Popen[s
         assert opened.supervisors() == []
 
 
-def test_killed_service_leaves_nobody_and_the_next_goes_on(service: subprocess.Popen[str], store: Path) -> None:
+def test_killed_service_leaves_nobody_and_the_next_goes_on(
+    service: subprocess.Popen[str], store: Path
+) -> None:
     _address(service)
     with open_store(store) as opened:
         eventually(lambda: opened.run(1).evaluations >= 1)
@@ -122,10 +126,15 @@ def test_another_address_asks_who_is_there_and_gives_a_link_for_each_role(store:
         lines = [process.stdout.readline() for _ in range(6)]
         links = dict(re.findall(r"(operator|viewer): +(http://\S+)", "".join(lines)))
         tokens = {role: link.partition("?token=")[2] for role, link in links.items()}
-        assert socket.gethostname() in lines[0] and [len(tokens[role]) for role in ("operator", "viewer")] == [43, 43]
+        assert socket.gethostname() in lines[0] and [
+            len(tokens[role]) for role in ("operator", "viewer")
+        ] == [43, 43]
         port = re.findall(r":(\d+)$", lines[0].strip())[0]
         for pid in [process.pid, *descendants(process.pid)]:
-            told = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+            told = (
+                Path(f"/proc/{pid}/cmdline").read_bytes()
+                + Path(f"/proc/{pid}/environ").read_bytes()
+            )
             assert not any(token.encode() in told for token in tokens.values()), (
                 "no other user, and no child, can read it"
             )
@@ -136,7 +145,9 @@ def test_another_address_asks_who_is_there_and_gives_a_link_for_each_role(store:
                 assert f"logged in as {role}-link" in page.read().decode()
         for name, answer in (("evil.example", 421), (socket.gethostname(), 303), ("10.1.2.3", 303)):
             connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=60)
-            connection.request("GET", "/", headers={"Host": f"{name}:{port}", "Accept": "text/html"})
+            connection.request(
+                "GET", "/", headers={"Host": f"{name}:{port}", "Accept": "text/html"}
+            )
             assert connection.getresponse().status == answer, name
             connection.close()
     finally:
@@ -153,12 +164,24 @@ def test_https_with_a_certificate_and_accounts(store: Path, tmp_path: Path) -> N
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files],
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            *subject,
+            *files,
+        ],
         check=True,
         capture_output=True,
     )
     change_accounts(
-        store.parent / "shoal" / "access.json", lambda a: a.with_account("bob", "viewer", token=token_digest("t"))
+        store.parent / "shoal" / "access.json",
+        lambda a: a.with_account("bob", "viewer", token=token_digest("t")),
     )
     options = ["--login", "--tls-cert", str(certificate), "--tls-key", str(key), "--port", "18503"]
     process = start("serve", *options, store=store)
@@ -168,7 +191,9 @@ def test_https_with_a_certificate_and_accounts(store: Path, tmp_path: Path) -> N
         assert where.startswith("https://")
         assert process.stdout.readline().startswith("Store:"), "there is an account: no links"
         connection = http.client.HTTPSConnection(
-            where.removeprefix("https://"), context=ssl.create_default_context(cafile=str(certificate)), timeout=60
+            where.removeprefix("https://"),
+            context=ssl.create_default_context(cafile=str(certificate)),
+            timeout=60,
         )
         connection.request("GET", "/?token=t")
         cookie = connection.getresponse().headers["Set-Cookie"]
@@ -221,18 +246,27 @@ def test_who_is_asked_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     everywhere = expose("0.0.0.0").names
     assert is_named("10.1.2.3:8501", everywhere) and is_named("[2001:db8::1]", everywhere)
     assert not is_named("evil.example", everywhere)
-    change_accounts(tmp_path / "shoal" / "access.json", lambda a: a.with_account("bob", "viewer", token="t"))
+    change_accounts(
+        tmp_path / "shoal" / "access.json", lambda a: a.with_account("bob", "viewer", token="t")
+    )
     assert expose("0.0.0.0").links == () and expose("0.0.0.0").login
 
 
 def headless(address: str, folder: Path, host: str) -> subprocess.Popen[str]:
     """`shoal serve --no-dashboard` on a host of that name, with a data directory of its own."""
     folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(f"import socket\nsocket.gethostname = lambda: {host!r}\n")
+    (folder / "sitecustomize.py").write_text(
+        f"import socket\nsocket.gethostname = lambda: {host!r}\n"
+    )
     path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-m", "shoal.cli", "serve", "--no-dashboard"],
-        env={**os.environ, "PYTHONPATH": path, "SHOAL_STORE": address, "XDG_DATA_HOME": str(folder)},
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "SHOAL_STORE": address,
+            "XDG_DATA_HOME": str(folder),
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -247,13 +281,17 @@ def hosts(store: Store) -> list[str]:
 
 def taken_by(store: Store, run_id: int) -> list[str]:
     """The hosts that have driven a run, one a claim."""
-    found = [re.match(r"Taken.* by ([^:+]+)", event.text) for event in reversed(store.events(run_id))]
+    found = [
+        re.match(r"Taken.* by ([^:+]+)", event.text) for event in reversed(store.events(run_id))
+    ]
     return [match[1] for match in found if match]
 
 
 def test_hosts_share_the_queue_of_one_database(postgres_url: str, tmp_path: Path) -> None:
     data = load_dataset("concrete", preset="classic")
-    short = SearchSettings(preset="classic", population=4, generations=2, repeats=1, iterations=20, workers=1)
+    short = SearchSettings(
+        preset="classic", population=4, generations=2, repeats=1, iterations=20, workers=1
+    )
     with open_store(postgres_url) as store:
         services = [headless(postgres_url, tmp_path / host, host) for host in ("north", "south")]
         try:
@@ -263,7 +301,9 @@ def test_hosts_share_the_queue_of_one_database(postgres_url: str, tmp_path: Path
             runs = [store.add_run(data, short)[0] for _ in range(3)]
             eventually(lambda: all(store.run(run_id).state == "finished" for run_id in runs))
             assert store.run(long).state == "running"
-            assert [taken_by(store, run_id) for run_id in runs] == [[({"north", "south"} - {busy}).pop()]] * 3
+            assert [taken_by(store, run_id) for run_id in runs] == [
+                [({"north", "south"} - {busy}).pop()]
+            ] * 3
             assert len({store.run(run_id).result_hash for run_id in runs}) == 1
             store.command(long, "stop")
             eventually(lambda: store.run(long).state == "stopped")
@@ -290,7 +330,11 @@ def test_a_second_service_waits_for_the_first_to_end(store: Path) -> None:
             assert "no dashboard" in services[1].stdout.readline()
             assert [s.pid for s in opened.supervisors()] == [first.pid]
             services[0].kill()
-            eventually(lambda: first.pid not in [s.pid for s in opened.supervisors()] and opened.supervisors())
+            eventually(
+                lambda: (
+                    first.pid not in [s.pid for s in opened.supervisors()] and opened.supervisors()
+                )
+            )
         finally:
             for service in services:
                 service.terminate()
@@ -319,7 +363,9 @@ def test_the_systemd_unit_starts_a_command_that_there_is() -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
     for unit in UNIT.parent.glob("shoal*.*"):
-        text = unit.read_text().replace("/opt/shoal/bin/shoal", sys.executable)  # as it is not installed here
+        text = unit.read_text().replace(
+            "/opt/shoal/bin/shoal", sys.executable
+        )  # as it is not installed here
         (tmp_path / unit.name).write_text(text)
     units = sorted(map(str, tmp_path.iterdir()))
     assert len(units) == 3

@@ -48,8 +48,12 @@ def evaluation(repeat: int, accuracy: float | None, genome: Genome = GENOME) -> 
     return Evaluation(Task(genome, repeat), "ok", Scores(Metrics(accuracy)))
 
 
-def record(number: int, best: float | None, average: float | None, repeats: int = 1) -> GenerationRecord:
-    return GenerationRecord(GenerationSummary(number, GENOME, best, repeats, average, number), float(number), 0.0)
+def record(
+    number: int, best: float | None, average: float | None, repeats: int = 1
+) -> GenerationRecord:
+    return GenerationRecord(
+        GenerationSummary(number, GENOME, best, repeats, average, number), float(number), 0.0
+    )
 
 
 def framed(evaluations: list[Evaluation], generation: int = 1) -> pd.DataFrame:
@@ -60,13 +64,21 @@ def framed(evaluations: list[Evaluation], generation: int = 1) -> pd.DataFrame:
 
 
 def frame(best: list[float], average: list[float]) -> pd.DataFrame:
-    return history([record(i + 1, b, a) for i, (b, a) in enumerate(zip(best, average, strict=True))], framed([]))
+    return history(
+        [record(i + 1, b, a) for i, (b, a) in enumerate(zip(best, average, strict=True))],
+        framed([]),
+    )
 
 
 def test_history_bounds_the_best_by_the_repeats_that_counted_then() -> None:
     accuracies = [80.0, 82.0, 84.0, 90.0]
-    evaluations = [evaluation(r, a) for r, a in reversed(list(enumerate(accuracies)))] + [evaluation(4, None)]
-    got = history([record(1, 80.0, 70.0, 1), record(2, 82.0, 71.0, 3), record(3, None, None, 4)], framed(evaluations))
+    evaluations = [evaluation(r, a) for r, a in reversed(list(enumerate(accuracies)))] + [
+        evaluation(4, None)
+    ]
+    got = history(
+        [record(1, 80.0, 70.0, 1), record(2, 82.0, 71.0, 3), record(3, None, None, 4)],
+        framed(evaluations),
+    )
     assert list(got.columns) == list(COLUMNS)
     assert got["generation"].tolist() == [1, 2, 3]
     assert np.isnan(got.loc[0, ["low", "high"]].astype(float)).all()
@@ -81,7 +93,11 @@ def test_an_empty_history_is_drawn() -> None:
     empty = history([], framed([]))
     assert len(empty) == 0
     assert accuracy_range(empty) == (0.0, 100.0)
-    assert [layer["mark"]["type"] for layer in history_figure(empty)["layer"]] == ["line", "line", "rule"]
+    assert [layer["mark"]["type"] for layer in history_figure(empty)["layer"]] == [
+        "line",
+        "line",
+        "rule",
+    ]
     assert below_text(empty) == ""
 
 
@@ -101,7 +117,8 @@ def test_the_axis_shows_everything_when_nothing_is_terrible() -> None:
 
 
 @pytest.mark.parametrize(
-    ("best", "average"), [([50.0], [-1e6]), ([-400.0, -300.0], [-1e9, -1e9]), ([100.0, 100.0], [100.0, 100.0])]
+    ("best", "average"),
+    [([50.0], [-1e6]), ([-400.0, -300.0], [-1e9, -1e9]), ([100.0, 100.0], [100.0, 100.0])],
 )
 def test_the_axis_is_never_degenerate(best: list[float], average: list[float]) -> None:
     low, high = accuracy_range(frame(best, average))
@@ -116,7 +133,11 @@ def test_the_figure_says_its_units() -> None:
     figure = history_figure(got)
     names = ["Middle half of the trainings", "95 % interval of the best", "Average", "Best"]
     layers = dict(zip(names, figure["layer"][:-1], strict=True))
-    assert re.findall(r"</i>([^<]+)", figure["usermeta"]["legend"]) == ["Best", "Average", *names[1::-1]]
+    assert re.findall(r"</i>([^<]+)", figure["usermeta"]["legend"]) == [
+        "Best",
+        "Average",
+        *names[1::-1],
+    ]
     drawn = [layers[name]["encoding"]["y"]["field"] for name in names]
     assert drawn == ["q1", "low", "average", "best"]
     assert layers["Best"]["encoding"]["y"]["axis"]["title"] == "Accuracy (%)"
@@ -127,7 +148,10 @@ def test_the_figure_says_its_units() -> None:
 
 
 def test_a_legend_is_text_with_the_look_of_its_marks() -> None:
-    keys = [Key("<img onerror>", "#123456", dash=(7, 4)), Key("b", "#abcdef", "circle", hollow=True)]
+    keys = [
+        Key("<img onerror>", "#123456", dash=(7, 4)),
+        Key("b", "#abcdef", "circle", hollow=True),
+    ]
     legend = vega(LIGHT, height=100, layer=[], keys=keys)["usermeta"]["legend"]
     assert "<img" not in legend and "&lt;img onerror&gt;" in legend
     assert "repeating-linear-gradient(90deg, #123456 0px 7px, transparent 7px 11px)" in legend
@@ -136,7 +160,9 @@ def test_a_legend_is_text_with_the_look_of_its_marks() -> None:
 
 
 @pytest.mark.parametrize(("generations", "each"), [(0, 1), (1, 1), (200, 1), (201, 2), (1000, 5)])
-def test_of_many_generations_some_are_drawn_and_the_last_always(generations: int, each: int) -> None:
+def test_of_many_generations_some_are_drawn_and_the_last_always(
+    generations: int, each: int
+) -> None:
     got = frame([80.0] * generations, [70.0] * generations)
     drawn = [row["generation"] for row in history_figure(got)["data"]["values"]]
     assert drawn_each(generations) == each
@@ -162,13 +188,16 @@ def test_light_and_dark_differ_and_stand_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (192, "3 min 12 s"), (7500, "2 h 05 min"), (273600, "3 d 4 h")]
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (192, "3 min 12 s"), (7500, "2 h 05 min"), (273600, "3 d 4 h")],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert formatting.duration(seconds) == text
 
 
-@pytest.mark.parametrize("text", ["plain", "`tick`", "``", "a ``` b", "<img src=x onerror=alert(1)>", "[x](y)", " \n "])
+@pytest.mark.parametrize(
+    "text", ["plain", "`tick`", "``", "a ``` b", "<img src=x onerror=alert(1)>", "[x](y)", " \n "]
+)
 def test_a_users_text_is_one_code_span(text: str) -> None:
     got = formatting.quoted(text)
     fence = got.split(" ", 1)[0]
@@ -194,20 +223,42 @@ def test_parameters_are_copied_to_the_bit() -> None:
 def test_every_parameter_is_shown_by_its_name() -> None:
     got = genes_html(GENOME, SearchSpace().with_genes(NEUTRAL))
     labels = {gene.label for gene in NUMERIC_GENES} - {"Weight Scale", "Bias Scale"}
-    labels |= {"Position Scale", "Topology", "Stability Margin", "Activation", "Informants", "Attractor"}
+    labels |= {
+        "Position Scale",
+        "Topology",
+        "Stability Margin",
+        "Activation",
+        "Informants",
+        "Attractor",
+    }
     labels |= {"Update Rule", "Initialisation"}
     for label in labels:
         assert f"<dt>{label}</dt>" in got
     assert "–</dd>" not in got
     first = genes_html(GENOME, SearchSpace())
-    assert not any(f"<dt>{label}</dt>" in first for label in ("Update Rule", "Initialisation", "Weight Decay"))
-    assert [number(v) for v in (0.0, 0.7298, 0.0031, 12.5)] == ["0.000", "0.730", "0.0031", "12.500"]
+    assert not any(
+        f"<dt>{label}</dt>" in first for label in ("Update Rule", "Initialisation", "Weight Decay")
+    )
+    assert [number(v) for v in (0.0, 0.7298, 0.0031, 12.5)] == [
+        "0.000",
+        "0.730",
+        "0.0031",
+        "12.500",
+    ]
 
 
 def test_what_the_competitive_rule_does_not_read_has_no_value() -> None:
-    got = genes_html(dataclasses.replace(GENOME, update_rule="competitive"), SearchSpace().with_genes(NEUTRAL))
+    got = genes_html(
+        dataclasses.replace(GENOME, update_rule="competitive"), SearchSpace().with_genes(NEUTRAL)
+    )
     unread = re.findall(r"<dt>([^<]*)</dt><dd>–</dd>", got)
-    assert unread == ["Number of Informants", "Cognitive Weight", "Global Best Weight", "Informants", "Attractor"]
+    assert unread == [
+        "Number of Informants",
+        "Cognitive Weight",
+        "Global Best Weight",
+        "Informants",
+        "Attractor",
+    ]
 
 
 def test_a_place_between_bounds_is_on_the_genes_own_scale() -> None:
@@ -219,16 +270,26 @@ def test_a_place_between_bounds_is_on_the_genes_own_scale() -> None:
 
 
 def champion(**values: Any) -> Champion:
-    scores = Scores(Metrics(90.0, mae=1.0, rmse=2.0, r2=0.9), None, Metrics(80.0, mae=2.0, rmse=3.0, r2=0.8))
+    scores = Scores(
+        Metrics(90.0, mae=1.0, rmse=2.0, r2=0.9), None, Metrics(80.0, mae=2.0, rmse=3.0, r2=0.8)
+    )
     ensemble = Scores(Metrics(91.0), None, Metrics(85.5))
-    plain = {"refitted": False, "weights": np.zeros((1, 3), np.float32), "scores": scores, "ensemble": ensemble}
+    plain = {
+        "refitted": False,
+        "weights": np.zeros((1, 3), np.float32),
+        "scores": scores,
+        "ensemble": ensemble,
+    }
     return Champion(GENOME, (89.0, 91.0, 90.0), **{**plain, **values})
 
 
 def test_scores_have_a_row_for_each_thing_there_is() -> None:
     got = scores_html(champion())
     assert "<td>Search</td><td>90.00 % ± 2.48</td><td></td>" in got
-    assert "<td>Train</td><td>90.00 %</td><td>1.000</td><td>2.000</td><td>0.900</td><td>91.00 %</td>" in got
+    assert (
+        "<td>Train</td><td>90.00 %</td><td>1.000</td><td>2.000</td><td>0.900</td><td>91.00 %</td>"
+        in got
+    )
     assert '<tr class="chief"><td>Test</td><td>80.00 %</td><td>2.000</td>' in got
     assert "Confirmation" not in got
     assert confidence_text(champion()).startswith(
@@ -238,20 +299,32 @@ def test_scores_have_a_row_for_each_thing_there_is() -> None:
 
 def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     rivals = (
-        Baseline("linear", "least squares", (70.0,), Metrics(70.0, mae=3.0), Metrics(70.0, mae=3.0)),
+        Baseline(
+            "linear", "least squares", (70.0,), Metrics(70.0, mae=3.0), Metrics(70.0, mae=3.0)
+        ),
         Baseline("adam", "8 relu", error="<b>no</b>"),
         Baseline("trees", "", (88.0, 90.0), Metrics(89.0, mae=1.5), Metrics(90.5, mae=1.0)),
     )
     told = Confirmation((88.0, 89.0, 90.0), Genome(), (88.0, 89.5, 89.0))
     rows = score_rows(champion(baselines=rivals, confirmation=told))
     assert ScoreRow("", 0.0, metrics=Metrics(0.0, r2=-0.0001)).metric("r2") == "0.000"
-    names = ["Search", "Confirmation", "Train", "Test", "Boosted trees", "Linear model", "Adam network"]
+    names = [
+        "Search",
+        "Confirmation",
+        "Train",
+        "Test",
+        "Boosted trees",
+        "Linear model",
+        "Adam network",
+    ]
     assert [row.label for row in rows] == names
     assert [row.ensemble for row in rows[4:]] == [90.5, None, None]
     assert "&lt;b&gt;no&lt;/b&gt;" in scores_html(champion(baselines=rivals))
     text = confidence_text(champion(confirmation=told, refitted=True))
     assert "3 unused random streams; " in text
-    assert "streams, 8 times as long as in the search; " in confidence_text(champion(confirmation=told), 8)
+    assert "streams, 8 times as long as in the search; " in confidence_text(
+        champion(confirmation=told), 8
+    )
     assert "1.00 above" in text
     assert "unresolved" in text
     assert "all rows but the test part" in text
@@ -259,7 +332,11 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
 
 @pytest.mark.parametrize(
     ("ahead", "said"),
-    [((6.9, 4.9), "94 %, which leaves it unresolved."), ((1e6, 1e6 + 1), "99 %."), ((0.0, 0.0), "50 %, which")],
+    [
+        ((6.9, 4.9), "94 %, which leaves it unresolved."),
+        ((1e6, 1e6 + 1), "99 %."),
+        ((0.0, 0.0), "50 %, which"),
+    ],
 )
 def test_a_probability_is_never_rounded_up(ahead: tuple[float, float], said: str) -> None:
     told = Confirmation(ahead, Genome(), (0.0, 0.0))

@@ -111,7 +111,9 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     page.get_by_role("link", name="Start your first run").click()
     expect(page.get_by_role("heading", name="Start your first run")).to_be_visible(timeout=SOON)
     page.get_by_text("classic", exact=True).click()
-    expect(page.get_by_role("spinbutton", name="Generations", exact=True)).to_have_value("100", timeout=SOON)
+    expect(page.get_by_role("spinbutton", name="Generations", exact=True)).to_have_value(
+        "100", timeout=SOON
+    )
     fill(page, generations=200, population=4, iterations=20, repeats=1)
     page.get_by_role("button", name="Start run").dblclick()
 
@@ -144,7 +146,9 @@ def test_a_run_from_the_first_form_to_its_stop(page: Page, opened: Store, site: 
     second.close()
 
     control(page, "Stop").click()
-    expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible(timeout=SOON)
+    expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible(
+        timeout=SOON
+    )
     expect(control(page, "Stop")).to_be_disabled()
     expect(control(page, "Resume")).to_be_enabled()
     reached = opened.run(run.id).generations
@@ -170,13 +174,19 @@ def test_what_users_typed_is_shown_as_text(page: Page, opened: Store, site: str)
     nothing_of_it_is_markup(page)
 
     control(page, "Stop").click()
-    expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible(timeout=SOON)
+    expect(page.get_by_test_id("stMain").get_by_text("stopped", exact=True)).to_be_visible(
+        timeout=SOON
+    )
 
 
-def test_a_name_of_ten_thousand_characters_and_one_from_right_to_left(page: Page, opened: Store, site: str) -> None:
+def test_a_name_of_ten_thousand_characters_and_one_from_right_to_left(
+    page: Page, opened: Store, site: str
+) -> None:
     dataset = load_dataset("concrete", preset="classic")
     names = ("x" * 10_000, "\u202eesrever \u05e9\u05dc\u05d5\u05dd")
-    first, _ = (opened.add_run(dataset, SearchSettings(preset="classic"), name=name)[0] for name in names)
+    first, _ = (
+        opened.add_run(dataset, SearchSettings(preset="classic"), name=name)[0] for name in names
+    )
     page.goto(site)
     expect(page.locator(".st-key-runs code")).to_have_count(2, timeout=SOON)
     assert page.locator(f".st-key-run-{first}").bounding_box()["height"] < 200  # type: ignore[index]
@@ -194,13 +204,24 @@ def nothing_of_it_is_markup(page: Page) -> None:
 
 def test_a_run_that_is_not_there(page: Page, site: str) -> None:
     page.goto(f"{site}/live?run=<script>alert(1)</script>")
-    expect(page.locator(".st-key-problem")).to_contain_text("There is no run '<script>", timeout=SOON)
+    expect(page.locator(".st-key-problem")).to_contain_text(
+        "There is no run '<script>", timeout=SOON
+    )
 
 
 def finished(opened: Store, **settings: Any) -> int:
     """A run that has finished, in as little time as may be."""
-    short = {"population": 4, "generations": 2, "iterations": 40, "finalists": 3, "confirmations": 2, "networks": 2}
-    run_id, _ = opened.add_run(load_dataset("concrete"), SearchSettings(**{**short, **settings}), name="small")
+    short = {
+        "population": 4,
+        "generations": 2,
+        "iterations": 40,
+        "finalists": 3,
+        "confirmations": 2,
+        "networks": 2,
+    }
+    run_id, _ = opened.add_run(
+        load_dataset("concrete"), SearchSettings(**{**short, **settings}), name="small"
+    )
     claim = opened.claim(Owner.here(), run_id)
     assert claim is not None
     assert Runner(opened, claim, make_executor=HereExecutor).drive() == "finished"
@@ -212,7 +233,9 @@ def ended(opened: Store) -> int:
     return finished(opened)
 
 
-def test_a_finished_run_on_every_page_of_it(page: Page, opened: Store, site: str, ended: int, tmp_path: Path) -> None:
+def test_a_finished_run_on_every_page_of_it(
+    page: Page, opened: Store, site: str, ended: int, tmp_path: Path
+) -> None:
     page.goto(site)
     row = page.locator(f".st-key-run-{ended}")
     expect(row).to_contain_text("finished", timeout=SOON)
@@ -243,31 +266,45 @@ def test_a_finished_run_on_every_page_of_it(page: Page, opened: Store, site: str
     place = stripes.last.bounding_box()
     assert place is not None
     page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
-    expect(page.locator("#vg-tooltip-element")).to_contain_text(f"Generation{generations}Best", timeout=SOON)
+    expect(page.locator("#vg-tooltip-element")).to_contain_text(
+        f"Generation{generations}Best", timeout=SOON
+    )
 
     sidebar.get_by_role("link", name="Evaluations").click()
-    expect(page.get_by_text(f"{len(frame.frame)} of {len(frame.frame)} trainings.")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text(f"{len(frame.frame)} of {len(frame.frame)} trainings.")).to_be_visible(
+        timeout=SOON
+    )
     with page.expect_download() as taken:
         page.get_by_role("button", name="CSV", exact=True).click()
     taken.value.save_as(tmp_path / "taken.csv")
     table = pd.read_csv(tmp_path / "taken.csv")
-    assert table["accuracy"].tolist() == frame.frame["accuracy"].tolist(), "to the bit, in the order of recording"
+    assert table["accuracy"].tolist() == frame.frame["accuracy"].tolist(), (
+        "to the bit, in the order of recording"
+    )
     assert {"swarm_size", "hidden_layers", "seconds"} <= set(table.columns)
     with page.expect_download() as taken:
         page.get_by_role("button", name="Parquet", exact=True).click()
     taken.value.save_as(tmp_path / "taken.parquet")
-    assert pd.read_parquet(tmp_path / "taken.parquet")["loss"].tolist() == frame.frame["loss"].tolist()
+    assert (
+        pd.read_parquet(tmp_path / "taken.parquet")["loss"].tolist() == frame.frame["loss"].tolist()
+    )
     page.get_by_text("Confirm", exact=True).click()
     confirmed = int((frame.frame["repeat"] >= 10_000).sum())
-    expect(page.get_by_text(f"{confirmed} of {len(frame.frame)} trainings.")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text(f"{confirmed} of {len(frame.frame)} trainings.")).to_be_visible(
+        timeout=SOON
+    )
 
     sidebar.get_by_role("link", name="System").click()
     expect(page.get_by_text("every page of the file is sound")).to_be_visible(timeout=SOON)
     sidebar.get_by_role("link", name="Settings").click()
-    expect(page.get_by_test_id("stText").get_by_text(str(opened.path), exact=True)).to_be_visible(timeout=SOON)
+    expect(page.get_by_test_id("stText").get_by_text(str(opened.path), exact=True)).to_be_visible(
+        timeout=SOON
+    )
 
 
-def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(page: Page, opened: Store, site: str) -> None:
+def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
+    page: Page, opened: Store, site: str
+) -> None:
     ended = finished(opened, baselines=False)
 
     def more() -> None:
@@ -287,7 +324,9 @@ def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(page: 
     dialog.get_by_role("button", name="Continue").click()
     expect(page).to_have_url(re.compile(rf"/live\?run={ended}$"), timeout=SOON)
     expect(metric(page, "Current Generation")).to_have_text("3", timeout=COMPILING)
-    expect(page.get_by_test_id("stMain").get_by_text("finished", exact=True)).to_be_visible(timeout=COMPILING)
+    expect(page.get_by_test_id("stMain").get_by_text("finished", exact=True)).to_be_visible(
+        timeout=COMPILING
+    )
 
     page.get_by_test_id("stSidebar").get_by_role("link", name="Runs").click()
     expect(page.locator(f".st-key-run-{ended}")).to_be_visible(timeout=SOON)
@@ -311,16 +350,26 @@ def test_every_page_asks_for_its_code_at_once_and_fits_a_telephone(
     chromium: Browser, opened: Store, site: str, ended: int, scheme: str
 ) -> None:
     genome = opened.evaluations(ended)[0].task.genome.hash
-    with chromium.new_context(viewport={"width": 400, "height": 860}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+    with chromium.new_context(
+        viewport={"width": 400, "height": 860}, color_scheme=scheme
+    ) as context:  # type: ignore[arg-type]
         page = context.new_page()
         for place in PLACES:
             page.goto(f"{site}/{place.name}?run={ended}&genome={genome}")
             expect(page.locator(".st-key-footer")).to_be_attached(timeout=SOON)
-            expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=SOON)
+            expect(page.get_by_test_id("stApp")).to_have_attribute(
+                "data-test-script-state", "notRunning", timeout=SOON
+            )
             assert page.get_by_test_id("stException").count() == 0, place.name
             wide = page.evaluate("() => document.documentElement.scrollWidth")
             assert wide <= 400, f"{place.name} is {wide} pixels wide"
-            undrawn = page.locator("[data-testid=stSkeleton], [data-testid=stVegaLiteChart]:not(:has(svg.marks))")
+            undrawn = page.locator(
+                "[data-testid=stSkeleton], [data-testid=stVegaLiteChart]:not(:has(svg.marks))"
+            )
             expect(undrawn).to_have_count(0, timeout=SOON)
-            assert page.evaluate(BESIDE) == [], f"charts of {place.name} that are not as wide as their place"
-            assert page.evaluate(UNASKED) == [], f"missing in firstpage.py: elements of {place.name}"
+            assert page.evaluate(BESIDE) == [], (
+                f"charts of {place.name} that are not as wide as their place"
+            )
+            assert page.evaluate(UNASKED) == [], (
+                f"missing in firstpage.py: elements of {place.name}"
+            )

@@ -12,7 +12,14 @@ import pytest
 
 from shoal.analysis.comparison import compare
 from shoal.analysis.gene_features import GeneFeature, factors
-from shoal.analysis.importance import GeneImportance, Importances, MeanInterval, Model, scores, surface
+from shoal.analysis.importance import (
+    GeneImportance,
+    Importances,
+    MeanInterval,
+    Model,
+    scores,
+    surface,
+)
 from shoal.dashboard.charts.base import log_ticks
 from shoal.dashboard.charts.compare import (
     best_range,
@@ -24,7 +31,13 @@ from shoal.dashboard.charts.compare import (
     scores_table,
     settings_table,
 )
-from shoal.dashboard.charts.gene_pairs import MOST_LINES, pair_data, pair_figure, parallel_data, parallel_figure
+from shoal.dashboard.charts.gene_pairs import (
+    MOST_LINES,
+    pair_data,
+    pair_figure,
+    parallel_data,
+    parallel_figure,
+)
 from shoal.dashboard.charts.gene_slices import (
     accuracy_axis,
     alarms,
@@ -63,9 +76,14 @@ def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> Non
     table = bars_html(Importances(genes, MeanInterval(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0))
     clear, unclear = re.findall("<tr><th scope.*?</tr>", table)
     assert "Jump &lt;Size&gt;" in clear and "2.0 to 3.7" in clear and "hollow" not in clear
-    assert '<i style="left: 7.50%; width: 75.00%">' in clear and '<u style="left: 57.50%; width: 42.50%">' in clear
+    assert (
+        '<i style="left: 7.50%; width: 75.00%">' in clear
+        and '<u style="left: 57.50%; width: 42.50%">' in clear
+    )
     assert '<i class="hollow" style="left: 7.50%; width: 0.00%">' in unclear, "no bar below nothing"
-    assert '<u style="left: 0.00%; width: 10.00%">' in unclear and "-0.1" in unclear, "its interval says the rest"
+    assert '<u style="left: 0.00%; width: 10.00%">' in unclear and "-0.1" in unclear, (
+        "its interval says the rest"
+    )
 
 
 def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) -> None:
@@ -74,7 +92,10 @@ def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) 
     champion = int(np.argmax(told.values))
     found = slice_data(jump, told, generations, champion)
     assert len(found.dots) == found.total == 200
-    assert found.champion == (pytest.approx(genomes["jump_size"].iloc[champion]), told.values[champion])
+    assert found.champion == (
+        pytest.approx(genomes["jump_size"].iloc[champion]),
+        told.values[champion],
+    )
     middle = found.middle
     assert middle["accuracy"].iloc[-1] - middle["accuracy"].iloc[0] > 12.0
     expected = [jumps(Genome(jump_size=x)) for x in middle["x"]]
@@ -104,12 +125,16 @@ def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame
     figure = slice_figure(found, accuracy_axis(told), 17)
     axis = figure["layer"][0]["encoding"]["x"]["axis"]
     words = json.loads(axis["labelExpr"].removesuffix("[datum.value]"))
-    assert [words[value] for value in axis["values"]] == [word.replace("_", " ") for word in activation.choices]
+    assert [words[value] for value in axis["values"]] == [
+        word.replace("_", " ") for word in activation.choices
+    ]
 
 
 def test_genomes_that_do_not_use_a_gene_are_not_in_its_slice(genomes: pd.DataFrame) -> None:
     told = scores(genomes["accuracy"])
-    found = slice_data(factor(genomes, "cognitive_weight"), told, genomes["generation"].to_numpy(), None)
+    found = slice_data(
+        factor(genomes, "cognitive_weight"), told, genomes["generation"].to_numpy(), None
+    )
     assert found.total == (genomes["update_rule"] == "informed").sum()
 
 
@@ -123,30 +148,49 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
     assert frame["x"].to_numpy() == pytest.approx(
         genomes["jump_size"].to_numpy()[np.argsort(told.values, kind="stable")]
     )
-    assert pair_data(one, other, told, champion, most=20)["champion"].sum() == 1, "sampling keeps the champion"
+    assert pair_data(one, other, told, champion, most=20)["champion"].sum() == 1, (
+        "sampling keeps the champion"
+    )
     model = Model.of(genomes)
     figure = pair_figure(frame, one, other, surface(model, "jump_size", "inertia_weight"))
     tiles, dots, best = figure["layer"]
     corner = tiles["data"]["values"][0]
-    assert tiles["mark"]["type"] == "rect" and corner["x"] < genomes["jump_size"].min() < corner["right"]
+    assert (
+        tiles["mark"]["type"] == "rect"
+        and corner["x"] < genomes["jump_size"].min() < corner["right"]
+    )
     assert [row["accuracy"] for row in dots["data"]["values"]] == frame["accuracy"].tolist()
     assert len(best["data"]["values"]) == 1
     strip = pair_figure(pair_data(one, factor(genomes, "activation"), told, None), one, one, None)
     assert [layer["mark"]["type"] for layer in strip["layer"]] == ["point", "point"]
 
 
-def test_parallel_lines_keep_the_best_and_have_a_place_for_what_is_not_there(genomes: pd.DataFrame) -> None:
+def test_parallel_lines_keep_the_best_and_have_a_place_for_what_is_not_there(
+    genomes: pd.DataFrame,
+) -> None:
     told = scores(genomes["accuracy"])
     chosen = [factor(genomes, name) for name in ("jump_size", "activation", "width_2", "depth")]
     found = parallel_data(chosen, told, most=60)
-    assert len(found.best) == 60 and found.best.sum() == 10 and found.best[-1] and found.total == 200
+    assert (
+        len(found.best) == 60 and found.best.sum() == 10 and found.best[-1] and found.total == 200
+    )
     labels = [label for label, *_ in found.dimensions]
-    assert labels == ["Jump Size", "Activation", "Width of Layer 2", "Hidden Layers", "Accuracy (%)"]
+    assert labels == [
+        "Jump Size",
+        "Activation",
+        "Width of Layer 2",
+        "Hidden Layers",
+        "Accuracy (%)",
+    ]
     accuracies = found.dimensions[-1][1]
     assert accuracies[found.best].min() >= np.sort(told.values)[-10]
     _, widths, ticks, words = found.dimensions[2]
     depths = found.dimensions[3][1]
-    assert words[0] == "none" and (widths[depths == 1] == ticks[0]).all() and (widths[depths > 1] > ticks[0]).all()
+    assert (
+        words[0] == "none"
+        and (widths[depths == 1] == ticks[0]).all()
+        and (widths[depths > 1] > ticks[0]).all()
+    )
     lines = parallel_figure(found, dark=True).data[0]
     assert lines.line.colorscale[1][1] == DARK.average and len(lines.dimensions) == 5
     assert MOST_LINES <= 2_000
@@ -187,12 +231,24 @@ def test_scales_leave_out_what_the_background_swallows() -> None:
 
 def test_alarms_count_the_best_on_each_bound() -> None:
     space = SearchSpace().narrowed({"jump_size": (0.01, 0.2), "social_weight": (0.5, 4.0)}, {})
-    best = [dataclasses.replace(g, jump_size=0.2 if n < 7 else 0.05) for n, g in enumerate(some_genomes(10))]
+    best = [
+        dataclasses.replace(g, jump_size=0.2 if n < 7 else 0.05)
+        for n, g in enumerate(some_genomes(10))
+    ]
     best[0] = dataclasses.replace(best[0], social_weight=4.0)
-    best = [dataclasses.replace(g, inertia_weight=1.0, cognitive_weight=1.0, global_best_weight=1.0) for g in best]
+    best = [
+        dataclasses.replace(g, inertia_weight=1.0, cognitive_weight=1.0, global_best_weight=1.0)
+        for g in best
+    ]
     found = {alarm.key: alarm for alarm in alarms(best, space)}
     jump = found["jump_size:upper"]
-    assert (jump.count, jump.of, jump.at.bound, jump.at.limit, jump.widens) == (7, 10, 0.2, 2.0, True)
+    assert (jump.count, jump.of, jump.at.bound, jump.at.limit, jump.widens) == (
+        7,
+        10,
+        0.2,
+        2.0,
+        True,
+    )
     assert not found["social_weight:upper"].widens
     counts = [alarm.count for alarm in alarms(best, space)]
     assert counts == sorted(counts, reverse=True)
@@ -207,14 +263,19 @@ def history(*best: float) -> pd.DataFrame:
 
 def records(*spent: tuple[int, float]) -> list[GenerationRecord]:
     return [
-        GenerationRecord(GenerationSummary(n + 1, Genome(), 80.0, 2, 70.0, evaluations), seconds, 0.0)
+        GenerationRecord(
+            GenerationSummary(n + 1, Genome(), 80.0, 2, 70.0, evaluations), seconds, 0.0
+        )
         for n, (evaluations, seconds) in enumerate(spent)
     ]
 
 
 def test_curves_stand_over_what_was_spent() -> None:
     frame = curves(
-        [(3, records((10, 60.0), (20, 180.0)), history(80.0, 82.0)), (5, records((12, 30.0)), history(81.0))]
+        [
+            (3, records((10, 60.0), (20, 180.0)), history(80.0, 82.0)),
+            (5, records((12, 30.0)), history(81.0)),
+        ]
     )
     assert frame["run"].tolist() == [3, 3, 5] and frame["evaluations"].tolist() == [10, 20, 12]
     assert frame["best"].tolist() == [80.0, 82.0, 81.0]
@@ -241,11 +302,17 @@ def test_no_two_runs_look_the_same() -> None:
 
 
 def test_tables_and_tests_of_a_comparison() -> None:
-    found = compare([summary(1, GOOD), summary(2, POOR, settings=SearchSettings(seed=3)), summary(3, GOOD[:1])])
+    found = compare(
+        [summary(1, GOOD), summary(2, POOR, settings=SearchSettings(seed=3)), summary(3, GOOD[:1])]
+    )
     scored = scores_table(found)
     assert scored["Run"].tolist() == [1, 2, 3]
-    assert scored["Confirmed (%)"].iloc[0] == pytest.approx(91.0) and np.isnan(scored["± 95 % "].iloc[2])
-    assert settings_table(found).to_dict("records") == [{"Setting": "seed", "Run 1": "0", "Run 2": "3", "Run 3": "0"}]
+    assert scored["Confirmed (%)"].iloc[0] == pytest.approx(91.0) and np.isnan(
+        scored["± 95 % "].iloc[2]
+    )
+    assert settings_table(found).to_dict("records") == [
+        {"Setting": "seed", "Run 1": "0", "Run 2": "3", "Run 3": "0"}
+    ]
     tests = duels_table(found)
     assert tests["Verdict"].tolist()[0] == "run 1 is better" and np.isnan(tests["Low"].iloc[1])
     figure = duels_figure(found)

@@ -35,9 +35,15 @@ class Reader(HTMLParser):
 
 
 def test_numbers_have_their_form_and_what_is_missing_a_dash() -> None:
-    frame = pd.DataFrame({"Run": [1, 20], "Mean": [81.234, None], "Good": [True, False], "Name": ["a", None]})
+    frame = pd.DataFrame(
+        {"Run": [1, 20], "Mean": [81.234, None], "Good": [True, False], "Name": ["a", None]}
+    )
     read = Reader(grid_html(frame, {"Mean": Column(".1f", "of its repeats"), "Run": ","}))
-    assert read.rows == [["Run", "Mean", "Good", "Name"], ["1", "81.2", "yes", "a"], ["20", "–", "no", "–"]]
+    assert read.rows == [
+        ["Run", "Mean", "Good", "Name"],
+        ["1", "81.2", "yes", "a"],
+        ["20", "–", "no", "–"],
+    ]
     heads = [attributes for tag, attributes in read.tags if tag == "th"]
     assert heads == [{"class": "n"}, {"class": "n", "title": "of its repeats"}, {}, {}]
 
@@ -60,7 +66,9 @@ def test_a_text_of_ten_thousand_characters_is_cut_and_told_whole() -> None:
 
 
 def test_a_cell_leads_to_the_page_of_its_value() -> None:
-    column = Column(page=lambda value: f'evaluation?genome={value}&run=1"', text=lambda value: value[:4])
+    column = Column(
+        page=lambda value: f'evaluation?genome={value}&run=1"', text=lambda value: value[:4]
+    )
     read = Reader(grid_html(pd.DataFrame({"Genome": ["0123456789"]}), {"Genome": column}))
     assert read.rows[1] == ["0123"]
     assert ("a", {"href": 'evaluation?genome=0123456789&run=1"', "target": "_self"}) in read.tags
@@ -68,7 +76,12 @@ def test_a_cell_leads_to_the_page_of_its_value() -> None:
 
 def test_whatever_a_users_table_holds_is_shown() -> None:
     frame = pd.DataFrame({"x": [[1, None], {"a": 1}, pd.Timestamp("2024-01-02"), pd.NaT]})
-    assert Reader(grid_html(frame, {})).rows[1:] == [["[1, None]"], ["{'a': 1}"], ["2024-01-02 00:00:00"], ["–"]]
+    assert Reader(grid_html(frame, {})).rows[1:] == [
+        ["[1, None]"],
+        ["{'a': 1}"],
+        ["2024-01-02 00:00:00"],
+        ["–"],
+    ]
 
 
 def test_a_table_without_rows_has_its_header() -> None:

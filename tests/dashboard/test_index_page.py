@@ -36,13 +36,19 @@ def get(path: str, method: str = "GET") -> str:
         nonlocal sent
         sent += message.get("body", b"")
 
-    asyncio.run(FirstPage(behind)({"type": "http", "method": method, "path": path, "headers": []}, receive, send))
+    asyncio.run(
+        FirstPage(behind)(
+            {"type": "http", "method": method, "path": path, "headers": []}, receive, send
+        )
+    )
     return sent.decode()
 
 
 def named(path: str, how: str = "[^>]*") -> list[str]:
     """The files that the page asks for beforehand."""
-    return re.findall(rf'<link rel="preload" as="script" crossorigin{how} href="\./([^"]+)"', get(path))
+    return re.findall(
+        rf'<link rel="preload" as="script" crossorigin{how} href="\./([^"]+)"', get(path)
+    )
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -57,17 +63,23 @@ def test_every_page_begins_with_streamlits_document_and_knows_its_server(path: s
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_each_file_that_it_asks_for_is_there_and_what_streamlit_begins_with_comes_first(path: str) -> None:
+def test_each_file_that_it_asks_for_is_there_and_what_streamlit_begins_with_comes_first(
+    path: str,
+) -> None:
     files = named(path)
     assert len(files) == len(set(files))
     assert all((STATIC / name).is_file() for name in files)
-    assert "modulepreload" not in get(path), "a browser compiles what it asks for as a module each time"
+    assert "modulepreload" not in get(path), (
+        "a browser compiles what it asks for as a module each time"
+    )
     plain = (STATIC / "index.html").read_text()
     first = named(path, ' fetchpriority="auto"')
     assert first[0] in plain.partition('<script type="module"')[2].partition(">")[0]
     assert set(first) == set(re.findall(r'"\./(static/js/[^"]+)"', plain))
     for element in ("Html", "PageLink"):
-        assert any(Path(name).name.startswith(f"{element}.") for name in files), "what does Streamlit call it now?"
+        assert any(Path(name).name.startswith(f"{element}.") for name in files), (
+            "what does Streamlit call it now?"
+        )
 
 
 def test_a_page_asks_for_the_code_of_its_own_elements() -> None:
@@ -76,6 +88,8 @@ def test_a_page_asks_for_the_code_of_its_own_elements() -> None:
     assert set(none) < set(charts)
 
 
-@pytest.mark.parametrize("path", ["/_stcore/health", "/static/js/index.js", "/nowhere", "/live/deeper"])
+@pytest.mark.parametrize(
+    "path", ["/_stcore/health", "/static/js/index.js", "/nowhere", "/live/deeper"]
+)
 def test_whatever_else_is_asked_is_streamlits(path: str) -> None:
     assert get(path) == get("/live", "POST") == BEHIND

@@ -10,7 +10,9 @@ from shoal.dashboard.components.metric_tiles import bar_html, tiles_html
 
 
 def test_each_has_its_name_its_figure_and_what_is_said_of_it() -> None:
-    first, second = tiles_html([("Best", "90.12 %", "± 0.4"), ("Speed", "3", "")]).split("</div><div>")
+    first, second = tiles_html([("Best", "90.12 %", "± 0.4"), ("Speed", "3", "")]).split(
+        "</div><div>"
+    )
     assert "<dt>Best</dt><dd><b>90.12 %</b></dd><dd>± 0.4</dd>" in first
     assert second.startswith("<dt>Speed</dt><dd><b>3</b></dd></div>")
 

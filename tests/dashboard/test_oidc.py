@@ -66,10 +66,18 @@ class Provider(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         now = int(time.time())
-        claims = {"iss": f"http://{self.headers['Host']}", "aud": "shoal", "sub": "1", "iat": now, "exp": now + 600}
+        claims = {
+            "iss": f"http://{self.headers['Host']}",
+            "aud": "shoal",
+            "sub": "1",
+            "iat": now,
+            "exp": now + 600,
+        }
         claims |= {"nonce": self.nonces.pop(form["code"][0])} | self.claims
         token = jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key)
-        self.answer({"access_token": "a", "token_type": "Bearer", "expires_in": 600, "id_token": token})
+        self.answer(
+            {"access_token": "a", "token_type": "Bearer", "expires_in": 600, "id_token": token}
+        )
 
     def answer(self, content: dict[str, Any]) -> None:
         body = json.dumps(content).encode()
@@ -112,7 +120,9 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
         patch.setenv("STREAMLIT_SECRETS_FILES", str(secrets))
         file = folder / "shoal" / "access.json"
         change_accounts(file, lambda a: a.with_account("eve@example.org", "viewer", oidc=True))
-        with chrome.dashboard(store, folder / "server.log", ServerAccess(login=True), port) as running:
+        with chrome.dashboard(
+            store, folder / "server.log", ServerAccess(login=True), port
+        ) as running:
             yield running
 
 
@@ -157,7 +167,10 @@ def test_one_whose_address_has_an_account_is_let_in_with_its_role(person: Person
 @pytest.mark.parametrize(
     ("claims", "said"),
     [
-        ({"email": "mallory@example.org", "email_verified": True}, "mallory@example.org has no account here"),
+        (
+            {"email": "mallory@example.org", "email_verified": True},
+            "mallory@example.org has no account here",
+        ),
         ({"email": "eve@example.org", "email_verified": False}, "does not vouch"),
         ({"email": "eve@example.org"}, "does not vouch"),
         ({"email_verified": True}, "does not vouch"),
@@ -171,7 +184,9 @@ def test_all_others_are_refused(person: Person, claims: dict[str, Any], said: st
 
 
 def test_what_the_provider_did_not_sign_is_nothing(person: Person) -> None:
-    person.opener.addheaders = [("Cookie", "_streamlit_user=eyJlbWFpbCI6ICJldmVAZXhhbXBsZS5vcmcifQ.x.y")]
+    person.opener.addheaders = [
+        ("Cookie", "_streamlit_user=eyJlbWFpbCI6ICJldmVAZXhhbXBsZS5vcmcifQ.x.y")
+    ]
     status, _, where = person.get("/")
     assert (status, where.endswith("/login")) == (200, True)
     assert person.get("/auth/logout")[2].startswith(f"{person.site}/login")

@@ -40,7 +40,9 @@ RIGHT = "correct horse"
 class Site:
     """A dashboard that asks who is there, with a run that this process owns: it obeys nothing, so that all commands stay."""
 
-    def __init__(self, url: str, store: Store, claim: Claim, accounts: Path, viewer_token: str) -> None:
+    def __init__(
+        self, url: str, store: Store, claim: Claim, accounts: Path, viewer_token: str
+    ) -> None:
         self.url, self.store, self.claim = url, store, claim
         self.accounts, self.viewer_token = accounts, viewer_token
         self.host = url.removeprefix("http://")
@@ -67,7 +69,9 @@ class Site:
             return error.code, error.read().decode(), error.headers
 
     @contextmanager
-    def talk(self, cookie: str | None, origin: str | None = None, **headers: str) -> Iterator[ClientConnection]:
+    def talk(
+        self, cookie: str | None, origin: str | None = None, **headers: str
+    ) -> Iterator[ClientConnection]:
         """The page's WebSocket, as a browser opens it."""
         with connect(
             f"ws://{self.host}/_stcore/stream",
@@ -92,7 +96,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     cheap = passwords._hashed(RIGHT, Password(b"salt", b"", rounds=2, block=1, lanes=1))
     with pytest.MonkeyPatch.context() as patch, open_store(folder / "shoal.db") as store:
         patch.setenv("XDG_DATA_HOME", str(folder))
-        for name, role in (("alice", "operator"), ("bob", "viewer"), ("carl", "viewer"), ("erin", "operator")):
+        for name, role in (
+            ("alice", "operator"),
+            ("bob", "viewer"),
+            ("carl", "viewer"),
+            ("erin", "operator"),
+        ):
             change_accounts(file, lambda a, n=name, r=role: a.with_account(n, r, password=cheap))  # type: ignore[misc]
         change_accounts(file, lambda a: a.with_account("dora", "viewer", token=token_digest(token)))
         dataset = load_dataset("concrete", preset="classic")
@@ -162,7 +171,9 @@ def test_a_viewer_sees_everything_and_can_press_nothing(page: Page, site: Site) 
 
 
 def test_the_login_is_readable_on_a_telephone_in_the_dark(chromium: Browser, site: Site) -> None:
-    with chromium.new_context(viewport={"width": 400, "height": 700}, color_scheme="dark") as context:
+    with chromium.new_context(
+        viewport={"width": 400, "height": 700}, color_scheme="dark"
+    ) as context:
         page = context.new_page()
         watched = chrome.Watched(page)
         page.goto(f"{site.url}/login?after=//evil.example/")
@@ -213,9 +224,13 @@ def pressed(page: str, widget: str) -> bytes:
     return message.SerializeToString()
 
 
-def test_a_viewer_who_sends_the_command_himself_is_refused_and_an_operator_is_not(site: Site) -> None:
+def test_a_viewer_who_sends_the_command_himself_is_refused_and_an_operator_is_not(
+    site: Site,
+) -> None:
     assert site.told() == ()
-    with site.talk(site.session("bob")) as viewer:  # his button is disabled, which Streamlit remembers
+    with site.talk(
+        site.session("bob")
+    ) as viewer:  # his button is disabled, which Streamlit remembers
         page, pause, texts = opened(viewer)
         assert SECRET_NAME in texts
         forged = pressed(page, pause)
@@ -249,7 +264,10 @@ def role(site: Site, name: str, role: Role) -> None:
 @pytest.mark.parametrize("cookie", [None, "", "nonsense", "WyJhbGljZSJd.00"])
 def test_without_a_session_the_websocket_says_nothing(site: Site, cookie: str | None) -> None:
     port = site.host.rpartition(":")[2]
-    with pytest.raises(InvalidStatus) as refused, site.talk(None if cookie is None else f"shoal-{port}={cookie}"):
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        site.talk(None if cookie is None else f"shoal-{port}={cookie}"),
+    ):
         pass
     assert refused.value.response.status_code == 403
     assert not refused.value.response.body
@@ -257,14 +275,25 @@ def test_without_a_session_the_websocket_says_nothing(site: Site, cookie: str | 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/live?run=1", "/_stcore/host-config", "/_stcore/metrics", "/media/x", "/static/js/index.js", "/logout"],
+    [
+        "/",
+        "/live?run=1",
+        "/_stcore/host-config",
+        "/_stcore/metrics",
+        "/media/x",
+        "/static/js/index.js",
+        "/logout",
+    ],
 )
 def test_without_a_session_no_path_answers(site: Site, path: str) -> None:
     status, body, headers = site.request(path, Accept="*/*")
     assert status == 401 or "<h1>Shoal</h1>" in body
     assert SECRET_NAME not in body
     status, _, headers = site.request(path, Accept="text/html")
-    assert (status, headers["Location"]) == (303, "/login" if path == "/" else headers["Location"]) or path == "/logout"
+    assert (status, headers["Location"]) == (
+        303,
+        "/login" if path == "/" else headers["Location"],
+    ) or path == "/logout"
     assert path == "/logout" or headers["Location"].startswith("/login")
 
 
@@ -301,7 +330,10 @@ def test_another_sites_page_gets_nowhere_with_a_session(site: Site) -> None:
 def test_uploads_need_an_operator_and_the_pages_own_token(site: Site) -> None:
     path = "/_stcore/upload_file/session/file"
     assert site.request(path, "PUT", b"x")[0] == 401
-    assert site.request(path, "PUT", b"x", Cookie=site.session("bob"))[:2] == (403, "Viewers cannot upload.")
+    assert site.request(path, "PUT", b"x", Cookie=site.session("bob"))[:2] == (
+        403,
+        "Viewers cannot upload.",
+    )
     status, body, _ = site.request(path, "PUT", b"x", Cookie=site.session("alice"))
     assert (status, "XSRF" in body) == (403, True)
 

@@ -32,7 +32,13 @@ def hill(genome: Genome) -> float:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("analysis")
-    small = {"population": 10, "generations": 4, "engine": "reference", "baselines": False, "finalists": 2}
+    small = {
+        "population": 10,
+        "generations": 4,
+        "engine": "reference",
+        "baselines": False,
+        "finalists": 2,
+    }
     with open_store(folder / "shoal.db") as store:
         for sampler in ("random", "genetic"):
             settings = {**small, "sampler": sampler, "bounds": {"jump_size": (0.01, 0.2)}}
@@ -58,7 +64,9 @@ def page(chromium: Browser, site: str) -> Iterator[Page]:
 def fits(page: Page, width: int) -> None:
     """It does as soon as its figures are drawn anew."""
     page.set_viewport_size({"width": width, "height": 1200})
-    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth"
+    )
 
 
 def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> None:
@@ -67,7 +75,9 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     expect(page.locator(".st-key-alarm")).to_contain_text(
         re.compile(r"\d+ of the best 10 lie on the upper bound of Jump")
     )
-    expect(page.locator(".st-key-importance")).to_contain_text(re.compile(r"R² 0\.\d\d"), timeout=SOON)
+    expect(page.locator(".st-key-importance")).to_contain_text(
+        re.compile(r"R² 0\.\d\d"), timeout=SOON
+    )
     expect(page.locator(".st-key-importance table")).to_contain_text("Jump Size", timeout=SOON)
     slices = page.locator(".st-key-slices svg.marks")
     expect(slices).to_have_count(3, timeout=SOON)
@@ -81,7 +91,9 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     page.get_by_text("Two genes at once").click()
     expect(page.locator(".st-key-pair .mark-rect path").first).to_be_attached(timeout=SOON)
     expect(slices).to_have_count(4)  # a closed part remembers
-    expect(page.locator(".st-key-parallel .js-plotly-plot")).to_have_count(0)  # WebGL, and so only on demand
+    expect(page.locator(".st-key-parallel .js-plotly-plot")).to_have_count(
+        0
+    )  # WebGL, and so only on demand
     expect(page.locator("img[src='x']")).to_have_count(0)
     expect(page.get_by_test_id("stMain").locator("code").first).to_have_text(HOSTILE)
     fits(page, 400)
@@ -89,21 +101,27 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     page.get_by_text("All together, genomes as lines").click()
     expect(page.locator(".st-key-lines .js-plotly-plot")).to_be_attached(timeout=SOON)
     page.get_by_role("button", name="Search again with wider bounds").first.click()
-    expect(page).to_have_url(re.compile(r"/new\?like=2&widen=[a-z_]+%3A(upper|lower)$"), timeout=SOON)
+    expect(page).to_have_url(
+        re.compile(r"/new\?like=2&widen=[a-z_]+%3A(upper|lower)$"), timeout=SOON
+    )
 
 
 def test_compare_shows_curves_tests_and_settings(page: Page) -> None:
     page.get_by_role("link", name="Compare").click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible(timeout=SOON)
     expect(page.locator(".st-key-curves .mark-line path").first).to_be_attached(timeout=SOON)
-    expect(page.locator(".st-key-curves ul.legend li")).to_have_text(["Run 2", "Run 1"], timeout=SOON)
+    expect(page.locator(".st-key-curves ul.legend li")).to_have_text(
+        ["Run 2", "Run 1"], timeout=SOON
+    )
     expect(page).to_have_url(re.compile(r"/compare\?runs=2%2C1$"))
     expect(page.locator(".st-key-tests .mark-text.role-mark text")).to_have_text(
         [re.compile(r"^run \d – run \d, confirmation$")], timeout=SOON
     )
     expect(page.locator("table.grid")).to_have_count(3, timeout=SOON)
     page.get_by_text("Active time", exact=True).click()
-    expect(page.locator(".st-key-curves .role-axis-title text").filter(has_text="minutes")).to_be_visible(timeout=SOON)
+    expect(
+        page.locator(".st-key-curves .role-axis-title text").filter(has_text="minutes")
+    ).to_be_visible(timeout=SOON)
     expect(page.locator(".st-key-curves svg.marks")).to_have_count(1, timeout=SOON)
     expect(page.locator("img[src='x']")).to_have_count(0)
     fits(page, 400)

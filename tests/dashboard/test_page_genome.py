@@ -30,7 +30,13 @@ from shoal.dashboard.charts.predictions import (
     residuals,
     residuals_figure,
 )
-from shoal.dashboard.charts.trainings import curves, curves_figure, means, trainings, trainings_figure
+from shoal.dashboard.charts.trainings import (
+    curves,
+    curves_figure,
+    means,
+    trainings,
+    trainings_figure,
+)
 from shoal.dashboard.charts.vega import Spec
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
@@ -49,15 +55,21 @@ from support.fakes import HereExecutor
 LOADING = SOON = 60_000  # milliseconds, on a busy machine
 TRAINING = 120_000  # with a new process
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `:red[tick]` $x$ :smile: **b**"
-SMALL = SearchSettings.parse({"population": 4, "generations": 4, "iterations": 10, "baselines": False})
+SMALL = SearchSettings.parse(
+    {"population": 4, "generations": 4, "iterations": 10, "baselines": False}
+)
 
 
-def evaluation(repeat: int, accuracy: float | None, curve: tuple[tuple[int, float], ...] = ()) -> Evaluation:
+def evaluation(
+    repeat: int, accuracy: float | None, curve: tuple[tuple[int, float], ...] = ()
+) -> Evaluation:
     task = Task(Genome(), repeat, 1, 0)
     if accuracy is None:
         return Evaluation(task, "failed", error="no")
     metrics = Metrics(accuracy)
-    return Evaluation(task, "ok", Scores(metrics, metrics), loss=0.1, iterations=9, seconds=0.5, curve=curve)
+    return Evaluation(
+        task, "ok", Scores(metrics, metrics), loss=0.1, iterations=9, seconds=0.5, curve=curve
+    )
 
 
 def legend(figure: Spec) -> list[str]:
@@ -66,17 +78,36 @@ def legend(figure: Spec) -> list[str]:
 
 def test_search_and_confirmation_are_kept_apart() -> None:
     values = [70.0, 71.0, 80.0, 82.0]
-    told = [evaluation(n, a) for n, a in enumerate(values)] + [evaluation(CONFIRMATION + n, 90.0 + n) for n in range(3)]
+    told = [evaluation(n, a) for n, a in enumerate(values)] + [
+        evaluation(CONFIRMATION + n, 90.0 + n) for n in range(3)
+    ]
     frame = trainings(told[::-1], SMALL, folds=3)
-    assert frame["repeat"].tolist() == [0, 1, 2, 3, CONFIRMATION, CONFIRMATION + 1, CONFIRMATION + 2]
-    assert frame["counted"].tolist() == [False, False, True, True, True, True, True], "the last rung of 2-4-8"
+    assert frame["repeat"].tolist() == [
+        0,
+        1,
+        2,
+        3,
+        CONFIRMATION,
+        CONFIRMATION + 1,
+        CONFIRMATION + 2,
+    ]
+    assert frame["counted"].tolist() == [False, False, True, True, True, True, True], (
+        "the last rung of 2-4-8"
+    )
     assert frame["fold"].tolist() == [1, 2, 3, 1, 2, 3, 1]
     searched, confirmed = means(frame)
-    assert (searched.accuracy, searched.half, searched.repeats) == (81.0, ci95_half_width([80.0, 82.0]), 2)
+    assert (searched.accuracy, searched.half, searched.repeats) == (
+        81.0,
+        ci95_half_width([80.0, 82.0]),
+        2,
+    )
     assert (confirmed.accuracy, confirmed.repeats) == (91.0, 3)
     figure = trainings_figure(frame, highlight=2)
     dots = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
-    drawn = {d["mark"]["shape"] + d["mark"]["fill"]: [row["accuracy"] for row in d["data"]["values"]] for d in dots}
+    drawn = {
+        d["mark"]["shape"] + d["mark"]["fill"]: [row["accuracy"] for row in d["data"]["values"]]
+        for d in dots
+    }
     one, other, *_ = LIGHT.series
     assert drawn == {
         f"circle{one}": [80.0, 82.0],
@@ -118,7 +149,10 @@ def test_residuals_of_large_parts_are_thinned_evenly() -> None:
     rows = 5 * MOST_POINTS + 1
     target = np.arange(rows, dtype=np.float64)
     frame = residuals(
-        {"train": PartPredictions(target, target + 1), "validation": PartPredictions(target[:7], target[:7] - 2)}
+        {
+            "train": PartPredictions(target, target + 1),
+            "validation": PartPredictions(target[:7], target[:7] - 2),
+        }
     )
     own = frame[frame["part"] == "train"]
     assert MOST_POINTS / 2 < len(own) <= MOST_POINTS
@@ -137,7 +171,9 @@ def test_confusion_counts_every_row() -> None:
     assert frame.to_numpy().tolist() == [[1, 1], [1, 2]]
     figure = confusion_figure(frame)
     assert [row["rows"] for row in figure["data"]["values"]] == [1, 1, 1, 2]
-    assert [row["share"] for row in figure["data"]["values"]] == pytest.approx([1 / 2, 1 / 2, 1 / 3, 2 / 3])
+    assert [row["share"] for row in figure["data"]["values"]] == pytest.approx(
+        [1 / 2, 1 / 2, 1 / 3, 2 / 3]
+    )
     assert [layer["mark"]["type"] for layer in figure["layer"]] == ["rect", "text"]
 
 
@@ -145,7 +181,9 @@ def relative(name: str, generation: int, distance: int, *parents: Genome) -> Rel
     first, second = (*parents, None, None)[:2]
     child = replace(Genome(), max_position=1.0 + int(name, 16))
     how = "bred" if parents else "uniform"
-    return Relative(child.hash, generation, 0, Offspring(child, how, None, first, second, first), distance)  # type: ignore[arg-type]
+    return Relative(
+        child.hash, generation, 0, Offspring(child, how, None, first, second, first), distance
+    )  # type: ignore[arg-type]
 
 
 def test_boxes_stand_apart_and_lines_run_forward() -> None:
@@ -167,11 +205,16 @@ def test_boxes_stand_apart_and_lines_run_forward() -> None:
     assert sum(edge.second for edge in drawn.edges) == 3
     lines = {box.relative.name: box.lines for box in drawn.boxes}
     assert lines[root.name][0] == f"88.00 % · {root.name[:8]}"
-    assert lines[oldest[0].name][:2] == (f"no score · {oldest[0].name[:8]}", "Gen. 1, drawn at random")
+    assert lines[oldest[0].name][:2] == (
+        f"no score · {oldest[0].name[:8]}",
+        "Gen. 1, drawn at random",
+    )
     assert any(line.startswith("Max Position ") for line in lines[elder.name])
     shown = lineage_html(drawn, {name: f"evaluation?genome={name}&run=1" for name in places})
     links = re.findall(r'<a href="(.+?)"', shown)
-    assert [unescape(link) for link in links] == [f"evaluation?genome={name}&run=1" for name in places]
+    assert [unescape(link) for link in links] == [
+        f"evaluation?genome={name}&run=1" for name in places
+    ]
     lines = re.search(r"base64,([^)]+)\)", shown)
     assert lines is not None and b64decode(lines[1]).count(b"<path") == 6
 
@@ -188,24 +231,33 @@ def opened(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.mark.browser
-def test_a_genome_from_its_trainings_to_its_parents(chromium: Browser, opened: Store, tmp_path: Path) -> None:
+def test_a_genome_from_its_trainings_to_its_parents(
+    chromium: Browser, opened: Store, tmp_path: Path
+) -> None:
     run = opened.run(1)
     lineage = Lineage(run, EvaluationTable(opened, run).refresh())
     trained = [e.task.genome.hash for e in opened.evaluations(1) if e.status == "ok"]
     born = next(r for name in trained if (r := lineage.origin(name)) is not None and r.parents)
-    with chrome.dashboard(opened, tmp_path / "server.log") as site, chromium.new_context() as context:
+    with (
+        chrome.dashboard(opened, tmp_path / "server.log") as site,
+        chromium.new_context() as context,
+    ):
         context.set_default_timeout(SOON)
         page = context.new_page()
         watched = chrome.Watched(page)
         page.goto(f"{site}/evaluation?run=1&genome={born.name[:10]}")
-        expect(page.get_by_role("heading", name=f"Genome {born.name[:8]}")).to_be_visible(timeout=SOON)
+        expect(page.get_by_role("heading", name=f"Genome {born.name[:8]}")).to_be_visible(
+            timeout=SOON
+        )
         expect(page.locator(".st-key-about code")).to_have_text(HOSTILE)
         expect(page.locator("dl.genes")).to_contain_text("Swarm Size")
         _chooses_another_training(page, born.name)
         _trains_it_again(page)
         _visits_a_parent(page, born)
         page.goto(f"{site}/evaluation?run=1&genome=<b>x</b>")
-        expect(page.locator(".st-key-problem")).to_contain_text("has trained no genome '<b>x</b>'", timeout=SOON)
+        expect(page.locator(".st-key-problem")).to_contain_text(
+            "has trained no genome '<b>x</b>'", timeout=SOON
+        )
         expect(page.get_by_text("The best genomes of the run")).to_be_visible()
         # Streamlit asks for two of its own files beside a page's address, before it asks at the root.
         assert [error for error in watched.errors if "404" not in error] == []
@@ -214,7 +266,10 @@ def test_a_genome_from_its_trainings_to_its_parents(chromium: Browser, opened: S
 
 
 def _chooses_another_training(page: Page, name: str) -> None:
-    command, button = page.locator(".st-key-training").get_by_test_id("stCode"), page.get_by_text("Replay command")
+    command, button = (
+        page.locator(".st-key-training").get_by_test_id("stCode"),
+        page.get_by_text("Replay command"),
+    )
     button.click()
     expect(command).to_contain_text(f"shoal replay 1 {name[:8]} 0 --store")
     chosen = page.locator(".st-key-training")
@@ -229,13 +284,17 @@ def _chooses_another_training(page: Page, name: str) -> None:
 
 def _trains_it_again(page: Page) -> None:
     page.get_by_role("button", name="Train it again and look").click()
-    expect(page.get_by_text("Its scores are those recorded, to the bit.")).to_be_visible(timeout=TRAINING)
+    expect(page.get_by_text("Its scores are those recorded, to the bit.")).to_be_visible(
+        timeout=TRAINING
+    )
     expect(page.locator(".st-key-fit svg.marks")).to_have_count(2)
 
 
 def _visits_a_parent(page: Page, born: Relative) -> None:
     parent = born.parents[0]
-    expect(page.locator(".st-key-graph a").filter(has_text=parent[:8])).to_have_attribute("href", re.compile(parent))
+    expect(page.locator(".st-key-graph a").filter(has_text=parent[:8])).to_have_attribute(
+        "href", re.compile(parent)
+    )
     page.locator(".st-key-kin-parents").get_by_role("link", name=parent[:8]).click()
     expect(page.get_by_role("heading", name=f"Genome {parent[:8]}")).to_be_visible()
     expect(page).to_have_url(re.compile(f"genome={parent}"))

@@ -15,7 +15,15 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from shoal.dashboard.session.bounds_editor import GENES, LATER, beyond, bounds_frame, bounds_of, usual_choices, widened
+from shoal.dashboard.session.bounds_editor import (
+    GENES,
+    LATER,
+    beyond,
+    bounds_frame,
+    bounds_of,
+    usual_choices,
+    widened,
+)
 from shoal.dashboard.session.new_run_draft import SHOWN
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
@@ -155,7 +163,11 @@ def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened:
     start(page).dblclick()
     page.wait_for_url(re.compile(r"/live\?run=\d+$"))
     (run,) = opened.runs()
-    assert (run.settings.generations, run.settings.population, run.settings.iterations) == (7, 4, 20)
+    assert (run.settings.generations, run.settings.population, run.settings.iterations) == (
+        7,
+        4,
+        20,
+    )
     assert run.settings == SearchSettings.parse(
         {"preset": "classic", "generations": 7, "population": 4, "iterations": 20, "repeats": 1}
     ), "the form records what the command line would"
@@ -166,14 +178,20 @@ def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened:
 def test_an_upload_is_checked_mended_and_started(page: Page, opened: Store, site: str) -> None:
     page.get_by_text("Upload a file").click()
     start(page).click()
-    expect(page.locator(".st-key-problem")).to_contain_text("What to do: upload one, or use the bundled data.")
+    expect(page.locator(".st-key-problem")).to_contain_text(
+        "What to do: upload one, or use the bundled data."
+    )
     chooser = page.locator("input[type=file]")
-    chooser.set_input_files(files=[{"name": "<b>no</b>.csv", "mimeType": "text/csv", "buffer": b""}])
+    chooser.set_input_files(
+        files=[{"name": "<b>no</b>.csv", "mimeType": "text/csv", "buffer": b""}]
+    )
     expect(page.locator(".st-key-problem")).to_contain_text("<b>no</b>.csv")
     page.get_by_role("button", name="Remove").click()
     expect(page.locator(".st-key-problem")).to_have_count(0)
 
-    chooser.set_input_files(files=[{"name": "../mine.csv", "mimeType": "text/csv", "buffer": TABLE}])
+    chooser.set_input_files(
+        files=[{"name": "../mine.csv", "mimeType": "text/csv", "buffer": TABLE}]
+    )
     expect(page.get_by_text("60 rows, 4 columns")).to_be_visible()
     target = page.get_by_role("combobox", name="Target column")
     expect(target).to_have_value("kind")
@@ -243,8 +261,12 @@ def test_bounds_and_choices_are_recorded(page: Page, opened: Store) -> None:
     assert (run.settings.max_depth, run.settings.max_width) == (1, 16)
 
 
-def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(page: Page, opened: Store, site: str) -> None:
-    source = pd.DataFrame({"a": range(60), "b": [i % 5 for i in range(60)], "g": [i // 3 for i in range(60)]})
+def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(
+    page: Page, opened: Store, site: str
+) -> None:
+    source = pd.DataFrame(
+        {"a": range(60), "b": [i % 5 for i in range(60)], "g": [i // 3 for i in range(60)]}
+    )
     source["y"] = source["a"] * 0.5 + source["b"]
     dataset = load_dataset(source, "y", group="g", folds=3, seed=7, test_fraction=0.25)
     given = SearchSettings.parse(
@@ -252,7 +274,11 @@ def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(page: P
             "generations": 9,
             "population": 5,
             "mutation": 0.4,
-            "bounds": {"swarm_size": (10, 40), "inertia_weight": (0.5, 1.0), "inertia_end": (0.4, 1.0)},
+            "bounds": {
+                "swarm_size": (10, 40),
+                "inertia_weight": (0.5, 1.0),
+                "inertia_end": (0.4, 1.0),
+            },
             "choices": {"informant_strategy": ("ring", "nearest"), "initialisation": ("fan_in",)},
         }
     )
@@ -273,6 +299,10 @@ def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(page: P
     start(page).click()
     page.wait_for_url(re.compile(rf"/live\?run=(?!{copy.id})\d+$"))
     wider = opened.runs()[0]
-    assert wider.settings.bounds == {**given.bounds, "swarm_size": (10, 200), "inertia_weight": (0, 1)}
+    assert wider.settings.bounds == {
+        **given.bounds,
+        "swarm_size": (10, 200),
+        "inertia_weight": (0, 1),
+    }
     page.goto(f"{site}/new?like=4711")
     expect(page.locator(".st-key-problem")).to_contain_text("There is no run '4711'")

@@ -46,7 +46,9 @@ def claim(opened: Store) -> Claim:
     claim = opened.claim(Owner.here())
     assert claim is not None
     done = [evaluate(problem, Task(GENOME, repeat), get_engine()) for repeat in (0, 1)]
-    opened.record(claim, done, [GenerationSummary(1, GENOME, done[0].accuracy, 2, done[0].accuracy, 2)], 1.0)
+    opened.record(
+        claim, done, [GenerationSummary(1, GENOME, done[0].accuracy, 2, done[0].accuracy, 2)], 1.0
+    )
     return claim
 
 
@@ -71,11 +73,15 @@ def places(page: Page) -> list[tuple[int, ...]]:
     """Where the particles are drawn, in pixels."""
     points = page.locator(".st-key-film .xy .trace.scatter").nth(2).locator("path.point")
     moves = points.evaluate_all("points => points.map(point => point.getAttribute('transform'))")
-    return [tuple(round(float(number)) for number in re.findall(r"[-\d.]+", move)) for move in moves]
+    return [
+        tuple(round(float(number)) for number in re.findall(r"[-\d.]+", move)) for move in moves
+    ]
 
 
 def test_a_recorded_training_is_played_and_scrubbed(page: Page, opened: Store) -> None:
-    expect(page.locator(".st-key-film .slider-group > text.slider-label")).to_have_text("Iteration 0")
+    expect(page.locator(".st-key-film .slider-group > text.slider-label")).to_have_text(
+        "Iteration 0"
+    )
     expect(page.get_by_text("to the bit")).to_be_visible()
     at_first = places(page)
     assert len(at_first) == 8
@@ -86,7 +92,9 @@ def test_a_recorded_training_is_played_and_scrubbed(page: Page, opened: Store) -
     page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
     now = page.locator(".st-key-film .slider-group > text.slider-label")
     expect(now).to_have_text(f"Iteration {ITERATIONS}")
-    eventually(lambda: all(a != b for a, b in zip(at_first, places(page), strict=True)))  # every particle moved
+    eventually(
+        lambda: all(a != b for a, b in zip(at_first, places(page), strict=True))
+    )  # every particle moved
     at_last = places(page)
     for series in range(2, 7):
         lines = page.locator(f".st-key-film .x2y{series} path.js-line")
@@ -102,7 +110,9 @@ def test_a_recorded_training_is_played_and_scrubbed(page: Page, opened: Store) -
     page.get_by_role("option", name=re.compile("^1 ")).click()
     expect(page).to_have_url(re.compile(f"genome={GENOME.hash}&repeat=1"))
     expect(page.get_by_text("to the bit")).to_be_visible(timeout=LOADING)
-    expect(page.locator(".st-key-film .slider-group > text.slider-label")).to_have_text("Iteration 0")
+    expect(page.locator(".st-key-film .slider-group > text.slider-label")).to_have_text(
+        "Iteration 0"
+    )
     assert places(page) != at_first
     with page.expect_download() as started:
         page.get_by_role("button", name="GIF").click()
@@ -129,12 +139,20 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
         curve = tuple((i + 1, float(loss)) for i, loss in enumerate(state.history))
         seen = take_snapshot(training, state)
         opened.heartbeat(
-            claim, 1.0, [RunningTraining(GENOME, 2, 1, 3, "search", "here:1", state.iteration, 30, 1.0, curve, seen)]
+            claim,
+            1.0,
+            [
+                RunningTraining(
+                    GENOME, 2, 1, 3, "search", "here:1", state.iteration, 30, 1.0, curve, seen
+                )
+            ],
         )
 
     note(5)
     page.get_by_text("What trains now").click()
-    expect(page.get_by_text("Search: generation 1, individual 3, repeat 2 · iteration 5 of 30")).to_be_visible()
+    expect(
+        page.get_by_text("Search: generation 1, individual 3, repeat 2 · iteration 5 of 30")
+    ).to_be_visible()
     points = page.locator(".st-key-film-now .trace.scatter").nth(2).locator("path.point")
     eventually(lambda: points.count() == 8 or note(0))
     eventually(lambda: page.evaluate(CUT_OFF) == [])
@@ -142,7 +160,9 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
     note(10)
     expect(page.get_by_text("iteration 15 of 30")).to_be_visible()
     expect(points.first).not_to_have_attribute("transform", before)
-    loss = page.locator("dl.tiles > div").filter(has=page.get_by_text("Global best loss", exact=True))
+    loss = page.locator("dl.tiles > div").filter(
+        has=page.get_by_text("Global best loss", exact=True)
+    )
     expect(loss.locator("b")).to_have_text(f"{state.history[-1]:.4g}")
     expect(page.get_by_text("As it is now.")).to_be_visible()
     opened.heartbeat(
@@ -150,7 +170,9 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
     )  # too short for a look at it
     expect(page.get_by_text("repeat 3 · iteration 0 of 30")).to_be_visible()
     expect(
-        page.get_by_text("The last that was seen: Search: generation 1, individual 3, repeat 2, iteration 15.")
+        page.get_by_text(
+            "The last that was seen: Search: generation 1, individual 3, repeat 2, iteration 15."
+        )
     ).to_be_visible()
     assert points.count() == 8
     opened.finish(claim, "stopped", seconds=1.0)

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from shoal.presentation.formatting import moment
 
 TIMES = st.integers(0, 4_000_000_000).map(float)
-PICTURE = re.compile(r":[\w+-]+:")  # a browser that sees this in Markdown loads the names of all emoji
+PICTURE = re.compile(
+    r":[\w+-]+:"
+)  # a browser that sees this in Markdown loads the names of all emoji
 
 
 @given(TIMES, TIMES, st.sampled_from(["Europe/Berlin", "Asia/Kathmandu", None, "nowhere"]))

@@ -29,7 +29,9 @@ RANDOM = np.random.default_rng(5)
 
 def frame(iteration: int, particles: int = 6, **changes: Any) -> SwarmSnapshot:
     losses = np.full(particles, np.inf) if iteration == 0 else RANDOM.uniform(0.1, 2.0, particles)
-    neighbours = np.array([[(i + n) % particles for n in (1, 2, 3)] for i in range(particles)], np.int32)
+    neighbours = np.array(
+        [[(i + n) % particles for n in (1, 2, 3)] for i in range(particles)], np.int32
+    )
     made = SwarmSnapshot(
         iteration=iteration,
         positions=RANDOM.normal(size=(particles, 2)).astype(np.float32),
@@ -85,7 +87,9 @@ def test_what_a_particle_does_not_have_is_not_drawn() -> None:
     assert np.isnan(drawn.star[0]).all(), "before the first iteration nobody has a best"
     assert np.isnan(drawn.bests[0]).all()
     np.testing.assert_array_equal(drawn.star[2], FILM.frames[2].bests[FILM.frames[2].best])
-    competitive = [replace(f, bests=f.positions, informants=f.informants[:, :0]) for f in FILM.frames]
+    competitive = [
+        replace(f, bests=f.positions, informants=f.informants[:, :0]) for f in FILM.frames
+    ]
     assert scene(competitive).bests.shape == (4, 0, 2)
     assert scene(competitive).links.shape[1] == 0
     assert scene(competitive[1:2]).bests.shape == (1, 0, 2)
@@ -104,7 +108,9 @@ def test_links_lead_to_the_informants_and_are_never_too_many() -> None:
 
 def test_losses_of_several_decades_are_shaded_by_their_logarithm() -> None:
     wide, narrow = Shades(0.01, 1.0, log=True), Shades(-2.0, 2.0, log=False)
-    np.testing.assert_allclose(wide(np.array([0.01, 0.1, 1.0, 5.0, np.inf])), [0, 0.5, 1, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(
+        wide(np.array([0.01, 0.1, 1.0, 5.0, np.inf])), [0, 0.5, 1, 1, 1], atol=1e-6
+    )
     np.testing.assert_allclose(narrow(np.array([-2.0, 0.0, np.nan])), [0, 0.5, 1], atol=1e-6)
     assert [text for _, text in wide.ticks] == ["0.01", "0.1", "1 +"]
     close = [text for _, text in Shades(0.0357612, 0.0357698, log=False).ticks]
@@ -141,7 +147,10 @@ def test_a_long_film_of_a_usual_swarm_is_small() -> None:
 def test_light_and_dark() -> None:
     light, dark = swarm_figure(FILM), swarm_figure(FILM, dark=True)
     assert light.layout.font.color == LIGHT.text and dark.layout.font.color == DARK.text
-    assert {t.marker.symbol for t in light.data if t.name in ("Personal best", "Global best")} == {"x-thin", "star"}
+    assert {t.marker.symbol for t in light.data if t.name in ("Personal best", "Global best")} == {
+        "x-thin",
+        "star",
+    }
 
 
 def test_the_live_axes_stay_while_they_can() -> None:
@@ -186,7 +195,9 @@ def test_a_gif_has_the_frames_in_the_theme(dark: bool) -> None:
     assert sum(corner) < 150 if dark else sum(corner) > 700
     colours = {colour for _, colour in later.getcolors(100_000) or []}
     star = gif._rgb((DARK if dark else LIGHT).series[1])
-    assert min(sum(abs(a - b) for a, b in zip(star, c, strict=True)) for c in colours) < 12, "the star is there"
+    assert min(sum(abs(a - b) for a, b in zip(star, c, strict=True)) for c in colours) < 12, (
+        "the star is there"
+    )
     assert len(content) < 200_000
 
 
@@ -206,7 +217,10 @@ def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_figure_survives_a_swarm_that_lost_itself() -> None:
     broken = np.full((6, 2), np.nan, np.float32)
-    lost = [replace(f, positions=broken, losses=np.full(6, np.inf), current=np.full(6, np.inf)) for f in FILM.frames]
+    lost = [
+        replace(f, positions=broken, losses=np.full(6, np.inf), current=np.full(6, np.inf))
+        for f in FILM.frames
+    ]
     json.loads(swarm_figure(film(lost)).to_json())
     gif.gif(film(lost))
 

@@ -12,13 +12,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal.data import DataOptions, from_parquet, load_dataset, prepare, table_from_bytes, to_parquet
+from shoal.data import (
+    DataOptions,
+    from_parquet,
+    load_dataset,
+    prepare,
+    table_from_bytes,
+    to_parquet,
+)
 from shoal.errors import DataError
 
 ROWS = 20
 
 
-def table(cell: str = "", *, row: int = 5, column: int = 1, header: str = "a,b,y", separator: str = ",") -> str:
+def table(
+    cell: str = "", *, row: int = 5, column: int = 1, header: str = "a,b,y", separator: str = ","
+) -> str:
     """A sound table of 20 rows, the cell in file row `row` (header: 1) of feature b replaced if one is given."""
     lines = [header]
     for i in range(ROWS):
@@ -31,7 +40,10 @@ def table(cell: str = "", *, row: int = 5, column: int = 1, header: str = "a,b,y
 
 def column(make: Callable[[int], object], name: str = "b") -> str:
     """A table whose column b (or y) is made from the row number."""
-    rows = [(i, make(i) if name == "b" else i, make(i) if name == "y" else i * 1.5 + 1) for i in range(ROWS)]
+    rows = [
+        (i, make(i) if name == "b" else i, make(i) if name == "y" else i * 1.5 + 1)
+        for i in range(ROWS)
+    ]
     return "a,b,y\n" + "".join(f"{a},{b},{y}\n" for a, b, y in rows)
 
 
@@ -53,31 +65,73 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
     "duplicate header": (table(header="a,a,y"), ["'a'", "columns 1 and 2", "rename"]),
     "blank header": (table(header="a,,y"), ["column 2", "no name"]),
     "no header": (table(header="7,8,9"), ["row 1", "header", "add a row"]),
-    "thousands": (column(lambda i: f'"{i + 1},000.5"'), ["row 2", "'b'", "'1,000.5'", "remove the separators"]),
+    "thousands": (
+        column(lambda i: f'"{i + 1},000.5"'),
+        ["row 2", "'b'", "'1,000.5'", "remove the separators"],
+    ),
     "one thousands": (table('"1,500"'), ["row 5", "'b'", "'1,500'", "remove the separators"]),
     "decimal comma quoted": (table('"1,5"'), ["row 5", "'b'", "'1,5'"]),
-    "decimal comma and point": (table("1,5", separator=";", header="a;b;y"), ["row 5", "'b'", "row 2", "alike"]),
-    "mixed types": (table("broken"), ["row 5", "'b'", "'broken'", "not a number", "correct the cell"]),
+    "decimal comma and point": (
+        table("1,5", separator=";", header="a;b;y"),
+        ["row 5", "'b'", "row 2", "alike"],
+    ),
+    "mixed types": (
+        table("broken"),
+        ["row 5", "'b'", "'broken'", "not a number", "correct the cell"],
+    ),
     "all missing": (column(lambda i: ""), ["'b'", "no value", "drop"]),
     "infinity": (table("inf"), ["row 5", "'b'", "'inf'", "finite"]),
     "1e400": (table("1e400"), ["row 5", "'b'", "'1e400'", "finite"]),
     "beyond float32": (table("1e39"), ["row 5", "'b'", "1e+39", "too large"]),
-    "20 digits": (column(lambda i: 12345678901234567890 + i), ["row 2", "'b'", "12345678901234567890", "identifier"]),
-    "identifier at the end": (table("9007199254740993"), ["row 5", "'b'", "9007199254740993", "digits"]),
-    "dates": (column(lambda i: f"2024-01-{i + 1:02}"), ["row 2", "'b'", "'2024-01-01'", "date", "drop"]),
-    "dates as target": (column(lambda i: f"{i + 1:02}.03.2024", "y"), ["row 2", "'y'", "date", "numbers"]),
-    "missing target": (table("NA", column=2), ["row 5", "'y'", "no value", "1 such", "remove the rows"]),
+    "20 digits": (
+        column(lambda i: 12345678901234567890 + i),
+        ["row 2", "'b'", "12345678901234567890", "identifier"],
+    ),
+    "identifier at the end": (
+        table("9007199254740993"),
+        ["row 5", "'b'", "9007199254740993", "digits"],
+    ),
+    "dates": (
+        column(lambda i: f"2024-01-{i + 1:02}"),
+        ["row 2", "'b'", "'2024-01-01'", "date", "drop"],
+    ),
+    "dates as target": (
+        column(lambda i: f"{i + 1:02}.03.2024", "y"),
+        ["row 2", "'y'", "date", "numbers"],
+    ),
+    "missing target": (
+        table("NA", column=2),
+        ["row 5", "'y'", "no value", "1 such", "remove the rows"],
+    ),
     "words in target": (table("high", column=2), ["row 5", "'y'", "'high'", "not a number"]),
     "infinite target": (table("-inf", column=2), ["row 5", "'y'", "'-inf'", "finite"]),
     "single class": (column(lambda i: "yes", "y"), ["'y'", "1 class", "another target"]),
-    "one-member class": (column(lambda i: "odd" if i == 7 else "even", "y"), ["'odd'", "row 9", "merge"]),
-    "two-member class": (column(lambda i: "odd" if i in (7, 8) else "even", "y"), ["'odd'", "merge"]),
-    "too many classes": ("a,y\n" + "".join(f"{i},c{i // 2}\n" for i in range(240)), ["120 classes", "2 to 100"]),
+    "one-member class": (
+        column(lambda i: "odd" if i == 7 else "even", "y"),
+        ["'odd'", "row 9", "merge"],
+    ),
+    "two-member class": (
+        column(lambda i: "odd" if i in (7, 8) else "even", "y"),
+        ["'odd'", "merge"],
+    ),
+    "too many classes": (
+        "a,y\n" + "".join(f"{i},c{i // 2}\n" for i in range(240)),
+        ["120 classes", "2 to 100"],
+    ),
     "constant target": (column(lambda i: 3.5, "y"), ["'y'", "3.5 in every row", "another target"]),
-    "zero targets in a part": (column(lambda i: 2.5 if i == 2 else 0, "y"), ["only zeros", "undefined", "seed"]),
-    "too many levels": ("a,b,y\n" + "".join(f"{i},w{i},{i}.5\n" for i in range(300)), ["'b'", "at most 100", "drop"]),
+    "zero targets in a part": (
+        column(lambda i: 2.5 if i == 2 else 0, "y"),
+        ["only zeros", "undefined", "seed"],
+    ),
+    "too many levels": (
+        "a,b,y\n" + "".join(f"{i},w{i},{i}.5\n" for i in range(300)),
+        ["'b'", "at most 100", "drop"],
+    ),
     "huge cell": (table("x" * 10_000_000), ["row 5", "131,072", "shorten"]),
-    "100,000 columns": (",".join(f"c{i}" for i in range(100_000)) + "\n", ["100,000 columns", "10,000", "keep"]),
+    "100,000 columns": (
+        ",".join(f"c{i}" for i in range(100_000)) + "\n",
+        ["100,000 columns", "10,000", "keep"],
+    ),
     "binary": (bytes(range(256)) * 50, ["not text"]),
     "binary with NUL": (b"\x89PNG\r\n\x1a\n\x00\x00" + bytes(100), ["NUL"]),
     "gzip": (gzip.compress(table().encode()), ["gzip archive", "unpack"]),
@@ -131,7 +185,9 @@ def test_the_same_table_however_written(case: str, tmp_path: Path) -> None:
 
 def test_latin_1_formulas_and_markup_are_just_text(tmp_path: Path) -> None:
     path = tmp_path / "<b>t.csv"
-    text = table(header="größe,<img src=x onerror=alert(1)>,y") + '5,=HYPERLINK("x"),3\n'.replace('"', "'")
+    text = table(header="größe,<img src=x onerror=alert(1)>,y") + '5,=HYPERLINK("x"),3\n'.replace(
+        '"', "'"
+    )
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(DataError, match=r"HYPERLINK.*not a number"):
         load_dataset(path, "y")
@@ -142,7 +198,9 @@ def test_latin_1_formulas_and_markup_are_just_text(tmp_path: Path) -> None:
     assert data.encoder.inputs[3] == "<img src=x onerror=alert(1)>==1+0"
 
 
-@pytest.mark.parametrize("spelling", ["", "NA", "n/a", "NaN", "null", "#N/A", "-", "?", "none", " . "])
+@pytest.mark.parametrize(
+    "spelling", ["", "NA", "n/a", "NaN", "null", "#N/A", "-", "?", "none", " . "]
+)
 def test_spellings_of_missing_numbers(spelling: str, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text(table(spelling or " ", row=3))
@@ -152,13 +210,17 @@ def test_spellings_of_missing_numbers(spelling: str, tmp_path: Path) -> None:
 
 def test_a_class_may_be_called_none_and_a_column_may_be_constant(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
-    path.write_text("a,b,y\n" + "".join(f"{i},5,{'none' if i % 2 else 'some'}\n" for i in range(ROWS)))
+    path.write_text(
+        "a,b,y\n" + "".join(f"{i},5,{'none' if i % 2 else 'some'}\n" for i in range(ROWS))
+    )
     data = load_dataset(path, "y")
     assert data.classes == ("none", "some") and not data.train.x[:, 1].any()
 
 
 def test_classic_refuses_what_it_cannot_divide_or_read() -> None:
-    frame = pd.DataFrame({"a": np.arange(ROWS), "b": np.arange(ROWS) % 3 * 0.5, "y": np.arange(ROWS) * 1.0})
+    frame = pd.DataFrame(
+        {"a": np.arange(ROWS), "b": np.arange(ROWS) % 3 * 0.5, "y": np.arange(ROWS) * 1.0}
+    )
     for change, words in (
         ({"y": frame["y"] - 100}, ["table", "'y'", "classic", "modern"]),
         ({"b": frame["b"].where(frame["a"] != 3)}, ["table", "row 5", "'b'", "modern"]),
@@ -174,18 +236,33 @@ FRAMES: dict[str, tuple[pd.DataFrame, list[str]]] = {
     "no columns": (pd.DataFrame(), ["empty"]),
     "no rows": (pd.DataFrame({"a": [], "y": []}), ["0 rows"]),
     "duplicate names": (pd.DataFrame(np.ones((20, 3)), columns=["a", "a", "y"]), ["'a'", "rename"]),
-    "levels of names": (pd.DataFrame(np.ones((20, 2)), columns=[["a", "y"], ["b", "y"]]), ["several levels"]),
+    "levels of names": (
+        pd.DataFrame(np.ones((20, 2)), columns=[["a", "y"], ["b", "y"]]),
+        ["several levels"],
+    ),
     "infinity": (pd.DataFrame({"a": [1.0, np.inf] * 10, "y": range(20)}), ["row 3", "'a'", "inf"]),
-    "dates": (pd.DataFrame({"a": pd.date_range("2024-01-01", periods=20), "y": range(20)}), ["row 2", "'a'", "date"]),
-    "durations": (pd.DataFrame({"a": pd.to_timedelta(range(20), "h"), "y": range(20)}), ["'a'", "date or a time"]),
+    "dates": (
+        pd.DataFrame({"a": pd.date_range("2024-01-01", periods=20), "y": range(20)}),
+        ["row 2", "'a'", "date"],
+    ),
+    "durations": (
+        pd.DataFrame({"a": pd.to_timedelta(range(20), "h"), "y": range(20)}),
+        ["'a'", "date or a time"],
+    ),
     "lists": (pd.DataFrame({"a": [[1]] * 20, "y": range(20)}), ["row 2", "'a'", "list"]),
     "complex": (pd.DataFrame({"a": [1j] * 20, "y": range(20)}), ["row 2", "'a'", "complex"]),
     "bytes": (pd.DataFrame({"a": [b"x"] * 20, "y": range(20)}), ["row 2", "'a'", "bytes"]),
     "mixed": (pd.DataFrame({"a": [*range(19), "x"], "y": range(20)}), ["row 21", "'a'", "'x'"]),
-    "large integers": (pd.DataFrame({"a": [2**60 + i for i in range(20)], "y": range(20)}), ["'a'", "digits"]),
+    "large integers": (
+        pd.DataFrame({"a": [2**60 + i for i in range(20)], "y": range(20)}),
+        ["'a'", "digits"],
+    ),
     "only the target": (pd.DataFrame({"y": range(20)}), ["no column is left"]),
     "huge cell": (pd.DataFrame({"a": ["x" * 200_000] * 20, "y": range(20)}), ["'a'", "131,072"]),
-    "missing value in y": (pd.DataFrame({"a": range(20), "y": [1.5, None] * 10}), ["row 3", "'y'", "10 such"]),
+    "missing value in y": (
+        pd.DataFrame({"a": range(20), "y": [1.5, None] * 10}),
+        ["row 3", "'y'", "10 such"],
+    ),
 }
 
 
@@ -199,7 +276,9 @@ def test_frames_get_the_same_checks(case: str) -> None:
 
 
 def test_large_identifiers_may_be_groups() -> None:
-    frame = pd.DataFrame({"id": [2**60 + i // 2 for i in range(40)], "a": np.arange(40) * 0.5, "y": np.arange(40)})
+    frame = pd.DataFrame(
+        {"id": [2**60 + i // 2 for i in range(40)], "a": np.arange(40) * 0.5, "y": np.arange(40)}
+    )
     assert load_dataset(frame, "y", group="id").inputs == 1
     with pytest.raises(DataError, match="too few groups"):
         load_dataset(frame.assign(id="same"), "y", group="id")
@@ -243,7 +322,9 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from_parquet(content)
 
 
-PARQUET = to_parquet(pd.DataFrame({"a": np.arange(40) * 0.5, "w": ["x", "y"] * 20, "y": np.arange(40)}))
+PARQUET = to_parquet(
+    pd.DataFrame({"a": np.arange(40) * 0.5, "w": ["x", "y"] * 20, "y": np.arange(40)})
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -46,7 +46,9 @@ def parts(dataset: Dataset) -> list[np.ndarray]:
 def same_bits(a: Dataset, b: Dataset) -> bool:
     """Whether all arrays are equal bit for bit."""
     pairs = list(zip(parts(a), parts(b), strict=True))
-    return all(x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes() for x, y in pairs)
+    return all(
+        x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes() for x, y in pairs
+    )
 
 
 def mixed_table(rows: int = 60, seed: int = 0) -> pd.DataFrame:
@@ -78,8 +80,12 @@ def test_concrete_is_the_table_that_published_results_were_made_with() -> None:
     assert data.train.y.max() == 1.0
 
 
-@pytest.mark.parametrize(("constant", "train", "test"), [(True, 76.6053, 77.7197), (False, 76.5458, 77.6713)])
-def test_least_squares_on_concrete_gives_its_known_accuracy(constant: bool, train: float, test: float) -> None:
+@pytest.mark.parametrize(
+    ("constant", "train", "test"), [(True, 76.6053, 77.7197), (False, 76.5458, 77.6713)]
+)
+def test_least_squares_on_concrete_gives_its_known_accuracy(
+    constant: bool, train: float, test: float
+) -> None:
     # Published: one hidden unit ends at 76.538 (train) and 77.661 (test): the fit through the origin, because the
     # constant hardly matters to the squared error and a swarm does not find it within 200 iterations.
     data = load_dataset("concrete", preset="classic")
@@ -91,7 +97,9 @@ def test_least_squares_on_concrete_gives_its_known_accuracy(constant: bool, trai
     weights = np.linalg.lstsq(inputs(data.train.x), data.train.target, rcond=None)[0]
     for part, expected in ((data.train, train), (data.test, test)):
         error = np.abs(inputs(part.x) @ weights - part.target)
-        assert 100 * (1 - error.mean() / np.abs(part.target).mean()) == pytest.approx(expected, abs=1e-3)
+        assert 100 * (1 - error.mean() / np.abs(part.target).mean()) == pytest.approx(
+            expected, abs=1e-3
+        )
 
 
 def test_modern_tests_on_the_same_rows_as_classic() -> None:
@@ -102,20 +110,33 @@ def test_modern_tests_on_the_same_rows_as_classic() -> None:
     np.testing.assert_allclose(modern.train.x.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(modern.train.x.std(axis=0), 1, atol=1e-5)
     np.testing.assert_allclose([modern.train.y.mean(), modern.train.y.std()], [0, 1], atol=1e-5)
-    np.testing.assert_allclose(modern.unscale(modern.test.y[:, None]), modern.test.target, rtol=1e-6)
+    np.testing.assert_allclose(
+        modern.unscale(modern.test.y[:, None]), modern.test.target, rtol=1e-6
+    )
     both = modern.fit_part(refit=True)
     assert both.rows.tolist() == [*modern.train.rows, *modern.validation.rows]
     assert len(both.x) == len(both.y) == len(both.target) and both.x.flags.c_contiguous
-    assert modern.fit_part(refit=False) is modern.train and classic.fit_part(refit=True) is classic.train
+    assert (
+        modern.fit_part(refit=False) is modern.train
+        and classic.fit_part(refit=True) is classic.train
+    )
 
 
 def test_encoding_is_as_documented() -> None:
-    train = pd.DataFrame({"n": [1.0, 3.0, np.nan] * 10, "w": ["b", "a", None] * 10, "k": [7] * 30, "y": range(30)})
+    train = pd.DataFrame(
+        {"n": [1.0, 3.0, np.nan] * 10, "w": ["b", "a", None] * 10, "k": [7] * 30, "y": range(30)}
+    )
     data = load_dataset(train, "y", test_fraction=0, validation_fraction=0)
     assert data.encoder.inputs == ("n", "n=missing", "w=a", "w=b", "w=missing", "k")
-    assert data.encoder.columns[0] == NumericColumn("n", fill=2.0, mean=2.0, scale=1.0, missing_indicator=True)
+    assert data.encoder.columns[0] == NumericColumn(
+        "n", fill=2.0, mean=2.0, scale=1.0, missing_indicator=True
+    )
     assert data.encoder.columns[1] == CategoricalColumn("w", ("a", "b", None))
-    assert data.train.x[:3].tolist() == [[-1, 0, 0, 1, 0, 0], [1, 0, 1, 0, 0, 0], [0, 1, 0, 0, 1, 0]]
+    assert data.train.x[:3].tolist() == [
+        [-1, 0, 0, 1, 0, 0],
+        [1, 0, 1, 0, 0, 0],
+        [0, 1, 0, 0, 1, 0],
+    ]
     assert data.test is None and data.validation is None
 
 
@@ -156,7 +177,9 @@ def test_task_can_be_chosen_and_classes_are_ordered_by_value() -> None:
     data = load_dataset(table, "y")
     assert data.classes == ("9", "10", "100")
     assert data.train.target.tolist() == data.train.y.tolist()
-    assert [data.classes[int(i)] for i in data.train.target] == [str(table["y"][row]) for row in data.train.rows]
+    assert [data.classes[int(i)] for i in data.train.target] == [
+        str(table["y"][row]) for row in data.train.rows
+    ]
     outputs = np.ones((4, 3), dtype=np.float32)
     assert data.unscale(outputs).dtype == np.float64 and data.unscale(outputs).shape == (4, 3)
 
@@ -182,7 +205,10 @@ FRACTIONS = st.sampled_from([0.0, 0.1, 0.2, 0.3, 0.5])
 def test_splits_are_disjoint_complete_and_repeatable(
     seed: int, test: float, validation: float, target: str, group: str | None
 ) -> None:
-    table, asked = mixed_table(90), {"test_fraction": test, "validation_fraction": validation, "seed": seed}
+    table, asked = (
+        mixed_table(90),
+        {"test_fraction": test, "validation_fraction": validation, "seed": seed},
+    )
     data = load_dataset(table, target, group=group, **asked)
     assert same_bits(data, load_dataset(table, target, group=group, **asked))
     kept = [part for part in (data.train, data.validation, data.test) if part is not None]
@@ -194,7 +220,9 @@ def test_splits_are_disjoint_complete_and_repeatable(
         assert not any(name.startswith(group) for name in data.encoder.inputs)
 
 
-numbers = st.floats(-1e30, 1e30, allow_subnormal=False) | st.integers(1 - 2**53, 2**53 - 1) | st.none()
+numbers = (
+    st.floats(-1e30, 1e30, allow_subnormal=False) | st.integers(1 - 2**53, 2**53 - 1) | st.none()
+)
 words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st.none()
 
 
@@ -233,14 +261,20 @@ def test_parquet_keeps_every_kind_of_column() -> None:
     assert to_parquet(first.source) == to_parquet(from_parquet(to_parquet(first.source)))
     again = prepare("table", from_parquet(to_parquet(first.source)), first.options)
     assert same_bits(first, again) and again.encoder == first.encoder
-    assert {"grade=0", "maybe=missing", "flag=True", "flag=missing", "text=p"} <= set(first.encoder.inputs)
+    assert {"grade=0", "maybe=missing", "flag=True", "flag=missing", "text=p"} <= set(
+        first.encoder.inputs
+    )
 
 
 def test_names_and_paths(tmp_path: Path) -> None:
     table = mixed_table()
     table.to_csv(tmp_path / "houses.csv", index=False)
     table.to_parquet(tmp_path / "houses.parquet", index=False)
-    for source in (tmp_path / "houses.csv", str(tmp_path / "houses.parquet"), tmp_path / "x" / ".." / "houses.csv"):
+    for source in (
+        tmp_path / "houses.csv",
+        str(tmp_path / "houses.parquet"),
+        tmp_path / "x" / ".." / "houses.csv",
+    ):
         (tmp_path / "x").mkdir(exist_ok=True)
         data = load_dataset(source, "y")
         assert data.name == "houses"
@@ -300,12 +334,18 @@ def tail(kind: str, rows: int = 400) -> np.ndarray:
     draw = np.random.default_rng(3)
     return {
         "lognormal": lambda: np.exp(draw.normal(2, 1, rows)),
-        "ages": lambda: draw.choice([3, 7, 14, 28, 56, 90, 365], rows, p=[0.1, 0.2, 0.1, 0.4, 0.1, 0.08, 0.02]),
+        "ages": lambda: draw.choice(
+            [3, 7, 14, 28, 56, 90, 365], rows, p=[0.1, 0.2, 0.1, 0.4, 0.1, 0.08, 0.02]
+        ),
         "normal": lambda: draw.normal(100, 5, rows),
-        "exponential": lambda: draw.exponential(1, rows) + 1e-9,  # its logarithm's tail is long downwards
+        "exponential": lambda: (
+            draw.exponential(1, rows) + 1e-9
+        ),  # its logarithm's tail is long downwards
         "with a zero": lambda: np.append(0, np.exp(draw.normal(2, 1, rows - 1))),
         "negative": lambda: -np.exp(draw.normal(2, 1, rows)),
-        "two values": lambda: np.where(draw.random(rows) < 0.05, 9.0, 1.0),  # any two are a straight line apart
+        "two values": lambda: np.where(
+            draw.random(rows) < 0.05, 9.0, 1.0
+        ),  # any two are a straight line apart
         "constant": lambda: np.full(rows, 7.0),
     }[kind]()
 
@@ -332,8 +372,12 @@ def test_which_columns_are_taken_as_logarithms(kind: str, logged: bool) -> None:
     assert column.log_floor == (values.min() if logged else None)
     expected = np.log(values) if logged else values.astype(float)
     deviation = expected.std() or 1.0
-    np.testing.assert_allclose(data.train.x[:, 0], (expected - expected.mean()) / deviation, atol=1e-5)
-    alone = encode({"a": list(map(repr, values.tolist()))}, json.loads(json.dumps(data.encoder.to_dict())))
+    np.testing.assert_allclose(
+        data.train.x[:, 0], (expected - expected.mean()) / deviation, atol=1e-5
+    )
+    alone = encode(
+        {"a": list(map(repr, values.tolist()))}, json.loads(json.dumps(data.encoder.to_dict()))
+    )
     assert alone.tobytes() == data.train.x.tobytes()
     plain = load_dataset(table, "y", log_columns="none")
     assert plain.encoder.columns[0].log_floor is None
@@ -349,7 +393,9 @@ def test_the_rule_for_logarithms_sees_training_rows_only() -> None:
     assert again.encoder == data.encoder and again.train.x.tobytes() == data.train.x.tobytes()
     (column,) = again.encoder.columns
     smallest = (np.log(column.log_floor) - column.mean) / column.scale
-    np.testing.assert_allclose(again.test.x[:, 0], smallest, rtol=1e-6)  # -1 counts as the smallest of training
+    np.testing.assert_allclose(
+        again.test.x[:, 0], smallest, rtol=1e-6
+    )  # -1 counts as the smallest of training
 
 
 def test_missing_values_of_a_logarithm_are_the_median_and_marked() -> None:
@@ -361,8 +407,14 @@ def test_missing_values_of_a_logarithm_are_the_median_and_marked() -> None:
     assert data.encoder.inputs == ("a", "a=missing") and column.fill == 28.0
     expected = (np.log(28.0) - column.mean) / column.scale
     np.testing.assert_allclose(data.train.x[::10], [[expected, 1.0]] * 40, rtol=1e-6)
-    fresh = encode({"a": ["28", "0.001", "-5", "", 1e30]}, json.loads(json.dumps(data.encoder.to_dict())))
-    assert fresh[0, 0] == fresh[3, 0] and fresh[1, 0] == fresh[2, 0] == data.train.x[:, 0].min() and fresh[4, 0] > 0
+    fresh = encode(
+        {"a": ["28", "0.001", "-5", "", 1e30]}, json.loads(json.dumps(data.encoder.to_dict()))
+    )
+    assert (
+        fresh[0, 0] == fresh[3, 0]
+        and fresh[1, 0] == fresh[2, 0] == data.train.x[:, 0].min()
+        and fresh[4, 0] > 0
+    )
 
 
 def test_skewness_is_that_of_the_books() -> None:
@@ -386,14 +438,26 @@ def test_skewness_is_that_of_the_books() -> None:
     seed=st.integers(0, 2**32 - 1),
     target=st.sampled_from(["y", "kind"]),
     keep=st.sampled_from(
-        [{}, {"group": "place"}, {"same": "place,colour"}, {"same": ["new", "place"]}, {"same": "all"}]
+        [
+            {},
+            {"group": "place"},
+            {"same": "place,colour"},
+            {"same": ["new", "place"]},
+            {"same": "all"},
+        ]
     ),
 )
-def test_folds_cover_the_rows_that_are_not_test(folds: int, seed: int, target: str, keep: dict[str, object]) -> None:
+def test_folds_cover_the_rows_that_are_not_test(
+    folds: int, seed: int, target: str, keep: dict[str, object]
+) -> None:
     table = mixed_table(120)
     holdout = load_dataset(table, target, seed=seed, **keep)
     data = load_dataset(table, target, seed=seed, folds=folds, **keep)
-    assert data.test.rows.tolist() == holdout.test.rows.tolist() and data.validation is None and data.validates
+    assert (
+        data.test.rows.tolist() == holdout.test.rows.tolist()
+        and data.validation is None
+        and data.validates
+    )
     assert same_bits(data, load_dataset(table, target, seed=seed, folds=folds, **keep))
     learned = np.setdiff1d(np.arange(120), data.test.rows)
     assert data.train.rows.tolist() == data.fit_part(refit=True).rows.tolist() == learned.tolist()
@@ -427,7 +491,9 @@ def test_folds_of_one_and_of_many_are_told_apart() -> None:
     assert holdout.parts(0) == holdout.parts(7) == (holdout.train, holdout.validation)
     classic = load_dataset("concrete", preset="classic")
     assert classic.parts(3) == (classic.train, None) and not classic.validates
-    several = [load_dataset(table, "y", folds=3, seed=seed).fold_numbers.tolist() for seed in (1, 2)]
+    several = [
+        load_dataset(table, "y", folds=3, seed=seed).fold_numbers.tolist() for seed in (1, 2)
+    ]
     assert several[0] != several[1]
 
 
@@ -451,13 +517,17 @@ def test_folds_that_nobody_asked_for_stop_no_table(
 
 def test_each_fold_has_its_share_of_each_class() -> None:
     data = load_dataset(mixed_table(120), "kind", folds=5)
-    counts = np.array([np.bincount(data.parts(repeat)[1].target.astype(int)) for repeat in range(5)])
+    counts = np.array(
+        [np.bincount(data.parts(repeat)[1].target.astype(int)) for repeat in range(5)]
+    )
     assert counts.shape == (5, 3) and (counts.max(axis=0) - counts.min(axis=0) <= 1).all()
 
 
 def test_groups_make_folds_of_like_size() -> None:
     sizes = [30, 20, 10, 10, 10, 5, 5, 5, 3, 2]
-    table = pd.DataFrame({"g": np.repeat(np.arange(10), sizes), "a": np.arange(100.0), "y": np.arange(100) + 1.0})
+    table = pd.DataFrame(
+        {"g": np.repeat(np.arange(10), sizes), "a": np.arange(100.0), "y": np.arange(100) + 1.0}
+    )
     data = load_dataset(table, "y", group="g", folds=3, test_fraction=0)
     assert sorted(np.bincount(data.fold_numbers)) in ([30, 35, 35], [33, 33, 34], [32, 33, 35])
     assert data.test is None
@@ -476,8 +546,14 @@ def test_a_search_over_folds_trains_and_scores_on_them() -> None:
         training = about.training(evaluation.task)
         assert training.x.tobytes() == part.x.tobytes() and training.y.tobytes() == part.y.tobytes()
         (result,) = engine.train([training])
-        for rows, scores in ((part, evaluation.scores.train), (held_out, evaluation.scores.validation)):
-            assert about.metrics(about.predictions(engine, Genome(), result.weights, rows), rows) == scores
+        for rows, scores in (
+            (part, evaluation.scores.train),
+            (held_out, evaluation.scores.validation),
+        ):
+            assert (
+                about.metrics(about.predictions(engine, Genome(), result.weights, rows), rows)
+                == scores
+            )
         assert evaluation.accuracy == evaluation.scores.validation.accuracy
     search = Search(options)
     while tasks := search.ask():
@@ -498,7 +574,12 @@ def test_a_search_over_folds_trains_and_scores_on_them() -> None:
     ("table", "target", "options", "words"),
     [
         (mixed_table(20), "y", {"folds": 15}, ["14 rows", "15 folds", "fewer folds"]),
-        (mixed_table(60), "y", {"folds": 12, "group": "place"}, ["groups", "12 folds", "fewer folds"]),
+        (
+            mixed_table(60),
+            "y",
+            {"folds": 12, "group": "place"},
+            ["groups", "12 folds", "fewer folds"],
+        ),
         (
             mixed_table(60).assign(kind=["rare"] * 4 + ["common"] * 56),
             "kind",
@@ -506,7 +587,9 @@ def test_a_search_over_folds_trains_and_scores_on_them() -> None:
             ["'rare'", "3 rows", "5 folds", "fewer folds"],
         ),
         (
-            mixed_table(60).assign(kind=np.repeat([*"aabbb"], 12), place=np.repeat([0, 0, 1, 2, 3], 12)),
+            mixed_table(60).assign(
+                kind=np.repeat([*"aabbb"], 12), place=np.repeat([0, 0, 1, 2, 3], 12)
+            ),
             "kind",
             {"folds": 2, "group": "place", "test_fraction": 0},
             ["'a'", "all rows in one", "other groups"],
@@ -518,9 +601,19 @@ def test_a_search_over_folds_trains_and_scores_on_them() -> None:
             ["validation (fold", "only zeros", "undefined"],
         ),
         (mixed_table(60), "y", {"same": "plaec"}, ["'plaec'", "Did you mean 'place'", "spelling"]),
-        (mixed_table(60).assign(place=1), "y", {"same": "place"}, ["too few groups", "other columns"]),
+        (
+            mixed_table(60).assign(place=1),
+            "y",
+            {"same": "place"},
+            ["too few groups", "other columns"],
+        ),
         (mixed_table(12), "y", {"test_fraction": 0.03}, ["no row of 12", "test part", "fractions"]),
-        (mixed_table(12), "y", {"validation_fraction": 0.01}, ["no row of 12", "validation part", "fractions"]),
+        (
+            mixed_table(12),
+            "y",
+            {"validation_fraction": 0.01},
+            ["no row of 12", "validation part", "fractions"],
+        ),
     ],
 )
 def test_tables_that_make_no_folds_or_parts(
@@ -542,21 +635,36 @@ def test_rows_with_equal_features_are_kept_together_or_mentioned() -> None:
     where = pd.Series(0, index=keys.index)
     where[loose.validation.rows], where[loose.test.rows] = 1, 2
     astray = int((where.groupby(keys).transform("nunique") > 1).sum())
-    assert astray and any(note.startswith(f"{astray} rows have the same features") for note in loose.notes)
+    assert astray and any(
+        note.startswith(f"{astray} rows have the same features") for note in loose.notes
+    )
     assert not any("same features" in note for note in kept.notes)
     assert {name for column in kept.encoder.columns for name in column.inputs} == set(features)
     folds = load_dataset("concrete", folds=3)
     assert any("same features" in note and "--same all" in note for note in folds.notes)
-    assert not any("same features" in note for note in load_dataset("concrete", folds=3, same="all").notes)
+    assert not any(
+        "same features" in note for note in load_dataset("concrete", folds=3, same="all").notes
+    )
     classic = load_dataset("concrete", preset="classic")
     assert any("same features" in note and "--same" not in note for note in classic.notes)
 
 
 def test_the_mixes_of_concrete_stay_whole() -> None:
-    mix = ["cement", "blast_furnace_slag", "fly_ash", "water", "superplasticizer", "coarse_aggregate", "fine_aggregate"]
+    mix = [
+        "cement",
+        "blast_furnace_slag",
+        "fly_ash",
+        "water",
+        "superplasticizer",
+        "coarse_aggregate",
+        "fine_aggregate",
+    ]
     data = load_dataset("concrete", same=", ".join(mix), folds=1)
     assert data.options.same == tuple(mix) and data.inputs == 8
-    places = [set(map(tuple, data.source[mix].to_numpy()[p.rows])) for p in (data.train, data.validation, data.test)]
+    places = [
+        set(map(tuple, data.source[mix].to_numpy()[p.rows]))
+        for p in (data.train, data.validation, data.test)
+    ]
     assert sum(map(len, places)) == len(set().union(*places)) == 427
 
 
@@ -586,8 +694,13 @@ def test_options_recorded_before_there_was_a_choice_mean_what_they_meant() -> No
     old = DataOptions.from_dict(recorded)
     assert (old.same, old.folds, old.log_columns) == ((), 1, "none")
     data = prepare("concrete", read_table("concrete")[1], old)
-    assert data.validation is not None and all(column.log_floor is None for column in data.encoder.columns)
+    assert data.validation is not None and all(
+        column.log_floor is None for column in data.encoder.columns
+    )
     new = load_dataset("concrete", same="cement,water", folds=4).options
-    assert new == DataOptions.from_dict(json.loads(json.dumps(new.to_dict()))) and new.log_columns == "auto"
+    assert (
+        new == DataOptions.from_dict(json.loads(json.dumps(new.to_dict())))
+        and new.log_columns == "auto"
+    )
     assert DataOptions.of_new_run("y", "classic") == DataOptions("y", "classic")
     assert DataOptions.of_new_run("y", same=["all"]).same == ("all",)  # a list names columns

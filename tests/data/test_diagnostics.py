@@ -26,7 +26,9 @@ ROWS = 200
 def plain(rows: int = ROWS, **columns: object) -> pd.DataFrame:
     """A table with nothing to say against it, and these columns in it."""
     u = np.random.RandomState(1).uniform(1, 2, (3, rows))
-    return canonical("t", pd.DataFrame({"a": u[0], "b": u[1], **columns, "y": columns.get("y", u[2])}))
+    return canonical(
+        "t", pd.DataFrame({"a": u[0], "b": u[1], **columns, "y": columns.get("y", u[2])})
+    )
 
 
 def texts(checked: Checked, status: str) -> str:
@@ -37,7 +39,9 @@ def test_a_plain_table_gets_only_good_words() -> None:
     checked = check_table("t", plain(), "y")
     assert {f.status for f in checked.findings} == {"good"}
     assert checked.dataset is not None and not checked.bad
-    assert "200 rows, 2 features: 140 train and validate in 5 folds, 60 test." in texts(checked, "good")
+    assert "200 rows, 2 features: 140 train and validate in 5 folds, 60 test." in texts(
+        checked, "good"
+    )
     assert "Regression of 'y'" in texts(checked, "good")
 
 
@@ -45,7 +49,9 @@ def test_a_plain_table_gets_only_good_words() -> None:
 def test_what_a_search_refuses_is_a_bad_finding_with_the_same_place_and_remedy(case: str) -> None:
     content, expected = REFUSED[case]
     try:
-        source = table_from_bytes("odd.csv", content.encode() if isinstance(content, str) else content)
+        source = table_from_bytes(
+            "odd.csv", content.encode() if isinstance(content, str) else content
+        )
     except DataError as error:
         findings: tuple[Finding, ...] = (Finding.of(error),)
     else:
@@ -86,11 +92,18 @@ CHOICES: dict[str, list[object]] = {
     seed=st.integers(0, 9),
 )
 def test_bad_exactly_where_a_search_refuses(
-    kinds: list[str], rows: int, preset: str, folds: int | None, same: str, task: str | None, seed: int
+    kinds: list[str],
+    rows: int,
+    preset: str,
+    folds: int | None,
+    same: str,
+    task: str | None,
+    seed: int,
 ) -> None:
     random = np.random.RandomState(seed)
     columns = {
-        f"c{i}": [CHOICES[k][j] for j in random.randint(len(CHOICES[k]), size=rows)] for i, k in enumerate(kinds)
+        f"c{i}": [CHOICES[k][j] for j in random.randint(len(CHOICES[k]), size=rows)]
+        for i, k in enumerate(kinds)
     }
     source = canonical("t", pd.DataFrame(columns))
     options = {"folds": folds, "same": same, "task": task}
@@ -106,13 +119,18 @@ def test_bad_exactly_where_a_search_refuses(
 
 def test_every_bad_column_is_named_at_once() -> None:
     source = plain(
-        when=["2024-01-01"] * ROWS, big=[2**60] * ROWS, holes=[None] * ROWS, words=[f"w{i}" for i in range(ROWS)]
+        when=["2024-01-01"] * ROWS,
+        big=[2**60] * ROWS,
+        holes=[None] * ROWS,
+        words=[f"w{i}" for i in range(ROWS)],
     )
     bad = [f for f in check_table("t", source, "y").findings if f.status == "bad"]
     assert len(bad) == 4
     for name in ("when", "big", "holes", "words"):
         assert sum(repr(name) in f.what for f in bad) == 1, name
-    classic = texts(check_table("t", plain(w=["a", "b"] * 100, h=[None, 1.5] * 100), "y", "classic"), "bad")
+    classic = texts(
+        check_table("t", plain(w=["a", "b"] * 100, h=[None, 1.5] * 100), "y", "classic"), "bad"
+    )
     assert "not so: 'w', 'h'" in classic and "modern" in classic
 
 
@@ -121,17 +139,41 @@ LOOK: dict[str, tuple[pd.DataFrame, dict[str, object], list[str]]] = {
     "constant": (plain(c=[3] * ROWS), {}, ["same in every row", "'c'", "leave them out"]),
     "row numbers": (plain(c=RANDOM.permutation(ROWS)), {}, ["identifier", "'c'"]),
     "names": (plain(80, c=[f"n{i}" for i in range(80)]), {}, ["identifier", "'c'"]),
-    "target in other units": (plain(c=plain()["y"] * 9 - 4), {}, ["target 'y' in other words: 'c'", "not known"]),
+    "target in other units": (
+        plain(c=plain()["y"] * 9 - 4),
+        {},
+        ["target 'y' in other words: 'c'", "not known"],
+    ),
     "target's logarithm": (plain(c=np.log(plain()["y"] ** 30)), {}, ["in other words: 'c'"]),
-    "classes in other words": (plain(c=["x", "z"] * 100, y=["n", "p"] * 100), {}, ["in other words: 'c'"]),
-    "few values": (plain(y=RANDOM.choice([0.5, 1.5, 2.5], ROWS)), {}, ["only 3 different", "classification"]),
-    "numbers as classes": (plain(y=RANDOM.choice([1, 2, 3], ROWS)), {}, ["taken for 3 classes", "regression"]),
+    "classes in other words": (
+        plain(c=["x", "z"] * 100, y=["n", "p"] * 100),
+        {},
+        ["in other words: 'c'"],
+    ),
+    "few values": (
+        plain(y=RANDOM.choice([0.5, 1.5, 2.5], ROWS)),
+        {},
+        ["only 3 different", "classification"],
+    ),
+    "numbers as classes": (
+        plain(y=RANDOM.choice([1, 2, 3], ROWS)),
+        {},
+        ["taken for 3 classes", "regression"],
+    ),
     "one class is most": (plain(y=["no"] * 188 + ["yes"] * 12), {}, ["94 %", "'no'", "balanced"]),
-    "rare class": (plain(y=["a"] * 96 + ["b"] * 96 + ["odd"] * 8), {}, ["fewer than 10", "'odd'", "merge"]),
+    "rare class": (
+        plain(y=["a"] * 96 + ["b"] * 96 + ["odd"] * 8),
+        {},
+        ["fewer than 10", "'odd'", "merge"],
+    ),
     "long tail": (plain(y=np.exp(RANDOM.normal(0, 2.5, ROWS))), {}, ["long tail", "logarithm"]),
     "mostly missing": (plain(c=[None, None, 1.5, 2.5] * 50), {}, ["'c' 50 %", "mostly empty"]),
     "mixed": (plain(c=["1", "2", "many", "few"] * 50), {}, ["Numbers and words", "'c'"]),
-    "many words": (plain(c=[f"w{i % 40}" for i in range(ROWS)]), {}, ["Over 30 different words", "'c'"]),
+    "many words": (
+        plain(c=[f"w{i % 40}" for i in range(ROWS)]),
+        {},
+        ["Over 30 different words", "'c'"],
+    ),
     "few rows": (plain(40), {}, ["Only 40 rows", "12 that test", "intervals"]),
     "too few for folds": (plain(12, y=["a", "b"] * 6), {}, ["Too few", "5 folds"]),
     "equal rows": (
@@ -170,7 +212,10 @@ def test_frames_of_odd_types_never_raise_more_than_a_data_error() -> None:
 
 def test_facts_count_what_columns_hold() -> None:
     source = canonical(
-        "t", pd.DataFrame({"n": [1, 2, 2], "x": [0.5, None, 0.5], "w": ["a", None, None], "e": [None] * 3})
+        "t",
+        pd.DataFrame(
+            {"n": [1, 2, 2], "x": [0.5, None, 0.5], "w": ["a", None, None], "e": [None] * 3}
+        ),
     )
     found = {f.name: (f.kind, f.missing, f.distinct, f.constant) for f in column_facts(source)}
     assert found["n"] == ("whole numbers", 0, 2, False)
@@ -179,9 +224,15 @@ def test_facts_count_what_columns_hold() -> None:
     assert found["e"][1:] == (3, 0, True)
 
 
-def test_the_command_tells_and_its_exit_code_says_whether_a_search_can_start(tmp_path: Path) -> None:
+def test_the_command_tells_and_its_exit_code_says_whether_a_search_can_start(
+    tmp_path: Path,
+) -> None:
     good = CliRunner().invoke(app, ["check", "concrete"])
-    assert good.exit_code == 0 and "same features as another" in good.stdout and "cement" in good.stdout
+    assert (
+        good.exit_code == 0
+        and "same features as another" in good.stdout
+        and "cement" in good.stdout
+    )
     path = tmp_path / "odd.csv"
     path.write_text("a,when,y\n" + "".join(f"{i % 9},2024-01-01,{i}.5\n" for i in range(60)))
     bad = CliRunner().invoke(app, ["check", str(path), "--target", "y", "--json"])

@@ -25,7 +25,9 @@ from shoal.system import forkserver
 from support.locations import TESTS
 from support.processes import alive, descendants, eventually
 
-PROBLEM = Problem(load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference"))
+PROBLEM = Problem(
+    load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference")
+)
 HURRIED = replace(PROBLEM, settings=PROBLEM.settings.model_copy(update={"deadline": 1.5}))
 
 
@@ -144,7 +146,9 @@ class ExecutorContract:
         )  # once beside others, then alone
         assert all(outcomes[n].error is None for n in range(1, 6))
 
-    def test_a_job_that_hangs_is_ended_and_the_others_are_done(self, hurried: Executor, tmp_path: Path) -> None:
+    def test_a_job_that_hangs_is_ended_and_the_others_are_done(
+        self, hurried: Executor, tmp_path: Path
+    ) -> None:
         hurried.submit(Stall(0, str(tmp_path / "once"), times=1))
         hurried.submit(Stall(1, str(tmp_path / "ever"), times=10**9))
         for number in range(2, 5):
@@ -159,7 +163,9 @@ class ExecutorContract:
         for number in range(4):
             executor.submit(Echo(number))
         for pid in {outcome.result[1] for outcome in collect(executor, 4)}:
-            with suppress(ProcessLookupError):  # the pool, broken by the first, may have ended it already
+            with suppress(
+                ProcessLookupError
+            ):  # the pool, broken by the first, may have ended it already
                 os.kill(pid, signal.SIGKILL)
             eventually(lambda pid=pid: not alive(pid))
         for number in range(4):
@@ -179,7 +185,9 @@ class ExecutorContract:
             return [progress.job for progress in executor.under_way()] == jobs[:2]
 
         eventually(working)  # two workers
-        assert all((p.iteration, p.frame) == (0, None) and p.seconds >= 0 for p in executor.under_way())
+        assert all(
+            (p.iteration, p.frame) == (0, None) and p.seconds >= 0 for p in executor.under_way()
+        )
         executor.close()
         assert executor.under_way() == ()
 
@@ -252,7 +260,9 @@ class TestJobQueue:
                 assert bool(queue.on_worker_death([job], "dead")) == (deaths == Executor.MAX_DEATHS)
                 queue.take(0, limit=1)
 
-    def test_jobs_of_a_machine_that_died_keep_company_until_it_happens_again_and_again(self) -> None:
+    def test_jobs_of_a_machine_that_died_keep_company_until_it_happens_again_and_again(
+        self,
+    ) -> None:
         queue, jobs = JobQueue(), [Echo(n) for n in range(3)]
         for _ in range(Executor.MAX_DEATHS - 1):
             assert queue.on_node_loss(jobs, "lost") == []
@@ -277,7 +287,9 @@ class TestLocalExecutor(ExecutorContract):
             yield made
 
 
-def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     server = standard_forkserver._forkserver
     standard_forkserver.ensure_running()
     asked, killed = server.connect_to_new_process, []
@@ -300,7 +312,9 @@ def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(monkey
     assert server._forkserver_pid != killed[0]
 
 
-@pytest.mark.skipif(forkserver.CONTEXT is None, reason="workers are forked from a server on Linux only")
+@pytest.mark.skipif(
+    forkserver.CONTEXT is None, reason="workers are forked from a server on Linux only"
+)
 def test_nobody_waits_while_the_nursery_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = threading.Event()
     monkeypatch.setattr(forkserver, "_ready", compiled)
@@ -325,7 +339,9 @@ run = shoal.search(shoal.load_dataset("concrete"), store="shoal.db", **settings)
 print(run.result_hash)
 """
     )
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     first, result_hash = done.stdout.split()
     assert (first, len(result_hash)) == ("here", 64)

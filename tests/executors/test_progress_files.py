@@ -17,7 +17,12 @@ import pytest
 from shoal.data import load_dataset
 from shoal.executors import Evaluate, LocalExecutor, Progress
 from shoal.executors import progress_files as board_module
-from shoal.executors.progress_files import NOTE_SECONDS, WATCHED_SECONDS, ProgressDirectory, ProgressWriter
+from shoal.executors.progress_files import (
+    NOTE_SECONDS,
+    WATCHED_SECONDS,
+    ProgressDirectory,
+    ProgressWriter,
+)
 from shoal.genome.genome import Genome
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem, evaluate
@@ -41,7 +46,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def put_boards(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = SimpleNamespace(gettempdir=lambda: folder, mkdtemp=partial(tempfile.mkdtemp, dir=folder))
+    place = SimpleNamespace(
+        gettempdir=lambda: folder, mkdtemp=partial(tempfile.mkdtemp, dir=folder)
+    )
     monkeypatch.setattr("shoal.executors.progress_files.tempfile", place)
 
 
@@ -60,7 +67,9 @@ def boards(folder: Path) -> list[Path]:
     return sorted(folder.glob("shoal-live-*"))
 
 
-def test_real_workers_say_how_far_they_are_and_show_frames_while_somebody_watches(folder: Path) -> None:
+def test_real_workers_say_how_far_they_are_and_show_frames_while_somebody_watches(
+    folder: Path,
+) -> None:
     with LocalExecutor(ENDLESS, 2) as executor:
         (place,) = boards(folder)
         assert place.stat().st_mode & 0o777 == 0o700
@@ -112,17 +121,24 @@ def test_a_note_is_of_its_job_alone(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("watched", "frames"), [(False, 0), (True, 30)])
-def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_often_it_is_written(
+    watched: bool, frames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """30 iterations, a chunk and 0.21 seconds each: 30 looks that are late enough for who watches."""
     made, board = [], ProgressDirectory()
     board.set_watched(watched)
     assert board.folder
     engine = get_engine("reference")
-    engine.observer = reporter = ProgressWriter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), lambda: 0.0)
+    engine.observer = reporter = ProgressWriter(
+        board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), lambda: 0.0
+    )
     written = []
     write = Path.write_text
     monkeypatch.setattr(Path, "write_text", lambda *a: written.append(write(*a)))
-    monkeypatch.setattr("shoal.executors.progress_files.take_snapshot", lambda *a: made.append(1) or take_snapshot(*a))
+    monkeypatch.setattr(
+        "shoal.executors.progress_files.take_snapshot",
+        lambda *a: made.append(1) or take_snapshot(*a),
+    )
     monkeypatch.setattr("shoal.pso.engines.base.CHUNK_SECONDS", 0.0)  # an iteration each
     with reporter.about(1):
         evaluate(PROBLEM, JOB.task, engine)
@@ -131,7 +147,9 @@ def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest
     made.clear()
     board.set_watched(True)
     effort = ticking(board_module.SHARE)  # a note's cost is worth a pause of a second
-    engine.observer = reporter = ProgressWriter(board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), effort)
+    engine.observer = reporter = ProgressWriter(
+        board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), effort
+    )
     with reporter.about(1):
         evaluate(PROBLEM, JOB.task, engine)
     assert len(made) == 1 + 29 // 5, "large swarms are shown less often"
@@ -140,10 +158,15 @@ def test_how_often_it_is_written(watched: bool, frames: int, monkeypatch: pytest
 class TestHarmless:
     """Whatever happens to it, trainings give the same bits."""
 
-    GENOMES = (GENOME, Genome(swarm_size=6, num_informants=2, hidden_layers=(3,), update_rule="competitive"))
+    GENOMES = (
+        GENOME,
+        Genome(swarm_size=6, num_informants=2, hidden_layers=(3,), update_rule="competitive"),
+    )
 
     @staticmethod
-    def curves(engine: str, reporter: ProgressWriter | None, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    def curves(
+        engine: str, reporter: ProgressWriter | None, monkeypatch: pytest.MonkeyPatch
+    ) -> list[object]:
         monkeypatch.setattr("shoal.pso.engines.base.CHUNK_SECONDS", 0.0)
         found: list[object] = []
         for genome in TestHarmless.GENOMES:
@@ -154,8 +177,12 @@ class TestHarmless:
         return found
 
     @pytest.mark.parametrize("engine", ENGINES)
-    @pytest.mark.parametrize("trouble", ["none", "no folder", "disk full", "a file in its place", "observe raises"])
-    def test_the_same_bits(self, engine: str, trouble: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(
+        "trouble", ["none", "no folder", "disk full", "a file in its place", "observe raises"]
+    )
+    def test_the_same_bits(
+        self, engine: str, trouble: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         undisturbed = self.curves(engine, None, monkeypatch)
         board = ProgressDirectory()
         board.set_watched(True)
@@ -165,7 +192,11 @@ class TestHarmless:
 
         def trouble_now(*arguments: object) -> None:
             looks.append(trouble)
-            raise OSError(28, "No space left on device") if trouble == "disk full" else RuntimeError("a mistake")
+            raise (
+                OSError(28, "No space left on device")
+                if trouble == "disk full"
+                else RuntimeError("a mistake")
+            )
 
         match trouble:
             case "no folder":
@@ -217,7 +248,13 @@ os.kill(os.getpid(), signal.SIGKILL)
     first, second = ProgressDirectory(), ProgressDirectory()
     assert first.folder
     assert second.folder
-    expected = {first.folder, second.folder, link, folder / "shoal-live-1-of-somebody", folder / "shoal-live-no-number"}
+    expected = {
+        first.folder,
+        second.folder,
+        link,
+        folder / "shoal-live-1-of-somebody",
+        folder / "shoal-live-no-number",
+    }
     assert set(boards(folder)) == expected
     assert (folder / "elsewhere").is_dir()
     first.close()

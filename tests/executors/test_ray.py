@@ -35,11 +35,15 @@ from support.locations import TESTS
 from support.processes import alive, descendants, eventually, last_json
 from support.processes import shoal as command
 
-if find_spec("ray") is None:  # not imported here: it takes its settings from the environment as it is then
+if (
+    find_spec("ray") is None
+):  # not imported here: it takes its settings from the environment as it is then
     pytest.skip("the extra shoal[ray] is not installed", allow_module_level=True)
 
 HERE = os.pathsep.join([str(Path(__file__).parent), str(TESTS)])
-SETTINGS = SearchSettings(preset="classic", population=4, generations=3, repeats=2, iterations=300, workers=2)
+SETTINGS = SearchSettings(
+    preset="classic", population=4, generations=3, repeats=2, iterations=300, workers=2
+)
 OPTIONS = ["--preset", "classic", "--population", "4", "--generations", "3", "--repeats", "2"]
 OPTIONS += ["--iterations", "300", "--workers", "2"]
 
@@ -94,7 +98,9 @@ class WhichTask:
         return str(ray.get_runtime_context().get_task_id())
 
 
-def test_short_jobs_share_a_task_and_long_ones_do_not(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_jobs_share_a_task_and_long_ones_do_not(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def tasks(executor: Executor, count: int) -> Counter[str]:
         for number in range(count):
             executor.submit(WhichTask(number))
@@ -115,7 +121,9 @@ def test_a_batch_that_dies_is_split(cluster: Any, tmp_path: Path) -> None:
             executor.submit(Die(number, str(tmp_path / "count")) if number == 7 else Echo(number))
         outcomes = {outcome.job.number: outcome for outcome in collect(executor, 20)}
     assert "ended its worker process 3 times" in (outcomes.pop(7).error or "")
-    assert (tmp_path / "count").read_text() == "x" * (executor.MAX_DEATHS + 1)  # once in its batch, then alone
+    assert (tmp_path / "count").read_text() == "x" * (
+        executor.MAX_DEATHS + 1
+    )  # once in its batch, then alone
     assert [outcomes[n].result[0] for n in sorted(outcomes)] == [*range(7), *range(8, 20)]
 
 
@@ -128,12 +136,19 @@ class Kernels:
 
         evaluation = Evaluate(Task(Genome(swarm_size=5, num_informants=2), 0)).run(problem, engine)
         compiled = sum(kernels.advance.stats.cache_misses.values())
-        return problem.dataset.train.x.flags.writeable, evaluation.error, compiled, len(kernels.advance.signatures)
+        return (
+            problem.dataset.train.x.flags.writeable,
+            evaluation.error,
+            compiled,
+            len(kernels.advance.signatures),
+        )
 
 
 def test_workers_train_on_shared_read_only_data_with_kernels_from_the_cache(cluster: Any) -> None:
     problem = Problem(PROBLEM.dataset, SearchSettings(preset="classic", iterations=3))
-    assert Evaluate(Task(Genome(), 0)).run(problem, get_engine()).status == "ok"  # they are in the cache now
+    assert (
+        Evaluate(Task(Genome(), 0)).run(problem, get_engine()).status == "ok"
+    )  # they are in the cache now
     with RayExecutor(problem) as executor:
         executor.submit(Kernels())
         (outcome,) = collect(executor, 1)
@@ -150,7 +165,9 @@ def test_a_connection_of_the_users_own_is_left_alone(cluster: Any) -> None:
     assert not ray.is_initialized()
 
 
-def test_a_node_with_another_shoal_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_with_another_shoal_is_refused(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ray_executor, "__version__", "0.0.1")  # ours; the workers have their own
     with RayExecutor(PROBLEM) as executor:
         executor.submit(Echo(1))
@@ -158,7 +175,9 @@ def test_a_node_with_another_shoal_is_refused(cluster: Any, monkeypatch: pytest.
             collect(executor, 1)
 
 
-def _run(path: Path, settings: SearchSettings, leaving: Callable[[], bool] = lambda: False) -> tuple[str | None, int]:
+def _run(
+    path: Path, settings: SearchSettings, leaving: Callable[[], bool] = lambda: False
+) -> tuple[str | None, int]:
     with open_store(path) as store:
         run_id, _ = store.add_run(PROBLEM.dataset, settings)
         claim = store.claim(Owner.here())
@@ -188,7 +207,10 @@ def _title(pid: int) -> str:
 
 
 def test_a_node_that_dies_in_a_run_changes_nothing(
-    cluster: Any, undisturbed: tuple[str | None, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Any,
+    undisturbed: tuple[str | None, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lost: list[Any] = []
     real, killed = JobQueue.on_node_loss, 0
@@ -263,7 +285,10 @@ def test_a_ray_of_our_own_is_private_and_dies_with_us() -> None:
     path = os.pathsep.join([HERE, os.environ.get("PYTHONPATH", "")])
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     with subprocess.Popen(
-        [sys.executable, "-c", OWN], stdout=subprocess.PIPE, text=True, env={**environment, "PYTHONPATH": path}
+        [sys.executable, "-c", OWN],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**environment, "PYTHONPATH": path},
     ) as process:
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
@@ -276,11 +301,17 @@ def test_a_ray_of_our_own_is_private_and_dies_with_us() -> None:
             assert len((folder / "token").read_text()) == 64
             addresses = {address for pid in (process.pid, *pids) for address in _listening(pid)}
             assert addresses
-            assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F"}  # 127.0.0.1, and as IPv6
+            assert addresses <= {
+                "0100007F",
+                "0000000000000000FFFF00000100007F",
+            }  # 127.0.0.1, and as IPv6
         finally:
             process.kill()
     eventually(lambda: not folder.exists())
-    assert [pid for pid in pids if alive(pid)] in ([], [said["guard"]])  # what ends them is the last to go
+    assert [pid for pid in pids if alive(pid)] in (
+        [],
+        [said["guard"]],
+    )  # what ends them is the last to go
     eventually(lambda: not alive(said["guard"]))
 
 
@@ -299,8 +330,12 @@ def _listening(pid: int) -> Iterator[str]:
                 yield fields[1].split(":")[0]
 
 
-@pytest.mark.parametrize(("address", "expected"), [("127.0.0.1:1", "Nothing answers"), ("ray://127.0.0.1:1", "client")])
-def test_an_address_without_a_cluster_is_refused(address: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("address", "expected"), [("127.0.0.1:1", "Nothing answers"), ("ray://127.0.0.1:1", "client")]
+)
+def test_an_address_without_a_cluster_is_refused(
+    address: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
     before = set(descendants(os.getpid()))
     with pytest.raises(ExecutorError, match=expected):

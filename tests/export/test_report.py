@@ -94,7 +94,18 @@ def test_the_report_is_whole_harmless_and_alone(folder: Path) -> None:
     assert page.startswith("<!DOCTYPE html>")
     assert len(page.encode()) < 200_000
     parsed = Parsed(page)
-    assert not parsed.names & {"script", "img", "iframe", "link", "object", "embed", "form", "base", "use", "image"}
+    assert not parsed.names & {
+        "script",
+        "img",
+        "iframe",
+        "link",
+        "object",
+        "embed",
+        "form",
+        "base",
+        "use",
+        "image",
+    }
     for name, key, value in parsed.attributes:
         assert not key.startswith("on"), (name, key)
         assert key not in ("src", "href", "action", "xlink:href"), (name, key, value)
@@ -117,7 +128,10 @@ def test_the_report_says_what_the_store_knows(opened: tuple[Store, int], folder:
         assert f"{scores:.2f} %" in text
     assert f"{model['accuracy']:.2f} %" in text
     assert f"{model['confirmation']['accuracy']:.2f} %" in text
-    assert f"{run.evaluations:,}, of {run.iterations:,} iterations together, in {duration(run.seconds)}" in text
+    assert (
+        f"{run.evaluations:,}, of {run.iterations:,} iterations together, in {duration(run.seconds)}"
+        in text
+    )
     assert f"Shoal {shoal.__version__}" in text
     assert "57 rows have the same features" in text
     assert "shoal run TABLE --settings settings.toml" in text
@@ -129,7 +143,9 @@ def test_the_report_says_what_the_store_knows(opened: tuple[Store, int], folder:
     assert genome.hash[:8] in text, "three genomes a generation: the leaders are all there"
 
 
-def test_the_settings_file_gives_the_same_search(opened: tuple[Store, int], folder: Path, tmp_path: Path) -> None:
+def test_the_settings_file_gives_the_same_search(
+    opened: tuple[Store, int], folder: Path, tmp_path: Path
+) -> None:
     store, run_id = opened
     dataset, parsed, _ = _read({"data": "concrete"}, folder / "settings.toml")
     run = store.run(run_id)
@@ -171,13 +187,22 @@ SETTINGS = st.fixed_dictionaries(
 
 @settings(max_examples=60, deadline=None)
 @given(SETTINGS, OPTIONS, TEXT)
-def test_any_settings_survive_the_file(given_values: dict[str, object], options: DataOptions, name: str) -> None:
+def test_any_settings_survive_the_file(
+    given_values: dict[str, object], options: DataOptions, name: str
+) -> None:
     before = SearchSettings.parse(given_values)
     text = settings_toml(before, options, name)
     values = tomllib.loads(text)
-    about = {key: values.pop(key) for key in set(options.to_dict()) - {"preset", "seed"} & set(values) if key in values}
+    about = {
+        key: values.pop(key)
+        for key in set(options.to_dict()) - {"preset", "seed"} & set(values)
+        if key in values
+    }
     assert (
-        DataOptions(preset=options.preset, seed=values.pop("data_seed"), **(about | {"same": _same(about)})) == options
+        DataOptions(
+            preset=options.preset, seed=values.pop("data_seed"), **(about | {"same": _same(about)})
+        )
+        == options
     )
     values.pop("data", None)
     after = SearchSettings.parse(values)
@@ -197,7 +222,14 @@ def test_the_archive_is_the_folder(opened: tuple[Store, int], folder: Path) -> N
         assert packed.testzip() is None
         names = {name.rpartition("/")[2]: name for name in packed.namelist()}
         assert set(names) == set(FILES)
-        for name in ("genome.json", "settings.toml", "model.json", "evaluations.csv", "report.html", "predict.py"):
+        for name in (
+            "genome.json",
+            "settings.toml",
+            "model.json",
+            "evaluations.csv",
+            "report.html",
+            "predict.py",
+        ):
             assert packed.read(names[name]) == (folder / name).read_bytes(), name
 
 
@@ -214,7 +246,9 @@ def test_formulas_of_a_worker_s_name_stay_text(folder: Path) -> None:
 
 
 def test_text_is_escaped_and_html_is_not() -> None:
-    assert tag("b", "<", tag("i", '"'), class_='"<') == '<b class="&quot;&lt;">&lt;<i>&quot;</i></b>'
+    assert (
+        tag("b", "<", tag("i", '"'), class_='"<') == '<b class="&quot;&lt;">&lt;<i>&quot;</i></b>'
+    )
     assert isinstance(join("&", Html("&amp;")), Html)
     assert join("&", Html("&amp;")) == "&amp;&amp;"
 
@@ -222,7 +256,9 @@ def test_text_is_escaped_and_html_is_not() -> None:
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.none() | st.floats(-1e4, 100), st.none() | st.floats(-1e6, 100), st.floats(0, 50)),
+        st.tuples(
+            st.none() | st.floats(-1e4, 100), st.none() | st.floats(-1e6, 100), st.floats(0, 50)
+        ),
         min_size=1,
         max_size=700,
     )
@@ -251,12 +287,16 @@ def test_infinite_accuracies_are_shown_and_exported(tmp_path: Path) -> None:
     bad = Metrics(-math.inf, mae=1e300, rmse=1e300, r2=-math.inf)
     with open_store(tmp_path / "shoal.db") as store:
         whole = finished(store, preset="classic")
-        evaluations = [replace(e, scores=Scores(bad, bad), loss=math.inf) for e in store.evaluations(whole)]
+        evaluations = [
+            replace(e, scores=Scores(bad, bad), loss=math.inf) for e in store.evaluations(whole)
+        ]
         summaries = [
             replace(record.summary, best_accuracy=-math.inf, mean_accuracy=-math.inf)
             for record in store.generations(whole)
         ]
-        run_id, _ = store.add_run(load_dataset("concrete", preset="classic"), store.run(whole).settings)
+        run_id, _ = store.add_run(
+            load_dataset("concrete", preset="classic"), store.run(whole).settings
+        )
         claim = store.claim(Owner.here(), run_id)
         assert claim is not None
         store.record(claim, evaluations, summaries, 1.0)
@@ -278,7 +318,10 @@ def test_a_run_that_has_not_finished_has_a_report_too(tmp_path: Path) -> None:
         assert claim is not None
         asked = iter([False] * 30)
         leaving = lambda: next(asked, True)  # noqa: E731
-        assert Runner(store, claim, leaving=leaving, make_executor=InlineExecutor).drive() == "interrupted"
+        assert (
+            Runner(store, claim, leaving=leaving, make_executor=InlineExecutor).drive()
+            == "interrupted"
+        )
         export_run(store, run_id, tmp_path / "out")
     text = Parsed((tmp_path / "out" / "report.html").read_text()).text
     assert "interrupted" in text

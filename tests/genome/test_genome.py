@@ -26,12 +26,16 @@ BY_NAME = {gene.name: gene for gene in NUMERIC_GENES}
 def genomes(draw: st.DrawFn) -> Genome:
     """Any genome within the bounds of a search."""
     values = {
-        g.name: draw(st.integers(int(g.low), int(g.high)) if g.integer else st.floats(g.low, g.high))
+        g.name: draw(
+            st.integers(int(g.low), int(g.high)) if g.integer else st.floats(g.low, g.high)
+        )
         for g in NUMERIC_GENES
     }
     values["num_informants"] = min(values["num_informants"], values["swarm_size"] - 1)
     values |= {name: draw(st.sampled_from(choices)) for name, choices in CATEGORICAL_GENES.items()}
-    return Genome(**values, hidden_layers=tuple(draw(st.lists(st.integers(1, 1024), min_size=1, max_size=3))))
+    return Genome(
+        **values, hidden_layers=tuple(draw(st.lists(st.integers(1, 1024), min_size=1, max_size=3)))
+    )
 
 
 def test_defaults_and_starting_ranges_lie_within_the_bounds() -> None:
@@ -106,13 +110,17 @@ def test_errors_name_value_and_expectation(name, value, expected) -> None:
         Genome.from_dict({name: value})
 
 
-@pytest.mark.parametrize("value", [("wide",), 5, None, (math.nan,), (math.inf,), (None,), (8.5,), (0,), "8"])
+@pytest.mark.parametrize(
+    "value", [("wide",), 5, None, (math.nan,), (math.inf,), (None,), (8.5,), (0,), "8"]
+)
 def test_layers_that_are_no_numbers_are_refused_politely(value) -> None:
     with pytest.raises(GenomeError, match="hidden_layers"):
         Genome(hidden_layers=value)
 
 
-@pytest.mark.parametrize(("name", "value"), [("swarm_size", 10**400), ("max_velocity", 1e300), ("jump_size", math.nan)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("swarm_size", 10**400), ("max_velocity", 1e300), ("jump_size", math.nan)]
+)
 def test_numbers_that_a_swarm_cannot_hold_are_refused(name: str, value: float) -> None:
     with pytest.raises(GenomeError, match=name):
         Genome(**{name: value})
@@ -129,10 +137,23 @@ def test_numpy_numbers_are_numbers() -> None:
 
 def test_the_constructor_takes_what_makes_a_swarm_beyond_a_search_s_bounds() -> None:
     genome = Genome(
-        swarm_size=500, num_informants=499, inertia_weight=3, max_position=1e4, hidden_layers=(2000, 1, 1, 1)
+        swarm_size=500,
+        num_informants=499,
+        inertia_weight=3,
+        max_position=1e4,
+        hidden_layers=(2000, 1, 1, 1),
     )
-    assert (genome.swarm_size, genome.inertia_weight, genome.hidden_layers) == (500, 3.0, (2000, 1, 1, 1))
-    assert Genome(swarm_size=2, num_informants=1, hidden_layers=(), weight_scale=0, bias_scale=0).hidden_layers == ()
+    assert (genome.swarm_size, genome.inertia_weight, genome.hidden_layers) == (
+        500,
+        3.0,
+        (2000, 1, 1, 1),
+    )
+    assert (
+        Genome(
+            swarm_size=2, num_informants=1, hidden_layers=(), weight_scale=0, bias_scale=0
+        ).hidden_layers
+        == ()
+    )
 
 
 def test_numbers_take_the_gene_s_type() -> None:
@@ -168,7 +189,12 @@ def test_golden() -> None:
 
 CHANGES = {g.name: getattr(Genome(), g.name) + (1 if g.integer else 0.0) for g in NUMERIC_GENES}
 CHANGES |= {g.name: math.nextafter(CHANGES[g.name], 1e9) for g in NUMERIC_GENES if not g.integer}
-CHANGES |= {"hidden_layers": (16, 32), "activation": "gelu", "informant_strategy": "ring", "attractor": "position"}
+CHANGES |= {
+    "hidden_layers": (16, 32),
+    "activation": "gelu",
+    "informant_strategy": "ring",
+    "attractor": "position",
+}
 CHANGES |= {"update_rule": "competitive", "initialisation": "fan_in"}
 
 
@@ -176,7 +202,11 @@ def test_hash_tells_any_two_genomes_apart() -> None:
     """To the last bit of every field, and the order of the layers."""
     assert set(CHANGES) == {f.name for f in fields(Genome)}
     names = [replace(Genome(), **{name: value}).hash for name, value in CHANGES.items()]
-    names += [Genome().hash, Genome(hidden_layers=(32,)).hash, Genome(hidden_layers=(3, 2, 16)).hash]
+    names += [
+        Genome().hash,
+        Genome(hidden_layers=(32,)).hash,
+        Genome(hidden_layers=(3, 2, 16)).hash,
+    ]
     names += [
         Genome(cognitive_weight=1.0, social_weight=2.0).hash,
         Genome(cognitive_weight=2.0, social_weight=1.0).hash,
@@ -190,7 +220,9 @@ def test_genes_that_came_later_leave_old_names_as_they_are() -> None:
     """A recorded evaluation's key holds the name: this one was computed before there were such genes."""
     old = {name: value for name, value in Genome().to_dict().items() if name not in NEUTRAL}
     exact = {k: v.hex() if isinstance(v, float) else v for k, v in old.items()}
-    assert Genome().hash == hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()[:16]
+    assert (
+        Genome().hash == hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()[:16]
+    )
     assert Genome.from_dict(old) == Genome()
     for name, value in NEUTRAL.items():
         assert getattr(Genome(), name) == value
@@ -203,10 +235,22 @@ def test_named_genomes_are_those_of_their_papers() -> None:
     phi = 4.1  # Clerc and Kennedy's chi, for kappa 1
     chi = 2 / (phi - 2 + math.sqrt(phi * phi - 4 * phi))
     assert constriction.inertia_weight == pytest.approx(chi, abs=1e-4)
-    assert constriction.cognitive_weight == constriction.social_weight == pytest.approx(chi * phi / 2, abs=1e-4)
+    assert (
+        constriction.cognitive_weight
+        == constriction.social_weight
+        == pytest.approx(chi * phi / 2, abs=1e-4)
+    )
     assert (spso.inertia_weight, spso.social_weight) == pytest.approx((0.721, 1.193), abs=1e-3)
-    assert (spso.cognitive_weight, spso.num_informants, spso.informant_strategy) == (spso.social_weight, 3, "rewired")
-    assert (competitive.update_rule, competitive.inertia_weight, competitive.social_weight) == ("competitive", 1, 1)
+    assert (spso.cognitive_weight, spso.num_informants, spso.informant_strategy) == (
+        spso.social_weight,
+        3,
+        "rewired",
+    )
+    assert (competitive.update_rule, competitive.inertia_weight, competitive.social_weight) == (
+        "competitive",
+        1,
+        1,
+    )
     for genome in (constriction, spso, competitive):
         assert genome.stability_margin > 0
         assert (genome.jump_size, genome.global_best_weight) == (1, 0)
@@ -231,7 +275,9 @@ def test_margin_has_the_sign_of_poli_s_condition_for_two_equal_attractors(w, c) 
     """Poli, "Mean and Variance of the Sampling Distribution of Particle Swarm Optimizers During Stagnation", 2009."""
     limit = 24 * (1 - w * w) / (7 - 5 * w) if w < 1 else 0.0
     assume(abs(2 * c - limit) > 1e-6)
-    genome = Genome(inertia_weight=w, cognitive_weight=c, social_weight=c, global_best_weight=0, jump_size=1)
+    genome = Genome(
+        inertia_weight=w, cognitive_weight=c, social_weight=c, global_best_weight=0, jump_size=1
+    )
     assert (genome.stability_margin > 0) == (2 * c < limit)
 
 
@@ -253,7 +299,13 @@ def test_margin_has_the_sign_of_the_moments_own_recursion(w, c1, c2, c3, jump) -
         ]
     )
     radius = np.abs(np.linalg.eigvals(matrix)).max()
-    genome = Genome(inertia_weight=w, cognitive_weight=c1, social_weight=c2, global_best_weight=c3, jump_size=jump)
+    genome = Genome(
+        inertia_weight=w,
+        cognitive_weight=c1,
+        social_weight=c2,
+        global_best_weight=c3,
+        jump_size=jump,
+    )
     assume(abs(genome.stability_margin) > 1e-4)
     assert (genome.stability_margin > 0) == (radius < 1)
 
@@ -274,7 +326,10 @@ def test_margin_of_a_loser_has_the_sign_of_its_moments_recursion(w, c, jump) -> 
     genome = Genome(update_rule="competitive", inertia_weight=w, social_weight=c, jump_size=jump)
     assume(abs(genome.stability_margin) > 1e-4)
     assert (genome.stability_margin > 0) == (radius < 1)
-    assert genome.stability_margin == replace(genome, cognitive_weight=4, global_best_weight=4).stability_margin
+    assert (
+        genome.stability_margin
+        == replace(genome, cognitive_weight=4, global_best_weight=4).stability_margin
+    )
 
 
 @pytest.mark.parametrize("genes", [{"inertia_weight": 1.0}, {"inertia_weight": 1.3}])
@@ -293,7 +348,8 @@ def test_a_swarm_that_nothing_attracts_is_not_stable() -> None:
 
 def test_narrowed_space() -> None:
     space = SearchSpace().narrowed(
-        {"swarm_size": (20, 30), "inertia_weight": (1, 2), "jump_size": (0.5, 0.5)}, {"activation": ("tanh", "relu")}
+        {"swarm_size": (20, 30), "inertia_weight": (1, 2), "jump_size": (0.5, 0.5)},
+        {"activation": ("tanh", "relu")},
     )
     genes = {g.name: g for g in space.numeric}
     assert [g.name for g in space.numeric] == [name for name in BY_NAME if name not in NEUTRAL]
@@ -314,10 +370,18 @@ def test_narrowed_space() -> None:
 def test_later_genes_join_a_space_where_they_are_asked_for() -> None:
     space = SearchSpace().with_genes(["update_rule", "weight_decay", "swarm_size"])
     assert [g.name for g in space.numeric[-2:]] == ["bias_scale", "weight_decay"]
-    assert [name for name, _ in space.categorical] == ["informant_strategy", "attractor", "activation", "update_rule"]
+    assert [name for name, _ in space.categorical] == [
+        "informant_strategy",
+        "attractor",
+        "activation",
+        "update_rule",
+    ]
     assert SearchSpace().with_genes([]) == SearchSpace()
     whole = SearchSpace().with_genes(NEUTRAL)
-    assert {g.name for g in whole.numeric} | {name for name, _ in whole.categorical} == {*BY_NAME, *CATEGORICAL_GENES}
+    assert {g.name for g in whole.numeric} | {name for name, _ in whole.categorical} == {
+        *BY_NAME,
+        *CATEGORICAL_GENES,
+    }
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,14 @@ def export(folder: Path, data: Dataset, networks: int = 3, **changes: object) ->
     folder.mkdir(exist_ok=True)
     layers = [data.inputs, 5, data.outputs]
     weights = np.random.default_rng(0).normal(0, 1, (networks, size(layers))).astype(np.float32)
-    about = {"format": 1, "shoal": "0", "name": data.name, "task": data.task, "layers": layers, "activation": "tanh"}
+    about = {
+        "format": 1,
+        "shoal": "0",
+        "name": data.name,
+        "task": data.task,
+        "layers": layers,
+        "activation": "tanh",
+    }
     about |= {"encoder": data.encoder.to_dict(), "networks": networks} | changes
     (folder / "model.json").write_text(json.dumps(about))
     np.savez(folder / "weights.npz", weights=weights)
@@ -89,7 +96,10 @@ ACTIVATIONS = {
 )
 def test_forward_follows_the_definition(layers: list[int], activation: str, seed: int) -> None:
     draw = np.random.default_rng(seed)
-    weights, x = draw.normal(size=size(layers)).astype(np.float32), draw.normal(size=(3, layers[0])).astype(np.float32)
+    weights, x = (
+        draw.normal(size=size(layers)).astype(np.float32),
+        draw.normal(size=(3, layers[0])).astype(np.float32),
+    )
     expected = []
     for row in x.tolist():
         values, rest = row, weights.tolist()
@@ -97,7 +107,8 @@ def test_forward_follows_the_definition(layers: list[int], activation: str, seed
             matrix = [rest[o * inputs : (o + 1) * inputs] for o in range(outputs)]
             bias, rest = rest[inputs * outputs :][:outputs], rest[inputs * outputs + outputs :]
             values = [
-                math.fsum(w * v for w, v in zip(m, values, strict=True)) + b for m, b in zip(matrix, bias, strict=True)
+                math.fsum(w * v for w, v in zip(m, values, strict=True)) + b
+                for m, b in zip(matrix, bias, strict=True)
             ]
             if number < len(layers) - 2:
                 values = [ACTIVATIONS[activation](v) for v in values]
@@ -116,7 +127,10 @@ def test_forward_survives_huge_inputs(activation: str) -> None:
 
 def test_forward_refuses_what_does_not_fit() -> None:
     x = np.ones((1, 2), dtype=np.float32)
-    for weights, activation in ((np.ones(4, dtype=np.float32), "relu"), (np.ones(3, dtype=np.float32), "swish")):
+    for weights, activation in (
+        (np.ones(4, dtype=np.float32), "relu"),
+        (np.ones(3, dtype=np.float32), "swish"),
+    ):
         with pytest.raises(TableError, match="do not fit"):
             forward(weights, [2, 1], activation, x)
 
@@ -144,7 +158,9 @@ def test_forward_refuses_what_does_not_fit() -> None:
     ],
 )
 def test_cells(cell: object, number: float | None, level: str | None) -> None:
-    assert to_number(cell) == number or (number is not None and math.isnan(number) and math.isnan(to_number(cell) or 0))
+    assert to_number(cell) == number or (
+        number is not None and math.isnan(number) and math.isnan(to_number(cell) or 0)
+    )
     assert to_level(cell) == level
 
 
@@ -156,12 +172,21 @@ def test_training_rows_encode_to_the_same_bits_from_csv_text_and_objects() -> No
     from_objects = encode({name: table[name].tolist() for name in table}, encoder)
     for part in (data.train, data.validation, data.test):
         assert part is not None
-        assert from_text[part.rows].tobytes() == from_objects[part.rows].tobytes() == part.x.tobytes()
+        assert (
+            from_text[part.rows].tobytes() == from_objects[part.rows].tobytes() == part.x.tobytes()
+        )
 
 
 ENCODER = {
     "columns": [
-        {"name": "a", "kind": "numeric", "fill": None, "mean": 0.0, "scale": 1.0, "missing_indicator": False},
+        {
+            "name": "a",
+            "kind": "numeric",
+            "fill": None,
+            "mean": 0.0,
+            "scale": 1.0,
+            "missing_indicator": False,
+        },
         {"name": "w", "kind": "categorical", "levels": ["x", None]},
     ],
     "target": {"name": "y", "kind": "regression", "offset": 0.0, "scale": 1.0},
@@ -187,7 +212,11 @@ def test_encode_says_what_is_wrong(columns: dict[str, list[object]], words: list
 
 
 def test_unseen_levels_are_zeros_and_missing_ones_a_level() -> None:
-    assert encode({"a": [1, 2, 3], "w": ["x", "new", "NA"]}, ENCODER).tolist() == [[1, 1, 0], [2, 0, 0], [3, 0, 1]]
+    assert encode({"a": [1, 2, 3], "w": ["x", "new", "NA"]}, ENCODER).tolist() == [
+        [1, 1, 0],
+        [2, 0, 0],
+        [3, 0, 1],
+    ]
     assert encode({"a": [], "w": []}, ENCODER).shape == (0, 3)
 
 
@@ -205,10 +234,14 @@ def test_predict_is_the_mean_over_networks(tmp_path: Path) -> None:
 def test_predict_gives_labels_and_probabilities(tmp_path: Path) -> None:
     table = frame()
     data = load_dataset(table, "kind")
-    result = predict(load_model(export(tmp_path / "m", data)), {name: table[name].tolist() for name in table})
+    result = predict(
+        load_model(export(tmp_path / "m", data)), {name: table[name].tolist() for name in table}
+    )
     assert result.probabilities is not None and result.probabilities.shape == (60, 5)
     np.testing.assert_allclose(result.probabilities.sum(axis=1), 1)
-    assert result.values.tolist() == [result.classes[i] for i in result.probabilities.argmax(axis=1)]
+    assert result.values.tolist() == [
+        result.classes[i] for i in result.probabilities.argmax(axis=1)
+    ]
 
 
 def damage(path: Path, content: bytes) -> None:
@@ -249,7 +282,9 @@ def test_the_script_runs_alone_and_escapes_text(tmp_path: Path) -> None:
     table = frame()
     folder = export(tmp_path / "m", load_dataset(table, "kind"))
     shutil.copy(SOURCE, folder / "predict.py")
-    table.drop(columns="kind").to_csv(tmp_path / "t.csv", index=False, encoding="utf-8-sig", sep=";")
+    table.drop(columns="kind").to_csv(
+        tmp_path / "t.csv", index=False, encoding="utf-8-sig", sep=";"
+    )
     command = [sys.executable, "-I", "-W", "error", str(folder / "predict.py"), "t.csv", "--proba"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -259,16 +294,22 @@ def test_the_script_runs_alone_and_escapes_text(tmp_path: Path) -> None:
     assert result.probabilities is not None
     assert header == ["prediction", *(f"probability {name}" for name in result.classes)]
     escaped = {"=cmd()": "'=cmd()", "+plus": "'+plus", "@at": "'@at"}
-    assert [line[0] for line in lines] == [escaped.get(value, value) for value in result.values.tolist()]
+    assert [line[0] for line in lines] == [
+        escaped.get(value, value) for value in result.values.tolist()
+    ]
     assert [[float(p) for p in line[1:]] for line in lines] == result.probabilities.tolist()
 
 
-def test_bad_input_exits_2_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_exits_2_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     table = frame()
     folder = export(tmp_path / "m", load_dataset(table, "y"))
     good, bad, out = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "out.csv"
     table.to_csv(good, index=False)
-    table.astype({"a": object}).fillna({"a": "?"}).replace({"a": {"?": "what"}}).to_csv(bad, index=False)
+    table.astype({"a": object}).fillna({"a": "?"}).replace({"a": {"?": "what"}}).to_csv(
+        bad, index=False
+    )
     for arguments, words in (
         ([bad, "--model", folder, "--out", out], "'what' is not a number"),
         ([good, "--model", tmp_path, "--out", out], "model.json"),
@@ -283,11 +324,17 @@ def test_bad_input_exits_2_and_writes_nothing(tmp_path: Path, capsys: pytest.Cap
     assert main([str(good), "--model", str(folder), "--out", str(out)]) == 0
     with out.open(newline="") as file:
         header, *lines = csv.reader(file)
-    assert header == ["prediction"] and [float(line[0]) for line in lines] == predict(folder, table).values.tolist()
+    assert (
+        header == ["prediction"]
+        and [float(line[0]) for line in lines] == predict(folder, table).values.tolist()
+    )
 
 
 def test_a_model_of_one_feature_predicts_a_table_of_one_column(tmp_path: Path) -> None:
     table = frame()[["w", "y"]]
     folder = export(tmp_path / "m", load_dataset(table, "y"))
     columns = parse_csv(table[["w"]].to_csv(index=False))
-    assert predict(folder, columns).values.tolist() == predict(folder, {"w": table["w"].tolist()}).values.tolist()
+    assert (
+        predict(folder, columns).values.tolist()
+        == predict(folder, {"w": table["w"].tolist()}).values.tolist()
+    )

@@ -13,7 +13,15 @@ from numba import njit, uint32
 from scipy import stats
 
 import shoal.numerics.philox
-from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, philox, uniforms
+from shoal.numerics.philox import (
+    Purpose,
+    derive_key,
+    draws,
+    normal_draws,
+    normals,
+    philox,
+    uniforms,
+)
 from shoal.numerics.portable_math import cos_sin_turns, exp, log
 from shoal.pso.engines import kernels
 from support import golden
@@ -70,19 +78,48 @@ def test_layout_of_uniforms(key, purpose, iteration, particles, dimensions) -> N
 
 
 @settings(deadline=None, max_examples=25)
-@given(KEYS, st.sampled_from(PULLS), st.integers(0, 2**31), st.integers(0, 200), st.integers(1, 200))
-def test_compiled_uniforms_are_the_reference_s(key, purpose, iteration, particle, dimensions) -> None:
+@given(
+    KEYS, st.sampled_from(PULLS), st.integers(0, 2**31), st.integers(0, 200), st.integers(1, 200)
+)
+def test_compiled_uniforms_are_the_reference_s(
+    key, purpose, iteration, particle, dimensions
+) -> None:
     """From 0 and at rest, a pull of weight 1 towards 1 makes the velocity the random number itself."""
     stride = kernels.padded(dimensions)
-    old, new = (tuple(np.zeros((particle + 1) * stride, np.float32) for _ in range(2)) for _ in range(2))
-    weights = dict(zip(("c1", "c2", "c3"), (np.float32(purpose is pull) for pull in PULLS), strict=True))
-    still = {"w": 0.0, "w_end": 1.0, "vmax": 1.0, "vmax_end": 1.0, "horizon": 1, "decay": 0.0, "strategy": 0}
+    old, new = (
+        tuple(np.zeros((particle + 1) * stride, np.float32) for _ in range(2)) for _ in range(2)
+    )
+    weights = dict(
+        zip(("c1", "c2", "c3"), (np.float32(purpose is pull) for pull in PULLS), strict=True)
+    )
+    still = {
+        "w": 0.0,
+        "w_end": 1.0,
+        "vmax": 1.0,
+        "vmax_end": 1.0,
+        "horizon": 1,
+        "decay": 0.0,
+        "strategy": 0,
+    }
     limits = {"jump": np.float32(1), "xmax": np.float32(9), "key0": key[0], "key1": key[1]}
-    rule = kernels.Rule(**still, **weights, **limits, to_position=False, competitive=False, abandon=False)
+    rule = kernels.Rule(
+        **still, **weights, **limits, to_position=False, competitive=False, abandon=False
+    )
     bests = np.ones((particle + 1) * stride, np.float32)
     none, counts = np.empty(0), np.empty(0, np.int64)
-    unused = {"best_losses": none, "losses": none, "shifts": none, "sums": none, "winners": counts, "order": counts}
-    unused |= {"informants": np.empty((0, 0), np.int32), "distances": none.reshape(0, 0), "decayed": bests}
+    unused = {
+        "best_losses": none,
+        "losses": none,
+        "shifts": none,
+        "sums": none,
+        "winners": counts,
+        "order": counts,
+    }
+    unused |= {
+        "informants": np.empty((0, 0), np.int32),
+        "distances": none.reshape(0, 0),
+        "decayed": bests,
+    }
     swarm = kernels.Swarm(bests=bests, dimensions=dimensions, stride=stride, **unused)
     kernels.move(particle, old, new, swarm, 0, 0, iteration, np.float32(0), np.float32(1), rule)
     expected = uniforms(key, purpose, iteration, particle + 1, dimensions)[particle]
@@ -132,7 +169,9 @@ def test_normals_are_standard_normal(source) -> None:
     if source == "normals":
         values = normals((3, 4), Purpose.POSITION, 100, 2000).astype(np.float64)
     else:
-        values = np.stack([normal_draws((3, 4), Purpose.MUTATION_STEP, 1, n, 2000) for n in range(100)])
+        values = np.stack(
+            [normal_draws((3, 4), Purpose.MUTATION_STEP, 1, n, 2000) for n in range(100)]
+        )
     n = values.size
     assert abs(values.mean()) < 4 / math.sqrt(n)
     assert abs(values.var() - 1) < 4 * math.sqrt(2 / n)
@@ -183,14 +222,20 @@ def test_keys_of_streams_and_seeds_are_distinct() -> None:
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 17])
 def test_draws_are_words_in_order(count) -> None:
-    words = [w for b in range(-(-count // 4)) for w in scalar_philox((b, 7, 8, Purpose.MUTATION), (1, 2))]
-    assert draws((1, 2), Purpose.MUTATION, 8, 7, count).tolist() == [w / 2**32 for w in words[:count]]
+    words = [
+        w for b in range(-(-count // 4)) for w in scalar_philox((b, 7, 8, Purpose.MUTATION), (1, 2))
+    ]
+    assert draws((1, 2), Purpose.MUTATION, 8, 7, count).tolist() == [
+        w / 2**32 for w in words[:count]
+    ]
 
 
 def test_draws_do_not_depend_on_who_else_is_drawn_for() -> None:
     for individual in (0, 63, 64, 1000):
         words = scalar_philox((0, individual, 8, Purpose.MUTATION), (1, 2))
-        assert draws((1, 2), Purpose.MUTATION, 8, individual, 4).tolist() == [w / 2**32 for w in words]
+        assert draws((1, 2), Purpose.MUTATION, 8, individual, 4).tolist() == [
+            w / 2**32 for w in words
+        ]
 
 
 def test_draws_cannot_be_overwritten() -> None:  # they are kept for whoever asks next
@@ -212,7 +257,14 @@ def test_log_is_within_three_ulps() -> None:
             10.0 ** random.uniform(-307, 308, 100_000),
             random.uniform(0, 4, 100_000),
             1 + random.normal(0, 1e-6, 10_000),
-            [5e-324, 2.2e-308, math.sqrt(0.5), np.nextafter(math.sqrt(0.5), 0), np.nextafter(1, 0), np.nextafter(1, 2)],
+            [
+                5e-324,
+                2.2e-308,
+                math.sqrt(0.5),
+                np.nextafter(math.sqrt(0.5), 0),
+                np.nextafter(1, 0),
+                np.nextafter(1, 2),
+            ],
             [2.0, 2.0**-33, 2.0**1000, 1.7976931348623157e308],
         ]
     )

@@ -35,7 +35,9 @@ def test_one_value_has_no_interval() -> None:
 def test_probability_is_that_of_the_paired_t_test(pairs) -> None:
     ours, theirs = [a for a, _ in pairs], [b for _, b in pairs]
     differences = [a - b for a, b in pairs]
-    assume(statistics.stdev(differences) > max(1e-6 * max(map(abs, differences)), 1e-100))  # SciPy squares them
+    assume(
+        statistics.stdev(differences) > max(1e-6 * max(map(abs, differences)), 1e-100)
+    )  # SciPy squares them
     expected = 1 - stats.ttest_rel(ours, theirs, alternative="greater").pvalue
     found = probability_better(ours, theirs)
     assert found == pytest.approx(expected, abs=1e-6)
@@ -55,7 +57,10 @@ def test_pairs_tell_what_means_do_not() -> None:
     """Common luck hides a difference from two intervals, not from the pairs."""
     luck = [0.0, 5.0, -4.0, 2.0, -6.0, 3.0]
     ours = [80.0 + value for value in luck]
-    theirs = [79.5 + value + wobble for value, wobble in zip(luck, (0.1, -0.1, 0.0, 0.05, 0.0, -0.05), strict=True)]
+    theirs = [
+        79.5 + value + wobble
+        for value, wobble in zip(luck, (0.1, -0.1, 0.0, 0.05, 0.0, -0.05), strict=True)
+    ]
     low, high = ci95(ours)
     assert low < mean(theirs) < high
     assert probability_better(ours, theirs) > 0.999
@@ -77,7 +82,12 @@ def test_pairs_tell_what_means_do_not() -> None:
             "inertia_weight 0.203 lies on its lower bound, 0.2; `bounds.inertia_weight` widens it, to 0 at most",
         ),
         ("max_velocity", (0.01, 10.0), 10.0, "max_velocity 10 lies on its upper bound, 10"),
-        ("max_velocity", (0.01, 10.0), 9.5, "max_velocity 9.5 lies on its upper bound, 10"),  # 0.7 % of the logarithm
+        (
+            "max_velocity",
+            (0.01, 10.0),
+            9.5,
+            "max_velocity 9.5 lies on its upper bound, 10",
+        ),  # 0.7 % of the logarithm
         ("max_velocity", (0.01, 10.0), 5.0, None),
         ("inertia_weight", (0.0, 2.0), 0.0, None),  # there is nothing below nothing
         ("inertia_weight", (0.5, 0.5), 0.5, None),  # it may not move
@@ -94,17 +104,25 @@ def test_genes_on_their_bounds_are_named(gene, bounds, value, said) -> None:
 @given(VALUES, VALUES)
 def test_welch_is_scipys(values, others) -> None:
     assume(statistics.stdev(values) > 1e-3 and statistics.stdev(others) > 1e-3)
-    found, expected = welch_difference(values, others), stats.ttest_ind(values, others, equal_var=False)
+    found, expected = (
+        welch_difference(values, others),
+        stats.ttest_ind(values, others, equal_var=False),
+    )
     assert found is not None
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval()), abs=1e-6)
-    assert min(found.probability, 1 - found.probability) == pytest.approx(expected.pvalue / 2, abs=1e-6)
+    assert min(found.probability, 1 - found.probability) == pytest.approx(
+        expected.pvalue / 2, abs=1e-6
+    )
     assert found.low <= found.mean <= found.high
     assert found.resolved == (expected.pvalue < 0.05) or abs(expected.pvalue - 0.05) < 1e-9
 
 
 def test_differences_of_too_few_or_of_constants() -> None:
     assert welch_difference([1.0], [2.0, 3.0]) is None and paired_difference([1.0], [2.0]) is None
-    equal, apart = welch_difference([1.0, 1.0], [1.0, 1.0]), welch_difference([2.0, 2.0], [1.0, 1.0])
+    equal, apart = (
+        welch_difference([1.0, 1.0], [1.0, 1.0]),
+        welch_difference([2.0, 2.0], [1.0, 1.0]),
+    )
     assert equal is not None and equal.probability == 0.5 and not equal.resolved
     assert apart is not None and apart.probability == 1.0 and apart.resolved
 

@@ -24,7 +24,11 @@ def naive(loss: Loss, outputs: np.ndarray, y: np.ndarray) -> float:
     for row, target in zip(outputs.astype(float), y.astype(float), strict=True):
         if loss in (Loss.MSE, Loss.MAE, Loss.HUBER):
             size = abs(row[0] - target)
-            total += {Loss.MSE: size**2, Loss.MAE: size, Loss.HUBER: size**2 / 2 if size <= 1 else size - 0.5}[loss]
+            total += {
+                Loss.MSE: size**2,
+                Loss.MAE: size,
+                Loss.HUBER: size**2 / 2 if size <= 1 else size - 0.5,
+            }[loss]
         elif loss is Loss.CROSS_ENTROPY:
             total -= math.log(math.exp(row[int(target)]) / sum(math.exp(v) for v in row))
         else:
@@ -34,7 +38,13 @@ def naive(loss: Loss, outputs: np.ndarray, y: np.ndarray) -> float:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.sampled_from(Loss), SEEDS, st.integers(1, 40), st.integers(2, 5), st.sampled_from([0.1, 1, 10]))
+@given(
+    st.sampled_from(Loss),
+    SEEDS,
+    st.integers(1, 40),
+    st.integers(2, 5),
+    st.sampled_from([0.1, 1, 10]),
+)
 def test_losses_are_their_formulas(loss, seed, rows, classes, size) -> None:
     random = np.random.default_rng(seed)
     few = loss < Loss.CROSS_ENTROPY
@@ -52,13 +62,17 @@ def test_huber_bends_at_one() -> None:
     outputs = np.array([[[0.5], [1], [2], [-3]]], f32)
     each = [0.125, 0.5, 1.5, 2.5]
     for row, value in enumerate(each):
-        assert loss_values(Objective(Loss.HUBER), outputs[:, row : row + 1], np.zeros(1, f32)) == [value]
+        assert loss_values(Objective(Loss.HUBER), outputs[:, row : row + 1], np.zeros(1, f32)) == [
+            value
+        ]
 
 
 def test_zero_one_gives_ties_to_the_first_class() -> None:
     outputs = np.array([[[1, 1, 0], [0, 1, 1], [2, 2, 2]]], f32)
     for y, value in (([0, 1, 0], 0), ([1, 2, 1], 1), ([0, 2, 0], 1 / 3)):
-        assert loss_values(Objective(Loss.ZERO_ONE), outputs, np.array(y, f32))[0] == pytest.approx(value)
+        assert loss_values(Objective(Loss.ZERO_ONE), outputs, np.array(y, f32))[0] == pytest.approx(
+            value
+        )
 
 
 @pytest.mark.parametrize("loss", Loss)
@@ -96,19 +110,28 @@ def test_negative_accuracy_is_minus_the_accuracy(seed, scale) -> None:
     random = np.random.default_rng(seed)
     y, outputs = random.normal(size=30).astype(f32), random.normal(size=(1, 30, 1)).astype(f32)
     target = y.astype(float) * scale + 2.5
-    objective = make_objective("negative_accuracy", "regression", scale, float(np.abs(target).mean()))
+    objective = make_objective(
+        "negative_accuracy", "regression", scale, float(np.abs(target).mean())
+    )
     scores = regression_metrics(outputs[0, :, 0].astype(float) * scale + 2.5, target)
-    assert loss_values(objective, outputs, y)[0] == pytest.approx(-scores.accuracy, rel=1e-5, abs=1e-4)
+    assert loss_values(objective, outputs, y)[0] == pytest.approx(
+        -scores.accuracy, rel=1e-5, abs=1e-4
+    )
     classes, kinds = random.normal(size=(1, 30, 3)).astype(f32), random.integers(0, 3, 30)
     scores = classification_metrics(probabilities(classes[0].astype(float)), kinds.astype(float))
-    found = loss_values(make_objective("negative_accuracy", "classification"), classes, kinds.astype(f32))
+    found = loss_values(
+        make_objective("negative_accuracy", "classification"), classes, kinds.astype(f32)
+    )
     assert found[0] == pytest.approx(-scores.accuracy)
 
 
 def test_objectives_by_name() -> None:
     assert make_objective(None, "regression") == Objective(Loss.MSE)
     assert make_objective(None, "classification") == Objective(Loss.CROSS_ENTROPY)
-    fitting = {"regression": {"mse", "mae", "huber"}, "classification": {"cross_entropy", "zero_one"}}
+    fitting = {
+        "regression": {"mse", "mae", "huber"},
+        "classification": {"cross_entropy", "zero_one"},
+    }
     for task, names in fitting.items():
         for name in {*LOSSES, "rmse"} - {"negative_accuracy"}:
             if name in names:
@@ -132,15 +155,26 @@ def test_regression_scores(seed, rows, offset, size) -> None:
     assert found.mae == pytest.approx(mae)
     assert found.rmse == pytest.approx(theirs.root_mean_squared_error(target, predicted))
     assert found.r2 == pytest.approx(theirs.r2_score(target, predicted), rel=1e-9, abs=1e-9)
-    assert found.accuracy == pytest.approx(100 * (1 - mae / np.mean(np.abs(target))), rel=1e-9, abs=1e-9)
+    assert found.accuracy == pytest.approx(
+        100 * (1 - mae / np.mean(np.abs(target))), rel=1e-9, abs=1e-9
+    )
     assert (found.balanced_accuracy, found.macro_f1, found.log_loss) == (None, None, None)
-    assert regression_metrics(target, target).to_dict() == {"accuracy": 100, "mae": 0, "rmse": 0, "r2": 1}
+    assert regression_metrics(target, target).to_dict() == {
+        "accuracy": 100,
+        "mae": 0,
+        "rmse": 0,
+        "r2": 1,
+    }
 
 
 def test_accuracy_of_regression_is_as_the_design_says() -> None:
     """100 (1 - MAE / mean |y|): of the absolute targets, and below zero when the error is larger than they are."""
-    assert regression_metrics(np.array([1.0, -2, 3]), np.array([1.0, -4, 5])).accuracy == pytest.approx(60)
-    assert regression_metrics(np.array([10.0, 10]), np.array([1.0, -1])).accuracy == pytest.approx(-900)
+    assert regression_metrics(
+        np.array([1.0, -2, 3]), np.array([1.0, -4, 5])
+    ).accuracy == pytest.approx(60)
+    assert regression_metrics(np.array([10.0, 10]), np.array([1.0, -1])).accuracy == pytest.approx(
+        -900
+    )
     assert regression_metrics(np.array([3.0, 3]), np.array([2.0, 2])).r2 == 0
 
 
@@ -152,16 +186,26 @@ def test_scores_are_sums_without_rounding() -> None:
     kinds = random.integers(0, 3, 500).astype(float)
     for _ in range(10):
         order = random.permutation(500)
-        found, expected = (regression_metrics(predicted[rows], target[rows]) for rows in (order, np.arange(500)))
-        assert (found.mae, found.rmse, found.accuracy) == (expected.mae, expected.rmse, expected.accuracy)
-        assert classification_metrics(chances, kinds) == classification_metrics(chances[order], kinds[order])
+        found, expected = (
+            regression_metrics(predicted[rows], target[rows]) for rows in (order, np.arange(500))
+        )
+        assert (found.mae, found.rmse, found.accuracy) == (
+            expected.mae,
+            expected.rmse,
+            expected.accuracy,
+        )
+        assert classification_metrics(chances, kinds) == classification_metrics(
+            chances[order], kinds[order]
+        )
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e200])
 def test_predictions_that_are_not_finite_have_no_scores(bad) -> None:
     assert regression_metrics(np.array([1.0, bad]), np.array([1.0, 2.0])) is None
     if not math.isfinite(bad):
-        assert classification_metrics(np.array([[0.5, 0.5], [bad, 0.5]]), np.array([0.0, 1.0])) is None
+        assert (
+            classification_metrics(np.array([[0.5, 0.5], [bad, 0.5]]), np.array([0.0, 1.0])) is None
+        )
 
 
 @settings(deadline=None, max_examples=60)
@@ -169,7 +213,9 @@ def test_predictions_that_are_not_finite_have_no_scores(bad) -> None:
 def test_classification_scores(seed, rows, classes) -> None:
     random = np.random.default_rng(seed)
     scores = random.normal(size=(rows, classes)) * 3
-    target = random.integers(0, random.integers(1, classes + 1), rows)  # often without some of the classes
+    target = random.integers(
+        0, random.integers(1, classes + 1), rows
+    )  # often without some of the classes
     chances = probabilities(scores)
     assert chances == pytest.approx(np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True))
     found, chosen = classification_metrics(chances, target.astype(float)), chances.argmax(axis=1)
@@ -177,8 +223,12 @@ def test_classification_scores(seed, rows, classes) -> None:
     present = sorted(set(target.tolist()))
     recalls = theirs.recall_score(target, chosen, labels=present, average=None, zero_division=0)
     assert found.balanced_accuracy == pytest.approx(recalls.mean())
-    assert found.macro_f1 == pytest.approx(theirs.f1_score(target, chosen, average="macro", zero_division=0))
-    assert found.log_loss == pytest.approx(theirs.log_loss(target, chances, labels=range(classes)), rel=1e-9)
+    assert found.macro_f1 == pytest.approx(
+        theirs.f1_score(target, chosen, average="macro", zero_division=0)
+    )
+    assert found.log_loss == pytest.approx(
+        theirs.log_loss(target, chances, labels=range(classes)), rel=1e-9
+    )
     assert (found.mae, found.rmse, found.r2) == (None, None, None)
 
 

@@ -33,7 +33,9 @@ def _trained(store: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_killed_command_is_resumed_to_the_same_result(everything: bool, undisturbed: str, tmp_path: Path) -> None:
+def test_killed_command_is_resumed_to_the_same_result(
+    everything: bool, undisturbed: str, tmp_path: Path
+) -> None:
     store = tmp_path / "shoal.db"
     process = start("run", *LONG, "--json", store=store)
     _trained(store, 9 if everything else 1)
@@ -78,7 +80,9 @@ def test_pause_resume_stop_from_outside(undisturbed: str, tmp_path: Path) -> Non
     assert (process.returncode, last_json(output)["state"]) == (130, "paused")
     paused = last_json(output)["evaluations"]
     resumed = start("resume", "1", "--json", store=store)
-    _trained(store, paused + 1)  # by whom goes on: an earlier stop would be taken back by the resume
+    _trained(
+        store, paused + 1
+    )  # by whom goes on: an earlier stop would be taken back by the resume
     with open_store(store) as opened:  # at once: while a command line starts, the run may end
         opened.command(1, "stop")
     output, _ = resumed.communicate(timeout=120)

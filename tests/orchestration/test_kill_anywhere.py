@@ -19,13 +19,17 @@ from support.supervised_run import Scene, Undisturbed
 # The long form's: after a kill, all that is left has ended by then, and after a start, the run goes on.
 ORPHAN_SECONDS, RESUME_SECONDS = 5.0, 10.0
 VICTIMS = ("supervisor", "everything", "a process below")
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="the extra shoal[ray] is not installed")
+needs_ray = pytest.mark.skipif(
+    find_spec("ray") is None, reason="the extra shoal[ray] is not installed"
+)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     found = scene.undisturbed(tmp_path_factory.mktemp("undisturbed"))
-    assert found.commits > found.evaluations, "an evaluation has a commit, and so have claim, champion and end"
+    assert found.commits > found.evaluations, (
+        "an evaluation has a commit, and so have claim, champion and end"
+    )
     return found
 
 
@@ -72,12 +76,16 @@ def kill_at_random(
     return kills
 
 
-def kill_at_commit(url: str, folder: Path, undisturbed: Undisturbed, moment: str, number: int) -> tuple[float, float]:
+def kill_at_commit(
+    url: str, folder: Path, undisturbed: Undisturbed, moment: str, number: int
+) -> tuple[float, float]:
     """The supervisor kills itself there (every third time all of its workers with it)."""
     with _scene(url, folder, undisturbed) as here:
         with_all = ["--with-all"] if number % 3 == 0 else []
         supervisor = here.supervise("--die", f"{moment}:{number}", *with_all)
-        assert supervisor.wait() == -signal.SIGKILL, f"commit {number} was never reached: {here.log()}"
+        assert supervisor.wait() == -signal.SIGKILL, (
+            f"commit {number} was never reached: {here.log()}"
+        )
         killed = time.monotonic()
         here.gone()
         seconds, recorded = time.monotonic() - killed, here.rows()
@@ -94,9 +102,15 @@ def _address(request: pytest.FixtureRequest, folder: Path, database: str) -> str
     return str(folder / "shoal.db")
 
 
-@pytest.mark.parametrize(("database", "seed"), [*(("sqlite", n) for n in range(3)), ("postgresql", 8)])
+@pytest.mark.parametrize(
+    ("database", "seed"), [*(("sqlite", n) for n in range(3)), ("postgresql", 8)]
+)
 def test_killed_at_a_random_instant(
-    database: str, seed: int, request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed
+    database: str,
+    seed: int,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    undisturbed: Undisturbed,
 ) -> None:
     kill_at_random(_address(request, tmp_path, database), tmp_path, undisturbed, seed)
 
@@ -114,7 +128,12 @@ def test_killed_at_a_random_instant(
     ],
 )
 def test_killed_at_a_commit(
-    database: str, moment: str, share: float, request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed
+    database: str,
+    moment: str,
+    share: float,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    undisturbed: Undisturbed,
 ) -> None:
     number = 1 + round(share * (undisturbed.commits - 1))
     kill_at_commit(_address(request, tmp_path, database), tmp_path, undisturbed, moment, number)
@@ -122,7 +141,10 @@ def test_killed_at_a_commit(
 
 @pytest.mark.slow
 def test_killed_three_hundred_times(
-    request: pytest.FixtureRequest, tmp_path: Path, undisturbed: Undisturbed, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    undisturbed: Undisturbed,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     kinds: Counter[str] = Counter()
     orphaned, resumed = [0.0], [0.0]  # seconds
@@ -133,13 +155,18 @@ def test_killed_three_hundred_times(
         orphaned.append(until_gone)
         resumed.append(until_resumed)
 
-    boundaries = [(moment, n) for n in range(1, undisturbed.commits + 1) for moment in ("before", "after")]
+    boundaries = [
+        (moment, n) for n in range(1, undisturbed.commits + 1) for moment in ("before", "after")
+    ]
     try:
         for number, (moment, n) in enumerate(boundaries):
             for database in ("sqlite", "postgresql") if number % 3 == 0 else ("sqlite",):
                 folder = tmp_path / f"{database}-{moment}-{n}"
                 url = _address(request, folder, database)
-                note(f"{database}, {moment} a commit", *kill_at_commit(url, folder, undisturbed, moment, n))
+                note(
+                    f"{database}, {moment} a commit",
+                    *kill_at_commit(url, folder, undisturbed, moment, n),
+                )
         for seed in range(100, 100 + math.ceil((300 - kinds.total()) / 4)):
             database = "postgresql" if seed % 4 == 0 else "sqlite"
             folder = tmp_path / str(seed)
@@ -148,8 +175,12 @@ def test_killed_three_hundred_times(
                 note(f"{database}, {victim}", *seconds)
     finally:
         with capsys.disabled():
-            print(f"\n{kinds.total()} kills in {time.monotonic() - begun:.0f} s: {dict(sorted(kinds.items()))}")
-            print(f"longest until no orphan was left {max(orphaned):.2f} s, until resumed {max(resumed):.2f} s")
+            print(
+                f"\n{kinds.total()} kills in {time.monotonic() - begun:.0f} s: {dict(sorted(kinds.items()))}"
+            )
+            print(
+                f"longest until no orphan was left {max(orphaned):.2f} s, until resumed {max(resumed):.2f} s"
+            )
     assert kinds.total() >= 300
     assert max(orphaned) <= ORPHAN_SECONDS
     assert max(resumed) <= RESUME_SECONDS
@@ -178,14 +209,18 @@ def test_one_result_for_all_executors_workers_and_databases(
     _one_result(store_url, executor, workers, tmp_path, undisturbed)
 
 
-def _one_result(url: str, executor: str, workers: int, tmp_path: Path, undisturbed: Undisturbed) -> None:
+def _one_result(
+    url: str, executor: str, workers: int, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
     settings = scene.SETTINGS.model_copy(update={"workers": workers, "executor": executor})
     home = tmp_path / "home"
     home.mkdir()
     with Scene(url, home, settings) as here:
         here.supervise()
         here.ended_as(undisturbed, [])
-        assert {row.worker for row in here.store.evaluations(1)} and here.store.run(1).settings.workers == workers
+        assert {row.worker for row in here.store.evaluations(1)} and here.store.run(
+            1
+        ).settings.workers == workers
 
 
 @pytest.mark.parametrize("goes_on", [False, True], ids=["finished meanwhile", "still at work"])
@@ -199,7 +234,9 @@ def test_a_stale_owner_that_wakes_writes_nothing(
         here.trained(4)
         with here.asleep(first):
             stale, workers, kept = here.store.run(1), here.processes(), here.rows()
-            assert stale.state == "running", "a process that stands still is no dead one until its lease is over"
+            assert stale.state == "running", (
+                "a process that stands still is no dead one until its lease is over"
+            )
             here.expire()
             assert here.store.run(1).state == "interrupted"
             here.resumed()

@@ -57,7 +57,17 @@ FRAME = SwarmSnapshot(
     speed=0.125,
 )
 TRAINING = RunningTraining(
-    Genome(swarm_size=11, hidden_layers=(3,)), 2, 4, 5, "search", "here \0:1", 7, 9, 1.5, ((1, 0.1), (7, 1 / 3)), FRAME
+    Genome(swarm_size=11, hidden_layers=(3,)),
+    2,
+    4,
+    5,
+    "search",
+    "here \0:1",
+    7,
+    9,
+    1.5,
+    ((1, 0.1), (7, 1 / 3)),
+    FRAME,
 )
 
 
@@ -92,10 +102,15 @@ def notes(store: Store) -> int:
 class TestNote:
     """The store's part, on both databases."""
 
-    def test_comes_back_as_it_was_and_each_replaces_the_last(self, store: Store, tiny: Dataset) -> None:
+    def test_comes_back_as_it_was_and_each_replaces_the_last(
+        self, store: Store, tiny: Dataset
+    ) -> None:
         claim = held(store, tiny)
         assert store.live(claim.run_id) is None
-        store.note_live(claim, [TRAINING, replace(TRAINING, kind="baseline", baseline="Linear model", frame=None)])
+        store.note_live(
+            claim,
+            [TRAINING, replace(TRAINING, kind="baseline", baseline="Linear model", frame=None)],
+        )
         live = store.live(str(claim.run_id))
         assert live
         assert 0 <= live.updated < LEASE_SECONDS
@@ -110,10 +125,14 @@ class TestNote:
         assert live.trainings == ()
         assert notes(store) == 1
 
-    def test_travels_with_other_writes_and_stays_without_a_new_one(self, store: Store, tiny: Dataset) -> None:
+    def test_travels_with_other_writes_and_stays_without_a_new_one(
+        self, store: Store, tiny: Dataset
+    ) -> None:
         claim = held(store, tiny)
         plain = replace(TRAINING, frame=None, worker="")
-        for number, write in enumerate((store.heartbeat, lambda *a: store.record(claim, [], [], *a[1:]))):
+        for number, write in enumerate(
+            (store.heartbeat, lambda *a: store.record(claim, [], [], *a[1:]))
+        ):
             training = replace(plain, iteration=number)
             write(claim, 1.0, [training])
             write(claim, 2.0)
@@ -121,14 +140,21 @@ class TestNote:
             assert live
             assert live.trainings == (training,)
 
-    def test_is_not_shown_when_it_is_older_than_the_lease(self, store: Store, tiny: Dataset) -> None:
+    def test_is_not_shown_when_it_is_older_than_the_lease(
+        self, store: Store, tiny: Dataset
+    ) -> None:
         claim = held(store, tiny)
         store.note_live(claim, [TRAINING])
-        for seconds in (-LEASE_SECONDS - 1, 2 * LEASE_SECONDS + 2):  # the clock may have been set back, too
+        for seconds in (
+            -LEASE_SECONDS - 1,
+            2 * LEASE_SECONDS + 2,
+        ):  # the clock may have been set back, too
             shift(store, t.live, "updated", seconds)
             assert store.live(claim.run_id) is None
 
-    @pytest.mark.parametrize("end", ["finished", "paused", "released", "taken over", "killed", "stopped", "deleted"])
+    @pytest.mark.parametrize(
+        "end", ["finished", "paused", "released", "taken over", "killed", "stopped", "deleted"]
+    )
     def test_goes_when_the_run_is_let_go_of(self, store: Store, tiny: Dataset, end: str) -> None:
         claim = held(store, tiny)
         store.note_live(claim, [TRAINING])
@@ -254,7 +280,9 @@ class TestRunner:
             live = sqlite_store.live(1)
             assert live
             kinds.extend(training.kind for training in live.trainings)
-            assert all((training.iteration, training.iterations) == (3, 7) for training in live.trainings)
+            assert all(
+                (training.iteration, training.iterations) == (3, 7) for training in live.trainings
+            )
             time[0] += 1.0
 
         self.drive(sqlite_store, tiny, look, clock=lambda: time[0])
@@ -262,12 +290,16 @@ class TestRunner:
         assert sqlite_store.live(1) is None
         assert sqlite_store.run(1).result_hash == undisturbed
 
-    def test_in_the_time_of_short_trainings_it_writes_nothing_more(self, sqlite_store: Store, tiny: Dataset) -> None:
+    def test_in_the_time_of_short_trainings_it_writes_nothing_more(
+        self, sqlite_store: Store, tiny: Dataset
+    ) -> None:
         counting = Counting(sqlite_store)
         self.drive(counting, tiny, lambda job: None, clock=lambda: 0.0)
         assert counting.alone == 1, "the one of its start"
 
-    def test_long_trainings_have_notes_of_their_own_once_in_a_while(self, sqlite_store: Store, tiny: Dataset) -> None:
+    def test_long_trainings_have_notes_of_their_own_once_in_a_while(
+        self, sqlite_store: Store, tiny: Dataset
+    ) -> None:
         time = [0.0]
         counting = Counting(sqlite_store)
 
@@ -287,7 +319,9 @@ class TestRunner:
         counting = Counting(sqlite_store, full=True)
         time = iter(range(10**9))
         waited: list[float] = []
-        self.drive(counting, tiny, lambda job: None, clock=lambda: float(next(time)), wait=waited.append)
+        self.drive(
+            counting, tiny, lambda job: None, clock=lambda: float(next(time)), wait=waited.append
+        )
         assert counting.alone > 1
         assert not waited
         assert sqlite_store.run(1).result_hash == undisturbed
@@ -295,7 +329,9 @@ class TestRunner:
     def test_watched_it_asks_for_frames_and_ends_the_same(
         self, sqlite_store: Store, tiny: Dataset, undisturbed: str
     ) -> None:
-        executor = self.drive(sqlite_store, tiny, lambda job: sqlite_store.announce_viewer(1), clock=lambda: 0.0)
+        executor = self.drive(
+            sqlite_store, tiny, lambda job: sqlite_store.announce_viewer(1), clock=lambda: 0.0
+        )
         assert executor.watched
         assert sqlite_store.run(1).result_hash == undisturbed
 
@@ -313,7 +349,14 @@ def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
     for job, expected in cases:
         made = running_training(problem, Progress(job, "w:1"))
         assert (made.genome, made.worker, made.iteration) == (genome, "w:1", 0)
-        shown = (made.kind, made.repeat, made.generation, made.individual, made.iterations, made.baseline)
+        shown = (
+            made.kind,
+            made.repeat,
+            made.generation,
+            made.individual,
+            made.iterations,
+            made.baseline,
+        )
         assert shown == expected
         told = running_training(problem, Progress(job, "w:1", 3, 8, 0.5, ((1, 0.5),), FRAME))
         assert (told.iteration, told.iterations, told.seconds, told.frame) == (3, 8, 0.5, FRAME)

@@ -16,7 +16,9 @@ from shoal.orchestration.preflight import check_search
 from shoal.settings.search_settings import SearchSettings
 
 ROWS = 60
-TABLE = pd.DataFrame({"a": np.arange(ROWS) % 7, "b": np.arange(ROWS) % 11, "g": np.arange(ROWS) // 10})
+TABLE = pd.DataFrame(
+    {"a": np.arange(ROWS) % 7, "b": np.arange(ROWS) % 11, "g": np.arange(ROWS) // 10}
+)
 TABLE["y"] = TABLE.a * 2.0 + TABLE.b
 CLASSES = TABLE.assign(y=np.where(TABLE.a > 3, "p", "q"))
 
@@ -34,7 +36,12 @@ BAD: dict[str, tuple[pd.DataFrame, dict[str, object], dict[str, object], list[st
     "fewer groups than folds": (TABLE, {"folds": 20, "group": "g"}, {}, ["4 groups", "20 folds"]),
     "a group for all": (TABLE.assign(g=1), {"group": "g"}, {}, ["too few groups"]),
     "a class with one member": (with_odd(1), {}, {}, ["'odd'", "one member", "row 2"]),
-    "a class with too few for the folds": (with_odd(4), {"folds": 5}, {}, ["'odd'", "3 rows", "5 folds"]),
+    "a class with too few for the folds": (
+        with_odd(4),
+        {"folds": 5},
+        {},
+        ["'odd'", "3 rows", "5 folds"],
+    ),
     "the target as group": (TABLE, {"group": "y"}, {}, ["group 'y'", "not the target"]),
     "the target kept together": (TABLE, {"same": ["y"]}, {}, ["same", "'y'", "features"]),
     "a list as group": (TABLE, {"group": ["g"]}, {}, ["group ['g']", "name of a column"]),
@@ -42,15 +49,40 @@ BAD: dict[str, tuple[pd.DataFrame, dict[str, object], dict[str, object], list[st
     "no target": (TABLE, {"target": ""}, {}, ["target ''", "name of a column"]),
     "folds that are no number": (TABLE, {"folds": "many"}, {}, ["folds 'many'", "whole number"]),
     "no row left": (TABLE, {"validation_fraction": 0.99}, {}, ["train part", "60"]),
-    "a bound that excludes everything": (TABLE, {}, {"bounds": {"swarm_size": [40, 10]}}, ["swarm_size", "4..200"]),
-    "a bound beyond": (TABLE, {}, {"bounds": {"inertia_weight": [3, 4]}}, ["inertia_weight", "0..2"]),
-    "informants without swarms": (TABLE, {}, {"bounds": {"num_informants": [199, 199]}}, ["informants", "swarm_size"]),
+    "a bound that excludes everything": (
+        TABLE,
+        {},
+        {"bounds": {"swarm_size": [40, 10]}},
+        ["swarm_size", "4..200"],
+    ),
+    "a bound beyond": (
+        TABLE,
+        {},
+        {"bounds": {"inertia_weight": [3, 4]}},
+        ["inertia_weight", "0..2"],
+    ),
+    "informants without swarms": (
+        TABLE,
+        {},
+        {"bounds": {"num_informants": [199, 199]}},
+        ["informants", "swarm_size"],
+    ),
     "no choice": (TABLE, {}, {"choices": {"activation": []}}, ["activation", "relu"]),
     "a swarm nobody named": (TABLE, {}, {"start": ["fips"]}, ["start", "fips", "spso2007"]),
-    "too few evaluations": (TABLE, {}, {"evaluations": 5}, ["evaluations=5", "one generation", "24"]),
+    "too few evaluations": (
+        TABLE,
+        {},
+        {"evaluations": 5},
+        ["evaluations=5", "one generation", "24"],
+    ),
     "no generation": (TABLE, {}, {"generations": 0}, ["generations=0"]),
     "no time": (TABLE, {}, {"max_seconds": 0}, ["max_seconds=0"]),
-    "too little time": (TABLE, {}, {"max_seconds": 1e-6}, ["max_seconds=1e-06", "one generation", "raise it"]),
+    "too little time": (
+        TABLE,
+        {},
+        {"max_seconds": 1e-6},
+        ["max_seconds=1e-06", "one generation", "raise it"],
+    ),
     "a loss that does not fit": (TABLE, {}, {"loss": "cross_entropy"}, ["cross_entropy", "mse"]),
     "a setting that is none": (TABLE, {}, {"populaton": 4}, ["populaton", "population"]),
     "a name that is none": (TABLE, {}, {"name": 5}, ["name=5", "text"]),
@@ -66,7 +98,11 @@ def told(error: ShoalError, words: list[str]) -> bool:
 def test_python_refuses_it_and_makes_no_store(case: str, tmp_path: Path) -> None:
     table, about_data, values, words = BAD[case]
     with pytest.raises(ShoalError) as caught:
-        shoal.search(load_dataset(table, **{"target": "y", **about_data}), store=tmp_path / "shoal.db", **values)
+        shoal.search(
+            load_dataset(table, **{"target": "y", **about_data}),
+            store=tmp_path / "shoal.db",
+            **values,
+        )
     assert told(caught.value, words), caught.value
     assert list(tmp_path.iterdir()) == []
 
@@ -76,7 +112,9 @@ def test_settings_files_are_refused_before_a_store_is_opened(case: str, tmp_path
     table, about_data, values, words = BAD[case]
     table.to_csv(tmp_path / "table.csv", index=False)
     lines = {"data": "table.csv", "target": "y", **about_data, **values}
-    (tmp_path / "search.toml").write_text("".join(f"{name} = {toml(value)}\n" for name, value in lines.items()))
+    (tmp_path / "search.toml").write_text(
+        "".join(f"{name} = {toml(value)}\n" for name, value in lines.items())
+    )
     with pytest.raises(ShoalError) as caught:
         _read({}, tmp_path / "search.toml")
     assert told(caught.value, words), caught.value
@@ -91,7 +129,10 @@ def toml(value: object) -> str:
 
 @pytest.mark.parametrize("data", [5, None, "concrete", TABLE])
 def test_what_is_no_data_set_is_refused(data: object, tmp_path: Path) -> None:
-    for call in (lambda: shoal.search(data, store=tmp_path / "shoal.db"), lambda: shoal.train(data)):
+    for call in (
+        lambda: shoal.search(data, store=tmp_path / "shoal.db"),
+        lambda: shoal.train(data),
+    ):
         with pytest.raises(ShoalError, match=r"no prepared data set.*shoal\.load_dataset"):
             call()
     assert list(tmp_path.iterdir()) == []
@@ -99,7 +140,11 @@ def test_what_is_no_data_set_is_refused(data: object, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "word"),
-    [({"genome": {"swarm_size": 5}}, "swarm_size"), ({"repeat": -1}, "repeat=-1"), ({"repeat": "x"}, "'x'")],
+    [
+        ({"genome": {"swarm_size": 5}}, "swarm_size"),
+        ({"repeat": -1}, "repeat=-1"),
+        ({"repeat": "x"}, "'x'"),
+    ],
 )
 def test_trainings_that_are_none_are_refused(given: dict[str, object], word: str) -> None:
     with pytest.raises(ShoalError, match=word):
@@ -118,7 +163,9 @@ def data() -> Dataset:
 
 def test_time_that_may_do_is_taken(data: Dataset) -> None:
     check_search(data, SearchSettings(max_seconds=1.0))
-    check_search(data, SearchSettings(max_seconds=1e-6, training_seconds=1e-9))  # then lengths say nothing
+    check_search(
+        data, SearchSettings(max_seconds=1e-6, training_seconds=1e-9)
+    )  # then lengths say nothing
 
 
 def test_the_manager_asks_the_same(data: Dataset, tmp_path: Path) -> None:

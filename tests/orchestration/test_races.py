@@ -109,7 +109,10 @@ def _crowd(program: str, size: int, *arguments: str) -> Iterator[list[subprocess
 
 def _environment() -> dict[str, str]:
     """Ours, and the tests can be imported."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), *sys.path]))}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), *sys.path])),
+    }
 
 
 def _line(process: subprocess.Popen[str]) -> str:
@@ -164,7 +167,9 @@ for _ in range(8):
 
 def busy(url: str, transactions: str, number: str) -> str:
     """One of many users: adds a run, drives it, reads everybody's. Returns what went well, or raises."""
-    dataset = prepare("tiny", pd.DataFrame({"a": range(40), "y": range(40, 80)}), DataOptions(target="y"))
+    dataset = prepare(
+        "tiny", pd.DataFrame({"a": range(40), "y": range(40, 80)}), DataOptions(target="y")
+    )
     with open_store(url) as store:
         run_id, _ = store.add_run(dataset, SearchSettings(), name=f"user {number}")
         claim = store.claim(Owner.here(), run_id)

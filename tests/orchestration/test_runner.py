@@ -41,7 +41,9 @@ def store(
 def _drive(store: Store, on_job=lambda job: None, **options) -> str:
     claim = store.claim(Owner.here())
     assert claim is not None
-    return Runner(store, claim, make_executor=partial(InlineExecutor, on_job=on_job), **options).drive()
+    return Runner(
+        store, claim, make_executor=partial(InlineExecutor, on_job=on_job), **options
+    ).drive()
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +204,10 @@ def test_time_budget_by_the_runs_own_clock_over_owners(store: Store, data: Datas
         now[0] += 1.0
         done.append(job)
 
-    assert _drive(store, second, clock=lambda: now[0], leaving=lambda: len(done) >= 60) == "interrupted"
+    assert (
+        _drive(store, second, clock=lambda: now[0], leaving=lambda: len(done) >= 60)
+        == "interrupted"
+    )
     assert 55 <= store.run(run_id).seconds <= 62
     assert _drive(store, second, clock=lambda: now[0]) == "finished"
     run = store.run(run_id)
@@ -257,7 +262,9 @@ def test_what_time_is_left_for_decides_how_much_is_confirmed(
     assert (len(confirmed), max(confirmed.values())) == (finalists, repeats)
     assert store.run(run_id).seconds <= limit + 0.2  # what was under way is finished
     said = [event.text for event in store.events(run_id=run_id) if "time to confirm" in event.text]
-    assert said == ([] if finalists == 6 else [f"There is time to confirm {finalists} of 6 finalists."])
+    assert said == (
+        [] if finalists == 6 else [f"There is time to confirm {finalists} of 6 finalists."]
+    )
 
 
 def test_however_little_the_time_a_run_ends_with_something(store: Store, data: Dataset) -> None:

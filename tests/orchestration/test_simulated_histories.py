@@ -46,7 +46,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int, 
         store.add_run(data, SETTINGS)
         claim = store.claim(Owner.here())
         assert claim
-        assert Runner(store, claim, make_executor=partial(InlineExecutor, on_job=some_fail)).drive() == "finished"
+        assert (
+            Runner(store, claim, make_executor=partial(InlineExecutor, on_job=some_fail)).drive()
+            == "finished"
+        )
         run = store.run(1)
         assert run.result_hash
     with open_store(folder / "queued.db") as store:
@@ -80,12 +83,19 @@ def replay(store: Store, template: tuple[Path, str, int, Any], seed: int) -> Wor
         world.history()
         run, evaluations = store.run(1), store.evaluations(1)
         assert (run.state, run.result_hash) == ("finished", template[1])
-        assert len(evaluations) == len({e.task.id for e in evaluations}) == run.evaluations == template[2]
+        assert (
+            len(evaluations)
+            == len({e.task.id for e in evaluations})
+            == run.evaluations
+            == template[2]
+        )
         assert store.artifact(1, "champion")
         assert [g.summary.number for g in store.generations(1)] == [1, 2]
     except BaseException as error:
         told = "\n".join(world.log)
-        raise AssertionError(f"history {seed} (replay(workplace, template, {seed})):\n{told}") from error
+        raise AssertionError(
+            f"history {seed} (replay(workplace, template, {seed})):\n{told}"
+        ) from error
     return world
 
 
@@ -94,12 +104,16 @@ IN_SUITE, IN_ALL = 100, 100_000
 
 
 def _block(store: Store, template: tuple[Path, str, int, Any], first: int) -> None:
-    troubles = sum(BUDGET - replay(store, template, seed).budget for seed in range(first, first + BLOCK))
+    troubles = sum(
+        BUDGET - replay(store, template, seed).budget for seed in range(first, first + BLOCK)
+    )
     assert troubles > BLOCK, "so little happened that nothing was tested"
 
 
 @pytest.mark.parametrize("first", range(0, IN_SUITE, BLOCK))
-def test_every_history_ends_in_the_undisturbed_result(workplace: Store, template, first: int) -> None:
+def test_every_history_ends_in_the_undisturbed_result(
+    workplace: Store, template, first: int
+) -> None:
     _block(workplace, template, first)
 
 

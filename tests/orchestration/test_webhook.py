@@ -58,7 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.told.append(json.loads(body))
         self.send_response(status)
         if status == 302:
-            self.send_header("Location", "file:///etc/passwd" if len(self.server.asked) % 2 else "/elsewhere")
+            self.send_header(
+                "Location", "file:///etc/passwd" if len(self.server.asked) % 2 else "/elsewhere"
+            )
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -116,8 +118,12 @@ def texts(store: Store) -> list[str]:
 class TestNotices:
     """What the store promises of them."""
 
-    @pytest.mark.parametrize(("state", "error"), [("finished", None), ("failed", "Every training failed.")])
-    def test_an_end_is_noted_with_what_there_is_to_know(self, store: Store, state: Any, error: str | None) -> None:
+    @pytest.mark.parametrize(
+        ("state", "error"), [("finished", None), ("failed", "Every training failed.")]
+    )
+    def test_an_end_is_noted_with_what_there_is_to_know(
+        self, store: Store, state: Any, error: str | None
+    ) -> None:
         claim = claimed(store)
         assert store.lease_message() is None
         store.finish(claim, state, seconds=1.0, error=error, result_hash="abc")
@@ -145,7 +151,11 @@ class TestNotices:
     def test_of_many_one_takes_it(self, store: Store) -> None:
         finished(store)
         with ThreadPoolExecutor(4) as threads:
-            taken = [notice for notice in threads.map(lambda _: store.lease_message(), range(8)) if notice]
+            taken = [
+                notice
+                for notice in threads.map(lambda _: store.lease_message(), range(8))
+                if notice
+            ]
         assert len(taken) == 1
         store.acknowledge_message(taken[0])
         later(store, 1000.0)
@@ -246,7 +256,9 @@ class TestPost:
         assert [post(receiver.url, {}), post(receiver.url, {})] == [f"HTTP {status}"] * 2
         assert receiver.asked == [("POST", f"/{SECRET}")] * 2, "no redirect is followed"
 
-    def test_nobody_there_or_no_answer(self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_nobody_there_or_no_answer(
+        self, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         assert post(f"http://127.0.0.1:1/{SECRET}", {}) == "Connection refused"
         assert SECRET not in (post(f"http://{SECRET}.invalid/", {}) or SECRET)
         monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.05)
@@ -297,7 +309,9 @@ class TestMessenger:
             assert SECRET not in " ".join(texts(store)) + caplog.text
         assert all(SECRET.encode() not in path.read_bytes() for path in tmp_path.iterdir())
 
-    def test_it_lives_through_everything(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_lives_through_everything(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(webhook, "POLL_SECONDS", 0.01)
         calls: list[str] = []
         done = threading.Event()
@@ -324,7 +338,9 @@ class TestMessenger:
             assert store.lease_message() is not None
 
 
-def test_a_command_without_a_service_tells_too(tmp_path: Path, receiver: Receiver, monkeypatch: Any) -> None:
+def test_a_command_without_a_service_tells_too(
+    tmp_path: Path, receiver: Receiver, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("SHOAL_WEBHOOK", receiver.url)
     done = shoal("run", *SMALL, "--json", store=tmp_path / "shoal.db")
     assert done.returncode == 0, done.stderr

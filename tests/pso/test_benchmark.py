@@ -47,7 +47,11 @@ def test_figures_fit_each_other_and_are_json() -> None:
 def test_table_shows_every_shape() -> None:
     shapes = (Shape((3, 5, 1), 70, 6), Shape((30, 64, 1), 5000, 48))
     result = Benchmark(
-        "x", 2, 100.0, 200.0, tuple(Measurement(s, 1.0, 0.6, 1.5, 50.0, 25.0, 1e9, 500, 40.0, 0.7) for s in shapes)
+        "x",
+        2,
+        100.0,
+        200.0,
+        tuple(Measurement(s, 1.0, 0.6, 1.5, 50.0, 25.0, 1e9, 500, 40.0, 0.7) for s in shapes),
     )
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(bench_table(result))

@@ -77,8 +77,20 @@ def make_task(
     else:
         x = random.normal(size=(rows, inputs)).astype(f32)
     if y is None:
-        y = random.integers(0, classes, rows).astype(f32) if classes > 1 else np.sin(x.sum(axis=1)).astype(f32)
-    genome = Genome(**{"swarm_size": 9, "weight_scale": 0.7, "bias_scale": 0.3, "hidden_layers": hidden, **genes})
+        y = (
+            random.integers(0, classes, rows).astype(f32)
+            if classes > 1
+            else np.sin(x.sum(axis=1)).astype(f32)
+        )
+    genome = Genome(
+        **{
+            "swarm_size": 9,
+            "weight_scale": 0.7,
+            "bias_scale": 0.3,
+            "hidden_layers": hidden,
+            **genes,
+        }
+    )
     objective = make_objective(loss, "classification" if classes > 1 else "regression", 1.7, 2.3)
     network = Network((x.shape[1], *hidden, classes), genome.activation)
     return TrainingTask(genome, network, objective, x, y, KEY, iterations, seconds, patience)
@@ -86,7 +98,11 @@ def make_task(
 
 def copied(state: SwarmState) -> SwarmState:
     """A state that an engine may overwrite."""
-    arrays = {f.name: v.copy() for f in fields(state) if isinstance(v := getattr(state, f.name), np.ndarray)}
+    arrays = {
+        f.name: v.copy()
+        for f in fields(state)
+        if isinstance(v := getattr(state, f.name), np.ndarray)
+    }
     return replace(state, **arrays)
 
 
@@ -139,7 +155,9 @@ class ScalarSwarm:
             loser = max(a, b, key=lambda i: (self.best_losses[i], i))
             winner = a + b - loser
             for d in range(D):
-                r1, r2 = (f32(scalar_uniform(KEY, p, self.iteration, loser, d, D)) for p in (16, 17))
+                r1, r2 = (
+                    f32(scalar_uniform(KEY, p, self.iteration, loser, d, D)) for p in (16, 17)
+                )
                 x, v = self.x[loser][d], self.v[loser][d]
                 v = c["w"] * r1 * v + c["c2"] * r2 * (self.x[winner][d] - x)
                 self.v[loser][d] = v = min(max(v, -c["vmax"]), c["vmax"])
@@ -153,7 +171,9 @@ class ScalarSwarm:
             return self.informants[i]
 
         def distance(j: int) -> float:
-            return math.fsum((float(a) - float(b)) ** 2 for a, b in zip(self.x[i], self.x[j], strict=True))
+            return math.fsum(
+                (float(a) - float(b)) ** 2 for a, b in zip(self.x[i], self.x[j], strict=True)
+            )
 
         return sorted(sorted(others, key=lambda j: (distance(j), j))[: g.num_informants])
 
@@ -171,7 +191,9 @@ class ScalarSwarm:
             self.informants, self.redraws = redraw(self.iteration + 1), self.redraws + 1
         informants = [self.informed_by(i) for i in range(P)]
         c = self.coefficients()
-        w, c1, c2, c3, jump, vmax, xmax = (c[name] for name in ("w", "c1", "c2", "c3", "jump", "vmax", "xmax"))
+        w, c1, c2, c3, jump, vmax, xmax = (
+            c[name] for name in ("w", "c1", "c2", "c3", "jump", "vmax", "xmax")
+        )
         new_x, new_v = [list(row) for row in self.x], [list(row) for row in self.v]
         for i in range(P):
             leader = min(informants[i], key=lambda j: (self.best_losses[j], j))
@@ -199,7 +221,11 @@ def floyd(particles: int, k: int, iteration: int) -> list[list[int]]:
     """Floyd's sampling without replacement, in the words of its paper."""
     rows = []
     for i in range(particles):
-        words = [w for b in range(-(-k // 4)) for w in scalar_philox((b, i, iteration, Purpose.INFORMANTS), KEY)]
+        words = [
+            w
+            for b in range(-(-k // 4))
+            for w in scalar_philox((b, i, iteration, Purpose.INFORMANTS), KEY)
+        ]
         chosen: set[int] = set()
         for n, j in enumerate(range(particles - 1 - k, particles - 1)):
             t = words[n] * (j + 1) >> 32
@@ -213,7 +239,9 @@ LOSS = st.sampled_from([0.0, 1.0, 2.0, 3.0, math.inf, math.nan, -1.0])
 
 @pytest.mark.parametrize(("strategy", "attractor"), list(product(INFORMANT_STRATEGIES, ATTRACTORS)))
 @settings(deadline=None, max_examples=12)
-@given(data=st.data(), particles=st.integers(2, 6), c3=st.sampled_from([0.0, 0.8]), tight=st.booleans())
+@given(
+    data=st.data(), particles=st.integers(2, 6), c3=st.sampled_from([0.0, 0.8]), tight=st.booleans()
+)
 def test_reference_is_the_documented_rule(strategy, attractor, data, particles, c3, tight) -> None:
     """Bit for bit over several steps, with ties, infinities and NaN among the losses, and with clamping."""
     k = data.draw(st.integers(1, particles - 1))
@@ -230,7 +258,9 @@ def test_reference_is_the_documented_rule(strategy, attractor, data, particles, 
         max_velocity=0.15 if tight else 5.0,
         max_position=0.4 if tight else 50.0,
     )
-    script = data.draw(st.lists(st.lists(LOSS, min_size=particles, max_size=particles), min_size=4, max_size=4))
+    script = data.draw(
+        st.lists(st.lists(LOSS, min_size=particles, max_size=particles), min_size=4, max_size=4)
+    )
     state = initial_state(task)
     literal = ScalarSwarm(
         task.genome,
@@ -251,7 +281,8 @@ def test_reference_is_the_documented_rule(strategy, attractor, data, particles, 
         assert after.best_positions.tolist() == [[float(c) for c in row] for row in literal.bests]
         assert after.best_losses.tolist() == literal.best_losses
         assert after.informants.tolist() == [
-            sorted(r) for r in (literal.informants if strategy != "nearest" else after.informants.tolist())
+            sorted(r)
+            for r in (literal.informants if strategy != "nearest" else after.informants.tolist())
         ]
         assert after.history.tolist()[-1] == min(literal.best_losses)
         assert after.iteration == literal.iteration == len(after.history)
@@ -277,7 +308,10 @@ def random_pairs(particles: int, iteration: int) -> list[tuple[int, int]]:
 )
 def test_reference_is_the_documented_competitive_rule(data, particles, ends, tight) -> None:
     """Bit for bit, with ties, infinities and NaN among the losses. What the rule does not read changes nothing."""
-    unread = {"cognitive_weight": data.draw(st.floats(0, 4)), "attractor": data.draw(st.sampled_from(ATTRACTORS))}
+    unread = {
+        "cognitive_weight": data.draw(st.floats(0, 4)),
+        "attractor": data.draw(st.sampled_from(ATTRACTORS)),
+    }
     task = make_task(
         inputs=3,
         hidden=(),
@@ -296,7 +330,9 @@ def test_reference_is_the_documented_competitive_rule(data, particles, ends, tig
         informant_strategy=data.draw(st.sampled_from(INFORMANT_STRATEGIES)),
         **unread,
     )
-    script = data.draw(st.lists(st.lists(LOSS, min_size=particles, max_size=particles), min_size=6, max_size=6))
+    script = data.draw(
+        st.lists(st.lists(LOSS, min_size=particles, max_size=particles), min_size=6, max_size=6)
+    )
     state = initial_state(task)
     rows = [list(row) for row in state.positions], [list(row) for row in state.velocities]
     literal = ScalarSwarm(task.genome, *rows, informants=[], end=5)
@@ -314,7 +350,9 @@ def test_reference_is_the_documented_competitive_rule(data, particles, ends, tig
         assert after.best_losses.tolist() == literal.best_losses
         assert after.history.tolist()[-1] == literal.top_loss == after.best_losses.min()
         assert (after.informants == state.informants).all()
-        assert after.rows_skipped - state.rows_skipped == 2 * int(np.isfinite(state.best_losses).sum())
+        assert after.rows_skipped - state.rows_skipped == 2 * int(
+            np.isfinite(state.best_losses).sum()
+        )
         state = after
     assert (np.diff(state.history[np.isfinite(state.history)]) <= 0).all()
 
@@ -333,7 +371,9 @@ def test_schedules_go_straight_to_their_end_and_stay_there() -> None:
     assert [scheduled(2.0, 0.5, t, 5) for t in range(7)] == [2.0, 1.75, 1.5, 1.25, 1.0, 1.0, 1.0]
     assert [scheduled(0.1, 1.0, t, 3) for t in range(5)] == [f32(0.1)] * 5
     assert scheduled(2.0, 0.5, 0, 1) == 2.0
-    for value, end, t, horizon in product((0.7298, 1e-6), (1.0, 0.4, 0.0), (0, 1, 7, 900), (1, 2, 500)):
+    for value, end, t, horizon in product(
+        (0.7298, 1e-6), (1.0, 0.4, 0.0), (0, 1, 7, 900), (1, 2, 500)
+    ):
         assert kernels.at_time(value, end, t, horizon) == scheduled(value, end, t, horizon)
 
 
@@ -350,7 +390,12 @@ def test_weight_decay_is_the_sum_of_squares_of_all_but_biases() -> None:
 
 def test_fan_in_makes_sums_of_one_size_whatever_the_width() -> None:
     task = make_task(
-        inputs=9, hidden=(400, 25), weight_scale=0.6, bias_scale=0.2, initialisation="fan_in", swarm_size=40
+        inputs=9,
+        hidden=(400, 25),
+        weight_scale=0.6,
+        bias_scale=0.2,
+        initialisation="fan_in",
+        swarm_size=40,
     )
     state, mask, at = initial_state(task), task.network.bias_mask(), 0
     plain = initial_state(replace(task, genome=replace(task.genome, initialisation="plain")))
@@ -463,13 +508,25 @@ def test_every_set_of_random_informants_is_equally_likely(particles, k) -> None:
 
 def test_ring() -> None:
     assert ring_informants(swarm_of(6, 1)).tolist() == [[1], [2], [3], [4], [5], [0]]
-    assert ring_informants(swarm_of(6, 2)).tolist() == [[1, 5], [0, 2], [1, 3], [2, 4], [3, 5], [0, 4]]
+    assert ring_informants(swarm_of(6, 2)).tolist() == [
+        [1, 5],
+        [0, 2],
+        [1, 3],
+        [2, 4],
+        [3, 5],
+        [0, 4],
+    ]
     assert ring_informants(swarm_of(6, 3))[0].tolist() == [1, 2, 5]
     assert ring_informants(swarm_of(6, 4))[0].tolist() == [1, 2, 4, 5]
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.integers(2, 20), st.data(), st.sampled_from([1, 15, 16, 17, 64, 81, 200, 3001]), st.booleans())
+@given(
+    st.integers(2, 20),
+    st.data(),
+    st.sampled_from([1, 15, 16, 17, 64, 81, 200, 3001]),
+    st.booleans(),
+)
 def test_nearest_informants_by_brute_force(particles, data, dimensions, coarse) -> None:
     """`coarse` positions lie on a small grid, where ties are common and exact: they go to the lower number."""
     k, seed = data.draw(st.integers(1, particles - 1)), data.draw(st.integers(0, 2**32 - 1))
@@ -478,14 +535,21 @@ def test_nearest_informants_by_brute_force(particles, data, dimensions, coarse) 
         positions = random.integers(-1, 2, (particles, dimensions)).astype(f32)
     else:
         positions = random.normal(size=(particles, dimensions)).astype(f32)
-    distances = ((positions[:, None].astype(float) - positions[None].astype(float)) ** 2).sum(axis=2)
+    distances = ((positions[:, None].astype(float) - positions[None].astype(float)) ** 2).sum(
+        axis=2
+    )
     expected = [
-        sorted(sorted((j for j in range(particles) if j != i), key=lambda j: (distances[i, j], j))[:k])
+        sorted(
+            sorted((j for j in range(particles) if j != i), key=lambda j: (distances[i, j], j))[:k]
+        )
         for i in range(particles)
     ]
     assert nearest_informants(swarm_of(particles, k), positions).tolist() == expected
     compiled = np.zeros((particles, k), np.int32)
-    padded, found = np.zeros((particles, kernels.padded(dimensions)), f32), np.full((particles, particles), np.nan)
+    padded, found = (
+        np.zeros((particles, kernels.padded(dimensions)), f32),
+        np.full((particles, particles), np.nan),
+    )
     padded[:, :dimensions] = positions
     for first in range(0, particles, kernels.NEIGHBOURS):
         kernels.measure(first, padded.ravel(), padded.shape[1], found)
@@ -497,7 +561,14 @@ def test_nearest_informants_by_brute_force(particles, data, dimensions, coarse) 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_rewired_redraws_exactly_when_the_global_best_stalls(engine) -> None:
-    task = make_task(informant_strategy="rewired", iterations=60, swarm_size=6, loss="zero_one", classes=3, rows=40)
+    task = make_task(
+        informant_strategy="rewired",
+        iterations=60,
+        swarm_size=6,
+        loss="zero_one",
+        classes=3,
+        rows=40,
+    )
     state, drawn, stalls, last = initial_state(task), 0, [], math.inf
     assert state.informants.tolist() == floyd(6, 3, 0)
     for iteration in range(60):
@@ -573,7 +644,12 @@ LATER_GENES: list[dict[str, object]] = [  # of shoal.genome.genes.NEUTRAL, alone
         "velocity_end": 0.5,
         "initialisation": "fan_in",
     },
-    {"informant_strategy": "rewired", "weight_decay": 1e-2, "inertia_end": 0.5, "velocity_end": 0.0},
+    {
+        "informant_strategy": "rewired",
+        "weight_decay": 1e-2,
+        "inertia_end": 0.5,
+        "velocity_end": 0.0,
+    },
 ]
 
 
@@ -641,7 +717,12 @@ class TestEngine:
         informants = min(5, particles - 1)
         for classes, hidden in ((1, (5,)), (3, (9, 4))):
             task = make_task(
-                **genes, classes=classes, hidden=hidden, rows=130, swarm_size=particles, num_informants=informants
+                **genes,
+                classes=classes,
+                hidden=hidden,
+                rows=130,
+                swarm_size=particles,
+                num_informants=informants,
             )
             assert_follows(engine, task, 12)
 
@@ -676,19 +757,30 @@ class TestEngine:
     @pytest.mark.parametrize("loss", REGRESSION)
     @pytest.mark.parametrize("activation", ACTIVATIONS)
     def test_follows_every_regression_loss(self, engine, activation, loss) -> None:
-        task = make_task(activation=activation, loss=loss, hidden=(6, 5), weight_scale=1.0, max_velocity=2)
+        task = make_task(
+            activation=activation, loss=loss, hidden=(6, 5), weight_scale=1.0, max_velocity=2
+        )
         assert_follows(engine, task, 6)
 
     @pytest.mark.parametrize("loss", CLASSIFICATION)
     @pytest.mark.parametrize("activation", ACTIVATIONS)
     def test_follows_every_classification_loss(self, engine, activation, loss) -> None:
-        task = make_task(activation=activation, loss=loss, hidden=(6, 5), classes=3, weight_scale=1.0, max_velocity=2)
+        task = make_task(
+            activation=activation,
+            loss=loss,
+            hidden=(6, 5),
+            classes=3,
+            weight_scale=1.0,
+            max_velocity=2,
+        )
         assert_follows(engine, task, 6)
 
     @pytest.mark.parametrize(("inputs", "hidden", "rows"), SHAPES)
     def test_follows_every_shape(self, engine, inputs, hidden, rows) -> None:
         for classes, activation in ((1, "relu"), (3, "relu"), (2, "gelu")):
-            task = make_task(inputs=inputs, hidden=hidden, rows=rows, classes=classes, activation=activation)
+            task = make_task(
+                inputs=inputs, hidden=hidden, rows=rows, classes=classes, activation=activation
+            )
             assert_follows(engine, task, 6)
 
     @pytest.mark.parametrize("genes", [{"swarm_size": 2, "num_informants": 1}, {"swarm_size": 70}])
@@ -738,10 +830,14 @@ class TestEngine:
         assert result.loss == result.history[-1] == min(result.history)
         assert (np.diff(result.history) <= 0).all()
         assert result.history[-1] < result.history[0]
-        values = loss_values(task.objective, engine.outputs(task.network, result.weights, task.x)[None], task.y)
+        values = loss_values(
+            task.objective, engine.outputs(task.network, result.weights, task.x)[None], task.y
+        )
         assert values[0] == pytest.approx(result.loss, rel=RELATIVE)
 
-    @pytest.mark.parametrize(("patience", "loss"), [(1, "zero_one"), (3, "zero_one"), (10, "negative_accuracy")])
+    @pytest.mark.parametrize(
+        ("patience", "loss"), [(1, "zero_one"), (3, "zero_one"), (10, "negative_accuracy")]
+    )
     def test_patience_stops_exactly_where_the_reference_does(self, engine, patience, loss) -> None:
         task = make_task(patience=patience, loss=loss, classes=3, iterations=400, rows=40)
         state = initial_state(task)
@@ -754,10 +850,14 @@ class TestEngine:
         (result,) = engine.train([task])
         assert result.complete
         assert result.history.tobytes() == found.history.tobytes()
-        assert not out_of_patience(result.history, result.iterations - 1, patience, task.min_improvement)
+        assert not out_of_patience(
+            result.history, result.iterations - 1, patience, task.min_improvement
+        )
 
     def test_patience_ends_a_swarm_that_never_had_a_finite_loss(self, engine) -> None:
-        task = make_task(x=np.full((5, 4), np.nan, f32), y=np.zeros(5, f32), patience=4, iterations=50)
+        task = make_task(
+            x=np.full((5, 4), np.nan, f32), y=np.zeros(5, f32), patience=4, iterations=50
+        )
         (result,) = engine.train([task])
         assert result.iterations == 5
         assert result.loss == math.inf
@@ -769,16 +869,24 @@ class TestEngine:
         name = "negative_accuracy" if loss == "class accuracy" else loss
         x = np.random.default_rng(0).normal(size=(70, 4)).astype(f32)
         x[:, 2] = poison
-        hidden = (4, 3) if math.isnan(poison) else ()  # a hidden layer may well make infinities finite
-        task = make_task(x=x, y=np.zeros(70, f32), hidden=hidden, loss=name, classes=classes, iterations=5)
+        hidden = (
+            (4, 3) if math.isnan(poison) else ()
+        )  # a hidden layer may well make infinities finite
+        task = make_task(
+            x=x, y=np.zeros(70, f32), hidden=hidden, loss=name, classes=classes, iterations=5
+        )
         (result,) = engine.train([task])
-        overflows = poison != 1e30 or loss == "mse"  # there the squares overflow, the outputs themselves do not
+        overflows = (
+            poison != 1e30 or loss == "mse"
+        )  # there the squares overflow, the outputs themselves do not
         assert np.isinf(result.history).all() if overflows else np.isfinite(result.history).all()
         assert result.weights.shape == (task.network.size,)
         assert np.isfinite(result.weights).all()
 
     @pytest.mark.parametrize("strategy", INFORMANT_STRATEGIES)
-    def test_weights_that_are_no_numbers_are_a_particle_s_own_misfortune(self, engine, strategy) -> None:
+    def test_weights_that_are_no_numbers_are_a_particle_s_own_misfortune(
+        self, engine, strategy
+    ) -> None:
         task = make_task(informant_strategy=strategy, rows=130, iterations=8)
         state = initial_state(task)
         state.positions[2], state.positions[5, 0], state.positions[7] = math.nan, math.inf, 3e38
@@ -806,7 +914,12 @@ class TestEngine:
         x = np.array([[1.5e19, 1.5e19], [3e38, 3e38]], f32)
         for loss, row in (("mse", 0), ("mae", 1)):
             task = make_task(
-                x=x[row : row + 1], y=np.zeros(1, f32), hidden=(), loss=loss, swarm_size=30, weight_scale=1
+                x=x[row : row + 1],
+                y=np.zeros(1, f32),
+                hidden=(),
+                loss=loss,
+                swarm_size=30,
+                weight_scale=1,
             )
             state = engine.advance(task, initial_state(task), 1)
             assert 0 < np.isinf(state.best_losses).sum() < 30
@@ -823,7 +936,9 @@ class TestEngine:
         assert found.dtype == np.float32
         assert found.shape == (rows, 3)
         close = max(1e-5, 1e-7 * inputs)  # sums of so many terms of about 1
-        np.testing.assert_allclose(found, network.forward(weights[None], x)[0], rtol=1e-5, atol=close)
+        np.testing.assert_allclose(
+            found, network.forward(weights[None], x)[0], rtol=1e-5, atol=close
+        )
         np.testing.assert_allclose(found, plain_forward(network, weights, x), rtol=1e-5, atol=close)
 
     def test_a_caller_can_stop(self, engine) -> None:
@@ -846,7 +961,9 @@ class TestEngine:
     def test_wall_clock_budget(self, engine) -> None:
         """Each look at this clock costs a second: start 0, then 1 and 2 around an iteration, 3 and 4, 5 and 6."""
         ticks = iter(range(1000))
-        (result,) = engine.train([make_task(iterations=1000, seconds=6.0)], clock=lambda: float(next(ticks)))
+        (result,) = engine.train(
+            [make_task(iterations=1000, seconds=6.0)], clock=lambda: float(next(ticks))
+        )
         assert result.complete
         assert result.iterations == 3
         assert result.seconds == 7.0
@@ -860,7 +977,11 @@ class TestEngine:
             now[0] += 1e-9 if len(seen) < 4 else 5.0
             return now[0]
 
-        engine.train([make_task(iterations=430, rows=1)], lambda _, state: seen.append(state.iteration), clock)
+        engine.train(
+            [make_task(iterations=430, rows=1)],
+            lambda _, state: seen.append(state.iteration),
+            clock,
+        )
         assert np.diff([0, *seen]).tolist() == [1, 4, 16, 64, 256, 64, 16, 4, 1, 1, 1, 1, 1]
 
     def test_no_iterations_is_no_training(self, engine) -> None:
@@ -882,9 +1003,15 @@ def plain_forward(network: Network, weights: np.ndarray, x: np.ndarray) -> np.nd
         biases = weights[at + a * b : at + a * b + b]
         out = []
         for j in range(b):
-            total = sum(float(weights[at + j * a + k]) * values[k] for k in range(a)) + float(biases[j])
+            total = sum(float(weights[at + j * a + k]) * values[k] for k in range(a)) + float(
+                biases[j]
+            )
             last = number == len(network.layers) - 2
-            out.append(total if last else np.array([activations[network.activation](float(v)) for v in total]))
+            out.append(
+                total
+                if last
+                else np.array([activations[network.activation](float(v)) for v in total])
+            )
         values, at = np.array(out), at + a * b + b
     return values.T
 
@@ -895,7 +1022,9 @@ def plain_forward(network: Network, weights: np.ndarray, x: np.ndarray) -> np.nd
 @pytest.mark.parametrize("threads", [2, 3, 9, 40])
 @pytest.mark.parametrize("strategy", INFORMANT_STRATEGIES)
 def test_threads_change_no_bit(strategy, threads) -> None:
-    task = make_task(informant_strategy=strategy, attractor="position", hidden=(9, 3), rows=129, patience=25)
+    task = make_task(
+        informant_strategy=strategy, attractor="position", hidden=(9, 3), rows=129, patience=25
+    )
     one = CpuEngine(1).advance(task, initial_state(task), 60)
     several = CpuEngine(threads).advance(task, initial_state(task), 60)
     assert bits(several) == bits(one)
@@ -910,7 +1039,13 @@ def test_threads_change_no_bit(strategy, threads) -> None:
 )
 def test_abandoning_changes_no_bit(loss, classes, rows, inputs, threads) -> None:
     task = make_task(
-        rows=rows, inputs=inputs, loss=loss, classes=classes, swarm_size=21, weight_scale=1.0, iterations=20
+        rows=rows,
+        inputs=inputs,
+        loss=loss,
+        classes=classes,
+        swarm_size=21,
+        weight_scale=1.0,
+        iterations=20,
     )
     every = CpuEngine(threads, abandon=False).advance(task, initial_state(task), 20)
     some = CpuEngine(threads).advance(task, initial_state(task), 20)
@@ -954,7 +1089,10 @@ def test_a_loss_never_falls_when_rows_are_added(loss, values, gain) -> None:
     """What abandoning relies on, in the very arithmetic of the kernels."""
     classes = 3 if loss in (Loss.CROSS_ENTROPY, Loss.ZERO_ONE) else 1
     outputs = np.array(values, f32)
-    columns = {1: outputs[:, None], 3: np.stack([outputs, outputs[::-1], np.roll(outputs, 1)], axis=1)}[classes]
+    columns = {
+        1: outputs[:, None],
+        3: np.stack([outputs, outputs[::-1], np.roll(outputs, 1)], axis=1),
+    }[classes]
     objective = Objective(loss, gain)
     network = Network((classes, classes))  # the identity: outputs are the inputs
     weights = np.concatenate([np.eye(classes, dtype=f32).ravel(), np.zeros(classes, f32)])
@@ -970,7 +1108,9 @@ def test_a_loss_never_falls_when_rows_are_added(loss, values, gain) -> None:
     assert all(b >= a * (1 - 1e-12) for a, b in pairwise(totals))
 
 
-def test_a_thread_that_cannot_start_leaves_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_cannot_start_leaves_no_other_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Pool(ThreadPoolExecutor):
         started = 0
 
@@ -1016,13 +1156,22 @@ print(shoal.pso.engines.llvm_vectors.has_wide_registers())
         "NUMBA_CACHE_DIR": str(tmp_path),
         "PYTHONPATH": str(TESTS),
     }
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.stdout.strip(), done.returncode) == (str(processor != "haswell"), 0), done.stderr
 
 
 def test_rows_of_a_batch_do_not_change_each_other_s_outputs() -> None:
     network, random = Network((5, 7, 2), "tanh"), np.random.default_rng(0)
-    weights, x = random.normal(size=network.size).astype(f32), random.normal(size=(200, 5)).astype(f32)
+    weights, x = (
+        random.normal(size=network.size).astype(f32),
+        random.normal(size=(200, 5)).astype(f32),
+    )
     whole = CpuEngine().outputs(network, weights, x)
     for rows in (1, 63, 64, 65, 128, 129):
         assert CpuEngine().outputs(network, weights, x[:rows]).tobytes() == whole[:rows].tobytes()
@@ -1060,10 +1209,14 @@ def vectorised(function: Callable[[Value], Value]) -> Callable[[np.ndarray], np.
     return of
 
 
-apply_exp, apply_log, apply_tanh = map(vectorised, (vector_math.exp, vector_math.log, vector_math.tanh))
+apply_exp, apply_log, apply_tanh = map(
+    vectorised, (vector_math.exp, vector_math.log, vector_math.tanh)
+)
 
 
-def float_ulps(found: np.ndarray, x: np.ndarray, exact: Callable[[np.ndarray], np.ndarray]) -> float:
+def float_ulps(
+    found: np.ndarray, x: np.ndarray, exact: Callable[[np.ndarray], np.ndarray]
+) -> float:
     """The largest error in units of float32's last place."""
     assert found.dtype == np.float32
     expected = exact(x.astype(np.float64))
@@ -1072,15 +1225,21 @@ def float_ulps(found: np.ndarray, x: np.ndarray, exact: Callable[[np.ndarray], n
 
 def test_kernel_exp_is_within_one_ulp() -> None:
     random = np.random.default_rng(0)
-    x = np.concatenate([random.uniform(-87, 88, 300_000), random.normal(0, 1, 100_000), [-87, 88, 0]]).astype(f32)
+    x = np.concatenate(
+        [random.uniform(-87, 88, 300_000), random.normal(0, 1, 100_000), [-87, 88, 0]]
+    ).astype(f32)
     assert float_ulps(apply_exp(x), x, np.exp) < 1
     assert apply_exp(np.zeros(1, f32))[0] == 1
-    assert 0 <= apply_exp(np.array([-1e30], f32))[0] < 2e-38  # of a softmax's sum, which is 1 or more
+    assert (
+        0 <= apply_exp(np.array([-1e30], f32))[0] < 2e-38
+    )  # of a softmax's sum, which is 1 or more
 
 
 def test_kernel_log_is_within_one_ulp() -> None:
     random = np.random.default_rng(1)
-    x = np.concatenate([random.uniform(1, 4, 300_000), 2 ** random.uniform(0, 127, 100_000), [1, 2]]).astype(f32)
+    x = np.concatenate(
+        [random.uniform(1, 4, 300_000), 2 ** random.uniform(0, 127, 100_000), [1, 2]]
+    ).astype(f32)
     x = np.append(x, np.nextafter(f32(1), f32(2)))
     assert float_ulps(apply_log(x), x, np.log) < 1
     assert apply_log(np.ones(1, f32))[0] == 0
@@ -1089,7 +1248,11 @@ def test_kernel_log_is_within_one_ulp() -> None:
 def test_kernel_tanh_is_within_six_ulps() -> None:
     random = np.random.default_rng(2)
     x = np.concatenate(
-        [random.uniform(-10, 10, 300_000), random.uniform(-1, 1, 100_000), 10.0 ** random.uniform(-30, 2, 100_000)]
+        [
+            random.uniform(-10, 10, 300_000),
+            random.uniform(-1, 1, 100_000),
+            10.0 ** random.uniform(-30, 2, 100_000),
+        ]
     ).astype(f32)
     found = apply_tanh(x)
     assert float_ulps(found, x, np.tanh) < 6
@@ -1115,7 +1278,10 @@ def test_kernel_activations_are_close(kind, bound, exact) -> None:
     x = np.random.default_rng(3).uniform(-12, 12, 300_000).astype(f32)
     found = vectorised(kind)(x)
     assert np.abs(found - exact(x.astype(np.float64))).max() < bound
-    extremes, scale = vectorised(kind)(np.array([-1e4, 1e4], f32)), 1 if kind is vector_math.sigmoid else 100
+    extremes, scale = (
+        vectorised(kind)(np.array([-1e4, 1e4], f32)),
+        1 if kind is vector_math.sigmoid else 100,
+    )
     assert extremes == pytest.approx(exact(np.array([-100.0, 100.0])) * scale)
 
 
@@ -1154,5 +1320,9 @@ def test_the_cache_of_kernels_is_named_by_all_their_sources(tmp_path, monkeypatc
         for node in ast.walk(ast.parse(Path(kernels.__file__).read_text()))
         if isinstance(node, ast.ImportFrom)
     }
-    ours = {name.rsplit(".", 1)[1] + ".py" for name in imported if name and name.startswith("shoal.")} - {"cache.py"}
-    assert ours <= {path.name for path in cache._SOURCES}, "the kernels use a source that their cache does not know"
+    ours = {
+        name.rsplit(".", 1)[1] + ".py" for name in imported if name and name.startswith("shoal.")
+    } - {"cache.py"}
+    assert ours <= {path.name for path in cache._SOURCES}, (
+        "the kernels use a source that their cache does not know"
+    )

@@ -15,18 +15,39 @@ from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.losses import make_objective
 from shoal.pso.engines import ENGINES, get_engine
-from shoal.pso.snapshot import SwarmSnapshot, principal_projection, random_projection, stagnation, take_snapshot
+from shoal.pso.snapshot import (
+    SwarmSnapshot,
+    principal_projection,
+    random_projection,
+    stagnation,
+    take_snapshot,
+)
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
 
 RANDOM = np.random.default_rng(3)
 
 
 def task(iterations: int = 30, **genes: Any) -> TrainingTask:
-    genome = Genome(**{"swarm_size": 9, "hidden_layers": (4,), "max_velocity": 0.05, "max_position": 0.15, **genes})
+    genome = Genome(
+        **{
+            "swarm_size": 9,
+            "hidden_layers": (4,),
+            "max_velocity": 0.05,
+            "max_position": 0.15,
+            **genes,
+        }
+    )
     x = RANDOM.normal(size=(40, 3)).astype(np.float32)
     network = Network((3, *genome.hidden_layers, 1))
     return TrainingTask(
-        genome, network, make_objective(None, "regression"), x, x[:, 0] * x[:, 1], (7, 1), iterations, horizon=60
+        genome,
+        network,
+        make_objective(None, "regression"),
+        x,
+        x[:, 0] * x[:, 1],
+        (7, 1),
+        iterations,
+        horizon=60,
     )
 
 
@@ -39,9 +60,14 @@ def test_a_frame_is_what_the_state_says(rule: str, engine: str) -> None:
     seen = take_snapshot(training, state)
 
     axes = random_projection(training.network.size).axes
-    vmax = np.float32(0.05 * (1 - 0.5 * 19 / 59))  # of the last of 20 iterations, of 60 that are planned
+    vmax = np.float32(
+        0.05 * (1 - 0.5 * 19 / 59)
+    )  # of the last of 20 iterations, of 60 that are planned
     centre = [sum(column) / len(column) for column in x.T.astype(float)]
-    distances = [sum((a - c) ** 2 for a, c in zip(row, centre, strict=True)) ** 0.5 for row in x.astype(float)]
+    distances = [
+        sum((a - c) ** 2 for a, c in zip(row, centre, strict=True)) ** 0.5
+        for row in x.astype(float)
+    ]
     assert seen.iteration == 20
     np.testing.assert_allclose(seen.positions, x @ axes, rtol=1e-5)
     assert seen.diversity == pytest.approx(sum(distances) / len(distances), rel=1e-5)
@@ -56,7 +82,9 @@ def test_a_frame_is_what_the_state_says(rule: str, engine: str) -> None:
     if rule == "informed":
         np.testing.assert_allclose(seen.bests, state.best_positions @ axes, rtol=1e-5)
         assert np.array_equal(np.sort(seen.informants, axis=1), state.informants)
-        assert (seen.losses[seen.informants[:, 0]] == seen.losses[seen.informants].min(axis=1)).all()
+        assert (
+            seen.losses[seen.informants[:, 0]] == seen.losses[seen.informants].min(axis=1)
+        ).all()
         assert np.isfinite(seen.losses).all()
     else:
         assert np.array_equal(seen.bests, seen.positions), "a particle's best is where it stands"
@@ -85,7 +113,14 @@ def test_a_swarm_before_its_first_iteration() -> None:
 
 @pytest.mark.parametrize(
     ("history", "since"),
-    [([], 0), ([3.0], 0), ([3.0, 3.0, 3.0], 2), ([3.0, 2.0, 2.0], 1), ([np.inf, np.inf], 2), ([np.inf, 1.0], 0)],
+    [
+        ([], 0),
+        ([3.0], 0),
+        ([3.0, 3.0, 3.0], 2),
+        ([3.0, 2.0, 2.0], 1),
+        ([np.inf, np.inf], 2),
+        ([np.inf, 1.0], 0),
+    ],
 )
 def test_stagnation(history: list[float], since: int) -> None:
     assert stagnation(np.array(history)) == since
@@ -128,13 +163,17 @@ def test_the_principal_axes_are_those_of_the_covariance() -> None:
     found = principal_projection(np.vstack([sample, np.full((1, 12), np.nan, np.float32)]))
     values, vectors = np.linalg.eigh(np.cov(sample.T))
     assert found.kind == "principal"
-    np.testing.assert_allclose(np.abs(np.sum(found.axes * vectors[:, [-1, -2]], axis=0)), 1, rtol=1e-5)
+    np.testing.assert_allclose(
+        np.abs(np.sum(found.axes * vectors[:, [-1, -2]], axis=0)), 1, rtol=1e-5
+    )
     assert found.share == pytest.approx(values[-2:].sum() / values.sum(), rel=1e-5)
     largest = np.abs(found.axes).argmax(axis=0)
     assert (found.axes[largest, [0, 1]] > 0).all()
     np.testing.assert_allclose(found(sample).mean(axis=0), 0, atol=1e-4)
 
 
-@pytest.mark.parametrize("sample", [np.zeros((5, 6)), np.full((4, 6), np.nan), np.outer(np.arange(4), np.ones(6))])
+@pytest.mark.parametrize(
+    "sample", [np.zeros((5, 6)), np.full((4, 6), np.nan), np.outer(np.arange(4), np.ones(6))]
+)
 def test_where_there_is_no_plane_to_find(sample: np.ndarray) -> None:
     assert principal_projection(sample.astype(np.float32)).kind == "random"

@@ -31,12 +31,22 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from support.processes import alive, eventually
 
-GENES: dict[str, Any] = {"swarm_size": 8, "hidden_layers": (4,), "weight_decay": 1e-4, "velocity_end": 0.3}
+GENES: dict[str, Any] = {
+    "swarm_size": 8,
+    "hidden_layers": (4,),
+    "weight_decay": 1e-4,
+    "velocity_end": 0.3,
+}
 
 
 def problem(**settings: Any) -> Problem:
     data = load_dataset("concrete", preset=settings.get("preset", "modern"))
-    return Problem(data, SearchSettings.parse({"iterations": 40, "equal_effort": False, "racing": "fixed", **settings}))
+    return Problem(
+        data,
+        SearchSettings.parse(
+            {"iterations": 40, "equal_effort": False, "racing": "fixed", **settings}
+        ),
+    )
 
 
 def recorded(of: Problem, genome: Genome, repeat: int = 1) -> Evaluation:
@@ -46,7 +56,9 @@ def recorded(of: Problem, genome: Genome, repeat: int = 1) -> Evaluation:
 
 
 def again(of: Problem, evaluation: Evaluation, window: Window = Window(), **options: Any) -> Replay:  # noqa: B008
-    return replay_training(of, evaluation.task, evaluation.iterations, window, recorded=evaluation.loss, **options)
+    return replay_training(
+        of, evaluation.task, evaluation.iterations, window, recorded=evaluation.loss, **options
+    )
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -140,7 +152,9 @@ def test_moments() -> None:
     assert Window(7, 7).moments(9) == [7]
 
 
-@pytest.mark.parametrize("window", [Window(5, 3), Window(0, 101), Window(-1), Window(most=1), Window(most=10_000)])
+@pytest.mark.parametrize(
+    "window", [Window(5, 3), Window(0, 101), Window(-1), Window(most=1), Window(most=10_000)]
+)
 def test_windows_that_do_not_fit(window: Window) -> None:
     with pytest.raises(ReplayError, match="Expected"):
         window.moments(100)
@@ -171,7 +185,12 @@ def test_written_down_and_read_again() -> None:
     values = json.loads(json.dumps(film.to_dict(), allow_nan=False))
     read = Replay.from_dict(values)
     assert read.to_dict() == values
-    assert (read.window, read.genome, read.loss, read.exact) == (film.window, film.genome, film.loss, True)
+    assert (read.window, read.genome, read.loss, read.exact) == (
+        film.window,
+        film.genome,
+        film.loss,
+        True,
+    )
 
 
 @pytest.fixture
@@ -193,11 +212,18 @@ def test_which_training_a_run_is_asked_for(opened: Store) -> None:
     with pytest.raises(ReplayError, match="none is recorded"):
         recorded_training(opened, run_id)
     one, other = Genome(**GENES), Genome(**GENES, jump_size=0.5)
-    told = [evaluated(one, 1), evaluated(other, 0), evaluated(one, 0), Evaluation(Task(other, 1), "failed", error="no")]
+    told = [
+        evaluated(one, 1),
+        evaluated(other, 0),
+        evaluated(one, 0),
+        Evaluation(Task(other, 1), "failed", error="no"),
+    ]
     claim = opened.claim(Owner.here())
     assert claim is not None
     opened.record(claim, told, [], 1.0)
-    assert recorded_training(opened, run_id).task.id == (one.hash, 0), "no generation yet: the first that was met"
+    assert recorded_training(opened, run_id).task.id == (one.hash, 0), (
+        "no generation yet: the first that was met"
+    )
     opened.record(claim, [], [GenerationSummary(1, other, 70.0, 1, 60.0, 4)], 1.0)
     assert recorded_training(opened, run_id).task.id == (other.hash, 0), "the best one"
     assert recorded_training(opened, run_id, one.hash[:6]).task.id == (one.hash, 0)
@@ -210,14 +236,18 @@ def test_which_training_a_run_is_asked_for(opened: Store) -> None:
 
 
 def evaluated(genome: Genome, repeat: int) -> Evaluation:
-    return Evaluation(Task(genome, repeat), "ok", Scores(Metrics(70.0), Metrics(70.0)), loss=0.25, iterations=3)
+    return Evaluation(
+        Task(genome, repeat), "ok", Scores(Metrics(70.0), Metrics(70.0)), loss=0.25, iterations=3
+    )
 
 
 def request_for(opened: Store, **window: Any) -> Request:
     of = problem()
     run_id, _ = opened.add_run(of.dataset, of.settings)
     evaluation = recorded(of, Genome(**GENES))
-    return Request(run_id, evaluation.task, evaluation.iterations, evaluation.loss, Window(**window))
+    return Request(
+        run_id, evaluation.task, evaluation.iterations, evaluation.loss, Window(**window)
+    )
 
 
 def test_a_process_shows_it_to_all_who_ask(opened: Store, cinema: ReplayPool) -> None:
@@ -234,7 +264,9 @@ def test_a_process_shows_it_to_all_who_ask(opened: Store, cinema: ReplayPool) ->
 
 def says(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """A process that says that and ends, instead of a replay's."""
-    monkeypatch.setattr(worker, "_COMMAND", ["sh", "-c", f"cat > /dev/null & echo '{text}'; exit 3"])
+    monkeypatch.setattr(
+        worker, "_COMMAND", ["sh", "-c", f"cat > /dev/null & echo '{text}'; exit 3"]
+    )
 
 
 def test_what_cannot_be_shown_says_why_until_it_is_forgotten(
@@ -252,7 +284,9 @@ def test_what_cannot_be_shown_says_why_until_it_is_forgotten(
         eventually(lambda: cinema.look(request) == 1.0)
 
 
-def test_so_many_processes_at_once(opened: Store, cinema: ReplayPool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_processes_at_once(
+    opened: Store, cinema: ReplayPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(worker, "_COMMAND", ["sleep", "1000"])
     request = request_for(opened)
     for repeat in range(5):
@@ -261,7 +295,9 @@ def test_so_many_processes_at_once(opened: Store, cinema: ReplayPool, monkeypatc
     first.process.kill()
     first.process.wait()
     assert cinema.look(replace(request, run_id=99)) == 0.0
-    assert {r.run_id for r in cinema._shows} == {request.run_id, 99}, "the place of a dead one is free"
+    assert {r.run_id for r in cinema._shows} == {request.run_id, 99}, (
+        "the place of a dead one is free"
+    )
     cinema.close()
     assert second.process.returncode is not None
     assert not second.said.exists()

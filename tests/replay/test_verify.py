@@ -60,7 +60,10 @@ def test_the_command_says_so_and_takes_a_shortened_name(opened: Store) -> None:
     task = opened.evaluations(1)[0].task
     assert opened.path is not None
     command = replay_command(opened, 1, task.genome.hash, task.repeat)
-    assert command == f"shoal replay 1 {task.genome.hash[:8]} {task.repeat} --store {shlex.quote(str(opened.path))}"
+    assert (
+        command
+        == f"shoal replay 1 {task.genome.hash[:8]} {task.repeat} --store {shlex.quote(str(opened.path))}"
+    )
     done = CliRunner().invoke(app, shlex.split(command)[1:])
     assert done.exit_code == 0, done.output
     assert "The same" in " ".join(done.output.split())
@@ -83,13 +86,22 @@ def test_what_is_not_the_same_is_named_and_exits_1(name: str, tmp_path: Path) ->
         elif name == "curve":
             values = {"curve": [*row.curve[:-1], [row.curve[-1][0], up]]}
         else:
-            scores = row.scores | {"validation": row.scores["validation"] | {"accuracy": row.accuracy + 1e-13}}
+            scores = row.scores | {
+                "validation": row.scores["validation"] | {"accuracy": row.accuracy + 1e-13}
+            }
             values = {"scores": scores}
         store.write(lambda c: c.execute(sa.update(evaluation).where(own).values(values)))
         verdict = verify(store, run_id, task.genome.hash, task.repeat)
         assert not verdict.same
         assert len(verdict.differences) == 1, "by one bit, in one place"
-        arguments = ["replay", str(run_id), task.genome.hash, str(task.repeat), "--store", str(store.path)]
+        arguments = [
+            "replay",
+            str(run_id),
+            task.genome.hash,
+            str(task.repeat),
+            "--store",
+            str(store.path),
+        ]
         done = CliRunner().invoke(app, arguments)
         assert done.exit_code == 1
         assert "Not the same" in " ".join(done.output.split())
@@ -110,7 +122,14 @@ def test_a_failed_training_fails_the_same_way(tmp_path: Path) -> None:
         verdict = verify(store, run_id, failed.task.genome.hash, failed.task.repeat)
         assert verdict.same, verdict.differences
         assert verdict.again.error == failed.error
-        arguments = ["replay", str(run_id), failed.task.genome.hash, "0", "--store", str(store.path)]
+        arguments = [
+            "replay",
+            str(run_id),
+            failed.task.genome.hash,
+            "0",
+            "--store",
+            str(store.path),
+        ]
         done = CliRunner().invoke(app, arguments)
         assert done.exit_code == 0
         assert "The same failure" in " ".join(done.output.split())
@@ -121,7 +140,12 @@ def test_a_failed_training_fails_the_same_way(tmp_path: Path) -> None:
 def test_a_training_that_the_clock_ended_is_repeated_at_its_recorded_length(tmp_path: Path) -> None:
     with open_store(tmp_path / "shoal.db") as store:
         run_id = searched(
-            store, iterations=100_000_000, training_seconds=0.01, finalists=0, patience=None, generations=1
+            store,
+            iterations=100_000_000,
+            training_seconds=0.01,
+            finalists=0,
+            patience=None,
+            generations=1,
         )
         for recorded in store.evaluations(run_id):
             verdict = verify(store, run_id, recorded.task.genome.hash, recorded.task.repeat)
@@ -149,14 +173,18 @@ def test_what_is_not_there_is_named(opened: Store) -> None:
 
 def test_a_beginning_that_several_share_is_refused(store: Store) -> None:
     """On both databases: names begin with 16 digits, so that 17 genomes or more share one."""
-    settings = SearchSettings.parse({"population": 20, "generations": 1, "iterations": 1, "finalists": 0})
+    settings = SearchSettings.parse(
+        {"population": 20, "generations": 1, "iterations": 1, "finalists": 0}
+    )
     run_id, _ = store.add_run(load_dataset("concrete"), settings)
     claim = store.claim(Owner.here(), run_id)
     assert claim is not None
     Runner(store, claim, make_executor=HereExecutor).drive()
     names = sorted({e.task.genome.hash for e in store.evaluations(run_id)})
     shared = next(a[0] for a, b in pairwise(names) if a[0] == b[0])
-    with pytest.raises(StoreError, match=f"Several genomes of run {run_id} begin with {shared}.*more of its digits"):
+    with pytest.raises(
+        StoreError, match=f"Several genomes of run {run_id} begin with {shared}.*more of its digits"
+    ):
         genome_name(store, run_id, shared)
     assert genome_name(store, run_id, names[0][:12]) == names[0]
 

@@ -42,13 +42,17 @@ def finished(store: Store, settings: SearchSettings = SETTINGS) -> int:
 def rows(store: Store, table: sa.Table) -> list[tuple[object, ...]]:
     left_out = ("owner", "heartbeat", "epoch")
     columns = [column for column in table.c if column.name not in left_out]
-    return sorted(tuple(map(repr, row)) for row in store.read(lambda c: c.execute(sa.select(*columns)).all()))
+    return sorted(
+        tuple(map(repr, row)) for row in store.read(lambda c: c.execute(sa.select(*columns)).all())
+    )
 
 
 # --- backup and restore -----------------------------------------------------------------------------------------------
 
 
-def test_a_backup_holds_everything_and_restores_to_the_same(store: Store, store_url: str, tmp_path: Path) -> None:
+def test_a_backup_holds_everything_and_restores_to_the_same(
+    store: Store, store_url: str, tmp_path: Path
+) -> None:
     first, second = finished(store), finished(store, replace_seed(SETTINGS, 1))
     file = tmp_path / "copies" / "all.db"
     assert backup(store, file) == 2
@@ -70,7 +74,9 @@ def replace_seed(settings: SearchSettings, seed: int) -> SearchSettings:
 
 
 @pytest.mark.parametrize("number", [-0.0, math.nan, math.inf, -math.inf, 5e-324], ids=str)
-def test_a_backup_keeps_every_bit_of_an_odd_number(store: Store, tmp_path: Path, number: float) -> None:
+def test_a_backup_keeps_every_bit_of_an_odd_number(
+    store: Store, tmp_path: Path, number: float
+) -> None:
     run_id, _ = store.add_run(DATA, SETTINGS)
     claim = store.claim(Owner.here(), run_id)
     assert claim
@@ -87,7 +93,9 @@ def test_a_backup_keeps_every_bit_of_an_odd_number(store: Store, tmp_path: Path,
             assert repr(other.run(run_id).best_accuracy) == repr(number)
 
 
-def test_a_backup_moves_to_postgresql_and_goes_on_counting(postgres_url: str, tmp_path: Path) -> None:
+def test_a_backup_moves_to_postgresql_and_goes_on_counting(
+    postgres_url: str, tmp_path: Path
+) -> None:
     with open_store(tmp_path / "shoal.db") as store, open_store(postgres_url) as server:
         run_id = finished(store)
         backup(store, tmp_path / "copy.db")
@@ -99,7 +107,9 @@ def test_a_backup_moves_to_postgresql_and_goes_on_counting(postgres_url: str, tm
         assert server.run(new).result_hash == store.run(run_id).result_hash
 
 
-def test_a_run_that_was_running_goes_on_in_its_copy_to_the_same_result(store: Store, tmp_path: Path) -> None:
+def test_a_run_that_was_running_goes_on_in_its_copy_to_the_same_result(
+    store: Store, tmp_path: Path
+) -> None:
     whole = finished(store)
     run_id, _ = store.add_run(DATA, SETTINGS)
     claim = store.claim(Owner.here(), run_id)
@@ -139,7 +149,9 @@ def test_what_a_store_says_of_deleted_runs_is_kept_too(store: Store, tmp_path: P
     assert store.events() == events
 
 
-def test_a_backup_that_fails_leaves_nothing_behind(store: Store, tmp_path: Path, monkeypatch) -> None:
+def test_a_backup_that_fails_leaves_nothing_behind(
+    store: Store, tmp_path: Path, monkeypatch
+) -> None:
     finished(store)
 
     def full(*_: object) -> None:
@@ -155,7 +167,9 @@ def test_a_backup_that_fails_leaves_nothing_behind(store: Store, tmp_path: Path,
 
 
 @pytest.mark.parametrize("budget", [{"generations": 5}, {"evaluations": 20}])
-def test_a_finished_run_goes_on_to_what_a_longer_one_would_have_been(store: Store, budget: dict[str, int]) -> None:
+def test_a_finished_run_goes_on_to_what_a_longer_one_would_have_been(
+    store: Store, budget: dict[str, int]
+) -> None:
     short = {"generations": 3} if "generations" in budget else {"generations": 9, "evaluations": 10}
     run_id = finished(store, SETTINGS.model_copy(update=short))
     kept = store.evaluations(run_id)

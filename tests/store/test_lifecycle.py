@@ -133,7 +133,9 @@ class Life(RuleBasedStateMachine):
         self.stores = [self.stack.enter_context(open_store(url)) for _ in range(2)]
         self.book: dict[int, Book] = {}
         self.keys: dict[str, tuple[str, int]] = {}
-        self.claims: dict[int, list[tuple[int, Claim]]] = defaultdict(list)  # of each run, the last one first
+        self.claims: dict[int, list[tuple[int, Claim]]] = defaultdict(
+            list
+        )  # of each run, the last one first
         self.made, self.owners = 0, 0
 
     @property
@@ -168,7 +170,12 @@ class Life(RuleBasedStateMachine):
         if key is not None:
             self.keys.setdefault(key, ("start", run_id))
 
-    @rule(client=clients, run_id=which, kind=kinds, key=st.sampled_from([None, None, None, "a", "b", "c"]))
+    @rule(
+        client=clients,
+        run_id=which,
+        kind=kinds,
+        key=st.sampled_from([None, None, None, "a", "b", "c"]),
+    )
     def command(self, client: int, run_id: int, kind: Any, key: str | None) -> None:
         """A person's word, or the same click once more."""
         run = self.book.get(run_id)
@@ -207,7 +214,9 @@ class Life(RuleBasedStateMachine):
         run.settle()
         return True
 
-    @precondition(lambda self: self.held or any(run.state == "finished" for run in self.book.values()))
+    @precondition(
+        lambda self: self.held or any(run.state == "finished" for run in self.book.values())
+    )
     @rule(client=clients, run_id=which, more=st.sampled_from([1, 1, 1, 0]))
     def extend(self, client: int, run_id: int, more: int) -> None:
         run, store = self.book.get(run_id), self.stores[client]
@@ -225,7 +234,9 @@ class Life(RuleBasedStateMachine):
         if run.state == "finished":
             run.move("queued")
 
-    @precondition(lambda self: any(run.shown in ("queued", "interrupted") for run in self.book.values()))
+    @precondition(
+        lambda self: any(run.shown in ("queued", "interrupted") for run in self.book.values())
+    )
     @rule(client=clients, run_id=which | st.none())
     def claim(self, client: int, run_id: int | None) -> None:
         """A supervisor looks for work."""
@@ -304,7 +315,11 @@ class Life(RuleBasedStateMachine):
         if held is None:
             return
         store, claim, run = self._of(held)
-        act = partial(store.finish, claim, "failed", error="x") if error else partial(store.release, claim)
+        act = (
+            partial(store.finish, claim, "failed", error="x")
+            if error
+            else partial(store.release, claim)
+        )
         if run is None or run.holder != claim:
             self._refused(lambda: act(seconds=1.0))
             return
@@ -343,7 +358,9 @@ class Life(RuleBasedStateMachine):
         run = self.book.get(run_id)
         if now and run is not None and run.holder is not None:
             late = sa.update(t.run).where(t.run.c.id == run_id)
-            self.stores[0].write(lambda c: c.execute(late.values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1)))
+            self.stores[0].write(
+                lambda c: c.execute(late.values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1))
+            )
             run.alive = False
 
     @precondition(lambda self: self.made > 1 or 1 not in self.book)
@@ -369,7 +386,11 @@ class Life(RuleBasedStateMachine):
         assert views.keys() == self.book.keys()
         for number, run in self.book.items():
             view = views[number]
-            assert (view.state, view.epoch, list(view.pending)) == (run.shown, run.epoch, run.waiting)
+            assert (view.state, view.epoch, list(view.pending)) == (
+                run.shown,
+                run.epoch,
+                run.waiting,
+            )
             assert view.owner == (run.holder.owner if run.holder else None)
             assert view.evaluations == len(run.recorded)
             assert (view.result_hash is not None) == (run.state == "finished")

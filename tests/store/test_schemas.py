@@ -47,7 +47,9 @@ def write_postgresql(dump: Path, folder: Path, url: str) -> str:
                 continue
             for row in rows.execute(sa.text(f"SELECT * FROM {table.name}")).mappings():
                 values = {
-                    name: json.loads(value) if isinstance(table.c[name].type, sa.JSON) and value is not None else value
+                    name: json.loads(value)
+                    if isinstance(table.c[name].type, sa.JSON) and value is not None
+                    else value
                     for name, value in row.items()
                 }
                 into.execute(sa.insert(table).values(values))
@@ -66,7 +68,9 @@ def content(url: str) -> Rows:
         tables = sa.MetaData()
         tables.reflect(there)
         found: Rows = {
-            table.name: sorted((dict(row) for row in there.execute(sa.select(table)).mappings()), key=repr)
+            table.name: sorted(
+                (dict(row) for row in there.execute(sa.select(table)).mappings()), key=repr
+            )
             for table in tables.sorted_tables
             if table.name != VERSION_TABLE
         }
@@ -104,16 +108,24 @@ def _catalogue(url: str) -> set[str]:
     )
     with engine.connect() as there:
         rows = [str(row) for query in described for row in there.execute(sa.text(query)).scalars()]
-        schema = "" if engine.dialect.name == "sqlite" else there.scalar(sa.text("SELECT current_schema()"))
+        schema = (
+            ""
+            if engine.dialect.name == "sqlite"
+            else there.scalar(sa.text("SELECT current_schema()"))
+        )
     engine.dispose()
     return {" ".join(row.split()).replace(f"{schema}.", "") for row in rows}
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_a_new_store_is_what_migrations_make(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_a_new_store_is_what_migrations_make(
+    database: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == REVISION
     new, migrated = (
-        str(tmp_path / name) if database == "sqlite" else request.getfixturevalue("postgres_server").new_url()
+        str(tmp_path / name)
+        if database == "sqlite"
+        else request.getfixturevalue("postgres_server").new_url()
         for name in ("new.db", "migrated.db")
     )
     open_store(new).close()
@@ -137,7 +149,11 @@ def test_it_keeps_everything_and_goes_on_to_the_same_result(dump: Path, place: A
         for table, rows in before.items():
             assert [{name: row[name] for name in rows[0]} for row in after[table]] == rows, table
         states = {run.id: run.state for run in store.runs()}
-        assert states == {schemas.FINISHED: "finished", schemas.INTERRUPTED: "interrupted", schemas.PAUSED: "paused"}
+        assert states == {
+            schemas.FINISHED: "finished",
+            schemas.INTERRUPTED: "interrupted",
+            schemas.PAUSED: "paused",
+        }
         known = store.evaluations(schemas.INTERRUPTED)
         whole = store.run(schemas.FINISHED)
         assert 0 < len(known) < whole.evaluations
@@ -169,7 +185,9 @@ def test_without_a_copy_nothing_is_upgraded(dump: Path, tmp_path: Path) -> None:
     url = write_sqlite(dump, tmp_path / "shoal.db")
     before = (tmp_path / "shoal.db").read_bytes()
     (tmp_path / f"shoal.db.before-{REVISION}").mkdir()  # something that it cannot replace
-    with pytest.raises(StoreError, match=r"could not be copied before it is upgraded.*nothing was changed"):
+    with pytest.raises(
+        StoreError, match=r"could not be copied before it is upgraded.*nothing was changed"
+    ):
         open_store(url)
     assert (tmp_path / "shoal.db").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2, "no part of a copy is left"
@@ -187,8 +205,14 @@ def test_a_process_that_had_it_open_goes_on(dump: Path, place: Any) -> None:
     with open_store(url) as store:  # upgraded
         assert schemas.drive(store, schemas.INTERRUPTED) == "finished"
     with engine.begin() as there:
-        rows = there.execute(sa.select(evaluation).where(evaluation.c.run_id == schemas.FINISHED)).mappings().all()
-        there.execute(sa.insert(evaluation).values({**rows[0], "id": 1_000_000, "run_id": schemas.PAUSED}))
+        rows = (
+            there.execute(sa.select(evaluation).where(evaluation.c.run_id == schemas.FINISHED))
+            .mappings()
+            .all()
+        )
+        there.execute(
+            sa.insert(evaluation).values({**rows[0], "id": 1_000_000, "run_id": schemas.PAUSED})
+        )
         for name in ("evaluation", "generation", "artifact", "command", "event"):
             table = old.tables[name]
             there.execute(sa.delete(table).where(table.c.run_id != schemas.PAUSED))

@@ -46,16 +46,31 @@ from shoal.store import tables as t
 from shoal.store.column_types import Number
 from support.records import evaluation, summary
 
-SETTINGS = SearchSettings(generations=3, seed=2**63 - 1, bounds={"jump_size": (0.1, 0.30000000000000004)})
+SETTINGS = SearchSettings(
+    generations=3, seed=2**63 - 1, bounds={"jump_size": (0.1, 0.30000000000000004)}
+)
 NUMBERS = [c for table in t.metadata.sorted_tables for c in table.c if isinstance(c.type, Number)]
-ODD_FLOATS = (-0.0, math.nan, math.inf, -math.inf, 5e-324, -2.2e-308, sys.float_info.max, 2.0**53 + 2)
-ELSEWHERE = Owner("elsewhere", 1, "token")  # of another host: only the lease can tell that it is dead
+ODD_FLOATS = (
+    -0.0,
+    math.nan,
+    math.inf,
+    -math.inf,
+    5e-324,
+    -2.2e-308,
+    sys.float_info.max,
+    2.0**53 + 2,
+)
+ELSEWHERE = Owner(
+    "elsewhere", 1, "token"
+)  # of another host: only the lease can tell that it is dead
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Dataset:
     random = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": random.normal(size=40), "b": random.normal(size=40), "y": random.normal(size=40) + 9})
+    frame = pd.DataFrame(
+        {"a": random.normal(size=40), "b": random.normal(size=40), "y": random.normal(size=40) + 9}
+    )
     return prepare("tiny", frame, DataOptions(target="y"))
 
 
@@ -66,14 +81,22 @@ def table_rows(store: Store, table: sa.Table) -> int:
 def everything(store: Store) -> list[Any]:
     """All rows of all tables: to see that nothing was written."""
     return [
-        sorted(map(repr, store._database.read(lambda c, table=table: c.execute(sa.select(table)).all())))
+        sorted(
+            map(
+                repr, store._database.read(lambda c, table=table: c.execute(sa.select(table)).all())
+            )
+        )
         for table in t.metadata.sorted_tables
     ]
 
 
 def expire(store: Store, run_id: int) -> None:
     """Make the last heartbeat older than the lease, by the database's own clock."""
-    late = sa.update(t.run).where(t.run.c.id == run_id).values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1)
+    late = (
+        sa.update(t.run)
+        .where(t.run.c.id == run_id)
+        .values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1)
+    )
     store._database.write(lambda c: c.execute(late))
 
 
@@ -106,7 +129,9 @@ WRITES: dict[str, Callable[[Store, Claim], Any]] = {
     "finish": lambda store, claim: store.finish(claim, "finished", seconds=99.0),
     "release": lambda store, claim: store.release(claim, 99.0),
     "save_artifact": lambda store, claim: store.save_artifact(claim, "weights", b"x"),
-    "note_live": lambda store, claim: store.note_live(claim, [RunningTraining(Genome(), 0, 1, 0, "search")]),
+    "note_live": lambda store, claim: store.note_live(
+        claim, [RunningTraining(Genome(), 0, 1, 0, "search")]
+    ),
 }
 
 
@@ -143,7 +168,12 @@ class TestContract:
         run_id, created = store.add_run(tiny, SETTINGS, name="my \0 search")
         assert created
         view = store.run(str(run_id))
-        assert (view.state, view.name, view.dataset, view.epoch) == ("queued", "my � search", "tiny", 0)
+        assert (view.state, view.name, view.dataset, view.epoch) == (
+            "queued",
+            "my � search",
+            "tiny",
+            0,
+        )
         assert view.settings == SETTINGS
         assert view.seed == 2**63 - 1
         assert view.data_options == tiny.options.to_dict()
@@ -162,8 +192,18 @@ class TestContract:
         store.finish(claim, "finished", seconds=3.5, result_hash="abc")
 
         view = store.run(run_id)
-        assert (view.state, view.owner, view.heartbeat_age, view.result_hash) == ("finished", None, None, "abc")
-        assert (view.generations, view.evaluations, view.iterations, view.seconds) == (1, 2, 14, 3.5)
+        assert (view.state, view.owner, view.heartbeat_age, view.result_hash) == (
+            "finished",
+            None,
+            None,
+            "abc",
+        )
+        assert (view.generations, view.evaluations, view.iterations, view.seconds) == (
+            1,
+            2,
+            14,
+            3.5,
+        )
         assert (view.best_accuracy, view.best_repeats, view.avg_accuracy) == (91.0, 3, 89.0)
         assert view.ended is not None
         assert view.created <= (view.started or 0) <= view.ended
@@ -210,7 +250,9 @@ class TestContract:
         with pytest.raises(StoreError, match="'p' was used to pause"):
             store.add_run(tiny, SETTINGS, key="p")
 
-    def test_exclusive_starts_nothing_beside_an_active_run(self, store: Store, tiny: Dataset) -> None:
+    def test_exclusive_starts_nothing_beside_an_active_run(
+        self, store: Store, tiny: Dataset
+    ) -> None:
         for state in ("paused", "stopped", "finished", "failed"):
             add(store, tiny, state)
         run_id, created = store.add_run(tiny, SETTINGS, exclusive=True)
@@ -225,7 +267,9 @@ class TestContract:
         assert store.add_run(tiny, SETTINGS, exclusive=True, key="late") == (run_id, False)
 
     @pytest.mark.parametrize("options", [{"exclusive": True}, {"key": "one"}])
-    def test_many_starts_at_once_make_one_run(self, store: Store, tiny: Dataset, options: dict[str, Any]) -> None:
+    def test_many_starts_at_once_make_one_run(
+        self, store: Store, tiny: Dataset, options: dict[str, Any]
+    ) -> None:
         barrier = Barrier(8)
 
         def start(_: int) -> tuple[int, bool]:
@@ -255,7 +299,16 @@ class TestContract:
     def test_claims_in_order_and_only_free_runs(self, store: Store, tiny: Dataset) -> None:
         ids = [
             add(store, tiny, state)
-            for state in ("running", "paused", "stopped", "finished", "failed", "queued", "interrupted", "queued")
+            for state in (
+                "running",
+                "paused",
+                "stopped",
+                "finished",
+                "failed",
+                "queued",
+                "interrupted",
+                "queued",
+            )
         ]
         last = store.claim(ELSEWHERE, ids[7])
         taken = [store.claim(ELSEWHERE) for _ in range(3)]
@@ -297,7 +350,9 @@ class TestContract:
         with pytest.raises(NotOwnerError):
             store.heartbeat(claim, 1.0)
 
-    @pytest.mark.parametrize("lost", ["taken over", "paused", "resumed", "finished", "released", "deleted", "forged"])
+    @pytest.mark.parametrize(
+        "lost", ["taken over", "paused", "resumed", "finished", "released", "deleted", "forged"]
+    )
     def test_stale_owner_writes_nothing(self, store: Store, tiny: Dataset, lost: str) -> None:
         claim = held(store, tiny)
         if lost in ("taken over", "paused", "resumed", "deleted"):
@@ -340,7 +395,9 @@ class TestContract:
             assert store.run(run_id).state == "running"
             assert store.claim(Owner.here()) is None
             process.send_signal(signal.SIGKILL)
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie now, not yet reaped
+            os.waitid(
+                os.P_PID, process.pid, os.WEXITED | os.WNOWAIT
+            )  # a zombie now, not yet reaped
             assert store.run(run_id).state == "interrupted"
         claim = store.claim(Owner.here())
         assert claim
@@ -353,15 +410,34 @@ class TestContract:
 
     def test_duplicates_are_ignored_and_counters_exact(self, store: Store, tiny: Dataset) -> None:
         claim = held(store, tiny)
-        store.record(claim, [evaluation(1), evaluation(1, accuracy=1.0), evaluation(1, repeat=1)], [summary(1)], 1.0)
+        store.record(
+            claim,
+            [evaluation(1), evaluation(1, accuracy=1.0), evaluation(1, repeat=1)],
+            [summary(1)],
+            1.0,
+        )
         other = evaluation(1, accuracy=50.0, iterations=1000)
-        store.record(claim, [other, evaluation(2), other], [summary(1, best=5.0), summary(2, best=95.0)], 2.0)
+        store.record(
+            claim, [other, evaluation(2), other], [summary(1, best=5.0), summary(2, best=95.0)], 2.0
+        )
         store.record(claim, [evaluation(2)], [summary(1)], 3.0)
-        assert store.evaluations(claim.run_id) == [evaluation(1), evaluation(1, repeat=1), evaluation(2)]
+        assert store.evaluations(claim.run_id) == [
+            evaluation(1),
+            evaluation(1, repeat=1),
+            evaluation(2),
+        ]
         view = store.run(claim.run_id)
-        assert (view.evaluations, view.iterations, view.generations, view.seconds) == (3, 21, 2, 3.0)
+        assert (view.evaluations, view.iterations, view.generations, view.seconds) == (
+            3,
+            21,
+            2,
+            3.0,
+        )
         assert (view.best_accuracy, view.avg_accuracy) == (95.0, 93.0)
-        assert [g.summary for g in store.generations(claim.run_id)] == [summary(1), summary(2, best=95.0)]
+        assert [g.summary for g in store.generations(claim.run_id)] == [
+            summary(1),
+            summary(2, best=95.0),
+        ]
 
     def test_counters_are_of_one_run(self, store: Store, tiny: Dataset) -> None:
         first, second = held(store, tiny), held(store, tiny)
@@ -371,10 +447,17 @@ class TestContract:
 
     def test_failed_and_infinite_results(self, store: Store, tiny: Dataset) -> None:
         claim = held(store, tiny)
-        failed = evaluation(1, status="failed", scores=None, loss=None, curve=(), error="died: \0 \ud800 €")
+        failed = evaluation(
+            1, status="failed", scores=None, loss=None, curve=(), error="died: \0 \ud800 €"
+        )
         odd = evaluation(2, loss=math.inf, curve=((0, math.inf), (1, -0.0)))
         worse = evaluation(3, accuracy=-math.inf)
-        store.record(claim, [failed, odd, worse], [replace(summary(1), best_accuracy=None, mean_accuracy=None)], 0.0)
+        store.record(
+            claim,
+            [failed, odd, worse],
+            [replace(summary(1), best_accuracy=None, mean_accuracy=None)],
+            0.0,
+        )
         read = store.evaluations(claim.run_id)
         assert read == [replace(failed, error="died: � ? €"), odd, worse]
         assert math.copysign(1, read[1].curve[1][1]) == -1
@@ -384,7 +467,9 @@ class TestContract:
         columns = sa.select(t.evaluation.c.accuracy).order_by(t.evaluation.c.id)
         assert store._database.read(lambda c: c.scalars(columns).all()) == [None, 89.5, -math.inf]
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     @given(
         values=st.lists(st.floats(), min_size=4, max_size=4),
         weight=st.floats(0, 4, exclude_min=True),
@@ -393,7 +478,9 @@ class TestContract:
     @example([math.nan] * 4, 1.0)
     @example([math.inf, -math.inf, math.inf, -math.inf], 1.0)
     @example([5e-324, -5e-324, 2.2e-308, -2.2e-308], 5e-324)
-    def test_floats_come_back_to_the_bit(self, store: Store, tiny: Dataset, values: list[float], weight: float) -> None:
+    def test_floats_come_back_to_the_bit(
+        self, store: Store, tiny: Dataset, values: list[float], weight: float
+    ) -> None:
         a, b, c, d = values
         task = Task(Genome(cognitive_weight=weight, jump_size=weight), 0)
         sent = Evaluation(task, "ok", Scores(Metrics(a, mae=b)), c, 1, 0.5, ((1, d),))
@@ -418,7 +505,9 @@ class TestContract:
         assert repr((columns["accuracy"], columns["loss"])) == repr((a, c))
 
     @pytest.mark.parametrize("best", [-math.inf, math.nan])
-    def test_a_webhook_is_told_nothing_that_json_cannot_hold(self, store: Store, tiny: Dataset, best: float) -> None:
+    def test_a_webhook_is_told_nothing_that_json_cannot_hold(
+        self, store: Store, tiny: Dataset, best: float
+    ) -> None:
         claim = held(store, tiny)
         store.record(claim, [], [summary(1, best=best)], 1.0)
         store.finish(claim, "finished", seconds=1.0)
@@ -427,11 +516,18 @@ class TestContract:
         assert notice.content["best_accuracy"] is None
 
     def test_every_float_column_is_exact(self) -> None:
-        inexact = [str(c) for table in t.metadata.sorted_tables for c in table.c if isinstance(c.type, sa.Float)]
+        inexact = [
+            str(c)
+            for table in t.metadata.sorted_tables
+            for c in table.c
+            if isinstance(c.type, sa.Float)
+        ]
         assert inexact == []
         assert len(NUMBERS) > 20
 
-    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
     @given(value=st.floats())
     @with_odd_floats
     def test_every_float_column_keeps_every_bit(self, full_store: Store, value: float) -> None:
@@ -544,9 +640,16 @@ class TestContract:
 
     @pytest.mark.parametrize(
         ("left", "after"),
-        [("paused", "stopped"), ("queued", "stopped"), ("released", "stopped"), ("finished", "finished")],
+        [
+            ("paused", "stopped"),
+            ("queued", "stopped"),
+            ("released", "stopped"),
+            ("finished", "finished"),
+        ],
     )
-    def test_a_command_that_its_owner_did_not_see(self, store: Store, tiny: Dataset, left: Any, after: str) -> None:
+    def test_a_command_that_its_owner_did_not_see(
+        self, store: Store, tiny: Dataset, left: Any, after: str
+    ) -> None:
         claim = held(store, tiny)
         store.command(claim.run_id, "stop")
         if left == "released":
@@ -613,7 +716,9 @@ class TestContract:
             (str(me), os.getpid(), None),
             (str(ELSEWHERE), 1, 7),
         ]
-        aged = sa.update(t.supervisor).values(heartbeat=t.supervisor.c.heartbeat - LEASE_SECONDS - 1)
+        aged = sa.update(t.supervisor).values(
+            heartbeat=t.supervisor.c.heartbeat - LEASE_SECONDS - 1
+        )
         store._database.write(lambda c: c.execute(aged))
         assert store.supervisors() == []
         assert store.supervisor_heartbeat(me)
@@ -676,8 +781,12 @@ class TestContract:
             assert again.run(run_id) == store.run(run_id)
 
     def test_a_newer_schema_is_refused(self, store: Store) -> None:
-        store._database.write(lambda c: c.execute(sa.text(f"UPDATE {t.VERSION_TABLE} SET version_num = '9999'")))
-        with pytest.raises(StoreError, match=r"newer Shoal \(schema 9999\).*pip install --upgrade shoal"):
+        store._database.write(
+            lambda c: c.execute(sa.text(f"UPDATE {t.VERSION_TABLE} SET version_num = '9999'"))
+        )
+        with pytest.raises(
+            StoreError, match=r"newer Shoal \(schema 9999\).*pip install --upgrade shoal"
+        ):
             open_store(store.raw_url)
 
     def test_a_database_of_another_program_is_refused(self, store_url: str) -> None:
@@ -742,7 +851,9 @@ class TestSqlite:
 
     def test_only_the_owner_may_read(self, sqlite_store: Store) -> None:
         assert sqlite_store.path
-        modes = [stat.S_IMODE(p.stat().st_mode) for p in (sqlite_store.path.parent, sqlite_store.path)]
+        modes = [
+            stat.S_IMODE(p.stat().st_mode) for p in (sqlite_store.path.parent, sqlite_store.path)
+        ]
         assert modes == [0o700, 0o600]
 
     def test_where_it_is_by_default(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -760,9 +871,13 @@ class TestSqlite:
 
     def test_settings(self, sqlite_store: Store) -> None:
         def read(name: str) -> Any:
-            return sqlite_store._database.write(lambda c: c.exec_driver_sql(f"PRAGMA {name}").scalar())
+            return sqlite_store._database.write(
+                lambda c: c.exec_driver_sql(f"PRAGMA {name}").scalar()
+            )
 
-        assert read("journal_mode") == ("wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "delete")
+        assert read("journal_mode") == (
+            "wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "delete"
+        )
         assert (read("synchronous"), read("foreign_keys"), read("busy_timeout")) == (2, 1, 30_000)
 
     def test_a_writer_takes_its_lock_before_it_reads(self, sqlite_store: Store) -> None:
@@ -809,7 +924,9 @@ class TestSqlite:
     def test_a_directory_or_a_place_that_cannot_be(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         for place in (tmp_path, tmp_path / "file" / "shoal.db", Path("/proc/no/shoal.db")):
-            with pytest.raises(StoreError, match=f"{re.escape(str(place))} cannot be opened.*What to do"):
+            with pytest.raises(
+                StoreError, match=f"{re.escape(str(place))} cannot be opened.*What to do"
+            ):
                 open_store(place)
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -850,7 +967,14 @@ class TestAddresses:
 
     @pytest.mark.parametrize(
         "url",
-        ["postgre://me:secret@h/d", "mysql://me:secret@h/d", "sqlite:x.db", "sqlite://", "postgresql:h", ":memory:"],
+        [
+            "postgre://me:secret@h/d",
+            "mysql://me:secret@h/d",
+            "sqlite:x.db",
+            "sqlite://",
+            "postgresql:h",
+            ":memory:",
+        ],
     )
     def test_misspelt(self, url: str) -> None:
         with pytest.raises(StoreError, match="Expected: a file name") as caught:

@@ -41,7 +41,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 def here(tmp_path: Path, undisturbed: Undisturbed) -> Iterator[Scene]:
     """A run on SQLite."""
     (tmp_path / "home").mkdir()
-    with Scene(str(tmp_path / "shoal.db"), tmp_path / "home", template=undisturbed.template) as made:
+    with Scene(
+        str(tmp_path / "shoal.db"), tmp_path / "home", template=undisturbed.template
+    ) as made:
         yield made
 
 
@@ -76,7 +78,9 @@ def test_a_server_that_restarts_is_waited_for(
 
 
 @pytest.mark.slow
-def test_a_server_that_restarts_ten_times(server: postgres.Server, tmp_path: Path, undisturbed: Undisturbed) -> None:
+def test_a_server_that_restarts_ten_times(
+    server: postgres.Server, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
     _restarted(server, tmp_path, undisturbed, 10)
 
 
@@ -114,7 +118,10 @@ def test_a_process_that_stands_still_in_a_transaction_stops_nobody(
         c.execute(sa.insert(t.event).values(level="info", text="late"))
 
     with open_store(postgres_url) as sleeper, open_store(postgres_url) as other:
-        first, second = Thread(target=sleeper.write, args=(work,)), Thread(target=other.event, args=("in time",))
+        first, second = (
+            Thread(target=sleeper.write, args=(work,)),
+            Thread(target=other.event, args=("in time",)),
+        )
         first.start()
         asleep.wait()
         second.start()  # waits for the lock until the server gives the sleeper up
@@ -139,9 +146,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_KB}k", "tmpfs", str(place)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False) if shutil.which("mount") else None
+    mounted = (
+        subprocess.run(command, capture_output=True, text=True, check=False)
+        if shutil.which("mount")
+        else None
+    )
     if mounted is None or mounted.returncode != 0:
-        pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip() if mounted else 'no mount command'}")
+        pytest.skip(
+            f"no file system may be mounted here: {mounted.stderr.strip() if mounted else 'no mount command'}"
+        )
     try:
         yield place
     finally:
@@ -221,7 +234,9 @@ def test_a_full_disk_is_waited_for(
         assert twentieth < 5 or met[0] > 0, "it was full before the run began"
         assert not filler.exists()
         assert (run.state, run.result_hash) == ("finished", result_hash)
-        assert len(asked) == len(set(asked)) == run.evaluations == len(store.evaluations(1)), "computed once each"
+        assert len(asked) == len(set(asked)) == run.evaluations == len(store.evaluations(1)), (
+            "computed once each"
+        )
         assert store.artifact(1, "champion")
         assert store.read(lambda c: c.scalars(sa.text("PRAGMA integrity_check")).all()) == ["ok"]
         if len(met) == 3:
@@ -229,7 +244,9 @@ def test_a_full_disk_is_waited_for(
             assert any("The disk was full" in event.text for event in store.events(1))
 
 
-def test_a_real_supervisor_waits_for_a_full_disk(disk: Path, tmp_path: Path, undisturbed: Undisturbed) -> None:
+def test_a_real_supervisor_waits_for_a_full_disk(
+    disk: Path, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
     (tmp_path / "home").mkdir()
     with Scene(str(disk / "shoal.db"), tmp_path / "home", template=undisturbed.template) as here:
         process = here.supervise()
@@ -252,11 +269,14 @@ def test_a_real_supervisor_waits_for_a_full_disk(disk: Path, tmp_path: Path, und
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Another process holds the file."""
-    program = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN EXCLUSIVE')"
-    )
+    program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN EXCLUSIVE')"
     holder = subprocess.Popen(
-        [sys.executable, "-c", f"{program}; print('held', flush=True); sys.stdin.read()", str(path)],
+        [
+            sys.executable,
+            "-c",
+            f"{program}; print('held', flush=True); sys.stdin.read()",
+            str(path),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -268,7 +288,9 @@ def _locked(path: Path) -> Iterator[None]:
         holder.communicate()
 
 
-def test_a_locked_file_is_waited_for(here: Scene, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_file_is_waited_for(
+    here: Scene, undisturbed: Undisturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     process = here.supervise()
     here.trained(3)
     path = here.store.path
@@ -278,7 +300,9 @@ def test_a_locked_file_is_waited_for(here: Scene, undisturbed: Undisturbed, monk
             kept = here.rows()
             stack.enter_context(_locked(path))
         monkeypatch.setattr(connection, "BUSY_SECONDS", 0.2)
-        with pytest.raises(StoreError, match=r"is locked by another process.*What to do: close programs"):
+        with pytest.raises(
+            StoreError, match=r"is locked by another process.*What to do: close programs"
+        ):
             open_store(path)
         assert process.poll() is None
     here.ended_as(undisturbed, kept)
@@ -305,7 +329,9 @@ def test_a_file_locked_beyond_patience_is_looked_for_again(
             locked.wait()
 
     noticed = Noticed()
-    monkeypatch.setattr(supervising, "Runner", partial(Runner, make_executor=partial(InlineExecutor, on_job=ask)))
+    monkeypatch.setattr(
+        supervising, "Runner", partial(Runner, make_executor=partial(InlineExecutor, on_job=ask))
+    )
     with Scene(str(tmp_path / "shoal.db"), tmp_path, template=pretended[0]) as here:
         here.store._database.patience = 0.2
         supervisor = supervising.Supervisor(here.store, scope=1)
@@ -329,9 +355,12 @@ def test_a_file_locked_beyond_patience_is_looked_for_again(
 
 
 # Root may write everywhere, unless it gives that up; other users need not.
-AS_OTHERS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+AS_OTHERS = (
+    ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+)
 needs_setpriv = pytest.mark.skipif(
-    bool(AS_OTHERS) and shutil.which("setpriv") is None, reason="root, and no setpriv to give up its rights with"
+    bool(AS_OTHERS) and shutil.which("setpriv") is None,
+    reason="root, and no setpriv to give up its rights with",
 )
 
 
@@ -361,7 +390,9 @@ def test_a_read_only_disk(disk: Path, undisturbed: Undisturbed) -> None:
 
 
 @needs_setpriv
-def test_a_store_that_may_not_be_written_any_more_ends_its_supervisor(tmp_path: Path, undisturbed: Undisturbed) -> None:
+def test_a_store_that_may_not_be_written_any_more_ends_its_supervisor(
+    tmp_path: Path, undisturbed: Undisturbed
+) -> None:
     place = tmp_path / "place"
     place.mkdir()
     (tmp_path / "home").mkdir()
@@ -375,7 +406,10 @@ def test_a_store_that_may_not_be_written_any_more_ends_its_supervisor(tmp_path: 
             here.gone()
         finally:
             place.chmod(0o700)
-        assert "is read-only. What to do: give this user the right to write the file and its directory" in here.log()
+        assert (
+            "is read-only. What to do: give this user the right to write the file and its directory"
+            in here.log()
+        )
         assert here.store.run(1).state == "interrupted"
         kept = here.rows()
         here.resumed()
@@ -455,7 +489,9 @@ def test_a_missing_directory(tmp_path: Path, undisturbed: Undisturbed) -> None:
         assert store.rescue() is None
 
 
-def test_two_saved_copies_do_not_overwrite_each_other(tmp_path: Path, undisturbed: Undisturbed) -> None:
+def test_two_saved_copies_do_not_overwrite_each_other(
+    tmp_path: Path, undisturbed: Undisturbed
+) -> None:
     shutil.copy(undisturbed.template, tmp_path / "shoal.db")
     with open_store(tmp_path / "shoal.db") as store:
         store.runs()
@@ -469,7 +505,9 @@ def test_two_saved_copies_do_not_overwrite_each_other(tmp_path: Path, undisturbe
 
 
 def test_a_store_of_a_newer_shoal_is_left_alone(here: Scene) -> None:
-    here.store.write(lambda c: c.execute(sa.text(f"UPDATE {t.VERSION_TABLE} SET version_num = '9999'")))
+    here.store.write(
+        lambda c: c.execute(sa.text(f"UPDATE {t.VERSION_TABLE} SET version_num = '9999'"))
+    )
     assert here.store.path
     here.store.close()
     before = here.store.path.read_bytes()
@@ -489,7 +527,9 @@ def test_a_damaged_file_is_left_alone(here: Scene, undisturbed: Undisturbed) -> 
     here.store.close()
     with path.open("r+b") as file:
         page = 4096
-        for number in range(1, path.stat().st_size // page):  # all but the first, which says what it is
+        for number in range(
+            1, path.stat().st_size // page
+        ):  # all but the first, which says what it is
             file.seek(number * page)
             file.write(b"\xa5" * page)
     before = path.read_bytes()
@@ -516,7 +556,9 @@ def test_a_run_whose_evaluations_are_damaged_fails_and_says_so(here: Scene) -> N
     here.store.runs()  # what the dead one left half written is taken back
     here.store.close()
     with contextlib.closing(sqlite3.connect(path)) as raw:
-        (root,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'evaluation'").fetchone()
+        (root,) = raw.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'evaluation'"
+        ).fetchone()
     with path.open("r+b") as file:
         file.seek((root - 1) * 4096)
         file.write(b"\xa5" * 4096)

@@ -45,11 +45,16 @@ def launched(program: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def dashboard(store: Store, log: Path, exposure: ServerAccess | None = None, port: int | None = None) -> Iterator[str]:
+def dashboard(
+    store: Store, log: Path, exposure: ServerAccess | None = None, port: int | None = None
+) -> Iterator[str]:
     """The address of a running dashboard. It ends with everything that its pages have started."""
     port = port or free_port(HOST, 0)
     url = address(HOST, port)
-    with log.open("wb") as errors, dashboard_process(store, HOST, port, errors, exposure) as process:
+    with (
+        log.open("wb") as errors,
+        dashboard_process(store, HOST, port, errors, exposure) as process,
+    ):
         try:
             wait_until_up(process, url)
             yield url

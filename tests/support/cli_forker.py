@@ -29,19 +29,29 @@ LOADED = ("shoal.data.preparation", "shoal.store", "shoal.analysis.summary", "sh
 def _forker() -> subprocess.Popen[str]:
     """It ends with us, at the end of its input."""
     forker = subprocess.Popen(
-        [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     atexit.register(forker.communicate)
     return forker
 
 
-def run(arguments: Sequence[str], environment: Mapping[str, str], cwd: str) -> subprocess.CompletedProcess[str]:
+def run(
+    arguments: Sequence[str], environment: Mapping[str, str], cwd: str
+) -> subprocess.CompletedProcess[str]:
     """`subprocess.run` of a command, without input, with its output as text."""
     forker = _forker()
     assert forker.stdin and forker.stdout
     with TemporaryDirectory() as folder:
         said = [str(Path(folder) / name) for name in ("stdout", "stderr")]
-        print(json.dumps([list(arguments), dict(environment), cwd, *said]), file=forker.stdin, flush=True)
+        print(
+            json.dumps([list(arguments), dict(environment), cwd, *said]),
+            file=forker.stdin,
+            flush=True,
+        )
         code = int(forker.stdout.readline())
         out, err = (Path(name).read_text() for name in said)
     return subprocess.CompletedProcess(list(arguments), code, out, err)
@@ -57,12 +67,18 @@ def _fork_for_each() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _become(arguments: list[str], environment: dict[str, str], cwd: str, out: str, err: str) -> NoReturn:
+def _become(
+    arguments: list[str], environment: dict[str, str], cwd: str, out: str, err: str
+) -> NoReturn:
     signal.alarm(LONGEST_SECONDS)  # then it is killed
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
-    for number, name, flags in ((0, os.devnull, os.O_RDONLY), (1, out, os.O_WRONLY), (2, err, os.O_WRONLY)):
+    for number, name, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, out, os.O_WRONLY),
+        (2, err, os.O_WRONLY),
+    ):
         os.dup2(os.open(name, flags | os.O_CREAT if number else flags), number)
     sys.argv = ["shoal", *arguments]
     code: Any = 0

@@ -22,7 +22,12 @@ def pretend(problem: Problem, task: Task) -> Evaluation:
     metrics = Metrics(accuracy=accuracy, mae=1.0, rmse=1.0, r2=0.5)
     validation = metrics if problem.dataset.validates else None
     return Evaluation(
-        task, "ok", Scores(metrics, validation), loss=0.1, iterations=problem.settings.iterations, seconds=0.01
+        task,
+        "ok",
+        Scores(metrics, validation),
+        loss=0.1,
+        iterations=problem.settings.iterations,
+        seconds=0.01,
     )
 
 
@@ -30,7 +35,10 @@ class InlineExecutor(Executor):
     """Runs each job when polled, last in first out; ``on_job`` may count, raise, or name an error for it."""
 
     def __init__(
-        self, problem: Problem, workers: int | None = None, on_job: Callable[[Job], str | None] = lambda job: None
+        self,
+        problem: Problem,
+        workers: int | None = None,
+        on_job: Callable[[Job], str | None] = lambda job: None,
     ) -> None:
         self.problem, self.on_job = problem, on_job
         self.jobs: list[Job] = []
@@ -58,12 +66,16 @@ class InlineExecutor(Executor):
                 size = self.problem.network(job.task.genome).size
                 outcomes.append(Outcome(job, np.zeros(size, np.float32)))
             else:
-                outcomes.append(Outcome(job, job.run(self.problem, get_engine(self.problem.settings.engine))))
+                outcomes.append(
+                    Outcome(job, job.run(self.problem, get_engine(self.problem.settings.engine)))
+                )
         self.jobs = self.jobs[:-2]
         return outcomes
 
     def under_way(self) -> tuple[Progress, ...]:
-        return tuple(Progress(job, "inline:1", 3, 7, 0.5, ((1, 0.5), (3, 0.25))) for job in self.jobs)
+        return tuple(
+            Progress(job, "inline:1", 3, 7, 0.5, ((1, 0.5), (3, 0.25))) for job in self.jobs
+        )
 
     def set_watched(self, watched: bool) -> None:
         self.watched = watched

@@ -39,7 +39,9 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
 
     write, poll, commits, seen = Database.write, LocalExecutor.poll, count(1), [0]
     held: list[Outcome] = []
-    shoal.orchestration.runner.HEARTBEAT_SECONDS = shoal.orchestration.supervisor.HEARTBEAT_SECONDS = 3600.0
+    shoal.orchestration.runner.HEARTBEAT_SECONDS = (
+        shoal.orchestration.supervisor.HEARTBEAT_SECONDS
+    ) = 3600.0
 
     def counted(self: Database, work: Callable[..., Any]) -> Any:
         seen[0] = this = next(commits)

@@ -68,8 +68,28 @@ def elementary_values() -> dict[str, Any]:
 
 
 def genome_values() -> dict[str, Any]:
-    wide = Genome(500, 7, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, (3, 1000), "gelu", "rewired", "position")
-    space, key, rates = SearchSpace(), (1, 2), SearchSettings(population=5, mutation=0.5, max_repeats=3)
+    wide = Genome(
+        500,
+        7,
+        0.1,
+        0.2,
+        0.3,
+        0.4,
+        0.5,
+        0.6,
+        0.7,
+        0.8,
+        0.9,
+        (3, 1000),
+        "gelu",
+        "rewired",
+        "position",
+    )
+    space, key, rates = (
+        SearchSpace(),
+        (1, 2),
+        SearchSettings(population=5, mutation=0.5, max_repeats=3),
+    )
     first = [initial_genome(space, key, n) for n in range(5)]
     second = next_generation(space, rates, key, 1, first, [3.0, 1.0, 4.0, 1.0, 5.0])
     return {
@@ -86,7 +106,9 @@ def cpu_training(activation: str, loss: Loss) -> str:
     x = (random.integers(-1000, 1000, (130, 5)) / 256).astype(np.float32)
     classes = 3 if loss >= Loss.CROSS_ENTROPY else 1
     y = (random.integers(0, 3, 130) / (1 if classes > 1 else 4)).astype(np.float32)
-    genome = Genome(swarm_size=9, informant_strategy="nearest", hidden_layers=(7, 6), activation=activation)
+    genome = Genome(
+        swarm_size=9, informant_strategy="nearest", hidden_layers=(7, 6), activation=activation
+    )
     network = Network((5, *genome.hidden_layers, classes), activation)
     task = TrainingTask(genome, network, Objective(loss), x, y, (3, 4), 25)
     state = get_engine("cpu").advance(task, initial_state(task), 25)
@@ -94,14 +116,22 @@ def cpu_training(activation: str, loss: Loss) -> str:
 
 
 def cpu_values() -> dict[str, Any]:
-    cases = [(a, Loss.MSE) for a in ACTIVATIONS] + [("relu", loss) for loss in Loss if loss != Loss.MSE]
-    return {f"{activation} {loss.name.lower()}": cpu_training(activation, loss) for activation, loss in cases}
+    cases = [(a, Loss.MSE) for a in ACTIVATIONS] + [
+        ("relu", loss) for loss in Loss if loss != Loss.MSE
+    ]
+    return {
+        f"{activation} {loss.name.lower()}": cpu_training(activation, loss)
+        for activation, loss in cases
+    }
 
 
 def search_values(engine: Engine | None = None) -> dict[str, Any]:
     """A whole search on the bundled data, small: what `result_hash` promises, whatever the engine's threads."""
     settings = SearchSettings(preset="classic", population=4, generations=2, iterations=20, seed=0)
-    problem, engine = Problem(load_dataset("concrete", preset="classic"), settings), engine or get_engine("cpu")
+    problem, engine = (
+        Problem(load_dataset("concrete", preset="classic"), settings),
+        engine or get_engine("cpu"),
+    )
     search = Search(settings)
     while tasks := search.ask():
         for task in tasks:
@@ -123,7 +153,9 @@ def check(name: str) -> None:
     recorded = json.loads(FILE.read_text())[name]
     actual = json.loads(json.dumps(CASES[name]()))
     wrong = [k for k in sorted({*recorded, *actual}) if recorded.get(k) != actual.get(k)]
-    details = "\n".join(f"  {k}: recorded {recorded.get(k)!r}, now {actual.get(k)!r}" for k in wrong)
+    details = "\n".join(
+        f"  {k}: recorded {recorded.get(k)!r}, now {actual.get(k)!r}" for k in wrong
+    )
     assert not wrong, (
         f"{name}: not the golden values.\n{details}\nRecorded runs would not replay to the same bits. If that is "
         f"meant, run `{COMMAND}`, review the difference of {FILE.parent.name}/{FILE.name}, and say why in the commit."

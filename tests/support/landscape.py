@@ -33,10 +33,14 @@ def some_genomes(count: int, seed: int = 0) -> list[Genome]:
             if gene.name not in NEUTRAL:
                 low, high = (np.log([gene.low, gene.high])) if gene.log else (gene.low, gene.high)
                 value = float(rng.uniform(low, high))
-                genes[gene.name] = min(max(np.exp(value), gene.low), gene.high) if gene.log else value
+                genes[gene.name] = (
+                    min(max(np.exp(value), gene.low), gene.high) if gene.log else value
+                )
         genes["swarm_size"] = int(rng.integers(6, 100))
         genes["num_informants"] = int(rng.integers(1, 6))
-        genes["hidden_layers"] = tuple(int(w) for w in np.exp(rng.uniform(0.0, 5.0, rng.integers(1, 4))))
+        genes["hidden_layers"] = tuple(
+            int(w) for w in np.exp(rng.uniform(0.0, 5.0, rng.integers(1, 4)))
+        )
         for name, choices in CATEGORICAL_GENES.items():
             if name != "initialisation":
                 genes[name] = str(rng.choice(choices))
@@ -50,7 +54,12 @@ def jumps(genome: Genome) -> float:
 
 
 def table(
-    count: int, landscape: Landscape = jumps, *, noise: float = 1.0, seed: int = 0, others: int | None = None
+    count: int,
+    landscape: Landscape = jumps,
+    *,
+    noise: float = 1.0,
+    seed: int = 0,
+    others: int | None = None,
 ) -> pd.DataFrame:
     """As `EvaluationTable.genomes` gives it, one repeat a genome; ``others``: the seed of the noise, when another."""
     genomes = some_genomes(count, seed)
@@ -59,7 +68,13 @@ def table(
     frame.index = pd.Index([g.hash for g in genomes], name="genome")
     accuracies = np.array([landscape(g) for g in genomes]) + shakes
     numbers = np.arange(count)
-    return frame.assign(generation=1 + numbers // 12, individual=numbers % 12, accuracy=accuracies, repeats=1, level=0)
+    return frame.assign(
+        generation=1 + numbers // 12,
+        individual=numbers % 12,
+        accuracy=accuracies,
+        repeats=1,
+        level=0,
+    )
 
 
 class LandscapeExecutor(InlineExecutor):
@@ -70,21 +85,32 @@ class LandscapeExecutor(InlineExecutor):
         self.landscape, self.noise = landscape, noise
 
     def evaluated(self, task: Task) -> Evaluation:
-        common = np.random.default_rng(derive_key(self.problem.settings.seed, task.repeat)).normal(0.0, self.noise)
-        own = np.random.default_rng(int(task.genome.hash, 16) + task.repeat).normal(0.0, self.noise / 4)
+        common = np.random.default_rng(derive_key(self.problem.settings.seed, task.repeat)).normal(
+            0.0, self.noise
+        )
+        own = np.random.default_rng(int(task.genome.hash, 16) + task.repeat).normal(
+            0.0, self.noise / 4
+        )
         accuracy = self.landscape(task.genome) + common + own
         if not np.isfinite(accuracy):
-            return Evaluation(task, "failed", error="No particle ever had a finite loss.", worker="landscape:1")
+            return Evaluation(
+                task, "failed", error="No particle ever had a finite loss.", worker="landscape:1"
+            )
         metrics = Metrics(accuracy, mae=1.0, rmse=1.0, r2=0.5)
         scores = Scores(metrics, metrics if self.problem.dataset.validates else None)
         return Evaluation(task, "ok", scores, 1 - accuracy / 100, 100, 0.1, worker="landscape:1")
 
 
-def searched(store: Store, settings: SearchSettings, landscape: Landscape = jumps, name: str | None = None) -> int:
+def searched(
+    store: Store, settings: SearchSettings, landscape: Landscape = jumps, name: str | None = None
+) -> int:
     """A whole search on the bundled table, recorded as a finished run; its number."""
     run_id, _ = store.add_run(load_dataset("concrete", preset=settings.preset), settings, name=name)
     claim = store.claim(Owner.here(), run_id)
     assert claim is not None
     make = partial(LandscapeExecutor, landscape=landscape)
-    assert Runner(store, claim, make_executor=lambda problem, workers: make(problem)).drive() == "finished"
+    assert (
+        Runner(store, claim, make_executor=lambda problem, workers: make(problem)).drive()
+        == "finished"
+    )
     return run_id

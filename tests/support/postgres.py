@@ -62,7 +62,9 @@ def binaries() -> Path | None:
 @contextmanager
 def server(programs: Path) -> Iterator[Server]:
     """Start a server; stop it and remove its files at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="shoal-pg-"))  # short: a socket's path has at most 107 characters
+    directory = Path(
+        tempfile.mkdtemp(prefix="shoal-pg-")
+    )  # short: a socket's path has at most 107 characters
     user = None
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         user = "nobody"

@@ -13,7 +13,18 @@ from typing import Any
 
 from support import cli_forker
 
-SMALL = ["--preset", "classic", "--population", "4", "--generations", "4", "--iterations", "100", "--repeats", "2"]
+SMALL = [
+    "--preset",
+    "classic",
+    "--population",
+    "4",
+    "--generations",
+    "4",
+    "--iterations",
+    "100",
+    "--repeats",
+    "2",
+]
 PATIENCE_SECONDS = 120.0  # the first use compiles the kernels
 
 
@@ -71,7 +82,9 @@ def eventually(look: Callable[[], Any]) -> Any:
     while time.monotonic() < deadline:
         if value := look():
             return value
-        time.sleep(0.02)  # between two looks at what another process does; nothing depends on its length
+        time.sleep(
+            0.02
+        )  # between two looks at what another process does; nothing depends on its length
     raise AssertionError(f"did not happen within {PATIENCE_SECONDS:g} s")
 
 

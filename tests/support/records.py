@@ -11,7 +11,9 @@ from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 
 
 def evaluation(number: int, repeat: int = 0, accuracy: float = 90.5, **changes: Any) -> Evaluation:
-    scores = Scores(Metrics(accuracy, mae=0.1, rmse=1 / 3, r2=0.9), validation=Metrics(accuracy - 1))
+    scores = Scores(
+        Metrics(accuracy, mae=0.1, rmse=1 / 3, r2=0.9), validation=Metrics(accuracy - 1)
+    )
     task = Task(Genome(swarm_size=10 + number), repeat, generation=1, individual=number)
     made = Evaluation(task, "ok", scores, 0.25, 7, 0.5, ((0, 2.0), (7, 0.25)), None, "here:1")
     return replace(made, **changes)

@@ -15,7 +15,9 @@ def scalar_philox(counter: tuple[int, ...], key: tuple[int, int]) -> tuple[int, 
     return a, b, c, d
 
 
-def scalar_uniform(key: tuple[int, int], purpose: int, iteration: int, particle: int, d: int, dimensions: int) -> float:
+def scalar_uniform(
+    key: tuple[int, int], purpose: int, iteration: int, particle: int, d: int, dimensions: int
+) -> float:
     """One uniform number, from the layout as documented."""
     word, block = divmod(d, -(-dimensions // 4))
     return (scalar_philox((block, particle, iteration, int(purpose)), key)[word] >> 8) * 2.0**-24

@@ -29,7 +29,9 @@ from support.locations import TESTS
 
 FOLDER = TESTS / "golden" / "schemas"
 FINISHED, INTERRUPTED, PAUSED = 1, 2, 3  # runs; the first two are of the same search
-SETTINGS = SearchSettings(population=3, generations=3, repeats=1, max_repeats=2, iterations=5, max_width=4, patience=4)
+SETTINGS = SearchSettings(
+    population=3, generations=3, repeats=1, max_repeats=2, iterations=5, max_width=4, patience=4
+)
 
 
 class Training(InlineExecutor):
@@ -43,7 +45,9 @@ class Training(InlineExecutor):
         jobs, self.jobs = self.jobs, []
         for job in jobs:
             self.on_job(job)
-        return [Outcome(job, job.run(self.problem, self.engine), worker="elsewhere:7") for job in jobs]
+        return [
+            Outcome(job, job.run(self.problem, self.engine), worker="elsewhere:7") for job in jobs
+        ]
 
 
 def table() -> pd.DataFrame:
@@ -105,7 +109,9 @@ def main() -> None:
     """The script."""
     file = FOLDER / f"{REVISION}.sql"
     if file.exists():
-        raise SystemExit(f"{file.name} is there: what was released does not change. A new schema needs a new revision.")
+        raise SystemExit(
+            f"{file.name} is there: what was released does not change. A new schema needs a new revision."
+        )
     with tempfile.TemporaryDirectory() as folder:
         with open_store(Path(folder) / "shoal.db") as store:
             fill(store)

@@ -66,12 +66,18 @@ def picture(browser: Browser, address: str, look: str) -> Image.Image:
     """One page in one look, as tall as it is, up to a limit."""
     width, height = LOOKS[look]
     scheme = "dark" if look == "dark" else "light"
-    with browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+    with browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme
+    ) as context:  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(address)
         ready(page)
-        tall = page.get_by_test_id("stMainBlockContainer").evaluate("element => element.scrollHeight")
-        page.set_viewport_size({"width": width, "height": max(height, min(tall + 20, TALLEST[look]))})
+        tall = page.get_by_test_id("stMainBlockContainer").evaluate(
+            "element => element.scrollHeight"
+        )
+        page.set_viewport_size(
+            {"width": width, "height": max(height, min(tall + 20, TALLEST[look]))}
+        )
         ready(page)
         return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
 
@@ -85,7 +91,10 @@ def take(only: set[str], file: Path | None) -> None:
     program = chrome.chromium()
     if program is None:
         sys.exit(f"No browser is installed (looked for {', '.join(chrome.NAMES)} on PATH).")
-    with tempfile.TemporaryDirectory() as folder, open_store(file or Path(folder) / "shoal.db") as store:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_store(file or Path(folder) / "shoal.db") as store,
+    ):
         os.environ["XDG_DATA_HOME"] = folder  # the supervisor's log
         if file is None:
             runs(store)
@@ -93,12 +102,17 @@ def take(only: set[str], file: Path | None) -> None:
         ended, before = [run.id for run in store.runs() if run.state == "finished"][:2]
         best = summarise(store, ended).best
         assert best is not None
-        with chrome.dashboard(store, Path(folder) / "server.log") as url, chrome.launched(program) as browser:
+        with (
+            chrome.dashboard(store, Path(folder) / "server.log") as url,
+            chrome.launched(program) as browser,
+        ):
             store.command(running, "resume")
             ensure_supervisor(store)
             page = browser.new_page()
             page.goto(f"{url}/live?run={running}")
-            box = page.locator("dl.tiles > div").filter(has=page.get_by_text("Current Generation", exact=True))
+            box = page.locator("dl.tiles > div").filter(
+                has=page.get_by_text("Current Generation", exact=True)
+            )
             shown = box.locator("b")
             expect(shown).to_have_text(re.compile(r"^(1[2-9]|[2-9]\d|\d\d\d+)$"), timeout=MINUTES_5)
             page.close()
@@ -115,13 +129,18 @@ def take(only: set[str], file: Path | None) -> None:
                 for look in LOOKS:
                     image = picture(browser, address, look)
                     if (place.name, look) == FRONT:
-                        save(image.crop((0, 0, 1280, min(image.height, 1150))), DOCS / "dashboard.png")
+                        save(
+                            image.crop((0, 0, 1280, min(image.height, 1150))),
+                            DOCS / "dashboard.png",
+                        )
                     save(image, DOCS / "pictures" / "pages" / f"{place.name}-{look}.png")
                     print(f"{place.name}, {look}", flush=True)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="", help="pages, separated by commas")
     parser.add_argument("--store", type=Path, help="an earlier store")
     options = parser.parse_args()

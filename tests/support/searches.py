@@ -16,7 +16,15 @@ def fake(task: Task) -> Evaluation:
     if digest[0] % 9 == 0:
         return Evaluation(task, "failed", error="made up")
     accuracy = 50 + int.from_bytes(digest[1:5]) / 2**32 + digest[5] / 10
-    return Evaluation(task, "ok", Scores(Metrics(accuracy, mae=1.0)), 0.5, 7, digest[6] / 10, worker=str(digest[7]))
+    return Evaluation(
+        task,
+        "ok",
+        Scores(Metrics(accuracy, mae=1.0)),
+        0.5,
+        7,
+        digest[6] / 10,
+        worker=str(digest[7]),
+    )
 
 
 def finish(search: Search, evaluation: Callable[[Task], Evaluation] = fake) -> Search:

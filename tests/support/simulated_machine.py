@@ -66,7 +66,10 @@ class World:
         if self.keys and self.random.random() < 0.3:
             kind, key = self.random.choice(self.keys)
         else:
-            kind, key = self.random.choice(("pause", "resume", "stop")), f"{self.seed}-{len(self.keys)}"
+            kind, key = (
+                self.random.choice(("pause", "resume", "stop")),
+                f"{self.seed}-{len(self.keys)}",
+            )
             self.keys.append((kind, key))
         self.log.append(f"{kind} {key}")
         try:
@@ -167,7 +170,9 @@ class Faulty:
 
 def some_fail(job: Job) -> str | None:
     """Trainings that fail whoever does them: one in eight."""
-    fails = isinstance(job, Evaluate) and (int(job.task.genome.hash[:2], 16) + job.task.repeat) % 8 == 0
+    fails = (
+        isinstance(job, Evaluate) and (int(job.task.genome.hash[:2], 16) + job.task.repeat) % 8 == 0
+    )
     return "It has no finite loss." if fails else None
 
 

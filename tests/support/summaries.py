@@ -25,14 +25,29 @@ OPTIONS = DataOptions.of_new_run("y").to_dict()
 
 def view(number: int, **values: Any) -> RunView:
     plain: dict[str, Any] = dict.fromkeys(RunView.__dataclass_fields__)
-    plain |= {"id": number, "name": f"name {number}", "dataset": "concrete", "state": "finished", "pending": ()}
-    plain |= {"settings": SearchSettings(), "data_options": OPTIONS, "dataset_hash": "abc", "generations": 1}
+    plain |= {
+        "id": number,
+        "name": f"name {number}",
+        "dataset": "concrete",
+        "state": "finished",
+        "pending": (),
+    }
+    plain |= {
+        "settings": SearchSettings(),
+        "data_options": OPTIONS,
+        "dataset_hash": "abc",
+        "generations": 1,
+    }
     plain |= {"evaluations": 100, "iterations": 1000, "seconds": 60.0, "seed": 0, "epoch": 1}
     return RunView(**{**plain, **values})
 
 
 def summary(
-    number: int, confirmed: tuple[float, ...] = (), found: tuple[float, ...] = GOOD, test: float = 80.0, **values: Any
+    number: int,
+    confirmed: tuple[float, ...] = (),
+    found: tuple[float, ...] = GOOD,
+    test: float = 80.0,
+    **values: Any,
 ) -> Summary:
     """A finished run whose champion was found with some accuracies and confirmed with others."""
     told = Confirmation(confirmed) if confirmed else None
@@ -40,6 +55,10 @@ def summary(
     champion = Champion(GENOME, found, False, np.zeros((1, 3), np.float32), scores, scores, told)
     best = Best(GENOME, mean(found), len(found), champion.ci95, 1, 0.0, told)
     run = view(number, **values)
-    repeats = next((n for n in range(1, 22) if len(run.settings.scored_repeats(n)) == len(found)), 1)
-    record = GenerationRecord(GenerationSummary(1, GENOME, mean(found), repeats, 80.0, 100), 60.0, 0.0)
+    repeats = next(
+        (n for n in range(1, 22) if len(run.settings.scored_repeats(n)) == len(found)), 1
+    )
+    record = GenerationRecord(
+        GenerationSummary(1, GENOME, mean(found), repeats, 80.0, 100), 60.0, 0.0
+    )
     return Summary(run, (record,), best, champion)

@@ -23,7 +23,9 @@ from shoal.store import LEASE_SECONDS, open_store
 from shoal.store import tables as t
 from support.processes import alive, environment, eventually
 
-SETTINGS = SearchSettings(preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2)
+SETTINGS = SearchSettings(
+    preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2
+)
 _ODD = str(Path(__file__).with_name("faulty_supervisor.py"))
 _PLAIN = ["-c", "from shoal.orchestration.launcher import supervise; supervise()"]
 
@@ -48,7 +50,9 @@ class Scene:
     settings: SearchSettings = SETTINGS
     template: Path | None = None
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    resumes: list[tuple[Path, set[str]]] = field(default_factory=list)  # what each asked for, and what there was
+    resumes: list[tuple[Path, set[str]]] = field(
+        default_factory=list
+    )  # what each asked for, and what there was
 
     def __post_init__(self) -> None:
         if self.template is not None and "://" not in self.url:
@@ -86,7 +90,9 @@ class Scene:
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal():
                 with contextlib.suppress(OSError):
-                    if mark in (entry / "environ").read_bytes().split(b"\0") and alive(int(entry.name)):
+                    if mark in (entry / "environ").read_bytes().split(b"\0") and alive(
+                        int(entry.name)
+                    ):
                         found.append(int(entry.name))
         return found
 
@@ -161,7 +167,9 @@ class Scene:
 
         def goes_on() -> bool:
             run = self.store.run(1)
-            return run.epoch > before.epoch and (run.evaluations > before.evaluations or run.state == "finished")
+            return run.epoch > before.epoch and (
+                run.evaluations > before.evaluations or run.state == "finished"
+            )
 
         eventually(goes_on)
         return time.monotonic() - begun
@@ -173,7 +181,11 @@ class Scene:
         run, rows = self.store.run(1), self.rows()
         assert run.result_hash == undisturbed.result_hash
         assert rows[: len(kept)] == kept
-        assert len(rows) == len({e.task.id for e in self.store.evaluations(1)}) == undisturbed.evaluations
+        assert (
+            len(rows)
+            == len({e.task.id for e in self.store.evaluations(1)})
+            == undisturbed.evaluations
+        )
         assert run.evaluations == undisturbed.evaluations
         assert self.store.artifact(1, "champion")
         for asked, known in self.resumes:
@@ -199,5 +211,9 @@ def undisturbed(folder: Path) -> Undisturbed:
         assert run.state == "finished", scene.log()
         assert run.result_hash
         return Undisturbed(
-            run.result_hash, run.evaluations, run.seconds / run.evaluations, int(commits.read_text()), template
+            run.result_hash,
+            run.evaluations,
+            run.seconds / run.evaluations,
+            int(commits.read_text()),
+            template,
         )

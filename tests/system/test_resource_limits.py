@@ -29,7 +29,9 @@ from shoal.tuning.search import Search
 from support.fakes import InlineExecutor
 from support.processes import eventually
 
-PROBLEM = Problem(load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference"))
+PROBLEM = Problem(
+    load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference")
+)
 
 
 # --- workers ----------------------------------------------------------------------------------------------------------
@@ -87,11 +89,17 @@ class Pickling(InlineExecutor):
         ]
 
 
-def test_a_run_keeps_little_of_each_training_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_keeps_little_of_each_training_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     searches: set[Search] = set()
     tell = Search.tell
-    monkeypatch.setattr(Search, "tell", lambda search, told: searches.add(search) or tell(search, told))
-    settings = SearchSettings(preset="classic", population=10, generations=8, repeats=3, iterations=7)
+    monkeypatch.setattr(
+        Search, "tell", lambda search, told: searches.add(search) or tell(search, told)
+    )
+    settings = SearchSettings(
+        preset="classic", population=10, generations=8, repeats=3, iterations=7
+    )
     with open_store(tmp_path / "shoal.db") as store:
         run_id, _ = store.add_run(PROBLEM.dataset, settings)
         claim = store.claim(Owner.here(), run_id)
@@ -126,7 +134,11 @@ def test_processes_that_share_a_log_follow_into_the_new_file(tmp_path: Path) -> 
     assert path.read_text().splitlines() == ["line 000010", "line 000011"]
     for number in range(12, 100):
         (first, second)[number % 2].emit(line(number))
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["shoal.log", "shoal.log.1", "shoal.log.2"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "shoal.log",
+        "shoal.log.1",
+        "shoal.log.2",
+    ]
     assert sorted(lines(tmp_path)) == [f"line {number:06}" for number in range(70, 100)]
     path.unlink()
     first.emit(line(100))
@@ -135,7 +147,9 @@ def test_processes_that_share_a_log_follow_into_the_new_file(tmp_path: Path) -> 
     second.close()
 
 
-def test_a_log_that_two_find_full_is_moved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_two_find_full_is_moved_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "shoal.log"
     first, second = SharedLog(path, limit=120), SharedLog(path, limit=120)
     for number in range(10):
@@ -172,14 +186,17 @@ for number in range(2_000):
 def test_processes_that_share_a_log_lose_no_line(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITER, str(tmp_path / "shoal.log")]
     writers = [
-        subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for name in "abc"
+        subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in "abc"
     ]
     for writer in writers:
         assert writer.stdout and writer.stdout.readline() == "ready\n"
     for writer in writers:
         writer.communicate("go\n")
         assert writer.returncode == 0
-    assert sorted(lines(tmp_path)) == sorted(f"{name} {number}" for name in "abc" for number in range(2_000))
+    assert sorted(lines(tmp_path)) == sorted(
+        f"{name} {number}" for name in "abc" for number in range(2_000)
+    )
     sizes = [path.stat().st_size for path in tmp_path.glob("shoal.log.*")]
     assert min(sizes) >= 2_000, "no file was moved before it was full"
 
@@ -214,4 +231,7 @@ def test_the_write_ahead_log_is_emptied_although_there_are_always_readers(tmp_pa
         store.heartbeat(claim, 2.0)
         assert log.stat().st_size < 10_000
         assert len(store.events(limit=1_000)) == before + 200, "nothing is lost"
-        assert store.read(lambda c: c.execute(sa.text("PRAGMA journal_size_limit")).scalar()) == 100_000
+        assert (
+            store.read(lambda c: c.execute(sa.text("PRAGMA journal_size_limit")).scalar())
+            == 100_000
+        )

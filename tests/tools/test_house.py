@@ -35,7 +35,9 @@ def build(tmp_path):
 
 def _figures(house) -> dict[str, float]:
     """All numbers by their label alone."""
-    return {label: value for group in command.measure(house).values() for label, value in group.items()}
+    return {
+        label: value for group in command.measure(house).values() for label, value in group.items()
+    }
 
 
 # Layout
@@ -121,7 +123,10 @@ def test_entries_are_what_a_listing_shows(build):
 )
 def test_floors_are_the_longest_path_with_circles_drawn_together(build, imports, floors):
     house = build(
-        {f"{room}.py": "\n".join(f"import shoal.{target}" for target in targets) for room, targets in imports.items()}
+        {
+            f"{room}.py": "\n".join(f"import shoal.{target}" for target in targets)
+            for room, targets in imports.items()
+        }
     )
 
     assert house.floors == floors
@@ -261,7 +266,11 @@ def test_a_line_of_100_columns_is_not_over_100(build):
         ("strategy", "rule = 'competitive'\nif rule == 'other': ...", []),
         ("log-call", "_log.warning('a')\nself.logger.info('b')\nlogging.error('c')", [1, 2, 3]),
         ("log-call", "warnings.warn('a')\n_log = logging.getLogger('b')\ncatalog.info('c')", []),
-        ("no-docstring", "def f(): ...\nclass A:\n    def g(self): ...\n    def _h(self): ...", [1, 2, 3]),
+        (
+            "no-docstring",
+            "def f(): ...\nclass A:\n    def g(self): ...\n    def _h(self): ...",
+            [1, 2, 3],
+        ),
         ("no-docstring", "def _f(): ...\ndef g():\n    'Do.'\n    def inner(): ...", []),
         ("one-line-docstring", "def f():\n    'Do.'\ndef g():\n    '''Do.\n\n    More.'''", [1]),
     ],
@@ -359,7 +368,9 @@ def test_an_empty_package_has_no_density(build):
 
 def _git(folder: Path, *arguments: str) -> None:
     identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
-    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)
+    subprocess.run(
+        ["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True
+    )
 
 
 def test_base_measures_an_earlier_commit_beside_this_tree(build, tmp_path, capsys):

@@ -38,8 +38,12 @@ def by_kind(rows: list[Baseline]) -> dict[str, Baseline]:
     return {row.kind: row for row in rows}
 
 
-@pytest.mark.parametrize("options", [{}, {"folds": 3}, {"preset": "classic"}, {"validation_fraction": 0}])
-def test_constant_and_line_are_fitted_on_all_rows_that_are_not_test(options: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "options", [{}, {"folds": 3}, {"preset": "classic"}, {"validation_fraction": 0}]
+)
+def test_constant_and_line_are_fitted_on_all_rows_that_are_not_test(
+    options: dict[str, object],
+) -> None:
     data = load_dataset(table(), "y", **options)
     rows = by_kind(baselines(problem(data), GENOME, 2))
     assert list(rows) == list(KINDS) and not [row.error for row in rows.values() if row.error]
@@ -48,7 +52,9 @@ def test_constant_and_line_are_fitted_on_all_rows_that_are_not_test(options: dic
     inputs = np.column_stack([source[["a", "b", "c"]].to_numpy(), np.ones(150)])
     line = inputs[unknown] @ np.linalg.lstsq(inputs[learned], target[learned], rcond=None)[0]
     for kind, predicted in (("constant", target[learned].mean()), ("linear", line)):
-        assert rows[kind].test.mae == pytest.approx(np.abs(predicted - target[unknown]).mean(), rel=1e-4), kind
+        assert rows[kind].test.mae == pytest.approx(
+            np.abs(predicted - target[unknown]).mean(), rel=1e-4
+        ), kind
         assert rows[kind].test == rows[kind].ensemble and len(rows[kind].accuracies) == 1
     best = rows["linear"].test.accuracy
     assert rows["constant"].test.accuracy < rows["trees"].test.accuracy < best
@@ -61,8 +67,12 @@ def test_the_default_swarm_is_trained_as_a_champion_is() -> None:
     row = by_kind(baselines(about, GENOME, 2))["swarm"]
     scores = []
     for repeat in range(2):
-        (result,) = engine.train([about.training(Task(Genome(), CONFIRMATION + repeat), refit=True)])
-        scores.append(about.metrics(about.predictions(engine, Genome(), result.weights, data.test), data.test))
+        (result,) = engine.train(
+            [about.training(Task(Genome(), CONFIRMATION + repeat), refit=True)]
+        )
+        scores.append(
+            about.metrics(about.predictions(engine, Genome(), result.weights, data.test), data.test)
+        )
     assert row.test == mean_metrics(scores) and row.accuracies == tuple(m.accuracy for m in scores)
     assert row.ensemble != row.test and row.detail == "32-16 relu, 240 iterations"
     other = BaselineJob("swarm", GENOME, 2).run(about, engine)  # of a champion
@@ -89,7 +99,9 @@ def test_classes() -> None:
     rows = by_kind(baselines(problem(data), GENOME, 2))
     assert not [row.error for row in rows.values() if row.error]
     common = np.bincount(data.train.target.astype(int)).argmax()
-    assert rows["constant"].test.accuracy == pytest.approx(100 * (data.test.target == common).mean())
+    assert rows["constant"].test.accuracy == pytest.approx(
+        100 * (data.test.target == common).mean()
+    )
     assert rows["constant"].test.balanced_accuracy == pytest.approx(1 / 3)
     for kind in ("linear", "adam", "lbfgs", "trees"):
         assert rows[kind].test.accuracy > rows["constant"].test.accuracy + 20, kind
@@ -98,11 +110,19 @@ def test_classes() -> None:
 
 def test_what_scikit_learn_lacks_is_named() -> None:
     about = problem(load_dataset(table(), "y"))
-    swish = BaselineJob("lbfgs", Genome(hidden_layers=(6, 4), activation="gelu")).run(about, get_engine("cpu"))
-    plain = BaselineJob("lbfgs", Genome(hidden_layers=(6, 4), activation="relu")).run(about, get_engine("cpu"))
-    assert swish.test == plain.test and "6-4 gelu" in swish.detail and "relu instead" in swish.detail
+    swish = BaselineJob("lbfgs", Genome(hidden_layers=(6, 4), activation="gelu")).run(
+        about, get_engine("cpu")
+    )
+    plain = BaselineJob("lbfgs", Genome(hidden_layers=(6, 4), activation="relu")).run(
+        about, get_engine("cpu")
+    )
+    assert (
+        swish.test == plain.test and "6-4 gelu" in swish.detail and "relu instead" in swish.detail
+    )
     assert plain.detail == "6-4 relu"
-    none = BaselineJob("lbfgs", Genome(hidden_layers=(), activation="gelu")).run(about, get_engine("cpu"))
+    none = BaselineJob("lbfgs", Genome(hidden_layers=(), activation="gelu")).run(
+        about, get_engine("cpu")
+    )
     assert none.detail == "no hidden layer"
 
 
@@ -115,7 +135,11 @@ def test_a_baseline_that_fails_is_a_row_that_says_why(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("shoal.tuning.baselines._estimator", broken)
     rows = by_kind(baselines(about, GENOME))
-    assert rows["adam"].error == "MemoryError: no room" and rows["adam"].test is None and rows["swarm"].error is None
+    assert (
+        rows["adam"].error == "MemoryError: no room"
+        and rows["adam"].test is None
+        and rows["swarm"].error is None
+    )
     monkeypatch.undo()
     monkeypatch.setattr(Problem, "metrics", lambda *arguments: None)
     assert "not finite" in BaselineJob("linear", GENOME).run(about, engine).error
@@ -128,7 +152,9 @@ def test_a_baseline_that_fails_is_a_row_that_says_why(monkeypatch: pytest.Monkey
 
 
 def test_json_gives_the_same_row() -> None:
-    scored = Baseline("adam", "6 tanh", (80.5, 81.0), Metrics(80.75, mae=0.1), Metrics(81.5, mae=0.1), 1.5)
+    scored = Baseline(
+        "adam", "6 tanh", (80.5, 81.0), Metrics(80.75, mae=0.1), Metrics(81.5, mae=0.1), 1.5
+    )
     for row in (scored, BaselineJob("trees", GENOME).failed("lost")):
         assert Baseline.from_dict(json.loads(json.dumps(row.to_dict()))) == row
         assert row.name == NAMES[row.kind]
@@ -146,7 +172,9 @@ def test_workers_give_the_same_rows() -> None:
     here = by_kind(baselines(about, GENOME, 2))
     for outcome in outcomes:
         assert outcome.result.error is None
-        assert outcome.result.test.accuracy == pytest.approx(here[outcome.job.kind].test.accuracy, abs=1e-6)
+        assert outcome.result.test.accuracy == pytest.approx(
+            here[outcome.job.kind].test.accuracy, abs=1e-6
+        )
 
 
 def test_other_splits_of_the_same_table() -> None:
@@ -155,7 +183,11 @@ def test_other_splits_of_the_same_table() -> None:
     assert splits[0].test.rows.tolist() == data.test.rows.tolist()
     assert len({tuple(split.test.rows) for split in splits}) == 3
     assert all(
-        split.options == replace(data.options, seed=seed) for split, seed in zip(splits, [42, 1, 2], strict=True)
+        split.options == replace(data.options, seed=seed)
+        for split, seed in zip(splits, [42, 1, 2], strict=True)
     )
-    scores = [BaselineJob("swarm", GENOME).run(problem(split), get_engine("cpu")).test.accuracy for split in splits]
+    scores = [
+        BaselineJob("swarm", GENOME).run(problem(split), get_engine("cpu")).test.accuracy
+        for split in splits
+    ]
     assert len(set(scores)) == 3

@@ -42,7 +42,11 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
     for gene in NUMERIC_GENES:
         if draw(st.booleans()):
             ends = [
-                draw(st.integers(int(gene.low), int(gene.high)) if gene.integer else st.floats(gene.low, gene.high))
+                draw(
+                    st.integers(int(gene.low), int(gene.high))
+                    if gene.integer
+                    else st.floats(gene.low, gene.high)
+                )
             ] * 2
             if draw(st.booleans()):
                 ends[1] = gene.high
@@ -93,9 +97,16 @@ def test_first_generation_lies_in_its_initial_ranges(space, key) -> None:
         genome = initial_genome(space, key, n)
         assert genome.hidden_layers == space.start_layers
         for gene in space.numeric:
-            if genome.update_rule == "competitive" and gene.name in (*COEFFICIENTS["competitive"], *INFORMED_ONLY):
+            if genome.update_rule == "competitive" and gene.name in (
+                *COEFFICIENTS["competitive"],
+                *INFORMED_ONLY,
+            ):
                 continue  # the published ones, or the bound that is nearest; and the usual ones
-            low = min(gene.start_low, genome.swarm_size - 1) if gene.name == "num_informants" else gene.start_low
+            low = (
+                min(gene.start_low, genome.swarm_size - 1)
+                if gene.name == "num_informants"
+                else gene.start_low
+            )
             assert low <= getattr(genome, gene.name) <= gene.start_high
 
 
@@ -142,7 +153,12 @@ def test_failed_individuals_become_elite_only_after_all_others() -> None:
     space = SearchSpace()
     parents = [initial_genome(space, (3, 4), n) for n in range(4)]
     children = next_generation(
-        space, rates(population=4, elitism=3, mutation=1.0), (3, 4), 1, parents, [-math.inf, -math.inf, -1e9, -math.inf]
+        space,
+        rates(population=4, elitism=3, mutation=1.0),
+        (3, 4),
+        1,
+        parents,
+        [-math.inf, -math.inf, -1e9, -math.inf],
     )
     assert children[:3] == (parents[2], parents[0], parents[1])
 
@@ -200,7 +216,9 @@ def test_crossover_takes_every_gene_from_a_parent(key, data) -> None:
 def test_crossover_is_even_and_its_cut_uniform() -> None:
     space = SearchSpace()
     a, b = initial_genome(space, (1, 1), 0), initial_genome(space, (1, 1), 3)
-    a, b = (Genome.from_dict(g.to_dict() | {"hidden_layers": w}) for g, w in ((a, (1, 2)), (b, (3, 4))))
+    a, b = (
+        Genome.from_dict(g.to_dict() | {"hidden_layers": w}) for g, w in ((a, (1, 2)), (b, (3, 4)))
+    )
     random = np.random.default_rng(0)
     children = [crossover(space, a, b, random.random(15)) for _ in range(1000)]
     for field in fields(Genome):
@@ -218,7 +236,12 @@ def test_crossover_happens_at_its_rate() -> None:
     parents = [initial_genome(space, (9, 9), n) for n in range(8)]
     for rate in (0.0, 0.3, 1.0):
         children = next_generation(
-            space, rates(population=400, mutation=0, crossover=rate), (9, 9), 1, parents, [float(n) for n in range(8)]
+            space,
+            rates(population=400, mutation=0, crossover=rate),
+            (9, 9),
+            1,
+            parents,
+            [float(n) for n in range(8)],
         )
         mixed = sum(child not in parents for child in children)
         # Two different parents (a tournament of three of eight picks the same with probability 0.23) mix visibly.
@@ -232,7 +255,9 @@ def test_rate_one_moves_every_gene() -> None:
         child = mutate(space, MIDDLE, 1.0, (2, 3), 1, n)
         for gene in space.numeric:
             changed = getattr(child, gene.name) != getattr(MIDDLE, gene.name)
-            assert changed or gene.integer, gene.name  # a small step of a whole number may round to nothing
+            assert changed or gene.integer, (
+                gene.name
+            )  # a small step of a whole number may round to nothing
         for name in moved:
             moved[name] += getattr(child, name) != getattr(MIDDLE, name)
     assert moved["hidden_layers"] == 300  # the depth changes by one
@@ -274,7 +299,9 @@ def test_steps_are_a_tenth_of_the_range_on_the_gene_s_own_scale() -> None:
         assert stats.kstest(steps, "norm", (0, STEP)).pvalue > 1e-4, gene.name
     sizes = np.array([c.swarm_size for c in children]) - 100
     assert sizes.std() == pytest.approx(STEP * 196, rel=0.1)
-    widths = np.array([math.log(c.hidden_layers[0] / 32) for c in children if len(c.hidden_layers) == 1])
+    widths = np.array(
+        [math.log(c.hidden_layers[0] / 32) for c in children if len(c.hidden_layers) == 1]
+    )
     assert widths.std() == pytest.approx(STEP * math.log(1024), rel=0.15)
     steps = np.array([c.num_informants for c in children])
     assert 0.07 < (steps - 50).std() / 98 < 0.13
@@ -284,7 +311,9 @@ WHOLE = SearchSpace().with_genes(NEUTRAL)
 
 
 def coefficients(genome: Genome) -> dict[str, float]:
-    return {name: getattr(genome, name) for name in ("inertia_weight", "social_weight", "jump_size")}
+    return {
+        name: getattr(genome, name) for name in ("inertia_weight", "social_weight", "jump_size")
+    }
 
 
 def test_a_rule_that_is_new_to_a_genome_brings_its_published_coefficients() -> None:
@@ -299,26 +328,46 @@ def test_a_rule_that_is_new_to_a_genome_brings_its_published_coefficients() -> N
         if child.update_rule != genome.update_rule:
             changed += 1
             clerc = {"inertia_weight": 0.7298, "social_weight": 1.49618, "jump_size": 1.0}
-            assert coefficients(child) == (clerc if child.update_rule == "informed" else dict.fromkeys(clerc, 1.0))
+            assert coefficients(child) == (
+                clerc if child.update_rule == "informed" else dict.fromkeys(clerc, 1.0)
+            )
     assert changed > 5
 
 
 def test_what_its_rule_does_not_read_makes_no_other_genome() -> None:
     """Else a search would train the same swarm again, and compare it with itself."""
-    competitive = [g for g in (initial_genome(WHOLE, (5, 6), n) for n in range(60)) if g.update_rule == "competitive"]
+    competitive = [
+        g
+        for g in (initial_genome(WHOLE, (5, 6), n) for n in range(60))
+        if g.update_rule == "competitive"
+    ]
     usual = {name: getattr(Genome(), name) for name in INFORMED_ONLY}
     for n, genome in enumerate(competitive):
         for each in (genome, mutate(WHOLE, genome, 0.3, (5, 6), 1, n)):
             if each.update_rule == "competitive":
                 assert {name: getattr(each, name) for name in INFORMED_ONLY} == usual
-    narrow = WHOLE.narrowed({"global_best_weight": (1, 2)}, {"informant_strategy": ("ring", "nearest")})
-    genome = next(g for g in (initial_genome(narrow, (5, 6), n) for n in range(60)) if g.update_rule == "competitive")
-    assert (genome.global_best_weight, genome.informant_strategy) == (1.0, "ring"), "as near as the space allows"
+    narrow = WHOLE.narrowed(
+        {"global_best_weight": (1, 2)}, {"informant_strategy": ("ring", "nearest")}
+    )
+    genome = next(
+        g
+        for g in (initial_genome(narrow, (5, 6), n) for n in range(60))
+        if g.update_rule == "competitive"
+    )
+    assert (genome.global_best_weight, genome.informant_strategy) == (1.0, "ring"), (
+        "as near as the space allows"
+    )
 
 
 def test_parents_of_two_rules_give_one_s_coefficients_with_its_rule() -> None:
     a = Genome(inertia_weight=0.6, social_weight=1.9, jump_size=0.3)
-    b = Genome(inertia_weight=1.1, social_weight=0.8, jump_size=0.9, update_rule="competitive", weight_decay=1e-5)
+    b = Genome(
+        inertia_weight=1.1,
+        social_weight=0.8,
+        jump_size=0.9,
+        update_rule="competitive",
+        weight_decay=1e-5,
+    )
     random, rules = np.random.default_rng(0), set()
     for first, second in ((a, b), (b, a)):
         for _ in range(40):
@@ -332,7 +381,10 @@ def test_parents_of_two_rules_give_one_s_coefficients_with_its_rule() -> None:
 
 def test_a_space_without_later_genes_draws_what_it_always_drew() -> None:
     """Asking for a gene changes what a search draws; not asking must not."""
-    assert SearchSettings(extra_genes=()).space == SearchSettings(preset="modern", extra_genes=[]).space
+    assert (
+        SearchSettings(extra_genes=()).space
+        == SearchSettings(preset="modern", extra_genes=[]).space
+    )
     space = SearchSettings(extra_genes=()).space
     for n in range(5):
         genome = mutate(space, initial_genome(space, (1, 2), n), 1.0, (1, 2), 1, n)
@@ -351,7 +403,9 @@ def test_a_deeper_child_repeats_a_layer_and_a_shallower_one_loses_one() -> None:
 @pytest.mark.parametrize(("depth", "reached"), [(1, {1}), (2, {1, 2}), (3, {2, 3})])
 def test_depth_stays_within_its_limits(depth, reached) -> None:
     space, genome = SearchSettings(max_depth=depth).space, Genome(hidden_layers=(16,) * depth)
-    assert {len(mutate(space, genome, 1.0, (1, 9), 1, n).hidden_layers) for n in range(60)} == reached
+    assert {
+        len(mutate(space, genome, 1.0, (1, 9), 1, n).hidden_layers) for n in range(60)
+    } == reached
 
 
 def test_a_small_swarm_has_fewer_informants_than_asked_for() -> None:

@@ -18,14 +18,22 @@ from shoal.tuning.champion import Champion, assemble_champion, refit_jobs, selec
 from shoal.tuning.search import Search
 
 ROWS = 90
-QUICK: dict[str, Any] = {"population": 3, "generations": 2, "iterations": 24, "finalists": 2, "confirmations": 2}
+QUICK: dict[str, Any] = {
+    "population": 3,
+    "generations": 2,
+    "iterations": 24,
+    "finalists": 2,
+    "confirmations": 2,
+}
 SMALL = {"swarm_size": (6, 8)}
 
 
 def table() -> pd.DataFrame:
     """Two numbers, one of them with a long tail and a gap, a word, groups of three rows, and a target."""
     random = np.random.default_rng(5)
-    frame = pd.DataFrame({"a": random.normal(size=ROWS), "long": np.exp(2 * random.normal(size=ROWS))})
+    frame = pd.DataFrame(
+        {"a": random.normal(size=ROWS), "long": np.exp(2 * random.normal(size=ROWS))}
+    )
     frame["g"], frame["word"] = np.arange(ROWS) // 3, random.choice(["x", "y", "z"], ROWS)
     frame["y"] = 20 + 3 * frame.a + frame.long.clip(upper=5) + (frame.word == "x")
     frame.loc[::7, "long"] = np.nan
@@ -75,7 +83,9 @@ def search(data: Dataset, preset: str) -> tuple[list[Evaluation], Champion, Cham
     ],
     ids=str,
 )
-def test_up_to_the_champion_s_networks_nothing_depends_on_the_test_rows(options: dict[str, Any]) -> None:
+def test_up_to_the_champion_s_networks_nothing_depends_on_the_test_rows(
+    options: dict[str, Any],
+) -> None:
     frame, preset = table(), options.get("preset", "modern")
     if preset == "classic":  # which takes numbers alone
         frame = frame[["a", "y"]]
@@ -87,14 +97,19 @@ def test_up_to_the_champion_s_networks_nothing_depends_on_the_test_rows(options:
     assert other.test is not None and other.test.rows.tolist() == data.test.rows.tolist()
     (evaluations, champion, nothing), (again, same, _) = search(data, preset), search(other, preset)
     assert evaluations == again
-    assert all(e.status == "ok" and e.scores is not None and e.scores.test is None for e in evaluations)
+    assert all(
+        e.status == "ok" and e.scores is not None and e.scores.test is None for e in evaluations
+    )
     assert (champion.genome, champion.accuracies, champion.confirmation) == (
         same.genome,
         same.accuracies,
         same.confirmation,
     )
     np.testing.assert_array_equal(champion.weights, same.weights)
-    assert champion.scores.train == same.scores.train and champion.scores.validation == same.scores.validation
+    assert (
+        champion.scores.train == same.scores.train
+        and champion.scores.validation == same.scores.validation
+    )
     assert champion.scores.test != same.scores.test  # the one thing that does
     assert champion.scores.test != nothing.scores.test
 
@@ -102,7 +117,9 @@ def test_up_to_the_champion_s_networks_nothing_depends_on_the_test_rows(options:
 def test_a_weighted_ensemble_counts_networks_by_their_validation_error() -> None:
     data, found = load_dataset(table(), "y"), {}
     for ensemble in ("mean", "weighted"):
-        settings = SearchSettings.parse({**QUICK, "bounds": SMALL, "ensemble": ensemble, "generations": 1})
+        settings = SearchSettings.parse(
+            {**QUICK, "bounds": SMALL, "ensemble": ensemble, "generations": 1}
+        )
         problem, engine, search = Problem(data, settings), get_engine("cpu"), Search(settings)
         while tasks := search.ask():
             for task in tasks:
@@ -111,15 +128,17 @@ def test_a_weighted_ensemble_counts_networks_by_their_validation_error() -> None
         assert chosen is not None and data.test is not None
         weights = {job: job.run(problem, engine) for job in refit_jobs(problem, chosen)}
         champion = assemble_champion(problem, chosen, weights, engine)
-        each = [problem.predictions(engine, champion.genome, w, data.test) for w in champion.weights]
+        each = [
+            problem.predictions(engine, champion.genome, w, data.test) for w in champion.weights
+        ]
         blend = sum(share * p for share, p in zip(champion.shares, each, strict=True))
         assert champion.ensemble.test == problem.metrics(np.asarray(blend), data.test)
         errors = [e.scores.validation.rmse for e in chosen.confirmed[0].evaluations]
         found[ensemble] = champion.shares, errors, champion.ensemble.test
     shares, errors, _ = found["weighted"]
     assert sum(shares) == pytest.approx(1.0) and len(set(errors)) > 1
-    assert np.ptp([share * error**2 for share, error in zip(shares, errors, strict=True)]) == pytest.approx(
-        0.0, abs=1e-9
-    )
+    assert np.ptp(
+        [share * error**2 for share, error in zip(shares, errors, strict=True)]
+    ) == pytest.approx(0.0, abs=1e-9)
     assert found["mean"][0] == (1 / len(shares),) * len(shares)
     assert found["mean"][2] != found["weighted"][2]

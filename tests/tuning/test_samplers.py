@@ -31,7 +31,12 @@ from support.searches import finish, outcome
 NAMES = ("genetic", "random", "tpe", "cmaes")
 KEY = derive_key(3, 4)
 NARROW: dict[str, Any] = {
-    "bounds": {"swarm_size": (5, 9), "num_informants": (2, 6), "inertia_weight": (0.5, 0.5), "jump_size": (0.01, 0.02)},
+    "bounds": {
+        "swarm_size": (5, 9),
+        "num_informants": (2, 6),
+        "inertia_weight": (0.5, 0.5),
+        "jump_size": (0.01, 0.02),
+    },
     "choices": {"activation": ("gelu", "tanh"), "informant_strategy": ("ring",)},
     "max_depth": 2,
     "max_width": 9,
@@ -47,12 +52,17 @@ FROZEN: dict[str, Any] = {
 
 def settings(sampler: str, **values: Any) -> SearchSettings:
     plain = {"start": (), "extra_genes": (), "racing": "fixed", "finalists": 0}
-    return SearchSettings.parse({"sampler": sampler, "population": 6, "elitism": 2, **plain, **values})
+    return SearchSettings.parse(
+        {"sampler": sampler, "population": 6, "elitism": 2, **plain, **values}
+    )
 
 
 def height(genome: Genome) -> float:
     """A hill in all numbers, the first width and a choice: the higher the better."""
-    far = abs(math.log2(genome.hidden_layers[0]) - 8) / 10 + (genome.informant_strategy != "nearest") / 4
+    far = (
+        abs(math.log2(genome.hidden_layers[0]) - 8) / 10
+        + (genome.informant_strategy != "nearest") / 4
+    )
     for gene in SearchSpace().numeric:
         low, high, value = gene.low, gene.high, getattr(genome, gene.name)
         if gene.log:
@@ -113,7 +123,10 @@ class TestContract:
 
     def test_only_the_order_of_fitness_counts(self, name: str) -> None:
         def steep(past: Past) -> Past:
-            return [(population, tuple(math.exp(3 * value) for value in fitness)) for population, fitness in past]
+            return [
+                (population, tuple(math.exp(3 * value) for value in fitness))
+                for population, fitness in past
+            ]
 
         past = climb(make_sampler(settings(name), KEY), 4)
         for number in range(1, 5):
@@ -121,14 +134,20 @@ class TestContract:
             assert sampler.population(past[:number]) == sampler.population(steep(past[:number]))
 
     def test_failed_genomes(self, name: str) -> None:
-        some = climb(make_sampler(settings(name), KEY), 5, lambda g: -math.inf if g.swarm_size % 2 else height(g))
+        some = climb(
+            make_sampler(settings(name), KEY),
+            5,
+            lambda g: -math.inf if g.swarm_size % 2 else height(g),
+        )
         assert any(-math.inf in fitness for _, fitness in some)
         all_of_them = climb(make_sampler(settings(name), KEY), 5, lambda _: -math.inf)
         assert len(all_of_them[-1][0]) == 6
 
     def test_nothing_left_to_choose(self, name: str) -> None:
         genomes = {
-            genome for population, _ in climb(make_sampler(settings(name, **FROZEN), KEY), 4) for genome in population
+            genome
+            for population, _ in climb(make_sampler(settings(name, **FROZEN), KEY), 4)
+            for genome in population
         }
         (genome,) = genomes
         assert genome.hidden_layers == (1,)
@@ -141,8 +160,14 @@ class TestContract:
             {"activation": ("relu", "tanh", "gelu")} if free == "activation" else {}
         )
         limits["max_depth"] = 3 if free == "depth" else 1
-        past = climb(make_sampler(settings(name, population=8, elitism=0, mutation=0.9, **limits), KEY), 6)
-        seen = {genome.hidden_layers if free == "depth" else getattr(genome, free) for p, _ in past for genome in p}
+        past = climb(
+            make_sampler(settings(name, population=8, elitism=0, mutation=0.9, **limits), KEY), 6
+        )
+        seen = {
+            genome.hidden_layers if free == "depth" else getattr(genome, free)
+            for p, _ in past
+            for genome in p
+        }
         assert len(seen) > 1
 
     @pytest.mark.parametrize("population", [2, 3, 30])
@@ -154,7 +179,9 @@ class TestContract:
         """Replaying what was told, in any order, and going on comes to the same evaluations."""
         chosen = settings(name, generations=4, repeats=2, population=4)
         whole = finish(Search(chosen))
-        told = sorted(whole.evaluations, key=lambda e: (e.task.generation, e.task.individual, e.task.repeat))
+        told = sorted(
+            whole.evaluations, key=lambda e: (e.task.generation, e.task.individual, e.task.repeat)
+        )
         for cut in (0, 7, 8, 13, len(told)):
             recorded = random.Random(cut).sample(told[:cut], cut)
             assert outcome(finish(Search.replay(chosen, recorded))) == outcome(whole)
@@ -163,9 +190,20 @@ class TestContract:
     def test_search(self, name: str, tmp_path: Path) -> None:
         """Real trainings, recorded; read again, the run has the settings that it was given."""
         data = shoal.load_dataset("concrete")
-        small = {"population": 3, "generations": 2, "repeats": 1, "iterations": 3, "workers": 1, "max_width": 8}
+        small = {
+            "population": 3,
+            "generations": 2,
+            "repeats": 1,
+            "iterations": 3,
+            "workers": 1,
+            "max_width": 8,
+        }
         result = shoal.search(data, store=tmp_path / "shoal.db", sampler=name, **small)
-        assert (result.run.state, result.run.settings.sampler, len(result.generations)) == ("finished", name, 2)
+        assert (result.run.state, result.run.settings.sampler, len(result.generations)) == (
+            "finished",
+            name,
+            2,
+        )
         assert result.champion is not None
         replayed = Search.replay(result.run.settings, result.evaluations)
         assert (replayed.done, outcome(replayed)) == (True, result.result_hash)
@@ -205,7 +243,14 @@ def test_the_same_in_another_process() -> None:
         assert done.stderr == ""
         said.append(done.stdout)
     here = [
-        [name, *[genome.hash for population, _ in climb(make_sampler(settings(name), KEY), 5) for genome in population]]
+        [
+            name,
+            *[
+                genome.hash
+                for population, _ in climb(make_sampler(settings(name), KEY), 5)
+                for genome in population
+            ],
+        ]
         for name in NAMES
     ]
     assert said == ["".join(" ".join(line) + "\n" for line in here)] * 2
@@ -238,9 +283,15 @@ def test_optuna_is_left_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(("name", "package"), [("tpe", "optuna"), ("cmaes", "cmaes")])
-def test_missing_extra(name: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "find_spec", lambda wanted: None if wanted == package else find_spec(wanted))
-    with pytest.raises(SettingsError, match=rf"needs the package {package}.*pip install 'shoal\[analysis\]'"):
+def test_missing_extra(
+    name: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        registry, "find_spec", lambda wanted: None if wanted == package else find_spec(wanted)
+    )
+    with pytest.raises(
+        SettingsError, match=rf"needs the package {package}.*pip install 'shoal\[analysis\]'"
+    ):
         make_sampler(settings(name), KEY)
     for others in set(NAMES) - {name}:
         make_sampler(settings(others), KEY)
@@ -265,7 +316,9 @@ def test_missing_extra_on_the_command_line(tmp_path: Path) -> None:
         "--store",
         str(tmp_path / "shoal.db"),
     ]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert "sampler='tpe'" in done.stderr
     assert "pip install 'shoal[analysis]'" in done.stderr

@@ -31,14 +31,29 @@ ALIKE = {"racing": "fixed", "equal_effort": False}  # trainings are as long as i
 
 def made(**values: Any) -> SearchSettings:
     """Small, and as the classic preset spends its repeats, unless said otherwise."""
-    plain = {"racing": "fixed", "finalists": 0, "population": 5, "generations": 4, "repeats": 2, "max_repeats": 5}
+    plain = {
+        "racing": "fixed",
+        "finalists": 0,
+        "population": 5,
+        "generations": 4,
+        "repeats": 2,
+        "max_repeats": 5,
+    }
     return SearchSettings(**{**plain, "elitism": 1, **values})
 
 
 def view(search: Search) -> tuple[object, ...]:
     """Everything that a search shows."""
     told = sorted(search.evaluations, key=lambda e: e.task.id)
-    return (search.generations, search.population, search.done, search.best, search.confirmed, search.ask(), told)
+    return (
+        search.generations,
+        search.population,
+        search.done,
+        search.best,
+        search.confirmed,
+        search.ask(),
+        told,
+    )
 
 
 SETTINGS = [
@@ -236,7 +251,9 @@ def test_individuals_that_the_budget_left_untrained_are_neither_best_nor_in_the_
     assert last.mean_accuracy is not None
     standings = [search.standing(g) for g in search.population]
     assert any(s.repeats == 0 for s in standings)
-    assert last.mean_accuracy == pytest.approx(statistics.mean(s.accuracy for s in standings if s.repeats))
+    assert last.mean_accuracy == pytest.approx(
+        statistics.mean(s.accuracy for s in standings if s.repeats)
+    )
     assert last.best_accuracy == max(s.accuracy for s in standings if s.repeats)
 
 
@@ -251,13 +268,27 @@ def test_a_population_that_has_all_its_repeats_still_ends(budget) -> None:
 
 
 def test_identical_individuals_share_their_trainings() -> None:
-    frozen = {name: (value, value) for name, value in (("inertia_weight", 0.5), ("cognitive_weight", 1.0))}
-    frozen |= {"social_weight": (1.0, 1.0), "global_best_weight": (1.0, 1.0), "jump_size": (1.0, 1.0)}
+    frozen = {
+        name: (value, value) for name, value in (("inertia_weight", 0.5), ("cognitive_weight", 1.0))
+    }
+    frozen |= {
+        "social_weight": (1.0, 1.0),
+        "global_best_weight": (1.0, 1.0),
+        "jump_size": (1.0, 1.0),
+    }
     frozen |= {"max_velocity": (1.0, 1.0), "max_position": (1.0, 1.0), "weight_scale": (0.1, 0.1)}
     frozen |= {"bias_scale": (0.1, 0.1), "swarm_size": (20, 20), "num_informants": (3, 3)}
     same = {"informant_strategy": ("ring",), "activation": ("relu",)}
     search = Search(
-        made(bounds=frozen, choices=same, extra_genes=(), start=(), max_depth=1, max_width=1, generations=5)
+        made(
+            bounds=frozen,
+            choices=same,
+            extra_genes=(),
+            start=(),
+            max_depth=1,
+            max_width=1,
+            generations=5,
+        )
     )
     assert len(set(search.population)) == 1
     assert len(search.ask()) == 2
@@ -313,7 +344,13 @@ def test_hash_depends_on_neither_order_nor_circumstances(data) -> None:
     evaluations = finish(Search(made())).evaluations
     expected = result_hash(evaluations)
     changed = [
-        replace(e, seconds=9.9, worker="there", curve=((1, 2.0),), task=replace(e.task, generation=9, individual=9))
+        replace(
+            e,
+            seconds=9.9,
+            worker="there",
+            curve=((1, 2.0),),
+            task=replace(e.task, generation=9, individual=9),
+        )
         for e in data.draw(st.permutations(evaluations))
     ]
     assert result_hash(changed) == expected
@@ -338,11 +375,15 @@ def asked(search: Search, evaluation: Callable[[Task], Evaluation]) -> Iterator[
 def rank(search: Search) -> Callable[[Task], float]:
     """The first individual of the first generation is the best, and so on; repeats differ a little."""
     first = search.population
-    return lambda task: 90.0 - (first.index(task.genome) if task.genome in first else 50) + 0.1 * (task.repeat % 3)
+    return lambda task: (
+        90.0 - (first.index(task.genome) if task.genome in first else 50) + 0.1 * (task.repeat % 3)
+    )
 
 
 def test_halving_gives_the_better_half_more_and_longer_repeats() -> None:
-    settings = made(racing="halving", population=12, generations=1, repeats=3, max_repeats=21, iterations=800)
+    settings = made(
+        racing="halving", population=12, generations=1, repeats=3, max_repeats=21, iterations=800
+    )
     search = Search(settings)
     first, batches = search.population, list(asked(search, scored(rank(search))))
     assert [len(tasks) for tasks in batches] == [12 * 3, 6 * 3, 3 * 6, 2 * 9]
@@ -356,7 +397,9 @@ def test_halving_gives_the_better_half_more_and_longer_repeats() -> None:
     ]
     assert search.best is not None
     assert search.best.genome == first[0]
-    assert [e.task.repeat for e in search.best.evaluations] == list(range(12, 21))  # of full length only
+    assert [e.task.repeat for e in search.best.evaluations] == list(
+        range(12, 21)
+    )  # of full length only
     assert search.generations[0].best_repeats == 21
 
 
@@ -364,8 +407,12 @@ def test_who_came_further_ranks_higher_whatever_a_short_training_says() -> None:
     search = Search(made(racing="halving", population=4, generations=1))
     first = search.population
 
-    def quality(task: Task) -> float:  # the second is best in short trainings, and falls back in the long ones
-        return {0: 80.0, 1: 90.0 if task.repeat < 2 else 10.0, 2: 70.0, 3: 60.0}[first.index(task.genome)]
+    def quality(
+        task: Task,
+    ) -> float:  # the second is best in short trainings, and falls back in the long ones
+        return {0: 80.0, 1: 90.0 if task.repeat < 2 else 10.0, 2: 70.0, 3: 60.0}[
+            first.index(task.genome)
+        ]
 
     finish(search, scored(quality))
     standings = [search.standing(genome) for genome in first]
@@ -374,7 +421,9 @@ def test_who_came_further_ranks_higher_whatever_a_short_training_says() -> None:
 
 
 def test_halving_carries_on_who_went_further_before_at_no_cost() -> None:
-    search = Search(made(racing="halving", population=4, generations=2, mutation=0.0, crossover=0.0))
+    search = Search(
+        made(racing="halving", population=4, generations=2, mutation=0.0, crossover=0.0)
+    )
     batches = list(asked(search, scored(rank(search))))
     assert {task.generation for tasks in batches[:3] for task in tasks} == {1}
     later = [task for tasks in batches[3:] for task in tasks]
@@ -385,7 +434,12 @@ def test_halving_carries_on_who_went_further_before_at_no_cost() -> None:
 def test_a_genome_that_fails_in_a_race_goes_no_further() -> None:
     search = Search(made(racing="halving", population=4, generations=1))
     first = search.population
-    finish(search, lambda t: Evaluation(t, "failed", error="x") if t.genome == first[0] else scored(rank(search))(t))
+    finish(
+        search,
+        lambda t: (
+            Evaluation(t, "failed", error="x") if t.genome == first[0] else scored(rank(search))(t)
+        ),
+    )
     assert search.standing(first[0]).repeats == 2
     assert search.best is not None
     assert search.best.genome == first[1]
@@ -397,7 +451,9 @@ def test_a_paired_race_ends_for_those_that_are_clearly_worse() -> None:
 
     def quality(task: Task) -> float:  # luck is common to all; the first two differ by noise alone
         common = (task.repeat * 7) % 5
-        own = {0: (task.repeat % 2) * 0.5, 1: ((task.repeat + 1) % 2) * 0.5}.get(first.index(task.genome), 0.0)
+        own = {0: (task.repeat % 2) * 0.5, 1: ((task.repeat + 1) % 2) * 0.5}.get(
+            first.index(task.genome), 0.0
+        )
         return 80.0 + common + own - 3 * (first.index(task.genome) > 1) - 0.01 * (task.repeat % 3)
 
     finish(search, scored(quality))
@@ -416,7 +472,9 @@ def test_finalists_are_confirmed_on_streams_that_no_search_uses() -> None:
         4,
     ]  # one each, two more for two; then the first is better beyond doubt
     assert [{task.repeat - CONFIRMATION for task in tasks} for tasks in fresh] == [{0}, {1, 2}]
-    assert {settings.iterations_for(task.repeat) for task in fresh[0]} == {settings.iterations * settings.final_factor}
+    assert {settings.iterations_for(task.repeat) for task in fresh[0]} == {
+        settings.iterations * settings.final_factor
+    }
     chosen = select_champion(search)
     assert chosen is not None
     assert chosen.found.genome == first[0] == search.confirmed[0].genome
@@ -440,7 +498,9 @@ def test_the_confirmation_halves_its_finalists_down_to_two() -> None:
     fresh = [tasks for tasks in asked(search, scored(quality)) if tasks[0].repeat >= CONFIRMATION]
     assert [len(tasks) for tasks in fresh] == [10 * 1, 5 * 2, 3 * 3, 2 * 1]
     assert settings.final_rungs == (1, 3, 6, 7)
-    assert settings.last_trainings == 31 + 2 * settings.networks  # the champion's, and those of the default swarm
+    assert (
+        settings.last_trainings == 31 + 2 * settings.networks
+    )  # the champion's, and those of the default swarm
 
 
 def test_each_kind_has_a_finalist_before_any_has_two() -> None:
@@ -450,7 +510,13 @@ def test_each_kind_has_a_finalist_before_any_has_two() -> None:
 
     def quality(task: Task) -> float:
         own = int(task.genome.hash, 16) % 1000 / 1000
-        return own + (90.0 if task.genome.activation == "relu" else 80.0 if task.repeat < CONFIRMATION else 95.0)
+        return own + (
+            90.0
+            if task.genome.activation == "relu"
+            else 80.0
+            if task.repeat < CONFIRMATION
+            else 95.0
+        )
 
     told: list[Task] = []
     finish(search, lambda task: told.append(task) or scored(quality)(task))  # type: ignore[func-returns-value]
@@ -503,7 +569,10 @@ def test_the_luckiest_of_the_search_loses_to_the_best_of_the_confirmation() -> N
 def test_all_confirmations_fail_and_the_search_still_has_its_best() -> None:
     search = Search(made(finalists=2, generations=1))
     usual = scored(rank(search))
-    finish(search, lambda t: Evaluation(t, "failed", error="x") if t.repeat >= CONFIRMATION else usual(t))
+    finish(
+        search,
+        lambda t: Evaluation(t, "failed", error="x") if t.repeat >= CONFIRMATION else usual(t),
+    )
     assert search.done
     assert select_champion(search) == Selection(search.best) != Selection(None)  # type: ignore[arg-type]
 
@@ -567,14 +636,19 @@ def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
 
 
 def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
-    settings = made(racing="halving", iterations=800, patience=100, repeats=3, max_repeats=21, final_factor=8)
+    settings = made(
+        racing="halving", iterations=800, patience=100, repeats=3, max_repeats=21, final_factor=8
+    )
     problem = Problem(SMALL, settings)
     patience = [problem.patience(Task(Genome(), repeat)) for repeat in (0, 3, 6, 12, CONFIRMATION)]
     assert patience == [12, 25, 50, 100, 800]
     assert problem.patience(Task(Genome(swarm_size=96), 12)) == 50
     assert SearchSettings(iterations=800).patience == 160
     assert SearchSettings(preset="classic", iterations=800).patience is None
-    assert Problem(SMALL, SearchSettings(iterations=800, patience=None)).patience(Task(Genome(), 3)) is None
+    assert (
+        Problem(SMALL, SearchSettings(iterations=800, patience=None)).patience(Task(Genome(), 3))
+        is None
+    )
 
 
 def test_a_swarm_that_stands_still_ends_early() -> None:
@@ -588,7 +662,10 @@ def test_a_swarm_that_stands_still_ends_early() -> None:
 def test_hash_depends_on_every_result() -> None:
     task = Task(Genome(), 0)
     scores = Scores(Metrics(90.0, mae=1.0, rmse=2.0, r2=0.5), Metrics(80.0))
-    base = [Evaluation(task, "ok", scores), Evaluation(Task(Genome(), 1), "failed", error="made up")]
+    base = [
+        Evaluation(task, "ok", scores),
+        Evaluation(Task(Genome(), 1), "failed", error="made up"),
+    ]
 
     def changed(**values: Any) -> list[Evaluation]:
         return [replace(base[0], **values), base[1]]
@@ -606,7 +683,13 @@ def test_hash_depends_on_every_result() -> None:
         changed(scores=replace(scores, validation=None, test=Metrics(80.0))),
     ]
     for name, value in scores.train.to_dict().items():
-        others.append(changed(scores=replace(scores, train=replace(scores.train, **{name: math.nextafter(value, 99)}))))
+        others.append(
+            changed(
+                scores=replace(
+                    scores, train=replace(scores.train, **{name: math.nextafter(value, 99)})
+                )
+            )
+        )
     hashes = [result_hash(e) for e in (base, *others)]
     assert len(set(hashes)) == len(hashes) == 15
 
@@ -624,11 +707,20 @@ class BrokenEngine:
 
 
 def test_a_training_that_breaks_is_a_failed_evaluation() -> None:
-    problem = Problem(load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", iterations=3))
+    problem = Problem(
+        load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", iterations=3)
+    )
     task = Task(Genome(swarm_size=5), 4)
     broken = evaluate(problem, task, BrokenEngine())  # type: ignore[arg-type]
-    assert (broken.status, broken.error, broken.accuracy, broken.task) == ("failed", "MemoryError: no room", None, task)
-    blind = replace(problem.dataset, train=replace(problem.dataset.train, y=problem.dataset.train.y * math.nan))
+    assert (broken.status, broken.error, broken.accuracy, broken.task) == (
+        "failed",
+        "MemoryError: no room",
+        None,
+        task,
+    )
+    blind = replace(
+        problem.dataset, train=replace(problem.dataset.train, y=problem.dataset.train.y * math.nan)
+    )
     failed = evaluate(Problem(blind, problem.settings), task, get_engine("cpu"))
     assert (failed.status, failed.error) == ("failed", "No particle ever had a finite loss.")
     assert failed.iterations == 3
@@ -649,7 +741,9 @@ def test_an_evaluation_is_the_training_that_it_says() -> None:
     parts = problem.dataset.parts(task.repeat)
     for part, scores in zip(parts, (found.scores.train, found.scores.validation), strict=True):
         assert part is not None
-        assert scores == problem.metrics(problem.predictions(engine, task.genome, result.weights, part), part)
+        assert scores == problem.metrics(
+            problem.predictions(engine, task.genome, result.weights, part), part
+        )
     assert found.scores.test is None
     assert found.accuracy == found.scores.validation.accuracy
     assert result_hash([evaluate(problem, task, engine)]) == result_hash([found])
@@ -679,10 +773,19 @@ def test_a_training_that_ended_early_is_repeated_with_its_schedules() -> None:
     assert (result.loss, result.iterations) == (found.loss, found.iterations)
 
 
-@given(st.integers(4, 200), st.sampled_from(["informed", "competitive"]), st.lists(st.integers(1, 200), max_size=3))
-def test_all_trainings_of_a_rung_do_as_many_multiply_adds(size: int, rule: str, layers: list[int]) -> None:
+@given(
+    st.integers(4, 200),
+    st.sampled_from(["informed", "competitive"]),
+    st.lists(st.integers(1, 200), max_size=3),
+)
+def test_all_trainings_of_a_rung_do_as_many_multiply_adds(
+    size: int, rule: str, layers: list[int]
+) -> None:
     problem = Problem(SMALL, SearchSettings(iterations=100_000))
-    usual, own = Genome(), Genome(swarm_size=size, num_informants=1, update_rule=rule, hidden_layers=tuple(layers))
+    usual, own = (
+        Genome(),
+        Genome(swarm_size=size, num_informants=1, update_rule=rule, hidden_layers=tuple(layers)),
+    )
     repeat = 10**4
 
     def effort(genome: Genome) -> int:
@@ -698,8 +801,11 @@ def test_all_trainings_of_a_rung_do_as_many_multiply_adds(size: int, rule: str, 
 
 def test_effort_is_counted_by_iterations_where_asked_for() -> None:
     wide = Task(Genome(swarm_size=200, hidden_layers=(64, 64)), 0)
-    for chosen in (SearchSettings(preset="classic"), SearchSettings(equal_effort=False, racing="fixed")):
+    for chosen in (
+        SearchSettings(preset="classic"),
+        SearchSettings(equal_effort=False, racing="fixed"),
+    ):
         assert Problem(SMALL, chosen).iterations_for(wide) == chosen.iterations
-    assert Problem(SMALL, SearchSettings()).iterations_for(wide) < Problem(SMALL, SearchSettings()).iterations_for(
-        Task(Genome(), 0)
-    )
+    assert Problem(SMALL, SearchSettings()).iterations_for(wide) < Problem(
+        SMALL, SearchSettings()
+    ).iterations_for(Task(Genome(), 0))

@@ -93,7 +93,9 @@ def test_each_wrong_value_is_named(values, named) -> None:
 
 
 def test_every_setting_has_a_wrong_value_above() -> None:
-    assert set(SearchSettings.model_fields) == {name for values, _ in WRONG for name in values} - {"populaton"}
+    assert set(SearchSettings.model_fields) == {name for values, _ in WRONG for name in values} - {
+        "populaton"
+    }
 
 
 def test_all_wrong_values_are_named_at_once() -> None:
@@ -157,10 +159,29 @@ def test_copies_are_exact(values) -> None:
 def test_classic_is_the_student_system_s_search() -> None:
     classic = SearchSettings(preset="classic")
     fixed = dict(classic.space.categorical)
-    assert fixed == {"informant_strategy": ("nearest",), "attractor": ("position",), "activation": ("relu",)}
-    assert (classic.population, classic.generations, classic.mutation, classic.crossover) == (12, 100, 0.2, 0.6)
-    assert (classic.elitism, classic.tournament, classic.repeats, classic.max_repeats) == (2, 3, 3, 21)
-    assert (classic.iterations, classic.training_seconds, classic.patience, classic.loss) == (500, None, None, None)
+    assert fixed == {
+        "informant_strategy": ("nearest",),
+        "attractor": ("position",),
+        "activation": ("relu",),
+    }
+    assert (classic.population, classic.generations, classic.mutation, classic.crossover) == (
+        12,
+        100,
+        0.2,
+        0.6,
+    )
+    assert (classic.elitism, classic.tournament, classic.repeats, classic.max_repeats) == (
+        2,
+        3,
+        3,
+        21,
+    )
+    assert (classic.iterations, classic.training_seconds, classic.patience, classic.loss) == (
+        500,
+        None,
+        None,
+        None,
+    )
 
 
 def test_presets_hold_choices_that_a_user_may_change() -> None:
@@ -171,7 +192,9 @@ def test_presets_hold_choices_that_a_user_may_change() -> None:
         "activation": ("relu", "tanh"),
         "update_rule": ("informed", "competitive"),
     }
-    recorded = SearchSettings.recorded({"preset": "modern", "choices": {"informant_strategy": ["ring"]}}).space
+    recorded = SearchSettings.recorded(
+        {"preset": "modern", "choices": {"informant_strategy": ["ring"]}}
+    ).space
     assert dict(recorded.categorical) == {
         "informant_strategy": ("ring",),
         "attractor": ("best",),
@@ -211,7 +234,10 @@ def test_a_record_without_extra_genes_is_of_a_search_that_had_none() -> None:
 
 
 def test_informants_that_no_swarm_has_room_for_are_refused() -> None:
-    for bounds in ({"num_informants": (60, 80), "swarm_size": (5, 10)}, {"num_informants": (10, 20)}):
+    for bounds in (
+        {"num_informants": (60, 80), "swarm_size": (5, 10)},
+        {"num_informants": (10, 20)},
+    ):
         with pytest.raises(GenomeError, match="swarm_size begin at"):
             SearchSettings.parse({"bounds": bounds})
         recorded = SearchSettings.recorded({"bounds": bounds})  # by a version that let it pass
@@ -228,16 +254,28 @@ def test_layers_start_within_the_limits() -> None:
 
 def test_settings_file(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
-    file.write_text('seed = 7\npreset = "classic"\ntarget = "é"\n[bounds]\njump_size = [0.1, 1]\n', encoding="utf-8")
+    file.write_text(
+        'seed = 7\npreset = "classic"\ntarget = "é"\n[bounds]\njump_size = [0.1, 1]\n',
+        encoding="utf-8",
+    )
     values = read_settings_file(file)
-    assert values == {"seed": 7, "preset": "classic", "target": "é", "bounds": {"jump_size": [0.1, 1]}}
+    assert values == {
+        "seed": 7,
+        "preset": "classic",
+        "target": "é",
+        "bounds": {"jump_size": [0.1, 1]},
+    }
     del values["target"]
     assert SearchSettings.parse(values).bounds == {"jump_size": (0.1, 1.0)}
     assert read_settings_file(str(file))["seed"] == 7
 
 
 def test_settings_files_that_cannot_be_read(tmp_path: Path) -> None:
-    bad = {"syntax.toml": b"seed = = 1", "latin.toml": 'name = "é"'.encode("latin-1"), "twice.toml": b"seed=1\nseed=2"}
+    bad = {
+        "syntax.toml": b"seed = = 1",
+        "latin.toml": 'name = "é"'.encode("latin-1"),
+        "twice.toml": b"seed=1\nseed=2",
+    }
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(SettingsError, match=f"{name} is not TOML"):
@@ -249,5 +287,7 @@ def test_settings_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_a_mistyped_setting_gets_a_suggestion() -> None:
-    with pytest.raises(SettingsError, match=r"'generatoins' is not a setting \(did you mean 'generations'\?\)"):
+    with pytest.raises(
+        SettingsError, match=r"'generatoins' is not a setting \(did you mean 'generations'\?\)"
+    ):
         SearchSettings.parse({"generatoins": 2})

@@ -26,7 +26,8 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
     chosen = select_champion(Search.replay(problem.settings, evaluations))
     if chosen is None:
         raise StoreError(
-            f"Run {run.id} has no trained network yet.", remedy="wait for its first training, or choose another run"
+            f"Run {run.id} has no trained network yet.",
+            remedy="wait for its first training, or choose another run",
         )
     engine = get_engine(problem.settings.engine)
     jobs = refit_jobs(problem, chosen)

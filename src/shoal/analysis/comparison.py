@@ -21,7 +21,13 @@ from shoal.store import RunView
 FEWEST, MOST = 2, 8  # runs
 # What says nothing about the method: the seed, and where and how trainings ran.
 _CHANCE = ("seed", "deadline", "executor", "workers")
-_SPLIT = ("preset", "seed", "test_fraction", "group", "same")  # options that decide which rows are test rows
+_SPLIT = (
+    "preset",
+    "seed",
+    "test_fraction",
+    "group",
+    "same",
+)  # options that decide which rows are test rows
 _LABEL = 3  # settings in a method's name
 MEASURES = {
     "confirmation": "accuracy on unused random streams",
@@ -62,7 +68,9 @@ class Row:
             confirmation=told.accuracy if told else None,
             confirmation_ci95=told.ci95 if told else None,
             test=summary.scores.test.accuracy if summary.scores and summary.scores.test else None,
-            ensemble=summary.ensemble.test.accuracy if summary.ensemble and summary.ensemble.test else None,
+            ensemble=summary.ensemble.test.accuracy
+            if summary.ensemble and summary.ensemble.test
+            else None,
             generations=run.generations,
             evaluations=run.evaluations,
             seconds=round(run.seconds, 3),
@@ -175,10 +183,13 @@ def compare(summaries: Sequence[Summary], against: int | None = None) -> Compari
     rows = tuple(map(Row.of, summaries))
     if all(row.search is None for row in rows):
         raise AnalysisError(
-            f"None of {_runs(ids)} has a result yet.", remedy="wait for their first generations to be completed"
+            f"None of {_runs(ids)} has a result yet.",
+            remedy="wait for their first generations to be completed",
         )
     if against is not None and against not in ids:
-        raise AnalysisError(f"Run {against} is not among those that are compared.", expected=_runs(ids))
+        raise AnalysisError(
+            f"Run {against} is not among those that are compared.", expected=_runs(ids)
+        )
     runs = [summary.run for summary in summaries]
     first = next(s for s in summaries if s.run.id == (against or _leader(rows)))
     return Comparison(
@@ -234,14 +245,17 @@ def obstacles(runs: Sequence[RunView]) -> tuple[Obstacle, ...]:
     asked = {
         "Another table": tables,
         "Another target": [str(own.get("target")) for own in options],
-        "Another task, and so another accuracy": tasks if "recognised" not in tasks else tasks[:1] * len(runs),
+        "Another task, and so another accuracy": tasks
+        if "recognised" not in tasks
+        else tasks[:1] * len(runs),
         "Another split": splits,
         "Selected on other rows": [_selected_on(own) for own in options],
     }
     found = []
     for what, values in asked.items():
         groups = {
-            value: tuple(run.id for run, own in zip(runs, values, strict=True) if own == value) for value in values
+            value: tuple(run.id for run, own in zip(runs, values, strict=True) if own == value)
+            for value in values
         }
         if len(groups) > 1:
             found.append(Obstacle(what, tuple(groups.items())))
@@ -270,7 +284,9 @@ def _evidence(summary: Summary) -> _Evidence | None:
     if champion is None:
         return None
     if told := champion.confirmation:
-        return _Evidence("confirmation", {CONFIRMATION + n: a for n, a in enumerate(told.accuracies)})
+        return _Evidence(
+            "confirmation", {CONFIRMATION + n: a for n, a in enumerate(told.accuracies)}
+        )
     last = summary.generations[-1].summary
     repeats = summary.run.settings.scored_repeats(last.best_repeats)
     if last.best != champion.genome or len(repeats) != len(champion.accuracies):
@@ -285,7 +301,9 @@ def _duel(one: Summary, other: Summary) -> Duel:
     found = _evidence(one), _evidence(other)
     missing = [name for name, own in zip(names, found, strict=True) if own is None]
     if found[0] is None or found[1] is None:
-        return Duel(*names, "", None, f"{' and '.join(missing)} did not finish: no champion to test")
+        return Duel(
+            *names, "", None, f"{' and '.join(missing)} did not finish: no champion to test"
+        )
     a, b = found[0], found[1]
     if a.measure != b.measure:
         selected = names[0] if a.measure == "search" else names[1]
@@ -294,13 +312,19 @@ def _duel(one: Summary, other: Summary) -> Duel:
         return _judged(*names, "search", difference, note)
     common = sorted(r for r in a.accuracies.keys() & b.accuracies.keys() if r >= 0)
     if one.run.settings.seed == other.run.settings.seed and len(common) > 1:
-        pairs = paired_difference([a.accuracies[r] for r in common], [b.accuracies[r] for r in common])
+        pairs = paired_difference(
+            [a.accuracies[r] for r in common], [b.accuracies[r] for r in common]
+        )
         return _judged(*names, a.measure, pairs, "")
     alike = welch_difference(list(a.accuracies.values()), list(b.accuracies.values()))
-    return _judged(*names, a.measure, alike, "other seeds share no random streams" if common else "")
+    return _judged(
+        *names, a.measure, alike, "other seeds share no random streams" if common else ""
+    )
 
 
-def _judged(first: str, second: str, measure: str, difference: Difference | None, note: str) -> Duel:
+def _judged(
+    first: str, second: str, measure: str, difference: Difference | None, note: str
+) -> Duel:
     reason = note if difference is not None else "too few repeats to say anything"
     return Duel(first, second, measure, difference, reason)
 
@@ -317,7 +341,9 @@ def _methods(summaries: Sequence[Summary], rows: Sequence[Row]) -> tuple[Duel, .
     if len(several) < 2:
         return ()
     named = differing([summaries[places[0]].run for places in several], _CHANCE)
-    labels = [", ".join(f"{s.name} {s.values[n]}" for s in named[:_LABEL]) for n in range(len(several))]
+    labels = [
+        ", ".join(f"{s.name} {s.values[n]}" for s in named[:_LABEL]) for n in range(len(several))
+    ]
     found = []
     for measure in MEASURES:
         scores = [
@@ -340,11 +366,21 @@ def _methods(summaries: Sequence[Summary], rows: Sequence[Row]) -> tuple[Duel, .
 
 
 def _method_duel(
-    first: str, second: str, measure: str, one: list[tuple[int, float]], other: list[tuple[int, float]]
+    first: str,
+    second: str,
+    measure: str,
+    one: list[tuple[int, float]],
+    other: list[tuple[int, float]],
 ) -> Duel:
     a, b = dict(one), dict(other)
     if len(common := sorted(a.keys() & b.keys())) > 1:
-        return _judged(first, second, measure, paired_difference([a[s] for s in common], [b[s] for s in common]), "")
+        return _judged(
+            first,
+            second,
+            measure,
+            paired_difference([a[s] for s in common], [b[s] for s in common]),
+            "",
+        )
     apart = welch_difference([value for _, value in one], [value for _, value in other])
     return _judged(first, second, measure, apart, "their seeds differ")
 

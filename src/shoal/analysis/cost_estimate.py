@@ -115,7 +115,9 @@ def _halving(settings: SearchSettings) -> tuple[Stage, ...]:
         left -= repeated
         fresh = settings.population - settings.elitism
     firsts = (0, *rungs)
-    return tuple(Stage("search", paid[level], paid[level], firsts[level]) for level in range(len(rungs)))
+    return tuple(
+        Stage("search", paid[level], paid[level], firsts[level]) for level in range(len(rungs))
+    )
 
 
 def _repeated(settings: SearchSettings) -> tuple[Stage, ...]:
@@ -133,7 +135,9 @@ def _cut(found: Sequence[Stage], budget: int) -> tuple[Stage, ...]:
     total = sum(stage.most for stage in found)
     edges = [budget * sum(s.most for s in found[:n]) // total for n in range(len(found) + 1)]
     shares = [high - low for low, high in pairwise(edges)]
-    return tuple(Stage(s.name, min(s.least, n), n, s.repeat) for s, n in zip(found, shares, strict=True))
+    return tuple(
+        Stage(s.name, min(s.least, n), n, s.repeat) for s, n in zip(found, shares, strict=True)
+    )
 
 
 def _last(settings: SearchSettings) -> Iterator[Stage]:
@@ -149,7 +153,9 @@ def _last(settings: SearchSettings) -> Iterator[Stage]:
     least, repeats, _, _ = _finals(settings, min(settings.finalists, settings.population))
     _, _, most, longest = _finals(settings, settings.finalists)
     yield Stage("confirmation", least, most, CONFIRMATION)
-    yield Stage("champion", min(repeats, settings.networks), min(longest, settings.networks), CONFIRMATION)
+    yield Stage(
+        "champion", min(repeats, settings.networks), min(longest, settings.networks), CONFIRMATION
+    )
 
 
 def _finals(settings: SearchSettings, finalists: int) -> tuple[int, int, int, int]:
@@ -167,7 +173,10 @@ def recorded_throughput(store: Store, settings: SearchSettings) -> Throughput | 
     """The pace of the newest run with the same engine that was trained on this host; None where there is none."""
     here = f"{socket.gethostname()}:"
     for run in store.runs():
-        if run.settings.engine == settings.engine and LEAST_TRAININGS <= run.evaluations <= MOST_TRAININGS:
+        if (
+            run.settings.engine == settings.engine
+            and LEAST_TRAININGS <= run.evaluations <= MOST_TRAININGS
+        ):
             pace = _pace_of(store, run, here)
             if pace is not None:
                 return pace
@@ -177,7 +186,9 @@ def recorded_throughput(store: Store, settings: SearchSettings) -> Throughput | 
 def _pace_of(store: Store, run: RunView, here: str) -> Throughput | None:
     problem = Problem(*store.problem(run.id))
     done = [
-        e for e in store.evaluations(run.id, curves=False) if e.worker.startswith(here) and e.iterations and e.seconds
+        e
+        for e in store.evaluations(run.id, curves=False)
+        if e.worker.startswith(here) and e.iterations and e.seconds
     ]
     if len(done) < LEAST_TRAININGS:
         return None
@@ -197,29 +208,43 @@ def _pace_of(store: Store, run: RunView, here: str) -> Throughput | None:
 def guessed_throughput(settings: SearchSettings) -> Throughput:
     """Where nothing was recorded: wide, and said to be a guess."""
     slow, fast = GUESSED_SPEED[settings.engine]
-    return Throughput((1 / fast, 1 / slow), GUESSED_SHARE, "a guess: no training was recorded here yet")
+    return Throughput(
+        (1 / fast, 1 / slow), GUESSED_SHARE, "a guess: no training was recorded here yet"
+    )
 
 
-def estimate_cost(problem: Problem, pace: Throughput | None = None, runs: Sequence[RunView] = ()) -> CostEstimate:
+def estimate_cost(
+    problem: Problem, pace: Throughput | None = None, runs: Sequence[RunView] = ()
+) -> CostEstimate:
     """What a search on ``problem`` will cost at this ``pace``; ``runs`` are those that come first.
 
     Without a pace it is that of `guessed_throughput`.
     """
     settings, pace = problem.settings, pace or guessed_throughput(problem.settings)
     planned, genomes = stages(settings), first_genomes(settings)
-    each = [np.array([float(problem.cost(Task(genome, stage.repeat))) for genome in genomes]) for stage in planned]
+    each = [
+        np.array([float(problem.cost(Task(genome, stage.repeat))) for genome in genomes])
+        for stage in planned
+    ]
     # Where effort is not made equal, evolution may come to prefer the large ones of the first generation.
     low = sum(stage.least * float(costs.mean()) for stage, costs in zip(planned, each, strict=True))
     high = sum(
         stage.most * float(costs.mean() if settings.equal_effort else np.quantile(costs, 0.9))
         for stage, costs in zip(planned, each, strict=True)
     )
-    workers = min(settings.workers or cores(), cores()) if settings.executor == "local" else settings.workers or cores()
+    workers = (
+        min(settings.workers or cores(), cores())
+        if settings.executor == "local"
+        else settings.workers or cores()
+    )
     share = pace.share if settings.patience is not None else (1.0, 1.0)
     shortest = low * share[0] * pace.seconds[0] / workers
     longest = high * share[1] * pace.seconds[1] / workers * IDLE + START_SECONDS
     if settings.training_seconds is not None:
-        most = sum(stage.most for stage in planned) * settings.training_seconds / workers * IDLE + START_SECONDS
+        most = (
+            sum(stage.most for stage in planned) * settings.training_seconds / workers * IDLE
+            + START_SECONDS
+        )
         shortest, longest = min(shortest, most), min(longest, most)
     if settings.max_seconds is not None:
         shortest, longest = min(shortest, settings.max_seconds), min(longest, settings.max_seconds)
@@ -267,13 +292,13 @@ def _memory(problem: Problem, particles: int, weights: int) -> int:
 def _warnings(problem: Problem, found: CostEstimate, runs: Sequence[RunView]) -> Iterator[Finding]:
     rows, installed = len(problem.dataset.train.x), _installed_memory()
     if found.seconds[1] > LONG_SECONDS:
-        days = f"{found.seconds[0] / LONG_SECONDS:.1f} to {found.seconds[1] / LONG_SECONDS:.1f} days"
+        days = (
+            f"{found.seconds[0] / LONG_SECONDS:.1f} to {found.seconds[1] / LONG_SECONDS:.1f} days"
+        )
         remedy = "start with fewer generations or iterations, a finished run can be continued; or give it max seconds"
         yield Finding("look", f"This may take {days}.", remedy)
     if found.weights > MANY_WEIGHTS:
-        what = (
-            f"The first networks have up to {found.weights:,} weights: few swarms find their way in so many dimensions."
-        )
+        what = f"The first networks have up to {found.weights:,} weights: few swarms find their way in so many dimensions."
         yield Finding("look", what, "leave columns out, or allow fewer and narrower layers")
     if rows > MANY_ROWS:
         what = f"Each training goes through {rows:,} rows in every iteration."

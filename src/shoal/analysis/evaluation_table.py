@@ -62,7 +62,9 @@ class EvaluationTable:
         frame = self.frame
         own = frame[frame["genome"].isin(names) & frame["accuracy"].notna()]
         found: dict[str, dict[int, float]] = {}
-        for name, repeat, accuracy in zip(own["genome"], own["repeat"], own["accuracy"], strict=True):
+        for name, repeat, accuracy in zip(
+            own["genome"], own["repeat"], own["accuracy"], strict=True
+        ):
             found.setdefault(name, {})[int(repeat)] = float(accuracy)
         return found
 
@@ -98,7 +100,9 @@ class EvaluationTable:
         """`genomes`, the best first, as the search ranks them: those confirmed more often, then by how far they came."""
         found = self.genomes()
         order = ["confirmations", "confirmed", "level", "accuracy"]
-        return found[found["accuracy"].notna()].sort_values(order, ascending=False, na_position="last", kind="stable")
+        return found[found["accuracy"].notna()].sort_values(
+            order, ascending=False, na_position="last", kind="stable"
+        )
 
     def _wide(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The genes, a row a genome."""
@@ -116,7 +120,8 @@ class EvaluationTable:
 def _framed(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
     columns = list(zip(*rows, strict=True)) or [()] * len(EVALUATION_COLUMNS)
     kinds: dict[str, Any] = {
-        name: float if name in _REALS else object if name in _TEXT else np.int64 for name in EVALUATION_COLUMNS
+        name: float if name in _REALS else object if name in _TEXT else np.int64
+        for name in EVALUATION_COLUMNS
     }
     arrays = zip(kinds.items(), columns, strict=True)
     return pd.DataFrame({name: np.array(values, dtype=kind) for (name, kind), values in arrays})
@@ -124,8 +129,12 @@ def _framed(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
 
 def _scored(frame: pd.DataFrame, wide: pd.DataFrame, settings: SearchSettings) -> pd.DataFrame:
     search = frame[frame["repeat"] < CONFIRMATION]
-    repeats = search.groupby("genome", sort=False)["repeat"].size().reindex(wide.index, fill_value=0)
-    kinds = {int(n): (settings.scored_repeats(int(n)), settings.rung(int(n))) for n in repeats.unique()}
+    repeats = (
+        search.groupby("genome", sort=False)["repeat"].size().reindex(wide.index, fill_value=0)
+    )
+    kinds = {
+        int(n): (settings.scored_repeats(int(n)), settings.rung(int(n))) for n in repeats.unique()
+    }
     first = repeats.map({n: counted.start for n, (counted, _) in kinds.items()})
     last = repeats.map({n: counted.stop for n, (counted, _) in kinds.items()})
     own = search["repeat"]
@@ -134,7 +143,9 @@ def _scored(frame: pd.DataFrame, wide: pd.DataFrame, settings: SearchSettings) -
     scores = by_genome.agg(["mean", "std", "count", "size"])
     whole = scores["count"] == scores["size"]
     final = (
-        frame[frame["repeat"] >= CONFIRMATION].groupby("genome", sort=False)["accuracy"].agg(["mean", "count", "size"])
+        frame[frame["repeat"] >= CONFIRMATION]
+        .groupby("genome", sort=False)["accuracy"]
+        .agg(["mean", "count", "size"])
     )
     final = final[final["count"] == final["size"]]
     met = frame.drop_duplicates("genome").set_index("genome")

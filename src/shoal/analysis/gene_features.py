@@ -59,14 +59,25 @@ def factors(genomes: pd.DataFrame) -> tuple[GeneFeature, ...]:
     competitive = np.zeros(len(genomes), bool)
     if "update_rule" in genomes:
         competitive = genomes["update_rule"].to_numpy() == "competitive"
-    read = {name: ~competitive if name in INFORMED_ONLY else np.ones(len(genomes), bool) for name in genomes.columns}
-    found = [_number(gene, genomes[gene.name], read[gene.name]) for gene in NUMERIC_GENES if gene.name in genomes]
+    read = {
+        name: ~competitive if name in INFORMED_ONLY else np.ones(len(genomes), bool)
+        for name in genomes.columns
+    }
+    found = [
+        _number(gene, genomes[gene.name], read[gene.name])
+        for gene in NUMERIC_GENES
+        if gene.name in genomes
+    ]
     if LAYERS in genomes:
         found += _layers(genomes[LAYERS].tolist())
     for name, choices in CATEGORICAL_GENES.items():
         if name in genomes:
-            places = pd.Categorical(genomes[name], categories=list(choices)).codes.astype(np.float64)
-            found.append(GeneFeature(name, label(name), places, read[name] & (places >= 0), choices=choices))
+            places = pd.Categorical(genomes[name], categories=list(choices)).codes.astype(
+                np.float64
+            )
+            found.append(
+                GeneFeature(name, label(name), places, read[name] & (places >= 0), choices=choices)
+            )
     return tuple(found)
 
 
@@ -87,6 +98,13 @@ def _layers(layers: Sequence[tuple[int, ...]]) -> list[GeneFeature]:
     for n in range(min(MAX_DEPTH, int(depths.max(initial=0)))):
         widths = np.array([own[n] if n < len(own) else 1 for own in layers], dtype=np.float64)
         found.append(
-            GeneFeature(f"width_{n + 1}", f"Width of Layer {n + 1}", widths, depths > n, log=True, integer=True)
+            GeneFeature(
+                f"width_{n + 1}",
+                f"Width of Layer {n + 1}",
+                widths,
+                depths > n,
+                log=True,
+                integer=True,
+            )
         )
     return found

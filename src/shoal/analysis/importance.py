@@ -92,10 +92,16 @@ class Importances:
         text = f"The model explains {100 * share:.0f} % of the variance of genomes that it has not seen"
         if share < 0.2 or self.r2.low <= 0.0:
             return f"{text}: do not trust the bars."
-        return f"{text}: the order of the larger bars means something." if share < 0.6 else f"{text}: a good model."
+        return (
+            f"{text}: the order of the larger bars means something."
+            if share < 0.6
+            else f"{text}: a good model."
+        )
 
 
-def comparable(genomes: pd.DataFrame, evaluations: pd.DataFrame, settings: SearchSettings) -> pd.DataFrame:
+def comparable(
+    genomes: pd.DataFrame, evaluations: pd.DataFrame, settings: SearchSettings
+) -> pd.DataFrame:
     """``genomes`` with ``accuracy`` over the trainings that all of them had: the first ``settings.repeats`` of each.
 
     A race trains the better genomes more often and for longer, so that other means would compare genomes and the length
@@ -199,11 +205,14 @@ class Model:
         if not varying or np.ptp(y) == 0.0:
             what = "genes" if not varying else "accuracies"
             raise AnalysisError(
-                f"The {what} of all {len(genomes):,} genomes are the same.", remedy="search more widely"
+                f"The {what} of all {len(genomes):,} genomes are the same.",
+                remedy="search more widely",
             )
         blocks = [_block(factor, rng) for factor in varying]
         ends = np.cumsum([block.shape[1] for block in blocks])
-        columns = tuple(np.arange(end - block.shape[1], end) for end, block in zip(ends, blocks, strict=True))
+        columns = tuple(
+            np.arange(end - block.shape[1], end) for end, block in zip(ends, blocks, strict=True)
+        )
         fixed = tuple(f.label for f in everything if not f.varies and f.used.any())
         return cls(np.hstack(blocks), y, columns, varying, fixed, told)
 
@@ -211,7 +220,9 @@ class Model:
         """A forest that has learned from these genomes."""
         from sklearn.ensemble import ExtraTreesRegressor
 
-        learner = ExtraTreesRegressor(trees, min_samples_leaf=_LEAF, max_features=0.5, random_state=seed)
+        learner = ExtraTreesRegressor(
+            trees, min_samples_leaf=_LEAF, max_features=0.5, random_state=seed
+        )
         return learner.fit(self.x[rows], self.y[rows])
 
     def bootstrap(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], float] | None:
@@ -270,17 +281,24 @@ def surface(model: Model, one: str, other: str, *, seed: int = 0) -> Surface | N
     if one not in places or other not in places or one == other:
         return None
     a, b = (int(model.columns[places[name]][0]) for name in (one, other))
-    grid_x, grid_y = (np.linspace(model.x[:, k].min(), model.x[:, k].max(), SURFACE) for k in (a, b))
+    grid_x, grid_y = (
+        np.linspace(model.x[:, k].min(), model.x[:, k].max(), SURFACE) for k in (a, b)
+    )
     rng = np.random.default_rng(seed)
     behind = model.x[rng.choice(len(model.x), min(_BACKGROUND, len(model.x)), replace=False)]
     at_x, at_y = (grid.ravel() for grid in np.meshgrid(grid_x, grid_y))
     points = np.repeat(behind[None], len(at_x), axis=0)
     points[:, :, a], points[:, :, b] = at_x[:, None], at_y[:, None]
     forest = model.forest(np.arange(len(model.y)), seed, 4 * TREES)
-    z = forest.predict(points.reshape(-1, model.x.shape[1])).reshape(len(at_x), len(behind)).mean(axis=1)
+    z = (
+        forest.predict(points.reshape(-1, model.x.shape[1]))
+        .reshape(len(at_x), len(behind))
+        .mean(axis=1)
+    )
     used = model.factors[places[one]].used & model.factors[places[other]].used
     span_x, span_y = max(np.ptp(grid_x), 1e-12), max(np.ptp(grid_y), 1e-12)
-    gaps = np.hypot((at_x[:, None] - model.x[used][:, a]) / span_x, (at_y[:, None] - model.x[used][:, b]) / span_y).min(
-        axis=1, initial=np.inf
-    )
+    gaps = np.hypot(
+        (at_x[:, None] - model.x[used][:, a]) / span_x,
+        (at_y[:, None] - model.x[used][:, b]) / span_y,
+    ).min(axis=1, initial=np.inf)
     return Surface(grid_x, grid_y, np.where(gaps <= _NEAR, z, np.nan).reshape(SURFACE, SURFACE))

@@ -59,9 +59,7 @@ def without_parents(settings: SearchSettings) -> str | None:
         "cmaes": "draws genomes from a distribution that it moves",
     }
     way = ways[settings.sampler]
-    return (
-        f"{SEARCHES[settings.sampler]} {way}: none has parents. The best of a generation are trained again in the next."
-    )
+    return f"{SEARCHES[settings.sampler]} {way}: none has parents. The best of a generation are trained again in the next."
 
 
 class Lineage:
@@ -141,11 +139,21 @@ class Lineage:
 
     def _draw(self, generation: int, individual: int) -> Offspring:
         if generation == 1:
-            return first_offspring(self._space, self._settings.start, self._key, self._settings.population)[individual]
+            return first_offspring(
+                self._space, self._settings.start, self._key, self._settings.population
+            )[individual]
         before = generation - 2
         population = _Population(self, self._populations[before])
         number = generation - 1  # the genetic algorithm counts from 0
-        return birth(self._space, self._settings, self._key, number, individual, population, self._fitness[before])
+        return birth(
+            self._space,
+            self._settings,
+            self._key,
+            number,
+            individual,
+            population,
+            self._fitness[before],
+        )
 
     def genome(self, name: str) -> Genome:
         """The genome of that hash, of any individual."""
@@ -161,7 +169,9 @@ class Lineage:
         wanted: dict[int, dict[int, str]] = defaultdict(dict)
         histories: dict[str, _History] = defaultdict(_History)
         columns = ("generation", "individual", "genome", "repeat", "accuracy")
-        for generation, individual, name, repeat, accuracy in zip(*(search[c].tolist() for c in columns), strict=True):
+        for generation, individual, name, repeat, accuracy in zip(
+            *(search[c].tolist() for c in columns), strict=True
+        ):
             wanted[generation].setdefault(individual, name)
             histories[name].add(generation, repeat, accuracy)
         for number in range(1, max(completed, *wanted, 1) + 1):
@@ -171,7 +181,9 @@ class Lineage:
                 known = known | {n: self._populations[-1][i] for n, i in enumerate(elite)}
             population = tuple(known.get(i) or self._missing(number, i) for i in range(size))
             self._populations.append(population)
-            self._fitness.append(tuple(histories[name].fitness(self._settings, number) for name in population))
+            self._fitness.append(
+                tuple(histories[name].fitness(self._settings, number) for name in population)
+            )
             for individual, name in enumerate(population):
                 self._places[name].append((number, individual))
 
@@ -211,6 +223,8 @@ class _History:
         """As it was when that generation was complete. What was recorded later had been wanted later."""
         repeats = bisect_right(sorted(self._generations), generation)
         counted = [
-            self._accuracies[r] for r in settings.scored_repeats(repeats) if r in self._accuracies and r < repeats
+            self._accuracies[r]
+            for r in settings.scored_repeats(repeats)
+            if r in self._accuracies and r < repeats
         ]
         return fitness_of(counted, settings.rung(repeats))

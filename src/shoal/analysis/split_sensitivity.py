@@ -44,14 +44,22 @@ class SplitJob:
 
 
 def resplit_scores(
-    problem: Problem, genome: Genome, networks: int, seeds: Iterable[int], workers: int | None = None
+    problem: Problem,
+    genome: Genome,
+    networks: int,
+    seeds: Iterable[int],
+    workers: int | None = None,
 ) -> Iterator[list[SplitScores]]:
     """Everybody's scores on the splits of these data seeds: those known so far, once more for each that is done.
 
     Raises DataError where the data have no test part, or a seed makes no split, and when a split's job is lost.
     """
     if problem.dataset.test is None:
-        raise DataError(f"{problem.dataset.name}: no test part.", expected="a test_fraction above 0", remedy="set one")
+        raise DataError(
+            f"{problem.dataset.name}: no test part.",
+            expected="a test_fraction above 0",
+            remedy="set one",
+        )
     done: list[SplitScores] = []
     datasets, under_way = resplit(problem.dataset, seeds), 0
     with make_executor(problem, workers) as executor:
@@ -100,16 +108,29 @@ def summarise_splits(splits: Iterable[SplitScores]) -> list[MethodSummary]:
     rows = []
     for label in dict.fromkeys(name for split in splits for name in split):
         both = [(split[label], split[CHAMPION]) for split in splits if label in split]
-        scored = [(b.test, b.ensemble, c.ensemble) for b, c in both if b.test and b.ensemble and c.ensemble]
+        scored = [
+            (b.test, b.ensemble, c.ensemble)
+            for b, c in both
+            if b.test and b.ensemble and c.ensemble
+        ]
         error = next((b.error for b, _ in both if b.error), None)
         if not scored:
             rows.append(
-                MethodSummary(label, 0, (0.0, None), (0.0, None), (0.0, None), error or "nothing to compare with")
+                MethodSummary(
+                    label,
+                    0,
+                    (0.0, None),
+                    (0.0, None),
+                    (0.0, None),
+                    error or "nothing to compare with",
+                )
             )
             continue
         single = _spread([test.accuracy for test, _, _ in scored])
         ensemble = _spread([together.accuracy for _, together, _ in scored])
-        behind = _spread([champion.accuracy - together.accuracy for _, together, champion in scored])
+        behind = _spread(
+            [champion.accuracy - together.accuracy for _, together, champion in scored]
+        )
         rows.append(MethodSummary(label, len(scored), single, ensemble, behind, error))
     return sorted(rows, key=lambda row: (row.splits == 0, -row.ensemble[0]))
 

@@ -91,7 +91,8 @@ class Summary:
             estimates.append(left + self._last_seconds - (run.seconds - recent[-1].seconds))
         if settings.evaluations is not None and run.evaluations:
             estimates.append(
-                run.seconds / run.evaluations * (settings.evaluations - run.evaluations) + self._last_seconds
+                run.seconds / run.evaluations * (settings.evaluations - run.evaluations)
+                + self._last_seconds
             )
         if settings.max_seconds is not None:
             estimates.append(settings.max_seconds - run.seconds)
@@ -107,7 +108,11 @@ class Summary:
     @property
     def trainings_per_minute(self) -> float | None:
         """Recorded trainings by active minute; None before the first."""
-        return 60.0 * self.run.evaluations / self.run.seconds if self.run.evaluations and self.run.seconds > 0 else None
+        return (
+            60.0 * self.run.evaluations / self.run.seconds
+            if self.run.evaluations and self.run.seconds > 0
+            else None
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of `shoal show --json`."""
@@ -127,7 +132,9 @@ class Summary:
             "best": self.best.to_dict() if self.best else None,
             "scores": self.scores.to_dict() if self.scores else None,
             "ensemble": self.ensemble.to_dict() if self.ensemble else None,
-            "baselines": [baseline.to_dict() for baseline in self.champion.baselines] if self.champion else [],
+            "baselines": [baseline.to_dict() for baseline in self.champion.baselines]
+            if self.champion
+            else [],
             "competing_runs": competing,
             "rivals": competing,  # its name until 1.0
             "result_hash": run.result_hash,
@@ -140,7 +147,11 @@ class Summary:
 
 def blocking_run(store: Store, run: RunView) -> RunView | None:
     """The run that a queued one waits for: supervisors drive one at a time."""
-    return next((other for other in store.runs() if other.state == "running"), None) if run.state == "queued" else None
+    return (
+        next((other for other in store.runs() if other.state == "running"), None)
+        if run.state == "queued"
+        else None
+    )
 
 
 def load_champion(store: Store, run: RunView) -> Champion | None:
@@ -164,7 +175,10 @@ def _rivals(store: Store, run: RunView) -> dict[str, Champion]:
     for other in store.comparable(run):
         if other.data_options == run.data_options and run.settings.competes_with(other.settings):
             newest.setdefault(other.settings.sampler, other)
-    champions = {f"{SEARCHES[name]} (run {other.id})": load_champion(store, other) for name, other in newest.items()}
+    champions = {
+        f"{SEARCHES[name]} (run {other.id})": load_champion(store, other)
+        for name, other in newest.items()
+    }
     return {label: champion for label, champion in champions.items() if champion}
 
 
@@ -178,11 +192,16 @@ def _best(
         genome = last.best
         trained = store.evaluations(run.id, curves=False, genome=genome.hash)
         known = {e.task.repeat: e.accuracy for e in trained if e.accuracy is not None}
-        counted = [known[repeat] for repeat in run.settings.scored_repeats(last.best_repeats) if repeat in known]
+        counted = [
+            known[repeat]
+            for repeat in run.settings.scored_repeats(last.best_repeats)
+            if repeat in known
+        ]
     else:
         return None
     led = next(
-        (record for record in generations if record.summary.best == genome), generations[-1] if generations else None
+        (record for record in generations if record.summary.best == genome),
+        generations[-1] if generations else None,
     )
     return Best(
         genome=genome,
@@ -227,7 +246,9 @@ class ScoreRow:
         return "" if value is None else f"{round(value, 3) + 0.0:.3f}"  # never -0.000
 
 
-def score_rows(champion: Champion, rivals: Mapping[str, Champion] | None = None) -> tuple[ScoreRow, ...]:
+def score_rows(
+    champion: Champion, rivals: Mapping[str, Champion] | None = None
+) -> tuple[ScoreRow, ...]:
     """Search, confirmation and test side by side, then what others make of the same test rows, the best first.
 
     ``competing_runs``: champions of other searches, by what to call them.
@@ -238,10 +259,21 @@ def score_rows(champion: Champion, rivals: Mapping[str, Champion] | None = None)
     for label, part in (("Train", "train"), ("Test", "test")):
         single, together = getattr(champion.scores, part), getattr(champion.ensemble, part)
         if single is not None:
-            rows.append(ScoreRow(label, single.accuracy, None, together.accuracy, single, is_champion=part == "test"))
+            rows.append(
+                ScoreRow(
+                    label,
+                    single.accuracy,
+                    None,
+                    together.accuracy,
+                    single,
+                    is_champion=part == "test",
+                )
+            )
     others = [_baseline_row(baseline) for baseline in champion.baselines]
     for label, rival in (rivals or {}).items():
-        if (single := rival.scores.test) is not None and (together := rival.ensemble.test) is not None:
+        if (single := rival.scores.test) is not None and (
+            together := rival.ensemble.test
+        ) is not None:
             others.append(ScoreRow(label, single.accuracy, None, together.accuracy, single))
     others.sort(key=lambda row: math.inf if row.accuracy is None else -row.accuracy)
     return (*rows, *others)
@@ -271,6 +303,10 @@ def confidence_text(champion: Champion, longer: int = 1) -> str:
     text += f"the luckiest lies {told.best_minus_mean:.2f} above their mean."
     if told.probability is not None:
         resolved = "" if told.resolved else ", which leaves it unresolved"
-        percent = math.floor(100 * told.probability)  # never rounded up to what would resolve it, or to certainty
-        text += f" Better than the second genome with a probability of {min(percent, 99)} %{resolved}."
+        percent = math.floor(
+            100 * told.probability
+        )  # never rounded up to what would resolve it, or to certainty
+        text += (
+            f" Better than the second genome with a probability of {min(percent, 99)} %{resolved}."
+        )
     return f"{text} {trained}"

@@ -31,7 +31,8 @@ def read_accounts(file: Path) -> Accounts:
         with file.open(encoding="utf-8") as opened:
             if os.name != "nt" and stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & 0o077:
                 raise AccessError(
-                    f"Others may read or write the accounts in {file}.", remedy=f"chmod 600 {file}, and new passwords"
+                    f"Others may read or write the accounts in {file}.",
+                    remedy=f"chmod 600 {file}, and new passwords",
                 )
             found = json.load(opened)
         if found["version"] != _VERSION:
@@ -69,7 +70,8 @@ def change_accounts(file: Path, change: Callable[[Accounts], Accounts]) -> Accou
             _write(file, changed)
     except OSError as error:
         raise AccessError(
-            f"The accounts cannot be written to {file}: {error.strerror}.", remedy="give this user the right to"
+            f"The accounts cannot be written to {file}: {error.strerror}.",
+            remedy="give this user the right to",
         ) from None
     return changed
 

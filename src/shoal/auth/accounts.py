@@ -34,7 +34,9 @@ class Identity:
         """Raises `AccessError` for a viewer."""
         if not self.may_act:
             raise AccessError(
-                f"{self.name} may look, but not command.", expected="an operator", remedy="ask one of them"
+                f"{self.name} may look, but not command.",
+                expected="an operator",
+                remedy="ask one of them",
             )
 
 
@@ -58,7 +60,10 @@ class Account:
                 expected=f"letters, digits and . _ + -, or an e-mail address, of at most {_LONGEST_NAME} characters",
             )
         if self.oidc and not _EMAIL.fullmatch(self.name):
-            raise AccessError(f"{self.name!r} is no e-mail address, by which OIDC knows people.", expected="NAME@HOST")
+            raise AccessError(
+                f"{self.name!r} is no e-mail address, by which OIDC knows people.",
+                expected="NAME@HOST",
+            )
         if self.role not in ROLES:
             raise AccessError(f"There is no role {self.role!r}.", expected=" or ".join(ROLES))
 
@@ -102,5 +107,7 @@ class Accounts:
         """Without that account, whose sessions end. Raises `AccessError` when there is none."""
         known = self.find(name)
         if known is None:
-            raise AccessError(f"There is no account {name!r}.", remedy="shoal access list shows all")
+            raise AccessError(
+                f"There is no account {name!r}.", remedy="shoal access list shows all"
+            )
         return replace(self, accounts=tuple(a for a in self.accounts if a is not known))

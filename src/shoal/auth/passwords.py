@@ -28,7 +28,9 @@ class Password:
 
     def to_text(self) -> str:
         """All of it, as `from_text` reads it."""
-        return f"scrypt:{self.rounds}:{self.block}:{self.lanes}:{self.salt.hex()}:{self.digest.hex()}"
+        return (
+            f"scrypt:{self.rounds}:{self.block}:{self.lanes}:{self.salt.hex()}:{self.digest.hex()}"
+        )
 
     @classmethod
     def from_text(cls, text: str) -> Password:
@@ -42,7 +44,9 @@ class Password:
 def hash_password(password: str) -> Password:
     """With a salt of its own. Raises `AccessError` for one that is too short or too long."""
     if len(password) < SHORTEST:
-        raise AccessError(f"The password has {len(password)} characters.", expected=f"{SHORTEST} or more")
+        raise AccessError(
+            f"The password has {len(password)} characters.", expected=f"{SHORTEST} or more"
+        )
     if len(password.encode()) > LONGEST:
         raise AccessError(f"The password has more than {LONGEST} bytes.", expected="a shorter one")
     return _hashed(password, Password(secrets.token_bytes(_SALT_BYTES), b""))

@@ -40,8 +40,12 @@ class SessionManager:
     ) -> None:
         self._file, self._service, self._clock = file, service, clock
         self._guesses = guesses or LoginThrottle()
-        self._one_at_a_time = threading.Lock()  # a hash takes 16 MB and a core: strangers must not get many
-        self._left: dict[str, float] = {}  # sessions that were ended before their time, and their time
+        self._one_at_a_time = (
+            threading.Lock()
+        )  # a hash takes 16 MB and a core: strangers must not get many
+        self._left: dict[
+            str, float
+        ] = {}  # sessions that were ended before their time, and their time
         self._known: tuple[tuple[int, int, int] | None, Accounts] | None = None
         self._key = self._accounts().key
 
@@ -60,7 +64,10 @@ class SessionManager:
         """A new session. Raises `AccessError`. Not slowed down: a token cannot be guessed, and its holder is never kept out."""
         account = self._accounts().of_token(token)
         if account is None:
-            raise AccessError("This link is not valid any more.", remedy="ask for a new one: shoal access token NAME")
+            raise AccessError(
+                "This link is not valid any more.",
+                remedy="ask for a new one: shoal access token NAME",
+            )
         return self._session(account)
 
     def by_email(self, address: str) -> str:
@@ -68,7 +75,8 @@ class SessionManager:
         account = self._accounts().find(address)
         if account is None or not account.oidc:
             raise AccessError(
-                f"{address} has no account here.", remedy="an administrator adds it: shoal access add ADDRESS --oidc"
+                f"{address} has no account here.",
+                remedy="an administrator adds it: shoal access add ADDRESS --oidc",
             )
         return self._session(account)
 
@@ -90,7 +98,9 @@ class SessionManager:
         content = self._opened(session)
         if content is not None:
             now = self._clock()
-            self._left = {name: end for name, end in self._left.items() if end > now} | {content[2]: content[3]}
+            self._left = {name: end for name, end in self._left.items() if end > now} | {
+                content[2]: content[3]
+            }
 
     def _accounts(self) -> Accounts:
         try:
@@ -104,14 +114,23 @@ class SessionManager:
         return self._known[1]
 
     def _session(self, account: Account) -> str:
-        content = [account.name, account.stamp, secrets.token_hex(8), self._clock() + SESSION_SECONDS]
-        text = base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")  # which cookies would quote
+        content = [
+            account.name,
+            account.stamp,
+            secrets.token_hex(8),
+            self._clock() + SESSION_SECONDS,
+        ]
+        text = (
+            base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+        )  # which cookies would quote
         return f"{text}.{self._signature(text)}"
 
     def _opened(self, session: str | None) -> tuple[str, str, str, float] | None:
         """Name, stamp, number and end of a session that is ours and has not ended."""
         text, _, signature = (session or "").partition(".")
-        if not hmac.compare_digest(self._signature(text).encode(), signature.encode(errors="replace")):
+        if not hmac.compare_digest(
+            self._signature(text).encode(), signature.encode(errors="replace")
+        ):
             return None
         try:
             name, stamp, number, end = json.loads(base64.urlsafe_b64decode(text + "=="))
@@ -120,4 +139,6 @@ class SessionManager:
         return (name, stamp, number, end) if self._clock() < end else None
 
     def _signature(self, text: str) -> str:
-        return hmac.new(self._key, b"shoal session " + text.encode(errors="replace"), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._key, b"shoal session " + text.encode(errors="replace"), hashlib.sha256
+        ).hexdigest()

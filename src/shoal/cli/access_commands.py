@@ -12,10 +12,16 @@ import typer
 if TYPE_CHECKING:
     from shoal.auth import Role
 
-app = typer.Typer(help="Say who may look at the dashboard, and who may act there.", no_args_is_help=True)
+app = typer.Typer(
+    help="Say who may look at the dashboard, and who may act there.", no_args_is_help=True
+)
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits and . _ + -, or an e-mail address")]
-ViewerOption = Annotated[bool, typer.Option("--viewer", help="May look, but not command; without it an operator")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="Letters, digits and . _ + -, or an e-mail address")
+]
+ViewerOption = Annotated[
+    bool, typer.Option("--viewer", help="May look, but not command; without it an operator")
+]
 
 
 @app.command()
@@ -24,15 +30,22 @@ def add(
     viewer: ViewerOption = False,
     oidc: Annotated[
         bool,
-        typer.Option("--oidc", help="NAME is an e-mail address that an identity provider vouches for; no password"),
+        typer.Option(
+            "--oidc",
+            help="NAME is an e-mail address that an identity provider vouches for; no password",
+        ),
     ] = False,
 ) -> None:
     """Add an account, or give the one of that name a new password. It is asked for, or read from standard input."""
     from shoal.auth import change_accounts, default_file, hash_password
 
     ways = {"oidc": True} if oidc else {"password": hash_password(_password())}
-    changed = change_accounts(default_file(), lambda accounts: accounts.with_account(name, _role(viewer), **ways))
-    typer.echo(f"{name} is {_article(_role(viewer))}; accounts: {len(changed.accounts)}, in {default_file()}")
+    changed = change_accounts(
+        default_file(), lambda accounts: accounts.with_account(name, _role(viewer), **ways)
+    )
+    typer.echo(
+        f"{name} is {_article(_role(viewer))}; accounts: {len(changed.accounts)}, in {default_file()}"
+    )
 
 
 @app.command()
@@ -42,14 +55,17 @@ def token(name: NameArgument, viewer: ViewerOption = False) -> None:
 
     made = new_token()
     change_accounts(
-        default_file(), lambda accounts: accounts.with_account(name, _role(viewer), token=token_digest(made))
+        default_file(),
+        lambda accounts: accounts.with_account(name, _role(viewer), token=token_digest(made)),
     )
     typer.echo(made)
 
 
 @app.command("list")
 def list_accounts(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, and nothing else")
+    ] = False,
 ) -> None:
     """List the accounts: name, role, and how each is let in."""
     from shoal.auth import default_file, read_accounts
@@ -57,7 +73,13 @@ def list_accounts(
     rows = []
     for account in read_accounts(default_file()).accounts:
         ways = {"password": account.password, "token": account.token, "oidc": account.oidc}
-        rows.append({"name": account.name, "role": account.role, "by": [way for way, given in ways.items() if given]})
+        rows.append(
+            {
+                "name": account.name,
+                "role": account.role,
+                "by": [way for way, given in ways.items() if given],
+            }
+        )
     if as_json:
         typer.echo(json.dumps({"accounts": rows}))
     elif not rows:

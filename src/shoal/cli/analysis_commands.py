@@ -18,9 +18,15 @@ app = typer.Typer()
 @app.command()
 def replay_training(
     run: RunArgument,
-    genome: Annotated[str, typer.Argument(metavar="GENOME", help="The genome's name, or as much of it as is its own")],
+    genome: Annotated[
+        str,
+        typer.Argument(metavar="GENOME", help="The genome's name, or as much of it as is its own"),
+    ],
     repeat: Annotated[
-        int, typer.Argument(metavar="REPEAT", help="Which of its trainings; confirmations from 10000 on")
+        int,
+        typer.Argument(
+            metavar="REPEAT", help="Which of its trainings; confirmations from 10000 on"
+        ),
     ],
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -66,7 +72,9 @@ def splits(
     seeds = [seed for seed in range(splits + 1) if seed != own][:splits]
     done = []
     try:
-        for done in resplit_scores(problem, champion.genome, len(champion.weights), seeds, problem.settings.workers):
+        for done in resplit_scores(
+            problem, champion.genome, len(champion.weights), seeds, problem.settings.workers
+        ):
             if not as_json:
                 typer.echo(f"{len(done)} of {splits} splits", err=True)
     except KeyboardInterrupt:
@@ -81,9 +89,14 @@ def splits(
 
 @app.command()
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two to eight runs, by their numbers")],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN...", help="Two to eight runs, by their numbers")
+    ],
     against: Annotated[
-        int | None, typer.Option(metavar="RUN", help="Test all others against this one; default: the one that leads")
+        int | None,
+        typer.Option(
+            metavar="RUN", help="Test all others against this one; default: the one that leads"
+        ),
     ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -117,7 +130,11 @@ def export(
     with open_store(store, create=False) as opened:
         folder = export_run(opened, run, to, force=force)
     files = sorted(path.name for path in folder.iterdir())
-    typer.echo(json.dumps({"folder": str(folder), "files": files}) if as_json else f"{folder}: {', '.join(files)}")
+    typer.echo(
+        json.dumps({"folder": str(folder), "files": files})
+        if as_json
+        else f"{folder}: {', '.join(files)}"
+    )
 
 
 @app.command()
@@ -125,13 +142,20 @@ def animate(
     run: RunArgument,
     to: Annotated[Path, typer.Option(metavar="FILE.gif", help="The file to write")],
     genome: Annotated[
-        str | None, typer.Option(metavar="HASH", help="Or its first digits; default: the champion, or the best so far")
+        str | None,
+        typer.Option(
+            metavar="HASH", help="Or its first digits; default: the champion, or the best so far"
+        ),
     ] = None,
-    repeat: Annotated[int | None, typer.Option(help="Which training of it; default: the first")] = None,
+    repeat: Annotated[
+        int | None, typer.Option(help="Which training of it; default: the first")
+    ] = None,
     first: Annotated[int, typer.Option(help="The first iteration that is seen")] = 0,
     last: Annotated[int | None, typer.Option(help="The last one; default: the end")] = None,
     frames: Annotated[int, typer.Option(help="At most so many, 2 to 120")] = 120,
-    even: Annotated[bool, typer.Option("--even", help="Spaced evenly, not with more of them at the start")] = False,
+    even: Annotated[
+        bool, typer.Option("--even", help="Spaced evenly, not with more of them at the start")
+    ] = False,
     dark: Annotated[bool, typer.Option("--dark", help="On a dark background")] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -144,7 +168,9 @@ def animate(
 
     check_gif_installed()
     if not to.parent.is_dir():
-        raise SettingsError(f"--to {to}: there is no folder {to.parent}.", remedy="make it, or choose another")
+        raise SettingsError(
+            f"--to {to}: there is no folder {to.parent}.", remedy="make it, or choose another"
+        )
     window = Window(first, last, frames, spacing="even" if even else "early")
     with open_store(store, create=False) as opened:
         told = recorded_training(opened, run, genome, repeat)
@@ -153,27 +179,50 @@ def animate(
     try:
         to.write_bytes(gif(film, dark))
     except OSError as error:
-        raise SettingsError(f"--to {to}: {error.strerror}.", remedy="choose a place that you may write to") from None
-    about = {"genome": told.task.genome.hash, "repeat": told.task.repeat, "iterations": told.iterations}
+        raise SettingsError(
+            f"--to {to}: {error.strerror}.", remedy="choose a place that you may write to"
+        ) from None
+    about = {
+        "genome": told.task.genome.hash,
+        "repeat": told.task.repeat,
+        "iterations": told.iterations,
+    }
     if as_json:
-        typer.echo(json.dumps({"file": str(to), "frames": len(film.frames), "exact": film.exact, **about}))
+        typer.echo(
+            json.dumps({"file": str(to), "frames": len(film.frames), "exact": film.exact, **about})
+        )
         return
-    same = {True: "the loss that was recorded, to the bit", False: f"not the recorded {film.recorded}"}
-    typer.echo(f"Genome {about['genome']}, repeat {about['repeat']}, {told.iterations:,} iterations.")
+    same = {
+        True: "the loss that was recorded, to the bit",
+        False: f"not the recorded {film.recorded}",
+    }
     typer.echo(
-        f"It ended with a loss of {film.loss:.6g}" + (f", {same[film.exact]}." if film.exact is not None else ".")
+        f"Genome {about['genome']}, repeat {about['repeat']}, {told.iterations:,} iterations."
+    )
+    typer.echo(
+        f"It ended with a loss of {film.loss:.6g}"
+        + (f", {same[film.exact]}." if film.exact is not None else ".")
     )
     typer.echo(f"{to}: {len(film.frames)} frames, {to.stat().st_size:,} bytes")
 
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A folder that `shoal export` wrote")],
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="CSV or Parquet file with the columns of the training table")
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A folder that `shoal export` wrote")
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write")] = Path("predictions.csv"),
-    proba: Annotated[bool, typer.Option("--proba", help="Add a column of probability for each class")] = False,
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="CSV or Parquet file with the columns of the training table"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write")] = Path(
+        "predictions.csv"
+    ),
+    proba: Annotated[
+        bool, typer.Option("--proba", help="Add a column of probability for each class")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Apply an exported model to a table."""
@@ -181,7 +230,9 @@ def predict(
     from shoal.inference import standalone
 
     if not data.is_file() and str(data) != "concrete":
-        raise ModelError(f"{data} is not a file.", expected="a CSV or Parquet file", remedy="check the path")
+        raise ModelError(
+            f"{data} is not a file.", expected="a CSV or Parquet file", remedy="check the path"
+        )
     if out.exists() and data.exists() and out.samefile(data):
         raise ModelError(f"--out {out} is the table itself.", remedy="choose another name")
     about = str(model)
@@ -192,8 +243,16 @@ def predict(
         prediction = standalone.predict(loaded, columns)
         standalone.write_predictions(out, prediction, proba=proba)
     except standalone.TableError as error:
-        raise ModelError(f"{about}: {error.problem}", expected=error.expected, remedy=error.remedy) from None
+        raise ModelError(
+            f"{about}: {error.problem}", expected=error.expected, remedy=error.remedy
+        ) from None
     except OSError as error:
-        raise ModelError(f"{out}: {error.strerror}.", remedy="choose a place that you may write to") from None
+        raise ModelError(
+            f"{out}: {error.strerror}.", remedy="choose a place that you may write to"
+        ) from None
     rows = len(prediction.values)
-    typer.echo(json.dumps({"rows": rows, "out": str(out)}) if as_json else f"{rows} predictions written to {out}")
+    typer.echo(
+        json.dumps({"rows": rows, "out": str(out)})
+        if as_json
+        else f"{rows} predictions written to {out}"
+    )

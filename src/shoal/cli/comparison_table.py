@@ -29,7 +29,9 @@ def comparison_table(found: Comparison) -> RenderableType:
 
 
 def _scores(rows: tuple[Row, ...]) -> Table:
-    table = _table(("Run", "Name", "Search", "Confirmation", "Test", "Ensemble", "Trainings", "Time"))
+    table = _table(
+        ("Run", "Name", "Search", "Confirmation", "Test", "Ensemble", "Trainings", "Time")
+    )
     for row in rows:
         table.add_row(
             str(row.run),
@@ -59,7 +61,10 @@ def _duels(title: str, duels: tuple[Duel, ...]) -> Table:
             duel.measure,
             difference_text(duel),
             f"{duel.difference.probability:.2f}" if duel.difference else "",
-            Text(duel.verdict, style="bold green" if duel.difference and duel.difference.resolved else ""),
+            Text(
+                duel.verdict,
+                style="bold green" if duel.difference and duel.difference.resolved else "",
+            ),
             Text(duel.how, style="dim"),
         )
     return table
@@ -68,7 +73,9 @@ def _duels(title: str, duels: tuple[Duel, ...]) -> Table:
 def _table(names: tuple[str, ...]) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for place, name in enumerate(names):
-        table.add_column(name, justify="left" if place == 0 or name in ("Name", "Verdict", "") else "right")
+        table.add_column(
+            name, justify="left" if place == 0 or name in ("Name", "Verdict", "") else "right"
+        )
     return table
 
 

@@ -30,7 +30,11 @@ ENDED = (*TERMINAL, "paused")
 
 
 def follow_run(
-    store: Store, run_id: int, *, as_json: bool = False, prepared: subprocess.Popen[bytes] | None = None
+    store: Store,
+    run_id: int,
+    *,
+    as_json: bool = False,
+    prepared: subprocess.Popen[bytes] | None = None,
 ) -> int:
     """Follow a run to its end, with a supervisor process of our own if no other serves it; returns the exit code.
 
@@ -62,7 +66,9 @@ def follow_run(
             "running": f"It goes on under its service; `shoal stop {run_id}` ends it.",
             "queued": f"It stays queued for the service; `shoal stop {run_id}` takes it out.",
         }
-        console.print(hints.get(state, f"Everything is kept. Go on with: shoal resume {run_id}"), style="bold")
+        console.print(
+            hints.get(state, f"Everything is kept. Go on with: shoal resume {run_id}"), style="bold"
+        )
     return 130 if interrupted or state == "paused" else 1
 
 
@@ -73,7 +79,10 @@ def _termination_as_interrupt() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    }
     try:
         yield
     finally:
@@ -81,8 +90,14 @@ def _termination_as_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _follow(store: Store, run_id: int, child: subprocess.Popen[bytes] | None, console: Console | None) -> None:
-    with Live(console=console, refresh_per_second=4, transient=True) if console else contextlib.nullcontext() as live:
+def _follow(
+    store: Store, run_id: int, child: subprocess.Popen[bytes] | None, console: Console | None
+) -> None:
+    with (
+        Live(console=console, refresh_per_second=4, transient=True)
+        if console
+        else contextlib.nullcontext() as live
+    ):
         shown = (-1, "")
         summary: Summary | None = None
         while True:
@@ -90,7 +105,10 @@ def _follow(store: Store, run_id: int, child: subprocess.Popen[bytes] | None, co
             if run.state in ENDED:
                 return
             if child is not None and child.poll() is not None and run.state != "running":
-                print(f"shoal: the supervisor ended unexpectedly; {log_path()} says more.", file=sys.stderr)
+                print(
+                    f"shoal: the supervisor ended unexpectedly; {log_path()} says more.",
+                    file=sys.stderr,
+                )
                 return
             if live is not None:
                 if summary is None or (run.generations, run.state) != shown:
@@ -107,7 +125,10 @@ def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
     grid.add_column()
     if ahead is not None:
         where = f"{ahead.generations} of {ahead.settings.generations} generations"
-        grid.add_row("Waits for", f"run {ahead.id} ({where}); `shoal pause {ahead.id}` lets this one go first")
+        grid.add_row(
+            "Waits for",
+            f"run {ahead.id} ({where}); `shoal pause {ahead.id}` lets this one go first",
+        )
     grid.add_row(
         "Generation",
         Group(
@@ -117,7 +138,9 @@ def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
     )
     grid.add_row(
         "Best accuracy",
-        _accuracy(summary.best) if summary.best else Text("waiting for the first generation", style="dim"),
+        _accuracy(summary.best)
+        if summary.best
+        else Text("waiting for the first generation", style="dim"),
     )
     if run.avg_accuracy is not None:
         grid.add_row("Mean accuracy", f"{run.avg_accuracy:.2f} %")
@@ -125,11 +148,20 @@ def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
         grid.add_row("Repeats of the best", str(summary.best.repeats))
     pace = summary.trainings_per_minute
     if run.generations >= settings.generations and run.state == "running":
-        grid.add_row("Now", "confirming the best on unused random streams" if settings.finalists else "the champion")
-    grid.add_row("Trainings", f"{run.evaluations:,}" + (f"  ({pace:,.0f} a minute)" if pace else ""))
+        grid.add_row(
+            "Now",
+            "confirming the best on unused random streams"
+            if settings.finalists
+            else "the champion",
+        )
+    grid.add_row(
+        "Trainings", f"{run.evaluations:,}" + (f"  ({pace:,.0f} a minute)" if pace else "")
+    )
     left = summary.time_left
     grid.add_row(
-        "Time", f"{duration(run.seconds)} gone" + (f", about {duration(left)} left" if left is not None else "")
+        "Time",
+        f"{duration(run.seconds)} gone"
+        + (f", about {duration(left)} left" if left is not None else ""),
     )
     return Panel(
         grid,

@@ -55,42 +55,60 @@ def _options(
 @app.command()
 def run(
     context: typer.Context,
-    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="`concrete`, or a CSV or Parquet file")] = None,
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="`concrete`, or a CSV or Parquet file")
+    ] = None,
     target: Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")] = None,
-    preset: Annotated[str | None, typer.Option(metavar="modern|classic", help="default: modern")] = None,
-    task: Annotated[str | None, typer.Option(metavar="regression|classification", help="default: recognised")] = None,
+    preset: Annotated[
+        str | None, typer.Option(metavar="modern|classic", help="default: modern")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="regression|classification", help="default: recognised")
+    ] = None,
     group: Annotated[
         str | None,
-        typer.Option(metavar="COL", help="Rows with equal values stay in one part of the split; no feature"),
+        typer.Option(
+            metavar="COL", help="Rows with equal values stay in one part of the split; no feature"
+        ),
     ] = None,
     same: Annotated[
         str | None,
         typer.Option(
-            metavar="COL,COL|all", help="Features: rows that are equal in each of these (all) stay in one part"
+            metavar="COL,COL|all",
+            help="Features: rows that are equal in each of these (all) stay in one part",
         ),
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(help="Validate on so many parts in turn; 1: on one; default: modern 5")
+        int | None,
+        typer.Option(help="Validate on so many parts in turn; 1: on one; default: modern 5"),
     ] = None,
     log_columns: Annotated[
         str | None,
-        typer.Option(metavar="auto|none", help="Features with a long tail as logarithms; default: by preset"),
+        typer.Option(
+            metavar="auto|none", help="Features with a long tail as logarithms; default: by preset"
+        ),
     ] = None,
     generations: Annotated[int | None, typer.Option(help="default: modern 4, classic 100")] = None,
     population: Annotated[int | None, typer.Option(help="default: 12")] = None,
     iterations: Annotated[
-        int | None, typer.Option(help="Steps of a swarm in a training; default: modern 1200, classic 500")
+        int | None,
+        typer.Option(help="Steps of a swarm in a training; default: modern 1200, classic 500"),
     ] = None,
     sampler: Annotated[
-        str | None, typer.Option(metavar="genetic|random|tpe|cmaes", help="Who proposes genomes; default: genetic")
+        str | None,
+        typer.Option(
+            metavar="genetic|random|tpe|cmaes", help="Who proposes genomes; default: genetic"
+        ),
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(help="Trainings of a genome to begin with; default: modern 2, classic 3")
+        int | None,
+        typer.Option(help="Trainings of a genome to begin with; default: modern 2, classic 3"),
     ] = None,
     racing: Annotated[
         str | None,
         typer.Option(
-            metavar="halving|t-race|fixed", help="How more trainings are spent on the better ones; default: by preset"
+            metavar="halving|t-race|fixed",
+            help="How more trainings are spent on the better ones; default: by preset",
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="default: 0")] = None,
@@ -98,23 +116,35 @@ def run(
     max_seconds: Annotated[float | None, typer.Option(help="End after so much active time")] = None,
     training_seconds: Annotated[
         float | None,
-        typer.Option(help="End each training after so long; new results are then not reproducible to the bit"),
+        typer.Option(
+            help="End each training after so long; new results are then not reproducible to the bit"
+        ),
     ] = None,
     patience: Annotated[
         int | None, typer.Option(help="End a training that did not improve over so many iterations")
     ] = None,
     loss: Annotated[
-        str | None, typer.Option(help="mse, mae, huber, cross_entropy, zero_one, negative_accuracy; default: by task")
+        str | None,
+        typer.Option(
+            help="mse, mae, huber, cross_entropy, zero_one, negative_accuracy; default: by task"
+        ),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes; default: one a core")] = None,
-    engine: Annotated[str | None, typer.Option(metavar="cpu|reference", help="default: cpu")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes; default: one a core")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="cpu|reference", help="default: cpu")
+    ] = None,
     executor: Annotated[
         str | None, typer.Option(metavar="local|ray", help="Where trainings run; default: local")
     ] = None,
     settings: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TOML file of settings; the options here come before it")
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML file of settings; the options here come before it"),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="What to call the run in lists; default: the data's name")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the run in lists; default: the data's name")
+    ] = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -122,7 +152,11 @@ def run(
 
     Ctrl-C ends it resumably (exit code 130): `shoal resume RUN` goes on where it was.
     """
-    given = {name: value for name, value in context.params.items() if name not in ("settings", "store", "as_json")}
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if name not in ("settings", "store", "as_json")
+    }
     with prepared_supervisor(store) as prepared:
         from shoal.cli.follow import follow_run
         from shoal.store import open_store
@@ -146,7 +180,16 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
     label = values.pop("name", None)
     about_data: dict[str, Any] = {
         key: values.pop(key)
-        for key in ("target", "task", "group", "same", "folds", "log_columns", "test_fraction", "validation_fraction")
+        for key in (
+            "target",
+            "task",
+            "group",
+            "same",
+            "folds",
+            "log_columns",
+            "test_fraction",
+            "validation_fraction",
+        )
         if key in values
     }
     if "data_seed" in values:
@@ -168,9 +211,13 @@ def _read(given: dict[str, Any], file: Path | None) -> tuple[Any, Any, str | Non
 
 @app.command()
 def check(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="`concrete`, or a CSV or Parquet file")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="`concrete`, or a CSV or Parquet file")
+    ],
     target: Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")] = None,
-    preset: Annotated[str, typer.Option(metavar="modern|classic", help="As of the search")] = "modern",
+    preset: Annotated[
+        str, typer.Option(metavar="modern|classic", help="As of the search")
+    ] = "modern",
     group: Annotated[str | None, typer.Option(metavar="COL", help="As of the search")] = None,
     same: Annotated[str, typer.Option(metavar="COL,COL|all", help="As of the search")] = "",
     folds: Annotated[int | None, typer.Option(help="As of the search")] = None,
@@ -187,10 +234,16 @@ def check(
 
     name, source, target = table_and_target(data, target)
     facts = column_facts(source)
-    found = check_table(name, source, target, cast("Preset", preset), facts, group=group, same=same, folds=folds)
+    found = check_table(
+        name, source, target, cast("Preset", preset), facts, group=group, same=same, folds=folds
+    )
     if as_json:
         columns = [asdict(fact) for fact in facts]
-        typer.echo(json.dumps({"columns": columns, "findings": [finding.to_dict() for finding in found.findings]}))
+        typer.echo(
+            json.dumps(
+                {"columns": columns, "findings": [finding.to_dict() for finding in found.findings]}
+            )
+        )
     else:
         Console().print(findings_table(facts, found.findings))
     raise typer.Exit(2 if found.bad else 0)
@@ -206,7 +259,8 @@ def serve(
         bool, typer.Option("--demo", help="Start a search on the Concrete data unless one is open")
     ] = False,
     dashboard: Annotated[
-        bool, typer.Option("--dashboard/--no-dashboard", help="Without it, this machine only trains")
+        bool,
+        typer.Option("--dashboard/--no-dashboard", help="Without it, this machine only trains"),
     ] = True,
     webhook: Annotated[
         str | None,
@@ -218,15 +272,21 @@ def serve(
         ),
     ] = None,
     login: Annotated[
-        bool, typer.Option("--login", help="Ask who is there on this machine's own address too, as on every other")
+        bool,
+        typer.Option(
+            "--login", help="Ask who is there on this machine's own address too, as on every other"
+        ),
     ] = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="A further name under which browsers reach it, such as a proxy's; asks for a login"
+            metavar="NAME",
+            help="A further name under which browsers reach it, such as a proxy's; asks for a login",
         ),
     ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate (PEM), to speak HTTPS")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificate (PEM), to speak HTTPS")
+    ] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM)")] = None,
     store: StoreOption = None,
 ) -> None:
@@ -239,10 +299,14 @@ def serve(
 
     exposure = ServerAccess()
     if dashboard:
-        exposure = expose(host, login=login, names=tuple(allow_host or ()), certificate=tls_cert, key=tls_key)
+        exposure = expose(
+            host, login=login, names=tuple(allow_host or ()), certificate=tls_cert, key=tls_key
+        )
         check_dashboard_installed()
     if webhook:
-        os.environ[VARIABLE] = check_webhook(webhook)  # for the supervisor; its command line could be seen by others
+        os.environ[VARIABLE] = check_webhook(
+            webhook
+        )  # for the supervisor; its command line could be seen by others
     with open_store(store) as opened:
         serve_until_stopped(opened, (host, port) if dashboard else None, exposure, demo=demo)
 
@@ -280,7 +344,9 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
         Console().print(report(summary))
 
 
-def _command(run: str, kind: Any, store: str | None, as_json: bool, budgets: dict[str, float] | None = None) -> None:
+def _command(
+    run: str, kind: Any, store: str | None, as_json: bool, budgets: dict[str, float] | None = None
+) -> None:
     from shoal.cli.tables import run_row
     from shoal.store import open_store
 
@@ -308,10 +374,16 @@ def stop(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 @app.command()
 def resume(
     run: RunArgument,
-    generations: Annotated[int | None, typer.Option(help="Go on to so many in all, also after it has finished")] = None,
+    generations: Annotated[
+        int | None, typer.Option(help="Go on to so many in all, also after it has finished")
+    ] = None,
     evaluations: Annotated[int | None, typer.Option(help="Likewise, trainings in all")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Likewise, seconds of active time in all")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Queue it for a running service and return")] = False,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Likewise, seconds of active time in all")
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Queue it for a running service and return")
+    ] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -349,12 +421,18 @@ def delete(
             if not typer.confirm(question):
                 raise typer.Exit
         opened.delete(view.id)
-    typer.echo(json.dumps({"run": view.id, "state": "deleted"}) if as_json else f"Run {view.id} is deleted.")
+    typer.echo(
+        json.dumps({"run": view.id, "state": "deleted"})
+        if as_json
+        else f"Run {view.id} is deleted."
+    )
 
 
 @app.command()
 def backup(
-    to: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there")],
+    to: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there")
+    ],
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -412,7 +490,9 @@ def bench(as_json: JsonOption = False) -> None:
 
 def main() -> None:
     """The `shoal` command: a `ShoalError` becomes a message and its exit code."""
-    gc.set_threshold(100_000)  # imports make much that stays, and collections would look at it again and again
+    gc.set_threshold(
+        100_000
+    )  # imports make much that stays, and collections would look at it again and again
     try:
         app()
     except ShoalError as error:

@@ -26,7 +26,11 @@ _OPEN = (*ACTIVE, "paused")
 
 
 def serve(
-    store: Store, place: tuple[str, int] | None, exposure: ServerAccess | None = None, *, demo: bool = False
+    store: Store,
+    place: tuple[str, int] | None,
+    exposure: ServerAccess | None = None,
+    *,
+    demo: bool = False,
 ) -> None:
     """Until SIGINT or SIGTERM. A supervisor that dies is replaced; runs are released when the service ends.
 
@@ -51,15 +55,22 @@ def serve(
             children.append(dashboard)
             wait_until_up(dashboard, address(place[0], port, exposure), _START_SECONDS)
             where = _say_how(place[0], port, exposure)
-        print(f"Shoal is running: {where}\nStore: {store.url}\nCtrl-C stops it; everything is kept.", flush=True)
+        print(
+            f"Shoal is running: {where}\nStore: {store.url}\nCtrl-C stops it; everything is kept.",
+            flush=True,
+        )
         while not leave.wait(_WATCH_SECONDS):
             if dashboard is not None and dashboard.poll() is not None:
                 raise StoreError(
-                    f"The dashboard ended (exit code {dashboard.returncode}).", remedy="start it again: shoal serve"
+                    f"The dashboard ended (exit code {dashboard.returncode}).",
+                    remedy="start it again: shoal serve",
                 )
             ended = supervisor is not None and supervisor.poll() is not None
             if ended:
-                print(f"The supervisor ended; a new one goes on ({log_path()} says more).", file=sys.stderr)
+                print(
+                    f"The supervisor ended; a new one goes on ({log_path()} says more).",
+                    file=sys.stderr,
+                )
             # One that somebody else has started was enough; it may end when it has nothing to do.
             if ended or (supervisor is None and time.monotonic() - looked > HEARTBEAT_SECONDS):
                 supervisor, looked = _supervisor(store, children), time.monotonic()
@@ -68,14 +79,20 @@ def serve(
     print("Stopped. What was running goes on at the next start.")
 
 
-def _supervisor(store: Store, children: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes] | None:
+def _supervisor(
+    store: Store, children: list[subprocess.Popen[bytes]]
+) -> subprocess.Popen[bytes] | None:
     """One on this host, in place of one of ours that ended; those of other hosts share the queue with it."""
     supervisor = ensure_supervisor(store, attached=True, on_host=True)
-    children[:] = [child for child in children if child.poll() is None] + ([supervisor] if supervisor else [])
+    children[:] = [child for child in children if child.poll() is None] + (
+        [supervisor] if supervisor else []
+    )
     return supervisor
 
 
-def _dashboard(store: Store, host: str, wanted: int, exposure: ServerAccess) -> tuple[subprocess.Popen[bytes], int]:
+def _dashboard(
+    store: Store, host: str, wanted: int, exposure: ServerAccess
+) -> tuple[subprocess.Popen[bytes], int]:
     port = free_port(host, wanted)
     if port != wanted:
         print(f"Port {wanted} is taken (by another Shoal?); using {port}.", file=sys.stderr)
@@ -93,4 +110,10 @@ def _say_how(host: str, port: int, exposure: ServerAccess) -> str:
     if not exposure.links:
         return where
     links = [f"  {role + ':':10}{where}/?token={token}" for role, token in exposure.links]
-    return "\n".join([where, "Nobody has an account yet (shoal access add NAME); until this ends, let in by", *links])
+    return "\n".join(
+        [
+            where,
+            "Nobody has an account yet (shoal access add NAME); until this ends, let in by",
+            *links,
+        ]
+    )

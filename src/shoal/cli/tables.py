@@ -49,7 +49,10 @@ def report(summary: Summary) -> RenderableType:
     grid.add_row("State", Text(run.state, style=_COLOURS.get(run.state, "")))
     grid.add_row("Data", Text(_about_data(run)))
     grid.add_row("Generations", f"{run.generations} of {run.settings.generations}{_ended_by(run)}")
-    grid.add_row("Trainings", f"{run.evaluations:,} ({run.iterations:,} iterations) in {duration(run.seconds)}")
+    grid.add_row(
+        "Trainings",
+        f"{run.evaluations:,} ({run.iterations:,} iterations) in {duration(run.seconds)}",
+    )
     if run.error:
         grid.add_row("Error", Text(run.error, style="red"))
     if summary.best is not None:
@@ -88,13 +91,17 @@ def _about_data(run: RunView) -> str:
 def _ended_by(run: RunView) -> str:
     if run.state != "finished" or run.generations >= run.settings.generations:
         return ""
-    given = [name for name in ("evaluations", "max_seconds") if getattr(run.settings, name) is not None]
+    given = [
+        name for name in ("evaluations", "max_seconds") if getattr(run.settings, name) is not None
+    ]
     return f" (ended by {' or '.join(given)})" if given else ""
 
 
 def _accuracy(best: Best) -> Text:
     shown = _with_interval(best.accuracy, best.ci95)
-    return Text.assemble((shown, "bold green"), f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else "")
+    return Text.assemble(
+        (shown, "bold green"), f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else ""
+    )
 
 
 def _scores_table(summary: Summary) -> Table:
@@ -169,7 +176,9 @@ def verdict_text(run_id: int, verdict: ReplayCheck) -> RenderableType:
     what = f"Run {run_id}, genome {task.genome.hash}, repeat {task.repeat}"
     trained = f"{again.iterations:,} iterations in {again.seconds:.1f} s"
     if verdict.same and recorded.accuracy is None:
-        return Text.assemble(f"{what}: {trained}. ", ("The same failure", "bold green"), f": {recorded.error}")
+        return Text.assemble(
+            f"{what}: {trained}. ", ("The same failure", "bold green"), f": {recorded.error}"
+        )
     if verdict.same:
         same = f": {recorded.accuracy:.4f} % and all other scores are those recorded, to the bit."
         return Text.assemble(f"{what}: {trained}. ", ("The same", "bold green"), same)
@@ -185,7 +194,12 @@ def verdict_text(run_id: int, verdict: ReplayCheck) -> RenderableType:
         else "Equal versions of Shoal and its packages give equal bits; `shoal doctor` names those that are installed."
     )
     count = Text(f"and {more} more" if more > 0 else "", style="dim")
-    return Group(Text.assemble(f"{what}: {trained}. ", ("Not the same:", "bold red")), table, count, Text(why, "dim"))
+    return Group(
+        Text.assemble(f"{what}: {trained}. ", ("Not the same:", "bold red")),
+        table,
+        count,
+        Text(why, "dim"),
+    )
 
 
 def splits_table(rows: Sequence[MethodSummary]) -> RenderableType:
@@ -216,7 +230,11 @@ def _mean_and_half(value: float, half: float | None, unit: str = "") -> str:
     return f"{value:.2f}{unit and ' ' + unit}" + (f" ± {half:.2f}" if half is not None else "")
 
 
-_MARKS = {"good": Text("good", "green"), "look": Text("look", "yellow"), "bad": Text("bad", "bold red")}
+_MARKS = {
+    "good": Text("good", "green"),
+    "look": Text("look", "yellow"),
+    "bad": Text("bad", "bold red"),
+}
 
 
 def findings_table(facts: Sequence[ColumnFacts], findings: Sequence[Finding]) -> RenderableType:

@@ -15,14 +15,20 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from shoal.auth import Account, Role, SessionManager, default_file, new_token, read_accounts, token_digest
+from shoal.auth import (
+    Account,
+    Role,
+    SessionManager,
+    default_file,
+    new_token,
+    read_accounts,
+    token_digest,
+)
 from shoal.errors import SettingsError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")
-ANY_ADDRESS = (
-    "*"  # among names: every address in digits. No web site has one as its name, so none can pass itself off as us
-)
+ANY_ADDRESS = "*"  # among names: every address in digits. No web site has one as its name, so none can pass itself off as us
 _NAME = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 _LOGIN, _NAMES, _LINKS = "SHOAL_LOGIN", "SHOAL_HOSTS", "SHOAL_LINKS"
 
@@ -46,7 +52,11 @@ class ServerAccess:
     def environment(self) -> dict[str, str]:
         """What the server's process has to know; no token can be read from it."""
         links = [f"{role}:{token_digest(token)}" for role, token in self.links]
-        return {_LOGIN: "1" if self.login else "", _NAMES: " ".join(self.names), _LINKS: " ".join(links)}
+        return {
+            _LOGIN: "1" if self.login else "",
+            _NAMES: " ".join(self.names),
+            _LINKS: " ".join(links),
+        }
 
 
 def expose(
@@ -62,13 +72,20 @@ def expose(
     Where nobody has an account yet, there is a link for each role instead. Raises `SettingsError`, `AccessError`.
     """
     if (certificate is None) != (key is None):
-        raise SettingsError("A certificate needs its key.", expected="both --tls-cert and --tls-key, or none")
+        raise SettingsError(
+            "A certificate needs its key.", expected="both --tls-cert and --tls-key, or none"
+        )
     for file in filter(None, (certificate, key)):
         if not (file.is_file() and os.access(file, os.R_OK)):
-            raise SettingsError(f"{file} is not a file that can be read.", remedy="check --tls-cert and --tls-key")
+            raise SettingsError(
+                f"{file} is not a file that can be read.", remedy="check --tls-cert and --tls-key"
+            )
     for name in names:
         if not _is_address(name) and not _NAME.fullmatch(name):
-            raise SettingsError(f"--allow-host {name!r} is no name.", expected="as in shoal.example.org, without port")
+            raise SettingsError(
+                f"--allow-host {name!r} is no name.",
+                expected="as in shoal.example.org, without port",
+            )
     login = login or bool(names) or host not in LOOPBACK
     links: tuple[tuple[Role, str], ...] = ()
     if login and not read_accounts(default_file()).accounts:

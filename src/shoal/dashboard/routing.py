@@ -46,14 +46,18 @@ def build() -> dict[str, Any]:
             _drawn(place.name),
             title=place.title,
             icon=place.icon,
-            url_path="start" if place is PLACES[0] else place.name,  # whose path is empty, whatever stands here
+            url_path="start"
+            if place is PLACES[0]
+            else place.name,  # whose path is empty, whatever stands here
             default=place is PLACES[0],
         )
         for place in PLACES
     }
     st.session_state[_PAGES] = pages
     first = PLACES[0]
-    return pages | {"": st.Page(_drawn(first.name), title=first.title, url_path=first.name)}  # also by its name
+    return pages | {
+        "": st.Page(_drawn(first.name), title=first.title, url_path=first.name)
+    }  # also by its name
 
 
 def module_name(name: str) -> str:
@@ -75,10 +79,16 @@ def go(name: str, **params: object) -> NoReturn:
     raise AssertionError  # pragma: no cover  switch_page does not return
 
 
-def link(name: str, label: str, *, icon: str | None = None, help: str | None = None, **params: object) -> None:
+def link(
+    name: str, label: str, *, icon: str | None = None, help: str | None = None, **params: object
+) -> None:
     """A link to that page. ``label`` is Markdown: no user's text."""
     st.page_link(
-        st.session_state[_PAGES][name], label=label, icon=icon, help=help, query_params=cast("Any", _texts(params))
+        st.session_state[_PAGES][name],
+        label=label,
+        icon=icon,
+        help=help,
+        query_params=cast("Any", _texts(params)),
     )
 
 

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
 # What needs pandas is imported on first use: worker processes have only arrays.
 _WITH_PANDAS = {
-    **dict.fromkeys(("load_dataset", "prepare", "prepare_new", "recognise_task", "resplit"), "preparation"),
-    **dict.fromkeys(("BUNDLED", "from_parquet", "read_table", "table_from_bytes", "to_parquet"), "table_io"),
+    **dict.fromkeys(
+        ("load_dataset", "prepare", "prepare_new", "recognise_task", "resplit"), "preparation"
+    ),
+    **dict.fromkeys(
+        ("BUNDLED", "from_parquet", "read_table", "table_from_bytes", "to_parquet"), "table_io"
+    ),
 }
 
 

@@ -33,4 +33,8 @@ def column_facts(source: pd.DataFrame) -> tuple[ColumnFacts, ...]:
 
 
 def _kind(column: pd.Series) -> str:
-    return "categories" if isinstance(column.dtype, pd.CategoricalDtype) else KINDS.get(column.dtype.kind, "text")
+    return (
+        "categories"
+        if isinstance(column.dtype, pd.CategoricalDtype)
+        else KINDS.get(column.dtype.kind, "text")
+    )

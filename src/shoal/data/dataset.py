@@ -59,37 +59,59 @@ class DataOptions:
         for field, column in (("target", self.target), ("group", self.group)):
             if not (isinstance(column, str) and column) and (field, column) != ("group", None):
                 raise SettingsError(
-                    f"{field} {column!r}.", expected="the name of a column, as text", remedy=f"name one {field}"
+                    f"{field} {column!r}.",
+                    expected="the name of a column, as text",
+                    remedy=f"name one {field}",
                 )
         for field, allowed in _ALLOWED.items():
             if getattr(self, field) not in allowed:
                 expected = ", ".join(str(value) for value in allowed if value)
                 raise SettingsError(
-                    f"{field} {getattr(self, field)!r}.", expected=expected, remedy="choose one of them"
+                    f"{field} {getattr(self, field)!r}.",
+                    expected=expected,
+                    remedy="choose one of them",
                 )
         for field in ("test_fraction", "validation_fraction"):
             if not (_is_number(getattr(self, field)) and 0 <= getattr(self, field) < 1):
                 problem = f"{field} {getattr(self, field)!r}."
-                raise SettingsError(problem, expected="0 <= fraction < 1", remedy="0.3 and 0.2 are usual")
+                raise SettingsError(
+                    problem, expected="0 <= fraction < 1", remedy="0.3 and 0.2 are usual"
+                )
         if not (_is_number(self.seed, numbers.Integral) and 0 <= self.seed < SEEDS):
             raise SettingsError(
-                f"data seed {self.seed!r}.", expected="a whole number, 0 to 2**32 - 1", remedy="choose another one"
+                f"data seed {self.seed!r}.",
+                expected="a whole number, 0 to 2**32 - 1",
+                remedy="choose another one",
             )
         if not (_is_number(self.folds, numbers.Integral) and 1 <= self.folds <= MAX_FOLDS):
-            expected = f"a whole number of parts, 2 to {MAX_FOLDS}, or 1 for a single validation part"
-            raise SettingsError(f"folds {self.folds!r}.", expected=expected, remedy="3 and 5 are usual")
+            expected = (
+                f"a whole number of parts, 2 to {MAX_FOLDS}, or 1 for a single validation part"
+            )
+            raise SettingsError(
+                f"folds {self.folds!r}.", expected=expected, remedy="3 and 5 are usual"
+            )
         if self.group is not None and (self.preset == "classic" or self.group == self.target):
-            problem = f"group {self.group!r} with preset {self.preset!r} and target {self.target!r}."
-            raise SettingsError(problem, expected="modern, and not the target", remedy="drop the group, or use modern")
-        if self.same and (self.group is not None or (self.same != "all" and self.target in self.same)):
+            problem = (
+                f"group {self.group!r} with preset {self.preset!r} and target {self.target!r}."
+            )
+            raise SettingsError(
+                problem,
+                expected="modern, and not the target",
+                remedy="drop the group, or use modern",
+            )
+        if self.same and (
+            self.group is not None or (self.same != "all" and self.target in self.same)
+        ):
             problem = f"same {self.same!r} with group {self.group!r} and target {self.target!r}."
             remedy = "drop the group, or name only features"
-            raise SettingsError(problem, expected="features, and no group beside them", remedy=remedy)
-        if self.preset == "classic" and (self.same or self.folds > 1 or self.log_columns != "none"):
-            problem = (
-                f"same {self.same!r}, folds {self.folds} and log_columns {self.log_columns!r} with preset 'classic'."
+            raise SettingsError(
+                problem, expected="features, and no group beside them", remedy=remedy
             )
-            raise SettingsError(problem, expected="none of them", remedy="leave them out, or use modern")
+        if self.preset == "classic" and (self.same or self.folds > 1 or self.log_columns != "none"):
+            problem = f"same {self.same!r}, folds {self.folds} and log_columns {self.log_columns!r} with preset 'classic'."
+            raise SettingsError(
+                problem, expected="none of them", remedy="leave them out, or use modern"
+            )
 
     @classmethod
     def of_new_run(
@@ -109,13 +131,21 @@ class DataOptions:
         ``same`` is "all", a list of columns, or a text that names them with commas between.
         """
         if isinstance(same, str):
-            same = "all" if same.strip() == "all" else tuple(name.strip() for name in same.split(",") if name.strip())
+            same = (
+                "all"
+                if same.strip() == "all"
+                else tuple(name.strip() for name in same.split(",") if name.strip())
+            )
         elif not (isinstance(same, Sequence) and all(isinstance(name, str) for name in same)):
-            raise SettingsError(f"same {same!r}.", expected="names of columns, or 'all'", remedy="correct the list")
+            raise SettingsError(
+                f"same {same!r}.", expected="names of columns, or 'all'", remedy="correct the list"
+            )
         if folds is None and "validation_fraction" in others:
             folds = 1
         given = {"folds": folds, "log_columns": log_columns}
-        chosen = NEW_RUN.get(preset, {}) | {name: value for name, value in given.items() if value is not None}
+        chosen = NEW_RUN.get(preset, {}) | {
+            name: value for name, value in given.items() if value is not None
+        }
         return cls(target, preset, same="all" if same == "all" else tuple(same), **chosen, **others)
 
     def to_dict(self) -> dict[str, Any]:
@@ -171,8 +201,12 @@ class Dataset:
 
     def __repr__(self) -> str:
         target = self.options.target
-        rows = sum(len(part.rows) for part in (self.train, self.validation, self.test) if part is not None)
-        return f"Dataset({self.name!r}, {rows} rows, {self.inputs} inputs, {self.task} of {target!r})"
+        rows = sum(
+            len(part.rows) for part in (self.train, self.validation, self.test) if part is not None
+        )
+        return (
+            f"Dataset({self.name!r}, {rows} rows, {self.inputs} inputs, {self.task} of {target!r})"
+        )
 
     @property
     def task(self) -> TaskType:
@@ -234,8 +268,14 @@ class Dataset:
         ]
         if astray := self.rows_with_twins():
             each = "1 row has" if astray == 1 else f"{astray:,} rows have"
-            mend = "" if self.options.preset == "classic" else " same = all (--same all) keeps such rows in one part."
-            notes.append(f"{each} the same features as a row of another part, so scores may be too good.{mend}")
+            mend = (
+                ""
+                if self.options.preset == "classic"
+                else " same = all (--same all) keeps such rows in one part."
+            )
+            notes.append(
+                f"{each} the same features as a row of another part, so scores may be too good.{mend}"
+            )
         return tuple(notes)
 
     def rows_with_twins(self) -> int:
@@ -247,7 +287,10 @@ class Dataset:
             if part is not None:
                 place[part.rows] = number
         groups = repeated_rows(self.source, [column.name for column in self.encoder.columns])
-        lowest, highest = np.full(groups.max() + 1, MAX_FOLDS), np.full(groups.max() + 1, -MAX_FOLDS)
+        lowest, highest = (
+            np.full(groups.max() + 1, MAX_FOLDS),
+            np.full(groups.max() + 1, -MAX_FOLDS),
+        )
         np.minimum.at(lowest, groups, place)
         np.maximum.at(highest, groups, place)
         return int((lowest < highest)[groups].sum())

@@ -118,7 +118,11 @@ def _counted(number: int, what: str) -> str:
 
 
 def _refusals(
-    name: str, source: pd.DataFrame, features: Sequence[str], preset: Preset, error: ShoalError | None
+    name: str,
+    source: pd.DataFrame,
+    features: Sequence[str],
+    preset: Preset,
+    error: ShoalError | None,
 ) -> Iterator[Finding]:
     """The error, and what is wrong with every other column: a person mends a table in one go."""
     if error is None:
@@ -129,7 +133,10 @@ def _refusals(
         if len(unread) > 1:
             remedy = "use the preset modern, which encodes text and fills in missing values"
             yield Finding(
-                "bad", f"Classic takes complete numbers only; not so: {listed(unread)}.", remedy, tuple(unread)
+                "bad",
+                f"Classic takes complete numbers only; not so: {listed(unread)}.",
+                remedy,
+                tuple(unread),
             )
         return
     every = np.arange(len(source), dtype=np.int64)
@@ -141,17 +148,25 @@ def _refusals(
                 yield Finding.of(other, (column,))
 
 
-def _size(source: pd.DataFrame, features: Sequence[str], dataset: Dataset | None) -> Iterator[Finding]:
+def _size(
+    source: pd.DataFrame, features: Sequence[str], dataset: Dataset | None
+) -> Iterator[Finding]:
     rows = len(source)
     text = f"{_counted(rows, 'row')}, {_counted(len(features), 'feature')}"
     if dataset is None:
         yield Finding("good", f"{text}.")
         return
     parts = {"train": dataset.train, "validate": dataset.validation, "test": dataset.test}
-    split = ", ".join(f"{len(part.rows):,} {verb}" for verb, part in parts.items() if part is not None)
+    split = ", ".join(
+        f"{len(part.rows):,} {verb}" for verb, part in parts.items() if part is not None
+    )
     if dataset.fold_numbers is not None:
         split = split.replace("train", f"train and validate in {dataset.options.folds} folds")
-    inputs = f" as {_counted(dataset.inputs, 'network input')}" if dataset.inputs != len(features) else ""
+    inputs = (
+        f" as {_counted(dataset.inputs, 'network input')}"
+        if dataset.inputs != len(features)
+        else ""
+    )
     yield Finding("good", f"{text}{inputs}: {split}.")
     if rows < FEW_ROWS:
         tested = f", and {len(dataset.test.rows):,} of them" if dataset.test else ""
@@ -160,9 +175,15 @@ def _size(source: pd.DataFrame, features: Sequence[str], dataset: Dataset | None
             f"Only {_counted(rows, 'row')}: every score rests on few{tested.replace(' of them', ' that test')}.",
             "add rows if there are more; look at intervals rather than at single scores",
         )
-    logs = [c.name for c in dataset.encoder.columns if isinstance(c, NumericColumn) and c.log_floor is not None]
+    logs = [
+        c.name
+        for c in dataset.encoder.columns
+        if isinstance(c, NumericColumn) and c.log_floor is not None
+    ]
     if logs:
-        yield Finding("good", f"Taken as logarithms, as their values have a long tail: {listed(logs)}.")
+        yield Finding(
+            "good", f"Taken as logarithms, as their values have a long tail: {listed(logs)}."
+        )
 
 
 def _folds(dataset: Dataset | None, preset: Preset, options: dict[str, Any]) -> Iterator[Finding]:
@@ -176,26 +197,42 @@ def _folds(dataset: Dataset | None, preset: Preset, options: dict[str, Any]) -> 
         )
 
 
-def _target(target: pd.Series, facts: ColumnFacts, task: TaskType, *, recognised: bool) -> Iterator[Finding]:
+def _target(
+    target: pd.Series, facts: ColumnFacts, task: TaskType, *, recognised: bool
+) -> Iterator[Finding]:
     name, numeric = repr(facts.name[:60]), target.dtype.kind in "if"
     if task == "regression":
         values = target.to_numpy(dtype=np.float64) if numeric else np.empty(0)
         values = values[np.isfinite(values)]
         if 2 <= facts.distinct <= FEW_VALUES:
-            what = f"The target {name} has only {facts.distinct} different values, taken as amounts."
+            what = (
+                f"The target {name} has only {facts.distinct} different values, taken as amounts."
+            )
             yield Finding("look", what, "choose the task classification if they are kinds")
-        elif len(values) and abs(tail := skewness(values[:: -(-len(values) // SAMPLE)])) > LONG_TAIL:
+        elif (
+            len(values) and abs(tail := skewness(values[:: -(-len(values) // SAMPLE)])) > LONG_TAIL
+        ):
             what = f"The target {name} has a long tail (skewness {tail:.1f}): a few rows decide its errors."
-            yield Finding("look", what, "look for wrong values; have its logarithm predicted if relative errors matter")
+            yield Finding(
+                "look",
+                what,
+                "look for wrong values; have its logarithm predicted if relative errors matter",
+            )
         else:
-            yield Finding("good", f"Regression of {name}: {_counted(facts.distinct, 'different value')}.")
+            yield Finding(
+                "good", f"Regression of {name}: {_counted(facts.distinct, 'different value')}."
+            )
         return
     counts = target.value_counts()
     if len(counts) < 2:
         return
     kinds = f"{_counted(len(counts), 'class')[:-1]}es"
     if recognised and numeric:
-        yield Finding("look", f"The numbers in {name} are taken for {kinds}.", "choose regression if they are amounts")
+        yield Finding(
+            "look",
+            f"The numbers in {name} are taken for {kinds}.",
+            "choose regression if they are amounts",
+        )
     else:
         yield Finding("good", f"Classification of {name}: {kinds}.")
     share = counts.iloc[0] / counts.sum()
@@ -231,10 +268,16 @@ def _columns(features: Sequence[ColumnFacts], sample: pd.DataFrame, rows: int) -
             "leave them out",
             tuple(constant),
         )
-    unique = [f.name for f in features if f.distinct == rows >= 2 * FEW_VALUES and _names_rows(sample[f.name], f.kind)]
+    unique = [
+        f.name
+        for f in features
+        if f.distinct == rows >= 2 * FEW_VALUES and _names_rows(sample[f.name], f.kind)
+    ]
     if unique:
         what = f"A different value in each row, as an identifier has: {listed(unique)}."
-        yield Finding("look", what, "leave them out: a network learns the rows by heart", tuple(unique))
+        yield Finding(
+            "look", what, "leave them out: a network learns the rows by heart", tuple(unique)
+        )
     texts = [f for f in features if f.kind in ("text", "categories")]
     if mixed := [f.name for f in texts if 0.1 < _share_of_numbers(sample[f.name]) < 1]:
         what = f"Numbers and words in one column, taken as words: {listed(mixed)}."
@@ -249,7 +292,10 @@ def _names_rows(values: pd.Series, kind: str) -> bool:
     if kind != "whole numbers":
         return kind == "text"
     numbers = np.sort(values.to_numpy())
-    return bool(len(numbers) > 1 and numbers[-1] - numbers[0] < 2 * (numbers[1] - numbers[0] or 1) * len(numbers))
+    return bool(
+        len(numbers) > 1
+        and numbers[-1] - numbers[0] < 2 * (numbers[1] - numbers[0] or 1) * len(numbers)
+    )
 
 
 def _share_of_numbers(values: pd.Series) -> float:
@@ -257,16 +303,24 @@ def _share_of_numbers(values: pd.Series) -> float:
     return sum(number is not None for number in known) / max(1, len(known))
 
 
-def _like_the_target(sample: pd.DataFrame, features: Sequence[str], target: str, task: TaskType) -> Iterator[Finding]:
+def _like_the_target(
+    sample: pd.DataFrame, features: Sequence[str], target: str, task: TaskType
+) -> Iterator[Finding]:
     """Features that say the target in other words: they are often known only afterwards."""
     if task == "regression":
         found = _correlated(sample, features, target)
     else:
         kinds = pd.factorize(sample[target])[0]
-        found = [c for c in features if _decides(pd.factorize(sample[c], use_na_sentinel=False)[0], kinds)]
+        found = [
+            c
+            for c in features
+            if _decides(pd.factorize(sample[c], use_na_sentinel=False)[0], kinds)
+        ]
     if found:
         what = f"Nearly the target {target[:60]!r} in other words: {listed(found)}."
-        yield Finding("look", what, "leave them out if they are not known when predicting", tuple(found))
+        yield Finding(
+            "look", what, "leave them out if they are not known when predicting", tuple(found)
+        )
 
 
 def _correlated(sample: pd.DataFrame, features: Sequence[str], target: str) -> list[str]:
@@ -298,15 +352,26 @@ def _decides(values: NDArray[np.int64], kinds: NDArray[np.int64]) -> bool:
 
 
 def _repeated(
-    source: pd.DataFrame, features: Sequence[str], target: str, dataset: Dataset | None, *, grouped: bool
+    source: pd.DataFrame,
+    features: Sequence[str],
+    target: str,
+    dataset: Dataset | None,
+    *,
+    grouped: bool,
 ) -> Iterator[Finding]:
     groups = repeated_rows(source, features) if features else np.zeros(0, dtype=np.int64)
     counts = np.bincount(groups) if len(groups) else groups
     alike = int(counts[counts > 1].sum())
     if not alike:
         return
-    copies = len(source) - int(pd.DataFrame({"g": groups, "t": source[target].to_numpy()}).drop_duplicates().shape[0])
-    same = f", {_counted(copies, 'of them a copy') if copies == 1 else f'{copies:,} of them copies'}" if copies else ""
+    copies = len(source) - int(
+        pd.DataFrame({"g": groups, "t": source[target].to_numpy()}).drop_duplicates().shape[0]
+    )
+    same = (
+        f", {_counted(copies, 'of them a copy') if copies == 1 else f'{copies:,} of them copies'}"
+        if copies
+        else ""
+    )
     what = f"{_counted(alike, 'row')} with the same features as another{same}"
     if dataset is not None and not dataset.rows_with_twins():
         yield Finding("good", f"{what}; such rows stay in one part.")
@@ -315,4 +380,6 @@ def _repeated(
     can_mend = not grouped and dataset is not None and dataset.options.preset == "modern"
     if not can_mend:
         remedy = "remove the copies, or have rows kept together by all features (preset modern)"
-    yield Finding("look", f"{what}, in different parts: scores may be too good.", remedy, together=can_mend)
+    yield Finding(
+        "look", f"{what}, in different parts: scores may be too good.", remedy, together=can_mend
+    )

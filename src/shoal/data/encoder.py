@@ -63,7 +63,9 @@ class CategoricalColumn:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the network inputs."""
-        return tuple(f"{self.name}={'missing' if level is None else level}" for level in self.levels)
+        return tuple(
+            f"{self.name}={'missing' if level is None else level}" for level in self.levels
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +112,29 @@ class Encoder:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; floats survive JSON exactly."""
-        return {"columns": [_listed(asdict(column)) for column in self.columns], "target": _listed(asdict(self.target))}
+        return {
+            "columns": [_listed(asdict(column)) for column in self.columns],
+            "target": _listed(asdict(self.target)),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Encoder:
         """The reverse of `to_dict`."""
-        return cls(tuple(cls._read(column) for column in values["columns"]), cls._read(values["target"]))
+        return cls(
+            tuple(cls._read(column) for column in values["columns"]), cls._read(values["target"])
+        )
 
     @classmethod
     def _read(cls, values: Mapping[str, Any]) -> Any:
-        return cls._KINDS[values["kind"]](**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        return cls._KINDS[values["kind"]](
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        )
 
 
 def _listed(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    return {
+        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
+    }
 
 
 def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -156,7 +167,9 @@ def log_floor(values: NDArray[np.float64]) -> float | None:
     return float(values.min()) if abs(skewness(log(values))) <= skewed / 2 else None
 
 
-def fit_column(name: str, series: pd.Series, train: NDArray[np.int64], *, logs: bool = False) -> Column:
+def fit_column(
+    name: str, series: pd.Series, train: NDArray[np.int64], *, logs: bool = False
+) -> Column:
     """The modern encoding of a feature, from its training rows; with ``logs``, `log_floor` decides on a logarithm.
 
     Raises DataError (for any row of the table).
@@ -167,7 +180,11 @@ def fit_column(name: str, series: pd.Series, train: NDArray[np.int64], *, logs: 
     if series.dtype.kind in "if":
         values = finite_numbers(name, series)
         if np.isnan(values).all():
-            raise DataError(f"{name}: column {column!r} has no value.", expected="some", remedy="drop the column")
+            raise DataError(
+                f"{name}: column {column!r} has no value.",
+                expected="some",
+                remedy="drop the column",
+            )
         seen = values[train]
         known = seen[~np.isnan(seen)]
         fill = float(np.median(known)) if len(known) else 0.0
@@ -194,22 +211,36 @@ def finite_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:
     values = series.to_numpy(dtype=np.float64)
     bad = np.flatnonzero(np.abs(values) > _FLOAT32_MAX)
     if len(bad):
-        problem = f"{name}: row {bad[0] + 2}, column {series.name!r}: {values[bad[0]]:g} is too large."
-        raise DataError(problem, expected=f"numbers within ±{_FLOAT32_MAX:.3g}", remedy="correct or remove the row")
+        problem = (
+            f"{name}: row {bad[0] + 2}, column {series.name!r}: {values[bad[0]]:g} is too large."
+        )
+        raise DataError(
+            problem,
+            expected=f"numbers within ±{_FLOAT32_MAX:.3g}",
+            remedy="correct or remove the row",
+        )
     return values
 
 
 def check_text(name: str, column: str, texts: Sequence[object]) -> None:
     """Raises DataError if a text column holds dates, or numbers with something wrong; names the first such cell."""
-    known = [(row, text, to_number(text)) for row, text in enumerate(texts, 2) if isinstance(text, str)]
-    known = [(row, text, number) for row, text, number in known if number is None or not math.isnan(number)]
+    known = [
+        (row, text, to_number(text)) for row, text in enumerate(texts, 2) if isinstance(text, str)
+    ]
+    known = [
+        (row, text, number)
+        for row, text, number in known
+        if number is None or not math.isnan(number)
+    ]
     words = [(row, text) for row, text, number in known if number is None]
     grouped = [(row, text) for row, text in words if _THOUSANDS.fullmatch(text)]
     numbers = len(known) - len(words)
     if grouped and numbers + len(grouped) >= MOSTLY * len(known):
         row, text = grouped[0]
         problem = f"{name}: row {row}, column {column!r}: {text!r} has a thousands separator or a decimal comma."
-        remedy = "remove the separators, or save the table with semicolons if these are decimal commas"
+        remedy = (
+            "remove the separators, or save the table with semicolons if these are decimal commas"
+        )
         raise DataError(problem, expected="numbers such as 1234.5", remedy=remedy)
     if words and numbers >= MOSTLY * len(known):
         row, text = words[0]
@@ -219,10 +250,16 @@ def check_text(name: str, column: str, texts: Sequence[object]) -> None:
     if known and not words:  # numbers all, but `canonical` could not keep them as such
         row, text, number = next((cell for cell in known if math.isinf(cell[2] or 0)), known[0])
         if math.isinf(number or 0):
-            problem = f"{name}: row {row}, column {column!r}: {text[:60]!r} is infinite or too large."
-            raise DataError(problem, expected="finite numbers", remedy="correct the cell, or leave it empty")
+            problem = (
+                f"{name}: row {row}, column {column!r}: {text[:60]!r} is infinite or too large."
+            )
+            raise DataError(
+                problem, expected="finite numbers", remedy="correct the cell, or leave it empty"
+            )
         row, text, _ = next(
-            cell for cell in known if cell[2] is not None and abs(cell[2]) >= 2**53 and "." not in cell[1]
+            cell
+            for cell in known
+            if cell[2] is not None and abs(cell[2]) >= 2**53 and "." not in cell[1]
         )
         problem = f"{name}: row {row}, column {column!r}: {text[:60]!r} has more digits than a number holds exactly."
         remedy = "drop the column if it is an identifier, or round it"

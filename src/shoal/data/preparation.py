@@ -39,7 +39,9 @@ from shoal.errors import DataError
 from shoal.inference.standalone import MAX_COLUMNS, TableError, encode, to_level
 
 MIN_ROWS = 10
-FEW_VALUES = 10  # whole-number targets of at most so many values, each five times on average, are classes
+FEW_VALUES = (
+    10  # whole-number targets of at most so many values, each five times on average, are classes
+)
 ROWS_PER_VALUE = 5
 
 
@@ -89,12 +91,22 @@ def table_and_target(
     if target is None:
         columns = _listing(source)
         remedy = f"say which with --target (target= in Python); the columns are: {columns}"
-        raise DataError(f"{name}: no target was chosen.", expected="the name of the column to predict", remedy=remedy)
+        raise DataError(
+            f"{name}: no target was chosen.",
+            expected="the name of the column to predict",
+            remedy=remedy,
+        )
     return name, source, target
 
 
 def prepare_new(
-    name: str, source: pd.DataFrame, target: str, preset: Preset = "modern", *, folds: int | None = None, **others: Any
+    name: str,
+    source: pd.DataFrame,
+    target: str,
+    preset: Preset = "modern",
+    *,
+    folds: int | None = None,
+    **others: Any,
 ) -> Dataset:
     """`prepare` for a run that begins now (`DataOptions.of_new_run`).
 
@@ -122,10 +134,14 @@ def prepare(name: str, source: pd.DataFrame, options: DataOptions) -> Dataset:
     if len(source) < MIN_ROWS:
         problem = f"{name}: the table has {len(source)} row{'' if len(source) == 1 else 's'} below the header."
         raise DataError(problem, expected=f"at least {MIN_ROWS}", remedy="add rows")
-    features = [column for column in source.columns if column not in (options.target, options.group)]
+    features = [
+        column for column in source.columns if column not in (options.target, options.group)
+    ]
     if not features:
         remedy = "add columns, separated by , ; tab or | in a CSV file"
-        raise DataError(f"{name}: no column is left to learn from.", expected="a feature or more", remedy=remedy)
+        raise DataError(
+            f"{name}: no column is left to learn from.", expected="a feature or more", remedy=remedy
+        )
     task = options.task or recognise_task(source[options.target])
     classes, target = _target(name, source[options.target], task, explicit=options.task is not None)
     options = replace(options, task=task)
@@ -134,11 +150,16 @@ def prepare(name: str, source: pd.DataFrame, options: DataOptions) -> Dataset:
     split = _split(name, source, classes, target, options, features)
     scaling = None if classes else _scaling(name, target[split.train], options)
     classic, logs = options.preset == "classic", options.log_columns == "auto"
-    columns = [NumericColumn(c) if classic else fit_column(name, source[c], split.train, logs=logs) for c in features]
+    columns = [
+        NumericColumn(c) if classic else fit_column(name, source[c], split.train, logs=logs)
+        for c in features
+    ]
     encoder = Encoder(tuple(columns), scaling or ClassTarget(options.target, classes))
     if len(encoder.inputs) > MAX_COLUMNS:
         problem = f"{name}: the columns make {len(encoder.inputs):,} network inputs."
-        raise DataError(problem, expected=f"at most {MAX_COLUMNS:,}", remedy="drop columns with many categories")
+        raise DataError(
+            problem, expected=f"at most {MAX_COLUMNS:,}", remedy="drop columns with many categories"
+        )
     x = _encode(name, source, encoder, options)
     y = (target - scaling.offset) / scaling.scale if scaling else target
 
@@ -155,7 +176,9 @@ def prepare(name: str, source: pd.DataFrame, options: DataOptions) -> Dataset:
     assert train is not None  # _split refuses a split without training rows
     validation, test = part("validation", split.validation), part("test", split.test)
     if split.folds is not None:
-        for fold in range(options.folds):  # as a part of its own; what the others then train on has targets besides
+        for fold in range(
+            options.folds
+        ):  # as a part of its own; what the others then train on has targets besides
             part(f"validation (fold {fold + 1})", split.train[split.folds == fold])
     return Dataset(name, source, options, encoder, train, validation, test, split.folds)
 
@@ -182,7 +205,11 @@ def recognise_task(target: pd.Series) -> TaskType:
     values = values[np.isfinite(values)]
     kinds = len(np.unique(values))
     whole = bool((values == np.floor(values)).all())
-    return "classification" if whole and 2 <= kinds <= min(FEW_VALUES, len(values) // ROWS_PER_VALUE) else "regression"
+    return (
+        "classification"
+        if whole and 2 <= kinds <= min(FEW_VALUES, len(values) // ROWS_PER_VALUE)
+        else "regression"
+    )
 
 
 def _listing(source: pd.DataFrame) -> str:
@@ -195,12 +222,20 @@ def _require(name: str, source: pd.DataFrame, column: str, *, empty_cells: bool 
         near = difflib.get_close_matches(column, map(str, source.columns))
         hint = f" Did you mean {near[0]!r}?" if near else ""
         expected = f"one of {_listing(source)}"
-        raise DataError(f"{name}: there is no column {column!r}.{hint}", expected=expected, remedy="check the spelling")
+        raise DataError(
+            f"{name}: there is no column {column!r}.{hint}",
+            expected=expected,
+            remedy="check the spelling",
+        )
     missing = np.flatnonzero(source[column].isna())
     if len(missing) and not empty_cells:
-        problem = f"{name}: row {missing[0] + 2}, column {column!r}: no value ({len(missing)} such rows)."
+        problem = (
+            f"{name}: row {missing[0] + 2}, column {column!r}: no value ({len(missing)} such rows)."
+        )
         remedy = "fill the cells in, or remove the rows"
-        raise DataError(problem, expected="a value in every row of the target and of the group", remedy=remedy)
+        raise DataError(
+            problem, expected="a value in every row of the target and of the group", remedy=remedy
+        )
 
 
 def _target(
@@ -222,7 +257,9 @@ def _target(
         values = finite_numbers(name, series)
         if values.min() == values.max():
             problem = f"{name}: the target {column!r} is {values[0]:g} in every row."
-            raise DataError(problem, expected="a target that varies", remedy="choose another target")
+            raise DataError(
+                problem, expected="a target that varies", remedy="choose another target"
+            )
         return (), values
     if numeric:
         finite_numbers(name, series)
@@ -272,14 +309,22 @@ def _split(
         folds = fold_numbers(name, options.folds, (options.seed + 1) % SEEDS, labels, within)
         split = Split(rest, rest[:0], np.sort(test), folds)
     else:
-        train, validation = cut(np.sort(rest), options.validation_fraction, (options.seed + 1) % SEEDS)
+        train, validation = cut(
+            np.sort(rest), options.validation_fraction, (options.seed + 1) % SEEDS
+        )
         split = Split(np.sort(train), np.sort(validation), np.sort(test))
     holdout = options.preset == "modern" and options.folds == 1
     asked = {"test": options.test_fraction, "validation": options.validation_fraction * holdout}
-    for label, part in (("train", split.train), ("validation", split.validation), ("test", split.test)):
+    for label, part in (
+        ("train", split.train),
+        ("validation", split.validation),
+        ("test", split.test),
+    ):
         if not len(part) and asked.get(label, 1):
             problem = f"{name}: no row of {len(source)} is left for the {label} part."
-            raise DataError(problem, expected="rows for every part", remedy="change the fractions, or add rows")
+            raise DataError(
+                problem, expected="rows for every part", remedy="change the fractions, or add rows"
+            )
     if classes:
         _check_classes(name, classes, target, split, grouped=groups is not None)
     return split
@@ -290,7 +335,9 @@ def _check_classes(
 ) -> None:
     """Raises DataError unless there is something to learn of every class, whichever fold is left out."""
     seen = target[split.train]
-    remedy = "choose another data seed, or add rows of the class" + (", or other groups" if grouped else "")
+    remedy = "choose another data seed, or add rows of the class" + (
+        ", or other groups" if grouped else ""
+    )
     absent = np.setdiff1d(target, seen)
     if len(absent):
         problem = f"{name}: class {classes[int(absent[0])]!r} has no row in the training part."
@@ -301,8 +348,14 @@ def _check_classes(
     for index, label in enumerate(classes):
         within = split.folds[seen == index]
         if len(within) < folds or len(np.unique(within)) < 2:
-            what = f"{len(within)} row{'' if len(within) == 1 else 's'}" if len(within) < folds else "all rows in one"
-            problem = f"{name}: class {label!r} has {what} besides the test part, for {folds} folds."
+            what = (
+                f"{len(within)} row{'' if len(within) == 1 else 's'}"
+                if len(within) < folds
+                else "all rows in one"
+            )
+            problem = (
+                f"{name}: class {label!r} has {what} besides the test part, for {folds} folds."
+            )
             expected = "at least one row of every class for each fold, in two folds or more"
             raise DataError(problem, expected=expected, remedy=f"ask for fewer folds, or {remedy}")
 
@@ -317,9 +370,13 @@ def _scaling(name: str, train: NDArray[np.float64], options: DataOptions) -> Reg
     return RegressionTarget(options.target, 0.0, largest)
 
 
-def _encode(name: str, source: pd.DataFrame, encoder: Encoder, options: DataOptions) -> NDArray[np.float32]:
+def _encode(
+    name: str, source: pd.DataFrame, encoder: Encoder, options: DataOptions
+) -> NDArray[np.float32]:
     columns = {
-        column.name: values.to_numpy() if (values := source[column.name]).dtype.kind in "if" else values.tolist()
+        column.name: values.to_numpy()
+        if (values := source[column.name]).dtype.kind in "if"
+        else values.tolist()
         for column in encoder.columns
     }
     try:

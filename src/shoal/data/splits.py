@@ -49,30 +49,36 @@ def stratified_split(
 
     kinds, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
-        problem = (
-            f"{name}: class {classes[int(kinds[counts.argmin()])]!r} has too few rows to be in every part of the split."
-        )
+        problem = f"{name}: class {classes[int(kinds[counts.argmin()])]!r} has too few rows to be in every part of the split."
         remedy = "remove the class or merge it with another, or ask for no validation or test part (fraction 0)"
         raise DataError(problem, expected="a few rows of each class for each part", remedy=remedy)
     try:
         kept, taken = train_test_split(rows, test_size=fraction, random_state=seed, stratify=labels)
     except ValueError as error:
         remedy = "add rows, merge classes, or change the fractions"
-        raise DataError(f"{name}: no split by class ({error}).", expected="rows for all", remedy=remedy) from error
+        raise DataError(
+            f"{name}: no split by class ({error}).", expected="rows for all", remedy=remedy
+        ) from error
     return np.asarray(kept, dtype=np.int64), np.asarray(taken, dtype=np.int64)
 
 
-def group_split(name: str, rows: Rows, groups: NDArray[Any], fraction: float, seed: int) -> tuple[Rows, Rows]:
+def group_split(
+    name: str, rows: Rows, groups: NDArray[Any], fraction: float, seed: int
+) -> tuple[Rows, Rows]:
     """As `sample_split`, but whole groups (``groups`` of these rows); the fraction is of groups. Raises DataError."""
     if not fraction:
         return rows, rows[:0]
     from sklearn.model_selection import GroupShuffleSplit  # type: ignore[import-untyped, unused-ignore]
 
     try:
-        kept, taken = next(GroupShuffleSplit(1, test_size=fraction, random_state=seed).split(rows, groups=groups))
+        kept, taken = next(
+            GroupShuffleSplit(1, test_size=fraction, random_state=seed).split(rows, groups=groups)
+        )
     except ValueError as error:
         problem = f"{name}: the columns that keep rows together make too few groups to split."
-        raise DataError(problem, expected="three groups or more", remedy="choose other columns") from error
+        raise DataError(
+            problem, expected="three groups or more", remedy="choose other columns"
+        ) from error
     return rows[kept], rows[taken]
 
 
@@ -87,7 +93,9 @@ def repeated_rows(source: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.in
     return groups
 
 
-def fold_numbers(name: str, folds: int, seed: int, labels: NDArray[Any], groups: NDArray[Any] | None) -> Rows:
+def fold_numbers(
+    name: str, folds: int, seed: int, labels: NDArray[Any], groups: NDArray[Any] | None
+) -> Rows:
     """The fold, from 0, of each row. Folds are as equally large as can be. Raises DataError when one would be empty.
 
     ``labels`` (rows,), all alike for regression: each is dealt out like a pack of cards, so each fold has its share.
@@ -97,7 +105,9 @@ def fold_numbers(name: str, folds: int, seed: int, labels: NDArray[Any], groups:
     found, what = (len(kinds), "groups") if groups is not None else (len(labels), "rows")
     if found < folds:
         problem = f"{name}: {found} {what} besides the test part, for {folds} folds."
-        raise DataError(problem, expected=f"{what} for every fold", remedy="ask for fewer folds, or add rows")
+        raise DataError(
+            problem, expected=f"{what} for every fold", remedy="ask for fewer folds, or add rows"
+        )
     random = np.random.RandomState(seed)  # its numbers never change
     numbers = np.empty(len(labels), dtype=np.int64)
     if groups is None:

@@ -37,7 +37,9 @@ BUNDLED = {"concrete": "compressive_strength"}
 """Bundled tables and their targets."""
 
 MAX_PARQUET_CELLS = 200_000_000
-EXACT_INTEGERS = 2**53  # from here on a float64 skips integers: such columns are identifiers, and stay text
+EXACT_INTEGERS = (
+    2**53
+)  # from here on a float64 skips integers: such columns are identifiers, and stay text
 _PARQUET_MAGIC = b"PAR1"
 
 
@@ -49,10 +51,14 @@ def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, pd.Dat
     if isinstance(data, pd.DataFrame):
         return "table", canonical("table", data)
     if isinstance(data, str) and data in BUNDLED:
-        return data, table_from_bytes(data, resources.files("shoal.data").joinpath(f"{data}.csv").read_bytes())
+        return data, table_from_bytes(
+            data, resources.files("shoal.data").joinpath(f"{data}.csv").read_bytes()
+        )
     if not isinstance(data, str | os.PathLike):
         expected = "a bundled name, the path of a CSV or Parquet file, or a DataFrame"
-        raise DataError(f"data {reprlib.repr(data)}.", expected=expected, remedy="give one of these")
+        raise DataError(
+            f"data {reprlib.repr(data)}.", expected=expected, remedy="give one of these"
+        )
     path = Path(data)
     try:
         if not path.is_file():
@@ -61,7 +67,9 @@ def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, pd.Dat
             raise _too_large(path.name)
         content = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise DataError(f"{path}: {error}.", expected="a file that can be read", remedy="check the path") from error
+        raise DataError(
+            f"{path}: {error}.", expected="a file that can be read", remedy="check the path"
+        ) from error
     return path.stem, table_from_bytes(path.name, content)
 
 
@@ -75,7 +83,9 @@ def table_from_bytes(name: str, content: bytes) -> pd.DataFrame:
         columns = parse_csv(decode(content))
     except TableError as error:
         raise wrapped(name, error) from None
-    return pd.DataFrame({column: _from_texts(cells, name, column) for column, cells in columns.items()})
+    return pd.DataFrame(
+        {column: _from_texts(cells, name, column) for column, cells in columns.items()}
+    )
 
 
 def to_parquet(source: pd.DataFrame) -> bytes:
@@ -104,17 +114,25 @@ def canonical(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """A copy of the table in its canonical form, index reset. Raises DataError."""
     if isinstance(frame.columns, pd.MultiIndex):
         remedy = "flatten the column index"
-        raise DataError(f"{name}: the columns have several levels.", expected="one name a column", remedy=remedy)
+        raise DataError(
+            f"{name}: the columns have several levels.", expected="one name a column", remedy=remedy
+        )
     names = [str(column).strip() for column in frame.columns]
     if not names:
-        raise DataError(f"{name}: the table is empty.", expected="columns and rows", remedy="choose another table")
+        raise DataError(
+            f"{name}: the table is empty.",
+            expected="columns and rows",
+            remedy="choose another table",
+        )
     try:
         check_header(names, numbers_are_names=True)
     except TableError as error:
         raise wrapped(name, error) from None
     if len(frame) > MAX_ROWS:
         problem = f"{name}: {len(frame):,} rows."
-        raise DataError(problem, expected=f"at most {MAX_ROWS:,}", remedy="take a random sample of the rows")
+        raise DataError(
+            problem, expected=f"at most {MAX_ROWS:,}", remedy="take a random sample of the rows"
+        )
     columns = {column: _column(frame.iloc[:, i], name, column) for i, column in enumerate(names)}
     return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
 
@@ -134,14 +152,24 @@ def _column(series: pd.Series, name: str, column: str) -> pd.Series:
         elif isinstance(value, datetime.date | datetime.time | datetime.timedelta):
             values[row] = to_level(value)  # text, which is recognised as a date where it matters
         elif not pd.api.types.is_scalar(value) or isinstance(value, complex | bytes):
-            problem = f"{name}: row {row + 2}, column {column!r}: a cell of type {type(value).__name__}."
-            raise DataError(problem, expected="text or numbers", remedy="turn the column into either, or drop it")
+            problem = (
+                f"{name}: row {row + 2}, column {column!r}: a cell of type {type(value).__name__}."
+            )
+            raise DataError(
+                problem,
+                expected="text or numbers",
+                remedy="turn the column into either, or drop it",
+            )
     numbers = [to_number(value) for value in values]
-    if not any(isinstance(value, str) for value in values) and all(number is not None for number in numbers):
+    if not any(isinstance(value, str) for value in values) and all(
+        number is not None for number in numbers
+    ):
         whole = all(isinstance(value, int | np.integer) for value in values)
         if whole and all(abs(int(value)) < EXACT_INTEGERS for value in values):
             return pd.Series(np.array(values, dtype=np.int64))
-        if not any(isinstance(v, int | np.integer) and abs(int(v)) >= EXACT_INTEGERS for v in values):
+        if not any(
+            isinstance(v, int | np.integer) and abs(int(v)) >= EXACT_INTEGERS for v in values
+        ):
             return pd.Series(np.array(numbers, dtype=np.float64))
     return _from_texts([to_level(value) for value in values], name, column)
 
@@ -149,7 +177,9 @@ def _column(series: pd.Series, name: str, column: str) -> pd.Series:
 def _from_numbers(values: NDArray[np.generic]) -> pd.Series:
     if values.dtype.kind == "f":
         return pd.Series(values.astype(np.float64))
-    if len(values) and (int(values.max()) >= EXACT_INTEGERS or int(values.min()) <= -EXACT_INTEGERS):
+    if len(values) and (
+        int(values.max()) >= EXACT_INTEGERS or int(values.min()) <= -EXACT_INTEGERS
+    ):
         return pd.Series([str(value) for value in values.tolist()], dtype=object)
     return pd.Series(values.astype(np.int64))
 
@@ -186,25 +216,37 @@ def _read_parquet(name: str, content: bytes) -> pd.DataFrame:
         rows, columns = about.num_rows, about.num_columns
         small = rows <= MAX_ROWS and columns <= MAX_COLUMNS and rows * columns <= MAX_PARQUET_CELLS
         frame = pd.read_parquet(io.BytesIO(content), engine="pyarrow") if small else None
-    except Exception as error:  # whatever: damaged bytes raise KeyError and more in the depths of pyarrow
+    except (
+        Exception
+    ) as error:  # whatever: damaged bytes raise KeyError and more in the depths of pyarrow
         problem = f"{name}: the Parquet file is damaged or not one ({type(error).__name__}: {str(error)[:200]})."
         raise DataError(problem, expected="a whole Parquet file", remedy=remedy) from error
     if frame is not None:
         return canonical(name, frame)
     limits = f"at most {MAX_ROWS:,} rows, {MAX_COLUMNS:,} columns and {MAX_PARQUET_CELLS:,} cells"
-    raise DataError(f"{name}: {rows:,} rows and {columns:,} columns.", expected=limits, remedy="take a sample of it")
+    raise DataError(
+        f"{name}: {rows:,} rows and {columns:,} columns.",
+        expected=limits,
+        remedy="take a sample of it",
+    )
 
 
 def _not_a_file(path: Path) -> DataError:
     if path.exists():
         kind = "a folder" if path.is_dir() else "not a regular file"
-        return DataError(f"{path} is {kind}.", expected="a CSV or Parquet file", remedy="name a file in it")
+        return DataError(
+            f"{path} is {kind}.", expected="a CSV or Parquet file", remedy="name a file in it"
+        )
     near = difflib.get_close_matches(str(path), BUNDLED)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     expected = f"a bundled name ({', '.join(BUNDLED)}) or the path of a CSV or Parquet file"
-    return DataError(f"{path}: there is no such file.{hint}", expected=expected, remedy="check the spelling")
+    return DataError(
+        f"{path}: there is no such file.{hint}", expected=expected, remedy="check the spelling"
+    )
 
 
 def _too_large(name: str) -> DataError:
     limit = f"at most {MAX_BYTES // 2**20} MiB"
-    return DataError(f"{name}: the file is too large.", expected=limit, remedy="take a random sample of the rows")
+    return DataError(
+        f"{name}: the file is too large.", expected=limit, remedy="take a random sample of the rows"
+    )

@@ -37,4 +37,6 @@ def make_executor(problem: Problem, workers: int | None = None) -> Executor:
 def check_executor_installed(executor: str) -> None:
     """Raises `ExecutorError` when what the executor needs is not installed here."""
     if executor == "ray" and find_spec("ray") is None:
-        raise ExecutorError("executor='ray' needs Ray, which is not installed.", remedy="pip install 'shoal[ray]'")
+        raise ExecutorError(
+            "executor='ray' needs Ray, which is not installed.", remedy="pip install 'shoal[ray]'"
+        )

@@ -35,7 +35,11 @@ class JobQueue:
         self._alone = bool(self._suspects)
         if self._alone:
             return [] if running else [self._suspects.popleft()]
-        return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))] if running < limit else []
+        return (
+            [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+            if running < limit
+            else []
+        )
 
     def put_back(self, jobs: Sequence[Job]) -> None:
         """They were taken, and nothing is held against them: they come first."""
@@ -59,7 +63,9 @@ class JobQueue:
             return self.on_worker_death(jobs, why)
         for job in reversed(jobs):
             self._losses[id(job)] += 1
-            (self._suspects if self._losses[id(job)] >= Executor.MAX_DEATHS else self._waiting).appendleft(job)
+            (
+                self._suspects if self._losses[id(job)] >= Executor.MAX_DEATHS else self._waiting
+            ).appendleft(job)
         return []
 
     def count_failure(self, job: Job, why: str) -> list[Outcome]:

@@ -39,13 +39,19 @@ class LocalExecutor(Executor):
     """See `Executor`. ``workers`` None: one a core that this process may use."""
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
-        self._problem = replace(problem, dataset=replace(problem.dataset, source=None))  # pandas stays here
+        self._problem = replace(
+            problem, dataset=replace(problem.dataset, source=None)
+        )  # pandas stays here
         self._workers = workers or cores()
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Any], Job] = {}
         self._queue = JobQueue()
-        self._ready: Future[Any] = Future()  # done when a worker has started, which no job's deadline counts
-        self._begun: dict[Future[Any], float] = {}  # when a future was first seen running; some wait in a queue then
+        self._ready: Future[Any] = (
+            Future()
+        )  # done when a worker has started, which no job's deadline counts
+        self._begun: dict[
+            Future[Any], float
+        ] = {}  # when a future was first seen running; some wait in a queue then
         self._done = 0  # jobs, by the workers that are there now
         self._memory: dict[str, int] = {}  # of each after its first job, in bytes
         self._board = ProgressDirectory()
@@ -100,7 +106,9 @@ class LocalExecutor(Executor):
         jobs = {id(job): job for future, job in self._running.items() if not future.done()}
         known = self._board.read(jobs)
         found = [known.get(number) or Progress(job) for number, job in jobs.items()]
-        return tuple(sorted(found, key=lambda progress: id(progress.job) not in known)[: self._workers])
+        return tuple(
+            sorted(found, key=lambda progress: id(progress.job) not in known)[: self._workers]
+        )
 
     def set_watched(self, watched: bool) -> None:
         """See `Executor.watch`."""
@@ -146,7 +154,9 @@ class LocalExecutor(Executor):
                 env=SINGLE_THREADED,
             )
             self._ready = self._pool.submit(os.getpid)
-        submitted: Future[Any] = self._pool.submit(_work, job, id(job))  # by id: it is held until it is done
+        submitted: Future[Any] = self._pool.submit(
+            _work, job, id(job)
+        )  # by id: it is held until it is done
         return submitted
 
     def _end_late(self) -> list[Outcome]:
@@ -158,7 +168,11 @@ class LocalExecutor(Executor):
             if future.running():
                 self._begun.setdefault(future, now)
         limit = deadline if len(self._running) == 1 else 2 * deadline
-        late = [future for future, begun in self._begun.items() if now - begun > limit and not future.done()]
+        late = [
+            future
+            for future, begun in self._begun.items()
+            if now - begun > limit and not future.done()
+        ]
         if not late:
             return []
         hanging = [self._running.pop(future) for future in late]
@@ -168,7 +182,9 @@ class LocalExecutor(Executor):
         self._drop_pool()
         outcomes = self._queue.on_worker_death(others, "", beside=len(hanging))
         why = f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
-        return outcomes + [outcome for job in hanging for outcome in self._queue.count_failure(job, why)]
+        return outcomes + [
+            outcome for job in hanging for outcome in self._queue.count_failure(job, why)
+        ]
 
     def _recover(self) -> list[Outcome]:
         """A worker died and took the pool with it: every job that was running is a suspect now."""
@@ -176,7 +192,8 @@ class LocalExecutor(Executor):
         self._running, self._begun = {}, {}
         self._drop_pool()
         return self._queue.on_worker_death(
-            jobs, f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
+            jobs,
+            f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash).",
         )
 
     def _wear(self, worker: str, memory: int) -> None:

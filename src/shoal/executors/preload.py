@@ -37,7 +37,9 @@ try:
     with gc_paused():
         (_result,) = get_engine().train([_task])
         get_engine().outputs(_network, _result.weights, _x)
-except Exception:  # whatever it is, the first training meets it again, and its message reaches the run's record
+except (
+    Exception
+):  # whatever it is, the first training meets it again, and its message reaches the run's record
     pass
 finally:
     if _hidden is None:

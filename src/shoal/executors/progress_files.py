@@ -38,7 +38,9 @@ class ProgressDirectory:
         self._watched = False
         _sweep()
         with suppress(OSError):
-            self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))  # for its owner alone
+            self.folder = Path(
+                tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+            )  # for its owner alone
 
     def set_watched(self, watched: bool) -> None:
         """Tell the workers whether somebody watches."""
@@ -128,12 +130,16 @@ class ProgressWriter:
             if not watched and now - self._last < NOTE_SECONDS:
                 return
             self._last = now
-            self._write(task, state, now - self._begun, take_snapshot(task, state) if watched else None)
+            self._write(
+                task, state, now - self._begun, take_snapshot(task, state) if watched else None
+            )
         except Exception:  # nobody's training fails because somebody looks at it
             self._last = now
         self._pause = (self._effort() - before) / SHARE
 
-    def _write(self, task: TrainingTask, state: SwarmState, seconds: float, frame: SwarmSnapshot | None) -> None:
+    def _write(
+        self, task: TrainingTask, state: SwarmState, seconds: float, frame: SwarmSnapshot | None
+    ) -> None:
         values: dict[str, Any] = {
             "job": self._number,
             "worker": self._worker,

@@ -45,7 +45,9 @@ class RayExecutor(Executor):
     """
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
-        problem = replace(problem, dataset=replace(problem.dataset, source=None))  # pandas stays here
+        problem = replace(
+            problem, dataset=replace(problem.dataset, source=None)
+        )  # pandas stays here
         self._deadline, self._workers = problem.settings.deadline, workers
         self._queue = JobQueue()
         self._running: dict[Any, _Batch] = {}  # by their streams
@@ -64,7 +66,11 @@ class RayExecutor(Executor):
     def _limit(self) -> int:
         """Tasks at once, in Ray's queue too; of more CPUs than we may use, only as many."""
         cpus = self._connection.cpus if self._connection is not None else 0
-        return self._workers if self._workers is not None and self._workers < cpus else 2 * max(1, cpus)
+        return (
+            self._workers
+            if self._workers is not None and self._workers < cpus
+            else 2 * max(1, cpus)
+        )
 
     @property
     def _batch_size(self) -> int:
@@ -93,7 +99,9 @@ class RayExecutor(Executor):
         """See `Executor.under_way`: the job that each batch is at, and since when; workers do not say how far it is."""
         now = time.monotonic()
         begun = [(batch.jobs[0], batch.since) for batch in self._running.values() if batch.jobs]
-        return tuple(Progress(job, seconds=now - since) for job, since in begun if since is not None)
+        return tuple(
+            Progress(job, seconds=now - since) for job, since in begun if since is not None
+        )
 
     def close(self) -> None:
         """See `Executor.close`."""
@@ -107,14 +115,18 @@ class RayExecutor(Executor):
 
     def _feed(self) -> None:
         share = -(-len(self._queue) // self._limit)
-        while jobs := self._queue.take(len(self._running), self._limit, max(1, min(share, self._batch_size))):
+        while jobs := self._queue.take(
+            len(self._running), self._limit, max(1, min(share, self._batch_size))
+        ):
             stream = self._work.remote(__version__, [self._problem], jobs)
             self._running[stream] = _Batch(deque(jobs))
 
     def _ready(self, timeout: float, count: int) -> list[Any]:
         if not self._running:
             return []
-        streams: list[Any] = self._ray.wait(list(self._running), num_returns=count, timeout=timeout)[0]
+        streams: list[Any] = self._ray.wait(
+            list(self._running), num_returns=count, timeout=timeout
+        )[0]
         return streams
 
     def _received(self, stream: Any) -> list[Outcome]:
@@ -123,16 +135,24 @@ class RayExecutor(Executor):
         try:
             news = self._ray.get(next(stream))
         except StopIteration:
-            self._queue.put_back(self._running.pop(stream).jobs)  # there are none, unless Ray has ended it early
+            self._queue.put_back(
+                self._running.pop(stream).jobs
+            )  # there are none, unless Ray has ended it early
             return []
         except (errors.WorkerCrashedError, errors.OutOfMemoryError):
             del self._running[stream]
-            why = f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
+            why = (
+                f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash)."
+            )
             return self._queue.on_worker_death(batch.jobs, why, beside=len(self._running))
         except (errors.NodeDiedError, errors.ObjectLostError):
             del self._running[stream]
-            return self._queue.on_node_loss(batch.jobs, f"Its machine died with it {self.MAX_DEATHS} times.")
-        except errors.RayTaskError as error:  # of what is around the jobs: their own errors are in their outcomes
+            return self._queue.on_node_loss(
+                batch.jobs, f"Its machine died with it {self.MAX_DEATHS} times."
+            )
+        except (
+            errors.RayTaskError
+        ) as error:  # of what is around the jobs: their own errors are in their outcomes
             reason = str(error).strip().splitlines()[-1].rstrip(".")
             raise ExecutorError(
                 f"A worker of Ray cannot run Shoal: {reason}.",
@@ -162,7 +182,9 @@ class RayExecutor(Executor):
                 self._cancel(stream)
                 hanging = batch.jobs.popleft()
                 self._queue.put_back(batch.jobs)
-                why = f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
+                why = (
+                    f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
+                )
                 outcomes += self._queue.count_failure(hanging, why)
         return outcomes
 
@@ -177,16 +199,22 @@ def _work(version: str, problem: list[Any], jobs: Sequence[Job]) -> Iterator[byt
     Pickled here, not by Ray, so that no array of a result lies in the memory of Ray, which goes away with it.
     """
     if version != __version__:
-        raise RuntimeError(f"Shoal {__version__} is installed on {socket.gethostname()}, not {version}.")
+        raise RuntimeError(
+            f"Shoal {__version__} is installed on {socket.gethostname()}, not {version}."
+        )
     data, engine = _prepared(problem[0])
     worker = f"{socket.gethostname()}:{os.getpid()}"
     yield None
     for job in jobs:
         begun = time.perf_counter()
         try:
-            result = pickle.dumps((job.run(data, engine), None, worker, time.perf_counter() - begun))
+            result = pickle.dumps(
+                (job.run(data, engine), None, worker, time.perf_counter() - begun)
+            )
         except Exception as error:
-            result = pickle.dumps((None, f"{type(error).__name__}: {error}", worker, time.perf_counter() - begun))
+            result = pickle.dumps(
+                (None, f"{type(error).__name__}: {error}", worker, time.perf_counter() - begun)
+            )
         yield result
 
 

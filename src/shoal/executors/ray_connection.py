@@ -77,7 +77,9 @@ class Connection:
 
     def lost(self, why: str) -> ExecutorError:
         """The error that ends a run which may go on later."""
-        return ExecutorError(f"The connection to Ray is lost: {why}.", remedy=f"start the cluster again, {_AGAIN}")
+        return ExecutorError(
+            f"The connection to Ray is lost: {why}.", remedy=f"start the cluster again, {_AGAIN}"
+        )
 
     def close(self) -> None:
         """End a Ray of our own; leave a cluster as it is."""
@@ -93,7 +95,9 @@ class Connection:
 
     def _start(self, cpus: int) -> None:
         # The names of its sockets may not be long, as some systems' temporary folders are.
-        folder = Path(tempfile.mkdtemp(prefix="shoal-ray-", dir="/tmp" if os.name == "posix" else None)).resolve()
+        folder = Path(
+            tempfile.mkdtemp(prefix="shoal-ray-", dir="/tmp" if os.name == "posix" else None)
+        ).resolve()
         guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(folder), str(os.getpid())]
         self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
         token = folder / "token"
@@ -111,7 +115,12 @@ class Connection:
             self.ray = _imported()
             with _reported("does not start"):
                 # Ray opens its folder to everybody; the one around it is ours alone.
-                own = {"num_cpus": cpus, "num_gpus": 0, "include_dashboard": False, "_temp_dir": str(folder / "ray")}
+                own = {
+                    "num_cpus": cpus,
+                    "num_gpus": 0,
+                    "include_dashboard": False,
+                    "_temp_dir": str(folder / "ray"),
+                }
                 self.ray.init("local", **own, **_QUIET)
 
     def _join(self, address: str) -> None:

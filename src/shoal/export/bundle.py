@@ -39,7 +39,9 @@ FILES = (
 )
 
 
-def export_run(store: Store, run_id: int | str, to: str | os.PathLike[str], *, force: bool = False) -> Path:
+def export_run(
+    store: Store, run_id: int | str, to: str | os.PathLike[str], *, force: bool = False
+) -> Path:
     """Write the run's champion and evaluations to the folder ``to``; returns its path.
 
     A run that has not finished gives its best so far. Raises `StoreError` when there is none, or when the folder exists and
@@ -49,7 +51,9 @@ def export_run(store: Store, run_id: int | str, to: str | os.PathLike[str], *, f
     if target.exists() and not target.is_dir():
         raise StoreError(f"{target} is a file.", expected="a folder", remedy="choose another name")
     if target.is_dir() and any(target.iterdir()) and not force:
-        raise StoreError(f"The folder {target} is not empty.", remedy="choose another one, or add --force")
+        raise StoreError(
+            f"The folder {target} is not empty.", remedy="choose another one, or add --force"
+        )
     contents = _contents(store, store.run(run_id), *champion_of(store, run_id))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +67,9 @@ def export_run(store: Store, run_id: int | str, to: str | os.PathLike[str], *, f
             for name in contents:
                 shutil.move(Path(folder) / name, target / name)
     except OSError as error:
-        raise StoreError(f"{target}: {error.strerror}.", remedy="choose a folder that you may write to") from None
+        raise StoreError(
+            f"{target}: {error.strerror}.", remedy="choose a folder that you may write to"
+        ) from None
     return target
 
 
@@ -75,9 +81,13 @@ def archive(store: Store, run_id: int | str) -> bytes:
     run, champion = _finished(store, run_id)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in _contents(store, run, champion, Problem(*store.problem(run.id))).items():
+        for name, content in _contents(
+            store, run, champion, Problem(*store.problem(run.id))
+        ).items():
             about = zipfile.ZipInfo(f"shoal-run-{run.id}/{name}")
-            about.external_attr = 0o644 << 16  # else some programs unpack files that nobody may read
+            about.external_attr = (
+                0o644 << 16
+            )  # else some programs unpack files that nobody may read
             file.writestr(about, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
@@ -166,9 +176,13 @@ def _csv(rows: Iterator[dict[str, object]]) -> bytes:
 def _rows(evaluations: Sequence[Evaluation]) -> Iterator[dict[str, object]]:
     for e in evaluations:
         scores = {
-            f"{part}_{k}": v for part, m in (e.scores.to_dict() if e.scores else {}).items() for k, v in m.items()
+            f"{part}_{k}": v
+            for part, m in (e.scores.to_dict() if e.scores else {}).items()
+            for k, v in m.items()
         }
-        genes = e.task.genome.to_dict() | {"hidden_layers": "-".join(map(str, e.task.genome.hidden_layers))}
+        genes = e.task.genome.to_dict() | {
+            "hidden_layers": "-".join(map(str, e.task.genome.hidden_layers))
+        }
         yield {
             "generation": e.task.generation,
             "individual": e.task.individual,

@@ -26,7 +26,9 @@ def join(*content: str) -> Html:
     return Html("".join(part if isinstance(part, Html) else escape(part) for part in content))
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]], *, kind: str, chief: int | None = None) -> Html:
+def table(
+    head: tuple[str, ...], rows: list[tuple[str, ...]], *, kind: str, chief: int | None = None
+) -> Html:
     """A table with the class ``kind``, in which the row ``chief`` stands out."""
     header = tag("thead", tag("tr", *(tag("th", cell, scope="col") for cell in head)))
     lines = [

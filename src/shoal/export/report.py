@@ -26,7 +26,11 @@ from shoal.tuning.samplers.registry import SEARCHES
 LEADERS = 10  # genomes on the leaderboard
 _LONGEST = 200  # characters of a value that is shown
 _FISH = "M29 16c-3.2 4.2-8.4 4.2-11.4 1.6L14 20.4l.9-4.4-.9-4.4 3.6 2.8C20.6 11.8 25.8 11.8 29 16z"
-_RACES = {"halving": "successive halving", "t-race": "a race by t-tests", "fixed": "a fixed number of repeats"}
+_RACES = {
+    "halving": "successive halving",
+    "t-race": "a race by t-tests",
+    "fixed": "a fixed number of repeats",
+}
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,16 @@ class Report:
             *self._section("Notes on the table", self._notes()),
             *self._section("The same again", self._again()),
             *self._section("Settings", self._settings()),
-            tag("footer", f"Shoal {__version__}. Accuracies are in percent; ± is half of a 95 % interval."),
+            tag(
+                "footer",
+                f"Shoal {__version__}. Accuracies are in percent; ± is half of a 95 % interval.",
+            ),
         )
         head = tag(
             "head",
-            Html('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
+            Html(
+                '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+            ),
             tag("title", f"{run.name}: run {run.id} of Shoal"),
             tag("style", Html(STYLE)),
         )
@@ -77,7 +86,10 @@ class Report:
         ended = f" {_moment(run.ended)}" if run.ended else ""
         line = f"Run {run.id} · {run.settings.preset} · {run.state}{ended} · Shoal {__version__}"
         return tag(
-            "header", tag("div", fish, "Shoal", class_="mark"), tag("h1", run.name), tag("p", line, class_="lead")
+            "header",
+            tag("div", fish, "Shoal", class_="mark"),
+            tag("h1", run.name),
+            tag("p", line, class_="lead"),
         )
 
     def _section(self, title: str, content: Html) -> tuple[Html, ...]:
@@ -87,23 +99,36 @@ class Report:
         champion, told = self.champion, self.champion.confirmation
         seen = "validation rows" if self.dataset.validates else "training rows"
         count = len(champion.accuracies)
-        cards = [_card("Search", champion.accuracy, ci95_half_width(champion.accuracies), f"{_times(count)} on {seen}")]
+        cards = [
+            _card(
+                "Search",
+                champion.accuracy,
+                ci95_half_width(champion.accuracies),
+                f"{_times(count)} on {seen}",
+            )
+        ]
         if told:
             about = f"{_times(len(told.accuracies))} on unused random streams"
-            cards.append(_card("Confirmation", told.accuracy, ci95_half_width(told.accuracies), about))
+            cards.append(
+                _card("Confirmation", told.accuracy, ci95_half_width(told.accuracies), about)
+            )
         networks = len(champion.weights)
         if (test := champion.scores.test) is not None:
             about = f"mean of {networks} networks" if networks > 1 else "one network"
             cards.append(_card("Test rows", test.accuracy, None, about, chief=networks == 1))
         if (together := champion.ensemble.test) is not None and networks > 1:
-            cards.append(_card("Test rows, together", together.accuracy, None, "mean prediction", chief=True))
+            cards.append(
+                _card("Test rows, together", together.accuracy, None, "mean prediction", chief=True)
+            )
         return tag("dl", *cards, class_="cards")
 
     def _facts(self) -> Html:
         run, data = self.summary.run, self.dataset
         settings, options = run.settings, data.options
         columns = [column.name for column in data.encoder.columns]
-        rows = sum(len(part.rows) for part in (data.train, data.validation, data.test) if part is not None)
+        rows = sum(
+            len(part.rows) for part in (data.train, data.validation, data.test) if part is not None
+        )
         held_out = [f"{len(data.train.rows):,} to train"]
         if data.validation is not None:
             held_out.append(f"{len(data.validation.rows):,} to validate")
@@ -114,10 +139,16 @@ class Report:
         kind = f"{data.task}, {len(data.classes)} classes" if data.classes else data.task
         ended = f", {_RACES[settings.racing]}" if settings.racing != "fixed" else ""
         facts = [
-            ("Table", f"{data.name}: {rows:,} rows, {len(columns)} features in {data.inputs} inputs"),
+            (
+                "Table",
+                f"{data.name}: {rows:,} rows, {len(columns)} features in {data.inputs} inputs",
+            ),
             ("Target", f"{options.target} ({kind})"),
             ("Rows", ", ".join(held_out)),
-            ("Search", f"{SEARCHES[settings.sampler]}, population {settings.population}{ended}, seed {settings.seed}"),
+            (
+                "Search",
+                f"{SEARCHES[settings.sampler]}, population {settings.population}{ended}, seed {settings.seed}",
+            ),
             ("Generations", f"{run.generations:,} of {settings.generations:,}"),
             (
                 "Trainings",
@@ -125,7 +156,9 @@ class Report:
             ),
         ]
         return tag(
-            "dl", *(part for name, value in facts for part in (tag("dt", name), tag("dd", value))), class_="facts"
+            "dl",
+            *(part for name, value in facts for part in (tag("dt", name), tag("dd", value))),
+            class_="facts",
         )
 
     def _history(self) -> Html:
@@ -154,17 +187,30 @@ class Report:
         unread = INFORMED_ONLY if genome.update_rule == "competitive" else ()
         rows = [_gene("Topology", " – ".join(map(str, genome.hidden_layers)))]
         rows += [
-            _gene(gene_label(n), getattr(genome, n).replace("_", "-")) for n in CATEGORICAL_GENES if n not in unread
+            _gene(gene_label(n), getattr(genome, n).replace("_", "-"))
+            for n in CATEGORICAL_GENES
+            if n not in unread
         ]
         for gene in NUMERIC_GENES:
             value = getattr(genome, gene.name)
             if gene.name not in unread and value != NEUTRAL.get(gene.name):
                 place = _place(searched[gene.name], genome) if gene.name in searched else None
-                rows.append(_gene(gene.label, f"{value:,}" if gene.integer else f"{value:.4g}", place))
+                rows.append(
+                    _gene(gene.label, f"{value:,}" if gene.integer else f"{value:.4g}", place)
+                )
         margin = f"Stability margin {genome.stability_margin:+.3f}: "
-        margin += "the swarm contracts." if genome.stability_margin > 0 else "its clamps hold the swarm together."
+        margin += (
+            "the swarm contracts."
+            if genome.stability_margin > 0
+            else "its clamps hold the swarm together."
+        )
         alarms = [tag("p", f"{alarm}.", class_="note") for alarm in space.on_bounds(genome)]
-        name = tag("p", "Its name is ", tag("code", genome.hash), f". {margin} Dots: place within the search's bounds.")
+        name = tag(
+            "p",
+            "Its name is ",
+            tag("code", genome.hash),
+            f". {margin} Dots: place within the search's bounds.",
+        )
         return join(name, tag("dl", *rows, class_="genes"), *alarms)
 
     def _leaders(self) -> Html:
@@ -175,9 +221,17 @@ class Report:
         known = self.table.accuracies(set(ranked.index))
         found = []
         for name, (_, row) in zip(ranked.index.astype(str), ranked.iterrows(), strict=True):
-            counted = [known[name][r] for r in settings.scored_repeats(int(row["repeats"])) if r in known[name]]
+            counted = [
+                known[name][r]
+                for r in settings.scored_repeats(int(row["repeats"]))
+                if r in known[name]
+            ]
             found.append((name, row, ci95_half_width(counted)))
-        ends = [float(row["accuracy"]) + sign * (half or 0.0) for _, row, half in found for sign in (-1, 1)]
+        ends = [
+            float(row["accuracy"]) + sign * (half or 0.0)
+            for _, row, half in found
+            for sign in (-1, 1)
+        ]
         best = max(float(row["accuracy"]) for _, row, _ in found)
         low, high = max(min(ends), best - 30.0) - 0.2, min(max(ends), best + 30.0) + 0.2
         lines: list[tuple[str, ...]] = []
@@ -193,14 +247,19 @@ class Report:
                     f"{int(row['counted'])}",
                     "" if math.isnan(again) else f"{again:.2f}",
                     tag("code", name[:8]),
-                    _kind(row["update_rule"], row["activation"], row["hidden_layers"], int(row["swarm_size"])),
+                    _kind(
+                        row["update_rule"],
+                        row["activation"],
+                        row["hidden_layers"],
+                        int(row["swarm_size"]),
+                    ),
                 )
             )
         head = ("", "Accuracy", "95 % interval", "Repeats", "Confirmed", "Genome", "What it is")
-        champion = next((n for n, (name, _, _) in enumerate(found) if name == self.champion.genome.hash), None)
-        note = (
-            "As the search ranks them: confirmed ones first, then by how far they came in their race, then by accuracy."
+        champion = next(
+            (n for n, (name, _, _) in enumerate(found) if name == self.champion.genome.hash), None
         )
+        note = "As the search ranks them: confirmed ones first, then by how far they came in their race, then by accuracy."
         return join(table(head, lines, kind="board", chief=champion), tag("p", note, class_="note"))
 
     def _notes(self) -> Html:
@@ -211,17 +270,29 @@ class Report:
         run, genome = self.summary.run, self.champion.genome
         data = "" if self.dataset.name == "concrete" else "TABLE "
         repeat = min(
-            (int(r) for r in self.table.frame.loc[self.table.frame["genome"] == genome.hash, "repeat"]), default=0
+            (
+                int(r)
+                for r in self.table.frame.loc[self.table.frame["genome"] == genome.hash, "repeat"]
+            ),
+            default=0,
         )
         commands = (
-            ("The same search, with the same result hash:", f"shoal run {data}--settings settings.toml"),
+            (
+                "The same search, with the same result hash:",
+                f"shoal run {data}--settings settings.toml",
+            ),
             (
                 "One of the champion's trainings, compared to the bit:",
                 f"shoal replay {run.id} {genome.hash[:8]} {repeat}",
             ),
-            ("Predictions for another table, with NumPy alone:", "python predict.py TABLE.csv --out predictions.csv"),
+            (
+                "Predictions for another table, with NumPy alone:",
+                "python predict.py TABLE.csv --out predictions.csv",
+            ),
         )
-        parts = [join(tag("p", what), tag("pre", tag("code", command))) for what, command in commands]
+        parts = [
+            join(tag("p", what), tag("pre", tag("code", command))) for what, command in commands
+        ]
         if run.result_hash:
             parts.append(tag("p", "Result hash ", tag("code", run.result_hash)))
         if run.settings.training_seconds is not None or run.settings.max_seconds is not None:
@@ -231,15 +302,23 @@ class Report:
 
     def _settings(self) -> Html:
         run = self.summary.run
-        values = {name: value for name, value in run.settings.to_dict().items() if value not in (None, {}, [])}
+        values = {
+            name: value
+            for name, value in run.settings.to_dict().items()
+            if value not in (None, {}, [])
+        }
         values |= {
-            f"data {name}": value for name, value in self.dataset.options.to_dict().items() if value not in (None, [])
+            f"data {name}": value
+            for name, value in self.dataset.options.to_dict().items()
+            if value not in (None, [])
         }
         rows = [_gene(name, _short(_value(value))) for name, value in values.items()]
         return tag("dl", *rows, class_="settings")
 
 
-def history_points(generations: Sequence[GenerationRecord], evaluations: EvaluationTable) -> list[Point]:
+def history_points(
+    generations: Sequence[GenerationRecord], evaluations: EvaluationTable
+) -> list[Point]:
     """The run's history, with the interval of each generation's best genome."""
     counted = evaluations.settings.scored_repeats
     known = evaluations.accuracies({record.summary.best.hash for record in generations})
@@ -249,26 +328,44 @@ def history_points(generations: Sequence[GenerationRecord], evaluations: Evaluat
         key = told.best.hash, told.best_repeats
         if key not in intervals:
             mine = known.get(told.best.hash, {})
-            intervals[key] = ci95([mine[r] for r in counted(told.best_repeats) if r in mine]) or (None, None)
+            intervals[key] = ci95([mine[r] for r in counted(told.best_repeats) if r in mine]) or (
+                None,
+                None,
+            )
         best, average = finite(told.best_accuracy), finite(told.mean_accuracy)
         points.append(Point(told.number, best, average, *intervals[key]))
     return points
 
 
-def _card(name: str, accuracy: float, half: float | None, about: str, *, chief: bool = False) -> Html:
+def _card(
+    name: str, accuracy: float, half: float | None, about: str, *, chief: bool = False
+) -> Html:
     spread = tag("small", f" ± {half:.2f}") if half is not None else ""
     value = tag("dd", f"{accuracy:.2f} %", spread, class_="value")
     return tag(
-        "div", tag("dt", name), value, tag("dd", about, class_="about"), class_="card chief" if chief else "card"
+        "div",
+        tag("dt", name),
+        value,
+        tag("dd", about, class_="about"),
+        class_="card chief" if chief else "card",
     )
 
 
 def _score_line(row: ScoreRow, others: Sequence[str]) -> tuple[str, ...]:
     if row.accuracy is None:
-        return row.label, tag("span", _short(row.error or "failed"), class_="why"), *[""] * (len(others) + 1)
+        return (
+            row.label,
+            tag("span", _short(row.error or "failed"), class_="why"),
+            *[""] * (len(others) + 1),
+        )
     half = f" ± {row.half:.2f}" if row.half is not None else ""
     ensemble = f"{row.ensemble:.2f} %" if row.ensemble is not None else ""
-    return row.label, f"{row.accuracy:.2f} %{half}", *(row.metric(name) for name in others), ensemble
+    return (
+        row.label,
+        f"{row.accuracy:.2f} %{half}",
+        *(row.metric(name) for name in others),
+        ensemble,
+    )
 
 
 def _gene(label: str, value: str, place: float | None = None) -> Html:
@@ -284,7 +381,9 @@ def _place(gene: Gene, genome: Genome) -> float:
     if high <= low:
         return 0.5
     value = min(max(value, low), high)
-    return math.log(value / low) / math.log(high / low) if gene.log else (value - low) / (high - low)
+    return (
+        math.log(value / low) / math.log(high / low) if gene.log else (value - low) / (high - low)
+    )
 
 
 def _kind(rule: str, activation: str, layers: tuple[int, ...], size: int) -> str:

@@ -18,7 +18,11 @@ def settings_toml(settings: SearchSettings, options: DataOptions, data: str) -> 
         values["patience"] = (
             settings.iterations
         )  # TOML has no "none": no training is longer than that, so it never ends one
-    about = {name: value for name, value in options.to_dict().items() if name not in _ELSEWHERE and value is not None}
+    about = {
+        name: value
+        for name, value in options.to_dict().items()
+        if name not in _ELSEWHERE and value is not None
+    }
     about["data_seed"] = options.seed
     if data == "concrete":
         about = {"data": data} | about
@@ -29,7 +33,9 @@ def settings_toml(settings: SearchSettings, options: DataOptions, data: str) -> 
             f"# TABLE is the file that was searched; it was called {_toml(data)}.",
         ]
     lines += ["", *(f"{name} = {_toml(value)}" for name, value in about.items()), ""]
-    lines += [f"{name} = {_toml(value)}" for name, value in values.items() if not isinstance(value, dict)]
+    lines += [
+        f"{name} = {_toml(value)}" for name, value in values.items() if not isinstance(value, dict)
+    ]
     for name in ("bounds", "choices"):
         lines += [f"{name}.{gene} = {_toml(value)}" for gene, value in values[name].items()]
     return "\n".join(lines) + "\n"

@@ -40,23 +40,39 @@ def history(points: Sequence[Point]) -> Html:
 
     parts: list[str] = [
         tag(
-            "clipPath", tag("rect", x=_LEFT - 6, y=_TOP - 6, width=WIDTH, height=HEIGHT - _TOP - _BOTTOM + 6), id="plot"
+            "clipPath",
+            tag("rect", x=_LEFT - 6, y=_TOP - 6, width=WIDTH, height=HEIGHT - _TOP - _BOTTOM + 6),
+            id="plot",
         )
     ]
     for value in ticks(low, high):
-        parts.append(tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y(value), y2=y(value), class_="grid"))
+        parts.append(
+            tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y(value), y2=y(value), class_="grid")
+        )
         parts.append(tag("text", f"{value:g} %", x=_LEFT - 9, y=y(value) + 4, text_anchor="end"))
     for number in sorted({round(n) for n in ticks(first, last)} & set(range(first, last + 1))):
-        parts.append(tag("text", f"{number:,}", x=x(number), y=HEIGHT - _BOTTOM + 20, text_anchor="middle"))
-    parts.append(tag("text", "Generation", x=WIDTH - _RIGHT, y=HEIGHT - 4, text_anchor="end", class_="title"))
+        parts.append(
+            tag("text", f"{number:,}", x=x(number), y=HEIGHT - _BOTTOM + 20, text_anchor="middle")
+        )
+    parts.append(
+        tag("text", "Generation", x=WIDTH - _RIGHT, y=HEIGHT - 4, text_anchor="end", class_="title")
+    )
     lines: list[str] = []
     band = [p for p in shown if p.low is not None and p.high is not None]
     if len(band) > 1:
         edge = [(p.number, p.high) for p in band] + [(p.number, p.low) for p in reversed(band)]
-        lines.append(tag("polygon", points=_path([(x(n), y(v)) for n, v in edge if v is not None]), class_="band"))
+        lines.append(
+            tag(
+                "polygon",
+                points=_path([(x(n), y(v)) for n, v in edge if v is not None]),
+                class_="band",
+            )
+        )
     elif band and band[0].low is not None and band[0].high is not None:
         at = x(band[0].number)
-        lines.append(tag("line", x1=at, x2=at, y1=y(band[0].low), y2=y(band[0].high), class_="whisker"))
+        lines.append(
+            tag("line", x1=at, x2=at, y1=y(band[0].low), y2=y(band[0].high), class_="whisker")
+        )
     for kind in ("mean", "best"):
         places = [(x(p.number), y(v)) for p in shown if (v := getattr(p, kind)) is not None]
         lines.append(tag("polyline", points=_path(places), class_=kind))
@@ -66,7 +82,9 @@ def history(points: Sequence[Point]) -> Html:
     return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=_said(shown))
 
 
-def interval(value: float, half: float | None, low: float, high: float, *, chief: bool = False) -> Html:
+def interval(
+    value: float, half: float | None, low: float, high: float, *, chief: bool = False
+) -> Html:
     """A mean with its interval on the scale from ``low`` to ``high``; what lies beyond is cut off."""
 
     def x(at: float) -> float:
@@ -74,7 +92,9 @@ def interval(value: float, half: float | None, low: float, high: float, *, chief
 
     parts = [tag("line", x1=6, x2=_STRIP - 6, y1=9, y2=9, class_="grid")]
     if half is not None:
-        parts.append(tag("line", x1=x(value - half), x2=x(value + half), y1=9, y2=9, class_="whisker"))
+        parts.append(
+            tag("line", x1=x(value - half), x2=x(value + half), y1=9, y2=9, class_="whisker")
+        )
     parts.append(tag("circle", cx=x(value), cy=9, r=4.5, class_="best" if chief else "other"))
     return tag("svg", *parts, viewBox=f"0 0 {_STRIP} 18", class_="strip", aria_hidden="true")
 

@@ -37,7 +37,9 @@ class Gene:
 
 NUMERIC_GENES: tuple[Gene, ...] = (
     Gene("swarm_size", "Swarm Size", 4, 200, 10, 50, integer=True),
-    Gene("num_informants", "Number of Informants", 1, 199, 1, 5, integer=True),  # and below swarm_size
+    Gene(
+        "num_informants", "Number of Informants", 1, 199, 1, 5, integer=True
+    ),  # and below swarm_size
     Gene("inertia_weight", "Inertia Weight", 0.0, 2.0, 0.4, 0.9),
     Gene("cognitive_weight", "Cognitive Weight", 0.0, 4.0, 1.0, 3.0),
     Gene("social_weight", "Social Weight", 0.0, 4.0, 0.5, 2.0),

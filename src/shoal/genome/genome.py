@@ -43,15 +43,15 @@ class Genome:
     jump_size: float = 1.0
     max_velocity: float = 0.5  # vmax, of one weight in one iteration
     max_position: float = 10.0  # xmax, of one weight
-    weight_scale: float = (
-        0.1  # standard deviation of the initial weights ("fan_in": over the root of a neuron's inputs)
-    )
+    weight_scale: float = 0.1  # standard deviation of the initial weights ("fan_in": over the root of a neuron's inputs)
     bias_scale: float = 0.1  # every initial bias
     hidden_layers: tuple[int, ...] = field(default=START_LAYERS)
     activation: str = "relu"
     informant_strategy: str = "random"
     attractor: str = "best"
-    weight_decay: float = 0.0  # times the sum of all squared weights, biases aside: added to the loss
+    weight_decay: float = (
+        0.0  # times the sum of all squared weights, biases aside: added to the loss
+    )
     inertia_end: float = 1.0  # w at the last iteration, as a share of the first's
     velocity_end: float = 1.0  # vmax at the last iteration, as a share of the first's
     update_rule: str = "informed"
@@ -60,7 +60,11 @@ class Genome:
     def __post_init__(self) -> None:
         for gene in NUMERIC_GENES:
             value = getattr(self, gene.name)
-            if not _is_real(value) or not abs(value) <= FLOAT32_MAX or (gene.integer and value != int(value)):
+            if (
+                not _is_real(value)
+                or not abs(value) <= FLOAT32_MAX
+                or (gene.integer and value != int(value))
+            ):
                 raise GenomeError(
                     f"{gene.name}={reprlib.repr(value)} is not a {'whole' if gene.integer else 'finite float32'} number.",
                     expected=f"a number, in a search between {gene.low:g} and {gene.high:g}",
@@ -92,14 +96,21 @@ class Genome:
             layers = tuple(self.hidden_layers)
         except TypeError:
             layers = (0,)
-        if not all(_is_real(width) and 1 <= width <= FLOAT32_MAX and width == int(width) for width in layers):
+        if not all(
+            _is_real(width) and 1 <= width <= FLOAT32_MAX and width == int(width)
+            for width in layers
+        ):
             text = reprlib.repr(self.hidden_layers)
-            raise GenomeError(f"hidden_layers={text}.", expected="whole numbers of neurons, 1 or more each")
+            raise GenomeError(
+                f"hidden_layers={text}.", expected="whole numbers of neurons, 1 or more each"
+            )
         layers = tuple(int(width) for width in layers)
         object.__setattr__(self, "hidden_layers", layers)
         for name, choices in CATEGORICAL_GENES.items():
             if getattr(self, name) not in choices:
-                raise GenomeError(f"{name}={getattr(self, name)!r}.", expected="one of " + ", ".join(choices))
+                raise GenomeError(
+                    f"{name}={getattr(self, name)!r}.", expected="one of " + ", ".join(choices)
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-able values; ``hidden_layers`` is a list."""
@@ -113,7 +124,14 @@ class Genome:
             known = ", ".join(cls.__dataclass_fields__)
             raise GenomeError(f"Unknown gene {unknown[0]!r}.", expected=f"one of {known}")
         return cls(
-            **{**values, **({"hidden_layers": tuple(values["hidden_layers"])} if "hidden_layers" in values else {})}
+            **{
+                **values,
+                **(
+                    {"hidden_layers": tuple(values["hidden_layers"])}
+                    if "hidden_layers" in values
+                    else {}
+                ),
+            }
         )
 
     @property
@@ -148,7 +166,10 @@ class Genome:
             c = self.jump_size * self.social_weight
             m, m2, b, b2 = w / 2, w * w / 3, c / 2, c * c / 3
             return min(1 - m2, b, 2 * b * (1 - m2 + m * b) - (1 + m) * b2)
-        a = [self.jump_size * c for c in (self.cognitive_weight, self.social_weight, self.global_best_weight)]
+        a = [
+            self.jump_size * c
+            for c in (self.cognitive_weight, self.social_weight, self.global_best_weight)
+        ]
         mu, s2 = sum(a) / 2, sum(c * c for c in a) / 12
         return min(1 - w, mu, (1 - w) * mu * (2 * (1 + w) - mu) - (1 + w) * s2)
 

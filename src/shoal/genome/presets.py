@@ -57,5 +57,7 @@ def named_genome(name: str, **genes: Any) -> Genome:
     Raises `GenomeError` for another name, an unknown gene, or values that make no swarm.
     """
     if name not in _NAMED:
-        raise GenomeError(f"No genome is named {name!r}.", expected="one of " + ", ".join(NAMED_GENOMES))
+        raise GenomeError(
+            f"No genome is named {name!r}.", expected="one of " + ", ".join(NAMED_GENOMES)
+        )
     return Genome.from_dict({**_NAMED[name], **genes})

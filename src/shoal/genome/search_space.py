@@ -38,8 +38,12 @@ class SearchSpace:
     def with_genes(self, names: Collection[str]) -> SearchSpace:
         """The space with those of `NEUTRAL` that ``names`` holds, in the tables' order; other names add nothing."""
         later = [gene for gene in NUMERIC_GENES if gene.name in NEUTRAL and gene.name in names]
-        choices = [item for item in CATEGORICAL_GENES.items() if item[0] in NEUTRAL and item[0] in names]
-        return replace(self, numeric=(*self.numeric, *later), categorical=(*self.categorical, *choices))
+        choices = [
+            item for item in CATEGORICAL_GENES.items() if item[0] in NEUTRAL and item[0] in names
+        ]
+        return replace(
+            self, numeric=(*self.numeric, *later), categorical=(*self.categorical, *choices)
+        )
 
     def narrowed(
         self, bounds: Mapping[str, tuple[float, float]], choices: Mapping[str, tuple[str, ...]]
@@ -55,7 +59,11 @@ class SearchSpace:
                 )
             gene = genes[name]
             if gene.integer and (low != int(low) or high != int(high)):
-                raise GenomeError(f"Bounds {low}..{high} of {name}.", expected="whole numbers", remedy="round them")
+                raise GenomeError(
+                    f"Bounds {low}..{high} of {name}.",
+                    expected="whole numbers",
+                    remedy="round them",
+                )
             if not (gene.low <= low <= high <= gene.high):
                 raise GenomeError(
                     f"Bounds {low}..{high} of {name} leave nothing to search, or reach too far.",
@@ -109,7 +117,11 @@ class SearchSpace:
                 ("upper", gene.high, widest[gene.name].high),
             ):
                 natural = (side == "lower" and bound == limit) or value == NEUTRAL.get(gene.name)
-                if gene.low < gene.high and not natural and abs(place(value) - place(bound)) <= near:
+                if (
+                    gene.low < gene.high
+                    and not natural
+                    and abs(place(value) - place(bound)) <= near
+                ):
                     found.append(OnBound(gene.name, value, side, bound, limit))
         return tuple(found)
 
@@ -130,5 +142,7 @@ class OnBound:
     def __str__(self) -> str:
         text = f"{self.gene} {self.value:.4g} lies on its {self.side} bound, {self.bound:g}"
         return (
-            text if self.bound == self.limit else f"{text}; `bounds.{self.gene}` widens it, to {self.limit:g} at most"
+            text
+            if self.bound == self.limit
+            else f"{text}; `bounds.{self.gene}` widens it, to {self.limit:g} at most"
         )

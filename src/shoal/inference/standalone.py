@@ -30,7 +30,10 @@ MAX_BYTES = 256 * 2**20
 MAX_COLUMNS = 10_000
 MAX_ROWS = 5_000_000
 SEPARATORS = ",;\t|"
-FORMATS = (1, 2)  # of model.json that this file reads; 2, which is written, has columns with a ``log_floor``
+FORMATS = (
+    1,
+    2,
+)  # of model.json that this file reads; 2, which is written, has columns with a ``log_floor``
 # Text that means "no value" anywhere, and text that means it only where numbers are expected ("none" may be a class).
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "#n/a", "<na>", "nat"})
 MISSING_NUMBER = MISSING | {"none", "-", "--", ".", "?", "missing"}
@@ -56,7 +59,11 @@ class TableError(ValueError):
 
     def __init__(self, problem: str, expected: str = "", remedy: str = "") -> None:
         self.problem, self.expected, self.remedy = problem, expected, remedy
-        text = problem + (f" Expected: {expected}." if expected else "") + (f" What to do: {remedy}." if remedy else "")
+        text = (
+            problem
+            + (f" Expected: {expected}." if expected else "")
+            + (f" What to do: {remedy}." if remedy else "")
+        )
         super().__init__(text)
 
 
@@ -67,7 +74,11 @@ def decode(data: bytes) -> str:
     """Text of a CSV file: UTF-8, UTF-16 or UTF-32 with a byte order mark, else Windows-1252. Raises TableError."""
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
-            raise TableError(f"the file is {kind}, not a table.", "CSV text", "unpack it, or save it as CSV, first")
+            raise TableError(
+                f"the file is {kind}, not a table.",
+                "CSV text",
+                "unpack it, or save it as CSV, first",
+            )
     encodings = ["utf-8-sig", "cp1252"]
     if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
         encodings = ["utf-32"]
@@ -85,7 +96,11 @@ def decode(data: bytes) -> str:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         remedy = "save the table as CSV in UTF-8"
-        raise TableError(f"line {line} has a NUL byte: the file is binary, damaged or UTF-16.", "CSV text", remedy)
+        raise TableError(
+            f"line {line} has a NUL byte: the file is binary, damaged or UTF-16.",
+            "CSV text",
+            remedy,
+        )
     head = text[:65_536]
     if sum(c < " " and c not in "\t\n\r\v\f\x1a" for c in head) > 0.01 * len(head):
         raise binary
@@ -113,18 +128,28 @@ def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> No
         problem = f"the table has {len(names):,} columns."
         raise TableError(problem, f"at most {MAX_COLUMNS:,}", "keep only the columns that matter")
     if not any(names):
-        raise TableError("row 1 is blank.", "the names of the columns", "remove the lines above the header")
+        raise TableError(
+            "row 1 is blank.", "the names of the columns", "remove the lines above the header"
+        )
     first: dict[str, int] = {}
     for position, name in enumerate(names, 1):
         if not name:
-            raise TableError(f"column {position} has no name.", "a name in row 1", "name the column, or remove it")
+            raise TableError(
+                f"column {position} has no name.",
+                "a name in row 1",
+                "name the column, or remove it",
+            )
         if name in first:
             problem = f"the name {name!r} stands over columns {first[name]} and {position}."
             raise TableError(problem, "a different name for each column", "rename one of them")
         first[name] = position
     if not numbers_are_names and all(to_number(name) is not None for name in names):
         shown = ", ".join(names[:3])
-        raise TableError(f"row 1 holds numbers ({shown}), not names.", "a header", "add a row of column names on top")
+        raise TableError(
+            f"row 1 holds numbers ({shown}), not names.",
+            "a header",
+            "add a row of column names on top",
+        )
 
 
 def parse_csv(text: str) -> dict[str, list[str]]:
@@ -133,7 +158,9 @@ def parse_csv(text: str) -> dict[str, list[str]]:
     In files separated by semicolons a decimal comma becomes a point. Raises TableError, naming row and column.
     """
     if not text.strip():
-        raise TableError("the file is empty.", "a header and rows", "choose a file that holds a table")
+        raise TableError(
+            "the file is empty.", "a header and rows", "choose a file that holds a table"
+        )
     separator = sniff_separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
@@ -142,15 +169,23 @@ def parse_csv(text: str) -> dict[str, list[str]]:
         for row in reader:
             rows.append(row)
             if len(rows) > MAX_ROWS + 1:
-                raise TableError(f"the table has over {MAX_ROWS:,} rows.", "fewer", "take a random sample of the rows")
+                raise TableError(
+                    f"the table has over {MAX_ROWS:,} rows.",
+                    "fewer",
+                    "take a random sample of the rows",
+                )
             started = reader.line_num + 1
     except csv.Error as error:
         where = f"row {len(rows) + 1} (line {started})"
         if "field larger" in str(error):
             problem = f"{where} has a cell of over {csv.field_size_limit():,} characters."
-            raise TableError(problem, "short cells", "shorten it, or close a quote left open there") from None
+            raise TableError(
+                problem, "short cells", "shorten it, or close a quote left open there"
+            ) from None
         problem = f"{where} has a quote that is not closed, or text after a closing quote."
-        raise TableError(problem, "quotes in pairs", 'close it, or write a quote inside a cell as ""') from None
+        raise TableError(
+            problem, "quotes in pairs", 'close it, or write a quote inside a cell as ""'
+        ) from None
     while len(rows) > 1 and not any(cell.strip() for cell in rows[-1]):
         rows.pop()
     header = [name.strip() for name in rows[0]]
@@ -161,7 +196,11 @@ def parse_csv(text: str) -> dict[str, list[str]]:
             rows[number - 1] = blank
         elif len(row) != len(header):
             problem = f"row {number} has {len(row)} cells, the header {len(header)}."
-            raise TableError(problem, "equally many", "quote cells that hold the separator, fill in missing cells")
+            raise TableError(
+                problem,
+                "equally many",
+                "quote cells that hold the separator, fill in missing cells",
+            )
     cells = list(zip(*rows[1:], strict=True)) or [()] * len(header)
     columns = {name: list(column) for name, column in zip(header, cells, strict=True)}
     if separator == ";" and "," in text:
@@ -171,10 +210,14 @@ def parse_csv(text: str) -> dict[str, list[str]]:
 
 
 def _point_decimals(name: str, column: list[str]) -> None:
-    commas = [i for i, cell in enumerate(column) if "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip())]
+    commas = [
+        i for i, cell in enumerate(column) if "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip())
+    ]
     if not commas:
         return
-    point = next((i for i, cell in enumerate(column) if _DECIMAL_POINT.fullmatch(cell.strip())), None)
+    point = next(
+        (i for i, cell in enumerate(column) if _DECIMAL_POINT.fullmatch(cell.strip())), None
+    )
     if point is not None:
         problem = f"column {name!r} has a decimal point in row {point + 2} and a comma in row {commas[0] + 2}."
         raise TableError(problem, "one of them", "write all numbers of the column alike")
@@ -184,7 +227,9 @@ def _point_decimals(name: str, column: list[str]) -> None:
 
 # Columns -> network inputs
 
-_LN2_HIGH = 0.6931471803691238  # ln 2 split so that k * _LN2_HIGH is exact for every exponent k (fdlibm)
+_LN2_HIGH = (
+    0.6931471803691238  # ln 2 split so that k * _LN2_HIGH is exact for every exponent k (fdlibm)
+)
 _LN2_LOW = 1.9082149292705877e-10
 _ATANH_TERMS = tuple(1.0 / n for n in range(23, 0, -2))
 
@@ -219,7 +264,9 @@ def to_number(value: object) -> float | None:
             return None
     if _is_nothing(value):
         return math.nan
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, bool | np.bool_) or not isinstance(
+        value, int | float | np.integer | np.floating
+    ):
         return None
     try:
         return float(value)
@@ -233,13 +280,22 @@ def to_level(value: object) -> str | None:
         return None
     if isinstance(value, float | np.floating):
         number = float(value)
-        return None if math.isnan(number) else str(int(number)) if number.is_integer() else repr(number)
+        return (
+            None
+            if math.isnan(number)
+            else str(int(number))
+            if number.is_integer()
+            else repr(number)
+        )
     text = str(value).strip()
     return None if text.lower() in MISSING else text
 
 
 def _is_nothing(value: object) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType")  # pandas' own, without importing pandas
+    return value is None or type(value).__name__ in (
+        "NAType",
+        "NaTType",
+    )  # pandas' own, without importing pandas
 
 
 def width(encoder: Mapping[str, Any]) -> int:
@@ -248,7 +304,11 @@ def width(encoder: Mapping[str, Any]) -> int:
 
 
 def _column_width(column: Mapping[str, Any]) -> int:
-    return len(column["levels"]) if column["kind"] == "categorical" else 1 + bool(column["missing_indicator"])
+    return (
+        len(column["levels"])
+        if column["kind"] == "categorical"
+        else 1 + bool(column["missing_indicator"])
+    )
 
 
 def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -262,10 +322,16 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
     missing = [spec["name"] for spec in encoder["columns"] if spec["name"] not in columns]
     if missing:
         found = ", ".join(map(str, list(columns)[:20]))
-        raise TableError(f"column {missing[0]!r} is missing; there are: {found}.", "all columns of training", "add it")
+        raise TableError(
+            f"column {missing[0]!r} is missing; there are: {found}.",
+            "all columns of training",
+            "add it",
+        )
     lengths = {len(columns[spec["name"]]) for spec in encoder["columns"]}
     if len(lengths) != 1:
-        raise TableError("the columns have different lengths.", "equal lengths", "give every row every column")
+        raise TableError(
+            "the columns have different lengths.", "equal lengths", "give every row every column"
+        )
     x = np.zeros((lengths.pop(), width(encoder)), dtype=np.float32)
     at = 0
     for spec in encoder["columns"]:
@@ -281,7 +347,9 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
             if absent.any():
                 if spec["fill"] is None:
                     row = int(np.flatnonzero(absent)[0]) + 2
-                    raise TableError(f"row {row}, column {name!r}: no value.", "a number", "fill it in")
+                    raise TableError(
+                        f"row {row}, column {name!r}: no value.", "a number", "fill it in"
+                    )
                 numbers = np.where(absent, spec["fill"], numbers)
             if (floor := spec.get("log_floor")) is not None and np.isfinite(numbers).all():
                 numbers = log(np.maximum(numbers, floor))
@@ -290,7 +358,9 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
             if not np.isfinite(x[:, at]).all():
                 row = int(np.flatnonzero(~np.isfinite(x[:, at]))[0])
                 problem = f"row {row + 2}, column {name!r}: {values[row]} is too large."
-                raise TableError(problem, "a number within the range of single precision", "correct or remove it")
+                raise TableError(
+                    problem, "a number within the range of single precision", "correct or remove it"
+                )
             if spec["missing_indicator"]:
                 x[:, at + 1] = absent
         at += _column_width(spec)
@@ -305,7 +375,9 @@ def _numbers(name: str, values: Cells) -> NDArray[np.float64]:
         number = to_number(value)
         if number is None:
             raise TableError(
-                f"row {row + 2}, column {name!r}: {str(value)[:60]!r} is not a number.", "a number", "correct it"
+                f"row {row + 2}, column {name!r}: {str(value)[:60]!r} is not a number.",
+                "a number",
+                "correct it",
             )
         numbers[row] = number
     return numbers
@@ -333,7 +405,9 @@ def forward(
     needed = sum(a * b + b for a, b in pairwise(layers))
     if weights.shape != (needed,) or activation not in _ACTIVATIONS:
         problem = f"weights {weights.shape} or activation {activation!r} do not fit the layers {list(layers)}."
-        raise TableError(problem, f"({needed},) and one of {', '.join(_ACTIVATIONS)}", "export the model again")
+        raise TableError(
+            problem, f"({needed},) and one of {', '.join(_ACTIVATIONS)}", "export the model again"
+        )
     at = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for number, (inputs, outputs) in enumerate(pairwise(layers), 2):
@@ -386,11 +460,21 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
             expected = " or ".join(map(str, FORMATS))
             remedy = "use the predict.py exported with it"
             raise TableError(f"{place}: model format {about['format']!r}.", expected, remedy)
-        with np.load(io.BytesIO((place / "weights.npz").read_bytes()), allow_pickle=False) as arrays:
+        with np.load(
+            io.BytesIO((place / "weights.npz").read_bytes()), allow_pickle=False
+        ) as arrays:
             weights = np.ascontiguousarray(arrays["weights"], dtype=np.float32)
         layers, target = about["layers"], about["encoder"]["target"]
-        ends = (width(about["encoder"]), len(target["classes"]) if target["kind"] == "classification" else 1)
-        if weights.ndim != 2 or not len(weights) or not np.isfinite(weights).all() or ends != (layers[0], layers[-1]):
+        ends = (
+            width(about["encoder"]),
+            len(target["classes"]) if target["kind"] == "classification" else 1,
+        )
+        if (
+            weights.ndim != 2
+            or not len(weights)
+            or not np.isfinite(weights).all()
+            or ends != (layers[0], layers[-1])
+        ):
             raise ValueError("weights, layers and encoder do not fit each other")
         forward(weights[0], layers, about["activation"], np.zeros((0, layers[0]), dtype=np.float32))
     except TableError:
@@ -399,7 +483,15 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         raise TableError(
             f"{error.filename} is missing.", "a folder that `shoal export` wrote", "check the path"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        IndexError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:
         detail = f"{type(error).__name__}: {error}"
         raise TableError(
             f"{place}: the model cannot be read ({detail}).", "model.json and weights.npz", remedy
@@ -416,12 +508,18 @@ def predict(model: Model | str | os.PathLike[str], columns: Mapping[str, Cells])
         model = load_model(model)
     about = model.description
     x, target = encode(columns, about["encoder"]), about["encoder"]["target"]
-    outputs = [unscale(forward(w, about["layers"], about["activation"], x), target) for w in model.weights]
+    outputs = [
+        unscale(forward(w, about["layers"], about["activation"], x), target) for w in model.weights
+    ]
     if target["kind"] == "regression":
         return Prediction(np.average(outputs, axis=0, weights=about.get("shares")))
-    probabilities = np.average([softmax(output) for output in outputs], axis=0, weights=about.get("shares"))
+    probabilities = np.average(
+        [softmax(output) for output in outputs], axis=0, weights=about.get("shares")
+    )
     classes = tuple(target["classes"])
-    return Prediction(np.array(classes, dtype=np.str_)[probabilities.argmax(axis=1)], probabilities, classes)
+    return Prediction(
+        np.array(classes, dtype=np.str_)[probabilities.argmax(axis=1)], probabilities, classes
+    )
 
 
 # Command line
@@ -434,13 +532,17 @@ def escape(text: str) -> str:
 
 def _lines(prediction: Prediction, proba: bool) -> Iterator[list[str]]:
     likely = prediction.probabilities if proba else None
-    yield ["prediction"] + ([f"probability {name}" for name in prediction.classes] if likely is not None else [])
+    yield ["prediction"] + (
+        [f"probability {name}" for name in prediction.classes] if likely is not None else []
+    )
     for row, value in enumerate(prediction.values.tolist()):
         shown = repr(value) if isinstance(value, float) else escape(value)
         yield [shown] + ([repr(p) for p in likely[row].tolist()] if likely is not None else [])
 
 
-def write_predictions(path: str | os.PathLike[str], prediction: Prediction, *, proba: bool = False) -> None:
+def write_predictions(
+    path: str | os.PathLike[str], prediction: Prediction, *, proba: bool = False
+) -> None:
     """Write a CSV with a line a row, whole or not at all. Raises OSError."""
     target = Path(path)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -457,11 +559,24 @@ def write_predictions(path: str | os.PathLike[str], prediction: Prediction, *, p
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Predict a CSV file. Returns 0, or 2 with a message (nothing is written then)."""
-    parser = argparse.ArgumentParser(description="Predict the rows of a CSV table with an exported Shoal model.")
-    parser.add_argument("table", type=Path, help="CSV file with the columns that the model was trained on")
-    parser.add_argument("--out", type=Path, default=Path("predictions.csv"), help="default: predictions.csv")
-    parser.add_argument("--proba", action="store_true", help="add a column of probability for each class")
-    parser.add_argument("--model", type=Path, default=Path(__file__).resolve().parent, help="default: beside this file")
+    parser = argparse.ArgumentParser(
+        description="Predict the rows of a CSV table with an exported Shoal model."
+    )
+    parser.add_argument(
+        "table", type=Path, help="CSV file with the columns that the model was trained on"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("predictions.csv"), help="default: predictions.csv"
+    )
+    parser.add_argument(
+        "--proba", action="store_true", help="add a column of probability for each class"
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=Path(__file__).resolve().parent,
+        help="default: beside this file",
+    )
     options = parser.parse_args(argv)
     try:
         model = load_model(options.model)

@@ -47,7 +47,9 @@ class Purpose(IntEnum):
     PROJECTION = 64
 
 
-def philox(counter: tuple[object, object, object, object], key: Key) -> tuple[NDArray[np.uint32], ...]:
+def philox(
+    counter: tuple[object, object, object, object], key: Key
+) -> tuple[NDArray[np.uint32], ...]:
     """Four arrays of random 32-bit words, of the broadcast shape of the four ``counter`` words."""
     words = np.broadcast_arrays(*(np.asarray(c, dtype=np.uint64) for c in counter))
     c0, c1, c2, c3 = (w & _MASK for w in words)
@@ -70,7 +72,9 @@ def derive_key(seed: int, stream: int) -> Key:
     return int(words[0]), int(words[1])
 
 
-def uniforms(key: Key, purpose: int, iteration: int, particles: int, dimensions: int) -> NDArray[np.float32]:
+def uniforms(
+    key: Key, purpose: int, iteration: int, particles: int, dimensions: int
+) -> NDArray[np.float32]:
     """Uniform numbers in [0, 1), shape (particles, dimensions): the upper 24 bits of a word, over 2^24."""
     blocks = -(-dimensions // 4)
     block, particle = np.arange(blocks), np.arange(particles)[:, None]
@@ -94,17 +98,23 @@ def normals(key: Key, purpose: int, particles: int, dimensions: int) -> NDArray[
     return np.concatenate(parts, axis=1)[:, :dimensions].astype(np.float32)
 
 
-def draws(key: Key, purpose: int, generation: int, individual: int, count: int) -> NDArray[np.float64]:
+def draws(
+    key: Key, purpose: int, generation: int, individual: int, count: int
+) -> NDArray[np.float64]:
     """``count`` uniform numbers in [0, 1) for one decision of the genetic algorithm; read-only."""
     row = individual % _SIDE
     found: NDArray[np.float64] = _drawn(key, purpose, generation, individual - row, count)[row]
     return found
 
 
-def normal_draws(key: Key, purpose: int, generation: int, individual: int, count: int) -> NDArray[np.float64]:
+def normal_draws(
+    key: Key, purpose: int, generation: int, individual: int, count: int
+) -> NDArray[np.float64]:
     """``count`` standard normal numbers for one decision of the genetic algorithm (Box and Muller's cosine half); read-only."""
     row = individual % _SIDE
-    found: NDArray[np.float64] = _normal_drawn(key, purpose, generation, individual - row, count)[row]
+    found: NDArray[np.float64] = _normal_drawn(key, purpose, generation, individual - row, count)[
+        row
+    ]
     return found
 
 
@@ -112,12 +122,16 @@ def normal_draws(key: Key, purpose: int, generation: int, individual: int, count
 @lru_cache(maxsize=32)
 def _drawn(key: Key, purpose: int, generation: int, first: int, count: int) -> NDArray[np.float64]:
     individuals = np.arange(first, first + _SIDE)[:, None]
-    words = np.stack(philox((np.arange(-(-count // 4)), individuals, generation, purpose), key), axis=2)
+    words = np.stack(
+        philox((np.arange(-(-count // 4)), individuals, generation, purpose), key), axis=2
+    )
     return _kept(words.reshape(_SIDE, -1)[:, :count].astype(np.float64) * 2.0**-32)
 
 
 @lru_cache(maxsize=32)
-def _normal_drawn(key: Key, purpose: int, generation: int, first: int, count: int) -> NDArray[np.float64]:
+def _normal_drawn(
+    key: Key, purpose: int, generation: int, first: int, count: int
+) -> NDArray[np.float64]:
     u = _drawn(key, purpose, generation, first, 2 * count)
     return _kept(np.sqrt(-2.0 * log(u[:, :count] + 2.0**-33)) * cos_sin_turns(u[:, count:])[0])
 

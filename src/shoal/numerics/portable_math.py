@@ -18,7 +18,9 @@ __all__ = ["cos_sin_turns", "exp", "log"]  # the logarithm stands in the file th
 
 Floats = NDArray[np.float64]
 
-_LN2_HIGH = 0.6931471803691238  # ln 2 split so that k * _LN2_HIGH is exact for every exponent k (fdlibm)
+_LN2_HIGH = (
+    0.6931471803691238  # ln 2 split so that k * _LN2_HIGH is exact for every exponent k (fdlibm)
+)
 _LN2_LOW = 1.9082149292705877e-10
 _EXP_TERMS = tuple(1.0 / math.factorial(n) for n in range(13, -1, -1))
 _SIN_TERMS = tuple((-1.0) ** n / math.factorial(2 * n + 1) for n in range(8, -1, -1))

@@ -30,9 +30,13 @@ def ci95_half_width(values: Sequence[float]) -> float | None:
     """Half of `ci95`; None for fewer than two values, and where one is not finite."""
     if not _has_spread(values):
         return None
-    from scipy.special import stdtrit  # slow to import, and a search with fixed repeats needs none of this
+    from scipy.special import (
+        stdtrit,
+    )  # slow to import, and a search with fixed repeats needs none of this
 
-    return float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
+    return (
+        float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
+    )
 
 
 def probability_better(values: Sequence[float], others: Sequence[float]) -> float | None:
@@ -101,4 +105,6 @@ def welch_difference(values: Sequence[float], others: Sequence[float]) -> Differ
         return Difference(middle, middle, middle, probability, False, count)
     freedom = (one + other) ** 2 / (one**2 / (len(values) - 1) + other**2 / (len(others) - 1))
     half = float(stdtrit(freedom, 0.975)) * error
-    return Difference(middle, middle - half, middle + half, float(stdtr(freedom, middle / error)), False, count)
+    return Difference(
+        middle, middle - half, middle + half, float(stdtr(freedom, middle / error)), False, count
+    )

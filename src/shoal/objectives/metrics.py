@@ -18,7 +18,9 @@ def _mean(values: NDArray[np.float64]) -> float:
     return math.fsum(values.tolist()) / len(values)
 
 
-def regression_metrics(predicted: NDArray[np.float64], target: NDArray[np.float64]) -> Metrics | None:
+def regression_metrics(
+    predicted: NDArray[np.float64], target: NDArray[np.float64]
+) -> Metrics | None:
     """Accuracy ``100 (1 - MAE / mean|y|)``, MAE, RMSE and R2 of (rows,) on unscaled targets; None if not finite.
 
     R2 of a constant target is 0 (it explains nothing) rather than undefined.
@@ -46,7 +48,9 @@ def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(weights / total[:, None])
 
 
-def classification_metrics(chances: NDArray[np.float64], target: NDArray[np.float64]) -> Metrics | None:
+def classification_metrics(
+    chances: NDArray[np.float64], target: NDArray[np.float64]
+) -> Metrics | None:
     """Accuracy in percent, balanced accuracy and macro F1 in [0, 1], log loss; from probabilities (rows, classes).
 
     Balanced accuracy averages over the classes that occur in ``target`` (rows,), macro F1 over those that occur in it or
@@ -57,9 +61,16 @@ def classification_metrics(chances: NDArray[np.float64], target: NDArray[np.floa
     wanted, chosen = target.astype(np.int64), chances.argmax(axis=1)
     classes = chances.shape[1]
     hits = np.bincount(wanted[wanted == chosen], minlength=classes)
-    actual, predicted = np.bincount(wanted, minlength=classes), np.bincount(chosen, minlength=classes)
+    actual, predicted = (
+        np.bincount(wanted, minlength=classes),
+        np.bincount(chosen, minlength=classes),
+    )
     recalls = [float(hits[c] / actual[c]) for c in range(classes) if actual[c]]
-    f1 = [float(2 * hits[c] / (actual[c] + predicted[c])) for c in range(classes) if actual[c] + predicted[c]]
+    f1 = [
+        float(2 * hits[c] / (actual[c] + predicted[c]))
+        for c in range(classes)
+        if actual[c] + predicted[c]
+    ]
     picked = np.clip(chances[np.arange(len(wanted)), wanted], _SMALLEST_PROBABILITY, 1.0)
     return Metrics(
         accuracy=100.0 * float(hits.sum()) / len(wanted),

@@ -100,7 +100,9 @@ def _detached(store: str, token: str, scope: int | None) -> int:
     command = [*_COMMAND, "--token", token, "--idle-exit", str(IDLE_EXIT_SECONDS)]
     command += ["--scope", str(scope)] if scope is not None else []
     launch = [sys.executable, "-c", _LAUNCH, *command]
-    return int(subprocess.run(launch, env=_environment(store), stdout=subprocess.PIPE, check=True).stdout)
+    return int(
+        subprocess.run(launch, env=_environment(store), stdout=subprocess.PIPE, check=True).stdout
+    )
 
 
 _LAUNCH = """

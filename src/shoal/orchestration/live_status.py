@@ -30,7 +30,9 @@ class LiveStatus:
         if now - self._last < (ALONE_SECONDS if alone else NOTE_SECONDS):
             return None
         self._last = now
-        return tuple(running_training(self._problem, progress) for progress in self._executor.under_way())
+        return tuple(
+            running_training(self._problem, progress) for progress in self._executor.under_way()
+        )
 
 
 def running_training(problem: Problem, progress: Progress) -> RunningTraining:

@@ -14,7 +14,9 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.registry import check_sampler_installed
 from shoal.tuning.search import Search
 
-FASTEST = 1e12  # multiply-adds a second that no core makes; docs/performance.md measures a tenth of it
+FASTEST = (
+    1e12  # multiply-adds a second that no core makes; docs/performance.md measures a tenth of it
+)
 
 
 def check_search(data: Dataset, settings: SearchSettings, name: str | None = None) -> None:
@@ -25,7 +27,9 @@ def check_search(data: Dataset, settings: SearchSettings, name: str | None = Non
     """
     check_dataset(data)
     if name is not None and not isinstance(name, str):
-        raise SettingsError(f"name={reprlib.repr(name)}.", expected="text", remedy="put it in quotes")
+        raise SettingsError(
+            f"name={reprlib.repr(name)}.", expected="text", remedy="put it in quotes"
+        )
     check_executor_installed(settings.executor)
     check_sampler_installed(settings.sampler)
     _check_time(Problem(data, settings))
@@ -44,7 +48,11 @@ def check_dataset(data: Dataset) -> None:
 def _check_time(problem: Problem) -> None:
     """Refuses a time in which the fastest machine that we can think of would not train the first genomes once each."""
     settings = problem.settings
-    if settings.max_seconds is None or settings.training_seconds is not None or settings.executor != "local":
+    if (
+        settings.max_seconds is None
+        or settings.training_seconds is not None
+        or settings.executor != "local"
+    ):
         return
     least = math.fsum(problem.cost(task) for task in Search(settings).ask()) / (FASTEST * cores())
     if settings.max_seconds < least:

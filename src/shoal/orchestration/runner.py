@@ -41,7 +41,9 @@ class FinalsBudget:
 
     def __init__(self, problem: Problem, search: Search) -> None:
         self._problem, self._search = problem, search
-        self._ways = [(settings, settings.last_trainings) for settings in search.settings.shorter_finals]
+        self._ways = [
+            (settings, settings.last_trainings) for settings in search.settings.shorter_finals
+        ]
         self._seconds = self._cost = 0.0
         for evaluation in search.evaluations:
             self.add(evaluation)
@@ -56,9 +58,18 @@ class FinalsBudget:
         """What fits into half of the ``limit`` on so many cores, and its seconds; the search gets the rest."""
         each, best = 0.0, self._search.best
         if best is not None and self._cost:
-            each = self._problem.cost(Task(best.genome, CONFIRMATION)) * self._seconds / self._cost / cores
+            each = (
+                self._problem.cost(Task(best.genome, CONFIRMATION))
+                * self._seconds
+                / self._cost
+                / cores
+            )
         return next(
-            ((way, trainings * each) for way, trainings in self._ways if trainings * each <= limit / 2),
+            (
+                (way, trainings * each)
+                for way, trainings in self._ways
+                if trainings * each <= limit / 2
+            ),
             (self._ways[-1][0], 0.0),
         )
 
@@ -85,7 +96,9 @@ class Runner:
         view = self.store.run(self.claim.run_id)
         self._begun, self._next_beat = self.clock() - view.seconds, self.clock() + HEARTBEAT_SECONDS
         problem = Problem(*self.store.problem(self.claim.run_id))
-        search = Search.replay(problem.settings, self.store.evaluations(self.claim.run_id, curves=False))
+        search = Search.replay(
+            problem.settings, self.store.evaluations(self.claim.run_id, curves=False)
+        )
         try:
             with self.make_executor(problem, problem.settings.workers) as executor:
                 self._notes = LiveStatus(problem, executor, self.clock)
@@ -97,7 +110,9 @@ class Runner:
         state: FinalState = "finished" if error is None else "failed"
         final = result_hash(search.evaluations)
         self._patiently(
-            lambda: self.store.finish(self.claim, state, seconds=self._seconds, error=error, result_hash=final)
+            lambda: self.store.finish(
+                self.claim, state, seconds=self._seconds, error=error, result_hash=final
+            )
         )
         return state
 
@@ -112,9 +127,15 @@ class Runner:
         The longest first, so that no core waits long for the last; where cores are left over, they share in each. The first
         trainings are made however short the time is: workers may take longer to start, and a run should end with something.
         """
-        limit, under_way, waiting = search.settings.max_seconds, set[tuple[str, int]](), deque[Task]()
+        limit, under_way, waiting = (
+            search.settings.max_seconds,
+            set[tuple[str, int]](),
+            deque[Task](),
+        )
         pace, known = FinalsBudget(problem, search), bool(search.evaluations)
-        if search.generations[recorded:]:  # its evaluations were recorded, the process ended, the summary was not
+        if search.generations[
+            recorded:
+        ]:  # its evaluations were recorded, the process ended, the summary was not
             self._record([], search.generations[recorded:])
         while True:
             if limit is not None and known and not search.confirming:
@@ -124,7 +145,9 @@ class Runner:
                     search.close(finals)
                     if finals != search.settings:
                         few = f"{finals.finalists} of {search.settings.finalists} finalists"
-                        self.store.event(f"There is time to confirm {few}.", "info", self.claim.run_id)
+                        self.store.event(
+                            f"There is time to confirm {few}.", "info", self.claim.run_id
+                        )
             if not waiting:
                 fresh = (task for task in search.ask() if task.id not in under_way)
                 waiting.extend(sorted(fresh, key=problem.cost, reverse=True))
@@ -139,7 +162,9 @@ class Runner:
             told = [_evaluation(outcome) for outcome in self._tick(executor)]
             for evaluation in told:
                 under_way.remove(evaluation.task.id)
-                search.tell(replace(evaluation, curve=(), worker=""))  # it needs neither, and keeps all until the end
+                search.tell(
+                    replace(evaluation, curve=(), worker="")
+                )  # it needs neither, and keeps all until the end
                 pace.add(evaluation)
             if told:
                 known = True
@@ -156,11 +181,15 @@ class Runner:
             if outcome.error is None:
                 weights[job] = outcome.result
             else:
-                self.store.event(f"A champion's network was lost: {outcome.error}", "warning", self.claim.run_id)
+                self.store.event(
+                    f"A champion's network was lost: {outcome.error}", "warning", self.claim.run_id
+                )
         if weights:
             first = jobs[0].task.repeat
             rivals = (
-                baseline_jobs(problem, chosen.found.genome, len(weights), first) if problem.settings.baselines else ()
+                baseline_jobs(problem, chosen.found.genome, len(weights), first)
+                if problem.settings.baselines
+                else ()
             )
             compared = tuple(
                 job.failed(outcome.error) if outcome.error else outcome.result
@@ -169,7 +198,9 @@ class Runner:
             executor.submit(AssembleChampion(chosen, weights))
             (crowned,) = self._outcomes(executor, 1)
             if crowned.error is not None:
-                raise ExecutorError(f"The champion was lost: {crowned.error}", remedy="resume the run")
+                raise ExecutorError(
+                    f"The champion was lost: {crowned.error}", remedy="resume the run"
+                )
             content = replace(crowned.result, baselines=compared).to_bytes()
             self._patiently(lambda: self.store.save_artifact(self.claim, CHAMPION, content))
 
@@ -188,9 +219,13 @@ class Runner:
             found += self._tick(executor)
         return found
 
-    def _record(self, evaluations: list[Evaluation], generations: Sequence[GenerationSummary]) -> None:
+    def _record(
+        self, evaluations: list[Evaluation], generations: Sequence[GenerationSummary]
+    ) -> None:
         now = self._notes.snapshot_if_due()
-        self._patiently(lambda: self.store.record(self.claim, evaluations, generations, self._seconds, now))
+        self._patiently(
+            lambda: self.store.record(self.claim, evaluations, generations, self._seconds, now)
+        )
 
     def _patiently(self, write: Callable[[], T]) -> T:
         """What ``write`` gives; while the disk is full it is tried again, and what was computed is kept."""
@@ -221,7 +256,9 @@ class Runner:
         if look.has_commands or self.clock() >= self._next_beat:
             self._next_beat = self.clock() + HEARTBEAT_SECONDS
             now = self._notes.snapshot_if_due()
-            if commands := self._patiently(lambda: self.store.heartbeat(self.claim, self._seconds, now)):
+            if commands := self._patiently(
+                lambda: self.store.heartbeat(self.claim, self._seconds, now)
+            ):
                 raise _RunReleased(commands)
         elif (trainings := self._notes.snapshot_if_due(alone=True)) is not None:
             with suppress(StoreFullError):  # nobody waits for a note
@@ -235,7 +272,9 @@ class Runner:
             self.store.release(self.claim, self._seconds)
             return "interrupted"
         state = _STATE_AFTER["stop" if "stop" in kinds else kinds[-1]]
-        self._patiently(lambda: self.store.finish(self.claim, state, seconds=self._seconds, applied=commands))
+        self._patiently(
+            lambda: self.store.finish(self.claim, state, seconds=self._seconds, applied=commands)
+        )
         return state
 
 
@@ -247,7 +286,9 @@ def _threads(executor: Executor, jobs: int) -> int:
 def _evaluation(outcome: Outcome) -> Evaluation:
     assert isinstance(outcome.job, Evaluate)
     if isinstance(outcome.result, Evaluation):
-        return replace(outcome.result, worker=outcome.worker, task=outcome.job.task)  # its genome is in memory once
+        return replace(
+            outcome.result, worker=outcome.worker, task=outcome.job.task
+        )  # its genome is in memory once
     return Evaluation(outcome.job.task, "failed", error=outcome.error)
 
 
@@ -257,4 +298,8 @@ def _first_error(search: Search) -> str:
         return task.generation, task.individual, task.repeat
 
     failed = [e for e in search.evaluations if e.error is not None]
-    return min(failed, key=order).error or "" if failed else "no training was finished in the time given."
+    return (
+        min(failed, key=order).error or ""
+        if failed
+        else "no training was finished in the time given."
+    )

@@ -16,7 +16,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
-from shoal.errors import NotOwnerError, ShoalError, StoreAwayError, StoreError, StoreFullError, StoreLostError
+from shoal.errors import (
+    NotOwnerError,
+    ShoalError,
+    StoreAwayError,
+    StoreError,
+    StoreFullError,
+    StoreLostError,
+)
 from shoal.orchestration.runner import FULL_SECONDS, Runner
 from shoal.orchestration.webhook import VARIABLE, WebhookSender, check_webhook
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
@@ -31,7 +38,12 @@ class Supervisor:
     """Claims runs of one store, one after another, and drives each. ``scope``: only that run, then end."""
 
     def __init__(
-        self, store: Store, *, scope: int | None = None, idle_exit: float | None = None, owner: Owner | None = None
+        self,
+        store: Store,
+        *,
+        scope: int | None = None,
+        idle_exit: float | None = None,
+        owner: Owner | None = None,
     ) -> None:
         self.store, self.scope, self.idle_exit = store, scope, idle_exit
         self.owner = owner or Owner.here()
@@ -77,7 +89,9 @@ class Supervisor:
                     self.store.remove_supervisor(self.owner)
 
     def _beat(self) -> None:
-        if not self.store.supervisor_heartbeat(self.owner):  # not known yet, or forgotten while it was suspended
+        if not self.store.supervisor_heartbeat(
+            self.owner
+        ):  # not known yet, or forgotten while it was suspended
             self.store.register_supervisor(self.owner, self.scope)
 
     def _unneeded(self, idle: float) -> bool:
@@ -100,8 +114,12 @@ class Supervisor:
             raise  # not the run's fault
         except Exception as error:
             _log.exception("run %s failed", claim.run_id)
-            text = str(error) if isinstance(error, ShoalError) else f"{type(error).__name__}: {error}"
-            self.store.finish(claim, "failed", seconds=self.store.run(claim.run_id).seconds, error=text)
+            text = (
+                str(error) if isinstance(error, ShoalError) else f"{type(error).__name__}: {error}"
+            )
+            self.store.finish(
+                claim, "failed", seconds=self.store.run(claim.run_id).seconds, error=text
+            )
         return True
 
 
@@ -111,7 +129,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--scope", type=int, help="only this run")
     parser.add_argument("--token", help="the owner's token, known to who started it")
     parser.add_argument(
-        "--attached", action="store_true", help="read token and scope from standard input, and end when it ends"
+        "--attached",
+        action="store_true",
+        help="read token and scope from standard input, and end when it ends",
     )
     parser.add_argument("--idle-exit", type=float, help="end after so many seconds without work")
     options = parser.parse_args(argv)
@@ -122,11 +142,15 @@ def main(argv: list[str] | None = None) -> None:
         options.token, options.scope = word[0], int(word[1]) if word[1:] else None
     path = log_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    logging.basicConfig(level=logging.INFO, handlers=[SharedLog(path)], format="%(asctime)s %(process)d %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, handlers=[SharedLog(path)], format="%(asctime)s %(process)d %(message)s"
+    )
     with open_store() as store:
         here = Owner.here()
         owner = Owner(here.host, here.pid, options.token) if options.token else here
-        supervisor = Supervisor(store, scope=options.scope, idle_exit=options.idle_exit, owner=owner)
+        supervisor = Supervisor(
+            store, scope=options.scope, idle_exit=options.idle_exit, owner=owner
+        )
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, supervisor.leave)
         if options.attached:

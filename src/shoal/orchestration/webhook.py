@@ -30,7 +30,9 @@ def check_webhook(url: str) -> str:
     """Raises `SettingsError`, which does not name it, for an address that cannot be posted to."""
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        good = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        )
         good = good and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
     except ValueError:
         good = False
@@ -77,7 +79,10 @@ class WebhookSender:
     """A thread of a supervisor: notes runs that stall, and tells ``url`` (None: nobody) what is due."""
 
     def __init__(
-        self, store: Store, url: str | None, send: Callable[[str, Mapping[str, Any]], str | None] = post
+        self,
+        store: Store,
+        url: str | None,
+        send: Callable[[str, Mapping[str, Any]], str | None] = post,
     ) -> None:
         self.store, self.url, self.send = store, url, send
         self._end = threading.Event()

@@ -62,7 +62,9 @@ def moment(time: float, zone: str | None, now: float, *, seconds: bool = False) 
         place: datetime.tzinfo | None = zoneinfo.ZoneInfo(zone) if zone else None
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         place = None
-    there, today = (datetime.datetime.fromtimestamp(t, datetime.UTC).astimezone(place) for t in (time, now))
+    there, today = (
+        datetime.datetime.fromtimestamp(t, datetime.UTC).astimezone(place) for t in (time, now)
+    )
     day = "" if there.date() == today.date() else "%Y-%m-%d "
     return there.strftime(f"{day}%H:%M:%S" if seconds else f"{day}%H:%M")
 
@@ -104,7 +106,9 @@ def genome_text(genome: Genome) -> str:
     informed = genome.update_rule != "competitive"
     read = [gene.name for gene in NUMERIC_GENES if informed or gene.name not in INFORMED_ONLY]
     values = {name: getattr(genome, name) for name in read}
-    numbers = [f"{name} {value:.4g}" for name, value in values.items() if value != NEUTRAL.get(name)]
+    numbers = [
+        f"{name} {value:.4g}" for name, value in values.items() if value != NEUTRAL.get(name)
+    ]
     layers = "-".join(map(str, genome.hidden_layers)) or "none"
     kinds = [
         f"layers {layers}",

@@ -43,7 +43,9 @@ _VIRIDIS = (
 def check_gif_installed() -> None:
     """Raises `ReplayError` where there is no Pillow."""
     if find_spec("PIL") is None:
-        raise ReplayError("A GIF needs Pillow, which is not installed.", remedy="pip install 'shoal[dashboard]'")
+        raise ReplayError(
+            "A GIF needs Pillow, which is not installed.", remedy="pip install 'shoal[dashboard]'"
+        )
 
 
 def gif(replay: Replay, dark: bool = False) -> bytes:
@@ -63,7 +65,15 @@ def gif(replay: Replay, dark: bool = False) -> bytes:
     few = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
     durations = [FRAME_MILLISECONDS] * (len(few) - 1) + [LAST_MILLISECONDS]
-    few[0].save(buffer, "GIF", save_all=True, append_images=few[1:], duration=durations, loop=0, optimize=False)
+    few[0].save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=few[1:],
+        duration=durations,
+        loop=0,
+        optimize=False,
+    )
     return buffer.getvalue()
 
 
@@ -95,9 +105,13 @@ class _Drawing:
         self._text(pen, 16, 14, f"Iteration {frame:,}", self.colours.text)
         self._text(pen, WIDTH - 16, 14, about, self.colours.muted, "ra")
         self._text(pen, 16, 374, "Global best loss", self.colours.muted)
-        self._text(pen, WIDTH - 16, 374, "" if math.isnan(loss) else f"{loss:.4g}", self.colours.text, "ra")
+        self._text(
+            pen, WIDTH - 16, 374, "" if math.isnan(loss) else f"{loss:.4g}", self.colours.text, "ra"
+        )
 
-    def _text(self, pen: Any, x: float, y: float, text: str, colour: str, anchor: str = "la") -> None:
+    def _text(
+        self, pen: Any, x: float, y: float, text: str, colour: str, anchor: str = "la"
+    ) -> None:
         pen.text((x * _SCALE, y * _SCALE), text, fill=colour, font=self.font, anchor=anchor)
 
     def _plane(self, pen: Any, n: int) -> None:
@@ -110,7 +124,9 @@ class _Drawing:
             x, y = (float(v) for v in point)
             if not (math.isfinite(x) and math.isfinite(y)):
                 return None
-            return left + (x - x0) / (x1 - x0) * (right - left), bottom - (y - y0) / (y1 - y0) * (bottom - top)
+            return left + (x - x0) / (x1 - x0) * (right - left), bottom - (y - y0) / (y1 - y0) * (
+                bottom - top
+            )
 
         for start, end in drawn.links[n]:
             if (a := place(start)) and (b := place(end)):
@@ -133,12 +149,24 @@ class _Drawing:
         log = 0 < low < high
 
         def place(i: int, loss: float) -> tuple[float, float]:
-            share = math.log(loss / low) / math.log(high / low) if log else (loss - low) / ((high - low) or 1.0)
-            return left + i / max(1, len(self.losses) - 1) * (right - left), bottom - share * (bottom - top)
+            share = (
+                math.log(loss / low) / math.log(high / low)
+                if log
+                else (loss - low) / ((high - low) or 1.0)
+            )
+            return left + i / max(1, len(self.losses) - 1) * (right - left), bottom - share * (
+                bottom - top
+            )
 
         pen.line([place(*point) for point in known], fill=self.colours.muted, width=2 * _SCALE)
         if not math.isnan(self.losses[n]):
-            _disc(pen, *place(n, self.losses[n]), 4 * _SCALE, self.colours.series[1], self.colours.surface)
+            _disc(
+                pen,
+                *place(n, self.losses[n]),
+                4 * _SCALE,
+                self.colours.series[1],
+                self.colours.surface,
+            )
 
     def palette(self) -> list[tuple[int, int, int]]:
         """The colours that it draws with, and the smooth edges between them."""
@@ -156,7 +184,9 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 def _between(one: str, other: str, share: float) -> tuple[int, int, int]:
     """The colour at that share of the way from one to the other."""
-    red, green, blue = (round(a + share * (b - a)) for a, b in zip(_rgb(one), _rgb(other), strict=True))
+    red, green, blue = (
+        round(a + share * (b - a)) for a, b in zip(_rgb(one), _rgb(other), strict=True)
+    )
     return red, green, blue
 
 
@@ -168,7 +198,12 @@ def _colour(shade: float) -> tuple[int, int, int]:
 
 
 def _disc(pen: Any, x: float, y: float, radius: float, fill: Any, edge: str) -> None:
-    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill, outline=edge, width=max(1, _SCALE // 2))
+    pen.ellipse(
+        (x - radius, y - radius, x + radius, y + radius),
+        fill=fill,
+        outline=edge,
+        width=max(1, _SCALE // 2),
+    )
 
 
 def _cross(pen: Any, x: float, y: float, radius: float, colour: str, width: int) -> None:
@@ -179,5 +214,7 @@ def _cross(pen: Any, x: float, y: float, radius: float, colour: str, width: int)
 def _star(pen: Any, x: float, y: float, radius: float, fill: str, edge: str) -> None:
     turns = [math.pi * (n / 5 - 0.5) for n in range(10)]
     lengths = [radius, 0.42 * radius] * 5
-    points = [(x + r * math.cos(a), y + r * math.sin(a)) for a, r in zip(turns, lengths, strict=True)]
+    points = [
+        (x + r * math.cos(a), y + r * math.sin(a)) for a, r in zip(turns, lengths, strict=True)
+    ]
     pen.polygon(points, fill=fill, outline=edge, width=_SCALE)

@@ -29,15 +29,23 @@ class Shades:
         """The places of losses of any shape; +inf, no loss, is at 1."""
         with np.errstate(all="ignore"):
             low, high = self.low, max(self.high, self.low + 1e-12)
-            places = np.log(losses / low) / np.log(high / low) if self.log else (losses - low) / (high - low)
-        return np.asarray(np.nan_to_num(places, nan=1.0, posinf=1.0).clip(0.0, 1.0), dtype=np.float32)
+            places = (
+                np.log(losses / low) / np.log(high / low)
+                if self.log
+                else (losses - low) / (high - low)
+            )
+        return np.asarray(
+            np.nan_to_num(places, nan=1.0, posinf=1.0).clip(0.0, 1.0), dtype=np.float32
+        )
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Places that are labelled, with the loss there."""
         middle = (self.low * self.high) ** 0.5 if self.log else (self.low + self.high) / 2
         width = (self.high - self.low) / (abs(self.high) or 1.0)
-        digits = 3 + (min(6, max(0, -math.floor(math.log10(width)) - 1)) if width > 0 else 0)  # so that they differ
+        digits = 3 + (
+            min(6, max(0, -math.floor(math.log10(width)) - 1)) if width > 0 else 0
+        )  # so that they differ
         low, between, high = (f"{loss:.{digits}g}" for loss in (self.low, middle, self.high))
         return [(0.0, low), (0.5, between), (1.0, f"{high} +")]
 
@@ -81,10 +89,16 @@ def scene(frames: Sequence[SwarmSnapshot]) -> Scene:
     """The scene of ``frames``, one at least, of one training."""
     positions = np.stack([frame.positions for frame in frames])
     standing_bests = all(np.array_equal(f.bests, f.positions, equal_nan=True) for f in frames)
-    bests = np.stack([np.where(np.isinf(f.losses)[:, None], np.nan, f.bests) for f in frames]).astype(np.float32)
+    bests = np.stack(
+        [np.where(np.isinf(f.losses)[:, None], np.nan, f.bests) for f in frames]
+    ).astype(np.float32)
     standing = all(frame.current is not None for frame in frames)
-    losses = np.stack([f.losses if not standing or f.current is None else f.current for f in frames])
-    star = np.stack([f.bests[f.best] if np.isfinite(f.loss) else np.full(2, np.nan) for f in frames])
+    losses = np.stack(
+        [f.losses if not standing or f.current is None else f.current for f in frames]
+    )
+    star = np.stack(
+        [f.bests[f.best] if np.isfinite(f.loss) else np.full(2, np.nan) for f in frames]
+    )
     scale = _scale(losses)
     seen = np.concatenate([positions.reshape(-1, 2), bests.reshape(-1, 2)])
     return Scene(
@@ -129,7 +143,12 @@ def _links(frame: SwarmSnapshot) -> NDArray[np.float32]:
 def _stacked(links: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Those of all frames, (F, L, 2, 2): before its first iteration, a swarm of the nearest informs nobody yet."""
     most = max(len(own) for own in links)
-    return np.stack([np.concatenate([own, np.full((most - len(own), 2, 2), np.nan, np.float32)]) for own in links])
+    return np.stack(
+        [
+            np.concatenate([own, np.full((most - len(own), 2, 2), np.nan, np.float32)])
+            for own in links
+        ]
+    )
 
 
 def _scale(losses: NDArray[np.float64]) -> Shades:

@@ -74,6 +74,10 @@ def result_hash(evaluations: Iterable[Evaluation]) -> str:
     lines = []
     for e in evaluations:
         scores = e.scores.to_dict() if e.scores else {}
-        text = ",".join(f"{part}.{k}={v.hex()}" for part, m in sorted(scores.items()) for k, v in sorted(m.items()))
+        text = ",".join(
+            f"{part}.{k}={v.hex()}"
+            for part, m in sorted(scores.items())
+            for k, v in sorted(m.items())
+        )
         lines.append(f"{e.task.genome.hash} {e.task.repeat} {e.status} {text}\n")
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()

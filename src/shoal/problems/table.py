@@ -14,7 +14,13 @@ from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
 from shoal.objectives.losses import Objective, make_objective
-from shoal.objectives.metrics import Metrics, Scores, classification_metrics, probabilities, regression_metrics
+from shoal.objectives.metrics import (
+    Metrics,
+    Scores,
+    classification_metrics,
+    probabilities,
+    regression_metrics,
+)
 from shoal.problems.evaluation import Evaluation, Status, Task
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import TrainingTask
@@ -40,15 +46,25 @@ class Problem:
         data, target = self.dataset, self.dataset.encoder.target
         scale = target.scale if isinstance(target, RegressionTarget) else 1.0
         return make_objective(
-            self.settings.loss, data.task, scale, math.fsum(np.abs(data.train.target)) / len(data.train.target)
+            self.settings.loss,
+            data.task,
+            scale,
+            math.fsum(np.abs(data.train.target)) / len(data.train.target),
         )
 
     def network(self, genome: Genome) -> Network:
         """The genome's topology between this data's inputs and outputs."""
-        return Network((self.dataset.inputs, *genome.hidden_layers, self.dataset.outputs), genome.activation)
+        return Network(
+            (self.dataset.inputs, *genome.hidden_layers, self.dataset.outputs), genome.activation
+        )
 
     def training(
-        self, task: Task, *, refit: bool = False, iterations: int | None = None, part: Part | None = None
+        self,
+        task: Task,
+        *,
+        refit: bool = False,
+        iterations: int | None = None,
+        part: Part | None = None,
     ) -> TrainingTask:
         """The training of ``task``; ``refit`` on train + validation; ``iterations`` replays a recorded length exactly.
 
@@ -106,7 +122,9 @@ class Problem:
 
     def metrics(self, predictions: NDArray[np.float64], part: Part) -> Metrics | None:
         """Scores of `predictions` on a part; None when they are not finite."""
-        score = classification_metrics if self.dataset.task == "classification" else regression_metrics
+        score = (
+            classification_metrics if self.dataset.task == "classification" else regression_metrics
+        )
         return score(predictions, part.target)
 
 
@@ -143,12 +161,16 @@ def train_and_score(
     status: Status = "failed" if scores is None else "ok"
     points = downsample_history(result.history)
     return (
-        Evaluation(task, status, scores, result.loss, result.iterations, result.seconds, points, error),
+        Evaluation(
+            task, status, scores, result.loss, result.iterations, result.seconds, points, error
+        ),
         result.weights,
     )
 
 
 def downsample_history(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
     """At most `CURVE_POINTS` finite points (iteration from 1, loss), first and last included."""
-    at = np.unique(np.linspace(0, max(len(history) - 1, 0), CURVE_POINTS).round().astype(int))[: len(history)].tolist()
+    at = np.unique(np.linspace(0, max(len(history) - 1, 0), CURVE_POINTS).round().astype(int))[
+        : len(history)
+    ].tolist()
     return tuple((i + 1, float(history[i])) for i in at if np.isfinite(history[i]))

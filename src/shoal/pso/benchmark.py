@@ -107,11 +107,16 @@ class Benchmark:
         return asdict(self)
 
 
-def benchmark(shapes: tuple[Shape, ...] = SHAPES, round_seconds: float = ROUND_SECONDS) -> Benchmark:
+def benchmark(
+    shapes: tuple[Shape, ...] = SHAPES, round_seconds: float = ROUND_SECONDS
+) -> Benchmark:
     """Measure; medians of `ROUNDS` rounds of ``round_seconds`` for each form in turn."""
     count = cores()
     one, every = alternating([peak_form(1), peak_form(count)], round_seconds)
-    peaks = (peak_operations(1) / statistics.median(one) / 1e9, peak_operations(count) / statistics.median(every) / 1e9)
+    peaks = (
+        peak_operations(1) / statistics.median(one) / 1e9,
+        peak_operations(count) / statistics.median(every) / 1e9,
+    )
     measurements = tuple(_measure(shape, round_seconds) for shape in shapes)
     return Benchmark(platform.processor() or platform.machine(), count, *peaks, measurements)
 
@@ -128,9 +133,13 @@ def _measure(shape: Shape, round_seconds: float) -> Measurement:
     single, shared, each, peak = alternating(forms, round_seconds)
     rate = count / statistics.median(each)
     share = statistics.median(
-        p / peak_operations(count) * count * shape.operations / t for p, t in zip(peak, each, strict=True)
+        p / peak_operations(count) * count * shape.operations / t
+        for p, t in zip(peak, each, strict=True)
     )
-    task = replace(shape.task(), iterations=max(1, min(500, int(ROUNDS * round_seconds / statistics.median(single)))))
+    task = replace(
+        shape.task(),
+        iterations=max(1, min(500, int(ROUNDS * round_seconds / statistics.median(single)))),
+    )
     (training,) = CpuEngine().train([task])
     return Measurement(
         shape,
@@ -198,5 +207,7 @@ def alternating(forms: list[Form], round_seconds: float) -> list[list[float]]:
         while (took := timed(form, n)) < round_seconds / 4:
             n *= 2 if took > round_seconds / 64 else 16
         counts.append(max(1, int(n * round_seconds / took)))
-    rounds = [[timed(form, n) / n for form, n in zip(forms, counts, strict=True)] for _ in range(ROUNDS)]
+    rounds = [
+        [timed(form, n) / n for form, n in zip(forms, counts, strict=True)] for _ in range(ROUNDS)
+    ]
     return [list(seconds) for seconds in zip(*rounds, strict=True)]

@@ -48,7 +48,11 @@ def random_projection(dimensions: int) -> Projection:
     first /= math.sqrt(first @ first)
     second -= (first @ second) * first
     second /= math.sqrt(second @ second)
-    return Projection("random", np.stack([first, second], axis=1).astype(np.float32), np.zeros(dimensions, np.float32))
+    return Projection(
+        "random",
+        np.stack([first, second], axis=1).astype(np.float32),
+        np.zeros(dimensions, np.float32),
+    )
 
 
 def principal_projection(positions: NDArray[np.float32]) -> Projection:
@@ -67,7 +71,9 @@ def principal_projection(positions: NDArray[np.float32]) -> Projection:
             axes = spread.T @ vectors[:, [-1, -2]] / np.sqrt(values[[-1, -2]])
             axes *= np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
             share = float(values[-2:].sum() / values.clip(0.0).sum())
-            return Projection("principal", axes.astype(np.float32), centre.astype(np.float32), share)
+            return Projection(
+                "principal", axes.astype(np.float32), centre.astype(np.float32), share
+            )
     return random_projection(dimensions)
 
 
@@ -85,7 +91,9 @@ class SwarmSnapshot:
     bests: NDArray[np.float32]  # personal bests, projected, (P, 2)
     losses: NDArray[np.float64]  # of the personal bests, (P,)
     best: int  # the particle that holds the global best
-    informants: NDArray[np.int32]  # (P, k), the one that it follows first; k is 0 where there are none, or none yet
+    informants: NDArray[
+        np.int32
+    ]  # (P, k), the one that it follows first; k is 0 where there are none, or none yet
     diversity: float  # mean distance of the particles from their centre, in all D dimensions
     at_velocity_limit: float  # share of all P x D components of velocities, 0 to 1
     at_position_limit: float  # share of all P x D components of positions, 0 to 1
@@ -136,7 +144,9 @@ class SwarmSnapshot:
 
 
 @np.errstate(all="ignore")
-def take_snapshot(task: TrainingTask, state: SwarmState, projection: Projection | None = None) -> SwarmSnapshot:
+def take_snapshot(
+    task: TrainingTask, state: SwarmState, projection: Projection | None = None
+) -> SwarmSnapshot:
     """The frame of a swarm, on the random axes unless others are given. Pure, and it keeps no array of ``state``.
 
     Well under a millisecond for 48 particles of 833 weights.
@@ -145,10 +155,14 @@ def take_snapshot(task: TrainingTask, state: SwarmState, projection: Projection 
     project = projection or random_projection(x.shape[1])
     competitive = genome.update_rule == "competitive"
     last = max(0, state.iteration - 1)  # the iteration whose limits the velocities have met
-    vmax = scheduled(genome.max_velocity, genome.velocity_end, last, task.horizon or task.iterations)
+    vmax = scheduled(
+        genome.max_velocity, genome.velocity_end, last, task.horizon or task.iterations
+    )
     unknown = competitive or (genome.informant_strategy == "nearest" and state.iteration == 0)
     informants = state.informants[:, :0] if unknown else state.informants
-    best_first = np.argsort(state.best_losses[informants], axis=1, kind="stable")[:, :MOST_INFORMANTS]
+    best_first = np.argsort(state.best_losses[informants], axis=1, kind="stable")[
+        :, :MOST_INFORMANTS
+    ]
     speeds, positions, spread = np.abs(v), project(x), x - x.mean(axis=0)
     return SwarmSnapshot(
         iteration=state.iteration,
@@ -159,7 +173,9 @@ def take_snapshot(task: TrainingTask, state: SwarmState, projection: Projection 
         informants=np.take_along_axis(informants, best_first, axis=1),
         diversity=float(np.sqrt(np.einsum("pd,pd->p", spread, spread)).mean()),
         at_velocity_limit=float(np.count_nonzero(speeds >= vmax) / x.size),
-        at_position_limit=float(np.count_nonzero(np.abs(x) >= np.float32(genome.max_position)) / x.size),
+        at_position_limit=float(
+            np.count_nonzero(np.abs(x) >= np.float32(genome.max_position)) / x.size
+        ),
         stagnation=stagnation(state.history),
         speed=float(speeds.mean()),
     )

@@ -83,12 +83,12 @@ class SwarmState:
     velocities: NDArray[np.float32]  # v, (P, D)
     best_positions: NDArray[np.float32]  # pbest, (P, D)
     best_losses: NDArray[np.float64]  # loss of pbest, (P,); +inf: it has none
-    informants: NDArray[np.int32]  # (P, k), ascending in each row; recomputed each step when `nearest`
+    informants: NDArray[
+        np.int32
+    ]  # (P, k), ascending in each row; recomputed each step when `nearest`
     history: NDArray[np.float64]
     stopped: bool = False  # by patience
-    rows_skipped: int = (
-        0  # rows x particles that were not evaluated: a particle could not become better any more, or stood still
-    )
+    rows_skipped: int = 0  # rows x particles that were not evaluated: a particle could not become better any more, or stood still
 
     @property
     def global_best(self) -> int:
@@ -126,7 +126,11 @@ def random_informants(genome: Genome, key: Key, iteration: int) -> NDArray[np.in
     """Distinct informants of each particle, k of them, never itself, (P, k) ascending, by Floyd's sampling (1987)."""
     particles, k = genome.swarm_size, genome.num_informants
     words = np.stack(  # in the order of the blocks, so that the n-th word is the same whatever k
-        philox((np.arange(-(-k // 4)), np.arange(particles)[:, None], iteration, Purpose.INFORMANTS), key), axis=2
+        philox(
+            (np.arange(-(-k // 4)), np.arange(particles)[:, None], iteration, Purpose.INFORMANTS),
+            key,
+        ),
+        axis=2,
     )
     words = words.reshape(particles, -1).astype(np.uint64)
     chosen = np.empty((particles, k), dtype=np.int64)
@@ -172,7 +176,9 @@ def winners(key: Key, iteration: int, losses: NDArray[np.float64]) -> NDArray[np
     higher number.
     """
     particles = len(losses)
-    words = np.stack(philox((np.arange(-(-particles // 4)), 0, iteration, Purpose.PAIRING), key), axis=1).ravel()
+    words = np.stack(
+        philox((np.arange(-(-particles // 4)), 0, iteration, Purpose.PAIRING), key), axis=1
+    ).ravel()
     order, beaten_by = list(range(particles)), np.arange(particles)
     for n in range(particles - 1, 0, -1):
         m = int(words[n]) * (n + 1) >> 32
@@ -229,12 +235,19 @@ def step(task: TrainingTask, state: SwarmState) -> SwarmState:
     else:
         if genome.informant_strategy == "nearest":
             informants = nearest_informants(genome, x)
-        elif genome.informant_strategy == "rewired" and not best_losses[best] < state.best_losses.min():
+        elif (
+            genome.informant_strategy == "rewired"
+            and not best_losses[best] < state.best_losses.min()
+        ):
             informants = random_informants(genome, task.key, state.iteration + 1)
         leader = informants[rows, np.argmin(best_losses[informants], axis=1)]
         pulls = [
             (genome.cognitive_weight, Purpose.COGNITIVE, best_positions),
-            (genome.social_weight, Purpose.SOCIAL, (best_positions if genome.attractor == "best" else x)[leader]),
+            (
+                genome.social_weight,
+                Purpose.SOCIAL,
+                (best_positions if genome.attractor == "best" else x)[leader],
+            ),
             (genome.global_best_weight, Purpose.GLOBAL, best_positions[best]),
         ]
     for weight, purpose, towards in pulls:

@@ -70,7 +70,8 @@ def predict_recorded(store: Store, run_id: int, genome: str, repeat: int) -> Pre
     evaluation = recorded_evaluation(store, run_id, genome, repeat)
     if evaluation.status == "failed":
         raise StoreError(
-            f"This training failed: {evaluation.error}", remedy="choose a repeat that was trained to its end"
+            f"This training failed: {evaluation.error}",
+            remedy="choose a repeat that was trained to its end",
         )
     if evaluation.seconds > MOST_SECONDS:
         raise StoreError(
@@ -100,14 +101,20 @@ def predict_recorded(store: Store, run_id: int, genome: str, repeat: int) -> Pre
             ) from None
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise StoreError(f"The training could not be repeated: {said or 'its process ended'}.", remedy="`shoal doctor`")
+        raise StoreError(
+            f"The training could not be repeated: {said or 'its process ended'}.",
+            remedy="`shoal doctor`",
+        )
     return _unpacked(done.stdout)
 
 
 def _fits(problem: Problem, evaluation: Evaluation) -> Predictions:
     again, weights = retrain(problem, evaluation)
     if weights is None:
-        raise StoreError(f"This time the training failed: {again.error}", remedy="`shoal replay` compares the two")
+        raise StoreError(
+            f"This time the training failed: {again.error}",
+            remedy="`shoal replay` compares the two",
+        )
     engine, data = get_engine(problem.settings.engine), problem.dataset
     train, held_out = data.parts(evaluation.task.repeat)
     parts = {}
@@ -131,13 +138,23 @@ def champion_predictions(store: Store, run_id: int) -> Predictions | None:
     if champion is None or data.test is None:
         return None
     engine = get_engine("reference")
-    each = (problem.predictions(engine, champion.genome, weights, data.test) for weights in champion.weights)
+    each = (
+        problem.predictions(engine, champion.genome, weights, data.test)
+        for weights in champion.weights
+    )
     blend = np.asarray(sum(share * said for share, said in zip(champion.shares, each, strict=True)))
     predicted = blend.argmax(axis=1).astype(np.float64) if data.classes else blend
     metrics = problem.metrics(blend, data.test)
     kept = champion.ensemble.test
-    same = metrics is not None and kept is not None and abs(metrics.accuracy - kept.accuracy) < _NEAR
-    return Predictions({"test": PartPredictions(data.test.target, predicted)}, data.classes, data.options.target, same)
+    same = (
+        metrics is not None and kept is not None and abs(metrics.accuracy - kept.accuracy) < _NEAR
+    )
+    return Predictions(
+        {"test": PartPredictions(data.test.target, predicted)},
+        data.classes,
+        data.options.target,
+        same,
+    )
 
 
 def _packed(fits: Predictions) -> bytes:

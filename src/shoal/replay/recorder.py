@@ -172,7 +172,9 @@ def replay_training(
     again = plane is None and not hold
     steps = iterations + (moments[-1] if again else 0)
     frames, held, sample, history = [], [], [], np.empty(0)
-    for state in _states(engine, training, sorted({*moments, *sampled, iterations}), lambda n: on_progress(n / steps)):
+    for state in _states(
+        engine, training, sorted({*moments, *sampled, iterations}), lambda n: on_progress(n / steps)
+    ):
         if state.iteration in sampled:
             sample.append(state.positions[chosen])
         if state.iteration in moments and plane is not None:
@@ -182,7 +184,11 @@ def replay_training(
         history = state.history
     if plane is None:
         plane = principal_projection(np.concatenate(sample))
-        states = held if hold else _states(engine, training, moments, lambda n: on_progress((iterations + n) / steps))
+        states = (
+            held
+            if hold
+            else _states(engine, training, moments, lambda n: on_progress((iterations + n) / steps))
+        )
         frames = [_seen(training, state, plane) for state in states]
     at = np.unique(np.linspace(0, iterations - 1, HISTORY_POINTS).round().astype(int)).tolist()
     return Replay(
@@ -213,10 +219,16 @@ def recorded_training(
         found = [e for e in found if e.task.genome == found[0].task.genome]
     else:
         whole = store.evaluations(run.id, curves=False, genome=genome)
-        found = whole or [e for e in store.evaluations(run.id, curves=False) if e.task.genome.hash.startswith(genome)]
+        found = whole or [
+            e
+            for e in store.evaluations(run.id, curves=False)
+            if e.task.genome.hash.startswith(genome)
+        ]
     names = {e.task.genome.hash for e in found}
     if len(names) > 1:
-        raise ReplayError(f"{len(names)} genomes of run {run.id} begin with {genome!r}.", expected="more digits")
+        raise ReplayError(
+            f"{len(names)} genomes of run {run.id} begin with {genome!r}.", expected="more digits"
+        )
     trained = [e for e in found if e.iterations and repeat in (None, e.task.repeat)]
     if not trained:
         which = [f"genome {genome!r}"] if genome is not None else []
@@ -224,7 +236,9 @@ def recorded_training(
         raise ReplayError(
             f"Run {run.id} has no such training that could be repeated: {', '.join(which) or 'none is recorded'}.",
             expected="one that is recorded, and made an iteration",
-            remedy="choose another genome or repeat" if which else "wait until its first training is done",
+            remedy="choose another genome or repeat"
+            if which
+            else "wait until its first training is done",
         )
     return min(trained, key=lambda e: e.task.repeat)
 
@@ -262,7 +276,9 @@ def _copy(state: SwarmState) -> SwarmState:
 
 
 def _seen(training: TrainingTask, state: SwarmState, plane: Projection) -> SwarmSnapshot:
-    return replace(take_snapshot(training, state, plane), current=losses_at(training, state.positions))
+    return replace(
+        take_snapshot(training, state, plane), current=losses_at(training, state.positions)
+    )
 
 
 @np.errstate(all="ignore")
@@ -270,7 +286,9 @@ def losses_at(training: TrainingTask, positions: NDArray[np.float32]) -> NDArray
     """The loss of each of these weights (P, D), on every n-th row where there are more than `MOST_ROWS`."""
     every = -(-len(training.x) // MOST_ROWS)
     outputs = training.network.forward(positions, training.x[::every])
-    losses = loss_values(training.objective, outputs, training.y[::every]) + penalties(training, positions)
+    losses = loss_values(training.objective, outputs, training.y[::every]) + penalties(
+        training, positions
+    )
     return np.where(np.isfinite(losses), losses, np.inf)
 
 

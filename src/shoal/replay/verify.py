@@ -60,7 +60,9 @@ class ReplayCheck:
             "accuracy": self.recorded.accuracy,
             "iterations": self.recorded.iterations,
             "seconds": round(again.seconds, 3),
-            "differences": [{"name": d.name, "recorded": d.recorded, "again": d.again} for d in self.differences],
+            "differences": [
+                {"name": d.name, "recorded": d.recorded, "again": d.again} for d in self.differences
+            ],
         }
 
 
@@ -85,7 +87,9 @@ def recorded_evaluation(store: Store, run_id: int | str, genome: str, repeat: in
     return evaluations[repeat]
 
 
-def verify(store: Store, run_id: int | str, genome: str, repeat: int, threads: int | None = None) -> ReplayCheck:
+def verify(
+    store: Store, run_id: int | str, genome: str, repeat: int, threads: int | None = None
+) -> ReplayCheck:
     """Train it again, here and now, on so many ``threads`` (None: one a core; they change no bit), and compare.
 
     Raises `StoreError` for what is not recorded, and `SettingsError` for what failed before the clock said how long it was.
@@ -107,14 +111,18 @@ def retrain(problem: Problem, evaluation: Evaluation, threads: int = 1) -> tuple
         )
     engine = get_engine(problem.settings.engine, threads)
     try:
-        return train_and_score(problem, evaluation.task, engine, evaluation.iterations if timed else None)
+        return train_and_score(
+            problem, evaluation.task, engine, evaluation.iterations if timed else None
+        )
     except Exception as error:  # as `evaluate` records it
         return Evaluation(evaluation.task, "failed", error=f"{type(error).__name__}: {error}"), None
 
 
 def _differences(recorded: Evaluation, again: Evaluation) -> tuple[Difference, ...]:
     one, other = _values(recorded), _values(again)
-    names = [name for name in dict.fromkeys((*one, *other)) if one.get(name, "-") != other.get(name, "-")]
+    names = [
+        name for name in dict.fromkeys((*one, *other)) if one.get(name, "-") != other.get(name, "-")
+    ]
     return tuple(Difference(name, one.get(name, "-"), other.get(name, "-")) for name in names)
 
 
@@ -123,9 +131,13 @@ def _values(evaluation: Evaluation) -> dict[str, str]:
     found = {"status": evaluation.status, "iterations": str(evaluation.iterations)}
     if evaluation.error is not None:
         found["error"] = sanitise_text(evaluation.error)
-    if evaluation.loss is not None and math.isfinite(evaluation.loss):  # older stores keep no others
+    if evaluation.loss is not None and math.isfinite(
+        evaluation.loss
+    ):  # older stores keep no others
         found["loss"] = repr(evaluation.loss)
     for part, metrics in (evaluation.scores.to_dict() if evaluation.scores else {}).items():
         found |= {f"{part}.{name}": repr(value) for name, value in metrics.items()}
-    found |= {f"loss after {iteration:,} iterations": repr(loss) for iteration, loss in evaluation.curve}
+    found |= {
+        f"loss after {iteration:,} iterations": repr(loss) for iteration, loss in evaluation.curve
+    }
     return found

@@ -60,7 +60,13 @@ class Request:
     def from_dict(cls, values: Mapping[str, Any]) -> Request:
         """The reverse of `to_dict`; the task's place in a generation is not part of it."""
         task = Task(Genome.from_dict(values["genome"]), values["repeat"])
-        return cls(values["run_id"], task, values["iterations"], values["recorded"], Window(**values["window"]))
+        return cls(
+            values["run_id"],
+            task,
+            values["iterations"],
+            values["recorded"],
+            Window(**values["window"]),
+        )
 
 
 @dataclass(eq=False)
@@ -93,8 +99,12 @@ class _Show:
             else:
                 other = line
         if ended and self.result is None:
-            reason = other.decode(errors="replace").strip() or f"exit code {self.process.returncode}"
-            self.result = ReplayError(f"The replay's process has ended: {reason}.", remedy="try it once more")
+            reason = (
+                other.decode(errors="replace").strip() or f"exit code {self.process.returncode}"
+            )
+            self.result = ReplayError(
+                f"The replay's process has ended: {reason}.", remedy="try it once more"
+            )
 
     def _hear(self, told: Mapping[str, Any]) -> None:
         if "replay" in told:
@@ -174,7 +184,11 @@ class ReplayPool:
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, **{k: v for k, v in SINGLE_THREADED.items() if v}, "SHOAL_STORE": self.store},
+                env={
+                    **os.environ,
+                    **{k: v for k, v in SINGLE_THREADED.items() if v},
+                    "SHOAL_STORE": self.store,
+                },
             )
         show = self._shows[request] = _Show(process, Path(said.name))
         with suppress(OSError):
@@ -197,7 +211,9 @@ class _Audience:
         threading.Thread(target=self._listen, args=(descriptor,), daemon=True).start()
 
     def _listen(self, descriptor: int) -> None:
-        while os.read(descriptor, 64):  # not by sys.stdin: a thread that waits in there aborts the interpreter's end
+        while os.read(
+            descriptor, 64
+        ):  # not by sys.stdin: a thread that waits in there aborts the interpreter's end
             self._heard = time.monotonic()
         self._there = False
 

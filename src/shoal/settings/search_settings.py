@@ -24,7 +24,11 @@ Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 # What the presets hold fixed; a user's own ``choices`` come before them.
 PRESET_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
-    "classic": {"informant_strategy": ("nearest",), "attractor": ("position",), "activation": ("relu",)},
+    "classic": {
+        "informant_strategy": ("nearest",),
+        "attractor": ("position",),
+        "activation": ("relu",),
+    },
     "modern": {"attractor": ("best",), "activation": ("relu", "tanh")},
 }
 _RECORDED_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -51,11 +55,20 @@ PRESET_DEFAULTS: dict[str, dict[str, Any]] = {
         "iterations": 1200,
         "min_improvement": 0.01,
         "extra_genes": ("update_rule",),
-        "start": ("competitive", "local", "constriction", "spso2007"),  # as good on tables, the best first
+        "start": (
+            "competitive",
+            "local",
+            "constriction",
+            "spso2007",
+        ),  # as good on tables, the best first
     },
 }
 _OF_SAMPLERS = ("start", "elitism", "mutation", "crossover", "tournament")
-_OF_MACHINES = ("deadline", "executor", "workers")  # where and how trainings run: never what comes out of them
+_OF_MACHINES = (
+    "deadline",
+    "executor",
+    "workers",
+)  # where and how trainings run: never what comes out of them
 
 
 class SearchSettings(BaseModel):
@@ -77,26 +90,42 @@ class SearchSettings(BaseModel):
     max_seconds: Seconds | None = None
 
     sampler: Literal["genetic", "random", "tpe", "cmaes"] = "genetic"  # who proposes genomes
-    start: tuple[str, ...] = ()  # swarms of the literature in the first generation; not given: the preset's
+    start: tuple[
+        str, ...
+    ] = ()  # swarms of the literature in the first generation; not given: the preset's
     mutation: Rate = 0.2
     crossover: Rate = 0.6
     elitism: Annotated[int, Field(ge=0)] = 2
     tournament: Positive = 3
-    racing: Literal["halving", "t-race", "fixed"] = "halving"  # how repeats are spent; classic: fixed
-    repeats: Annotated[int, Field(ge=1, le=CONFIRMATION)] = 3  # of each genome, first; fixed: in each generation
+    racing: Literal["halving", "t-race", "fixed"] = (
+        "halving"  # how repeats are spent; classic: fixed
+    )
+    repeats: Annotated[int, Field(ge=1, le=CONFIRMATION)] = (
+        3  # of each genome, first; fixed: in each generation
+    )
     max_repeats: Annotated[int, Field(ge=1, le=CONFIRMATION)] = 21  # a genome
     growth: Annotated[int, Field(ge=1, le=16)] = (
         2  # halving: how many times longer each rung trains than the one before
     )
 
     iterations: Annotated[int, Field(ge=1, le=100_000_000)] = 500
-    equal_effort: bool = True  # iterations are the default genome's: others do as many multiply-adds; classic: not
+    equal_effort: bool = (
+        True  # iterations are the default genome's: others do as many multiply-adds; classic: not
+    )
     training_seconds: Seconds | None = None
-    patience: Positive | None = None  # of a training of full length; shorter and longer ones have it in proportion
+    patience: Positive | None = (
+        None  # of a training of full length; shorter and longer ones have it in proportion
+    )
     min_improvement: Annotated[float, Field(ge=0, lt=1)] = 0.0001
-    finalists: Annotated[int, Field(ge=0, le=100)] = 6  # genomes whose scores are confirmed on unused random streams
-    confirmations: Annotated[int, Field(ge=2, le=1000)] = 5  # repeats at most of each of the last two finalists
-    final_factor: Annotated[int, Field(ge=1, le=1000)] = 8  # how much longer confirmations and the champion train
+    finalists: Annotated[int, Field(ge=0, le=100)] = (
+        6  # genomes whose scores are confirmed on unused random streams
+    )
+    confirmations: Annotated[int, Field(ge=2, le=1000)] = (
+        5  # repeats at most of each of the last two finalists
+    )
+    final_factor: Annotated[int, Field(ge=1, le=1000)] = (
+        8  # how much longer confirmations and the champion train
+    )
     networks: Annotated[int, Field(ge=1, le=100)] = 5  # of the champion
     ensemble: Literal["mean", "weighted"] = "mean"  # weighted: by each network's validation error
     baselines: bool = True  # other methods on the champion's rows, at the end; classic: not
@@ -109,7 +138,9 @@ class SearchSettings(BaseModel):
     max_depth: Annotated[int, Field(ge=1, le=3)] = 3
     max_width: Annotated[int, Field(ge=1, le=1024)] = 1024
 
-    deadline: Seconds | None = None  # a training that takes longer hangs: it is ended, and tried again
+    deadline: Seconds | None = (
+        None  # a training that takes longer hangs: it is ended, and tried again
+    )
     engine: Literal["cpu", "reference"] = "cpu"
     executor: Literal["local", "ray"] = "local"  # where trainings run; never changes a result
     workers: Positive | None = None  # None: one a core; never changes a result
@@ -120,29 +151,45 @@ class SearchSettings(BaseModel):
         """A small population, or many repeats, given alone: what was not given follows."""
         if isinstance(values, dict):
             preset = values.get("preset", cls.model_fields["preset"].default)
-            preset_values = {"max_repeats": cls.model_fields["max_repeats"].default} | PRESET_DEFAULTS.get(preset, {})
+            preset_values = {
+                "max_repeats": cls.model_fields["max_repeats"].default
+            } | PRESET_DEFAULTS.get(preset, {})
             if "max_repeats" not in values and isinstance(repeats := values.get("repeats"), int):
                 preset_values["max_repeats"] = max(preset_values["max_repeats"], repeats)
             values = preset_values | values
             if isinstance(choices := values.get("choices", {}), dict):
                 free, usual = values.get("extra_genes", ()), PRESET_CHOICES.get(preset, {})
-                values = values | {"choices": {k: v for k, v in usual.items() if k not in free} | choices}
-            if preset == "modern" and "patience" not in values and isinstance(values.get("iterations"), int):
+                values = values | {
+                    "choices": {k: v for k, v in usual.items() if k not in free} | choices
+                }
+            if (
+                preset == "modern"
+                and "patience" not in values
+                and isinstance(values.get("iterations"), int)
+            ):
                 values = values | {"patience": max(1, values["iterations"] // 5)}
             population = values.get("population")
             if "elitism" not in values and isinstance(population, int):
-                values = values | {"elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))}
+                values = values | {
+                    "elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))
+                }
         return values
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchSettings:
         if self.elitism >= self.population:
-            raise ValueError(f"elitism={self.elitism} must be smaller than population={self.population}")
+            raise ValueError(
+                f"elitism={self.elitism} must be smaller than population={self.population}"
+            )
         if self.max_repeats < self.repeats:
-            raise ValueError(f"max_repeats={self.max_repeats} must not be smaller than repeats={self.repeats}")
+            raise ValueError(
+                f"max_repeats={self.max_repeats} must not be smaller than repeats={self.repeats}"
+            )
         if self.evaluations is not None and self.evaluations < self.population * self.repeats:
             first = f"{self.population} genomes x {self.repeats} repeats = {self.population * self.repeats}"
-            raise ValueError(f"evaluations={self.evaluations} is less than one generation ({first}); raise it")
+            raise ValueError(
+                f"evaluations={self.evaluations} is less than one generation ({first}); raise it"
+            )
         if self.loss is not None and self.loss not in LOSSES:
             raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSSES)}")
         if unknown := [name for name in self.start if name not in NAMED_GENOMES]:
@@ -155,7 +202,9 @@ class SearchSettings(BaseModel):
     def competes_with(self, other: SearchSettings) -> bool:
         """Whether the other search had the same to spend on the same space, but another sampler."""
         unlike = {"sampler", "seed", "baselines", *_OF_SAMPLERS, *_OF_MACHINES}
-        return self.sampler != other.sampler and self.model_dump(exclude=unlike) == other.model_dump(exclude=unlike)
+        return self.sampler != other.sampler and self.model_dump(
+            exclude=unlike
+        ) == other.model_dump(exclude=unlike)
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -188,7 +237,10 @@ class SearchSettings(BaseModel):
     @property
     def final_rungs(self) -> tuple[int, ...]:
         """Repeats of a finalist after each rung of the confirmation: 1, 3, and three more each time."""
-        return (*(n for n in (1, *range(3, self.confirmations, 3)) if n < self.confirmations), self.confirmations)
+        return (
+            *(n for n in (1, *range(3, self.confirmations, 3)) if n < self.confirmations),
+            self.confirmations,
+        )
 
     @property
     def last_trainings(self) -> int:
@@ -206,14 +258,19 @@ class SearchSettings(BaseModel):
         ways = [(n, self.confirmations) for n in range(self.finalists - 1, 0, -1)]
         ways += [(1, n) for n in reversed(self.final_rungs[:-1])] if self.finalists else []
         ways += [(0, self.confirmations)] if self.finalists else []
-        return (self, *(self.model_copy(update={"finalists": few, "confirmations": n}) for few, n in ways))
+        return (
+            self,
+            *(self.model_copy(update={"finalists": few, "confirmations": n}) for few, n in ways),
+        )
 
     @property
     def space(self) -> SearchSpace:
         """Where this search may look."""
         layers = tuple(min(w, self.max_width) for w in SearchSpace().start_layers[: self.max_depth])
         space = SearchSpace(max_depth=self.max_depth, max_width=self.max_width, start_layers=layers)
-        return space.with_genes({*self.extra_genes, *self.bounds, *self.choices}).narrowed(self.bounds, self.choices)
+        return space.with_genes({*self.extra_genes, *self.bounds, *self.choices}).narrowed(
+            self.bounds, self.choices
+        )
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> SearchSettings:
@@ -227,7 +284,9 @@ class SearchSettings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            problems = "; ".join(dict.fromkeys(_problem(item, cls.model_fields) for item in error.errors()))
+            problems = "; ".join(
+                dict.fromkeys(_problem(item, cls.model_fields) for item in error.errors())
+            )
             raise SettingsError(
                 problems + ".",
                 remedy="correct what is named; `shoal run --help` and docs/reference.md list the settings",
@@ -240,7 +299,9 @@ class SearchSettings(BaseModel):
         Only what `parse` has passed is recorded. What it refuses by now was, too.
         """
         choices = {} if "racing" in values else _RECORDED_CHOICES[values.get("preset", "modern")]
-        return cls._validated({**_RECORDED, **values, "choices": {**choices, **values.get("choices", {})}})
+        return cls._validated(
+            {**_RECORDED, **values, "choices": {**choices, **values.get("choices", {})}}
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able values; `parse` reverses it."""
@@ -248,7 +309,10 @@ class SearchSettings(BaseModel):
 
 
 # What pydantic says in words of Python's types.
-_SAID = {"tuple_type": "Input should be a list", "dict_type": "Input should be a table, of names and their values"}
+_SAID = {
+    "tuple_type": "Input should be a list",
+    "dict_type": "Input should be a table, of names and their values",
+}
 
 
 def _problem(item: Any, known: Iterable[str]) -> str:
@@ -271,6 +335,10 @@ def read_settings_file(path: str | PathLike[str]) -> dict[str, Any]:
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"Settings file {path}: {error.strerror}.", remedy="check the path") from None
+        raise SettingsError(
+            f"Settings file {path}: {error.strerror}.", remedy="check the path"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"Settings file {path} is not TOML: {error}.", remedy="mend that line") from None
+        raise SettingsError(
+            f"Settings file {path} is not TOML: {error}.", remedy="mend that line"
+        ) from None

@@ -25,14 +25,19 @@ def backup(store: Store, to: Path) -> int:
     """
     to = to.expanduser().absolute()
     if to.exists():
-        raise StoreError(f"{to} is there already.", expected="a new file", remedy="name another, or move it away")
+        raise StoreError(
+            f"{to} is there already.", expected="a new file", remedy="name another, or move it away"
+        )
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
         with Store(part) as target:
             runs = _copy(store, target)
         part.replace(to)
     finally:
-        for leftover in (part, *(part.with_name(part.name + end) for end in ("-journal", "-wal", "-shm"))):
+        for leftover in (
+            part,
+            *(part.with_name(part.name + end) for end in ("-journal", "-wal", "-shm")),
+        ):
             leftover.unlink(missing_ok=True)
     return runs
 
@@ -47,7 +52,8 @@ def restore(backup_file: Path, store: Store) -> int:
     known = store.runs()
     if known or store.events(limit=1):
         raise StoreError(
-            f"The store {store.url} holds {len(known)} runs" + (", and events of earlier ones." if not known else "."),
+            f"The store {store.url} holds {len(known)} runs"
+            + (", and events of earlier ones." if not known else "."),
             expected="a store that was never used",
             remedy="name a new file with --store, and use that from then on",
         )
@@ -60,7 +66,9 @@ def _copy(source: Store, target: Store) -> int:
 
     def write(into: Connection) -> int:
         def read(connection: Connection) -> int:
-            for table in reversed(metadata.sorted_tables):  # what an earlier try has copied: the target was empty
+            for table in reversed(
+                metadata.sorted_tables
+            ):  # what an earlier try has copied: the target was empty
                 into.execute(delete(table))
             for table in metadata.sorted_tables:
                 if table not in (supervisor, live):
@@ -83,5 +91,7 @@ def _copy(source: Store, target: Store) -> int:
 def _continue_numbers(connection: Connection, table: str) -> None:
     """PostgreSQL counts rows that were given their numbers as not there."""
     connection.execute(
-        text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), COALESCE(MAX(id), 0) + 1, false) FROM {table}")
+        text(
+            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), COALESCE(MAX(id), 0) + 1, false) FROM {table}"
+        )
     )

@@ -35,8 +35,12 @@ _MORE = {"finished": "`shoal resume {} --generations N` gives it a larger budget
 
 def pending(connection: Connection, run_id: int) -> tuple[Command, ...]:
     """The commands that nobody has applied yet, oldest first."""
-    waiting = select(command.c.id, command.c.kind).where(command.c.run_id == run_id, command.c.applied.is_(None))
-    return tuple(Command(row.id, row.kind) for row in connection.execute(waiting.order_by(command.c.id)))
+    waiting = select(command.c.id, command.c.kind).where(
+        command.c.run_id == run_id, command.c.applied.is_(None)
+    )
+    return tuple(
+        Command(row.id, row.kind) for row in connection.execute(waiting.order_by(command.c.id))
+    )
 
 
 def mark_applied(connection: Connection, commands: tuple[Command, ...], result: str) -> None:
@@ -51,14 +55,18 @@ def submit(connection: Connection, run_id: int | str, kind: str, key: str) -> in
     Raises `RunStateError` where the state does not allow it; nothing is written then.
     """
     row = locked(connection, run_id)
-    known = connection.execute(select(command.c.run_id, command.c.kind).where(command.c.key == key)).first()
+    known = connection.execute(
+        select(command.c.run_id, command.c.kind).where(command.c.key == key)
+    ).first()
     if known is not None:
         if (known.run_id, known.kind) != (row.id, kind):
             raise key_taken(key, known.kind, known.run_id)
         return int(row.id)
     state, waiting = shown_state(row), pending(connection, row.id)
     result: str | None = None
-    if kind == "resume":  # a person's word: it comes before every pause and stop that has not happened yet
+    if (
+        kind == "resume"
+    ):  # a person's word: it comes before every pause and stop that has not happened yet
         mark_applied(connection, waiting, "superseded by a resume")
         result = "already running" if state == "running" else None
     elif state == "running":
@@ -67,7 +75,11 @@ def submit(connection: Connection, run_id: int | str, kind: str, key: str) -> in
     elif waiting:
         state = apply_pending(connection, row.id, state)
     if state != "running" and state not in NEXT[kind]:
-        possible = [f"`shoal {k} {row.id}`" for k, states in NEXT.items() if states.get(state, state) != state]
+        possible = [
+            f"`shoal {k} {row.id}`"
+            for k, states in NEXT.items()
+            if states.get(state, state) != state
+        ]
         raise RunStateError(
             f"Run {row.id} is {state}, so there is nothing to {kind}.",
             expected=f"a run that is {', '.join(['running', *NEXT[kind]])}",
@@ -97,7 +109,12 @@ def apply_pending(connection: Connection, run_id: int, state: str) -> str:
 
 def set_state(connection: Connection, run_id: int, state: str, **values: Any) -> None:
     """Put a run that nobody holds any more into that state; a late write of its former owner will be refused."""
-    values |= {"state": state, "owner": None, "heartbeat": None, "ended": now() if state in TERMINAL else None}
+    values |= {
+        "state": state,
+        "owner": None,
+        "heartbeat": None,
+        "ended": now() if state in TERMINAL else None,
+    }
     if state == "queued":
         values["error"] = None
     connection.execute(update(run).where(run.c.id == run_id).values(values))

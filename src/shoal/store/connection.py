@@ -17,7 +17,13 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
 
 from shoal.errors import StoreAwayError, StoreError, StoreFullError, StoreLostError
 
@@ -26,7 +32,11 @@ BUSY_SECONDS = 30  # how long one statement waits for a lock
 PATIENCE_SECONDS = 180.0  # how long a transaction is tried again while the store is locked or away
 LOG_BYTES = 16 << 20  # to which a write-ahead log may grow before writers wait for its readers
 ABANDONED_SECONDS = 30  # then PostgreSQL ends a transaction whose process stands still: its locks would stop everybody
-WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)  # older ones can corrupt a write-ahead log that is reset
+WAL_IS_SAFE = sqlite3.sqlite_version_info >= (
+    3,
+    51,
+    3,
+)  # older ones can corrupt a write-ahead log that is reset
 
 _SQLITE_PROBLEMS = {
     5: ("is locked by another process", "close programs that hold the file open, then try again"),
@@ -61,11 +71,17 @@ def parse_url(address: str | os.PathLike[str]) -> URL | Path:
     elif scheme := re.match(r"([\w+.-]+)://|(sqlite|postgres\w*):", text):
         name = scheme[1] or scheme[2]
         if name not in ("postgresql", "postgres", "postgresql+psycopg") or not scheme[1]:
-            raise StoreError(f"A store URL cannot begin with '{name}:'.", expected=expected, remedy="correct the URL")
+            raise StoreError(
+                f"A store URL cannot begin with '{name}:'.",
+                expected=expected,
+                remedy="correct the URL",
+            )
         try:
             url = make_url(text).set(drivername="postgresql+psycopg")
         except (ArgumentError, ValueError):
-            raise StoreError("The store URL cannot be read.", expected=expected, remedy="correct the URL") from None
+            raise StoreError(
+                "The store URL cannot be read.", expected=expected, remedy="correct the URL"
+            ) from None
         return url
     if not text or text == ":memory:" or "\0" in text:
         raise StoreError(f"{text!r} names no file, and processes share a store.", expected=expected)
@@ -80,11 +96,17 @@ def show_url(url: URL) -> str:
 
 def make_engine(address: URL | Path) -> Engine:
     """An engine for that store; creates a missing SQLite file, readable by its owner only. Raises `StoreError`."""
-    serializer = partial(json.dumps, allow_nan=False, separators=(",", ":"))  # Python's repr of a float is exact
+    serializer = partial(
+        json.dumps, allow_nan=False, separators=(",", ":")
+    )  # Python's repr of a float is exact
     if isinstance(address, Path):
         _create_file(address)
         engine = create_engine(
-            URL.create("sqlite", database=f"file:{quote(str(address))}", query={"mode": "rw", "uri": "true"}),
+            URL.create(
+                "sqlite",
+                database=f"file:{quote(str(address))}",
+                query={"mode": "rw", "uri": "true"},
+            ),
             connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
             json_serializer=serializer,
             pool_pre_ping=True,
@@ -97,7 +119,9 @@ def make_engine(address: URL | Path) -> Engine:
         return engine
     try:
         arguments = {} if "connect_timeout" in address.query else {"connect_timeout": 10}
-        engine = create_engine(address, connect_args=arguments, json_serializer=serializer, pool_pre_ping=True)
+        engine = create_engine(
+            address, connect_args=arguments, json_serializer=serializer, pool_pre_ping=True
+        )
     except ImportError:
         raise StoreError(
             "A PostgreSQL store needs the driver psycopg.", remedy="pip install 'shoal[postgres]'"
@@ -121,7 +145,9 @@ def _create_file(path: Path) -> None:
         ) from None
     if start and start != b"SQLite format 3\0":
         problem, remedy = _SQLITE_PROBLEMS[26]
-        raise StoreError(f"The file {path} {problem}.", remedy=f"{remedy} with --store or SHOAL_STORE")
+        raise StoreError(
+            f"The file {path} {problem}.", remedy=f"{remedy} with --store or SHOAL_STORE"
+        )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -173,7 +199,9 @@ class Database:
         if self.path:
             self._reader = self.engine.execution_options(shoal_reader=True)
         else:
-            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._reader = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     def connect(self) -> None:
         """First contact: sets SQLite's journal. Raises `StoreError` at once, without the patience of transactions."""
@@ -192,7 +220,9 @@ class Database:
             if raw.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
                 raw.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
         except sqlite3.Error as error:
-            if not (WAL_IS_SAFE and _code(error) in (5, 6)):  # others use it with the slower journal: so do we
+            if not (
+                WAL_IS_SAFE and _code(error) in (5, 6)
+            ):  # others use it with the slower journal: so do we
                 raise OperationalError("PRAGMA journal_mode", None, error) from error
 
     def bound_log(self) -> None:
@@ -224,10 +254,14 @@ class Database:
 
         The copy's name; None where nothing can be read or written, or another file stands there.
         """
-        if self.path is None or self.path.exists():  # its journal is not ours, and would be taken for it
+        if (
+            self.path is None or self.path.exists()
+        ):  # its journal is not ours, and would be taken for it
             return None
         try:
-            with self.engine.connect() as connection:  # one that was open before: a new one is refused
+            with (
+                self.engine.connect() as connection
+            ):  # one that was open before: a new one is refused
                 raw: Any = connection.connection.driver_connection
                 copy = _free_name(self.path.with_name(f"{self.path.name}.rescued"))
                 with closing(sqlite3.connect(copy)) as target:
@@ -251,7 +285,9 @@ class Database:
     def _explained(self, error: DBAPIError) -> Exception:
         code = _code(error.orig)
         kind = StoreAwayError if _will_pass(error) else StoreError
-        known = _SQLITE_PROBLEMS.get(code) if isinstance(code, int) else _POSTGRES_PROBLEMS.get(code)
+        known = (
+            _SQLITE_PROBLEMS.get(code) if isinstance(code, int) else _POSTGRES_PROBLEMS.get(code)
+        )
         if known:
             kind = StoreFullError if code in _FULL else StoreLostError if code == _LOST else kind
             return kind(f"The store {self.shown} {known[0]}.", remedy=known[1])
@@ -289,4 +325,6 @@ def _will_pass(error: DBAPIError) -> bool:
     if isinstance(code, int):
         return code in (5, 6)
     away = code[:2] in ("08", "57") or code in ("40001", "40P01", "53300", "55P03")
-    return error.connection_invalidated or away or (code == "" and isinstance(error, OperationalError))
+    return (
+        error.connection_invalidated or away or (code == "" and isinstance(error, OperationalError))
+    )

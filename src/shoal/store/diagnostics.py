@@ -43,7 +43,10 @@ def examine(address: str | None = None) -> list[Check]:
     """All checks, those of the store only where there is one."""
     checks = [*_installation()]
     if not store_exists(address):
-        return [*checks, Check("store", "good", f"none yet at {shown_address(address)}; the first run makes it")]
+        return [
+            *checks,
+            Check("store", "good", f"none yet at {shown_address(address)}; the first run makes it"),
+        ]
     try:
         with open_store(address, create=False) as store:
             checks += _store(store)
@@ -80,7 +83,10 @@ def _installation() -> Iterator[Check]:
         yield Check("kernels", "good", f"kept in {folder}")
     else:
         yield Check(
-            "kernels", "look", f"{place} cannot be written: each start compiles anew", "set NUMBA_CACHE_DIR to a folder"
+            "kernels",
+            "look",
+            f"{place} cannot be written: each start compiles anew",
+            "set NUMBA_CACHE_DIR to a folder",
         )
 
 
@@ -103,7 +109,12 @@ def _disk(path: Path) -> Check:
     free = shutil.disk_usage(path.parent).free
     finding = f"{free / _GB:.1f} GB free; the store has {path.stat().st_size / _GB:.3f} GB"
     if free < LITTLE_DISK:
-        return Check("disk", "look", finding, "free some space: a run waits when the disk is full, and loses nothing")
+        return Check(
+            "disk",
+            "look",
+            finding,
+            "free some space: a run waits when the disk is full, and loses nothing",
+        )
     return Check("disk", "good", finding)
 
 
@@ -120,35 +131,49 @@ def _integrity(connection: Connection) -> Check:
     if list(found) == ["ok"]:
         return Check("integrity", "good", "every page of the file is sound")
     return Check(
-        "integrity", "bad", "; ".join(map(str, found)), "restore it from a backup: shoal restore FILE --store NEW"
+        "integrity",
+        "bad",
+        "; ".join(map(str, found)),
+        "restore it from a backup: shoal restore FILE --store NEW",
     )
 
 
 def _clock(connection: Connection) -> Check:
     apart = time.time() - float(connection.scalar(select(now())) or 0.0)
     if abs(apart) > CLOCK_SECONDS:
-        finding = f"this machine is {apart:+.0f} s from the database's clock; leases go by the database's"
-        return Check("clock", "look", finding, "synchronise the clocks, so that times on pages mean the same")
+        finding = (
+            f"this machine is {apart:+.0f} s from the database's clock; leases go by the database's"
+        )
+        return Check(
+            "clock", "look", finding, "synchronise the clocks, so that times on pages mean the same"
+        )
     return Check("clock", "good", "as the database's")
 
 
 def _tables(store: Store) -> Check:
     def damaged(connection: Connection) -> list[str]:
         rows = connection.execute(select(dataset.c.name, dataset.c.hash, dataset.c.parquet))
-        return [row.name for row in rows if hashlib.sha256(bytes(row.parquet)).hexdigest() != row.hash]
+        return [
+            row.name for row in rows if hashlib.sha256(bytes(row.parquet)).hexdigest() != row.hash
+        ]
 
     if names := store.read(damaged):
-        return Check("tables", "bad", f"damaged: {', '.join(names)}", "restore the store from a backup")
+        return Check(
+            "tables", "bad", f"damaged: {', '.join(names)}", "restore the store from a backup"
+        )
     return Check("tables", "good", "every stored table has the bytes that it was stored with")
 
 
 def _runs(store: Store) -> Check:
     runs, supervisors = store.runs(), store.supervisors()
     stale = [run.id for run in runs if run.state == "interrupted"]
-    finding = (
-        f"{len(runs)}, {sum(run.state == 'running' for run in runs)} running; {len(supervisors)} supervisors alive"
-    )
+    finding = f"{len(runs)}, {sum(run.state == 'running' for run in runs)} running; {len(supervisors)} supervisors alive"
     if stale and not any(supervisor.scope is None for supervisor in supervisors):
         those = ", ".join(map(str, stale[:5]))
-        return Check("runs", "look", f"{finding}; interrupted: {those}", f"shoal resume {stale[0]}, or shoal serve")
+        return Check(
+            "runs",
+            "look",
+            f"{finding}; interrupted: {those}",
+            f"shoal resume {stale[0]}, or shoal serve",
+        )
     return Check("runs", "good", finding)

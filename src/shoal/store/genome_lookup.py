@@ -22,7 +22,13 @@ def genome_name(store: Store, run_id: int | str, beginning: str) -> str:
     names: list[str] = []
     if re.fullmatch("[0-9a-f]{1,16}", text):
         own, name = evaluation.c.run_id == run.id, evaluation.c.genome_hash
-        query = select(name).distinct().where(own, name.startswith(text)).order_by(name).limit(_SHOWN + 1)
+        query = (
+            select(name)
+            .distinct()
+            .where(own, name.startswith(text))
+            .order_by(name)
+            .limit(_SHOWN + 1)
+        )
         names = store.read(lambda c: list(c.scalars(query)))
     if not names:
         raise StoreError(

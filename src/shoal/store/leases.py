@@ -27,12 +27,17 @@ def claim(connection: Connection, owner: Owner, run_id: int | None) -> Claim | N
     if run_id is not None:
         query = query.where(run.c.id == run_id)
     for candidate in connection.execute(query).all():
-        if shown_state(candidate) not in _FREE:  # looked at without a lock: its owner must not wait for us
+        if (
+            shown_state(candidate) not in _FREE
+        ):  # looked at without a lock: its owner must not wait for us
             continue
         row = locked(connection, candidate.id)
         state = shown_state(row)
         # A stop or a pause that its last owner did not live to apply is older than our wish to go on.
-        if state not in _FREE or (state := commands.apply_pending(connection, row.id, state)) not in _FREE:
+        if (
+            state not in _FREE
+            or (state := commands.apply_pending(connection, row.id, state)) not in _FREE
+        ):
             continue
         taken = connection.execute(
             update(run)
@@ -56,10 +61,16 @@ def claim(connection: Connection, owner: Owner, run_id: int | None) -> Claim | N
 
 def require_ownership(connection: Connection, claim: Claim) -> int:
     """Lock the run's row; how many generations it has. Raises `NotOwnerError` unless the claim is the current one."""
-    query = select(run.c.state, run.c.owner, run.c.epoch, run.c.generations).where(run.c.id == claim.run_id)
+    query = select(run.c.state, run.c.owner, run.c.epoch, run.c.generations).where(
+        run.c.id == claim.run_id
+    )
     row = connection.execute(query.with_for_update()).first()
     if row is None or (row.state, row.owner, row.epoch) != ("running", claim.owner, claim.epoch):
-        now_is = "deleted" if row is None else f"{row.state}, epoch {row.epoch}, owner {row.owner or 'nobody'}"
+        now_is = (
+            "deleted"
+            if row is None
+            else f"{row.state}, epoch {row.epoch}, owner {row.owner or 'nobody'}"
+        )
         raise NotOwnerError(
             f"{claim.owner} does not own run {claim.run_id} any more (it is {now_is}); nothing was written.",
             expected=f"running, epoch {claim.epoch}",
@@ -75,15 +86,22 @@ def note_live(connection: Connection, claim: Claim, trainings: Sequence[RunningT
 
 
 def heartbeat(
-    connection: Connection, claim: Claim, seconds: float, trainings: Sequence[RunningTraining] | None
+    connection: Connection,
+    claim: Claim,
+    seconds: float,
+    trainings: Sequence[RunningTraining] | None,
 ) -> tuple[Command, ...]:
     """Say that the owner lives, and what trains now, if that is to be noted; the commands that wait for it."""
     require_ownership(connection, claim)
     if trainings is not None:
         live_status.note(connection, claim.run_id, trainings)
-    connection.execute(update(run).where(run.c.id == claim.run_id).values(heartbeat=now(), seconds=seconds))
+    connection.execute(
+        update(run).where(run.c.id == claim.run_id).values(heartbeat=now(), seconds=seconds)
+    )
     # A supervisor that drives a run for hours does not come round to its own heartbeat.
-    connection.execute(update(supervisor).where(supervisor.c.owner == claim.owner).values(heartbeat=now()))
+    connection.execute(
+        update(supervisor).where(supervisor.c.owner == claim.owner).values(heartbeat=now())
+    )
     return commands.pending(connection, claim.run_id)
 
 
@@ -104,7 +122,9 @@ def record(
     insert_new(connection, evaluation, evaluations)
     insert_new(connection, generation, generations)
     # Nobody else inserts for this run while its row is locked, so later ids are what this call has added.
-    added = select(func.count(), cast(func.coalesce(func.sum(evaluation.c.iterations), 0), BigInteger))
+    added = select(
+        func.count(), cast(func.coalesce(func.sum(evaluation.c.iterations), 0), BigInteger)
+    )
     count, iterations = connection.execute(added.where(mine, evaluation.c.id > last)).one()
     values: dict[str, Any] = {
         "evaluations": run.c.evaluations + count,
@@ -140,12 +160,18 @@ def finish(
         state = "queued"  # a resume has overtaken the command that the owner obeyed
     commands.mark_applied(connection, obeyed, state)
     error = None if error is None else sanitise_text(error)
-    commands.set_state(connection, claim.run_id, state, seconds=seconds, error=error, result_hash=result_hash)
+    commands.set_state(
+        connection, claim.run_id, state, seconds=seconds, error=error, result_hash=result_hash
+    )
     text = state.capitalize() + (f": {error}" if error else ".")
     log(connection, text, claim.run_id, "error" if state == "failed" else "info")
     if state in ("finished", "failed"):
         outbox.add(
-            connection, claim.run_id, state, f"{state}:{claim.run_id}:{claim.epoch}", Owner.parse(claim.owner).host
+            connection,
+            claim.run_id,
+            state,
+            f"{state}:{claim.run_id}:{claim.epoch}",
+            Owner.parse(claim.owner).host,
         )
     commands.apply_pending(connection, claim.run_id, state)
 
@@ -162,18 +188,27 @@ def release(connection: Connection, claim: Claim, seconds: float) -> None:
 def save_artifact(connection: Connection, claim: Claim, kind: str, content: bytes) -> None:
     """Write or replace an artifact."""
     require_ownership(connection, claim)
-    connection.execute(delete(artifact).where(artifact.c.run_id == claim.run_id, artifact.c.kind == kind))
+    connection.execute(
+        delete(artifact).where(artifact.c.run_id == claim.run_id, artifact.c.kind == kind)
+    )
     connection.execute(insert(artifact).values(run_id=claim.run_id, kind=kind, content=content))
 
 
-def register(connection: Connection, owner: Owner, scope: int | None, instead_of: Owner | None) -> None:
+def register(
+    connection: Connection, owner: Owner, scope: int | None, instead_of: Owner | None
+) -> None:
     """Add a supervisor, and drop those that are dead, and the one whose place it takes."""
     dead = [row.owner for row in _supervisors(connection) if not is_alive(row.owner, row.age)]
     replaced = [str(known) for known in (owner, instead_of) if known]
     connection.execute(delete(supervisor).where(supervisor.c.owner.in_(dead + replaced)))
     connection.execute(
         insert(supervisor).values(
-            owner=str(owner), host=owner.host, pid=owner.pid, scope=scope, started=now(), heartbeat=now()
+            owner=str(owner),
+            host=owner.host,
+            pid=owner.pid,
+            scope=scope,
+            started=now(),
+            heartbeat=now(),
         )
     )
 
@@ -181,7 +216,9 @@ def register(connection: Connection, owner: Owner, scope: int | None, instead_of
 def reserve(connection: Connection, owner: Owner, scope: int | None, on_host: bool) -> bool:
     """Add a supervisor unless another one (``on_host``: of its host) serves ``scope``, or every run."""
     take_lock(connection, _RESERVING)
-    others = [s for s in supervisors(connection) if s.owner != str(owner) and s.scope in (None, scope)]
+    others = [
+        s for s in supervisors(connection) if s.owner != str(owner) and s.scope in (None, scope)
+    ]
     if any(s.host == owner.host or not on_host for s in others):
         return False
     register(connection, owner, scope, None)
@@ -199,4 +236,6 @@ def supervisors(connection: Connection) -> list[SupervisorView]:
 
 def _supervisors(connection: Connection) -> Sequence[Row[Any]]:
     age = (now() - supervisor.c.heartbeat).label("age")
-    return connection.execute(select(supervisor, age).order_by(supervisor.c.started, supervisor.c.owner)).all()
+    return connection.execute(
+        select(supervisor, age).order_by(supervisor.c.started, supervisor.c.owner)
+    ).all()

@@ -100,7 +100,11 @@ def read(connection: Connection, run_id: int | str) -> Live | None:
     """The note; None when nobody drives the run, or its owner has not written for long. Raises `RunNotFoundError`."""
     ages = (now() - run.c.heartbeat).label("age"), (now() - live.c.updated).label("updated")
     found = _found(connection, run_id, run.c.state, run.c.owner, *ages, live.c.content)
-    if found.updated is None or shown_state(found) != "running" or abs(found.updated) > LEASE_SECONDS:
+    if (
+        found.updated is None
+        or shown_state(found) != "running"
+        or abs(found.updated) > LEASE_SECONDS
+    ):
         return None
     return Live(max(0.0, found.updated), tuple(map(RunningTraining.from_dict, found.content)))
 
@@ -114,7 +118,11 @@ def is_watched(connection: Connection, run_id: int | str, seconds: float) -> boo
 def announce_viewer(connection: Connection, run_id: int | str) -> None:
     """Somebody watches. Raises `RunNotFoundError`."""
     # So that a delete beside us waits, or is waited for: a row of a run that is gone would stay for ever.
-    there = select(run.c.id).where(run.c.id == parse_id(run_id)).with_for_update(read=True, key_share=True)
+    there = (
+        select(run.c.id)
+        .where(run.c.id == parse_id(run_id))
+        .with_for_update(read=True, key_share=True)
+    )
     number = connection.scalar(there)
     if number is None:
         raise not_found(connection, run_id)
@@ -124,7 +132,9 @@ def announce_viewer(connection: Connection, run_id: int | str) -> None:
 def poll_flags(connection: Connection, run_id: int) -> PollFlags:
     """See `PollFlags`."""
     told = exists().where(command.c.run_id == run_id, command.c.applied.is_(None))
-    watched = exists().where(live.c.run_id == run_id, func.abs(now() - live.c.watched) < WATCHED_SECONDS)
+    watched = exists().where(
+        live.c.run_id == run_id, func.abs(now() - live.c.watched) < WATCHED_SECONDS
+    )
     row = connection.execute(select(told.label("told"), watched.label("watched"))).one()
     return PollFlags(bool(row.told), bool(row.watched))
 

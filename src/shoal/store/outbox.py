@@ -51,7 +51,14 @@ def add(connection: Connection, run_id: int, kind: str, key: str, host: str | No
         "time": row.time,
         "host": host,
     }
-    values = {"run_id": run_id, "key": key, "content": content, "created": row.time, "tries": 0, "due": row.time}
+    values = {
+        "run_id": run_id,
+        "key": key,
+        "content": content,
+        "created": row.time,
+        "tries": 0,
+        "due": row.time,
+    }
     insert_new(connection, notice, [values])
     return True
 
@@ -74,9 +81,20 @@ def note_stalled(connection: Connection) -> list[int]:
         if row.state != "running" or silence is None:
             continue
         host = Owner.parse(row.owner).host if row.owner else None
-        if add(connection, row.id, "stalled", f"stalled:{row.id}:{row.epoch}:{row.evaluations}", host):
-            why = "its supervisor is at work" if shown_state(row) == "running" else "nobody has taken it over"
-            log(connection, f"Nothing was recorded for {silence / 60:.0f} minutes; {why}.", row.id, "warning")
+        if add(
+            connection, row.id, "stalled", f"stalled:{row.id}:{row.epoch}:{row.evaluations}", host
+        ):
+            why = (
+                "its supervisor is at work"
+                if shown_state(row) == "running"
+                else "nobody has taken it over"
+            )
+            log(
+                connection,
+                f"Nothing was recorded for {silence / 60:.0f} minutes; {why}.",
+                row.id,
+                "warning",
+            )
             found.append(int(row.id))
     return found
 
@@ -84,8 +102,12 @@ def note_stalled(connection: Connection) -> list[int]:
 def _silence(connection: Connection, run_id: int) -> float | None:
     """For how many seconds the run has recorded nothing, when that is too long."""
     query = select(evaluation.c.seconds, evaluation.c.created).where(evaluation.c.run_id == run_id)
-    recent = connection.execute(query.order_by(evaluation.c.id.desc()).limit(RECENT_TRAININGS)).all()
-    taken = select(func.max(event.c.created)).where(event.c.run_id == run_id)  # it was queued, claimed, resumed
+    recent = connection.execute(
+        query.order_by(evaluation.c.id.desc()).limit(RECENT_TRAININGS)
+    ).all()
+    taken = select(func.max(event.c.created)).where(
+        event.c.run_id == run_id
+    )  # it was queued, claimed, resumed
     times = [row.created for row in recent[:1]] + [connection.scalar(taken) or 0.0]
     silence = float(connection.scalar(select(now())) or 0.0) - max(times)
     usual = statistics.median(row.seconds for row in recent) if recent else 0.0
@@ -109,8 +131,12 @@ def lease_next(connection: Connection) -> OutboxMessage | None:
 
 def acknowledge(connection: Connection, sent: OutboxMessage, error: str | None) -> None:
     """Put down what became of a notice: sent, or to be tried again, for a day."""
-    row = connection.execute(select(notice, now().label("now")).where(notice.c.id == sent.id)).first()
-    if row is None or row.due is None or row.tries != sent.tries:  # deleted, or another took it as we were long
+    row = connection.execute(
+        select(notice, now().label("now")).where(notice.c.id == sent.id)
+    ).first()
+    if (
+        row is None or row.due is None or row.tries != sent.tries
+    ):  # deleted, or another took it as we were long
         return
     if error is None:
         _change(connection, sent.id, due=None)

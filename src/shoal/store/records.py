@@ -47,7 +47,9 @@ def _host() -> str:
         namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
     except OSError:
         return name
-    return name if namespace == "4026531836" else f"{name}+{namespace}"  # the number of Linux's initial namespace
+    return (
+        name if namespace == "4026531836" else f"{name}+{namespace}"
+    )  # the number of Linux's initial namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def is_alive(owner: str | None, heartbeat_age: float | None) -> bool:
 
 
 def _process_exists(pid: int) -> bool:
-    if sys.platform == "win32":  # pragma: no cover  there, os.kill(pid, 0) would be a Ctrl+C; the lease has to do
+    if (
+        sys.platform == "win32"
+    ):  # pragma: no cover  there, os.kill(pid, 0) would be a Ctrl+C; the lease has to do
         return True
     try:
         os.kill(pid, 0)
@@ -101,7 +105,10 @@ def _process_exists(pid: int) -> bool:
         status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return True
-    return status.rpartition(")")[2].split()[0] not in ("Z", "X")  # killed, but not yet reaped by its parent
+    return status.rpartition(")")[2].split()[0] not in (
+        "Z",
+        "X",
+    )  # killed, but not yet reaped by its parent
 
 
 @dataclass(frozen=True, slots=True)

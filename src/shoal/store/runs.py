@@ -8,14 +8,36 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreError
 from shoal.settings.search_settings import SearchSettings
 from shoal.store.migrate import take_lock
 from shoal.store.records import RunView, TableView, is_alive
 from shoal.store.serialization import sanitise_text
-from shoal.store.tables import artifact, command, dataset, evaluation, event, generation, live, notice, now, run
+from shoal.store.tables import (
+    artifact,
+    command,
+    dataset,
+    evaluation,
+    event,
+    generation,
+    live,
+    notice,
+    now,
+    run,
+)
 
 _ADDING = 5_301_047_210_118  # the advisory lock of those who add or delete runs
 
@@ -85,7 +107,9 @@ def add(connection: Connection, new: NewRun) -> tuple[int, bool]:
 
 def start_of_key(connection: Connection, key: str) -> int | None:
     """The run that a start with this key has led to. Raises `StoreError` when the key is of another command."""
-    known = connection.execute(select(command.c.run_id, command.c.kind).where(command.c.key == key)).first()
+    known = connection.execute(
+        select(command.c.run_id, command.c.kind).where(command.c.key == key)
+    ).first()
     if known is not None and known.kind != "start":
         raise key_taken(key, known.kind, known.run_id)
     return None if known is None else int(known.run_id)
@@ -93,12 +117,16 @@ def start_of_key(connection: Connection, key: str) -> int | None:
 
 def key_taken(key: str, kind: str, run_id: int) -> StoreError:
     """The error for a key that has been used for something else."""
-    return StoreError(f"The key {key!r} was used to {kind} run {run_id}.", remedy="use a new key for each command")
+    return StoreError(
+        f"The key {key!r} was used to {kind} run {run_id}.", remedy="use a new key for each command"
+    )
 
 
 def _active(connection: Connection) -> int | None:
     active = select(run.c.id).where(run.c.state.in_(("running", "queued")))
-    return connection.scalar(active.order_by(run.c.state.desc(), run.c.id).limit(1))  # one that runs, before a queued
+    return connection.scalar(
+        active.order_by(run.c.state.desc(), run.c.id).limit(1)
+    )  # one that runs, before a queued
 
 
 def parse_id(run_id: int | str) -> int:
@@ -109,10 +137,14 @@ def parse_id(run_id: int | str) -> int:
 
 def not_found(connection: Connection, run_id: int | str) -> RunNotFoundError:
     """The error for a run that is not there, with a few that are."""
-    known = [str(i) for i in connection.scalars(select(run.c.id).order_by(run.c.id.desc()).limit(5))]
+    known = [
+        str(i) for i in connection.scalars(select(run.c.id).order_by(run.c.id.desc()).limit(5))
+    ]
     return RunNotFoundError(
         f"There is no run {str(run_id)[:40]!r} in this store.",
-        expected=f"a run's number, such as {', '.join(known)}" if known else "a run's number; the store has none yet",
+        expected=f"a run's number, such as {', '.join(known)}"
+        if known
+        else "a run's number; the store has none yet",
         remedy="`shoal runs` lists them",
     )
 
@@ -133,10 +165,18 @@ def shown_state(row: Row[Any]) -> str:
     return str(row.state)
 
 
-def views(connection: Connection, which: ColumnElement[bool] | None = None, limit: int | None = None) -> list[RunView]:
+def views(
+    connection: Connection, which: ColumnElement[bool] | None = None, limit: int | None = None
+) -> list[RunView]:
     """The runs, newest first; at most ``limit``."""
-    query = select(run, dataset.c.name.label("dataset"), (now() - run.c.heartbeat).label("age")).join(dataset)
-    waiting = select(command.c.run_id, command.c.kind).where(command.c.applied.is_(None)).order_by(command.c.id)
+    query = select(
+        run, dataset.c.name.label("dataset"), (now() - run.c.heartbeat).label("age")
+    ).join(dataset)
+    waiting = (
+        select(command.c.run_id, command.c.kind)
+        .where(command.c.applied.is_(None))
+        .order_by(command.c.id)
+    )
     if which is not None:
         query, waiting = query.where(which), waiting.join(run).where(which)
     pending: dict[int, list[str]] = defaultdict(list)
@@ -156,22 +196,33 @@ def view(connection: Connection, run_id: int | str) -> RunView:
 
 def comparable(connection: Connection, run_id: int) -> list[RunView]:
     """The other finished runs on the table of this one, newest first."""
-    same = run.c.dataset_hash == select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
+    same = (
+        run.c.dataset_hash == select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
+    )
     return views(connection, same & (run.c.state == "finished") & (run.c.id != run_id))
 
 
 def tables(connection: Connection) -> list[TableView]:
     """The stored tables, the last used first."""
     newest = func.max(run.c.id).label("run_id")
-    query = select(dataset.c.name, dataset.c.rows, dataset.c.columns, newest).join(run).group_by(dataset.c.hash)
+    query = (
+        select(dataset.c.name, dataset.c.rows, dataset.c.columns, newest)
+        .join(run)
+        .group_by(dataset.c.hash)
+    )
     return [TableView(**row._mapping) for row in connection.execute(query.order_by(newest.desc()))]
 
 
 def _view(row: Row[Any], pending: tuple[str, ...]) -> RunView:
     values = dict(row._mapping)
-    values |= {"settings": SearchSettings.recorded(row.settings), "heartbeat_age": row.age, "state": shown_state(row)}
+    values |= {
+        "settings": SearchSettings.recorded(row.settings),
+        "heartbeat_age": row.age,
+        "state": shown_state(row),
+    }
     return RunView(
-        **{name: values[name] for name in RunView.__dataclass_fields__ if name != "pending"}, pending=pending
+        **{name: values[name] for name in RunView.__dataclass_fields__ if name != "pending"},
+        pending=pending,
     )
 
 
@@ -196,7 +247,9 @@ def extend(connection: Connection, run_id: int | str, budgets: Mapping[str, floa
         if had is None or not value > had:
             raise SettingsError(
                 f"{name}={value} is no more than the run has had.",
-                expected=f"more than {had}" if had is not None else f"none: the run has no limit of {name}",
+                expected=f"more than {had}"
+                if had is not None
+                else f"none: the run has no limit of {name}",
                 remedy="name a larger budget",
             )
     after = SearchSettings.recorded({**row.settings, **budgets})
@@ -204,7 +257,9 @@ def extend(connection: Connection, run_id: int | str, budgets: Mapping[str, floa
     if state == "finished":
         values |= {"state": "queued", "ended": None, "result_hash": None}
     connection.execute(update(run).where(run.c.id == row.id).values(values))
-    more = ", ".join(f"{name} {getattr(before, name)} -> {value}" for name, value in budgets.items())
+    more = ", ".join(
+        f"{name} {getattr(before, name)} -> {value}" for name, value in budgets.items()
+    )
     log(connection, f"Goes on with more: {more}.", row.id)
     return int(row.id)
 
@@ -215,7 +270,9 @@ def remove(connection: Connection, run_id: int | str) -> None:
     row = locked(connection, run_id)
     if shown_state(row) == "running":
         raise RunStateError(
-            f"Run {row.id} is running.", expected="a run that has ended", remedy=f"`shoal stop {row.id}` first"
+            f"Run {row.id} is running.",
+            expected="a run that has ended",
+            remedy=f"`shoal stop {row.id}` first",
         )
     for table in (evaluation, generation, artifact, command, event, notice, live):
         connection.execute(delete(table).where(table.c.run_id == row.id))

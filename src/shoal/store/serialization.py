@@ -29,7 +29,9 @@ def _jsonable(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-def evaluation_row(run_id: int, evaluation: Evaluation, genome: Mapping[str, Any]) -> dict[str, Any]:
+def evaluation_row(
+    run_id: int, evaluation: Evaluation, genome: Mapping[str, Any]
+) -> dict[str, Any]:
     """A row of the table ``evaluation``; ``genome`` is the genome's own dictionary."""
     task, scores = evaluation.task, evaluation.scores
     return {
@@ -43,7 +45,10 @@ def evaluation_row(run_id: int, evaluation: Evaluation, genome: Mapping[str, Any
         "accuracy": evaluation.accuracy,
         "loss": evaluation.loss,
         "scores": scores
-        and {part: {k: _jsonable(v) for k, v in values.items()} for part, values in scores.to_dict().items()},
+        and {
+            part: {k: _jsonable(v) for k, v in values.items()}
+            for part, values in scores.to_dict().items()
+        },
         "iterations": evaluation.iterations,
         "seconds": evaluation.seconds,
         "curve": [[iteration, _jsonable(loss)] for iteration, loss in evaluation.curve],
@@ -67,7 +72,9 @@ def read_evaluations(rows: Sequence[Row[Any]], genomes: dict[str, Genome]) -> li
                 loss=row.loss,
                 iterations=row.iterations,
                 seconds=row.seconds,
-                curve=tuple([(iteration, float(loss)) for iteration, loss in json.loads(row.curve)]),
+                curve=tuple(
+                    [(iteration, float(loss)) for iteration, loss in json.loads(row.curve)]
+                ),
                 error=row.error,
                 worker=row.worker,
             )
@@ -77,7 +84,9 @@ def read_evaluations(rows: Sequence[Row[Any]], genomes: dict[str, Genome]) -> li
 
 def _scores(text: str) -> Scores:
     parts = json.loads(text)
-    return Scores.from_dict({part: {k: float(v) for k, v in values.items()} for part, values in parts.items()})
+    return Scores.from_dict(
+        {part: {k: float(v) for k, v in values.items()} for part, values in parts.items()}
+    )
 
 
 def generation_row(run_id: int, summary: GenerationSummary, seconds: float) -> dict[str, Any]:

@@ -35,8 +35,23 @@ from shoal.store.records import (
     SupervisorView,
     TableView,
 )
-from shoal.store.serialization import evaluation_row, generation_row, read_evaluations, read_generation, sanitise_text
-from shoal.store.tables import artifact, dataset, evaluation, event, generation, now, run, supervisor
+from shoal.store.serialization import (
+    evaluation_row,
+    generation_row,
+    read_evaluations,
+    read_generation,
+    sanitise_text,
+)
+from shoal.store.tables import (
+    artifact,
+    dataset,
+    evaluation,
+    event,
+    generation,
+    now,
+    run,
+    supervisor,
+)
 from shoal.system.paths import default_path
 
 if TYPE_CHECKING:
@@ -58,7 +73,8 @@ def open_store(url: str | os.PathLike[str] | None = None, *, create: bool = True
     """
     if not create and not store_exists(url):
         raise StoreError(
-            f"There is no store {shown_address(url)}.", remedy="check --store, or start a first run: shoal run"
+            f"There is no store {shown_address(url)}.",
+            remedy="check --store, or start a first run: shoal run",
         )
     return Store(_address(url))
 
@@ -111,7 +127,9 @@ class Store:
         place = parse_url(address)
         self.path: Path | None = None if isinstance(place, URL) else place
         self.url: str = show_url(place) if isinstance(place, URL) else f"sqlite:///{place}"
-        self.raw_url: str = place.render_as_string(hide_password=False) if isinstance(place, URL) else self.url
+        self.raw_url: str = (
+            place.render_as_string(hide_password=False) if isinstance(place, URL) else self.url
+        )
         self._database = Database(place, self.url)
         try:
             self._database.connect()
@@ -127,7 +145,10 @@ class Store:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -178,7 +199,13 @@ class Store:
         options = dataset.options.to_dict()
         notes = tuple(map(sanitise_text, dataset.notes))
         new = runs.NewRun(
-            sanitise_text(name or dataset.name), row, options, settings, notes, key or uuid.uuid4().hex, exclusive
+            sanitise_text(name or dataset.name),
+            row,
+            options,
+            settings,
+            notes,
+            key or uuid.uuid4().hex,
+            exclusive,
         )
         return self._database.write(lambda c: runs.add(c, new))
 
@@ -199,7 +226,8 @@ class Store:
         stored = self._database.read(lambda c: c.execute(query).one())
         if hashlib.sha256(stored.parquet).hexdigest() != stored.hash:
             raise StoreError(
-                f"The stored table of run {found.id} is damaged.", remedy="restore the store from a backup"
+                f"The stored table of run {found.id} is damaged.",
+                remedy="restore the store from a backup",
             )
         return from_parquet(stored.parquet)
 
@@ -229,11 +257,17 @@ class Store:
         Raises `RunStateError`, with nothing written, where the run's state does not allow it.
         """
         if kind not in commands.NEXT:
-            raise StoreError(f"There is no command {kind!r}.", expected="one of " + ", ".join(commands.NEXT))
+            raise StoreError(
+                f"There is no command {kind!r}.", expected="one of " + ", ".join(commands.NEXT)
+            )
         unique = key or uuid.uuid4().hex
-        return self._database.write(lambda c: runs.view(c, commands.submit(c, run_id, kind, unique)))
+        return self._database.write(
+            lambda c: runs.view(c, commands.submit(c, run_id, kind, unique))
+        )
 
-    def resume(self, run_id: int | str, budgets: Mapping[str, float], key: str | None = None) -> RunView:
+    def resume(
+        self, run_id: int | str, budgets: Mapping[str, float], key: str | None = None
+    ) -> RunView:
         """A person's word to go on, with larger ``budgets`` where there are any (see `extend`)."""
         if budgets and self.extend(run_id, budgets).state == "queued":
             return self.run(run_id)
@@ -307,7 +341,9 @@ class Store:
 
         When a resume has overtaken all of them, the run is queued again instead.
         """
-        self._database.write(lambda c: leases.finish(c, claim, state, seconds, error, result_hash, applied))
+        self._database.write(
+            lambda c: leases.finish(c, claim, state, seconds, error, result_hash, applied)
+        )
 
     def release(self, claim: Claim, seconds: float) -> None:
         """Let go of a run as it stands, free to be taken over at once."""
@@ -321,11 +357,15 @@ class Store:
 
     def artifact(self, run_id: int | str, kind: str) -> bytes | None:
         """The bytes kept under that name."""
-        query = select(artifact.c.content).where(artifact.c.run_id == runs.parse_id(run_id), artifact.c.kind == kind)
+        query = select(artifact.c.content).where(
+            artifact.c.run_id == runs.parse_id(run_id), artifact.c.kind == kind
+        )
         content = self._database.read(lambda c: c.scalar(query))
         return None if content is None else bytes(content)
 
-    def evaluations(self, run_id: int | str, *, curves: bool = True, genome: str | None = None) -> list[Evaluation]:
+    def evaluations(
+        self, run_id: int | str, *, curves: bool = True, genome: str | None = None
+    ) -> list[Evaluation]:
         """All evaluations in the order of their recording; without their curves it is several times faster.
 
         ``genome``: only those of the genome of that hash.
@@ -339,8 +379,12 @@ class Store:
             as_text["curve"] = literal("[]").label("curve")
         columns = [as_text.get(column.name, column) for column in evaluation.c]
         query = select(*columns).where(evaluation.c.run_id == number)
-        if genome is not None:  # few; and databases would read the whole run in the order of its ids
-            rows = self._database.read(lambda c: c.execute(query.where(evaluation.c.genome_hash == genome)).all())
+        if (
+            genome is not None
+        ):  # few; and databases would read the whole run in the order of its ids
+            rows = self._database.read(
+                lambda c: c.execute(query.where(evaluation.c.genome_hash == genome)).all()
+            )
             return read_evaluations(sorted(rows, key=lambda row: row.id), genomes)
         while True:
             page = query.where(evaluation.c.id > last).order_by(evaluation.c.id).limit(_PAGE)
@@ -354,13 +398,23 @@ class Store:
         """The evaluations that were recorded last, newest first, with their curves."""
         as_text = _as_text()
         query = select(*(as_text.get(column.name, column) for column in evaluation.c))
-        query = query.where(evaluation.c.run_id == runs.parse_id(run_id)).order_by(evaluation.c.id.desc()).limit(count)
+        query = (
+            query.where(evaluation.c.run_id == runs.parse_id(run_id))
+            .order_by(evaluation.c.id.desc())
+            .limit(count)
+        )
         return read_evaluations(self._database.read(lambda c: c.execute(query).all()), {})
 
     def evaluation_rows(self, run_id: int | str, after: int = 0) -> list[tuple[Any, ...]]:
         """What `EVALUATION_COLUMNS` name of the evaluations recorded after the one with that id, in order."""
-        columns = [evaluation.c["genome_hash" if name == "genome" else name] for name in EVALUATION_COLUMNS]
-        query = select(*columns).where(evaluation.c.run_id == runs.parse_id(run_id)).order_by(evaluation.c.id)
+        columns = [
+            evaluation.c["genome_hash" if name == "genome" else name] for name in EVALUATION_COLUMNS
+        ]
+        query = (
+            select(*columns)
+            .where(evaluation.c.run_id == runs.parse_id(run_id))
+            .order_by(evaluation.c.id)
+        )
         found: list[tuple[Any, ...]] = []
         while True:
             page = query.where(evaluation.c.id > after).limit(_PAGE)
@@ -382,7 +436,11 @@ class Store:
 
     def generations(self, run_id: int | str) -> list[GenerationRecord]:
         """The completed generations, in order."""
-        query = select(generation).where(generation.c.run_id == runs.parse_id(run_id)).order_by(generation.c.number)
+        query = (
+            select(generation)
+            .where(generation.c.run_id == runs.parse_id(run_id))
+            .order_by(generation.c.number)
+        )
         rows = self._database.read(lambda c: c.execute(query).all())
         return [GenerationRecord(read_generation(row), row.seconds, row.created) for row in rows]
 
@@ -410,7 +468,9 @@ class Store:
         No command, and cheap: what another reader said within a second is not said again. Where it cannot be written (the disk
         is full, or this reader may not), nobody hears it.
         """
-        if not self._database.read(lambda c: live_status.is_watched(c, run_id, live_status.RENEWED_SECONDS)):
+        if not self._database.read(
+            lambda c: live_status.is_watched(c, run_id, live_status.RENEWED_SECONDS)
+        ):
             with suppress(StoreError):
                 self._database.write(lambda c: live_status.announce_viewer(c, run_id))
 
@@ -437,14 +497,18 @@ class Store:
 
     # Supervisors
 
-    def reserve_supervisor(self, owner: Owner, scope: int | None = None, *, on_host: bool = False) -> bool:
+    def reserve_supervisor(
+        self, owner: Owner, scope: int | None = None, *, on_host: bool = False
+    ) -> bool:
         """Register ``owner``, who is about to start a supervisor; False when one that serves ``scope`` is there.
 
         ``on_host``: those of other hosts do not count. Of many who ask at once, one hears True.
         """
         return self._database.write(lambda c: leases.reserve(c, owner, scope, on_host))
 
-    def register_supervisor(self, owner: Owner, scope: int | None = None, instead_of: Owner | None = None) -> None:
+    def register_supervisor(
+        self, owner: Owner, scope: int | None = None, instead_of: Owner | None = None
+    ) -> None:
         """Make a supervisor known, of all runs or of one; forget the dead ones, and ``instead_of``."""
         self._database.write(lambda c: leases.register(c, owner, scope, instead_of))
 
@@ -455,7 +519,9 @@ class Store:
 
     def remove_supervisor(self, owner: Owner) -> None:
         """Forget a supervisor that ends."""
-        self._database.write(lambda c: c.execute(delete(supervisor).where(supervisor.c.owner == str(owner))))
+        self._database.write(
+            lambda c: c.execute(delete(supervisor).where(supervisor.c.owner == str(owner)))
+        )
 
     def supervisors(self) -> list[SupervisorView]:
         """The live ones, oldest first."""
@@ -464,4 +530,6 @@ class Store:
 
 def _as_text() -> dict[str, Any]:
     """The JSON columns of an evaluation, to be parsed outside the transaction."""
-    return {name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")}
+    return {
+        name: cast(evaluation.c[name], Text).label(name) for name in ("genome", "scores", "curve")
+    }

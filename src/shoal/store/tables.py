@@ -27,7 +27,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from shoal.store.column_types import Number
 
 REVISION = "0003"  # what the newest migration leaves behind
-VERSION_TABLE = "shoal_version"  # Alembic's own default name may belong to another program of a shared database
+VERSION_TABLE = (
+    "shoal_version"  # Alembic's own default name may belong to another program of a shared database
+)
 
 version = Table(  # as Alembic makes it
     VERSION_TABLE,
@@ -36,9 +38,13 @@ version = Table(  # as Alembic makes it
     PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
 )
 metadata = MetaData()
-Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only an INTEGER PRIMARY KEY by itself
+Id = BigInteger().with_variant(
+    Integer, "sqlite"
+)  # SQLite numbers only an INTEGER PRIMARY KEY by itself
 Time = Number(finite=True)  # seconds, of a clock or that something took
-Json = JSON(none_as_null=True)  # never JSONB: its numbers are decimals, and its keys lose their order
+Json = JSON(
+    none_as_null=True
+)  # never JSONB: its numbers are decimals, and its keys lose their order
 
 
 class now(FunctionElement[float]):  # noqa: N801  reads as the SQL function that it is
@@ -171,7 +177,9 @@ notice = Table(
     "notice",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("run_id", Id, nullable=False),  # no foreign key: an older Shoal beside us deletes runs, and knows no notices
+    Column(
+        "run_id", Id, nullable=False
+    ),  # no foreign key: an older Shoal beside us deletes runs, and knows no notices
     Column("key", Text, nullable=False),
     Column("content", Json, nullable=False),
     _created(),

@@ -15,7 +15,10 @@ from types import ModuleType
 
 from shoal.system.process import SINGLE_THREADED, environment
 
-_LAUNCHES, _DYING_SECONDS = 5, 0.1  # tries, and how long it may take a process that was killed to be gone
+_LAUNCHES, _DYING_SECONDS = (
+    5,
+    0.1,
+)  # tries, and how long it may take a process that was killed to be gone
 _trial: list[threading.Thread] = []
 _ready = threading.Event()
 # Forking what has loaded libraries is only known to be safe on Linux.
@@ -39,7 +42,10 @@ if sys.platform == "linux":
             for left in reversed(range(_LAUNCHES)):
                 try:
                     super()._launch(process_obj)  # type: ignore[misc]
-                except (EOFError, ConnectionError):  # the nursery was killed meanwhile; the next try starts another
+                except (
+                    EOFError,
+                    ConnectionError,
+                ):  # the nursery was killed meanwhile; the next try starts another
                     if not left:
                         raise
                     if self.finalizer is not None:

@@ -45,7 +45,11 @@ NAMES: dict[Kind, str] = {
     "trees": "Boosted trees",
     "swarm": "Default swarm",
 }
-_ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}  # those that scikit-learn has, as it calls them
+_ACTIVATIONS = {
+    "relu": "relu",
+    "tanh": "tanh",
+    "sigmoid": "logistic",
+}  # those that scikit-learn has, as it calls them
 _RANDOM = ("adam", "lbfgs", "swarm")  # kinds whose networks differ by their seed
 
 
@@ -72,13 +76,19 @@ class Baseline:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; `from_dict` reverses it."""
-        scores = {key: metrics.to_dict() if (metrics := getattr(self, key)) else None for key in ("test", "ensemble")}
+        scores = {
+            key: metrics.to_dict() if (metrics := getattr(self, key)) else None
+            for key in ("test", "ensemble")
+        }
         return asdict(self) | {"accuracies": list(self.accuracies)} | scores
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Baseline:
         """The reverse of `to_dict`."""
-        scores = {key: Metrics.from_dict(values[key]) if values[key] else None for key in ("test", "ensemble")}
+        scores = {
+            key: Metrics.from_dict(values[key]) if values[key] else None
+            for key in ("test", "ensemble")
+        }
         return cls(**{**values, "accuracies": tuple(values["accuracies"]), **scores})
 
 
@@ -105,7 +115,10 @@ class BaselineJob:
             return self.failed("There is no test part.")
         fit = self._swarm if self.kind == "swarm" else self._scikit
         try:
-            with warnings.catch_warnings(), threadpool_limits(self.threads):  # libraries would take every core
+            with (
+                warnings.catch_warnings(),
+                threadpool_limits(self.threads),
+            ):  # libraries would take every core
                 warnings.simplefilter("ignore")  # of a training that ended before it converged
                 detail, each = fit(problem, engine, data.fit_part(data.validates), data.test)
         except Exception as error:
@@ -123,7 +136,9 @@ class BaselineJob:
         """The row of a baseline that could not be had."""
         return Baseline(self.kind, "", error=error)
 
-    def _swarm(self, problem: Problem, engine: Engine, part: Part, test: Part) -> tuple[str, list[NDArray[np.float64]]]:
+    def _swarm(
+        self, problem: Problem, engine: Engine, part: Part, test: Part
+    ) -> tuple[str, list[NDArray[np.float64]]]:
         engine, each = engine.with_threads(self.threads), []
         first = self.first
         if first is None:
@@ -133,7 +148,10 @@ class BaselineJob:
             if not np.isfinite(result.loss):
                 raise ArithmeticError("no particle ever had a finite loss")
             each.append(problem.predictions(engine, self.genome, result.weights, test))
-        return f"{_shape(self.genome)}, {problem.iterations_for(Task(self.genome, first)):,} iterations", each
+        return (
+            f"{_shape(self.genome)}, {problem.iterations_for(Task(self.genome, first)):,} iterations",
+            each,
+        )
 
     def _scikit(
         self, problem: Problem, engine: Engine, part: Part, test: Part
@@ -167,12 +185,19 @@ def baseline_jobs(
     if problem.dataset.test is None:
         return ()
     return tuple(
-        BaselineJob(kind, Genome() if kind == "swarm" else genome, networks if kind in _RANDOM else 1, first=first)
+        BaselineJob(
+            kind,
+            Genome() if kind == "swarm" else genome,
+            networks if kind in _RANDOM else 1,
+            first=first,
+        )
         for kind in KINDS
     )
 
 
-def baselines(problem: Problem, genome: Genome, networks: int = 1, engine: Engine | None = None) -> list[Baseline]:
+def baselines(
+    problem: Problem, genome: Genome, networks: int = 1, engine: Engine | None = None
+) -> list[Baseline]:
     """All `baseline_jobs`, one after the other, here and now."""
     engine = engine or get_engine(problem.settings.engine)
     return [job.run(problem, engine) for job in baseline_jobs(problem, genome, networks)]
@@ -183,7 +208,9 @@ def _shape(genome: Genome) -> str:
     return f"{layers} {genome.activation}" if layers else "no hidden layer"
 
 
-def _inputs(part: Part, test: Part, *, raw: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _inputs(
+    part: Part, test: Part, *, raw: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Inputs of both parts (rows, inputs); raw ones standardised, as none of these methods is meant for such."""
     x, other = part.x.astype(np.float64), test.x.astype(np.float64)
     if not raw:
@@ -212,7 +239,11 @@ def _estimator(kind: Kind, task: str, genome: Genome, seed: int) -> tuple[str, A
             return "least squares", linear_model.LinearRegression()
         return "logistic regression, C = 1", linear_model.LogisticRegression(max_iter=1000)
     if kind == "trees":
-        trees = ensemble.HistGradientBoostingRegressor if regression else ensemble.HistGradientBoostingClassifier
+        trees = (
+            ensemble.HistGradientBoostingRegressor
+            if regression
+            else ensemble.HistGradientBoostingClassifier
+        )
         return "histogram gradient boosting, defaults", trees(random_state=seed)
     activation = _ACTIVATIONS.get(genome.activation)
     words = _shape(genome)

@@ -156,7 +156,11 @@ class Champion:
             "baselines": [baseline.to_dict() for baseline in self.baselines],
         }
         buffer = io.BytesIO()
-        np.savez(buffer, weights=self.weights, about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8))
+        np.savez(
+            buffer,
+            weights=self.weights,
+            about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
+        )
         return buffer.getvalue()
 
     @classmethod
@@ -171,7 +175,9 @@ class Champion:
             weights=weights,
             scores=Scores.from_dict(about["scores"]),
             ensemble=Scores.from_dict(about["ensemble"]),
-            confirmation=Confirmation.from_dict(told) if (told := about.get("confirmation")) else None,
+            confirmation=Confirmation.from_dict(told)
+            if (told := about.get("confirmation"))
+            else None,
             shares=tuple(about.get("shares") or [1 / len(weights)] * len(weights)),
             baselines=tuple(Baseline.from_dict(row) for row in about.get("baselines", ())),
         )
@@ -222,7 +228,10 @@ def _behind(problem: Problem, choice: Selection) -> tuple[Evaluation, ...]:
 
 
 def assemble_champion(
-    problem: Problem, choice: Selection, weights: Mapping[RefitJob, NDArray[np.float32]], engine: Engine
+    problem: Problem,
+    choice: Selection,
+    weights: Mapping[RefitJob, NDArray[np.float32]],
+    engine: Engine,
 ) -> Champion:
     """The champion from the ``weights`` of its `refit_jobs`; a few may be missing."""
     data, genome = problem.dataset, choice.found.genome
@@ -236,11 +245,15 @@ def assemble_champion(
     for name, part in parts.items():
         if part is not None:
             each = [problem.predictions(engine, genome, w, part) for w in networks]
-            single[name] = mean_metrics([m for p in each if (m := problem.metrics(p, part)) is not None])
+            single[name] = mean_metrics(
+                [m for p in each if (m := problem.metrics(p, part)) is not None]
+            )
             blend = sum(share * p for share, p in zip(shares, each, strict=True))
             together[name] = problem.metrics(np.asarray(blend), part) or single[name]
     if data.validates:
-        single["validation"] = mean_metrics([s.validation for s in found if s.validation is not None])
+        single["validation"] = mean_metrics(
+            [s.validation for s in found if s.validation is not None]
+        )
     return Champion(
         genome,
         _known(choice.found),

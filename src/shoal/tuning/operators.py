@@ -91,11 +91,16 @@ class Offspring:
         before, after = self.after_crossover, self.child
         if before is None:
             return ()
-        return tuple(Change(name, getattr(before, name), getattr(after, name)) for name in _unlike(before, after))
+        return tuple(
+            Change(name, getattr(before, name), getattr(after, name))
+            for name in _unlike(before, after)
+        )
 
 
 def _unlike(a: Genome, b: Genome) -> tuple[str, ...]:
-    return tuple(name for name in Genome.__dataclass_fields__ if getattr(a, name) != getattr(b, name))
+    return tuple(
+        name for name in Genome.__dataclass_fields__ if getattr(a, name) != getattr(b, name)
+    )
 
 
 def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
@@ -103,7 +108,9 @@ def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
 
     A competitive swarm has its rule's published coefficients: the initial ranges are those of informed swarms.
     """
-    u = draws(key, Purpose.INITIAL_GENOME, 0, individual, len(space.numeric) + len(space.categorical))
+    u = draws(
+        key, Purpose.INITIAL_GENOME, 0, individual, len(space.numeric) + len(space.categorical)
+    )
     genes: dict[str, Any] = {}
     for value, gene in zip(u, space.numeric, strict=False):
         genes[gene.name] = gene.start_low + float(value) * (gene.start_high - gene.start_low)
@@ -130,19 +137,30 @@ def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
     return repaired(space, drawn.to_dict() | genes)
 
 
-def first_offspring(space: SearchSpace, start: Sequence[str], key: Key, count: int) -> tuple[Offspring, ...]:
+def first_offspring(
+    space: SearchSpace, start: Sequence[str], key: Key, count: int
+) -> tuple[Offspring, ...]:
     """The first generation: drawn genomes, half of them begun from the ``start`` swarms, with each activation in turn."""
-    births = [Offspring(initial_genome(space, key, individual), "uniform") for individual in range(count)]
+    births = [
+        Offspring(initial_genome(space, key, individual), "uniform") for individual in range(count)
+    ]
     named = product(dict(space.categorical)["activation"], start)
     for n, (activation, name) in enumerate(islice(named, count // 2)):
         drawn = replace(births[n].child, activation=activation)
         child = started_from(space, name, drawn)
-        births[n] = Offspring(child, "uniform") if child is drawn else Offspring(child, "named", name)
+        births[n] = (
+            Offspring(child, "uniform") if child is drawn else Offspring(child, "named", name)
+        )
     return tuple(births)
 
 
 def next_generation(
-    space: SearchSpace, rates: Rates, key: Key, generation: int, population: Sequence[Genome], fitness: Sequence[float]
+    space: SearchSpace,
+    rates: Rates,
+    key: Key,
+    generation: int,
+    population: Sequence[Genome],
+    fitness: Sequence[float],
 ) -> tuple[Genome, ...]:
     """The population of ``generation`` (counted from 0) from the one before; ``fitness`` is larger for better, -inf worst.
 
@@ -150,7 +168,10 @@ def next_generation(
     """
     elite = [population[i] for i in best(fitness, rates.elitism)]
     others = range(rates.elitism, rates.population)
-    return (*elite, *(birth(space, rates, key, generation, i, population, fitness).child for i in others))
+    return (
+        *elite,
+        *(birth(space, rates, key, generation, i, population, fitness).child for i in others),
+    )
 
 
 def birth(
@@ -173,7 +194,11 @@ def birth(
     mixed = crossover(space, first, second, u[1:]) if mates else first
     child = mutate(space, mixed, rates.mutation, key, generation, individual)
     return Offspring(
-        child, "bred", parent_a=first, parent_b=second if mates and second != first else None, after_crossover=mixed
+        child,
+        "bred",
+        parent_a=first,
+        parent_b=second if mates and second != first else None,
+        after_crossover=mixed,
     )
 
 
@@ -182,11 +207,15 @@ def best(fitness: Sequence[float], count: int) -> list[int]:
     return sorted(range(len(fitness)), key=lambda i: (-fitness[i], i))[:count]
 
 
-def parents(rates: Rates, key: Key, generation: int, individual: int, fitness: Sequence[float]) -> tuple[int, int]:
+def parents(
+    rates: Rates, key: Key, generation: int, individual: int, fitness: Sequence[float]
+) -> tuple[int, int]:
     """The winners of two tournaments among the individuals of the generation before."""
     u = draws(key, Purpose.TOURNAMENT, generation, individual, 2 * rates.tournament)
     contenders = [int(v * len(fitness)) for v in u]
-    return _winner(contenders[: rates.tournament], fitness), _winner(contenders[rates.tournament :], fitness)
+    return _winner(contenders[: rates.tournament], fitness), _winner(
+        contenders[rates.tournament :], fitness
+    )
 
 
 def _winner(contenders: Sequence[int], fitness: Sequence[float]) -> int:
@@ -200,7 +229,10 @@ def crossover(space: SearchSpace, a: Genome, b: Genome, u: Floats) -> Genome:
     never grows beyond the parents'. ``u[0]`` places the cut.
     """
     names = [gene.name for gene in space.numeric] + [name for name, _ in space.categorical]
-    genes = {name: getattr(a if value < 0.5 else b, name) for name, value in zip(names, u[1:], strict=False)}
+    genes = {
+        name: getattr(a if value < 0.5 else b, name)
+        for name, value in zip(names, u[1:], strict=False)
+    }
     if "update_rule" in genes and a.update_rule != b.update_rule:
         giver = a if genes["update_rule"] == a.update_rule else b
         genes |= {name: getattr(giver, name) for name in COEFFICIENTS[giver.update_rule]}
@@ -208,20 +240,29 @@ def crossover(space: SearchSpace, a: Genome, b: Genome, u: Floats) -> Genome:
     return repaired(space, genes | {"hidden_layers": a.hidden_layers[:cut] + b.hidden_layers[cut:]})
 
 
-def mutate(space: SearchSpace, genome: Genome, rate: float, key: Key, generation: int, individual: int) -> Genome:
+def mutate(
+    space: SearchSpace, genome: Genome, rate: float, key: Key, generation: int, individual: int
+) -> Genome:
     """Each gene moves with probability ``rate`` by a Gaussian step of 0.1 of its range, clipped to its bounds.
 
     Genes whose bounds span decades, and widths, step on a logarithmic scale. A choice is drawn anew; an update rule that
     is another then brings its published coefficients. The depth changes by one, up or down.
     """
     counts = len(space.numeric), len(space.categorical), space.max_depth
-    u = draws(key, Purpose.MUTATION, generation, individual, counts[0] + 2 * counts[1] + counts[2] + 3)
-    steps = normal_draws(key, Purpose.MUTATION_STEP, generation, individual, counts[0] + counts[2]) * STEP
+    u = draws(
+        key, Purpose.MUTATION, generation, individual, counts[0] + 2 * counts[1] + counts[2] + 3
+    )
+    steps = (
+        normal_draws(key, Purpose.MUTATION_STEP, generation, individual, counts[0] + counts[2])
+        * STEP
+    )
     hits, odds = u < rate, iter(range(len(u)))
     genes: dict[str, Any] = genome.to_dict()
     for n, gene in enumerate(space.numeric):
         if hits[next(odds)]:
-            genes[gene.name] = _stepped(gene, genes[gene.name], float(steps[n]), genes["swarm_size"])
+            genes[gene.name] = _stepped(
+                gene, genes[gene.name], float(steps[n]), genes["swarm_size"]
+            )
     for name, choices in space.categorical:
         if hits[next(odds)]:
             genes[name] = choices[int(u[next(odds)] * len(choices))]
@@ -268,7 +309,9 @@ def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
     if genes.get("update_rule") == "competitive":
         usual, free = Genome().to_dict(), dict(space.categorical)
         for name in INFORMED_ONLY:
-            genes[name] = usual[name] if usual[name] in free.get(name, (usual[name],)) else free[name][0]
+            genes[name] = (
+                usual[name] if usual[name] in free.get(name, (usual[name],)) else free[name][0]
+            )
     for gene in space.numeric:
         genes[gene.name] = _fitted(gene, float(genes[gene.name]))
     genes["num_informants"] = min(genes["num_informants"], genes["swarm_size"] - 1)

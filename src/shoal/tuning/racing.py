@@ -58,7 +58,10 @@ class RepeatLedger:
 
     def accuracies(self, genome: Genome, repeats: range) -> list[float]:
         """Their accuracies in percent; -inf for one that failed."""
-        return [-math.inf if e.accuracy is None else e.accuracy for e in self.evaluations(genome, repeats)]
+        return [
+            -math.inf if e.accuracy is None else e.accuracy
+            for e in self.evaluations(genome, repeats)
+        ]
 
     def mean(self, genome: Genome, repeats: range) -> float:
         """The mean of `accuracies`, -inf when one failed or there is none."""
@@ -75,7 +78,11 @@ def halving(settings: SearchSettings, genomes: Sequence[Genome], tally: RepeatLe
     racing = list(genomes)
     for rung in settings.rungs:
         yield {g: rung for g in racing if tally.repeats(g) < rung}
-        scores = {g: tally.mean(g, settings.scored_repeats(rung)) for g in racing if tally.repeats(g) == rung}
+        scores = {
+            g: tally.mean(g, settings.scored_repeats(rung))
+            for g in racing
+            if tally.repeats(g) == rung
+        }
         here = sorted((g for g in scores if scores[g] > -math.inf), key=lambda g: -scores[g])
         racing = [g for g in racing if tally.repeats(g) > rung] + here[: -(-len(here) // 2)]
 
@@ -97,7 +104,11 @@ def survivors(scores: Mapping[Genome, Sequence[float]]) -> list[Genome]:
     if not alive:
         return []
     best = max(alive, key=lambda g: mean(scores[g]))
-    return [g for g in alive if g == best or (probability_better(scores[best], scores[g]) or 0.0) < SIGNIFICANT]
+    return [
+        g
+        for g in alive
+        if g == best or (probability_better(scores[best], scores[g]) or 0.0) < SIGNIFICANT
+    ]
 
 
 RACES = {"fixed": fixed, "halving": halving, "t-race": t_race}
@@ -109,7 +120,12 @@ def finals(settings: SearchSettings, finalists: Sequence[Genome], tally: RepeatL
     for n in settings.final_rungs:
         yield dict.fromkeys(racing, n)
         scores = {g: tally.accuracies(g, range(n)) for g in racing}
-        racing = sorted((g for g in racing if -math.inf not in scores[g]), key=lambda g: -mean(scores[g]))
+        racing = sorted(
+            (g for g in racing if -math.inf not in scores[g]), key=lambda g: -mean(scores[g])
+        )
         racing = racing[: max(2, -(-len(racing) // 2))]
-        if len(racing) == 2 and (probability_better(*(scores[g] for g in racing)) or 0.0) >= SIGNIFICANT:
+        if (
+            len(racing) == 2
+            and (probability_better(*(scores[g] for g in racing)) or 0.0) >= SIGNIFICANT
+        ):
             return

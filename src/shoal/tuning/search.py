@@ -25,7 +25,9 @@ from shoal.tuning.samplers.base import Generation
 from shoal.tuning.samplers.registry import make_sampler
 
 _SAMPLER_STREAM = 0xFFFFFFFF  # the sampler's own random stream: no repeat has this number
-_LEVEL = 1000.0  # percent: whoever came further in a race ranks higher, whatever the others' accuracies
+_LEVEL = (
+    1000.0  # percent: whoever came further in a race ranks higher, whatever the others' accuracies
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,9 @@ class Search:
         self._tally, self._fresh = RepeatLedger(self._told), RepeatLedger(self._told, CONFIRMATION)
         self._missing: dict[tuple[str, int], Task] = {}
         self._leader: RankedGenome | None = None
-        self._leaders: list[RankedGenome] = []  # the best of each kind, of all completed generations
+        self._leaders: list[
+            RankedGenome
+        ] = []  # the best of each kind, of all completed generations
         self._finalists: tuple[Genome, ...] | None = None
         self._done = False
         self._begin(self._sampler.population(self._past))
@@ -147,7 +151,9 @@ class Search:
         Confirmations that a finished run had asked for, and would not ask for since it was continued, do not.
         """
         fresh = {genome.hash: self._fresh.repeats(genome) for genome in self._finalists or ()}
-        return tuple(e for (name, n), e in self._told.items() if n < CONFIRMATION + fresh.get(name, 0))
+        return tuple(
+            e for (name, n), e in self._told.items() if n < CONFIRMATION + fresh.get(name, 0)
+        )
 
     def ask(self) -> tuple[Task, ...]:
         """The tasks that have no result yet and are wanted now, in a fixed order; empty when done."""
@@ -187,11 +193,15 @@ class Search:
 
     def _begin(self, population: tuple[Genome, ...]) -> None:
         self._population = population
-        self._race: Race = RACES[self.settings.racing](self.settings, tuple(dict.fromkeys(population)), self._tally)
+        self._race: Race = RACES[self.settings.racing](
+            self.settings, tuple(dict.fromkeys(population)), self._tally
+        )
 
     def _begin_finals(self, settings: SearchSettings) -> None:
         best = self._leaders or sorted(self._scored(self._population), key=lambda s: -s.fitness)
-        by_turns = sorted(best, key=lambda s: _place_in_kind(s, best))  # stable: the better kinds first
+        by_turns = sorted(
+            best, key=lambda s: _place_in_kind(s, best)
+        )  # stable: the better kinds first
         begun = len({name for name, repeat in self._told if repeat >= CONFIRMATION})
         wanted = min(max(settings.finalists, begun), self.settings.finalists)
         self._finalists = tuple(standing.genome for standing in by_turns[:wanted])
@@ -209,7 +219,9 @@ class Search:
     def _want(self, targets: Targets) -> None:
         """Ask for what a race wants; less, when the budget of evaluations runs out."""
         tally, number = (
-            (self._fresh, len(self.generations)) if self.confirming else (self._tally, len(self.generations) + 1)
+            (self._fresh, len(self.generations))
+            if self.confirming
+            else (self._tally, len(self.generations) + 1)
         )
         budget = self.settings.evaluations
         left = math.inf if budget is None or self.confirming else budget - tally.total
@@ -228,7 +240,9 @@ class Search:
         ranked = sorted(known.values(), key=lambda s: -s.fitness)
         self._leaders = [s for s in ranked if _place_in_kind(s, ranked) < self.settings.finalists]
         number, budget = len(self.generations), self.settings.evaluations
-        if number >= self.settings.generations or (budget is not None and self._tally.total >= budget):
+        if number >= self.settings.generations or (
+            budget is not None and self._tally.total >= budget
+        ):
             self._begin_finals(self.settings)
         else:
             self._past.append((self._population, tuple(s.fitness for s in standings)))

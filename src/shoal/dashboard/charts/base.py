@@ -34,7 +34,13 @@ def axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
 
 
 def layout(
-    colours: Palette, *, height: int, x: dict[str, Any], y: dict[str, Any], revision: str = "", **more: Any
+    colours: Palette,
+    *,
+    height: int,
+    x: dict[str, Any],
+    y: dict[str, Any],
+    revision: str = "",
+    **more: Any,
 ) -> dict[str, Any]:
     """A figure's layout. The same ``revision`` keeps what a viewer has hidden or zoomed."""
     return {
@@ -46,7 +52,11 @@ def layout(
         "font": {"family": '"Source Sans", sans-serif', "size": 13, "color": colours.text},
         "colorway": list(colours.series),
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "hoverlabel": {"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        "hoverlabel": {
+            "bgcolor": colours.surface,
+            "bordercolor": colours.grid,
+            "font": {"color": colours.text},
+        },
         "dragmode": False,  # a finger that scrolls the page must not be caught
         "uirevision": revision,
         "xaxis": x,
@@ -67,7 +77,12 @@ def log_ticks(values: NDArray[np.float64] | pd.Series, most: int = 5) -> list[fl
     low, high = math.log10(shown.min()), math.log10(shown.max())
     powers = range(math.floor(low), math.ceil(high) + 1)
     for steps in ((1, 2, 5), (1, 3), (1,)):
-        found = [m * 10.0**n for n in powers for m in steps if low - 0.05 <= n + math.log10(m) <= high + 0.05]
+        found = [
+            m * 10.0**n
+            for n in powers
+            for m in steps
+            if low - 0.05 <= n + math.log10(m) <= high + 0.05
+        ]
         if len(found) <= most:
             break
     found = found[:: math.ceil(len(found) / most) or 1]

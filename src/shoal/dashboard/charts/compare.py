@@ -26,7 +26,10 @@ def curves(
     """
     frames = []
     for run, generations, history in runs:
-        spent = [(record.summary.number, record.summary.evaluations, record.seconds) for record in generations]
+        spent = [
+            (record.summary.number, record.summary.evaluations, record.seconds)
+            for record in generations
+        ]
         frame = pd.DataFrame(spent, columns=["generation", "evaluations", "seconds"])
         frame = frame.merge(history[["generation", "best", "low", "high"]], on="generation")
         frames.append(frame.assign(run=run)[CURVE])
@@ -45,7 +48,10 @@ def best_range(frame: pd.DataFrame) -> tuple[float, float]:
         return 0.0, 100.0
     ends = frame.dropna(subset=["best"]).groupby("run")["best"].last()
     top = float(max(best.max(), frame["high"].clip(upper=best.max() + 5.0).max()))
-    low = max(float(best.min()), min(float(best.quantile(0.1)), float(ends.min())) - (top - float(ends.min())))
+    low = max(
+        float(best.min()),
+        min(float(best.quantile(0.1)), float(ends.min())) - (top - float(ends.min())),
+    )
     margin = max(0.06 * (top - low), 0.2)
     return low - margin, top + margin
 
@@ -116,7 +122,10 @@ def scores_table(found: Comparison) -> pd.DataFrame:
 
 def settings_table(found: Comparison) -> pd.DataFrame:
     """A row a setting that differs, a column a run."""
-    columns = {f"Run {row.run}": [setting.values[n] for setting in found.settings] for n, row in enumerate(found.rows)}
+    columns = {
+        f"Run {row.run}": [setting.values[n] for setting in found.settings]
+        for n, row in enumerate(found.rows)
+    }
     return pd.DataFrame({"Setting": [setting.name for setting in found.settings], **columns})
 
 
@@ -164,7 +173,13 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
     keys = [Key("Resolved", colours.best, "diamond"), Key("Unresolved", colours.muted, "circle")]
     x = number("ahead", "Ahead by (percent points)", tickCount=7, scale={"padding": 16})
     order = [row["title"] for row in rows]
-    y = {"field": "title", "type": "nominal", "sort": order, "axis": None, "scale": {"paddingOuter": 0.4}}
+    y = {
+        "field": "title",
+        "type": "nominal",
+        "sort": order,
+        "axis": None,
+        "scale": {"paddingOuter": 0.4},
+    }
     colour = by_field("verdict", {key.label: key.colour for key in keys})
     told = tooltip(
         ("title", " "),
@@ -175,17 +190,34 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
     )
     shape = by_field("verdict", {key.label: key.shape for key in keys})
     layer: list[Spec] = [
-        {"data": {"values": [{"ahead": 0}]}, "mark": {"type": "rule", "color": colours.text}, "encoding": {"x": x}},
+        {
+            "data": {"values": [{"ahead": 0}]},
+            "mark": {"type": "rule", "color": colours.text},
+            "encoding": {"x": x},
+        },
         {
             "mark": {"type": "rule", "strokeWidth": 1.6},
-            "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour, "tooltip": told},
+            "encoding": {
+                "x": {**x, "field": "low"},
+                "x2": {"field": "high"},
+                "y": y,
+                "color": colour,
+                "tooltip": told,
+            },
         },
         {
             "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
             "encoding": {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": told},
         },
         {  # above the line: beside it, it would leave no room for the line on a narrow page
-            "mark": {"type": "text", "align": "left", "dy": -16, "fontSize": 13, "color": colours.text, "font": FONT},
+            "mark": {
+                "type": "text",
+                "align": "left",
+                "dy": -16,
+                "fontSize": 13,
+                "color": colours.text,
+                "font": FONT,
+            },
             "encoding": {"x": {"value": 2}, "y": y, "text": {"field": "title"}},
         },
     ]

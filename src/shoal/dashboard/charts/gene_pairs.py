@@ -34,7 +34,11 @@ def pair_data(
     keep = [int(k) for k in np.flatnonzero(mine == champion)] if champion is not None else []
     rows = mine[sampled(len(mine), most, keep)]
     rows = rows[np.argsort(told.values[rows], kind="stable")]
-    columns = {"x": _placed(one, rows, 2), "y": _placed(other, rows, 3), "accuracy": told.values[rows]}
+    columns = {
+        "x": _placed(one, rows, 2),
+        "y": _placed(other, rows, 3),
+        "accuracy": told.values[rows],
+    }
     return pd.DataFrame(columns).assign(
         floored=told.floored[rows],
         a=_texts(one, rows),
@@ -55,14 +59,31 @@ def _texts(factor: GeneFeature, rows: NDArray[np.int64]) -> list[str]:
 
 
 def pair_figure(
-    frame: pd.DataFrame, one: GeneFeature, other: GeneFeature, made: Surface | None, *, dark: bool = False
+    frame: pd.DataFrame,
+    one: GeneFeature,
+    other: GeneFeature,
+    made: Surface | None,
+    *,
+    dark: bool = False,
 ) -> Spec:
     """Genomes as dots, coloured by accuracy, over the model's surface where there is one."""
     colours, layer = palette(dark), list[Spec]()
-    low, high = (float(v) for v in np.quantile(frame["accuracy"], [0.05, 1.0])) if len(frame) else (0.0, 1.0)
+    low, high = (
+        (float(v) for v in np.quantile(frame["accuracy"], [0.05, 1.0]))
+        if len(frame)
+        else (0.0, 1.0)
+    )
     high = max(high, low + 0.1)
     x, y = gene_axis(one, "x"), gene_axis(other, "y")
-    shade = shaded("accuracy", low, high, dark, orient="right", labelExpr="datum.label + ' %'", gradientThickness=10)
+    shade = shaded(
+        "accuracy",
+        low,
+        high,
+        dark,
+        orient="right",
+        labelExpr="datum.label + ' %'",
+        gradientThickness=10,
+    )
     if made is not None:
         layer.append(
             {
@@ -96,7 +117,9 @@ def _tiles(made: Surface, one: GeneFeature, other: GeneFeature) -> pd.DataFrame:
     edges = []
     for factor, places in ((one, made.x), (other, made.y)):
         between = (places[:-1] + places[1:]) / 2
-        ends = np.concatenate([[2 * places[0] - between[0]], between, [2 * places[-1] - between[-1]]])
+        ends = np.concatenate(
+            [[2 * places[0] - between[0]], between, [2 * places[-1] - between[-1]]]
+        )
         edges.append(10**ends if factor.log else ends)
     (left, right), (bottom, top) = ((ends[:-1], ends[1:]) for ends in edges)
     row, column = np.nonzero(np.isfinite(made.z))
@@ -134,11 +157,18 @@ def parallel_data(chosen: Sequence[GeneFeature], told: Scores, most: int = MOST_
     return Lines(tuple(found), best, count)
 
 
-def _dimension(factor: GeneFeature, rows: NDArray[np.int64]) -> tuple[str, NDArray[np.float64], list[float], list[str]]:
+def _dimension(
+    factor: GeneFeature, rows: NDArray[np.int64]
+) -> tuple[str, NDArray[np.float64], list[float], list[str]]:
     if factor.choices:
         met = np.unique(factor.values[rows]).astype(int)
         renumbered = np.searchsorted(met, factor.values[rows].astype(int)).astype(np.float64)
-        return factor.label, renumbered, [float(n) for n in range(len(met))], [factor.choices[k] for k in met]
+        return (
+            factor.label,
+            renumbered,
+            [float(n) for n in range(len(met))],
+            [factor.choices[k] for k in met],
+        )
     values = factor.scaled[rows].copy()
     mine = factor.used[rows]
     low, high = (float(values[mine].min()), float(values[mine].max())) if mine.any() else (0.0, 1.0)

@@ -41,7 +41,10 @@ def scale(dark: bool) -> list[tuple[float, str]]:
 def shaded(field: str, low: float, high: float, dark: bool, **legend: Any) -> Spec:
     """The colour of a number from ``low`` to ``high``, by `scale`; without ``legend`` there is none."""
     stops = scale(dark)
-    domain, colours = [low + (high - low) * place for place, _ in stops], [colour for _, colour in stops]
+    domain, colours = (
+        [low + (high - low) * place for place, _ in stops],
+        [colour for _, colour in stops],
+    )
     scaled = {"domain": domain, "range": colours, "clamp": True}
     return {"field": field, "type": "quantitative", "scale": scaled, "legend": legend or None}
 
@@ -64,7 +67,9 @@ def bars_html(found: Importances) -> str:
         loss, hollow = gene.loss, "" if gene.clear else ' class="hollow"'
         bar = f'<i{hollow} style="{span(0.0, loss.mean)}"></i><u style="{span(loss.low, loss.high)}"></u>'
         told = f'<td class="n">{loss.mean:{form}}</td><td class="n">{loss.low:{form}} to {loss.high:{form}}</td>'
-        rows.append(f'<tr><th scope="row">{escape(gene.label)}</th><td><div>{bar}</div></td>{told}</tr>')
+        rows.append(
+            f'<tr><th scope="row">{escape(gene.label)}</th><td><div>{bar}</div></td>{told}</tr>'
+        )
     heads = '<th>Gene</th><th></th><th class="n">Percent points lost</th><th class="n">95 % interval</th>'
     return f'<table class="grid bars"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
@@ -94,21 +99,34 @@ def sampled(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.int64
 
 
 def slice_data(
-    factor: GeneFeature, told: Scores, generations: NDArray[np.int64], champion: int | None, most: int = MOST_DOTS
+    factor: GeneFeature,
+    told: Scores,
+    generations: NDArray[np.int64],
+    champion: int | None,
+    most: int = MOST_DOTS,
 ) -> Slice:
     """The genomes that use the factor; ``champion`` is the champion's place among the genomes."""
     mine = np.flatnonzero(factor.used)
     x = factor.values if factor.choices else _drawn(factor)
-    middle = _by_choice(factor, told, mine) if factor.choices else _running(factor, told.values[mine], mine)
+    middle = (
+        _by_choice(factor, told, mine)
+        if factor.choices
+        else _running(factor, told.values[mine], mine)
+    )
     rows = mine[sampled(len(mine), most)]
-    shift = np.random.default_rng(1).uniform(-_JITTER, _JITTER, len(rows)) if factor.choices else 0.0
+    shift = (
+        np.random.default_rng(1).uniform(-_JITTER, _JITTER, len(rows)) if factor.choices else 0.0
+    )
     dots = pd.DataFrame(
         {
             "x": x[rows] + shift,
             "accuracy": told.values[rows],
             "generation": generations[rows],
             "floored": told.floored[rows],
-            "value": [factor.choices[int(v)] if factor.choices else f"{v:.4g}" for v in factor.values[rows]],
+            "value": [
+                factor.choices[int(v)] if factor.choices else f"{v:.4g}"
+                for v in factor.values[rows]
+            ],
         }
     )
     place = None
@@ -122,7 +140,9 @@ def _drawn(factor: GeneFeature) -> NDArray[np.float64]:
     return np.asarray(10**factor.scaled if factor.log else factor.values)
 
 
-def _running(factor: GeneFeature, accuracies: NDArray[np.float64], mine: NDArray[np.int64]) -> pd.DataFrame:
+def _running(
+    factor: GeneFeature, accuracies: NDArray[np.float64], mine: NDArray[np.int64]
+) -> pd.DataFrame:
     """The median of the genomes within an eighth of the range on either side, where there are five; of each whole number."""
     places = factor.scaled[mine]
     low, high = (float(places.min()), float(places.max())) if len(places) else (0.0, 0.0)
@@ -148,23 +168,37 @@ def accuracy_axis(told: Scores) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def slice_figure(found: Slice, span: tuple[float, float], generations: int, *, dark: bool = False) -> Spec:
+def slice_figure(
+    found: Slice, span: tuple[float, float], generations: int, *, dark: bool = False
+) -> Spec:
     """The slice. Dots at the floor point down: they may lie far below; colour is the generation, 1 to ``generations``."""
     colours, factor = palette(dark), found.factor
     x = gene_axis(factor, "x")
-    y = number("accuracy", None, tickCount=5, labelExpr="datum.label + ' %'", scale={"domain": list(span)})
+    y = number(
+        "accuracy", None, tickCount=5, labelExpr="datum.label + ' %'", scale={"domain": list(span)}
+    )
     middle = found.middle[["x", "accuracy"]]
     line = {"color": colours.text, "strokeWidth": 2.5}
     if factor.choices:
         middle = middle.assign(end=middle["x"] + 0.42, x=middle["x"] - 0.42)
-        over = {"mark": {"type": "rule", **line}, "encoding": {"x": x, "x2": {"field": "end"}, "y": y}}
+        over = {
+            "mark": {"type": "rule", **line},
+            "encoding": {"x": x, "x2": {"field": "end"}, "y": y},
+        }
     else:
         over = {"mark": {"type": "line", **line}, "encoding": {"x": x, "y": y}}
-    told = tooltip(("value", factor.label), ("accuracy", "Accuracy (%)", ".2f"), ("generation", "Generation"))
+    told = tooltip(
+        ("value", factor.label), ("accuracy", "Accuracy (%)", ".2f"), ("generation", "Generation")
+    )
     layer: list[Spec] = [
         {
             "data": {"values": records(found.dots)},
-            "mark": {"type": "point", "filled": True, "size": 34 if len(found.dots) < 400 else 20, "opacity": 0.75},
+            "mark": {
+                "type": "point",
+                "filled": True,
+                "size": 34 if len(found.dots) < 400 else 20,
+                "opacity": 0.75,
+            },
             "encoding": {
                 "x": x,
                 "y": y,
@@ -183,10 +217,21 @@ def slice_figure(found: Slice, span: tuple[float, float], generations: int, *, d
 
 def star(places: pd.DataFrame, encoding: Spec, colours: Palette) -> Spec:
     """A layer: the best genome."""
-    mark = {"type": "point", "shape": _STAR, "size": 260, "filled": True, "opacity": 1, "color": colours.average}
+    mark = {
+        "type": "point",
+        "shape": _STAR,
+        "size": 260,
+        "filled": True,
+        "opacity": 1,
+        "color": colours.average,
+    }
     told = {"tooltip": {"value": "The best genome"}}
     edge = {"stroke": colours.surface, "strokeWidth": 1.2}
-    return {"data": {"values": records(places)}, "mark": {**mark, **edge}, "encoding": {**encoding, **told}}
+    return {
+        "data": {"values": records(places)},
+        "mark": {**mark, **edge},
+        "encoding": {**encoding, **told},
+    }
 
 
 def gene_axis(factor: GeneFeature, field: str) -> Spec:
@@ -195,12 +240,22 @@ def gene_axis(factor: GeneFeature, field: str) -> Spec:
         met = np.unique(factor.values[factor.used]).astype(int).tolist()
         words = word_labels([choice.replace("_", " ") for choice in factor.choices])
         shown = {"values": met, "labelExpr": words, "grid": False}
-        return number(field, factor.label, **shown, scale={"domain": [min(met) - 0.6, max(met) + 0.6]})
+        return number(
+            field, factor.label, **shown, scale={"domain": [min(met) - 0.6, max(met) + 0.6]}
+        )
     if factor.log:
         ticks = log_ticks(10 ** factor.scaled[factor.used])
-        return number(field, factor.label, values=ticks, format="~r", scale={"type": "log", "padding": 6})
+        return number(
+            field, factor.label, values=ticks, format="~r", scale={"type": "log", "padding": 6}
+        )
     few = factor.integer and factor.varies and np.ptp(factor.values[factor.used]) < 8
-    return number(field, factor.label, tickCount=6, **({"tickMinStep": 1} if few else {}), scale={"padding": 6})
+    return number(
+        field,
+        factor.label,
+        tickCount=6,
+        **({"tickMinStep": 1} if few else {}),
+        scale={"padding": 6},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,4 +283,6 @@ def alarms(best: Sequence[Genome], space: SearchSpace) -> tuple[Alarm, ...]:
     for genome in best:
         for found in space.on_bounds(genome):
             met.setdefault((found.gene, found.side), []).append(found)
-    return tuple(sorted((Alarm(own[0], len(own), len(best)) for own in met.values()), key=lambda a: -a.count))
+    return tuple(
+        sorted((Alarm(own[0], len(own), len(best)) for own in met.values()), key=lambda a: -a.count)
+    )

@@ -20,7 +20,9 @@ _MOST = 200  # generations that are drawn: of more, each second, third ... one u
 
 
 def history(
-    generations: Sequence[GenerationRecord], frame: pd.DataFrame, counted: Callable[[int], range] = range
+    generations: Sequence[GenerationRecord],
+    frame: pd.DataFrame,
+    counted: Callable[[int], range] = range,
 ) -> pd.DataFrame:
     """One row a generation: ``best`` and ``average`` accuracy in percent, NaN when all failed.
 
@@ -37,14 +39,20 @@ def history(
         key = (s.best.hash, s.best_repeats)
         repeats = counted(s.best_repeats)
         if key not in intervals:
-            intervals[key] = ci95([known[s.best.hash, r] for r in repeats if (s.best.hash, r) in known])
+            intervals[key] = ci95(
+                [known[s.best.hash, r] for r in repeats if (s.best.hash, r) in known]
+            )
         low, high = intervals[key] or (None, None)
         rows.append((s.number, s.best_accuracy, low, high, len(repeats), s.mean_accuracy))
     search = frame[frame["repeat"] < CONFIRMATION]
     by_generation = search.groupby("generation")["accuracy"]
-    quartiles = pd.DataFrame({"q1": by_generation.quantile(0.25), "q3": by_generation.quantile(0.75)})
+    quartiles = pd.DataFrame(
+        {"q1": by_generation.quantile(0.25), "q3": by_generation.quantile(0.75)}
+    )
     found = pd.DataFrame(rows, columns=list(COLUMNS[:6])).join(quartiles, on="generation")
-    return found.astype(dict.fromkeys(COLUMNS, "float64") | {"generation": "int64", "repeats": "int64"})
+    return found.astype(
+        dict.fromkeys(COLUMNS, "float64") | {"generation": "int64", "repeats": "int64"}
+    )
 
 
 def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
@@ -74,7 +82,9 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         "Middle half of the trainings": ("q1", "q3", colours.spread),
         "95 % interval of the best": ("low", "high", colours.band),
     }
-    drawn = {name: band for name, band in bands.items() if frame[[*band[:2]]].notna().all(axis=1).any()}
+    drawn = {
+        name: band for name, band in bands.items() if frame[[*band[:2]]].notna().all(axis=1).any()
+    }
     y = number("best", "Accuracy (%)", tickCount=7, scale={"domain": list(accuracy_range(frame))})
     layer: list[Spec] = [
         {
@@ -90,19 +100,43 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     for field, line in lines:
         point = {"size": 24, "color": line["color"]} if len(frame) <= _MANY else False
         layer.append(
-            {"mark": {"type": "line", "clip": True, "point": point, **line}, "encoding": {"y": {**y, "field": field}}}
+            {
+                "mark": {"type": "line", "clip": True, "point": point, **line},
+                "encoding": {"y": {**y, "field": field}},
+            }
         )
     told = tooltip(
-        ("generation", "Generation"), ("best", "Best (%)", ".2f"), ("spread", " "), ("average", "Average (%)", ".2f")
+        ("generation", "Generation"),
+        ("best", "Best (%)", ".2f"),
+        ("spread", " "),
+        ("average", "Average (%)", ".2f"),
     )
     each = drawn_each(len(frame))
     layer.append(pointer(colours, each / end, told))
     rows = frame[(last - frame["generation"]) % each == 0]
-    rows = rows.assign(spread=[_spread(*row) for row in zip(rows["low"], rows["high"], rows["repeats"], strict=True)])
-    x = number("generation", "Generation", grid=False, format="d", tickMinStep=1, scale={"domain": [0.5, end + 0.5]})
+    rows = rows.assign(
+        spread=[
+            _spread(*row) for row in zip(rows["low"], rows["high"], rows["repeats"], strict=True)
+        ]
+    )
+    x = number(
+        "generation",
+        "Generation",
+        grid=False,
+        format="d",
+        tickMinStep=1,
+        scale={"domain": [0.5, end + 0.5]},
+    )
     keys = [Key("Best", colours.best), Key("Average", colours.average, dash=(2, 3))]
     keys += [Key(name, colour, "area") for name, (_, _, colour) in reversed(drawn.items())]
-    return vega(colours, height=HEIGHT, layer=layer, keys=keys, data={"values": records(rows)}, encoding={"x": x})
+    return vega(
+        colours,
+        height=HEIGHT,
+        layer=layer,
+        keys=keys,
+        data={"values": records(rows)},
+        encoding={"x": x},
+    )
 
 
 def drawn_each(generations: int) -> int:

@@ -42,7 +42,9 @@ def repeats(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
     ``genome``, ``rank``, ``repeat``, ``phase`` ("search" or "confirmation"), ``counted`` (in the search's mean), ``accuracy``.
     """
     frame = table.frame
-    own = frame[frame["genome"].isin(best.index) & frame["accuracy"].notna()][["genome", "repeat", "accuracy"]]
+    own = frame[frame["genome"].isin(best.index) & frame["accuracy"].notna()][
+        ["genome", "repeat", "accuracy"]
+    ]
     places = {name: place for place, name in enumerate(best.index, 1)}
     counted = {name: table.settings.scored_repeats(int(n)) for name, n in best["repeats"].items()}
     pairs = zip(own["genome"], own["repeat"], strict=True)
@@ -67,34 +69,63 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
     low, high = _shown(best, dots)
     x = number("accuracy", "Accuracy (%)", tickCount=8, scale={"domain": [low, high]})
     ranks = best["rank"].tolist()
-    y = number("y", None, grid=False, values=ranks, labelExpr="datum.label + '.'", domain=False, ticks=False)
+    y = number(
+        "y",
+        None,
+        grid=False,
+        values=ranks,
+        labelExpr="datum.label + '.'",
+        domain=False,
+        ticks=False,
+    )
     y["scale"] |= {"domain": [0.4, len(best) + 0.6], "reverse": True}
     for phase, name, shape, mean, half in met:
         offset = 0.16 * (1 if phase == "confirmation" else -1) if confirmed else 0.0
         own = dots[(dots["phase"] == phase) & (dots["counted"] | (phase == "confirmation"))]
         told = best[best[mean].notna()]
-        middle = pd.DataFrame({"accuracy": told[mean], "y": told["rank"] + offset, "half": told[half]})
-        middle = middle.assign(low=middle["accuracy"] - middle["half"], high=middle["accuracy"] + middle["half"])
+        middle = pd.DataFrame(
+            {"accuracy": told[mean], "y": told["rank"] + offset, "half": told[half]}
+        )
+        middle = middle.assign(
+            low=middle["accuracy"] - middle["half"], high=middle["accuracy"] + middle["half"]
+        )
         means = {"values": records(middle)}
         key = Key(name, colours.series[phase == "confirmation"], shape, hollow=shape == "circle")
         keys.append(key)
         colour = {"value": key.colour}
         layer += [
             {
-                "data": {"values": records(own.assign(y=own["rank"] + offset)[["accuracy", "y", "repeat"]])},
-                "mark": {"type": "point", "filled": not key.hollow, "size": 52, "opacity": 0.85, "clip": True},
+                "data": {
+                    "values": records(
+                        own.assign(y=own["rank"] + offset)[["accuracy", "y", "repeat"]]
+                    )
+                },
+                "mark": {
+                    "type": "point",
+                    "filled": not key.hollow,
+                    "size": 52,
+                    "opacity": 0.85,
+                    "clip": True,
+                },
                 "encoding": {
                     "x": x,
                     "y": y,
                     "color": colour,
                     "shape": {"value": shape},
-                    "tooltip": tooltip(("repeat", f"{name}, repeat"), ("accuracy", "Accuracy (%)", ".2f")),
+                    "tooltip": tooltip(
+                        ("repeat", f"{name}, repeat"), ("accuracy", "Accuracy (%)", ".2f")
+                    ),
                 },
             },
             {
                 "data": means,
                 "mark": {"type": "rule", "strokeWidth": 1.6, "clip": True},
-                "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour},
+                "encoding": {
+                    "x": {**x, "field": "low"},
+                    "x2": {"field": "high"},
+                    "y": y,
+                    "color": colour,
+                },
             },
             {
                 "data": means,
@@ -103,7 +134,9 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
                     "x": x,
                     "y": y,
                     "color": colour,
-                    "tooltip": tooltip(("accuracy", f"{name}, mean (%)", ".2f"), ("half", "± (95 %)", ".2f")),
+                    "tooltip": tooltip(
+                        ("accuracy", f"{name}, mean (%)", ".2f"), ("half", "± (95 %)", ".2f")
+                    ),
                 },
             },
         ]
@@ -117,6 +150,12 @@ def _shown(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, float]:
         return 0.0, 100.0
     width = max(float(values.max() - values.min()), 1.0)
     ends = pd.concat([best["accuracy"] - best["half"], best["accuracy"] + best["half"]]).dropna()
-    low = max(float(values.min()) - width, min(float(values.min()), float(ends.min()) if len(ends) else 0.0))
-    high = min(float(values.max()) + width, max(float(values.max()), float(ends.max()) if len(ends) else 0.0))
+    low = max(
+        float(values.min()) - width,
+        min(float(values.min()), float(ends.min()) if len(ends) else 0.0),
+    )
+    high = min(
+        float(values.max()) + width,
+        max(float(values.max()), float(ends.max()) if len(ends) else 0.0),
+    )
     return low - 0.06 * width, high + 0.06 * width

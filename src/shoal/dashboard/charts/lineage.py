@@ -80,7 +80,9 @@ def graph(relatives: Sequence[Relative], accuracies: Mapping[str, float]) -> Gra
     rows: dict[str, float] = {}
     deepest, tallest = max(columns), max(len(names) for names in columns.values())
     for at in range(deepest + 1):
-        names = sorted(columns.get(at, ()), key=lambda n: (_beside(n, known, rows), known[n].generation, n))
+        names = sorted(
+            columns.get(at, ()), key=lambda n: (_beside(n, known, rows), known[n].generation, n)
+        )
         first = (tallest - len(names)) / 2
         rows |= {name: first + n for n, name in enumerate(names)}
     boxes = {
@@ -100,12 +102,18 @@ def graph(relatives: Sequence[Relative], accuracies: Mapping[str, float]) -> Gra
         if parent in boxes
     )
     width = 2 * _MARGIN + (deepest + 1) * BOX_WIDTH + deepest * _GAP_X
-    return Graph(tuple(boxes.values()), edges, width, 2 * _MARGIN + tallest * (BOX_HEIGHT + _GAP_Y) - _GAP_Y)
+    return Graph(
+        tuple(boxes.values()), edges, width, 2 * _MARGIN + tallest * (BOX_HEIGHT + _GAP_Y) - _GAP_Y
+    )
 
 
 def _beside(name: str, known: Mapping[str, Relative], rows: Mapping[str, float]) -> float:
     """The mean row of its children."""
-    own = [rows[child] for child, relative in known.items() if name in relative.parents and child in rows]
+    own = [
+        rows[child]
+        for child, relative in known.items()
+        if name in relative.parents and child in rows
+    ]
     return sum(own) / len(own) if own else 0.0
 
 
@@ -117,7 +125,11 @@ def _lines(relative: Relative, accuracy: float) -> tuple[str, ...]:
     elif not changes and relative.birth.parents:
         changes = ["no mutation"]
     how = birth_text(relative)
-    return (f"{score} · {relative.name[:8]}", _short(f"Gen. {relative.generation}, {how}"), *changes)
+    return (
+        f"{score} · {relative.name[:8]}",
+        _short(f"Gen. {relative.generation}, {how}"),
+        *changes,
+    )
 
 
 def _short(text: str) -> str:
@@ -133,9 +145,13 @@ def lineage_html(drawn: Graph, addresses: Mapping[str, str], *, dark: bool = Fal
         x2, y2 = edge.child.x, edge.child.y + BOX_HEIGHT / 2
         bend = (x1 + x2) / 2
         look = (
-            f'stroke="{colours.series[1]}" stroke-dasharray="2 4"' if edge.second else f'stroke="{colours.series[0]}"'
+            f'stroke="{colours.series[1]}" stroke-dasharray="2 4"'
+            if edge.second
+            else f'stroke="{colours.series[0]}"'
         )
-        paths.append(f'<path d="M{x1},{y1}C{bend},{y1} {bend},{y2} {x2},{y2}" fill="none" stroke-width="2" {look}/>')
+        paths.append(
+            f'<path d="M{x1},{y1}C{bend},{y1} {bend},{y2} {x2},{y2}" fill="none" stroke-width="2" {look}/>'
+        )
     for box in drawn.boxes:
         first, *others = (escape(line) for line in box.lines)
         words = "<br>".join((f"<b>{first}</b>", *others))
@@ -151,9 +167,7 @@ def lineage_html(drawn: Graph, addresses: Mapping[str, str], *, dark: bool = Fal
 
 def _background(paths: Sequence[str], drawn: Graph) -> str:
     """The lines as a picture: a page's HTML may hold no SVG, but its style may name one."""
-    lines = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{drawn.width}" height="{drawn.height}">{"".join(paths)}</svg>'
-    )
+    lines = f'<svg xmlns="http://www.w3.org/2000/svg" width="{drawn.width}" height="{drawn.height}">{"".join(paths)}</svg>'
     return f"background:url(data:image/svg+xml;base64,{b64encode(lines.encode()).decode()})"
 
 

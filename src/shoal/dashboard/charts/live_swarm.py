@@ -25,7 +25,9 @@ def live_bounds(frame: SwarmSnapshot, before: Bounds | None) -> Bounds:
     return before if both == before else both
 
 
-def live_figure(frame: SwarmSnapshot, bounds: Bounds, *, dark: bool = False, revision: str = "") -> go.Figure:
+def live_figure(
+    frame: SwarmSnapshot, bounds: Bounds, *, dark: bool = False, revision: str = ""
+) -> go.Figure:
     """One frame, on axes that are given."""
     drawn, colours = scene([frame]), palette(dark)
     options = layout(colours, height=PLANE + 80, revision=revision, **plane_axes(bounds, colours))
@@ -38,7 +40,11 @@ def curve_figure(
     """The global best loss by iteration, out of those that are planned (0: not known)."""
     colours, told = palette(dark), pd.DataFrame(list(curve), columns=["iteration", "loss"])
     end = max(planned, int(told["iteration"].max()) if len(told) else 1)
-    kind = {"type": "log", "tickvals": log_ticks(told["loss"], most=5)} if wide(told["loss"]) else {"nticks": 5}
+    kind = (
+        {"type": "log", "tickvals": log_ticks(told["loss"], most=5)}
+        if wide(told["loss"])
+        else {"nticks": 5}
+    )
     options = layout(
         colours,
         height=CURVE,
@@ -54,4 +60,6 @@ def curve_figure(
         "line": {"color": colours.series[0], "width": 2},
         "hovertemplate": "iteration %{x}: %{y:.4g}<extra></extra>",
     }
-    return go.Figure({"data": [line], "layout": {**options, "margin": {"l": 58, "r": 14, "t": 12, "b": 44}}})
+    return go.Figure(
+        {"data": [line], "layout": {**options, "margin": {"l": 58, "r": 14, "t": 12, "b": 44}}}
+    )

@@ -21,7 +21,10 @@ def curves(under_way: Sequence[RunningTraining], recorded: Sequence[Evaluation])
     What is not finite, or not above zero, has no place on a logarithmic axis and is left out.
     """
     # Of what stands thin and grey behind, every second point is enough, the last one among them.
-    sources = [("recorded", e.task.genome.hash, e.task.repeat, e.curve[::-2][::-1]) for e in reversed(recorded)]
+    sources = [
+        ("recorded", e.task.genome.hash, e.task.repeat, e.curve[::-2][::-1])
+        for e in reversed(recorded)
+    ]
     sources += [("now", u.genome.hash, u.repeat, u.curve) for u in under_way]
     rows = [
         (f"{name[:8]}, repeat {repeat}", state, iteration, loss)
@@ -37,7 +40,9 @@ def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     colours = palette(dark)
     now = frame.loc[frame["state"] == "now", "label"].unique().tolist()
     looks = {label: colours.series[n % 6] for n, label in enumerate(now)}
-    rows = frame.assign(colour=frame["label"].map(looks).where(frame["state"] == "now", colours.faint))
+    rows = frame.assign(
+        colour=frame["label"].map(looks).where(frame["state"] == "now", colours.faint)
+    )
     marks = log_ticks(frame["loss"], most=8)
     y = number("loss", "Loss", format="~r", values=marks, scale={"type": "log"})
     x = number("iteration", "Iteration", grid=False, tickCount=6, format=",d")
@@ -58,5 +63,8 @@ def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         for state, width in (("recorded", 1.1), ("now", 2.4))
     ]
     # Always a line of the legend, so that the figure stays where it is between two trainings.
-    keys = [Key("Recorded last", colours.faint), *(Key(label, colour) for label, colour in looks.items())]
+    keys = [
+        Key("Recorded last", colours.faint),
+        *(Key(label, colour) for label, colour in looks.items()),
+    ]
     return vega(colours, height=HEIGHT, layer=layer, keys=keys, data={"values": records(rows)})

@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.charts.base import SCALE, palette
-from shoal.dashboard.charts.vega import Key, Spec, by_field, number, records, tooltip, vega, word_labels
+from shoal.dashboard.charts.vega import (
+    Key,
+    Spec,
+    by_field,
+    number,
+    records,
+    tooltip,
+    vega,
+    word_labels,
+)
 from shoal.replay.predictions import PartPredictions
 
 MOST_POINTS = 2_000  # of a part: more are neither told apart nor quickly drawn
@@ -28,7 +37,14 @@ def residuals(parts: Mapping[str, PartPredictions]) -> pd.DataFrame:
         every = -(-len(fit.target) // MOST_POINTS)
         target, predicted = fit.target[::every], fit.predicted[::every]
         frames.append(
-            pd.DataFrame({"part": name, "target": target, "predicted": predicted, "residual": predicted - target})
+            pd.DataFrame(
+                {
+                    "part": name,
+                    "target": target,
+                    "predicted": predicted,
+                    "residual": predicted - target,
+                }
+            )
         )
     return pd.concat(frames, ignore_index=True)
 
@@ -44,12 +60,22 @@ def predictions_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
 
 def residuals_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """Residuals over the predictions: a shape in them is something that the network has not learned."""
-    ends = pd.DataFrame({"predicted": [frame["predicted"].min(), frame["predicted"].max()], "residual": [0.0, 0.0]})
+    ends = pd.DataFrame(
+        {"predicted": [frame["predicted"].min(), frame["predicted"].max()], "residual": [0.0, 0.0]}
+    )
     line = {"mark": {"type": "line", "strokeWidth": 1}, "data": {"values": records(ends)}}
-    return _points(frame, ("predicted", "Predicted value"), ("residual", "Residual (predicted - true)"), line, dark)
+    return _points(
+        frame,
+        ("predicted", "Predicted value"),
+        ("residual", "Residual (predicted - true)"),
+        line,
+        dark,
+    )
 
 
-def _points(frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], line: Spec, dark: bool) -> Spec:
+def _points(
+    frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], line: Spec, dark: bool
+) -> Spec:
     colours = palette(dark)
     x, y = (number(*of, tickCount=6, scale={"padding": 8}) for of in (across, up))
     keys = [
@@ -57,7 +83,9 @@ def _points(frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], l
         for n, (name, label) in enumerate(NAMES.items())
         if (frame["part"] == name).any()
     ]
-    told = tooltip(("label", "Rows"), ("target", "True", ".4~g"), ("predicted", "Predicted", ".4~g"))
+    told = tooltip(
+        ("label", "Rows"), ("target", "True", ".4~g"), ("predicted", "Predicted", ".4~g")
+    )
     dots = {
         "data": {"values": records(frame.assign(label=frame["part"].map(NAMES)))},
         "mark": {"type": "point", "size": 32, "opacity": 0.75, "strokeWidth": 1.4},
@@ -70,7 +98,9 @@ def _points(frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], l
         },
     }
     line["mark"] |= {"color": colours.muted}
-    return vega(colours, height=HEIGHT, layer=[{**line, "encoding": {"x": x, "y": y}}, dots], keys=keys)
+    return vega(
+        colours, height=HEIGHT, layer=[{**line, "encoding": {"x": x, "y": y}}, dots], keys=keys
+    )
 
 
 def confusion(fit: PartPredictions, classes: Sequence[str]) -> pd.DataFrame:
@@ -86,8 +116,17 @@ def confusion_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [_short(str(name)) for name in frame.index]
     true, taken = np.indices(counts.shape)
-    rows = pd.DataFrame({"true": true.ravel(), "taken": taken.ravel(), "rows": counts.ravel(), "share": shares.ravel()})
-    rows = rows.assign(true_name=[names[k] for k in rows["true"]], taken_name=[names[k] for k in rows["taken"]])
+    rows = pd.DataFrame(
+        {
+            "true": true.ravel(),
+            "taken": taken.ravel(),
+            "rows": counts.ravel(),
+            "share": shares.ravel(),
+        }
+    )
+    rows = rows.assign(
+        true_name=[names[k] for k in rows["true"]], taken_name=[names[k] for k in rows["taken"]]
+    )
     few = len(names) <= 12
     shared = {
         "labelExpr": word_labels(names),
@@ -111,19 +150,35 @@ def confusion_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         {
             "mark": {"type": "rect", "stroke": colours.surface, "strokeWidth": 2},
             "encoding": {
-                "color": {"field": "share", "type": "quantitative", "scale": scale, "legend": legend},
+                "color": {
+                    "field": "share",
+                    "type": "quantitative",
+                    "scale": scale,
+                    "legend": legend,
+                },
                 "tooltip": told,
             },
         }
     ]
     if few:
-        bright = {"condition": {"test": "datum.share > 0.6", "value": "#15242c"}, "value": "#ffffff"}
+        bright = {
+            "condition": {"test": "datum.share > 0.6", "value": "#15242c"},
+            "value": "#ffffff",
+        }
         layer.append(
-            {"mark": {"type": "text"}, "encoding": {"text": {"field": "rows", "format": ",d"}, "color": bright}}
+            {
+                "mark": {"type": "text"},
+                "encoding": {"text": {"field": "rows", "format": ",d"}, "color": bright},
+            }
         )
     height = min(620, max(HEIGHT, 110 + 44 * len(names)))
     return vega(
-        colours, height=height, layer=layer, fit=True, data={"values": records(rows)}, encoding={"x": x, "y": y}
+        colours,
+        height=height,
+        layer=layer,
+        fit=True,
+        data={"values": records(rows)},
+        encoding={"x": x, "y": y},
     )
 
 

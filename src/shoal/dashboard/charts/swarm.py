@@ -45,7 +45,9 @@ def swarm_figure(replay: Replay, *, dark: bool = False, revision: str = "") -> g
     frames = []
     for n, name in enumerate(names):
         # The lines, too, though they do not change: Plotly would take them off their axes.
-        changes = [{"type": "scatter"} if id(trace) in still else _changes(trace) for trace in traces(n)]
+        changes = [
+            {"type": "scatter"} if id(trace) in still else _changes(trace) for trace in traces(n)
+        ]
         frames.append({"name": name, "data": changes, "traces": list(range(len(first)))})
     options = _layout(drawn, numbers, names, colours, revision)
     return go.Figure({"data": first, "layout": options, "frames": frames}, skip_invalid=False)
@@ -70,7 +72,12 @@ def moving(drawn: Scene, n: int, colours: Palette) -> list[dict[str, Any]]:
             }
         )
     if drawn.bests.shape[1]:
-        mark = {"symbol": "x-thin", "size": 6, "line": {"width": 1.2, "color": colours.series[0]}, "opacity": 0.75}
+        mark = {
+            "symbol": "x-thin",
+            "size": 6,
+            "line": {"width": 1.2, "color": colours.series[0]},
+            "opacity": 0.75,
+        }
         traces.append(
             {
                 "type": "scatter",
@@ -150,7 +157,11 @@ def _dots(numbers: pd.DataFrame, n: int, colours: Palette) -> list[dict[str, Any
             "y": [numbers[column].iloc[n]],
             "xaxis": "x2",
             "yaxis": f"y{row + 2}",
-            "marker": {"size": 9, "color": colours.series[1], "line": {"width": 1.4, "color": colours.surface}},
+            "marker": {
+                "size": 9,
+                "color": colours.series[1],
+                "line": {"width": 1.4, "color": colours.surface},
+            },
             "hoverinfo": "skip",
             "showlegend": False,
         }
@@ -161,7 +172,9 @@ def _dots(numbers: pd.DataFrame, n: int, colours: Palette) -> list[dict[str, Any
 
 def _changes(trace: dict[str, Any]) -> dict[str, Any]:
     """What of a trace differs from frame to frame."""
-    changed: dict[str, Any] = {name: trace[name] for name in ("type", "x", "y", "customdata") if name in trace}
+    changed: dict[str, Any] = {
+        name: trace[name] for name in ("type", "x", "y", "customdata") if name in trace
+    }
     if "cmin" in trace.get("marker", {}):
         changed["marker"] = {"color": trace["marker"]["color"]}
     return changed
@@ -205,7 +218,9 @@ def plane_axes(bounds: Bounds, colours: Palette) -> dict[str, dict[str, Any]]:
     return {"x": x, "y": y}
 
 
-def _layout(drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Palette, revision: str) -> dict[str, Any]:
+def _layout(
+    drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Palette, revision: str
+) -> dict[str, Any]:
     inner = PLANE + _CONTROLS + len(_ROWS) * (_ROW + _GAP) - _GAP
 
     def down(pixels: float) -> float:
@@ -223,15 +238,28 @@ def _layout(drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Pale
         kind: dict[str, Any] = {"nticks": 3} if loss else {"nticks": 3, "rangemode": "tozero"}
         if loss and wide(numbers["loss"]):
             kind = {"type": "log", "tickvals": log_ticks(numbers["loss"], most=3)}
-        more[f"yaxis{row + 2}"] = axis(colours, domain=[down(top + _ROW), down(top)], anchor="x2", **kind)
+        more[f"yaxis{row + 2}"] = axis(
+            colours, domain=[down(top + _ROW), down(top)], anchor="x2", **kind
+        )
         font = {"size": 12, "color": colours.muted}
-        where = {"x": 0, "xref": "paper", "xanchor": "left", "y": down(top - 1), "yref": "paper", "yanchor": "bottom"}
+        where = {
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "y": down(top - 1),
+            "yref": "paper",
+            "yanchor": "bottom",
+        }
         titles.append({"text": title, "showarrow": False, "font": font, **where})
     ticks = sorted({round(n * (len(names) - 1) / (_TICKS - 1)) for n in range(_TICKS)})
     labels = {"tickvals": ticks, "ticktext": [names[n] for n in ticks]}
     room = max(0.5, 0.012 * len(names))
     more["xaxis2"] = axis(
-        colours, "Iteration", anchor=f"y{len(_ROWS) + 1}", range=[-room, len(names) - 1 + room], **labels
+        colours,
+        "Iteration",
+        anchor=f"y{len(_ROWS) + 1}",
+        range=[-room, len(names) - 1 + room],
+        **labels,
     )
     options = layout(
         colours,
@@ -290,7 +318,11 @@ def _slider(names: list[str], y: float, colours: Palette) -> dict[str, Any]:
 
 
 def _buttons(y: float, colours: Palette) -> dict[str, Any]:
-    play = {"label": "▶ Play", "method": "animate", "args": [None, _shown(FRAME_MILLISECONDS, fromcurrent=True)]}
+    play = {
+        "label": "▶ Play",
+        "method": "animate",
+        "args": [None, _shown(FRAME_MILLISECONDS, fromcurrent=True)],
+    }
     pause = {"label": "❚❚", "method": "animate", "args": [[None], _shown(0)]}
     return {
         "type": "buttons",

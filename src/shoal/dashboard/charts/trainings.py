@@ -43,7 +43,9 @@ class Mean:
     repeats: int
 
 
-def trainings(evaluations: Sequence[Evaluation], settings: SearchSettings, folds: int) -> pd.DataFrame:
+def trainings(
+    evaluations: Sequence[Evaluation], settings: SearchSettings, folds: int
+) -> pd.DataFrame:
     """One row a training of a genome, in order of the repeat.
 
     ``counted``: whether its accuracy (percent, NaN where it failed) enters the mean of its ``phase``; ``fold``: the part that
@@ -85,7 +87,9 @@ def repeat_name(repeat: int) -> str:
     return f"C{repeat - CONFIRMATION + 1}" if repeat >= CONFIRMATION else f"{repeat + 1}"
 
 
-def trainings_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False) -> Spec:
+def trainings_figure(
+    frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False
+) -> Spec:
     """A dot a training, with mean and 95 % interval of each phase; hollow where it does not count, a cross where it failed."""
     colours, layer = palette(dark), list[Spec]()
     places = dict(zip(frame["repeat"].tolist(), range(len(frame)), strict=True))
@@ -107,14 +111,38 @@ def trainings_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark:
     for mean_of in means(frame):
         colour = colours.series[PHASES.index(mean_of.phase)]
         of_phase = [places[r] for r in frame.loc[frame["phase"] == mean_of.phase, "repeat"]]
-        span = {"place": min(of_phase) - 0.4, "end": max(of_phase) + 0.4, "accuracy": mean_of.accuracy}
+        span = {
+            "place": min(of_phase) - 0.4,
+            "end": max(of_phase) + 0.4,
+            "accuracy": mean_of.accuracy,
+        }
         if mean_of.half is not None:
-            span |= {"low": mean_of.accuracy - mean_of.half, "high": mean_of.accuracy + mean_of.half}
+            span |= {
+                "low": mean_of.accuracy - mean_of.half,
+                "high": mean_of.accuracy + mean_of.half,
+            }
             fill = colours.band if mean_of.phase == "search" else colours.spread
-            band = {"x": x, "x2": {"field": "end"}, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
-            layer.append({"data": {"values": [span]}, "mark": {"type": "rect", "color": fill}, "encoding": band})
+            band = {
+                "x": x,
+                "x2": {"field": "end"},
+                "y": {**y, "field": "low"},
+                "y2": {"field": "high"},
+            }
+            layer.append(
+                {
+                    "data": {"values": [span]},
+                    "mark": {"type": "rect", "color": fill},
+                    "encoding": band,
+                }
+            )
         line = {"type": "rule", "color": colour, "strokeWidth": 2}
-        layer.append({"data": {"values": [span]}, "mark": line, "encoding": {"x": x, "x2": {"field": "end"}, "y": y}})
+        layer.append(
+            {
+                "data": {"values": [span]},
+                "mark": line,
+                "encoding": {"x": x, "x2": {"field": "end"}, "y": y},
+            }
+        )
     told = tooltip(("accuracy", "Accuracy (%)", ".2f"), ("about", " "))
     rows = frame.assign(
         place=frame["repeat"].map(places),
@@ -123,21 +151,48 @@ def trainings_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark:
     )
     for phase in frame["phase"].unique().tolist():
         for counted in (True, False):
-            good = rows[(rows["phase"] == phase) & (rows["counted"] == counted) & rows["accuracy"].notna()]
+            good = rows[
+                (rows["phase"] == phase) & (rows["counted"] == counted) & rows["accuracy"].notna()
+            ]
             if len(good):
                 colour = colours.series[PHASES.index(phase)]
                 fill = colour if counted else colours.surface
-                mark = {"type": "point", "shape": _SHAPES[phase], "fill": fill, "opacity": 1, "stroke": colour}
+                mark = {
+                    "type": "point",
+                    "shape": _SHAPES[phase],
+                    "fill": fill,
+                    "opacity": 1,
+                    "stroke": colour,
+                }
                 size = {"condition": {"test": "datum.chosen", "value": 200}, "value": 80}
                 told_by = {"x": x, "y": y, "size": size, "tooltip": told}
                 values = records(good[["place", "accuracy", "about", "chosen"]])
-                layer.append({"data": {"values": values}, "mark": {**mark, "strokeWidth": 2}, "encoding": told_by})
+                layer.append(
+                    {
+                        "data": {"values": values},
+                        "mark": {**mark, "strokeWidth": 2},
+                        "encoding": told_by,
+                    }
+                )
     lost = rows[rows["accuracy"].isna()].assign(accuracy=float(known.min()) if len(known) else 0.0)
     if len(lost):
-        mark = {"type": "point", "shape": "cross", "angle": 45, "filled": True, "size": 110, "opacity": 1}
+        mark = {
+            "type": "point",
+            "shape": "cross",
+            "angle": 45,
+            "filled": True,
+            "size": 110,
+            "opacity": 1,
+        }
         encoding = {"x": x, "y": y, "tooltip": {"value": "Failed"}}
         values = records(lost[["place", "accuracy"]])
-        layer.append({"data": {"values": values}, "mark": {**mark, "color": colours.muted}, "encoding": encoding})
+        layer.append(
+            {
+                "data": {"values": values},
+                "mark": {**mark, "color": colours.muted},
+                "encoding": encoding,
+            }
+        )
     return vega(colours, height=HEIGHT, layer=layer, keys=keys)
 
 
@@ -167,11 +222,18 @@ def curves_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bo
     )
     marks = log_ticks(frame["loss"], most=8)
     encoding = {
-        "x": number("iteration", "Iteration", grid=False, format=",d", tickCount=7, scale={"domainMin": 0}),
+        "x": number(
+            "iteration", "Iteration", grid=False, format=",d", tickCount=7, scale={"domainMin": 0}
+        ),
         "y": number("loss", "Training loss", format="~r", values=marks, scale={"type": "log"}),
         "detail": {"field": "repeat"},
-        "strokeDash": {"condition": {"test": "datum.phase == 'confirmation'", "value": [6, 3]}, "value": [1, 0]},
-        "tooltip": tooltip(("training", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d")),
+        "strokeDash": {
+            "condition": {"test": "datum.phase == 'confirmation'", "value": [6, 3]},
+            "value": [1, 0],
+        },
+        "tooltip": tooltip(
+            ("training", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d")
+        ),
     }
     by_phase = {
         "condition": {"test": "datum.phase == 'confirmation'", "value": colours.series[1]},
@@ -182,7 +244,11 @@ def curves_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bo
         (rows[rows["repeat"] == highlight], {"strokeWidth": 3}, {"value": colours.text}),
     )
     layer = [
-        {"data": {"values": records(own)}, "mark": {"type": "line", **look}, "encoding": {**encoding, "color": colour}}
+        {
+            "data": {"values": records(own)},
+            "mark": {"type": "line", **look},
+            "encoding": {**encoding, "color": colour},
+        }
         for own, look, colour in looks
         if len(own)
     ]

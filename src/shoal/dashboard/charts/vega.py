@@ -32,7 +32,13 @@ class Key(NamedTuple):
 
 
 def vega(
-    colours: Palette, *, height: int, layer: Sequence[Spec], keys: Sequence[Key] = (), fit: bool = False, **more: Any
+    colours: Palette,
+    *,
+    height: int,
+    layer: Sequence[Spec],
+    keys: Sequence[Key] = (),
+    fit: bool = False,
+    **more: Any,
 ) -> Spec:
     """A figure as wide as its place and ``height`` pixels high, axes included.
 
@@ -50,7 +56,11 @@ def vega(
             "padding": {"left": 4, "right": 14, "top": 2, "bottom": 4},
         }
     else:
-        size = {"height": height - MARGINS["top"] - MARGINS["bottom"], "autosize": "none", "padding": MARGINS}
+        size = {
+            "height": height - MARGINS["top"] - MARGINS["bottom"],
+            "autosize": "none",
+            "padding": MARGINS,
+        }
     return {
         "width": "container",
         **size,
@@ -58,8 +68,17 @@ def vega(
         "usermeta": {"height": height, "fit": fit, "legend": _legend_html(keys)},
         "config": {
             "view": {"stroke": None},
-            "mark": {"aria": False},  # a reader hears what the figure is, not each of hundreds of dots
-            "axis": {**text, **muted, **lines, "titlePadding": 8, "labelFlush": False, "labelSeparation": 8},
+            "mark": {
+                "aria": False
+            },  # a reader hears what the figure is, not each of hundreds of dots
+            "axis": {
+                **text,
+                **muted,
+                **lines,
+                "titlePadding": 8,
+                "labelFlush": False,
+                "labelSeparation": 8,
+            },
             "legend": {**text, **legend},
         },
         "layer": list(layer),
@@ -86,7 +105,9 @@ def _dashed(key: Key) -> str:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table; what is not finite is None, and where None stands nothing is drawn."""
-    columns = {str(name): [_plain(value) for value in column.tolist()] for name, column in frame.items()}
+    columns = {
+        str(name): [_plain(value) for value in column.tolist()] for name, column in frame.items()
+    }
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
@@ -99,7 +120,12 @@ def number(field: str, title: str | None = None, **axis: Any) -> Spec:
     scale = {"nice": False, **axis.pop("scale", {})}
     if scale.get("type") != "log":
         scale.setdefault("zero", False)
-    return {"field": field, "type": "quantitative", "scale": scale, "axis": {"title": title, **axis}}
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": scale,
+        "axis": {"title": title, **axis},
+    }
 
 
 def steady(low: float, high: float) -> tuple[float, float]:
@@ -115,7 +141,11 @@ def steady(low: float, high: float) -> tuple[float, float]:
 
 def by_field(field: str, looks: Mapping[str, Any]) -> Spec:
     """The colour, dash or shape of each row by its value in ``field``; ``looks`` by value."""
-    return {"field": field, "scale": {"domain": list(looks), "range": list(looks.values())}, "legend": None}
+    return {
+        "field": field,
+        "scale": {"domain": list(looks), "range": list(looks.values())},
+        "legend": None,
+    }
 
 
 def word_labels(words: Sequence[str]) -> str:
@@ -125,7 +155,9 @@ def word_labels(words: Sequence[str]) -> str:
 
 def tooltip(*columns: tuple[str, str] | tuple[str, str, str]) -> list[Spec]:
     """(field, title), or with a format of numbers; a title of spaces shows the text alone."""
-    return [{"field": c[0], "title": c[1], **({"format": c[2]} if len(c) > 2 else {})} for c in columns]
+    return [
+        {"field": c[0], "title": c[1], **({"format": c[2]} if len(c) > 2 else {})} for c in columns
+    ]
 
 
 def pointer(colours: Palette, share: float, told: list[Spec]) -> Spec:
@@ -133,5 +165,10 @@ def pointer(colours: Palette, share: float, told: list[Spec]) -> Spec:
 
     The style sheet shows the stripe under the pointer: Vega's own way to find the nearest row costs a second figure.
     """
-    mark = {"type": "rule", "color": colours.muted, "strokeWidth": {"expr": f"{share:.6g} * width"}, "opacity": 0}
+    mark = {
+        "type": "rule",
+        "color": colours.muted,
+        "strokeWidth": {"expr": f"{share:.6g} * width"},
+        "opacity": 0,
+    }
     return {"name": "pointer", "mark": mark, "encoding": {"tooltip": told}}

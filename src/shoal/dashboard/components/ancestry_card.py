@@ -25,7 +25,9 @@ CHILDREN = 12
 
 def descent_card(run: RunView, name: str, dark: bool) -> None:
     """What is known of the genome's descent, or why nothing is."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
         st.subheader("Where it comes from", anchor=False, width="content")
         if (reason := without_parents(run.settings)) is None:
             depth = st.segmented_control(
@@ -54,7 +56,13 @@ def descent_card(run: RunView, name: str, dark: bool) -> None:
     _graph(run, relatives, accuracies, dark)
     _table(relatives, accuracies)
     _links("Parents", run, relatives[0].parents, accuracies)
-    _links("Children", run, [child.name for child in children[:CHILDREN]], accuracies, more=len(children) > CHILDREN)
+    _links(
+        "Children",
+        run,
+        [child.name for child in children[:CHILDREN]],
+        accuracies,
+        more=len(children) > CHILDREN,
+    )
 
 
 def _accuracies(run: RunView, kin: Sequence[Relative]) -> dict[str, float]:
@@ -92,9 +100,14 @@ def _places(places: tuple[tuple[int, int], ...]) -> str:
     return f"An individual of generation{'s' if len(numbers) > 1 else ''} {shown}."
 
 
-def _graph(run: RunView, relatives: tuple[Relative, ...], accuracies: dict[str, float], dark: bool) -> None:
+def _graph(
+    run: RunView, relatives: tuple[Relative, ...], accuracies: dict[str, float], dark: bool
+) -> None:
     drawn = graph(relatives, accuracies)
-    addresses = {box.relative.name: address("evaluation", run=run.id, genome=box.relative.name) for box in drawn.boxes}
+    addresses = {
+        box.relative.name: address("evaluation", run=run.id, genome=box.relative.name)
+        for box in drawn.boxes
+    }
     with st.container(key="graph"):  # which scrolls where the page is narrow
         st.html(lineage_html(drawn, addresses, dark=dark))
     st.caption(
@@ -121,7 +134,11 @@ def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> Non
 
 
 def _links(
-    title: str, run: RunView, names: list[str] | tuple[str, ...], accuracies: dict[str, float], more: bool = False
+    title: str,
+    run: RunView,
+    names: list[str] | tuple[str, ...],
+    accuracies: dict[str, float],
+    more: bool = False,
 ) -> None:
     with st.container(horizontal=True, gap="small", key=f"kin-{title.lower()}"):
         st.caption(title if names else f"{title}: none", width="content")

@@ -17,7 +17,10 @@ from shoal.dashboard.components.deferred_charts import charts_last
 SHARE = 0.03  # of the machine's cores, for the refreshes of all pages together
 LONGEST = 20.0  # seconds, however many look
 _PRESENT_SECONDS = 3 * LONGEST  # a session that did not refresh for so long is not looking
-_FIRST_COST, _MOST_COST = 0.04, 0.5  # seconds of processor time that a refresh takes; more was something else
+_FIRST_COST, _MOST_COST = (
+    0.04,
+    0.5,
+)  # seconds of processor time that a refresh takes; more was something else
 _FORGETS = 0.05  # weight of the newest refresh in their mean
 _OTHER = 1.5  # a pace that differs by this factor is another pace
 
@@ -46,15 +49,21 @@ class RefreshBudget:
 @st.cache_resource(show_spinner=False)
 def _pace() -> RefreshBudget:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return RefreshBudget(cores, get_instance().is_active_session) if exists() else RefreshBudget(cores)
+    return (
+        RefreshBudget(cores, get_instance().is_active_session) if exists() else RefreshBudget(cores)
+    )
 
 
-def refreshing(draw: Callable[..., None], *arguments: Any, usual: float = 1.0, longest: float = LONGEST) -> None:
+def refreshing(
+    draw: Callable[..., None], *arguments: Any, usual: float = 1.0, longest: float = LONGEST
+) -> None:
     """Draw it, and again every ``usual`` seconds or more rarely (``longest`` at most), by itself."""
 
     def now() -> float:
         context = get_script_run_ctx()
-        return _pace().seconds(usual, longest, context.session_id if context else "", time.monotonic())
+        return _pace().seconds(
+            usual, longest, context.session_id if context else "", time.monotonic()
+        )
 
     every = now()
 

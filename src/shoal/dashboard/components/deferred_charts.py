@@ -19,7 +19,9 @@ from plotly.graph_objects import Figure
 from shoal.dashboard.charts.base import CONFIG
 from shoal.dashboard.charts.vega import Spec
 
-_waiting: ContextVar[list[Callable[[], object]] | None] = ContextVar("charts that wait", default=None)
+_waiting: ContextVar[list[Callable[[], object]] | None] = ContextVar(
+    "charts that wait", default=None
+)
 
 
 @contextmanager
@@ -60,4 +62,6 @@ def _table(figure: Spec) -> tuple[pa.Table | None, Spec]:
     """The rows of a figure as Streamlit sends them, which it makes of a list in six times the time; and the rest of it."""
     rows = figure.get("data", {}).get("values")
     apart = ("usermeta", "data") if rows else ("usermeta",)
-    return pa.Table.from_pylist(rows) if rows else None, {k: v for k, v in figure.items() if k not in apart}
+    return pa.Table.from_pylist(rows) if rows else None, {
+        k: v for k, v in figure.items() if k not in apart
+    }

@@ -49,7 +49,9 @@ def copies(genome: Genome) -> None:
     with on_demand("Copy parameters", ":material/content_copy:", "copy") as wanted:
         if wanted:
             forms = {"python": as_python(genome), "json": as_json(genome), "toml": as_toml(genome)}
-            for tab, (language, text) in zip(st.tabs(["Python", "JSON", "TOML"]), forms.items(), strict=True):
+            for tab, (language, text) in zip(
+                st.tabs(["Python", "JSON", "TOML"]), forms.items(), strict=True
+            ):
                 tab.code(text, language=language, height=260)
 
 
@@ -74,8 +76,17 @@ def genes_html(genome: Genome, space: SearchSpace) -> str:
         text = f"{value:,}" if gene.integer else number(value)
         rows.append(_row(gene.label, text, place(gene, value, high)))
     scales = f"{number(genome.weight_scale)} / {number(genome.bias_scale)}"
-    rows.insert(2, _row("Position Scale", scales, hint="weight_scale / bias_scale: how the particles start"))
-    rows.insert(3, _row("Topology", " – ".join(map(str, genome.hidden_layers)), hint="neurons of each hidden layer"))
+    rows.insert(
+        2, _row("Position Scale", scales, hint="weight_scale / bias_scale: how the particles start")
+    )
+    rows.insert(
+        3,
+        _row(
+            "Topology",
+            " – ".join(map(str, genome.hidden_layers)),
+            hint="neurons of each hidden layer",
+        ),
+    )
     margin = genome.stability_margin
     hint = "positive: the swarm contracts; negative: it explodes until its clamps hold it"
     rows.append(_row("Stability Margin", f"{margin:+.3f}", hint=hint))
@@ -99,7 +110,9 @@ def place(gene: Gene, value: float, high: float) -> float:
     if high <= low:
         return 0.5
     value = min(max(value, low), high)
-    share = math.log(value / low) / math.log(high / low) if gene.log else (value - low) / (high - low)
+    share = (
+        math.log(value / low) / math.log(high / low) if gene.log else (value - low) / (high - low)
+    )
     return share
 
 

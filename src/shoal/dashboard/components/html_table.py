@@ -14,7 +14,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-_SHORT, _LONGEST = 28, 300  # characters: what is longer is broken into lines; the rest is told to who points at it
+_SHORT, _LONGEST = (
+    28,
+    300,
+)  # characters: what is longer is broken into lines; the rest is told to who points at it
 _CLASS = {name: f' class="{name}"' for name in ("n", "long")}
 
 
@@ -46,10 +49,14 @@ def grid_html(frame: pd.DataFrame, columns: Mapping[str, Column | str]) -> str:
         column = Column(told) if isinstance(told, str) else told
         is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
         title = f' title="{escape(column.help)}"' if column.help else ""
-        heads.append(f"<th{_CLASS['n'] if is_number else ''}{title}>{escape(str(name).strip())}</th>")
+        heads.append(
+            f"<th{_CLASS['n'] if is_number else ''}{title}>{escape(str(name).strip())}</th>"
+        )
         cells.append([_cell(value, column, is_number) for value in values])
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
-    return f'<table class="grid"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody></table>'
+    return (
+        f'<table class="grid"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody></table>'
+    )
 
 
 def _cell(value: Any, column: Column, is_number: bool) -> str:

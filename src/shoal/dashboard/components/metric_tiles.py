@@ -16,9 +16,12 @@ def tiles(values: Iterable[tuple[str, str, str]]) -> None:
 def tiles_html(values: Iterable[tuple[str, str, str]]) -> str:
     """One element for all of them: Streamlit's own ``metric`` is a dozen each, which a browser draws anew at every refresh."""
     told = (
-        (escape(label), escape(value), f"<dd>{escape(below)}</dd>" if below else "") for label, value, below in values
+        (escape(label), escape(value), f"<dd>{escape(below)}</dd>" if below else "")
+        for label, value, below in values
     )
-    shown = "".join(f"<div><dt>{label}</dt><dd><b>{value}</b></dd>{below}</div>" for label, value, below in told)
+    shown = "".join(
+        f"<div><dt>{label}</dt><dd><b>{value}</b></dd>{below}</div>" for label, value, below in told
+    )
     return f'<dl class="tiles">{shown}</dl>'
 
 

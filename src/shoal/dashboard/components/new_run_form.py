@@ -33,7 +33,13 @@ _HELP = {
     "sampler": "who proposes genomes",
     "workers": "worker processes; one a core where nothing is said; never changes a result",
 }
-_CHOICES = ("informant_strategy", "activation", "update_rule", "attractor", "initialisation")  # the widest first
+_CHOICES = (
+    "informant_strategy",
+    "activation",
+    "update_rule",
+    "attractor",
+    "initialisation",
+)  # the widest first
 _LIMITS: dict[str, tuple[float, float]] = {
     "generations": (1, 1_000_000),
     "population": (2, 10_000),
@@ -83,7 +89,13 @@ def columns_and_target(table: new_run_draft.Table) -> None:
     others = [name for name in names if name != target]
     if any(name not in others for name in state("leave")):
         put(leave=[name for name in state("leave") if name in others])
-    right.multiselect("Columns to leave out", others, key=key("leave"), placeholder="none", persist_state="session")
+    right.multiselect(
+        "Columns to leave out",
+        others,
+        key=key("leave"),
+        placeholder="none",
+        persist_state="session",
+    )
 
 
 def preset() -> Preset:
@@ -114,7 +126,9 @@ def _field(column: Any, chosen: str, name: str, usual: Any) -> Any:
     at, label = of_preset(chosen, name), name.replace("_", " ").capitalize()
     st.session_state.setdefault(at, usual)
     if name == "sampler":
-        return column.selectbox(label, list(SEARCHES), help=_HELP[name], key=at, persist_state="session")
+        return column.selectbox(
+            label, list(SEARCHES), help=_HELP[name], key=at, persist_state="session"
+        )
     low, high = _LIMITS[name]
     return column.number_input(
         label,
@@ -122,20 +136,31 @@ def _field(column: Any, chosen: str, name: str, usual: Any) -> Any:
         high,
         help=_HELP[name],
         key=at,
-        placeholder="no limit" if name == "max_seconds" else "one a core" if name == "workers" else None,
+        placeholder="no limit"
+        if name == "max_seconds"
+        else "one a core"
+        if name == "workers"
+        else None,
         persist_state="session",
     )
 
 
 def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     """How rows are shared out: options of `shoal.data.prepare_new`."""
-    names = [fact.name for fact in table.facts if fact.name not in (state("target"), *state("leave"))]
+    names = [
+        fact.name for fact in table.facts if fact.name not in (state("target"), *state("leave"))
+    ]
     options: dict[str, Any] = {"task": state("task") or None, **new_run_draft.carried(chosen)[2]}
     if state("group") not in ("", *names):
         put(group="")
     if any(name not in names for name in state("same")):
         put(same=[name for name in state("same") if name in names])
-    with st.expander("Rows: test part, folds, groups", icon=":material/call_split:", key="rows", on_change="rerun"):
+    with st.expander(
+        "Rows: test part, folds, groups",
+        icon=":material/call_split:",
+        key="rows",
+        on_change="rerun",
+    ):
         left, right = st.columns(2, gap="small")
         options["test_fraction"] = left.number_input(
             "Test fraction",
@@ -147,7 +172,12 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
             persist_state="session",
         )
         options["seed"] = right.number_input(
-            "Data seed", 0, 2**32 - 1, key=key("data_seed"), help="of the split", persist_state="session"
+            "Data seed",
+            0,
+            2**32 - 1,
+            key=key("data_seed"),
+            help="of the split",
+            persist_state="session",
         )
         if chosen == "classic":
             options.pop("validation_fraction", None)
@@ -188,7 +218,11 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
         if kept == new_run_draft.SAME_SOME:
             right.multiselect("Equal in", names, key=key("same"), persist_state="session")
         options["same"] = (
-            "all" if kept == new_run_draft.SAME_ALL else state("same", []) if kept == new_run_draft.SAME_SOME else []
+            "all"
+            if kept == new_run_draft.SAME_ALL
+            else state("same", [])
+            if kept == new_run_draft.SAME_SOME
+            else []
         )
     if options["folds"] not in (None, 1):
         options.pop("validation_fraction", None)
@@ -208,7 +242,11 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
             help="numbers that otherwise have a value that changes nothing",
             persist_state="session",
         )
-        kept = {name: pair for name, pair in state("bounds", {}).items() if name not in LATER or name in also}
+        kept = {
+            name: pair
+            for name, pair in state("bounds", {}).items()
+            if name not in LATER or name in also
+        }
         values["bounds"] = _bounds_editor(kept, also) if open_now else kept
         if not open_now:
             put(base_for=None)  # which has it begin with these when it is opened
@@ -229,10 +267,16 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
     return values
 
 
-def _bounds_editor(bounds: dict[str, tuple[float, float]], also: list[str]) -> dict[str, tuple[float, float]]:
+def _bounds_editor(
+    bounds: dict[str, tuple[float, float]], also: list[str]
+) -> dict[str, tuple[float, float]]:
     """The editor keeps its edits by its key, so it gets another one, and what was edited as its start, with other rows."""
     if state("base_for") != (state("version"), tuple(also)):
-        put(base=bounds_frame(bounds, also), base_for=(state("version"), tuple(also)), editor=state("editor", 0) + 1)
+        put(
+            base=bounds_frame(bounds, also),
+            base_for=(state("version"), tuple(also)),
+            editor=state("editor", 0) + 1,
+        )
     number = st.column_config.NumberColumn
     edited = st.data_editor(
         state("base"),
@@ -256,11 +300,15 @@ def _bounds_editor(bounds: dict[str, tuple[float, float]], also: list[str]) -> d
 def _choices(chosen: str) -> dict[str, Any]:
     usual: dict[str, tuple[str, ...]] = usual_choices(chosen)
     given: dict[str, list[str]] = {}
-    for column, name in zip([*st.columns(2, gap="small"), *st.columns(3, gap="small")], _CHOICES, strict=True):
+    for column, name in zip(
+        [*st.columns(2, gap="small"), *st.columns(3, gap="small")], _CHOICES, strict=True
+    ):
         allowed = CATEGORICAL_GENES[name]
         at = of_preset(chosen, name)
         st.session_state.setdefault(at, list(usual[name]))
-        picked = column.multiselect(name.replace("_", " ").capitalize(), allowed, key=at, persist_state="session")
+        picked = column.multiselect(
+            name.replace("_", " ").capitalize(), allowed, key=at, persist_state="session"
+        )
         if set(picked) != set(usual[name]):
             given[name] = list(picked)  # in their order, which decides what is drawn
     return {"choices": given} if given else {}

@@ -18,7 +18,12 @@ from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, quoted
 from shoal.problems.evaluation import Evaluation
-from shoal.replay.predictions import MOST_SECONDS, Predictions, champion_predictions, predict_recorded
+from shoal.replay.predictions import (
+    MOST_SECONDS,
+    Predictions,
+    champion_predictions,
+    predict_recorded,
+)
 from shoal.store import RunView
 
 _ASKED = "fits_asked"
@@ -34,7 +39,9 @@ def fit_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
     st.subheader("What its network predicts", anchor=False)
     name, repeat = evaluation.task.genome.hash, evaluation.task.repeat
     if evaluation.seconds > MOST_SECONDS:
-        st.caption(f"This training took {duration(evaluation.seconds)}: too long to be repeated for a look.")
+        st.caption(
+            f"This training took {duration(evaluation.seconds)}: too long to be repeated for a look."
+        )
         return
     asked: set[tuple[int, str, int]] = st.session_state.setdefault(_ASKED, set())
     if (run.id, name, repeat) not in asked:
@@ -91,7 +98,9 @@ def draw_fits(fits: Predictions, dark: bool, revision: str) -> str:
     for kind, column, draw in drawn:
         with column:
             chart(draw(frame, dark=dark), f"{kind}-{revision}", _ALT[kind])
-    rows = ", ".join(f"{len(fit.target):,} {NAMES[part].lower()}" for part, fit in fits.parts.items())
+    rows = ", ".join(
+        f"{len(fit.target):,} {NAMES[part].lower()}" for part, fit in fits.parts.items()
+    )
     return f":small[Target {quoted(fits.target)}, in its unit. Rows: {rows}.]"
 
 
@@ -100,7 +109,9 @@ def _seconds(seconds: float) -> str:
 
 
 def _confusion(fits: Predictions, dark: bool, revision: str) -> None:
-    for column, (part, fit) in zip(st.columns(len(fits.parts), gap="small"), fits.parts.items(), strict=True):
+    for column, (part, fit) in zip(
+        st.columns(len(fits.parts), gap="small"), fits.parts.items(), strict=True
+    ):
         with column:
             right = float((fit.target == fit.predicted).mean())
             st.caption(f"{NAMES[part]}: {len(fit.target):,} rows, {right:.1%} of them right")

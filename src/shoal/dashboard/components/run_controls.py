@@ -19,10 +19,16 @@ def controls(run: RunView, supervised: bool) -> None:
         run.state == "queued" and not supervised
     )
     if resumable or run.state == "finished":
-        why = None if resumable else "A finished run has spent its budget. Continue it with a larger one."
+        why = (
+            None
+            if resumable
+            else "A finished run has spent its budget. Continue it with a larger one."
+        )
         _button(run, "resume", "Resume", ":material/play_arrow:", why)
     else:
-        _button(run, "pause", "Pause", ":material/pause:", _asked(run, "pause") or _asked(run, "stop"))
+        _button(
+            run, "pause", "Pause", ":material/pause:", _asked(run, "pause") or _asked(run, "stop")
+        )
     stoppable = run.state in (*_WORKING, "paused", "interrupted")
     why = _asked(run, "stop") if stoppable else f"The run is {run.state}: there is nothing to stop."
     _button(run, "stop", "Stop", ":material/stop:", why)

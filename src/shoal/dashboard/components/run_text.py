@@ -54,7 +54,10 @@ def progress(run: RunView) -> float:
 def progress_text(summary: Summary) -> str:
     """What stands above the progress bar."""
     run = summary.run
-    parts = [f"{100 * progress(run):.0f} %", f"{run.generations:,} of {run.settings.generations:,} generations"]
+    parts = [
+        f"{100 * progress(run):.0f} %",
+        f"{run.generations:,} of {run.settings.generations:,} generations",
+    ]
     if summary.time_left is not None and run.state == "running":
         parts.append(f"about {estimate(summary.time_left)} left")
     return " · ".join(parts)
@@ -64,15 +67,27 @@ def waiting_text(run: RunView, supervised: bool, ahead: RunView | None = None) -
     """A title and a sentence for a run that has no generation yet: what is happening, or what to do."""
     if run.state == "queued" and ahead is not None:
         where = f"{ahead.generations} of {ahead.settings.generations} generations"
-        return "Waiting its turn", f"Run {ahead.id} comes first ({where} done). Pause that one to let this one start."
+        return (
+            "Waiting its turn",
+            f"Run {ahead.id} comes first ({where} done). Pause that one to let this one start.",
+        )
     if run.state == "queued" and supervised:
         return "Waiting its turn", "It starts in a moment."
     if run.state in ("queued", "interrupted"):
-        return "Nobody is working on it", "Press Resume to start a supervisor, which takes it from here."
+        return (
+            "Nobody is working on it",
+            "Press Resume to start a supervisor, which takes it from here.",
+        )
     if run.state != "running":
-        return "No generation was completed", "There is nothing to draw. Resume it, or start a new run."
+        return (
+            "No generation was completed",
+            "There is nothing to draw. Resume it, or start a new run.",
+        )
     wanted = first_trainings(run.settings)
     if run.evaluations == 0:
         compiling = "The training code is compiled for this machine, half a minute at most."
         return "Getting ready", f"{compiling} Then {wanted} trainings make the first generation."
-    return "First generation", f"{run.evaluations} of at most {wanted} trainings done. The chart begins when it is."
+    return (
+        "First generation",
+        f"{run.evaluations} of at most {wanted} trainings done. The chart begins when it is.",
+    )

@@ -61,19 +61,35 @@ def _not_yet(reading: RunSnapshot) -> None:
     if reading.summary.best is None:
         st.caption("There is no best genome before the first generation is complete.")
     elif run.state in ACTIVE:
-        st.caption("The search goes on. At its end the best are confirmed on unused random streams, and one is named.")
+        st.caption(
+            "The search goes on. At its end the best are confirmed on unused random streams, and one is named."
+        )
     else:
-        st.caption(f"The run is {run.state}, and no champion was named: these are its best so far. Resume it for more.")
+        st.caption(
+            f"The run is {run.state}, and no champion was named: these are its best so far. Resume it for more."
+        )
     link("live", "Back to the run", icon=":material/arrow_back:", run=run.id)
 
 
 def _verdict(champion: Champion) -> None:
     told, test = champion.confirmation, champion.scores.test
     together = champion.ensemble.test
-    shown = [("Search", champion.accuracy, _half(champion.accuracies), f"of {len(champion.accuracies)} repeats")]
+    shown = [
+        (
+            "Search",
+            champion.accuracy,
+            _half(champion.accuracies),
+            f"of {len(champion.accuracies)} repeats",
+        )
+    ]
     if told is not None:
         shown.append(
-            ("Confirmation", told.accuracy, _half(told.accuracies), f"of {len(told.accuracies)} unused streams")
+            (
+                "Confirmation",
+                told.accuracy,
+                _half(told.accuracies),
+                f"of {len(told.accuracies)} unused streams",
+            )
         )
     if test is not None and together is not None:
         networks = len(champion.weights)
@@ -82,7 +98,10 @@ def _verdict(champion: Champion) -> None:
     if told is not None and told.probability is not None:
         verdict = "resolved" if told.resolved else "unresolved"
         shown.append(("Better than the second", 100 * told.probability, "", verdict))
-    tiles((label, percent(value), f"{half} · {below}" if half else below) for label, value, half, below in shown)
+    tiles(
+        (label, percent(value), f"{half} · {below}" if half else below)
+        for label, value, half, below in shown
+    )
 
 
 def _half(values: tuple[float, ...]) -> str:
@@ -106,7 +125,9 @@ def _leaderboard(run_id: int, reading: RunSnapshot) -> None:
                 "Luck": best["luck"].to_numpy(),
                 "Confirmed (%)": best["confirmed"].to_numpy(),
                 "Fresh n": best["confirmations"].to_numpy(),
-                "Stability": [Genome.from_dict(_genes(row)).stability_margin for _, row in best.iterrows()],
+                "Stability": [
+                    Genome.from_dict(_genes(row)).stability_margin for _, row in best.iterrows()
+                ],
                 "Layers": ["-".join(map(str, layers)) for layers in best["hidden_layers"]],
                 "Rule": best["update_rule"].to_numpy(),
                 "Activation": best["activation"].to_numpy(),

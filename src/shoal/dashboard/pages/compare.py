@@ -31,7 +31,9 @@ def page() -> None:
     known = {run.id: run for run in store().runs() if run.generations}
     if len(known) < FEWEST:
         st.markdown("**There is nothing to compare yet.**")
-        st.caption("Two runs with a completed generation are needed: other settings, another sampler, or another seed.")
+        st.caption(
+            "Two runs with a completed generation are needed: other settings, another sampler, or another seed."
+        )
         link("new", "Start a run", icon=":material/arrow_forward:")
         return
     chosen = _choice(known)
@@ -57,11 +59,15 @@ def page() -> None:
 
 def _choice(known: dict[int, RunView]) -> list[int]:
     """The chosen runs, which stand in the address: a reload, and whoever is sent it, sees the same ones."""
-    named = [int(text) for text in (parameter(_ADDRESS) or "").split(",") if text.strip().isdecimal()]
+    named = [
+        int(text) for text in (parameter(_ADDRESS) or "").split(",") if text.strip().isdecimal()
+    ]
     missing = [run for run in named if run not in known]
     named = list(dict.fromkeys(run for run in named if run in known))[:MOST]
     if missing:
-        problem(f"No results of {', '.join(f'run {run}' for run in missing)}: not in this store, or too young.")
+        problem(
+            f"No results of {', '.join(f'run {run}' for run in missing)}: not in this store, or too young."
+        )
     chosen: list[int] = st.multiselect(
         "Runs",
         list(known),
@@ -83,7 +89,9 @@ def _against(chosen: list[int]) -> int | None:
 def _obstacles(found: Comparison) -> None:
     if found.obstacles:
         with st.container(key="problem"):
-            st.text("These accuracies do not compare: they are of other rows, or of something else.")
+            st.text(
+                "These accuracies do not compare: they are of other rows, or of something else."
+            )
             for obstacle in found.obstacles:
                 st.text(f"{obstacle}.")
 
@@ -113,15 +121,21 @@ def _curves(readings: list[RunSnapshot]) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _figure(_readings: list[RunSnapshot], shown: tuple[tuple[int, int], ...], unit: str, dark: bool) -> Spec:
+def _figure(
+    _readings: list[RunSnapshot], shown: tuple[tuple[int, int], ...], unit: str, dark: bool
+) -> Spec:
     del shown  # part of the cache's key
-    frame = curves([(reading.run.id, reading.summary.generations, reading.history) for reading in _readings])
+    frame = curves(
+        [(reading.run.id, reading.summary.generations, reading.history) for reading in _readings]
+    )
     return curves_figure(frame, unit, dark=dark)
 
 
 def _found(found: Comparison) -> None:
     st.subheader("What each found", anchor=False)
-    forms = dict.fromkeys(("Best (%)", "Confirmed (%)", "Test (%)", "Ensemble (%)", "± 95 %", "± 95 % "), ".2f")
+    forms = dict.fromkeys(
+        ("Best (%)", "Confirmed (%)", "Test (%)", "Ensemble (%)", "± 95 %", "± 95 % "), ".2f"
+    )
     forms |= {"Generations": ",", "Trainings": ",", "Minutes": ",.1f"}
     shown = scores_table(found).dropna(axis="columns", how="all")
     grid(shown, "scores", forms)
@@ -142,7 +156,11 @@ def _tests(found: Comparison) -> None:
     )
     figure = duels_figure(found, dark=_dark())
     if figure is not None:
-        chart(figure, "tests-figure", "By how much each is ahead, with its interval; the table below has the figures")
+        chart(
+            figure,
+            "tests-figure",
+            "By how much each is ahead, with its interval; the table below has the figures",
+        )
     forms = dict.fromkeys(("Ahead by", "Low", "High"), "+.2f") | {"P(better)": ".2f"}
     grid(duels_table(found), "tests", forms)
     st.caption(

@@ -31,7 +31,9 @@ def page() -> None:
         f"{len(shown):,} of {len(table.frame):,} trainings. A column's head sorts by it; a genome's link leads to its page."
     )
     with right.container(horizontal=True, horizontal_alignment="right"):
-        st.button("Refresh", icon=":material/refresh:", key="refresh", help="Read what was recorded since")
+        st.button(
+            "Refresh", icon=":material/refresh:", key="refresh", help="Read what was recorded since"
+        )
         for label, make, mime in (
             ("CSV", as_csv, "text/csv"),
             ("Parquet", as_parquet, "application/vnd.apache.parquet"),
@@ -52,11 +54,17 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
     frame = table.frame
     last = int(frame["generation"].max())
     with st.container(key="filters"):
-        phase, status, generations, accuracy, genome = st.columns([1.9, 1, 1.5, 1.4, 1.4], gap="small")
-        kind = phase.segmented_control("Trained for", [_EVERY, _SEARCH, _CONFIRMING], default=_EVERY, required=True)
+        phase, status, generations, accuracy, genome = st.columns(
+            [1.9, 1, 1.5, 1.4, 1.4], gap="small"
+        )
+        kind = phase.segmented_control(
+            "Trained for", [_EVERY, _SEARCH, _CONFIRMING], default=_EVERY, required=True
+        )
         state = status.selectbox("Status", ["any", "ok", "failed"])
         first, final = generations.slider("Generations", 0, max(last, 1), (0, max(last, 1)))
-        least = accuracy.number_input("Accuracy at least (%)", value=None, placeholder="any", step=1.0)
+        least = accuracy.number_input(
+            "Accuracy at least (%)", value=None, placeholder="any", step=1.0
+        )
         name = genome.text_input("Genome begins with", placeholder="any", max_chars=16)
     keep = frame["generation"].between(first, final)
     if kind != _EVERY:
@@ -75,7 +83,9 @@ def _table(run_id: int, shown: pd.DataFrame) -> None:
         st.caption("No training fits these filters.")
         return
     newest_first = shown.iloc[::-1]
-    every = address("evaluation", run=run_id, genome="")  # quoting each of 100,000 hashes takes a second, for nothing
+    every = address(
+        "evaluation", run=run_id, genome=""
+    )  # quoting each of 100,000 hashes takes a second, for nothing
     whole = pd.DataFrame(
         {
             "Genome": (every + newest_first["genome"]).to_numpy(),
@@ -99,20 +109,30 @@ def _table(run_id: int, shown: pd.DataFrame) -> None:
         height=HEIGHT,
         key="evaluations",
         column_config={
-            "Genome": column.LinkColumn(display_text=r"genome=([0-9a-f]{8})", help="Its first eight digits"),
-            "Repeat": column.NumberColumn(format="%d", help=f"From {CONFIRMATION:,} on: a confirmation"),
+            "Genome": column.LinkColumn(
+                display_text=r"genome=([0-9a-f]{8})", help="Its first eight digits"
+            ),
+            "Repeat": column.NumberColumn(
+                format="%d", help=f"From {CONFIRMATION:,} on: a confirmation"
+            ),
             "Accuracy": column.NumberColumn("Accuracy (%)", format="%.2f"),
             "Loss": column.NumberColumn(format="%.5g"),
             "Iterations": column.NumberColumn(format="localized"),
             "Seconds": column.NumberColumn("Time (s)", format="%.2f"),
-            "Recorded": column.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", timezone=st.context.timezone),
+            "Recorded": column.DatetimeColumn(
+                format="YYYY-MM-DD HH:mm:ss", timezone=st.context.timezone
+            ),
         },
     )
 
 
 def _export(table: EvaluationTable, shown: pd.DataFrame, make: object) -> bytes:
-    genes = table.genomes().drop(columns=[name for name in shown.columns if name in table.genomes().columns])
-    genes = genes.drop(columns=["repeats", "level", "deviation", "counted", "confirmed", "confirmations"])
+    genes = table.genomes().drop(
+        columns=[name for name in shown.columns if name in table.genomes().columns]
+    )
+    genes = genes.drop(
+        columns=["repeats", "level", "deviation", "counted", "confirmed", "confirmations"]
+    )
     genes["hidden_layers"] = ["-".join(map(str, layers)) for layers in genes["hidden_layers"]]
     assert callable(make)
     content = make(shown.join(genes, on="genome"))

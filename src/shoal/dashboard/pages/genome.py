@@ -95,7 +95,9 @@ def _choose(run: RunView) -> None:
     st.title("Genome", anchor=False)
     ranked = evaluation_table(run.id).ranked().head(OFFERED)
     if not len(ranked):
-        st.caption("No genome of this run has been trained to its end yet. It appears here with the first one.")
+        st.caption(
+            "No genome of this run has been trained to its end yet. It appears here with the first one."
+        )
         link("live", "See what the run does", icon=":material/arrow_forward:", run=run.id)
         return
     names = list(ranked.index)
@@ -103,7 +105,9 @@ def _choose(run: RunView) -> None:
         name: f"{place}. {name[:8]} · {percent(float(accuracy))}"
         for place, (name, accuracy) in enumerate(zip(names, ranked["accuracy"], strict=True), 1)
     }
-    chosen = st.selectbox("The best genomes of the run", names, None, texts.__getitem__, placeholder="Choose one")
+    chosen = st.selectbox(
+        "The best genomes of the run", names, None, texts.__getitem__, placeholder="Choose one"
+    )
     if chosen is not None:
         go("evaluation", run=run.id, genome=chosen)
     link("evaluations", "All evaluations", icon=":material/table_rows:", run=run.id)
@@ -132,7 +136,9 @@ def _heading(run: RunView, evaluations: list[Evaluation], frame: pd.DataFrame) -
     with st.container(horizontal=True, vertical_alignment="center", key="about"):
         st.markdown(quoted(run.name), width="content")
         where = f"generation {first.generation:,}, individual {first.individual + 1}"
-        st.caption(f"run {run.id} · first trained in {where} · {first.genome.hash}", width="content")
+        st.caption(
+            f"run {run.id} · first trained in {where} · {first.genome.hash}", width="content"
+        )
     found = {m.phase: m for m in means(frame)}
     searched, confirmed = found.get("search"), found.get("confirmation")
     good = frame["accuracy"].dropna()
@@ -171,7 +177,13 @@ def _table(frame: pd.DataFrame) -> None:
     )
     if shown["Fold"].isna().all():
         shown = shown.drop(columns="Fold")
-    forms = {"Accuracy (%)": ".2f", "Fold": ".0f", "Loss": ".4g", "Iterations": ",.0f", "Seconds": ".2f"}
+    forms = {
+        "Accuracy (%)": ".2f",
+        "Fold": ".0f",
+        "Loss": ".4g",
+        "Iterations": ",.0f",
+        "Seconds": ".2f",
+    }
     grid(shown, "trainings", forms)
 
 
@@ -199,10 +211,19 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
             wrap=True,
         )
     with right:
-        link("swarm", "Watch its swarm", icon=":material/bubble_chart:", run=run.id, genome=name, repeat=repeat)
+        link(
+            "swarm",
+            "Watch its swarm",
+            icon=":material/bubble_chart:",
+            run=run.id,
+            genome=name,
+            repeat=repeat,
+        )
         with on_demand("Replay command", ":material/terminal:", "again") as wanted:
             if wanted:
-                st.code(replay_command(store(), run.id, name, repeat), language="bash", wrap_lines=True)
+                st.code(
+                    replay_command(store(), run.id, name, repeat), language="bash", wrap_lines=True
+                )
                 st.caption("Trains it again, and says whether every score is the same to the bit.")
     if chosen.status == "failed":
         problem(_failure(chosen))
@@ -210,7 +231,11 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
 
 def _told(evaluation: Evaluation) -> str:
     repeat = evaluation.task.repeat
-    kind = f"Confirmation {repeat - CONFIRMATION + 1}" if repeat >= CONFIRMATION else f"Training {repeat + 1}"
+    kind = (
+        f"Confirmation {repeat - CONFIRMATION + 1}"
+        if repeat >= CONFIRMATION
+        else f"Training {repeat + 1}"
+    )
     return f"{kind}: {'failed' if evaluation.accuracy is None else percent(evaluation.accuracy)}"
 
 

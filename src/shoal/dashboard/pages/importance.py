@@ -12,7 +12,15 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from shoal.analysis.gene_features import GeneFeature, factors, label
-from shoal.analysis.importance import Importances, Model, Scores, comparable, importances, scores, surface
+from shoal.analysis.importance import (
+    Importances,
+    Model,
+    Scores,
+    comparable,
+    importances,
+    scores,
+    surface,
+)
 from shoal.dashboard.charts.gene_pairs import (
     MOST_LINES,
     pair_data,
@@ -69,7 +77,9 @@ def page() -> None:
     trained = _trained(run)
     if not trained:
         st.markdown("**Nothing was trained yet.**")
-        st.caption("As soon as genomes have been trained, this page says which of their genes matter.")
+        st.caption(
+            "As soon as genomes have been trained, this page says which of their genes matter."
+        )
         link("live", "Watch the run", icon=":material/arrow_forward:", run=run.id)
         return
     _bounds(run)
@@ -106,8 +116,17 @@ def _trained(run: RunView) -> int:
     more = run.evaluations - kept[run.id]
     if more > 0:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"As of {kept[run.id]:,} trainings; {more:,} more were recorded since.", width="content")
-            st.button("Look again", icon=":material/refresh:", on_click=kept.pop, args=(run.id, None), key="again")
+            st.caption(
+                f"As of {kept[run.id]:,} trainings; {more:,} more were recorded since.",
+                width="content",
+            )
+            st.button(
+                "Look again",
+                icon=":material/refresh:",
+                on_click=kept.pop,
+                args=(run.id, None),
+                key="again",
+            )
     return int(kept[run.id])
 
 
@@ -139,17 +158,24 @@ def _analysis(run_id: int, trained: int) -> Analysis:
 def _bounds(run: RunView) -> None:
     """The alarm: bounds on which some of the best lie, and the way to a search without them."""
     table = evaluation_table(run.id)
-    best = [genome for name in table.ranked().index[:BEST] if (genome := table.genome(name)) is not None]
+    best = [
+        genome for name in table.ranked().index[:BEST] if (genome := table.genome(name)) is not None
+    ]
     found = alarms(best, run.settings.space)
     wider = [alarm for alarm in found if alarm.widens]
     if wider:
         with st.container(border=True, key="alarm"):
             st.subheader("The best lie on a bound", anchor=False)
-            st.caption("A better genome may lie beyond it, where this search was not allowed to look.")
+            st.caption(
+                "A better genome may lie beyond it, where this search was not allowed to look."
+            )
             for alarm in wider:
                 _alarm(run, alarm)
             if len(wider) > 1 and st.button(
-                "Search again with all of them wider", type="primary", icon=":material/unfold_more:", key="wider"
+                "Search again with all of them wider",
+                type="primary",
+                icon=":material/unfold_more:",
+                key="wider",
             ):
                 go("new", like=run.id, widen=",".join(alarm.key for alarm in wider))
     if widest := [f"{label(a.at.gene)} ({a.count} of {a.of})" for a in found if not a.widens]:
@@ -160,9 +186,14 @@ def _alarm(run: RunView, alarm: Alarm) -> None:
     at, many = alarm.at, "lies" if alarm.count == 1 else "lie"
     words, button = st.columns([3, 2], vertical_alignment="center")
     where = f"the {at.side} bound of **{label(at.gene)}**, {at.bound:g}"
-    words.markdown(f"**{alarm.count} of the best {alarm.of}** {many} on {where}. It can be widened to {at.limit:g}.")
+    words.markdown(
+        f"**{alarm.count} of the best {alarm.of}** {many} on {where}. It can be widened to {at.limit:g}."
+    )
     if button.button(
-        "Search again with wider bounds", icon=":material/unfold_more:", key=f"wider-{alarm.key}", width="stretch"
+        "Search again with wider bounds",
+        icon=":material/unfold_more:",
+        key=f"wider-{alarm.key}",
+        width="stretch",
     ):
         go("new", like=run.id, widen=alarm.key)
 
@@ -182,7 +213,9 @@ def _importance(analysis: Analysis) -> None:
         "that evolution moved together share their worth."
     ]
     if found.learned < found.genomes:
-        notes.append(f"Learned from {found.learned:,} of {found.genomes:,} genomes, drawn at random.")
+        notes.append(
+            f"Learned from {found.learned:,} of {found.genomes:,} genomes, drawn at random."
+        )
     if found.fixed:
         notes.append(f"All genomes agree on: {', '.join(found.fixed)}.")
     st.caption(" ".join(notes))
@@ -219,14 +252,18 @@ def _slices(run: RunView, trained: int, analysis: Analysis) -> None:
         f"A dot is a genome with its mean accuracy over the first {trainings}, which all have had; the {later}, the later its "
         "generation. The line is the median nearby, the star the best genome."
     ]
-    low = [f"{told.failed:,} failed"] * bool(told.failed) + [f"{told.below:,} scored less"] * bool(told.below)
+    low = [f"{told.failed:,} failed"] * bool(told.failed) + [f"{told.below:,} scored less"] * bool(
+        told.below
+    )
     if low:
         notes.append(
             f"The triangles at the bottom lie at {told.floor:.1f} % or lower ({', '.join(low)}): they count as that everywhere "
             "on this page."
         )
     if count > most:
-        notes.append(f"At most {most:,} of {count:,} genomes are drawn in each, at random; the medians are of all.")
+        notes.append(
+            f"At most {most:,} of {count:,} genomes are drawn in each, at random; the medians are of all."
+        )
     st.caption(" ".join(notes))
 
 
@@ -278,7 +315,9 @@ def _pair(run: RunView, trained: int, analysis: Analysis) -> None:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Spec:
     analysis = _analysis(run_id, trained)
-    a, b = (next(factor for factor in analysis.order if factor.name == name) for name in (one, other))
+    a, b = (
+        next(factor for factor in analysis.order if factor.name == name) for name in (one, other)
+    )
     frame = pair_data(a, b, analysis.told, analysis.champion)
     made = surface(analysis.model, one, other) if analysis.model is not None else None
     return pair_figure(frame, a, b, made, dark=dark)
@@ -286,7 +325,11 @@ def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Spec:
 
 def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
     with st.container(key="lines"):
-        chart(_lines(run.id, trained, _dark()), "parallel-lines", "The genomes as lines through their genes")
+        chart(
+            _lines(run.id, trained, _dark()),
+            "parallel-lines",
+            "The genomes as lines through their genes",
+        )
     count = len(analysis.genomes)
     shown = min(_LINES, len(analysis.order))
     notes = [
@@ -294,7 +337,9 @@ def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
         "pick lines."
     ]
     if count > MOST_LINES:
-        notes.append(f"{MOST_LINES:,} of {count:,} genomes are drawn, the best and others at random.")
+        notes.append(
+            f"{MOST_LINES:,} of {count:,} genomes are drawn, the best and others at random."
+        )
     st.caption(" ".join(notes))
 
 

@@ -20,7 +20,14 @@ from shoal.dashboard.components.genome_card import best_card
 from shoal.dashboard.components.html_table import grid
 from shoal.dashboard.components.metric_tiles import bar_html, tiles
 from shoal.dashboard.components.run_controls import controls, refused
-from shoal.dashboard.components.run_text import elapsed, progress, progress_text, state_html, state_word, waiting_text
+from shoal.dashboard.components.run_text import (
+    elapsed,
+    progress,
+    progress_text,
+    state_html,
+    state_word,
+    waiting_text,
+)
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import link
 from shoal.dashboard.session.queries import RunSnapshot, read, run_here, store
@@ -48,13 +55,17 @@ def _view(run_id: int, state: str) -> None:
     run, now, zone = reading.run, time.time(), st.context.timezone
     if run.state != state:
         st.rerun()  # another pace, and other pages have something to show
-    supervised = run.state == "running" or any(s.scope in (None, run.id) for s in store().supervisors())
+    supervised = run.state == "running" or any(
+        s.scope in (None, run.id) for s in store().supervisors()
+    )
     _heading(run, supervised, now, zone)
     refused(run)
     if run.error:
         problem(run.error)
     elif reading.failure and run.generations and run.best_accuracy is None:
-        problem(f"Every training of the last generation failed. The first failure: {reading.failure}")
+        problem(
+            f"Every training of the last generation failed. The first failure: {reading.failure}"
+        )
     _progress(reading)
     _metrics(reading)
     with st.container(key="panels"):
@@ -72,10 +83,12 @@ def _view(run_id: int, state: str) -> None:
 def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
     """Number, name and state of a run, with the buttons that fit."""
     s = run.settings
-    begun = f"started {moment(run.started, zone, now)}" if run.started else f"queued {moment(run.created, zone, now)}"
-    shape = (
-        f"population {s.population} · {s.repeats} repeat{'' if s.repeats == 1 else 's'} · {s.iterations:,} iterations"
+    begun = (
+        f"started {moment(run.started, zone, now)}"
+        if run.started
+        else f"queued {moment(run.created, zone, now)}"
     )
+    shape = f"population {s.population} · {s.repeats} repeat{'' if s.repeats == 1 else 's'} · {s.iterations:,} iterations"
     about = f"{s.preset} · {shape} · seed {s.seed} · {begun}"
     with st.container(key="heading"):
         left, right = st.columns([2, 1], vertical_alignment="center")
@@ -96,7 +109,9 @@ def _progress(reading: RunSnapshot) -> None:
         then = "Resume continues it" if run.state == "interrupted" else "nothing is being trained"
         said.append(f"<i>●</i> {state_word(run).capitalize()}, {then}")
     if (pace := reading.summary.trainings_per_minute) is not None:
-        said.append(f"{pace:,.0f} trainings a minute" if pace >= 10 else f"{pace:.1f} trainings a minute")
+        said.append(
+            f"{pace:,.0f} trainings a minute" if pace >= 10 else f"{pace:.1f} trainings a minute"
+        )
     said.append(f"{run.evaluations:,} trainings, {run.iterations:,} iterations recorded")
     if reading.failed:
         said.append(f'<i class="red">{reading.failed:,} failed</i>')
@@ -112,10 +127,18 @@ def _metrics(reading: RunSnapshot) -> None:
         (
             "Best Accuracy",
             percent(best.accuracy if best else None),
-            f"± {half:.2f} (95 %)" if half is not None else "of one repeat" if best else "not known yet",
+            f"± {half:.2f} (95 %)"
+            if half is not None
+            else "of one repeat"
+            if best
+            else "not known yet",
         ),
         ("Best Repeats", f"{best.repeats}" if best else "–", f"of at most {len(counted)}"),
-        ("Average Accuracy", percent(run.avg_accuracy), f"of {run.settings.population} individuals"),
+        (
+            "Average Accuracy",
+            percent(run.avg_accuracy),
+            f"of {run.settings.population} individuals",
+        ),
         ("Elapsed Time", duration(elapsed(run)), "of active training"),
     )
     tiles(values)
@@ -126,7 +149,11 @@ def _chart(reading: RunSnapshot, supervised: bool) -> None:
     if not len(reading.history):
         title, text = waiting_text(run, supervised, blocking_run(store(), run))
         with st.container(
-            key="waiting", height=HEIGHT, border=False, vertical_alignment="center", horizontal_alignment="center"
+            key="waiting",
+            height=HEIGHT,
+            border=False,
+            vertical_alignment="center",
+            horizontal_alignment="center",
         ):
             st.markdown(f"**{title}**")
             st.caption(text)
@@ -138,7 +165,9 @@ def _chart(reading: RunSnapshot, supervised: bool) -> None:
     if (each := drawn_each(len(reading.history))) > 1:
         notes.append(f"One generation in {each} is drawn, and the last")
     note = ". ".join(filter(None, notes))
-    st.caption(f"{note}." if note else "\u00a0")  # a line for it, so that nothing moves when there is something to say
+    st.caption(
+        f"{note}." if note else "\u00a0"
+    )  # a line for it, so that nothing moves when there is something to say
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -156,7 +185,9 @@ def _now(run: RunView) -> None:
     with left:
         if not trainings:
             st.caption(
-                "Between two trainings." if run.state == "running" else f"Nothing: the run is {state_word(run)}."
+                "Between two trainings."
+                if run.state == "running"
+                else f"Nothing: the run is {state_word(run)}."
             )
         for n, training in enumerate(trainings):
             with st.container(key=f"training-{n}", gap=None):
@@ -168,7 +199,10 @@ def _now(run: RunView) -> None:
                     else "under way"
                 )
                 share = training.iteration / training.iterations if training.iterations else 0.0
-                st.progress(min(1.0, share), text=f":small[**{name}** · {training.kind} · {layers} · {said}]")
+                st.progress(
+                    min(1.0, share),
+                    text=f":small[**{name}** · {training.kind} · {layers} · {said}]",
+                )
         if trainings:
             link("swarm", "Watch the swarm", icon=":material/bubble_chart:", run=run.id, show="now")
     with right:
@@ -184,7 +218,11 @@ def _now(run: RunView) -> None:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _losses(
-    run_id: int, evaluations: int, told: tuple[object, ...], dark: bool, _trainings: Sequence[RunningTraining]
+    run_id: int,
+    evaluations: int,
+    told: tuple[object, ...],
+    dark: bool,
+    _trainings: Sequence[RunningTraining],
 ) -> Spec | None:
     del evaluations, told  # the cache's key, for all who look at it
     frame = curves(_trainings, store().latest_evaluations(run_id, RECENT))
@@ -195,11 +233,21 @@ def _details(run: RunView, now: float, zone: str | None) -> None:
     log, settings = st.tabs(["Recent events", "Settings"])
     with log:
         found = store().events(run.id, EVENTS)
-        texts = [event.text if event.level == "info" else f"{event.level}: {event.text}" for event in found]
-        events = [(moment(e.time, zone, now, seconds=True), text) for e, text in zip(found, texts, strict=True)]
+        texts = [
+            event.text if event.level == "info" else f"{event.level}: {event.text}"
+            for event in found
+        ]
+        events = [
+            (moment(e.time, zone, now, seconds=True), text)
+            for e, text in zip(found, texts, strict=True)
+        ]
         grid(pd.DataFrame(events, columns=["Time", "Event"]), "events")
     with settings:
         told = settings_of(run) | ({"result hash": run.result_hash} if run.result_hash else {})
         grid(pd.DataFrame(list(told.items()), columns=["Setting", "Value"]), "run")
     if run.state == "finished":
-        link("champion", "The champion: how good, how sure, and what others make of the same rows", run=run.id)
+        link(
+            "champion",
+            "The champion: how good, how sure, and what others make of the same rows",
+            run=run.id,
+        )

@@ -46,13 +46,20 @@ def _view(run_id: int, state: str) -> None:
     trainings = sorted(found.trainings, key=lambda t: t.worker) if found else []
     if not trainings:
         st.markdown("**Nothing trains at the moment.**")
-        st.caption("The workers are getting ready, or between two generations." if found else _why_not(run))
+        st.caption(
+            "The workers are getting ready, or between two generations." if found else _why_not(run)
+        )
         return
     places = list(range(len(trainings)))
     chosen = 0
     if len(places) > 1:
         chosen = st.segmented_control(
-            "Worker", places, format_func=lambda n: f"Worker {n + 1}", default=0, required=True, key=f"worker-{run_id}"
+            "Worker",
+            places,
+            format_func=lambda n: f"Worker {n + 1}",
+            default=0,
+            required=True,
+            key=f"worker-{run_id}",
         )
     place = min(chosen, len(trainings) - 1)
     _training(run_id, place, trainings[place])
@@ -61,7 +68,11 @@ def _view(run_id: int, state: str) -> None:
 def _why_not(run: RunView) -> str:
     if run.state == "running":
         return "Its owner has not yet said what it is doing."
-    return "The run waits for a supervisor." if run.state == "queued" else "Nobody works on the run: press Resume."
+    return (
+        "The run waits for a supervisor."
+        if run.state == "queued"
+        else "Nobody works on the run: press Resume."
+    )
 
 
 def _training(run_id: int, place: int, training: RunningTraining) -> None:

@@ -7,7 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from shoal.analysis.cost_estimate import CostEstimate, Throughput, estimate_cost, recorded_throughput
+from shoal.analysis.cost_estimate import (
+    CostEstimate,
+    Throughput,
+    estimate_cost,
+    recorded_throughput,
+)
 from shoal.dashboard.components.metric_tiles import tiles
 from shoal.dashboard.components.new_run_form import (
     bounds_and_choices,
@@ -49,7 +54,9 @@ def page() -> None:
         new_run_draft.begin()
         error = new_run_draft.fill_from_address(parameter("like"), parameter("widen"))
     if not runs:
-        st.caption("Nothing to prepare: the bundled table has 1,030 mixes of concrete, with the strength to predict.")
+        st.caption(
+            "Nothing to prepare: the bundled table has 1,030 mixes of concrete, with the strength to predict."
+        )
     with st.container(border=True, key="draft"):
         st.subheader("Data", anchor=False)
         table = _table(runs)
@@ -68,28 +75,45 @@ def page() -> None:
         options = split(table, chosen) if table is not None else {}
         values |= bounds_and_choices(chosen)
         _carried(chosen)
-        st.text_input("Name", key=key("name"), placeholder=table.name if table else None, persist_state="session")
+        st.text_input(
+            "Name",
+            key=key("name"),
+            placeholder=table.name if table else None,
+            persist_state="session",
+        )
     checked = None
     if table is not None:
         given = tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in options.items())
-        checked = new_run_draft.checked(table, table.token, tuple(state("leave")), state("target"), chosen, given)
+        checked = new_run_draft.checked(
+            table, table.token, tuple(state("leave")), state("target"), chosen, given
+        )
         with findings or st.container():
             _findings(checked)
     _start(checked, chosen, values, runs, error)
 
 
 def _table(runs: list[RunView]) -> new_run_draft.Table | DataError | None:
-    kinds = [new_run_draft.BUNDLED_TABLE, new_run_draft.UPLOAD, *([new_run_draft.FROM_RUN] if runs else [])]
+    kinds = [
+        new_run_draft.BUNDLED_TABLE,
+        new_run_draft.UPLOAD,
+        *([new_run_draft.FROM_RUN] if runs else []),
+    ]
     if state("kind") not in kinds:
         put(kind=new_run_draft.BUNDLED_TABLE)
     kind = st.segmented_control(
-        "Table", kinds, required=True, key=key("kind"), label_visibility="collapsed", persist_state="session"
+        "Table",
+        kinds,
+        required=True,
+        key=key("kind"),
+        label_visibility="collapsed",
+        persist_state="session",
     )
     if kind == new_run_draft.UPLOAD:
         return _uploaded()
     if kind == new_run_draft.FROM_RUN:
         labels = {
-            t.run_id: f"{t.name}: {t.rows:,} rows, {t.columns:,} columns (run {t.run_id})" for t in store().tables()
+            t.run_id: f"{t.name}: {t.rows:,} rows, {t.columns:,} columns (run {t.run_id})"
+            for t in store().tables()
         }
         known = {run.id: run for run in runs}
         if (filled := state("filled")) in known and filled not in labels:
@@ -97,7 +121,11 @@ def _table(runs: list[RunView]) -> new_run_draft.Table | DataError | None:
         if state("table") not in labels:
             put(table=next(iter(labels)))
         run_id = st.selectbox(
-            "Table of", list(labels), format_func=labels.__getitem__, key=key("table"), persist_state="session"
+            "Table of",
+            list(labels),
+            format_func=labels.__getitem__,
+            key=key("table"),
+            persist_state="session",
         )
         try:
             return new_run_draft.stored(run_id)
@@ -119,7 +147,9 @@ def _uploaded() -> new_run_draft.Table | DataError | None:
         with st.container(horizontal=True, vertical_alignment="center", key="uploaded"):
             if isinstance(found, new_run_draft.Table):
                 st.markdown(f":material/table: {quoted(found.name)}", width="content")
-            st.button("Remove", icon=":material/close:", key="remove", on_click=lambda: put(uploaded=None))
+            st.button(
+                "Remove", icon=":material/close:", key="remove", on_click=lambda: put(uploaded=None)
+            )
     return found
 
 
@@ -136,28 +166,45 @@ def _findings(checked: Checked) -> None:
 def _mend(finding: Finding, number: int) -> None:
     if finding.leave:
         names = "it" if len(finding.leave) == 1 else "them"
-        st.button(f"Leave {names} out", key=f"mend-{number}", on_click=new_run_draft.leave_out, args=(finding.leave,))
+        st.button(
+            f"Leave {names} out",
+            key=f"mend-{number}",
+            on_click=new_run_draft.leave_out,
+            args=(finding.leave,),
+        )
     if finding.together:
         st.button("Keep them together", key=f"mend-{number}", on_click=new_run_draft.keep_together)
 
 
 def _carried(chosen: str) -> None:
     run_id, settings, options = new_run_draft.carried(chosen)
-    shown = {**settings, **{k: v for k, v in options.items() if k != "validation_fraction" or state("folds") == 1}}
+    shown = {
+        **settings,
+        **{k: v for k, v in options.items() if k != "validation_fraction" or state("folds") == 1},
+    }
     if run_id is None or not shown:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="carried"):
-        st.text(f"As in run {run_id}: " + ", ".join(f"{name} = {value}" for name, value in shown.items()))
+        st.text(
+            f"As in run {run_id}: "
+            + ", ".join(f"{name} = {value}" for name, value in shown.items())
+        )
         st.button("Take the usual values", key="uncarry", on_click=lambda: put(carried=None))
 
 
 def _start(
-    checked: Checked | None, chosen: str, values: dict[str, Any], runs: list[RunView], error: ShoalError | None
+    checked: Checked | None,
+    chosen: str,
+    values: dict[str, Any],
+    runs: list[RunView],
+    error: ShoalError | None,
 ) -> None:
     """The cost, the button, and what stands against it."""
     settings, barred = None, None
     try:
-        settings = SearchSettings.parse({"preset": chosen, **new_run_draft.carried(chosen)[1], **values})
+        settings = SearchSettings.parse(
+            {"preset": chosen, **new_run_draft.carried(chosen)[1], **values}
+        )
         check_executor_installed(settings.executor)
         check_sampler_installed(settings.sampler)
     except ShoalError as refusal:
@@ -171,12 +218,18 @@ def _start(
         found = None
         if settings is not None and checked is not None and checked.dataset is not None:
             try:
-                found = estimate_cost(Problem(checked.dataset, settings), _pace(settings, runs), runs)
+                found = estimate_cost(
+                    Problem(checked.dataset, settings), _pace(settings, runs), runs
+                )
                 _cost(found)
             except ShoalError as refusal:
                 error = error or refusal
         pressed = st.button(
-            "Start run", type="primary", icon=":material/play_arrow:", key="start", disabled=barred is not None
+            "Start run",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="start",
+            disabled=barred is not None,
         )
         ahead = sum(run.state in ("running", "queued") for run in runs)
         if ahead:
@@ -234,10 +287,14 @@ def _span(low: float, high: float) -> str:
 
 
 def _bytes(size: float) -> str:
-    unit, size = next(((u, size / s) for u, s in (("GB", 1e9), ("MB", 1e6)) if size >= s), ("kB", size / 1e3))
+    unit, size = next(
+        ((u, size / s) for u, s in (("GB", 1e9), ("MB", 1e6)) if size >= s), ("kB", size / 1e3)
+    )
     return f"{size:.3g} {unit}"
 
 
 def _many(count: float) -> str:
-    word, size = next(((w, s) for w, s in (("trillion", 1e12), ("billion", 1e9)) if count >= s), ("million", 1e6))
+    word, size = next(
+        ((w, s) for w, s in (("trillion", 1e12), ("billion", 1e9)) if count >= s), ("million", 1e6)
+    )
     return f"{count / size:,.1f} {word}"

@@ -32,7 +32,9 @@ def page() -> None:
             go("new")
     if not count:
         st.markdown("**There is no run yet.**")
-        st.caption("A run is one search: a table, settings, a budget. The bundled Concrete data need nothing prepared.")
+        st.caption(
+            "A run is one search: a table, settings, a budget. The bundled Concrete data need nothing prepared."
+        )
         link("new", "Start your first run", icon=":material/arrow_forward:")
         return
     if parameter(_MANAGED) is not None:
@@ -67,18 +69,25 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
         return
     name, best, pace, buttons = st.columns([2, 1.4, 2, 3], vertical_alignment="center", gap="small")
     with name:
-        with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"name-{run.id}"):
+        with st.container(
+            horizontal=True, gap="small", vertical_alignment="center", key=f"name-{run.id}"
+        ):
             link("live", f"**Run {run.id}**", run=run.id)
             st.html(state_html(run), width="content")
         st.markdown(f":small[{quoted(run.name)}]")
     with best:
         leader = found.best
         half = half_text(leader.ci95) if leader else ""
-        st.markdown(f"**{percent(leader.accuracy if leader else run.best_accuracy)}** :small[{half}]")
+        st.markdown(
+            f"**{percent(leader.accuracy if leader else run.best_accuracy)}** :small[{half}]"
+        )
         trainings = f"{run.evaluations:,} trainings"
         st.caption(trainings if leader is None else f"best of {trainings}")
     with pace:
-        st.progress(progress(run), text=f":small[{run.generations:,} of {run.settings.generations:,} generations]")
+        st.progress(
+            progress(run),
+            text=f":small[{run.generations:,} of {run.settings.generations:,} generations]",
+        )
         st.caption(_alive(run, found.time_left, now, zone))
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         controls(run, supervised)
@@ -95,9 +104,15 @@ def _alive(run: RunView, left: float | None, now: float, zone: str | None) -> st
     if run.state == "running":
         beat = f"heartbeat {duration(run.heartbeat_age or 0.0)} ago"
         return (
-            f"{beat} · about {estimate(left)} left" if left is not None else f"{beat} · {duration(elapsed(run))} gone"
+            f"{beat} · about {estimate(left)} left"
+            if left is not None
+            else f"{beat} · {duration(elapsed(run))} gone"
         )
-    when = f"ended {moment(run.ended, zone, now)}" if run.ended else f"queued {moment(run.created, zone, now)}"
+    when = (
+        f"ended {moment(run.ended, zone, now)}"
+        if run.ended
+        else f"queued {moment(run.created, zone, now)}"
+    )
     return f"{when} · {duration(run.seconds)} of training"
 
 
@@ -123,7 +138,9 @@ def _dialog(run_id: int) -> None:
     with carry_on:
         _continue(run)
     with copy:
-        st.caption("A new run with the same table and settings, all of which can be changed before it starts.")
+        st.caption(
+            "A new run with the same table and settings, all of which can be changed before it starts."
+        )
         if st.button("Duplicate", icon=":material/content_copy:", key=f"duplicate-{run.id}"):
             go("new", like=run.id)
     with remove:
@@ -143,14 +160,20 @@ def _continue(run: RunView) -> None:
     with st.form(f"continue-{run.id}", border=False):
         budgets: dict[str, float] = {"generations": s.generations}
         wanted: dict[str, float] = {
-            "generations": st.number_input("Generations in all", s.generations, 1_000_000, s.generations + 10),
+            "generations": st.number_input(
+                "Generations in all", s.generations, 1_000_000, s.generations + 10
+            ),
         }
         if s.evaluations is not None:
             budgets["evaluations"] = s.evaluations
-            wanted["evaluations"] = st.number_input("Trainings in all", s.evaluations, None, 2 * s.evaluations)
+            wanted["evaluations"] = st.number_input(
+                "Trainings in all", s.evaluations, None, 2 * s.evaluations
+            )
         if s.max_seconds is not None:
             budgets["max_seconds"] = s.max_seconds
-            wanted["max_seconds"] = st.number_input("Seconds in all", s.max_seconds, None, 2 * s.max_seconds)
+            wanted["max_seconds"] = st.number_input(
+                "Seconds in all", s.max_seconds, None, 2 * s.max_seconds
+            )
         if st.form_submit_button(
             "Continue",
             type="primary",

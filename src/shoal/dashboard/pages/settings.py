@@ -29,12 +29,21 @@ def page() -> None:
         with st.container(horizontal=True, gap="small"):
             st.caption(label, width=180)
             st.text(value)
-    st.caption("`--store`, or `SHOAL_STORE` in the environment of `shoal serve`, names another store.")
+    st.caption(
+        "`--store`, or `SHOAL_STORE` in the environment of `shoal serve`, names another store."
+    )
     st.subheader("Defaults of a search", anchor=False)
     presets = {name: SearchSettings.parse({"preset": name}).to_dict() for name in PRESET_DEFAULTS}
-    names = [name for name in SearchSettings.model_fields if name not in ("preset", "bounds", "choices")]
+    names = [
+        name for name in SearchSettings.model_fields if name not in ("preset", "bounds", "choices")
+    ]
     rows = {name: [_shown(values[name]) for values in presets.values()] for name in names}
-    grid(pd.DataFrame.from_dict(rows, "index", columns=list(presets)).rename_axis("Setting").reset_index(), "defaults")
+    grid(
+        pd.DataFrame.from_dict(rows, "index", columns=list(presets))
+        .rename_axis("Setting")
+        .reset_index(),
+        "defaults",
+    )
     st.subheader("Bounds of the genes", anchor=False)
     genes = pd.DataFrame(
         {
@@ -42,7 +51,9 @@ def page() -> None:
             "Name": [gene.name for gene in NUMERIC_GENES] + list(CATEGORICAL_GENES),
             "Bounds": [f"{gene.low:g} to {gene.high:g}" for gene in NUMERIC_GENES]
             + [", ".join(choices) for choices in CATEGORICAL_GENES.values()],
-            "First generation": [f"{gene.start_low:g} to {gene.start_high:g}" for gene in NUMERIC_GENES]
+            "First generation": [
+                f"{gene.start_low:g} to {gene.start_high:g}" for gene in NUMERIC_GENES
+            ]
             + [""] * len(CATEGORICAL_GENES),
         }
     )

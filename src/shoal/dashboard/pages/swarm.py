@@ -58,7 +58,12 @@ def page() -> None:
     if run.state in ACTIVE:
         default = NOW if parameter("show") == "now" or not run.evaluations else RECORDED
         shown = st.segmented_control(
-            "Show", [RECORDED, NOW], default=default, required=True, label_visibility="collapsed", key=f"show-{run.id}"
+            "Show",
+            [RECORDED, NOW],
+            default=default,
+            required=True,
+            label_visibility="collapsed",
+            key=f"show-{run.id}",
         )
     if shown == NOW:
         training_now(run)
@@ -109,7 +114,9 @@ def _chosen(run: RunView) -> Evaluation:
     table = evaluation_table(run.id)
     ranked = table.ranked()
     best = ranked["accuracy"].head(BEST)
-    names = {name: f"No. {n} · {percent(accuracy)}" for n, (name, accuracy) in enumerate(best.items(), 1)}
+    names = {
+        name: f"No. {n} · {percent(accuracy)}" for n, (name, accuracy) in enumerate(best.items(), 1)
+    }
     names = names if own in names else {own: "This one", **names}
     frame = table.frame
     trained = frame[(frame["genome"] == own) & (frame["iterations"] > 0)].sort_values("repeat")
@@ -157,10 +164,20 @@ def _window(training: Evaluation) -> Window:
         left, middle, right = st.columns([2, 1.2, 1.2], gap="medium")
         first, end = left.slider("Iterations", 0, last, (0, last), key=f"window-{key}")
         spacing = middle.segmented_control(
-            "Frames", list(_SPACINGS), format_func=_SPACINGS.__getitem__, default="early", required=True, key="spacing"
+            "Frames",
+            list(_SPACINGS),
+            format_func=_SPACINGS.__getitem__,
+            default="early",
+            required=True,
+            key="spacing",
         )
         plane = right.segmented_control(
-            "Plane", list(_PLANES), format_func=_PLANES.__getitem__, default="principal", required=True, key="plane"
+            "Plane",
+            list(_PLANES),
+            format_func=_PLANES.__getitem__,
+            default="principal",
+            required=True,
+            key="plane",
         )
     return Window(first, end, projection=plane, spacing=spacing)
 
@@ -204,10 +221,16 @@ def _figure(_film: Replay, key: str, dark: bool) -> go.Figure:
 
 def _exactness(film: Replay) -> None:
     genome = film.genome
-    share = f" · the plane holds {100 * film.share:.0f} % of the swarm's variance" if film.share is not None else ""
+    share = (
+        f" · the plane holds {100 * film.share:.0f} % of the swarm's variance"
+        if film.share is not None
+        else ""
+    )
     what = f"{genome.swarm_size} particles, {genome.update_rule} rule{share}"
     if film.exact:
-        st.caption(f":green[:material/check:] Ended with the recorded loss, {film.loss:.6g}, to the bit · {what}")
+        st.caption(
+            f":green[:material/check:] Ended with the recorded loss, {film.loss:.6g}, to the bit · {what}"
+        )
     elif film.exact is None:
         st.caption(f"No loss is recorded to compare with · {what}")
     else:

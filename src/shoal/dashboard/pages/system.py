@@ -51,7 +51,9 @@ def _working() -> None:
         return
     st.subheader("Supervisors", anchor=False)
     if not supervisors:
-        st.caption("None is alive: nothing is trained. `shoal serve` starts one; so does Resume, or a new run.")
+        st.caption(
+            "None is alive: nothing is trained. `shoal serve` starts one; so does Resume, or a new run."
+        )
     else:
         of = {run.owner: run for run in runs if run.state == "running"}
         rows = [
@@ -80,7 +82,9 @@ def _working() -> None:
                     "Name": run.name,
                     "State": run.state,
                     "Trainings": run.evaluations,
-                    "Workers": "one a core" if run.settings.workers is None else str(run.settings.workers),
+                    "Workers": "one a core"
+                    if run.settings.workers is None
+                    else str(run.settings.workers),
                     "Executor": run.settings.executor,
                     "Owner": Owner.parse(run.owner).host if run.owner else "nobody",
                 }
@@ -102,7 +106,9 @@ def _workers(running: list[RunView]) -> None:
             "Run": run.id,
             "Trains": training.baseline or f"{training.genome.hash[:8]}, repeat {training.repeat}",
             "For": training.kind,
-            "Iteration": f"{training.iteration:,} of {training.iterations:,}" if training.iteration else "",
+            "Iteration": f"{training.iteration:,} of {training.iterations:,}"
+            if training.iteration
+            else "",
             "Time": duration(training.seconds),
         }
         for run, live in noted

@@ -16,7 +16,9 @@ from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
 from shoal.store import RunView
 
-_OF_A_RUN = [place for place in PLACES if place.of_run and place.name != "evaluation"]  # which needs a genome as well
+_OF_A_RUN = [
+    place for place in PLACES if place.of_run and place.name != "evaluation"
+]  # which needs a genome as well
 NEWEST = 50  # runs to choose from in the side bar; the page of runs has all
 
 
@@ -39,7 +41,9 @@ def main() -> None:
     with charts_last():
         page.run()
         with st.container(key="footer"):
-            st.text(f"Shoal {_version()}  ·  {store().path or store().url}")  # the URL shows no password
+            st.text(
+                f"Shoal {_version()}  ·  {store().path or store().url}"
+            )  # the URL shows no password
 
 
 def _sidebar(runs: list[RunView], here: str) -> None:
@@ -74,7 +78,9 @@ def _choice(runs: list[RunView], here: str) -> str:
         if run != shown
     )
     chosen = f"<summary>{escape(known[shown])}</summary>"
-    st.html(f'<details class="chosen">{chosen}<nav aria-label="Other runs">{others or "No other run"}</nav></details>')
+    st.html(
+        f'<details class="chosen">{chosen}<nav aria-label="Other runs">{others or "No other run"}</nav></details>'
+    )
     return shown
 
 

@@ -15,6 +15,9 @@ from shoal.dashboard.server.warmup import get_ready
 
 app = st.App(
     Path(__file__).with_name("app.py"),
-    middleware=[Middleware(AuthMiddleware, keeper=told_keeper(), names=told_names()), Middleware(FirstPage)],
+    middleware=[
+        Middleware(AuthMiddleware, keeper=told_keeper(), names=told_names()),
+        Middleware(FirstPage),
+    ],
 )
 threading.Thread(target=get_ready, daemon=True).start()

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 HEALTH = "/_stcore/health"  # says that the server is there, and nothing else
 _UPLOADS = "/_stcore/upload_file"
 _LARGEST_FORM = 8_192  # bytes
-_HEADERS = {"X-Frame-Options": "SAMEORIGIN", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+_HEADERS = {
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
 
 
 class AuthMiddleware:
@@ -68,11 +72,23 @@ class AuthMiddleware:
             raise AccessError("That form came from another site.", remedy="log in here")
         if path == "/login" and request.method == "POST":
             form = await _form(request)
-            entered = await run_in_threadpool(keeper.by_password, form.get("name", ""), form.get("password", ""))
+            entered = await run_in_threadpool(
+                keeper.by_password, form.get("name", ""), form.get("password", "")
+            )
             return _welcome(request, entered, request.query_params.get("after", "/"))
-        if reads and (token := request.query_params.get("token")) is not None and not path.startswith("/_stcore/"):
-            rest = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-            return _welcome(request, keeper.by_token(token), f"{path}?{urlencode(rest)}" if rest else path)
+        if (
+            reads
+            and (token := request.query_params.get("token")) is not None
+            and not path.startswith("/_stcore/")
+        ):
+            rest = [
+                (name, value)
+                for name, value in request.query_params.multi_items()
+                if name != "token"
+            ]
+            return _welcome(
+                request, keeper.by_token(token), f"{path}?{urlencode(rest)}" if rest else path
+            )
         who = keeper.identity(session)
         if path == "/logout" and request.method == "POST":
             keeper.end(session)
@@ -83,16 +99,24 @@ class AuthMiddleware:
             return _page(logout_page(who.name))
         if path in ("/login", "/logout"):
             after = _inside(request.query_params.get("after", "/"))
-            return RedirectResponse(after, 303) if who else _page(login_page(after, provider=oidc.beginning()))
+            return (
+                RedirectResponse(after, 303)
+                if who
+                else _page(login_page(after, provider=oidc.beginning()))
+            )
         if who is None and reads and (address := oidc.address(request)) is not None:
-            return _welcome(request, keeper.by_email(address), request.query_params.get("after", path))
+            return _welcome(
+                request, keeper.by_email(address), request.query_params.get("after", path)
+            )
         if who is None:
             return None if path in oidc.PATHS and oidc.is_offered() else _who_are_you(request)
         return None if _may_send(who, request) else PlainTextResponse("Viewers cannot upload.", 403)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         keeper, connection = self._keeper, HTTPConnection(scope)
-        if not _is_own(connection):  # Streamlit too would refuse, but asks a server abroad for its own address first
+        if not _is_own(
+            connection
+        ):  # Streamlit too would refuse, but asks a server abroad for its own address first
             await self._refuse(scope, receive, send, "That page is another site's.", 403)
             return
         if keeper is None:
@@ -116,7 +140,9 @@ class AuthMiddleware:
     async def _refuse(scope: Scope, receive: Receive, send: Send, why: str, status: int) -> None:
         if scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": why})  # before it was accepted: HTTP 403
+            await send(
+                {"type": "websocket.close", "code": 1008, "reason": why}
+            )  # before it was accepted: HTTP 403
         else:
             await PlainTextResponse(why, status)(scope, receive, send)
 
@@ -145,7 +171,11 @@ def _is_own(connection: HTTPConnection) -> bool:
 
 def _inside(path: str) -> str:
     """The path if it stays on this server, which another page may have made up."""
-    fine = path.startswith("/") and not path.startswith(("//", "/\\", "/login", "/logout")) and path.isprintable()
+    fine = (
+        path.startswith("/")
+        and not path.startswith(("//", "/\\", "/login", "/logout"))
+        and path.isprintable()
+    )
     return path if fine else "/"
 
 
@@ -163,7 +193,9 @@ def _who_are_you(request: Request) -> Response:
     if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
         return PlainTextResponse("Log in first.", 401)
     after = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return RedirectResponse(f"/login?{urlencode({'after': after})}" if after != "/" else "/login", 303)
+    return RedirectResponse(
+        f"/login?{urlencode({'after': after})}" if after != "/" else "/login", 303
+    )
 
 
 def _login(request: Request, error: AccessError, status: int) -> Response:
@@ -175,7 +207,9 @@ def _login(request: Request, error: AccessError, status: int) -> Response:
 
 
 def _page(text: str, status: int = 200) -> Response:
-    return HTMLResponse(text, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
+    return HTMLResponse(
+        text, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+    )
 
 
 def _welcome(request: Request, session: str, after: str) -> Response:

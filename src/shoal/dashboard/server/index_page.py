@@ -30,7 +30,15 @@ _ELEMENTS = {  # and those that a page has beside them
     "runs": ("Button", "Progress"),
     "live": ("ArrowVegaLiteChart", "Button", "Progress"),
     "champion": ("ArrowVegaLiteChart", "DownloadButton"),
-    "evaluations": ("DataFrame", "Button", "DownloadButton", "NumberInput", "Slider", "TextInput", *_CHOICES),
+    "evaluations": (
+        "DataFrame",
+        "Button",
+        "DownloadButton",
+        "NumberInput",
+        "Slider",
+        "TextInput",
+        *_CHOICES,
+    ),
     "evaluation": ("ArrowVegaLiteChart", "Button", "ButtonGroup"),
     "matters": ("ArrowVegaLiteChart",),
     "swarm": ("PlotlyChart", "Progress", "Slider", *_CHOICES),
@@ -75,9 +83,13 @@ def _document(place: str) -> str:
     text = (_STATIC / "index.html").read_text("utf-8")
     first = _NAMED.findall(text)  # with all that they import
     files = _with_imports([*first, *_files(_EVERYWHERE + _ELEMENTS.get(place, ()))])
-    links = "".join(_LINK.format(name=name, priority="auto" if name in first else "low") for name in files)
+    links = "".join(
+        _LINK.format(name=name, priority="auto" if name in first else "low") for name in files
+    )
     text = _MODULES.sub("", text).replace("<title>Streamlit</title>", "<title>Shoal</title>")
-    return text.replace("<script", links + _KNOWN + "<script", 1).replace("</body>", CSS + "</body>", 1)
+    return text.replace("<script", links + _KNOWN + "<script", 1).replace(
+        "</body>", CSS + "</body>", 1
+    )
 
 
 def _files(elements: Iterable[str]) -> list[str]:

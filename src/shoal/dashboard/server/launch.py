@@ -51,7 +51,8 @@ def check_dashboard_installed() -> None:
     for name in ("streamlit", "plotly"):
         if importlib.util.find_spec(name) is None:
             raise SettingsError(
-                f"The dashboard needs {name}, which is missing.", remedy="pip install 'shoal[dashboard]'"
+                f"The dashboard needs {name}, which is missing.",
+                remedy="pip install 'shoal[dashboard]'",
             )
 
 
@@ -60,7 +61,13 @@ def command(host: str, port: int, exposure: ServerAccess = _LOCAL) -> list[str]:
     check_dashboard_installed()
     options = {"server.address": host, "server.port": str(port), **_OPTIONS}
     if exposure.certificate:
-        options |= dict(zip(("server.sslCertFile", "server.sslKeyFile"), map(str, exposure.certificate), strict=True))
+        options |= dict(
+            zip(
+                ("server.sslCertFile", "server.sslKeyFile"),
+                map(str, exposure.certificate),
+                strict=True,
+            )
+        )
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     return [sys.executable, "-m", "shoal.dashboard.server.process", "run", str(APP), *arguments]
 
@@ -68,7 +75,9 @@ def command(host: str, port: int, exposure: ServerAccess = _LOCAL) -> list[str]:
 def environment(store_url: str, exposure: ServerAccess = _LOCAL) -> dict[str, str]:
     """What the server finds around it: the store's address with its password, the theme, and who is let in."""
     options = dict(THEME)
-    if ANY_ADDRESS not in exposure.names:  # a web site whose name resolves to this machine is no user of it
+    if (
+        ANY_ADDRESS not in exposure.names
+    ):  # a web site whose name resolves to this machine is no user of it
         options["server.allowedHosts"] = " ".join(exposure.names)
     variables = {_variable(name): value for name, value in options.items()}
     return {**os.environ, **variables, **exposure.environment(), "SHOAL_STORE": store_url}
@@ -81,7 +90,11 @@ def _variable(option: str) -> str:
 
 
 def dashboard_process(
-    store: Store, host: str, port: int, stderr: IO[bytes] | None = None, exposure: ServerAccess | None = None
+    store: Store,
+    host: str,
+    port: int,
+    stderr: IO[bytes] | None = None,
+    exposure: ServerAccess | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start the server; `wait_until_up` tells when it answers. Raises `SettingsError` when the extra is missing."""
     exposure = exposure or expose(host)
@@ -107,7 +120,9 @@ def free_port(host: str, preferred: int, tries: int = 20) -> int:
                 refused = error
                 continue
             return int(probe.getsockname()[1])
-    raise DashboardError(f"No port of {host} can be used: {refused}.", remedy="check --host and --port")
+    raise DashboardError(
+        f"No port of {host} can be used: {refused}.", remedy="check --host and --port"
+    )
 
 
 def address(host: str, port: int, exposure: ServerAccess | None = None) -> str:

@@ -41,7 +41,11 @@ a {{ color: var(--main); }}
 def login_page(after: str, problem: str = "", provider: str | None = None) -> str:
     """Asks for name and password; ``after``: where it goes on; ``provider``: address of another way in."""
     said = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
-    other = f'<a class="button" href="{escape(provider)}">Log in with your organisation</a>' if provider else ""
+    other = (
+        f'<a class="button" href="{escape(provider)}">Log in with your organisation</a>'
+        if provider
+        else ""
+    )
     return _page(
         "Log in",
         f"""{said}<form method="post" action="{escape(f"/login?{urlencode({'after': after})}")}">

@@ -42,7 +42,11 @@ def is_offered() -> bool:
 
 def beginning() -> str | None:
     """The address that sends a browser to the provider, good for some minutes."""
-    return f"{PATHS[0]}?{urlencode({'provider': encode_provider_token(_PROVIDER)})}" if is_offered() else None
+    return (
+        f"{PATHS[0]}?{urlencode({'provider': encode_provider_token(_PROVIDER)})}"
+        if is_offered()
+        else None
+    )
 
 
 def address(request: Request) -> str | None:
@@ -58,10 +62,15 @@ def address(request: Request) -> str | None:
 
     content = get_cookie_with_chunks(signed, _COOKIE)
     user = json.loads(content) if content else {}
-    if not user.get("is_logged_in") or user.get("origin") != f"{request.url.scheme}://{request.url.netloc}":
+    if (
+        not user.get("is_logged_in")
+        or user.get("origin") != f"{request.url.scheme}://{request.url.netloc}"
+    ):
         return None
     if user.get("email_verified") is not True or not isinstance(user.get("email"), str):
-        raise AccessError("Your organisation does not vouch for your e-mail address (email_verified).")
+        raise AccessError(
+            "Your organisation does not vouch for your e-mail address (email_verified)."
+        )
     return str(user["email"])
 
 

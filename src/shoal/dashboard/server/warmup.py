@@ -20,7 +20,11 @@ _LATER = 10  # added to this thread's niceness: whoever asks already goes first
 def get_ready() -> None:
     """Import the pages and what they import when they draw, and read the newest run."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(19, os.getpriority(os.PRIO_PROCESS, 0) + _LATER))
+        os.setpriority(
+            os.PRIO_PROCESS,
+            threading.get_native_id(),
+            min(19, os.getpriority(os.PRIO_PROCESS, 0) + _LATER),
+        )
     with gc_paused():
         for place in PLACES:
             import_module(module_name(place.name))

@@ -13,15 +13,23 @@ from shoal.settings.search_settings import SearchSettings
 
 Bounds = dict[str, tuple[float, float]]
 GENES = {gene.name: gene for gene in NUMERIC_GENES}
-LATER = tuple(name for name in GENES if name in NEUTRAL)  # numeric genes that are searched only where they are named
+LATER = tuple(
+    name for name in GENES if name in NEUTRAL
+)  # numeric genes that are searched only where they are named
 
 
-def bounds_frame(bounds: Mapping[str, tuple[float, float]], also: Collection[str] = ()) -> pd.DataFrame:
+def bounds_frame(
+    bounds: Mapping[str, tuple[float, float]], also: Collection[str] = ()
+) -> pd.DataFrame:
     """A row for each gene that is searched: its bounds, and the limits within which they may be moved.
 
     ``also``: those of `LATER` that are searched, besides those that ``bounds`` name.
     """
-    genes = [gene for gene in NUMERIC_GENES if gene.name not in LATER or gene.name in also or gene.name in bounds]
+    genes = [
+        gene
+        for gene in NUMERIC_GENES
+        if gene.name not in LATER or gene.name in also or gene.name in bounds
+    ]
     rows = [
         {
             "gene": gene.name,
@@ -79,4 +87,6 @@ def beyond(settings: SearchSettings, shown: Collection[str]) -> dict[str, Any]:
     values = settings.to_dict()
     given = {name: values[name] for name in shown if name in values} | {"preset": settings.preset}
     usual = SearchSettings.model_validate(given).to_dict()
-    return {name: value for name, value in values.items() if name not in given and value != usual[name]}
+    return {
+        name: value for name, value in values.items() if name not in given and value != usual[name]
+    }

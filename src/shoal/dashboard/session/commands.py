@@ -51,7 +51,12 @@ class CommandService:
         return found
 
     def add_run(
-        self, dataset: Dataset, settings: SearchSettings, *, name: str | None = None, key: str | None = None
+        self,
+        dataset: Dataset,
+        settings: SearchSettings,
+        *,
+        name: str | None = None,
+        key: str | None = None,
     ) -> int:
         """Queue a search; its id. The same key again gives the same run. Raises a `ShoalError` for what makes no search."""
         self.identity.check_may_act()
@@ -83,7 +88,9 @@ def command_service() -> CommandService:
 
 def permission_hint() -> str | None:
     """Why whoever looks at the page may not command, to be said beside a button that is disabled; None: they may."""
-    return None if current_user.current_user().may_act else "Only operators may command; you may look."
+    return (
+        None if current_user.current_user().may_act else "Only operators may command; you may look."
+    )
 
 
 def command_key(run: RunView, kind: str) -> str:

@@ -17,9 +17,12 @@ def current_user() -> Identity:
     """
     keeper = told_keeper()
     if keeper is None:
-        if st.get_option("server.address") not in LOOPBACK:  # started by other means than `shoal serve`
+        if (
+            st.get_option("server.address") not in LOOPBACK
+        ):  # started by other means than `shoal serve`
             raise AccessError(
-                "Other machines can reach this page, and nobody is asked who they are.", remedy="shoal serve"
+                "Other machines can reach this page, and nobody is asked who they are.",
+                remedy="shoal serve",
             )
         return Identity(_local_user(), "operator")
     found = keeper.identity(st.context.cookies.get(cookie_name(int(st.get_option("server.port")))))
@@ -45,7 +48,9 @@ def login_enabled() -> bool:
 def user_badge(identity: Identity) -> None:
     """Who one is logged in as, and the way out; nothing where nobody is asked."""
     if login_enabled():
-        with st.container(key="name-tag", horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(
+            key="name-tag", horizontal=True, vertical_alignment="center", gap="small"
+        ):
             st.text(f"{identity.name} ({identity.role})", width="content")
             st.html('<a href="/logout" style="color: inherit">Log out</a>', width="content")
 

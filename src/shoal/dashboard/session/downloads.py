@@ -14,7 +14,9 @@ def as_csv(frame: pd.DataFrame) -> bytes:
     safe = frame.copy(deep=False)
     for name in safe.columns:
         if safe[name].dtype.kind not in "iufbM":
-            safe[name] = [escape(value) if isinstance(value, str) else value for value in safe[name]]
+            safe[name] = [
+                escape(value) if isinstance(value, str) else value for value in safe[name]
+            ]
     return safe.to_csv(index=False, lineterminator="\n").encode()
 
 

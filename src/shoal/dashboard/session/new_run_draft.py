@@ -19,10 +19,29 @@ from shoal.genome.genes import CATEGORICAL_GENES
 from shoal.store import RunView
 
 BUNDLED_TABLE, UPLOAD, FROM_RUN = "Bundled: concrete", "Upload a file", "From a run"
-NUMBERS = ("generations", "population", "iterations", "repeats", "seed", "max_seconds", "sampler", "workers")
+NUMBERS = (
+    "generations",
+    "population",
+    "iterations",
+    "repeats",
+    "seed",
+    "max_seconds",
+    "sampler",
+    "workers",
+)
 SHOWN = (*NUMBERS, "preset", "bounds", "choices", "extra_genes", "max_depth", "max_width")
 SAME_NO, SAME_ALL, SAME_SOME = "as they come", "equal in all features", "equal in some columns"
-_DATA_SHOWN = ("target", "preset", "task", "group", "test_fraction", "seed", "same", "folds", "log_columns")
+_DATA_SHOWN = (
+    "target",
+    "preset",
+    "task",
+    "group",
+    "test_fraction",
+    "seed",
+    "same",
+    "folds",
+    "log_columns",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +67,9 @@ def state(name: str, default: Any = None) -> Any:
 
 def put(**choices: Any) -> None:
     """Make choices, before their widgets are drawn."""
-    st.session_state.update({key(name.replace("_of_", "-of-")): value for name, value in choices.items()})
+    st.session_state.update(
+        {key(name.replace("_of_", "-of-")): value for name, value in choices.items()}
+    )
 
 
 def begin() -> None:
@@ -57,7 +78,9 @@ def begin() -> None:
     if st.session_state.pop(key("started"), False):
         put(name="")
     for name, value in st.session_state.items():
-        if str(name).startswith(key("")) and not str(name).startswith((key("editor-"), key("upload-"))):
+        if str(name).startswith(key("")) and not str(name).startswith(
+            (key("editor-"), key("upload-"))
+        ):
             st.session_state[name] = value  # said anew, so that fields that are drawn anew show it
 
 
@@ -76,7 +99,10 @@ def fill(run: RunView, widen: str | None) -> None:
     usual, allowed = usual_choices(preset), dict(settings.space.categorical)
     for name in CATEGORICAL_GENES:
         st.session_state[of_preset(preset, name)] = list(allowed.get(name, usual[name][:1]))
-    put(bounds=dict(settings.bounds), also=[g.name for g in settings.space.numeric if g.name in LATER])
+    put(
+        bounds=dict(settings.bounds),
+        also=[g.name for g in settings.space.numeric if g.name in LATER],
+    )
     same = options.get("same", ())
     put(
         wanted={
@@ -112,7 +138,10 @@ def suit(table: Table) -> None:
     """Choices that name columns begin anew with another table: with what was asked for it, or with its own defaults."""
     if state("chosen_for") == table.token:
         return
-    wanted, columns = st.session_state.pop(key("wanted"), None) or {}, [fact.name for fact in table.facts]
+    wanted, columns = (
+        st.session_state.pop(key("wanted"), None) or {},
+        [fact.name for fact in table.facts],
+    )
     target = wanted.get("target", table.target)
     usual: dict[str, Any] = {
         "task": "",
@@ -161,12 +190,19 @@ def bundled(name: str) -> Table:
 def stored(run_id: int) -> Table:
     """The table of a run. Raises `ShoalError`."""
     run, source = store().run(run_id), store().table(run_id)
-    return Table(f"run {run_id}", run.dataset, source, column_facts(source), run.data_options["target"])
+    return Table(
+        f"run {run_id}", run.dataset, source, column_facts(source), run.data_options["target"]
+    )
 
 
 @st.cache_resource(max_entries=6, show_spinner="Checking the table …")
 def checked(
-    _table: Table, token: str, leave: tuple[str, ...], target: str, preset: Any, options: tuple[tuple[str, Any], ...]
+    _table: Table,
+    token: str,
+    leave: tuple[str, ...],
+    target: str,
+    preset: Any,
+    options: tuple[tuple[str, Any], ...],
 ) -> Checked:
     """The findings, and the data prepared; computed once for a table and the same choices."""
     del token  # the cache's key, for the table

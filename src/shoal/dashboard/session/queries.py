@@ -89,5 +89,8 @@ def _recorded(run_id: int, generations: int, state: str) -> RunSnapshot:
         of_it = store().evaluations(run_id, curves=False, genome=lost["genome"].iloc[0])
         failure = next((e.error for e in of_it if e.error is not None), None)
     return RunSnapshot(
-        summary, history(summary.generations, frame, summary.run.settings.scored_repeats), len(lost), failure
+        summary,
+        history(summary.generations, frame, summary.run.settings.scored_repeats),
+        len(lost),
+        failure,
     )

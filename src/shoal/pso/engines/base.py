@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from shoal.nn.network import Network
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
 
-CHUNK_SECONDS = 0.1  # how often a training looks up: well within the second in which it must be stoppable
+CHUNK_SECONDS = (
+    0.1  # how often a training looks up: well within the second in which it must be stoppable
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -60,7 +62,9 @@ class Engine(ABC):
         """At most ``iterations`` more steps; fewer when patience ends."""
 
     @abstractmethod
-    def outputs(self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def outputs(
+        self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """One network's outputs: weights (D,) and x (rows, inputs) give (rows, outputs)."""
 
     def with_threads(self, threads: int) -> Engine:
@@ -99,7 +103,9 @@ class Engine(ABC):
             if task.seconds is not None and now - start >= task.seconds:
                 break
             # Grow or shrink towards CHUNK_SECONDS a chunk, by at most a factor of four at a time.
-            chunk = max(1, int(chunk * min(4.0, max(0.25, CHUNK_SECONDS / max(now - before, 1e-6)))))
+            chunk = max(
+                1, int(chunk * min(4.0, max(0.25, CHUNK_SECONDS / max(now - before, 1e-6))))
+            )
         best = state.global_best
         loss = float(state.best_losses[best])
         spared = state.rows_skipped / max(1, state.iteration * len(state.positions) * len(task.x))

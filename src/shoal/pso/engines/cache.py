@@ -17,7 +17,10 @@ from numba.core import config
 
 _HERE = Path(__file__).parent
 _SOURCES = (
-    *(_HERE / name for name in ("kernels.py", "intrinsics.py", "vector_math.py", "llvm_vectors.py")),
+    *(
+        _HERE / name
+        for name in ("kernels.py", "intrinsics.py", "vector_math.py", "llvm_vectors.py")
+    ),
     _HERE.parents[1] / "numerics" / "philox.py",
     _HERE.parent / "swarm.py",
 )

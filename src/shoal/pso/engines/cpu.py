@@ -30,7 +30,9 @@ class CpuEngine(Engine):
 
     def __init__(self, threads: int = 1, *, abandon: bool = True) -> None:
         self.threads, self.abandon = threads, abandon
-        self._prepared: tuple[TrainingTask, kernels.Data] | None = None  # of the last task: a training comes in chunks
+        self._prepared: tuple[TrainingTask, kernels.Data] | None = (
+            None  # of the last task: a training comes in chunks
+        )
 
     def with_threads(self, threads: int) -> CpuEngine:
         """See `Engine.on`."""
@@ -91,11 +93,15 @@ class CpuEngine(Engine):
             self._prepared = task, _data(task.x, task.y, _telling_first(task))
         return self._prepared[1]
 
-    def outputs(self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def outputs(
+        self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """See `Engine.outputs`."""
         data = _data(x, np.zeros(len(x), np.float32), np.arange(len(x)))
         out = np.empty((network.layers[-1], len(data.y)), np.float32)
-        kernels.outputs(weights, data, _model(network, Objective(Loss.MSE)), _scratch(network).work, out)
+        kernels.outputs(
+            weights, data, _model(network, Objective(Loss.MSE)), _scratch(network).work, out
+        )
         return np.ascontiguousarray(out[:, : len(x)].T)
 
 
@@ -184,7 +190,11 @@ def _rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     """Row after row, each filled up with zeros to whole vectors: the memory of the chunk before, or a copy."""
     particles, dimensions = matrix.shape
     stride, memory = kernels.padded(dimensions), matrix.base
-    if memory is not None and memory.shape == (particles * stride + LANES,) and matrix.strides == (4 * stride, 4):
+    if (
+        memory is not None
+        and memory.shape == (particles * stride + LANES,)
+        and matrix.strides == (4 * stride, 4)
+    ):
         start = (matrix.ctypes.data - memory.ctypes.data) // 4
         return memory[start : start + particles * stride]
     flat = _aligned(particles * stride)

@@ -12,7 +12,16 @@ from numba import types
 from numba.extending import intrinsic
 
 from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
-from shoal.pso.engines.llvm_vectors import F32, F64, I32, I64, LANES, Emitter, Value, has_wide_registers
+from shoal.pso.engines.llvm_vectors import (
+    F32,
+    F64,
+    I32,
+    I64,
+    LANES,
+    Emitter,
+    Value,
+    has_wide_registers,
+)
 from shoal.pso.engines.vector_math import exp, gelu, leaky_relu, log, sigmoid, tanh
 
 BLOCK = 64  # samples that are taken through a network at once: their activations stay in the first-level cache
@@ -21,7 +30,9 @@ BLOCK = 64  # samples that are taken through a network at once: their activation
 TILE_NEURONS, TILE_VECTORS = (4, (4, 2, 1)) if has_wide_registers() else (6, (1,))
 PAIRS = 4 if has_wide_registers() else 2  # a distance tile is PAIRS x PAIRS particles
 DIMENSIONS = 1024  # of a distance tile at once: float32 sums of at most 64 terms a lane
-PEAK_CHAINS = 12  # enough to hide a multiply-add's latency, few enough for the registers of AVX2 in pairs
+PEAK_CHAINS = (
+    12  # enough to hide a multiply-add's latency, few enough for the registers of AVX2 in pairs
+)
 
 _i = types.intp
 _LOW = 0xFFFFFFFF
@@ -32,7 +43,9 @@ def address_of(typing: Any, array: Any, offset: Any) -> Any:
     """The address of an element of a one-dimensional array. Views of arrays would be counted, which costs in inner loops."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.ptrtoint(Emitter(context, builder).pointer(sig.args[0], args[0], args[1]), I64)
+        return builder.ptrtoint(
+            Emitter(context, builder).pointer(sig.args[0], args[0], args[1]), I64
+        )
 
     return types.intp(array, _i), codegen
 
@@ -60,7 +73,9 @@ def tile(
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         emit = Emitter(context, builder)
-        source, weights, biases, target = (builder.inttoptr(args[n], F32.as_pointer()) for n in (2, 3, 5, 6))
+        source, weights, biases, target = (
+            builder.inttoptr(args[n], F32.as_pointer()) for n in (2, 3, 5, 6)
+        )
         size, first, last = (emit.of(args[n]) for n in (4, 7, 8))
         for width in TILE_VECTORS:
             with emit.when(emit.of(args[0]).compare("==", width)):
@@ -85,7 +100,12 @@ def _tile(
     relu: Any,
 ) -> None:
     cells = [
-        (j, s, emit.constant(I64, j * BLOCK + s * LANES), emit.variable(emit.constant(F32, 0.0, LANES)))
+        (
+            j,
+            s,
+            emit.constant(I64, j * BLOCK + s * LANES),
+            emit.variable(emit.constant(F32, 0.0, LANES)),
+        )
         for j in range(len(rows))
         for s in range(vectors)
     ]
@@ -128,7 +148,9 @@ def make_map(function: Callable[[Value], Value]) -> Any:
     return apply
 
 
-apply_tanh, apply_sigmoid, apply_leaky_relu, apply_gelu = map(make_map, (tanh, sigmoid, leaky_relu, gelu))
+apply_tanh, apply_sigmoid, apply_leaky_relu, apply_gelu = map(
+    make_map, (tanh, sigmoid, leaky_relu, gelu)
+)
 
 # The outputs of sixteen rows, by class, their targets, and the number of classes.
 _Losses = Callable[[Callable[[Value], Value], Value, Value], Value]
@@ -141,11 +163,17 @@ def make_loss(each: _Losses) -> Any:
     """
 
     @intrinsic
-    def add_losses(typing: Any, outputs: Any, targets: Any, classes: Any, real: Any, sums: Any) -> Any:
+    def add_losses(
+        typing: Any, outputs: Any, targets: Any, classes: Any, real: Any, sums: Any
+    ) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             emit = Emitter(context, builder)
             outputs, targets = (builder.inttoptr(args[n], F32.as_pointer()) for n in (0, 1))
-            classes, real, place = emit.of(args[2]), emit.of(args[3]), builder.inttoptr(args[4], F64.as_pointer())
+            classes, real, place = (
+                emit.of(args[2]),
+                emit.of(args[3]),
+                builder.inttoptr(args[4], F64.as_pointer()),
+            )
             starts = [emit.constant(I64, half) for half in (0, LANES // 2)]
             totals = [emit.variable(emit.load(place, start, LANES // 2)) for start in starts]
             with emit.loop((real + (LANES - 1)) // LANES) as index:
@@ -185,10 +213,14 @@ def _huber(output: Callable[[Value], Value], target: Value, _: Value) -> Value:
     return size.compare("<=", 1.0).pick(size * 0.5 * size, size - 0.5)
 
 
-def _best_class(output: Callable[[Value], Value], target: Value, classes: Value) -> tuple[Value, ...]:
+def _best_class(
+    output: Callable[[Value], Value], target: Value, classes: Value
+) -> tuple[Value, ...]:
     """The highest score, its class, the target's score, and 0, or NaN where a score is not finite."""
     emit, first = target.emit, output(target.emit.constant(I64, 0))
-    top, best, wanted, sound = (emit.variable(v) for v in (first, first.like(0.0), first, first - first))
+    top, best, wanted, sound = (
+        emit.variable(v) for v in (first, first.like(0.0), first, first - first)
+    )
     with emit.loop(classes - 1) as index:
         score, number = output(index + 1), first.like((index + 1).to(F32))
         higher = score.compare(">", top.get())
@@ -218,7 +250,9 @@ add_cross_entropy, add_zero_one = map(make_loss, (_cross_entropy, _zero_one))
 
 
 @intrinsic
-def distance_tile(typing: Any, x: Any, stride: Any, i: Any, j: Any, particles: Any, out: Any) -> Any:
+def distance_tile(
+    typing: Any, x: Any, stride: Any, i: Any, j: Any, particles: Any, out: Any
+) -> Any:
     """Squared distances of `PAIRS` particles from ``i`` on to as many from ``j`` on, into ``out`` (P, P), both ways.
 
     ``x`` has ``stride`` float32 of each particle, a multiple of 16. float32 sums of differences squared over `DIMENSIONS`
@@ -242,7 +276,10 @@ def distance_tile(typing: Any, x: Any, stride: Any, i: Any, j: Any, particles: A
         whole, most = stride // LANES, DIMENSIONS // LANES
         with emit.loop((whole + (most - 1)) // most) as part:
             start = part * DIMENSIONS
-            rows = [[emit.at(positions, n * stride + start) for n in numbers] for numbers in (left, right)]
+            rows = [
+                [emit.at(positions, n * stride + start) for n in numbers]
+                for numbers in (left, right)
+            ]
             sums = [[emit.variable(zero) for _ in right] for _ in left]
             for total in chain.from_iterable(sums):
                 total.set(zero)
@@ -260,7 +297,9 @@ def distance_tile(typing: Any, x: Any, stride: Any, i: Any, j: Any, particles: A
         for a, n in enumerate(left):
             for b, m in enumerate(right):
                 distance = totals[a][b].get()
-                value = distance.compare("==", distance).pick(distance, math.inf).value  # no number: infinitely far
+                value = (
+                    distance.compare("==", distance).pick(distance, math.inf).value
+                )  # no number: infinitely far
                 builder.store(value, emit.at(target, n * particles + m))
                 builder.store(value, emit.at(target, m * particles + n))
         return emit.nothing
@@ -277,10 +316,14 @@ def _philox(emit: Emitter, counter: list[Value], keys: list[tuple[Value, Value]]
     return [c0, c1, c2, c3]
 
 
-def _uniforms(emit: Emitter, counter: list[list[Value]], keys: list[tuple[Value, Value]]) -> list[Value]:
+def _uniforms(
+    emit: Emitter, counter: list[list[Value]], keys: list[tuple[Value, Value]]
+) -> list[Value]:
     """The four vectors of 16 numbers on [0, 1) of 16 blocks, whose counters come in two halves."""
     halves = [_philox(emit, half, keys) for half in counter]
-    words = [low.to(I32).part(range(LANES), high.to(I32)) for low, high in zip(*halves, strict=True)]
+    words = [
+        low.to(I32).part(range(LANES), high.to(I32)) for low, high in zip(*halves, strict=True)
+    ]
     return [(word >> 8).to(F32) * 2.0**-24 for word in words]
 
 
@@ -313,10 +356,18 @@ def make_move(competitive: bool) -> Any:
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             emit = Emitter(context, builder)
-            x, v, new_x, new_v, own, social, top = (builder.inttoptr(arg, F32.as_pointer()) for arg in args[:7])
+            x, v, new_x, new_v, own, social, top = (
+                builder.inttoptr(arg, F32.as_pointer()) for arg in args[:7]
+            )
             stride, block, particle, iteration, w, vmax = (emit.of(arg) for arg in args[7:13])
-            rule = {name: emit.of(builder.extract_value(args[13], n)) for n, name in enumerate(sig.args[13].fields)}
-            keys = [((rule["key0"] + WEYL[0] * r) & _LOW, (rule["key1"] + WEYL[1] * r) & _LOW) for r in range(ROUNDS)]
+            rule = {
+                name: emit.of(builder.extract_value(args[13], n))
+                for n, name in enumerate(sig.args[13].fields)
+            }
+            keys = [
+                ((rule["key0"] + WEYL[0] * r) & _LOW, (rule["key1"] + WEYL[1] * r) & _LOW)
+                for r in range(ROUNDS)
+            ]
             eight = emit.count(LANES // 2)
             places = [stride * n for n in range(4)]
             here = [emit.load(x, place) for place in places]
@@ -330,7 +381,8 @@ def make_move(competitive: bool) -> Any:
 
             shrunk = [w * r for r in random(Purpose.COGNITIVE)] if competitive else [w] * 4
             velocities = [
-                emit.variable(factor * emit.load(v, place)) for factor, place in zip(shrunk, places, strict=True)
+                emit.variable(factor * emit.load(v, place))
+                for factor, place in zip(shrunk, places, strict=True)
             ]
             pulls = (
                 (Purpose.COGNITIVE, rule["c1"], own),
@@ -344,7 +396,9 @@ def make_move(competitive: bool) -> Any:
                         velocities[n].set(velocities[n].get() + pull)
             for n, place in enumerate(places):
                 velocity = velocities[n].get().clipped(vmax * -1.0, vmax)
-                position = (here[n] + rule["jump"] * velocity).clipped(rule["xmax"] * -1.0, rule["xmax"])
+                position = (here[n] + rule["jump"] * velocity).clipped(
+                    rule["xmax"] * -1.0, rule["xmax"]
+                )
                 emit.store(velocity, new_v, place)
                 emit.store(position, new_x, place)
             return emit.nothing
@@ -385,7 +439,9 @@ def multiply_adds(typing: Any, rounds: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         emit = Emitter(context, builder)
         # Chains start apart, so that the compiler cannot make one of them.
-        chains = [emit.variable(emit.constant(F32, 1.0 + 0.01 * n, LANES)) for n in range(PEAK_CHAINS)]
+        chains = [
+            emit.variable(emit.constant(F32, 1.0 + 0.01 * n, LANES)) for n in range(PEAK_CHAINS)
+        ]
         with emit.loop(emit.of(args[0])):
             for chain in chains:
                 chain.set(chain.get().fma(0.5, emit.constant(F32, 0.25)))
@@ -413,7 +469,9 @@ def atomic_load_acquire(typing: Any, numbers: Any, index: Any) -> Any:
     """``numbers[index]``, and what was written before it was published."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.load_atomic(Emitter(context, builder).pointer(sig.args[0], args[0], args[1]), "acquire", 8)
+        return builder.load_atomic(
+            Emitter(context, builder).pointer(sig.args[0], args[0], args[1]), "acquire", 8
+        )
 
     return types.int64(numbers, _i), codegen
 

@@ -52,7 +52,9 @@ CHUNK_BYTES = 1 << 18  # of the data, that stay in the second-level cache meanwh
 # What threads tell each other, each number on a cache line of its own.
 JOBS, ARRIVED, TURN, BEST, REWIRING, STOPPED, ABORTED = range(0, 56, 8)
 SPINS = 2000  # looks at a number, about 10 microseconds, before the processor is offered to someone else
-yield_processor = types.ExternalFunction("sched_yield" if os.name == "posix" else "SwitchToThread", types.int32())
+yield_processor = types.ExternalFunction(
+    "sched_yield" if os.name == "posix" else "SwitchToThread", types.int32()
+)
 
 RELU, TANH, SIGMOID, LEAKY_RELU, GELU = range(5)
 RANDOM, NEAREST, RING, REWIRED = range(4)
@@ -173,7 +175,9 @@ def _activate(values: Any, vectors: Any, kind: Any) -> None:
 
 
 @inlined
-def _dense(inputs: Any, size: Any, width: Any, weights: Any, outputs: Any, vectors: Any, relu: Any) -> None:
+def _dense(
+    inputs: Any, size: Any, width: Any, weights: Any, outputs: Any, vectors: Any, relu: Any
+) -> None:
     """A layer of ``width`` neurons on ``size`` inputs, for 16 ``vectors`` samples of a block; the arrays by address."""
     for first in range(0, size, DEPTH):
         last = min(first + DEPTH, size)
@@ -184,7 +188,9 @@ def _dense(inputs: Any, size: Any, width: Any, weights: Any, outputs: Any, vecto
                 start, j = 4 * s * LANES, 0
                 while j < width:
                     height = width - j
-                    if height > TILE_NEURONS:  # the last two share what is left, so that none is low
+                    if (
+                        height > TILE_NEURONS
+                    ):  # the last two share what is left, so that none is low
                         height = TILE_NEURONS if height >= 2 * TILE_NEURONS else (height + 1) // 2
                     row, bias = weights + 4 * j * size, weights + 4 * (width * size + j)
                     out = outputs + start + 4 * j * BLOCK
@@ -229,7 +235,16 @@ def _add_block(outputs: Any, targets: Any, real: Any, model: Any, sums: Any) -> 
 
 
 @inlined
-def evaluate(first: Any, last: Any, positions: Any, swarm: Any, data: Any, model: Any, rule: Any, scratch: Any) -> None:
+def evaluate(
+    first: Any,
+    last: Any,
+    positions: Any,
+    swarm: Any,
+    data: Any,
+    model: Any,
+    rule: Any,
+    scratch: Any,
+) -> None:
     """The losses of particles ``first .. last``, NaN and infinities as +inf; and their personal bests.
 
     By the competitive rule a particle that has a best stands on it: it is left out.
@@ -247,7 +262,9 @@ def evaluate(first: Any, last: Any, positions: Any, swarm: Any, data: Any, model
             continue
         if rule.decay > 0:
             row = address_of(positions, p * swarm.stride)
-            swarm.shifts[p] += rule.decay * sum_squares(row, address_of(swarm.decayed, 0), swarm.stride)
+            swarm.shifts[p] += rule.decay * sum_squares(
+                row, address_of(swarm.decayed, 0), swarm.stride
+            )
         for lane in range(LANES):
             sums[p * LANES + lane] = 0.0
     for start in range(0, blocks, chunk):
@@ -258,8 +275,12 @@ def evaluate(first: Any, last: Any, positions: Any, swarm: Any, data: Any, model
             weights = address_of(positions, p * swarm.stride)
             for block in range(start, end):
                 real = min(BLOCK, data.rows - block * BLOCK)
-                out = address_of(work, forward_block(weights, data, block, -(-real // LANES), model, work))
-                total = _add_block(out, address_of(data.y, block * BLOCK), real, model, address_of(sums, p * LANES))
+                out = address_of(
+                    work, forward_block(weights, data, block, -(-real // LANES), model, work)
+                )
+                total = _add_block(
+                    out, address_of(data.y, block * BLOCK), real, model, address_of(sums, p * LANES)
+                )
                 value = model.gain * (total / data.rows) + swarm.shifts[p]
                 losses[p] = value if math.isfinite(value) else np.inf
                 if rule.abandon and block < blocks - 1 and not losses[p] < swarm.best_losses[p]:
@@ -303,7 +324,12 @@ def random_informants(i: Any, informants: Any, iteration: Any, key0: Any, key1: 
     for n in range(k):
         if n % 4 == 0:
             c0, c1, c2, c3 = _philox(
-                uint32(n // 4), uint32(i), uint32(iteration), uint32(_INFORMANTS), uint32(key0), uint32(key1)
+                uint32(n // 4),
+                uint32(i),
+                uint32(iteration),
+                uint32(_INFORMANTS),
+                uint32(key0),
+                uint32(key1),
             )
         word = c0 if n % 4 == 0 else c1 if n % 4 == 1 else c2 if n % 4 == 2 else c3
         top = particles - 1 - k + n
@@ -381,7 +407,12 @@ def _compete(swarm: Any, iteration: Any, key0: Any, key1: Any) -> None:
     for n in range(particles - 1, 0, -1):
         if n % 4 == 3 or n == particles - 1:
             c0, c1, c2, c3 = _philox(
-                uint32(n // 4), uint32(0), uint32(iteration), uint32(_PAIRING), uint32(key0), uint32(key1)
+                uint32(n // 4),
+                uint32(0),
+                uint32(iteration),
+                uint32(_PAIRING),
+                uint32(key0),
+                uint32(key1),
             )
         word = c0 if n % 4 == 0 else c1 if n % 4 == 1 else c2 if n % 4 == 2 else c3
         m = np.int64((uint64(word) * uint64(n + 1)) >> uint64(32))
@@ -403,7 +434,16 @@ def stay(i: Any, old: Any, new: Any, stride: Any) -> None:
 
 @inlined
 def move(
-    i: Any, old: Any, new: Any, swarm: Any, leader: Any, best: Any, iteration: Any, w: Any, vmax: Any, rule: Any
+    i: Any,
+    old: Any,
+    new: Any,
+    swarm: Any,
+    leader: Any,
+    best: Any,
+    iteration: Any,
+    w: Any,
+    vmax: Any,
+    rule: Any,
 ) -> None:
     """Position and velocity of particle ``i``: reads the pair ``old``, writes the pair ``new``.
 
@@ -476,14 +516,22 @@ def advance(
     group = max(1, min(GROUP, particles // (4 * threads))) if threads > 1 else GROUP
     groups = -(-particles // group)
     tiles = -(-particles // NEIGHBOURS) if rule.strategy == NEAREST and not rule.competitive else 0
-    while done < until and atomic_load_acquire(control, STOPPED) == 0 and atomic_load_acquire(control, ABORTED) == 0:
+    while (
+        done < until
+        and atomic_load_acquire(control, STOPPED) == 0
+        and atomic_load_acquire(control, ABORTED) == 0
+    ):
         job = atomic_fetch_add(control, JOBS)
         while job < groups + tiles:
             if job < tiles:
-                measure((tiles - 1 - job) * NEIGHBOURS, old[0], swarm.stride, swarm.distances)  # the longest first
+                measure(
+                    (tiles - 1 - job) * NEIGHBOURS, old[0], swarm.stride, swarm.distances
+                )  # the longest first
             else:
                 first = (job - tiles) * group
-                evaluate(first, min(first + group, particles), old[0], swarm, data, model, rule, scratch)
+                evaluate(
+                    first, min(first + group, particles), old[0], swarm, data, model, rule, scratch
+                )
             job = atomic_fetch_add(control, JOBS)
         if _arrive(control, threads):
             best = 0
@@ -493,11 +541,16 @@ def advance(
             history[done] = swarm.best_losses[best]
             improved = history[done] < (history[done - 1] if done > 0 else np.inf)
             atomic_store_release(control, BEST, best)
-            atomic_store_release(control, REWIRING, np.int64(rule.strategy == REWIRED and not improved))
+            atomic_store_release(
+                control, REWIRING, np.int64(rule.strategy == REWIRED and not improved)
+            )
             if rule.competitive:
                 _compete(swarm, done, rule.key0, rule.key1)
             _release(control)
-        best, rewiring = atomic_load_acquire(control, BEST), atomic_load_acquire(control, REWIRING) == 1
+        best, rewiring = (
+            atomic_load_acquire(control, BEST),
+            atomic_load_acquire(control, REWIRING) == 1,
+        )
         w = at_time(rule.w, rule.w_end, done, rule.horizon)
         vmax = at_time(rule.vmax, rule.vmax_end, done, rule.horizon)
         i = atomic_fetch_add(control, JOBS)
@@ -513,6 +566,8 @@ def advance(
         old, new = new, old
         done += 1
         if _arrive(control, threads):
-            atomic_store_release(control, STOPPED, np.int64(stalled(history, done, patience, least)))
+            atomic_store_release(
+                control, STOPPED, np.int64(stalled(history, done, patience, least))
+            )
             _release(control)
     return done

@@ -15,7 +15,13 @@ from llvmlite import binding, ir
 from numba.core import cgutils, config
 
 LANES = 16
-F32, F64, I1, I32, I64 = ir.FloatType(), ir.DoubleType(), ir.IntType(1), ir.IntType(32), ir.IntType(64)
+F32, F64, I1, I32, I64 = (
+    ir.FloatType(),
+    ir.DoubleType(),
+    ir.IntType(1),
+    ir.IntType(32),
+    ir.IntType(64),
+)
 
 
 _CONVERSIONS = {
@@ -57,12 +63,16 @@ class Value:
         if self.lanes or not lanes:
             return self
         if isinstance(self.value, ir.Constant):
-            return self.emit.of(ir.Constant(ir.VectorType(self.element, lanes), [self.value.constant] * lanes))
+            return self.emit.of(
+                ir.Constant(ir.VectorType(self.element, lanes), [self.value.constant] * lanes)
+            )
         kind = ir.VectorType(self.element, lanes)
         undefined = ir.Constant(kind, ir.Undefined)
         first = self.emit.builder.insert_element(undefined, self.value, ir.Constant(I32, 0))
         return self.emit.of(
-            self.emit.builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
+            self.emit.builder.shuffle_vector(
+                first, undefined, ir.Constant(ir.VectorType(I32, lanes), [0] * lanes)
+            )
         )
 
     def _with(self, other: Any) -> tuple[Any, Any]:
@@ -146,7 +156,9 @@ class Value:
         kind = arguments[0].type
         suffix = f"v{kind.count}f32" if isinstance(kind, ir.VectorType) else "f32"
         function = cgutils.get_or_insert_function(
-            self.emit.builder.module, ir.FunctionType(kind, [kind] * len(arguments)), f"llvm.{name}.{suffix}"
+            self.emit.builder.module,
+            ir.FunctionType(kind, [kind] * len(arguments)),
+            f"llvm.{name}.{suffix}",
         )
         return self.emit.of(self.emit.builder.call(function, arguments))
 
@@ -165,7 +177,9 @@ class Value:
     def part(self, lanes: Sequence[int], other: Value | None = None) -> Value:
         """Those lanes, of it or of it and ``other`` joined."""
         mask = ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes))
-        return self.emit.of(self.emit.builder.shuffle_vector(self.value, (other or self).value, mask))
+        return self.emit.of(
+            self.emit.builder.shuffle_vector(self.value, (other or self).value, mask)
+        )
 
     def total(self) -> Value:
         """The lanes' sum: the upper half is added to the lower until one is left."""
@@ -197,7 +211,9 @@ class Emitter:
     def pointer(self, kind: Any, array: Any, offset: Any = None) -> Any:
         """Where the data of a Numba array begin, or its element ``offset``."""
         data = self.context.make_array(kind)(self.context, self.builder, array).data
-        return data if offset is None else self.builder.gep(data, [getattr(offset, "value", offset)])
+        return (
+            data if offset is None else self.builder.gep(data, [getattr(offset, "value", offset)])
+        )
 
     def at(self, pointer: Any, offset: Value) -> Any:
         """The pointer moved by so many elements."""
@@ -222,7 +238,10 @@ class Emitter:
     def _place(self, pointer: Any, offset: Value, lanes: int) -> tuple[Any, int]:
         element = pointer.type.pointee
         vector = ir.VectorType(element, lanes).as_pointer()
-        return self.builder.bitcast(self.at(pointer, offset), vector), 4 if element in (F32, I32) else 8
+        return self.builder.bitcast(self.at(pointer, offset), vector), 4 if element in (
+            F32,
+            I32,
+        ) else 8
 
     def variable(self, start: Value) -> Variable:
         """A place that a loop may change; LLVM keeps it in a register."""

@@ -23,7 +23,9 @@ class ReferenceEngine(Engine):
                 break
         return state
 
-    def outputs(self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def outputs(
+        self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         """See `Engine.outputs`. Its bits depend on NumPy's BLAS."""
         with np.errstate(all="ignore"):
             return np.asarray(network.forward(weights[None], x)[0])

@@ -14,7 +14,14 @@ _LOG2E, _LN2_HIGH, _LN2_LOW = 1 / math.log(2), 0.693359375, -2.12194440e-4
 _SQRT_HALF, _SQRT_2_PI, _GELU_CUBIC, _LEAK = math.sqrt(0.5), math.sqrt(2 / math.pi), 0.044715, 0.01
 
 # Polynomials for expf and logf, highest power first: S. L. Moshier, Cephes Mathematical Library (single precision).
-_EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+_EXP = (
+    1.9875691500e-4,
+    1.3981999507e-3,
+    8.3334519073e-3,
+    4.1665795894e-2,
+    1.6666665459e-1,
+    5.0000001201e-1,
+)
 _LOG = (
     7.0376836292e-2,
     -1.1514610310e-1,
@@ -37,7 +44,12 @@ _TANH_ODD = (
     6.37261928875436e-04,
     4.89352455891786e-03,
 )
-_TANH_EVEN = (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03)
+_TANH_EVEN = (
+    1.19825839466702e-06,
+    1.18534705686654e-04,
+    2.26843463243900e-03,
+    4.89352518554385e-03,
+)
 
 
 def _polynomial(x: Value, coefficients: tuple[float, ...]) -> Value:

@@ -33,9 +33,7 @@ Generation = tuple[tuple[Genome, ...], tuple[float, ...]]  # a population, and i
 Past = Sequence[Generation]
 
 _LEAST_BATCH = 4  # solutions in an update of CMA-ES, which learns from the better half: one alone has no spread
-_DIGITS = (
-    6  # of a number that a library's arithmetic made: its last bit, which differs by processor, makes no other genome
-)
+_DIGITS = 6  # of a number that a library's arithmetic made: its last bit, which differs by processor, makes no other genome
 
 
 class Sampler(ABC):
@@ -93,7 +91,9 @@ def _range(gene: Gene, values: Mapping[str, Any]) -> tuple[float, float]:
     return gene.low, high + 1 if gene.integer else high
 
 
-def _values(genes: Sequence[Gene], shares: Sequence[float], known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _values(
+    genes: Sequence[Gene], shares: Sequence[float], known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The genes at these shares of their ranges, in [0, 1]; ``known`` are values beside them."""
     values = dict(known or {})
     for gene, share in zip(genes, shares, strict=False):

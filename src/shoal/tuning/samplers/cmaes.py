@@ -11,7 +11,16 @@ from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.operators import STEP
-from shoal.tuning.samplers.base import _LEAST_BATCH, Generation, Past, Sampler, _genome, _share, _values, _widths
+from shoal.tuning.samplers.base import (
+    _LEAST_BATCH,
+    Generation,
+    Past,
+    Sampler,
+    _genome,
+    _share,
+    _values,
+    _widths,
+)
 
 
 class CmaesSampler(Sampler):
@@ -24,9 +33,17 @@ class CmaesSampler(Sampler):
     def __init__(self, settings: SearchSettings, key: Key) -> None:
         super().__init__(settings, key)
         space = self.space
-        self._fixed = {gene.name: gene.low for gene in (*space.numeric, *_widths(space)) if gene.low == gene.high}
-        self._genes = [gene for gene in (*space.numeric, *_widths(space)) if gene.name not in self._fixed]
-        choices: dict[str, Sequence[Any]] = dict(space.categorical) | {"depth": range(1, space.max_depth + 1)}
+        self._fixed = {
+            gene.name: gene.low
+            for gene in (*space.numeric, *_widths(space))
+            if gene.low == gene.high
+        }
+        self._genes = [
+            gene for gene in (*space.numeric, *_widths(space)) if gene.name not in self._fixed
+        ]
+        choices: dict[str, Sequence[Any]] = dict(space.categorical) | {
+            "depth": range(1, space.max_depth + 1)
+        }
         self._fixed |= {name: allowed[0] for name, allowed in choices.items() if len(allowed) == 1}
         self._choices = {name: allowed for name, allowed in choices.items() if len(allowed) > 1}
         # What the optimizer has been told, so that a long search does not tell it everything for every generation.
@@ -43,7 +60,9 @@ class CmaesSampler(Sampler):
             self._heard.append((population, fitness))
             self._waiting += list(zip(population, fitness, strict=True))[self.settings.elitism :]
             while len(self._waiting) >= size:
-                self._optimizer.tell([(self._coordinates(genome), -value) for genome, value in self._waiting[:size]])
+                self._optimizer.tell(
+                    [(self._coordinates(genome), -value) for genome, value in self._waiting[:size]]
+                )
                 del self._waiting[:size]
         self._optimizer.reseed_rng(self._seed(len(past)))
         return [self._asked(*self._optimizer.ask()) for _ in individuals]
@@ -59,7 +78,11 @@ class CmaesSampler(Sampler):
         starts = {gene.name: (gene.start_low + gene.start_high) / 2 for gene in self.space.numeric}
         low, high = (
             np.array(
-                [_share(gene, at, starts) for gene, at in ((g, getattr(g, end)) for g in self._genes)] + [0.5] * idle
+                [
+                    _share(gene, at, starts)
+                    for gene, at in ((g, getattr(g, end)) for g in self._genes)
+                ]
+                + [0.5] * idle
             )
             for end in ("start_low", "start_high")
         )
@@ -89,6 +112,8 @@ class CmaesSampler(Sampler):
 
     def _asked(self, x: Any, one_hot: Any) -> Genome:
         values = self._fixed | _values(self._genes, x.tolist(), self._fixed)
-        for (name, allowed), at in zip(self._choices.items(), one_hot.argmax(axis=1).tolist(), strict=False):
+        for (name, allowed), at in zip(
+            self._choices.items(), one_hot.argmax(axis=1).tolist(), strict=False
+        ):
             values[name] = allowed[at]
         return _genome(self.space, values, values.pop("depth"))

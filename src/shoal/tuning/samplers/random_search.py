@@ -20,7 +20,9 @@ class RandomSampler(Sampler):
 def random_genome(space: SearchSpace, key: Key, generation: int, individual: int) -> Genome:
     """A genome from anywhere in the space; widths are uniform in their logarithm."""
     genes = (*space.numeric, *_widths(space))
-    u = draws(key, Purpose.SAMPLER, generation, 1 + individual, len(genes) + len(space.categorical) + 1).tolist()
+    u = draws(
+        key, Purpose.SAMPLER, generation, 1 + individual, len(genes) + len(space.categorical) + 1
+    ).tolist()
     values = _values(genes, u)
     for (name, choices), share in zip(space.categorical, u[len(genes) :], strict=False):
         values[name] = choices[int(share * len(choices))]

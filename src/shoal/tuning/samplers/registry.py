@@ -13,7 +13,12 @@ from shoal.tuning.samplers.genetic import GeneticSampler
 from shoal.tuning.samplers.random_search import RandomSampler
 from shoal.tuning.samplers.tpe import TpeSampler
 
-SEARCHES = {"genetic": "Genetic search", "random": "Random search", "tpe": "TPE search", "cmaes": "CMA-ES search"}
+SEARCHES = {
+    "genetic": "Genetic search",
+    "random": "Random search",
+    "tpe": "TPE search",
+    "cmaes": "CMA-ES search",
+}
 
 
 _PACKAGES = {"tpe": "optuna", "cmaes": "cmaes"}

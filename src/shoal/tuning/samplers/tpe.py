@@ -23,13 +23,18 @@ class TpeSampler(Sampler):
         import optuna
 
         fitness = {
-            genome: value for population, values in past for genome, value in zip(population, values, strict=True)
+            genome: value
+            for population, values in past
+            for genome, value in zip(population, values, strict=True)
         }
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
             sampler = optuna.samplers.TPESampler(
-                seed=self._seed(len(past)), n_startup_trials=1, multivariate=True, constant_liar=True
+                seed=self._seed(len(past)),
+                n_startup_trials=1,
+                multivariate=True,
+                constant_liar=True,
             )
             study = optuna.create_study(direction="maximize", sampler=sampler)
             study.add_trials([self._trial(genome, value) for genome, value in fitness.items()])
@@ -45,7 +50,9 @@ class TpeSampler(Sampler):
         for gene in (*self.space.numeric, *_widths(self.space)[:1]):
             kind, number = (IntDistribution, int) if gene.integer else (FloatDistribution, float)
             found[gene.name] = kind(number(gene.low), number(gene.high), log=gene.log)
-        found |= {name: CategoricalDistribution(choices) for name, choices in self.space.categorical}
+        found |= {
+            name: CategoricalDistribution(choices) for name, choices in self.space.categorical
+        }
         return found | {"depth": IntDistribution(1, self.space.max_depth)}
 
     def _trial(self, genome: Genome, value: float) -> Any:
@@ -56,7 +63,11 @@ class TpeSampler(Sampler):
         layers = genes.pop("hidden_layers")
         widths = {f"width_{n}": width for n, width in enumerate(layers)}
         distributions |= dict.fromkeys(widths, distributions["width_0"])
-        params = {name: genes[name] for name in distributions if name in genes} | widths | {"depth": len(layers)}
+        params = (
+            {name: genes[name] for name in distributions if name in genes}
+            | widths
+            | {"depth": len(layers)}
+        )
         return create_trial(params=params, distributions=distributions, value=value)
 
     def _asked(self, trial: Any) -> Genome:
@@ -65,11 +76,17 @@ class TpeSampler(Sampler):
         def suggest(name: str, distribution: Any) -> Any:
             if isinstance(distribution, CategoricalDistribution):
                 return trial.suggest_categorical(name, distribution.choices)
-            draw = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
+            draw = (
+                trial.suggest_int
+                if isinstance(distribution, IntDistribution)
+                else trial.suggest_float
+            )
             return draw(name, distribution.low, distribution.high, log=distribution.log)
 
         distributions = self._distributions()
         values = {name: suggest(name, distribution) for name, distribution in distributions.items()}
         depth = values.pop("depth")
-        values |= {f"width_{n}": suggest(f"width_{n}", distributions["width_0"]) for n in range(1, depth)}
+        values |= {
+            f"width_{n}": suggest(f"width_{n}", distributions["width_0"]) for n in range(1, depth)
+        }
         return _genome(self.space, values, depth)

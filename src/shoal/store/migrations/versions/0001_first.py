@@ -45,7 +45,12 @@ def upgrade() -> None:
         "run",
         sa.Column("id", ID, primary_key=True),
         sa.Column("name", sa.Text, nullable=False),
-        sa.Column("dataset_hash", sa.Text, sa.ForeignKey("dataset.hash", name="run_dataset"), nullable=False),
+        sa.Column(
+            "dataset_hash",
+            sa.Text,
+            sa.ForeignKey("dataset.hash", name="run_dataset"),
+            nullable=False,
+        ),
         sa.Column("data_options", JSON, nullable=False),
         sa.Column("settings", JSON, nullable=False),
         sa.Column("seed", sa.BigInteger, nullable=False),

@@ -13,7 +13,12 @@ def upgrade() -> None:
     """Create the table."""
     op.create_table(
         "live",
-        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+        sa.Column(
+            "run_id",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            primary_key=True,
+            autoincrement=False,
+        ),
         sa.Column("content", sa.JSON(none_as_null=True)),
         sa.Column("updated", sa.Double),
         sa.Column("watched", sa.Double),
