@@ -294,9 +294,12 @@ def test_a_session_has_the_role_that_the_account_has_now(
     keeper: SessionManager, file: Path
 ) -> None:
     session = keeper.by_password("alice", RIGHT)
-    demoted = lambda a: replace(
-        a, accounts=tuple(replace(one, role="viewer") for one in a.accounts)
-    )  # noqa: E731
+
+    def demoted(accounts: Accounts) -> Accounts:
+        return replace(
+            accounts, accounts=tuple(replace(one, role="viewer") for one in accounts.accounts)
+        )
+
     change_accounts(file, demoted)
     assert keeper.identity(session) == Identity("alice", "viewer")
 

@@ -88,7 +88,8 @@ class SwarmState:
     ]  # (P, k), ascending in each row; recomputed each step when `nearest`
     history: NDArray[np.float64]
     stopped: bool = False  # by patience
-    rows_skipped: int = 0  # rows x particles that were not evaluated: a particle could not become better any more, or stood still
+    # Rows x particles that were not evaluated: a particle could not improve any more, or stood still.
+    rows_skipped: int = 0
 
     @property
     def global_best(self) -> int:
