@@ -1,4 +1,4 @@
-"""Fixtures that several test files share: stores on SQLite and on a real PostgreSQL."""
+"""Fixtures that several test files share, and how property tests draw their examples."""
 
 from __future__ import annotations
 
@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shoal.store import Store, open_store
-from support import postgres
+from support import postgres, property_tests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+property_tests.register_profiles()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the plugins read their options."""
+    property_tests.choose_profile(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The seed, if there is one."""
+    return property_tests.header(config)
 
 
 @pytest.fixture(scope="session")

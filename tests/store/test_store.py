@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shoal.data import DataOptions, Dataset, prepare
@@ -44,6 +44,7 @@ from shoal.store import connection as store_connection
 from shoal.store import store as store_module
 from shoal.store import tables as t
 from shoal.store.column_types import Number
+from support.property_tests import WITH_FIXTURES
 from support.records import evaluation, summary
 
 SETTINGS = SearchSettings(
@@ -467,9 +468,7 @@ class TestContract:
         columns = sa.select(t.evaluation.c.accuracy).order_by(t.evaluation.c.id)
         assert store._database.read(lambda c: c.scalars(columns).all()) == [None, 89.5, -math.inf]
 
-    @settings(
-        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=25, deadline=None, suppress_health_check=WITH_FIXTURES)
     @given(
         values=st.lists(st.floats(), min_size=4, max_size=4),
         weight=st.floats(0, 4, exclude_min=True),
@@ -525,9 +524,7 @@ class TestContract:
         assert inexact == []
         assert len(NUMBERS) > 20
 
-    @settings(
-        max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=50, deadline=None, suppress_health_check=WITH_FIXTURES)
     @given(value=st.floats())
     @with_odd_floats
     def test_every_float_column_keeps_every_bit(self, full_store: Store, value: float) -> None:
