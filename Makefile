@@ -28,6 +28,7 @@ pictures: .venv/dev.stamp  ## the pictures of docs/ anew, from real runs: make p
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 
 format-check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

@@ -1,0 +1,139 @@
+"""What may import what, beyond the contract on layers that `make lint` checks.
+
+The contract (`[tool.importlinter]` in pyproject.toml) knows Shoal's own packages. Here stands what it
+cannot say: where other libraries may be used, who may write to a store, and what stays optional.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.locations import SOURCE
+
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+COMMANDS = SOURCE / "dashboard" / "session" / "commands.py"
+
+# Each of these libraries is known to one package, so that it can be replaced there.
+HOMES = {
+    "sqlalchemy": "store",
+    "alembic": "store",
+    "sqlite3": "store",
+    "streamlit": "dashboard",
+    "plotly": "dashboard",
+    "ray": "executors",
+    "optuna": "tuning",
+    "cmaes": "tuning",
+}
+EXTRAS = ["streamlit", "plotly", "psycopg", "ray", "optuna", "cmaes"]
+
+
+def package_of(path: Path) -> str:
+    """The first-level package or module of Shoal that a file belongs to."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Dotted names of all modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_library_is_imported_by_its_home_only(path: Path) -> None:
+    for name in imported_modules(path):
+        home = HOMES.get(name.split(".")[0], package_of(path))
+        assert home == package_of(path), f"{name} belongs to {home}/"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_nothing_inside_imports_the_public_face(path: Path) -> None:
+    """`import shoal` finds names by importing what holds them: a circle for whoever is below it."""
+    assert "shoal" not in set(imported_modules(path))
+
+
+def store_methods_that_write() -> set[str]:
+    """Methods of `Store` that call its `write`, or that call a method that does."""
+    tree = ast.parse((SOURCE / "store" / "store.py").read_text())
+    (store,) = [
+        node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "Store"
+    ]
+
+    calls: dict[str, set[str]] = {}
+    for method in store.body:
+        if isinstance(method, ast.FunctionDef):
+            nodes = ast.walk(method)
+            calls[method.name] = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+
+    writing = {"write"}
+    while True:
+        more = {name for name, called in calls.items() if called & writing} - writing
+        if not more:
+            return writing
+        writing |= more
+
+
+def calls_that_may_write(path: Path, methods: set[str]) -> list[str]:
+    """Places in a page's file where one of these methods is named, or a supervisor is started.
+
+    Calls of the command service are what pages are meant to do; Streamlit and NumPy have methods of
+    the same names.
+    """
+    places = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr in methods:
+            owner = ast.unparse(node.value)
+            if owner not in ("command_service()", "st", "np"):
+                places.append(f"{path.name}:{node.lineno} {owner}.{node.attr}")
+
+        if isinstance(node, ast.ImportFrom | ast.Import):
+            names = [alias.name for alias in node.names]
+            if "ensure_supervisor" in names:
+                places.append(f"{path.name}:{node.lineno} ensure_supervisor")
+    return places
+
+
+def test_pages_write_through_the_command_service_only() -> None:
+    writing = store_methods_that_write()
+    commands = {"add_run", "command", "resume", "extend", "delete", "event", "claim", "record"}
+    readers = {"runs", "run", "evaluations", "events", "artifact", "load_problem"}
+    assert commands <= writing
+    assert not readers & writing
+    assert calls_that_may_write(COMMANDS, writing), "the search finds what there is"
+
+    # That somebody watches is no command: a viewer may say it.
+    assert "announce_viewer" in writing
+    commanding = writing - {"announce_viewer"}
+    for path in (SOURCE / "dashboard").rglob("*.py"):
+        if path != COMMANDS:
+            assert not calls_that_may_write(path, commanding)
+
+
+def test_importing_everything_of_the_core_imports_no_extra() -> None:
+    program = f"""
+import sys
+for name in {EXTRAS!r}:
+    sys.modules[name] = None  # importing it now raises
+import shoal
+for name in shoal.__all__:
+    getattr(shoal, name)
+import shoal.cli.main, shoal.cli.follow, shoal.cli.serve, shoal.export, shoal.dashboard.server.launch
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+
+
+def test_import_shoal_alone_is_light() -> None:
+    program = """
+import sys, shoal
+heavy = {'numpy', 'numba', 'pandas', 'sqlalchemy', 'sklearn'} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
