@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.genome.genes import CATEGORICAL_GENES, INFORMED_ONLY, MAX_DEPTH, NUMERIC_GENES, Gene
+from shoal.genome.genes import (
+    CATEGORICAL_GENES,
+    GENE_LABELS,
+    INFORMED_ONLY,
+    MAX_DEPTH,
+    NUMERIC_GENES,
+    Gene,
+)
 
 LAYERS = "hidden_layers"
 DEPTH = "depth"
@@ -76,15 +83,11 @@ def factors(genomes: pd.DataFrame) -> tuple[GeneFeature, ...]:
                 np.float64
             )
             found.append(
-                GeneFeature(name, label(name), places, read[name] & (places >= 0), choices=choices)
+                GeneFeature(
+                    name, GENE_LABELS[name], places, read[name] & (places >= 0), choices=choices
+                )
             )
     return tuple(found)
-
-
-def label(name: str) -> str:
-    """A gene's name for people."""
-    known = {gene.name: gene.label for gene in NUMERIC_GENES}
-    return known.get(name, name.replace("_", " ").title())
 
 
 def _number(gene: Gene, column: pd.Series, read: NDArray[np.bool_]) -> GeneFeature:

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shoal.analysis.comparison import Comparison, Duel, Row
-from shoal.presentation.formatting import duration
+from shoal.presentation.formatting import duration, half_width, with_plus_minus
 
 
 def comparison_table(found: Comparison) -> RenderableType:
@@ -83,7 +83,7 @@ def accuracy_text(value: float | None, interval: tuple[float, float] | None = No
     """In percent, with half of its interval where there is one."""
     if value is None:
         return "-"
-    return f"{value:.2f}" + (f" ± {(interval[1] - interval[0]) / 2:.2f}" if interval else "")
+    return with_plus_minus(f"{value:.2f}", half_width(interval))
 
 
 def difference_text(duel: Duel) -> str:

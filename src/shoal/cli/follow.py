@@ -20,7 +20,7 @@ from rich.text import Text
 from shoal.analysis.summary import Summary, blocking_run, summarise
 from shoal.cli.tables import _accuracy, report
 from shoal.orchestration.launcher import ensure_supervisor
-from shoal.presentation.formatting import duration
+from shoal.presentation.formatting import blocking_run_text, duration
 from shoal.store import TERMINAL, RunView, Store
 from shoal.system.paths import log_path
 from shoal.system.process import end_process
@@ -124,11 +124,7 @@ def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
     grid.add_column(style="dim")
     grid.add_column()
     if ahead is not None:
-        where = f"{ahead.generations} of {ahead.settings.generations} generations"
-        grid.add_row(
-            "Waits for",
-            f"run {ahead.id} ({where}); `shoal pause {ahead.id}` lets this one go first",
-        )
+        grid.add_row("Waiting", blocking_run_text(ahead, f"`shoal pause {ahead.id}`"))
     grid.add_row(
         "Generation",
         Group(

@@ -12,6 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from shoal.analysis.summary import METRIC_NAMES, Best, Summary, confidence_text, score_rows
+from shoal.presentation.formatting import (
+    duration,
+    genome_text,
+    half_width,
+    percent,
+    stability_text,
+    with_plus_minus,
+)
+from shoal.presentation.palette import STATE_COLOURS
 from shoal.store import RunView
 from shoal.store.serialization import finite
 
@@ -22,7 +31,6 @@ if TYPE_CHECKING:
     from shoal.pso.benchmark import Benchmark
     from shoal.replay.verify import ReplayCheck
     from shoal.store.diagnostics import Check
-from shoal.presentation.formatting import duration, genome_text, stability_text
 
 _COLUMNS_SHOWN = 40
 
@@ -30,14 +38,14 @@ _COLUMNS_SHOWN = 40
 _DIFFERENCES = 12  # shown, of a training that is not what it was
 
 
-_COLOURS = {
-    "running": "green",
-    "queued": "cyan",
-    "paused": "yellow",
-    "finished": "blue",
-    "failed": "red",
-    "interrupted": "magenta",
-}
+# Terminals have no orange and no gray of their own; other colours have the same name.
+_TERMINAL_COLOURS = {"orange": "yellow", "gray": "bright_black"}
+
+
+def state_text(state: str) -> Text:
+    """A run's state in its colour."""
+    colour = STATE_COLOURS[state]
+    return Text(state, style=_TERMINAL_COLOURS.get(colour, colour))
 
 
 def report(summary: Summary) -> RenderableType:
@@ -46,7 +54,7 @@ def report(summary: Summary) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
-    grid.add_row("State", Text(run.state, style=_COLOURS.get(run.state, "")))
+    grid.add_row("State", state_text(run.state))
     grid.add_row("Data", Text(_about_data(run)))
     grid.add_row("Generations", f"{run.generations} of {run.settings.generations}{_ended_by(run)}")
     grid.add_row(
@@ -98,7 +106,7 @@ def _ended_by(run: RunView) -> str:
 
 
 def _accuracy(best: Best) -> Text:
-    shown = _with_interval(best.accuracy, best.ci95)
+    shown = with_plus_minus(percent(best.accuracy), half_width(best.ci95))
     return Text.assemble(
         (shown, "bold green"), f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else ""
     )
@@ -116,15 +124,11 @@ def _scores_table(summary: Summary) -> Table:
         if row.accuracy is None:
             table.add_row(row.label, Text(row.error or "", style="red", overflow="ellipsis"))
             continue
-        half = f" ± {row.half:.2f}" if row.half is not None else ""
-        cells = [f"{row.accuracy:.2f} %{half}", *(row.metric(name) for name in others)]
+        accuracy = with_plus_minus(percent(row.accuracy), row.half)
+        cells = [accuracy, *(row.metric(name) for name in others)]
         cells.append(f"{row.ensemble:.2f} %" if row.ensemble is not None else "")
         table.add_row(row.label, *cells, style="bold green" if row.is_champion else "")
     return table
-
-
-def _with_interval(accuracy: float, interval: tuple[float, float] | None) -> str:
-    return f"{accuracy:.2f} %" + (f" ± {(interval[1] - interval[0]) / 2:.2f}" if interval else "")
 
 
 def run_row(run: RunView) -> dict[str, Any]:
@@ -160,7 +164,7 @@ def runs_table(runs: Sequence[RunView]) -> Table:
         table.add_row(
             str(run.id),
             Text(run.name),
-            Text(run.state, style=_COLOURS.get(run.state, "")),
+            state_text(run.state),
             f"{run.generations}/{run.settings.generations}",
             f"{run.evaluations:,}",
             f"{run.best_accuracy:.2f} %" if run.best_accuracy is not None else "-",
@@ -211,11 +215,17 @@ def splits_table(rows: Sequence[MethodSummary]) -> RenderableType:
         if not row.splits:
             table.add_row(row.label, Text(row.error or "", style="red", overflow="ellipsis"))
             continue
-        cells = [_mean_and_half(*row.single, "%"), _mean_and_half(*row.ensemble, "%")]
+        single, single_half = row.single
+        ensemble, ensemble_half = row.ensemble
+        behind, behind_half = row.behind
+        cells = [
+            with_plus_minus(percent(single), single_half),
+            with_plus_minus(percent(ensemble), ensemble_half),
+        ]
         table.add_row(
             row.label,
             *cells,
-            "" if row.is_champion else _mean_and_half(*row.behind),
+            "" if row.is_champion else with_plus_minus(f"{behind:.2f}", behind_half),
             style="bold green" if row.is_champion else "",
         )
     count = max((row.splits for row in rows), default=0)
@@ -224,10 +234,6 @@ def splits_table(rows: Sequence[MethodSummary]) -> RenderableType:
         "intervals are somewhat too narrow, and the genome was found on some of these rows."
     )
     return Group(table, Text(legend, style="dim"))
-
-
-def _mean_and_half(value: float, half: float | None, unit: str = "") -> str:
-    return f"{value:.2f}{unit and ' ' + unit}" + (f" ± {half:.2f}" if half is not None else "")
 
 
 _MARKS = {

@@ -14,10 +14,17 @@ from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
 from shoal.export.style import STYLE
 from shoal.export.svg import Point, history, interval
-from shoal.genome.genes import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES, Gene
+from shoal.genome.genes import (
+    CATEGORICAL_GENES,
+    GENE_LABELS,
+    INFORMED_ONLY,
+    NEUTRAL,
+    NUMERIC_GENES,
+    Gene,
+)
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95, ci95_half_width
-from shoal.presentation.formatting import duration, gene_label
+from shoal.presentation.formatting import duration, percent, plus_minus, with_plus_minus
 from shoal.store import GenerationRecord
 from shoal.store.serialization import finite
 from shoal.tuning.champion import Champion
@@ -187,7 +194,7 @@ class Report:
         unread = INFORMED_ONLY if genome.update_rule == "competitive" else ()
         rows = [_gene("Topology", " – ".join(map(str, genome.hidden_layers)))]
         rows += [
-            _gene(gene_label(n), getattr(genome, n).replace("_", "-"))
+            _gene(GENE_LABELS[n], getattr(genome, n).replace("_", "-"))
             for n in CATEGORICAL_GENES
             if n not in unread
         ]
@@ -237,12 +244,11 @@ class Report:
         lines: list[tuple[str, ...]] = []
         for place, (name, row, half) in enumerate(found, 1):
             accuracy, again = float(row["accuracy"]), float(row["confirmed"])
-            spread = f" ± {half:.2f}" if half is not None else ""
             mine = name == self.champion.genome.hash
             lines.append(
                 (
                     f"{place}",
-                    f"{accuracy:.2f}{spread}",
+                    with_plus_minus(f"{accuracy:.2f}", half),
                     interval(accuracy, half, low, high, chief=mine),
                     f"{int(row['counted'])}",
                     "" if math.isnan(again) else f"{again:.2f}",
@@ -340,7 +346,7 @@ def history_points(
 def _card(
     name: str, accuracy: float, half: float | None, about: str, *, chief: bool = False
 ) -> Html:
-    spread = tag("small", f" ± {half:.2f}") if half is not None else ""
+    spread = tag("small", f" {plus_minus(half)}") if half is not None else ""
     value = tag("dd", f"{accuracy:.2f} %", spread, class_="value")
     return tag(
         "div",
@@ -358,11 +364,10 @@ def _score_line(row: ScoreRow, others: Sequence[str]) -> tuple[str, ...]:
             tag("span", _short(row.error or "failed"), class_="why"),
             *[""] * (len(others) + 1),
         )
-    half = f" ± {row.half:.2f}" if row.half is not None else ""
     ensemble = f"{row.ensemble:.2f} %" if row.ensemble is not None else ""
     return (
         row.label,
-        f"{row.accuracy:.2f} %{half}",
+        with_plus_minus(percent(row.accuracy), row.half),
         *(row.metric(name) for name in others),
         ensemble,
     )

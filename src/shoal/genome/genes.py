@@ -75,6 +75,17 @@ NEUTRAL: dict[str, float | str] = {
 }
 
 
+# What people call each gene.
+GENE_LABELS: dict[str, str] = {gene.name: gene.label for gene in NUMERIC_GENES} | {
+    "hidden_layers": "Topology",
+    "update_rule": "Update Rule",
+    "activation": "Activation",
+    "informant_strategy": "Informants",
+    "attractor": "Attractor",
+    "initialisation": "Initialisation",
+}
+
+
 # What the competitive rule does not read.
 INFORMED_ONLY = (
     "num_informants",

@@ -1,4 +1,4 @@
-"""Numbers, times and genes as text."""
+"""Accuracies, times and genomes as text, for the terminal, the dashboard and reports alike."""
 
 from __future__ import annotations
 
@@ -6,94 +6,181 @@ import datetime
 import json
 import re
 import zoneinfo
+from typing import TYPE_CHECKING
 
 from shoal.genome.genes import INFORMED_ONLY, NEUTRAL, NUMERIC_GENES
 from shoal.genome.genome import Genome
 
-_GENES = {gene.name: gene.label for gene in NUMERIC_GENES} | {
-    "hidden_layers": "Topology",
-    "update_rule": "Update Rule",
-    "activation": "Activation",
-    "informant_strategy": "Informants",
-    "attractor": "Attractor",
-    "initialisation": "Initialisation",
-}
+if TYPE_CHECKING:
+    from shoal.store import RunView
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+
+# Text of users
 
 
 def quoted(text: str) -> str:
-    """A user's text for Markdown: a code span, in which no character means anything but itself."""
-    flat = " ".join(text.split()) or "(no name)"
-    fence = "`" * (max((len(ticks) for ticks in re.findall("`+", flat)), default=0) + 1)
-    return f"{fence} {flat} {fence}"
+    """A user's text as a Markdown code span, in which no character has a meaning of its own.
+
+    Examples
+    --------
+    >>> quoted("my *run*")
+    '` my *run* `'
+    """
+    one_line = " ".join(text.split()) or "(no name)"
+
+    # A code span ends at as many backticks as it began with: one more than the text holds in a row.
+    longest = max((len(ticks) for ticks in re.findall("`+", one_line)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {one_line} {fence}"
+
+
+# Accuracies
 
 
 def percent(value: float | None) -> str:
-    """An accuracy."""
-    return "–" if value is None else f"{value:.2f} %"
+    """An accuracy in percent; a dash where there is none.
+
+    Examples
+    --------
+    >>> percent(91.234)
+    '91.23 %'
+    """
+    if value is None:
+        return "–"
+    return f"{value:.2f} %"
 
 
-def half_text(interval: tuple[float, float] | None) -> str:
-    """Half of a 95 % interval; empty where there is none."""
-    return "" if interval is None else f"± {(interval[1] - interval[0]) / 2:.2f}"
+def half_width(interval: tuple[float, float] | None) -> float | None:
+    """Half of the width of an interval (low, high); None where there is no interval."""
+    if interval is None:
+        return None
+    low, high = interval
+    return (high - low) / 2
+
+
+def plus_minus(half: float | None) -> str:
+    """The half-width of a 95 % interval, in the unit of its mean; empty where there is none.
+
+    Examples
+    --------
+    >>> plus_minus(0.456)
+    '± 0.46'
+    >>> plus_minus(None)
+    ''
+    """
+    if half is None:
+        return ""
+    return f"± {half:.2f}"
+
+
+def with_plus_minus(text: str, half: float | None) -> str:
+    """``text``, followed by the half-width of its 95 % interval where there is one.
+
+    Examples
+    --------
+    >>> with_plus_minus(percent(91.234), 0.456)
+    '91.23 % ± 0.46'
+    """
+    return f"{text} {plus_minus(half)}".rstrip()
+
+
+# Times
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the two largest units: 45 s, 3 min 12 s, 2 h 05 min, 3 d 4 h."""
+    """Seconds in the two largest units that they fill.
+
+    Examples
+    --------
+    >>> [duration(seconds) for seconds in (45, 192, 7500, 273600)]
+    ['45 s', '3 min 12 s', '2 h 05 min', '3 d 4 h']
+    """
     whole = max(0, round(seconds))
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if days:
-        return f"{days} d {hours % 24} h"
-    if hours:
-        return f"{hours} h {minutes % 60:02d} min"
-    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
+    if whole >= _DAY:
+        return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+    if whole >= _HOUR:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+    if whole >= _MINUTE:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+    return f"{whole} s"
 
 
 def estimate(seconds: float) -> str:
-    """A duration that nobody knows to the second."""
-    return f"{round(seconds / 60)} min" if 90 <= seconds < 3600 else duration(seconds)
+    """An estimated duration: no seconds from one and a half minutes on, which would look exact."""
+    if 90 <= seconds < _HOUR:
+        return f"{round(seconds / _MINUTE)} min"
+    return duration(seconds)
 
 
 def moment(time: float, zone: str | None, now: float, *, seconds: bool = False) -> str:
-    """A time of day in the viewer's zone, with its date when that is not today's. With seconds it is not for Markdown.
+    """A time of day in the viewer's zone, with its date when that is not today's.
 
-    There, ``:34:`` may be a picture's name, for which a browser loads the names of all of them.
+    Parameters
+    ----------
+    time, now
+        Seconds since 1970.
+    zone
+        The viewer's time zone, such as "Europe/Berlin". None, or a name that is not known: the
+        machine's own.
+    seconds
+        Show seconds too. Such a text is not for Markdown, where ``:34:`` may be the name of an
+        emoji, for which a browser loads the names of all of them.
     """
+    viewer_zone = _time_zone(zone)
+    shown = datetime.datetime.fromtimestamp(time, datetime.UTC).astimezone(viewer_zone)
+    today = datetime.datetime.fromtimestamp(now, datetime.UTC).astimezone(viewer_zone).date()
+
+    pattern = "%H:%M:%S" if seconds else "%H:%M"
+    if shown.date() != today:
+        pattern = f"%Y-%m-%d {pattern}"
+    return shown.strftime(pattern)
+
+
+def _time_zone(name: str | None) -> datetime.tzinfo | None:
+    """The zone of that name; None, the machine's own, where there is no such zone."""
+    if not name:
+        return None
     try:
-        place: datetime.tzinfo | None = zoneinfo.ZoneInfo(zone) if zone else None
+        return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        place = None
-    there, today = (
-        datetime.datetime.fromtimestamp(t, datetime.UTC).astimezone(place) for t in (time, now)
-    )
-    day = "" if there.date() == today.date() else "%Y-%m-%d "
-    return there.strftime(f"{day}%H:%M:%S" if seconds else f"{day}%H:%M")
+        return None
 
 
-def gene_label(name: str) -> str:
-    """What people call a gene."""
-    return _GENES[name]
+# Genomes
+
+
+def layers_text(widths: tuple[int, ...]) -> str:
+    """Widths of layers with dashes between: 32-16."""
+    return "-".join(map(str, widths))
 
 
 def gene_text(value: object) -> str:
-    """A gene's value: four digits of a number, layers with dashes between."""
+    """A gene's value: four digits of a number, layers with dashes between, words as in prose."""
     if isinstance(value, tuple):
-        return "-".join(map(str, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value).replace("_", "-")
+        return layers_text(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value).replace("_", "-")
 
 
 def as_python(genome: Genome) -> str:
     """A genome to paste into Python."""
-    lines = "".join(
-        f"    {name}={tuple(value) if isinstance(value, list) else value!r},\n"
-        for name, value in genome.to_dict().items()
-    )
-    return f"import shoal\n\ngenome = shoal.Genome(\n{lines})"
+    lines = []
+    for name, value in genome.to_dict().items():
+        # Layers are a list in JSON, and a tuple in Python.
+        written = tuple(value) if isinstance(value, list) else value
+        lines.append(f"    {name}={written!r},\n")
+    return f"import shoal\n\ngenome = shoal.Genome(\n{''.join(lines)})"
 
 
 def as_toml(genome: Genome) -> str:
     """A genome as a TOML table."""
-    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in genome.to_dict().items())
-    return f"[genome]\n{lines}"
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in genome.to_dict().items()]
+    return f"[genome]\n{''.join(lines)}"
 
 
 def as_json(genome: Genome) -> str:
@@ -102,30 +189,60 @@ def as_json(genome: Genome) -> str:
 
 
 def genome_text(genome: Genome) -> str:
-    """A genome in a few lines."""
-    informed = genome.update_rule != "competitive"
-    read = [gene.name for gene in NUMERIC_GENES if informed or gene.name not in INFORMED_ONLY]
-    values = {name: getattr(genome, name) for name in read}
-    numbers = [
-        f"{name} {value:.4g}" for name, value in values.items() if value != NEUTRAL.get(name)
-    ]
-    layers = "-".join(map(str, genome.hidden_layers)) or "none"
-    kinds = [
-        f"layers {layers}",
-        genome.activation,
-        *(
-            [f"{genome.informant_strategy} informants", f"attractor {genome.attractor}"]
-            if informed
-            else ["competitive rule"]
-        ),
-        *(["weights by fan-in"] if genome.initialisation == "fan_in" else []),
-    ]
-    cells = kinds + numbers
-    return "\n".join(", ".join(cells[at : at + 2]) for at in range(0, len(cells), 2))
+    """A genome in a few lines, two values on each; only genes that its update rule reads."""
+    cells = [*_choices(genome), *_numbers(genome)]
+    lines = [", ".join(cells[start : start + 2]) for start in range(0, len(cells), 2)]
+    return "\n".join(lines)
+
+
+def _choices(genome: Genome) -> list[str]:
+    """The genes that are no numbers, in words."""
+    words = [f"layers {layers_text(genome.hidden_layers) or 'none'}", genome.activation]
+    if _is_competitive(genome):
+        words.append("competitive rule")
+    else:
+        words.append(f"{genome.informant_strategy} informants")
+        words.append(f"attractor {genome.attractor}")
+    if genome.initialisation == "fan_in":
+        words.append("weights by fan-in")
+    return words
+
+
+def _numbers(genome: Genome) -> list[str]:
+    """Numeric genes with their values, without those whose value changes nothing."""
+    shown = []
+    for gene in NUMERIC_GENES:
+        if _is_competitive(genome) and gene.name in INFORMED_ONLY:
+            continue
+        value = getattr(genome, gene.name)
+        if value != NEUTRAL.get(gene.name):
+            shown.append(f"{gene.name} {value:.4g}")
+    return shown
+
+
+def _is_competitive(genome: Genome) -> bool:
+    return genome.update_rule == "competitive"
 
 
 def stability_text(genome: Genome) -> str:
-    """Its stability margin, and what that means."""
+    """A genome's stability margin, and what the margin means."""
     margin = genome.stability_margin
-    where = "inside the region of" if margin > 0 else "outside the region of"
-    return f"margin {margin:.2f}: {where} stable swarms, limits ignored"
+    side = "inside" if margin > 0 else "outside"
+    return f"margin {margin:.2f}: {side} the region of stable swarms, limits ignored"
+
+
+# Runs
+
+
+def blocking_run_text(ahead: RunView, how_to_pause: str) -> str:
+    """Which run comes before a queued one, how far it is, and how to let the queued one start.
+
+    Parameters
+    ----------
+    ahead
+        The run that is being worked on.
+    how_to_pause
+        What a person does to pause ``ahead``, as an imperative: "Pause that one", or a command.
+    """
+    done = f"{ahead.generations} of {ahead.settings.generations} generations done"
+    return f"Run {ahead.id} comes first ({done}). {how_to_pause} to let this one start."

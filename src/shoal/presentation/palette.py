@@ -1,4 +1,4 @@
-"""Colours that terminal, page and report share."""
+"""Colours that the terminal, the dashboard and reports share."""
 
 from __future__ import annotations
 
@@ -7,53 +7,79 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """What a figure draws with. ``best`` and ``average`` are Okabe and Ito's: told apart by every kind of sight."""
+    """What a figure is drawn with, as CSS colours.
+
+    Attributes
+    ----------
+    text, muted
+        Words, and words of less importance.
+    grid, faint
+        Lines of axes, and lines that lie behind others.
+    surface
+        The background.
+    best, average
+        The two curves of a search. People with any kind of colour vision can tell them apart.
+    band
+        Around the best: its 95 % interval.
+    spread
+        Around the average: the spread of all trainings.
+    series
+        Colours for things without an order, as many as can be told apart, by lightness too.
+    """
 
     text: str
     muted: str
     grid: str
-    faint: str  # lines behind others
+    faint: str
     surface: str
     best: str
     average: str
     band: str
-    spread: str  # of all trainings, behind the average
-    series: tuple[str, ...]  # for what has no order: as many as can be told apart, by lightness too
+    spread: str
+    series: tuple[str, ...]
 
 
-# Okabe and Ito, "Color Universal Design", 2008; darker on white and lighter on black where theirs has too little contrast.
+# Okabe and Ito, "Color Universal Design", 2008; darker on white, and lighter on black, where
+# their colours have too little contrast.
 SERIES_LIGHT = ("#0072b2", "#d55e00", "#00855f", "#b5568f", "#a87600", "#2f9fd8")
-
-
 SERIES_DARK = ("#56b4e9", "#e69f00", "#2bc59a", "#d88bb5", "#f0e442", "#e8763a")
 
-
 LIGHT = Palette(
-    "#15242c",
-    "#5b6c75",
-    "#e4eaed",
-    "#bcc9cf",
-    "#ffffff",
-    "#0072b2",
-    "#d55e00",
-    "rgba(0,114,178,0.13)",
-    "rgba(213,94,0,0.12)",
-    SERIES_LIGHT,
+    text="#15242c",
+    muted="#5b6c75",
+    grid="#e4eaed",
+    faint="#bcc9cf",
+    surface="#ffffff",
+    best="#0072b2",
+    average="#d55e00",
+    band="rgba(0,114,178,0.13)",
+    spread="rgba(213,94,0,0.12)",
+    series=SERIES_LIGHT,
 )
-
 
 DARK = Palette(
-    "#e3ebee",
-    "#8fa2ab",
-    "#24323a",
-    "#44555e",
-    "#131c21",
-    "#56b4e9",
-    "#e69f00",
-    "rgba(86,180,233,0.16)",
-    "rgba(230,159,0,0.14)",
-    SERIES_DARK,
+    text="#e3ebee",
+    muted="#8fa2ab",
+    grid="#24323a",
+    faint="#44555e",
+    surface="#131c21",
+    best="#56b4e9",
+    average="#e69f00",
+    band="rgba(86,180,233,0.16)",
+    spread="rgba(230,159,0,0.14)",
+    series=SERIES_DARK,
 )
 
+# Around a figure, in pixels: room for its axes.
+MARGINS = {"left": 52, "right": 14, "top": 10, "bottom": 44}
 
-MARGINS = {"left": 52, "right": 14, "top": 10, "bottom": 44}  # of a figure, in pixels, for its axes
+# The colour of a run's state. Its name always stands beside it: colour alone says nothing.
+STATE_COLOURS = {
+    "queued": "gray",
+    "running": "blue",
+    "paused": "orange",
+    "finished": "green",
+    "stopped": "gray",
+    "failed": "red",
+    "interrupted": "orange",
+}

@@ -9,6 +9,7 @@ import pandas as pd
 from shoal.analysis.comparison import Comparison, Duel
 from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import FONT, Key, Spec, by_field, number, records, tooltip, vega
+from shoal.presentation.formatting import half_width
 from shoal.store import GenerationRecord
 
 HEIGHT = 400
@@ -107,9 +108,9 @@ def scores_table(found: Comparison) -> pd.DataFrame:
                 "Name": row.name,
                 "State": row.state,
                 "Best (%)": row.search,
-                "± 95 %": _half(row.search_ci95),
+                "± 95 %": half_width(row.search_ci95),
                 "Confirmed (%)": row.confirmation,
-                "± 95 % ": _half(row.confirmation_ci95),
+                "± 95 % ": half_width(row.confirmation_ci95),
                 "Test (%)": row.test,
                 "Ensemble (%)": row.ensemble,
                 "Generations": row.generations,
@@ -147,10 +148,6 @@ def duels_table(found: Comparison) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _half(interval: tuple[float, float] | None) -> float | None:
-    return None if interval is None else (interval[1] - interval[0]) / 2
 
 
 def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:

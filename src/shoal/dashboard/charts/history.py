@@ -10,6 +10,7 @@ import pandas as pd
 from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import Key, Spec, number, pointer, records, steady, tooltip, vega
 from shoal.numerics.stats import ci95
+from shoal.presentation.formatting import half_width, plus_minus
 from shoal.settings.search_settings import CONFIRMATION
 from shoal.store import GenerationRecord
 
@@ -145,7 +146,7 @@ def drawn_each(generations: int) -> int:
 
 
 def _spread(low: float, high: float, repeats: int) -> str:
-    half = "" if np.isnan(low) else f"± {(high - low) / 2:.2f}, "
+    half = "" if np.isnan(low) else f"{plus_minus(half_width((low, high)))}, "
     return f"{half}{repeats} repeat{'' if repeats == 1 else 's'}"
 
 

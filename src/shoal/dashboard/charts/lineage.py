@@ -10,7 +10,8 @@ from html import escape
 
 from shoal.analysis.lineage import Relative
 from shoal.dashboard.charts.base import palette
-from shoal.presentation.formatting import gene_label, gene_text
+from shoal.genome.genes import GENE_LABELS
+from shoal.presentation.formatting import gene_text
 from shoal.tuning.operators import Change
 
 BOX_WIDTH, BOX_HEIGHT = 200, 92  # pixels
@@ -52,7 +53,7 @@ class Graph:
 def change_text(change: Change) -> str:
     """A mutation in words."""
     before, after = (gene_text(value) for value in (change.before, change.after))
-    return f"{gene_label(change.gene)} {before} → {after}"
+    return f"{GENE_LABELS[change.gene]} {before} → {after}"
 
 
 def birth_text(relative: Relative) -> str:
@@ -178,7 +179,7 @@ def _more(relative: Relative) -> str:
         f"generation {relative.generation}, individual {relative.individual}: {birth_text(relative)}",
     ]
     if birth.parent_b is not None:
-        taken = ", ".join(map(gene_label, birth.from_second)) or "nothing"
+        taken = ", ".join(GENE_LABELS[gene] for gene in birth.from_second) or "nothing"
         parts.append(f"from the second parent: {taken}")
     parts += [change_text(change) for change in birth.mutations]
     return "\n".join(parts)

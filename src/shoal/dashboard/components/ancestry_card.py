@@ -15,7 +15,8 @@ from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import evaluation_table
 from shoal.errors import ShoalError
-from shoal.presentation.formatting import gene_label, percent
+from shoal.genome.genes import GENE_LABELS
+from shoal.presentation.formatting import percent
 from shoal.store import RunView
 
 DEEPEST, USUAL = 6, 3
@@ -124,7 +125,9 @@ def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> Non
             "Accuracy (%)": accuracies.get(relative.name),
             "Born": birth_text(relative),
             "Parents": ", ".join(parent[:8] for parent in relative.parents),
-            "From the second parent": ", ".join(map(gene_label, relative.birth.from_second)),
+            "From the second parent": ", ".join(
+                GENE_LABELS[gene] for gene in relative.birth.from_second
+            ),
             "Mutations": "; ".join(map(change_text, relative.birth.mutations)),
         }
         for relative in relatives

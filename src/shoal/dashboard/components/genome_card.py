@@ -13,19 +13,22 @@ from html import escape
 import streamlit as st
 
 from shoal.analysis.summary import METRIC_NAMES, Best, Summary, confidence_text, score_rows
-from shoal.genome.genes import INFORMED_ONLY, Gene
+from shoal.genome.genes import GENE_LABELS, INFORMED_ONLY, Gene
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
-from shoal.presentation.formatting import as_json, as_python, as_toml, duration, moment, percent
+from shoal.presentation.formatting import (
+    as_json,
+    as_python,
+    as_toml,
+    duration,
+    moment,
+    percent,
+    with_plus_minus,
+)
 from shoal.tuning.champion import Champion
 
-_CHOICES = {
-    "update_rule": "Update Rule",
-    "activation": "Activation",
-    "informant_strategy": "Informants",
-    "attractor": "Attractor",
-    "initialisation": "Initialisation",
-}
+# In the order in which they are shown.
+_CHOICES = ("update_rule", "activation", "informant_strategy", "attractor", "initialisation")
 _UNREAD = "the competitive rule does not use it"
 _OWN_ROW = ("weight_scale", "bias_scale")  # shown together, as Position Scale
 
@@ -91,7 +94,8 @@ def genes_html(genome: Genome, space: SearchSpace) -> str:
     hint = "positive: the swarm contracts; negative: it explodes until its clamps hold it"
     rows.append(_row("Stability Margin", f"{margin:+.3f}", hint=hint))
     searched = dict(space.categorical)
-    for name, label in _CHOICES.items():
+    for name in _CHOICES:
+        label = GENE_LABELS[name]
         if name in unread:
             rows.append(_row(label, "–", hint=_UNREAD))
         elif name in searched:
@@ -143,8 +147,8 @@ def scores_html(champion: Champion, rivals: Mapping[str, Champion] | None = None
         if row.accuracy is None:
             body += f"<tr><td>{escape(row.label)}</td><td colspan={len(labels) - 1}>{escape(row.error or '')}</td></tr>"
             continue
-        half = f" ± {row.half:.2f}" if row.half is not None else ""
-        cells = [row.label, percent(row.accuracy) + half, *(row.metric(name) for name in columns)]
+        accuracy = with_plus_minus(percent(row.accuracy), row.half)
+        cells = [row.label, accuracy, *(row.metric(name) for name in columns)]
         cells.append(percent(row.ensemble) if row.ensemble is not None else "")
         chief = ' class="chief"' if row.is_champion else ""
         body += f"<tr{chief}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"

@@ -6,19 +6,10 @@ from html import escape
 
 from shoal.analysis.cost_estimate import first_trainings
 from shoal.analysis.summary import Summary
-from shoal.presentation.formatting import estimate
+from shoal.presentation.formatting import blocking_run_text, estimate
+from shoal.presentation.palette import STATE_COLOURS
 from shoal.store import RunView
 
-# Classes of the style sheet. The word always stands in the badge: colour alone says nothing.
-STATE_COLOURS = {
-    "queued": "gray",
-    "running": "blue",
-    "paused": "orange",
-    "finished": "green",
-    "stopped": "gray",
-    "failed": "red",
-    "interrupted": "orange",
-}
 _DOING = {"stop": "stopping", "pause": "pausing"}
 
 
@@ -66,11 +57,7 @@ def progress_text(summary: Summary) -> str:
 def waiting_text(run: RunView, supervised: bool, ahead: RunView | None = None) -> tuple[str, str]:
     """A title and a sentence for a run that has no generation yet: what is happening, or what to do."""
     if run.state == "queued" and ahead is not None:
-        where = f"{ahead.generations} of {ahead.settings.generations} generations"
-        return (
-            "Waiting its turn",
-            f"Run {ahead.id} comes first ({where} done). Pause that one to let this one start.",
-        )
+        return "Waiting its turn", blocking_run_text(ahead, "Pause that one")
     if run.state == "queued" and supervised:
         return "Waiting its turn", "It starts in a moment."
     if run.state in ("queued", "interrupted"):

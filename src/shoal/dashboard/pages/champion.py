@@ -20,7 +20,7 @@ from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read,
 from shoal.export import archive, report_page
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95_half_width
-from shoal.presentation.formatting import percent
+from shoal.presentation.formatting import percent, plus_minus
 from shoal.store import ACTIVE
 from shoal.tuning.champion import Champion
 
@@ -78,7 +78,7 @@ def _verdict(champion: Champion) -> None:
         (
             "Search",
             champion.accuracy,
-            _half(champion.accuracies),
+            plus_minus(ci95_half_width(champion.accuracies)),
             f"of {len(champion.accuracies)} repeats",
         )
     ]
@@ -87,7 +87,7 @@ def _verdict(champion: Champion) -> None:
             (
                 "Confirmation",
                 told.accuracy,
-                _half(told.accuracies),
+                plus_minus(ci95_half_width(told.accuracies)),
                 f"of {len(told.accuracies)} unused streams",
             )
         )
@@ -102,11 +102,6 @@ def _verdict(champion: Champion) -> None:
         (label, percent(value), f"{half} · {below}" if half else below)
         for label, value, half, below in shown
     )
-
-
-def _half(values: tuple[float, ...]) -> str:
-    half = ci95_half_width(values)
-    return "" if half is None else f"± {half:.2f}"
 
 
 def _leaderboard(run_id: int, reading: RunSnapshot) -> None:

@@ -26,7 +26,7 @@ from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, read, run_here, store
 from shoal.errors import ShoalError
-from shoal.presentation.formatting import duration, percent, quoted
+from shoal.presentation.formatting import duration, percent, plus_minus, quoted
 from shoal.problems.evaluation import Evaluation
 from shoal.replay.verify import replay_command
 from shoal.settings.search_settings import CONFIRMATION
@@ -157,7 +157,7 @@ def _spread(found: Mean | None) -> str:
     if found is None:
         return "not by now"
     count = f"{found.repeats} trainings" if found.repeats > 1 else "1 training"
-    return count if found.half is None else f"± {found.half:.2f} (95 %), {count}"
+    return count if found.half is None else f"{plus_minus(found.half)} (95 %), {count}"
 
 
 def _table(frame: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from shoal.analysis.gene_features import GeneFeature, factors, label
+from shoal.analysis.gene_features import GeneFeature, factors
 from shoal.analysis.importance import (
     Importances,
     Model,
@@ -45,6 +45,7 @@ from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, link
 from shoal.dashboard.session.queries import evaluation_table, read, run_here
 from shoal.errors import AnalysisError
+from shoal.genome.genes import GENE_LABELS
 from shoal.presentation.formatting import quoted
 from shoal.store import RunView
 
@@ -178,14 +179,14 @@ def _bounds(run: RunView) -> None:
                 key="wider",
             ):
                 go("new", like=run.id, widen=",".join(alarm.key for alarm in wider))
-    if widest := [f"{label(a.at.gene)} ({a.count} of {a.of})" for a in found if not a.widens]:
+    if widest := [f"{GENE_LABELS[a.at.gene]} ({a.count} of {a.of})" for a in found if not a.widens]:
         st.caption(f"Of the best, on bounds that no search may leave: {', '.join(widest)}.")
 
 
 def _alarm(run: RunView, alarm: Alarm) -> None:
     at, many = alarm.at, "lies" if alarm.count == 1 else "lie"
     words, button = st.columns([3, 2], vertical_alignment="center")
-    where = f"the {at.side} bound of **{label(at.gene)}**, {at.bound:g}"
+    where = f"the {at.side} bound of **{GENE_LABELS[at.gene]}**, {at.bound:g}"
     words.markdown(
         f"**{alarm.count} of the best {alarm.of}** {many} on {where}. It can be widened to {at.limit:g}."
     )

@@ -32,7 +32,7 @@ from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import link
 from shoal.dashboard.session.queries import RunSnapshot, read, run_here, store
 from shoal.errors import ShoalError
-from shoal.presentation.formatting import duration, moment, percent
+from shoal.presentation.formatting import duration, half_width, moment, percent, plus_minus
 from shoal.store import ACTIVE, RunningTraining, RunView
 
 REST_SECONDS = 5.0  # between two looks at a run that nobody works on
@@ -120,14 +120,14 @@ def _progress(reading: RunSnapshot) -> None:
 
 def _metrics(reading: RunSnapshot) -> None:
     run, best = reading.run, reading.summary.best
-    half = (best.ci95[1] - best.ci95[0]) / 2 if best and best.ci95 else None
+    half = half_width(best.ci95) if best else None
     counted = run.settings.scored_repeats(run.settings.max_repeats)
     values = (
         ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
         (
             "Best Accuracy",
             percent(best.accuracy if best else None),
-            f"± {half:.2f} (95 %)"
+            f"{plus_minus(half)} (95 %)"
             if half is not None
             else "of one repeat"
             if best

@@ -14,7 +14,15 @@ from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.commands import command_key, command_service, permission_hint
 from shoal.dashboard.session.queries import run_here, store, summary
 from shoal.errors import ShoalError
-from shoal.presentation.formatting import duration, estimate, half_text, moment, percent, quoted
+from shoal.presentation.formatting import (
+    duration,
+    estimate,
+    half_width,
+    moment,
+    percent,
+    plus_minus,
+    quoted,
+)
 from shoal.store import ACTIVE, RunView
 
 NEWEST = 20  # runs that are shown until more are asked for
@@ -77,7 +85,7 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
         st.markdown(f":small[{quoted(run.name)}]")
     with best:
         leader = found.best
-        half = half_text(leader.ci95) if leader else ""
+        half = plus_minus(half_width(leader.ci95)) if leader else ""
         st.markdown(
             f"**{percent(leader.accuracy if leader else run.best_accuracy)}** :small[{half}]"
         )
