@@ -15,8 +15,8 @@ from shoal.errors import ModelError, SettingsError
 app = typer.Typer()
 
 
-@app.command()
-def replay_training(
+@app.command("replay")
+def replay_command(
     run: RunArgument,
     genome: Annotated[
         str,
