@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long golden schema pictures lint format-check types check clean
+.PHONY: run test test-long parts golden schema pictures lint format-check types check clean
 
 run: .venv/run.stamp  ## the service and the dashboard, with a search on the Concrete data
 	@exec $(BIN)/shoal serve --demo
@@ -14,8 +14,12 @@ test: .venv/dev.stamp  ## everything but the long forms
 	@sh tests/install_services.sh
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-test-long: .venv/dev.stamp  ## the long forms
-	$(BIN)/python -m pytest -m slow
+test-long: .venv/dev.stamp  ## the long forms: all, or a part (make test-long PART=kills SEED=7)
+	@sh tests/install_services.sh
+	@PYTHONPATH=tests $(BIN)/python -m support.long_parts $(PART) $(if $(SEED),--seed $(SEED))
+
+parts: .venv/dev.stamp  ## the parts of the long forms
+	@PYTHONPATH=tests $(BIN)/python -m support.long_parts --list
 
 golden: .venv/dev.stamp  ## golden values anew, after a change that is meant to change results: review the difference
 	PYTHONPATH=tests $(BIN)/python -m support.golden

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shoal.store import Store, open_store
-from support import postgres, property_tests
+from support import long_parts, postgres, property_tests
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -27,6 +27,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """The seed, if there is one."""
     return property_tests.header(config)
+
+
+@pytest.hookimpl(tryfirst=True)  # before those that nobody asked for are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each slow test belongs to one part of `make test-long`, or nothing runs."""
+    for item in items:
+        long_parts.part_of(item)
 
 
 @pytest.fixture(scope="session")

@@ -115,7 +115,7 @@ def test_published_row_is_reproduced(row: int) -> None:
     assert comparison.agrees, published.line(comparison)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(part="published")
 @pytest.mark.parametrize("row", range(0, 37, 4))
 def test_published_rows_are_reproduced(row: int) -> None:
     comparison = published.reproduce(published.rows()[row], seeds=40)

@@ -345,7 +345,9 @@ BESIDE = """() => [...document.querySelectorAll("svg.marks")].flatMap(chart => {
 })"""
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "scheme", ["light", pytest.param("dark", marks=pytest.mark.slow(part="pages"))]
+)
 def test_every_page_asks_for_its_code_at_once_and_fits_a_telephone(
     chromium: Browser, opened: Store, site: str, ended: int, scheme: str
 ) -> None:

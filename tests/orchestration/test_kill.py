@@ -32,7 +32,9 @@ def _trained(store: Path, count: int) -> None:
         eventually(lambda: opened.runs() and opened.run(1).evaluations >= count)
 
 
-@pytest.mark.parametrize("everything", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "everything", [False, pytest.param(True, marks=pytest.mark.slow(part="kills"))]
+)
 def test_killed_command_is_resumed_to_the_same_result(
     everything: bool, undisturbed: str, tmp_path: Path
 ) -> None:

@@ -68,7 +68,7 @@ def test_sixteen_race_for_one_run_and_one_wins(store: Store, tiny: Dataset) -> N
     _race(store, tiny, 15)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(part="races")
 def test_sixteen_race_two_hundred_times(store: Store, tiny: Dataset) -> None:
     _race(store, tiny, 200)
 
@@ -205,6 +205,6 @@ def test_eight_processes_read_and_write_one_store(store_url: str) -> None:
     _busy_store(store_url, 8)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(part="races")
 def test_eight_processes_for_a_minute(store_url: str) -> None:
     _busy_store(store_url, 700)

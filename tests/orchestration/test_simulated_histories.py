@@ -17,6 +17,7 @@ from shoal.orchestration.runner import Runner
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from support.fakes import InlineExecutor
+from support.long_parts import HISTORIES
 from support.simulated_machine import BUDGET, World, some_fail
 
 SETTINGS = SearchSettings(
@@ -117,8 +118,14 @@ def test_every_history_ends_in_the_undisturbed_result(
     _block(workplace, template, first)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("first", range(IN_SUITE, IN_ALL, BLOCK))
+def _with_its_part(first: int) -> Any:
+    number = 1 + (first - IN_SUITE) * HISTORIES // (IN_ALL - IN_SUITE)
+    return pytest.param(first, marks=pytest.mark.slow(part=f"histories-{number}"))
+
+
+@pytest.mark.parametrize(
+    "first", [_with_its_part(first) for first in range(IN_SUITE, IN_ALL, BLOCK)]
+)
 def test_a_hundred_thousand_histories(workplace: Store, template, first: int) -> None:
     _block(workplace, template, first)
 

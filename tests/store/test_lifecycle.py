@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
@@ -43,6 +43,7 @@ from shoal.store import LEASE_SECONDS, Claim, Command, Owner, Store, open_store
 from shoal.store import tables as t
 from shoal.tuning.search import Search
 from support.fakes import InlineExecutor, pretend
+from support.property_tests import seed_of
 
 SETTINGS = SearchSettings(
     population=3,
@@ -426,11 +427,13 @@ class Life(RuleBasedStateMachine):
             write()
 
 
-def _lives(place: Any, examples: int) -> None:
+def _lives(place: Any, examples: int, own_seed: int | None = None) -> None:
     class Here(Life):
         pass
 
     Here.place = staticmethod(place)
+    if own_seed is not None:
+        seed(own_seed)(Here)
     run_state_machine_as_test(
         Here,
         settings=settings(
@@ -474,7 +477,15 @@ def test_any_life_on_postgresql(schemas: Any) -> None:
     _lives(schemas, 5)
 
 
-@pytest.mark.slow
-def test_many_lives(files: Any, schemas: Any) -> None:
-    _lives(files, 2_000)
-    _lives(schemas, 300)
+@pytest.mark.slow(part="lives")
+@pytest.mark.parametrize("chunk", range(8))
+def test_two_thousand_lives_on_sqlite(files: Any, chunk: int, pytestconfig: pytest.Config) -> None:
+    _lives(files, 250, seed_of(pytestconfig) + chunk)
+
+
+@pytest.mark.slow(part="lives")
+@pytest.mark.parametrize("chunk", range(3))
+def test_three_hundred_lives_on_postgresql(
+    schemas: Any, chunk: int, pytestconfig: pytest.Config
+) -> None:
+    _lives(schemas, 100, seed_of(pytestconfig) + 100 + chunk)

@@ -77,7 +77,7 @@ def test_a_server_that_restarts_is_waited_for(
     _restarted(server, tmp_path, undisturbed, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(part="races")
 def test_a_server_that_restarts_ten_times(
     server: postgres.Server, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
