@@ -59,14 +59,16 @@ def one_generation(settings: SearchSettings, seed: int) -> tuple[float, int]:
     heights = {Genome(swarm_size=10 + i): SPREAD * float(h) for i, h in enumerate(drawn)}
     told: dict[tuple[str, int], Evaluation] = {}
     tally = RepeatLedger(told)
-    for targets in RACES[settings.racing](settings, tuple(heights), tally):
+    for targets in RACES[settings.racing](settings.schedule, tuple(heights), tally):
         for genome, target in targets.items():
             for task in tally.give(genome, target, 1, 0):
                 told[task.id] = trained(task, heights[genome], seed)
 
     def rank(genome: Genome) -> tuple[int, float]:
         repeats = tally.repeats(genome)
-        return settings.rung(repeats), tally.mean(genome, settings.scored_repeats(repeats))
+        return settings.schedule.rung(repeats), tally.mean(
+            genome, settings.schedule.scored_repeats(repeats)
+        )
 
     return max(heights.values()) - heights[max(heights, key=rank)], tally.total
 

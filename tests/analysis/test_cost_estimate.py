@@ -17,17 +17,17 @@ from shoal.analysis.cost_estimate import (
     Throughput,
     estimate_cost,
     first_genomes,
-    first_trainings,
     guessed_throughput,
     recorded_throughput,
-    stages,
 )
+from shoal.analysis.stages import first_trainings, stages
 from shoal.data import load_dataset
 from shoal.executors import Executor, Job, Outcome
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.table import Problem
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import Phase
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.search import Search
 
@@ -39,7 +39,7 @@ def played(given: SearchSettings) -> Counter[str]:
     search, count = Search(given), Counter[str]()
     while tasks := search.ask():
         for task in tasks:
-            count["confirmation" if task.repeat >= CONFIRMATION else "search"] += 1
+            count["confirmation" if task.phase is Phase.CONFIRMATION else "search"] += 1
             noise = int(task.genome.hash, 16) % 97 * 1e-3 + (task.repeat * 7 % 11)
             search.tell(Evaluation(task, "ok", Scores(Metrics(50 + noise), Metrics(50 + noise))))
     return count
@@ -233,7 +233,7 @@ class _Here(Executor):
 def test_a_real_search_is_what_was_foreseen(record: Store, concrete: Any) -> None:
     evaluations, problem = record.evaluations(1), Problem(concrete, SearchSettings.parse(SMALL))
     found = estimate_cost(problem, recorded_throughput(record, problem.settings))
-    searched = [e for e in evaluations if e.task.repeat < CONFIRMATION]
+    searched = [e for e in evaluations if e.task.phase is Phase.SEARCH]
     assert planned(problem.settings)["search"] == (len(searched), len(searched))
     assert found.recorded[0] <= len(evaluations) <= found.recorded[1]
     assert found.source == f"from {len(evaluations)} trainings of run 1"

@@ -16,7 +16,8 @@ from shoal.data import load_dataset
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import Problem
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import Phase
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
 from shoal.tuning.search import Search
 from support.fakes import pretend
@@ -84,7 +85,7 @@ def test_scores_are_those_of_the_search(recorded: tuple[Store, int, Search]) -> 
     table = EvaluationTable(store, store.run(run_id)).refresh()
     genomes = table.genomes()
     assert table.genomes() is genomes, "computed once for the same evaluations"
-    searched = {e.task.genome for e in search.evaluations if e.task.repeat < CONFIRMATION}
+    searched = {e.task.genome for e in search.evaluations if e.task.phase is Phase.SEARCH}
     assert set(genomes.index) == {genome.hash for genome in searched}
     for genome in searched:
         row, standing = genomes.loc[genome.hash], search.standing(genome)

@@ -46,7 +46,8 @@ from shoal.orchestration.runner import Runner
 from shoal.presentation.palette import DARK, LIGHT
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.replay.predictions import PartPredictions
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import FIRST_CONFIRMATION
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.operators import Offspring
 from support import browser as chrome
@@ -79,7 +80,7 @@ def legend(figure: Spec) -> list[str]:
 def test_search_and_confirmation_are_kept_apart() -> None:
     values = [70.0, 71.0, 80.0, 82.0]
     told = [evaluation(n, a) for n, a in enumerate(values)] + [
-        evaluation(CONFIRMATION + n, 90.0 + n) for n in range(3)
+        evaluation(FIRST_CONFIRMATION + n, 90.0 + n) for n in range(3)
     ]
     frame = trainings(told[::-1], SMALL, folds=3)
     assert frame["repeat"].tolist() == [
@@ -87,9 +88,9 @@ def test_search_and_confirmation_are_kept_apart() -> None:
         1,
         2,
         3,
-        CONFIRMATION,
-        CONFIRMATION + 1,
-        CONFIRMATION + 2,
+        FIRST_CONFIRMATION,
+        FIRST_CONFIRMATION + 1,
+        FIRST_CONFIRMATION + 2,
     ]
     assert frame["counted"].tolist() == [False, False, True, True, True, True, True], (
         "the last rung of 2-4-8"

@@ -21,7 +21,8 @@ from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.pso.snapshot import SwarmSnapshot
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import FIRST_CONFIRMATION
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, RunningTraining, Store, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup
@@ -338,10 +339,13 @@ class TestRunner:
 
 def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
     problem, genome = Problem(tiny, SETTINGS), Genome()
-    search, fresh = Task(genome, 1, generation=3, individual=2), Task(genome, CONFIRMATION)
+    search, fresh = Task(genome, 1, generation=3, individual=2), Task(genome, FIRST_CONFIRMATION)
     cases = [
         (Evaluate(search), ("search", 1, 3, 2, problem.iterations_for(search), "")),
-        (Evaluate(fresh), ("confirmation", CONFIRMATION, 0, 0, problem.iterations_for(fresh), "")),
+        (
+            Evaluate(fresh),
+            ("confirmation", FIRST_CONFIRMATION, 0, 0, problem.iterations_for(fresh), ""),
+        ),
         (RefitJob(search, 4, refit=True), ("champion", 1, 3, 2, 4, "")),
         (AssembleChampion(Selection(RankedGenome(genome, ())), {}), ("champion", 0, 0, 0, 0, "")),
         (BaselineJob("trees", genome), ("baseline", 0, 0, 0, 0, "Boosted trees")),

@@ -14,7 +14,8 @@ from shoal.errors import NotOwnerError
 from shoal.executors import Evaluate, Job
 from shoal.orchestration.runner import Runner
 from shoal.problems.table import Problem
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import Phase
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.champion import CHAMPION, AssembleChampion, Champion
 from shoal.tuning.search import Search
@@ -251,13 +252,13 @@ def test_what_time_is_left_for_decides_how_much_is_confirmed(
 
     def tick(job: Job) -> None:
         if not isinstance(job, AssembleChampion):
-            long = not isinstance(job, Evaluate) or job.task.repeat >= CONFIRMATION
+            long = not isinstance(job, Evaluate) or job.task.phase is Phase.CONFIRMATION
             now[0] += 0.08 if long else 0.01
 
     assert _drive(store, tick, clock=lambda: now[0]) == "finished"
     confirmed: dict[str, int] = {}
     for e in store.evaluations(run_id):
-        if e.task.repeat >= CONFIRMATION:
+        if e.task.phase is Phase.CONFIRMATION:
             confirmed[e.task.genome.hash] = confirmed.get(e.task.genome.hash, 0) + 1
     assert (len(confirmed), max(confirmed.values())) == (finalists, repeats)
     assert store.run(run_id).seconds <= limit + 0.2  # what was under way is finished

@@ -21,7 +21,8 @@ from shoal.objectives.metrics import regression_metrics
 from shoal.orchestration.runner import Runner
 from shoal.replay.predictions import predict_recorded
 from shoal.replay.verify import replay_command, verify
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import Phase
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from shoal.store.genome_lookup import genome_name
 from shoal.store.tables import evaluation
@@ -48,7 +49,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 def test_every_training_of_a_search_is_the_same_again(opened: Store) -> None:
     found = opened.evaluations(1)
-    assert any(e.task.repeat >= CONFIRMATION for e in found)
+    assert any(e.task.phase is Phase.CONFIRMATION for e in found)
     for recorded in found:
         verdict = verify(opened, 1, recorded.task.genome.hash, recorded.task.repeat)
         assert verdict.same, (recorded.task.id, verdict.differences)

@@ -56,7 +56,7 @@ def summary(
     best = Best(GENOME, mean(found), len(found), champion.ci95, 1, 0.0, told)
     run = view(number, **values)
     repeats = next(
-        (n for n in range(1, 22) if len(run.settings.scored_repeats(n)) == len(found)), 1
+        (n for n in range(1, 22) if len(run.settings.schedule.scored_repeats(n)) == len(found)), 1
     )
     record = GenerationRecord(
         GenerationSummary(1, GENOME, mean(found), repeats, 80.0, 100), 60.0, 0.0

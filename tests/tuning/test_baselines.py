@@ -16,7 +16,8 @@ from shoal.objectives.metrics import Metrics, mean_metrics
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import FIRST_CONFIRMATION
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.baselines import KINDS, NAMES, Baseline, BaselineJob, baseline_jobs, baselines
 
 GENOME = Genome(hidden_layers=(6,), activation="tanh")
@@ -68,7 +69,7 @@ def test_the_default_swarm_is_trained_as_a_champion_is() -> None:
     scores = []
     for repeat in range(2):
         (result,) = engine.train(
-            [about.training(Task(Genome(), CONFIRMATION + repeat), refit=True)]
+            [about.training(Task(Genome(), FIRST_CONFIRMATION + repeat), refit=True)]
         )
         scores.append(
             about.metrics(about.predictions(engine, Genome(), result.weights, data.test), data.test)

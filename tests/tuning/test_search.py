@@ -19,7 +19,8 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task, result_hash
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import FIRST_CONFIRMATION, Phase
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.champion import Confirmation, Selection, refit_jobs, select_champion
 from shoal.tuning.search import Search
 from support import golden
@@ -389,7 +390,9 @@ def test_halving_gives_the_better_half_more_and_longer_repeats() -> None:
     assert [len(tasks) for tasks in batches] == [12 * 3, 6 * 3, 3 * 6, 2 * 9]
     assert {task.genome for task in batches[1]} == set(first[:6])
     assert {task.genome for task in batches[3]} == set(first[:2])
-    assert [sorted({settings.iterations_for(t.repeat) for t in tasks}) for tasks in batches] == [
+    assert [
+        sorted({settings.schedule.iterations_for(t.repeat) for t in tasks}) for tasks in batches
+    ] == [
         [100],
         [200],
         [400],
@@ -465,14 +468,17 @@ def test_finalists_are_confirmed_on_streams_that_no_search_uses() -> None:
     search = Search(settings)
     first = search.population
     found = list(asked(search, scored(rank(search))))
-    fresh = [tasks for tasks in found if tasks[0].repeat >= CONFIRMATION]
+    fresh = [tasks for tasks in found if tasks[0].phase is Phase.CONFIRMATION]
     assert found[-len(fresh) :] == fresh
     assert [len(tasks) for tasks in fresh] == [
         3,
         4,
     ]  # one each, two more for two; then the first is better beyond doubt
-    assert [{task.repeat - CONFIRMATION for task in tasks} for tasks in fresh] == [{0}, {1, 2}]
-    assert {settings.iterations_for(task.repeat) for task in fresh[0]} == {
+    assert [{task.repeat - FIRST_CONFIRMATION for task in tasks} for tasks in fresh] == [
+        {0},
+        {1, 2},
+    ]
+    assert {settings.schedule.iterations_for(task.repeat) for task in fresh[0]} == {
         settings.iterations * settings.final_factor
     }
     chosen = select_champion(search)
@@ -495,11 +501,13 @@ def test_the_confirmation_halves_its_finalists_down_to_two() -> None:
         return 80.0 - (at if at > 1 else (task.repeat * (3 + 2 * at)) % 7 / 10)
 
     first = search.population
-    fresh = [tasks for tasks in asked(search, scored(quality)) if tasks[0].repeat >= CONFIRMATION]
+    fresh = [
+        tasks for tasks in asked(search, scored(quality)) if tasks[0].phase is Phase.CONFIRMATION
+    ]
     assert [len(tasks) for tasks in fresh] == [10 * 1, 5 * 2, 3 * 3, 2 * 1]
-    assert settings.final_rungs == (1, 3, 6, 7)
+    assert settings.schedule.final_rungs == (1, 3, 6, 7)
     assert (
-        settings.last_trainings == 31 + 2 * settings.networks
+        settings.schedule.last_trainings == 31 + 2 * settings.networks
     )  # the champion's, and those of the default swarm
 
 
@@ -514,14 +522,14 @@ def test_each_kind_has_a_finalist_before_any_has_two() -> None:
             90.0
             if task.genome.activation == "relu"
             else 80.0
-            if task.repeat < CONFIRMATION
+            if task.phase is Phase.SEARCH
             else 95.0
         )
 
     told: list[Task] = []
     finish(search, lambda task: told.append(task) or scored(quality)(task))  # type: ignore[func-returns-value]
     assert len({g.kind for g in search.population}) == 2
-    finalists = {task.genome for task in told if task.repeat >= CONFIRMATION}
+    finalists = {task.genome for task in told if task.phase is Phase.CONFIRMATION}
     for activation in ("relu", "tanh"):
         alike = {task.genome for task in told if task.genome.activation == activation}
         best = sorted(alike, key=lambda g: -quality(Task(g, 0)))[:2]
@@ -554,7 +562,7 @@ def test_the_luckiest_of_the_search_loses_to_the_best_of_the_confirmation() -> N
     first = search.population
 
     def quality(task: Task) -> float:
-        lucky = task.genome == first[0] and task.repeat < CONFIRMATION
+        lucky = task.genome == first[0] and task.phase is Phase.SEARCH
         return 95.0 if lucky else 90.0 if task.genome == first[1] else 80.0
 
     finish(search, scored(quality))
@@ -571,7 +579,7 @@ def test_all_confirmations_fail_and_the_search_still_has_its_best() -> None:
     usual = scored(rank(search))
     finish(
         search,
-        lambda t: Evaluation(t, "failed", error="x") if t.repeat >= CONFIRMATION else usual(t),
+        lambda t: Evaluation(t, "failed", error="x") if t.phase is Phase.CONFIRMATION else usual(t),
     )
     assert search.done
     assert select_champion(search) == Selection(search.best) != Selection(None)  # type: ignore[arg-type]
@@ -582,11 +590,11 @@ def test_a_search_whose_time_is_up_confirms_what_it_has() -> None:
     evaluation = scored(rank(search))
     for tasks in asked(search, evaluation):
         if len(search.generations) == 2:
-            assert tasks[0].repeat < CONFIRMATION
+            assert tasks[0].phase is Phase.SEARCH
             search.close()
             break
     assert search.confirming
-    assert all(task.repeat >= CONFIRMATION for task in search.ask())
+    assert all(task.phase is Phase.CONFIRMATION for task in search.ask())
     search.close()
     finish(search, evaluation)
     assert len(search.generations) == 2
@@ -603,21 +611,21 @@ def test_a_search_with_little_time_confirms_less_but_keeps_what_was_begun() -> N
     known = search.evaluations
     for few, confirmations, expected in ((2, 5, [2, 4]), (1, 3, [1, 2]), (0, 5, [])):
         closed = Search.replay(settings, known)
-        closed.close(settings.model_copy(update={"finalists": few, "confirmations": confirmations}))
+        closed.close(replace(settings.schedule, finalists=few, confirmations=confirmations))
         assert [len(tasks) for tasks in asked(closed, evaluation)][: len(expected)] == expected
         assert len(closed.confirmed) == few and closed.done
         again = Search.replay(settings, closed.evaluations)
-        again.close(settings.model_copy(update={"finalists": 0}))
+        again.close(replace(settings.schedule, finalists=0))
         finish(again, evaluation)
         assert len(again.confirmed) == few
 
 
 def test_ever_less_is_done_after_a_search_with_ever_less_time() -> None:
-    ways = made(finalists=6, confirmations=5).shorter_finals
-    costs = [settings.last_trainings for settings in ways]
+    ways = made(finalists=6, confirmations=5).schedule.shorter_finals
+    costs = [schedule.last_trainings for schedule in ways]
     assert costs == sorted(costs, reverse=True) and costs[-1] == 0
     assert [(s.finalists, s.confirmations) for s in ways[-4:]] == [(1, 5), (1, 3), (1, 1), (0, 5)]
-    assert len(made(finalists=0).shorter_finals) == 1
+    assert len(made(finalists=0).schedule.shorter_finals) == 1
 
 
 @pytest.mark.parametrize("racing", ["halving", "t-race", "fixed"])
@@ -631,7 +639,7 @@ def test_a_finished_search_that_goes_on_is_one_that_had_the_budget_from_the_star
 def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
     old = SearchSettings.recorded({"preset": "modern", "population": 5})
     assert (old.racing, old.finalists, old.equal_effort) == ("fixed", 0, False)
-    assert {old.iterations_for(r) for r in (0, 5, 20)} == {old.iterations}
+    assert {old.schedule.iterations_for(r) for r in (0, 5, 20)} == {old.iterations}
     assert SearchSettings.recorded(SearchSettings().to_dict()) == SearchSettings()
 
 
@@ -640,7 +648,9 @@ def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
         racing="halving", iterations=800, patience=100, repeats=3, max_repeats=21, final_factor=8
     )
     problem = Problem(SMALL, settings)
-    patience = [problem.patience(Task(Genome(), repeat)) for repeat in (0, 3, 6, 12, CONFIRMATION)]
+    patience = [
+        problem.patience(Task(Genome(), repeat)) for repeat in (0, 3, 6, 12, FIRST_CONFIRMATION)
+    ]
     assert patience == [12, 25, 50, 100, 800]
     assert problem.patience(Task(Genome(swarm_size=96), 12)) == 50
     assert SearchSettings(iterations=800).patience == 160

@@ -15,7 +15,7 @@ from typing import Any
 from shoal.analysis.summary import Summary
 from shoal.errors import AnalysisError
 from shoal.numerics.stats import Difference, mean, paired_difference, welch_difference
-from shoal.settings.search_settings import CONFIRMATION
+from shoal.settings.phase import Phase
 from shoal.store import RunView
 
 FEWEST, MOST = 2, 8  # runs
@@ -285,10 +285,11 @@ def _evidence(summary: Summary) -> _Evidence | None:
         return None
     if told := champion.confirmation:
         return _Evidence(
-            "confirmation", {CONFIRMATION + n: a for n, a in enumerate(told.accuracies)}
+            "confirmation",
+            dict(enumerate(told.accuracies, start=Phase.CONFIRMATION.first_repeat)),
         )
     last = summary.generations[-1].summary
-    repeats = summary.run.settings.scored_repeats(last.best_repeats)
+    repeats = summary.run.settings.schedule.scored_repeats(last.best_repeats)
     if last.best != champion.genome or len(repeats) != len(champion.accuracies):
         repeats = range(-len(champion.accuracies), 0)  # not known which they were: no pairs
     return _Evidence("search", dict(zip(repeats, champion.accuracies, strict=True)))

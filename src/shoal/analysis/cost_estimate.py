@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
+from shoal.analysis.stages import Stage, stages
 from shoal.data.diagnostics import Finding
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.pso.engines import cores
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView, Store
 from shoal.tuning.search import Search
 
@@ -34,17 +33,6 @@ START_SECONDS = 20.0  # compiling, at most, and the baselines of a small table
 MANY_WEIGHTS, MANY_ROWS, MANY_RUNS = 100_000, 1_000_000, 5
 LONG_SECONDS = 86_400.0
 _COPIES = 4  # of a particle's numbers: position, velocity, best, and one more while it moves
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Trainings of equal length: ``repeat`` is the number of one of them. ``least`` and ``most`` of them, in a search that
-    is not disturbed: a genome that fails, or is met again, spares some."""
-
-    name: str
-    least: int
-    most: int
-    repeat: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,99 +62,6 @@ class CostEstimate:
     largest: int
     weights: int
     warnings: tuple[Finding, ...] = ()
-
-
-def stages(settings: SearchSettings) -> tuple[Stage, ...]:
-    """All trainings of a search in the order of their stages; those of the search within its budget of ``evaluations``."""
-    found = _halving(settings) if settings.racing == "halving" else _repeated(settings)
-    total = sum(stage.most for stage in found)
-    if settings.evaluations is not None and settings.evaluations < total:
-        found = _cut(found, settings.evaluations)
-    return (*found, *_last(settings))
-
-
-def first_trainings(settings: SearchSettings) -> int:
-    """Those of the first generation, at most."""
-    first = settings.model_copy(update={"generations": 1})
-    return sum(stage.most for stage in stages(first) if stage.name == "search")
-
-
-def _halving(settings: SearchSettings) -> tuple[Stage, ...]:
-    """Level by level: elites come along at no cost as far as they went before, of those who stand at a rung half go on.
-
-    After a few generations each is like the one before; the rest is multiplied.
-    """
-    rungs, elite = settings.rungs, Counter[int]()
-    fresh, paid, left = settings.population, Counter[int](), settings.generations
-    while left:
-        going, cost, reached = fresh, Counter[int](), Counter[int]()
-        for level, rung in enumerate(rungs):
-            cost[level] = going * (rung - (rungs[level - 1] if level else 0))
-            here = going + elite[level]
-            going = -(-here // 2) if level + 1 < len(rungs) else 0
-            reached[level] = here - going
-        before, elite, places = elite, Counter[int](), settings.elitism
-        for level in sorted(reached, reverse=True):
-            elite[level] = min(places, reached[level])
-            places -= elite[level]
-        repeated = left if elite == before else 1
-        for level, count in cost.items():
-            paid[level] += repeated * count
-        left -= repeated
-        fresh = settings.population - settings.elitism
-    firsts = (0, *rungs)
-    return tuple(
-        Stage("search", paid[level], paid[level], firsts[level]) for level in range(len(rungs))
-    )
-
-
-def _repeated(settings: SearchSettings) -> tuple[Stage, ...]:
-    """Fixed repeats, and t-races: elites have had ``repeats`` of at most ``max_repeats`` before."""
-    s, later = settings, settings.generations - 1
-    each = s.repeats if s.racing == "fixed" else s.max_repeats
-    again = min(each, s.max_repeats - s.repeats)
-    least = s.repeats * (s.population + later * (s.population - s.elitism))
-    most = each * s.population + later * (each * (s.population - s.elitism) + again * s.elitism)
-    return (Stage("search", least, most, 0),)
-
-
-def _cut(found: Sequence[Stage], budget: int) -> tuple[Stage, ...]:
-    """As many in all as the budget, shared in proportion."""
-    total = sum(stage.most for stage in found)
-    edges = [budget * sum(s.most for s in found[:n]) // total for n in range(len(found) + 1)]
-    shares = [high - low for low, high in pairwise(edges)]
-    return tuple(
-        Stage(s.name, min(s.least, n), n, s.repeat) for s, n in zip(found, shares, strict=True)
-    )
-
-
-def _last(settings: SearchSettings) -> Iterator[Stage]:
-    """The confirmation, which ends early where it is resolved, and the champion's networks."""
-    if not settings.finalists:
-        yield Stage(
-            "champion",
-            min(settings.repeats, len(settings.scored_repeats(settings.max_repeats))),
-            settings.max_repeats,
-            0,
-        )
-        return
-    least, repeats, _, _ = _finals(settings, min(settings.finalists, settings.population))
-    _, _, most, longest = _finals(settings, settings.finalists)
-    yield Stage("confirmation", least, most, CONFIRMATION)
-    yield Stage(
-        "champion", min(repeats, settings.networks), min(longest, settings.networks), CONFIRMATION
-    )
-
-
-def _finals(settings: SearchSettings, finalists: int) -> tuple[int, int, int, int]:
-    """Trainings of the race of so many finalists, and repeats of its winner: where it is resolved early, and at most."""
-    total, before, racing, early = 0, 0, finalists, (0, 0)
-    for rung in settings.final_rungs:
-        total, before = total + racing * (rung - before), rung
-        racing = min(racing, max(2, -(-racing // 2)))
-        if not early[0] and racing <= 2 and rung > 1:
-            early = total, rung
-    return *(early if early[0] else (total, before)), total, before
 
 
 def recorded_throughput(store: Store, settings: SearchSettings) -> Throughput | None:

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from shoal.genome.genome import Genome
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import is_confirmation
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS, RunView, Store
 
 _TEXT = ("genome", "status", "worker")
@@ -128,12 +129,13 @@ def _framed(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
 
 
 def _scored(frame: pd.DataFrame, wide: pd.DataFrame, settings: SearchSettings) -> pd.DataFrame:
-    search = frame[frame["repeat"] < CONFIRMATION]
+    search = frame[~is_confirmation(frame["repeat"])]
     repeats = (
         search.groupby("genome", sort=False)["repeat"].size().reindex(wide.index, fill_value=0)
     )
     kinds = {
-        int(n): (settings.scored_repeats(int(n)), settings.rung(int(n))) for n in repeats.unique()
+        int(n): (settings.schedule.scored_repeats(int(n)), settings.schedule.rung(int(n)))
+        for n in repeats.unique()
     }
     first = repeats.map({n: counted.start for n, (counted, _) in kinds.items()})
     last = repeats.map({n: counted.stop for n, (counted, _) in kinds.items()})
@@ -143,7 +145,7 @@ def _scored(frame: pd.DataFrame, wide: pd.DataFrame, settings: SearchSettings) -
     scores = by_genome.agg(["mean", "std", "count", "size"])
     whole = scores["count"] == scores["size"]
     final = (
-        frame[frame["repeat"] >= CONFIRMATION]
+        frame[is_confirmation(frame["repeat"])]
         .groupby("genome", sort=False)["accuracy"]
         .agg(["mean", "count", "size"])
     )

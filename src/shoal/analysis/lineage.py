@@ -21,7 +21,8 @@ from typing import Any
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.errors import SettingsError, StoreError
 from shoal.genome.genome import Genome
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import is_confirmation
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
 from shoal.tuning.operators import Offspring, best, birth, first_offspring, parents
 from shoal.tuning.samplers.registry import SEARCHES
@@ -165,7 +166,7 @@ class Lineage:
         """All populations, and the fitness that each was selected by, from the first generation on."""
         self._table.genomes()  # reads the genes of all at once
         frame, size = self._table.frame, self._settings.population
-        search = frame[frame["repeat"] < CONFIRMATION]
+        search = frame[~is_confirmation(frame["repeat"])]
         wanted: dict[int, dict[int, str]] = defaultdict(dict)
         histories: dict[str, _History] = defaultdict(_History)
         columns = ("generation", "individual", "genome", "repeat", "accuracy")
@@ -224,7 +225,7 @@ class _History:
         repeats = bisect_right(sorted(self._generations), generation)
         counted = [
             self._accuracies[r]
-            for r in settings.scored_repeats(repeats)
+            for r in settings.schedule.scored_repeats(repeats)
             if r in self._accuracies and r < repeats
         ]
-        return fitness_of(counted, settings.rung(repeats))
+        return fitness_of(counted, settings.schedule.rung(repeats))

@@ -11,7 +11,7 @@ from shoal.genome.genome import Genome
 from shoal.genome.search_space import OnBound
 from shoal.numerics.stats import ci95, ci95_half_width, mean
 from shoal.objectives.metrics import Metrics, Scores
-from shoal.settings.search_settings import CONFIRMATION
+from shoal.settings.phase import Phase
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.champion import CHAMPION, Champion, Confirmation
@@ -103,7 +103,9 @@ class Summary:
         """Of the confirmation and the champion's networks, by the pace of all iterations so far."""
         run, settings = self.run, self.run.settings
         pace = run.seconds / run.iterations if run.iterations else 0.0
-        return pace * settings.last_trainings * settings.iterations_for(CONFIRMATION)
+        schedule = settings.schedule
+        iterations = schedule.iterations_for(Phase.CONFIRMATION.first_repeat)
+        return pace * schedule.last_trainings * iterations
 
     @property
     def trainings_per_minute(self) -> float | None:
@@ -194,7 +196,7 @@ def _best(
         known = {e.task.repeat: e.accuracy for e in trained if e.accuracy is not None}
         counted = [
             known[repeat]
-            for repeat in run.settings.scored_repeats(last.best_repeats)
+            for repeat in run.settings.schedule.scored_repeats(last.best_repeats)
             if repeat in known
         ]
     else:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from shoal.cli.options import JsonOption, RunArgument, StoreOption
 from shoal.errors import ModelError, SettingsError
+from shoal.settings.phase import FIRST_CONFIRMATION
 
 app = typer.Typer()
 
@@ -25,7 +26,8 @@ def replay_command(
     repeat: Annotated[
         int,
         typer.Argument(
-            metavar="REPEAT", help="Which of its trainings; confirmations from 10000 on"
+            metavar="REPEAT",
+            help=f"Which of its trainings; confirmations from {FIRST_CONFIRMATION} on",
         ),
     ],
     store: StoreOption = None,

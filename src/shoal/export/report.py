@@ -230,7 +230,7 @@ class Report:
         for name, (_, row) in zip(ranked.index.astype(str), ranked.iterrows(), strict=True):
             counted = [
                 known[name][r]
-                for r in settings.scored_repeats(int(row["repeats"]))
+                for r in settings.schedule.scored_repeats(int(row["repeats"]))
                 if r in known[name]
             ]
             found.append((name, row, ci95_half_width(counted)))
@@ -326,7 +326,7 @@ def history_points(
     generations: Sequence[GenerationRecord], evaluations: EvaluationTable
 ) -> list[Point]:
     """The run's history, with the interval of each generation's best genome."""
-    counted = evaluations.settings.scored_repeats
+    counted = evaluations.settings.schedule.scored_repeats
     known = evaluations.accuracies({record.summary.best.hash for record in generations})
     intervals: dict[tuple[str, int], tuple[float | None, float | None]] = {}
     points = []

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from shoal.executors import Evaluate, Executor, Progress
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
-from shoal.settings.search_settings import CONFIRMATION
+from shoal.settings.phase import Phase
 from shoal.store import RunningTraining, TrainingKind
 from shoal.tuning.baselines import NAMES, BaselineJob
 from shoal.tuning.champion import AssembleChampion, RefitJob
@@ -49,7 +49,7 @@ def running_training(problem: Problem, progress: Progress) -> RunningTraining:
     else:
         assert isinstance(job, Evaluate)
         task, planned = job.task, problem.iterations_for(job.task)
-        if task.repeat >= CONFIRMATION:
+        if task.phase is Phase.CONFIRMATION:
             kind = "confirmation"
     return RunningTraining(
         genome=task.genome,

@@ -15,7 +15,8 @@ from shoal.executors import Evaluate, Executor, Outcome, make_executor
 from shoal.orchestration.live_status import LiveStatus
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task, result_hash
 from shoal.problems.table import Problem
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import Phase
+from shoal.settings.schedule import Schedule
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 from shoal.tuning.baselines import BaselineJob, baseline_jobs
 from shoal.tuning.champion import CHAMPION, AssembleChampion, RefitJob, refit_jobs, select_champion
@@ -42,7 +43,8 @@ class FinalsBudget:
     def __init__(self, problem: Problem, search: Search) -> None:
         self._problem, self._search = problem, search
         self._ways = [
-            (settings, settings.last_trainings) for settings in search.settings.shorter_finals
+            (schedule, schedule.last_trainings)
+            for schedule in search.settings.schedule.shorter_finals
         ]
         self._seconds = self._cost = 0.0
         for evaluation in search.evaluations:
@@ -54,12 +56,12 @@ class FinalsBudget:
             self._seconds += evaluation.seconds
             self._cost += self._problem.cost(evaluation.task)
 
-    def finals(self, cores: int, limit: float) -> tuple[SearchSettings, float]:
+    def finals(self, cores: int, limit: float) -> tuple[Schedule, float]:
         """What fits into half of the ``limit`` on so many cores, and its seconds; the search gets the rest."""
         each, best = 0.0, self._search.best
         if best is not None and self._cost:
             each = (
-                self._problem.cost(Task(best.genome, CONFIRMATION))
+                self._problem.cost(Task(best.genome, Phase.CONFIRMATION.first_repeat))
                 * self._seconds
                 / self._cost
                 / cores
@@ -143,7 +145,7 @@ class Runner:
                 if self._seconds + seconds >= limit:
                     waiting.clear()
                     search.close(finals)
-                    if finals != search.settings:
+                    if finals != search.settings.schedule:
                         few = f"{finals.finalists} of {search.settings.finalists} finalists"
                         self.store.event(
                             f"There is time to confirm {few}.", "info", self.claim.run_id

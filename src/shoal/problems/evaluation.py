@@ -9,6 +9,7 @@ from typing import Literal
 
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Scores
+from shoal.settings.phase import Phase, number_in_phase, phase_of
 
 Status = Literal["ok", "failed"]
 
@@ -26,6 +27,16 @@ class Task:
     def id(self) -> tuple[str, int]:
         """What makes it unique in a run."""
         return self.genome.hash, self.repeat
+
+    @property
+    def phase(self) -> Phase:
+        """Whether the search or its confirmation trains this repeat."""
+        return phase_of(self.repeat)
+
+    @property
+    def number_in_phase(self) -> int:
+        """The number of the repeat within its phase, from 0."""
+        return number_in_phase(self.repeat)
 
 
 @dataclass(frozen=True, slots=True)

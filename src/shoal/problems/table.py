@@ -97,7 +97,7 @@ class Problem:
         Where effort is equal, as many as make the multiply-adds of the default genome on this data, but no more than
         `MOST_LONGER` times its iterations: the smallest networks spend their time on other things.
         """
-        length = self.settings.iterations_for(task.repeat)
+        length = self.settings.schedule.iterations_for(task.repeat)
         if self.settings.equal_effort:
             usual, own = self._effort(Genome()), self._effort(task.genome)
             length = min(max(1, length * usual // own), MOST_LONGER * length)

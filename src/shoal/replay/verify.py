@@ -18,6 +18,7 @@ from shoal.errors import SettingsError, StoreError
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import Problem, train_and_score
 from shoal.pso.engines import cores, get_engine
+from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.store import Store, default_path
 from shoal.store.genome_lookup import genome_name
 from shoal.store.serialization import sanitise_text
@@ -82,7 +83,7 @@ def recorded_evaluation(store: Store, run_id: int | str, genome: str, repeat: in
         raise StoreError(
             f"Genome {name} of run {store.run(run_id).id} has no repeat {repeat}.",
             expected="one of " + ", ".join(map(str, sorted(evaluations))),
-            remedy="choose one of these; those from 10000 on are confirmations",
+            remedy=f"choose one of these; those from {FIRST_CONFIRMATION} on are confirmations",
         )
     return evaluations[repeat]
 

@@ -16,6 +16,8 @@ from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL
 from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.losses import LOSSES
+from shoal.settings.phase import FIRST_CONFIRMATION
+from shoal.settings.schedule import Schedule
 
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -35,7 +37,6 @@ _RECORDED_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     **PRESET_CHOICES,
     "modern": {"attractor": ("best",), "activation": ("relu",)},
 }
-CONFIRMATION = 10_000  # the first repeat that confirms: no search gives so many
 # What a preset, or a run that was recorded before there was a choice, means by what is not said.
 _RECORDED: dict[str, Any] = {
     "racing": "fixed",
@@ -100,10 +101,10 @@ class SearchSettings(BaseModel):
     racing: Literal["halving", "t-race", "fixed"] = (
         "halving"  # how repeats are spent; classic: fixed
     )
-    repeats: Annotated[int, Field(ge=1, le=CONFIRMATION)] = (
+    repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = (
         3  # of each genome, first; fixed: in each generation
     )
-    max_repeats: Annotated[int, Field(ge=1, le=CONFIRMATION)] = 21  # a genome
+    max_repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = 21  # a genome
     growth: Annotated[int, Field(ge=1, le=16)] = (
         2  # halving: how many times longer each rung trains than the one before
     )
@@ -207,60 +208,19 @@ class SearchSettings(BaseModel):
         ) == other.model_dump(exclude=unlike)
 
     @property
-    def rungs(self) -> tuple[int, ...]:
-        """Repeats of a genome after each rung of halving: twice as many each time."""
-        steps = (self.repeats << n for n in range(CONFIRMATION.bit_length()))
-        return (*(rung for rung in steps if rung < self.max_repeats), self.max_repeats)
-
-    def scored_repeats(self, repeats: int) -> range:
-        """The repeats that the score of a genome with so many averages: where lengths differ, those of its last rung."""
-        if self.racing != "halving" or self.growth == 1:
-            return range(repeats)
-        edges = (0, *(rung for rung in self.rungs if rung <= repeats))
-        return range(edges[-2], edges[-1]) if edges[1:] else range(repeats)
-
-    def rung(self, repeats: int) -> int:
-        """How far a genome with so many repeats came in its race; whoever came further ranks higher."""
-        if self.racing == "fixed":
-            return 0
-        return sum(rung <= repeats for rung in self.rungs) if self.racing == "halving" else repeats
-
-    def iterations_for(self, repeat: int) -> int:
-        """Iterations of a genome's training number ``repeat``; of the usual genome's, where effort is equal."""
-        if repeat >= CONFIRMATION:
-            return self.iterations * self.final_factor
-        if self.racing != "halving":
-            return self.iterations
-        higher = sum(rung > repeat for rung in self.rungs) - 1
-        return max(1, self.iterations // int(self.growth ** max(0, higher)))
-
-    @property
-    def final_rungs(self) -> tuple[int, ...]:
-        """Repeats of a finalist after each rung of the confirmation: 1, 3, and three more each time."""
-        return (
-            *(n for n in (1, *range(3, self.confirmations, 3)) if n < self.confirmations),
-            self.confirmations,
-        )
-
-    @property
-    def last_trainings(self) -> int:
-        """Long trainings after the search, at most: confirmations, the champion's networks, and the default swarm's."""
-        total, before, racing = 0, 0, self.finalists
-        for rung in self.final_rungs:
-            total, before = total + racing * (rung - before), rung
-            racing = min(racing, max(2, -(-racing // 2)))
-        networks = min(self.networks, self.confirmations) * (2 if self.baselines else 1)
-        return total + networks if self.finalists else 0
-
-    @property
-    def shorter_finals(self) -> tuple[SearchSettings, ...]:
-        """These settings, then with ever less to do after the search: fewer finalists, one with fewer repeats, none."""
-        ways = [(n, self.confirmations) for n in range(self.finalists - 1, 0, -1)]
-        ways += [(1, n) for n in reversed(self.final_rungs[:-1])] if self.finalists else []
-        ways += [(0, self.confirmations)] if self.finalists else []
-        return (
-            self,
-            *(self.model_copy(update={"finalists": few, "confirmations": n}) for few, n in ways),
+    def schedule(self) -> Schedule:
+        """How many trainings a genome gets, and how long each lasts."""
+        return Schedule(
+            racing=self.racing,
+            repeats=self.repeats,
+            max_repeats=self.max_repeats,
+            growth=self.growth,
+            iterations=self.iterations,
+            finalists=self.finalists,
+            confirmations=self.confirmations,
+            final_factor=self.final_factor,
+            networks=self.networks,
+            baselines=self.baselines,
         )
 
     @property

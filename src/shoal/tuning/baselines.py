@@ -32,7 +32,7 @@ from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
-from shoal.settings.search_settings import CONFIRMATION
+from shoal.settings.phase import Phase
 
 Kind = Literal["constant", "linear", "adam", "lbfgs", "trees", "swarm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -142,7 +142,8 @@ class BaselineJob:
         engine, each = engine.with_threads(self.threads), []
         first = self.first
         if first is None:
-            first = CONFIRMATION if problem.settings.finalists else 0
+            phase = Phase.CONFIRMATION if problem.settings.finalists else Phase.SEARCH
+            first = phase.first_repeat
         for repeat in range(first, first + self.networks):
             (result,) = engine.train([problem.training(Task(self.genome, repeat), part=part)])
             if not np.isfinite(result.loss):

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import mean, probability_better
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.settings.search_settings import SearchSettings
+from shoal.settings.schedule import Schedule
 
 SIGNIFICANT = 0.95
 Targets = dict[Genome, int]
@@ -68,29 +68,31 @@ class RepeatLedger:
         return mean(self.accuracies(genome, repeats) or [-math.inf])
 
 
-def fixed(settings: SearchSettings, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
+def fixed(schedule: Schedule, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
     """``repeats`` more for each, up to ``max_repeats``."""
-    yield {g: min(tally.repeats(g) + settings.repeats, settings.max_repeats) for g in genomes}
+    yield {g: min(tally.repeats(g) + schedule.repeats, schedule.max_repeats) for g in genomes}
 
 
-def halving(settings: SearchSettings, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
+def halving(schedule: Schedule, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
     """From rung to rung the better half. Genomes that went further in an earlier generation come along at no cost."""
     racing = list(genomes)
-    for rung in settings.rungs:
+    for rung in schedule.rungs:
         yield {g: rung for g in racing if tally.repeats(g) < rung}
         scores = {
-            g: tally.mean(g, settings.scored_repeats(rung))
+            g: tally.mean(g, schedule.scored_repeats(rung))
             for g in racing
             if tally.repeats(g) == rung
         }
         here = sorted((g for g in scores if scores[g] > -math.inf), key=lambda g: -scores[g])
-        racing = [g for g in racing if tally.repeats(g) > rung] + here[: -(-len(here) // 2)]
+        racing = [g for g in racing if tally.repeats(g) > rung] + here[
+            : schedule.promoted(len(here))
+        ]
 
 
-def t_race(settings: SearchSettings, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
+def t_race(schedule: Schedule, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
     """After the first ``repeats``, one more at a time for those that may still be the best."""
     racing = list(genomes)
-    for n in range(settings.repeats, settings.max_repeats + 1):
+    for n in range(schedule.repeats, schedule.max_repeats + 1):
         yield {g: n for g in racing if tally.repeats(g) < n}
         scores = {g: tally.accuracies(g, range(n)) for g in racing if tally.repeats(g) >= n}
         racing = survivors(scores)
@@ -114,16 +116,16 @@ def survivors(scores: Mapping[Genome, Sequence[float]]) -> list[Genome]:
 RACES = {"fixed": fixed, "halving": halving, "t-race": t_race}
 
 
-def finals(settings: SearchSettings, finalists: Sequence[Genome], tally: RepeatLedger) -> Race:
+def finals(schedule: Schedule, finalists: Sequence[Genome], tally: RepeatLedger) -> Race:
     """The confirmation: a fresh repeat for all finalists, more for the better half, then for two until it is resolved."""
     racing = list(finalists)
-    for n in settings.final_rungs:
+    for n in schedule.final_rungs:
         yield dict.fromkeys(racing, n)
         scores = {g: tally.accuracies(g, range(n)) for g in racing}
         racing = sorted(
             (g for g in racing if -math.inf not in scores[g]), key=lambda g: -mean(scores[g])
         )
-        racing = racing[: max(2, -(-len(racing) // 2))]
+        racing = racing[: schedule.promoted_finalists(len(racing))]
         if (
             len(racing) == 2
             and (probability_better(*(scores[g] for g in racing)) or 0.0) >= SIGNIFICANT

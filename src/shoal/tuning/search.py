@@ -19,7 +19,9 @@ from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key, derive_key
 from shoal.numerics.stats import mean
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import FIRST_CONFIRMATION, is_confirmation
+from shoal.settings.schedule import Schedule
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.racing import RACES, Race, RepeatLedger, Targets, finals
 from shoal.tuning.samplers.base import Generation
 from shoal.tuning.samplers.registry import make_sampler
@@ -93,7 +95,10 @@ class Search:
         self._sampler = make_sampler(settings, sampler_key(settings))
         self._past: list[Generation] = []
         self._told: dict[tuple[str, int], Evaluation] = {}
-        self._tally, self._fresh = RepeatLedger(self._told), RepeatLedger(self._told, CONFIRMATION)
+        self._tally, self._fresh = (
+            RepeatLedger(self._told),
+            RepeatLedger(self._told, FIRST_CONFIRMATION),
+        )
         self._missing: dict[tuple[str, int], Task] = {}
         self._leader: RankedGenome | None = None
         self._leaders: list[
@@ -152,7 +157,7 @@ class Search:
         """
         fresh = {genome.hash: self._fresh.repeats(genome) for genome in self._finalists or ()}
         return tuple(
-            e for (name, n), e in self._told.items() if n < CONFIRMATION + fresh.get(name, 0)
+            e for (name, n), e in self._told.items() if n < FIRST_CONFIRMATION + fresh.get(name, 0)
         )
 
     def ask(self) -> tuple[Task, ...]:
@@ -164,21 +169,21 @@ class Search:
         self._take(evaluation)
         self._advance()
 
-    def close(self, finals: SearchSettings | None = None) -> None:
+    def close(self, finals: Schedule | None = None) -> None:
         """No more generations: the time is up. The one in progress is left, the finalists of the others are confirmed.
 
-        ``finals``: settings with as many finalists and confirmations as there is time for; what was begun is kept.
+        ``finals``: a schedule with as many finalists and confirmations as there is time for; what was begun is kept.
         """
         if not self.confirming:
             self._missing.clear()
-            self._begin_finals(finals or self.settings)
+            self._begin_finals(finals or self.settings.schedule)
             self._advance()
 
     def standing(self, genome: Genome) -> RankedGenome:
         """What is known of a genome, over the repeats that are counted so far."""
         repeats = self._tally.repeats(genome)
-        found = self._tally.evaluations(genome, self.settings.scored_repeats(repeats))
-        return RankedGenome(genome, found, self.settings.rung(repeats))
+        found = self._tally.evaluations(genome, self.settings.schedule.scored_repeats(repeats))
+        return RankedGenome(genome, found, self.settings.schedule.rung(repeats))
 
     def _confirmation(self, genome: Genome) -> RankedGenome:
         repeats = self._fresh.repeats(genome)
@@ -194,18 +199,18 @@ class Search:
     def _begin(self, population: tuple[Genome, ...]) -> None:
         self._population = population
         self._race: Race = RACES[self.settings.racing](
-            self.settings, tuple(dict.fromkeys(population)), self._tally
+            self.settings.schedule, tuple(dict.fromkeys(population)), self._tally
         )
 
-    def _begin_finals(self, settings: SearchSettings) -> None:
+    def _begin_finals(self, schedule: Schedule) -> None:
         best = self._leaders or sorted(self._scored(self._population), key=lambda s: -s.fitness)
         by_turns = sorted(
             best, key=lambda s: _place_in_kind(s, best)
         )  # stable: the better kinds first
-        begun = len({name for name, repeat in self._told if repeat >= CONFIRMATION})
-        wanted = min(max(settings.finalists, begun), self.settings.finalists)
+        begun = len({name for name, repeat in self._told if is_confirmation(repeat)})
+        wanted = min(max(schedule.finalists, begun), self.settings.finalists)
         self._finalists = tuple(standing.genome for standing in by_turns[:wanted])
-        self._race = finals(settings, self._finalists, self._fresh) if self._finalists else iter(())
+        self._race = finals(schedule, self._finalists, self._fresh) if self._finalists else iter(())
 
     def _advance(self) -> None:
         while not self._missing and not self._done:
@@ -243,7 +248,7 @@ class Search:
         if number >= self.settings.generations or (
             budget is not None and self._tally.total >= budget
         ):
-            self._begin_finals(self.settings)
+            self._begin_finals(self.settings.schedule)
         else:
             self._past.append((self._population, tuple(s.fitness for s in standings)))
             self._begin(self._sampler.population(self._past))

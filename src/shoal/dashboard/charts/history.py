@@ -11,7 +11,7 @@ from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import Key, Spec, number, pointer, records, steady, tooltip, vega
 from shoal.numerics.stats import ci95
 from shoal.presentation.formatting import half_width, plus_minus
-from shoal.settings.search_settings import CONFIRMATION
+from shoal.settings.phase import is_confirmation
 from shoal.store import GenerationRecord
 
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
@@ -29,7 +29,7 @@ def history(
 
     ``low`` and ``high`` bound Student's 95 % interval of the best genome's mean over its ``repeats``; NaN for one. ``q1`` and
     ``q3`` are the quartiles of the trainings that this generation asked for; NaN where it asked for none. ``frame`` has the
-    evaluations (`EvaluationTable.frame`); ``counted`` says which repeats a score averages (`SearchSettings.counted`).
+    evaluations (`EvaluationTable.frame`); ``counted`` says which repeats a score averages (`Schedule.scored_repeats`).
     """
     leaders = {record.summary.best.hash for record in generations}
     own = frame[frame["genome"].isin(leaders) & frame["accuracy"].notna()]
@@ -45,7 +45,7 @@ def history(
             )
         low, high = intervals[key] or (None, None)
         rows.append((s.number, s.best_accuracy, low, high, len(repeats), s.mean_accuracy))
-    search = frame[frame["repeat"] < CONFIRMATION]
+    search = frame[~is_confirmation(frame["repeat"])]
     by_generation = search.groupby("generation")["accuracy"]
     quartiles = pd.DataFrame(
         {"q1": by_generation.quantile(0.25), "q3": by_generation.quantile(0.75)}

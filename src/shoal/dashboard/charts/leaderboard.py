@@ -9,7 +9,7 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega
 from shoal.numerics.stats import ci95_half_width
-from shoal.settings.search_settings import CONFIRMATION
+from shoal.settings.phase import phase_of
 
 ROW_HEIGHT = 34
 _PHASES = (  # with the shape of its dots, and the columns of their mean and half of its interval
@@ -46,11 +46,13 @@ def repeats(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
         ["genome", "repeat", "accuracy"]
     ]
     places = {name: place for place, name in enumerate(best.index, 1)}
-    counted = {name: table.settings.scored_repeats(int(n)) for name, n in best["repeats"].items()}
+    counted = {
+        name: table.settings.schedule.scored_repeats(int(n)) for name, n in best["repeats"].items()
+    }
     pairs = zip(own["genome"], own["repeat"], strict=True)
     return own.assign(
         rank=own["genome"].map(places),
-        phase=["confirmation" if r >= CONFIRMATION else "search" for r in own["repeat"]],
+        phase=[phase_of(repeat).value for repeat in own["repeat"]],
         counted=np.array([r in counted[name] for name, r in pairs], dtype=bool),
     ).sort_values(["rank", "repeat"])
 

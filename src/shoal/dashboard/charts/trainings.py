@@ -13,7 +13,8 @@ from shoal.dashboard.charts.base import log_ticks, palette
 from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega, word_labels
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.problems.evaluation import Evaluation
-from shoal.settings.search_settings import CONFIRMATION, SearchSettings
+from shoal.settings.phase import Phase, number_in_phase, phase_of
+from shoal.settings.search_settings import SearchSettings
 
 COLUMNS = (
     "repeat",
@@ -27,7 +28,7 @@ COLUMNS = (
     "seconds",
     "worker",
 )
-PHASES = ("search", "confirmation")
+PHASES = tuple(phase.value for phase in Phase)
 HEIGHT = 300
 CURVES_HEIGHT = 340
 _SHAPES = {"search": "circle", "confirmation": "diamond"}
@@ -52,13 +53,13 @@ def trainings(
     it was scored on, from 1, 0 where there is but one.
     """
     ordered = sorted(evaluations, key=lambda e: e.task.repeat)
-    searched = sum(e.task.repeat < CONFIRMATION for e in ordered)
-    counted = settings.scored_repeats(searched)
+    searched = sum(e.task.phase is Phase.SEARCH for e in ordered)
+    counted = settings.schedule.scored_repeats(searched)
     rows = [
         (
             e.task.repeat,
-            PHASES[e.task.repeat >= CONFIRMATION],
-            e.task.repeat >= CONFIRMATION or e.task.repeat in counted,
+            e.task.phase.value,
+            e.task.phase is Phase.CONFIRMATION or e.task.repeat in counted,
             e.task.repeat % folds + 1 if folds > 1 else 0,
             e.status,
             np.nan if e.accuracy is None else e.accuracy,
@@ -84,7 +85,10 @@ def means(frame: pd.DataFrame) -> tuple[Mean, ...]:
 
 def repeat_name(repeat: int) -> str:
     """What a training is called: repeats from 1, confirmations from 1."""
-    return f"C{repeat - CONFIRMATION + 1}" if repeat >= CONFIRMATION else f"{repeat + 1}"
+    number = number_in_phase(repeat) + 1
+    if phase_of(repeat) is Phase.CONFIRMATION:
+        return f"C{number}"
+    return str(number)
 
 
 def trainings_figure(
@@ -218,7 +222,7 @@ def curves_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bo
     colours = palette(dark)
     rows = frame.assign(
         training=[repeat_name(int(r)) for r in frame["repeat"]],
-        phase=[PHASES[r >= CONFIRMATION] for r in frame["repeat"]],
+        phase=[phase_of(repeat).value for repeat in frame["repeat"]],
     )
     marks = log_ticks(frame["loss"], most=8)
     encoding = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from shoal.analysis.cost_estimate import first_trainings
+from shoal.analysis.stages import first_trainings
 from shoal.analysis.summary import Summary
 from shoal.presentation.formatting import blocking_run_text, estimate
 from shoal.presentation.palette import STATE_COLOURS

@@ -11,7 +11,7 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.routing import address
 from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.dashboard.session.queries import evaluation_table, run_here
-from shoal.settings.search_settings import CONFIRMATION
+from shoal.settings.phase import FIRST_CONFIRMATION, is_confirmation
 
 _EVERY, _SEARCH, _CONFIRMING = "All", "Search", "Confirm"
 HEIGHT = 560
@@ -68,7 +68,7 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
         name = genome.text_input("Genome begins with", placeholder="any", max_chars=16)
     keep = frame["generation"].between(first, final)
     if kind != _EVERY:
-        keep &= (frame["repeat"] >= CONFIRMATION) == (kind == _CONFIRMING)
+        keep &= is_confirmation(frame["repeat"]) == (kind == _CONFIRMING)
     if state != "any":
         keep &= frame["status"] == state
     if least is not None:
@@ -113,7 +113,7 @@ def _table(run_id: int, shown: pd.DataFrame) -> None:
                 display_text=r"genome=([0-9a-f]{8})", help="Its first eight digits"
             ),
             "Repeat": column.NumberColumn(
-                format="%d", help=f"From {CONFIRMATION:,} on: a confirmation"
+                format="%d", help=f"From {FIRST_CONFIRMATION:,} on: a confirmation"
             ),
             "Accuracy": column.NumberColumn("Accuracy (%)", format="%.2f"),
             "Loss": column.NumberColumn(format="%.5g"),

@@ -29,7 +29,7 @@ from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, percent, plus_minus, quoted
 from shoal.problems.evaluation import Evaluation
 from shoal.replay.verify import replay_command
-from shoal.settings.search_settings import CONFIRMATION
+from shoal.settings.phase import Phase
 from shoal.store import RunView
 from shoal.store.genome_lookup import genome_name
 
@@ -230,12 +230,11 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
 
 
 def _told(evaluation: Evaluation) -> str:
-    repeat = evaluation.task.repeat
-    kind = (
-        f"Confirmation {repeat - CONFIRMATION + 1}"
-        if repeat >= CONFIRMATION
-        else f"Training {repeat + 1}"
-    )
+    number = evaluation.task.number_in_phase + 1
+    if evaluation.task.phase is Phase.CONFIRMATION:
+        kind = f"Confirmation {number}"
+    else:
+        kind = f"Training {number}"
     return f"{kind}: {'failed' if evaluation.accuracy is None else percent(evaluation.accuracy)}"
 
 

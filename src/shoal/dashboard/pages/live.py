@@ -121,7 +121,7 @@ def _progress(reading: RunSnapshot) -> None:
 def _metrics(reading: RunSnapshot) -> None:
     run, best = reading.run, reading.summary.best
     half = half_width(best.ci95) if best else None
-    counted = run.settings.scored_repeats(run.settings.max_repeats)
+    counted = run.settings.schedule.scored_repeats(run.settings.max_repeats)
     values = (
         ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
         (

@@ -90,7 +90,7 @@ def _recorded(run_id: int, generations: int, state: str) -> RunSnapshot:
         failure = next((e.error for e in of_it if e.error is not None), None)
     return RunSnapshot(
         summary,
-        history(summary.generations, frame, summary.run.settings.scored_repeats),
+        history(summary.generations, frame, summary.run.settings.schedule.scored_repeats),
         len(lost),
         failure,
     )

@@ -1,0 +1,228 @@
+"""How many trainings a genome gets, and how long each lasts.
+
+`Schedule` is the one description of the races of a search and of the final race. The races
+(`shoal.tuning.racing`) play it, the cost estimate (`shoal.analysis.stages`) counts it, and the time
+budget of the finals (`shoal.orchestration.runner`) shortens it.
+
+Successive halving: all genomes of a generation train until the first rung, the better half until
+the next rung, and so on, each rung with longer trainings (Jamieson and Talwalkar, "Non-stochastic
+Best Arm Identification and Hyperparameter Optimization", AISTATS 2016).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from shoal.settings.phase import is_confirmation
+
+# Repeats that each rung of the final race adds, after a first rung of one repeat.
+FINAL_STEP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FinalRung:
+    """One rung of the final race, when no finalist fails and no contest is resolved early.
+
+    Attributes
+    ----------
+    repeats
+        Confirmations that each racing finalist has after this rung.
+    racing
+        Finalists that are trained in this rung.
+    trainings
+        Confirmations of all finalists together, up to and including this rung.
+    remaining
+        Finalists that go on to the next rung.
+    """
+
+    repeats: int
+    racing: int
+    trainings: int
+    remaining: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The races of a search, as numbers. `SearchSettings.schedule` makes it.
+
+    Attributes
+    ----------
+    racing
+        "halving", "t-race" or "fixed": how the repeats of the search are spent.
+    repeats
+        Repeats that each genome gets first; with "fixed", in each generation.
+    max_repeats
+        Repeats that a genome gets at most in the search.
+    growth
+        With halving, how many times longer each rung trains than the rung before it.
+    iterations
+        Length of a full training of the default genome, in iterations.
+    finalists
+        Genomes that are confirmed after the search.
+    confirmations
+        Confirmations that each of the last two finalists gets at most.
+    final_factor
+        How many times longer a confirmation trains than a full training of the search.
+    networks
+        Networks of the champion, at most.
+    baselines
+        Whether the champion is compared with other methods. The default swarm is one of them, and
+        is trained as many times as the champion.
+    """
+
+    racing: str
+    repeats: int
+    max_repeats: int
+    growth: int
+    iterations: int
+    finalists: int
+    confirmations: int
+    final_factor: int
+    networks: int
+    baselines: bool
+
+    # ---- The races of the search -----------------------------------------------------------------
+
+    @cached_property
+    def rungs(self) -> tuple[int, ...]:
+        """Repeats of a genome after each rung of halving: twice as many each time.
+
+        With ``repeats=3`` and ``max_repeats=21``: (3, 6, 12, 21).
+        """
+        rungs = []
+        rung = self.repeats
+        while rung < self.max_repeats:
+            rungs.append(rung)
+            rung *= 2
+
+        rungs.append(self.max_repeats)
+        return tuple(rungs)
+
+    @property
+    def lengths_differ(self) -> bool:
+        """Whether trainings of the search differ in length from rung to rung."""
+        return self.racing == "halving" and self.growth > 1
+
+    def promoted(self, standing: int) -> int:
+        """How many of ``standing`` genomes go on to the next rung of halving: the better half."""
+        return _half(standing)
+
+    def rung(self, completed: int) -> int:
+        """How far a genome with ``completed`` repeats has come in its race.
+
+        A genome that came further ranks higher. With "fixed" all genomes come equally far, with
+        "t-race" each repeat is a step.
+        """
+        if self.racing == "fixed":
+            return 0
+        if self.racing == "t-race":
+            return completed
+        return sum(rung <= completed for rung in self.rungs)
+
+    def scored_repeats(self, completed: int) -> range:
+        """Repeats whose mean is the score of a genome with ``completed`` repeats.
+
+        Trainings get longer from rung to rung, so only repeats of the last completed rung are
+        comparable. With rungs (2, 4, 8): 2 completed -> 0..1, 4 -> 2..3, 8 -> 4..7. All repeats if
+        lengths do not differ, and before the first rung is complete.
+        """
+        if not self.lengths_differ:
+            return range(completed)
+
+        completed_rungs = [rung for rung in self.rungs if rung <= completed]
+        if not completed_rungs:
+            return range(completed)
+
+        start = 0
+        if len(completed_rungs) > 1:
+            start = completed_rungs[-2]
+        return range(start, completed_rungs[-1])
+
+    def iterations_for(self, repeat: int) -> int:
+        """Iterations of the default genome's training number ``repeat``, at most.
+
+        Parameters
+        ----------
+        repeat
+            The stored number, which also says the phase (see `shoal.settings.phase`).
+        """
+        if is_confirmation(repeat):
+            return self.iterations * self.final_factor
+        if self.racing != "halving":
+            return self.iterations
+
+        # The last rung trains in full, each rung below it ``growth`` times shorter.
+        unfinished_rungs = sum(rung > repeat for rung in self.rungs)
+        rungs_above = max(0, unfinished_rungs - 1)
+        return max(1, self.iterations // int(self.growth**rungs_above))
+
+    # ---- The final race --------------------------------------------------------------------------
+
+    @cached_property
+    def final_rungs(self) -> tuple[int, ...]:
+        """Confirmations of a finalist after each rung: 1, then 3, then three more each time.
+
+        With ``confirmations=7``: (1, 3, 6, 7).
+        """
+        candidates = (1, *range(FINAL_STEP, self.confirmations, FINAL_STEP))
+        rungs = [rung for rung in candidates if rung < self.confirmations]
+        return (*rungs, self.confirmations)
+
+    def promoted_finalists(self, standing: int) -> int:
+        """How many of ``standing`` finalists go on: the better half, but two where there are two."""
+        return min(standing, max(2, _half(standing)))
+
+    def final_race(self, finalists: int) -> tuple[FinalRung, ...]:
+        """The rungs of a final race of this many finalists that ends only with its last rung."""
+        race = []
+        racing = finalists
+        trainings = 0
+        previous = 0
+
+        for repeats in self.final_rungs:
+            trainings += racing * (repeats - previous)
+            remaining = self.promoted_finalists(racing)
+            race.append(FinalRung(repeats, racing, trainings, remaining))
+
+            racing = remaining
+            previous = repeats
+
+        return tuple(race)
+
+    @property
+    def last_trainings(self) -> int:
+        """Long trainings after the search, at most.
+
+        These are the confirmations, the champion's networks, and those of the default swarm.
+        """
+        if not self.finalists:
+            return 0
+
+        networks = min(self.networks, self.confirmations)
+        if self.baselines:
+            networks *= 2
+
+        return self.final_race(self.finalists)[-1].trainings + networks
+
+    @property
+    def shorter_finals(self) -> tuple[Schedule, ...]:
+        """The schedule itself, then others that have ever less to do after the search.
+
+        First fewer finalists, then one finalist with fewer confirmations, then none.
+        """
+        schedules = [self]
+        if not self.finalists:
+            return tuple(schedules)
+
+        for finalists in range(self.finalists - 1, 0, -1):
+            schedules.append(replace(self, finalists=finalists))
+        for confirmations in reversed(self.final_rungs[:-1]):
+            schedules.append(replace(self, finalists=1, confirmations=confirmations))
+        schedules.append(replace(self, finalists=0))
+        return tuple(schedules)
+
+
+def _half(count: int) -> int:
+    """Half of ``count``, rounded up."""
+    return -(-count // 2)
