@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.dashboard.charts.leaderboard import leaderboard_figure, leaders, repeats
+from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
 from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.data import load_dataset
 from shoal.numerics.stats import ci95_half_width, mean
@@ -129,8 +129,8 @@ def test_the_first_of_the_ranked_is_the_champion(recorded: tuple[Store, int, Sea
 def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Search]) -> None:
     store, run_id, search = recorded
     table = EvaluationTable(store, store.run(run_id)).refresh()
-    best = leaders(table, 4)
-    dots = repeats(table, best)
+    best = leaderboard_data(table, 4)
+    dots = repeats_data(table, best)
     assert best["rank"].tolist() == [1, 2, 3, 4]
     assert set(dots["genome"]) == set(best.index)
     first = next(s for s in search.confirmed if s.genome.hash == best.index[0])
@@ -140,7 +140,7 @@ def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Searc
     assert sorted(
         dots[(dots["rank"] == 1) & (dots["phase"] == "confirmation")]["accuracy"]
     ) == sorted(a for a in first.accuracies if a is not None)
-    figure = leaderboard_figure(best, dots)
+    figure = leaderboard_chart(best, dots)
     points = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
     shown = [row["accuracy"] for layer in points for row in layer["data"]["values"]]
     low, high = points[0]["encoding"]["x"]["scale"]["domain"]
@@ -153,8 +153,13 @@ def test_of_nothing(tmp_path: Path) -> None:
     with open_store(tmp_path / "shoal.db") as store:
         run_id, _ = store.add_run(load_dataset("concrete"), SETTINGS)
         table = EvaluationTable(store, store.run(run_id)).refresh()
-        assert table.frame.empty and table.genomes().empty and leaders(table).empty
-        assert leaderboard_figure(leaders(table), repeats(table, leaders(table)))["layer"] == []
+        assert table.frame.empty and table.genomes().empty and leaderboard_data(table).empty
+        assert (
+            leaderboard_chart(
+                leaderboard_data(table), repeats_data(table, leaderboard_data(table))
+            )["layer"]
+            == []
+        )
 
 
 def test_a_table_taken_away_runs_nothing_and_is_exact(tmp_path: Path) -> None:

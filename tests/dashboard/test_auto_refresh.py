@@ -18,31 +18,31 @@ from shoal.dashboard.components.auto_refresh import LONGEST, SHARE, RefreshBudge
 
 @given(st.integers(1, 200), st.integers(1, 64), st.floats(1e-4, 0.4))
 def test_all_refreshes_together_keep_to_their_share(sessions: int, cores: int, cost: float) -> None:
-    pace = RefreshBudget(cores)
+    budget = RefreshBudget(cores)
     for n in range(1, 301):
-        pace.refreshed(n * cost)
-    seconds = [pace.seconds(1.0, LONGEST, f"session {n}", 0.0) for n in range(sessions)][-1]
+        budget.record_refresh(n * cost)
+    seconds = [budget.interval(1.0, LONGEST, f"session {n}", 0.0) for n in range(sessions)][-1]
     assert 1.0 <= seconds <= LONGEST
     if 1.0 < seconds < LONGEST:
         assert sessions * cost / seconds <= 1.001 * SHARE * cores
 
 
 def test_who_left_is_forgotten_and_a_page_alone_looks_as_usual() -> None:
-    pace = RefreshBudget(2)
+    budget = RefreshBudget(2)
     for n in range(100):
-        crowded = pace.seconds(1.0, LONGEST, f"session {n}", 0.0)
+        crowded = budget.interval(1.0, LONGEST, f"session {n}", 0.0)
     assert crowded == LONGEST
-    assert pace.seconds(1.0, 4.0, "session 0", 1.0) == 4.0, "where a page cannot wait as long"
-    assert pace.seconds(1.0, LONGEST, "session 0", 1000.0) == 1.0
-    assert pace.seconds(5.0, LONGEST, "session 0", 1001.0) == 5.0
+    assert budget.interval(1.0, 4.0, "session 0", 1.0) == 4.0, "where a page cannot wait as long"
+    assert budget.interval(1.0, LONGEST, "session 0", 1000.0) == 1.0
+    assert budget.interval(5.0, LONGEST, "session 0", 1001.0) == 5.0
 
 
 def test_who_closed_the_page_is_gone_at_once() -> None:
     here = {f"session {n}" for n in range(100)}
-    pace = RefreshBudget(2, here.__contains__)
-    assert [pace.seconds(1.0, LONGEST, name, 0.0) for name in sorted(here)][-1] == LONGEST
+    budget = RefreshBudget(2, here.__contains__)
+    assert [budget.interval(1.0, LONGEST, name, 0.0) for name in sorted(here)][-1] == LONGEST
     here -= {f"session {n}" for n in range(1, 100)}
-    assert pace.seconds(1.0, LONGEST, "session 0", 1.0) == 1.0
+    assert budget.interval(1.0, LONGEST, "session 0", 1.0) == 1.0
 
 
 class Places:
@@ -63,9 +63,9 @@ class Places:
 def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyPatch) -> None:
     places, figure = Places(), go.Figure(layout={"height": 200})
     monkeypatch.setattr(deferred_charts, "st", places)
-    with deferred_charts.charts_last():
+    with deferred_charts.deferred_charts():
         deferred_charts.chart(figure, "one", "a figure")
-        with deferred_charts.charts_last():  # a fragment, which draws its own
+        with deferred_charts.deferred_charts():  # a fragment, which draws its own
             deferred_charts.chart(figure, "two", "a figure")
             places.told.append("text of the fragment")
         places.told.append("text")
@@ -81,7 +81,7 @@ def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyP
         "draw three",
     ]
 
-    @deferred_charts.charts_last()
+    @deferred_charts.deferred_charts()
     def stopped() -> None:
         deferred_charts.chart(figure, "four", "a figure")
         raise ValueError("stop")

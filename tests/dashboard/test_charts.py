@@ -18,13 +18,18 @@ from shoal.analysis.summary import ScoreRow, confidence_text, score_rows
 from shoal.dashboard.charts.history import (
     COLUMNS,
     accuracy_range,
-    below_text,
-    drawn_each,
-    history,
-    history_figure,
+    below_axis_text,
+    drawn_every,
+    history_chart,
+    history_data,
 )
-from shoal.dashboard.charts.vega import Key, steady, vega
-from shoal.dashboard.components.genome_card import genes_html, number, place, scores_html
+from shoal.dashboard.charts.vega import LegendEntry, steady_domain, vega_chart
+from shoal.dashboard.components.genome_card import (
+    genes_html,
+    number_text,
+    scores_html,
+    share_of_bounds,
+)
 from shoal.dashboard.server import launch
 from shoal.errors import SettingsError
 from shoal.genome.genes import NEUTRAL, NUMERIC_GENES
@@ -64,7 +69,7 @@ def framed(evaluations: list[Evaluation], generation: int = 1) -> pd.DataFrame:
 
 
 def frame(best: list[float], average: list[float]) -> pd.DataFrame:
-    return history(
+    return history_data(
         [record(i + 1, b, a) for i, (b, a) in enumerate(zip(best, average, strict=True))],
         framed([]),
     )
@@ -75,7 +80,7 @@ def test_history_bounds_the_best_by_the_repeats_that_counted_then() -> None:
     evaluations = [evaluation(r, a) for r, a in reversed(list(enumerate(accuracies)))] + [
         evaluation(4, None)
     ]
-    got = history(
+    got = history_data(
         [record(1, 80.0, 70.0, 1), record(2, 82.0, 71.0, 3), record(3, None, None, 4)],
         framed(evaluations),
     )
@@ -90,15 +95,15 @@ def test_history_bounds_the_best_by_the_repeats_that_counted_then() -> None:
 
 
 def test_an_empty_history_is_drawn() -> None:
-    empty = history([], framed([]))
+    empty = history_data([], framed([]))
     assert len(empty) == 0
     assert accuracy_range(empty) == (0.0, 100.0)
-    assert [layer["mark"]["type"] for layer in history_figure(empty)["layer"]] == [
+    assert [layer["mark"]["type"] for layer in history_chart(empty)["layer"]] == [
         "line",
         "line",
         "rule",
     ]
-    assert below_text(empty) == ""
+    assert below_axis_text(empty) == ""
 
 
 def test_a_terrible_early_average_does_not_squash_the_rest() -> None:
@@ -106,14 +111,14 @@ def test_a_terrible_early_average_does_not_squash_the_rest() -> None:
     low, high = accuracy_range(got)
     assert 30 <= low < 60
     assert 81 < high < 85
-    assert below_text(got) == "2 averages lie below the axis, the lowest at -900 %"
+    assert below_axis_text(got) == "2 averages lie below the axis, the lowest at -900 %"
 
 
 def test_the_axis_shows_everything_when_nothing_is_terrible() -> None:
     low, high = accuracy_range(frame([70, 80, 90], [60, 65, 70]))
     assert low < 60
     assert 90 < high <= 100.5
-    assert below_text(frame([70, 80, 90], [60, 65, 70])) == ""
+    assert below_axis_text(frame([70, 80, 90], [60, 65, 70])) == ""
 
 
 @pytest.mark.parametrize(
@@ -129,8 +134,10 @@ def test_the_axis_is_never_degenerate(best: list[float], average: list[float]) -
 
 
 def test_the_figure_says_its_units() -> None:
-    got = history([record(1, 80.0, 70.0, 2)], framed([evaluation(0, 79.0), evaluation(1, 81.0)]))
-    figure = history_figure(got)
+    got = history_data(
+        [record(1, 80.0, 70.0, 2)], framed([evaluation(0, 79.0), evaluation(1, 81.0)])
+    )
+    figure = history_chart(got)
     names = ["Middle half of the trainings", "95 % interval of the best", "Average", "Best"]
     layers = dict(zip(names, figure["layer"][:-1], strict=True))
     assert re.findall(r"</i>([^<]+)", figure["usermeta"]["legend"]) == [
@@ -149,14 +156,14 @@ def test_the_figure_says_its_units() -> None:
 
 def test_a_legend_is_text_with_the_look_of_its_marks() -> None:
     keys = [
-        Key("<img onerror>", "#123456", dash=(7, 4)),
-        Key("b", "#abcdef", "circle", hollow=True),
+        LegendEntry("<img onerror>", "#123456", dash=(7, 4)),
+        LegendEntry("b", "#abcdef", "circle", hollow=True),
     ]
-    legend = vega(LIGHT, height=100, layer=[], keys=keys)["usermeta"]["legend"]
+    legend = vega_chart(LIGHT, height=100, layer=[], keys=keys)["usermeta"]["legend"]
     assert "<img" not in legend and "&lt;img onerror&gt;" in legend
     assert "repeating-linear-gradient(90deg, #123456 0px 7px, transparent 7px 11px)" in legend
     assert '<i class="circle hollow" style="color: #abcdef"></i>b' in legend
-    assert vega(LIGHT, height=100, layer=[])["usermeta"]["legend"] == ""
+    assert vega_chart(LIGHT, height=100, layer=[])["usermeta"]["legend"] == ""
 
 
 @pytest.mark.parametrize(("generations", "each"), [(0, 1), (1, 1), (200, 1), (201, 2), (1000, 5)])
@@ -164,8 +171,8 @@ def test_of_many_generations_some_are_drawn_and_the_last_always(
     generations: int, each: int
 ) -> None:
     got = frame([80.0] * generations, [70.0] * generations)
-    drawn = [row["generation"] for row in history_figure(got)["data"]["values"]]
-    assert drawn_each(generations) == each
+    drawn = [row["generation"] for row in history_chart(got)["data"]["values"]]
+    assert drawn_every(generations) == each
     assert len(drawn) <= 200
     assert drawn == list(range(generations, 0, -each))[::-1]
 
@@ -182,7 +189,7 @@ def test_light_and_dark_differ_and_stand_out() -> None:
             light, dark = sorted((luminance(getattr(palette, name)), back), reverse=True)
             wanted = 4.5 if name in ("text", "muted") else 3.0
             assert (light + 0.05) / (dark + 0.05) >= wanted, (palette, name)
-    dark_figure = history_figure(frame([1.0], [1.0]), dark=True)
+    dark_figure = history_chart(frame([1.0], [1.0]), dark=True)
     assert dark_figure["layer"][-2]["mark"]["color"] == DARK.best != LIGHT.best
     assert f"background: {DARK.best}" in dark_figure["usermeta"]["legend"]
 
@@ -239,7 +246,7 @@ def test_every_parameter_is_shown_by_its_name() -> None:
     assert not any(
         f"<dt>{label}</dt>" in first for label in ("Update Rule", "Initialisation", "Weight Decay")
     )
-    assert [number(v) for v in (0.0, 0.7298, 0.0031, 12.5)] == [
+    assert [number_text(v) for v in (0.0, 0.7298, 0.0031, 12.5)] == [
         "0.000",
         "0.730",
         "0.0031",
@@ -263,10 +270,10 @@ def test_what_the_competitive_rule_does_not_read_has_no_value() -> None:
 
 def test_a_place_between_bounds_is_on_the_genes_own_scale() -> None:
     genes = {gene.name: gene for gene in NUMERIC_GENES}
-    assert place(genes["inertia_weight"], 1.0, 2.0) == 0.5
-    assert place(genes["weight_scale"], 1e-2, 1.0) == pytest.approx(0.5)
-    assert place(genes["num_informants"], 1, 1) == 0.5
-    assert place(genes["inertia_weight"], 9.0, 2.0) == 1.0
+    assert share_of_bounds(genes["inertia_weight"], 1.0, 2.0) == 0.5
+    assert share_of_bounds(genes["weight_scale"], 1e-2, 1.0) == pytest.approx(0.5)
+    assert share_of_bounds(genes["num_informants"], 1, 1) == 0.5
+    assert share_of_bounds(genes["inertia_weight"], 9.0, 2.0) == 1.0
 
 
 def champion(**values: Any) -> Champion:
@@ -290,7 +297,7 @@ def test_scores_have_a_row_for_each_thing_there_is() -> None:
         "<td>Train</td><td>90.00 %</td><td>1.000</td><td>2.000</td><td>0.900</td><td>91.00 %</td>"
         in got
     )
-    assert '<tr class="chief"><td>Test</td><td>80.00 %</td><td>2.000</td>' in got
+    assert '<tr class="highlight"><td>Test</td><td>80.00 %</td><td>2.000</td>' in got
     assert "Confirmation" not in got
     assert confidence_text(champion()).startswith(
         "Not confirmed on unused random streams. The champion's network was trained on"
@@ -372,7 +379,7 @@ def test_a_taken_port_is_passed_over() -> None:
 @example(-5e-324, 40.0)
 def test_a_steady_domain_holds_the_data_and_little_more(low: float, width: float) -> None:
     high = low + width
-    first, last = steady(low, high)
+    first, last = steady_domain(low, high)
     rounding = 1e-12 * width
     room = (high - low) * (1 / 20 + 1e-9)
     assert low - room <= first <= low + rounding
@@ -380,5 +387,5 @@ def test_a_steady_domain_holds_the_data_and_little_more(low: float, width: float
 
 
 def test_a_steady_domain_stays_while_the_data_grow_a_little() -> None:
-    assert len({steady(0, last) for last in range(200, 300)}) == 11
-    assert steady(81.23, 86.64) == steady(81.21, 86.71)
+    assert len({steady_domain(0, last) for last in range(200, 300)}) == 11
+    assert steady_domain(81.23, 86.64) == steady_domain(81.21, 86.71)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import summarise
-from shoal.dashboard.charts.leaderboard import leaders, repeats
+from shoal.dashboard.charts.leaderboard import leaderboard_data, repeats_data
 from shoal.dashboard.routing import PLACES
 from shoal.data import load_dataset
 from shoal.orchestration.runner import Runner
@@ -249,12 +249,12 @@ def test_a_finished_run_on_every_page_of_it(
     expect(metric(page, "Search")).to_have_text(f"{best.accuracy:.2f} %")
     assert best.confirmation is not None
     expect(metric(page, "Confirmation")).to_have_text(f"{best.confirmation.accuracy:.2f} %")
-    expect(page.locator("table.scores tr.chief")).to_contain_text("Test")
+    expect(page.locator("table.scores tr.highlight")).to_contain_text("Test")
     expect(page.locator("table.scores")).to_contain_text("Boosted trees")
     dots = page.locator(".st-key-chart svg.marks .mark-symbol.role-mark path")
     expect(dots.first).to_be_attached(timeout=SOON)
     frame = EvaluationTable(opened, opened.run(ended)).refresh()
-    shown = repeats(frame, leaders(frame))
+    shown = repeats_data(frame, leaderboard_data(frame))
     drawn = shown[shown["counted"] | (shown["phase"] == "confirmation")]
     assert dots.count() >= len(drawn), "every repeat is a dot"
 

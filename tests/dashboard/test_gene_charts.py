@@ -23,29 +23,29 @@ from shoal.analysis.importance import (
 from shoal.dashboard.charts.base import log_ticks
 from shoal.dashboard.charts.compare import (
     best_range,
-    curves,
-    curves_figure,
-    duels_figure,
+    curves_chart,
+    curves_data,
+    duels_chart,
     duels_table,
-    look,
+    run_style,
     scores_table,
     settings_table,
 )
 from shoal.dashboard.charts.gene_pairs import (
     MOST_LINES,
+    pair_chart,
     pair_data,
-    pair_figure,
+    parallel_chart,
     parallel_data,
-    parallel_figure,
 )
 from shoal.dashboard.charts.gene_slices import (
     accuracy_axis,
-    alarms,
-    bars_html,
-    sampled,
-    scale,
+    bound_alarms,
+    colour_scale,
+    importance_bars_html,
+    sample_rows,
+    slice_chart,
     slice_data,
-    slice_figure,
 )
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
@@ -73,7 +73,9 @@ def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> Non
         GeneImportance("jump_size", "Jump <Size>", MeanInterval(3.0, 2.0, 3.7)),
         GeneImportance("swarm_size", "Swarm Size", MeanInterval(-0.1, -0.3, 0.1)),
     )
-    table = bars_html(Importances(genes, MeanInterval(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0))
+    table = importance_bars_html(
+        Importances(genes, MeanInterval(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0)
+    )
     clear, unclear = re.findall("<tr><th scope.*?</tr>", table)
     assert "Jump &lt;Size&gt;" in clear and "2.0 to 3.7" in clear and "hollow" not in clear
     assert (
@@ -105,7 +107,7 @@ def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) 
     few = slice_data(jump, told, generations, None, most=50)
     assert len(few.dots) == 50 and few.total == 200 and few.champion is None
     assert few.middle.equals(middle), "the median is of all, also where dots are sampled"
-    figure = slice_figure(found, accuracy_axis(told), 17)
+    figure = slice_chart(found, accuracy_axis(told), 17)
     dots, line, best = figure["layer"]
     assert dots["encoding"]["x"]["scale"]["type"] == "log"
     assert sum(row["floored"] for row in dots["data"]["values"]) == 1
@@ -122,7 +124,7 @@ def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame
     for place, middle in found.middle.itertuples(index=False):
         own = told.values[(genomes["activation"] == activation.choices[int(place)]).to_numpy()]
         assert middle == np.median(own)
-    figure = slice_figure(found, accuracy_axis(told), 17)
+    figure = slice_chart(found, accuracy_axis(told), 17)
     axis = figure["layer"][0]["encoding"]["x"]["axis"]
     words = json.loads(axis["labelExpr"].removesuffix("[datum.value]"))
     assert [words[value] for value in axis["values"]] == [
@@ -152,7 +154,7 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
         "sampling keeps the champion"
     )
     model = Model.of(genomes)
-    figure = pair_figure(frame, one, other, surface(model, "jump_size", "inertia_weight"))
+    figure = pair_chart(frame, one, other, surface(model, "jump_size", "inertia_weight"))
     tiles, dots, best = figure["layer"]
     corner = tiles["data"]["values"][0]
     assert (
@@ -161,7 +163,7 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
     )
     assert [row["accuracy"] for row in dots["data"]["values"]] == frame["accuracy"].tolist()
     assert len(best["data"]["values"]) == 1
-    strip = pair_figure(pair_data(one, factor(genomes, "activation"), told, None), one, one, None)
+    strip = pair_chart(pair_data(one, factor(genomes, "activation"), told, None), one, one, None)
     assert [layer["mark"]["type"] for layer in strip["layer"]] == ["point", "point"]
 
 
@@ -191,16 +193,16 @@ def test_parallel_lines_keep_the_best_and_have_a_place_for_what_is_not_there(
         and (widths[depths == 1] == ticks[0]).all()
         and (widths[depths > 1] > ticks[0]).all()
     )
-    lines = parallel_figure(found, dark=True).data[0]
+    lines = parallel_chart(found, dark=True).data[0]
     assert lines.line.colorscale[1][1] == DARK.average and len(lines.dimensions) == 5
     assert MOST_LINES <= 2_000
 
 
 def test_samples_keep_what_they_must() -> None:
-    assert sampled(5, 10).tolist() == [0, 1, 2, 3, 4]
-    rows = sampled(1_000, 100, keep=[3, 999])
+    assert sample_rows(5, 10).tolist() == [0, 1, 2, 3, 4]
+    rows = sample_rows(1_000, 100, keep=[3, 999])
     assert len(rows) == 100 and {3, 999} <= set(rows.tolist()) and (np.diff(rows) > 0).all()
-    assert sampled(1_000, 100).tolist() == sampled(1_000, 100).tolist()
+    assert sample_rows(1_000, 100).tolist() == sample_rows(1_000, 100).tolist()
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_ticks_of_logarithms_are_round(values: tuple[float, ...], ticks: list[fl
 
 def test_scales_leave_out_what_the_background_swallows() -> None:
     for dark, ground in ((False, LIGHT), (True, DARK)):
-        colours = [str(colour) for _, colour in scale(dark)]
+        colours = [str(colour) for _, colour in colour_scale(dark)]
         assert len(set(colours)) == 9
         light = [sum(int(v) for v in colour[4:-1].split(",")) for colour in colours]
         assert min(light) > 150 if dark else max(light) < 480, ground
@@ -240,7 +242,7 @@ def test_alarms_count_the_best_on_each_bound() -> None:
         dataclasses.replace(g, inertia_weight=1.0, cognitive_weight=1.0, global_best_weight=1.0)
         for g in best
     ]
-    found = {alarm.key: alarm for alarm in alarms(best, space)}
+    found = {alarm.key: alarm for alarm in bound_alarms(best, space)}
     jump = found["jump_size:upper"]
     assert (jump.count, jump.of, jump.at.bound, jump.at.limit, jump.widens) == (
         7,
@@ -250,9 +252,9 @@ def test_alarms_count_the_best_on_each_bound() -> None:
         True,
     )
     assert not found["social_weight:upper"].widens
-    counts = [alarm.count for alarm in alarms(best, space)]
+    counts = [alarm.count for alarm in bound_alarms(best, space)]
     assert counts == sorted(counts, reverse=True)
-    assert alarms([], space) == ()
+    assert bound_alarms([], space) == ()
 
 
 def history(*best: float) -> pd.DataFrame:
@@ -271,7 +273,7 @@ def records(*spent: tuple[int, float]) -> list[GenerationRecord]:
 
 
 def test_curves_stand_over_what_was_spent() -> None:
-    frame = curves(
+    frame = curves_data(
         [
             (3, records((10, 60.0), (20, 180.0)), history(80.0, 82.0)),
             (5, records((12, 30.0)), history(81.0)),
@@ -279,7 +281,7 @@ def test_curves_stand_over_what_was_spent() -> None:
     )
     assert frame["run"].tolist() == [3, 3, 5] and frame["evaluations"].tolist() == [10, 20, 12]
     assert frame["best"].tolist() == [80.0, 82.0, 81.0]
-    figure = curves_figure(frame, "seconds")
+    figure = curves_chart(frame, "seconds")
     _, line, single = figure["layer"]
     assert line["encoding"]["color"]["scale"]["domain"] == ["Run 3", "Run 5"]
     assert [row["spent"] for row in line["data"]["values"] if row["run"] == 3] == [1.0, 3.0]
@@ -287,18 +289,18 @@ def test_curves_stand_over_what_was_spent() -> None:
     assert line["mark"]["interpolate"] == "step-after"
     low, high = best_range(frame)
     assert low < 80.0 and high > 82.0
-    assert best_range(curves([])) == (0.0, 100.0)
+    assert best_range(curves_data([])) == (0.0, 100.0)
 
 
 def test_an_awful_first_generation_does_not_flatten_the_others() -> None:
     spent = [(10 * n, 6.0 * n) for n in range(1, 21)]
-    frame = curves([(1, records(*spent), history(-900.0, *np.linspace(80.0, 84.0, 19)))])
+    frame = curves_data([(1, records(*spent), history(-900.0, *np.linspace(80.0, 84.0, 19)))])
     assert best_range(frame)[0] > 70.0
 
 
 def test_no_two_runs_look_the_same() -> None:
     for colours in (LIGHT.series, DARK.series):
-        assert len({look(place, colours) for place in range(8)}) == 8
+        assert len({run_style(place, colours) for place in range(8)}) == 8
 
 
 def test_tables_and_tests_of_a_comparison() -> None:
@@ -315,9 +317,9 @@ def test_tables_and_tests_of_a_comparison() -> None:
     ]
     tests = duels_table(found)
     assert tests["Verdict"].tolist()[0] == "run 1 is better" and np.isnan(tests["Low"].iloc[1])
-    figure = duels_figure(found)
+    figure = duels_chart(found)
     assert figure is not None
     (row,) = figure["data"]["values"]
     assert (row["title"], row["verdict"]) == ("run 1 – run 2, confirmation", "Resolved")
     assert row["low"] == pytest.approx(tests["Low"].iloc[0])
-    assert duels_figure(compare([summary(1, GOOD[:1]), summary(2, GOOD[:1])])) is None
+    assert duels_chart(compare([summary(1, GOOD[:1]), summary(2, GOOD[:1])])) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 
-from shoal.dashboard.components.html_table import Column, grid_html
+from shoal.dashboard.components.html_table import Column, table_html
 
 
 class Reader(HTMLParser):
@@ -38,7 +38,7 @@ def test_numbers_have_their_form_and_what_is_missing_a_dash() -> None:
     frame = pd.DataFrame(
         {"Run": [1, 20], "Mean": [81.234, None], "Good": [True, False], "Name": ["a", None]}
     )
-    read = Reader(grid_html(frame, {"Mean": Column(".1f", "of its repeats"), "Run": ","}))
+    read = Reader(table_html(frame, {"Mean": Column(".1f", "of its repeats"), "Run": ","}))
     assert read.rows == [
         ["Run", "Mean", "Good", "Name"],
         ["1", "81.2", "yes", "a"],
@@ -52,14 +52,14 @@ def test_numbers_have_their_form_and_what_is_missing_a_dash() -> None:
 def test_no_text_is_anything_but_text(name: str, value: str) -> None:
     hostile = f'{value}<img src=x onerror=alert(1)>"'
     frame = pd.DataFrame({f"<b>{name}": [hostile]})
-    read = Reader(grid_html(frame, {}))
+    read = Reader(table_html(frame, {}))
     assert {tag for tag, _ in read.tags} <= {"table", "thead", "tbody", "tr", "th", "td"}
     assert all(set(attributes) <= {"class", "title"} for _, attributes in read.tags)
 
 
 def test_a_text_of_ten_thousand_characters_is_cut_and_told_whole() -> None:
     text = "<&" * 5_000
-    read = Reader(grid_html(pd.DataFrame({"Name": [text]}), {}))
+    read = Reader(table_html(pd.DataFrame({"Name": [text]}), {}))
     (cell,) = [attributes for tag, attributes in read.tags if tag == "td"]
     assert cell == {"class": "long", "title": text}
     assert len(read.rows[1][0]) == 300 and read.rows[1][0].endswith("…")
@@ -69,14 +69,14 @@ def test_a_cell_leads_to_the_page_of_its_value() -> None:
     column = Column(
         page=lambda value: f'evaluation?genome={value}&run=1"', text=lambda value: value[:4]
     )
-    read = Reader(grid_html(pd.DataFrame({"Genome": ["0123456789"]}), {"Genome": column}))
+    read = Reader(table_html(pd.DataFrame({"Genome": ["0123456789"]}), {"Genome": column}))
     assert read.rows[1] == ["0123"]
     assert ("a", {"href": 'evaluation?genome=0123456789&run=1"', "target": "_self"}) in read.tags
 
 
 def test_whatever_a_users_table_holds_is_shown() -> None:
     frame = pd.DataFrame({"x": [[1, None], {"a": 1}, pd.Timestamp("2024-01-02"), pd.NaT]})
-    assert Reader(grid_html(frame, {})).rows[1:] == [
+    assert Reader(table_html(frame, {})).rows[1:] == [
         ["[1, None]"],
         ["{'a': 1}"],
         ["2024-01-02 00:00:00"],
@@ -85,4 +85,4 @@ def test_whatever_a_users_table_holds_is_shown() -> None:
 
 
 def test_a_table_without_rows_has_its_header() -> None:
-    assert Reader(grid_html(pd.DataFrame({"Run": []}), {})).rows == [["Run"]]
+    assert Reader(table_html(pd.DataFrame({"Run": []}), {})).rows == [["Run"]]

@@ -21,21 +21,21 @@ from playwright.sync_api import Browser, Page, expect
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.lineage import Lineage, Relative
-from shoal.dashboard.charts.lineage import BOX_HEIGHT, BOX_WIDTH, graph, lineage_html
+from shoal.dashboard.charts.lineage import BOX_HEIGHT, BOX_WIDTH, lineage_data, lineage_html
 from shoal.dashboard.charts.predictions import (
     MOST_POINTS,
-    confusion,
-    confusion_figure,
-    predictions_figure,
-    residuals,
-    residuals_figure,
+    confusion_chart,
+    confusion_data,
+    predictions_chart,
+    residuals_chart,
+    residuals_data,
 )
 from shoal.dashboard.charts.trainings import (
-    curves,
-    curves_figure,
-    means,
-    trainings,
-    trainings_figure,
+    losses_chart,
+    losses_data,
+    phase_means,
+    trainings_chart,
+    trainings_data,
 )
 from shoal.dashboard.charts.vega import Spec
 from shoal.data import load_dataset
@@ -82,7 +82,7 @@ def test_search_and_confirmation_are_kept_apart() -> None:
     told = [evaluation(n, a) for n, a in enumerate(values)] + [
         evaluation(FIRST_CONFIRMATION + n, 90.0 + n) for n in range(3)
     ]
-    frame = trainings(told[::-1], SMALL, folds=3)
+    frame = trainings_data(told[::-1], SMALL, folds=3)
     assert frame["repeat"].tolist() == [
         0,
         1,
@@ -96,14 +96,14 @@ def test_search_and_confirmation_are_kept_apart() -> None:
         "the last rung of 2-4-8"
     )
     assert frame["fold"].tolist() == [1, 2, 3, 1, 2, 3, 1]
-    searched, confirmed = means(frame)
+    searched, confirmed = phase_means(frame)
     assert (searched.accuracy, searched.half, searched.repeats) == (
         81.0,
         ci95_half_width([80.0, 82.0]),
         2,
     )
     assert (confirmed.accuracy, confirmed.repeats) == (91.0, 3)
-    figure = trainings_figure(frame, highlight=2)
+    figure = trainings_chart(frame, highlight=2)
     dots = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
     drawn = {
         d["mark"]["shape"] + d["mark"]["fill"]: [row["accuracy"] for row in d["data"]["values"]]
@@ -122,34 +122,34 @@ def test_search_and_confirmation_are_kept_apart() -> None:
 
 
 def test_a_failed_training_has_its_mark_and_ruins_the_mean() -> None:
-    frame = trainings([evaluation(0, 70.0), evaluation(1, None)], SMALL, folds=1)
-    assert means(frame) == ()
+    frame = trainings_data([evaluation(0, 70.0), evaluation(1, None)], SMALL, folds=1)
+    assert phase_means(frame) == ()
     assert frame["fold"].tolist() == [0, 0]
-    figure = trainings_figure(frame, dark=True)
+    figure = trainings_chart(frame, dark=True)
     failed = figure["layer"][-1]
     assert legend(figure) == ["Search", "Failed"]
     assert (failed["mark"]["shape"], failed["mark"]["color"]) == ("cross", DARK.muted)
     assert [row["place"] for row in failed["data"]["values"]] == [1]
-    assert len(trainings_figure(frame[frame["status"] == "failed"])["layer"]) == 1
+    assert len(trainings_chart(frame[frame["status"] == "failed"])["layer"]) == 1
 
 
 def test_losses_that_a_logarithm_has_no_place_for_are_left_out() -> None:
     told = [evaluation(1, 70.0, ((1, 0.5), (5, 0.0))), evaluation(0, 71.0, ((1, 2.0), (9, 0.02)))]
-    frame = curves(told)
+    frame = losses_data(told)
     assert frame.to_numpy().tolist() == [[0, 1, 2.0], [0, 9, 0.02], [1, 1, 0.5]]
-    figure = curves_figure(frame, highlight=0)
+    figure = losses_chart(frame, highlight=0)
     drawn = [{row["repeat"] for row in layer["data"]["values"]} for layer in figure["layer"]]
     assert drawn == [{1}, {0}], "the chosen one is in front"
     marks = figure["layer"][0]["encoding"]["y"]["axis"]["values"]
     assert min(marks) <= 0.02
     assert max(marks) >= 2.0
-    assert curves_figure(curves([]))["layer"] == []
+    assert losses_chart(losses_data([]))["layer"] == []
 
 
 def test_residuals_of_large_parts_are_thinned_evenly() -> None:
     rows = 5 * MOST_POINTS + 1
     target = np.arange(rows, dtype=np.float64)
-    frame = residuals(
+    frame = residuals_data(
         {
             "train": PartPredictions(target, target + 1),
             "validation": PartPredictions(target[:7], target[:7] - 2),
@@ -159,7 +159,7 @@ def test_residuals_of_large_parts_are_thinned_evenly() -> None:
     assert MOST_POINTS / 2 < len(own) <= MOST_POINTS
     assert set(own["residual"]) == {1.0}
     assert frame[frame["part"] == "validation"]["residual"].tolist() == [-2.0] * 7
-    for draw in (predictions_figure, residuals_figure):
+    for draw in (predictions_chart, residuals_chart):
         line, dots = draw(frame, dark=True)["layer"]
         assert line["mark"]["type"] == "line"
         assert dots["encoding"]["color"]["scale"]["domain"] == ["Trained on", "Held out"]
@@ -168,9 +168,9 @@ def test_residuals_of_large_parts_are_thinned_evenly() -> None:
 
 def test_confusion_counts_every_row() -> None:
     fit = PartPredictions(np.array([0.0, 0, 1, 1, 1]), np.array([0.0, 1, 1, 1, 0]))
-    frame = confusion(fit, [HOSTILE, "b"])
+    frame = confusion_data(fit, [HOSTILE, "b"])
     assert frame.to_numpy().tolist() == [[1, 1], [1, 2]]
-    figure = confusion_figure(frame)
+    figure = confusion_chart(frame)
     assert [row["rows"] for row in figure["data"]["values"]] == [1, 1, 1, 2]
     assert [row["share"] for row in figure["data"]["values"]] == pytest.approx(
         [1 / 2, 1 / 2, 1 / 3, 2 / 3]
@@ -193,7 +193,7 @@ def test_boxes_stand_apart_and_lines_run_forward() -> None:
     elder = relative("5", 2, 1, *genomes[:2])
     other = relative("6", 3, 1, elder.birth.child, genomes[2])
     root = relative("7", 4, 0, elder.birth.child, other.birth.child)
-    drawn = graph([root, elder, other, *oldest], {root.name: 88.0})
+    drawn = lineage_data([root, elder, other, *oldest], {root.name: 88.0})
     places = {box.relative.name: (box.x, box.y) for box in drawn.boxes}
     assert len(places) == 6
     for name, (x, y) in places.items():
@@ -304,5 +304,5 @@ def _visits_a_parent(page: Page, born: Relative) -> None:
 
 
 def test_an_accuracy_that_nobody_knows_is_no_number() -> None:
-    (box,) = graph([relative("1", 1, 0)], {"x": math.nan}).boxes
+    (box,) = lineage_data([relative("1", 1, 0)], {"x": math.nan}).boxes
     assert box.lines[0].startswith("no score")

@@ -14,8 +14,8 @@ pytest.importorskip("plotly", reason="the extra shoal[dashboard] is not installe
 
 from PIL import Image
 
-from shoal.dashboard.charts.live_swarm import curve_figure, live_bounds, live_figure
-from shoal.dashboard.charts.swarm import swarm_figure
+from shoal.dashboard.charts.live_swarm import live_bounds, live_loss_chart, live_swarm_chart
+from shoal.dashboard.charts.swarm import swarm_chart
 from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
 from shoal.presentation import gif
@@ -125,7 +125,7 @@ def test_the_series_are_in_the_units_that_they_say() -> None:
 
 
 def test_every_frame_moves_the_same_traces() -> None:
-    figure = swarm_figure(FILM, revision="7")
+    figure = swarm_chart(FILM, revision="7")
     assert [f.name for f in figure.frames] == ["0", "10", "20", "30"]
     assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "10", "20", "30"]
     assert figure.layout.uirevision == "7"
@@ -141,11 +141,11 @@ def test_every_frame_moves_the_same_traces() -> None:
 
 def test_a_long_film_of_a_usual_swarm_is_small() -> None:
     long = film([frame(i, particles=48) for i in range(120)])
-    assert len(swarm_figure(long).to_json()) < 1_000_000
+    assert len(swarm_chart(long).to_json()) < 1_000_000
 
 
 def test_light_and_dark() -> None:
-    light, dark = swarm_figure(FILM), swarm_figure(FILM, dark=True)
+    light, dark = swarm_chart(FILM), swarm_chart(FILM, dark=True)
     assert light.layout.font.color == LIGHT.text and dark.layout.font.color == DARK.text
     assert {t.marker.symbol for t in light.data if t.name in ("Personal best", "Global best")} == {
         "x-thin",
@@ -165,14 +165,14 @@ def test_the_live_axes_stay_while_they_can() -> None:
     assert grown.x[0] <= first.x[0] and grown.x[1] >= first.x[1] and grown != first
     converged = replace(now, positions=now.positions * 0.01, bests=now.bests * 0.01)
     assert live_bounds(converged, first) == scene([converged]).bounds
-    figure = live_figure(now, first, revision="a")
+    figure = live_swarm_chart(now, first, revision="a")
     assert figure.layout.xaxis.range == first.x
 
 
 def test_a_live_curve_shows_how_far_it_has_to_go() -> None:
-    figure = curve_figure([(1, 3.0), (10, 0.1)], 500)
+    figure = live_loss_chart([(1, 3.0), (10, 0.1)], 500)
     assert figure.layout.xaxis.range == (0, 500) and figure.layout.yaxis.type == "log"
-    assert curve_figure([], 0).layout.xaxis.range == (0, 1)
+    assert live_loss_chart([], 0).layout.xaxis.range == (0, 1)
 
 
 def test_bounds() -> None:
@@ -221,7 +221,7 @@ def test_the_figure_survives_a_swarm_that_lost_itself() -> None:
         replace(f, positions=broken, losses=np.full(6, np.inf), current=np.full(6, np.inf))
         for f in FILM.frames
     ]
-    json.loads(swarm_figure(film(lost)).to_json())
+    json.loads(swarm_chart(film(lost)).to_json())
     gif.gif(film(lost))
 
 
@@ -229,5 +229,5 @@ def test_a_swarm_of_the_nearest_has_no_links_before_its_first_iteration() -> Non
     nobody = np.empty((6, 0), np.int32)
     shown = scene([frame(0, informants=nobody), frame(1), frame(2)])
     assert np.isnan(shown.links[0]).all() and np.isfinite(shown.links[1:]).all()
-    assert len(swarm_figure(film([frame(0, informants=nobody), frame(1)])).frames) == 2
+    assert len(swarm_chart(film([frame(0, informants=nobody), frame(1)])).frames) == 2
     assert gif.gif(film([frame(0, informants=nobody), frame(1)]), dark=False).startswith(b"GIF89a")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from shoal.presentation.palette import DARK, LIGHT, Palette
 
-SCALE = "Viridis"  # for what has an order: even in lightness, whatever colours one sees
-CONFIG = {"displayModeBar": False}  # of `st.plotly_chart`
+COLOUR_SCALE = "Viridis"  # for what has an order: even in lightness, whatever colours one sees
+PLOTLY_CONFIG = {"displayModeBar": False}  # of `st.plotly_chart`
 
 
 def palette(dark: bool) -> Palette:
@@ -20,7 +20,7 @@ def palette(dark: bool) -> Palette:
     return DARK if dark else LIGHT
 
 
-def axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
+def plotly_axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
     """An axis; ``more`` are Plotly's own names."""
     return {
         "color": colours.muted,
@@ -33,7 +33,7 @@ def axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
     }
 
 
-def layout(
+def plotly_layout(
     colours: Palette,
     *,
     height: int,

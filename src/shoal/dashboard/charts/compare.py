@@ -8,7 +8,16 @@ import pandas as pd
 
 from shoal.analysis.comparison import Comparison, Duel
 from shoal.dashboard.charts.base import palette
-from shoal.dashboard.charts.vega import FONT, Key, Spec, by_field, number, records, tooltip, vega
+from shoal.dashboard.charts.vega import (
+    FONT,
+    LegendEntry,
+    Spec,
+    category_channel,
+    number_channel,
+    records,
+    tooltip,
+    vega_chart,
+)
 from shoal.presentation.formatting import half_width
 from shoal.store import GenerationRecord
 
@@ -18,7 +27,7 @@ UNITS = {"evaluations": ("Trainings", 1.0), "seconds": ("Active time (minutes)",
 CURVE = ["run", "generation", "evaluations", "seconds", "best", "low", "high"]
 
 
-def curves(
+def curves_data(
     runs: Sequence[tuple[int, Sequence[GenerationRecord], pd.DataFrame]],
 ) -> pd.DataFrame:
     """A row for each generation of each run: what it had spent by then, and the best with its interval (`history`).
@@ -37,7 +46,7 @@ def curves(
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=CURVE)
 
 
-def look(place: int, colours: Sequence[str]) -> tuple[str, tuple[int, ...]]:
+def run_style(place: int, colours: Sequence[str]) -> tuple[str, tuple[int, ...]]:
     """Colour and dash of the run at this place of a comparison: no two of eight are the same in both."""
     return colours[place % len(colours)], DASHES[(place + place // len(colours)) % len(DASHES)]
 
@@ -57,17 +66,19 @@ def best_range(frame: pd.DataFrame) -> tuple[float, float]:
     return low - margin, top + margin
 
 
-def curves_figure(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec:
+def curves_chart(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec:
     """A step line a run over ``unit`` ("evaluations" or "seconds"); its band is the interval of the best."""
     colours = palette(dark)
     title, divisor = UNITS[unit]
     rows = frame.assign(spent=frame[unit] / divisor, name=[f"Run {run}" for run in frame["run"]])
     names = rows["name"].unique().tolist()
-    looks = {name: look(place, colours.series) for place, name in enumerate(names)}
-    colour = by_field("name", {name: colour for name, (colour, _) in looks.items()})
-    dash = by_field("name", {name: list(dash) for name, (_, dash) in looks.items()})
-    x = number("spent", title, grid=False, tickCount=7, scale={"domainMin": 0})
-    y = number("best", "Best accuracy (%)", tickCount=7, scale={"domain": list(best_range(frame))})
+    looks = {name: run_style(place, colours.series) for place, name in enumerate(names)}
+    colour = category_channel("name", {name: colour for name, (colour, _) in looks.items()})
+    dash = category_channel("name", {name: list(dash) for name, (_, dash) in looks.items()})
+    x = number_channel("spent", title, grid=False, tickCount=7, scale={"domainMin": 0})
+    y = number_channel(
+        "best", "Best accuracy (%)", tickCount=7, scale={"domain": list(best_range(frame))}
+    )
     told = tooltip(("name", " "), ("best", "Best (%)", ".2f"), ("generation", "Generation"))
     step = {"interpolate": "step-after", "clip": True}
     counts = rows["name"].value_counts()
@@ -94,8 +105,8 @@ def curves_figure(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec
             "encoding": {"x": x, "y": y, "color": colour, "tooltip": told},
         },
     ]
-    keys = [Key(name, colour, dash=dash) for name, (colour, dash) in looks.items()]
-    return vega(colours, height=HEIGHT, layer=layer, keys=keys)
+    keys = [LegendEntry(name, colour, dash=dash) for name, (colour, dash) in looks.items()]
+    return vega_chart(colours, height=HEIGHT, layer=layer, keys=keys)
 
 
 def scores_table(found: Comparison) -> pd.DataFrame:
@@ -150,7 +161,7 @@ def duels_table(found: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
+def duels_chart(found: Comparison, *, dark: bool = False) -> Spec | None:
     """By how much the first of each test is ahead, with its interval; None where nothing could be tested."""
     rows = [
         {
@@ -167,8 +178,11 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
     if not rows:
         return None
     colours = palette(dark)
-    keys = [Key("Resolved", colours.best, "diamond"), Key("Unresolved", colours.muted, "circle")]
-    x = number("ahead", "Ahead by (percent points)", tickCount=7, scale={"padding": 16})
+    keys = [
+        LegendEntry("Resolved", colours.best, "diamond"),
+        LegendEntry("Unresolved", colours.muted, "circle"),
+    ]
+    x = number_channel("ahead", "Ahead by (percent points)", tickCount=7, scale={"padding": 16})
     order = [row["title"] for row in rows]
     y = {
         "field": "title",
@@ -177,7 +191,7 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
         "axis": None,
         "scale": {"paddingOuter": 0.4},
     }
-    colour = by_field("verdict", {key.label: key.colour for key in keys})
+    colour = category_channel("verdict", {key.label: key.colour for key in keys})
     told = tooltip(
         ("title", " "),
         ("ahead", "Ahead by", "+.2f"),
@@ -185,7 +199,7 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
         ("high", "To", "+.2f"),
         ("probability", "Better with a probability of", ".2f"),
     )
-    shape = by_field("verdict", {key.label: key.shape for key in keys})
+    shape = category_channel("verdict", {key.label: key.shape for key in keys})
     layer: list[Spec] = [
         {
             "data": {"values": [{"ahead": 0}]},
@@ -218,7 +232,9 @@ def duels_figure(found: Comparison, *, dark: bool = False) -> Spec | None:
             "encoding": {"x": {"value": 2}, "y": y, "text": {"field": "title"}},
         },
     ]
-    return vega(colours, height=80 + 46 * len(rows), layer=layer, keys=keys, data={"values": rows})
+    return vega_chart(
+        colours, height=80 + 46 * len(rows), layer=layer, keys=keys, data={"values": rows}
+    )
 
 
 def _title(duel: Duel) -> str:

@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 
 from shoal.analysis.gene_features import GeneFeature
 from shoal.analysis.importance import Scores, Surface
-from shoal.dashboard.charts.base import axis, layout, palette
-from shoal.dashboard.charts.gene_slices import FLOORED, MOST_DOTS, gene_axis, sampled, shaded, star
-from shoal.dashboard.charts.vega import Spec, records, tooltip, vega
+from shoal.dashboard.charts.base import palette, plotly_axis, plotly_layout
+from shoal.dashboard.charts.gene_slices import (
+    FLOORED,
+    MOST_DOTS,
+    gene_axis,
+    sample_rows,
+    shade_channel,
+    star_layer,
+)
+from shoal.dashboard.charts.vega import Spec, records, tooltip, vega_chart
 
 MOST_LINES = 2_000
 PLANE_HEIGHT, PARALLEL_HEIGHT = 430, 400
@@ -32,7 +39,7 @@ def pair_data(
     """
     mine = np.flatnonzero(one.used & other.used)
     keep = [int(k) for k in np.flatnonzero(mine == champion)] if champion is not None else []
-    rows = mine[sampled(len(mine), most, keep)]
+    rows = mine[sample_rows(len(mine), most, keep)]
     rows = rows[np.argsort(told.values[rows], kind="stable")]
     columns = {
         "x": _placed(one, rows, 2),
@@ -58,7 +65,7 @@ def _texts(factor: GeneFeature, rows: NDArray[np.int64]) -> list[str]:
     return [factor.choices[int(v)] if factor.choices else f"{v:.4g}" for v in factor.values[rows]]
 
 
-def pair_figure(
+def pair_chart(
     frame: pd.DataFrame,
     one: GeneFeature,
     other: GeneFeature,
@@ -75,7 +82,7 @@ def pair_figure(
     )
     high = max(high, low + 0.1)
     x, y = gene_axis(one, "x"), gene_axis(other, "y")
-    shade = shaded(
+    shade = shade_channel(
         "accuracy",
         low,
         high,
@@ -108,8 +115,8 @@ def pair_figure(
             "encoding": {"x": x, "y": y, "color": shade, "shape": FLOORED, "tooltip": told},
         }
     )
-    layer.append(star(frame.loc[frame["champion"], ["x", "y"]], {"x": x, "y": y}, colours))
-    return vega(colours, height=PLANE_HEIGHT, layer=layer, fit=True)
+    layer.append(star_layer(frame.loc[frame["champion"], ["x", "y"]], {"x": x, "y": y}, colours))
+    return vega_chart(colours, height=PLANE_HEIGHT, layer=layer, fit=True)
 
 
 def _tiles(made: Surface, one: GeneFeature, other: GeneFeature) -> pd.DataFrame:
@@ -134,7 +141,7 @@ def _tiles(made: Surface, one: GeneFeature, other: GeneFeature) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lines:
+class ParallelLines:
     """Genomes as lines: ``dimensions`` (label, values (lines,), ticks, words of the ticks), ``best`` (lines,), of ``total``."""
 
     dimensions: tuple[tuple[str, NDArray[np.float64], list[float], list[str]], ...]
@@ -142,19 +149,21 @@ class Lines:
     total: int
 
 
-def parallel_data(chosen: Sequence[GeneFeature], told: Scores, most: int = MOST_LINES) -> Lines:
+def parallel_data(
+    chosen: Sequence[GeneFeature], told: Scores, most: int = MOST_LINES
+) -> ParallelLines:
     """A line a genome through its genes and its accuracy; the best twentieth of all stays when the others are sampled."""
     count = len(told.values)
     ranked = np.argsort(-told.values, kind="stable")
     top = ranked[: max(1, min(round(_EMPHASISED * count), most // 4))]
-    rows = sampled(count, most, [int(k) for k in top])
+    rows = sample_rows(count, most, [int(k) for k in top])
     best = np.isin(rows, top)
     rows, best = rows[np.argsort(best, kind="stable")], np.sort(best)  # the best are drawn last
     found = [_dimension(factor, rows) for factor in chosen]
     values = told.values[rows]
     ticks = np.linspace(values.min(), values.max(), 6)
     found.append(("Accuracy (%)", values, ticks.tolist(), [f"{tick:.1f}" for tick in ticks]))
-    return Lines(tuple(found), best, count)
+    return ParallelLines(tuple(found), best, count)
 
 
 def _dimension(
@@ -189,7 +198,7 @@ def _word(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def parallel_figure(found: Lines, *, dark: bool = False, revision: str = "") -> go.Figure:
+def parallel_chart(found: ParallelLines, *, dark: bool = False, revision: str = "") -> go.Figure:
     """Parallel coordinates. The best are coloured and on top; a range on any axis picks lines."""
     colours = palette(dark)
     lines = go.Parcoords(
@@ -209,10 +218,10 @@ def parallel_figure(found: Lines, *, dark: bool = False, revision: str = "") -> 
         labelangle=-18,
         labelside="top",
     )
-    plain = axis(colours)
+    plain = plotly_axis(colours)
     figure = go.Figure(lines)
     return figure.update_layout(
-        layout(
+        plotly_layout(
             colours,
             height=PARALLEL_HEIGHT,
             x=plain,

@@ -15,8 +15,15 @@ from plotly.colors import sample_colorscale
 
 from shoal.analysis.gene_features import GeneFeature
 from shoal.analysis.importance import Importances, Scores
-from shoal.dashboard.charts.base import SCALE, log_ticks, palette
-from shoal.dashboard.charts.vega import Spec, number, records, tooltip, vega, word_labels
+from shoal.dashboard.charts.base import COLOUR_SCALE, log_ticks, palette
+from shoal.dashboard.charts.vega import (
+    Spec,
+    number_channel,
+    records,
+    tooltip,
+    vega_chart,
+    word_labels,
+)
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import OnBound, SearchSpace
 from shoal.presentation.palette import Palette
@@ -30,17 +37,17 @@ _JITTER = 0.32  # of the distance between two choices
 _MIDDLES, _FEW = 25, 5  # places of a smoothed median, and genomes that one needs
 
 
-def scale(dark: bool) -> list[tuple[float, str]]:
+def colour_scale(dark: bool) -> list[tuple[float, str]]:
     """`SCALE` without the end that is lost on the theme's background: places from 0 to 1, and their colours."""
     low, high = (0.22, 1.0) if dark else (0.0, 0.86)
     places = np.linspace(0.0, 1.0, 9)
-    colours = sample_colorscale(SCALE, (low + (high - low) * places).tolist())
+    colours = sample_colorscale(COLOUR_SCALE, (low + (high - low) * places).tolist())
     return [(float(place), colour) for place, colour in zip(places, colours, strict=True)]
 
 
-def shaded(field: str, low: float, high: float, dark: bool, **legend: Any) -> Spec:
+def shade_channel(field: str, low: float, high: float, dark: bool, **legend: Any) -> Spec:
     """The colour of a number from ``low`` to ``high``, by `scale`; without ``legend`` there is none."""
-    stops = scale(dark)
+    stops = colour_scale(dark)
     domain, colours = (
         [low + (high - low) * place for place, _ in stops],
         [colour for _, colour in stops],
@@ -49,7 +56,7 @@ def shaded(field: str, low: float, high: float, dark: bool, **legend: Any) -> Sp
     return {"field": field, "type": "quantitative", "scale": scaled, "legend": legend or None}
 
 
-def bars_html(found: Importances) -> str:
+def importance_bars_html(found: Importances) -> str:
     """A row a gene, the most important first: its bar from 0, its interval as a line over it, and the figures.
 
     What is not clear of nothing is hollow. HTML, as text and rectangles are all there is: a chart would be drawn later.
@@ -89,7 +96,7 @@ class Slice:
     champion: tuple[float, float] | None
 
 
-def sampled(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.int64]:
+def sample_rows(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.int64]:
     """At most ``most`` of so many places, in order, drawn with a fixed seed; those to ``keep`` among them."""
     if count <= most:
         return np.arange(count)
@@ -113,7 +120,7 @@ def slice_data(
         if factor.choices
         else _running(factor, told.values[mine], mine)
     )
-    rows = mine[sampled(len(mine), most)]
+    rows = mine[sample_rows(len(mine), most)]
     shift = (
         np.random.default_rng(1).uniform(-_JITTER, _JITTER, len(rows)) if factor.choices else 0.0
     )
@@ -168,13 +175,13 @@ def accuracy_axis(told: Scores) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def slice_figure(
+def slice_chart(
     found: Slice, span: tuple[float, float], generations: int, *, dark: bool = False
 ) -> Spec:
     """The slice. Dots at the floor point down: they may lie far below; colour is the generation, 1 to ``generations``."""
     colours, factor = palette(dark), found.factor
     x = gene_axis(factor, "x")
-    y = number(
+    y = number_channel(
         "accuracy", None, tickCount=5, labelExpr="datum.label + ' %'", scale={"domain": list(span)}
     )
     middle = found.middle[["x", "accuracy"]]
@@ -202,7 +209,7 @@ def slice_figure(
             "encoding": {
                 "x": x,
                 "y": y,
-                "color": shaded("generation", 1, max(2, generations), dark),
+                "color": shade_channel("generation", 1, max(2, generations), dark),
                 "shape": FLOORED,
                 "tooltip": told,
             },
@@ -211,11 +218,11 @@ def slice_figure(
     ]
     if found.champion is not None:
         place = pd.DataFrame([found.champion], columns=["x", "accuracy"])
-        layer.append(star(place, {"x": x, "y": y}, colours))
-    return vega(colours, height=SLICE_HEIGHT, layer=layer)
+        layer.append(star_layer(place, {"x": x, "y": y}, colours))
+    return vega_chart(colours, height=SLICE_HEIGHT, layer=layer)
 
 
-def star(places: pd.DataFrame, encoding: Spec, colours: Palette) -> Spec:
+def star_layer(places: pd.DataFrame, encoding: Spec, colours: Palette) -> Spec:
     """A layer: the best genome."""
     mark = {
         "type": "point",
@@ -240,16 +247,16 @@ def gene_axis(factor: GeneFeature, field: str) -> Spec:
         met = np.unique(factor.values[factor.used]).astype(int).tolist()
         words = word_labels([choice.replace("_", " ") for choice in factor.choices])
         shown = {"values": met, "labelExpr": words, "grid": False}
-        return number(
+        return number_channel(
             field, factor.label, **shown, scale={"domain": [min(met) - 0.6, max(met) + 0.6]}
         )
     if factor.log:
         ticks = log_ticks(10 ** factor.scaled[factor.used])
-        return number(
+        return number_channel(
             field, factor.label, values=ticks, format="~r", scale={"type": "log", "padding": 6}
         )
     few = factor.integer and factor.varies and np.ptp(factor.values[factor.used]) < 8
-    return number(
+    return number_channel(
         field,
         factor.label,
         tickCount=6,
@@ -259,7 +266,7 @@ def gene_axis(factor: GeneFeature, field: str) -> Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class BoundAlarm:
     """A bound on which ``count`` of the ``of`` best genomes lie."""
 
     at: OnBound
@@ -277,12 +284,15 @@ class Alarm:
         return f"{self.at.gene}:{self.at.side}"
 
 
-def alarms(best: Sequence[Genome], space: SearchSpace) -> tuple[Alarm, ...]:
+def bound_alarms(best: Sequence[Genome], space: SearchSpace) -> tuple[BoundAlarm, ...]:
     """The bounds on which some of the best genomes lie, those of most of them first (see `SearchSpace.on_bounds`)."""
     met: dict[tuple[str, str], list[OnBound]] = {}
     for genome in best:
         for found in space.on_bounds(genome):
             met.setdefault((found.gene, found.side), []).append(found)
     return tuple(
-        sorted((Alarm(own[0], len(own), len(best)) for own in met.values()), key=lambda a: -a.count)
+        sorted(
+            (BoundAlarm(own[0], len(own), len(best)) for own in met.values()),
+            key=lambda a: -a.count,
+        )
     )

@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.charts.base import palette
-from shoal.dashboard.charts.vega import Key, Spec, number, pointer, records, steady, tooltip, vega
+from shoal.dashboard.charts.vega import (
+    LegendEntry,
+    Spec,
+    number_channel,
+    pointer_layer,
+    records,
+    steady_domain,
+    tooltip,
+    vega_chart,
+)
 from shoal.numerics.stats import ci95
 from shoal.presentation.formatting import half_width, plus_minus
 from shoal.settings.phase import is_confirmation
@@ -20,7 +29,7 @@ _MANY = 40  # generations; from here on, lines without dots
 _MOST = 200  # generations that are drawn: of more, each second, third ... one up to the last
 
 
-def history(
+def history_data(
     generations: Sequence[GenerationRecord],
     frame: pd.DataFrame,
     counted: Callable[[int], range] = range,
@@ -71,14 +80,14 @@ def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
     base = max(min(best.min(initial=np.inf), typical), top - 100.0)
     low = max(float(np.nanmin(values)), 2 * base - top)
     margin = max(0.06 * (top - low), 0.5)
-    return steady(float(low - margin), float(min(top + margin, max(100.5, top))))
+    return steady_domain(float(low - margin), float(min(top + margin, max(100.5, top))))
 
 
-def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+def history_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """Best and average accuracy by generation; pointed at, a generation says its figures."""
     colours = palette(dark)
     last = int(frame["generation"].max()) if len(frame) else 1
-    end = steady(0, last)[1] if last > 10 else 10
+    end = steady_domain(0, last)[1] if last > 10 else 10
     bands = {
         "Middle half of the trainings": ("q1", "q3", colours.spread),
         "95 % interval of the best": ("low", "high", colours.band),
@@ -86,7 +95,9 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     drawn = {
         name: band for name, band in bands.items() if frame[[*band[:2]]].notna().all(axis=1).any()
     }
-    y = number("best", "Accuracy (%)", tickCount=7, scale={"domain": list(accuracy_range(frame))})
+    y = number_channel(
+        "best", "Accuracy (%)", tickCount=7, scale={"domain": list(accuracy_range(frame))}
+    )
     layer: list[Spec] = [
         {
             "mark": {"type": "area", "clip": True, "color": colour},
@@ -112,15 +123,15 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         ("spread", " "),
         ("average", "Average (%)", ".2f"),
     )
-    each = drawn_each(len(frame))
-    layer.append(pointer(colours, each / end, told))
+    each = drawn_every(len(frame))
+    layer.append(pointer_layer(colours, each / end, told))
     rows = frame[(last - frame["generation"]) % each == 0]
     rows = rows.assign(
         spread=[
             _spread(*row) for row in zip(rows["low"], rows["high"], rows["repeats"], strict=True)
         ]
     )
-    x = number(
+    x = number_channel(
         "generation",
         "Generation",
         grid=False,
@@ -128,9 +139,9 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         tickMinStep=1,
         scale={"domain": [0.5, end + 0.5]},
     )
-    keys = [Key("Best", colours.best), Key("Average", colours.average, dash=(2, 3))]
-    keys += [Key(name, colour, "area") for name, (_, _, colour) in reversed(drawn.items())]
-    return vega(
+    keys = [LegendEntry("Best", colours.best), LegendEntry("Average", colours.average, dash=(2, 3))]
+    keys += [LegendEntry(name, colour, "area") for name, (_, _, colour) in reversed(drawn.items())]
+    return vega_chart(
         colours,
         height=HEIGHT,
         layer=layer,
@@ -140,7 +151,7 @@ def history_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     )
 
 
-def drawn_each(generations: int) -> int:
+def drawn_every(generations: int) -> int:
     """Of so many generations each n-th is drawn, and the last."""
     return -(-generations // _MOST) or 1
 
@@ -150,7 +161,7 @@ def _spread(low: float, high: float, repeats: int) -> str:
     return f"{half}{repeats} repeat{'' if repeats == 1 else 's'}"
 
 
-def below_text(frame: pd.DataFrame) -> str:
+def below_axis_text(frame: pd.DataFrame) -> str:
     """What lies below the axis, in words; empty when nothing does."""
     low = accuracy_range(frame)[0]
     under = frame["average"][frame["average"] < low]

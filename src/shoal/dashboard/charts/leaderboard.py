@@ -7,7 +7,14 @@ import pandas as pd
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.charts.base import palette
-from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega
+from shoal.dashboard.charts.vega import (
+    LegendEntry,
+    Spec,
+    number_channel,
+    records,
+    tooltip,
+    vega_chart,
+)
 from shoal.numerics.stats import ci95_half_width
 from shoal.settings.phase import phase_of
 
@@ -18,14 +25,14 @@ _PHASES = (  # with the shape of its dots, and the columns of their mean and hal
 )
 
 
-def leaders(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
+def leaderboard_data(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
     """One row a genome, the best first, with those columns of `EvaluationTable.genomes` that a person compares, and
 
     - ``rank`` from 1; ``half``: half of the 95 % interval of ``accuracy``; ``confirmed_half``: that of ``confirmed``;
     - ``luck``: how far the luckiest counted repeat lies above their mean, in percent points.
     """
     best = table.ranked().head(count)
-    dots = repeats(table, best)
+    dots = repeats_data(table, best)
     counted = dots[dots["counted"]].groupby("genome", sort=False)["accuracy"]
     fresh = dots[dots["phase"] == "confirmation"].groupby("genome", sort=False)["accuracy"]
     return best.assign(
@@ -36,7 +43,7 @@ def leaders(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
     )
 
 
-def repeats(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
+def repeats_data(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
     """Every repeat of these genomes that did not fail.
 
     ``genome``, ``rank``, ``repeat``, ``phase`` ("search" or "confirmation"), ``counted`` (in the search's mean), ``accuracy``.
@@ -62,16 +69,16 @@ def _half(values: pd.Series) -> float:
     return float("nan") if half is None else half
 
 
-def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = False) -> Spec:
+def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = False) -> Spec:
     """A line a genome, the best above: its repeats, and the mean with its interval of what is counted."""
     colours, layer = palette(dark), list[Spec]()
     met = [phase for phase in _PHASES if (dots["phase"] == phase[0]).any()]
-    keys: list[Key] = []
+    keys: list[LegendEntry] = []
     confirmed = len(met) > 1
     low, high = _shown(best, dots)
-    x = number("accuracy", "Accuracy (%)", tickCount=8, scale={"domain": [low, high]})
+    x = number_channel("accuracy", "Accuracy (%)", tickCount=8, scale={"domain": [low, high]})
     ranks = best["rank"].tolist()
-    y = number(
+    y = number_channel(
         "y",
         None,
         grid=False,
@@ -92,7 +99,9 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
             low=middle["accuracy"] - middle["half"], high=middle["accuracy"] + middle["half"]
         )
         means = {"values": records(middle)}
-        key = Key(name, colours.series[phase == "confirmation"], shape, hollow=shape == "circle")
+        key = LegendEntry(
+            name, colours.series[phase == "confirmation"], shape, hollow=shape == "circle"
+        )
         keys.append(key)
         colour = {"value": key.colour}
         layer += [
@@ -142,7 +151,7 @@ def leaderboard_figure(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = F
                 },
             },
         ]
-    return vega(colours, height=80 + ROW_HEIGHT * max(len(best), 3), layer=layer, keys=keys)
+    return vega_chart(colours, height=80 + ROW_HEIGHT * max(len(best), 3), layer=layer, keys=keys)
 
 
 def _shown(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, float]:

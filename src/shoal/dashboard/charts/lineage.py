@@ -28,7 +28,7 @@ class Box:
     x: float
     y: float
     lines: tuple[str, ...]
-    chief: bool
+    is_root: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Graph:
+class LineageGraph:
     """Boxes and edges, and the size of the whole in pixels."""
 
     boxes: tuple[Box, ...]
@@ -66,7 +66,7 @@ def birth_text(relative: Relative) -> str:
     return "two parents" if birth.parent_b is not None else "one parent"
 
 
-def graph(relatives: Sequence[Relative], accuracies: Mapping[str, float]) -> Graph:
+def lineage_data(relatives: Sequence[Relative], accuracies: Mapping[str, float]) -> LineageGraph:
     """The layout: each genome a column before its first child, in the column near its children."""
     column: dict[str, int] = {}
     known = {r.name: r for r in relatives}
@@ -92,7 +92,7 @@ def graph(relatives: Sequence[Relative], accuracies: Mapping[str, float]) -> Gra
             _MARGIN + (deepest - at) * (BOX_WIDTH + _GAP_X),
             _MARGIN + rows[name] * (BOX_HEIGHT + _GAP_Y),
             _lines(known[name], accuracies.get(name, math.nan)),
-            chief=at == 0,
+            is_root=at == 0,
         )
         for name, at in column.items()
     }
@@ -103,7 +103,7 @@ def graph(relatives: Sequence[Relative], accuracies: Mapping[str, float]) -> Gra
         if parent in boxes
     )
     width = 2 * _MARGIN + (deepest + 1) * BOX_WIDTH + deepest * _GAP_X
-    return Graph(
+    return LineageGraph(
         tuple(boxes.values()), edges, width, 2 * _MARGIN + tallest * (BOX_HEIGHT + _GAP_Y) - _GAP_Y
     )
 
@@ -137,7 +137,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def lineage_html(drawn: Graph, addresses: Mapping[str, str], *, dark: bool = False) -> str:
+def lineage_html(drawn: LineageGraph, addresses: Mapping[str, str], *, dark: bool = False) -> str:
     """Boxes, each a link to its genome's page that says more when it is pointed at, on a picture of the lines."""
     colours = palette(dark)
     paths, boxes = [], []
@@ -156,7 +156,7 @@ def lineage_html(drawn: Graph, addresses: Mapping[str, str], *, dark: bool = Fal
     for box in drawn.boxes:
         first, *others = (escape(line) for line in box.lines)
         words = "<br>".join((f"<b>{first}</b>", *others))
-        edge_of = f"2px solid {colours.best}" if box.chief else f"1px solid {colours.muted}"
+        edge_of = f"2px solid {colours.best}" if box.is_root else f"1px solid {colours.muted}"
         place = f"left:{box.x}px;top:{box.y}px;width:{BOX_WIDTH}px;height:{BOX_HEIGHT}px;border:{edge_of}"
         boxes.append(
             f'<a href="{escape(addresses[box.relative.name])}" target="_self" title="{escape(_more(box.relative))}" '
@@ -166,7 +166,7 @@ def lineage_html(drawn: Graph, addresses: Mapping[str, str], *, dark: bool = Fal
     return f'<div class="descent"><div style="{size};{_background(paths, drawn)}">{"".join(boxes)}</div></div>'
 
 
-def _background(paths: Sequence[str], drawn: Graph) -> str:
+def _background(paths: Sequence[str], drawn: LineageGraph) -> str:
     """The lines as a picture: a page's HTML may hold no SVG, but its style may name one."""
     lines = f'<svg xmlns="http://www.w3.org/2000/svg" width="{drawn.width}" height="{drawn.height}">{"".join(paths)}</svg>'
     return f"background:url(data:image/svg+xml;base64,{b64encode(lines.encode()).decode()})"

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from shoal.dashboard.charts.base import axis, layout, log_ticks, palette
-from shoal.dashboard.charts.swarm import PLANE, moving, plane_axes, wide
+from shoal.dashboard.charts.base import log_ticks, palette, plotly_axis, plotly_layout
+from shoal.dashboard.charts.swarm import PLANE_HEIGHT, needs_log_axis, plane_axes, plane_traces
 from shoal.presentation.swarm_scene import Bounds, scene
 from shoal.pso.snapshot import SwarmSnapshot
 
-CURVE = 230  # pixels
+CURVE_HEIGHT = 230  # pixels
 SMALL = 25  # times the swarm's area: axes that wide are drawn closer
 
 
@@ -25,16 +25,20 @@ def live_bounds(frame: SwarmSnapshot, before: Bounds | None) -> Bounds:
     return before if both == before else both
 
 
-def live_figure(
+def live_swarm_chart(
     frame: SwarmSnapshot, bounds: Bounds, *, dark: bool = False, revision: str = ""
 ) -> go.Figure:
     """One frame, on axes that are given."""
     drawn, colours = scene([frame]), palette(dark)
-    options = layout(colours, height=PLANE + 80, revision=revision, **plane_axes(bounds, colours))
-    return go.Figure({"data": moving(drawn, 0, colours), "layout": options}, skip_invalid=False)
+    options = plotly_layout(
+        colours, height=PLANE_HEIGHT + 80, revision=revision, **plane_axes(bounds, colours)
+    )
+    return go.Figure(
+        {"data": plane_traces(drawn, 0, colours), "layout": options}, skip_invalid=False
+    )
 
 
-def curve_figure(
+def live_loss_chart(
     curve: Sequence[tuple[int, float]], planned: int, *, dark: bool = False, revision: str = ""
 ) -> go.Figure:
     """The global best loss by iteration, out of those that are planned (0: not known)."""
@@ -42,15 +46,15 @@ def curve_figure(
     end = max(planned, int(told["iteration"].max()) if len(told) else 1)
     kind = (
         {"type": "log", "tickvals": log_ticks(told["loss"], most=5)}
-        if wide(told["loss"])
+        if needs_log_axis(told["loss"])
         else {"nticks": 5}
     )
-    options = layout(
+    options = plotly_layout(
         colours,
-        height=CURVE,
+        height=CURVE_HEIGHT,
         revision=revision,
-        x=axis(colours, "Iteration", range=[0, end]),
-        y=axis(colours, "Global best loss", **kind),
+        x=plotly_axis(colours, "Iteration", range=[0, end]),
+        y=plotly_axis(colours, "Global best loss", **kind),
     )
     line = {
         "type": "scatter",

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from shoal.dashboard.charts.base import log_ticks, palette
-from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega
+from shoal.dashboard.charts.vega import (
+    LegendEntry,
+    Spec,
+    number_channel,
+    records,
+    tooltip,
+    vega_chart,
+)
 from shoal.problems.evaluation import Evaluation
 from shoal.store import RunningTraining
 
@@ -15,7 +22,9 @@ HEIGHT = 230
 COLUMNS = ("label", "state", "iteration", "loss")
 
 
-def curves(under_way: Sequence[RunningTraining], recorded: Sequence[Evaluation]) -> pd.DataFrame:
+def loss_curves_data(
+    under_way: Sequence[RunningTraining], recorded: Sequence[Evaluation]
+) -> pd.DataFrame:
     """A row a point: ``label`` of the training, ``state`` ("now" or "recorded"), ``iteration`` from 1, global best ``loss``.
 
     What is not finite, or not above zero, has no place on a logarithmic axis and is left out.
@@ -35,7 +44,7 @@ def curves(under_way: Sequence[RunningTraining], recorded: Sequence[Evaluation])
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+def loss_curves_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """What trains now in colours and thick, what was recorded last thin and grey behind it."""
     colours = palette(dark)
     now = frame.loc[frame["state"] == "now", "label"].unique().tolist()
@@ -44,8 +53,8 @@ def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         colour=frame["label"].map(looks).where(frame["state"] == "now", colours.faint)
     )
     marks = log_ticks(frame["loss"], most=8)
-    y = number("loss", "Loss", format="~r", values=marks, scale={"type": "log"})
-    x = number("iteration", "Iteration", grid=False, tickCount=6, format=",d")
+    y = number_channel("loss", "Loss", format="~r", values=marks, scale={"type": "log"})
+    x = number_channel("iteration", "Iteration", grid=False, tickCount=6, format=",d")
     told = tooltip(("label", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d"))
     encoding = {
         "x": x,
@@ -64,7 +73,9 @@ def curves_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     ]
     # Always a line of the legend, so that the figure stays where it is between two trainings.
     keys = [
-        Key("Recorded last", colours.faint),
-        *(Key(label, colour) for label, colour in looks.items()),
+        LegendEntry("Recorded last", colours.faint),
+        *(LegendEntry(label, colour) for label, colour in looks.items()),
     ]
-    return vega(colours, height=HEIGHT, layer=layer, keys=keys, data={"values": records(rows)})
+    return vega_chart(
+        colours, height=HEIGHT, layer=layer, keys=keys, data={"values": records(rows)}
+    )

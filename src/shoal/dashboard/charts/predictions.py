@@ -7,27 +7,27 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from shoal.dashboard.charts.base import SCALE, palette
+from shoal.dashboard.charts.base import COLOUR_SCALE, palette
 from shoal.dashboard.charts.vega import (
-    Key,
+    LegendEntry,
     Spec,
-    by_field,
-    number,
+    category_channel,
+    number_channel,
     records,
     tooltip,
-    vega,
+    vega_chart,
     word_labels,
 )
 from shoal.replay.predictions import PartPredictions
 
 MOST_POINTS = 2_000  # of a part: more are neither told apart nor quickly drawn
 HEIGHT = 360
-NAMES = {"train": "Trained on", "validation": "Held out", "test": "Test rows"}
+PART_LABELS = {"train": "Trained on", "validation": "Held out", "test": "Test rows"}
 _SYMBOLS = {"train": "circle", "validation": "diamond", "test": "circle"}
 _LONGEST = 24  # characters of a class
 
 
-def residuals(parts: Mapping[str, PartPredictions]) -> pd.DataFrame:
+def residuals_data(parts: Mapping[str, PartPredictions]) -> pd.DataFrame:
     """``part``, ``target``, ``predicted`` and ``residual`` (predicted - target), in the target's unit.
 
     Of large parts every n-th row; never by their size, so that the picture is that of all.
@@ -49,7 +49,7 @@ def residuals(parts: Mapping[str, PartPredictions]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def predictions_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+def predictions_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """Predictions over the true values; on the line both are equal."""
     values = frame[["target", "predicted"]].to_numpy()
     low, high = float(values.min()), float(values.max())
@@ -58,7 +58,7 @@ def predictions_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     return _points(frame, ("target", "True value"), ("predicted", "Predicted value"), line, dark)
 
 
-def residuals_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+def residuals_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """Residuals over the predictions: a shape in them is something that the network has not learned."""
     ends = pd.DataFrame(
         {"predicted": [frame["predicted"].min(), frame["predicted"].max()], "residual": [0.0, 0.0]}
@@ -77,40 +77,40 @@ def _points(
     frame: pd.DataFrame, across: tuple[str, str], up: tuple[str, str], line: Spec, dark: bool
 ) -> Spec:
     colours = palette(dark)
-    x, y = (number(*of, tickCount=6, scale={"padding": 8}) for of in (across, up))
+    x, y = (number_channel(*of, tickCount=6, scale={"padding": 8}) for of in (across, up))
     keys = [
-        Key(label, colours.series[n], _SYMBOLS[name], hollow=True)
-        for n, (name, label) in enumerate(NAMES.items())
+        LegendEntry(label, colours.series[n], _SYMBOLS[name], hollow=True)
+        for n, (name, label) in enumerate(PART_LABELS.items())
         if (frame["part"] == name).any()
     ]
     told = tooltip(
         ("label", "Rows"), ("target", "True", ".4~g"), ("predicted", "Predicted", ".4~g")
     )
     dots = {
-        "data": {"values": records(frame.assign(label=frame["part"].map(NAMES)))},
+        "data": {"values": records(frame.assign(label=frame["part"].map(PART_LABELS)))},
         "mark": {"type": "point", "size": 32, "opacity": 0.75, "strokeWidth": 1.4},
         "encoding": {
             "x": x,
             "y": y,
             "tooltip": told,
-            "color": by_field("label", {key.label: key.colour for key in keys}),
-            "shape": by_field("label", {key.label: key.shape for key in keys}),
+            "color": category_channel("label", {key.label: key.colour for key in keys}),
+            "shape": category_channel("label", {key.label: key.shape for key in keys}),
         },
     }
     line["mark"] |= {"color": colours.muted}
-    return vega(
+    return vega_chart(
         colours, height=HEIGHT, layer=[{**line, "encoding": {"x": x, "y": y}}, dots], keys=keys
     )
 
 
-def confusion(fit: PartPredictions, classes: Sequence[str]) -> pd.DataFrame:
+def confusion_data(fit: PartPredictions, classes: Sequence[str]) -> pd.DataFrame:
     """Rows of each true class (index) that were taken for each class (columns)."""
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(counts, (fit.target.astype(int), fit.predicted.astype(int)), 1)
     return pd.DataFrame(counts, index=list(classes), columns=list(classes))
 
 
-def confusion_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+def confusion_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     """Counts, coloured by the share of the true class."""
     colours, counts = palette(dark), frame.to_numpy()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -144,7 +144,7 @@ def confusion_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         ("rows", "Rows", ",d"),
         ("share", "Of its class", ".1%"),
     )
-    scale = {"scheme": SCALE.lower(), "domain": [0, 1]}
+    scale = {"scheme": COLOUR_SCALE.lower(), "domain": [0, 1]}
     legend = {"orient": "right", "format": ".0%", "gradientThickness": 12, "titleLimit": 0}
     layer: list[Spec] = [
         {
@@ -172,7 +172,7 @@ def confusion_figure(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
             }
         )
     height = min(620, max(HEIGHT, 110 + 44 * len(names)))
-    return vega(
+    return vega_chart(
         colours,
         height=height,
         layer=layer,

@@ -12,13 +12,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from shoal.dashboard.charts.base import SCALE, axis, layout, log_ticks, palette
+from shoal.dashboard.charts.base import COLOUR_SCALE, log_ticks, palette, plotly_axis, plotly_layout
 from shoal.presentation.palette import Palette
 from shoal.presentation.swarm_scene import Bounds, Scene, scene, series
 from shoal.replay.recorder import Replay
 
 FRAME_MILLISECONDS = 110
-PLANE = 430  # pixels, its height
+PLANE_HEIGHT = 430  # pixels, its height
 _TOP, _CONTROLS, _ROW, _GAP, _BOTTOM = 40, 158, 62, 34, 48
 _TICKS = 6  # below the series
 _ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -30,7 +30,7 @@ _ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def swarm_figure(replay: Replay, *, dark: bool = False, revision: str = "") -> go.Figure:
+def swarm_chart(replay: Replay, *, dark: bool = False, revision: str = "") -> go.Figure:
     """A replay: it can be played, scrubbed through, and its parts be hidden by the legend."""
     drawn, numbers = scene(replay.frames), series(replay.frames)
     colours = palette(dark)
@@ -38,7 +38,7 @@ def swarm_figure(replay: Replay, *, dark: bool = False, revision: str = "") -> g
     lines = _series(numbers, names, colours)
 
     def traces(n: int) -> list[dict[str, Any]]:
-        return moving(drawn, n, colours) + lines + _dots(numbers, n, colours)
+        return plane_traces(drawn, n, colours) + lines + _dots(numbers, n, colours)
 
     first = traces(0)
     still = {id(line) for line in lines}
@@ -53,7 +53,7 @@ def swarm_figure(replay: Replay, *, dark: bool = False, revision: str = "") -> g
     return go.Figure({"data": first, "layout": options, "frames": frames}, skip_invalid=False)
 
 
-def moving(drawn: Scene, n: int, colours: Palette) -> list[dict[str, Any]]:
+def plane_traces(drawn: Scene, n: int, colours: Palette) -> list[dict[str, Any]]:
     """The traces on the plane in frame ``n``, the lowest first."""
     traces: list[dict[str, Any]] = []
     if drawn.links.shape[1]:
@@ -122,7 +122,7 @@ def _particles(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
         "marker": {
             "size": 9,
             "color": drawn.shades[n],
-            "colorscale": SCALE,
+            "colorscale": COLOUR_SCALE,
             "reversescale": True,
             "cmin": 0,
             "cmax": 1,
@@ -211,8 +211,8 @@ def plane_axes(bounds: Bounds, colours: Palette) -> dict[str, dict[str, Any]]:
     """The two axes of the plane, as arguments of `layout`."""
     low, high = bounds.y
     above = high + 0.14 * (high - low)  # room for the scale of colours
-    x = axis(colours, "First axis (units of weights)", range=list(bounds.x), nticks=8)
-    y = axis(colours, "Second axis", range=[low, above], nticks=7)
+    x = plotly_axis(colours, "First axis (units of weights)", range=list(bounds.x), nticks=8)
+    y = plotly_axis(colours, "Second axis", range=[low, above], nticks=7)
     for one in (x, y):
         one["title"] |= {"standoff": 4, "font": {"size": 12}}
     return {"x": x, "y": y}
@@ -221,7 +221,7 @@ def plane_axes(bounds: Bounds, colours: Palette) -> dict[str, dict[str, Any]]:
 def _layout(
     drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Palette, revision: str
 ) -> dict[str, Any]:
-    inner = PLANE + _CONTROLS + len(_ROWS) * (_ROW + _GAP) - _GAP
+    inner = PLANE_HEIGHT + _CONTROLS + len(_ROWS) * (_ROW + _GAP) - _GAP
 
     def down(pixels: float) -> float:
         """That far below the top of what is inside the margins, in Plotly's unit: 1 is the top, 0 the bottom."""
@@ -229,16 +229,16 @@ def _layout(
 
     plane = plane_axes(drawn.bounds, colours)
     plane["x"] |= {"anchor": "y"}
-    plane["y"] |= {"domain": [down(PLANE), 1]}
+    plane["y"] |= {"domain": [down(PLANE_HEIGHT), 1]}
     more: dict[str, Any] = {}
     titles = []
     for row, (title, columns) in enumerate(_ROWS):
-        top = PLANE + _CONTROLS + row * (_ROW + _GAP)
+        top = PLANE_HEIGHT + _CONTROLS + row * (_ROW + _GAP)
         loss = columns == ("loss",)
         kind: dict[str, Any] = {"nticks": 3} if loss else {"nticks": 3, "rangemode": "tozero"}
-        if loss and wide(numbers["loss"]):
+        if loss and needs_log_axis(numbers["loss"]):
             kind = {"type": "log", "tickvals": log_ticks(numbers["loss"], most=3)}
-        more[f"yaxis{row + 2}"] = axis(
+        more[f"yaxis{row + 2}"] = plotly_axis(
             colours, domain=[down(top + _ROW), down(top)], anchor="x2", **kind
         )
         font = {"size": 12, "color": colours.muted}
@@ -254,27 +254,27 @@ def _layout(
     ticks = sorted({round(n * (len(names) - 1) / (_TICKS - 1)) for n in range(_TICKS)})
     labels = {"tickvals": ticks, "ticktext": [names[n] for n in ticks]}
     room = max(0.5, 0.012 * len(names))
-    more["xaxis2"] = axis(
+    more["xaxis2"] = plotly_axis(
         colours,
         "Iteration",
         anchor=f"y{len(_ROWS) + 1}",
         range=[-room, len(names) - 1 + room],
         **labels,
     )
-    options = layout(
+    options = plotly_layout(
         colours,
         height=_TOP + inner + _BOTTOM,
         revision=revision,
         **plane,
         **more,
         annotations=titles,
-        sliders=[_slider(names, down(PLANE + 46), colours)],
-        updatemenus=[_buttons(down(PLANE + 44), colours)],
+        sliders=[_slider(names, down(PLANE_HEIGHT + 46), colours)],
+        updatemenus=[_buttons(down(PLANE_HEIGHT + 44), colours)],
     )
     return {**options, "margin": {"l": 56, "r": 14, "t": _TOP, "b": _BOTTOM}}
 
 
-def wide(losses: pd.Series) -> bool:
+def needs_log_axis(losses: pd.Series) -> bool:
     """Whether losses need a logarithmic axis."""
     known = losses.dropna()
     return bool(len(known) and known.min() > 0 and known.max() / known.min() > 10)

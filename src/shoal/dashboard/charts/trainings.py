@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.charts.base import log_ticks, palette
-from shoal.dashboard.charts.vega import Key, Spec, number, records, tooltip, vega, word_labels
+from shoal.dashboard.charts.vega import (
+    LegendEntry,
+    Spec,
+    number_channel,
+    records,
+    tooltip,
+    vega_chart,
+    word_labels,
+)
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.problems.evaluation import Evaluation
 from shoal.settings.phase import Phase, number_in_phase, phase_of
@@ -35,7 +43,7 @@ _SHAPES = {"search": "circle", "confirmation": "diamond"}
 
 
 @dataclass(frozen=True, slots=True)
-class Mean:
+class PhaseMean:
     """Of one phase's counted repeats: accuracy in percent, half of its 95 % interval (None for one), how many."""
 
     phase: str
@@ -44,7 +52,7 @@ class Mean:
     repeats: int
 
 
-def trainings(
+def trainings_data(
     evaluations: Sequence[Evaluation], settings: SearchSettings, folds: int
 ) -> pd.DataFrame:
     """One row a training of a genome, in order of the repeat.
@@ -73,13 +81,13 @@ def trainings(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def means(frame: pd.DataFrame) -> tuple[Mean, ...]:
+def phase_means(frame: pd.DataFrame) -> tuple[PhaseMean, ...]:
     """Of each phase that has counted repeats none of which failed."""
     found = []
     for phase in PHASES:
         values = frame.loc[frame["counted"] & (frame["phase"] == phase), "accuracy"].tolist()
         if values and not np.isnan(values).any():
-            found.append(Mean(phase, mean(values), ci95_half_width(values), len(values)))
+            found.append(PhaseMean(phase, mean(values), ci95_half_width(values), len(values)))
     return tuple(found)
 
 
@@ -91,7 +99,7 @@ def repeat_name(repeat: int) -> str:
     return str(number)
 
 
-def trainings_figure(
+def trainings_chart(
     frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False
 ) -> Spec:
     """A dot a training, with mean and 95 % interval of each phase; hollow where it does not count, a cross where it failed."""
@@ -99,20 +107,22 @@ def trainings_figure(
     places = dict(zip(frame["repeat"].tolist(), range(len(frame)), strict=True))
     known = frame["accuracy"].dropna()
     keys = [
-        Key(phase.capitalize(), colours.series[n], _SHAPES[phase])
+        LegendEntry(phase.capitalize(), colours.series[n], _SHAPES[phase])
         for n, phase in enumerate(PHASES)
         if (frame["phase"] == phase).any()
     ]
     if not frame["counted"].all():
-        keys.append(Key("Shorter rungs, not in the mean", colours.series[0], "circle", hollow=True))
+        keys.append(
+            LegendEntry("Shorter rungs, not in the mean", colours.series[0], "circle", hollow=True)
+        )
     if frame["accuracy"].isna().any():
-        keys.append(Key("Failed", colours.muted, "cross"))
+        keys.append(LegendEntry("Failed", colours.muted, "cross"))
     title = "Training (C: confirmation)" if (frame["phase"] == "confirmation").any() else "Training"
     label = word_labels([repeat_name(r) for r in frame["repeat"]])
     shown = {"grid": False, "values": list(places.values()), "labelExpr": label}
-    x = number("place", title, **shown, scale={"domain": [-0.7, max(len(frame), 4) - 0.3]})
-    y = number("accuracy", "Accuracy (%)", tickCount=6, scale={"padding": 12})
-    for mean_of in means(frame):
+    x = number_channel("place", title, **shown, scale={"domain": [-0.7, max(len(frame), 4) - 0.3]})
+    y = number_channel("accuracy", "Accuracy (%)", tickCount=6, scale={"padding": 12})
+    for mean_of in phase_means(frame):
         colour = colours.series[PHASES.index(mean_of.phase)]
         of_phase = [places[r] for r in frame.loc[frame["phase"] == mean_of.phase, "repeat"]]
         span = {
@@ -197,7 +207,7 @@ def trainings_figure(
                 "encoding": encoding,
             }
         )
-    return vega(colours, height=HEIGHT, layer=layer, keys=keys)
+    return vega_chart(colours, height=HEIGHT, layer=layer, keys=keys)
 
 
 def _about(row: Mapping[Hashable, Any]) -> str:
@@ -206,7 +216,7 @@ def _about(row: Mapping[Hashable, Any]) -> str:
     return f"repeat {row['repeat']}{fold}, {row['iterations']:,} iterations in {row['seconds']:.2f} s{why}"
 
 
-def curves(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+def losses_data(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     """The recorded points of all losses: ``repeat``, ``iteration`` (from 1), ``loss`` of the best particle so far, above 0."""
     rows = [
         (e.task.repeat, iteration, loss)
@@ -217,7 +227,7 @@ def curves(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["repeat", "iteration", "loss"])
 
 
-def curves_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False) -> Spec:
+def losses_chart(frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False) -> Spec:
     """Training loss by iteration, a line a training; ``highlight`` is the repeat in front."""
     colours = palette(dark)
     rows = frame.assign(
@@ -226,10 +236,12 @@ def curves_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bo
     )
     marks = log_ticks(frame["loss"], most=8)
     encoding = {
-        "x": number(
+        "x": number_channel(
             "iteration", "Iteration", grid=False, format=",d", tickCount=7, scale={"domainMin": 0}
         ),
-        "y": number("loss", "Training loss", format="~r", values=marks, scale={"type": "log"}),
+        "y": number_channel(
+            "loss", "Training loss", format="~r", values=marks, scale={"type": "log"}
+        ),
         "detail": {"field": "repeat"},
         "strokeDash": {
             "condition": {"test": "datum.phase == 'confirmation'", "value": [6, 3]},
@@ -256,4 +268,4 @@ def curves_figure(frame: pd.DataFrame, *, highlight: int | None = None, dark: bo
         for own, look, colour in looks
         if len(own)
     ]
-    return vega(colours, height=CURVES_HEIGHT, layer=layer)
+    return vega_chart(colours, height=CURVES_HEIGHT, layer=layer)

@@ -21,7 +21,7 @@ Spec = dict[str, Any]
 FONT = '"Source Sans", sans-serif'
 
 
-class Key(NamedTuple):
+class LegendEntry(NamedTuple):
     """What a legend says of one kind of mark; ``dash`` in pixels of line and gap."""
 
     label: str
@@ -31,12 +31,12 @@ class Key(NamedTuple):
     hollow: bool = False
 
 
-def vega(
+def vega_chart(
     colours: Palette,
     *,
     height: int,
     layer: Sequence[Spec],
-    keys: Sequence[Key] = (),
+    keys: Sequence[LegendEntry] = (),
     fit: bool = False,
     **more: Any,
 ) -> Spec:
@@ -86,7 +86,7 @@ def vega(
     }
 
 
-def _legend_html(keys: Sequence[Key]) -> str:
+def _legend_html(keys: Sequence[LegendEntry]) -> str:
     items = []
     for key in keys:
         look = f"color: {key.colour}" if key.shape != "line" else f"background: {_dashed(key)}"
@@ -95,7 +95,7 @@ def _legend_html(keys: Sequence[Key]) -> str:
     return f'<ul class="legend">{"".join(items)}</ul>' if items else ""
 
 
-def _dashed(key: Key) -> str:
+def _dashed(key: LegendEntry) -> str:
     stops, at = [], 0.0
     for n, length in enumerate(key.dash):
         stops.append(f"{'transparent' if n % 2 else key.colour} {at:g}px {at + length:g}px")
@@ -115,7 +115,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def number(field: str, title: str | None = None, **axis: Any) -> Spec:
+def number_channel(field: str, title: str | None = None, **axis: Any) -> Spec:
     """A channel of numbers with its axis; ``axis`` are its properties, and ``scale`` the scale's."""
     scale = {"nice": False, **axis.pop("scale", {})}
     if scale.get("type") != "log":
@@ -128,7 +128,7 @@ def number(field: str, title: str | None = None, **axis: Any) -> Spec:
     }
 
 
-def steady(low: float, high: float) -> tuple[float, float]:
+def steady_domain(low: float, high: float) -> tuple[float, float]:
     """The domain from low to high, up to a twentieth wider at each end, for data that grow.
 
     It stays while they grow a little: as long as nothing but its data changes, a browser does not make a figure anew.
@@ -139,7 +139,7 @@ def steady(low: float, high: float) -> tuple[float, float]:
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
-def by_field(field: str, looks: Mapping[str, Any]) -> Spec:
+def category_channel(field: str, looks: Mapping[str, Any]) -> Spec:
     """The colour, dash or shape of each row by its value in ``field``; ``looks`` by value."""
     return {
         "field": field,
@@ -160,7 +160,7 @@ def tooltip(*columns: tuple[str, str] | tuple[str, str, str]) -> list[Spec]:
     ]
 
 
-def pointer(colours: Palette, share: float, told: list[Spec]) -> Spec:
+def pointer_layer(colours: Palette, share: float, told: list[Spec]) -> Spec:
     """A layer: what is ``told`` of the row that is pointed at. Each has a stripe, ``share`` of the figure wide.
 
     The style sheet shows the stripe under the pointer: Vega's own way to find the nearest row costs a second figure.

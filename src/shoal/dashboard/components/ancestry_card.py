@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from shoal.analysis.lineage import Lineage, Relative, without_parents
-from shoal.dashboard.charts.lineage import birth_text, change_text, graph, lineage_html
-from shoal.dashboard.components.html_table import grid
+from shoal.dashboard.charts.lineage import birth_text, change_text, lineage_data, lineage_html
+from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import evaluation_table
@@ -24,7 +24,7 @@ _STALE = 0.05  # share of generations that may have come since
 CHILDREN = 12
 
 
-def descent_card(run: RunView, name: str, dark: bool) -> None:
+def ancestry_card(run: RunView, name: str, dark: bool) -> None:
     """What is known of the genome's descent, or why nothing is."""
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
@@ -104,7 +104,7 @@ def _places(places: tuple[tuple[int, int], ...]) -> str:
 def _graph(
     run: RunView, relatives: tuple[Relative, ...], accuracies: dict[str, float], dark: bool
 ) -> None:
-    drawn = graph(relatives, accuracies)
+    drawn = lineage_data(relatives, accuracies)
     addresses = {
         box.relative.name: address("evaluation", run=run.id, genome=box.relative.name)
         for box in drawn.boxes
@@ -133,7 +133,7 @@ def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> Non
         for relative in relatives
     ]
     with st.expander(f"The same as a table: {len(rows)} genome{'s' if len(rows) > 1 else ''}"):
-        grid(pd.DataFrame(rows), "ancestors", {"Accuracy (%)": ".2f"})
+        html_table(pd.DataFrame(rows), "ancestors", {"Accuracy (%)": ".2f"})
 
 
 def _links(

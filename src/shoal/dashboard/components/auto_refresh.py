@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from shoal.dashboard.components.deferred_charts import charts_last
+from shoal.dashboard.components.deferred_charts import deferred_charts
 
 SHARE = 0.03  # of the machine's cores, for the refreshes of all pages together
 LONGEST = 20.0  # seconds, however many look
@@ -32,7 +32,7 @@ class RefreshBudget:
         self._budget, self._seen, self._is_here = SHARE * cores, dict[str, float](), is_here
         self._cost, self._spent = _FIRST_COST, 0.0
 
-    def seconds(self, usual: float, longest: float, session: str, now: float) -> float:
+    def interval(self, usual: float, longest: float, session: str, now: float) -> float:
         """Between two looks of that session, which looks now; the longer, the more sessions look."""
         for name, at in list(self._seen.items()):
             if now - at > _PRESENT_SECONDS or not self._is_here(name):
@@ -40,37 +40,37 @@ class RefreshBudget:
         self._seen[session] = now
         return max(usual, min(longest, len(self._seen) * self._cost / self._budget))
 
-    def refreshed(self, spent: float) -> None:
+    def record_refresh(self, spent: float) -> None:
         """After each refresh, with the processor time that the server has used by then: much of it is Streamlit's own."""
         used, self._spent = min(spent - self._spent, _MOST_COST), spent
         self._cost += _FORGETS * (used - self._cost)
 
 
 @st.cache_resource(show_spinner=False)
-def _pace() -> RefreshBudget:
+def _refresh_budget() -> RefreshBudget:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return (
         RefreshBudget(cores, get_instance().is_active_session) if exists() else RefreshBudget(cores)
     )
 
 
-def refreshing(
+def auto_refresh(
     draw: Callable[..., None], *arguments: Any, usual: float = 1.0, longest: float = LONGEST
 ) -> None:
     """Draw it, and again every ``usual`` seconds or more rarely (``longest`` at most), by itself."""
 
     def now() -> float:
         context = get_script_run_ctx()
-        return _pace().seconds(
+        return _refresh_budget().interval(
             usual, longest, context.session_id if context else "", time.monotonic()
         )
 
     every = now()
 
     def view() -> None:
-        with charts_last():
+        with deferred_charts():
             draw(*arguments)
-        _pace().refreshed(time.process_time())
+        _refresh_budget().record_refresh(time.process_time())
         if not every / _OTHER < now() < every * _OTHER:
             st.rerun()  # more look now, or fewer
 

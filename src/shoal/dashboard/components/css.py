@@ -124,7 +124,7 @@ CSS = """
   table.scores td { text-align: right; padding: .42rem .5rem; border-top: 1px solid rgba(128,148,158,.26); }
   table.scores :is(th, td):first-child { text-align: left; padding-left: 0; }
   table.scores :is(th, td):last-child { padding-right: 0; }
-  table.scores tr.chief td { font-weight: 650; }
+  table.scores tr.highlight td { font-weight: 650; }
   [data-testid="stHtml"]:has(table.scores) { overflow-x: auto; }
 
   [class*="st-key-places"] { gap: .1rem; }

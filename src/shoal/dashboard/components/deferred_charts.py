@@ -16,7 +16,7 @@ import pyarrow as pa
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from shoal.dashboard.charts.base import CONFIG
+from shoal.dashboard.charts.base import PLOTLY_CONFIG
 from shoal.dashboard.charts.vega import Spec
 
 _waiting: ContextVar[list[Callable[[], object]] | None] = ContextVar(
@@ -25,7 +25,7 @@ _waiting: ContextVar[list[Callable[[], object]] | None] = ContextVar(
 
 
 @contextmanager
-def charts_last() -> Iterator[None]:
+def deferred_charts() -> Iterator[None]:
     """At its end the charts of the block are drawn. Fragments have blocks of their own, as they run by themselves."""
     waiting: list[Callable[[], object]] = []
     before = _waiting.set(waiting)
@@ -47,7 +47,7 @@ def chart(figure: Figure | Spec, key: str, alt: str) -> None:
 
     def draw() -> None:
         if isinstance(figure, Figure):
-            box.plotly_chart(figure, key=key, theme=None, config=CONFIG, alt=alt)
+            box.plotly_chart(figure, key=key, theme=None, config=PLOTLY_CONFIG, alt=alt)
         else:
             box.vega_lite_chart(*_table(figure), key=key, theme=None, alt=alt)
 

@@ -33,7 +33,7 @@ _UNREAD = "the competitive rule does not use it"
 _OWN_ROW = ("weight_scale", "bias_scale")  # shown together, as Position Scale
 
 
-def best_card(best: Best | None, space: SearchSpace, zone: str | None, now: float) -> None:
+def genome_card(best: Best | None, space: SearchSpace, zone: str | None, now: float) -> None:
     """The card *Best PSO Parameters*."""
     st.subheader("Best PSO Parameters", anchor=False)
     if best is None:
@@ -44,10 +44,10 @@ def best_card(best: Best | None, space: SearchSpace, zone: str | None, now: floa
     st.html(f'<p class="found">{escape(found)}</p>{genes_html(best.genome, space)}')
     for alarm in best.on_bounds:
         st.caption(f":orange[{alarm}.]")
-    copies(best.genome)
+    copy_parameters(best.genome)
 
 
-def copies(genome: Genome) -> None:
+def copy_parameters(genome: Genome) -> None:
     """A genome to take to Python, or anywhere else."""
     with on_demand("Copy parameters", ":material/content_copy:", "copy") as wanted:
         if wanted:
@@ -76,9 +76,9 @@ def genes_html(genome: Genome, space: SearchSpace) -> str:
             continue
         high = min(gene.high, genome.swarm_size - 1) if gene.name == "num_informants" else gene.high
         value = getattr(genome, gene.name)
-        text = f"{value:,}" if gene.integer else number(value)
-        rows.append(_row(gene.label, text, place(gene, value, high)))
-    scales = f"{number(genome.weight_scale)} / {number(genome.bias_scale)}"
+        text = f"{value:,}" if gene.integer else number_text(value)
+        rows.append(_row(gene.label, text, share_of_bounds(gene, value, high)))
+    scales = f"{number_text(genome.weight_scale)} / {number_text(genome.bias_scale)}"
     rows.insert(
         2, _row("Position Scale", scales, hint="weight_scale / bias_scale: how the particles start")
     )
@@ -103,12 +103,12 @@ def genes_html(genome: Genome, space: SearchSpace) -> str:
     return f'<dl class="genes">{"".join(rows)}</dl>'
 
 
-def number(value: float) -> str:
+def number_text(value: float) -> str:
     """Three decimals, or as many digits as a small value needs."""
     return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2g}"
 
 
-def place(gene: Gene, value: float, high: float) -> float:
+def share_of_bounds(gene: Gene, value: float, high: float) -> float:
     """Where a value lies between its bounds, 0 to 1, on the gene's own scale."""
     low = gene.low
     if high <= low:
@@ -150,7 +150,7 @@ def scores_html(champion: Champion, rivals: Mapping[str, Champion] | None = None
         accuracy = with_plus_minus(percent(row.accuracy), row.half)
         cells = [row.label, accuracy, *(row.metric(name) for name in columns)]
         cells.append(percent(row.ensemble) if row.ensemble is not None else "")
-        chief = ' class="chief"' if row.is_champion else ""
-        body += f"<tr{chief}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+        highlight = ' class="highlight"' if row.is_champion else ""
+        body += f"<tr{highlight}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
     head = "".join(f"<th>{label}</th>" for label in labels)
     return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

@@ -35,13 +35,15 @@ class Column:
     text: Callable[[Any], str] | None = None
 
 
-def grid(frame: pd.DataFrame, key: str, columns: Mapping[str, Column | str] | None = None) -> None:
+def html_table(
+    frame: pd.DataFrame, key: str, columns: Mapping[str, Column | str] | None = None
+) -> None:
     """The table, without its index. ``columns``: a `Column`, or its form alone; those not named are shown as they are."""
     with st.container(key=f"grid-{key}"):
-        st.html(grid_html(frame, columns or {}))
+        st.html(table_html(frame, columns or {}))
 
 
-def grid_html(frame: pd.DataFrame, columns: Mapping[str, Column | str]) -> str:
+def table_html(frame: pd.DataFrame, columns: Mapping[str, Column | str]) -> str:
     """Numbers to the right, a dash for what is missing, yes and no for what is true or not."""
     heads, cells = [], []
     for name, values in frame.items():

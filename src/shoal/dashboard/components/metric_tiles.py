@@ -8,12 +8,12 @@ from html import escape
 import streamlit as st
 
 
-def tiles(values: Iterable[tuple[str, str, str]]) -> None:
+def metric_tiles(values: Iterable[tuple[str, str, str]]) -> None:
     """(what it is, the figure, what is to be said of it) of each."""
-    st.html(tiles_html(values))
+    st.html(metric_tiles_html(values))
 
 
-def tiles_html(values: Iterable[tuple[str, str, str]]) -> str:
+def metric_tiles_html(values: Iterable[tuple[str, str, str]]) -> str:
     """One element for all of them: Streamlit's own ``metric`` is a dozen each, which a browser draws anew at every refresh."""
     told = (
         (escape(label), escape(value), f"<dd>{escape(below)}</dd>" if below else "")
@@ -25,7 +25,7 @@ def tiles_html(values: Iterable[tuple[str, str, str]]) -> str:
     return f'<dl class="tiles">{shown}</dl>'
 
 
-def bar_html(share: float, text: str, below: str) -> str:
+def progress_bar_html(share: float, text: str, below: str) -> str:
     """How much of it is done, 0 to 1, with words above and below; ``below`` is HTML."""
     done = f"{100 * share:.1f}"
     bar = f'<div role="progressbar" aria-valuenow="{done}" aria-label="{escape(text)}"><i style="width: {done}%"></i></div>'

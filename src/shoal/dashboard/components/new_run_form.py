@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from shoal.dashboard.components.genome_card import on_demand
-from shoal.dashboard.components.html_table import grid
+from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.session import new_run_draft
 from shoal.dashboard.session.bounds_editor import LATER, bounds_frame, bounds_of, usual_choices
 from shoal.dashboard.session.new_run_draft import key, of_preset, put, state
@@ -58,7 +58,7 @@ def preview(table: new_run_draft.Table) -> None:
     first, held = st.tabs(["First rows", "Columns"])
     head = table.source.iloc[:FIRST_ROWS, :FIRST_COLUMNS]
     with first:
-        grid(head, "rows")
+        html_table(head, "rows")
     if columns > FIRST_COLUMNS:
         first.caption(f"The first {FIRST_COLUMNS} columns.")
     facts = pd.DataFrame(
@@ -70,7 +70,7 @@ def preview(table: new_run_draft.Table) -> None:
         }
     )
     with held:
-        grid(facts, "columns")
+        html_table(facts, "columns")
 
 
 def columns_and_target(table: new_run_draft.Table) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from shoal.dashboard.charts.predictions import (
-    NAMES,
-    confusion,
-    confusion_figure,
-    predictions_figure,
-    residuals,
-    residuals_figure,
+    PART_LABELS,
+    confusion_chart,
+    confusion_data,
+    predictions_chart,
+    residuals_chart,
+    residuals_data,
 )
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.error_box import problem
@@ -34,7 +34,7 @@ _ALT = {
 }
 
 
-def fit_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
+def predictions_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
     """Residuals or a confusion matrix of one training, on demand."""
     st.subheader("What its network predicts", anchor=False)
     name, repeat = evaluation.task.genome.hash, evaluation.task.repeat
@@ -68,12 +68,12 @@ def fit_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
         problem(
             "This time its scores are others than those recorded: another version of Shoal or its packages trained it."
         )
-    shown = draw_fits(fits, dark, f"{run.id}-{name}-{repeat}")
+    shown = draw_predictions(fits, dark, f"{run.id}-{name}-{repeat}")
     if shown:
         st.markdown(f"{shown[:-1]} Its scores are those recorded, to the bit.]")
 
 
-def champion_card(run: RunView, dark: bool) -> None:
+def champion_predictions_card(run: RunView, dark: bool) -> None:
     """What the champion's networks say together of the test rows."""
     try:
         fits = _champion_fits(run.id, run.ended)
@@ -83,23 +83,23 @@ def champion_card(run: RunView, dark: bool) -> None:
     if fits is not None:
         with st.container(border=True, key="fit"):
             st.subheader("Its networks together, on the test rows", anchor=False)
-            if shown := draw_fits(fits, dark, f"champion-{run.id}"):
+            if shown := draw_predictions(fits, dark, f"champion-{run.id}"):
                 st.markdown(shown)
 
 
-def draw_fits(fits: Predictions, dark: bool, revision: str) -> str:
+def draw_predictions(fits: Predictions, dark: bool, revision: str) -> str:
     """Residuals, with a sentence on the rows; or a confusion matrix, which says it itself (an empty sentence)."""
     if fits.classes:
         _confusion(fits, dark, revision)
         return ""
-    frame = residuals(fits.parts)
+    frame = residuals_data(fits.parts)
     left, right = st.columns(2, gap="small")
-    drawn = (("predictions", left, predictions_figure), ("residuals", right, residuals_figure))
+    drawn = (("predictions", left, predictions_chart), ("residuals", right, residuals_chart))
     for kind, column, draw in drawn:
         with column:
             chart(draw(frame, dark=dark), f"{kind}-{revision}", _ALT[kind])
     rows = ", ".join(
-        f"{len(fit.target):,} {NAMES[part].lower()}" for part, fit in fits.parts.items()
+        f"{len(fit.target):,} {PART_LABELS[part].lower()}" for part, fit in fits.parts.items()
     )
     return f":small[Target {quoted(fits.target)}, in its unit. Rows: {rows}.]"
 
@@ -114,8 +114,8 @@ def _confusion(fits: Predictions, dark: bool, revision: str) -> None:
     ):
         with column:
             right = float((fit.target == fit.predicted).mean())
-            st.caption(f"{NAMES[part]}: {len(fit.target):,} rows, {right:.1%} of them right")
-            figure = confusion_figure(confusion(fit, fits.classes), dark=dark)
+            st.caption(f"{PART_LABELS[part]}: {len(fit.target):,} rows, {right:.1%} of them right")
+            figure = confusion_chart(confusion_data(fit, fits.classes), dark=dark)
             chart(figure, f"confusion-{part}-{revision}", _ALT["confusion"])
 
 

@@ -13,7 +13,7 @@ _WORKING = ("running", "queued")
 _REFUSED = "refused"
 
 
-def controls(run: RunView, supervised: bool) -> None:
+def run_controls(run: RunView, supervised: bool) -> None:
     """The two buttons that fit the state. An unattended run can be resumed, which sees to it that somebody attends."""
     resumable = run.state in ("paused", "stopped", "failed", "interrupted") or (
         run.state == "queued" and not supervised
@@ -34,7 +34,7 @@ def controls(run: RunView, supervised: bool) -> None:
     _button(run, "stop", "Stop", ":material/stop:", why)
 
 
-def refused(run: RunView) -> None:
+def show_refusal(run: RunView) -> None:
     """The answer to a command that was refused or came too late, once."""
     if (found := st.session_state.pop(_REFUSED, None)) is not None and found[0] == run.id:
         problem(found[1])

@@ -8,12 +8,12 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from shoal.dashboard.charts.leaderboard import leaderboard_figure, leaders, repeats
+from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.components.genome_card import best_card, on_demand, scores_card
-from shoal.dashboard.components.html_table import Column, grid
-from shoal.dashboard.components.metric_tiles import tiles
-from shoal.dashboard.components.predictions_card import champion_card
+from shoal.dashboard.components.genome_card import genome_card, on_demand, scores_card
+from shoal.dashboard.components.html_table import Column, html_table
+from shoal.dashboard.components.metric_tiles import metric_tiles
+from shoal.dashboard.components.predictions_card import champion_predictions_card
 from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here, store
@@ -49,10 +49,10 @@ def page() -> None:
             st.subheader("Leaderboard", anchor=False)
             _leaderboard(run.id, reading)
         with right.container(border=True, key="best", height="stretch"):
-            best_card(reading.summary.best, run.settings.space, st.context.timezone, time.time())
+            genome_card(reading.summary.best, run.settings.space, st.context.timezone, time.time())
     if champion is not None:
         scores_card(reading.summary)
-        champion_card(run, st.context.theme.type == "dark")
+        champion_predictions_card(run, st.context.theme.type == "dark")
     _take_away(reading)
 
 
@@ -98,7 +98,7 @@ def _verdict(champion: Champion) -> None:
     if told is not None and told.probability is not None:
         verdict = "resolved" if told.resolved else "unresolved"
         shown.append(("Better than the second", 100 * told.probability, "", verdict))
-    tiles(
+    metric_tiles(
         (label, percent(value), f"{half} · {below}" if half else below)
         for label, value, half, below in shown
     )
@@ -106,10 +106,10 @@ def _verdict(champion: Champion) -> None:
 
 def _leaderboard(run_id: int, reading: RunSnapshot) -> None:
     best, dots = _leaders(run_id, reading.run.evaluations)
-    figure = leaderboard_figure(best, dots, dark=st.context.theme.type == "dark")
+    figure = leaderboard_chart(best, dots, dark=st.context.theme.type == "dark")
     alt = f"The repeats of the {len(best)} best genomes, a dot each, with means and intervals; the table below has the figures."
     chart(figure, f"leaders-{run_id}", alt)
-    grid(
+    html_table(
         pd.DataFrame(
             {
                 "": best["rank"].to_numpy(),
@@ -156,8 +156,8 @@ def _genes(row: pd.Series) -> dict[str, object]:
 def _leaders(run_id: int, evaluations: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     del evaluations  # part of the cache's key
     table = evaluation_table(run_id)
-    best = leaders(table, LEADERS)
-    return best, repeats(table, best)
+    best = leaderboard_data(table, LEADERS)
+    return best, repeats_data(table, best)
 
 
 def _take_away(reading: RunSnapshot) -> None:

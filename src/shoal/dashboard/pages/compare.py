@@ -6,16 +6,16 @@ import streamlit as st
 
 from shoal.analysis.comparison import FEWEST, MOST, Comparison, compare
 from shoal.dashboard.charts.compare import (
-    curves,
-    curves_figure,
-    duels_figure,
+    curves_chart,
+    curves_data,
+    duels_chart,
     duels_table,
     scores_table,
     settings_table,
 )
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.components.html_table import grid
+from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import link, parameter
 from shoal.dashboard.session.queries import RunSnapshot, read, store
@@ -125,10 +125,10 @@ def _figure(
     _readings: list[RunSnapshot], shown: tuple[tuple[int, int], ...], unit: str, dark: bool
 ) -> Spec:
     del shown  # part of the cache's key
-    frame = curves(
+    frame = curves_data(
         [(reading.run.id, reading.summary.generations, reading.history) for reading in _readings]
     )
-    return curves_figure(frame, unit, dark=dark)
+    return curves_chart(frame, unit, dark=dark)
 
 
 def _found(found: Comparison) -> None:
@@ -138,7 +138,7 @@ def _found(found: Comparison) -> None:
     )
     forms |= {"Generations": ",", "Trainings": ",", "Minutes": ",.1f"}
     shown = scores_table(found).dropna(axis="columns", how="all")
-    grid(shown, "scores", forms)
+    html_table(shown, "scores", forms)
     st.caption(
         "Best: as the search saw it. Confirmed: on random streams that nothing was selected on. Test: rows that nobody had "
         "looked at; of single networks on average, and of their ensemble."
@@ -154,7 +154,7 @@ def _tests(found: Comparison) -> None:
         format_func=lambda run: "the run that leads" if run is None else f"run {run}",
         key="against",
     )
-    figure = duels_figure(found, dark=_dark())
+    figure = duels_chart(found, dark=_dark())
     if figure is not None:
         chart(
             figure,
@@ -162,7 +162,7 @@ def _tests(found: Comparison) -> None:
             "By how much each is ahead, with its interval; the table below has the figures",
         )
     forms = dict.fromkeys(("Ahead by", "Low", "High"), "+.2f") | {"P(better)": ".2f"}
-    grid(duels_table(found), "tests", forms)
+    html_table(duels_table(found), "tests", forms)
     st.caption(
         "Ahead by: percent points, with the 95 % interval from low to high; unresolved when that holds 0. Champions are "
         "compared over the repeats that confirmed them. With the same seed a repeat meets the same random streams and folds in "
@@ -176,7 +176,7 @@ def _settings(found: Comparison) -> None:
     if not found.settings:
         st.caption("None: these runs had the same settings and data.")
         return
-    grid(settings_table(found), "settings")
+    html_table(settings_table(found), "settings")
 
 
 def _dark() -> bool:

@@ -8,20 +8,20 @@ import pandas as pd
 import streamlit as st
 
 from shoal.dashboard.charts.trainings import (
-    Mean,
-    curves,
-    curves_figure,
-    means,
+    PhaseMean,
+    losses_chart,
+    losses_data,
+    phase_means,
     repeat_name,
-    trainings,
-    trainings_figure,
+    trainings_chart,
+    trainings_data,
 )
-from shoal.dashboard.components.ancestry_card import descent_card
+from shoal.dashboard.components.ancestry_card import ancestry_card
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.components.genome_card import copies, genes_html, on_demand
-from shoal.dashboard.components.html_table import grid
-from shoal.dashboard.components.metric_tiles import tiles
-from shoal.dashboard.components.predictions_card import fit_card
+from shoal.dashboard.components.genome_card import copy_parameters, genes_html, on_demand
+from shoal.dashboard.components.html_table import html_table
+from shoal.dashboard.components.metric_tiles import metric_tiles
+from shoal.dashboard.components.predictions_card import predictions_card
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, read, run_here, store
@@ -53,35 +53,35 @@ def page() -> None:
     repeat = _repeat(evaluations)
     chosen = next(e for e in evaluations if e.task.repeat == repeat)
     folds = run.data_options.get("folds", 1)
-    frame = trainings(evaluations, run.settings, folds)
+    frame = trainings_data(evaluations, run.settings, folds)
     genome = evaluations[0].task.genome
     _heading(run, evaluations, frame)
     dark, revision = st.context.theme.type == "dark", f"{run.id}-{genome.hash}"
     left, right = st.columns([1.4, 1], gap="small")
     with left.container(border=True, key="chart", height="stretch"):
         st.subheader("Its trainings", anchor=False)
-        figure = trainings_figure(frame, highlight=repeat, dark=dark)
+        figure = trainings_chart(frame, highlight=repeat, dark=dark)
         alt = f"Accuracy of each of its {len(frame)} trainings; the table below has the figures."
         chart(figure, f"trainings-{revision}", alt)
         _table(frame)
     with right.container(border=True, key="best", height="stretch"):
         st.subheader("Parameters", anchor=False)
         st.html(genes_html(genome, run.settings.space))
-        copies(genome)
+        copy_parameters(genome)
     with st.container(border=True, key="training"):
         _training(run, evaluations, chosen)
-        losses = curves(evaluations)
+        losses = losses_data(evaluations)
         if len(losses):
-            figure = curves_figure(losses, highlight=repeat, dark=dark)
+            figure = losses_chart(losses, highlight=repeat, dark=dark)
             chart(figure, f"curves-{revision}", "Loss by iteration of each")
             st.caption(
                 "The loss of the best particle so far, on the rows trained on; dashed: confirmations; in front: the chosen one."
             )
     if chosen.status == "ok":
         with st.container(border=True, key="fit"):
-            fit_card(run, chosen, dark)
+            predictions_card(run, chosen, dark)
     with st.container(border=True, key="descent"):
-        descent_card(run, genome.hash, dark)
+        ancestry_card(run, genome.hash, dark)
 
 
 def _tell_address(genome: str) -> None:
@@ -139,7 +139,7 @@ def _heading(run: RunView, evaluations: list[Evaluation], frame: pd.DataFrame) -
         st.caption(
             f"run {run.id} · first trained in {where} · {first.genome.hash}", width="content"
         )
-    found = {m.phase: m for m in means(frame)}
+    found = {m.phase: m for m in phase_means(frame)}
     searched, confirmed = found.get("search"), found.get("confirmation")
     good = frame["accuracy"].dropna()
     luck = f"{good.min():.2f} to {good.max():.2f} %" if len(good) else "–"
@@ -150,10 +150,10 @@ def _heading(run: RunView, evaluations: list[Evaluation], frame: pd.DataFrame) -
         ("Trainings", f"{len(frame)}", luck),
         ("Training time", duration(seconds), f"{frame['iterations'].sum():,} iterations"),
     )
-    tiles(values)
+    metric_tiles(values)
 
 
-def _spread(found: Mean | None) -> str:
+def _spread(found: PhaseMean | None) -> str:
     if found is None:
         return "not by now"
     count = f"{found.repeats} trainings" if found.repeats > 1 else "1 training"
@@ -184,7 +184,7 @@ def _table(frame: pd.DataFrame) -> None:
         "Iterations": ",.0f",
         "Seconds": ".2f",
     }
-    grid(shown, "trainings", forms)
+    html_table(shown, "trainings", forms)
 
 
 def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -> None:

@@ -23,20 +23,20 @@ from shoal.analysis.importance import (
 )
 from shoal.dashboard.charts.gene_pairs import (
     MOST_LINES,
+    pair_chart,
     pair_data,
-    pair_figure,
+    parallel_chart,
     parallel_data,
-    parallel_figure,
 )
 from shoal.dashboard.charts.gene_slices import (
     BEST,
     MOST_DOTS,
-    Alarm,
+    BoundAlarm,
     accuracy_axis,
-    alarms,
-    bars_html,
+    bound_alarms,
+    importance_bars_html,
+    slice_chart,
     slice_data,
-    slice_figure,
 )
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
@@ -162,7 +162,7 @@ def _bounds(run: RunView) -> None:
     best = [
         genome for name in table.ranked().index[:BEST] if (genome := table.genome(name)) is not None
     ]
-    found = alarms(best, run.settings.space)
+    found = bound_alarms(best, run.settings.space)
     wider = [alarm for alarm in found if alarm.widens]
     if wider:
         with st.container(border=True, key="alarm"):
@@ -183,7 +183,7 @@ def _bounds(run: RunView) -> None:
         st.caption(f"Of the best, on bounds that no search may leave: {', '.join(widest)}.")
 
 
-def _alarm(run: RunView, alarm: Alarm) -> None:
+def _alarm(run: RunView, alarm: BoundAlarm) -> None:
     at, many = alarm.at, "lies" if alarm.count == 1 else "lie"
     words, button = st.columns([3, 2], vertical_alignment="center")
     where = f"the {at.side} bound of **{GENE_LABELS[at.gene]}**, {at.bound:g}"
@@ -207,7 +207,7 @@ def _importance(analysis: Analysis) -> None:
         return
     trusted = "do not trust" not in found.trust
     st.markdown(f":{'green' if trusted else 'orange'}-badge[R² {found.r2.mean:.2f}] {found.trust}")
-    st.html(bars_html(found))
+    st.html(importance_bars_html(found))
     notes = [
         "By how many percent points predictions of the accuracy get worse when a gene is shuffled, on genomes that the "
         "model has not seen; mean and, as a line, 95 % interval over bootstraps. Where that holds 0, the bar is hollow. Genes "
@@ -274,7 +274,7 @@ def _slice(run_id: int, trained: int, name: str, most: int, dark: bool) -> Spec:
     factor = next(factor for factor in analysis.order if factor.name == name)
     generations = analysis.genomes["generation"].to_numpy(dtype="int64")
     found = slice_data(factor, analysis.told, generations, analysis.champion, most)
-    return slice_figure(found, accuracy_axis(analysis.told), int(generations.max()), dark=dark)
+    return slice_chart(found, accuracy_axis(analysis.told), int(generations.max()), dark=dark)
 
 
 def _pair(run: RunView, trained: int, analysis: Analysis) -> None:
@@ -321,7 +321,7 @@ def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Spec:
     )
     frame = pair_data(a, b, analysis.told, analysis.champion)
     made = surface(analysis.model, one, other) if analysis.model is not None else None
-    return pair_figure(frame, a, b, made, dark=dark)
+    return pair_chart(frame, a, b, made, dark=dark)
 
 
 def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
@@ -348,7 +348,7 @@ def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
 def _lines(run_id: int, trained: int, dark: bool) -> Figure:
     analysis = _analysis(run_id, trained)
     found = parallel_data(analysis.order[:_LINES], analysis.told)
-    return parallel_figure(found, dark=dark, revision=str(run_id))
+    return parallel_chart(found, dark=dark, revision=str(run_id))
 
 
 def _dark() -> bool:

@@ -11,15 +11,15 @@ import streamlit as st
 
 from shoal.analysis.comparison import settings_of
 from shoal.analysis.summary import blocking_run
-from shoal.dashboard.charts.history import HEIGHT, below_text, drawn_each, history_figure
-from shoal.dashboard.charts.loss_curves import curves, curves_figure
+from shoal.dashboard.charts.history import HEIGHT, below_axis_text, drawn_every, history_chart
+from shoal.dashboard.charts.loss_curves import loss_curves_chart, loss_curves_data
 from shoal.dashboard.charts.vega import Spec
-from shoal.dashboard.components.auto_refresh import refreshing
+from shoal.dashboard.components.auto_refresh import auto_refresh
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.components.genome_card import best_card
-from shoal.dashboard.components.html_table import grid
-from shoal.dashboard.components.metric_tiles import bar_html, tiles
-from shoal.dashboard.components.run_controls import controls, refused
+from shoal.dashboard.components.genome_card import genome_card
+from shoal.dashboard.components.html_table import html_table
+from shoal.dashboard.components.metric_tiles import metric_tiles, progress_bar_html
+from shoal.dashboard.components.run_controls import run_controls, show_refusal
 from shoal.dashboard.components.run_text import (
     elapsed,
     progress,
@@ -43,7 +43,7 @@ RECENT = 8  # recorded trainings whose losses are shown behind those under way
 def page() -> None:
     """One run, refreshed each second while it lives."""
     run = run_here()
-    refreshing(_view, run.id, run.state, usual=1.0 if run.state in ACTIVE else REST_SECONDS)
+    auto_refresh(_view, run.id, run.state, usual=1.0 if run.state in ACTIVE else REST_SECONDS)
 
 
 def _view(run_id: int, state: str) -> None:
@@ -59,7 +59,7 @@ def _view(run_id: int, state: str) -> None:
         s.scope in (None, run.id) for s in store().supervisors()
     )
     _heading(run, supervised, now, zone)
-    refused(run)
+    show_refusal(run)
     if run.error:
         problem(run.error)
     elif reading.failure and run.generations and run.best_accuracy is None:
@@ -74,7 +74,7 @@ def _view(run_id: int, state: str) -> None:
             st.subheader("Accuracy by generation", anchor=False)
             _chart(reading, supervised)
         with right.container(border=True, key="best", height="stretch"):
-            best_card(reading.summary.best, run.settings.space, zone, now)
+            genome_card(reading.summary.best, run.settings.space, zone, now)
     with st.container(border=True, key="now"):
         _now(run)
     _details(run, now, zone)
@@ -97,7 +97,7 @@ def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> No
             f"<p><bdi>{escape(run.name)}</bdi> {escape(about)}</p></header>"
         )
         with right.container(horizontal=True, horizontal_alignment="right", gap="small"):
-            controls(run, supervised)
+            run_controls(run, supervised)
 
 
 def _progress(reading: RunSnapshot) -> None:
@@ -115,7 +115,7 @@ def _progress(reading: RunSnapshot) -> None:
     said.append(f"{run.evaluations:,} trainings, {run.iterations:,} iterations recorded")
     if reading.failed:
         said.append(f'<i class="red">{reading.failed:,} failed</i>')
-    st.html(bar_html(progress(run), progress_text(reading.summary), "  ·  ".join(said)))
+    st.html(progress_bar_html(progress(run), progress_text(reading.summary), "  ·  ".join(said)))
 
 
 def _metrics(reading: RunSnapshot) -> None:
@@ -141,7 +141,7 @@ def _metrics(reading: RunSnapshot) -> None:
         ),
         ("Elapsed Time", duration(elapsed(run)), "of active training"),
     )
-    tiles(values)
+    metric_tiles(values)
 
 
 def _chart(reading: RunSnapshot, supervised: bool) -> None:
@@ -161,8 +161,8 @@ def _chart(reading: RunSnapshot, supervised: bool) -> None:
     figure = _figure(reading.history, run.id, run.generations, st.context.theme.type == "dark")
     alt = f"Best and average accuracy of {run.generations} generations; the last best is {percent(run.best_accuracy)}."
     chart(figure, f"history-{run.id}", alt)
-    notes = [below_text(reading.history)]
-    if (each := drawn_each(len(reading.history))) > 1:
+    notes = [below_axis_text(reading.history)]
+    if (each := drawn_every(len(reading.history))) > 1:
         notes.append(f"One generation in {each} is drawn, and the last")
     note = ". ".join(filter(None, notes))
     st.caption(
@@ -173,7 +173,7 @@ def _chart(reading: RunSnapshot, supervised: bool) -> None:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -> Spec:
     del run_id, generations  # the cache's key
-    return history_figure(_history, dark=dark)
+    return history_chart(_history, dark=dark)
 
 
 def _now(run: RunView) -> None:
@@ -225,8 +225,8 @@ def _losses(
     _trainings: Sequence[RunningTraining],
 ) -> Spec | None:
     del evaluations, told  # the cache's key, for all who look at it
-    frame = curves(_trainings, store().latest_evaluations(run_id, RECENT))
-    return curves_figure(frame, dark=dark) if len(frame) else None
+    frame = loss_curves_data(_trainings, store().latest_evaluations(run_id, RECENT))
+    return loss_curves_chart(frame, dark=dark) if len(frame) else None
 
 
 def _details(run: RunView, now: float, zone: str | None) -> None:
@@ -241,10 +241,10 @@ def _details(run: RunView, now: float, zone: str | None) -> None:
             (moment(e.time, zone, now, seconds=True), text)
             for e, text in zip(found, texts, strict=True)
         ]
-        grid(pd.DataFrame(events, columns=["Time", "Event"]), "events")
+        html_table(pd.DataFrame(events, columns=["Time", "Event"]), "events")
     with settings:
         told = settings_of(run) | ({"result hash": run.result_hash} if run.result_hash else {})
-        grid(pd.DataFrame(list(told.items()), columns=["Setting", "Value"]), "run")
+        html_table(pd.DataFrame(list(told.items()), columns=["Setting", "Value"]), "run")
     if run.state == "finished":
         link(
             "champion",

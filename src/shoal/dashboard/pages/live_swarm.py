@@ -6,10 +6,10 @@ import math
 
 import streamlit as st
 
-from shoal.dashboard.charts.live_swarm import curve_figure, live_bounds, live_figure
-from shoal.dashboard.components.auto_refresh import refreshing
+from shoal.dashboard.charts.live_swarm import live_bounds, live_loss_chart, live_swarm_chart
+from shoal.dashboard.components.auto_refresh import auto_refresh
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.components.metric_tiles import tiles
+from shoal.dashboard.components.metric_tiles import metric_tiles
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import link
 from shoal.dashboard.session.queries import store
@@ -29,7 +29,7 @@ _BOUNDS, _SEEN = "live_bounds", "live_seen"
 
 def training_now(run: RunView) -> None:
     """One of the trainings that are under way, refreshed each second."""
-    refreshing(_view, run.id, run.state, longest=0.8 * WATCHED_SECONDS)
+    auto_refresh(_view, run.id, run.state, longest=0.8 * WATCHED_SECONDS)
 
 
 def _view(run_id: int, state: str) -> None:
@@ -116,9 +116,9 @@ def _swarm(run_id: int, training: RunningTraining) -> None:
     st.session_state[_BOUNDS] = this, bounds
     _numbers(training.frame)
     with st.container(border=True, key="film-now"):
-        figure = live_figure(training.frame, bounds, dark=dark, revision=str(this))
+        figure = live_swarm_chart(training.frame, bounds, dark=dark, revision=str(this))
         chart(figure, "swarm-now", "Where the particles stand now")
-        curve = curve_figure(training.curve, training.iterations, dark=dark, revision=str(this))
+        curve = live_loss_chart(training.curve, training.iterations, dark=dark, revision=str(this))
         chart(curve, "curve-now", "Its loss by iteration")
     link("evaluation", "This genome", run=run_id, genome=genome.hash)
 
@@ -132,4 +132,4 @@ def _numbers(frame: SwarmSnapshot) -> None:
         "At position limit": f"{100 * frame.at_position_limit:.1f} %",
         "Stagnation": f"{frame.stagnation:,}",
     }
-    tiles((label, value, "") for label, value in values.items())
+    metric_tiles((label, value, "") for label, value in values.items())

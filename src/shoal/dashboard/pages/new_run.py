@@ -13,7 +13,7 @@ from shoal.analysis.cost_estimate import (
     estimate_cost,
     recorded_throughput,
 )
-from shoal.dashboard.components.metric_tiles import tiles
+from shoal.dashboard.components.metric_tiles import metric_tiles
 from shoal.dashboard.components.new_run_form import (
     bounds_and_choices,
     budget,
@@ -278,7 +278,7 @@ def _cost(found: CostEstimate) -> None:
         ("Time", _span(*found.seconds), found.source),
         ("Memory", _bytes(found.memory), f"up to {_bytes(found.largest)} within the bounds"),
     )
-    tiles(cells)
+    metric_tiles(cells)
 
 
 def _span(low: float, high: float) -> str:

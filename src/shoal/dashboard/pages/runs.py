@@ -6,8 +6,8 @@ import time
 
 import streamlit as st
 
-from shoal.dashboard.components.auto_refresh import refreshing
-from shoal.dashboard.components.run_controls import controls, refused
+from shoal.dashboard.components.auto_refresh import auto_refresh
+from shoal.dashboard.components.run_controls import run_controls, show_refusal
 from shoal.dashboard.components.run_text import elapsed, progress, state_html
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, link, parameter
@@ -49,7 +49,7 @@ def page() -> None:
         _manage(run_here())
     shown = st.session_state.setdefault("runs_shown", NEWEST)
     active = any(run.state in ACTIVE for run in store().runs(limit=shown))
-    refreshing(_list, shown, active, usual=1.0 if active else REST_SECONDS)
+    auto_refresh(_list, shown, active, usual=1.0 if active else REST_SECONDS)
     if count > shown:
         st.button(f"Show more of {count:,}", key="more", on_click=_more)
 
@@ -98,12 +98,12 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
         )
         st.caption(_alive(run, found.time_left, now, zone))
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        controls(run, supervised)
+        run_controls(run, supervised)
         more = "Continue with more, duplicate, delete"
         if st.button("More", key=f"manage-{run.id}", icon=":material/more_horiz:", help=more):
             st.query_params[_MANAGED] = str(run.id)
             st.rerun()  # the dialog is the page's, which does not refresh, and not this list's
-    refused(run)
+    show_refusal(run)
     if run.error:
         st.text(run.error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from shoal.dashboard.components.html_table import grid
+from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.session.queries import store
 from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.settings.search_settings import PRESET_DEFAULTS, SearchSettings
@@ -38,7 +38,7 @@ def page() -> None:
         name for name in SearchSettings.model_fields if name not in ("preset", "bounds", "choices")
     ]
     rows = {name: [_shown(values[name]) for values in presets.values()] for name in names}
-    grid(
+    html_table(
         pd.DataFrame.from_dict(rows, "index", columns=list(presets))
         .rename_axis("Setting")
         .reset_index(),
@@ -57,7 +57,7 @@ def page() -> None:
             + [""] * len(CATEGORICAL_GENES),
         }
     )
-    grid(genes, "genes")
+    html_table(genes, "genes")
 
 
 def _shown(value: object) -> str:

@@ -8,7 +8,7 @@ import math
 import plotly.graph_objects as go
 import streamlit as st
 
-from shoal.dashboard.charts.swarm import swarm_figure
+from shoal.dashboard.charts.swarm import swarm_chart
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.error_box import problem
@@ -216,7 +216,7 @@ def _show(run: RunView, film: Replay, request: Request) -> None:
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _figure(_film: Replay, key: str, dark: bool) -> go.Figure:
-    return swarm_figure(_film, dark=dark, revision=key)
+    return swarm_chart(_film, dark=dark, revision=key)
 
 
 def _exactness(film: Replay) -> None:

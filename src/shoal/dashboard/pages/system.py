@@ -7,8 +7,8 @@ import time
 import pandas as pd
 import streamlit as st
 
-from shoal.dashboard.components.auto_refresh import refreshing
-from shoal.dashboard.components.html_table import grid
+from shoal.dashboard.components.auto_refresh import auto_refresh
+from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
@@ -23,7 +23,7 @@ _MARKS = {"good": ":green[●] good", "look": ":orange[▲] look", "bad": ":red[
 def page() -> None:
     """Who works, and the checks of `shoal doctor`."""
     st.title("System", anchor=False)
-    refreshing(_working, usual=REST_SECONDS)
+    auto_refresh(_working, usual=REST_SECONDS)
     st.subheader("Checks", anchor=False)
     st.caption("What `shoal doctor` says of this installation and its store.")
     if st.button("Check again", icon=":material/refresh:", key="check"):
@@ -67,14 +67,14 @@ def _working() -> None:
             }
             for s in supervisors
         ]
-        grid(pd.DataFrame(rows), "supervisors")
+        html_table(pd.DataFrame(rows), "supervisors")
     _workers([run for run in runs if run.state == "running"])
     st.subheader("Queue", anchor=False)
     waiting = [run for run in reversed(runs) if run.state in ACTIVE]
     if not waiting:
         st.caption("Nothing is queued or running.")
         return
-    grid(
+    html_table(
         pd.DataFrame(
             [
                 {
@@ -115,6 +115,6 @@ def _workers(running: list[RunView]) -> None:
         for training in live.trainings
     ]
     if rows:
-        grid(pd.DataFrame(rows), "workers")
+        html_table(pd.DataFrame(rows), "workers")
     else:
         st.caption("No worker trains at this moment.")

@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from shoal.dashboard.components.css import MARK
-from shoal.dashboard.components.deferred_charts import charts_last
+from shoal.dashboard.components.deferred_charts import deferred_charts
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import PLACES, address, arrive, build, link, parameter
 from shoal.dashboard.session import current_user
@@ -38,7 +38,7 @@ def main() -> None:
     with st.sidebar:
         _sidebar(runs, here)
         current_user.user_badge(identity)
-    with charts_last():
+    with deferred_charts():
         page.run()
         with st.container(key="footer"):
             st.text(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import Summary, summarise
-from shoal.dashboard.charts.history import history
+from shoal.dashboard.charts.history import history_data
 from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import link, parameter
 from shoal.errors import ShoalError
@@ -90,7 +90,7 @@ def _recorded(run_id: int, generations: int, state: str) -> RunSnapshot:
         failure = next((e.error for e in of_it if e.error is not None), None)
     return RunSnapshot(
         summary,
-        history(summary.generations, frame, summary.run.settings.schedule.scored_repeats),
+        history_data(summary.generations, frame, summary.run.settings.schedule.scored_repeats),
         len(lost),
         failure,
     )
