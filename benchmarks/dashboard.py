@@ -41,7 +41,6 @@ from shoal.dashboard.server.launch import address, free_port, wait_until_up
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
 from shoal.orchestration.launcher import ensure_supervisor
-from shoal.problems.table import Problem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
 from shoal.tuning.search import Search
@@ -290,7 +289,7 @@ def tabs(count: int, minutes: int) -> None:
 
 def _pace(store: Store, run_id: int, seconds: float) -> float:
     """Millions of weights moved a second, by what was recorded meanwhile: genomes differ in what an iteration costs."""
-    problem = Problem(*store.problem(run_id))
+    problem = store.load_problem(run_id)
     last, begun = store.evaluation_rows(run_id)[-1][0], time.monotonic()
     time.sleep(seconds)
     rows, passed = store.evaluation_rows(run_id, last), time.monotonic() - begun

@@ -128,7 +128,7 @@ CUT_OFF = """() => [...document.querySelectorAll(".st-key-chart-swarm-now")].fla
 
 
 def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) -> None:
-    problem = Problem(*opened.problem(1))
+    problem = opened.load_problem(1)
     training, engine = problem.training(Task(GENOME, 2)), get_engine()
     state = initial_state(training)
 

@@ -55,7 +55,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int, 
         assert run.result_hash
     with open_store(folder / "queued.db") as store:
         store.add_run(data, SETTINGS)
-        return folder / "queued.db", run.result_hash, run.evaluations, store.problem(1)
+        return folder / "queued.db", run.result_hash, run.evaluations, store.load_problem(1)
 
 
 @pytest.fixture

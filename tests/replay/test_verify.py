@@ -199,6 +199,6 @@ def test_predictions_come_from_a_process_of_their_own(opened: Store) -> None:
         scores = regression_metrics(fit.predicted, fit.target)
         assert scores == getattr(recorded.scores, part), "what is drawn is what was scored"
     assert set(fits.parts) == {"train", "validation"}
-    dataset, _ = opened.problem(1)
+    dataset = opened.load_problem(1).dataset
     assert dataset.test is not None
     assert sum(len(fit.target) for fit in fits.parts.values()) == len(dataset.train.rows)

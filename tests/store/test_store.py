@@ -25,7 +25,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shoal.data import DataOptions, Dataset, prepare
-from shoal.errors import NotOwnerError, RunNotFoundError, RunStateError, StoreError
+from shoal.errors import (
+    NotOwnerError,
+    RunNotFoundError,
+    RunStateError,
+    SettingsError,
+    StoreError,
+)
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task, result_hash
@@ -218,8 +224,9 @@ class TestContract:
         assert [r.id for r in store.runs()] == [run_id]
 
     def test_problem_is_rebuilt_from_the_stored_bytes(self, store: Store, tiny: Dataset) -> None:
-        dataset, read = store.problem(add(store, tiny))
-        assert read == SETTINGS
+        problem = store.load_problem(add(store, tiny))
+        assert problem.settings == SETTINGS
+        dataset = problem.dataset
         assert dataset.options == tiny.options
         assert dataset.name == "tiny"
         pd.testing.assert_frame_equal(dataset.source, tiny.source)
@@ -229,7 +236,17 @@ class TestContract:
         run_id = add(store, tiny)
         store._database.write(lambda c: c.execute(sa.update(t.dataset).values(parquet=b"PAR1")))
         with pytest.raises(StoreError, match="damaged"):
-            store.problem(run_id)
+            store.load_problem(run_id)
+
+    def test_a_loss_that_does_not_fit_is_found_when_the_problem_is_loaded(
+        self, store: Store, tiny: Dataset
+    ) -> None:
+        settings = SETTINGS.model_copy(update={"loss": "cross_entropy"})
+        run_id, _ = store.add_run(tiny, settings)
+        with pytest.raises(SettingsError, match="cross_entropy"):
+            store.load_problem(run_id)
+        assert store.run(run_id).settings == settings, "people still see the run"
+        assert store.table(run_id).shape == (40, 3)
 
     def test_unknown_runs_are_named(self, store: Store, tiny: Dataset) -> None:
         known = add(store, tiny)

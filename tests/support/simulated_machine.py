@@ -142,7 +142,7 @@ class Faulty:
 
     def __getattr__(self, name: str) -> Any:
         world, method = self._world, getattr(self._store, name)
-        if name == "problem":  # the same tables each time, and slow to prepare
+        if name == "load_problem":  # the same tables each time, and slow to prepare
             return lambda run_id: world.problem or method(run_id)
         if name not in _WRITES:
             return method

@@ -19,7 +19,7 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
     Raises `StoreError` when the run has no completed evaluation yet.
     """
     run = store.run(run_id)
-    problem = Problem(*store.problem(run.id))
+    problem = store.load_problem(run.id)
     if (kept := load_champion(store, run)) is not None:
         return kept, problem
     evaluations = store.evaluations(run.id, curves=False)

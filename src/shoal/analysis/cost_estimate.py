@@ -79,7 +79,7 @@ def recorded_throughput(store: Store, settings: SearchSettings) -> Throughput | 
 
 
 def _pace_of(store: Store, run: RunView, here: str) -> Throughput | None:
-    problem = Problem(*store.problem(run.id))
+    problem = store.load_problem(run.id)
     done = [
         e
         for e in store.evaluations(run.id, curves=False)

@@ -164,7 +164,6 @@ def animate(
 ) -> None:
     """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
     from shoal.presentation.gif import check_gif_installed, gif
-    from shoal.problems.table import Problem
     from shoal.replay.recorder import Window, recorded_training, replay_training
     from shoal.store import open_store
 
@@ -176,7 +175,7 @@ def animate(
     window = Window(first, last, frames, spacing="even" if even else "early")
     with open_store(store, create=False) as opened:
         told = recorded_training(opened, run, genome, repeat)
-        problem = Problem(*opened.problem(run))
+        problem = opened.load_problem(run)
     film = replay_training(problem, told.task, told.iterations, window, recorded=told.loss)
     try:
         to.write_bytes(gif(film, dark))

@@ -81,9 +81,7 @@ def archive(store: Store, run_id: int | str) -> bytes:
     run, champion = _finished(store, run_id)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in _contents(
-            store, run, champion, Problem(*store.problem(run.id))
-        ).items():
+        for name, content in _contents(store, run, champion, store.load_problem(run.id)).items():
             about = zipfile.ZipInfo(f"shoal-run-{run.id}/{name}")
             about.external_attr = (
                 0o644 << 16
@@ -95,7 +93,7 @@ def archive(store: Store, run_id: int | str) -> bytes:
 def report_page(store: Store, run_id: int | str) -> bytes:
     """The report of a finished run alone, HTML. Raises `RunStateError` as `archive` does."""
     run, champion = _finished(store, run_id)
-    return _report(store, run, champion, Problem(*store.problem(run.id)))
+    return _report(store, run, champion, store.load_problem(run.id))
 
 
 def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:

@@ -97,7 +97,7 @@ class Runner:
         """
         view = self.store.run(self.claim.run_id)
         self._begun, self._next_beat = self.clock() - view.seconds, self.clock() + HEARTBEAT_SECONDS
-        problem = Problem(*self.store.problem(self.claim.run_id))
+        problem = self.store.load_problem(self.claim.run_id)
         search = Search.replay(
             problem.settings, self.store.evaluations(self.claim.run_id, curves=False)
         )

@@ -133,7 +133,7 @@ def champion_predictions(store: Store, run_id: int) -> Predictions | None:
 
     Plain NumPy: its figures may differ from the recorded scores in the last digits.
     """
-    problem = Problem(*store.problem(run_id))
+    problem = store.load_problem(run_id)
     champion, data = load_champion(store, store.run(run_id)), problem.dataset
     if champion is None or data.test is None:
         return None
@@ -182,7 +182,7 @@ def main() -> int:
     try:
         with open_store(create=False) as store:
             evaluation = recorded_evaluation(store, asked["run"], asked["genome"], asked["repeat"])
-            problem = Problem(*store.problem(asked["run"]))
+            problem = store.load_problem(asked["run"])
         lower_priority(_NICENESS)
         fits = _fits(problem, evaluation)
     except ShoalError as error:

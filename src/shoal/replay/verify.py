@@ -96,7 +96,7 @@ def verify(
     Raises `StoreError` for what is not recorded, and `SettingsError` for what failed before the clock said how long it was.
     """
     evaluation = recorded_evaluation(store, run_id, genome, repeat)
-    problem = Problem(*store.problem(run_id))
+    problem = store.load_problem(run_id)
     again = retrain(problem, evaluation, threads or cores())[0]
     return ReplayCheck(evaluation, again, _differences(evaluation, again))
 

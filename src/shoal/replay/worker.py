@@ -23,7 +23,6 @@ from typing import Any
 from shoal.errors import ReplayError, ShoalError
 from shoal.genome.genome import Genome
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.replay.recorder import Replay, Window, replay_training
 from shoal.system.process import SINGLE_THREADED, gc_paused, lower_priority
@@ -244,7 +243,7 @@ def _shown(request: Request, audience: _Audience) -> Replay:
     with gc_paused():
         from shoal.store import open_store
     with open_store(create=False) as store:
-        problem = Problem(*store.problem(request.run_id))
+        problem = store.load_problem(request.run_id)
     engine = get_engine(problem.settings.engine)
     lower_priority(NICENESS)  # only now: till here it is quick, and somebody waits
     return replay_training(

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from shoal.data import Dataset
+    from shoal.problems.table import Problem
 
 T = TypeVar("T")
 _PAGE = 5_000  # evaluations a transaction: no reader may hold up writers for long
@@ -209,13 +210,38 @@ class Store:
         )
         return self._database.write(lambda c: runs.add(c, new))
 
-    def problem(self, run_id: int | str) -> tuple[Dataset, SearchSettings]:
-        """The dataset, prepared anew from the stored table, and the settings. Raises `StoreError` for damaged bytes."""
-        from shoal.data import DataOptions, prepare
+    def load_problem(self, run_id: int | str) -> Problem:
+        """The problem that a run solves: its data set and its settings.
 
-        found = self.run(run_id)
-        options = DataOptions.from_dict(found.data_options)
-        return prepare(found.dataset, self.table(found.id), options), found.settings
+        Parameters
+        ----------
+        run_id
+            A run's id, as a number or as a person typed it.
+
+        Returns
+        -------
+        Problem
+            The data set prepared anew from the stored table, and the run's settings. Two calls
+            give equal problems.
+
+        Raises
+        ------
+        RunNotFoundError
+            If the store has no such run.
+        StoreError
+            If the stored table is damaged.
+        SettingsError
+            If the run's loss does not fit its target. Such a run can be stored, and fails when it
+            is driven. `run` and `table` still show it.
+        """
+        # Imported here, since most processes that open a store train nothing.
+        from shoal.data import DataOptions, prepare
+        from shoal.problems.table import Problem
+
+        run = self.run(run_id)
+        options = DataOptions.from_dict(run.data_options)
+        dataset = prepare(run.dataset, self.table(run.id), options)
+        return Problem(dataset, run.settings)
 
     def table(self, run_id: int | str) -> pd.DataFrame:
         """The table that a run uses. Raises `StoreError` for damaged bytes."""
