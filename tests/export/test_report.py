@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 import shoal
 from shoal.analysis.summary import summarise
-from shoal.cli.main import _read
 from shoal.cli.tables import run_row
 from shoal.data import DataOptions, load_dataset
 from shoal.errors import RunStateError
@@ -147,10 +146,10 @@ def test_the_settings_file_gives_the_same_search(
     opened: tuple[Store, int], folder: Path, tmp_path: Path
 ) -> None:
     store, run_id = opened
-    dataset, parsed, _ = _read({"data": "concrete"}, folder / "settings.toml")
+    search = read_run_input({"data": "concrete"}, folder / "settings.toml")
     run = store.run(run_id)
-    assert dataset.options.to_dict() == run.data_options
-    again, _ = store.add_run(dataset, parsed)
+    assert search.dataset.options.to_dict() == run.data_options
+    again, _ = store.add_run(search.dataset, search.settings)
     claim = store.claim(Owner.here(), again)
     assert claim is not None
     Runner(store, claim, make_executor=HereExecutor).drive()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import shoal
-from shoal.cli.main import _read
+from shoal.cli.run_input import read_run_input
 from shoal.data import Dataset, load_dataset
 from shoal.errors import ShoalError
 from shoal.orchestration.preflight import check_search
@@ -116,7 +116,7 @@ def test_settings_files_are_refused_before_a_store_is_opened(case: str, tmp_path
         "".join(f"{name} = {toml(value)}\n" for name, value in lines.items())
     )
     with pytest.raises(ShoalError) as caught:
-        _read({}, tmp_path / "search.toml")
+        read_run_input({}, tmp_path / "search.toml")
     assert told(caught.value, words), caught.value
 
 

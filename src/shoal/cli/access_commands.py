@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -36,29 +36,43 @@ def add(
         ),
     ] = False,
 ) -> None:
-    """Add an account, or give the one of that name a new password. It is asked for, or read from standard input."""
+    """Add an account, or give the account of that name a new password.
+
+    The password is asked for, or read from standard input.
+    """
     from shoal.auth import change_accounts, default_file, hash_password
 
-    ways = {"oidc": True} if oidc else {"password": hash_password(_password())}
+    way: dict[str, Any]
+    if oidc:
+        way = {"oidc": True}
+    else:
+        way = {"password": hash_password(_read_password())}
+
+    role = _role(viewer)
     changed = change_accounts(
-        default_file(), lambda accounts: accounts.with_account(name, _role(viewer), **ways)
+        default_file(), lambda accounts: accounts.with_account(name, role, **way)
     )
-    typer.echo(
-        f"{name} is {_article(_role(viewer))}; accounts: {len(changed.accounts)}, in {default_file()}"
-    )
+
+    article = "an" if role == "operator" else "a"
+    count = len(changed.accounts)
+    typer.echo(f"{name} is {article} {role}; accounts: {count}, in {default_file()}")
 
 
 @app.command()
 def token(name: NameArgument, viewer: ViewerOption = False) -> None:
-    """Print a new token, once: ADDRESS/?token=TOKEN lets NAME in. An earlier one is no longer valid."""
+    """Print a new token, once: ADDRESS/?token=TOKEN lets NAME in.
+
+    An earlier one is no longer valid.
+    """
     from shoal.auth import change_accounts, default_file, new_token, token_digest
 
-    made = new_token()
+    secret = new_token()
+    # The file holds a digest, from which nobody can find the token.
+    digest = token_digest(secret)
     change_accounts(
-        default_file(),
-        lambda accounts: accounts.with_account(name, _role(viewer), token=token_digest(made)),
+        default_file(), lambda accounts: accounts.with_account(name, _role(viewer), token=digest)
     )
-    typer.echo(made)
+    typer.echo(secret)
 
 
 @app.command("list")
@@ -70,27 +84,24 @@ def list_accounts(
     """List the accounts: name, role, and how each is let in."""
     from shoal.auth import default_file, read_accounts
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for account in read_accounts(default_file()).accounts:
         ways = {"password": account.password, "token": account.token, "oidc": account.oidc}
-        rows.append(
-            {
-                "name": account.name,
-                "role": account.role,
-                "by": [way for way, given in ways.items() if given],
-            }
-        )
+        given = [way for way, secret in ways.items() if secret]
+        rows.append({"name": account.name, "role": account.role, "by": given})
+
     if as_json:
         typer.echo(json.dumps({"accounts": rows}))
-    elif not rows:
+        return
+    if not rows:
         typer.echo("No accounts. Add one: shoal access add NAME")
-    for row in () if as_json else rows:
+    for row in rows:
         typer.echo(f"{row['name']}  {row['role']}  {', '.join(row['by'])}")
 
 
 @app.command()
 def remove(name: NameArgument) -> None:
-    """Remove an account. Whoever is logged in with it is out at once."""
+    """Remove an account, and end all of its sessions at once."""
     from shoal.auth import change_accounts, default_file
 
     change_accounts(default_file(), lambda accounts: accounts.without(name))
@@ -101,16 +112,13 @@ def _role(viewer: bool) -> Role:
     return "viewer" if viewer else "operator"
 
 
-def _article(role: Role) -> str:
-    return "an operator" if role == "operator" else "a viewer"
-
-
-def _password() -> str:
-    """Typed twice, not shown; the first line of standard input when that is no terminal."""
+def _read_password() -> str:
+    """A password typed twice, not shown; without a terminal, the first line of standard input."""
     from shoal.auth import AccessError
 
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
+
     password = getpass.getpass("Password: ")
     if getpass.getpass("Once more: ") != password:
         raise AccessError("The two passwords differ; nothing was changed.", remedy="try again")

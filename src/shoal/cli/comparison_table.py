@@ -1,4 +1,4 @@
-"""`shoal compare`, for a terminal of 80 columns."""
+"""`shoal compare`, within 80 columns."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ from rich.text import Text
 from shoal.analysis.comparison import Comparison, Duel, Row
 from shoal.presentation.formatting import duration, half_width, with_plus_minus
 
+_LEGEND = (
+    "± and brackets: 95 % intervals over trainings, not over other data. A test is unresolved "
+    "when its interval holds 0. Of many tests at once, one in twenty resolves by chance."
+)
+# Columns of words, which begin at the left, as a table's first column does.
+_WORDS = ("Name", "Verdict", "")
 
-def comparison_table(found: Comparison) -> RenderableType:
+
+def comparison_table(comparison: Comparison) -> RenderableType:
     """What each run found, the settings that differ, and the tests."""
-    parts: list[RenderableType] = [_scores(found.rows)]
-    for obstacle in found.obstacles:
+    parts: list[RenderableType] = [_scores(comparison.rows)]
+    for obstacle in comparison.obstacles:
         parts.append(Text(f"Not comparable. {obstacle}.", style="yellow"))
-    if found.settings:
-        parts += ["", _settings(found)]
-    if found.duels:
-        parts += ["", _duels("Champions", found.duels)]
-    if found.methods:
-        parts += ["", _duels("Methods, run by run", found.methods)]
-    legend = (
-        "± and brackets: 95 % intervals over trainings, not over other data. A test is unresolved when its interval "
-        "holds 0. Of many tests at once, one in twenty resolves by chance."
-    )
-    return Group(*parts, "", Text(legend, style="dim"))
+    if comparison.settings:
+        parts += ["", _settings(comparison)]
+    if comparison.duels:
+        parts += ["", _duels("Champions", comparison.duels)]
+    if comparison.methods:
+        parts += ["", _duels("Methods, run by run", comparison.methods)]
+    return Group(*parts, "", Text(_LEGEND, style="dim"))
 
 
 def _scores(rows: tuple[Row, ...]) -> Table:
+    """A line for each run: what it found, and at what cost."""
     table = _table(
         ("Run", "Name", "Search", "Confirmation", "Test", "Ensemble", "Trainings", "Time")
     )
@@ -46,25 +50,32 @@ def _scores(rows: tuple[Row, ...]) -> Table:
     return table
 
 
-def _settings(found: Comparison) -> Table:
-    table = _table(("Differs", *(f"run {row.run}" for row in found.rows)))
-    for setting in found.settings:
-        table.add_row(setting.name, *map(Text, setting.values))
+def _settings(comparison: Comparison) -> Table:
+    """A line for each setting that differs, a column for each run."""
+    runs = [f"run {row.run}" for row in comparison.rows]
+    table = _table(("Differs", *runs))
+    for setting in comparison.settings:
+        values = [Text(value) for value in setting.values]
+        table.add_row(setting.name, *values)
     return table
 
 
 def _duels(title: str, duels: tuple[Duel, ...]) -> Table:
+    """A line for each test."""
     table = _table((title, "Measure", "Ahead by", "P(better)", "Verdict", ""))
     for duel in duels:
+        probability = ""
+        style = ""
+        if duel.difference is not None:
+            probability = f"{duel.difference.probability:.2f}"
+            if duel.difference.resolved:
+                style = "bold green"
         table.add_row(
             Text(f"{duel.first} - {duel.second}"),
             duel.measure,
             difference_text(duel),
-            f"{duel.difference.probability:.2f}" if duel.difference else "",
-            Text(
-                duel.verdict,
-                style="bold green" if duel.difference and duel.difference.resolved else "",
-            ),
+            probability,
+            Text(duel.verdict, style=style),
             Text(duel.how, style="dim"),
         )
     return table
@@ -72,21 +83,23 @@ def _duels(title: str, duels: tuple[Duel, ...]) -> Table:
 
 def _table(names: tuple[str, ...]) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for place, name in enumerate(names):
-        table.add_column(
-            name, justify="left" if place == 0 or name in ("Name", "Verdict", "") else "right"
-        )
+    table.add_column(names[0])
+    for name in names[1:]:
+        table.add_column(name, justify="left" if name in _WORDS else "right")
     return table
 
 
 def accuracy_text(value: float | None, interval: tuple[float, float] | None = None) -> str:
-    """In percent, with half of its interval where there is one."""
+    """An accuracy in percent, with the half-width of its interval where there is one."""
     if value is None:
         return "-"
     return with_plus_minus(f"{value:.2f}", half_width(interval))
 
 
 def difference_text(duel: Duel) -> str:
-    """In percent points, with its interval."""
-    found = duel.difference
-    return f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]" if found else "-"
+    """By how many percentage points the first is ahead, with the interval of that."""
+    difference = duel.difference
+    if difference is None:
+        return "-"
+    interval = f"[{difference.low:+.2f}, {difference.high:+.2f}]"
+    return f"{difference.mean:+.2f} {interval}"

@@ -1,4 +1,4 @@
-"""Following a run in the terminal, and what the terminal shows of runs."""
+"""Following a run in the terminal until it ends."""
 
 from __future__ import annotations
 
@@ -18,15 +18,27 @@ from rich.table import Table
 from rich.text import Text
 
 from shoal.analysis.summary import Summary, blocking_run, summarise
-from shoal.cli.tables import _accuracy, report
+from shoal.cli.tables import best_accuracy_text, report
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.presentation.formatting import blocking_run_text, duration
 from shoal.store import TERMINAL, RunView, Store
 from shoal.system.paths import log_path
 from shoal.system.process import end_process
 
+# Seconds between two looks at the run.
 REFRESH_SECONDS = 0.25
+# In these states nobody works on a run, and there is nothing more to follow.
 ENDED = (*TERMINAL, "paused")
+
+# Exit codes.
+_DONE = 0
+_FAILED = 1
+# As after an interrupt from the keyboard: 128 + SIGINT.
+_INTERRUPTED = 130
+
+# Width of the display in characters, within a terminal of 80 columns.
+_WIDTH = 76
+_BAR_WIDTH = 40
 
 
 def follow_run(
@@ -36,53 +48,74 @@ def follow_run(
     as_json: bool = False,
     prepared: subprocess.Popen[bytes] | None = None,
 ) -> int:
-    """Follow a run to its end, with a supervisor process of our own if no other serves it; returns the exit code.
+    """Follow a run until it ends or is paused, and print what became of it.
 
-    On an interrupt our supervisor lets the run go, resumable, and the code is 130.
+    If no supervisor serves the run, a process of our own does. On an interrupt that process
+    releases the run, which can be resumed.
+
+    Parameters
+    ----------
+    store, run_id
+        The run.
+    as_json
+        Show no display, and print one JSON object at the end.
+    prepared
+        A supervisor process that is getting ready, to be used if one is needed.
+
+    Returns
+    -------
+    int
+        Exit code of the command: 0 finished or stopped, 1 failed, 130 interrupted or paused.
     """
     console = Console(stderr=True)
+    display = console if console.is_terminal and not as_json else None
     child = ensure_supervisor(store, scope=run_id, attached=True, prepared=prepared)
+
     interrupted = False
     with _termination_as_interrupt():
         try:
-            _follow(store, run_id, child, console if console.is_terminal and not as_json else None)
+            _follow(store, run_id, child, display)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             if child is not None:
                 end_process(child)
+
     summary = summarise(store, run_id)
     state = summary.run.state
     if as_json:
         print(json.dumps(summary.to_dict()))
     else:
         Console().print(report(summary))
+
     if state in ("finished", "stopped"):
-        return 0
+        return _DONE
     if state == "failed":
-        return 1
+        return _FAILED
     if not as_json:
-        hints = {
-            "running": f"It goes on under its service; `shoal stop {run_id}` ends it.",
-            "queued": f"It stays queued for the service; `shoal stop {run_id}` takes it out.",
-        }
-        console.print(
-            hints.get(state, f"Everything is kept. Go on with: shoal resume {run_id}"), style="bold"
-        )
-    return 130 if interrupted or state == "paused" else 1
+        console.print(_how_to_go_on(run_id, state), style="bold")
+    return _INTERRUPTED if interrupted or state == "paused" else _FAILED
+
+
+def _how_to_go_on(run_id: int, state: str) -> str:
+    """What becomes of a run that has not ended, and which command changes that."""
+    if state == "running":
+        return f"It goes on under its service; `shoal stop {run_id}` ends it."
+    if state == "queued":
+        return f"It stays queued for the service; `shoal stop {run_id}` takes it out."
+    return f"Everything is kept. Go on with: shoal resume {run_id}"
 
 
 @contextlib.contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """A closed terminal or a `kill` ends like Ctrl-C."""
+    """Within the block, a closed terminal or a `kill` interrupts as Ctrl-C does."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {
-        number: signal.signal(number, interrupt)
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    }
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        before[number] = signal.signal(number, interrupt)
     try:
         yield
     finally:
@@ -93,12 +126,12 @@ def _termination_as_interrupt() -> Iterator[None]:
 def _follow(
     store: Store, run_id: int, child: subprocess.Popen[bytes] | None, console: Console | None
 ) -> None:
-    with (
-        Live(console=console, refresh_per_second=4, transient=True)
-        if console
-        else contextlib.nullcontext() as live
-    ):
-        shown = (-1, "")
+    """Return when the run has ended, or its supervisor has; until then show it on the console."""
+    with contextlib.ExitStack() as stack:
+        live = None
+        if console is not None:
+            live = stack.enter_context(Live(console=console, refresh_per_second=4, transient=True))
+
         summary: Summary | None = None
         while True:
             run = store.run(run_id)
@@ -110,59 +143,71 @@ def _follow(
                     file=sys.stderr,
                 )
                 return
+
             if live is not None:
-                if summary is None or (run.generations, run.state) != shown:
-                    summary, shown = summarise(store, run_id), (run.generations, run.state)
-                shown_now = Summary(run, summary.generations, summary.best)
-                live.update(_live_view(shown_now, blocking_run(store, run)))
+                summary = _refreshed(store, summary, run)
+                live.update(_live_view(summary, blocking_run(store, run)))
             time.sleep(REFRESH_SECONDS)
 
 
+def _refreshed(store: Store, before: Summary | None, run: RunView) -> Summary:
+    """The run as it is now. Its generations are read again only when there may be a new one."""
+    if before is None or before.run.generations != run.generations or before.run.state != run.state:
+        before = summarise(store, run.id)
+    return Summary(run, before.generations, before.best)
+
+
 def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
-    run, settings = summary.run, summary.run.settings
+    """The display of a run. ``ahead``: the run that it waits for, if it does."""
+    run = summary.run
+    settings = run.settings
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
+
     if ahead is not None:
         grid.add_row("Waiting", blocking_run_text(ahead, f"`shoal pause {ahead.id}`"))
-    grid.add_row(
-        "Generation",
-        Group(
-            Text(f"{run.generations} of {settings.generations}"),
-            ProgressBar(settings.generations, run.generations, width=40),
-        ),
-    )
-    grid.add_row(
-        "Best accuracy",
-        _accuracy(summary.best)
-        if summary.best
-        else Text("waiting for the first generation", style="dim"),
-    )
+
+    count = Text(f"{run.generations} of {settings.generations}")
+    bar = ProgressBar(settings.generations, run.generations, width=_BAR_WIDTH)
+    grid.add_row("Generation", Group(count, bar))
+
+    if summary.best is None:
+        grid.add_row("Best accuracy", Text("waiting for the first generation", style="dim"))
+    else:
+        grid.add_row("Best accuracy", best_accuracy_text(summary.best))
     if run.avg_accuracy is not None:
         grid.add_row("Mean accuracy", f"{run.avg_accuracy:.2f} %")
     if summary.best is not None:
         grid.add_row("Repeats of the best", str(summary.best.repeats))
-    pace = summary.trainings_per_minute
-    if run.generations >= settings.generations and run.state == "running":
-        grid.add_row(
-            "Now",
-            "confirming the best on unused random streams"
-            if settings.finalists
-            else "the champion",
-        )
-    grid.add_row(
-        "Trainings", f"{run.evaluations:,}" + (f"  ({pace:,.0f} a minute)" if pace else "")
-    )
-    left = summary.time_left
-    grid.add_row(
-        "Time",
-        f"{duration(run.seconds)} gone"
-        + (f", about {duration(left)} left" if left is not None else ""),
-    )
+
+    # After the last generation: the confirmation, then the champion's networks.
+    if run.state == "running" and run.generations >= settings.generations:
+        confirming = "confirming the best on unused random streams"
+        grid.add_row("Now", confirming if settings.finalists else "the champion")
+
+    grid.add_row("Trainings", _trainings_text(summary))
+    grid.add_row("Time", _time_text(summary))
     return Panel(
         grid,
         title=Text(f"Run {run.id} · {run.name} · {settings.preset} · {run.state}"),
         title_align="left",
         border_style="cyan",
-        width=76,
+        width=_WIDTH,
     )
+
+
+def _trainings_text(summary: Summary) -> str:
+    count = f"{summary.run.evaluations:,}"
+    per_minute = summary.trainings_per_minute
+    if not per_minute:
+        return count
+    return f"{count}  ({per_minute:,.0f} a minute)"
+
+
+def _time_text(summary: Summary) -> str:
+    gone = f"{duration(summary.run.seconds)} gone"
+    left = summary.time_left
+    if left is None:
+        return gone
+    return f"{gone}, about {duration(left)} left"

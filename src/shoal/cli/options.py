@@ -1,10 +1,13 @@
-"""What many commands of the command line take."""
+"""Options and arguments of commands, with their help."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+# What many commands take
 
 StoreOption = Annotated[
     str | None,
@@ -19,4 +22,117 @@ JsonOption = Annotated[
 ]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's number, as `shoal runs` lists it")
+]
+LogLevelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--log-level",
+        metavar="debug|info|warning|error",
+        help="How much is logged on standard error, and by supervisors that this command starts",
+    ),
+]
+
+# `shoal run`: the data
+
+DataArgument = Annotated[
+    str | None, typer.Argument(metavar="[DATA]", help="`concrete`, or a CSV or Parquet file")
+]
+TargetOption = Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")]
+PresetOption = Annotated[str | None, typer.Option(metavar="modern|classic", help="default: modern")]
+TaskOption = Annotated[
+    str | None, typer.Option(metavar="regression|classification", help="default: recognised")
+]
+GroupOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COL", help="Rows with equal values stay in one part of the split; no feature"
+    ),
+]
+SameOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COL,COL|all",
+        help="Features: rows that are equal in each of these (all) stay in one part",
+    ),
+]
+FoldsOption = Annotated[
+    int | None,
+    typer.Option(help="Validate on this many parts in turn; 1: on one; default: modern 5"),
+]
+LogColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|none", help="Features with a long tail as logarithms; default: by preset"
+    ),
+]
+
+# `shoal run`: the search
+
+GenerationsOption = Annotated[int | None, typer.Option(help="default: modern 4, classic 100")]
+PopulationOption = Annotated[int | None, typer.Option(help="default: 12")]
+IterationsOption = Annotated[
+    int | None,
+    typer.Option(help="Steps of a swarm in a training; default: modern 1200, classic 500"),
+]
+SamplerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="genetic|random|tpe|cmaes", help="What proposes genomes; default: genetic"
+    ),
+]
+RepeatsOption = Annotated[
+    int | None,
+    typer.Option(help="Trainings of a genome to begin with; default: modern 2, classic 3"),
+]
+RacingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="halving|t-race|fixed",
+        help="How more trainings are spent on the better ones; default: by preset",
+    ),
+]
+SeedOption = Annotated[int | None, typer.Option(help="default: 0")]
+LossOption = Annotated[
+    str | None,
+    typer.Option(
+        help="mse, mae, huber, cross_entropy, zero_one, negative_accuracy; default: by task"
+    ),
+]
+
+# `shoal run`: when it ends
+
+EvaluationsOption = Annotated[int | None, typer.Option(help="End after this many trainings")]
+MaxSecondsOption = Annotated[
+    float | None, typer.Option(help="End after this many seconds of active time")
+]
+TrainingSecondsOption = Annotated[
+    float | None,
+    typer.Option(
+        help="End each training after this many seconds; "
+        "new results are then not reproducible to the bit"
+    ),
+]
+PatienceOption = Annotated[
+    int | None,
+    typer.Option(help="End a training that did not improve over this many iterations"),
+]
+
+# `shoal run`: where and how trainings run
+
+WorkersOption = Annotated[
+    int | None, typer.Option(help="Worker processes; default: one for each core")
+]
+EngineOption = Annotated[str | None, typer.Option(metavar="cpu|reference", help="default: cpu")]
+ExecutorOption = Annotated[
+    str | None, typer.Option(metavar="local|ray", help="Where trainings run; default: local")
+]
+
+# `shoal run`: the rest
+
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="TOML file of settings; options given here win over it"),
+]
+NameOption = Annotated[
+    str | None, typer.Option(help="What to call the run in lists; default: the data's name")
 ]

@@ -1,7 +1,8 @@
-"""`shoal serve`: a supervisor process and, where it is wanted, a dashboard process, watched by this one."""
+"""`shoal serve`: keeps a supervisor process and, where it is wanted, a dashboard process alive."""
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import subprocess
@@ -19,10 +20,16 @@ from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
 from shoal.system.paths import log_path
 from shoal.system.process import end_process
 
+# Seconds between two looks at the processes.
 _WATCH_SECONDS = 0.5
+# Seconds that the dashboard may take until it answers.
 _START_SECONDS = 60.0
+
 DEMO_GENERATIONS = 30
-_OPEN = (*ACTIVE, "paused")
+# With a run in one of these states, `--demo` starts no other.
+_OPEN_STATES = (*ACTIVE, "paused")
+
+_log = logging.getLogger(__name__)
 
 
 def serve(
@@ -32,88 +39,141 @@ def serve(
     *,
     demo: bool = False,
 ) -> None:
-    """Until SIGINT or SIGTERM. A supervisor that dies is replaced; runs are released when the service ends.
+    """Serve the store's queue until SIGINT, SIGTERM or SIGHUP; its runs are then released.
 
-    ``place``: host and port of the dashboard; None: there is none. ``exposure``: who is let in there.
+    Parameters
+    ----------
+    store
+        The store whose runs are trained.
+    place
+        Host and port of the dashboard; None: there is no dashboard.
+    exposure
+        Who may reach the dashboard, and how.
+    demo
+        Start a search on the Concrete data unless a run is open.
+
+    Raises
+    ------
+    StoreError
+        The dashboard ended. A supervisor that ends is replaced.
     """
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: leave.set())
-    if demo and not any(run.state in _OPEN for run in store.runs()):
-        store.add_run(
-            load_dataset("concrete"),
-            SearchSettings(generations=DEMO_GENERATIONS, seed=len(store.runs())),
-            exclusive=True,
-        )
-    children: list[subprocess.Popen[bytes]] = []
+    if demo:
+        _start_demo(store)
+
+    service = _Service(store)
     try:
-        supervisor, looked = _supervisor(store, children), time.monotonic()
-        dashboard, where = None, "no dashboard"
+        service.start_supervisor()
+        where = "no dashboard"
         if place is not None:
-            exposure = exposure or ServerAccess()
-            dashboard, port = _dashboard(store, *place, exposure)
-            children.append(dashboard)
-            wait_until_up(dashboard, address(place[0], port, exposure), _START_SECONDS)
-            where = _say_how(place[0], port, exposure)
-        print(
-            f"Shoal is running: {where}\nStore: {store.url}\nCtrl-C stops it; everything is kept.",
-            flush=True,
-        )
+            where = service.start_dashboard(*place, exposure or ServerAccess())
+        print(f"Shoal is running: {where}")
+        print(f"Store: {store.url}")
+        print("Ctrl-C stops it; everything is kept.", flush=True)
+
         while not leave.wait(_WATCH_SECONDS):
-            if dashboard is not None and dashboard.poll() is not None:
-                raise StoreError(
-                    f"The dashboard ended (exit code {dashboard.returncode}).",
-                    remedy="start it again: shoal serve",
-                )
-            ended = supervisor is not None and supervisor.poll() is not None
-            if ended:
-                print(
-                    f"The supervisor ended; a new one goes on ({log_path()} says more).",
-                    file=sys.stderr,
-                )
-            # One that somebody else has started was enough; it may end when it has nothing to do.
-            if ended or (supervisor is None and time.monotonic() - looked > HEARTBEAT_SECONDS):
-                supervisor, looked = _supervisor(store, children), time.monotonic()
+            service.check_dashboard()
+            service.check_supervisor()
     finally:
-        end_process(*children)
+        service.end()
     print("Stopped. What was running goes on at the next start.")
 
 
-def _supervisor(
-    store: Store, children: list[subprocess.Popen[bytes]]
-) -> subprocess.Popen[bytes] | None:
-    """One on this host, in place of one of ours that ended; those of other hosts share the queue with it."""
-    supervisor = ensure_supervisor(store, attached=True, on_host=True)
-    children[:] = [child for child in children if child.poll() is None] + (
-        [supervisor] if supervisor else []
-    )
-    return supervisor
+def _start_demo(store: Store) -> None:
+    """Queue a search on the bundled data, unless a run is open."""
+    runs = store.runs()
+    if any(run.state in _OPEN_STATES for run in runs):
+        return
+    # The number of runs as seed: each demonstration is another search.
+    settings = SearchSettings(generations=DEMO_GENERATIONS, seed=len(runs))
+    store.add_run(load_dataset("concrete"), settings, exclusive=True)
 
 
-def _dashboard(
-    store: Store, host: str, wanted: int, exposure: ServerAccess
-) -> tuple[subprocess.Popen[bytes], int]:
-    port = free_port(host, wanted)
-    if port != wanted:
-        print(f"Port {wanted} is taken (by another Shoal?); using {port}.", file=sys.stderr)
-    return dashboard_process(store, host, port, exposure=exposure), port
+class _Service:
+    """The processes of one `shoal serve`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        # None: a supervisor that somebody else started serves this host.
+        self._supervisor: subprocess.Popen[bytes] | None = None
+        self._dashboard: subprocess.Popen[bytes] | None = None
+        # When this host was last asked for a supervisor, in seconds of the monotonic clock.
+        self._asked_at = 0.0
+
+    def start_supervisor(self) -> None:
+        """Start a supervisor, unless one that somebody else started is alive on this host.
+
+        Supervisors of other hosts share the queue with it.
+        """
+        self._supervisor = ensure_supervisor(self._store, attached=True, on_host=True)
+        self._asked_at = time.monotonic()
+        if self._supervisor is not None:
+            _log.info("supervisor process %d started", self._supervisor.pid)
+
+    def check_supervisor(self) -> None:
+        """Replace a supervisor that ended."""
+        if self._supervisor is not None:
+            if self._supervisor.poll() is None:
+                return
+            print(
+                f"The supervisor ended; a new one goes on ({log_path()} says more).",
+                file=sys.stderr,
+            )
+            _log.warning("supervisor ended with exit code %s", self._supervisor.returncode)
+            self.start_supervisor()
+            return
+
+        # Somebody else's supervisor was enough. It may end when it has nothing left to do.
+        if time.monotonic() - self._asked_at > HEARTBEAT_SECONDS:
+            self.start_supervisor()
+
+    def start_dashboard(self, host: str, wanted_port: int, exposure: ServerAccess) -> str:
+        """Start the dashboard, wait until it answers, and return the text that says where it is."""
+        port = free_port(host, wanted_port)
+        if port != wanted_port:
+            print(
+                f"Port {wanted_port} is taken (by another Shoal?); using {port}.", file=sys.stderr
+            )
+        self._dashboard = dashboard_process(self._store, host, port, exposure=exposure)
+        wait_until_up(self._dashboard, address(host, port, exposure), _START_SECONDS)
+        return _address_text(host, port, exposure)
+
+    def check_dashboard(self) -> None:
+        """Raise `StoreError` if the dashboard ended."""
+        if self._dashboard is not None and self._dashboard.poll() is not None:
+            raise StoreError(
+                f"The dashboard ended (exit code {self._dashboard.returncode}).",
+                remedy="start it again: shoal serve",
+            )
+
+    def end(self) -> None:
+        """End both processes. The supervisor releases its run before it ends."""
+        processes = (self._supervisor, self._dashboard)
+        end_process(*[process for process in processes if process is not None])
 
 
-def _say_how(host: str, port: int, exposure: ServerAccess) -> str:
-    """Where it is, with a link for each role where nobody has an account; warns of what others could read."""
-    where = address(socket.gethostname() if host in EVERYWHERE else host, port, exposure)
+def _address_text(host: str, port: int, exposure: ServerAccess) -> str:
+    """Where the dashboard is, with a link for each role while there is no account.
+
+    Warns on standard error of what others in the network could read.
+    """
+    name = socket.gethostname() if host in EVERYWHERE else host
+    where = address(name, port, exposure)
     if host not in LOOPBACK and not exposure.certificate:
         print(
-            "Anybody on the way can read plain HTTP: put a proxy with TLS before it, or give --tls-cert.",
+            "Anybody on the way can read plain HTTP: "
+            "put a proxy with TLS before it, or give --tls-cert.",
             file=sys.stderr,
         )
     if not exposure.links:
         return where
-    links = [f"  {role + ':':10}{where}/?token={token}" for role, token in exposure.links]
-    return "\n".join(
-        [
-            where,
-            "Nobody has an account yet (shoal access add NAME); until this ends, let in by",
-            *links,
-        ]
-    )
+
+    lines = [
+        where,
+        "Nobody has an account yet (shoal access add NAME). Until this ends, these links let in:",
+    ]
+    for role, token in exposure.links:
+        lines.append(f"  {role + ':':10}{where}/?token={token}")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Tables of the terminal."""
+"""What commands print for people, within 80 columns."""
 
 from __future__ import annotations
 
@@ -11,11 +11,19 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from shoal.analysis.summary import METRIC_NAMES, Best, Summary, confidence_text, score_rows
+from shoal.analysis.summary import (
+    METRIC_NAMES,
+    Best,
+    ScoreRow,
+    Summary,
+    confidence_text,
+    score_rows,
+)
 from shoal.presentation.formatting import (
     duration,
     genome_text,
     half_width,
+    layers_text,
     percent,
     stability_text,
     with_plus_minus,
@@ -28,56 +36,60 @@ if TYPE_CHECKING:
     from shoal.analysis.split_sensitivity import MethodSummary
     from shoal.data.column_profile import ColumnFacts
     from shoal.data.diagnostics import Finding
-    from shoal.pso.benchmark import Benchmark
+    from shoal.pso.benchmark import Benchmark, Measurement
     from shoal.replay.verify import ReplayCheck
     from shoal.store.diagnostics import Check
 
-_COLUMNS_SHOWN = 40
+# Columns of a table that `shoal check` lists.
+_MOST_COLUMNS = 40
+# Differences that `shoal replay` lists.
+_MOST_DIFFERENCES = 12
 
-
-_DIFFERENCES = 12  # shown, of a training that is not what it was
-
-
+_CHAMPION_STYLE = "bold green"
 # Terminals have no orange and no gray of their own; other colours have the same name.
 _TERMINAL_COLOURS = {"orange": "yellow", "gray": "bright_black"}
+_MARKS = {
+    "good": Text("good", "green"),
+    "look": Text("look", "yellow"),
+    "bad": Text("bad", "bold red"),
+}
 
 
-def state_text(state: str) -> Text:
-    """A run's state in its colour."""
-    colour = STATE_COLOURS[state]
-    return Text(state, style=_TERMINAL_COLOURS.get(colour, colour))
+# Runs
 
 
 def report(summary: Summary) -> RenderableType:
-    """A run at rest, for a terminal."""
+    """A run at rest."""
     run = summary.run
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
+
     grid.add_row("State", state_text(run.state))
-    grid.add_row("Data", Text(_about_data(run)))
-    grid.add_row("Generations", f"{run.generations} of {run.settings.generations}{_ended_by(run)}")
-    grid.add_row(
-        "Trainings",
-        f"{run.evaluations:,} ({run.iterations:,} iterations) in {duration(run.seconds)}",
-    )
+    grid.add_row("Data", Text(_data_text(run)))
+    generations = f"{run.generations} of {run.settings.generations}"
+    grid.add_row("Generations", generations + _ended_by_text(run))
+    trainings = f"{run.evaluations:,} ({run.iterations:,} iterations)"
+    grid.add_row("Trainings", f"{trainings} in {duration(run.seconds)}")
     if run.error:
         grid.add_row("Error", Text(run.error, style="red"))
+
     if summary.best is not None:
-        grid.add_row("Best accuracy", _accuracy(summary.best))
-        grid.add_row("Genome", Text(genome_text(summary.best.genome)))
-        grid.add_row("Stability", Text(stability_text(summary.best.genome)))
+        genome = summary.best.genome
+        grid.add_row("Best accuracy", best_accuracy_text(summary.best))
+        grid.add_row("Genome", Text(genome_text(genome)))
+        grid.add_row("Stability", Text(stability_text(genome)))
         for alarm in summary.best.on_bounds:
             grid.add_row("Note", Text(f"{alarm}.", style="yellow"))
+
     parts: list[RenderableType] = [grid]
     if summary.champion is not None:
-        parts += [
-            "",
-            _scores_table(summary),
-            Text(confidence_text(summary.champion, run.settings.final_factor), style="dim"),
-        ]
+        confidence = confidence_text(summary.champion, run.settings.final_factor)
+        rows = score_rows(summary.champion, summary.competing_runs)
+        parts += ["", _scores_table(rows), Text(confidence, style="dim")]
     if run.result_hash:
         parts.append(Text(f"Result hash {run.result_hash[:16]}", style="dim"))
+
     return Panel(
         Group(*parts),
         title=Text(f"Run {run.id} · {run.name} · {run.settings.preset}"),
@@ -86,49 +98,69 @@ def report(summary: Summary) -> RenderableType:
     )
 
 
-def _about_data(run: RunView) -> str:
+def state_text(state: str) -> Text:
+    """A run's state in its colour."""
+    colour = STATE_COLOURS[state]
+    return Text(state, style=_TERMINAL_COLOURS.get(colour, colour))
+
+
+def best_accuracy_text(best: Best) -> Text:
+    """The best genome's accuracy, with its interval and how many repeats that rests on."""
+    accuracy = with_plus_minus(percent(best.accuracy), half_width(best.ci95))
+    basis = f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else ""
+    return Text.assemble((accuracy, "bold green"), basis)
+
+
+def _data_text(run: RunView) -> str:
+    """The table, the task, and which rows stay together."""
     options = run.data_options
     parts = [f"{run.dataset}, {options.get('task') or 'task'} of {options['target']}"]
-    if (folds := options.get("folds", 1)) > 1:
+    folds = options.get("folds", 1)
+    if folds > 1:
         parts.append(f"{folds} folds")
-    if group := options.get("group"):
+    group = options.get("group")
+    if group:
         parts.append(f"groups of {group}")
     return ", ".join(parts)
 
 
-def _ended_by(run: RunView) -> str:
+def _ended_by_text(run: RunView) -> str:
+    """Which limits may have ended a finished run before its last generation."""
     if run.state != "finished" or run.generations >= run.settings.generations:
         return ""
-    given = [
-        name for name in ("evaluations", "max_seconds") if getattr(run.settings, name) is not None
-    ]
-    return f" (ended by {' or '.join(given)})" if given else ""
+
+    limits = []
+    if run.settings.evaluations is not None:
+        limits.append("evaluations")
+    if run.settings.max_seconds is not None:
+        limits.append("max_seconds")
+    if not limits:
+        return ""
+    return f" (ended by {' or '.join(limits)})"
 
 
-def _accuracy(best: Best) -> Text:
-    shown = with_plus_minus(percent(best.accuracy), half_width(best.ci95))
-    return Text.assemble(
-        (shown, "bold green"), f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else ""
-    )
-
-
-def _scores_table(summary: Summary) -> Table:
-    assert summary.champion is not None
-    rows = score_rows(summary.champion, summary.competing_runs)
-    metrics = next((row.metrics.to_dict() for row in rows if row.metrics), {})
-    others = [name for name in METRIC_NAMES if name in metrics]
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("", "Single networks", *(METRIC_NAMES[name] for name in others), "Ensemble"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+def _scores_table(rows: Sequence[ScoreRow]) -> Table:
+    """A champion's scores, and those of other methods on the same rows."""
+    metrics = _metrics_shown(rows)
+    table = _table(("", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble"))
     for row in rows:
         if row.accuracy is None:
-            table.add_row(row.label, Text(row.error or "", style="red", overflow="ellipsis"))
+            table.add_row(row.label, _error_text(row.error))
             continue
-        accuracy = with_plus_minus(percent(row.accuracy), row.half)
-        cells = [accuracy, *(row.metric(name) for name in others)]
-        cells.append(f"{row.ensemble:.2f} %" if row.ensemble is not None else "")
-        table.add_row(row.label, *cells, style="bold green" if row.is_champion else "")
+        cells = [with_plus_minus(percent(row.accuracy), row.half)]
+        cells += [row.metric(name) for name in metrics]
+        cells.append("" if row.ensemble is None else percent(row.ensemble))
+        table.add_row(row.label, *cells, style=_CHAMPION_STYLE if row.is_champion else "")
     return table
+
+
+def _metrics_shown(rows: Sequence[ScoreRow]) -> list[str]:
+    """The metrics of the task, in their order; those of the first row that has any."""
+    for row in rows:
+        if row.metrics:
+            known = row.metrics.to_dict()
+            return [name for name in METRIC_NAMES if name in known]
+    return []
 
 
 def run_row(run: RunView) -> dict[str, Any]:
@@ -152,7 +184,7 @@ def run_row(run: RunView) -> dict[str, Any]:
 
 
 def runs_table(runs: Sequence[RunView]) -> Table:
-    """`shoal runs`, for a terminal of 80 columns."""
+    """`shoal runs`."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("Run", justify="right")
     table.add_column("Name", no_wrap=True, max_width=16)
@@ -160,154 +192,192 @@ def runs_table(runs: Sequence[RunView]) -> Table:
     for name in ("Gen.", "Trainings", "Best", "Time"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Started", no_wrap=True)
+
     for run in runs:
+        best = "-" if run.best_accuracy is None else percent(run.best_accuracy)
         table.add_row(
             str(run.id),
             Text(run.name),
             state_text(run.state),
             f"{run.generations}/{run.settings.generations}",
             f"{run.evaluations:,}",
-            f"{run.best_accuracy:.2f} %" if run.best_accuracy is not None else "-",
+            best,
             duration(run.seconds),
             datetime.fromtimestamp(run.created).strftime("%m-%d %H:%M"),
         )
     return table
 
 
+# What was trained again
+
+
 def verdict_text(run_id: int, verdict: ReplayCheck) -> RenderableType:
-    """`shoal replay`, for a terminal."""
-    recorded, again, task = verdict.recorded, verdict.again, verdict.recorded.task
-    what = f"Run {run_id}, genome {task.genome.hash}, repeat {task.repeat}"
-    trained = f"{again.iterations:,} iterations in {again.seconds:.1f} s"
+    """`shoal replay`."""
+    recorded = verdict.recorded
+    again = verdict.again
+    task = recorded.task
+    training = f"Run {run_id}, genome {task.genome.hash}, repeat {task.repeat}"
+    training += f": {again.iterations:,} iterations in {again.seconds:.1f} s. "
+
     if verdict.same and recorded.accuracy is None:
-        return Text.assemble(
-            f"{what}: {trained}. ", ("The same failure", "bold green"), f": {recorded.error}"
-        )
+        same_error = ("The same failure", "bold green")
+        return Text.assemble(training, same_error, f": {recorded.error}")
     if verdict.same:
-        same = f": {recorded.accuracy:.4f} % and all other scores are those recorded, to the bit."
-        return Text.assemble(f"{what}: {trained}. ", ("The same", "bold green"), same)
+        scores = f"{recorded.accuracy:.4f} % and all other scores are those recorded, to the bit."
+        return Text.assemble(training, ("The same", "bold green"), f": {scores}")
+
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("", "Recorded", "Again"):
         table.add_column(name, overflow="fold")
-    for difference in verdict.differences[:_DIFFERENCES]:
+    for difference in verdict.differences[:_MOST_DIFFERENCES]:
         table.add_row(difference.name, Text(difference.recorded), Text(difference.again))
-    more = len(verdict.differences) - _DIFFERENCES
-    why = (
-        "The training itself does not fail: its worker was lost, or out of time or memory."
-        if recorded.accuracy is None and again.accuracy is not None
-        else "Equal versions of Shoal and its packages give equal bits; `shoal doctor` names those that are installed."
-    )
-    count = Text(f"and {more} more" if more > 0 else "", style="dim")
+
+    if recorded.accuracy is None and again.accuracy is not None:
+        reason = "The training itself does not fail: its worker was lost, or out of time or memory."
+    else:
+        reason = (
+            "Equal versions of Shoal and its packages give equal bits; "
+            "`shoal doctor` names those that are installed."
+        )
     return Group(
-        Text.assemble(f"{what}: {trained}. ", ("Not the same:", "bold red")),
+        Text.assemble(training, ("Not the same:", "bold red")),
         table,
-        count,
-        Text(why, "dim"),
+        _more_text(len(verdict.differences) - _MOST_DIFFERENCES),
+        Text(reason, "dim"),
     )
 
 
 def splits_table(rows: Sequence[MethodSummary]) -> RenderableType:
-    """`shoal splits`, for a terminal of 80 columns."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("", "Single networks", "Ensemble", "Champion's is ahead by"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    """`shoal splits`."""
+    table = _table(("", "Single networks", "Ensemble", "Champion's is ahead by"))
     for row in rows:
         if not row.splits:
-            table.add_row(row.label, Text(row.error or "", style="red", overflow="ellipsis"))
+            table.add_row(row.label, _error_text(row.error))
             continue
         single, single_half = row.single
         ensemble, ensemble_half = row.ensemble
         behind, behind_half = row.behind
-        cells = [
-            with_plus_minus(percent(single), single_half),
-            with_plus_minus(percent(ensemble), ensemble_half),
-        ]
         table.add_row(
             row.label,
-            *cells,
+            with_plus_minus(percent(single), single_half),
+            with_plus_minus(percent(ensemble), ensemble_half),
             "" if row.is_champion else with_plus_minus(f"{behind:.2f}", behind_half),
-            style="bold green" if row.is_champion else "",
+            style=_CHAMPION_STYLE if row.is_champion else "",
         )
+
     count = max((row.splits for row in rows), default=0)
     legend = (
-        f"Accuracy on the test rows of {count} other random splits: mean and 95 % interval. Splits share rows, so that "
-        "intervals are somewhat too narrow, and the genome was found on some of these rows."
+        f"Accuracy on the test rows of {count} other random splits: mean and 95 % interval. "
+        "Splits share rows, so that intervals are somewhat too narrow, and the genome was found "
+        "on some of these rows."
     )
     return Group(table, Text(legend, style="dim"))
 
 
-_MARKS = {
-    "good": Text("good", "green"),
-    "look": Text("look", "yellow"),
-    "bad": Text("bad", "bold red"),
-}
+# The data, the installation and the machine
 
 
 def findings_table(facts: Sequence[ColumnFacts], findings: Sequence[Finding]) -> RenderableType:
-    """`shoal check`, for a terminal."""
+    """`shoal check`."""
     columns = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     columns.add_column("Column", overflow="fold")
     columns.add_column("Holds", no_wrap=True)
     for name in ("Different", "Missing"):
         columns.add_column(name, justify="right", no_wrap=True)
-    for fact in facts[:_COLUMNS_SHOWN]:
+    for fact in facts[:_MOST_COLUMNS]:
         columns.add_row(Text(fact.name), fact.kind, f"{fact.distinct:,}", f"{fact.missing:,}")
-    more = len(facts) - _COLUMNS_SHOWN
+
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for finding in findings:
-        text = Text(finding.what)
-        if finding.remedy:
-            text.append(f"\nWhat to do: {finding.remedy}.", "dim")
-        table.add_row(_MARKS[finding.status], text)
-    return Group(columns, Text(f"and {more:,} more columns\n" if more > 0 else "", "dim"), table)
+        table.add_row(_MARKS[finding.status], _with_remedy(finding.what, finding.remedy))
+
+    more = _more_text(len(facts) - _MOST_COLUMNS, " columns\n")
+    return Group(columns, more, table)
 
 
 def doctor_table(checks: Sequence[Check]) -> RenderableType:
-    """`shoal doctor`, for a terminal."""
+    """`shoal doctor`."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("", "Check", "Finding"):
         table.add_column(name, overflow="fold")
     for check in checks:
-        finding = Text(check.finding)
-        if check.remedy:
-            finding.append(f"\nWhat to do: {check.remedy}.", "dim")
+        finding = _with_remedy(check.finding, check.remedy)
         table.add_row(_MARKS[check.status], check.name, finding)
     return table
 
 
 def bench_table(result: Benchmark) -> RenderableType:
-    """`shoal bench`, for a terminal of 80 columns."""
+    """`shoal bench`."""
+    cores = result.cores
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("Network", no_wrap=True)
     for name in (
         "Rows",
         "Swarm",
         "1 core",
-        f"{result.cores} cores",
-        f"{result.cores} swarms",
+        f"{cores} cores",
+        f"{cores} swarms",
         "GFLOP/s",
         "peak",
         "Mrow/s",
         "sparing",
     ):
         table.add_column(name, justify="right", no_wrap=True)
-    for m in result.measurements:
-        table.add_row(
-            "-".join(map(str, m.shape.layers)),
-            f"{m.shape.rows:,}",
-            str(m.shape.particles),
-            f"{m.ms_one_core:.3g}",
-            f"{m.ms_shared:.3g}",
-            f"{m.ms_each:.3g}",
-            f"{m.gflops:.0f}",
-            f"{m.percent_of_peak:.0f} %",
-            f"{m.particle_rows_per_second / 1e6:.3g}",
-            f"{m.ms_sparing:.3g} -{m.percent_spared:.0f} %",
-        )
+    for measurement in result.measurements:
+        table.add_row(*_bench_cells(measurement))
+
     legend = (
-        f"Milliseconds an iteration: a swarm on 1 core, on {result.cores}, and each of {result.cores} at once.\n"
+        f"Milliseconds an iteration: a swarm on 1 core, on {cores}, and each of {cores} at once.\n"
         "Of the last: GFLOP/s, share of the peak, million particles x rows a second.\n"
-        "Sparing: on 1 core, leaving out rows that cannot make a particle better."
+        "Sparing: on 1 core, leaving out rows that cannot make a particle better.\n"
+        f"Peak: {result.peak_one_core:.0f} GFLOP/s on one core, "
+        f"{result.peak_all_cores:.0f} on {cores}."
     )
-    peaks = f"Peak: {result.peak_one_core:.0f} GFLOP/s on one core, {result.peak_all_cores:.0f} on {result.cores}."
-    return Group(table, Text(f"{legend}\n{peaks}", style="dim"))
+    return Group(table, Text(legend, style="dim"))
+
+
+def _bench_cells(measurement: Measurement) -> list[str]:
+    shape = measurement.shape
+    return [
+        layers_text(shape.layers),
+        f"{shape.rows:,}",
+        str(shape.particles),
+        f"{measurement.ms_one_core:.3g}",
+        f"{measurement.ms_shared:.3g}",
+        f"{measurement.ms_each:.3g}",
+        f"{measurement.gflops:.0f}",
+        f"{measurement.percent_of_peak:.0f} %",
+        f"{measurement.particle_rows_per_second / 1e6:.3g}",
+        f"{measurement.ms_sparing:.3g} -{measurement.percent_spared:.0f} %",
+    ]
+
+
+# Parts of tables
+
+
+def _table(names: Sequence[str]) -> Table:
+    """A table without lines: names on the left in the first column, numbers in the others."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in names:
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    return table
+
+
+def _error_text(error: str | None) -> Text:
+    """Why a method has no scores, in the width of one column."""
+    return Text(error or "", style="red", overflow="ellipsis")
+
+
+def _with_remedy(finding: str, remedy: str | None) -> Text:
+    """A finding, and below it what to do."""
+    text = Text(finding)
+    if remedy:
+        text.append(f"\nWhat to do: {remedy}.", "dim")
+    return text
+
+
+def _more_text(count: int, unit: str = "") -> Text:
+    """How many lines are not shown; empty when all are."""
+    if count <= 0:
+        return Text("")
+    return Text(f"and {count:,} more{unit}", "dim")

@@ -1,0 +1,169 @@
+"""Commands that list, show, steer and delete runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from shoal.cli.logs import log_to_stderr
+from shoal.cli.options import JsonOption, LogLevelOption, RunArgument, StoreOption
+from shoal.errors import SettingsError
+from shoal.orchestration.launcher import prepared_supervisor
+
+if TYPE_CHECKING:
+    from shoal.store import RunView
+
+app = typer.Typer()
+
+
+@app.command()
+def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """List all runs, newest first."""
+    from shoal.cli.tables import run_row, runs_table
+    from shoal.store import open_store, shown_address, store_exists
+
+    views = []
+    if store_exists(store):
+        with open_store(store) as opened:
+            views = opened.runs()
+
+    if as_json:
+        typer.echo(json.dumps({"runs": [run_row(view) for view in views]}))
+    elif views:
+        Console().print(runs_table(views))
+    else:
+        typer.echo(f"No runs in {shown_address(store)}. Start one: shoal run")
+
+
+@app.command()
+def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Show one run: its state, its best genome with its uncertainty, its scores."""
+    from shoal.analysis.summary import summarise
+    from shoal.cli.tables import report
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        summary = summarise(opened, run)
+
+    if as_json:
+        typer.echo(json.dumps(summary.to_dict()))
+    else:
+        Console().print(report(summary))
+
+
+@app.command()
+def pause(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Pause a run: its workers are freed, everything is kept, `resume` goes on."""
+    _submit(run, "pause", store, as_json)
+
+
+@app.command()
+def stop(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """End a run: its workers are freed, and no supervisor goes on with it unasked.
+
+    Everything that it recorded is kept.
+    """
+    _submit(run, "stop", store, as_json)
+
+
+def _submit(run: str, kind: Literal["pause", "stop"], store: str | None, as_json: bool) -> None:
+    """Submit a command to the run's owner, and print what state that leaves the run in."""
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        view = opened.command(run, kind)
+    _print_state(view, kind, as_json)
+
+
+def _print_state(view: RunView, command: str, as_json: bool) -> None:
+    from shoal.cli.tables import run_row
+
+    if as_json:
+        typer.echo(json.dumps(run_row(view)))
+        return
+    # The owner of a running run applies a command within a second or so.
+    waiting = f", told to {command}" if command in view.pending else ""
+    typer.echo(f"Run {view.id}: {view.state}{waiting}.")
+
+
+@app.command()
+def resume(
+    run: RunArgument,
+    generations: Annotated[
+        int | None,
+        typer.Option(help="Go on to this many generations in all, also after it has finished"),
+    ] = None,
+    evaluations: Annotated[
+        int | None, typer.Option(help="Go on to this many trainings in all")
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Go on to this many seconds of active time in all")
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Queue it for a running service and return")
+    ] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    log_level: LogLevelOption = None,
+) -> None:
+    """Go on with a run, exactly where it was, and watch it.
+
+    A finished one goes on when it is given a larger budget.
+    """
+    if log_level is not None:
+        log_to_stderr(log_level)
+
+    given = {"generations": generations, "evaluations": evaluations, "max_seconds": max_seconds}
+    budgets = {name: value for name, value in given.items() if value is not None}
+
+    if detach:
+        from shoal.store import open_store
+
+        with open_store(store, create=False) as opened:
+            view = opened.resume(run, budgets)
+        _print_state(view, "resume", as_json)
+        return
+
+    # The supervisor starts while this process is still importing and opening the store.
+    with prepared_supervisor(store) as prepared:
+        from shoal.cli.follow import follow_run
+        from shoal.store import open_store
+
+        with open_store(store, create=False) as opened:
+            view = opened.resume(run, budgets)
+            raise typer.Exit(follow_run(opened, view.id, as_json=as_json, prepared=prepared))
+
+
+@app.command()
+def delete(
+    run: RunArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a run and everything that it recorded. The only command that removes anything."""
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        view = opened.run(run)
+        if not yes:
+            _ask_to_delete(view)
+        opened.delete(view.id)
+
+    if as_json:
+        typer.echo(json.dumps({"run": view.id, "state": "deleted"}))
+    else:
+        typer.echo(f"Run {view.id} is deleted.")
+
+
+def _ask_to_delete(view: RunView) -> None:
+    """Return if the user says yes, and end the command otherwise."""
+    if not sys.stdin.isatty():
+        raise SettingsError(f"Deleting run {view.id} needs a yes.", remedy="add --yes")
+    question = f"Delete run {view.id} ({view.name}, {view.evaluations} trainings) for ever?"
+    if not typer.confirm(question):
+        raise typer.Exit

@@ -1,0 +1,88 @@
+"""What `shoal run` was given, read and checked: the table, the settings and the run's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shoal.data import Dataset
+    from shoal.settings.search_settings import SearchSettings
+
+# Options of the data; all others are settings of the search.
+_DATA_OPTIONS = (
+    "target",
+    "task",
+    "group",
+    "same",
+    "folds",
+    "log_columns",
+    "test_fraction",
+    "validation_fraction",
+)
+
+
+@dataclass(frozen=True)
+class RunInput:
+    """A search that can start. ``name`` is what lists call it; None: the data's name."""
+
+    dataset: Dataset
+    settings: SearchSettings
+    name: str | None
+
+
+def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInput:
+    """Read data and settings, and check them before the store is opened.
+
+    Bad input is found here, so that it leaves nothing behind in the store.
+
+    Parameters
+    ----------
+    given
+        Options of `shoal run` by name, None where one was not given. They win over the file.
+    settings_file
+        A TOML file of settings; None: there is none.
+
+    Raises
+    ------
+    DataError, SettingsError
+        The table or a setting cannot be used.
+    """
+    from shoal.data import load_dataset
+    from shoal.orchestration.preflight import check_search
+    from shoal.settings.search_settings import SearchSettings, read_settings_file
+
+    values: dict[str, Any] = {}
+    if settings_file is not None:
+        values = read_settings_file(settings_file)
+    values |= {key: value for key, value in given.items() if value is not None}
+
+    name = values.pop("name", None)
+    source = values.pop("data", "concrete")
+    if settings_file is not None and given.get("data") is None:
+        source = _beside(settings_file, source)
+    data_options = _take_data_options(values)
+
+    settings = SearchSettings.parse(values)
+    dataset = load_dataset(source, preset=settings.preset, **data_options)
+    check_search(dataset, settings, name)
+    return RunInput(dataset, settings, name)
+
+
+def _take_data_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Remove the options of the data from ``values`` and return them."""
+    options = {key: values.pop(key) for key in _DATA_OPTIONS if key in values}
+    if "data_seed" in values:
+        options["seed"] = values.pop("data_seed")
+    return options
+
+
+def _beside(settings_file: Path, source: Any) -> Any:
+    """The table that a settings file names: a relative path is first looked for beside the file."""
+    if not isinstance(source, str) or Path(source).is_absolute():
+        return source
+    neighbour = settings_file.parent / source
+    if neighbour.exists():
+        return str(neighbour)
+    return source

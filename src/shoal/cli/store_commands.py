@@ -1,0 +1,92 @@
+"""Commands on the whole store and on this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from shoal.cli.options import JsonOption, StoreOption
+
+app = typer.Typer()
+
+
+@app.command()
+def backup(
+    to: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write; it must not exist yet")
+    ],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy the whole store into a file, while it is in use.
+
+    The copy is a store itself: --store FILE opens it.
+    """
+    from shoal.store import open_store
+    from shoal.store.backup import backup as back_up
+
+    with open_store(store, create=False) as opened:
+        copied_runs = back_up(opened, to)
+
+    if as_json:
+        typer.echo(json.dumps({"file": str(to), "runs": copied_runs}))
+    else:
+        typer.echo(f"{to}: {copied_runs} runs.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `shoal backup` wrote")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a backup into a store that has no run: a new file, or an empty PostgreSQL database."""
+    from shoal.store import open_store
+    from shoal.store.backup import restore as restore_into
+
+    with open_store(store) as opened:
+        copied_runs = restore_into(file, opened)
+        address = opened.url
+
+    if as_json:
+        typer.echo(json.dumps({"store": address, "runs": copied_runs}))
+    else:
+        typer.echo(f"{address}: {copied_runs} runs.")
+
+
+@app.command()
+def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Check this installation and the store: versions, disk, integrity, journal, stale runs.
+
+    Says how to mend each.
+    """
+    from shoal.cli.tables import doctor_table
+    from shoal.store.diagnostics import examine
+
+    checks = examine(store)
+
+    if as_json:
+        typer.echo(json.dumps({"checks": [check.to_dict() for check in checks]}))
+    else:
+        Console().print(doctor_table(checks))
+
+    if any(check.status == "bad" for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(as_json: JsonOption = False) -> None:
+    """Measure this machine: its peak of multiply-adds, and what share of it a swarm reaches."""
+    from shoal.cli.tables import bench_table
+    from shoal.pso.benchmark import benchmark
+
+    result = benchmark()
+
+    if as_json:
+        typer.echo(json.dumps(result.to_dict()))
+    else:
+        Console().print(bench_table(result))
