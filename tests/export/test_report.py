@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import shoal
 from shoal.analysis.summary import summarise
+from shoal.cli.run_input import read_run_input
 from shoal.cli.tables import run_row
 from shoal.data import DataOptions, load_dataset
 from shoal.errors import RunStateError

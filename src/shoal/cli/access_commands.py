@@ -42,10 +42,8 @@ def add(
     """
     from shoal.auth import change_accounts, default_file, hash_password
 
-    way: dict[str, Any]
-    if oidc:
-        way = {"oidc": True}
-    else:
+    way: dict[str, Any] = {"oidc": True}
+    if not oidc:
         way = {"password": hash_password(_read_password())}
 
     role = _role(viewer)
