@@ -34,7 +34,8 @@ from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.pso.engines.cpu import CpuEngine
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
-from shoal.tuning.operators import COEFFICIENTS, initial_genome
+from shoal.tuning.operators import initial_genome
+from shoal.update_rules import UPDATE_RULES
 
 Floats = NDArray[np.float64]
 BEST_OF = 12  # a population
@@ -244,9 +245,9 @@ def with_random(genome: Genome, name: str, u: float) -> Genome:
                 genome, **{name: gene.start_low + u * (gene.start_high - gene.start_low)}
             )
     value = CATEGORICAL_GENES[name][int(u * len(CATEGORICAL_GENES[name]))]
-    return replace(
-        genome, **{name: value}, **(COEFFICIENTS[value] if value == "competitive" else {})
-    )
+    if name == "update_rule" and not UPDATE_RULES[value].fits_initial_ranges:
+        return replace(genome, update_rule=value, **UPDATE_RULES[value].coefficients)
+    return replace(genome, **{name: value})
 
 
 def best_of(scores: Floats, n: int = BEST_OF) -> Floats:

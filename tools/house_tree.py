@@ -17,7 +17,7 @@ PACKAGE = "shoal"
 # Lowest layer first. A room may import its own layer and those before it.
 LAYERS: dict[str, tuple[str, ...]] = {
     "foundation": ("errors", "system", "inference", "numerics"),
-    "domain": ("data", "nn", "objectives", "genome", "pso"),
+    "domain": ("data", "nn", "objectives", "update_rules", "genome", "pso"),
     "search": ("problems", "tuning"),
     "infrastructure": ("store", "executors"),
     "application": (

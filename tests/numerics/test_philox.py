@@ -102,9 +102,7 @@ def test_compiled_uniforms_are_the_reference_s(
         "strategy": 0,
     }
     limits = {"jump": np.float32(1), "xmax": np.float32(9), "key0": key[0], "key1": key[1]}
-    rule = kernels.Rule(
-        **still, **weights, **limits, to_position=False, competitive=False, abandon=False
-    )
+    rule = kernels.Rule(**still, **weights, **limits, to_position=False, number=0, abandon=False)
     bests = np.ones((particle + 1) * stride, np.float32)
     none, counts = np.empty(0), np.empty(0, np.int64)
     unused = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import math
 import os
@@ -25,9 +26,9 @@ from scipy import stats
 import shoal.pso.engines.cpu
 import shoal.pso.swarm
 from shoal.errors import SettingsError
-from shoal.genome.genes import ATTRACTORS, INFORMANT_STRATEGIES
 from shoal.genome.genome import Genome
-from shoal.nn.network import ACTIVATIONS, Network
+from shoal.nn.activations import ACTIVATIONS
+from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, normals
 from shoal.objectives.losses import Loss, Objective, loss_values, make_objective
 from shoal.pso.engines import ENGINES, Engine, cache, get_engine, kernels, vector_math
@@ -38,14 +39,19 @@ from shoal.pso.swarm import (
     SwarmState,
     TrainingTask,
     initial_state,
-    nearest_informants,
     out_of_patience,
-    random_informants,
-    ring_informants,
     scheduled,
     step,
-    winners,
 )
+from shoal.update_rules import UPDATE_RULES
+from shoal.update_rules.competitive import winners
+from shoal.update_rules.informants import (
+    INFORMANT_STRATEGIES,
+    nearest_informants,
+    random_informants,
+    ring_informants,
+)
+from shoal.update_rules.informed import ATTRACTORS
 from support import golden
 from support.locations import TESTS
 from support.scalar_philox import scalar_philox, scalar_uniform
@@ -327,7 +333,7 @@ def test_reference_is_the_documented_competitive_rule(data, particles, ends, tig
         velocity_end=ends[1],
         max_velocity=0.15 if tight else 5.0,
         max_position=0.4 if tight else 50.0,
-        informant_strategy=data.draw(st.sampled_from(INFORMANT_STRATEGIES)),
+        informant_strategy=data.draw(st.sampled_from(list(INFORMANT_STRATEGIES))),
         **unread,
     )
     script = data.draw(
@@ -1285,44 +1291,60 @@ def test_kernel_activations_are_close(kind, bound, exact) -> None:
     assert extremes == pytest.approx(exact(np.array([-100.0, 100.0])) * scale)
 
 
-def test_losses_are_numbered_alike() -> None:
+def test_variants_are_numbered_alike_in_reference_and_kernels() -> None:
     assert [loss.value for loss in Loss] == list(range(5))
-    assert [ACTIVATIONS.index(a) for a in ("relu", "tanh", "sigmoid", "leaky_relu", "gelu")] == [
-        kernels.RELU,
-        kernels.TANH,
-        kernels.SIGMOID,
-        kernels.LEAKY_RELU,
-        kernels.GELU,
-    ]
-    assert [INFORMANT_STRATEGIES.index(s) for s in ("random", "nearest", "ring", "rewired")] == [
-        kernels.RANDOM,
-        kernels.NEAREST,
-        kernels.RING,
-        kernels.REWIRED,
-    ]
+    assert {name: activation.kernel_number for name, activation in ACTIVATIONS.items()} == {
+        "relu": kernels.RELU,
+        "tanh": kernels.TANH,
+        "sigmoid": kernels.SIGMOID,
+        "leaky_relu": kernels.LEAKY_RELU,
+        "gelu": kernels.GELU,
+    }
+    numbers = [strategy.kernel_number for strategy in INFORMANT_STRATEGIES.values()]
+    assert sorted(numbers) == list(range(4))
+    assert INFORMANT_STRATEGIES["nearest"].kernel_number == kernels.NEAREST
+    assert INFORMANT_STRATEGIES["rewired"].kernel_number == kernels.REWIRED
+    assert sorted(rule.kernel_number for rule in UPDATE_RULES.values()) == [0, 1]
+    assert UPDATE_RULES["competitive"].kernel_number == kernels.COMPETITIVE
     assert Objective(Loss.MSE).gain == 1
+
+
+# Besides the engines' own modules, what ends up in machine code.
+COMPILED_FROM = {
+    "shoal.numerics.philox",
+    "shoal.nn.activations",
+    "shoal.pso.swarm",
+    "shoal.update_rules.competitive",
+    "shoal.update_rules.informants",
+}
+
+
+def _imported_by(path: Path) -> set[str]:
+    """Full names of the modules that a file imports, ``from package import module`` included."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
 def test_the_cache_of_kernels_is_named_by_all_their_sources(tmp_path, monkeypatch) -> None:
     """A kernel compiled from older sources must never run, whatever the time stamps say."""
     copies = []
-    for path in cache._SOURCES:
-        copies.append(tmp_path / path.name)
+    for number, path in enumerate(cache._SOURCES):
+        copies.append(tmp_path / f"{number}-{path.name}")
         copies[-1].write_bytes(path.read_bytes())
+    sources = set(cache._SOURCES)
     monkeypatch.setattr(cache, "_SOURCES", tuple(copies))
+
     names = [cache.cache_folder()]
     for copy in copies:
         copy.write_text(copy.read_text() + "# changed\n")
         names.append(cache.cache_folder())
     assert len(set(names)) == len(copies) + 1
-    imported = {
-        node.module
-        for node in ast.walk(ast.parse(Path(kernels.__file__).read_text()))
-        if isinstance(node, ast.ImportFrom)
-    }
-    ours = {
-        name.rsplit(".", 1)[1] + ".py" for name in imported if name and name.startswith("shoal.")
-    } - {"cache.py"}
-    assert ours <= {path.name for path in cache._SOURCES}, (
-        "the kernels use a source that their cache does not know"
-    )
+
+    for path in Path(kernels.__file__).parent.rglob("*.py"):
+        for name in _imported_by(path) & COMPILED_FROM:
+            file = Path(importlib.import_module(name).__file__)
+            assert file in sources, f"{path.name} uses {name}, which the cache does not know"

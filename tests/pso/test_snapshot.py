@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shoal.genome.genes import UPDATE_RULES
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.losses import make_objective
@@ -23,6 +22,7 @@ from shoal.pso.snapshot import (
     take_snapshot,
 )
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
+from shoal.update_rules import UPDATE_RULES
 
 RANDOM = np.random.default_rng(3)
 

@@ -15,7 +15,6 @@ import pytest
 
 from shoal.data import load_dataset
 from shoal.errors import ReplayError
-from shoal.genome.genes import UPDATE_RULES
 from shoal.genome.genome import Genome
 from shoal.objectives.losses import loss_values
 from shoal.objectives.metrics import Metrics, Scores
@@ -29,6 +28,7 @@ from shoal.replay.recorder import Replay, Window, losses_at, recorded_training, 
 from shoal.replay.worker import ReplayPool, Request
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
+from shoal.update_rules import UPDATE_RULES
 from support.processes import alive, eventually
 
 GENES: dict[str, Any] = {

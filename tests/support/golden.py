@@ -16,17 +16,19 @@ import numpy as np
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
-from shoal.nn.network import ACTIVATIONS, Network
+from shoal.nn.activations import ACTIVATIONS
+from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, uniforms
 from shoal.numerics.portable_math import cos_sin_turns, exp, log
 from shoal.objectives.losses import Loss, Objective
 from shoal.problems.evaluation import result_hash
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import Engine, get_engine
-from shoal.pso.swarm import TrainingTask, initial_state, random_informants
+from shoal.pso.swarm import TrainingTask, initial_state
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.operators import initial_genome, next_generation
 from shoal.tuning.search import Search
+from shoal.update_rules.informants import random_informants
 from support.locations import TESTS
 
 FILE = TESTS / "golden" / "values.json"

@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from shoal.genome.genes import CATEGORICAL_GENES, INFORMED_ONLY, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.operators import COEFFICIENTS, crossover, initial_genome, mutate, next_generation
+from shoal.tuning.operators import crossover, initial_genome, mutate, next_generation
+from shoal.update_rules import UPDATE_RULES, unread_genes
 
+COEFFICIENTS = {name: rule.coefficients for name, rule in UPDATE_RULES.items()}
+INFORMED_ONLY = unread_genes("competitive")
 KEYS = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 STEP = 0.1  # of a gene's range: the design's, not the code's
 MIDDLE = Genome(  # every number in the middle of its range, so that a step meets no bound

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from shoal.genome.genes import (
     CATEGORICAL_GENES,
     GENE_LABELS,
-    INFORMED_ONLY,
     MAX_DEPTH,
     NUMERIC_GENES,
     Gene,
 )
+from shoal.update_rules import UPDATE_RULES, unread_genes
 
 LAYERS = "hidden_layers"
 DEPTH = "depth"
@@ -63,13 +63,7 @@ class GeneFeature:
 
 def factors(genomes: pd.DataFrame) -> tuple[GeneFeature, ...]:
     """All factors of a table with a column for each gene; ``hidden_layers`` holds tuples. Absent columns give none."""
-    competitive = np.zeros(len(genomes), bool)
-    if "update_rule" in genomes:
-        competitive = genomes["update_rule"].to_numpy() == "competitive"
-    read = {
-        name: ~competitive if name in INFORMED_ONLY else np.ones(len(genomes), bool)
-        for name in genomes.columns
-    }
+    read = {name: _read(genomes, name) for name in genomes.columns}
     found = [
         _number(gene, genomes[gene.name], read[gene.name])
         for gene in NUMERIC_GENES
@@ -88,6 +82,15 @@ def factors(genomes: pd.DataFrame) -> tuple[GeneFeature, ...]:
                 )
             )
     return tuple(found)
+
+
+def _read(genomes: pd.DataFrame, gene: str) -> NDArray[np.bool_]:
+    """Which genomes have an update rule that reads a gene, (genomes,)."""
+    if "update_rule" not in genomes:
+        return np.ones(len(genomes), bool)
+
+    ignoring = [rule for rule in UPDATE_RULES if gene in unread_genes(rule)]
+    return ~genomes["update_rule"].isin(ignoring).to_numpy()
 
 
 def _number(gene: Gene, column: pd.Series, read: NDArray[np.bool_]) -> GeneFeature:

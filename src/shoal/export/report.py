@@ -17,7 +17,6 @@ from shoal.export.svg import Point, history, interval
 from shoal.genome.genes import (
     CATEGORICAL_GENES,
     GENE_LABELS,
-    INFORMED_ONLY,
     NEUTRAL,
     NUMERIC_GENES,
     Gene,
@@ -191,7 +190,7 @@ class Report:
     def _genome(self) -> Html:
         genome, space = self.champion.genome, self.summary.run.settings.space
         searched = {gene.name: gene for gene in space.numeric}
-        unread = INFORMED_ONLY if genome.update_rule == "competitive" else ()
+        unread = genome.unread_genes
         rows = [_gene("Topology", " – ".join(map(str, genome.hidden_layers)))]
         rows += [
             _gene(GENE_LABELS[n], getattr(genome, n).replace("_", "-"))

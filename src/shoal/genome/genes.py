@@ -1,28 +1,41 @@
-"""The genes: names, bounds, choices and what they default to."""
+"""The genes: their names, bounds, choices, and the values at which they change nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shoal.nn.network import ACTIVATIONS
-
-INFORMANT_STRATEGIES = ("random", "nearest", "ring", "rewired")
-
-
-ATTRACTORS = ("best", "position")
-
-
-UPDATE_RULES = ("informed", "competitive")
-
+from shoal.nn.activations import ACTIVATIONS
+from shoal.update_rules import UPDATE_RULES
+from shoal.update_rules.informants import INFORMANT_STRATEGIES
+from shoal.update_rules.informed import ATTRACTORS
 
 INITIALISATIONS = ("plain", "fan_in")
+
+# Limits of the hidden layers, and the layers of a first generation.
+MAX_DEPTH = 3
+MAX_WIDTH = 1024
+START_LAYERS = (32, 16)
 
 
 @dataclass(frozen=True, slots=True)
 class Gene:
-    """One numeric gene: its bounds [low, high], the range [start_low, start_high] of a first generation, and how it moves.
+    """One numeric gene.
 
-    ``log``: its bounds span decades, so a mutation's step is a share of the logarithm's range (docs/decisions/0003).
+    Attributes
+    ----------
+    name : str
+        The field of `shoal.Genome`.
+    label : str
+        Its name for people.
+    low, high : float
+        The bounds of a search, both included.
+    start_low, start_high : float
+        The range of a first generation.
+    integer : bool
+        Whether it takes whole numbers only.
+    log : bool
+        Whether its bounds span decades: then a mutation's step is a share of the logarithm's range
+        (docs/decisions/0003).
     """
 
     name: str
@@ -35,11 +48,11 @@ class Gene:
     log: bool = False
 
 
+# The order decides which random number draws which gene.
 NUMERIC_GENES: tuple[Gene, ...] = (
     Gene("swarm_size", "Swarm Size", 4, 200, 10, 50, integer=True),
-    Gene(
-        "num_informants", "Number of Informants", 1, 199, 1, 5, integer=True
-    ),  # and below swarm_size
+    # Always below the swarm's size, too.
+    Gene("num_informants", "Number of Informants", 1, 199, 1, 5, integer=True),
     Gene("inertia_weight", "Inertia Weight", 0.0, 2.0, 0.4, 0.9),
     Gene("cognitive_weight", "Cognitive Weight", 0.0, 4.0, 1.0, 3.0),
     Gene("social_weight", "Social Weight", 0.0, 4.0, 0.5, 2.0),
@@ -54,18 +67,17 @@ NUMERIC_GENES: tuple[Gene, ...] = (
     Gene("velocity_end", "Max Velocity at the End", 0.0, 1.0, 0.1, 1.0),
 )
 
-
 CATEGORICAL_GENES: dict[str, tuple[str, ...]] = {
-    "informant_strategy": INFORMANT_STRATEGIES,
+    "informant_strategy": tuple(INFORMANT_STRATEGIES),
     "attractor": ATTRACTORS,
-    "activation": ACTIVATIONS,
-    "update_rule": UPDATE_RULES,
+    "activation": tuple(ACTIVATIONS),
+    "update_rule": tuple(UPDATE_RULES),
     "initialisation": INITIALISATIONS,
 }
 
-
-# Genes that came later, with the values at which they change nothing: those do not enter a genome's name, so that recorded
-# genomes keep theirs; and a space holds such a gene only where it is asked for, as a space's size decides what is drawn.
+# Genes that came later, with the values at which they change nothing. Such a value does not enter a
+# genome's hash, so that recorded genomes keep theirs. A search space holds such a gene only where it is
+# asked for, since the size of a space decides what is drawn.
 NEUTRAL: dict[str, float | str] = {
     "weight_decay": 0.0,
     "inertia_end": 1.0,
@@ -84,16 +96,3 @@ GENE_LABELS: dict[str, str] = {gene.name: gene.label for gene in NUMERIC_GENES} 
     "attractor": "Attractor",
     "initialisation": "Initialisation",
 }
-
-
-# What the competitive rule does not read.
-INFORMED_ONLY = (
-    "num_informants",
-    "cognitive_weight",
-    "global_best_weight",
-    "informant_strategy",
-    "attractor",
-)
-
-
-MAX_DEPTH, MAX_WIDTH, START_LAYERS = 3, 1024, (32, 16)

@@ -1,4 +1,4 @@
-"""The genome: a swarm's hyperparameters and its network's topology, and the one table of their bounds."""
+"""The genome: a swarm's hyperparameters and its network's topology."""
 
 from __future__ import annotations
 
@@ -17,165 +17,258 @@ from shoal.genome.genes import (
     NEUTRAL,
     NUMERIC_GENES,
     START_LAYERS,
+    Gene,
 )
+from shoal.update_rules import UPDATE_RULES, UpdateRule, unread_genes
 
 FLOAT32_MAX = 3.4028235e38
 
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+_POSITIVE = ("jump_size", "max_velocity", "max_position")
+_NOT_NEGATIVE = (
+    "inertia_weight",
+    "cognitive_weight",
+    "social_weight",
+    "global_best_weight",
+    "weight_scale",
+    "weight_decay",
+    "inertia_end",
+    "velocity_end",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Genome:
-    """What evolution changes. The symbols are those of the update rule (swarm.py).
+    """What evolution changes.
 
-    The constructor takes any value that makes a swarm, also beyond a search's bounds; it raises `GenomeError` for one
-    that makes none. The defaults are Clerc and Kennedy's constriction coefficients (2002) on a local-best swarm.
+    The constructor takes any values that make a swarm, also beyond a search's bounds
+    (`shoal.genome.genes`). The symbols are those of the update rules (`shoal.update_rules`).
+
+    Attributes
+    ----------
+    swarm_size : int
+        Number of particles, P; at least 2.
+    num_informants : int
+        Informants of each particle, k; from 1 to P - 1.
+    inertia_weight : float
+        w, the share of the velocity that is kept.
+    cognitive_weight, social_weight, global_best_weight : float
+        c1, c2 and c3: the pulls of a particle's own best, of whom it follows, and of the swarm's best.
+    jump_size : float
+        Factor of the velocity in a move.
+    max_velocity : float
+        vmax: the largest change of one weight in one iteration, before ``jump_size``.
+    max_position : float
+        xmax: the largest size of one weight.
+    weight_scale : float
+        Standard deviation of the initial weights. With ``initialisation`` "fan_in" it is divided by the
+        root of the number of a neuron's inputs.
+    bias_scale : float
+        Every initial bias.
+    hidden_layers : tuple of int
+        Neurons of each hidden layer.
+    activation : str
+        Of the hidden layers: a key of `shoal.nn.activations.ACTIVATIONS`.
+    informant_strategy : str
+        A key of `shoal.update_rules.informants.INFORMANT_STRATEGIES`.
+    attractor : str
+        "best": a particle is drawn to its informant's best; "position": to where that one stands.
+    weight_decay : float
+        Times the sum of all squared weights, biases aside: added to the loss.
+    inertia_end, velocity_end : float
+        w and vmax in the last iteration, as shares of those in the first.
+    update_rule : str
+        A key of `shoal.update_rules.UPDATE_RULES`.
+    initialisation : str
+        "plain" or "fan_in", see ``weight_scale``.
+
+    Raises
+    ------
+    GenomeError
+        For values that make no swarm.
+
+    Examples
+    --------
+    >>> genome = Genome(swarm_size=30, hidden_layers=(8, 4))
+    >>> genome.to_dict()["hidden_layers"]
+    [8, 4]
+
+    References
+    ----------
+    The defaults are a local-best swarm with constriction coefficients: Clerc and Kennedy, "The Particle
+    Swarm - Explosion, Stability, and Convergence in a Multidimensional Complex Space", 2002.
     """
 
     swarm_size: int = 48
     num_informants: int = 3
-    inertia_weight: float = 0.7298  # w
-    cognitive_weight: float = 1.49618  # c1
-    social_weight: float = 1.49618  # c2
-    global_best_weight: float = 0.0  # c3
+    inertia_weight: float = 0.7298
+    cognitive_weight: float = 1.49618
+    social_weight: float = 1.49618
+    global_best_weight: float = 0.0
     jump_size: float = 1.0
-    max_velocity: float = 0.5  # vmax, of one weight in one iteration
-    max_position: float = 10.0  # xmax, of one weight
-    weight_scale: float = 0.1  # standard deviation of the initial weights ("fan_in": over the root of a neuron's inputs)
-    bias_scale: float = 0.1  # every initial bias
+    max_velocity: float = 0.5
+    max_position: float = 10.0
+    weight_scale: float = 0.1
+    bias_scale: float = 0.1
     hidden_layers: tuple[int, ...] = field(default=START_LAYERS)
     activation: str = "relu"
     informant_strategy: str = "random"
     attractor: str = "best"
-    weight_decay: float = (
-        0.0  # times the sum of all squared weights, biases aside: added to the loss
-    )
-    inertia_end: float = 1.0  # w at the last iteration, as a share of the first's
-    velocity_end: float = 1.0  # vmax at the last iteration, as a share of the first's
+    weight_decay: float = 0.0
+    inertia_end: float = 1.0
+    velocity_end: float = 1.0
     update_rule: str = "informed"
     initialisation: str = "plain"
 
     def __post_init__(self) -> None:
+        # The dataclass is frozen: values in their plain types go in past its guard.
         for gene in NUMERIC_GENES:
-            value = getattr(self, gene.name)
-            if (
-                not _is_real(value)
-                or not abs(value) <= FLOAT32_MAX
-                or (gene.integer and value != int(value))
-            ):
-                raise GenomeError(
-                    f"{gene.name}={reprlib.repr(value)} is not a {'whole' if gene.integer else 'finite float32'} number.",
-                    expected=f"a number, in a search between {gene.low:g} and {gene.high:g}",
-                )
-            object.__setattr__(self, gene.name, int(value) if gene.integer else float(value))
-        if self.swarm_size < 2:
-            raise GenomeError(f"swarm_size={self.swarm_size}.", expected="at least 2 particles")
-        if not 1 <= self.num_informants < self.swarm_size:
-            raise GenomeError(
-                f"num_informants={self.num_informants} in a swarm of {self.swarm_size}.",
-                expected=f"1 to {self.swarm_size - 1}: a particle does not inform itself",
-            )
-        for name in ("jump_size", "max_velocity", "max_position"):
-            if getattr(self, name) <= 0.0:
-                raise GenomeError(f"{name}={getattr(self, name)}.", expected="more than 0")
-        for name in (
-            "inertia_weight",
-            "cognitive_weight",
-            "social_weight",
-            "global_best_weight",
-            "weight_scale",
-            "weight_decay",
-            "inertia_end",
-            "velocity_end",
-        ):
-            if getattr(self, name) < 0.0:
-                raise GenomeError(f"{name}={getattr(self, name)}.", expected="0 or more")
-        try:
-            layers = tuple(self.hidden_layers)
-        except TypeError:
-            layers = (0,)
-        if not all(
-            _is_real(width) and 1 <= width <= FLOAT32_MAX and width == int(width)
-            for width in layers
-        ):
-            text = reprlib.repr(self.hidden_layers)
-            raise GenomeError(
-                f"hidden_layers={text}.", expected="whole numbers of neurons, 1 or more each"
-            )
-        layers = tuple(int(width) for width in layers)
-        object.__setattr__(self, "hidden_layers", layers)
+            value = _plain_number(gene, getattr(self, gene.name))
+            object.__setattr__(self, gene.name, value)
+
+        self._check_particles()
+        self._check_signs()
+
+        object.__setattr__(self, "hidden_layers", _plain_layers(self.hidden_layers))
+
         for name, choices in CATEGORICAL_GENES.items():
             if getattr(self, name) not in choices:
                 raise GenomeError(
                     f"{name}={getattr(self, name)!r}.", expected="one of " + ", ".join(choices)
                 )
 
+    def _check_particles(self) -> None:
+        if self.swarm_size < 2:
+            raise GenomeError(f"swarm_size={self.swarm_size}.", expected="at least 2 particles")
+
+        if not 1 <= self.num_informants < self.swarm_size:
+            raise GenomeError(
+                f"num_informants={self.num_informants} in a swarm of {self.swarm_size}.",
+                expected=f"1 to {self.swarm_size - 1}: a particle does not inform itself",
+            )
+
+    def _check_signs(self) -> None:
+        for name in _POSITIVE:
+            if getattr(self, name) <= 0.0:
+                raise GenomeError(f"{name}={getattr(self, name)}.", expected="more than 0")
+
+        for name in _NOT_NEGATIVE:
+            if getattr(self, name) < 0.0:
+                raise GenomeError(f"{name}={getattr(self, name)}.", expected="0 or more")
+
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON-able values; ``hidden_layers`` is a list."""
+        """Return the fields as values that JSON knows; ``hidden_layers`` is a list."""
         return asdict(self) | {"hidden_layers": list(self.hidden_layers)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Genome:
-        """The reverse of `to_dict`. Missing fields take their defaults; an unknown one raises `GenomeError`."""
+        """Make a genome of what `to_dict` returns.
+
+        Parameters
+        ----------
+        values
+            Fields by name; those that are missing take their defaults.
+
+        Raises
+        ------
+        GenomeError
+            For an unknown field, or values that make no swarm.
+        """
         unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
             known = ", ".join(cls.__dataclass_fields__)
             raise GenomeError(f"Unknown gene {unknown[0]!r}.", expected=f"one of {known}")
-        return cls(
-            **{
-                **values,
-                **(
-                    {"hidden_layers": tuple(values["hidden_layers"])}
-                    if "hidden_layers" in values
-                    else {}
-                ),
-            }
-        )
+
+        fields = dict(values)
+        if "hidden_layers" in fields:
+            fields["hidden_layers"] = tuple(fields["hidden_layers"])
+        return cls(**fields)
 
     @property
     def hash(self) -> str:
-        """16 hexadecimal digits that name the genome: equal genomes, equal names, on every machine."""
+        """16 hexadecimal digits: the same for equal genomes, on every machine."""
         return _hash(self)
 
     @property
+    def rule(self) -> UpdateRule:
+        """The update rule that moves the swarm."""
+        return UPDATE_RULES[self.update_rule]
+
+    @property
+    def unread_genes(self) -> tuple[str, ...]:
+        """The genes that the update rule does not read."""
+        return unread_genes(self.update_rule)
+
+    @property
     def evaluations_per_iteration(self) -> int:
-        """Particles that move, and are evaluated anew, in an iteration: all of them, or those that lost to another."""
-        return self.swarm_size // 2 if self.update_rule == "competitive" else self.swarm_size
+        """Particles that move, and are evaluated anew, in an iteration."""
+        return self.rule.evaluations_per_iteration(self)
 
     @property
     def kind(self) -> tuple[str, str]:
-        """What it is rather than how much: rule and activation, which decide how long a swarm goes on learning."""
+        """Update rule and activation, which decide for how long a swarm goes on learning."""
         return self.update_rule, self.activation
 
     @property
     def stability_margin(self) -> float:
-        """How far inside (positive) or outside (negative) the order-2 stable region the swarm moves at first, clamps ignored.
+        """How far inside the order-2 stable region the swarm moves at first; negative: outside.
 
-        With ``a = jump (c1, c2, c3)``, ``mu = sum(a) / 2`` and ``s2 = sum(a^2) / 12``: stable iff ``|w| < 1``, ``mu > 0`` and
-        ``(1 - w) mu (2 (1 + w) - mu) > (1 + w) s2``. The margin is the smallest of ``1 - w``, ``mu`` and that difference;
-        for two equal attractors it has the sign of Poli's condition (2009).
-
-        In a competitive swarm it is that of a loser which meets one and the same winner each time: with the moments
-        ``m = w / 2``, ``m2 = w^2 / 3``, ``b = jump c2 / 2`` and ``b2 = (jump c2)^2 / 3`` of its two random factors, the
-        smallest of ``1 - m2``, ``b`` and ``2 b (1 - m2 + m b) - (1 + m) b2``. Winners do not move at all.
+        Limits of velocity and position are ignored. See `UpdateRule.stability_margin` of the genome's
+        rule for the formula.
         """
-        w = self.inertia_weight
-        if self.update_rule == "competitive":
-            c = self.jump_size * self.social_weight
-            m, m2, b, b2 = w / 2, w * w / 3, c / 2, c * c / 3
-            return min(1 - m2, b, 2 * b * (1 - m2 + m * b) - (1 + m) * b2)
-        a = [
-            self.jump_size * c
-            for c in (self.cognitive_weight, self.social_weight, self.global_best_weight)
-        ]
-        mu, s2 = sum(a) / 2, sum(c * c for c in a) / 12
-        return min(1 - w, mu, (1 - w) * mu * (2 * (1 + w) - mu) - (1 + w) * s2)
+        return self.rule.stability_margin(self)
 
 
-@lru_cache(maxsize=2_000)  # 2 MB, as some processes live for weeks
+def _plain_number(gene: Gene, value: Any) -> float:
+    """A value as int or float; refused unless it is a finite float32, and whole where it must be."""
+    valid = _is_real(value) and abs(value) <= FLOAT32_MAX
+    if valid and gene.integer:
+        valid = value == int(value)
+
+    kind = "whole" if gene.integer else "finite float32"
+    if not valid:
+        raise GenomeError(
+            f"{gene.name}={reprlib.repr(value)} is not a {kind} number.",
+            expected=f"a number, in a search between {gene.low:g} and {gene.high:g}",
+        )
+    return int(value) if gene.integer else float(value)
+
+
+def _plain_layers(hidden_layers: Any) -> tuple[int, ...]:
+    """The widths as a tuple of int; refused unless each is a whole number of at least 1."""
+    try:
+        widths = tuple(hidden_layers)
+    except TypeError:
+        widths = (0,)
+
+    if not all(_is_width(width) for width in widths):
+        raise GenomeError(
+            f"hidden_layers={reprlib.repr(hidden_layers)}.",
+            expected="whole numbers of neurons, 1 or more each",
+        )
+    return tuple(int(width) for width in widths)
+
+
+def _is_width(value: Any) -> bool:
+    # The upper limit comes before int(), which infinity has none of.
+    return _is_real(value) and 1 <= value <= FLOAT32_MAX and value == int(value)
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+# 2,000 of them are 2 MB; some processes live for weeks.
+@lru_cache(maxsize=2_000)
 def _hash(genome: Genome) -> str:
-    named = {k: v for k, v in genome.to_dict().items() if k not in NEUTRAL or v != NEUTRAL[k]}
-    exact = {k: v.hex() if isinstance(v, float) else v for k, v in named.items()}
-    return hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()[:16]
+    exact: dict[str, Any] = {}
+    for name, value in genome.to_dict().items():
+        if name in NEUTRAL and value == NEUTRAL[name]:
+            continue
+
+        exact[name] = value
+        if isinstance(value, float):
+            # All bits of a float, in text.
+            exact[name] = value.hex()
+
+    text = json.dumps(exact, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -7,10 +7,13 @@ from typing import Any
 
 from shoal.errors import GenomeError
 from shoal.genome.genome import Genome
+from shoal.update_rules.competitive import COMPETITIVE
 
-# What the literature recommends, with limits for networks on standardised data, where it names none.
+# What the literature recommends. Where it names no limits, those of `Genome` suit networks on
+# standardised data.
 _NAMED: dict[str, dict[str, Any]] = {
-    # Clerc and Kennedy, "The Particle Swarm - Explosion, Stability, and Convergence in a Multidimensional Complex Space", 2002
+    # Clerc and Kennedy, "The Particle Swarm - Explosion, Stability, and Convergence in a
+    # Multidimensional Complex Space", 2002.
     "constriction": {
         "swarm_size": 48,
         "num_informants": 3,
@@ -18,7 +21,7 @@ _NAMED: dict[str, dict[str, Any]] = {
         "cognitive_weight": 1.49618,
         "social_weight": 1.49618,
     },
-    # Clerc, "Standard Particle Swarm Optimisation", 2012: its version of 2007
+    # Clerc, "Standard Particle Swarm Optimisation", 2012: its version of 2007.
     "spso2007": {
         "swarm_size": 40,
         "num_informants": 3,
@@ -27,7 +30,7 @@ _NAMED: dict[str, dict[str, Any]] = {
         "social_weight": 0.5 + math.log(2),
         "informant_strategy": "rewired",
     },
-    # The best informed swarm of docs/quality.md: a local best of five informants, and weaker pulls
+    # The best informed swarm of docs/quality.md: a local best of five informants, and weaker pulls.
     "local": {
         "swarm_size": 48,
         "num_informants": 5,
@@ -35,26 +38,37 @@ _NAMED: dict[str, dict[str, Any]] = {
         "cognitive_weight": 1.0,
         "social_weight": 1.0,
     },
-    # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take 100 particles and more; at
-    # equal cost 48 did better on every network of docs/quality.md.
+    # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take 100
+    # particles and more; at equal cost 48 did better on every network of docs/quality.md.
     "competitive": {
         "swarm_size": 48,
-        "inertia_weight": 1.0,
-        "social_weight": 1.0,
-        "update_rule": "competitive",
+        "update_rule": COMPETITIVE.name,
+        **COMPETITIVE.coefficients,
     },
 }
-
 
 NAMED_GENOMES = tuple(_NAMED)
 
 
 def named_genome(name: str, **genes: Any) -> Genome:
-    """A swarm of the literature, "constriction", "spso2007" or "competitive", or our own "local".
+    """Make a swarm that the literature recommends.
 
-    ``genes`` (`hidden_layers`, say) replace those that it brings.
+    Parameters
+    ----------
+    name
+        "constriction", "spso2007" or "competitive", or our own "local".
+    **genes
+        Replace those that the swarm brings, ``hidden_layers`` for example.
 
-    Raises `GenomeError` for another name, an unknown gene, or values that make no swarm.
+    Raises
+    ------
+    GenomeError
+        For another name, an unknown gene, or values that make no swarm.
+
+    Examples
+    --------
+    >>> named_genome("spso2007", hidden_layers=(8,)).swarm_size
+    40
     """
     if name not in _NAMED:
         raise GenomeError(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from shoal.errors import GenomeError
 from shoal.genome.genes import (
     CATEGORICAL_GENES,
-    INFORMED_ONLY,
     MAX_DEPTH,
     MAX_WIDTH,
     NEUTRAL,
@@ -19,119 +18,27 @@ from shoal.genome.genes import (
 )
 from shoal.genome.genome import Genome
 
-
-@dataclass(frozen=True, slots=True)
-class SearchSpace:
-    """Where a search may look: the numeric genes with their bounds, the choices of the others, and the layers' limits.
-
-    A gene that is not in it keeps its default. Those of `NEUTRAL` are in it only after `with_genes`.
-    """
-
-    numeric: tuple[Gene, ...] = tuple(gene for gene in NUMERIC_GENES if gene.name not in NEUTRAL)
-    categorical: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
-        (name, choices) for name, choices in CATEGORICAL_GENES.items() if name not in NEUTRAL
-    )
-    max_depth: int = MAX_DEPTH
-    max_width: int = MAX_WIDTH
-    start_layers: tuple[int, ...] = START_LAYERS
-
-    def with_genes(self, names: Collection[str]) -> SearchSpace:
-        """The space with those of `NEUTRAL` that ``names`` holds, in the tables' order; other names add nothing."""
-        later = [gene for gene in NUMERIC_GENES if gene.name in NEUTRAL and gene.name in names]
-        choices = [
-            item for item in CATEGORICAL_GENES.items() if item[0] in NEUTRAL and item[0] in names
-        ]
-        return replace(
-            self, numeric=(*self.numeric, *later), categorical=(*self.categorical, *choices)
-        )
-
-    def narrowed(
-        self, bounds: Mapping[str, tuple[float, float]], choices: Mapping[str, tuple[str, ...]]
-    ) -> SearchSpace:
-        """The space with other bounds and choices; initial ranges are cut to the new bounds. Raises `GenomeError`."""
-        genes = {gene.name: gene for gene in self.numeric}
-        for name, (low, high) in bounds.items():
-            if name not in genes:
-                raise GenomeError(
-                    f"{name!r} has no bounds: it is no numeric gene.",
-                    expected="one of " + ", ".join(genes),
-                    remedy="correct the name, or give its values as choices",
-                )
-            gene = genes[name]
-            if gene.integer and (low != int(low) or high != int(high)):
-                raise GenomeError(
-                    f"Bounds {low}..{high} of {name}.",
-                    expected="whole numbers",
-                    remedy="round them",
-                )
-            if not (gene.low <= low <= high <= gene.high):
-                raise GenomeError(
-                    f"Bounds {low}..{high} of {name} leave nothing to search, or reach too far.",
-                    expected=f"low <= high within {gene.low:g}..{gene.high:g}",
-                    remedy="correct them, or leave them out",
-                )
-            start = sorted(min(max(s, low), high) for s in (gene.start_low, gene.start_high))
-            genes[name] = replace(gene, low=low, high=high, start_low=start[0], start_high=start[1])
-        known = dict(self.categorical)
-        for name, allowed in choices.items():
-            if name not in known or not allowed or not set(allowed) <= set(known[name]):
-                raise GenomeError(
-                    f"Choices {allowed} of {name!r}.",
-                    expected="some of " + ", ".join(known.get(name, tuple(known))),
-                    remedy="choose among them, or leave the choices out",
-                )
-            known[name] = tuple(allowed)
-        return replace(self, numeric=tuple(genes.values()), categorical=tuple(known.items()))
-
-    def check_informants(self) -> None:
-        """Raises `GenomeError` where some swarms would be too small for the fewest informants.
-
-        Not in `narrowed`: recorded runs may have such bounds, and their swarms then have as many informants as can be.
-        """
-        lowest = {gene.name: gene.low for gene in self.numeric}
-        smallest, fewest = lowest["swarm_size"], lowest["num_informants"]
-        if fewest >= smallest:
-            raise GenomeError(
-                f"{fewest:g} informants or more, for swarms from {smallest:g} particles on.",
-                expected="fewer informants than particles in every swarm",
-                remedy=f"let swarm_size begin at {fewest + 1:g} or more, or num_informants below {smallest:g}",
-            )
-
-    def on_bounds(self, genome: Genome) -> tuple[OnBound, ...]:
-        """The numeric genes that lie within a hundredth of their range from a bound: a better one may lie beyond it.
-
-        Ranges over decades are measured in logarithms. Genes that may not move are left out, and so are the lowest bounds
-        that a search takes, which are as good as nothing at all, and values that change nothing.
-        """
-        found = []
-        widest = {gene.name: gene for gene in NUMERIC_GENES}
-        for gene in self.numeric:
-            place, value = math.log if gene.log else float, getattr(genome, gene.name)
-            if gene.name in INFORMED_ONLY and genome.update_rule == "competitive":
-                continue
-            if not gene.low <= value <= gene.high:  # neutral, or beyond: the user's own genome
-                continue
-            near = NEAR * (place(gene.high) - place(gene.low))
-            for side, bound, limit in (
-                ("lower", gene.low, widest[gene.name].low),
-                ("upper", gene.high, widest[gene.name].high),
-            ):
-                natural = (side == "lower" and bound == limit) or value == NEUTRAL.get(gene.name)
-                if (
-                    gene.low < gene.high
-                    and not natural
-                    and abs(place(value) - place(bound)) <= near
-                ):
-                    found.append(OnBound(gene.name, value, side, bound, limit))
-        return tuple(found)
-
-
-NEAR = 0.01  # of a gene's range
+# How near to a bound a value lies on it, as a share of the gene's range.
+NEAR = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class OnBound:
-    """A gene whose ``value`` lies on its ``side`` ("lower" or "upper") ``bound``, which may be widened up to ``limit``."""
+    """A gene whose value lies on a bound of the search: a better one may lie beyond.
+
+    Attributes
+    ----------
+    gene : str
+        Its name.
+    value : float
+        Its value.
+    side : str
+        Which bound it lies on: "lower" or "upper".
+    bound : float
+        That bound.
+    limit : float
+        How far the bound may be widened.
+    """
 
     gene: str
     value: float
@@ -141,8 +48,186 @@ class OnBound:
 
     def __str__(self) -> str:
         text = f"{self.gene} {self.value:.4g} lies on its {self.side} bound, {self.bound:g}"
-        return (
-            text
-            if self.bound == self.limit
-            else f"{text}; `bounds.{self.gene}` widens it, to {self.limit:g} at most"
+        if self.bound == self.limit:
+            return text
+        return f"{text}; `bounds.{self.gene}` widens it, to {self.limit:g} at most"
+
+
+def _default_numeric() -> tuple[Gene, ...]:
+    return tuple(gene for gene in NUMERIC_GENES if gene.name not in NEUTRAL)
+
+
+def _default_categorical() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple(item for item in CATEGORICAL_GENES.items() if item[0] not in NEUTRAL)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """Where a search may look.
+
+    A gene that is not in the space keeps its default. Genes of `shoal.genome.genes.NEUTRAL` are in it
+    only after `with_genes`.
+
+    Attributes
+    ----------
+    numeric : tuple of Gene
+        The numeric genes with their bounds.
+    categorical : tuple of (str, tuple of str)
+        The other genes, each with the choices that are allowed.
+    max_depth, max_width : int
+        The most hidden layers, and the most neurons of one.
+    start_layers : tuple of int
+        The hidden layers of a first generation.
+    """
+
+    numeric: tuple[Gene, ...] = _default_numeric()
+    categorical: tuple[tuple[str, tuple[str, ...]], ...] = _default_categorical()
+    max_depth: int = MAX_DEPTH
+    max_width: int = MAX_WIDTH
+    start_layers: tuple[int, ...] = START_LAYERS
+
+    def with_genes(self, names: Collection[str]) -> SearchSpace:
+        """Add genes that a space does not hold by itself.
+
+        Parameters
+        ----------
+        names
+            Which genes of `shoal.genome.genes.NEUTRAL` to add; other names add nothing.
+
+        Returns
+        -------
+        SearchSpace
+            With those genes at the ends, in the order of their tables.
+        """
+        added = [name for name in NEUTRAL if name in names]
+        numbers = [gene for gene in NUMERIC_GENES if gene.name in added]
+        choices = [item for item in CATEGORICAL_GENES.items() if item[0] in added]
+
+        return replace(
+            self, numeric=(*self.numeric, *numbers), categorical=(*self.categorical, *choices)
         )
+
+    def narrowed(
+        self, bounds: Mapping[str, tuple[float, float]], choices: Mapping[str, tuple[str, ...]]
+    ) -> SearchSpace:
+        """Replace bounds and choices.
+
+        Parameters
+        ----------
+        bounds
+            New ``(low, high)`` of numeric genes. Their initial ranges are cut to these.
+        choices
+            The choices that are left of other genes.
+
+        Returns
+        -------
+        SearchSpace
+            With those bounds and choices.
+
+        Raises
+        ------
+        GenomeError
+            For an unknown gene, bounds beyond those of the gene, or a choice that it does not have.
+        """
+        genes = {gene.name: gene for gene in self.numeric}
+        for name, (low, high) in bounds.items():
+            if name not in genes:
+                raise GenomeError(
+                    f"{name!r} has no bounds: it is no numeric gene.",
+                    expected="one of " + ", ".join(genes),
+                    remedy="correct the name, or give its values as choices",
+                )
+            genes[name] = _narrowed_gene(genes[name], low, high)
+
+        known = dict(self.categorical)
+        for name, allowed in choices.items():
+            if name not in known or not allowed or not set(allowed) <= set(known[name]):
+                raise GenomeError(
+                    f"Choices {allowed} of {name!r}.",
+                    expected="some of " + ", ".join(known.get(name, tuple(known))),
+                    remedy="choose among them, or leave the choices out",
+                )
+            known[name] = tuple(allowed)
+
+        return replace(self, numeric=tuple(genes.values()), categorical=tuple(known.items()))
+
+    def check_informants(self) -> None:
+        """Refuse a space with swarms that are too small for the fewest informants.
+
+        `narrowed` does not: recorded runs may have such bounds, and their swarms then have as many
+        informants as can be.
+
+        Raises
+        ------
+        GenomeError
+            If the smallest swarm has no more particles than the fewest informants.
+        """
+        lowest = {gene.name: gene.low for gene in self.numeric}
+        smallest = lowest["swarm_size"]
+        fewest = lowest["num_informants"]
+
+        if fewest >= smallest:
+            raise GenomeError(
+                f"{fewest:g} informants or more, for swarms from {smallest:g} particles on.",
+                expected="fewer informants than particles in every swarm",
+                remedy=f"let swarm_size begin at {fewest + 1:g} or more, "
+                f"or num_informants below {smallest:g}",
+            )
+
+    def on_bounds(self, genome: Genome) -> tuple[OnBound, ...]:
+        """Find the numeric genes of a genome that lie on a bound: a better one may lie beyond it.
+
+        A gene lies on a bound if it is within a hundredth of the gene's range from it; ranges over
+        decades are measured in logarithms. Left out are genes that may not move or that the genome's
+        rule does not read, values that change nothing, and the lowest bounds that any search takes,
+        which are as good as nothing at all.
+
+        Parameters
+        ----------
+        genome
+            Of any origin: what lies outside the space, a user's own genome, is on no bound.
+        """
+        found: list[OnBound] = []
+        widest = {gene.name: gene for gene in NUMERIC_GENES}
+        unread = genome.unread_genes
+
+        for gene in self.numeric:
+            value = getattr(genome, gene.name)
+            if gene.name in unread or gene.low == gene.high:
+                continue
+            if value == NEUTRAL.get(gene.name) or not gene.low <= value <= gene.high:
+                continue
+
+            limits = widest[gene.name]
+            if gene.low != limits.low and _is_near(gene, value, gene.low):
+                found.append(OnBound(gene.name, value, "lower", gene.low, limits.low))
+            if _is_near(gene, value, gene.high):
+                found.append(OnBound(gene.name, value, "upper", gene.high, limits.high))
+        return tuple(found)
+
+
+def _is_near(gene: Gene, value: float, bound: float) -> bool:
+    """Whether a value within a gene's bounds lies on that one."""
+    scale: Callable[[float], float] = math.log if gene.log else float
+    near = NEAR * (scale(gene.high) - scale(gene.low))
+    return abs(scale(value) - scale(bound)) <= near
+
+
+def _narrowed_gene(gene: Gene, low: float, high: float) -> Gene:
+    """The gene with other bounds, and its initial range cut to them."""
+    if gene.integer and (low != int(low) or high != int(high)):
+        raise GenomeError(
+            f"Bounds {low}..{high} of {gene.name}.",
+            expected="whole numbers",
+            remedy="round them",
+        )
+    if not gene.low <= low <= high <= gene.high:
+        raise GenomeError(
+            f"Bounds {low}..{high} of {gene.name} leave nothing to search, or reach too far.",
+            expected=f"low <= high within {gene.low:g}..{gene.high:g}",
+            remedy="correct them, or leave them out",
+        )
+
+    start_low = min(max(gene.start_low, low), high)
+    start_high = min(max(gene.start_high, low), high)
+    return replace(gene, low=low, high=high, start_low=start_low, start_high=start_high)

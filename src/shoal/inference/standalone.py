@@ -385,7 +385,7 @@ def _numbers(name: str, values: Cells) -> NDArray[np.float64]:
 
 # Network inputs -> predictions
 
-_ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "relu": lambda x: np.maximum(x, 0),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
     "tanh": np.tanh,
@@ -403,11 +403,21 @@ def forward(
     has another length than ``layers`` (inputs first, outputs last) needs, or for an unknown activation.
     """
     needed = sum(a * b + b for a, b in pairwise(layers))
-    if weights.shape != (needed,) or activation not in _ACTIVATIONS:
+    if weights.shape != (needed,) or activation not in ACTIVATIONS:
         problem = f"weights {weights.shape} or activation {activation!r} do not fit the layers {list(layers)}."
         raise TableError(
-            problem, f"({needed},) and one of {', '.join(_ACTIVATIONS)}", "export the model again"
+            problem, f"({needed},) and one of {', '.join(ACTIVATIONS)}", "export the model again"
         )
+    return propagate(weights, layers, ACTIVATIONS[activation], x)
+
+
+def propagate(
+    weights: NDArray[np.float32],
+    layers: Sequence[int],
+    activation: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    x: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """`forward` with any function as activation; ``weights`` must have the length that ``layers`` need."""
     at = 0
     with np.errstate(over="ignore", invalid="ignore"):
         for number, (inputs, outputs) in enumerate(pairwise(layers), 2):
@@ -416,7 +426,7 @@ def forward(
             x = x @ matrix.T + weights[at : at + outputs]
             at += outputs
             if number < len(layers):
-                x = _ACTIVATIONS[activation](x)
+                x = activation(x)
     return x
 
 

@@ -1,7 +1,8 @@
 """Dense networks as one flat vector of float32, and their plain NumPy forward pass.
 
-Layout, layer by layer: the matrix ``W`` of shape (neurons, inputs) row by row, then the biases (neurons,). Hidden layers
-apply the activation; the last is linear. The arithmetic is shoal.inference.standalone's, which users take away.
+Layout, layer by layer: the matrix ``W`` of shape (neurons, inputs) row by row, then the biases
+(neurons,). Hidden layers apply the activation; the last layer is linear. The arithmetic is that of
+shoal.inference.standalone, which users take away with an exported model.
 """
 
 from __future__ import annotations
@@ -12,14 +13,26 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.inference.standalone import forward
-
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "leaky_relu", "gelu")
+from shoal.inference.standalone import propagate
+from shoal.nn.activations import ACTIVATIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A topology: ``layers`` are the widths from the inputs to the outputs, both included."""
+    """A topology.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        The widths from the inputs to the outputs, both included.
+    activation : str
+        A key of `shoal.nn.activations.ACTIVATIONS`.
+
+    Examples
+    --------
+    >>> Network((8, 4, 1), "tanh").size
+    41
+    """
 
     layers: tuple[int, ...]
     activation: str = "relu"
@@ -27,13 +40,37 @@ class Network:
     @property
     def size(self) -> int:
         """Number of weights and biases: the dimension D of the search."""
-        return sum(a * b + b for a, b in pairwise(self.layers))
+        return sum(inputs * neurons + neurons for inputs, neurons in pairwise(self.layers))
 
     def bias_mask(self) -> NDArray[np.bool_]:
-        """True where the flat vector holds a bias, shape (D,)."""
-        parts = [np.repeat([False, True], [a * b, b]) for a, b in pairwise(self.layers)]
+        """Mark the biases in the flat vector: True where it holds one, (D,)."""
+        parts = []
+        for inputs, neurons in pairwise(self.layers):
+            weights = inputs * neurons
+            parts.append(np.repeat([False, True], [weights, neurons]))
+        return np.concatenate(parts)
+
+    def inputs_of_neurons(self) -> NDArray[np.float64]:
+        """Count for each weight and bias the inputs of its neuron, (D,)."""
+        parts = []
+        for inputs, neurons in pairwise(self.layers):
+            parts.append(np.repeat(float(inputs), inputs * neurons + neurons))
         return np.concatenate(parts)
 
     def forward(self, weights: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Outputs of many networks at once: weights (P, D) and inputs (rows, inputs) give (P, rows, outputs)."""
-        return np.stack([forward(w, self.layers, self.activation, x) for w in weights])
+        """Compute the outputs of many networks at once.
+
+        Parameters
+        ----------
+        weights
+            A network a row, (P, D).
+        x
+            Inputs, (rows, inputs).
+
+        Returns
+        -------
+        ndarray of float32, (P, rows, outputs)
+            Their bits depend on NumPy's BLAS.
+        """
+        activation = ACTIVATIONS[self.activation].function
+        return np.stack([propagate(row, self.layers, activation, x) for row in weights])

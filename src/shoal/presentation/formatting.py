@@ -8,7 +8,7 @@ import re
 import zoneinfo
 from typing import TYPE_CHECKING
 
-from shoal.genome.genes import INFORMED_ONLY, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genes import NEUTRAL, NUMERIC_GENES
 from shoal.genome.genome import Genome
 
 if TYPE_CHECKING:
@@ -198,11 +198,7 @@ def genome_text(genome: Genome) -> str:
 def _choices(genome: Genome) -> list[str]:
     """The genes that are no numbers, in words."""
     words = [f"layers {layers_text(genome.hidden_layers) or 'none'}", genome.activation]
-    if _is_competitive(genome):
-        words.append("competitive rule")
-    else:
-        words.append(f"{genome.informant_strategy} informants")
-        words.append(f"attractor {genome.attractor}")
+    words += genome.rule.describe(genome)
     if genome.initialisation == "fan_in":
         words.append("weights by fan-in")
     return words
@@ -212,16 +208,12 @@ def _numbers(genome: Genome) -> list[str]:
     """Numeric genes with their values, without those whose value changes nothing."""
     shown = []
     for gene in NUMERIC_GENES:
-        if _is_competitive(genome) and gene.name in INFORMED_ONLY:
+        if gene.name in genome.unread_genes:
             continue
         value = getattr(genome, gene.name)
         if value != NEUTRAL.get(gene.name):
             shown.append(f"{gene.name} {value:.4g}")
     return shown
-
-
-def _is_competitive(genome: Genome) -> bool:
-    return genome.update_rule == "competitive"
 
 
 def stability_text(genome: Genome) -> str:

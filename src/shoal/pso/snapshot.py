@@ -153,13 +153,12 @@ def take_snapshot(
     """
     genome, x, v = task.genome, state.positions, state.velocities
     project = projection or random_projection(x.shape[1])
-    competitive = genome.update_rule == "competitive"
     last = max(0, state.iteration - 1)  # the iteration whose limits the velocities have met
     vmax = scheduled(
         genome.max_velocity, genome.velocity_end, last, task.horizon or task.iterations
     )
-    unknown = competitive or (genome.informant_strategy == "nearest" and state.iteration == 0)
-    informants = state.informants[:, :0] if unknown else state.informants
+    known = genome.rule.knows_informants(genome, state.iteration)
+    informants = state.informants if known else state.informants[:, :0]
     best_first = np.argsort(state.best_losses[informants], axis=1, kind="stable")[
         :, :MOST_INFORMANTS
     ]
@@ -167,7 +166,7 @@ def take_snapshot(
     return SwarmSnapshot(
         iteration=state.iteration,
         positions=positions,
-        bests=positions if competitive else project(state.best_positions),
+        bests=project(state.best_positions) if genome.rule.keeps_bests else positions,
         losses=state.best_losses.copy(),
         best=state.global_best,
         informants=np.take_along_axis(informants, best_first, axis=1),

@@ -14,19 +14,15 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.genome.genes import INFORMED_ONLY, Gene
+from shoal.genome.genes import Gene
 from shoal.genome.genome import Genome
 from shoal.genome.presets import named_genome
 from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import Key, Purpose, draws, normal_draws
 from shoal.numerics.portable_math import exp, log
+from shoal.update_rules import UPDATE_RULES, unread_genes
 
 STEP = 0.1  # of a gene's range
-# What both update rules read, each in a range of its own: a genome whose rule is new to it begins with the published values.
-COEFFICIENTS: dict[str, dict[str, float]] = {
-    "informed": {"inertia_weight": 0.7298, "social_weight": 1.49618, "jump_size": 1.0},
-    "competitive": {"inertia_weight": 1.0, "social_weight": 1.0, "jump_size": 1.0},
-}
 Floats = NDArray[np.float64]
 
 
@@ -116,8 +112,9 @@ def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
         genes[gene.name] = gene.start_low + float(value) * (gene.start_high - gene.start_low)
     for value, (name, choices) in zip(u[len(space.numeric) :], space.categorical, strict=True):
         genes[name] = choices[int(value * len(choices))]
-    if genes.get("update_rule") == "competitive":
-        genes |= COEFFICIENTS["competitive"]
+    rule = UPDATE_RULES[genes.get("update_rule", Genome().update_rule)]
+    if not rule.fits_initial_ranges:
+        genes |= rule.coefficients
     return repaired(space, genes | {"hidden_layers": space.start_layers})
 
 
@@ -235,7 +232,7 @@ def crossover(space: SearchSpace, a: Genome, b: Genome, u: Floats) -> Genome:
     }
     if "update_rule" in genes and a.update_rule != b.update_rule:
         giver = a if genes["update_rule"] == a.update_rule else b
-        genes |= {name: getattr(giver, name) for name in COEFFICIENTS[giver.update_rule]}
+        genes |= {name: getattr(giver, name) for name in giver.rule.coefficients}
     cut = int(u[0] * (min(len(a.hidden_layers), len(b.hidden_layers)) + 1))
     return repaired(space, genes | {"hidden_layers": a.hidden_layers[:cut] + b.hidden_layers[cut:]})
 
@@ -269,7 +266,7 @@ def mutate(
         else:
             next(odds)
     if genes["update_rule"] != genome.update_rule:
-        genes |= COEFFICIENTS[genes["update_rule"]]
+        genes |= UPDATE_RULES[genes["update_rule"]].coefficients
     width = Gene("width", "Width", 1, space.max_width, 1, 1, integer=True, log=True)
     layers = [
         int(_stepped(width, w, float(steps[counts[0] + n]), 0)) if hits[next(odds)] else w
@@ -306,12 +303,11 @@ def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
 
     What its update rule does not read is what it usually is, so that equal swarms are one genome, and trained once.
     """
-    if genes.get("update_rule") == "competitive":
-        usual, free = Genome().to_dict(), dict(space.categorical)
-        for name in INFORMED_ONLY:
-            genes[name] = (
-                usual[name] if usual[name] in free.get(name, (usual[name],)) else free[name][0]
-            )
+    usual, free = Genome().to_dict(), dict(space.categorical)
+    for name in unread_genes(genes.get("update_rule", usual["update_rule"])):
+        genes[name] = usual[name]
+        if usual[name] not in free.get(name, (usual[name],)):
+            genes[name] = free[name][0]
     for gene in space.numeric:
         genes[gene.name] = _fitted(gene, float(genes[gene.name]))
     genes["num_informants"] = min(genes["num_informants"], genes["swarm_size"] - 1)

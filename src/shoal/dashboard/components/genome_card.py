@@ -13,7 +13,7 @@ from html import escape
 import streamlit as st
 
 from shoal.analysis.summary import METRIC_NAMES, Best, Summary, confidence_text, score_rows
-from shoal.genome.genes import GENE_LABELS, INFORMED_ONLY, Gene
+from shoal.genome.genes import GENE_LABELS, Gene
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.presentation.formatting import (
@@ -29,7 +29,6 @@ from shoal.tuning.champion import Champion
 
 # In the order in which they are shown.
 _CHOICES = ("update_rule", "activation", "informant_strategy", "attractor", "initialisation")
-_UNREAD = "the competitive rule does not use it"
 _OWN_ROW = ("weight_scale", "bias_scale")  # shown together, as Position Scale
 
 
@@ -67,12 +66,13 @@ def on_demand(label: str, icon: str, key: str) -> Iterator[bool]:
 
 def genes_html(genome: Genome, space: SearchSpace) -> str:
     """Label, value and place between the search's bounds, of every gene; a dash for what the swarm's rule does not read."""
-    rows, unread = [], INFORMED_ONLY if genome.update_rule == "competitive" else ()
+    rows, unread = [], genome.unread_genes
+    unread_hint = f"the {genome.update_rule} rule does not use it"
     for gene in space.numeric:
         if gene.name in _OWN_ROW:
             continue
         if gene.name in unread:
-            rows.append(_row(gene.label, "–", hint=_UNREAD))
+            rows.append(_row(gene.label, "–", hint=unread_hint))
             continue
         high = min(gene.high, genome.swarm_size - 1) if gene.name == "num_informants" else gene.high
         value = getattr(genome, gene.name)
@@ -97,7 +97,7 @@ def genes_html(genome: Genome, space: SearchSpace) -> str:
     for name in _CHOICES:
         label = GENE_LABELS[name]
         if name in unread:
-            rows.append(_row(label, "–", hint=_UNREAD))
+            rows.append(_row(label, "–", hint=unread_hint))
         elif name in searched:
             rows.append(_row(label, getattr(genome, name).replace("_", "-")))
     return f'<dl class="genes">{"".join(rows)}</dl>'

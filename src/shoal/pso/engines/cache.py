@@ -16,13 +16,15 @@ from numba import njit
 from numba.core import config
 
 _HERE = Path(__file__).parent
+_PACKAGE = _HERE.parents[1]
+# What the kernels are made of: the modules beside this one, the random numbers, the reference whose
+# functions they compile, and the files that name rules, informants and activations by number.
 _SOURCES = (
-    *(
-        _HERE / name
-        for name in ("kernels.py", "intrinsics.py", "vector_math.py", "llvm_vectors.py")
-    ),
-    _HERE.parents[1] / "numerics" / "philox.py",
+    *sorted(_HERE.rglob("*.py")),
+    _PACKAGE / "numerics" / "philox.py",
+    _PACKAGE / "nn" / "activations.py",
     _HERE.parent / "swarm.py",
+    *sorted((_PACKAGE / "update_rules").glob("*.py")),
 )
 
 

@@ -13,14 +13,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.genome.genes import INFORMANT_STRATEGIES
-from shoal.nn.network import ACTIVATIONS, Network
+from shoal.nn.activations import ACTIVATIONS
+from shoal.nn.network import Network
 from shoal.objectives.losses import Loss, Objective
 from shoal.pso.engines import kernels
 from shoal.pso.engines.base import Engine
 from shoal.pso.engines.intrinsics import BLOCK
 from shoal.pso.engines.llvm_vectors import LANES
 from shoal.pso.swarm import SwarmState, TrainingTask
+from shoal.update_rules.informants import INFORMANT_STRATEGIES
 
 
 class CpuEngine(Engine):
@@ -134,7 +135,7 @@ def _aligned(count: int) -> NDArray[np.float32]:
 
 def _model(network: Network, objective: Objective) -> kernels.CompiledNetwork:
     sizes = np.array(network.layers, dtype=np.int64)
-    activation = ACTIVATIONS.index(network.activation)
+    activation = ACTIVATIONS[network.activation].kernel_number
     return kernels.CompiledNetwork(
         sizes, activation, int(objective.loss), float(objective.gain), float(objective.shift)
     )
@@ -142,24 +143,29 @@ def _model(network: Network, objective: Objective) -> kernels.CompiledNetwork:
 
 def _rule(task: TrainingTask, abandon: bool) -> kernels.Rule:
     f, genome, key = np.float32, task.genome, task.key
-    competitive = genome.update_rule == "competitive"
+    rule = genome.rule
+
+    def weight(name: str) -> np.float32:
+        """A coefficient; 0 where the rule does not read it."""
+        return f(0 if name in genome.unread_genes else getattr(genome, name))
+
     return kernels.Rule(
         w=genome.inertia_weight,
         w_end=genome.inertia_end,
         vmax=genome.max_velocity,
         vmax_end=genome.velocity_end,
         horizon=task.horizon or task.iterations,
-        c1=f(0 if competitive else genome.cognitive_weight),
-        c2=f(genome.social_weight),
-        c3=f(0 if competitive else genome.global_best_weight),
+        c1=weight("cognitive_weight"),
+        c2=weight("social_weight"),
+        c3=weight("global_best_weight"),
         jump=f(genome.jump_size),
         xmax=f(genome.max_position),
         decay=genome.weight_decay,
         key0=key[0],
         key1=key[1],
-        strategy=INFORMANT_STRATEGIES.index(genome.informant_strategy),
-        to_position=competitive or genome.attractor == "position",
-        competitive=competitive,
+        strategy=INFORMANT_STRATEGIES[genome.informant_strategy].kernel_number,
+        to_position=rule.follows_positions(genome),
+        number=rule.kernel_number,
         abandon=abandon,
     )
 
@@ -169,7 +175,7 @@ def _swarm(task: TrainingTask, state: SwarmState) -> kernels.Swarm:
     stride = kernels.padded(dimensions)
     decayed = _aligned(stride)
     decayed[:dimensions] = ~task.network.bias_mask()
-    measured = task.genome.informant_strategy == "nearest" and task.genome.update_rule == "informed"
+    measured = task.genome.rule.measures_distances(task.genome)
     return kernels.Swarm(
         bests=_rows(state.best_positions),
         best_losses=state.best_losses.copy(),

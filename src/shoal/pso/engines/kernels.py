@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit, types, uint32, uint64
 from numpy.typing import NDArray
 
+from shoal.nn import activations
 from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
 from shoal.pso.engines.cache import cached_njit
 from shoal.pso.engines.intrinsics import (
@@ -43,6 +44,8 @@ from shoal.pso.engines.intrinsics import (
 )
 from shoal.pso.engines.llvm_vectors import LANES
 from shoal.pso.swarm import out_of_patience, scheduled
+from shoal.update_rules import competitive
+from shoal.update_rules.informants import INFORMANT_STRATEGIES
 
 DEPTH = 64  # inputs of a layer that are added up at once: with a block's samples, half of a 32 kB first-level cache
 GROUP = 8  # particles that one thread takes through the data together, so that a chunk of it is read once for all
@@ -56,8 +59,14 @@ yield_processor = types.ExternalFunction(
     "sched_yield" if os.name == "posix" else "SwitchToThread", types.int32()
 )
 
-RELU, TANH, SIGMOID, LEAKY_RELU, GELU = range(5)
-RANDOM, NEAREST, RING, REWIRED = range(4)
+TANH = activations.TANH.kernel_number
+RELU = activations.RELU.kernel_number
+SIGMOID = activations.SIGMOID.kernel_number
+LEAKY_RELU = activations.LEAKY_RELU.kernel_number
+GELU = activations.GELU.kernel_number
+COMPETITIVE = competitive.COMPETITIVE.kernel_number
+NEAREST = INFORMANT_STRATEGIES["nearest"].kernel_number
+REWIRED = INFORMANT_STRATEGIES["rewired"].kernel_number
 
 _M0, _M1 = MULTIPLIERS
 _W0, _W1 = WEYL
@@ -107,7 +116,7 @@ class Rule(NamedTuple):
     key1: int
     strategy: int
     to_position: bool
-    competitive: bool
+    number: int
     abandon: bool
 
 
@@ -256,7 +265,7 @@ def evaluate(
     losses, sums, work = swarm.losses, swarm.sums, scratch.work
     for p in range(first, last):
         losses[p], swarm.shifts[p] = 0.0, model.shift
-        if rule.competitive and swarm.best_losses[p] < np.inf:
+        if rule.number == COMPETITIVE and swarm.best_losses[p] < np.inf:
             losses[p] = np.inf
             scratch.rows_skipped[0] += data.rows
             continue
@@ -388,7 +397,7 @@ def _leader(i: Any, informants: Any, best_losses: Any) -> Any:
 @inlined
 def _follows(i: Any, swarm: Any, rewiring: Any, iteration: Any, rule: Any) -> Any:
     """Whom particle ``i`` is drawn to: its best informant, settled first; by the competitive rule who beat it, or itself."""
-    if rule.competitive:
+    if rule.number == COMPETITIVE:
         return swarm.winners[i]
     if rule.strategy == NEAREST:
         nearest_informants(i, swarm.informants, swarm.distances)
@@ -462,7 +471,7 @@ def move(
         b = n * LANES
         at = 4 * b
         here, there = (x + at, v + at, new_x + at, new_v + at), (own + at, social + at, top + at)
-        if rule.competitive:
+        if rule.number == COMPETITIVE:
             compete_tile(*here, *there, blocks, b, i, iteration, w, vmax, rule)
         else:
             move_tile(*here, *there, blocks, b, i, iteration, w, vmax, rule)
@@ -515,7 +524,11 @@ def advance(
     particles = len(swarm.losses)
     group = max(1, min(GROUP, particles // (4 * threads))) if threads > 1 else GROUP
     groups = -(-particles // group)
-    tiles = -(-particles // NEIGHBOURS) if rule.strategy == NEAREST and not rule.competitive else 0
+    tiles = (
+        -(-particles // NEIGHBOURS)
+        if rule.strategy == NEAREST and rule.number != COMPETITIVE
+        else 0
+    )
     while (
         done < until
         and atomic_load_acquire(control, STOPPED) == 0
@@ -544,7 +557,7 @@ def advance(
             atomic_store_release(
                 control, REWIRING, np.int64(rule.strategy == REWIRED and not improved)
             )
-            if rule.competitive:
+            if rule.number == COMPETITIVE:
                 _compete(swarm, done, rule.key0, rule.key1)
             _release(control)
         best, rewiring = (
@@ -556,11 +569,11 @@ def advance(
         i = atomic_fetch_add(control, JOBS)
         while i < particles:
             leader = _follows(i, swarm, rewiring, done, rule)
-            if rule.competitive and leader == i:
+            if rule.number == COMPETITIVE and leader == i:
                 stay(i, old, new, swarm.stride)
             else:
                 move(i, old, new, swarm, leader, best, done, w, vmax, rule)
-                if rule.competitive:
+                if rule.number == COMPETITIVE:
                     swarm.best_losses[i] = np.inf
             i = atomic_fetch_add(control, JOBS)
         old, new = new, old
