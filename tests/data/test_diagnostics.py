@@ -14,10 +14,9 @@ from test_bad_tables import FRAMES, REFUSED
 from typer.testing import CliRunner
 
 from shoal.cli.main import app
-from shoal.data import load_dataset, prepare_new, table_from_bytes
+from shoal.data import CanonicalTable, load_dataset, prepare_new, table_from_bytes
 from shoal.data.column_profile import column_facts
 from shoal.data.diagnostics import Checked, Finding, check_table
-from shoal.data.table_io import canonical
 from shoal.errors import DataError, ShoalError
 
 ROWS = 200
@@ -26,9 +25,8 @@ ROWS = 200
 def plain(rows: int = ROWS, **columns: object) -> pd.DataFrame:
     """A table with nothing to say against it, and these columns in it."""
     u = np.random.RandomState(1).uniform(1, 2, (3, rows))
-    return canonical(
-        "t", pd.DataFrame({"a": u[0], "b": u[1], **columns, "y": columns.get("y", u[2])})
-    )
+    table = pd.DataFrame({"a": u[0], "b": u[1], **columns, "y": columns.get("y", u[2])})
+    return CanonicalTable.from_frame("t", table).frame
 
 
 def texts(checked: Checked, status: str) -> str:
@@ -105,7 +103,7 @@ def test_bad_exactly_where_a_search_refuses(
         f"c{i}": [CHOICES[k][j] for j in random.randint(len(CHOICES[k]), size=rows)]
         for i, k in enumerate(kinds)
     }
-    source = canonical("t", pd.DataFrame(columns))
+    source = CanonicalTable.from_frame("t", pd.DataFrame(columns))
     options = {"folds": folds, "same": same, "task": task}
     checked = check_table("t", source, f"c{len(kinds) - 1}", preset, **options)  # type: ignore[arg-type]
     try:
@@ -204,14 +202,14 @@ def test_rows_that_are_kept_together_are_no_leak() -> None:
 def test_frames_of_odd_types_never_raise_more_than_a_data_error() -> None:
     for frame, _ in FRAMES.values():
         try:
-            source = canonical("t", frame)
+            source = CanonicalTable.from_frame("t", frame)
         except DataError:
             continue
         assert check_table("t", source, "y").bad
 
 
 def test_facts_count_what_columns_hold() -> None:
-    source = canonical(
+    source = CanonicalTable.from_frame(
         "t",
         pd.DataFrame(
             {"n": [1, 2, 2], "x": [0.5, None, 0.5], "w": ["a", None, None], "e": [None] * 3}

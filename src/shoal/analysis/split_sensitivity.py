@@ -10,7 +10,7 @@ each split have no such help, and cost as much more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from shoal.data import Dataset, resplit
@@ -65,7 +65,7 @@ def resplit_scores(
     with make_executor(problem, workers) as executor:
         while True:
             while under_way < executor.capacity and (data := next(datasets, None)) is not None:
-                executor.submit(SplitJob(replace(data, source=None), genome, networks))
+                executor.submit(SplitJob(data.without_table(), genome, networks))
                 under_way += 1
             if not under_way:
                 return

@@ -1,4 +1,10 @@
-"""Tables in, arrays out: reading, checking, splitting and encoding of tabular data."""
+"""Tables in, arrays out: read, check, split and encode tabular data.
+
+May import: `shoal.errors`, `shoal.inference`, `shoal.numerics`.
+
+Start reading with `load_dataset` in `preparation`, whose helpers are the phases of preparing a
+table. `canonical` says what form every table has before that, `dataset` what comes out.
+"""
 
 from __future__ import annotations
 
@@ -17,29 +23,40 @@ from shoal.data.encoder import (
 )
 
 if TYPE_CHECKING:
+    from shoal.data.canonical import CanonicalTable
     from shoal.data.preparation import load_dataset, prepare, prepare_new, recognise_task, resplit
     from shoal.data.table_io import BUNDLED, from_parquet, read_table, table_from_bytes, to_parquet
 
-# What needs pandas is imported on first use: worker processes have only arrays.
+# What needs pandas, by the module that has it. It is imported on first use: worker processes have
+# only arrays.
 _WITH_PANDAS = {
-    **dict.fromkeys(
-        ("load_dataset", "prepare", "prepare_new", "recognise_task", "resplit"), "preparation"
-    ),
-    **dict.fromkeys(
-        ("BUNDLED", "from_parquet", "read_table", "table_from_bytes", "to_parquet"), "table_io"
-    ),
+    "CanonicalTable": "canonical",
+    "load_dataset": "preparation",
+    "prepare": "preparation",
+    "prepare_new": "preparation",
+    "recognise_task": "preparation",
+    "resplit": "preparation",
+    "BUNDLED": "table_io",
+    "from_parquet": "table_io",
+    "read_table": "table_io",
+    "table_from_bytes": "table_io",
+    "to_parquet": "table_io",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _WITH_PANDAS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value = getattr(import_module(f"{__name__}.{_WITH_PANDAS[name]}"), name)
+
+    module = import_module(f"{__name__}.{_WITH_PANDAS[name]}")
+    value = getattr(module, name)
+    globals()[name] = value
     return value
 
 
 __all__ = [
     "BUNDLED",
+    "CanonicalTable",
     "CategoricalColumn",
     "ClassTarget",
     "Column",

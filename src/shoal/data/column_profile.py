@@ -1,4 +1,4 @@
-"""What a table's columns hold, counted: for a preview, and for the checks before a search."""
+"""What the columns of a table hold, counted: for a preview, and for the checks before a search."""
 
 from __future__ import annotations
 
@@ -6,12 +6,27 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-KINDS = {"i": "whole numbers", "f": "numbers", "O": "text"}
+from shoal.data.canonical import CanonicalTable
+
+# By the kind of a canonical column's dtype.
+_KINDS = {"i": "whole numbers", "f": "numbers", "O": "text"}
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnFacts:
-    """A column of a canonical table. ``distinct`` counts its values without missing ones; ``missing`` the cells without one."""
+    """Counts of one column of a canonical table.
+
+    Attributes
+    ----------
+    name
+        The column's name.
+    kind
+        "whole numbers", "numbers", "text" or "categories".
+    missing
+        Cells without a value.
+    distinct
+        Different values, missing ones not counted.
+    """
 
     name: str
     kind: str
@@ -20,21 +35,23 @@ class ColumnFacts:
 
     @property
     def constant(self) -> bool:
-        """Whether every row has the same value, or none has one."""
-        return self.distinct == 0 or (self.distinct == 1 and self.missing == 0)
+        """Whether all rows are alike: one value everywhere, or none at all."""
+        one_value_everywhere = self.distinct == 1 and self.missing == 0
+        return self.distinct == 0 or one_value_everywhere
 
 
-def column_facts(source: pd.DataFrame) -> tuple[ColumnFacts, ...]:
-    """The facts of each column, in order."""
-    return tuple(
-        ColumnFacts(str(name), _kind(column), int(column.isna().sum()), int(column.nunique()))
-        for name, column in source.items()
-    )
+def column_facts(table: CanonicalTable) -> tuple[ColumnFacts, ...]:
+    """The facts of each column, in the table's order."""
+    facts = []
+    for name in table.columns:
+        column = table[name]
+        missing = int(column.isna().sum())
+        distinct = int(column.nunique())
+        facts.append(ColumnFacts(name, _kind(column), missing, distinct))
+    return tuple(facts)
 
 
 def _kind(column: pd.Series) -> str:
-    return (
-        "categories"
-        if isinstance(column.dtype, pd.CategoricalDtype)
-        else KINDS.get(column.dtype.kind, "text")
-    )
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return "categories"
+    return _KINDS.get(column.dtype.kind, "text")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,13 +19,19 @@ from shoal.inference.standalone import unscale
 if TYPE_CHECKING:
     import pandas as pd
 
+    from shoal.data.canonical import CanonicalTable
+
 Preset = Literal["modern", "classic"]
 TaskType = Literal["regression", "classification"]
 Logs = Literal["auto", "none"]
+Same = Literal["all"] | tuple[str, ...]
 
 MAX_FOLDS = 100
-# What a new run has where nothing is said. `DataOptions` itself has the values of runs recorded before there was a choice.
+
+# What a new run has where nothing is said. `DataOptions` itself has the values of runs that were
+# recorded before there was a choice.
 NEW_RUN: dict[str, dict[str, Any]] = {"modern": {"log_columns": "auto", "folds": 5}, "classic": {}}
+
 _ALLOWED: dict[str, tuple[str | None, ...]] = {
     "preset": ("modern", "classic"),
     "task": ("regression", "classification", None),
@@ -35,13 +41,41 @@ _ALLOWED: dict[str, tuple[str | None, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class DataOptions:
-    """Everything that `prepare` needs besides the table. Raises SettingsError for values that make no split.
+    """Everything that `shoal.data.prepare` needs besides the table.
 
-    ``task`` None: recognised. ``group``: a column, not a feature, whose equal values stay in one part. ``same``: columns
-    that stay features, or "all" of them; rows that are equal in each of these stay in one part. ``folds`` 1: one
-    validation part, ``validation_fraction`` of the rows that are not test; k: those rows are cut into k, and each
-    validates in turn. ``log_columns`` "auto": columns with a long tail are taken as logarithms (`encoder.log_floor`).
-    ``seed`` is of the splits. Classic has none of these but test part, task and seed.
+    Attributes
+    ----------
+    target
+        Column to predict.
+    preset
+        "modern" encodes text, fills in missing values and scales. "classic" takes numeric columns
+        as they are and divides the target by its largest training value; of the options below it
+        has the task, the test part and the seed only.
+    task
+        "regression" or "classification"; None: recognised from the target's values.
+    group
+        Column that is no feature, and whose equal values stay in one part of the split.
+    test_fraction
+        Share of the rows (of the groups, with ``group`` or ``same``) that are the test part, in
+        [0, 1).
+    validation_fraction
+        Share of the other rows that validates, in [0, 1), when there is one fold.
+    seed
+        Of the splits, 0 to 2**32 - 1.
+    same
+        Columns that stay features, or "all" of them: rows that are equal in each of these stay in
+        one part.
+    folds
+        k > 1: the rows that are not test are cut into k folds, and each validates in turn. 1: one
+        validation part.
+    log_columns
+        "auto": columns with a long tail are taken as logarithms (`shoal.data.encoder.log_floor`).
+        "none": no column is.
+
+    Raises
+    ------
+    SettingsError
+        For values that make no split.
     """
 
     target: str
@@ -51,66 +85,56 @@ class DataOptions:
     test_fraction: float = 0.3
     validation_fraction: float = 0.2
     seed: int = 42
-    same: Literal["all"] | tuple[str, ...] = ()
+    same: Same = ()
     folds: int = 1
     log_columns: Logs = "none"
 
     def __post_init__(self) -> None:
-        for field, column in (("target", self.target), ("group", self.group)):
-            if not (isinstance(column, str) and column) and (field, column) != ("group", None):
-                raise SettingsError(
-                    f"{field} {column!r}.",
-                    expected="the name of a column, as text",
-                    remedy=f"name one {field}",
-                )
-        for field, allowed in _ALLOWED.items():
-            if getattr(self, field) not in allowed:
-                expected = ", ".join(str(value) for value in allowed if value)
-                raise SettingsError(
-                    f"{field} {getattr(self, field)!r}.",
-                    expected=expected,
-                    remedy="choose one of them",
-                )
-        for field in ("test_fraction", "validation_fraction"):
-            if not (_is_number(getattr(self, field)) and 0 <= getattr(self, field) < 1):
-                problem = f"{field} {getattr(self, field)!r}."
-                raise SettingsError(
-                    problem, expected="0 <= fraction < 1", remedy="0.3 and 0.2 are usual"
-                )
-        if not (_is_number(self.seed, numbers.Integral) and 0 <= self.seed < SEEDS):
+        _check_column_name("target", self.target)
+        if self.group is not None:
+            _check_column_name("group", self.group)
+
+        for option, allowed in _ALLOWED.items():
+            _check_choice(option, getattr(self, option), allowed)
+        _check_fraction("test_fraction", self.test_fraction)
+        _check_fraction("validation_fraction", self.validation_fraction)
+        _check_seed(self.seed)
+        _check_folds(self.folds)
+
+        self._check_group()
+        self._check_same()
+        self._check_classic()
+
+    def _check_group(self) -> None:
+        if self.group is None:
+            return
+        if self.preset == "classic" or self.group == self.target:
             raise SettingsError(
-                f"data seed {self.seed!r}.",
-                expected="a whole number, 0 to 2**32 - 1",
-                remedy="choose another one",
-            )
-        if not (_is_number(self.folds, numbers.Integral) and 1 <= self.folds <= MAX_FOLDS):
-            expected = (
-                f"a whole number of parts, 2 to {MAX_FOLDS}, or 1 for a single validation part"
-            )
-            raise SettingsError(
-                f"folds {self.folds!r}.", expected=expected, remedy="3 and 5 are usual"
-            )
-        if self.group is not None and (self.preset == "classic" or self.group == self.target):
-            problem = (
-                f"group {self.group!r} with preset {self.preset!r} and target {self.target!r}."
-            )
-            raise SettingsError(
-                problem,
+                f"group {self.group!r} with preset {self.preset!r} and target {self.target!r}.",
                 expected="modern, and not the target",
                 remedy="drop the group, or use modern",
             )
-        if self.same and (
-            self.group is not None or (self.same != "all" and self.target in self.same)
-        ):
-            problem = f"same {self.same!r} with group {self.group!r} and target {self.target!r}."
-            remedy = "drop the group, or name only features"
+
+    def _check_same(self) -> None:
+        if not self.same:
+            return
+        names_target = self.same != "all" and self.target in self.same
+        if self.group is not None or names_target:
             raise SettingsError(
-                problem, expected="features, and no group beside them", remedy=remedy
+                f"same {self.same!r} with group {self.group!r} and target {self.target!r}.",
+                expected="features, and no group beside them",
+                remedy="drop the group, or name only features",
             )
-        if self.preset == "classic" and (self.same or self.folds > 1 or self.log_columns != "none"):
-            problem = f"same {self.same!r}, folds {self.folds} and log_columns {self.log_columns!r} with preset 'classic'."
+
+    def _check_classic(self) -> None:
+        if self.preset != "classic":
+            return
+        if self.same or self.folds > 1 or self.log_columns != "none":
             raise SettingsError(
-                problem, expected="none of them", remedy="leave them out, or use modern"
+                f"same {self.same!r}, folds {self.folds} and log_columns {self.log_columns!r} with "
+                "preset 'classic'.",
+                expected="none of them",
+                remedy="leave them out, or use modern",
             )
 
     @classmethod
@@ -124,39 +148,116 @@ class DataOptions:
         log_columns: Logs | None = None,
         **others: Any,
     ) -> DataOptions:
-        """The options of a run that begins now: what is None is what its preset has now (`NEW_RUN`).
+        """The options of a run that begins now: what is None is what its preset has now.
 
-        Who names a ``validation_fraction`` and no folds has one validation part.
+        Parameters
+        ----------
+        target, preset
+            See `DataOptions`.
+        same
+            "all", a list of columns, or a text that names columns with commas between.
+        folds
+            None: 5 with modern, but 1 if a ``validation_fraction`` is named.
+        log_columns
+            None: "auto" with modern.
+        others
+            The other options by name.
 
-        ``same`` is "all", a list of columns, or a text that names them with commas between.
+        Raises
+        ------
+        SettingsError
+            For values that make no split.
+
+        Examples
+        --------
+        >>> DataOptions.of_new_run("price").folds
+        5
+        >>> DataOptions.of_new_run("price", validation_fraction=0.1).folds
+        1
+        >>> DataOptions.of_new_run("price", same="street, number").same
+        ('street', 'number')
         """
-        if isinstance(same, str):
-            same = (
-                "all"
-                if same.strip() == "all"
-                else tuple(name.strip() for name in same.split(",") if name.strip())
-            )
-        elif not (isinstance(same, Sequence) and all(isinstance(name, str) for name in same)):
-            raise SettingsError(
-                f"same {same!r}.", expected="names of columns, or 'all'", remedy="correct the list"
-            )
-        if folds is None and "validation_fraction" in others:
-            folds = 1
-        given = {"folds": folds, "log_columns": log_columns}
-        chosen = NEW_RUN.get(preset, {}) | {
-            name: value for name, value in given.items() if value is not None
-        }
-        return cls(target, preset, same="all" if same == "all" else tuple(same), **chosen, **others)
+        chosen = dict(NEW_RUN.get(preset, {}))
+        if folds is not None:
+            chosen["folds"] = folds
+        elif "validation_fraction" in others:
+            chosen["folds"] = 1
+        if log_columns is not None:
+            chosen["log_columns"] = log_columns
+        return cls(target, preset, same=_parse_same(same), **chosen, **others)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return asdict(self) | {"same": self.same if self.same == "all" else list(self.same)}
+        values = asdict(self)
+        if self.same != "all":
+            values["same"] = list(self.same)
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataOptions:
-        """The reverse of `to_dict`, also of one by an older version."""
+        """Read what `to_dict` wrote, in this version or an older one."""
         same = values.get("same", ())
-        return cls(**{**values, "same": same if same == "all" else tuple(same)})
+        if same != "all":
+            same = tuple(same)
+        return cls(**{**values, "same": same})
+
+
+def _parse_same(same: str | Sequence[str]) -> Same:
+    if isinstance(same, str):
+        if same.strip() == "all":
+            return "all"
+        names = [name.strip() for name in same.split(",")]
+        return tuple(name for name in names if name)
+
+    is_list_of_names = isinstance(same, Sequence) and all(isinstance(name, str) for name in same)
+    if not is_list_of_names:
+        raise SettingsError(
+            f"same {same!r}.", expected="names of columns, or 'all'", remedy="correct the list"
+        )
+    return tuple(same)
+
+
+def _check_column_name(option: str, column: object) -> None:
+    if not (isinstance(column, str) and column):
+        raise SettingsError(
+            f"{option} {column!r}.",
+            expected="the name of a column, as text",
+            remedy=f"name one {option}",
+        )
+
+
+def _check_choice(option: str, value: object, allowed: tuple[str | None, ...]) -> None:
+    if value not in allowed:
+        raise SettingsError(
+            f"{option} {value!r}.",
+            expected=", ".join(choice for choice in allowed if choice),
+            remedy="choose one of them",
+        )
+
+
+def _check_fraction(option: str, value: Any) -> None:
+    if not (_is_number(value) and 0 <= value < 1):
+        raise SettingsError(
+            f"{option} {value!r}.", expected="0 <= fraction < 1", remedy="0.3 and 0.2 are usual"
+        )
+
+
+def _check_seed(value: Any) -> None:
+    if not (_is_number(value, numbers.Integral) and 0 <= value < SEEDS):
+        raise SettingsError(
+            f"data seed {value!r}.",
+            expected="a whole number, 0 to 2**32 - 1",
+            remedy="choose another one",
+        )
+
+
+def _check_folds(value: Any) -> None:
+    if not (_is_number(value, numbers.Integral) and 1 <= value <= MAX_FOLDS):
+        raise SettingsError(
+            f"folds {value!r}.",
+            expected=f"a whole number of parts, 2 to {MAX_FOLDS}, or 1 for a single validation part",
+            remedy="3 and 5 are usual",
+        )
 
 
 def _is_number(value: object, kind: type = numbers.Real) -> bool:
@@ -165,11 +266,18 @@ def _is_number(value: object, kind: type = numbers.Real) -> bool:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Part:
-    """One part of the split.
+    """One part of the split, encoded.
 
-    ``x`` (rows, inputs) float32, C-contiguous. ``y`` (rows,): scaled target, or class index 0..k-1, as float32.
-    ``target`` (rows,): unscaled target, or class index, as float64. ``rows`` (rows,): row numbers
-    in the source, from 0.
+    Attributes
+    ----------
+    x
+        (rows, inputs) float32, C-contiguous: network inputs.
+    y
+        (rows,) float32: what the network learns, the scaled target or the class index from 0.
+    target
+        (rows,) float64: the target in its own unit, or the class index.
+    rows
+        (rows,) int64: row numbers in the table, from 0.
     """
 
     x: NDArray[np.float32]
@@ -177,21 +285,46 @@ class Part:
     target: NDArray[np.float64]
     rows: NDArray[np.int64]
 
-    def of(self, chosen: NDArray[np.bool_]) -> Part:
-        """A copy of some of its rows: ``chosen`` (rows,)."""
-        return Part(*(getattr(self, field.name)[chosen] for field in fields(self)))
+    def select(self, chosen: NDArray[np.bool_]) -> Part:
+        """A copy of the rows where ``chosen`` (rows,) is true."""
+        return Part(self.x[chosen], self.y[chosen], self.target[chosen], self.rows[chosen])
+
+    def followed_by(self, other: Part) -> Part:
+        """A copy of these rows and the ``other`` part's after them."""
+        return Part(
+            np.concatenate([self.x, other.x]),
+            np.concatenate([self.y, other.y]),
+            np.concatenate([self.target, other.target]),
+            np.concatenate([self.rows, other.rows]),
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """A prepared table. ``source`` is the whole table as read, None in worker processes; ``options.task`` is filled in.
+    """A prepared table; `shoal.load_dataset` makes one.
 
-    With folds ``train`` is all rows that are not test, ``fold_numbers`` (rows of train,) says which fold each is in, and
-    ``validation`` is None; without, ``fold_numbers`` is None. Encoder and target's scaling are learned from ``train``.
+    Attributes
+    ----------
+    name
+        What messages call the table.
+    table
+        The whole table as read; None in worker processes, which need arrays only.
+    options
+        What it was prepared with; ``options.task`` is filled in.
+    encoder
+        How columns become network inputs, learned from ``train`` (as is the target's scaling).
+    train
+        The training part. With folds: all rows that are not test.
+    validation
+        The validation part; None with folds, and when no such part was asked for.
+    test
+        The test part, which only a champion is scored on; None when no such part was asked for.
+    fold_numbers
+        (rows of train,): the fold of each row, from 0; None without folds.
     """
 
     name: str
-    source: pd.DataFrame | None
+    table: CanonicalTable | None
     options: DataOptions
     encoder: Encoder
     train: Part
@@ -200,33 +333,44 @@ class Dataset:
     fold_numbers: NDArray[np.int64] | None = None
 
     def __repr__(self) -> str:
-        target = self.options.target
-        rows = sum(
-            len(part.rows) for part in (self.train, self.validation, self.test) if part is not None
-        )
+        row_counts = [len(part.rows) for part in self._parts()]
         return (
-            f"Dataset({self.name!r}, {rows} rows, {self.inputs} inputs, {self.task} of {target!r})"
+            f"Dataset({self.name!r}, {sum(row_counts)} rows, {self.inputs} inputs, "
+            f"{self.task} of {self.options.target!r})"
         )
+
+    @cached_property
+    def source(self) -> pd.DataFrame | None:
+        """The whole table as a DataFrame (rows, columns); None in worker processes.
+
+        It is yours to change: neither the dataset nor what a run records of it changes with it.
+        """
+        if self.table is None:
+            return None
+        return self.table.frame
 
     @property
     def task(self) -> TaskType:
-        """What kind of target it is."""
+        """ "regression" or "classification"."""
         return self.encoder.target.kind
 
     @property
     def inputs(self) -> int:
-        """Network inputs: encoded columns."""
+        """Number of network inputs: encoded columns."""
         return int(self.train.x.shape[1])
 
     @property
     def outputs(self) -> int:
-        """Network outputs: 1, or the number of classes."""
+        """Number of network outputs: 1, or the number of classes."""
         return len(self.classes) or 1
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names by index; none for regression."""
-        return self.encoder.target.classes if isinstance(self.encoder.target, ClassTarget) else ()
+        target = self.encoder.target
+        if isinstance(target, ClassTarget):
+            return target.classes
+        return ()
 
     @property
     def validates(self) -> bool:
@@ -234,67 +378,105 @@ class Dataset:
         return self.validation is not None or self.fold_numbers is not None
 
     def parts(self, repeat: int) -> tuple[Part, Part | None]:
-        """What this repeat trains on, and what it is scored on besides, if anything: the same for every genome.
+        """The part that a repeat trains on, and the part that it is scored on besides, if any.
 
-        With folds, fold ``repeat mod k`` is what it is scored on. Parts of folds are cut anew for each call, so that a
-        process never holds more of a large table than the training at hand needs.
+        They are the same for every genome. With folds, fold ``repeat mod k`` is the part that it is
+        scored on; both are cut anew for each call, so that a process never holds more of a large
+        table than the training at hand needs.
         """
         if self.fold_numbers is None:
             return self.train, self.validation
+
         held_out = self.fold_numbers == repeat % self.options.folds
-        return self.train.of(~held_out), self.train.of(held_out)
+        return self.train.select(~held_out), self.train.select(held_out)
 
     def fit_part(self, refit: bool) -> Part:
-        """What a champion trains on: train, and validation after it when refitting (with the encoder of train)."""
+        """The part that a champion trains on.
+
+        With ``refit`` it is the training part and the validation part after it, encoded as the
+        training part was learned to be.
+        """
         if not refit or self.validation is None:
             return self.train
-        both = (self.train, self.validation)
-        return Part(
-            np.concatenate([part.x for part in both]),
-            np.concatenate([part.y for part in both]),
-            np.concatenate([part.target for part in both]),
-            np.concatenate([part.rows for part in both]),
-        )
+        return self.train.followed_by(self.validation)
+
+    def without_table(self) -> Dataset:
+        """A copy without the table, as worker processes get it: they need neither it nor pandas."""
+        return replace(self, table=None)
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of how the table is used, in plain sentences; none in worker processes."""
-        if self.source is None:
+        """How the table is used, in plain sentences for a person; none in worker processes."""
+        if self.table is None:
             return ()
-        notes = [
-            f"{column.name} is taken as its logarithm, as its values have a long tail."
-            for column in self.encoder.columns
-            if isinstance(column, NumericColumn) and column.log_floor is not None
-        ]
-        if astray := self.rows_with_twins():
-            each = "1 row has" if astray == 1 else f"{astray:,} rows have"
-            mend = (
-                ""
-                if self.options.preset == "classic"
-                else " same = all (--same all) keeps such rows in one part."
-            )
-            notes.append(
-                f"{each} the same features as a row of another part, so scores may be too good.{mend}"
-            )
+
+        notes = []
+        for column in self.encoder.columns:
+            if isinstance(column, NumericColumn) and column.log_floor is not None:
+                notes.append(
+                    f"{column.name} is taken as its logarithm, as its values have a long tail."
+                )
+
+        twins = self.rows_with_twins()
+        if twins:
+            notes.append(self._twins_note(twins))
         return tuple(notes)
 
+    def _twins_note(self, twins: int) -> str:
+        who = f"{twins:,} rows have"
+        if twins == 1:
+            who = "1 row has"
+        remedy = " same = all (--same all) keeps such rows in one part."
+        if self.options.preset == "classic":
+            remedy = ""
+        problem = "the same features as a row of another part, so scores may be too good."
+        return f"{who} {problem}{remedy}"
+
     def rows_with_twins(self) -> int:
-        """How many rows have the features of a row in another part, or in another fold. Not in worker processes."""
-        assert self.source is not None
-        place = np.zeros(len(self.source), dtype=np.int64)  # train, or its first fold
-        place[self.train.rows] = self.fold_numbers if self.fold_numbers is not None else 0
-        for part, number in ((self.validation, -1), (self.test, -2)):
-            if part is not None:
-                place[part.rows] = number
-        groups = repeated_rows(self.source, [column.name for column in self.encoder.columns])
-        lowest, highest = (
-            np.full(groups.max() + 1, MAX_FOLDS),
-            np.full(groups.max() + 1, -MAX_FOLDS),
-        )
-        np.minimum.at(lowest, groups, place)
-        np.maximum.at(highest, groups, place)
-        return int((lowest < highest)[groups].sum())
+        """How many rows have the features of a row in another part, or in another fold.
+
+        Such rows make scores too good: the network may have seen them. Not in worker processes.
+        """
+        assert self.table is not None, "a worker's dataset has no table"
+        part_of_row = self._part_of_each_row(len(self.table))
+
+        # Rows with equal features are a group; a group whose lowest and highest part differ is in
+        # more than one part.
+        features = [column.name for column in self.encoder.columns]
+        groups = repeated_rows(self.table, features)
+        lowest = np.full(groups.max() + 1, MAX_FOLDS)
+        highest = np.full(groups.max() + 1, -MAX_FOLDS)
+        np.minimum.at(lowest, groups, part_of_row)
+        np.maximum.at(highest, groups, part_of_row)
+
+        is_split = (lowest < highest)[groups]
+        return int(is_split.sum())
+
+    def _part_of_each_row(self, rows: int) -> NDArray[np.int64]:
+        """A number (rows,) of the part that a row is in: a fold from 0 (training: 0), -1, or -2."""
+        part_of_row = np.zeros(rows, dtype=np.int64)
+        if self.fold_numbers is not None:
+            part_of_row[self.train.rows] = self.fold_numbers
+        if self.validation is not None:
+            part_of_row[self.validation.rows] = -1
+        if self.test is not None:
+            part_of_row[self.test.rows] = -2
+        return part_of_row
+
+    def _parts(self) -> list[Part]:
+        return [part for part in (self.train, self.validation, self.test) if part is not None]
 
     def unscale(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """Network outputs (rows, outputs) in the target's unit (rows,); for classes (rows, classes) as they are."""
+        """Network outputs in the target's own unit.
+
+        Parameters
+        ----------
+        outputs
+            (rows, outputs)
+
+        Returns
+        -------
+        ndarray
+            (rows,) for regression; (rows, classes), as they are, for classification.
+        """
         return unscale(outputs, asdict(self.encoder.target))

@@ -1,4 +1,8 @@
-"""What was learned from the training rows to turn a table into network inputs: frozen, and written as JSON."""
+"""How a table becomes network inputs: learned from the training rows, frozen, and written as JSON.
+
+An `Encoder` only describes. `shoal.inference.standalone.encode` applies the description, both here
+and in an exported model. Reading order: the column types, then `fit_column`, which learns one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +24,19 @@ if TYPE_CHECKING:
 MAX_LEVELS = 100
 """Most levels of a categorical column, and most classes."""
 
-MOSTLY = 0.8  # from this share of numbers (or dates) on, the other cells are taken for mistakes
-MAX_CELL = 131_072  # characters, as in a CSV file
-LOG_SKEWNESS = 1.5  # from here on a positive column may be taken as its logarithm; an exponential distribution has 2
+# From this share of numbers (or dates) on, the other cells of a text column are taken for mistakes.
+MOSTLY = 0.8
+
+# Characters of a cell, as in a CSV file.
+MAX_CELL = 131_072
+
+# From this skewness on a positive column may be taken as its logarithm; an exponential distribution
+# has 2.
+LOG_SKEWNESS = 1.5
+
+# A float64 holds every integer below this one.
+_EXACT_INTEGERS = 2**53
+
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u2019\u202f])\d{3}(?:\1\d{3})*(?:[.,]\d+)?")
 _DATE = re.compile(
@@ -33,9 +47,23 @@ _DATE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class NumericColumn:
-    """One input ``(v - mean) / scale``, missing values ``fill`` (None: an error); one more, 0/1, for missing ones.
+    """A feature that is one network input ``(v - mean) / scale``.
 
-    With a ``log_floor``, the smallest value of training (above 0), v stands for ``log(max(v, log_floor))``.
+    Attributes
+    ----------
+    name
+        The column's name.
+    fill
+        Stands for missing values, in the column's unit; None: a missing value is an error.
+    mean, scale
+        Of the training values, or of their logarithms.
+    missing_indicator
+        Whether a second input, 0 or 1, says where values are missing.
+    log_floor
+        Smallest training value, above 0. Then v stands for ``log(max(v, log_floor))``. None: no
+        logarithm.
+    kind
+        "numeric", the tag in JSON.
     """
 
     name: str
@@ -49,12 +77,24 @@ class NumericColumn:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the network inputs."""
-        return (self.name, f"{self.name}=missing") if self.missing_indicator else (self.name,)
+        if self.missing_indicator:
+            return (self.name, f"{self.name}=missing")
+        return (self.name,)
 
 
 @dataclass(frozen=True, slots=True)
 class CategoricalColumn:
-    """One 0/1 input a level, sorted as text; None, last, is the level of missing values."""
+    """A feature that is one network input, 0 or 1, for each level.
+
+    Attributes
+    ----------
+    name
+        The column's name.
+    levels
+        Sorted as text; None, last, is the level of missing values.
+    kind
+        "categorical", the tag in JSON.
+    """
 
     name: str
     levels: tuple[str | None, ...]
@@ -63,14 +103,28 @@ class CategoricalColumn:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the network inputs."""
-        return tuple(
-            f"{self.name}={'missing' if level is None else level}" for level in self.levels
-        )
+        names = []
+        for level in self.levels:
+            shown = level
+            if level is None:
+                shown = "missing"
+            names.append(f"{self.name}={shown}")
+        return tuple(names)
 
 
 @dataclass(frozen=True, slots=True)
 class RegressionTarget:
-    """The network learns ``(t - offset) / scale``."""
+    """A target that the network learns as ``(t - offset) / scale``.
+
+    Attributes
+    ----------
+    name
+        The column's name.
+    offset, scale
+        In the target's unit.
+    kind
+        "regression", the tag in JSON.
+    """
 
     name: str
     offset: float
@@ -80,7 +134,17 @@ class RegressionTarget:
 
 @dataclass(frozen=True, slots=True)
 class ClassTarget:
-    """The network has one output a class."""
+    """A target for which the network has one output a class.
+
+    Attributes
+    ----------
+    name
+        The column's name.
+    classes
+        Names, by index.
+    kind
+        "classification", the tag in JSON.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -93,7 +157,15 @@ Target = RegressionTarget | ClassTarget
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """How a table becomes network inputs, and outputs the target. Applied by `shoal.inference.standalone`."""
+    """How a table becomes network inputs, and network outputs the target.
+
+    Attributes
+    ----------
+    columns
+        The features, in the order of their network inputs.
+    target
+        The column to predict.
+    """
 
     columns: tuple[Column, ...]
     target: Target
@@ -108,165 +180,305 @@ class Encoder:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the network inputs, in order."""
-        return tuple(name for column in self.columns for name in column.inputs)
+        names: list[str] = []
+        for column in self.columns:
+            names.extend(column.inputs)
+        return tuple(names)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; floats survive JSON exactly."""
         return {
-            "columns": [_listed(asdict(column)) for column in self.columns],
-            "target": _listed(asdict(self.target)),
+            "columns": [_to_json(column) for column in self.columns],
+            "target": _to_json(self.target),
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Encoder:
-        """The reverse of `to_dict`."""
-        return cls(
-            tuple(cls._read(column) for column in values["columns"]), cls._read(values["target"])
-        )
+        """Read what `to_dict` wrote."""
+        columns = [cls._from_json(column) for column in values["columns"]]
+        return cls(tuple(columns), cls._from_json(values["target"]))
 
     @classmethod
-    def _read(cls, values: Mapping[str, Any]) -> Any:
-        return cls._KINDS[values["kind"]](
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        )
+    def _from_json(cls, values: Mapping[str, Any]) -> Any:
+        arguments = dict(values)
+        for key, value in values.items():
+            if isinstance(value, list):
+                arguments[key] = tuple(value)
+        return cls._KINDS[values["kind"]](**arguments)
 
 
-def _listed(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
-    }
+def _to_json(described: Column | Target) -> dict[str, Any]:
+    values = asdict(described)
+    for key, value in values.items():
+        if isinstance(value, tuple):
+            values[key] = list(value)
+    return values
 
 
 def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and population standard deviation, exactly rounded sums, so that every machine has the same bits.
+    """Mean and population standard deviation of ``values`` (n,).
 
-    A constant has itself and 1, and so becomes exactly zero.
+    The sums are rounded once (`math.fsum`), so that every machine has the same bits. A constant
+    has itself and 1, and so is scaled to exactly zero; no values have 0 and 1.
+
+    Examples
+    --------
+    >>> mean_and_scale(np.array([1.0, 3.0]))
+    (2.0, 1.0)
     """
-    if not len(values) or values.min() == values.max():
-        return (float(values[0]) if len(values) else 0.0), 1.0
+    if not len(values):
+        return 0.0, 1.0
+    if values.min() == values.max():
+        return float(values[0]), 1.0
+
     mean = math.fsum(values) / len(values)
     scale = math.sqrt(math.fsum((values - mean) ** 2) / len(values))
     return mean, scale or 1.0
 
 
 def skewness(values: NDArray[np.float64]) -> float:
-    """Third moment about the mean in standard deviations cubed; 0 of a constant. The same bits on every machine."""
+    """Third moment about the mean of ``values`` (n,), in standard deviations cubed.
+
+    It is 0 for a constant, 2 for an exponential distribution. Every machine has the same bits.
+    """
     mean, scale = mean_and_scale(values)
     z = (values - mean) / scale
     return math.fsum(z * z * z) / max(1, len(z))
 
 
 def log_floor(values: NDArray[np.float64]) -> float | None:
-    """The smallest of ``values`` if they are better taken as logarithms, else None.
+    """The smallest of ``values`` (n,) if they are better taken as logarithms, else None.
 
-    They are when all are positive, their skewness is above `LOG_SKEWNESS`, and the logarithm at least halves its size:
-    otherwise a long tail upwards would only be given for one downwards.
+    They are when all are positive, their skewness is above `LOG_SKEWNESS`, and the logarithm at
+    least halves its size: otherwise a long tail upwards would only be given for one downwards.
     """
-    if not len(values) or values.min() <= 0 or (skewed := skewness(values)) <= LOG_SKEWNESS:
+    if not len(values) or values.min() <= 0:
         return None
-    return float(values.min()) if abs(skewness(log(values))) <= skewed / 2 else None
+
+    skewness_as_is = skewness(values)
+    if skewness_as_is <= LOG_SKEWNESS:
+        return None
+
+    if abs(skewness(log(values))) > skewness_as_is / 2:
+        return None
+    return float(values.min())
 
 
 def fit_column(
     name: str, series: pd.Series, train: NDArray[np.int64], *, logs: bool = False
 ) -> Column:
-    """The modern encoding of a feature, from its training rows; with ``logs``, `log_floor` decides on a logarithm.
+    """Learn the modern encoding of a feature.
 
-    Raises DataError (for any row of the table).
+    Parameters
+    ----------
+    name
+        What messages call the table.
+    series
+        A canonical column (rows,).
+    train
+        Row numbers of the training part. Only these are learned from; all rows are checked.
+    logs
+        Whether `log_floor` decides on a logarithm.
+
+    Raises
+    ------
+    DataError
+        If the column, in any row, cannot be encoded.
     """
+    if series.dtype.kind in "if":
+        return _fit_numeric(name, series, train, logs)
+    return _fit_categorical(name, series, train)
+
+
+def _fit_numeric(
+    name: str, series: pd.Series, train: NDArray[np.int64], logs: bool
+) -> NumericColumn:
+    column = str(series.name)
+    values = finite_numbers(name, series)
+    if np.isnan(values).all():
+        raise DataError(
+            f"{name}: column {column!r} has no value.", expected="some", remedy="drop the column"
+        )
+
+    train_values = values[train]
+    known = train_values[~np.isnan(train_values)]
+    fill = 0.0
+    if len(known):
+        fill = float(np.median(known))
+
+    floor = None
+    if logs:
+        floor = log_floor(known)
+    if floor is None:
+        mean, scale = mean_and_scale(known)
+    else:
+        mean, scale = mean_and_scale(log(known))
+
+    any_missing = len(known) < len(train_values)
+    return NumericColumn(column, fill, mean, scale, any_missing, floor)
+
+
+def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> CategoricalColumn:
     import pandas as pd
 
     column = str(series.name)
-    if series.dtype.kind in "if":
-        values = finite_numbers(name, series)
-        if np.isnan(values).all():
-            raise DataError(
-                f"{name}: column {column!r} has no value.",
-                expected="some",
-                remedy="drop the column",
-            )
-        seen = values[train]
-        known = seen[~np.isnan(seen)]
-        fill = float(np.median(known)) if len(known) else 0.0
-        floor = log_floor(known) if logs else None
-        mean, scale = mean_and_scale(known if floor is None else log(known))
-        return NumericColumn(column, fill, mean, scale, len(known) < len(seen), floor)
     texts = series.tolist()
     if not isinstance(series.dtype, pd.CategoricalDtype):
         check_text(name, column, texts)
-    levels = [text if isinstance(text, str) else None for text in (texts[row] for row in train)]
-    known_levels = sorted({level for level in levels if level is not None})
-    if len(known_levels) > MAX_LEVELS:
-        problem = f"{name}: column {column!r} has {len(known_levels)} different texts in the training rows."
-        remedy = "drop the column, or group its rare texts"
-        raise DataError(problem, expected=f"at most {MAX_LEVELS}", remedy=remedy)
-    if any(len(level) > MAX_CELL for level in known_levels):
-        problem = f"{name}: column {column!r} has a cell of over {MAX_CELL:,} characters."
-        raise DataError(problem, expected="short cells", remedy="drop the column")
-    return CategoricalColumn(column, (*known_levels, *([None] if None in levels else [])))
+
+    train_texts = [texts[row] for row in train]
+    known = [text for text in train_texts if isinstance(text, str)]
+    levels: list[str | None] = [*sorted(set(known))]
+    if len(levels) > MAX_LEVELS:
+        raise DataError(
+            f"{name}: column {column!r} has {len(levels)} different texts in the training rows.",
+            expected=f"at most {MAX_LEVELS}",
+            remedy="drop the column, or group its rare texts",
+        )
+
+    longest = max(map(len, known), default=0)
+    if longest > MAX_CELL:
+        raise DataError(
+            f"{name}: column {column!r} has a cell of over {MAX_CELL:,} characters.",
+            expected="short cells",
+            remedy="drop the column",
+        )
+
+    if len(known) < len(train_texts):
+        levels.append(None)
+    return CategoricalColumn(column, tuple(levels))
 
 
 def finite_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:
-    """Values (rows,), NaN where missing. Raises DataError for infinity, or beyond what float32 holds."""
+    """Values (rows,) of a canonical numeric column, NaN where missing.
+
+    Raises
+    ------
+    DataError
+        For infinity, and for what is beyond the range of a float32.
+    """
     values = series.to_numpy(dtype=np.float64)
-    bad = np.flatnonzero(np.abs(values) > _FLOAT32_MAX)
-    if len(bad):
-        problem = (
-            f"{name}: row {bad[0] + 2}, column {series.name!r}: {values[bad[0]]:g} is too large."
-        )
+    too_large = np.flatnonzero(np.abs(values) > _FLOAT32_MAX)
+    if len(too_large):
+        row = too_large[0]
         raise DataError(
-            problem,
+            f"{name}: row {row + 2}, column {series.name!r}: {values[row]:g} is too large.",
             expected=f"numbers within ±{_FLOAT32_MAX:.3g}",
             remedy="correct or remove the row",
         )
     return values
 
 
+class _Word(NamedTuple):
+    """A text cell that is no number. ``row`` as a spreadsheet counts: the header is row 1."""
+
+    row: int
+    text: str
+
+
+class _Number(NamedTuple):
+    """A text cell that reads as a number."""
+
+    row: int
+    text: str
+    value: float
+
+
+class _TableColumn(NamedTuple):
+    """Where a cell is, for messages."""
+
+    table: str
+    column: str
+
+    def cell(self, row: int) -> str:
+        """How a message about a cell begins."""
+        return f"{self.table}: row {row}, column {self.column!r}:"
+
+
 def check_text(name: str, column: str, texts: Sequence[object]) -> None:
-    """Raises DataError if a text column holds dates, or numbers with something wrong; names the first such cell."""
-    known = [
-        (row, text, to_number(text)) for row, text in enumerate(texts, 2) if isinstance(text, str)
-    ]
-    known = [
-        (row, text, number)
-        for row, text, number in known
-        if number is None or not math.isnan(number)
-    ]
-    words = [(row, text) for row, text, number in known if number is None]
-    grouped = [(row, text) for row, text in words if _THOUSANDS.fullmatch(text)]
-    numbers = len(known) - len(words)
-    if grouped and numbers + len(grouped) >= MOSTLY * len(known):
+    """Check that a text column holds words, and not numbers or dates with something wrong.
+
+    Parameters
+    ----------
+    name
+        What messages call the table.
+    column
+        The column's name.
+    texts
+        (rows,): its cells; what is no text is taken for missing.
+
+    Raises
+    ------
+    DataError
+        Naming the first cell that is wrong.
+    """
+    words: list[_Word] = []
+    numbers: list[_Number] = []
+    for row, text in enumerate(texts, 2):
+        if not isinstance(text, str):
+            continue
+        number = to_number(text)
+        if number is None:
+            words.append(_Word(row, text))
+        elif not math.isnan(number):
+            numbers.append(_Number(row, text, number))
+
+    table_column = _TableColumn(name, column)
+    if words:
+        _check_words_are_no_numbers(table_column, words, len(numbers))
+        _check_words_are_no_dates(table_column, words)
+    elif numbers:
+        _check_numbers_are_exact(table_column, numbers)
+
+
+def _check_words_are_no_numbers(where: _TableColumn, words: Sequence[_Word], numbers: int) -> None:
+    """Raise DataError if most cells are numbers; ``numbers`` counts those that read as such."""
+    mostly = MOSTLY * (len(words) + numbers)
+
+    grouped = [word for word in words if _THOUSANDS.fullmatch(word.text)]
+    if grouped and numbers + len(grouped) >= mostly:
         row, text = grouped[0]
-        problem = f"{name}: row {row}, column {column!r}: {text!r} has a thousands separator or a decimal comma."
-        remedy = (
-            "remove the separators, or save the table with semicolons if these are decimal commas"
+        raise DataError(
+            f"{where.cell(row)} {text!r} has a thousands separator or a decimal comma.",
+            expected="numbers such as 1234.5",
+            remedy="remove the separators, or save the table with semicolons if these are decimal "
+            "commas",
         )
-        raise DataError(problem, expected="numbers such as 1234.5", remedy=remedy)
-    if words and numbers >= MOSTLY * len(known):
+
+    if numbers >= mostly:
         row, text = words[0]
-        problem = f"{name}: row {row}, column {column!r}: {text[:60]!r} is not a number, but most of the column is."
-        remedy = "correct the cell, or leave it empty if its value is missing"
-        raise DataError(problem, expected="a number", remedy=remedy)
-    if known and not words:  # numbers all, but `canonical` could not keep them as such
-        row, text, number = next((cell for cell in known if math.isinf(cell[2] or 0)), known[0])
-        if math.isinf(number or 0):
-            problem = (
-                f"{name}: row {row}, column {column!r}: {text[:60]!r} is infinite or too large."
-            )
-            raise DataError(
-                problem, expected="finite numbers", remedy="correct the cell, or leave it empty"
-            )
-        row, text, _ = next(
-            cell
-            for cell in known
-            if cell[2] is not None and abs(cell[2]) >= 2**53 and "." not in cell[1]
+        raise DataError(
+            f"{where.cell(row)} {text[:60]!r} is not a number, but most of the column is.",
+            expected="a number",
+            remedy="correct the cell, or leave it empty if its value is missing",
         )
-        problem = f"{name}: row {row}, column {column!r}: {text[:60]!r} has more digits than a number holds exactly."
-        remedy = "drop the column if it is an identifier, or round it"
-        raise DataError(problem, expected="integers below 2**53", remedy=remedy)
-    dates = [(row, text) for row, text in words if _DATE.fullmatch(text)]
+
+
+def _check_words_are_no_dates(where: _TableColumn, words: Sequence[_Word]) -> None:
+    dates = [word for word in words if _DATE.fullmatch(word.text)]
     if dates and len(dates) >= MOSTLY * len(words):
         row, text = dates[0]
-        problem = f"{name}: row {row}, column {column!r}: {text!r} is a date or a time."
-        remedy = "turn the column into numbers (days since a first day, month, hour), or drop it"
-        raise DataError(problem, expected="numbers or categories", remedy=remedy)
+        raise DataError(
+            f"{where.cell(row)} {text!r} is a date or a time.",
+            expected="numbers or categories",
+            remedy="turn the column into numbers (days since a first day, month, hour), or drop it",
+        )
+
+
+def _check_numbers_are_exact(where: _TableColumn, numbers: Sequence[_Number]) -> None:
+    """Raise DataError for the first number that a float64 does not hold: infinite, or too long."""
+    for row, text, value in numbers:
+        if math.isinf(value):
+            raise DataError(
+                f"{where.cell(row)} {text[:60]!r} is infinite or too large.",
+                expected="finite numbers",
+                remedy="correct the cell, or leave it empty",
+            )
+
+    for row, text, value in numbers:
+        if abs(value) >= _EXACT_INTEGERS and "." not in text:
+            raise DataError(
+                f"{where.cell(row)} {text[:60]!r} has more digits than a number holds exactly.",
+                expected="integers below 2**53",
+                remedy="drop the column if it is an identifier, or round it",
+            )

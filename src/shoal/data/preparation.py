@@ -1,24 +1,35 @@
-"""From a table to a dataset: checked, split, encoded, scaled. A pure function of table and options."""
+"""From a table to a dataset: checked, split, encoded, scaled.
+
+Preparing is a pure function of the table and the options: every machine gets the same bits, so a
+recorded run keeps the table and the options only. A prepared table is not cached: on the bundled
+table preparing takes 4 ms, and for a large one a cache would hold memory that trainings need.
+
+Reading order: `load_dataset` is what users call, `prepare` does the work, one phase a helper.
+"""
 
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric, to_data_error
 from shoal.data.dataset import DataOptions, Dataset, Logs, Part, Preset, TaskType
 from shoal.data.encoder import (
     MAX_LEVELS,
     ClassTarget,
+    Column,
     Encoder,
     NumericColumn,
     RegressionTarget,
+    Target,
     check_text,
     finite_numbers,
     fit_column,
@@ -34,15 +45,20 @@ from shoal.data.splits import (
     sample_split,
     stratified_split,
 )
-from shoal.data.table_io import BUNDLED, canonical, read_table, wrapped
+from shoal.data.table_io import BUNDLED, read_table
 from shoal.errors import DataError
 from shoal.inference.standalone import MAX_COLUMNS, TableError, encode, to_level
 
+_log = logging.getLogger(__name__)
+
 MIN_ROWS = 10
-FEW_VALUES = (
-    10  # whole-number targets of at most so many values, each five times on average, are classes
-)
+
+# Whole-number targets of at most this many values, each five times on average, are classes.
+FEW_VALUES = 10
 ROWS_PER_VALUE = 5
+
+# Column names that a message lists.
+_LISTED_COLUMNS = 30
 
 
 def load_dataset(
@@ -59,329 +75,645 @@ def load_dataset(
     folds: int | None = None,
     log_columns: Logs | None = None,
 ) -> Dataset:
-    """Read and prepare a bundled name, a CSV or Parquet file, or a DataFrame. Raises DataError or SettingsError.
+    """Read a table and prepare it for training: split it, encode its columns, scale its target.
 
-    The options are those of `DataOptions`, with what its preset has now for those that are None.
+    Parameters
+    ----------
+    data
+        The name of a bundled table ("concrete"), the path of a CSV or Parquet file, or a DataFrame
+        (rows, columns), which is copied. At least 10 rows.
+    target
+        Column to predict. None: the bundled table's own target.
+    preset
+        "modern" (default) takes text and missing values, scales columns, and validates. "classic"
+        repeats the published experiments: numeric columns as they are, the target divided by its
+        largest training value, no validation.
+    task
+        "regression" or "classification". None: text, truth values, categories and few different
+        whole numbers are classes, everything else is a number to predict (`recognise_task`).
+    group
+        Column that is no feature, and whose equal values stay in one part of the split: a patient,
+        a building. None: rows are split one by one. Modern only.
+    test_fraction
+        Share of the rows that no training sees and only the champion is scored on, in [0, 1).
+    validation_fraction
+        Share of the other rows that every training is scored on, in [0, 1). Naming it asks for one
+        validation part in place of folds. None: 0.2 where there is one part.
+    seed
+        Of the splits, 0 to 2**32 - 1. The same seed gives the same rows on every machine.
+    same
+        Columns that stay features, as a list or as text with commas between, or "all" of them.
+        Rows that are equal in each of these stay in one part. Modern only.
+    folds
+        k > 1: the rows that are not test are cut into k folds, and each validates in turn. 1: one
+        validation part. None: 5 with modern where the table has rows enough, else 1.
+    log_columns
+        "auto": columns with a long tail are taken as logarithms. "none": no column is. None: "auto"
+        with modern, "none" with classic.
+
+    Returns
+    -------
+    Dataset
+        What `shoal.train` and `shoal.search` take. Its ``notes`` say in words how columns are used.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read or learned from. The message names row (the header is row 1),
+        column and remedy.
+    SettingsError
+        If an option has no meaning, or does not go with another.
+
+    Examples
+    --------
+    >>> import shoal
+    >>> shoal.load_dataset("concrete")
+    Dataset('concrete', 1030 rows, 8 inputs, regression of 'compressive_strength')
+
+    >>> import pandas as pd
+    >>> flowers = pd.DataFrame({"petal": range(40), "kind": ["rose", "lily"] * 20})
+    >>> shoal.load_dataset(flowers, "kind", folds=1, seed=1).classes
+    ('lily', 'rose')
     """
-    asked = {} if validation_fraction is None else {"validation_fraction": validation_fraction}
-    name, source, target = table_and_target(data, target)
-    return prepare_new(
-        name,
-        source,
-        target,
-        preset,
-        same=same,
-        folds=folds,
-        log_columns=log_columns,
-        task=task,
-        group=group,
-        test_fraction=test_fraction,
-        seed=seed,
-        **asked,
-    )
+    options: dict[str, Any] = {
+        "same": same,
+        "folds": folds,
+        "log_columns": log_columns,
+        "task": task,
+        "group": group,
+        "test_fraction": test_fraction,
+        "seed": seed,
+    }
+    if validation_fraction is not None:
+        options["validation_fraction"] = validation_fraction
+
+    name, table, target = table_and_target(data, target)
+    return prepare_new(name, table, target, preset, **options)
 
 
 def table_and_target(
     data: str | os.PathLike[str] | pd.DataFrame, target: str | None = None
-) -> tuple[str, pd.DataFrame, str]:
-    """Name, canonical table and target of a bundled name, file or DataFrame. Raises DataError where no target is known."""
-    name, source = read_table(data)
+) -> tuple[str, CanonicalTable, str]:
+    """Read a table, and find its target if it is a bundled one.
+
+    Parameters
+    ----------
+    data, target
+        As in `load_dataset`.
+
+    Returns
+    -------
+    name : str
+    table : CanonicalTable
+    target : str
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read, or no target is known.
+    """
+    name, table = read_table(data)
     if target is None and isinstance(data, str):
         target = BUNDLED.get(data)
+
     if target is None:
-        columns = _listing(source)
-        remedy = f"say which with --target (target= in Python); the columns are: {columns}"
+        columns = _list_columns(table)
         raise DataError(
             f"{name}: no target was chosen.",
             expected="the name of the column to predict",
-            remedy=remedy,
+            remedy=f"say which with --target (target= in Python); the columns are: {columns}",
         )
-    return name, source, target
+    return name, table, target
 
 
 def prepare_new(
     name: str,
-    source: pd.DataFrame,
+    source: CanonicalTable | pd.DataFrame,
     target: str,
     preset: Preset = "modern",
     *,
     folds: int | None = None,
     **others: Any,
 ) -> Dataset:
-    """`prepare` for a run that begins now (`DataOptions.of_new_run`).
+    """Prepare a table for a run that begins now.
 
-    A table with too few rows, groups or members of a class for the folds that nobody asked for has one validation part.
+    It is `prepare` with the options of `DataOptions.of_new_run`, except that a table with too few
+    rows, groups or members of a class for folds that nobody asked for has one validation part.
+
+    Parameters
+    ----------
+    name
+        What messages call the table.
+    source
+        The table.
+    target, preset, folds, others
+        Options, as in `load_dataset`.
+
+    Raises
+    ------
+    DataError, SettingsError
+        As in `load_dataset`.
     """
     options = DataOptions.of_new_run(target, preset, folds=folds, **others)
-    if folds is None and options.folds > 1:
+    table = as_canonical(name, source)
+
+    folds_are_a_default = folds is None and options.folds > 1
+    if folds_are_a_default:
         try:
-            return prepare(name, source, options)
-        except DataError:  # of the folds; or of something else, which is then said below
+            return prepare(name, table, options)
+        except DataError as error:
+            # Of the folds; or of something else, which preparing without folds then raises again.
+            _log.debug("%s: one validation part in place of folds (%s)", name, error.problem)
             options = replace(options, folds=1)
-    return prepare(name, source, options)
+    return prepare(name, table, options)
 
 
-def prepare(name: str, source: pd.DataFrame, options: DataOptions) -> Dataset:
-    """Split, encode and scale a table: the same arguments give the same bits on every machine.
+def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptions) -> Dataset:
+    """Split, encode and scale a table.
 
-    ``name`` names the table in messages. The arrays of a part are in the table's row order, except that classic
-    keeps the shuffled order of ``df.sample`` for training. Raises DataError, naming row (the header is row 1) and
-    column.
+    The same arguments give the same bits on every machine.
+
+    Parameters
+    ----------
+    name
+        What messages call the table.
+    source
+        The table. A `CanonicalTable` is used as it is; a DataFrame is converted first.
+    options
+        Target, split and encoding.
+
+    Returns
+    -------
+    Dataset
+        The rows of a part are in the table's order, except that classic keeps the shuffled order of
+        ``df.sample`` for training.
+
+    Raises
+    ------
+    DataError
+        Naming row (the header is row 1) and column.
     """
-    source = canonical(name, source)
-    for column in filter(None, (options.target, options.group)):
-        _require(name, source, column)
-    if len(source) < MIN_ROWS:
-        problem = f"{name}: the table has {len(source)} row{'' if len(source) == 1 else 's'} below the header."
-        raise DataError(problem, expected=f"at least {MIN_ROWS}", remedy="add rows")
-    features = [
-        column for column in source.columns if column not in (options.target, options.group)
-    ]
-    if not features:
-        remedy = "add columns, separated by , ; tab or | in a CSV file"
-        raise DataError(
-            f"{name}: no column is left to learn from.", expected="a feature or more", remedy=remedy
-        )
-    task = options.task or recognise_task(source[options.target])
-    classes, target = _target(name, source[options.target], task, explicit=options.task is not None)
-    options = replace(options, task=task)
-    for column in options.same if options.same != "all" else ():
-        _require(name, source, column, empty_cells=True)
-    split = _split(name, source, classes, target, options, features)
-    scaling = None if classes else _scaling(name, target[split.train], options)
-    classic, logs = options.preset == "classic", options.log_columns == "auto"
-    columns = [
-        NumericColumn(c) if classic else fit_column(name, source[c], split.train, logs=logs)
-        for c in features
-    ]
-    encoder = Encoder(tuple(columns), scaling or ClassTarget(options.target, classes))
+    table = as_canonical(name, source)
+    features = _check_columns(name, table, options)
+
+    labels = _read_target(name, table, options)
+    options = replace(options, task=labels.task)
+    split = _split(name, table, labels, options, features)
+
+    target = _fit_target(name, labels, split, options)
+    columns = _fit_columns(name, table, split, options, features)
+    encoder = Encoder(tuple(columns), target)
     if len(encoder.inputs) > MAX_COLUMNS:
-        problem = f"{name}: the columns make {len(encoder.inputs):,} network inputs."
         raise DataError(
-            problem, expected=f"at most {MAX_COLUMNS:,}", remedy="drop columns with many categories"
+            f"{name}: the columns make {len(encoder.inputs):,} network inputs.",
+            expected=f"at most {MAX_COLUMNS:,}",
+            remedy="drop columns with many categories",
         )
-    x = _encode(name, source, encoder, options)
-    y = (target - scaling.offset) / scaling.scale if scaling else target
 
-    def part(label: str, rows: Rows) -> Part | None:
-        if not len(rows):
-            return None
-        if not classes and not target[rows].any():
-            problem = f"{name}: the {label} part has only zeros in {options.target!r}: its accuracy is undefined."
-            remedy = "choose another data seed or fraction, or add rows"
-            raise DataError(problem, expected="mean |target| above zero", remedy=remedy)
-        return Part(np.ascontiguousarray(x[rows]), y[rows].astype(np.float32), target[rows], rows)
+    y = labels.values
+    if isinstance(target, RegressionTarget):
+        y = (labels.values - target.offset) / target.scale
+    arrays = _Arrays(_encode(name, table, encoder, options), y, labels.values)
 
-    train = part("training", split.train)
-    assert train is not None  # _split refuses a split without training rows
-    validation, test = part("validation", split.validation), part("test", split.test)
-    if split.folds is not None:
-        for fold in range(
-            options.folds
-        ):  # as a part of its own; what the others then train on has targets besides
-            part(f"validation (fold {fold + 1})", split.train[split.folds == fold])
-    return Dataset(name, source, options, encoder, train, validation, test, split.folds)
-
-
-def resplit(dataset: Dataset, seeds: Iterable[int]) -> Iterator[Dataset]:
-    """The same table prepared once for each data seed: other rows in each part. One is made at a time.
-
-    What one genome, or one baseline, scores on the test parts of these tells how much a score owes to its split. Raises
-    DataError for a seed that makes no split.
-    """
-    assert dataset.source is not None, "a worker's dataset has no table"
-    for seed in seeds:
-        yield prepare(dataset.name, dataset.source, replace(dataset.options, seed=seed))
-
-
-def recognise_task(target: pd.Series) -> TaskType:
-    """Text, truth values and categories are classes; whole numbers too, if there are few different ones.
-
-    Few is 2 to 10 values with at least five rows a value on average. Everything else is regression.
-    """
-    if target.dtype.kind not in "if":
-        return "classification"
-    values = target.to_numpy(dtype=np.float64)
-    values = values[np.isfinite(values)]
-    kinds = len(np.unique(values))
-    whole = bool((values == np.floor(values)).all())
-    return (
-        "classification"
-        if whole and 2 <= kinds <= min(FEW_VALUES, len(values) // ROWS_PER_VALUE)
-        else "regression"
+    _check_targets_of_parts(name, labels, split, options)
+    train = arrays.part(split.train)
+    assert train is not None, "_split refuses a split without training rows"
+    return Dataset(
+        name=name,
+        table=table,
+        options=options,
+        encoder=encoder,
+        train=train,
+        validation=arrays.part(split.validation),
+        test=arrays.part(split.test),
+        fold_numbers=split.folds,
     )
 
 
-def _listing(source: pd.DataFrame) -> str:
-    names = list(map(str, source.columns))
-    return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
+def resplit(dataset: Dataset, seeds: Iterable[int]) -> Iterator[Dataset]:
+    """Prepare a dataset's table once for each data seed, which puts other rows in each part.
+
+    What one genome, or one baseline, scores on the test parts of these says how much a score owes
+    to its split.
+
+    Parameters
+    ----------
+    dataset
+        Not one of a worker process, which has no table.
+    seeds
+        0 to 2**32 - 1 each.
+
+    Yields
+    ------
+    Dataset
+        One at a time, so that one only need be in memory.
+
+    Raises
+    ------
+    DataError
+        For a seed that makes no split.
+
+    Examples
+    --------
+    >>> import shoal
+    >>> data = shoal.load_dataset("concrete")
+    >>> [int(other.test.rows[0]) for other in resplit(data, [42, 1])]
+    [0, 4]
+    """
+    assert dataset.table is not None, "a worker's dataset has no table"
+    for seed in seeds:
+        yield prepare(dataset.name, dataset.table, replace(dataset.options, seed=seed))
 
 
-def _require(name: str, source: pd.DataFrame, column: str, *, empty_cells: bool = False) -> None:
-    if column not in source.columns:
-        near = difflib.get_close_matches(column, map(str, source.columns))
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        expected = f"one of {_listing(source)}"
+def recognise_task(target: pd.Series) -> TaskType:
+    """Whether the values of a canonical column are classes or amounts.
+
+    Text, truth values and categories are classes. So are whole numbers, if there are 2 to 10
+    different ones with at least five rows a value on average. Everything else is regression.
+
+    Examples
+    --------
+    >>> recognise_task(pd.Series([0, 1] * 20)), recognise_task(pd.Series(range(40)))
+    ('classification', 'regression')
+    """
+    if not is_numeric(target):
+        return "classification"
+
+    values = target.to_numpy(dtype=np.float64)
+    values = values[np.isfinite(values)]
+    all_whole = bool((values == np.floor(values)).all())
+    distinct = len(np.unique(values))
+    most = min(FEW_VALUES, len(values) // ROWS_PER_VALUE)
+    if all_whole and 2 <= distinct <= most:
+        return "classification"
+    return "regression"
+
+
+# Columns
+
+
+def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> list[str]:
+    """The features, in the table's order. Raises DataError for columns or rows that are missing."""
+    _require_column(name, table, options.target)
+    _require_values(name, table, options.target)
+    if options.group is not None:
+        _require_column(name, table, options.group)
+        _require_values(name, table, options.group)
+
+    if len(table) < MIN_ROWS:
         raise DataError(
-            f"{name}: there is no column {column!r}.{hint}",
-            expected=expected,
-            remedy="check the spelling",
+            f"{name}: the table has {_count(len(table), 'row')} below the header.",
+            expected=f"at least {MIN_ROWS}",
+            remedy="add rows",
         )
-    missing = np.flatnonzero(source[column].isna())
-    if len(missing) and not empty_cells:
-        problem = (
-            f"{name}: row {missing[0] + 2}, column {column!r}: no value ({len(missing)} such rows)."
-        )
-        remedy = "fill the cells in, or remove the rows"
+
+    no_features = (options.target, options.group)
+    features = [column for column in table.columns if column not in no_features]
+    if not features:
         raise DataError(
-            problem, expected="a value in every row of the target and of the group", remedy=remedy
+            f"{name}: no column is left to learn from.",
+            expected="a feature or more",
+            remedy="add columns, separated by , ; tab or | in a CSV file",
+        )
+    return features
+
+
+def _require_column(name: str, table: CanonicalTable, column: str) -> None:
+    if column in table:
+        return
+
+    hint = ""
+    near = difflib.get_close_matches(column, table.columns)
+    if near:
+        hint = f" Did you mean {near[0]!r}?"
+    raise DataError(
+        f"{name}: there is no column {column!r}.{hint}",
+        expected=f"one of {_list_columns(table)}",
+        remedy="check the spelling",
+    )
+
+
+def _require_values(name: str, table: CanonicalTable, column: str) -> None:
+    missing = np.flatnonzero(table[column].isna())
+    if len(missing):
+        raise DataError(
+            f"{name}: row {missing[0] + 2}, column {column!r}: no value ({len(missing)} such rows).",
+            expected="a value in every row of the target and of the group",
+            remedy="fill the cells in, or remove the rows",
         )
 
 
-def _target(
-    name: str, series: pd.Series, task: TaskType, *, explicit: bool
-) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Classes (none for regression) and targets (rows,): values, or class indices."""
-    column, numeric = str(series.name), series.dtype.kind in "if"
-    if (
-        not numeric
-        and not isinstance(series.dtype, pd.CategoricalDtype)
-        and not (explicit and task == "classification")
-    ):
-        check_text(name, column, series.tolist())
+def _list_columns(table: CanonicalTable) -> str:
+    shown = ", ".join(table.columns[:_LISTED_COLUMNS])
+    others = len(table.columns) - _LISTED_COLUMNS
+    if others > 0:
+        return f"{shown} and {others} more"
+    return shown
+
+
+def _count(number: int, noun: str, plural_ending: str = "s") -> str:
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun}{plural_ending}"
+
+
+# Target
+
+
+@dataclass(frozen=True, eq=False)
+class _Labels:
+    """The target column as numbers.
+
+    ``values`` (rows,): amounts, or class indices into ``classes``, which regression has none of.
+    """
+
+    task: TaskType
+    values: NDArray[np.float64]
+    classes: tuple[str, ...] = ()
+
+
+def _read_target(name: str, table: CanonicalTable, options: DataOptions) -> _Labels:
+    series = table[options.target]
+    task = options.task or recognise_task(series)
+    asked_for_classes = options.task == "classification"
+
+    is_text = not is_numeric(series) and not isinstance(series.dtype, pd.CategoricalDtype)
+    if is_text and not asked_for_classes:
+        check_text(name, options.target, series.tolist())
+
     if task == "regression":
-        if not numeric:
-            problem = f"{name}: row 2, column {column!r}: the target {str(series.iloc[0])[:60]!r} is not a number."
-            remedy = "choose another target, or the task classification"
-            raise DataError(problem, expected="numbers for regression", remedy=remedy)
-        values = finite_numbers(name, series)
-        if values.min() == values.max():
-            problem = f"{name}: the target {column!r} is {values[0]:g} in every row."
-            raise DataError(
-                problem, expected="a target that varies", remedy="choose another target"
-            )
-        return (), values
-    if numeric:
+        return _read_amounts(name, options.target, series)
+    return _read_classes(name, options.target, series)
+
+
+def _read_amounts(name: str, column: str, series: pd.Series) -> _Labels:
+    if not is_numeric(series):
+        first = str(series.iloc[0])[:60]
+        raise DataError(
+            f"{name}: row 2, column {column!r}: the target {first!r} is not a number.",
+            expected="numbers for regression",
+            remedy="choose another target, or the task classification",
+        )
+
+    values = finite_numbers(name, series)
+    if values.min() == values.max():
+        raise DataError(
+            f"{name}: the target {column!r} is {values[0]:g} in every row.",
+            expected="a target that varies",
+            remedy="choose another target",
+        )
+    return _Labels("regression", values)
+
+
+def _read_classes(name: str, column: str, series: pd.Series) -> _Labels:
+    other_choice = "choose another target"
+    if is_numeric(series):
         finite_numbers(name, series)
-    kinds, index, counts = np.unique(series.to_numpy(), return_inverse=True, return_counts=True)
-    classes = tuple(str(to_level(kind)) for kind in kinds.tolist())
+        other_choice = "choose another target, or the task regression"
+
+    values, index, counts = np.unique(series.to_numpy(), return_inverse=True, return_counts=True)
+    classes = tuple(str(to_level(value)) for value in values.tolist())
+
     if not 2 <= len(classes) <= MAX_LEVELS:
-        problem = f"{name}: the target {column!r} has {len(classes)} class{'' if len(classes) == 1 else 'es'}."
-        remedy = "choose another target" + (", or the task regression" if numeric else "")
-        raise DataError(problem, expected=f"2 to {MAX_LEVELS} classes", remedy=remedy)
+        raise DataError(
+            f"{name}: the target {column!r} has {_count(len(classes), 'class', 'es')}.",
+            expected=f"2 to {MAX_LEVELS} classes",
+            remedy=other_choice,
+        )
     if counts.min() < 2:
-        rare = int(counts.argmin())
-        row = int(np.flatnonzero(index == rare)[0]) + 2
-        problem = f"{name}: class {classes[rare]!r} of {column!r} has one member, in row {row}."
-        remedy = "remove that row, or merge the class with another"
-        raise DataError(problem, expected="two rows or more of every class", remedy=remedy)
-    return classes, index.astype(np.float64)
+        rarest = int(counts.argmin())
+        row = int(np.flatnonzero(index == rarest)[0]) + 2
+        raise DataError(
+            f"{name}: class {classes[rarest]!r} of {column!r} has one member, in row {row}.",
+            expected="two rows or more of every class",
+            remedy="remove that row, or merge the class with another",
+        )
+    return _Labels("classification", index.astype(np.float64), classes)
+
+
+def _fit_target(name: str, labels: _Labels, split: Split, options: DataOptions) -> Target:
+    """What a network learns in place of the target, from the training rows."""
+    if labels.classes:
+        return ClassTarget(options.target, labels.classes)
+
+    train = labels.values[split.train]
+    if options.preset == "modern":
+        mean, scale = mean_and_scale(train)
+        return RegressionTarget(options.target, mean, scale)
+
+    largest = float(train.max())
+    if largest <= 0:
+        raise DataError(
+            f"{name}: the largest training target in {options.target!r} is {largest:g}; classic "
+            "divides by it.",
+            expected="a positive one",
+            remedy="use the preset modern",
+        )
+    return RegressionTarget(options.target, 0.0, largest)
+
+
+# Split
 
 
 def _split(
     name: str,
-    source: pd.DataFrame,
-    classes: tuple[str, ...],
-    target: NDArray[np.float64],
+    table: CanonicalTable,
+    labels: _Labels,
     options: DataOptions,
     features: Sequence[str],
 ) -> Split:
-    rows, groups = np.arange(len(source), dtype=np.int64), None
-    if options.group is not None:
-        groups = pd.factorize(source[options.group])[0]
-    elif options.same:
-        groups = repeated_rows(source, features if options.same == "all" else options.same)
+    """Share the rows out. Raises DataError for an empty part, or one that lacks a class."""
+    groups = _groups_of_rows(name, table, options, features)
 
-    def cut(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+    def take_out(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
         if groups is not None:
             return group_split(name, rows, groups[rows], fraction, seed)
-        if classes and options.preset == "modern":
-            return stratified_split(name, rows, target[rows], classes, fraction, seed)
+        if labels.classes and options.preset == "modern":
+            row_labels = labels.values[rows]
+            return stratified_split(name, rows, row_labels, labels.classes, fraction, seed)
         return sample_split(rows, fraction, seed)
 
-    rest, test = cut(rows, options.test_fraction, options.seed)
+    every_row = np.arange(len(table), dtype=np.int64)
+    rest, test = take_out(every_row, options.test_fraction, options.seed)
+    # The second cut has a seed of its own, so that it does not repeat the pattern of the first.
+    second_seed = (options.seed + 1) % SEEDS
+
     if options.preset == "classic":
         split = Split(rest, rest[:0], test)
     elif options.folds > 1:
         rest = np.sort(rest)
-        labels = target[rest] if classes else np.zeros(len(rest))
-        within = None if groups is None else groups[rest]
-        folds = fold_numbers(name, options.folds, (options.seed + 1) % SEEDS, labels, within)
-        split = Split(rest, rest[:0], np.sort(test), folds)
+        numbers = _deal_folds(name, rest, labels, groups, options.folds, second_seed)
+        split = Split(rest, rest[:0], np.sort(test), numbers)
     else:
-        train, validation = cut(
-            np.sort(rest), options.validation_fraction, (options.seed + 1) % SEEDS
-        )
+        train, validation = take_out(np.sort(rest), options.validation_fraction, second_seed)
         split = Split(np.sort(train), np.sort(validation), np.sort(test))
-    holdout = options.preset == "modern" and options.folds == 1
-    asked = {"test": options.test_fraction, "validation": options.validation_fraction * holdout}
-    for label, part in (
-        ("train", split.train),
-        ("validation", split.validation),
-        ("test", split.test),
-    ):
-        if not len(part) and asked.get(label, 1):
-            problem = f"{name}: no row of {len(source)} is left for the {label} part."
-            raise DataError(
-                problem, expected="rows for every part", remedy="change the fractions, or add rows"
-            )
-    if classes:
-        _check_classes(name, classes, target, split, grouped=groups is not None)
+
+    _check_parts_have_rows(name, split, options, len(table))
+    if labels.classes:
+        _check_parts_have_classes(name, labels, split, grouped=groups is not None)
     return split
 
 
-def _check_classes(
-    name: str, classes: tuple[str, ...], target: NDArray[np.float64], split: Split, *, grouped: bool
-) -> None:
-    """Raises DataError unless there is something to learn of every class, whichever fold is left out."""
-    seen = target[split.train]
-    remedy = "choose another data seed, or add rows of the class" + (
-        ", or other groups" if grouped else ""
+def _groups_of_rows(
+    name: str, table: CanonicalTable, options: DataOptions, features: Sequence[str]
+) -> NDArray[np.int64] | None:
+    """The number (rows,) of each row's group, where groups stay in one part; else None."""
+    if options.same and options.same != "all":
+        for column in options.same:
+            _require_column(name, table, column)
+
+    if options.group is not None:
+        return np.asarray(pd.factorize(table[options.group])[0])
+    if not options.same:
+        return None
+
+    columns = features
+    if options.same != "all":
+        columns = options.same
+    return repeated_rows(table, columns)
+
+
+def _deal_folds(
+    name: str,
+    rows: Rows,
+    labels: _Labels,
+    groups: NDArray[np.int64] | None,
+    folds: int,
+    seed: int,
+) -> Rows:
+    row_labels = np.zeros(len(rows))
+    if labels.classes:
+        row_labels = labels.values[rows]
+
+    row_groups = None
+    if groups is not None:
+        row_groups = groups[rows]
+    return fold_numbers(name, folds, seed, row_labels, row_groups)
+
+
+def _check_parts_have_rows(name: str, split: Split, options: DataOptions, rows: int) -> None:
+    has_validation_part = options.preset == "modern" and options.folds == 1
+    if not len(split.train):
+        raise _empty_part(name, "train", rows)
+    if has_validation_part and options.validation_fraction and not len(split.validation):
+        raise _empty_part(name, "validation", rows)
+    if options.test_fraction and not len(split.test):
+        raise _empty_part(name, "test", rows)
+
+
+def _empty_part(name: str, part: str, rows: int) -> DataError:
+    return DataError(
+        f"{name}: no row of {rows} is left for the {part} part.",
+        expected="rows for every part",
+        remedy="change the fractions, or add rows",
     )
-    absent = np.setdiff1d(target, seen)
+
+
+def _check_parts_have_classes(name: str, labels: _Labels, split: Split, *, grouped: bool) -> None:
+    """Raise DataError unless every class can be learned, whichever fold is left out."""
+    remedy = "choose another data seed, or add rows of the class"
+    if grouped:
+        remedy += ", or other groups"
+
+    in_training = labels.values[split.train]
+    absent = np.setdiff1d(labels.values, in_training)
     if len(absent):
-        problem = f"{name}: class {classes[int(absent[0])]!r} has no row in the training part."
-        raise DataError(problem, expected="rows of every class", remedy=remedy)
+        raise DataError(
+            f"{name}: class {labels.classes[int(absent[0])]!r} has no row in the training part.",
+            expected="rows of every class",
+            remedy=remedy,
+        )
+
     if split.folds is None:
         return
     folds = int(split.folds.max()) + 1
-    for index, label in enumerate(classes):
-        within = split.folds[seen == index]
-        if len(within) < folds or len(np.unique(within)) < 2:
-            what = (
-                f"{len(within)} row{'' if len(within) == 1 else 's'}"
-                if len(within) < folds
-                else "all rows in one"
-            )
-            problem = (
-                f"{name}: class {label!r} has {what} besides the test part, for {folds} folds."
-            )
-            expected = "at least one row of every class for each fold, in two folds or more"
-            raise DataError(problem, expected=expected, remedy=f"ask for fewer folds, or {remedy}")
+    for index, label in enumerate(labels.classes):
+        folds_of_class = split.folds[in_training == index]
+        if len(folds_of_class) < folds:
+            shortage = _count(len(folds_of_class), "row")
+        elif len(np.unique(folds_of_class)) < 2:
+            shortage = "all rows in one"
+        else:
+            continue
+        raise DataError(
+            f"{name}: class {label!r} has {shortage} besides the test part, for {folds} folds.",
+            expected="at least one row of every class for each fold, in two folds or more",
+            remedy=f"ask for fewer folds, or {remedy}",
+        )
 
 
-def _scaling(name: str, train: NDArray[np.float64], options: DataOptions) -> RegressionTarget:
-    if options.preset == "modern":
-        return RegressionTarget(options.target, *mean_and_scale(train))
-    largest = float(train.max())
-    if largest <= 0:
-        problem = f"{name}: the largest training target in {options.target!r} is {largest:g}; classic divides by it."
-        raise DataError(problem, expected="a positive one", remedy="use the preset modern")
-    return RegressionTarget(options.target, 0.0, largest)
+def _check_targets_of_parts(name: str, labels: _Labels, split: Split, options: DataOptions) -> None:
+    """Raise DataError for a part whose regression targets are all 0: accuracy divides by them."""
+    if labels.classes:
+        return
+
+    parts = {"training": split.train, "validation": split.validation, "test": split.test}
+    if split.folds is not None:
+        # Each fold as a part of its own. The others, which are then trained on, have other targets.
+        for fold in range(options.folds):
+            parts[f"validation (fold {fold + 1})"] = split.train[split.folds == fold]
+
+    for label, rows in parts.items():
+        if len(rows) and not labels.values[rows].any():
+            raise DataError(
+                f"{name}: the {label} part has only zeros in {options.target!r}: its accuracy is "
+                "undefined.",
+                expected="mean |target| above zero",
+                remedy="choose another data seed or fraction, or add rows",
+            )
+
+
+# Encoding
+
+
+def _fit_columns(
+    name: str, table: CanonicalTable, split: Split, options: DataOptions, features: Sequence[str]
+) -> list[Column]:
+    columns: list[Column] = []
+    for feature in features:
+        if options.preset == "classic":
+            columns.append(NumericColumn(feature))
+        else:
+            logs = options.log_columns == "auto"
+            columns.append(fit_column(name, table[feature], split.train, logs=logs))
+    return columns
 
 
 def _encode(
-    name: str, source: pd.DataFrame, encoder: Encoder, options: DataOptions
+    name: str, table: CanonicalTable, encoder: Encoder, options: DataOptions
 ) -> NDArray[np.float32]:
-    columns = {
-        column.name: values.to_numpy()
-        if (values := source[column.name]).dtype.kind in "if"
-        else values.tolist()
-        for column in encoder.columns
-    }
+    """Network inputs (rows, inputs) of the whole table."""
+    cells: dict[str, Any] = {}
+    for column in encoder.columns:
+        series = table[column.name]
+        if is_numeric(series):
+            cells[column.name] = series.to_numpy()
+        else:
+            cells[column.name] = series.tolist()
+
     try:
-        return encode(columns, encoder.to_dict())
+        return encode(cells, encoder.to_dict())
     except TableError as error:
         if options.preset == "classic":
             error.remedy = "use the preset modern, which encodes text and fills in missing values"
-        raise wrapped(name, error) from None
+        raise to_data_error(name, error) from None
+
+
+@dataclass(frozen=True, eq=False)
+class _Arrays:
+    """All rows of the table as arrays, which parts are cut from; shapes as in `Part`."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.float64]
+    target: NDArray[np.float64]
+
+    def part(self, rows: Rows) -> Part | None:
+        """The part of these rows; None without rows."""
+        if not len(rows):
+            return None
+        return Part(
+            x=np.ascontiguousarray(self.x[rows]),
+            y=self.y[rows].astype(np.float32),
+            target=self.target[rows],
+            rows=rows,
+        )

@@ -1,4 +1,8 @@
-"""Which rows train, validate and test. Row numbers only; the same table, options and seed give the same rows."""
+"""Which rows train, validate and test.
+
+Only row numbers are handled here. The same table, options and seed give the same rows on every
+machine, which is why the generators are NumPy's legacy ones, whose numbers never change.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,24 @@ from shoal.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from shoal.data.canonical import CanonicalTable
+
 Rows = NDArray[np.int64]
-SEEDS = 2**32  # what NumPy's legacy generator, which pandas and scikit-learn use, accepts
+
+# What NumPy's legacy generator accepts; pandas and scikit-learn use it.
+SEEDS = 2**32
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Disjoint row numbers that cover the table; a part that was not asked for is empty.
+    """Disjoint row numbers that cover the table.
 
-    ``folds`` (rows of train,): which fold each is in; None without folds.
+    Attributes
+    ----------
+    train, validation, test
+        Row numbers from 0; a part that was not asked for is empty.
+    folds
+        (rows of train,): the fold of each training row, from 0; None without folds.
     """
 
     train: Rows
@@ -32,32 +45,79 @@ class Split:
 
 
 def sample_split(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
-    """(kept, taken out): pandas' ``sample(frac=1 - fraction)`` in its order, and the others in table order."""
+    """Take a random share of rows out.
+
+    Parameters
+    ----------
+    rows
+        (rows,): row numbers.
+    fraction
+        Share to take out, in [0, 1).
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    kept : ndarray
+        In the shuffled order of pandas' ``sample(frac=1 - fraction)``.
+    taken : ndarray
+        The others, in the order of ``rows``.
+    """
     import pandas as pd
 
     kept = pd.Series(rows).sample(frac=1 - fraction, random_state=seed)
-    return kept.to_numpy(dtype=np.int64), pd.Series(rows).drop(kept.index).to_numpy(dtype=np.int64)
+    taken = pd.Series(rows).drop(kept.index)
+    return kept.to_numpy(dtype=np.int64), taken.to_numpy(dtype=np.int64)
 
 
 def stratified_split(
     name: str, rows: Rows, labels: NDArray[Any], classes: Sequence[str], fraction: float, seed: int
 ) -> tuple[Rows, Rows]:
-    """As `sample_split`, each class (``labels``: index in ``classes``) shared in proportion. Raises DataError."""
+    """Take a random share of rows out, the same share of each class.
+
+    Parameters
+    ----------
+    name
+        What messages call the table.
+    rows
+        (rows,): row numbers.
+    labels
+        (rows,): index of each row's class in ``classes``.
+    classes
+        Names, for messages.
+    fraction, seed
+        As in `sample_split`.
+
+    Returns
+    -------
+    kept, taken : ndarray
+
+    Raises
+    ------
+    DataError
+        If a class has too few rows to be in both.
+    """
     if not fraction:
         return rows, rows[:0]
     from sklearn.model_selection import train_test_split  # type: ignore[import-untyped, unused-ignore]
 
-    kinds, counts = np.unique(labels, return_counts=True)
+    present, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
-        problem = f"{name}: class {classes[int(kinds[counts.argmin()])]!r} has too few rows to be in every part of the split."
-        remedy = "remove the class or merge it with another, or ask for no validation or test part (fraction 0)"
-        raise DataError(problem, expected="a few rows of each class for each part", remedy=remedy)
+        rarest = classes[int(present[counts.argmin()])]
+        raise DataError(
+            f"{name}: class {rarest!r} has too few rows to be in every part of the split.",
+            expected="a few rows of each class for each part",
+            remedy="remove the class or merge it with another, or ask for no validation or test "
+            "part (fraction 0)",
+        )
+
     try:
         kept, taken = train_test_split(rows, test_size=fraction, random_state=seed, stratify=labels)
     except ValueError as error:
-        remedy = "add rows, merge classes, or change the fractions"
         raise DataError(
-            f"{name}: no split by class ({error}).", expected="rows for all", remedy=remedy
+            f"{name}: no split by class ({error}).",
+            expected="rows for all",
+            remedy="add rows, merge classes, or change the fractions",
         ) from error
     return np.asarray(kept, dtype=np.int64), np.asarray(taken, dtype=np.int64)
 
@@ -65,59 +125,138 @@ def stratified_split(
 def group_split(
     name: str, rows: Rows, groups: NDArray[Any], fraction: float, seed: int
 ) -> tuple[Rows, Rows]:
-    """As `sample_split`, but whole groups (``groups`` of these rows); the fraction is of groups. Raises DataError."""
+    """Take a random share of the groups out, whole.
+
+    Parameters
+    ----------
+    name
+        What messages call the table.
+    rows
+        (rows,): row numbers.
+    groups
+        (rows,): the group of each row.
+    fraction, seed
+        As in `sample_split`, but the share is of groups.
+
+    Returns
+    -------
+    kept, taken : ndarray
+
+    Raises
+    ------
+    DataError
+        If there are too few groups.
+    """
     if not fraction:
         return rows, rows[:0]
     from sklearn.model_selection import GroupShuffleSplit  # type: ignore[import-untyped, unused-ignore]
 
+    splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
     try:
-        kept, taken = next(
-            GroupShuffleSplit(1, test_size=fraction, random_state=seed).split(rows, groups=groups)
-        )
+        kept, taken = next(splitter.split(rows, groups=groups))
     except ValueError as error:
-        problem = f"{name}: the columns that keep rows together make too few groups to split."
         raise DataError(
-            problem, expected="three groups or more", remedy="choose other columns"
+            f"{name}: the columns that keep rows together make too few groups to split.",
+            expected="three groups or more",
+            remedy="choose other columns",
         ) from error
     return rows[kept], rows[taken]
 
 
-def repeated_rows(source: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int64]:
-    """Group numbers (rows,) from 0: equal where all ``columns`` are equal. Missing values are equal to each other."""
+def repeated_rows(
+    table: CanonicalTable | pd.DataFrame, columns: Sequence[str]
+) -> NDArray[np.int64]:
+    """Number the rows so that rows that are equal in all ``columns`` have the same number.
+
+    Returns
+    -------
+    ndarray
+        (rows,): group numbers from 0. Missing values are equal to each other.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> repeated_rows(pd.DataFrame({"a": [1, 1, 2], "b": ["x", "x", None]}), ["a", "b"])
+    array([0, 0, 1])
+    """
     import pandas as pd
 
-    groups = np.zeros(len(source), dtype=np.int64)
+    groups = np.zeros(len(table), dtype=np.int64)
     for column in columns:
-        values = pd.factorize(source[column], use_na_sentinel=False)[0]
-        groups = pd.factorize(groups * (int(values.max()) + 1) + values)[0].astype(np.int64)
+        values = pd.factorize(table[column], use_na_sentinel=False)[0]
+        pairs = groups * (int(values.max()) + 1) + values
+        groups = pd.factorize(pairs)[0].astype(np.int64)
     return groups
 
 
 def fold_numbers(
     name: str, folds: int, seed: int, labels: NDArray[Any], groups: NDArray[Any] | None
 ) -> Rows:
-    """The fold, from 0, of each row. Folds are as equally large as can be. Raises DataError when one would be empty.
+    """Deal rows out to folds that are as equally large as can be.
 
-    ``labels`` (rows,), all alike for regression: each is dealt out like a pack of cards, so each fold has its share.
-    ``groups`` (rows,): whole groups instead, the largest first, each to the smallest fold so far.
+    Parameters
+    ----------
+    name
+        What messages call the table.
+    folds
+        Number of folds, 2 or more.
+    seed
+        Of the order in which rows, or groups, are dealt out.
+    labels
+        (rows,): class of each row, all alike for regression. Each class is dealt out like a pack of
+        cards, so each fold has its share.
+    groups
+        (rows,): the group of each row; then whole groups are dealt out. None: single rows.
+
+    Returns
+    -------
+    ndarray
+        (rows,): the fold of each row, from 0.
+
+    Raises
+    ------
+    DataError
+        If a fold would be empty.
     """
-    kinds, counts = np.unique(labels if groups is None else groups, return_counts=True)
-    found, what = (len(kinds), "groups") if groups is not None else (len(labels), "rows")
-    if found < folds:
-        problem = f"{name}: {found} {what} besides the test part, for {folds} folds."
-        raise DataError(
-            problem, expected=f"{what} for every fold", remedy="ask for fewer folds, or add rows"
-        )
-    random = np.random.RandomState(seed)  # its numbers never change
-    numbers = np.empty(len(labels), dtype=np.int64)
+    random = np.random.RandomState(seed)
     if groups is None:
-        order = random.permutation(len(labels))
-        order = order[np.argsort(labels[order], kind="stable")]
-        numbers[order] = np.arange(len(order)) % folds
-        return numbers
-    order = random.permutation(len(kinds))
-    filled, fold_of = np.zeros(folds, dtype=np.int64), np.empty(len(kinds), dtype=np.int64)
-    for group in order[np.argsort(-counts[order], kind="stable")]:
-        fold_of[group] = filled.argmin()
-        filled[fold_of[group]] += counts[group]
-    return np.asarray(fold_of[np.searchsorted(kinds, groups)], dtype=np.int64)
+        _check_enough(name, len(labels), "rows", folds)
+        return _deal_rows(folds, labels, random)
+
+    group_names, sizes = np.unique(groups, return_counts=True)
+    _check_enough(name, len(group_names), "groups", folds)
+    fold_of_group = _deal_groups(folds, sizes, random)
+    return np.asarray(fold_of_group[np.searchsorted(group_names, groups)], dtype=np.int64)
+
+
+def _check_enough(name: str, number: int, unit: str, folds: int) -> None:
+    if number < folds:
+        raise DataError(
+            f"{name}: {number} {unit} besides the test part, for {folds} folds.",
+            expected=f"{unit} for every fold",
+            remedy="ask for fewer folds, or add rows",
+        )
+
+
+def _deal_rows(folds: int, labels: NDArray[Any], random: np.random.RandomState) -> Rows:
+    """Shuffle the rows, sort them by class, and deal them out in turn."""
+    order = random.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+
+    numbers = np.empty(len(labels), dtype=np.int64)
+    numbers[order] = np.arange(len(order)) % folds
+    return numbers
+
+
+def _deal_groups(folds: int, sizes: NDArray[np.int64], random: np.random.RandomState) -> Rows:
+    """The fold (groups,) of each group: the largest first, each to the smallest fold so far."""
+    order = random.permutation(len(sizes))
+    largest_first = order[np.argsort(-sizes[order], kind="stable")]
+
+    fold_sizes = np.zeros(folds, dtype=np.int64)
+    fold_of_group = np.empty(len(sizes), dtype=np.int64)
+    for group in largest_first:
+        smallest = fold_sizes.argmin()
+        fold_of_group[group] = smallest
+        fold_sizes[smallest] += sizes[group]
+    return fold_of_group

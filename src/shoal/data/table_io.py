@@ -1,252 +1,221 @@
-"""From files, bytes and DataFrames to one canonical table, and to Parquet and back.
-
-A canonical table has four kinds of column: int64, float64 (missing: NaN), text (object; missing: None) and category
-(of text). Everything later depends on these alone, so a CSV file, its DataFrame and its Parquet copy mean the same.
-"""
+"""Read files, bytes and DataFrames as canonical tables; write them as Parquet and read it back."""
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import difflib
 import io
-import math
+import logging
 import os
 import reprlib
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from shoal.data.canonical import CanonicalTable, as_canonical, to_data_error
 from shoal.errors import DataError
 from shoal.inference.standalone import (
     MAX_BYTES,
     MAX_COLUMNS,
     MAX_ROWS,
     TableError,
-    check_header,
     decode,
     parse_csv,
-    to_level,
-    to_number,
 )
+
+_log = logging.getLogger(__name__)
 
 BUNDLED = {"concrete": "compressive_strength"}
 """Bundled tables and their targets."""
 
 MAX_PARQUET_CELLS = 200_000_000
-EXACT_INTEGERS = (
-    2**53
-)  # from here on a float64 skips integers: such columns are identifiers, and stay text
 _PARQUET_MAGIC = b"PAR1"
+_PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
-def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """Name and canonical table of a bundled name, a CSV or Parquet file, or a DataFrame (named "table").
+def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, CanonicalTable]:
+    """Read a table from wherever a user has it.
 
-    Raises DataError, naming the file and, where they exist, row (the header is row 1) and column.
+    Parameters
+    ----------
+    data
+        The name of a bundled table ("concrete"), the path of a CSV or Parquet file, or a DataFrame.
+
+    Returns
+    -------
+    name : str
+        The bundled name, the file's name without its suffix, or "table" for a DataFrame.
+    table : CanonicalTable
+        Its columns in canonical form.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read. The message names the file and, where they exist, row (the header is
+        row 1) and column.
+
+    Examples
+    --------
+    >>> name, table = read_table("concrete")
+    >>> name, len(table), table.columns[0]
+    ('concrete', 1030, 'cement')
     """
     if isinstance(data, pd.DataFrame):
-        return "table", canonical("table", data)
+        return "table", CanonicalTable.from_frame("table", data)
+
     if isinstance(data, str) and data in BUNDLED:
-        return data, table_from_bytes(
-            data, resources.files("shoal.data").joinpath(f"{data}.csv").read_bytes()
-        )
+        file = resources.files("shoal.data").joinpath(f"{data}.csv")
+        return data, table_from_bytes(data, file.read_bytes())
+
     if not isinstance(data, str | os.PathLike):
-        expected = "a bundled name, the path of a CSV or Parquet file, or a DataFrame"
         raise DataError(
-            f"data {reprlib.repr(data)}.", expected=expected, remedy="give one of these"
+            f"data {reprlib.repr(data)}.",
+            expected="a bundled name, the path of a CSV or Parquet file, or a DataFrame",
+            remedy="give one of these",
         )
+
     path = Path(data)
-    try:
-        if not path.is_file():
-            raise _not_a_file(path)
-        if path.stat().st_size > MAX_BYTES:
-            raise _too_large(path.name)
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise DataError(
-            f"{path}: {error}.", expected="a file that can be read", remedy="check the path"
-        ) from error
-    return path.stem, table_from_bytes(path.name, content)
+    return path.stem, table_from_bytes(path.name, _read_file(path))
 
 
-def table_from_bytes(name: str, content: bytes) -> pd.DataFrame:
-    """The canonical table in the bytes of a CSV or Parquet file (an upload, say). Raises DataError naming ``name``."""
+def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
+    """Read the bytes of a CSV or Parquet file, an upload for example.
+
+    Parameters
+    ----------
+    name
+        The file's name, for messages. A name that ends in .parquet or .pq says the format; bytes
+        that begin as a Parquet file does are read as one, whatever the name.
+    content
+        The whole file.
+
+    Raises
+    ------
+    DataError
+        If the bytes hold no sound table, or too large a one.
+    """
     if len(content) > MAX_BYTES:
         raise _too_large(name)
-    if content.startswith(_PARQUET_MAGIC) or Path(name).suffix.lower() in (".parquet", ".pq"):
+
+    named_parquet = Path(name).suffix.lower() in _PARQUET_SUFFIXES
+    if named_parquet or content.startswith(_PARQUET_MAGIC):
+        _log.debug("reading %r (%d bytes) as Parquet", name, len(content))
         return _read_parquet(name, content)
+
+    _log.debug("reading %r (%d bytes) as CSV", name, len(content))
     try:
         columns = parse_csv(decode(content))
     except TableError as error:
-        raise wrapped(name, error) from None
-    return pd.DataFrame(
-        {column: _from_texts(cells, name, column) for column, cells in columns.items()}
-    )
+        raise to_data_error(name, error) from None
+    return CanonicalTable.from_texts(columns)
 
 
-def to_parquet(source: pd.DataFrame) -> bytes:
-    """The table as Parquet bytes; equal tables give equal bytes. Raises DataError for a table that is not sound."""
+def to_parquet(table: CanonicalTable | pd.DataFrame) -> bytes:
+    """Write a table as Parquet; equal tables give equal bytes.
+
+    Raises
+    ------
+    DataError
+        If a DataFrame is not a sound table, or text cannot be stored (a lone surrogate).
+    """
+    frame = as_canonical("table", table).frame
     buffer = io.BytesIO()
     try:
-        canonical("table", source).to_parquet(buffer, engine="pyarrow", index=False)
-    except (ValueError, TypeError) as error:  # pyarrow's errors are kinds of these
+        frame.to_parquet(buffer, engine="pyarrow", index=False)
+    except (ValueError, TypeError) as error:
+        # pyarrow's own errors are kinds of these two.
         raise DataError(
             f"table: it cannot be stored ({error}).", remedy="remove what is not text or numbers"
         ) from error
     return buffer.getvalue()
 
 
-def from_parquet(data: bytes) -> pd.DataFrame:
-    """The reverse of `to_parquet`. Raises DataError for damaged bytes."""
-    return _read_parquet("stored table", data)
+def from_parquet(content: bytes) -> CanonicalTable:
+    """Read what `to_parquet` wrote.
+
+    Raises
+    ------
+    DataError
+        If the bytes are damaged.
+    """
+    return _read_parquet("stored table", content)
 
 
-def wrapped(name: str, error: TableError) -> DataError:
-    """The DataError that names the file of a TableError."""
-    return DataError(f"{name}: {error.problem}", expected=error.expected, remedy=error.remedy)
-
-
-def canonical(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """A copy of the table in its canonical form, index reset. Raises DataError."""
-    if isinstance(frame.columns, pd.MultiIndex):
-        remedy = "flatten the column index"
-        raise DataError(
-            f"{name}: the columns have several levels.", expected="one name a column", remedy=remedy
-        )
-    names = [str(column).strip() for column in frame.columns]
-    if not names:
-        raise DataError(
-            f"{name}: the table is empty.",
-            expected="columns and rows",
-            remedy="choose another table",
-        )
+def _read_file(path: Path) -> bytes:
     try:
-        check_header(names, numbers_are_names=True)
-    except TableError as error:
-        raise wrapped(name, error) from None
-    if len(frame) > MAX_ROWS:
-        problem = f"{name}: {len(frame):,} rows."
+        if not path.is_file():
+            raise _not_a_file(path)
+        if path.stat().st_size > MAX_BYTES:
+            raise _too_large(path.name)
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        # A ValueError is a NUL in the path.
         raise DataError(
-            problem, expected=f"at most {MAX_ROWS:,}", remedy="take a random sample of the rows"
-        )
-    columns = {column: _column(frame.iloc[:, i], name, column) for i, column in enumerate(names)}
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
+            f"{path}: {error}.", expected="a file that can be read", remedy="check the path"
+        ) from error
 
 
-def _column(series: pd.Series, name: str, column: str) -> pd.Series:
-    dtype = series.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return _category([to_level(value) for value in series.tolist()])
-    if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
-        return _from_numbers(series.to_numpy())
-    values = series.tolist()
-    if all(value is None or isinstance(value, str) for value in values):
-        return _from_texts(values, name, column)
-    for row, value in enumerate(values):
-        if isinstance(value, decimal.Decimal):
-            values[row] = float(value)
-        elif isinstance(value, datetime.date | datetime.time | datetime.timedelta):
-            values[row] = to_level(value)  # text, which is recognised as a date where it matters
-        elif not pd.api.types.is_scalar(value) or isinstance(value, complex | bytes):
-            problem = (
-                f"{name}: row {row + 2}, column {column!r}: a cell of type {type(value).__name__}."
-            )
-            raise DataError(
-                problem,
-                expected="text or numbers",
-                remedy="turn the column into either, or drop it",
-            )
-    numbers = [to_number(value) for value in values]
-    if not any(isinstance(value, str) for value in values) and all(
-        number is not None for number in numbers
-    ):
-        whole = all(isinstance(value, int | np.integer) for value in values)
-        if whole and all(abs(int(value)) < EXACT_INTEGERS for value in values):
-            return pd.Series(np.array(values, dtype=np.int64))
-        if not any(
-            isinstance(v, int | np.integer) and abs(int(v)) >= EXACT_INTEGERS for v in values
-        ):
-            return pd.Series(np.array(numbers, dtype=np.float64))
-    return _from_texts([to_level(value) for value in values], name, column)
+def _read_parquet(name: str, content: bytes) -> CanonicalTable:
+    # Imported here, since it takes long to load and most tables are CSV.
+    from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]
 
-
-def _from_numbers(values: NDArray[np.generic]) -> pd.Series:
-    if values.dtype.kind == "f":
-        return pd.Series(values.astype(np.float64))
-    if len(values) and (
-        int(values.max()) >= EXACT_INTEGERS or int(values.min()) <= -EXACT_INTEGERS
-    ):
-        return pd.Series([str(value) for value in values.tolist()], dtype=object)
-    return pd.Series(values.astype(np.int64))
-
-
-def _from_texts(texts: list[str] | list[str | None], name: str, column: str) -> pd.Series:
-    """int64 or float64 if every value is a finite number that those hold, else text."""
-    numbers = np.empty(len(texts))
-    whole = True
-    for row, text in enumerate(texts):
-        number = to_number(text)
-        if number is None or math.isinf(number):
-            break
-        exact = text is not None and text.strip().lstrip("+-").isdecimal()
-        if exact and abs(number) >= EXACT_INTEGERS:
-            break
-        whole = whole and exact
-        numbers[row] = number
-    else:
-        return pd.Series(numbers.astype(np.int64) if whole and len(texts) else numbers)
-    return pd.Series([None if text is None else to_level(text) for text in texts], dtype=object)
-
-
-def _category(texts: list[str | None]) -> pd.Series:
-    levels = pd.Index(sorted({text for text in texts if text is not None}), dtype=object)
-    return pd.Series(pd.Categorical(pd.Series(texts, dtype=object), categories=levels))
-
-
-def _read_parquet(name: str, content: bytes) -> pd.DataFrame:
-    from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]  # here, since it takes long to import and most tables are CSV
-
-    remedy = "write the file again, or use CSV"
+    # The size is read first: a small file may unpack to more than memory holds.
     try:
-        about = parquet.read_metadata(io.BytesIO(content))
-        rows, columns = about.num_rows, about.num_columns
-        small = rows <= MAX_ROWS and columns <= MAX_COLUMNS and rows * columns <= MAX_PARQUET_CELLS
-        frame = pd.read_parquet(io.BytesIO(content), engine="pyarrow") if small else None
-    except (
-        Exception
-    ) as error:  # whatever: damaged bytes raise KeyError and more in the depths of pyarrow
-        problem = f"{name}: the Parquet file is damaged or not one ({type(error).__name__}: {str(error)[:200]})."
-        raise DataError(problem, expected="a whole Parquet file", remedy=remedy) from error
-    if frame is not None:
-        return canonical(name, frame)
-    limits = f"at most {MAX_ROWS:,} rows, {MAX_COLUMNS:,} columns and {MAX_PARQUET_CELLS:,} cells"
-    raise DataError(
-        f"{name}: {rows:,} rows and {columns:,} columns.",
-        expected=limits,
-        remedy="take a sample of it",
-    )
+        metadata = parquet.read_metadata(io.BytesIO(content))
+        rows = metadata.num_rows
+        columns = metadata.num_columns
+        fits = rows <= MAX_ROWS and columns <= MAX_COLUMNS and rows * columns <= MAX_PARQUET_CELLS
+        frame = None
+        if fits:
+            frame = pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+    except Exception as error:
+        # Anything: damaged bytes raise KeyError and more in the depths of pyarrow.
+        detail = f"{type(error).__name__}: {str(error)[:200]}"
+        raise DataError(
+            f"{name}: the Parquet file is damaged or not one ({detail}).",
+            expected="a whole Parquet file",
+            remedy="write the file again, or use CSV",
+        ) from error
+
+    if frame is None:
+        limits = (
+            f"at most {MAX_ROWS:,} rows, {MAX_COLUMNS:,} columns and {MAX_PARQUET_CELLS:,} cells"
+        )
+        raise DataError(
+            f"{name}: {rows:,} rows and {columns:,} columns.",
+            expected=limits,
+            remedy="take a sample of it",
+        )
+    return CanonicalTable.from_frame(name, frame)
 
 
 def _not_a_file(path: Path) -> DataError:
+    if path.is_dir():
+        return _wrong_kind_of_file(path, "a folder")
     if path.exists():
-        kind = "a folder" if path.is_dir() else "not a regular file"
-        return DataError(
-            f"{path} is {kind}.", expected="a CSV or Parquet file", remedy="name a file in it"
-        )
+        return _wrong_kind_of_file(path, "not a regular file")
+
+    hint = ""
     near = difflib.get_close_matches(str(path), BUNDLED)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    expected = f"a bundled name ({', '.join(BUNDLED)}) or the path of a CSV or Parquet file"
+    if near:
+        hint = f" Did you mean {near[0]!r}?"
+    bundled_names = ", ".join(BUNDLED)
     return DataError(
-        f"{path}: there is no such file.{hint}", expected=expected, remedy="check the spelling"
+        f"{path}: there is no such file.{hint}",
+        expected=f"a bundled name ({bundled_names}) or the path of a CSV or Parquet file",
+        remedy="check the spelling",
+    )
+
+
+def _wrong_kind_of_file(path: Path, kind: str) -> DataError:
+    return DataError(
+        f"{path} is {kind}.", expected="a CSV or Parquet file", remedy="name a file in it"
     )
 
 
 def _too_large(name: str) -> DataError:
-    limit = f"at most {MAX_BYTES // 2**20} MiB"
     return DataError(
-        f"{name}: the file is too large.", expected=limit, remedy="take a random sample of the rows"
+        f"{name}: the file is too large.",
+        expected=f"at most {MAX_BYTES // 2**20} MiB",
+        remedy="take a random sample of the rows",
     )

@@ -40,7 +40,7 @@ class LocalExecutor(Executor):
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
         self._problem = replace(
-            problem, dataset=replace(problem.dataset, source=None)
+            problem, dataset=problem.dataset.without_table()
         )  # pandas stays here
         self._workers = workers or cores()
         self._pool: ProcessPoolExecutor | None = None

@@ -45,9 +45,7 @@ class RayExecutor(Executor):
     """
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
-        problem = replace(
-            problem, dataset=replace(problem.dataset, source=None)
-        )  # pandas stays here
+        problem = replace(problem, dataset=problem.dataset.without_table())  # pandas stays here
         self._deadline, self._workers = problem.settings.deadline, workers
         self._queue = JobQueue()
         self._running: dict[Any, _Batch] = {}  # by their streams

@@ -57,7 +57,7 @@ from shoal.system.paths import default_path
 if TYPE_CHECKING:
     import pandas as pd
 
-    from shoal.data import Dataset
+    from shoal.data import CanonicalTable, Dataset
     from shoal.problems.table import Problem
 
 T = TypeVar("T")
@@ -187,15 +187,15 @@ class Store:
         """
         from shoal.data import to_parquet
 
-        if dataset.source is None:
+        if dataset.table is None:
             raise StoreError(f"{dataset.name}: a data set without its table cannot be recorded.")
-        content = to_parquet(dataset.source)
+        content = to_parquet(dataset.table)
         row = {
             "hash": hashlib.sha256(content).hexdigest(),
             "name": sanitise_text(dataset.name),
             "parquet": content,
-            "rows": dataset.source.shape[0],
-            "columns": dataset.source.shape[1],
+            "rows": dataset.table.shape[0],
+            "columns": dataset.table.shape[1],
         }
         options = dataset.options.to_dict()
         notes = tuple(map(sanitise_text, dataset.notes))
@@ -240,11 +240,15 @@ class Store:
 
         run = self.run(run_id)
         options = DataOptions.from_dict(run.data_options)
-        dataset = prepare(run.dataset, self.table(run.id), options)
+        dataset = prepare(run.dataset, self.canonical_table(run.id), options)
         return Problem(dataset, run.settings)
 
     def table(self, run_id: int | str) -> pd.DataFrame:
         """The table that a run uses. Raises `StoreError` for damaged bytes."""
+        return self.canonical_table(run_id).frame
+
+    def canonical_table(self, run_id: int | str) -> CanonicalTable:
+        """The table that a run uses, in canonical form. Raises `StoreError` for damaged bytes."""
         from shoal.data import from_parquet
 
         found = self.run(run_id)

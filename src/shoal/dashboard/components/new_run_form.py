@@ -56,7 +56,7 @@ def preview(table: new_run_draft.Table) -> None:
     rows, columns = len(table.source), len(table.facts)
     st.caption(f"{rows:,} rows, {columns:,} columns")
     first, held = st.tabs(["First rows", "Columns"])
-    head = table.source.iloc[:FIRST_ROWS, :FIRST_COLUMNS]
+    head = table.source.frame.iloc[:FIRST_ROWS, :FIRST_COLUMNS]
     with first:
         html_table(head, "rows")
     if columns > FIRST_COLUMNS:

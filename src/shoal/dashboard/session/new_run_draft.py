@@ -6,12 +6,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from shoal.dashboard.session.bounds_editor import LATER, beyond, usual_choices, widened
 from shoal.dashboard.session.queries import store
-from shoal.data import BUNDLED, read_table, table_from_bytes
+from shoal.data import BUNDLED, CanonicalTable, read_table, table_from_bytes
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, check_table
 from shoal.errors import DataError, ShoalError
@@ -50,7 +49,7 @@ class Table:
 
     token: str
     name: str
-    source: pd.DataFrame
+    source: CanonicalTable
     facts: tuple[ColumnFacts, ...]
     target: str | None = None
 
@@ -189,7 +188,7 @@ def bundled(name: str) -> Table:
 @st.cache_resource(max_entries=4, show_spinner="Reading the table …")
 def stored(run_id: int) -> Table:
     """The table of a run. Raises `ShoalError`."""
-    run, source = store().run(run_id), store().table(run_id)
+    run, source = store().run(run_id), store().canonical_table(run_id)
     return Table(
         f"run {run_id}", run.dataset, source, column_facts(source), run.data_options["target"]
     )
@@ -206,7 +205,7 @@ def checked(
 ) -> Checked:
     """The findings, and the data prepared; computed once for a table and the same choices."""
     del token  # the cache's key, for the table
-    source = _table.source.drop(columns=[c for c in leave if c in _table.source.columns])
+    source = _table.source.without(leave)
     return check_table(_table.name, source, target, preset, _table.facts, **dict(options))
 
 
