@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import ExtraTreesRegressor
@@ -39,11 +39,11 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import get_engine
+from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.random_search import random_genome
 from shoal.tuning.search import Search
 
-SAMPLERS = get_args(SearchSettings.model_fields["sampler"].annotation)
 # Small networks and swarms, the same for all, so that the real trainings take a minute or two.
 SPACE: dict[str, Any] = {"max_width": 32, "bounds": {"swarm_size": (4, 40)}, "iterations": 150}
 SPACE |= {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shoal.manager import TrainManager
     from shoal.settings.search_settings import SearchSettings
     from shoal.store import Store, open_store
+    from shoal.tuning.samplers.base import Sampler
 
 # Public names by module, imported on first use: `import shoal` alone costs nothing.
 _HOMES = {
@@ -40,11 +41,13 @@ _HOMES = {
     "SearchSettings": "settings.search_settings",
     "Store": "store",
     "open_store": "store",
+    "Sampler": "tuning.samplers.base",
 }
 
 __all__ = [
     "Dataset",
     "Genome",
+    "Sampler",
     "SearchResult",
     "SearchSettings",
     "ShoalError",

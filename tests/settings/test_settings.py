@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from shoal.errors import GenomeError, SettingsError, ShoalError
 from shoal.genome.genes import NEUTRAL
-from shoal.settings.search_settings import PRESET_DEFAULTS, SearchSettings, read_settings_file
+from shoal.settings.presets import PRESETS
+from shoal.settings.search_settings import SearchSettings, read_settings_file
 
 WRONG = [
     ({"preset": "fast"}, ["preset", "fast", "modern", "classic"]),
@@ -30,6 +31,12 @@ WRONG = [
     ({"max_seconds": math.inf}, ["max_seconds", "inf"]),
     ({"max_seconds": math.nan}, ["max_seconds", "nan"]),
     ({"sampler": "grid"}, ["sampler", "grid", "genetic", "random", "tpe", "cmaes"]),
+    ({"sampler": 5}, ["sampler=5", "string"]),
+    ({"sampler": "my_module:"}, ["my_module:", "package.module:ClassName"]),
+    ({"sampler_options": {"a": math.nan}}, ["sampler_options", "nan", "numbers"]),
+    ({"sampler_options": {"a": None}}, ["sampler_options", "None", "numbers"]),
+    ({"sampler_options": {"a": object()}}, ["sampler_options", "numbers"]),
+    ({"sampler_options": 5}, ["sampler_options=5", "table"]),
     ({"mutation": 1.1}, ["mutation", "1.1"]),
     ({"mutation": math.nan}, ["mutation", "nan"]),
     ({"crossover": -0.1}, ["crossover", "-0.1"]),
@@ -224,13 +231,13 @@ def test_later_genes_are_searched_where_they_are_named() -> None:
 
 def test_a_record_without_extra_genes_is_of_a_search_that_had_none() -> None:
     """What is recorded today says which it has; what was recorded before that must not get today's default."""
-    for preset, usual in PRESET_DEFAULTS.items():
-        today = SearchSettings.parse({"preset": preset}).to_dict()
-        assert today["extra_genes"] == list(usual["extra_genes"])
-        assert SearchSettings.recorded(today) == SearchSettings(preset=preset)
+    for name, preset in PRESETS.items():
+        today = SearchSettings.parse({"preset": name}).to_dict()
+        assert today["extra_genes"] == list(preset.defaults["extra_genes"])
+        assert SearchSettings.recorded(today) == SearchSettings(preset=name)
         del today["extra_genes"]
-        assert SearchSettings.recorded(today) == SearchSettings(preset=preset, extra_genes=())
-    assert PRESET_DEFAULTS["classic"]["extra_genes"] == ()
+        assert SearchSettings.recorded(today) == SearchSettings(preset=name, extra_genes=())
+    assert PRESETS["classic"].defaults["extra_genes"] == ()
 
 
 def test_informants_that_no_swarm_has_room_for_are_refused() -> None:

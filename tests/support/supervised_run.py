@@ -21,14 +21,13 @@ from shoal.data import load_dataset
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, open_store
 from shoal.store import tables as t
-from shoal.system import child
-from shoal.system.child import Entry
 from support.processes import alive, environment, eventually
 
 SETTINGS = SearchSettings(
     preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2
 )
-_FAULTY = str(Path(__file__).with_name("faulty_supervisor.py"))
+_ODD = str(Path(__file__).with_name("faulty_supervisor.py"))
+_PLAIN = ["-c", "from shoal.orchestration.launcher import supervise; supervise()"]
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,11 @@ class Scene:
             process.wait()
         self.store.close()
 
-    def supervise(self, *faults: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        """A supervisor of this run, which ends with it; ``faults`` are arguments of `faulty_supervisor`."""
-        if faults:
-            program = [sys.executable, _FAULTY, *faults, "--", "--scope", "1"]
-        else:
-            program = child.command(Entry.SUPERVISOR, "--scope", "1", detached=True)
+    def supervise(self, *odd: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """A supervisor of this run, which ends with it; ``odd`` are arguments of `faulty_supervisor`."""
+        program = [_ODD, *odd, "--"] if odd else _PLAIN
         process = subprocess.Popen(
-            [*prefix, *program],
+            [*prefix, sys.executable, *program, "--scope", "1"],
             env=environment(self.url, self.home),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

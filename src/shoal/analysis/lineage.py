@@ -22,10 +22,10 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.errors import SettingsError, StoreError
 from shoal.genome.genome import Genome
 from shoal.settings.phase import is_confirmation
+from shoal.settings.samplers import sampler_entry
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
 from shoal.tuning.operators import Offspring, best, birth, first_offspring, parents
-from shoal.tuning.samplers.registry import SEARCHES
 from shoal.tuning.search import fitness_of, sampler_key
 
 DEPTH = 4  # generations of ancestors, where nobody says otherwise
@@ -52,15 +52,13 @@ class Relative:
 
 def without_parents(settings: SearchSettings) -> str | None:
     """Why a search's genomes have no parents, in a sentence; None where they have some."""
-    if settings.sampler == "genetic":
+    sampler = sampler_entry(settings.sampler)
+    if sampler.proposal is None:
         return None
-    ways = {
-        "random": "draws every genome anew",
-        "tpe": "draws genomes from densities of all that it has met",
-        "cmaes": "draws genomes from a distribution that it moves",
-    }
-    way = ways[settings.sampler]
-    return f"{SEARCHES[settings.sampler]} {way}: none has parents. The best of a generation are trained again in the next."
+    return (
+        f"{sampler.label} {sampler.proposal}: none has parents. "
+        "The best of a generation are trained again in the next."
+    )
 
 
 class Lineage:

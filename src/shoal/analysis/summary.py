@@ -12,10 +12,10 @@ from shoal.genome.search_space import OnBound
 from shoal.numerics.stats import ci95, ci95_half_width, mean
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.settings.phase import Phase
+from shoal.settings.samplers import sampler_entry
 from shoal.store import TERMINAL, GenerationRecord, RunView, Store
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.champion import CHAMPION, Champion, Confirmation
-from shoal.tuning.samplers.registry import SEARCHES
 
 RECENT_GENERATIONS = 5  # that the estimate of the time left looks back on
 
@@ -178,7 +178,7 @@ def _rivals(store: Store, run: RunView) -> dict[str, Champion]:
         if other.data_options == run.data_options and run.settings.competes_with(other.settings):
             newest.setdefault(other.settings.sampler, other)
     champions = {
-        f"{SEARCHES[name]} (run {other.id})": load_champion(store, other)
+        f"{sampler_entry(name).label} (run {other.id})": load_champion(store, other)
         for name, other in newest.items()
     }
     return {label: champion for label, champion in champions.items() if champion}

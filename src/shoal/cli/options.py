@@ -77,7 +77,8 @@ IterationsOption = Annotated[
 SamplerOption = Annotated[
     str | None,
     typer.Option(
-        metavar="genetic|random|tpe|cmaes", help="What proposes genomes; default: genetic"
+        metavar="genetic|random|tpe|cmaes|MODULE:CLASS",
+        help="What proposes genomes; default: genetic",
     ),
 ]
 RepeatsOption = Annotated[

@@ -24,10 +24,10 @@ from shoal.genome.genes import (
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95, ci95_half_width
 from shoal.presentation.formatting import duration, percent, plus_minus, with_plus_minus
+from shoal.settings.samplers import sampler_entry
 from shoal.store import GenerationRecord
 from shoal.store.serialization import finite
 from shoal.tuning.champion import Champion
-from shoal.tuning.samplers.registry import SEARCHES
 
 LEADERS = 10  # genomes on the leaderboard
 _LONGEST = 200  # characters of a value that is shown
@@ -153,7 +153,7 @@ class Report:
             ("Rows", ", ".join(held_out)),
             (
                 "Search",
-                f"{SEARCHES[settings.sampler]}, population {settings.population}{ended}, seed {settings.seed}",
+                f"{sampler_entry(settings.sampler).label}, population {settings.population}{ended}, seed {settings.seed}",
             ),
             ("Generations", f"{run.generations:,} of {settings.generations:,}"),
             (

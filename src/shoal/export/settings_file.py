@@ -38,6 +38,8 @@ def settings_toml(settings: SearchSettings, options: DataOptions, data: str) -> 
     ]
     for name in ("bounds", "choices"):
         lines += [f"{name}.{gene} = {_toml(value)}" for gene, value in values[name].items()]
+    for option, value in settings.sampler_options.items():
+        lines.append(f"sampler_options.{_toml(option)} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -45,6 +47,9 @@ def _toml(value: Any) -> str:
     """A value of TOML; texts and numbers are written as JSON writes them, of which TOML's are a superset."""
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, dict):
+        pairs = [f"{_toml(key)} = {_toml(item)}" for key, item in value.items()]
+        return "{" + ", ".join(pairs) + "}"
     if isinstance(value, str):
         # JSON would escape a character beyond the first plane in halves, and leaves one control character as it is.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

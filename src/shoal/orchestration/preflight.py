@@ -11,7 +11,7 @@ from shoal.executors import check_executor_installed
 from shoal.problems.table import Problem
 from shoal.pso.engines import cores
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.samplers.registry import check_sampler_installed
+from shoal.tuning.samplers.registry import check_sampler
 from shoal.tuning.search import Search
 
 FASTEST = (
@@ -31,7 +31,7 @@ def check_search(data: Dataset, settings: SearchSettings, name: str | None = Non
             f"name={reprlib.repr(name)}.", expected="text", remedy="put it in quotes"
         )
     check_executor_installed(settings.executor)
-    check_sampler_installed(settings.sampler)
+    check_sampler(settings)
     _check_time(Problem(data, settings))
 
 

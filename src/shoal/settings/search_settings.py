@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from shoal.errors import SettingsError
 from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL
@@ -17,6 +17,8 @@ from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.losses import LOSSES
 from shoal.settings.phase import FIRST_CONFIRMATION
+from shoal.settings.presets import DEFAULT_PRESET, PRESETS, RECORDED_DEFAULTS, Preset
+from shoal.settings.samplers import check_sampler_name, check_sampler_options, describe_sampler
 from shoal.settings.schedule import Schedule
 
 Positive = Annotated[int, Field(ge=1)]
@@ -24,157 +26,170 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 
-# What the presets hold fixed; a user's own ``choices`` come before them.
-PRESET_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
-    "classic": {
-        "informant_strategy": ("nearest",),
-        "attractor": ("position",),
-        "activation": ("relu",),
-    },
-    "modern": {"attractor": ("best",), "activation": ("relu", "tanh")},
-}
-_RECORDED_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
-    **PRESET_CHOICES,
-    "modern": {"attractor": ("best",), "activation": ("relu",)},
-}
-# What a preset, or a run that was recorded before there was a choice, means by what is not said.
-_RECORDED: dict[str, Any] = {
-    "racing": "fixed",
-    "growth": 1,
-    "equal_effort": False,
-    "finalists": 0,
-    "extra_genes": (),
-    "start": (),
-    "patience": None,
-}
-PRESET_DEFAULTS: dict[str, dict[str, Any]] = {
-    "classic": {**_RECORDED, "baselines": False},
-    "modern": {
-        "generations": 4,
-        "repeats": 2,
-        "max_repeats": 8,
-        "iterations": 1200,
-        "min_improvement": 0.01,
-        "extra_genes": ("update_rule",),
-        "start": (
-            "competitive",
-            "local",
-            "constriction",
-            "spso2007",
-        ),  # as good on tables, the best first
-    },
-}
-_OF_SAMPLERS = ("start", "elitism", "mutation", "crossover", "tournament")
-_OF_MACHINES = (
-    "deadline",
-    "executor",
-    "workers",
-)  # where and how trainings run: never what comes out of them
+# Settings that only some samplers read.
+_OF_SAMPLERS = ("sampler_options", "start", "elitism", "mutation", "crossover", "tournament")
+# Where and how trainings run. None of these changes a result.
+_OF_MACHINES = ("deadline", "executor", "workers")
 
 
 class SearchSettings(BaseModel):
-    """Everything a search depends on besides its data. Frozen; unknown names are refused.
+    """Everything that a search depends on besides its data. Frozen; unknown names are refused.
 
-    Budgets: ``generations`` always; ``evaluations`` and ``max_seconds`` end a search earlier when given. A training ends
-    after ``iterations``, after ``training_seconds`` (then new work is not reproducible to the bit), or when its global
-    best loss improved by less than ``min_improvement`` of its size over ``patience`` iterations.
+    Each setting has a comment above it. docs/reference.md describes them for users, with the
+    defaults of both presets; the defaults here are those that no preset changes.
+
+    Budgets: ``generations`` always; ``evaluations`` and ``max_seconds`` end a search earlier when
+    given. A training ends after ``iterations``, after ``training_seconds`` (new work is then not
+    reproducible to the bit), or when its global best loss improved by less than
+    ``min_improvement`` of its size over ``patience`` iterations.
+
+    Examples
+    --------
+    >>> settings = SearchSettings(population=8, seed=1)
+    >>> settings.generations, settings.schedule.rungs
+    (4, (2, 4, 8))
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    # What is meant by settings that are not given: see `shoal.settings.presets`.
     preset: Literal["modern", "classic"] = "modern"
+    # Of all random numbers of the search.
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
+    # Individuals of a generation.
     population: Annotated[int, Field(ge=2, le=10_000)] = 12
+    # Budget, in generations.
     generations: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    # Budget, in trainings of the search (confirmations do not count); None: no limit.
     evaluations: Positive | None = None
+    # Budget, in seconds of active time; None: no limit.
     max_seconds: Seconds | None = None
 
-    sampler: Literal["genetic", "random", "tpe", "cmaes"] = "genetic"  # who proposes genomes
-    start: tuple[
-        str, ...
-    ] = ()  # swarms of the literature in the first generation; not given: the preset's
+    # The sampler proposes genomes: a name of `shoal.settings.samplers`, or "module:ClassName".
+    # In Python also an object or a class, of which such a text is kept.
+    sampler: str = "genetic"
+    # What a sampler of the user's own is made with: keyword arguments of its class.
+    sampler_options: dict[str, Any] = Field(default_factory=dict)
+    # Swarms of the literature in the first generation, of which they are half at most.
+    start: tuple[str, ...] = ()
+    # Probability that a gene of a child moves.
     mutation: Rate = 0.2
+    # Probability that a child has two parents.
     crossover: Rate = 0.6
+    # Individuals that are carried over unchanged.
     elitism: Annotated[int, Field(ge=0)] = 2
+    # Contenders for each parent.
     tournament: Positive = 3
-    racing: Literal["halving", "t-race", "fixed"] = (
-        "halving"  # how repeats are spent; classic: fixed
-    )
-    repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = (
-        3  # of each genome, first; fixed: in each generation
-    )
-    max_repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = 21  # a genome
-    growth: Annotated[int, Field(ge=1, le=16)] = (
-        2  # halving: how many times longer each rung trains than the one before
-    )
 
+    # How the repeats of a generation are spent: see `shoal.tuning.racing`.
+    racing: Literal["halving", "t-race", "fixed"] = "halving"
+    # Repeats that each genome gets first; with "fixed", in each generation.
+    repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = 3
+    # Repeats that a genome gets at most.
+    max_repeats: Annotated[int, Field(ge=1, le=FIRST_CONFIRMATION)] = 21
+    # With halving, how many times longer each rung trains than the rung before it.
+    growth: Annotated[int, Field(ge=1, le=16)] = 2
+
+    # Steps of a swarm in one training of full length.
     iterations: Annotated[int, Field(ge=1, le=100_000_000)] = 500
-    equal_effort: bool = (
-        True  # iterations are the default genome's: others do as many multiply-adds; classic: not
-    )
+    # Whether ``iterations`` are those of the default genome, and all others train for as many
+    # iterations as come to the same multiply-adds.
+    equal_effort: bool = True
+    # Seconds after which each training ends; None: no limit.
     training_seconds: Seconds | None = None
-    patience: Positive | None = (
-        None  # of a training of full length; shorter and longer ones have it in proportion
-    )
+    # Patience of a training of full length, in iterations. Trainings of another length have it in
+    # proportion. None: no training ends early.
+    patience: Positive | None = None
+    # Improvement of the loss that patience waits for, as a share of the loss.
     min_improvement: Annotated[float, Field(ge=0, lt=1)] = 0.0001
-    finalists: Annotated[int, Field(ge=0, le=100)] = (
-        6  # genomes whose scores are confirmed on unused random streams
-    )
-    confirmations: Annotated[int, Field(ge=2, le=1000)] = (
-        5  # repeats at most of each of the last two finalists
-    )
-    final_factor: Annotated[int, Field(ge=1, le=1000)] = (
-        8  # how much longer confirmations and the champion train
-    )
-    networks: Annotated[int, Field(ge=1, le=100)] = 5  # of the champion
-    ensemble: Literal["mean", "weighted"] = "mean"  # weighted: by each network's validation error
-    baselines: bool = True  # other methods on the champion's rows, at the end; classic: not
 
-    loss: str | None = None  # None: mse for regression, cross_entropy for classification
+    # Genomes whose scores are confirmed on unused random streams.
+    finalists: Annotated[int, Field(ge=0, le=100)] = 6
+    # Confirmations of each of the last two finalists, at most.
+    confirmations: Annotated[int, Field(ge=2, le=1000)] = 5
+    # How many times longer confirmations and the champion train.
+    final_factor: Annotated[int, Field(ge=1, le=1000)] = 8
+    # Networks of the champion, at most.
+    networks: Annotated[int, Field(ge=1, le=100)] = 5
+    # How the networks' predictions are combined. "weighted": by their validation errors.
+    ensemble: Literal["mean", "weighted"] = "mean"
+    # Whether other methods are fitted to the champion's rows at the end.
+    baselines: bool = True
 
+    # What swarms minimise. None: "mse" for regression, "cross_entropy" for classification.
+    loss: str | None = None
+
+    # Narrower bounds of numeric genes, (low, high) by name.
     bounds: dict[str, tuple[Bound, Bound]] = Field(default_factory=dict)
+    # Allowed values of categorical genes, by name.
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    extra_genes: tuple[str, ...] = ()  # not given: the preset's
+    # Genes that are searched besides the first version's, or over all their values.
+    extra_genes: tuple[str, ...] = ()
+    # Hidden layers, at most.
     max_depth: Annotated[int, Field(ge=1, le=3)] = 3
+    # Neurons of a hidden layer, at most.
     max_width: Annotated[int, Field(ge=1, le=1024)] = 1024
 
-    deadline: Seconds | None = (
-        None  # a training that takes longer hangs: it is ended, and tried again
-    )
+    # Seconds after which a training counts as hanging, is ended and tried again; None: never.
+    deadline: Seconds | None = None
+    # What computes a training. "reference" is plain NumPy: slow, and the definition.
     engine: Literal["cpu", "reference"] = "cpu"
-    executor: Literal["local", "ray"] = "local"  # where trainings run; never changes a result
-    workers: Positive | None = None  # None: one a core; never changes a result
+    # Where trainings run: worker processes of this machine, or a Ray cluster.
+    executor: Literal["local", "ray"] = "local"
+    # Trainings at a time. None: one for each core.
+    workers: Positive | None = None
+
+    # ---- Reading what a user gives ---------------------------------------------------------------
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults_that_fit(cls, values: Any) -> Any:
-        """A small population, or many repeats, given alone: what was not given follows."""
-        if isinstance(values, dict):
-            preset = values.get("preset", cls.model_fields["preset"].default)
-            preset_values = {
-                "max_repeats": cls.model_fields["max_repeats"].default
-            } | PRESET_DEFAULTS.get(preset, {})
-            if "max_repeats" not in values and isinstance(repeats := values.get("repeats"), int):
-                preset_values["max_repeats"] = max(preset_values["max_repeats"], repeats)
-            values = preset_values | values
-            if isinstance(choices := values.get("choices", {}), dict):
-                free, usual = values.get("extra_genes", ()), PRESET_CHOICES.get(preset, {})
-                values = values | {
-                    "choices": {k: v for k, v in usual.items() if k not in free} | choices
-                }
-            if (
-                preset == "modern"
-                and "patience" not in values
-                and isinstance(values.get("iterations"), int)
-            ):
-                values = values | {"patience": max(1, values["iterations"] // 5)}
-            population = values.get("population")
-            if "elitism" not in values and isinstance(population, int):
-                values = values | {
-                    "elitism": max(0, min(cls.model_fields["elitism"].default, population - 1))
-                }
-        return values
+    def _fill_in(cls, values: Any) -> Any:
+        """Add what follows from the given values and their preset. What is given always stays.
+
+        Values of a wrong type are left to the validation of the fields, which names them.
+        """
+        if not isinstance(values, dict):
+            return values
+
+        given = _with_sampler_by_name(values)
+        preset = _preset_of(given)
+        filled = {**preset.defaults, **given}
+
+        if "max_repeats" not in given:
+            filled["max_repeats"] = cls._max_repeats_for(filled.get("repeats"), preset)
+        if "patience" not in given and preset.patience_share is not None:
+            filled["patience"] = _patience_for(filled.get("iterations"), preset)
+        if "elitism" not in given and isinstance(given.get("population"), int):
+            filled["elitism"] = cls._elitism_for(given["population"])
+        if isinstance(filled.get("choices", {}), dict):
+            filled["choices"] = _choices_for(filled, preset)
+
+        return filled
+
+    @classmethod
+    def _max_repeats_for(cls, repeats: Any, preset: Preset) -> int:
+        """The default, raised to ``repeats`` where a user asks for more to begin with."""
+        default: int = preset.defaults.get("max_repeats", cls.model_fields["max_repeats"].default)
+        if isinstance(repeats, int):
+            return max(default, repeats)
+        return default
+
+    @classmethod
+    def _elitism_for(cls, population: int) -> int:
+        """The default, or less in a population that is too small for it."""
+        default: int = cls.model_fields["elitism"].default
+        return max(0, min(default, population - 1))
+
+    @field_validator("sampler")
+    @classmethod
+    def _sampler_is_known(cls, sampler: str) -> str:
+        return check_sampler_name(sampler)
+
+    @field_validator("sampler_options")
+    @classmethod
+    def _options_can_be_recorded(cls, options: dict[str, Any]) -> dict[str, Any]:
+        return check_sampler_options(options)
 
     @model_validator(mode="after")
     def _consistent(self) -> SearchSettings:
@@ -186,26 +201,78 @@ class SearchSettings(BaseModel):
             raise ValueError(
                 f"max_repeats={self.max_repeats} must not be smaller than repeats={self.repeats}"
             )
-        if self.evaluations is not None and self.evaluations < self.population * self.repeats:
-            first = f"{self.population} genomes x {self.repeats} repeats = {self.population * self.repeats}"
+
+        first_generation = self.population * self.repeats
+        if self.evaluations is not None and self.evaluations < first_generation:
+            product = f"{self.population} genomes x {self.repeats} repeats = {first_generation}"
             raise ValueError(
-                f"evaluations={self.evaluations} is less than one generation ({first}); raise it"
+                f"evaluations={self.evaluations} is less than one generation ({product}); raise it"
             )
+
         if self.loss is not None and self.loss not in LOSSES:
             raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSSES)}")
-        if unknown := [name for name in self.start if name not in NAMED_GENOMES]:
-            raise ValueError(f"start={unknown[0]!r} must be some of {', '.join(NAMED_GENOMES)}")
-        known = (*NEUTRAL, *(name for name in CATEGORICAL_GENES if name not in NEUTRAL))
-        if unknown := [name for name in self.extra_genes if name not in known]:
-            raise ValueError(f"extra_genes={unknown[0]!r} must be some of {', '.join(known)}")
+        _check_names("start", self.start, NAMED_GENOMES)
+        _check_names("extra_genes", self.extra_genes, _extra_genes())
         return self
 
-    def competes_with(self, other: SearchSettings) -> bool:
-        """Whether the other search had the same to spend on the same space, but another sampler."""
-        unlike = {"sampler", "seed", "baselines", *_OF_SAMPLERS, *_OF_MACHINES}
-        return self.sampler != other.sampler and self.model_dump(
-            exclude=unlike
-        ) == other.model_dump(exclude=unlike)
+    @classmethod
+    def parse(cls, values: Mapping[str, Any]) -> SearchSettings:
+        """Check what a user gives.
+
+        Parameters
+        ----------
+        values
+            Settings by name. What is missing follows from the preset.
+
+        Raises
+        ------
+        SettingsError
+            Names each wrong setting, with its value.
+        GenomeError
+            For bounds and choices that make no search space.
+
+        Examples
+        --------
+        >>> SearchSettings.parse({"population": 8}).elitism
+        2
+        """
+        settings = cls._validated(values)
+        # All bounds are checked before anything starts.
+        settings.space.check_informants()
+        return settings
+
+    @classmethod
+    def recorded(cls, values: Mapping[str, Any]) -> SearchSettings:
+        """The settings that a run's record holds.
+
+        A setting that is younger than the record means what was done when it was recorded. Only
+        what `parse` has passed is recorded, so bounds are not checked again: an older version may
+        have passed what this one refuses.
+        """
+        choices = values.get("choices", {})
+        if "racing" not in values:
+            preset = PRESETS[values.get("preset", DEFAULT_PRESET)]
+            choices = {**preset.recorded_choices, **choices}
+
+        return cls._validated({**RECORDED_DEFAULTS, **values, "choices": choices})
+
+    @classmethod
+    def _validated(cls, values: Mapping[str, Any]) -> SearchSettings:
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            problems = [_problem(item, cls.model_fields) for item in error.errors()]
+            raise SettingsError(
+                "; ".join(dict.fromkeys(problems)) + ".",
+                remedy="correct what is named; `shoal run --help` and docs/reference.md list "
+                "the settings",
+            ) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON values, as a run's record holds them; `parse` reads them."""
+        return self.model_dump(mode="json")
+
+    # ---- What the settings mean ------------------------------------------------------------------
 
     @property
     def schedule(self) -> Schedule:
@@ -225,72 +292,124 @@ class SearchSettings(BaseModel):
 
     @property
     def space(self) -> SearchSpace:
-        """Where this search may look."""
-        layers = tuple(min(w, self.max_width) for w in SearchSpace().start_layers[: self.max_depth])
-        space = SearchSpace(max_depth=self.max_depth, max_width=self.max_width, start_layers=layers)
-        return space.with_genes({*self.extra_genes, *self.bounds, *self.choices}).narrowed(
-            self.bounds, self.choices
+        """The genomes that the search may propose."""
+        start_layers = SearchSpace().start_layers[: self.max_depth]
+        space = SearchSpace(
+            max_depth=self.max_depth,
+            max_width=self.max_width,
+            start_layers=tuple(min(width, self.max_width) for width in start_layers),
         )
 
-    @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> SearchSettings:
-        """Check ``values``; raises `SettingsError` that names each wrong one, or `GenomeError` for bounds."""
-        settings = cls._validated(values)
-        settings.space.check_informants()  # and all bounds, before anything starts
-        return settings
+        # A gene is searched when a user names it anywhere.
+        named_genes = {*self.extra_genes, *self.bounds, *self.choices}
+        return space.with_genes(named_genes).narrowed(self.bounds, self.choices)
 
-    @classmethod
-    def _validated(cls, values: Mapping[str, Any]) -> SearchSettings:
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            problems = "; ".join(
-                dict.fromkeys(_problem(item, cls.model_fields) for item in error.errors())
-            )
-            raise SettingsError(
-                problems + ".",
-                remedy="correct what is named; `shoal run --help` and docs/reference.md list the settings",
-            ) from None
+    def competes_with(self, other: SearchSettings) -> bool:
+        """Whether both searches had the same budget and space, but different samplers."""
+        if self.sampler == other.sampler:
+            return False
 
-    @classmethod
-    def recorded(cls, values: Mapping[str, Any]) -> SearchSettings:
-        """Of what a run's record holds: a setting that is younger than the record means what was done then.
+        may_differ = {"sampler", "seed", "baselines", *_OF_SAMPLERS, *_OF_MACHINES}
+        own = self.model_dump(exclude=may_differ)
+        return own == other.model_dump(exclude=may_differ)
 
-        Only what `parse` has passed is recorded. What it refuses by now was, too.
-        """
-        choices = {} if "racing" in values else _RECORDED_CHOICES[values.get("preset", "modern")]
-        return cls._validated(
-            {**_RECORDED, **values, "choices": {**choices, **values.get("choices", {})}}
+
+def _with_sampler_by_name(values: dict[str, Any]) -> dict[str, Any]:
+    """The values, with a sampler object or class replaced by texts that can be recorded."""
+    sampler = values.get("sampler")
+    if sampler is None or isinstance(sampler, str | int | float | list | tuple | dict):
+        return values
+
+    name, options = describe_sampler(sampler)
+    if options and "sampler_options" in values:
+        raise SettingsError(
+            f"The sampler {sampler!r} brings its own options, so "
+            f"sampler_options={values['sampler_options']!r} has no place.",
+            expected="a sampler object, or its class with sampler_options",
+            remedy="leave sampler_options out",
         )
+    if options:
+        return {**values, "sampler": name, "sampler_options": options}
+    return {**values, "sampler": name}
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able values; `parse` reverses it."""
-        return self.model_dump(mode="json")
+
+def _preset_of(values: Mapping[str, Any]) -> Preset:
+    """The preset that the values name. One that does not exist changes nothing."""
+    name = values.get("preset", DEFAULT_PRESET)
+    if isinstance(name, str) and name in PRESETS:
+        return PRESETS[name]
+    return Preset("")
 
 
-# What pydantic says in words of Python's types.
-_SAID = {
+def _patience_for(iterations: Any, preset: Preset) -> int | None:
+    if isinstance(iterations, int):
+        return preset.patience(iterations)
+    return None
+
+
+def _choices_for(values: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
+    """The preset's choices, but for genes that are searched over all values; then the user's."""
+    searched = values.get("extra_genes", ())
+    if not isinstance(searched, list | tuple):
+        searched = ()
+
+    choices = {gene: allowed for gene, allowed in preset.choices.items() if gene not in searched}
+    return {**choices, **values.get("choices", {})}
+
+
+def _extra_genes() -> tuple[str, ...]:
+    """The genes that the setting ``extra_genes`` may name."""
+    later_categories = [name for name in CATEGORICAL_GENES if name not in NEUTRAL]
+    return (*NEUTRAL, *later_categories)
+
+
+def _check_names(setting: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{setting}={name!r} must be some of {', '.join(known)}")
+
+
+# Where pydantic speaks of Python's types, a person reads of TOML's.
+_MESSAGES = {
     "tuple_type": "Input should be a list",
     "dict_type": "Input should be a table, of names and their values",
 }
 
 
 def _problem(item: Any, known: Iterable[str]) -> str:
-    """One of pydantic's findings, as a person would say it."""
-    name = ".".join(str(part) for part in item["loc"])
+    """One of pydantic's errors, as a sentence with the setting's name and value."""
+    location = item["loc"]
+    name = ".".join(str(part) for part in location)
+
     if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, known, n=1)
-        return f"{name!r} is not a setting" + (f" (did you mean {near[0]!r}?)" if near else "")
-    said = _SAID.get(item["type"], item["msg"].removeprefix("Value error, "))
-    if item["loc"][:1] == ("bounds",) and item["type"] in ("missing", "too_long"):
-        name, said = ".".join(map(str, item["loc"][:2])), "Input should be two numbers, [low, high]"
-    return f"{name}={item['input']!r}: {said}" if name else said
+        similar = difflib.get_close_matches(name, known, n=1)
+        if similar:
+            return f"{name!r} is not a setting (did you mean {similar[0]!r}?)"
+        return f"{name!r} is not a setting"
+
+    message = _MESSAGES.get(item["type"], item["msg"].removeprefix("Value error, "))
+    if location[:1] == ("bounds",) and item["type"] in ("missing", "too_long"):
+        name = ".".join(str(part) for part in location[:2])
+        message = "Input should be two numbers, [low, high]"
+
+    if name:
+        return f"{name}={item['input']!r}: {message}"
+    # A check of several settings at once names them in its message.
+    return str(message)
 
 
 def read_settings_file(path: str | PathLike[str]) -> dict[str, Any]:
-    """The values of a TOML settings file: the names of `SearchSettings` and of the data options, flat.
+    """The values of a TOML settings file.
 
-    Raises `SettingsError` when it cannot be read.
+    Returns
+    -------
+    dict
+        Names of `SearchSettings` and of the data options side by side, not checked yet.
+
+    Raises
+    ------
+    SettingsError
+        When the file cannot be read, or is not TOML.
     """
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Where Shoal keeps its files when nobody names a place."""
+"""Where Shoal keeps what is not in a store."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from pathlib import Path
 
 
 def log_path() -> Path:
-    """The log of all supervisors of this user."""
+    """Where supervisors write what they do."""
     return default_path().with_name("supervisor.log")
 
 
 def default_path() -> Path:
-    """The default store, below ``XDG_DATA_HOME`` or ``~/.local/share``."""
+    """Where the store is when nobody says otherwise: below XDG_DATA_HOME, or ~/.local/share."""
     data = Path(os.environ.get("XDG_DATA_HOME", ""))
-    # The XDG specification asks to ignore a relative path, as an unset one.
-    if not data.is_absolute():
-        data = Path.home() / ".local" / "share"
-    return data / "shoal" / "shoal.db"
+    base = data if data.is_absolute() else Path.home() / ".local" / "share"
+    return base / "shoal" / "shoal.db"

@@ -9,63 +9,38 @@ from pathlib import Path
 from shoal.system.file_lock import alone_in
 
 LIMIT_BYTES = 1_000_000
-# Older files: .1 is the newest of them.
-KEPT_FILES = 3
+KEPT = 3  # older files: .1 is the newest of them
 
 
 class SharedLog(WatchedFileHandler):
-    """Appends to a file. The process that finds it full moves it aside; the others follow.
+    """Appends to ``path``. Who finds it full moves it aside, alone, and the others follow into the new one.
 
-    The standard library's rotating handler would go on writing to the file that another process
-    has moved, and would move it once more.
-
-    Parameters
-    ----------
-    path
-        The file.
-    limit
-        Its size in bytes from which it is moved aside.
-    kept
-        How many files that were moved aside are kept.
+    The standard library's rotating handler would go on writing to the file that another process has moved, and move it again.
     """
 
-    def __init__(self, path: Path, limit: int = LIMIT_BYTES, kept: int = KEPT_FILES) -> None:
+    def __init__(self, path: Path, limit: int = LIMIT_BYTES, kept: int = KEPT) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
-        self.path = path
-        self.limit = limit
-        self.kept = kept
+        self.path, self.limit, self.kept = path, limit, kept
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line. A disk without room costs the line, and nothing else."""
+        """Write one line; a disk without room costs the line, and nothing else."""
         try:
             self.reopenIfNeeded()
             if self._is_full():
-                self._move_alone()
+                with alone_in(self.path.parent):
+                    self.reopenIfNeeded()  # another process was quicker
+                    if self._is_full():
+                        self._move()
             super().emit(record)
         except OSError:
             self.handleError(record)
-
-    def _move_alone(self) -> None:
-        with alone_in(self.path.parent):
-            # Another process may have been quicker.
-            self.reopenIfNeeded()
-            if self._is_full():
-                self._move()
 
     def _is_full(self) -> bool:
         return Path(self.baseFilename).stat().st_size >= self.limit
 
     def _move(self) -> None:
-        for number in range(self.kept, 1, -1):
-            self._rename(self._old(number - 1), self._old(number))
-        if self.kept:
-            self._rename(self.path, self._old(1))
+        for n in range(self.kept, 0, -1):
+            newer = self.path.with_name(f"{self.path.name}.{n - 1}") if n > 1 else self.path
+            if newer.exists():
+                newer.replace(self.path.with_name(f"{self.path.name}.{n}"))
         self.reopenIfNeeded()
-
-    def _old(self, number: int) -> Path:
-        return self.path.with_name(f"{self.path.name}.{number}")
-
-    @staticmethod
-    def _rename(path: Path, new: Path) -> None:
-        if path.exists():
-            path.replace(new)

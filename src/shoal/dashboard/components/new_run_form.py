@@ -15,8 +15,8 @@ from shoal.dashboard.session.new_run_draft import key, of_preset, put, state
 from shoal.data import Preset, recognise_task
 from shoal.data.dataset import MAX_FOLDS
 from shoal.genome.genes import CATEGORICAL_GENES
+from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings
-from shoal.tuning.samplers.registry import SEARCHES
 
 FIRST_ROWS, FIRST_COLUMNS = 6, 60
 _PRESETS: dict[str, str] = {
@@ -126,9 +126,11 @@ def _field(column: Any, chosen: str, name: str, usual: Any) -> Any:
     at, label = of_preset(chosen, name), name.replace("_", " ").capitalize()
     st.session_state.setdefault(at, usual)
     if name == "sampler":
-        return column.selectbox(
-            label, list(SEARCHES), help=_HELP[name], key=at, persist_state="session"
-        )
+        # A run that is repeated may have a sampler of the user's own.
+        samplers = list(SAMPLERS)
+        if st.session_state[at] not in SAMPLERS:
+            samplers.append(st.session_state[at])
+        return column.selectbox(label, samplers, help=_HELP[name], key=at, persist_state="session")
     low, high = _LIMITS[name]
     return column.number_input(
         label,

@@ -22,7 +22,7 @@ from shoal.dashboard.components.new_run_form import (
     preview,
     split,
 )
-from shoal.dashboard.error_box import error_box
+from shoal.dashboard.error_box import problem
 from shoal.dashboard.routing import entered, go, parameter
 from shoal.dashboard.server.launch import MAX_UPLOAD_MB
 from shoal.dashboard.session import new_run_draft
@@ -36,7 +36,7 @@ from shoal.presentation.formatting import duration, quoted
 from shoal.problems.table import Problem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
-from shoal.tuning.samplers.registry import check_sampler_installed
+from shoal.tuning.samplers.registry import check_sampler
 
 _MARKS = {
     "bad": ":red[:material/error:]",
@@ -206,7 +206,7 @@ def _start(
             {"preset": chosen, **new_run_draft.carried(chosen)[1], **values}
         )
         check_executor_installed(settings.executor)
-        check_sampler_installed(settings.sampler)
+        check_sampler(settings)
     except ShoalError as refusal:
         error = error or refusal
     try:
@@ -246,7 +246,7 @@ def _start(
             except ShoalError as refusal:
                 error = refusal
         if error is not None:
-            error_box(error)
+            problem(error)
         for number, warning in enumerate(found.warnings if found else ()):
             with st.container(horizontal=True, gap="small", key=f"warning-{number}"):
                 st.markdown(_MARKS["look"], width="content")

@@ -8,7 +8,8 @@ import streamlit as st
 from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.session.queries import store
 from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
-from shoal.settings.search_settings import PRESET_DEFAULTS, SearchSettings
+from shoal.settings.presets import PRESETS
+from shoal.settings.search_settings import SearchSettings
 from shoal.system.paths import log_path
 
 
@@ -33,9 +34,11 @@ def page() -> None:
         "`--store`, or `SHOAL_STORE` in the environment of `shoal serve`, names another store."
     )
     st.subheader("Defaults of a search", anchor=False)
-    presets = {name: SearchSettings.parse({"preset": name}).to_dict() for name in PRESET_DEFAULTS}
+    presets = {name: SearchSettings.parse({"preset": name}).to_dict() for name in PRESETS}
     names = [
-        name for name in SearchSettings.model_fields if name not in ("preset", "bounds", "choices")
+        name
+        for name in SearchSettings.model_fields
+        if name not in ("preset", "bounds", "choices", "sampler_options")
     ]
     rows = {name: [_shown(values[name]) for values in presets.values()] for name in names}
     html_table(

@@ -1,7 +1,4 @@
-"""What the server loads before somebody asks.
-
-Without it the first visitor would wait for imports, and for a large run to be read.
-"""
+"""What the server does before somebody asks: the first visitor waits for no import, and not for a large run to be read."""
 
 from __future__ import annotations
 
@@ -12,39 +9,28 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 
-from shoal.dashboard.routing import PLACES, load_page
+from shoal.dashboard.routing import PLACES, module_name
 from shoal.dashboard.session.queries import evaluation_table, read, store
 from shoal.errors import ShoalError
 from shoal.system.process import gc_paused
 
-# Added to this thread's niceness: visitors who already ask go first.
-_NICENESS = 10
-_LOWEST_PRIORITY = 19
+_LATER = 10  # added to this thread's niceness: whoever asks already goes first
 
 
-def warm_up() -> None:
-    """Import all pages and what they import while they draw, and read the newest run."""
-    _lower_thread_priority()
-
+def get_ready() -> None:
+    """Import the pages and what they import when they draw, and read the newest run."""
+    if sys.platform == "linux":
+        os.setpriority(
+            os.PRIO_PROCESS,
+            threading.get_native_id(),
+            min(19, os.getpriority(os.PRIO_PROCESS, 0) + _LATER),
+        )
     with gc_paused():
         for place in PLACES:
-            load_page(place)
+            import_module(module_name(place.name))
         import_module("sklearn.ensemble")
-
-        # An error of the store is shown to whoever opens a page.
-        with suppress(ShoalError):
+        with suppress(ShoalError):  # whoever asks is told
             for run in store().runs(limit=1):
                 read(run.id)
                 evaluation_table(run.id).genomes()
-
-    # None of this goes away, so later collections need not look at it.
-    gc.freeze()
-
-
-def _lower_thread_priority() -> None:
-    """Linux alone gives a thread a priority of its own."""
-    if sys.platform != "linux":
-        return
-    niceness = os.getpriority(os.PRIO_PROCESS, 0) + _NICENESS
-    thread = threading.get_native_id()
-    os.setpriority(os.PRIO_PROCESS, thread, min(_LOWEST_PRIORITY, niceness))
+    gc.freeze()  # none of this goes away: later collections need not look at it

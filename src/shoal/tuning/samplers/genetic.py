@@ -10,13 +10,17 @@ from shoal.tuning.samplers.base import Past, Sampler
 
 
 class GeneticSampler(Sampler):
-    """The genetic algorithm: each generation is bred from the one before."""
+    """Each generation is bred from the one before (`shoal.tuning.operators`)."""
 
     def population(self, past: Past) -> tuple[Genome, ...]:
-        """`initial_genome`, then `next_generation`, which keeps the elite itself."""
+        """The first generation, or the children of the last one, which keep the elite themselves."""
         if not past:
-            return tuple(self._fresh(past, range(self.settings.population)))
-        return next_generation(self.space, self.settings, self.key, len(past), *past[-1])
+            return tuple(self.propose(past, range(self.settings.population)))
 
-    def _fresh(self, past: Past, individuals: range) -> Sequence[Genome]:
-        return self._first(individuals)
+        genomes, fitness = past[-1]
+        generation = len(past)
+        return next_generation(self.space, self.settings, self.key, generation, genomes, fitness)
+
+    def propose(self, past: Past, individuals: range) -> Sequence[Genome]:
+        """The first generation."""
+        return self.first_generation(individuals)

@@ -7,23 +7,29 @@ from collections.abc import Sequence
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import Key, Purpose, draws
-from shoal.tuning.samplers.base import Past, Sampler, _genome, _values, _widths
+from shoal.tuning.samplers.base import Past, Sampler
+from shoal.tuning.samplers.encoding import genome_of, values_at, width_genes
 
 
 class RandomSampler(Sampler):
-    """No learning: uniform within the bounds (in the logarithm, where those span decades), from choices and depths."""
+    """Uniform within the bounds, in the logarithm where they span decades. It learns nothing."""
 
-    def _fresh(self, past: Past, individuals: range) -> Sequence[Genome]:
-        return [random_genome(self.space, self.key, len(past), i) for i in individuals]
+    def propose(self, past: Past, individuals: range) -> Sequence[Genome]:
+        """Genomes from anywhere in the space."""
+        generation = len(past)
+        return [random_genome(self.space, self.key, generation, i) for i in individuals]
 
 
 def random_genome(space: SearchSpace, key: Key, generation: int, individual: int) -> Genome:
     """A genome from anywhere in the space; widths are uniform in their logarithm."""
-    genes = (*space.numeric, *_widths(space))
-    u = draws(
-        key, Purpose.SAMPLER, generation, 1 + individual, len(genes) + len(space.categorical) + 1
-    ).tolist()
-    values = _values(genes, u)
-    for (name, choices), share in zip(space.categorical, u[len(genes) :], strict=False):
+    genes = (*space.numeric, *width_genes(space))
+    count = len(genes) + len(space.categorical) + 1
+    # Draw 0 of a generation is the seed of a library's generator (`Sampler.library_seed`).
+    shares = draws(key, Purpose.SAMPLER, generation, 1 + individual, count).tolist()
+
+    values = values_at(genes, shares)
+    for (name, choices), share in zip(space.categorical, shares[len(genes) :], strict=False):
         values[name] = choices[int(share * len(choices))]
-    return _genome(space, values, 1 + int(u[-1] * space.max_depth))
+
+    depth = 1 + int(shares[-1] * space.max_depth)
+    return genome_of(space, values, depth)

@@ -1,48 +1,81 @@
-"""Samplers by name."""
+"""Makes the sampler that a search's settings name: one of Shoal's, or a user's own."""
 
 from __future__ import annotations
 
+import logging
+from importlib import import_module
 from importlib.util import find_spec
 
 from shoal.errors import SettingsError
 from shoal.numerics.philox import Key
+from shoal.settings.samplers import sampler_entry
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.base import Sampler
-from shoal.tuning.samplers.cmaes import CmaesSampler
-from shoal.tuning.samplers.genetic import GeneticSampler
-from shoal.tuning.samplers.random_search import RandomSampler
-from shoal.tuning.samplers.tpe import TpeSampler
 
-SEARCHES = {
-    "genetic": "Genetic search",
-    "random": "Random search",
-    "tpe": "TPE search",
-    "cmaes": "CMA-ES search",
-}
-
-
-_PACKAGES = {"tpe": "optuna", "cmaes": "cmaes"}
+_log = logging.getLogger(__name__)
 
 
 def make_sampler(settings: SearchSettings, key: Key) -> Sampler:
-    """The sampler that the settings name. Raises `SettingsError` where what it needs is not installed."""
-    check_sampler_installed(settings.sampler)
-    return _SAMPLERS[settings.sampler](settings, key)
+    """The sampler that the settings name, at the beginning of a search.
+
+    Raises
+    ------
+    SettingsError
+        When a package that it needs is not installed, when its class cannot be imported here, or
+        when its options do not fit.
+    """
+    sampler = _created(settings)
+    sampler.begin(settings, key)
+    _log.debug("sampler %s with options %s", settings.sampler, settings.sampler_options)
+    return sampler
 
 
-def check_sampler_installed(sampler: str) -> None:
-    """Raises `SettingsError` when what the sampler needs is not installed here."""
-    package = _PACKAGES.get(sampler)
-    if package is not None and find_spec(package) is None:
+def check_sampler(settings: SearchSettings) -> None:
+    """Raises `SettingsError` where `make_sampler` would; for before a search is recorded."""
+    _created(settings)
+
+
+def _created(settings: SearchSettings) -> Sampler:
+    entry = sampler_entry(settings.sampler)
+    if entry.package is not None and find_spec(entry.package) is None:
         raise SettingsError(
-            f"sampler={sampler!r} needs the package {package}, which is not installed.",
+            f"sampler={settings.sampler!r} needs the package {entry.package}, "
+            "which is not installed.",
             remedy="pip install 'shoal[analysis]'",
         )
 
+    sampler_class = _imported(entry.path)
+    try:
+        return sampler_class(**settings.sampler_options)
+    except TypeError as error:
+        raise SettingsError(
+            f"sampler_options={settings.sampler_options!r} do not fit "
+            f"sampler={settings.sampler!r}: {error}.",
+            expected="keyword arguments of the sampler's class",
+            remedy="correct the options, or leave them out",
+        ) from None
 
-_SAMPLERS: dict[str, type[Sampler]] = {
-    "genetic": GeneticSampler,
-    "random": RandomSampler,
-    "tpe": TpeSampler,
-    "cmaes": CmaesSampler,
-}
+
+def _imported(path: str) -> type[Sampler]:
+    """The class at "module:ClassName"."""
+    module, _, name = path.partition(":")
+    try:
+        value: object = import_module(module)
+        for part in name.split("."):
+            value = getattr(value, part)
+    # An import runs the module: whatever it raises is why there is no class.
+    except Exception as error:
+        raise SettingsError(
+            f"The sampler {path!r} cannot be imported here: {type(error).__name__}: {error}.",
+            expected="a module that this process can import, with the class in it",
+            remedy="install its package where this search runs, or put its folder on PYTHONPATH "
+            "and start again what runs the search; then `shoal resume` continues the run",
+        ) from error
+
+    if not (isinstance(value, type) and issubclass(value, Sampler)):
+        raise SettingsError(
+            f"{path!r} is no sampler.",
+            expected="a class that derives from shoal.Sampler",
+            remedy="docs/reference.md shows how to write a sampler",
+        )
+    return value

@@ -1,0 +1,170 @@
+"""A sampler of the user's own: passed as an object or a class, recorded as text, imported by name."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import shoal
+from shoal.errors import SettingsError
+from shoal.genome.genome import Genome
+from shoal.settings.samplers import SAMPLERS, sampler_entry
+from shoal.settings.search_settings import SearchSettings
+from shoal.store import open_store
+from shoal.testing import KEY, SamplerContract
+from shoal.tuning.samplers.base import Past, Sampler
+from shoal.tuning.samplers.random_search import RandomSampler
+from shoal.tuning.samplers.registry import make_sampler
+
+
+class Twisted(Sampler):
+    """The first generation again and again, with other activations."""
+
+    def __init__(self, turn: int = 1, names: Sequence[str] = ()) -> None:
+        self.turn = turn
+        self.names = names
+
+    def propose(self, past: Past, individuals: range) -> Sequence[Genome]:
+        activations = dict(self.space.categorical)["activation"]
+        shift = self.turn * len(past)
+        return [
+            replace(genome, activation=activations[(i + shift) % len(activations)])
+            for i, genome in enumerate(self.first_generation(individuals))
+        ]
+
+
+class TestTwisted(SamplerContract):
+    def sampler(self) -> Sampler:
+        return Twisted(turn=3, names=["a", "b"])
+
+
+class TestTwistedClass(SamplerContract):
+    def sampler(self) -> type[Sampler]:
+        return Twisted
+
+
+PATH = f"{__name__}:Twisted"
+
+
+def test_an_object_is_recorded_as_its_name_and_its_options() -> None:
+    settings = SearchSettings(sampler=Twisted(turn=2))  # type: ignore[arg-type]
+    assert settings.sampler == PATH
+    assert settings.sampler_options == {"turn": 2, "names": []}
+    recorded = json.loads(json.dumps(settings.to_dict()))
+    assert SearchSettings.recorded(recorded) == settings
+    sampler = make_sampler(settings, KEY)
+    assert isinstance(sampler, Twisted)
+    assert sampler.turn == 2
+
+
+def test_a_class_takes_options_of_its_own() -> None:
+    settings = SearchSettings.parse({"sampler": Twisted, "sampler_options": {"turn": 5}})
+    assert (settings.sampler, settings.sampler_options) == (PATH, {"turn": 5})
+    by_name = SearchSettings.parse({"sampler": PATH, "sampler_options": {"turn": 5}})
+    assert by_name == settings
+    with pytest.raises(SettingsError, match=r"brings its own options.*leave sampler_options out"):
+        SearchSettings.parse({"sampler": Twisted(), "sampler_options": {"turn": 5}})
+
+
+def test_shoal_s_own_classes_are_recorded_under_their_short_names() -> None:
+    assert SearchSettings.parse({"sampler": RandomSampler()}).sampler == "random"
+    assert SearchSettings.parse({"sampler": RandomSampler}) == SearchSettings(sampler="random")
+
+
+def test_the_registry_names_classes_that_exist() -> None:
+    for name in SAMPLERS:
+        sampler = make_sampler(SearchSettings(sampler=name), KEY)
+        assert f"{type(sampler).__module__}:{type(sampler).__name__}" == sampler_entry(name).path
+
+
+def test_a_sampler_that_no_other_process_could_import_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Local(Twisted):
+        pass
+
+    with pytest.raises(SettingsError, match=r"inside a function.*file of its own"):
+        SearchSettings.parse({"sampler": Local()})
+
+    in_a_script = type("Script", (Twisted,), {"__module__": "__main__"})
+    with pytest.raises(SettingsError, match=r"script or notebook.*can be imported by its name"):
+        SearchSettings.parse({"sampler": in_a_script})
+
+    hidden = type("Twisted", (Twisted,), {"__module__": __name__})
+    with pytest.raises(SettingsError, match=r"is not what the module .* calls Twisted"):
+        SearchSettings.parse({"sampler": hidden})
+
+
+@pytest.mark.parametrize("value", [object(), Genome(), dict])
+def test_what_is_no_sampler_is_refused(value: object) -> None:
+    with pytest.raises(SettingsError, match=r"is no sampler.*derives from shoal\.Sampler"):
+        SearchSettings.parse({"sampler": value})
+
+
+@pytest.mark.parametrize(
+    ("sampler", "options", "text"),
+    [
+        ("no_such_module:Sampler", {}, "cannot be imported here: ModuleNotFoundError"),
+        (f"{__name__}:Missing", {}, "cannot be imported here: AttributeError"),
+        ("pathlib:Path", {}, "is no sampler"),
+        (PATH, {"turns": 1}, "do not fit.*turns"),
+        ("genetic", {"turn": 1}, "do not fit"),
+    ],
+)
+def test_what_makes_no_sampler_is_said_before_anything_is_written(
+    sampler: str, options: dict[str, Any], text: str, tmp_path: Path
+) -> None:
+    settings = SearchSettings.parse({"sampler": sampler, "sampler_options": options})
+    with pytest.raises(SettingsError, match=text) as caught:
+        make_sampler(settings, KEY)
+    assert caught.value.remedy and caught.value.expected
+
+    data = shoal.load_dataset("concrete")
+    store = tmp_path / "shoal.db"
+    with pytest.raises(SettingsError, match=text):
+        shoal.search(data, store=store, sampler=sampler, sampler_options=options)
+    with pytest.raises(SettingsError, match=text):
+        shoal.TrainManager(store, sampler=sampler, sampler_options=options)
+    assert not list(tmp_path.iterdir())
+
+
+OWN_MODULE = """
+from shoal import Sampler
+
+class Constant(Sampler):
+    def propose(self, past, individuals):
+        return self.first_generation(individuals)
+"""
+
+
+def test_a_search_with_one_is_recorded_and_read_where_its_module_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "constant_sampler.py").write_text(OWN_MODULE)
+    with monkeypatch.context() as here:
+        here.syspath_prepend(tmp_path)
+        from constant_sampler import Constant  # type: ignore[import-not-found]
+
+        small = {"population": 3, "repeats": 1, "iterations": 3, "workers": 1, "finalists": 0}
+        result = shoal.search(
+            shoal.load_dataset("concrete"),
+            store=tmp_path / "shoal.db",
+            sampler=Constant(),
+            generations=2,
+            max_width=8,
+            **small,
+        )
+        assert (result.run.state, len(result.generations)) == ("finished", 2)
+
+    monkeypatch.delitem(sys.modules, "constant_sampler")
+    with open_store(tmp_path / "shoal.db") as store:
+        settings = store.run(1).settings
+    assert settings.sampler == "constant_sampler:Constant"
+    with pytest.raises(SettingsError, match=r"cannot be imported here.*`shoal resume` continues"):
+        make_sampler(settings, KEY)
