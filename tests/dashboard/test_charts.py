@@ -155,15 +155,15 @@ def test_the_figure_says_its_units() -> None:
 
 
 def test_a_legend_is_text_with_the_look_of_its_marks() -> None:
-    keys = [
+    entries = [
         LegendEntry("<img onerror>", "#123456", dash=(7, 4)),
         LegendEntry("b", "#abcdef", "circle", hollow=True),
     ]
-    legend = vega_chart(LIGHT, height=100, layer=[], keys=keys)["usermeta"]["legend"]
+    legend = vega_chart(LIGHT, height=100, layers=[], legend=entries)["usermeta"]["legend"]
     assert "<img" not in legend and "&lt;img onerror&gt;" in legend
     assert "repeating-linear-gradient(90deg, #123456 0px 7px, transparent 7px 11px)" in legend
     assert '<i class="circle hollow" style="color: #abcdef"></i>b' in legend
-    assert vega_chart(LIGHT, height=100, layer=[])["usermeta"]["legend"] == ""
+    assert vega_chart(LIGHT, height=100, layers=[])["usermeta"]["legend"] == ""
 
 
 @pytest.mark.parametrize(("generations", "each"), [(0, 1), (1, 1), (200, 1), (201, 2), (1000, 5)])

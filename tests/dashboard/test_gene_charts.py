@@ -26,6 +26,7 @@ from shoal.dashboard.charts.compare import (
     curves_chart,
     curves_data,
     duels_chart,
+    duels_data,
     duels_table,
     run_style,
     scores_table,
@@ -317,9 +318,8 @@ def test_tables_and_tests_of_a_comparison() -> None:
     ]
     tests = duels_table(found)
     assert tests["Verdict"].tolist()[0] == "run 1 is better" and np.isnan(tests["Low"].iloc[1])
-    figure = duels_chart(found)
-    assert figure is not None
+    figure = duels_chart(duels_data(found))
     (row,) = figure["data"]["values"]
     assert (row["title"], row["verdict"]) == ("run 1 – run 2, confirmation", "Resolved")
     assert row["low"] == pytest.approx(tests["Low"].iloc[0])
-    assert duels_chart(compare([summary(1, GOOD[:1]), summary(2, GOOD[:1])])) is None
+    assert duels_data(compare([summary(1, GOOD[:1]), summary(2, GOOD[:1])])).empty

@@ -1,8 +1,9 @@
-"""What all figures share: fonts, margins, axes, and colours by theme."""
+"""What all charts share: the theme's colours, Plotly's axes and layout, and logarithmic ticks."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,28 @@ from numpy.typing import NDArray
 
 from shoal.presentation.palette import DARK, LIGHT, Palette
 
-COLOUR_SCALE = "Viridis"  # for what has an order: even in lightness, whatever colours one sees
-PLOTLY_CONFIG = {"displayModeBar": False}  # of `st.plotly_chart`
+# For values that have an order. Its lightness rises evenly, so it is read without colours too.
+COLOUR_SCALE = "Viridis"
+
+# The argument ``config`` of `st.plotly_chart`.
+PLOTLY_CONFIG = {"displayModeBar": False}
+
+# Multiples of each power of ten that `log_ticks` tries, from many to few.
+_TICK_MULTIPLES = ((1, 2, 5), (1, 3), (1,))
+
+# Decades beyond the data in which a tick still counts as inside.
+_TICK_TOLERANCE = 0.05
 
 
 def palette(dark: bool) -> Palette:
     """The colours of the page's theme."""
-    return DARK if dark else LIGHT
+    if dark:
+        return DARK
+    return LIGHT
 
 
-def plotly_axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any]:
-    """An axis; ``more`` are Plotly's own names."""
+def plotly_axis(colours: Palette, title: str = "", **properties: Any) -> dict[str, Any]:
+    """An axis of a Plotly figure; ``properties`` are Plotly's own and win over ours."""
     return {
         "color": colours.muted,
         "gridcolor": colours.grid,
@@ -29,7 +41,7 @@ def plotly_axis(colours: Palette, title: str = "", **more: Any) -> dict[str, Any
         "fixedrange": True,
         "linecolor": colours.grid,
         "title": {"text": title, "standoff": 8, "font": {"size": 13}},
-        **more,
+        **properties,
     }
 
 
@@ -40,9 +52,29 @@ def plotly_layout(
     x: dict[str, Any],
     y: dict[str, Any],
     revision: str = "",
-    **more: Any,
+    **properties: Any,
 ) -> dict[str, Any]:
-    """A figure's layout. The same ``revision`` keeps what a viewer has hidden or zoomed."""
+    """The layout of a Plotly figure.
+
+    Parameters
+    ----------
+    colours
+        The colours of the page's theme.
+    height
+        Of the whole figure, in pixels.
+    x, y
+        Its axes, made by `plotly_axis`.
+    revision
+        While this stays the same, a redrawn figure keeps what a viewer has hidden or zoomed.
+    **properties
+        Further properties, by Plotly's names.
+    """
+    label = {
+        "bgcolor": colours.surface,
+        "bordercolor": colours.grid,
+        "font": {"color": colours.text},
+    }
+
     return {
         "template": "none",
         "height": height,
@@ -52,38 +84,70 @@ def plotly_layout(
         "font": {"family": '"Source Sans", sans-serif', "size": 13, "color": colours.text},
         "colorway": list(colours.series),
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "hoverlabel": {
-            "bgcolor": colours.surface,
-            "bordercolor": colours.grid,
-            "font": {"color": colours.text},
-        },
-        "dragmode": False,  # a finger that scrolls the page must not be caught
+        "hoverlabel": label,
+        # Dragging does nothing, so that a figure does not catch a finger that scrolls the page.
+        "dragmode": False,
         "uirevision": revision,
         "xaxis": x,
         "yaxis": y,
-        **more,
+        **properties,
     }
 
 
 def log_ticks(values: NDArray[np.float64] | pd.Series, most: int = 5) -> list[float]:
-    """Round numbers for a logarithmic axis of these: 1, 2 and 5 of each power of ten, or as many as fit.
+    """Round numbers for a logarithmic axis.
 
-    Where these are too near to each other for that, their ends. What is not finite, or not above 0, has no place on it.
+    Parameters
+    ----------
+    values
+        What the axis shows. Values that are not finite, or not above 0, are ignored.
+    most
+        The largest number of ticks.
+
+    Returns
+    -------
+    list of float
+        1, 2 and 5 of each power of ten, or fewer of each where those are too many. The ends of the
+        data where no two round numbers lie between them. Empty without data.
+
+    Examples
+    --------
+    >>> log_ticks(np.array([0.01, 0.2]))
+    [0.01, 0.02, 0.05, 0.1, 0.2]
     """
-    shown = np.asarray(values, dtype=np.float64)
-    shown = shown[np.isfinite(shown) & (shown > 0)]
+    numbers = np.asarray(values, dtype=np.float64)
+    shown = numbers[np.isfinite(numbers) & (numbers > 0)]
     if not len(shown):
         return []
-    low, high = math.log10(shown.min()), math.log10(shown.max())
-    powers = range(math.floor(low), math.ceil(high) + 1)
-    for steps in ((1, 2, 5), (1, 3), (1,)):
-        found = [
-            m * 10.0**n
-            for n in powers
-            for m in steps
-            if low - 0.05 <= n + math.log10(m) <= high + 0.05
-        ]
-        if len(found) <= most:
+
+    low = math.log10(shown.min())
+    high = math.log10(shown.max())
+
+    ticks: list[float] = []
+    for multiples in _TICK_MULTIPLES:
+        ticks = _round_numbers(low, high, multiples)
+        if len(ticks) <= most:
             break
-    found = found[:: math.ceil(len(found) / most) or 1]
-    return found if len(found) > 1 else sorted({float(f"{10**end:.2g}") for end in (low, high)})
+
+    # Where even the powers of ten are too many: each second, third ... of them.
+    each = math.ceil(len(ticks) / most) or 1
+    ticks = ticks[::each]
+
+    if len(ticks) > 1:
+        return ticks
+    return sorted({_two_digits(10**low), _two_digits(10**high)})
+
+
+def _round_numbers(low: float, high: float, multiples: Sequence[int]) -> list[float]:
+    """The multiples of powers of ten between 10**low and 10**high."""
+    numbers = []
+    for power in range(math.floor(low), math.ceil(high) + 1):
+        for multiple in multiples:
+            exponent = power + math.log10(multiple)
+            if low - _TICK_TOLERANCE <= exponent <= high + _TICK_TOLERANCE:
+                numbers.append(multiple * 10.0**power)
+    return numbers
+
+
+def _two_digits(value: float) -> float:
+    return float(f"{value:.2g}")

@@ -1,8 +1,12 @@
-"""The best accuracy of several runs, over trainings or active time. Knows no Streamlit."""
+"""Several runs side by side: their best accuracy over trainings or active time, and their tests.
+
+The charts and tables of the page Compare.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -13,8 +17,8 @@ from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
     category_channel,
+    layer,
     number_channel,
-    records,
     tooltip,
     vega_chart,
 )
@@ -22,97 +26,134 @@ from shoal.presentation.formatting import half_width
 from shoal.store import GenerationRecord
 
 HEIGHT = 400
-DASHES = ((1, 0), (7, 4), (2, 3), (7, 3, 2, 3), (12, 4), (12, 3, 2, 3))  # pixels of line and gap
+
+# Patterns of a line: lengths of line and gap in turn, in pixels.
+DASHES = ((1, 0), (7, 4), (2, 3), (7, 3, 2, 3), (12, 4), (12, 3, 2, 3))
+
+# By what runs are compared: the axis's title, and how many of the column's units are one of its.
 UNITS = {"evaluations": ("Trainings", 1.0), "seconds": ("Active time (minutes)", 60.0)}
-CURVE = ["run", "generation", "evaluations", "seconds", "best", "low", "high"]
+
+CURVE_COLUMNS = ["run", "generation", "evaluations", "seconds", "best", "low", "high"]
+
+
+class RunStyle(NamedTuple):
+    """How a run's line looks: ``dash`` is one of `DASHES`."""
+
+    colour: str
+    dash: tuple[int, ...]
 
 
 def curves_data(
     runs: Sequence[tuple[int, Sequence[GenerationRecord], pd.DataFrame]],
 ) -> pd.DataFrame:
-    """A row for each generation of each run: what it had spent by then, and the best with its interval (`history`).
+    """What each run had spent by each generation, and how good its best genome was by then.
 
-    Each of ``runs`` is its number, its generations, and their history.
+    Parameters
+    ----------
+    runs
+        Of each run its number, its generations, and their history (`history_data`).
+
+    Returns
+    -------
+    DataFrame
+        A row for each generation of each run: ``run``, ``generation``, ``evaluations``,
+        ``seconds`` of active time, and ``best``, ``low`` and ``high`` of the history in percent.
     """
-    frames = []
+    if not runs:
+        return pd.DataFrame(columns=CURVE_COLUMNS)
+
+    curves = []
     for run, generations, history in runs:
-        spent = [
-            (record.summary.number, record.summary.evaluations, record.seconds)
-            for record in generations
-        ]
-        frame = pd.DataFrame(spent, columns=["generation", "evaluations", "seconds"])
-        frame = frame.merge(history[["generation", "best", "low", "high"]], on="generation")
-        frames.append(frame.assign(run=run)[CURVE])
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=CURVE)
+        spent = []
+        for record in generations:
+            summary = record.summary
+            spent.append((summary.number, summary.evaluations, record.seconds))
+
+        curve = pd.DataFrame(spent, columns=["generation", "evaluations", "seconds"])
+        curve = curve.merge(history[["generation", "best", "low", "high"]], on="generation")
+        curves.append(curve.assign(run=run)[CURVE_COLUMNS])
+    return pd.concat(curves, ignore_index=True)
 
 
-def run_style(place: int, colours: Sequence[str]) -> tuple[str, tuple[int, ...]]:
-    """Colour and dash of the run at this place of a comparison: no two of eight are the same in both."""
-    return colours[place % len(colours)], DASHES[(place + place // len(colours)) % len(DASHES)]
+def run_style(place: int, colours: Sequence[str]) -> RunStyle:
+    """Colour and dash of the run at this place of a comparison.
+
+    The dash moves on by one when the colours are used up, so no two of eight runs look the same.
+    """
+    rounds = place // len(colours)
+    return RunStyle(colours[place % len(colours)], DASHES[(place + rounds) % len(DASHES)])
 
 
 def best_range(frame: pd.DataFrame) -> tuple[float, float]:
-    """The accuracies (percent) that the axis shows: where the runs end, and most of the way there."""
+    """The accuracies that the axis shows, in percent: where the runs end, and most of the way.
+
+    The first generations of a run may be so bad that the others would be flat with them on the
+    axis. So what lies above the worst end gets at least half of the axis.
+    """
     best = frame["best"].dropna()
     if not len(best):
         return 0.0, 100.0
-    ends = frame.dropna(subset=["best"]).groupby("run")["best"].last()
+
+    last_best = frame.dropna(subset=["best"]).groupby("run")["best"].last()
+    worst_end = float(last_best.min())
     top = float(max(best.max(), frame["high"].clip(upper=best.max() + 5.0).max()))
-    low = max(
-        float(best.min()),
-        min(float(best.quantile(0.1)), float(ends.min())) - (top - float(ends.min())),
-    )
+
+    usual_low = min(float(best.quantile(0.1)), worst_end) - (top - worst_end)
+    low = max(float(best.min()), usual_low)
     margin = max(0.06 * (top - low), 0.2)
     return low - margin, top + margin
 
 
 def curves_chart(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec:
-    """A step line a run over ``unit`` ("evaluations" or "seconds"); its band is the interval of the best."""
+    """A step line for each run, with the interval of its best genome as a band.
+
+    Parameters
+    ----------
+    frame
+        What `curves_data` returned.
+    unit
+        What the horizontal axis shows: "evaluations" or "seconds".
+    dark
+        Draw for the dark theme.
+    """
     colours = palette(dark)
     title, divisor = UNITS[unit]
     rows = frame.assign(spent=frame[unit] / divisor, name=[f"Run {run}" for run in frame["run"]])
-    names = rows["name"].unique().tolist()
-    looks = {name: run_style(place, colours.series) for place, name in enumerate(names)}
-    colour = category_channel("name", {name: colour for name, (colour, _) in looks.items()})
-    dash = category_channel("name", {name: list(dash) for name, (_, dash) in looks.items()})
+
+    styles = {}
+    for place, name in enumerate(rows["name"].unique().tolist()):
+        styles[name] = run_style(place, colours.series)
+    colour = category_channel("name", {name: style.colour for name, style in styles.items()})
+    dash = category_channel("name", {name: list(style.dash) for name, style in styles.items()})
+
     x = number_channel("spent", title, grid=False, tickCount=7, scale={"domainMin": 0})
     y = number_channel(
         "best", "Best accuracy (%)", tickCount=7, scale={"domain": list(best_range(frame))}
     )
-    told = tooltip(("name", " "), ("best", "Best (%)", ".2f"), ("generation", "Generation"))
+    tooltips = tooltip(("name", " "), ("best", "Best (%)", ".2f"), ("generation", "Generation"))
+    band_encoding = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
+    encoding = {"x": x, "y": y, "color": colour, "tooltip": tooltips}
+
+    banded = rows.dropna(subset=["low", "high"])
+    # A line needs two points, so a run of one generation is drawn as a point.
+    generations = rows["name"].map(rows["name"].value_counts())
+    single = rows[generations == 1]
+
     step = {"interpolate": "step-after", "clip": True}
-    counts = rows["name"].value_counts()
-    single, banded = rows[rows["name"].map(counts) == 1], rows.dropna(subset=["low", "high"])
-    layer: list[Spec] = [
-        {
-            "data": {"values": records(banded)},
-            "mark": {"type": "area", "opacity": 0.12, **step},
-            "encoding": {
-                "x": x,
-                "y": {**y, "field": "low"},
-                "y2": {"field": "high"},
-                "color": colour,
-            },
-        },
-        {
-            "data": {"values": records(rows)},
-            "mark": {"type": "line", "strokeWidth": 2.4, **step},
-            "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash, "tooltip": told},
-        },
-        {  # a line needs two
-            "data": {"values": records(single)},
-            "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-            "encoding": {"x": x, "y": y, "color": colour, "tooltip": told},
-        },
+    point = {"type": "point", "filled": True, "size": 70, "opacity": 1}
+    layers = [
+        layer({"type": "area", "opacity": 0.12, **step}, band_encoding, banded),
+        layer({"type": "line", "strokeWidth": 2.4, **step}, {**encoding, "strokeDash": dash}, rows),
+        layer(point, encoding, single),
     ]
-    keys = [LegendEntry(name, colour, dash=dash) for name, (colour, dash) in looks.items()]
-    return vega_chart(colours, height=HEIGHT, layer=layer, keys=keys)
+    legend = [LegendEntry(name, style.colour, dash=style.dash) for name, style in styles.items()]
+    return vega_chart(colours, height=HEIGHT, layers=layers, legend=legend)
 
 
-def scores_table(found: Comparison) -> pd.DataFrame:
-    """A row a run, in words: what stands in the page's table."""
+def scores_table(comparison: Comparison) -> pd.DataFrame:
+    """What each run found, one row each, with the column names of the page's table."""
     rows = []
-    for row in found.rows:
+    for row in comparison.rows:
         rows.append(
             {
                 "Run": row.run,
@@ -121,6 +162,7 @@ def scores_table(found: Comparison) -> pd.DataFrame:
                 "Best (%)": row.search,
                 "± 95 %": half_width(row.search_ci95),
                 "Confirmed (%)": row.confirmation,
+                # The space at the end makes it another column than the one above.
                 "± 95 % ": half_width(row.confirmation_ci95),
                 "Test (%)": row.test,
                 "Ensemble (%)": row.ensemble,
@@ -132,28 +174,27 @@ def scores_table(found: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def settings_table(found: Comparison) -> pd.DataFrame:
-    """A row a setting that differs, a column a run."""
-    columns = {
-        f"Run {row.run}": [setting.values[n] for setting in found.settings]
-        for n, row in enumerate(found.rows)
-    }
-    return pd.DataFrame({"Setting": [setting.name for setting in found.settings], **columns})
+def settings_table(comparison: Comparison) -> pd.DataFrame:
+    """The settings that differ, one row each, with a column for each run."""
+    columns = {"Setting": [setting.name for setting in comparison.settings]}
+    for n, row in enumerate(comparison.rows):
+        columns[f"Run {row.run}"] = [setting.values[n] for setting in comparison.settings]
+    return pd.DataFrame(columns)
 
 
-def duels_table(found: Comparison) -> pd.DataFrame:
-    """A row a test."""
+def duels_table(comparison: Comparison) -> pd.DataFrame:
+    """The tests of runs and of methods against each other, one row each."""
     rows = []
-    for duel in (*found.duels, *found.methods):
-        told = duel.difference
+    for duel in _all_duels(comparison):
+        difference = duel.difference
         rows.append(
             {
                 "Test": f"{duel.first} – {duel.second}",
                 "Verdict": duel.verdict,
-                "Ahead by": told.mean if told else None,
-                "Low": told.low if told else None,
-                "High": told.high if told else None,
-                "P(better)": told.probability if told else None,
+                "Ahead by": difference.mean if difference else None,
+                "Low": difference.low if difference else None,
+                "High": difference.high if difference else None,
+                "P(better)": difference.probability if difference else None,
                 "Of": duel.measure,
                 "By": duel.how,
             }
@@ -161,81 +202,97 @@ def duels_table(found: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def duels_chart(found: Comparison, *, dark: bool = False) -> Spec | None:
-    """By how much the first of each test is ahead, with its interval; None where nothing could be tested."""
-    rows = [
-        {
-            "title": _title(duel),
-            "ahead": difference.mean,
-            "low": difference.low,
-            "high": difference.high,
-            "probability": difference.probability,
-            "verdict": "Resolved" if difference.resolved else "Unresolved",
-        }
-        for duel in (*found.duels, *found.methods)
-        if (difference := duel.difference) is not None
-    ]
-    if not rows:
-        return None
+def _all_duels(comparison: Comparison) -> tuple[Duel, ...]:
+    return (*comparison.duels, *comparison.methods)
+
+
+def duels_data(comparison: Comparison) -> pd.DataFrame:
+    """The tests that could be made, one row each.
+
+    Returns
+    -------
+    DataFrame
+        ``title`` of the test; ``ahead``, by how many percentage points the first is ahead, with
+        its interval from ``low`` to ``high``; ``probability`` that it is better; ``verdict``,
+        "Resolved" or "Unresolved". Empty where nothing could be tested.
+    """
+    rows = []
+    for duel in _all_duels(comparison):
+        difference = duel.difference
+        if difference is None:
+            continue
+        rows.append(
+            {
+                "title": f"{duel.first} – {duel.second}, {duel.measure}",
+                "ahead": difference.mean,
+                "low": difference.low,
+                "high": difference.high,
+                "probability": difference.probability,
+                "verdict": "Resolved" if difference.resolved else "Unresolved",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def duels_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+    """By how much the first of each test is ahead, with its interval, and a line at 0.
+
+    Parameters
+    ----------
+    frame
+        What `duels_data` returned, with one row at least.
+    dark
+        Draw for the dark theme.
+    """
     colours = palette(dark)
-    keys = [
+    legend = [
         LegendEntry("Resolved", colours.best, "diamond"),
         LegendEntry("Unresolved", colours.muted, "circle"),
     ]
-    x = number_channel("ahead", "Ahead by (percent points)", tickCount=7, scale={"padding": 16})
-    order = [row["title"] for row in rows]
+    colour = category_channel("verdict", {entry.label: entry.colour for entry in legend})
+    shape = category_channel("verdict", {entry.label: entry.shape for entry in legend})
+
+    x = number_channel("ahead", "Ahead by (percentage points)", tickCount=7, scale={"padding": 16})
     y = {
         "field": "title",
         "type": "nominal",
-        "sort": order,
+        "sort": frame["title"].tolist(),
         "axis": None,
         "scale": {"paddingOuter": 0.4},
     }
-    colour = category_channel("verdict", {key.label: key.colour for key in keys})
-    told = tooltip(
+    tooltips = tooltip(
         ("title", " "),
         ("ahead", "Ahead by", "+.2f"),
         ("low", "From", "+.2f"),
         ("high", "To", "+.2f"),
         ("probability", "Better with a probability of", ".2f"),
     )
-    shape = category_channel("verdict", {key.label: key.shape for key in keys})
-    layer: list[Spec] = [
-        {
-            "data": {"values": [{"ahead": 0}]},
-            "mark": {"type": "rule", "color": colours.text},
-            "encoding": {"x": x},
-        },
-        {
-            "mark": {"type": "rule", "strokeWidth": 1.6},
-            "encoding": {
-                "x": {**x, "field": "low"},
-                "x2": {"field": "high"},
-                "y": y,
-                "color": colour,
-                "tooltip": told,
-            },
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-            "encoding": {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": told},
-        },
-        {  # above the line: beside it, it would leave no room for the line on a narrow page
-            "mark": {
-                "type": "text",
-                "align": "left",
-                "dy": -16,
-                "fontSize": 13,
-                "color": colours.text,
-                "font": FONT,
-            },
-            "encoding": {"x": {"value": 2}, "y": y, "text": {"field": "title"}},
-        },
+    interval = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
+    # The title stands above its line: beside it, a narrow page would have no room for the line.
+    title = {
+        "type": "text",
+        "align": "left",
+        "dy": -16,
+        "fontSize": 13,
+        "color": colours.text,
+        "font": FONT,
+    }
+
+    layers = [
+        layer({"type": "rule", "color": colours.text}, {"x": x}, pd.DataFrame({"ahead": [0]})),
+        layer(
+            {"type": "rule", "strokeWidth": 1.6}, {**interval, "color": colour, "tooltip": tooltips}
+        ),
+        layer(
+            {"type": "point", "filled": True, "size": 110, "opacity": 1},
+            {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": tooltips},
+        ),
+        layer(title, {"x": {"value": 2}, "y": y, "text": {"field": "title"}}),
     ]
     return vega_chart(
-        colours, height=80 + 46 * len(rows), layer=layer, keys=keys, data={"values": rows}
+        colours,
+        height=80 + 46 * len(frame),
+        layers=layers,
+        legend=legend,
+        data={"values": frame.to_dict("records")},
     )
-
-
-def _title(duel: Duel) -> str:
-    return f"{duel.first} – {duel.second}, {duel.measure}"

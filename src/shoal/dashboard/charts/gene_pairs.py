@@ -1,9 +1,14 @@
-"""Several genes at once: two against the accuracy, and all of the important ones as parallel lines. Knows no Streamlit."""
+"""Several genes at once: two against the accuracy, or the important ones as parallel lines.
+
+Two charts of the page *What matters*. The first places a genome by two genes and colours it by its
+accuracy; the second draws it as a line through the axes of its genes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,217 +21,360 @@ from shoal.dashboard.charts.base import palette, plotly_axis, plotly_layout
 from shoal.dashboard.charts.gene_slices import (
     FLOORED,
     MOST_DOTS,
+    axis_values,
     gene_axis,
     sample_rows,
     shade_channel,
     star_layer,
+    value_texts,
 )
-from shoal.dashboard.charts.vega import Spec, records, tooltip, vega_chart
+from shoal.dashboard.charts.vega import Spec, layer, tooltip, vega_chart
 
 MOST_LINES = 2_000
-PLANE_HEIGHT, PARALLEL_HEIGHT = 430, 400
-_EMPHASISED = 0.05  # of the lines: the best
+PLANE_HEIGHT = 430
+PARALLEL_HEIGHT = 400
+
+# The share of lines that are coloured: the best ones.
+_EMPHASISED = 0.05
+
+# How far dots are moved at random, as a share of the distance between two choices.
 _JITTER = 0.3
-_MUTED = {False: "#cfd8dc", True: "#33434c"}  # lines that are not emphasised
+
+# The colour of lines that are not emphasised, by whether the theme is dark.
+_MUTED = {False: "#cfd8dc", True: "#33434c"}
 
 
 def pair_data(
-    one: GeneFeature, other: GeneFeature, told: Scores, champion: int | None, most: int = MOST_DOTS
+    one: GeneFeature,
+    other: GeneFeature,
+    scores: Scores,
+    champion: int | None,
+    most: int = MOST_DOTS,
 ) -> pd.DataFrame:
-    """A row a genome that uses both: x, y, accuracy, floored, a, b (the values as text), champion; sampled, the best kept.
+    """The genomes that use both genes, or a sample of them with the best genome.
 
-    The worst come first, so that the best are drawn last.
+    Parameters
+    ----------
+    one, other
+        The genes.
+    scores
+        The genomes' accuracies.
+    champion
+        The place of the best genome among them; None without one.
+    most
+        The most genomes.
+
+    Returns
+    -------
+    DataFrame
+        ``x`` and ``y``, the genes' values, jittered for choices; ``accuracy`` in percent;
+        ``floored``; ``a`` and ``b``, the values as text; ``champion``, whether it is the best. The
+        worst genome comes first, so that the best are drawn last.
     """
-    mine = np.flatnonzero(one.used & other.used)
-    keep = [int(k) for k in np.flatnonzero(mine == champion)] if champion is not None else []
-    rows = mine[sample_rows(len(mine), most, keep)]
-    rows = rows[np.argsort(told.values[rows], kind="stable")]
-    columns = {
-        "x": _placed(one, rows, 2),
-        "y": _placed(other, rows, 3),
-        "accuracy": told.values[rows],
-    }
-    return pd.DataFrame(columns).assign(
-        floored=told.floored[rows],
-        a=_texts(one, rows),
-        b=_texts(other, rows),
-        champion=rows == champion if champion is not None else False,
+    users = np.flatnonzero(one.used & other.used)
+    keep: list[int] = []
+    if champion is not None:
+        keep = np.flatnonzero(users == champion).tolist()
+    rows = users[sample_rows(len(users), most, keep)]
+    rows = rows[np.argsort(scores.values[rows], kind="stable")]
+
+    is_champion = np.zeros(len(rows), dtype=bool)
+    if champion is not None:
+        is_champion = rows == champion
+    return pd.DataFrame(
+        {
+            "x": _drawn_values(one, rows, seed=2),
+            "y": _drawn_values(other, rows, seed=3),
+            "accuracy": scores.values[rows],
+            "floored": scores.floored[rows],
+            "a": value_texts(one, rows),
+            "b": value_texts(other, rows),
+            "champion": is_champion,
+        }
     )
 
 
-def _placed(factor: GeneFeature, rows: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
-    if factor.choices:
-        shift = np.random.default_rng(seed).uniform(-_JITTER, _JITTER, len(rows))
-        return np.asarray(factor.values[rows] + shift)
-    return np.asarray(10 ** factor.scaled[rows] if factor.log else factor.values[rows])
-
-
-def _texts(factor: GeneFeature, rows: NDArray[np.int64]) -> list[str]:
-    return [factor.choices[int(v)] if factor.choices else f"{v:.4g}" for v in factor.values[rows]]
+def _drawn_values(
+    feature: GeneFeature, rows: NDArray[np.int64], *, seed: int
+) -> NDArray[np.float64]:
+    """The gene's values in these rows as an axis shows them; choices are jittered."""
+    if feature.choices:
+        jitter = np.random.default_rng(seed).uniform(-_JITTER, _JITTER, len(rows))
+        return np.asarray(feature.values[rows] + jitter)
+    return axis_values(feature)[rows]
 
 
 def pair_chart(
     frame: pd.DataFrame,
     one: GeneFeature,
     other: GeneFeature,
-    made: Surface | None,
+    surface: Surface | None,
     *,
     dark: bool = False,
 ) -> Spec:
-    """Genomes as dots, coloured by accuracy, over the model's surface where there is one."""
-    colours, layer = palette(dark), list[Spec]()
-    low, high = (
-        (float(v) for v in np.quantile(frame["accuracy"], [0.05, 1.0]))
-        if len(frame)
-        else (0.0, 1.0)
-    )
-    high = max(high, low + 0.1)
-    x, y = gene_axis(one, "x"), gene_axis(other, "y")
-    shade = shade_channel(
+    """Genomes as dots, coloured by accuracy, over the model's accuracy where there is one.
+
+    Parameters
+    ----------
+    frame
+        What `pair_data` returned.
+    one, other
+        The genes across and up.
+    surface
+        The model's accuracy by the two genes; None where it has none.
+    dark
+        Draw for the dark theme.
+    """
+    colours = palette(dark)
+    x = gene_axis(one, "x")
+    y = gene_axis(other, "y")
+    shade = _accuracy_channel(frame["accuracy"], dark)
+
+    layers = []
+    if surface is not None:
+        layers.append(_surface_layer(_surface_tiles(surface, one, other), x, y, shade))
+
+    mark = {
+        "type": "point",
+        "filled": True,
+        "size": 46 if len(frame) < 600 else 26,
+        "opacity": 1,
+        "stroke": colours.surface,
+        "strokeWidth": 0.5,
+    }
+    tooltips = tooltip(("accuracy", "Accuracy (%)", ".2f"), ("a", one.label), ("b", other.label))
+    encoding = {"x": x, "y": y, "color": shade, "shape": FLOORED, "tooltip": tooltips}
+    layers.append(layer(mark, encoding, frame))
+    layers.append(star_layer(frame.loc[frame["champion"], ["x", "y"]], {"x": x, "y": y}, colours))
+    return vega_chart(colours, height=PLANE_HEIGHT, layers=layers, fit=True)
+
+
+def _accuracy_channel(accuracies: pd.Series, dark: bool) -> Spec:
+    """The scale of colours: without the worst twentieth, so that the others differ."""
+    low = 0.0
+    high = 1.0
+    if len(accuracies):
+        low = float(np.quantile(accuracies, 0.05))
+        high = float(np.quantile(accuracies, 1.0))
+
+    return shade_channel(
         "accuracy",
         low,
-        high,
+        max(high, low + 0.1),
         dark,
         orient="right",
         labelExpr="datum.label + ' %'",
         gradientThickness=10,
     )
-    if made is not None:
-        layer.append(
-            {
-                "data": {"values": records(_tiles(made, one, other))},
-                "mark": {"type": "rect", "opacity": 0.4},
-                "encoding": {
-                    "x": x,
-                    "x2": {"field": "right"},
-                    "y": y,
-                    "y2": {"field": "top"},
-                    "color": shade,
-                    "tooltip": tooltip(("accuracy", "The model (%)", ".2f")),
-                },
-            }
-        )
-    told = tooltip(("accuracy", "Accuracy (%)", ".2f"), ("a", one.label), ("b", other.label))
-    dots = {"type": "point", "filled": True, "size": 46 if len(frame) < 600 else 26, "opacity": 1}
-    layer.append(
+
+
+def _surface_layer(tiles: pd.DataFrame, x: Spec, y: Spec, shade: Spec) -> Spec:
+    encoding = {
+        "x": x,
+        "x2": {"field": "right"},
+        "y": y,
+        "y2": {"field": "top"},
+        "color": shade,
+        "tooltip": tooltip(("accuracy", "The model (%)", ".2f")),
+    }
+    return layer({"type": "rect", "opacity": 0.4}, encoding, tiles)
+
+
+def _surface_tiles(surface: Surface, one: GeneFeature, other: GeneFeature) -> pd.DataFrame:
+    """A tile around each place of the surface about which the model says something.
+
+    Returns
+    -------
+    DataFrame
+        ``x`` to ``right``, ``y`` to ``top``, and ``accuracy`` in percent.
+    """
+    x_edges = _tile_edges(surface.x, one)
+    y_edges = _tile_edges(surface.y, other)
+    row, column = np.nonzero(np.isfinite(surface.z))
+
+    return pd.DataFrame(
         {
-            "data": {"values": records(frame)},
-            "mark": {**dots, "stroke": colours.surface, "strokeWidth": 0.5},
-            "encoding": {"x": x, "y": y, "color": shade, "shape": FLOORED, "tooltip": told},
+            "x": x_edges[:-1][column],
+            "right": x_edges[1:][column],
+            "y": y_edges[:-1][row],
+            "top": y_edges[1:][row],
+            "accuracy": surface.z[row, column],
         }
     )
-    layer.append(star_layer(frame.loc[frame["champion"], ["x", "y"]], {"x": x, "y": y}, colours))
-    return vega_chart(colours, height=PLANE_HEIGHT, layer=layer, fit=True)
 
 
-def _tiles(made: Surface, one: GeneFeature, other: GeneFeature) -> pd.DataFrame:
-    """The surface's places as tiles: x to right, y to top, accuracy; none where the model says nothing."""
-    edges = []
-    for factor, places in ((one, made.x), (other, made.y)):
-        between = (places[:-1] + places[1:]) / 2
-        ends = np.concatenate(
-            [[2 * places[0] - between[0]], between, [2 * places[-1] - between[-1]]]
-        )
-        edges.append(10**ends if factor.log else ends)
-    (left, right), (bottom, top) = ((ends[:-1], ends[1:]) for ends in edges)
-    row, column = np.nonzero(np.isfinite(made.z))
-    tiles = {
-        "x": left[column],
-        "right": right[column],
-        "y": bottom[row],
-        "top": top[row],
-        "accuracy": made.z[row, column],
-    }
-    return pd.DataFrame(tiles)
+def _tile_edges(places: NDArray[np.float64], feature: GeneFeature) -> NDArray[np.float64]:
+    """The edges of tiles around ``places`` (n,), of shape (n + 1,), as an axis shows them."""
+    between = (places[:-1] + places[1:]) / 2
+    first = 2 * places[0] - between[0]
+    last = 2 * places[-1] - between[-1]
+    edges = np.concatenate([[first], between, [last]])
+    if feature.log:
+        return np.asarray(10**edges)
+    return edges
+
+
+class Dimension(NamedTuple):
+    """One axis of the parallel lines.
+
+    Attributes
+    ----------
+    label
+        Its title.
+    values
+        Where each line crosses it, of shape (lines,).
+    ticks, words
+        Its ticks, and the text at each.
+    """
+
+    label: str
+    values: NDArray[np.float64]
+    ticks: list[float]
+    words: list[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParallelLines:
-    """Genomes as lines: ``dimensions`` (label, values (lines,), ticks, words of the ticks), ``best`` (lines,), of ``total``."""
+    """Genomes as lines through the axes of their genes.
 
-    dimensions: tuple[tuple[str, NDArray[np.float64], list[float], list[str]], ...]
+    Attributes
+    ----------
+    dimensions
+        The axes; the last one is the accuracy.
+    best
+        Whether a line is emphasised, of shape (lines,).
+    total
+        How many genomes there are; as lines, a sample of them.
+    """
+
+    dimensions: tuple[Dimension, ...]
     best: NDArray[np.bool_]
     total: int
 
 
 def parallel_data(
-    chosen: Sequence[GeneFeature], told: Scores, most: int = MOST_LINES
+    chosen: Sequence[GeneFeature], scores: Scores, most: int = MOST_LINES
 ) -> ParallelLines:
-    """A line a genome through its genes and its accuracy; the best twentieth of all stays when the others are sampled."""
-    count = len(told.values)
-    ranked = np.argsort(-told.values, kind="stable")
-    top = ranked[: max(1, min(round(_EMPHASISED * count), most // 4))]
-    rows = sample_rows(count, most, [int(k) for k in top])
+    """A line for each genome, or for a sample that holds the best twentieth of all.
+
+    Parameters
+    ----------
+    chosen
+        The genes, from left to right.
+    scores
+        The genomes' accuracies.
+    most
+        The most lines.
+    """
+    count = len(scores.values)
+    ranked = np.argsort(-scores.values, kind="stable")
+    emphasised = max(1, min(round(_EMPHASISED * count), most // 4))
+    top = ranked[:emphasised]
+
+    rows = sample_rows(count, most, top.tolist())
     best = np.isin(rows, top)
-    rows, best = rows[np.argsort(best, kind="stable")], np.sort(best)  # the best are drawn last
-    found = [_dimension(factor, rows) for factor in chosen]
-    values = told.values[rows]
-    ticks = np.linspace(values.min(), values.max(), 6)
-    found.append(("Accuracy (%)", values, ticks.tolist(), [f"{tick:.1f}" for tick in ticks]))
-    return ParallelLines(tuple(found), best, count)
+    # The best are drawn last.
+    rows = rows[np.argsort(best, kind="stable")]
+    best = np.sort(best)
+
+    dimensions = [_dimension(feature, rows) for feature in chosen]
+    accuracies = scores.values[rows]
+    ticks = np.linspace(accuracies.min(), accuracies.max(), 6).tolist()
+    words = [f"{tick:.1f}" for tick in ticks]
+    dimensions.append(Dimension("Accuracy (%)", accuracies, ticks, words))
+    return ParallelLines(tuple(dimensions), best, count)
 
 
-def _dimension(
-    factor: GeneFeature, rows: NDArray[np.int64]
-) -> tuple[str, NDArray[np.float64], list[float], list[str]]:
-    if factor.choices:
-        met = np.unique(factor.values[rows]).astype(int)
-        renumbered = np.searchsorted(met, factor.values[rows].astype(int)).astype(np.float64)
-        return (
-            factor.label,
-            renumbered,
-            [float(n) for n in range(len(met))],
-            [factor.choices[k] for k in met],
-        )
-    values = factor.scaled[rows].copy()
-    mine = factor.used[rows]
-    low, high = (float(values[mine].min()), float(values[mine].max())) if mine.any() else (0.0, 1.0)
-    ticks = np.linspace(low, high, 5)
-    words = [_word(10**tick if factor.log else tick) for tick in ticks]
-    if factor.integer and not factor.log and high - low < 5:
-        ticks = np.arange(low, high + 1)
+def _dimension(feature: GeneFeature, rows: NDArray[np.int64]) -> Dimension:
+    """The axis of one gene."""
+    if feature.choices:
+        return _choice_dimension(feature, rows)
+
+    values = feature.scaled[rows].copy()
+    used = feature.used[rows]
+    low = float(values[used].min()) if used.any() else 0.0
+    high = float(values[used].max()) if used.any() else 1.0
+
+    if feature.integer and not feature.log and high - low < 5:
+        ticks = np.arange(low, high + 1).tolist()
         words = [f"{tick:.0f}" for tick in ticks]
-    found = [float(tick) for tick in ticks]
-    if not mine.all():  # a place of their own for those that have it not, or do not read it
+    else:
+        ticks = np.linspace(low, high, 5).tolist()
+        words = [_tick_text(10**tick if feature.log else tick) for tick in ticks]
+
+    if not used.all():
+        # Genomes without the gene, or whose rule does not read it, meet the axis below its end.
         none = low - 0.25 * (high - low or 1.0)
-        values[~mine] = none
-        found, words = [none, *found], ["none", *words]
-    return factor.label, values, found, words
+        values[~used] = none
+        ticks = [none, *ticks]
+        words = ["none", *words]
+    return Dimension(feature.label, values, ticks, words)
 
 
-def _word(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def _choice_dimension(feature: GeneFeature, rows: NDArray[np.int64]) -> Dimension:
+    """The axis of a gene with choices: those that were met, evenly spaced."""
+    choices = feature.values[rows].astype(int)
+    met = np.unique(choices)
+    values = np.searchsorted(met, choices).astype(np.float64)
+    ticks = [float(n) for n in range(len(met))]
+    words = [feature.choices[choice] for choice in met]
+    return Dimension(feature.label, values, ticks, words)
 
 
-def parallel_chart(found: ParallelLines, *, dark: bool = False, revision: str = "") -> go.Figure:
-    """Parallel coordinates. The best are coloured and on top; a range on any axis picks lines."""
+def _tick_text(value: float) -> str:
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def parallel_chart(data: ParallelLines, *, dark: bool = False, revision: str = "") -> go.Figure:
+    """Parallel coordinates, with the best lines coloured and on top.
+
+    A viewer picks lines by dragging along an axis, which Vega-Lite cannot do: so it is Plotly's.
+
+    Parameters
+    ----------
+    data
+        What `parallel_data` returned.
+    dark
+        Draw for the dark theme.
+    revision
+        While this stays the same, a redrawn chart keeps what a viewer has picked.
+    """
     colours = palette(dark)
+    dimensions = []
+    for dimension in data.dimensions:
+        dimensions.append(
+            {
+                "label": dimension.label,
+                "values": dimension.values.tolist(),
+                "tickvals": dimension.ticks,
+                "ticktext": dimension.words,
+            }
+        )
+
     lines = go.Parcoords(
         line={
-            "color": found.best.astype(float).tolist(),
+            "color": data.best.astype(float).tolist(),
             "colorscale": [[0.0, _MUTED[dark]], [1.0, colours.average]],
             "cmin": 0,
             "cmax": 1,
         },
-        dimensions=[
-            {"label": label, "values": values.tolist(), "tickvals": ticks, "ticktext": words}
-            for label, values, ticks, words in found.dimensions
-        ],
+        dimensions=dimensions,
         labelfont={"size": 12, "color": colours.text},
         tickfont={"size": 10, "color": colours.text},
+        # The ends of the ranges would be written over the ticks.
         rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
         labelangle=-18,
         labelside="top",
     )
     plain = plotly_axis(colours)
-    figure = go.Figure(lines)
-    return figure.update_layout(
-        plotly_layout(
-            colours,
-            height=PARALLEL_HEIGHT,
-            x=plain,
-            y=plain,
-            revision=revision,
-            margin={"l": 76, "r": 46, "t": 92, "b": 20},
-        )
+    layout = plotly_layout(
+        colours,
+        height=PARALLEL_HEIGHT,
+        x=plain,
+        y=plain,
+        revision=revision,
+        margin={"l": 76, "r": 46, "t": 92, "b": 20},
     )
+    return go.Figure(lines).update_layout(layout)

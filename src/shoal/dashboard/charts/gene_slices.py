@@ -1,4 +1,8 @@
-"""Genes against the accuracy, one by one: importance, slices, and bounds that the best genomes lie on. Knows no Streamlit."""
+"""Genes against the accuracy, one by one: importance, slices, and bounds on which the best lie.
+
+Charts and data of the page *What matters*. A slice has a dot for each genome, placed by the value
+of one gene and by its accuracy, and a line for the median.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,12 @@ from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
 from shoal.analysis.gene_features import GeneFeature
-from shoal.analysis.importance import Importances, Scores
+from shoal.analysis.importance import GeneImportance, Importances, Scores
 from shoal.dashboard.charts.base import COLOUR_SCALE, log_ticks, palette
 from shoal.dashboard.charts.vega import (
     Spec,
+    layer,
     number_channel,
-    records,
     tooltip,
     vega_chart,
     word_labels,
@@ -28,68 +32,135 @@ from shoal.genome.genome import Genome
 from shoal.genome.search_space import OnBound, SearchSpace
 from shoal.presentation.palette import Palette
 
-MOST_DOTS = 1_000  # in all figures of a part: each is an element of the page
-BEST = 10  # genomes that a bound's alarm looks at
+# The most dots in all slices of the page together: each dot is an element that a browser lays out.
+MOST_DOTS = 1_000
+
+# How many of the best genomes are looked at for bounds that are in the way.
+BEST = 10
+
 SLICE_HEIGHT = 250
+
+# The shape of a dot: a triangle for a genome at the floor, which may lie far below it.
 FLOORED = {"condition": {"test": "datum.floored", "value": "triangle-down"}, "value": "circle"}
-_STAR = "M0,-1L.225,-.309L.951,-.309L.363,.118L.588,.809L0,.382L-.588,.809L-.363,.118L-.951,-.309L-.225,-.309Z"
-_JITTER = 0.32  # of the distance between two choices
-_MIDDLES, _FEW = 25, 5  # places of a smoothed median, and genomes that one needs
+
+_STAR = (
+    "M0,-1L.225,-.309L.951,-.309L.363,.118L.588,.809L0,.382"
+    "L-.588,.809L-.363,.118L-.951,-.309L-.225,-.309Z"
+)
+
+# How far dots are moved at random, as a share of the distance between two choices.
+_JITTER = 0.32
+
+# Half of the width of a choice's median line, as a share of that distance.
+_STRIP = 0.42
+
+# The places of a smoothed median, and how many genomes it needs at each.
+_MEDIAN_PLACES = 25
+_FEWEST_GENOMES = 5
 
 
 def colour_scale(dark: bool) -> list[tuple[float, str]]:
-    """`SCALE` without the end that is lost on the theme's background: places from 0 to 1, and their colours."""
-    low, high = (0.22, 1.0) if dark else (0.0, 0.86)
+    """`COLOUR_SCALE` without the end that is lost on the theme's background.
+
+    Returns
+    -------
+    list of (float, str)
+        Nine places, evenly from 0 to 1, and the colour at each.
+    """
+    low, high = (0.0, 0.86)
+    if dark:
+        low, high = (0.22, 1.0)
+
     places = np.linspace(0.0, 1.0, 9)
     colours = sample_colorscale(COLOUR_SCALE, (low + (high - low) * places).tolist())
-    return [(float(place), colour) for place, colour in zip(places, colours, strict=True)]
+    return list(zip(places.tolist(), colours, strict=True))
 
 
 def shade_channel(field: str, low: float, high: float, dark: bool, **legend: Any) -> Spec:
-    """The colour of a number from ``low`` to ``high``, by `scale`; without ``legend`` there is none."""
-    stops = colour_scale(dark)
-    domain, colours = (
-        [low + (high - low) * place for place, _ in stops],
-        [colour for _, colour in stops],
-    )
-    scaled = {"domain": domain, "range": colours, "clamp": True}
-    return {"field": field, "type": "quantitative", "scale": scaled, "legend": legend or None}
+    """A channel that shows the numbers of a column by `colour_scale`.
 
-
-def importance_bars_html(found: Importances) -> str:
-    """A row a gene, the most important first: its bar from 0, its interval as a line over it, and the figures.
-
-    What is not clear of nothing is hollow. HTML, as text and rectangles are all there is: a chart would be drawn later.
+    Parameters
+    ----------
+    field
+        The column.
+    low, high
+        The numbers at the ends of the scale; those beyond have the colour of the end.
+    dark
+        Draw for the dark theme.
+    **legend
+        Properties of the scale's legend. Without any there is no legend.
     """
-    ends = [0.0, *(end for gene in found.genes for end in (gene.loss.low, gene.loss.high))]
-    low, high = min(ends), max(ends)
-    width = max(high - low, 1e-9)
-    form = f"z.{max(1, min(9, 1 - math.floor(math.log10(width))))}f"  # a hundredth of the largest is told
+    stops = colour_scale(dark)
+    scale = {
+        "domain": [low + (high - low) * place for place, _ in stops],
+        "range": [colour for _, colour in stops],
+        "clamp": True,
+    }
+    return {"field": field, "type": "quantitative", "scale": scale, "legend": legend or None}
+
+
+def importance_bars_html(importances: Importances) -> str:
+    """A table with a bar for each gene, the most important gene first.
+
+    A bar begins at 0; the gene's 95 % interval is a line over it. A bar whose interval holds 0 is
+    hollow. It is HTML, since text and rectangles are all there is: a chart would be drawn later.
+    """
+    ends = [0.0]
+    for gene in importances.genes:
+        ends += [gene.loss.low, gene.loss.high]
+    low = min(ends)
+    width = max(max(ends) - low, 1e-9)
+
+    rows = "".join(_importance_row(gene, low, width) for gene in importances.genes)
+    head = (
+        '<th>Gene</th><th></th><th class="n">Percentage points lost</th>'
+        '<th class="n">95 % interval</th>'
+    )
+    return f'<table class="grid bars"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _importance_row(gene: GeneImportance, low: float, width: float) -> str:
+    """The row of one gene; ``low`` and ``width`` are those of the axis that all bars share."""
+    loss = gene.loss
+    # As many digits as show a hundredth of the axis.
+    digits = max(1, min(9, 1 - math.floor(math.log10(width))))
+    number = f"z.{digits}f"
 
     def span(start: float, end: float) -> str:
-        return f"left: {100 * (start - low) / width:.2f}%; width: {100 * max(end - start, 0.0) / width:.2f}%"
+        left = 100 * (start - low) / width
+        share = 100 * max(end - start, 0.0) / width
+        return f"left: {left:.2f}%; width: {share:.2f}%"
 
-    rows = []
-    for gene in found.genes:
-        loss, hollow = gene.loss, "" if gene.clear else ' class="hollow"'
-        bar = f'<i{hollow} style="{span(0.0, loss.mean)}"></i><u style="{span(loss.low, loss.high)}"></u>'
-        told = f'<td class="n">{loss.mean:{form}}</td><td class="n">{loss.low:{form}} to {loss.high:{form}}</td>'
-        rows.append(
-            f'<tr><th scope="row">{escape(gene.label)}</th><td><div>{bar}</div></td>{told}</tr>'
-        )
-    heads = '<th>Gene</th><th></th><th class="n">Percent points lost</th><th class="n">95 % interval</th>'
-    return f'<table class="grid bars"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    hollow = "" if gene.clear else ' class="hollow"'
+    bar = f'<i{hollow} style="{span(0.0, loss.mean)}"></i>'
+    interval = f'<u style="{span(loss.low, loss.high)}"></u>'
+    return (
+        f'<tr><th scope="row">{escape(gene.label)}</th><td><div>{bar}{interval}</div></td>'
+        f'<td class="n">{loss.mean:{number}}</td>'
+        f'<td class="n">{loss.low:{number}} to {loss.high:{number}}</td></tr>'
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """A gene against the accuracy. ``dots``: x (jittered for choices), accuracy, generation, floored, value; sampled.
+    """One gene against the accuracy.
 
-    ``middle``: x and the smoothed median of all genomes there (of each choice, its median); ``total`` genomes have the gene.
-    ``champion`` is x and accuracy of the champion, or None.
+    Attributes
+    ----------
+    feature
+        The gene.
+    dots
+        A sample of the genomes: ``x``, the gene's value, jittered for choices; ``accuracy`` in
+        percent; ``generation``; ``floored``, whether it counts as the floor; ``value`` as text.
+    middle
+        ``x`` and the median ``accuracy`` of all genomes near it, or of those with that choice.
+    total
+        How many genomes have the gene.
+    champion
+        ``x`` and accuracy of the best genome; None where it does not have the gene.
     """
 
-    factor: GeneFeature
+    feature: GeneFeature
     dots: pd.DataFrame
     middle: pd.DataFrame
     total: int
@@ -97,133 +168,203 @@ class Slice:
 
 
 def sample_rows(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.int64]:
-    """At most ``most`` of so many places, in order, drawn with a fixed seed; those to ``keep`` among them."""
+    """Rows of a table that are drawn: all, or a random sample.
+
+    Parameters
+    ----------
+    count
+        How many rows the table has.
+    most
+        The largest sample.
+    keep
+        Rows that are always in it.
+
+    Returns
+    -------
+    array of int, shape (min(count, most),)
+        The rows in ascending order. The seed is fixed, so a redrawn chart shows the same.
+    """
     if count <= most:
         return np.arange(count)
+
     others = np.delete(np.arange(count), list(keep))
     drawn = np.random.default_rng(0).choice(others, most - len(keep), replace=False)
     return np.sort(np.concatenate([drawn, np.asarray(keep, dtype=np.int64)]))
 
 
 def slice_data(
-    factor: GeneFeature,
-    told: Scores,
+    feature: GeneFeature,
+    scores: Scores,
     generations: NDArray[np.int64],
     champion: int | None,
     most: int = MOST_DOTS,
 ) -> Slice:
-    """The genomes that use the factor; ``champion`` is the champion's place among the genomes."""
-    mine = np.flatnonzero(factor.used)
-    x = factor.values if factor.choices else _drawn(factor)
-    middle = (
-        _by_choice(factor, told, mine)
-        if factor.choices
-        else _running(factor, told.values[mine], mine)
-    )
-    rows = mine[sample_rows(len(mine), most)]
-    shift = (
-        np.random.default_rng(1).uniform(-_JITTER, _JITTER, len(rows)) if factor.choices else 0.0
-    )
+    """The genomes that use a gene.
+
+    Parameters
+    ----------
+    feature
+        The gene, of all genomes.
+    scores
+        The genomes' accuracies.
+    generations
+        In which each genome was born, of shape (genomes,).
+    champion
+        The place of the best genome among them; None without one.
+    most
+        The most dots.
+    """
+    users = np.flatnonzero(feature.used)
+    if feature.choices:
+        x = feature.values
+        middle = _choice_medians(feature, scores, users)
+    else:
+        x = axis_values(feature)
+        middle = _smoothed_median(feature, scores, users)
+
+    rows = users[sample_rows(len(users), most)]
+    drawn_x = x[rows]
+    if feature.choices:
+        drawn_x = drawn_x + np.random.default_rng(1).uniform(-_JITTER, _JITTER, len(rows))
     dots = pd.DataFrame(
         {
-            "x": x[rows] + shift,
-            "accuracy": told.values[rows],
+            "x": drawn_x,
+            "accuracy": scores.values[rows],
             "generation": generations[rows],
-            "floored": told.floored[rows],
-            "value": [
-                factor.choices[int(v)] if factor.choices else f"{v:.4g}"
-                for v in factor.values[rows]
-            ],
+            "floored": scores.floored[rows],
+            "value": value_texts(feature, rows),
         }
     )
-    place = None
-    if champion is not None and factor.used[champion]:
-        place = float(x[champion]), float(told.values[champion])
-    return Slice(factor, dots, middle, len(mine), place)
+
+    champion_dot = None
+    if champion is not None and feature.used[champion]:
+        champion_dot = (float(x[champion]), float(scores.values[champion]))
+    return Slice(feature, dots, middle, len(users), champion_dot)
 
 
-def _drawn(factor: GeneFeature) -> NDArray[np.float64]:
-    """The values as an axis shows them: a nothing on a logarithmic one has a place too."""
-    return np.asarray(10**factor.scaled if factor.log else factor.values)
+def axis_values(feature: GeneFeature) -> NDArray[np.float64]:
+    """The gene's values as an axis shows them: on a logarithmic one a 0 has a place too."""
+    if feature.log:
+        return np.asarray(10**feature.scaled)
+    return np.asarray(feature.values)
 
 
-def _running(
-    factor: GeneFeature, accuracies: NDArray[np.float64], mine: NDArray[np.int64]
+def value_texts(feature: GeneFeature, rows: NDArray[np.int64]) -> list[str]:
+    """The gene's values in these rows, for a tooltip."""
+    values = feature.values[rows]
+    if feature.choices:
+        return [feature.choices[int(value)] for value in values]
+    return [f"{value:.4g}" for value in values]
+
+
+def _smoothed_median(
+    feature: GeneFeature, scores: Scores, users: NDArray[np.int64]
 ) -> pd.DataFrame:
-    """The median of the genomes within an eighth of the range on either side, where there are five; of each whole number."""
-    places = factor.scaled[mine]
-    low, high = (float(places.min()), float(places.max())) if len(places) else (0.0, 0.0)
-    reach, grid, rows = (high - low) / 8, np.linspace(low, high, _MIDDLES), []
-    if factor.integer and not factor.log and high - low < _MIDDLES:
-        reach, grid = 0.0, np.unique(places)
-    for x in grid:
-        near = accuracies[np.abs(places - x) <= reach]
-        if len(near) >= _FEW:
-            rows.append((10**x if factor.log else x, float(np.median(near))))
-    return pd.DataFrame(rows, columns=["x", "accuracy"], dtype="float64")
+    """The median accuracy of the genomes near each of some places along the axis.
+
+    Near is within an eighth of the gene's range on either side. A gene with few whole numbers has a
+    median for each number instead. Places with too few genomes are left out.
+    """
+    places = feature.scaled[users]
+    accuracies = scores.values[users]
+    low = float(places.min()) if len(places) else 0.0
+    high = float(places.max()) if len(places) else 0.0
+
+    if feature.integer and not feature.log and high - low < _MEDIAN_PLACES:
+        grid = np.unique(places)
+        reach = 0.0
+    else:
+        grid = np.linspace(low, high, _MEDIAN_PLACES)
+        reach = (high - low) / 8
+
+    medians = []
+    for place in grid:
+        near = accuracies[np.abs(places - place) <= reach]
+        if len(near) >= _FEWEST_GENOMES:
+            x = 10**place if feature.log else place
+            medians.append((x, float(np.median(near))))
+    return pd.DataFrame(medians, columns=["x", "accuracy"], dtype="float64")
 
 
-def _by_choice(factor: GeneFeature, told: Scores, mine: NDArray[np.int64]) -> pd.DataFrame:
-    frame = pd.DataFrame({"x": factor.values[mine], "accuracy": told.values[mine]})
+def _choice_medians(feature: GeneFeature, scores: Scores, users: NDArray[np.int64]) -> pd.DataFrame:
+    """The median accuracy of each choice that some genome has."""
+    frame = pd.DataFrame({"x": feature.values[users], "accuracy": scores.values[users]})
     return frame.groupby("x")["accuracy"].median().reset_index()
 
 
-def accuracy_axis(told: Scores) -> tuple[float, float]:
-    """From a little below the floor to a little above the best, in percent."""
-    low, high = float(told.values.min()), float(told.values.max())
+def accuracy_axis(scores: Scores) -> tuple[float, float]:
+    """The accuracies that all slices show, in percent: from a little below the floor upwards."""
+    low = float(scores.values.min())
+    high = float(scores.values.max())
     margin = max(0.06 * (high - low), 0.2)
     return low - margin, high + margin
 
 
 def slice_chart(
-    found: Slice, span: tuple[float, float], generations: int, *, dark: bool = False
+    data: Slice, accuracies: tuple[float, float], generations: int, *, dark: bool = False
 ) -> Spec:
-    """The slice. Dots at the floor point down: they may lie far below; colour is the generation, 1 to ``generations``."""
-    colours, factor = palette(dark), found.factor
-    x = gene_axis(factor, "x")
+    """The genomes as dots, coloured by generation, with the median and the best genome as a star.
+
+    Parameters
+    ----------
+    data
+        What `slice_data` returned.
+    accuracies
+        The ends of the accuracy's axis, which all slices of a page share (`accuracy_axis`).
+    generations
+        How many generations the run has: the end of the scale of colours.
+    dark
+        Draw for the dark theme.
+    """
+    colours = palette(dark)
+    feature = data.feature
+    x = gene_axis(feature, "x")
     y = number_channel(
-        "accuracy", None, tickCount=5, labelExpr="datum.label + ' %'", scale={"domain": list(span)}
+        "accuracy",
+        None,
+        tickCount=5,
+        labelExpr="datum.label + ' %'",
+        scale={"domain": list(accuracies)},
     )
-    middle = found.middle[["x", "accuracy"]]
-    line = {"color": colours.text, "strokeWidth": 2.5}
-    if factor.choices:
-        middle = middle.assign(end=middle["x"] + 0.42, x=middle["x"] - 0.42)
-        over = {
-            "mark": {"type": "rule", **line},
-            "encoding": {"x": x, "x2": {"field": "end"}, "y": y},
-        }
-    else:
-        over = {"mark": {"type": "line", **line}, "encoding": {"x": x, "y": y}}
-    told = tooltip(
-        ("value", factor.label), ("accuracy", "Accuracy (%)", ".2f"), ("generation", "Generation")
-    )
-    layer: list[Spec] = [
-        {
-            "data": {"values": records(found.dots)},
-            "mark": {
-                "type": "point",
-                "filled": True,
-                "size": 34 if len(found.dots) < 400 else 20,
-                "opacity": 0.75,
-            },
-            "encoding": {
-                "x": x,
-                "y": y,
-                "color": shade_channel("generation", 1, max(2, generations), dark),
-                "shape": FLOORED,
-                "tooltip": told,
-            },
-        },
-        {"data": {"values": records(middle)}, **over},
-    ]
-    if found.champion is not None:
-        place = pd.DataFrame([found.champion], columns=["x", "accuracy"])
-        layer.append(star_layer(place, {"x": x, "y": y}, colours))
-    return vega_chart(colours, height=SLICE_HEIGHT, layer=layer)
+
+    mark = {
+        "type": "point",
+        "filled": True,
+        "size": 34 if len(data.dots) < 400 else 20,
+        "opacity": 0.75,
+    }
+    encoding = {
+        "x": x,
+        "y": y,
+        "color": shade_channel("generation", 1, max(2, generations), dark),
+        "shape": FLOORED,
+        "tooltip": tooltip(
+            ("value", feature.label),
+            ("accuracy", "Accuracy (%)", ".2f"),
+            ("generation", "Generation"),
+        ),
+    }
+
+    layers = [layer(mark, encoding, data.dots), _median_layer(data, x, y, colours)]
+    if data.champion is not None:
+        place = pd.DataFrame([data.champion], columns=["x", "accuracy"])
+        layers.append(star_layer(place, {"x": x, "y": y}, colours))
+    return vega_chart(colours, height=SLICE_HEIGHT, layers=layers)
+
+
+def _median_layer(data: Slice, x: Spec, y: Spec, colours: Palette) -> Spec:
+    """The median as one line, or as a short line over each choice."""
+    look = {"color": colours.text, "strokeWidth": 2.5}
+    middle = data.middle[["x", "accuracy"]]
+    if not data.feature.choices:
+        return layer({"type": "line", **look}, {"x": x, "y": y}, middle)
+
+    strips = middle.assign(x=middle["x"] - _STRIP, end=middle["x"] + _STRIP)
+    return layer({"type": "rule", **look}, {"x": x, "x2": {"field": "end"}, "y": y}, strips)
 
 
 def star_layer(places: pd.DataFrame, encoding: Spec, colours: Palette) -> Spec:
-    """A layer: the best genome."""
+    """A layer with a star at each of ``places``: the best genome."""
     mark = {
         "type": "point",
         "shape": _STAR,
@@ -231,43 +372,60 @@ def star_layer(places: pd.DataFrame, encoding: Spec, colours: Palette) -> Spec:
         "filled": True,
         "opacity": 1,
         "color": colours.average,
+        "stroke": colours.surface,
+        "strokeWidth": 1.2,
     }
-    told = {"tooltip": {"value": "The best genome"}}
-    edge = {"stroke": colours.surface, "strokeWidth": 1.2}
-    return {
-        "data": {"values": records(places)},
-        "mark": {**mark, **edge},
-        "encoding": {**encoding, **told},
-    }
+    return layer(mark, {**encoding, "tooltip": {"value": "The best genome"}}, places)
 
 
-def gene_axis(factor: GeneFeature, field: str) -> Spec:
-    """A gene's channel, by the values in ``field``: logarithmic, or of its choices, where it is."""
-    if factor.choices:
-        met = np.unique(factor.values[factor.used]).astype(int).tolist()
-        words = word_labels([choice.replace("_", " ") for choice in factor.choices])
-        shown = {"values": met, "labelExpr": words, "grid": False}
+def gene_axis(feature: GeneFeature, field: str) -> Spec:
+    """The channel of a gene whose values are in the column ``field``.
+
+    Its axis shows the choices that were met, or is logarithmic where the gene is compared by
+    ratios.
+    """
+    if feature.choices:
+        met = np.unique(feature.values[feature.used]).astype(int).tolist()
         return number_channel(
-            field, factor.label, **shown, scale={"domain": [min(met) - 0.6, max(met) + 0.6]}
+            field,
+            feature.label,
+            values=met,
+            labelExpr=word_labels([choice.replace("_", " ") for choice in feature.choices]),
+            grid=False,
+            scale={"domain": [min(met) - 0.6, max(met) + 0.6]},
         )
-    if factor.log:
-        ticks = log_ticks(10 ** factor.scaled[factor.used])
+
+    if feature.log:
+        ticks = log_ticks(10 ** feature.scaled[feature.used])
         return number_channel(
-            field, factor.label, values=ticks, format="~r", scale={"type": "log", "padding": 6}
+            field,
+            feature.label,
+            values=ticks,
+            format="~r",
+            scale={"type": "log", "padding": 6},
         )
-    few = factor.integer and factor.varies and np.ptp(factor.values[factor.used]) < 8
-    return number_channel(
-        field,
-        factor.label,
-        tickCount=6,
-        **({"tickMinStep": 1} if few else {}),
-        scale={"padding": 6},
-    )
+
+    properties: Spec = {"tickCount": 6, "scale": {"padding": 6}}
+    few_numbers = feature.integer and feature.varies and np.ptp(feature.values[feature.used]) < 8
+    if few_numbers:
+        # Or Vega would put ticks between whole numbers.
+        properties["tickMinStep"] = 1
+    return number_channel(field, feature.label, **properties)
 
 
 @dataclass(frozen=True, slots=True)
 class BoundAlarm:
-    """A bound on which ``count`` of the ``of`` best genomes lie."""
+    """A bound on which some of the best genomes lie.
+
+    Attributes
+    ----------
+    at
+        The bound, as one of these genomes lies on it.
+    count
+        How many genomes lie on it.
+    of
+        How many genomes were looked at.
+    """
 
     at: OnBound
     count: int
@@ -275,24 +433,32 @@ class BoundAlarm:
 
     @property
     def widens(self) -> bool:
-        """Whether there is anything beyond the bound that a search takes."""
+        """Whether a search may go beyond the bound."""
         return self.at.bound != self.at.limit
 
     @property
     def key(self) -> str:
-        """As an address names it: ``gene:side``."""
+        """The bound in an address: ``gene:side``."""
         return f"{self.at.gene}:{self.at.side}"
 
 
 def bound_alarms(best: Sequence[Genome], space: SearchSpace) -> tuple[BoundAlarm, ...]:
-    """The bounds on which some of the best genomes lie, those of most of them first (see `SearchSpace.on_bounds`)."""
-    met: dict[tuple[str, str], list[OnBound]] = {}
+    """The bounds on which some of the best genomes lie, those of most genomes first.
+
+    Parameters
+    ----------
+    best
+        The best genomes.
+    space
+        The space that was searched (see `SearchSpace.on_bounds`).
+    """
+    by_bound: dict[tuple[str, str], list[OnBound]] = {}
     for genome in best:
-        for found in space.on_bounds(genome):
-            met.setdefault((found.gene, found.side), []).append(found)
-    return tuple(
-        sorted(
-            (BoundAlarm(own[0], len(own), len(best)) for own in met.values()),
-            key=lambda a: -a.count,
-        )
-    )
+        for on_bound in space.on_bounds(genome):
+            key = (on_bound.gene, on_bound.side)
+            by_bound.setdefault(key, []).append(on_bound)
+
+    alarms = []
+    for on_bounds in by_bound.values():
+        alarms.append(BoundAlarm(on_bounds[0], len(on_bounds), len(best)))
+    return tuple(sorted(alarms, key=lambda alarm: -alarm.count))

@@ -1,8 +1,13 @@
-"""The history of a run: first its data, then its drawing. Knows no Streamlit."""
+"""The history of a run: best and average accuracy by generation, with an interval and quartiles.
+
+The chart of the page Live. The best genome's line has the 95 % interval of its mean as a band; the
+average's has the middle half of all trainings of its generation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +16,7 @@ from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
+    layer,
     number_channel,
     pointer_layer,
     records,
@@ -20,117 +26,149 @@ from shoal.dashboard.charts.vega import (
 )
 from shoal.numerics.stats import ci95
 from shoal.presentation.formatting import half_width, plus_minus
+from shoal.presentation.palette import Palette
 from shoal.settings.phase import is_confirmation
 from shoal.store import GenerationRecord
 
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
 HEIGHT = 420
-_MANY = 40  # generations; from here on, lines without dots
-_MOST = 200  # generations that are drawn: of more, each second, third ... one up to the last
+
+# From this many generations on, lines have no dots.
+_MANY_GENERATIONS = 40
+
+# The most generations that are drawn. Of a longer run only each second, third ... is drawn: a mark
+# costs a browser time whenever the chart is laid out (docs/decisions/0009-dashboard.md).
+_MOST_DRAWN = 200
+
+
+class _Band(NamedTuple):
+    """An area between two columns of the history."""
+
+    label: str
+    low: str
+    high: str
+    colour: str
 
 
 def history_data(
     generations: Sequence[GenerationRecord],
     frame: pd.DataFrame,
-    counted: Callable[[int], range] = range,
+    scored_repeats: Callable[[int], range] = range,
 ) -> pd.DataFrame:
-    """One row a generation: ``best`` and ``average`` accuracy in percent, NaN when all failed.
+    """The history of a run, one row for each generation.
 
-    ``low`` and ``high`` bound Student's 95 % interval of the best genome's mean over its ``repeats``; NaN for one. ``q1`` and
-    ``q3`` are the quartiles of the trainings that this generation asked for; NaN where it asked for none. ``frame`` has the
-    evaluations (`EvaluationTable.frame`); ``counted`` says which repeats a score averages (`Schedule.scored_repeats`).
+    Parameters
+    ----------
+    generations
+        The run's completed generations.
+    frame
+        Its evaluations (`EvaluationTable.frame`).
+    scored_repeats
+        Says which of its completed repeats a genome's score averages (`Schedule.scored_repeats`).
+
+    Returns
+    -------
+    DataFrame
+        ``generation``; ``best`` and ``average`` accuracy in percent, NaN when all trainings failed;
+        ``low`` and ``high``, the ends of Student's 95 % interval of the best genome's mean, NaN
+        for a single repeat; ``repeats``, how many repeats that mean averages; ``q1`` and ``q3``,
+        the quartiles of the trainings that this generation asked for, NaN where it asked for none.
     """
-    leaders = {record.summary.best.hash for record in generations}
-    own = frame[frame["genome"].isin(leaders) & frame["accuracy"].notna()]
-    known = dict(zip(zip(own["genome"], own["repeat"], strict=True), own["accuracy"], strict=True))
+    accuracies = _accuracies_of_leaders(generations, frame)
+    # A leader often stays for many generations; its interval is computed once.
     intervals: dict[tuple[str, int], tuple[float, float] | None] = {}
+
     rows = []
-    for s in (record.summary for record in generations):
-        key = (s.best.hash, s.best_repeats)
-        repeats = counted(s.best_repeats)
+    for record in generations:
+        summary = record.summary
+        leader = summary.best.hash
+        repeats = scored_repeats(summary.best_repeats)
+
+        key = (leader, summary.best_repeats)
         if key not in intervals:
-            intervals[key] = ci95(
-                [known[s.best.hash, r] for r in repeats if (s.best.hash, r) in known]
-            )
+            known = [(leader, repeat) for repeat in repeats if (leader, repeat) in accuracies]
+            intervals[key] = ci95([accuracies[name] for name in known])
+
         low, high = intervals[key] or (None, None)
-        rows.append((s.number, s.best_accuracy, low, high, len(repeats), s.mean_accuracy))
+        rows.append(
+            {
+                "generation": summary.number,
+                "best": summary.best_accuracy,
+                "low": low,
+                "high": high,
+                "repeats": len(repeats),
+                "average": summary.mean_accuracy,
+            }
+        )
+
+    history = pd.DataFrame(rows, columns=list(COLUMNS[:6]))
+    history = history.join(_quartiles(frame), on="generation")
+    types = dict.fromkeys(COLUMNS, "float64") | {"generation": "int64", "repeats": "int64"}
+    return history.astype(types)
+
+
+def _accuracies_of_leaders(
+    generations: Sequence[GenerationRecord], frame: pd.DataFrame
+) -> dict[tuple[str, int], float]:
+    """The accuracy of each (genome, repeat) that did not fail, of genomes that ever led."""
+    leaders = {record.summary.best.hash for record in generations}
+    scored = frame[frame["genome"].isin(leaders) & frame["accuracy"].notna()]
+    keys = zip(scored["genome"], scored["repeat"], strict=True)
+    return dict(zip(keys, scored["accuracy"], strict=True))
+
+
+def _quartiles(frame: pd.DataFrame) -> pd.DataFrame:
+    """The quartiles of the search's trainings, by generation."""
     search = frame[~is_confirmation(frame["repeat"])]
-    by_generation = search.groupby("generation")["accuracy"]
-    quartiles = pd.DataFrame(
-        {"q1": by_generation.quantile(0.25), "q3": by_generation.quantile(0.75)}
-    )
-    found = pd.DataFrame(rows, columns=list(COLUMNS[:6])).join(quartiles, on="generation")
-    return found.astype(
-        dict.fromkeys(COLUMNS, "float64") | {"generation": "int64", "repeats": "int64"}
-    )
+    accuracies = search.groupby("generation")["accuracy"]
+    return pd.DataFrame({"q1": accuracies.quantile(0.25), "q3": accuracies.quantile(0.75)})
 
 
 def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
-    """The accuracies (percent) that the axis shows: all best ones, and the averages but for a few terrible early ones.
+    """The accuracies that the axis shows, in percent.
 
-    A swarm that explodes scores far below zero, and one such individual ruins an average; a line that leaves the axis
-    below says it better than an axis on which everything else is flat. The rest keeps half of the axis.
+    It shows all best accuracies, and the averages but for a few terrible early ones. A swarm that
+    explodes scores far below zero, and one such individual ruins an average. A line that leaves the
+    axis at the bottom is better than an axis on which everything else is flat, so the rest keeps at
+    least half of the axis.
     """
     values = frame[["best", "average"]].to_numpy(dtype=np.float64)
     if not np.isfinite(values).any():
         return 0.0, 100.0
-    best, average = (column[np.isfinite(column)] for column in values.T)
+
+    best = values[:, 0][np.isfinite(values[:, 0])]
+    average = values[:, 1][np.isfinite(values[:, 1])]
     top = max(best.max(initial=-np.inf), average.max(initial=-np.inf))
-    typical = np.quantile(average, 0.5, method="higher") if len(average) else top
-    base = max(min(best.min(initial=np.inf), typical), top - 100.0)
+
+    typical_average = top
+    if len(average):
+        typical_average = np.quantile(average, 0.5, method="higher")
+    base = max(min(best.min(initial=np.inf), typical_average), top - 100.0)
     low = max(float(np.nanmin(values)), 2 * base - top)
+
     margin = max(0.06 * (top - low), 0.5)
-    return steady_domain(float(low - margin), float(min(top + margin, max(100.5, top))))
+    # An accuracy cannot exceed 100 %, so the margin above it is small.
+    ceiling = max(100.5, top)
+    return steady_domain(float(low - margin), float(min(top + margin, ceiling)))
 
 
 def history_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
-    """Best and average accuracy by generation; pointed at, a generation says its figures."""
+    """Best and average accuracy by generation.
+
+    Parameters
+    ----------
+    frame
+        What `history_data` returned.
+    dark
+        Draw for the dark theme.
+    """
     colours = palette(dark)
+    bands = _bands(frame, colours)
     last = int(frame["generation"].max()) if len(frame) else 1
+    # The axis is as long for a little more than the data, so that it seldom changes.
     end = steady_domain(0, last)[1] if last > 10 else 10
-    bands = {
-        "Middle half of the trainings": ("q1", "q3", colours.spread),
-        "95 % interval of the best": ("low", "high", colours.band),
-    }
-    drawn = {
-        name: band for name, band in bands.items() if frame[[*band[:2]]].notna().all(axis=1).any()
-    }
-    y = number_channel(
-        "best", "Accuracy (%)", tickCount=7, scale={"domain": list(accuracy_range(frame))}
-    )
-    layer: list[Spec] = [
-        {
-            "mark": {"type": "area", "clip": True, "color": colour},
-            "encoding": {"y": {**y, "field": low}, "y2": {"field": high}},
-        }
-        for low, high, colour in drawn.values()
-    ]
-    lines = (
-        ("average", {"color": colours.average, "strokeWidth": 2, "strokeDash": [2, 3]}),
-        ("best", {"color": colours.best, "strokeWidth": 2.5}),
-    )
-    for field, line in lines:
-        point = {"size": 24, "color": line["color"]} if len(frame) <= _MANY else False
-        layer.append(
-            {
-                "mark": {"type": "line", "clip": True, "point": point, **line},
-                "encoding": {"y": {**y, "field": field}},
-            }
-        )
-    told = tooltip(
-        ("generation", "Generation"),
-        ("best", "Best (%)", ".2f"),
-        ("spread", " "),
-        ("average", "Average (%)", ".2f"),
-    )
     each = drawn_every(len(frame))
-    layer.append(pointer_layer(colours, each / end, told))
-    rows = frame[(last - frame["generation"]) % each == 0]
-    rows = rows.assign(
-        spread=[
-            _spread(*row) for row in zip(rows["low"], rows["high"], rows["repeats"], strict=True)
-        ]
-    )
+
     x = number_channel(
         "generation",
         "Generation",
@@ -139,33 +177,100 @@ def history_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         tickMinStep=1,
         scale={"domain": [0.5, end + 0.5]},
     )
-    keys = [LegendEntry("Best", colours.best), LegendEntry("Average", colours.average, dash=(2, 3))]
-    keys += [LegendEntry(name, colour, "area") for name, (_, _, colour) in reversed(drawn.items())]
+    y = number_channel(
+        "best", "Accuracy (%)", tickCount=7, scale={"domain": list(accuracy_range(frame))}
+    )
+
+    layers = [_band_layer(band, y) for band in bands]
+    layers += _line_layers(y, colours, with_dots=len(frame) <= _MANY_GENERATIONS)
+    tooltips = tooltip(
+        ("generation", "Generation"),
+        ("best", "Best (%)", ".2f"),
+        ("spread", " "),
+        ("average", "Average (%)", ".2f"),
+    )
+    layers.append(pointer_layer(colours, each / end, tooltips))
+
+    drawn = frame[(last - frame["generation"]) % each == 0]
+    drawn = drawn.assign(spread=[_spread(row) for row in drawn.to_dict("records")])
     return vega_chart(
         colours,
         height=HEIGHT,
-        layer=layer,
-        keys=keys,
-        data={"values": records(rows)},
+        layers=layers,
+        legend=_legend(bands, colours),
+        data={"values": records(drawn)},
         encoding={"x": x},
     )
 
 
+def _bands(frame: pd.DataFrame, colours: Palette) -> list[_Band]:
+    """The bands that have data, the lowest first."""
+    bands = (
+        _Band("Middle half of the trainings", "q1", "q3", colours.spread),
+        _Band("95 % interval of the best", "low", "high", colours.band),
+    )
+    return [band for band in bands if frame[[band.low, band.high]].notna().all(axis=1).any()]
+
+
+def _band_layer(band: _Band, y: Spec) -> Spec:
+    mark = {"type": "area", "clip": True, "color": band.colour}
+    return layer(mark, {"y": {**y, "field": band.low}, "y2": {"field": band.high}})
+
+
+def _line_layers(y: Spec, colours: Palette, *, with_dots: bool) -> list[Spec]:
+    """The lines of average and best."""
+    looks: dict[str, Spec] = {
+        # Dashed, so that the two lines are told apart without colours.
+        "average": {"color": colours.average, "strokeWidth": 2, "strokeDash": [2, 3]},
+        "best": {"color": colours.best, "strokeWidth": 2.5},
+    }
+
+    layers = []
+    for field, look in looks.items():
+        point: Spec | bool = False
+        if with_dots:
+            point = {"size": 24, "color": look["color"]}
+        mark = {"type": "line", "clip": True, "point": point, **look}
+        layers.append(layer(mark, {"y": {**y, "field": field}}))
+    return layers
+
+
+def _legend(bands: Sequence[_Band], colours: Palette) -> list[LegendEntry]:
+    entries = [
+        LegendEntry("Best", colours.best),
+        LegendEntry("Average", colours.average, dash=(2, 3)),
+    ]
+    for band in reversed(bands):
+        entries.append(LegendEntry(band.label, band.colour, "area"))
+    return entries
+
+
 def drawn_every(generations: int) -> int:
-    """Of so many generations each n-th is drawn, and the last."""
-    return -(-generations // _MOST) or 1
+    """Of a run of ``generations``, each n-th generation is drawn; this n.
+
+    The last generation is always drawn, so they are counted from the end.
+    """
+    return -(-generations // _MOST_DRAWN) or 1
 
 
-def _spread(low: float, high: float, repeats: int) -> str:
-    half = "" if np.isnan(low) else f"{plus_minus(half_width((low, high)))}, "
-    return f"{half}{repeats} repeat{'' if repeats == 1 else 's'}"
+def _spread(row: dict[Hashable, Any]) -> str:
+    """The best genome's interval and number of repeats, such as "± 1.20, 4 repeats"."""
+    repeats = f"{row['repeats']} repeats"
+    if row["repeats"] == 1:
+        repeats = "1 repeat"
+    if np.isnan(row["low"]):
+        return repeats
+    return f"{plus_minus(half_width((row['low'], row['high'])))}, {repeats}"
 
 
 def below_axis_text(frame: pd.DataFrame) -> str:
-    """What lies below the axis, in words; empty when nothing does."""
-    low = accuracy_range(frame)[0]
-    under = frame["average"][frame["average"] < low]
-    if not len(under):
+    """A sentence about averages that lie below the axis; empty where none does."""
+    low, _ = accuracy_range(frame)
+    below = frame["average"][frame["average"] < low]
+    if not len(below):
         return ""
-    many = f"{len(under)} averages lie" if len(under) > 1 else "1 average lies"
-    return f"{many} below the axis, the lowest at {under.min():,.0f} %"
+
+    subject = f"{len(below)} averages lie"
+    if len(below) == 1:
+        subject = "1 average lies"
+    return f"{subject} below the axis, the lowest at {below.min():,.0f} %"

@@ -1,6 +1,11 @@
-"""The best genomes of a run, every repeat a dot: how far one may be luck. First the data, then the drawing."""
+"""The best genomes of a run, one line each with a dot for every repeat: how much of a lead is luck.
+
+The chart of the page Champion.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,8 +15,8 @@ from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
+    layer,
     number_channel,
-    records,
     tooltip,
     vega_chart,
 )
@@ -19,154 +24,218 @@ from shoal.numerics.stats import ci95_half_width
 from shoal.settings.phase import phase_of
 
 ROW_HEIGHT = 34
-_PHASES = (  # with the shape of its dots, and the columns of their mean and half of its interval
-    ("search", "Search", "circle", "accuracy", "half"),
-    ("confirmation", "Confirmation", "diamond", "confirmed", "confirmed_half"),
+
+# How far the dots of search and confirmation stand above and below their genome's line.
+_OFFSET = 0.16
+
+
+class _PhaseLook(NamedTuple):
+    """How one phase is drawn: ``mean`` and ``half`` are columns of `leaderboard_data`."""
+
+    phase: str
+    label: str
+    shape: str
+    mean: str
+    half: str
+
+
+_PHASES = (
+    _PhaseLook("search", "Search", "circle", "accuracy", "half"),
+    _PhaseLook("confirmation", "Confirmation", "diamond", "confirmed", "confirmed_half"),
 )
 
 
 def leaderboard_data(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
-    """One row a genome, the best first, with those columns of `EvaluationTable.genomes` that a person compares, and
+    """The best genomes of a run, one row each, the best first.
 
-    - ``rank`` from 1; ``half``: half of the 95 % interval of ``accuracy``; ``confirmed_half``: that of ``confirmed``;
-    - ``luck``: how far the luckiest counted repeat lies above their mean, in percent points.
+    Parameters
+    ----------
+    table
+        The run's evaluations.
+    count
+        The most genomes.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `EvaluationTable.genomes`, and ``rank``, from 1; ``half``, half of the 95 %
+        interval of ``accuracy``; ``confirmed_half``, that of ``confirmed``; ``luck``, the best
+        scored repeat minus their mean. The last three are in percentage points.
     """
     best = table.ranked().head(count)
     dots = repeats_data(table, best)
-    counted = dots[dots["counted"]].groupby("genome", sort=False)["accuracy"]
-    fresh = dots[dots["phase"] == "confirmation"].groupby("genome", sort=False)["accuracy"]
+    scored = dots[dots["counted"]].groupby("genome", sort=False)["accuracy"]
+    confirmed = dots[dots["phase"] == "confirmation"].groupby("genome", sort=False)["accuracy"]
+
     return best.assign(
         rank=range(1, len(best) + 1),
-        half=counted.agg(_half).reindex(best.index),
-        confirmed_half=fresh.agg(_half).reindex(best.index),
-        luck=(counted.max() - counted.mean()).reindex(best.index),
+        half=scored.agg(_half_width).reindex(best.index),
+        confirmed_half=confirmed.agg(_half_width).reindex(best.index),
+        luck=(scored.max() - scored.mean()).reindex(best.index),
     )
 
 
 def repeats_data(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
-    """Every repeat of these genomes that did not fail.
+    """The repeats of the best genomes that did not fail, one row each.
 
-    ``genome``, ``rank``, ``repeat``, ``phase`` ("search" or "confirmation"), ``counted`` (in the search's mean), ``accuracy``.
+    Parameters
+    ----------
+    table
+        The run's evaluations.
+    best
+        Genomes of `leaderboard_data`.
+
+    Returns
+    -------
+    DataFrame
+        ``genome``; ``rank`` of the genome, from 1; ``repeat``; ``phase``, "search" or
+        "confirmation"; ``counted``, whether it is in the mean of the search; ``accuracy`` in
+        percent.
     """
     frame = table.frame
-    own = frame[frame["genome"].isin(best.index) & frame["accuracy"].notna()][
-        ["genome", "repeat", "accuracy"]
-    ]
-    places = {name: place for place, name in enumerate(best.index, 1)}
-    counted = {
-        name: table.settings.schedule.scored_repeats(int(n)) for name, n in best["repeats"].items()
-    }
-    pairs = zip(own["genome"], own["repeat"], strict=True)
-    return own.assign(
-        rank=own["genome"].map(places),
-        phase=[phase_of(repeat).value for repeat in own["repeat"]],
-        counted=np.array([r in counted[name] for name, r in pairs], dtype=bool),
-    ).sort_values(["rank", "repeat"])
+    of_best = frame["genome"].isin(best.index) & frame["accuracy"].notna()
+    dots = frame.loc[of_best, ["genome", "repeat", "accuracy"]]
+
+    ranks = {genome: rank for rank, genome in enumerate(best.index, 1)}
+    scored = {}
+    for genome, repeats in best["repeats"].items():
+        scored[genome] = table.settings.schedule.scored_repeats(int(repeats))
+
+    counted = []
+    for genome, repeat in zip(dots["genome"], dots["repeat"], strict=True):
+        counted.append(repeat in scored[genome])
+
+    dots = dots.assign(
+        rank=dots["genome"].map(ranks),
+        phase=[phase_of(repeat).value for repeat in dots["repeat"]],
+        counted=np.array(counted, dtype=bool),
+    )
+    return dots.sort_values(["rank", "repeat"])
 
 
-def _half(values: pd.Series) -> float:
+def _half_width(values: pd.Series) -> float:
     half = ci95_half_width(values.tolist())
-    return float("nan") if half is None else half
+    if half is None:
+        return float("nan")
+    return half
 
 
 def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = False) -> Spec:
-    """A line a genome, the best above: its repeats, and the mean with its interval of what is counted."""
-    colours, layer = palette(dark), list[Spec]()
-    met = [phase for phase in _PHASES if (dots["phase"] == phase[0]).any()]
-    keys: list[LegendEntry] = []
-    confirmed = len(met) > 1
-    low, high = _shown(best, dots)
-    x = number_channel("accuracy", "Accuracy (%)", tickCount=8, scale={"domain": [low, high]})
-    ranks = best["rank"].tolist()
+    """A line for each genome, the best at the top, with its repeats, its mean and its interval.
+
+    Parameters
+    ----------
+    best
+        What `leaderboard_data` returned.
+    dots
+        What `repeats_data` returned.
+    dark
+        Draw for the dark theme.
+    """
+    colours = palette(dark)
+    phases = [look for look in _PHASES if (dots["phase"] == look.phase).any()]
+    both_phases = len(phases) > 1
+
+    x = number_channel(
+        "accuracy", "Accuracy (%)", tickCount=8, scale={"domain": list(_accuracy_range(best, dots))}
+    )
     y = number_channel(
         "y",
         None,
         grid=False,
-        values=ranks,
+        values=best["rank"].tolist(),
         labelExpr="datum.label + '.'",
         domain=False,
         ticks=False,
+        scale={"domain": [0.4, len(best) + 0.6], "reverse": True},
     )
-    y["scale"] |= {"domain": [0.4, len(best) + 0.6], "reverse": True}
-    for phase, name, shape, mean, half in met:
-        offset = 0.16 * (1 if phase == "confirmation" else -1) if confirmed else 0.0
-        own = dots[(dots["phase"] == phase) & (dots["counted"] | (phase == "confirmation"))]
-        told = best[best[mean].notna()]
-        middle = pd.DataFrame(
-            {"accuracy": told[mean], "y": told["rank"] + offset, "half": told[half]}
+
+    layers: list[Spec] = []
+    legend: list[LegendEntry] = []
+    for look in phases:
+        is_confirmation = look.phase == "confirmation"
+        offset = 0.0
+        if both_phases:
+            offset = _OFFSET if is_confirmation else -_OFFSET
+
+        entry = LegendEntry(
+            look.label, colours.series[is_confirmation], look.shape, hollow=look.shape == "circle"
         )
-        middle = middle.assign(
-            low=middle["accuracy"] - middle["half"], high=middle["accuracy"] + middle["half"]
-        )
-        means = {"values": records(middle)}
-        key = LegendEntry(
-            name, colours.series[phase == "confirmation"], shape, hollow=shape == "circle"
-        )
-        keys.append(key)
-        colour = {"value": key.colour}
-        layer += [
-            {
-                "data": {
-                    "values": records(
-                        own.assign(y=own["rank"] + offset)[["accuracy", "y", "repeat"]]
-                    )
-                },
-                "mark": {
-                    "type": "point",
-                    "filled": not key.hollow,
-                    "size": 52,
-                    "opacity": 0.85,
-                    "clip": True,
-                },
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "color": colour,
-                    "shape": {"value": shape},
-                    "tooltip": tooltip(
-                        ("repeat", f"{name}, repeat"), ("accuracy", "Accuracy (%)", ".2f")
-                    ),
-                },
-            },
-            {
-                "data": means,
-                "mark": {"type": "rule", "strokeWidth": 1.6, "clip": True},
-                "encoding": {
-                    "x": {**x, "field": "low"},
-                    "x2": {"field": "high"},
-                    "y": y,
-                    "color": colour,
-                },
-            },
-            {
-                "data": means,
-                "mark": {"type": "tick", "thickness": 3, "size": 15, "clip": True},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "color": colour,
-                    "tooltip": tooltip(
-                        ("accuracy", f"{name}, mean (%)", ".2f"), ("half", "± (95 %)", ".2f")
-                    ),
-                },
-            },
-        ]
-    return vega_chart(colours, height=80 + ROW_HEIGHT * max(len(best), 3), layer=layer, keys=keys)
+        legend.append(entry)
+
+        shown = dots[(dots["phase"] == look.phase) & (dots["counted"] | is_confirmation)]
+        layers.append(_dots_layer(shown, offset, entry, x, y))
+        layers += _mean_layers(_means(best, look, offset), entry, x, y)
+
+    height = 80 + ROW_HEIGHT * max(len(best), 3)
+    return vega_chart(colours, height=height, layers=layers, legend=legend)
 
 
-def _shown(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, float]:
-    """The axis: every dot, and no more of an interval than as much again."""
-    values = dots["accuracy"]
-    if values.empty:
+def _dots_layer(dots: pd.DataFrame, offset: float, entry: LegendEntry, x: Spec, y: Spec) -> Spec:
+    """A dot for each repeat."""
+    mark = {
+        "type": "point",
+        "filled": not entry.hollow,
+        "size": 52,
+        "opacity": 0.85,
+        "clip": True,
+    }
+    tooltips = tooltip(("repeat", f"{entry.label}, repeat"), ("accuracy", "Accuracy (%)", ".2f"))
+    encoding = {
+        "x": x,
+        "y": y,
+        "color": {"value": entry.colour},
+        "shape": {"value": entry.shape},
+        "tooltip": tooltips,
+    }
+    placed = dots.assign(y=dots["rank"] + offset)
+    return layer(mark, encoding, placed[["accuracy", "y", "repeat"]])
+
+
+def _means(best: pd.DataFrame, look: _PhaseLook, offset: float) -> pd.DataFrame:
+    """Mean and interval of each genome in one phase, with its place on the axis."""
+    known = best[best[look.mean].notna()]
+    means = pd.DataFrame(
+        {"accuracy": known[look.mean], "y": known["rank"] + offset, "half": known[look.half]}
+    )
+    low = means["accuracy"] - means["half"]
+    high = means["accuracy"] + means["half"]
+    return means.assign(low=low, high=high)
+
+
+def _mean_layers(means: pd.DataFrame, entry: LegendEntry, x: Spec, y: Spec) -> list[Spec]:
+    """The interval of each mean as a line, the mean as a tick across it."""
+    colour = {"value": entry.colour}
+    interval = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour}
+    tooltips = tooltip(("accuracy", f"{entry.label}, mean (%)", ".2f"), ("half", "± (95 %)", ".2f"))
+    mean = {"x": x, "y": y, "color": colour, "tooltip": tooltips}
+
+    return [
+        layer({"type": "rule", "strokeWidth": 1.6, "clip": True}, interval, means),
+        layer({"type": "tick", "thickness": 3, "size": 15, "clip": True}, mean, means),
+    ]
+
+
+def _accuracy_range(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, float]:
+    """The accuracies that the axis shows, in percent.
+
+    It shows every dot. An interval may be far wider than its dots, so it widens the axis by at most
+    their range on each side.
+    """
+    accuracies = dots["accuracy"]
+    if accuracies.empty:
         return 0.0, 100.0
-    width = max(float(values.max() - values.min()), 1.0)
-    ends = pd.concat([best["accuracy"] - best["half"], best["accuracy"] + best["half"]]).dropna()
-    low = max(
-        float(values.min()) - width,
-        min(float(values.min()), float(ends.min()) if len(ends) else 0.0),
-    )
-    high = min(
-        float(values.max()) + width,
-        max(float(values.max()), float(ends.max()) if len(ends) else 0.0),
-    )
+
+    lowest = float(accuracies.min())
+    highest = float(accuracies.max())
+    width = max(highest - lowest, 1.0)
+
+    lower_ends = best["accuracy"] - best["half"]
+    upper_ends = best["accuracy"] + best["half"]
+    ends = pd.concat([lower_ends, upper_ends]).dropna()
+    lowest_end = float(ends.min()) if len(ends) else 0.0
+    highest_end = float(ends.max()) if len(ends) else 0.0
+
+    low = max(lowest - width, min(lowest, lowest_end))
+    high = min(highest + width, max(highest, highest_end))
     return low - 0.06 * width, high + 0.06 * width

@@ -1,8 +1,11 @@
-"""Losses over iterations: of what trains now, and of what was recorded last. First the data, then the drawing."""
+"""Loss by iteration: of what trains now, and of the trainings that were recorded last.
+
+The chart in the card *Training now* of the page Live.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -25,57 +28,92 @@ COLUMNS = ("label", "state", "iteration", "loss")
 def loss_curves_data(
     under_way: Sequence[RunningTraining], recorded: Sequence[Evaluation]
 ) -> pd.DataFrame:
-    """A row a point: ``label`` of the training, ``state`` ("now" or "recorded"), ``iteration`` from 1, global best ``loss``.
+    """The points of all curves, one row each.
 
-    What is not finite, or not above zero, has no place on a logarithmic axis and is left out.
+    Parameters
+    ----------
+    under_way
+        What trains now.
+    recorded
+        The trainings that were recorded last, the newest first.
+
+    Returns
+    -------
+    DataFrame
+        ``label`` of the training; ``state``, "now" or "recorded"; ``iteration`` from 1; ``loss`` of
+        the swarm's best so far. A loss that is not finite, or not above 0, has no place on a
+        logarithmic axis and is left out.
     """
-    # Of what stands thin and grey behind, every second point is enough, the last one among them.
-    sources = [
-        ("recorded", e.task.genome.hash, e.task.repeat, e.curve[::-2][::-1])
-        for e in reversed(recorded)
-    ]
-    sources += [("now", u.genome.hash, u.repeat, u.curve) for u in under_way]
-    rows = [
-        (f"{name[:8]}, repeat {repeat}", state, iteration, loss)
-        for state, name, repeat, curve in sources
-        for iteration, loss in curve
-        if 0.0 < loss < float("inf")
-    ]
+    rows: list[tuple[str, str, int, float]] = []
+    for evaluation in reversed(recorded):
+        task = evaluation.task
+        # These are thin and grey in the background: every second point is enough, counted from the
+        # end so that the last one stays.
+        thinned = evaluation.curve[::-2][::-1]
+        rows += _points(_label(task.genome.hash, task.repeat), "recorded", thinned)
+    for training in under_way:
+        label = _label(training.genome.hash, training.repeat)
+        rows += _points(label, "now", training.curve)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def _label(genome: str, repeat: int) -> str:
+    return f"{genome[:8]}, repeat {repeat}"
+
+
+def _points(
+    label: str, state: str, curve: Iterable[tuple[int, float]]
+) -> list[tuple[str, str, int, float]]:
+    """The points of one curve that a logarithmic axis can show."""
+    points = []
+    for iteration, loss in curve:
+        if 0.0 < loss < float("inf"):
+            points.append((label, state, iteration, loss))
+    return points
+
+
 def loss_curves_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
-    """What trains now in colours and thick, what was recorded last thin and grey behind it."""
+    """What trains now as thick coloured lines, over thin grey ones of what was recorded last.
+
+    Parameters
+    ----------
+    frame
+        What `loss_curves_data` returned.
+    dark
+        Draw for the dark theme.
+    """
     colours = palette(dark)
-    now = frame.loc[frame["state"] == "now", "label"].unique().tolist()
-    looks = {label: colours.series[n % 6] for n, label in enumerate(now)}
-    rows = frame.assign(
-        colour=frame["label"].map(looks).where(frame["state"] == "now", colours.faint)
-    )
-    marks = log_ticks(frame["loss"], most=8)
-    y = number_channel("loss", "Loss", format="~r", values=marks, scale={"type": "log"})
-    x = number_channel("iteration", "Iteration", grid=False, tickCount=6, format=",d")
-    told = tooltip(("label", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d"))
+    is_now = frame["state"] == "now"
+    line_colours = {}
+    for n, label in enumerate(frame.loc[is_now, "label"].unique().tolist()):
+        line_colours[label] = colours.series[n % len(colours.series)]
+    rows = frame.assign(colour=frame["label"].map(line_colours).where(is_now, colours.faint))
+
+    ticks = log_ticks(frame["loss"], most=8)
     encoding = {
-        "x": x,
-        "y": y,
+        "x": number_channel("iteration", "Iteration", grid=False, tickCount=6, format=",d"),
+        "y": number_channel("loss", "Loss", format="~r", values=ticks, scale={"type": "log"}),
         "detail": {"field": "label"},
         "color": {"field": "colour", "type": "nominal", "scale": None},
-        "tooltip": told,
+        "tooltip": tooltip(
+            ("label", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d")
+        ),
     }
-    layer = [
-        {
-            "transform": [{"filter": f"datum.state == '{state}'"}],
-            "mark": {"type": "line", "clip": True, "strokeWidth": width},
-            "encoding": encoding,
-        }
-        for state, width in (("recorded", 1.1), ("now", 2.4))
-    ]
-    # Always a line of the legend, so that the figure stays where it is between two trainings.
-    keys = [
-        LegendEntry("Recorded last", colours.faint),
-        *(LegendEntry(label, colour) for label, colour in looks.items()),
-    ]
+
+    layers: list[Spec] = []
+    for state, width in (("recorded", 1.1), ("now", 2.4)):
+        layers.append(
+            {
+                "transform": [{"filter": f"datum.state == '{state}'"}],
+                "mark": {"type": "line", "clip": True, "strokeWidth": width},
+                "encoding": encoding,
+            }
+        )
+
+    # The legend always has this entry, so that it has a line and the chart does not move between
+    # two trainings.
+    legend = [LegendEntry("Recorded last", colours.faint)]
+    legend += [LegendEntry(label, colour) for label, colour in line_colours.items()]
     return vega_chart(
-        colours, height=HEIGHT, layer=layer, keys=keys, data={"values": records(rows)}
+        colours, height=HEIGHT, layers=layers, legend=legend, data={"values": records(rows)}
     )

@@ -1,4 +1,7 @@
-"""One genome's trainings: a dot each, and their losses. First the data, then the drawing."""
+"""One genome's trainings: a dot for each, with means and intervals, and their losses by iteration.
+
+The two charts of the page Genome.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,14 @@ from shoal.dashboard.charts.base import log_ticks, palette
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
+    layer,
     number_channel,
-    records,
     tooltip,
     vega_chart,
     word_labels,
 )
 from shoal.numerics.stats import ci95_half_width, mean
+from shoal.presentation.palette import Palette
 from shoal.problems.evaluation import Evaluation
 from shoal.settings.phase import Phase, number_in_phase, phase_of
 from shoal.settings.search_settings import SearchSettings
@@ -38,13 +42,25 @@ COLUMNS = (
 )
 PHASES = tuple(phase.value for phase in Phase)
 HEIGHT = 300
-CURVES_HEIGHT = 340
+LOSSES_HEIGHT = 340
 _SHAPES = {"search": "circle", "confirmation": "diamond"}
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseMean:
-    """Of one phase's counted repeats: accuracy in percent, half of its 95 % interval (None for one), how many."""
+    """The mean accuracy of one phase.
+
+    Attributes
+    ----------
+    phase
+        "search" or "confirmation".
+    accuracy
+        The mean of the counted repeats, in percent.
+    half
+        Half of its 95 % interval, in percentage points; None for a single repeat.
+    repeats
+        How many repeats were counted.
+    """
 
     phase: str
     accuracy: float
@@ -55,44 +71,81 @@ class PhaseMean:
 def trainings_data(
     evaluations: Sequence[Evaluation], settings: SearchSettings, folds: int
 ) -> pd.DataFrame:
-    """One row a training of a genome, in order of the repeat.
+    """The trainings of one genome, one row each, in order of the repeat.
 
-    ``counted``: whether its accuracy (percent, NaN where it failed) enters the mean of its ``phase``; ``fold``: the part that
-    it was scored on, from 1, 0 where there is but one.
+    Parameters
+    ----------
+    evaluations
+        All trainings of the genome.
+    settings
+        Of its run.
+    folds
+        How many folds the run's rows have.
+
+    Returns
+    -------
+    DataFrame
+        ``repeat``; its ``phase``; ``counted``, whether it is in the mean of its phase; ``fold``
+        that it was scored on, from 1, or 0 where there is one only; ``status``; ``accuracy`` in
+        percent and ``loss``, NaN where it failed; ``iterations``; ``seconds``; ``worker``.
     """
-    ordered = sorted(evaluations, key=lambda e: e.task.repeat)
-    searched = sum(e.task.phase is Phase.SEARCH for e in ordered)
-    counted = settings.schedule.scored_repeats(searched)
-    rows = [
-        (
-            e.task.repeat,
-            e.task.phase.value,
-            e.task.phase is Phase.CONFIRMATION or e.task.repeat in counted,
-            e.task.repeat % folds + 1 if folds > 1 else 0,
-            e.status,
-            np.nan if e.accuracy is None else e.accuracy,
-            np.nan if e.loss is None else e.loss,
-            e.iterations,
-            e.seconds,
-            e.worker,
+    ordered = sorted(evaluations, key=lambda evaluation: evaluation.task.repeat)
+    searched = sum(evaluation.task.phase is Phase.SEARCH for evaluation in ordered)
+    scored = settings.schedule.scored_repeats(searched)
+
+    rows = []
+    for evaluation in ordered:
+        task = evaluation.task
+        rows.append(
+            {
+                "repeat": task.repeat,
+                "phase": task.phase.value,
+                "counted": task.phase is Phase.CONFIRMATION or task.repeat in scored,
+                "fold": _fold(task.repeat, folds),
+                "status": evaluation.status,
+                "accuracy": _number(evaluation.accuracy),
+                "loss": _number(evaluation.loss),
+                "iterations": evaluation.iterations,
+                "seconds": evaluation.seconds,
+                "worker": evaluation.worker,
+            }
         )
-        for e in ordered
-    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def _fold(repeat: int, folds: int) -> int:
+    """The fold that a repeat is scored on, from 1; 0 where there is one only."""
+    if folds <= 1:
+        return 0
+    return repeat % folds + 1
+
+
+def _number(value: float | None) -> float:
+    if value is None:
+        return np.nan
+    return value
+
+
 def phase_means(frame: pd.DataFrame) -> tuple[PhaseMean, ...]:
-    """Of each phase that has counted repeats none of which failed."""
-    found = []
+    """The mean of each phase; of none where a counted repeat failed, or nothing is counted."""
+    means = []
     for phase in PHASES:
-        values = frame.loc[frame["counted"] & (frame["phase"] == phase), "accuracy"].tolist()
-        if values and not np.isnan(values).any():
-            found.append(PhaseMean(phase, mean(values), ci95_half_width(values), len(values)))
-    return tuple(found)
+        accuracies = frame.loc[frame["counted"] & (frame["phase"] == phase), "accuracy"].tolist()
+        if not accuracies or np.isnan(accuracies).any():
+            continue
+        half = ci95_half_width(accuracies)
+        means.append(PhaseMean(phase, mean(accuracies), half, len(accuracies)))
+    return tuple(means)
 
 
 def repeat_name(repeat: int) -> str:
-    """What a training is called: repeats from 1, confirmations from 1."""
+    """What the pages call a training: its number in its phase, from 1, with a C for confirmations.
+
+    Examples
+    --------
+    >>> repeat_name(0), repeat_name(10_000)
+    ('1', 'C1')
+    """
     number = number_in_phase(repeat) + 1
     if phase_of(repeat) is Phase.CONFIRMATION:
         return f"C{number}"
@@ -102,149 +155,201 @@ def repeat_name(repeat: int) -> str:
 def trainings_chart(
     frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False
 ) -> Spec:
-    """A dot a training, with mean and 95 % interval of each phase; hollow where it does not count, a cross where it failed."""
-    colours, layer = palette(dark), list[Spec]()
-    places = dict(zip(frame["repeat"].tolist(), range(len(frame)), strict=True))
-    known = frame["accuracy"].dropna()
-    keys = [
-        LegendEntry(phase.capitalize(), colours.series[n], _SHAPES[phase])
-        for n, phase in enumerate(PHASES)
-        if (frame["phase"] == phase).any()
-    ]
-    if not frame["counted"].all():
-        keys.append(
-            LegendEntry("Shorter rungs, not in the mean", colours.series[0], "circle", hollow=True)
-        )
-    if frame["accuracy"].isna().any():
-        keys.append(LegendEntry("Failed", colours.muted, "cross"))
-    title = "Training (C: confirmation)" if (frame["phase"] == "confirmation").any() else "Training"
-    label = word_labels([repeat_name(r) for r in frame["repeat"]])
-    shown = {"grid": False, "values": list(places.values()), "labelExpr": label}
-    x = number_channel("place", title, **shown, scale={"domain": [-0.7, max(len(frame), 4) - 0.3]})
-    y = number_channel("accuracy", "Accuracy (%)", tickCount=6, scale={"padding": 12})
-    for mean_of in phase_means(frame):
-        colour = colours.series[PHASES.index(mean_of.phase)]
-        of_phase = [places[r] for r in frame.loc[frame["phase"] == mean_of.phase, "repeat"]]
-        span = {
-            "place": min(of_phase) - 0.4,
-            "end": max(of_phase) + 0.4,
-            "accuracy": mean_of.accuracy,
-        }
-        if mean_of.half is not None:
-            span |= {
-                "low": mean_of.accuracy - mean_of.half,
-                "high": mean_of.accuracy + mean_of.half,
-            }
-            fill = colours.band if mean_of.phase == "search" else colours.spread
-            band = {
-                "x": x,
-                "x2": {"field": "end"},
-                "y": {**y, "field": "low"},
-                "y2": {"field": "high"},
-            }
-            layer.append(
-                {
-                    "data": {"values": [span]},
-                    "mark": {"type": "rect", "color": fill},
-                    "encoding": band,
-                }
-            )
-        line = {"type": "rule", "color": colour, "strokeWidth": 2}
-        layer.append(
-            {
-                "data": {"values": [span]},
-                "mark": line,
-                "encoding": {"x": x, "x2": {"field": "end"}, "y": y},
-            }
-        )
-    told = tooltip(("accuracy", "Accuracy (%)", ".2f"), ("about", " "))
+    """A dot for each training, over the mean and the 95 % interval of each phase.
+
+    A dot is hollow where the training is not in the mean; a training that failed is a cross.
+
+    Parameters
+    ----------
+    frame
+        What `trainings_data` returned.
+    highlight
+        The repeat whose dot is larger.
+    dark
+        Draw for the dark theme.
+    """
+    colours = palette(dark)
     rows = frame.assign(
-        place=frame["repeat"].map(places),
+        place=range(len(frame)),
         about=[_about(row) for row in frame.to_dict("records")],
         chosen=frame["repeat"] == highlight,
     )
-    for phase in frame["phase"].unique().tolist():
+
+    title = "Training"
+    if (frame["phase"] == "confirmation").any():
+        title = "Training (C: confirmation)"
+    x = number_channel(
+        "place",
+        title,
+        grid=False,
+        values=rows["place"].tolist(),
+        labelExpr=word_labels([repeat_name(repeat) for repeat in frame["repeat"]]),
+        scale={"domain": [-0.7, max(len(frame), 4) - 0.3]},
+    )
+    y = number_channel("accuracy", "Accuracy (%)", tickCount=6, scale={"padding": 12})
+
+    layers: list[Spec] = []
+    for phase_mean in phase_means(frame):
+        places = rows.loc[rows["phase"] == phase_mean.phase, "place"].tolist()
+        layers += _mean_layers(phase_mean, places, x, y, colours)
+    layers += _dot_layers(rows, x, y, colours)
+    layers += _failed_layers(rows, x, y, colours)
+    return vega_chart(colours, height=HEIGHT, layers=layers, legend=_legend(frame, colours))
+
+
+def _legend(frame: pd.DataFrame, colours: Palette) -> list[LegendEntry]:
+    entries = []
+    for phase, colour in _phase_colours(colours).items():
+        if (frame["phase"] == phase).any():
+            entries.append(LegendEntry(phase.capitalize(), colour, _SHAPES[phase]))
+
+    if not frame["counted"].all():
+        label = "Shorter rungs, not in the mean"
+        entries.append(LegendEntry(label, colours.series[0], "circle", hollow=True))
+    if frame["accuracy"].isna().any():
+        entries.append(LegendEntry("Failed", colours.muted, "cross"))
+    return entries
+
+
+def _phase_colours(colours: Palette) -> dict[str, str]:
+    return dict(zip(PHASES, colours.series, strict=False))
+
+
+def _mean_layers(
+    phase_mean: PhaseMean, places: Sequence[int], x: Spec, y: Spec, colours: Palette
+) -> list[Spec]:
+    """The mean as a line across the dots of its phase, its interval as a band behind it."""
+    span = {
+        "place": min(places) - 0.4,
+        "end": max(places) + 0.4,
+        "accuracy": phase_mean.accuracy,
+    }
+    layers = []
+
+    if phase_mean.half is not None:
+        span["low"] = phase_mean.accuracy - phase_mean.half
+        span["high"] = phase_mean.accuracy + phase_mean.half
+        fill = colours.spread
+        if phase_mean.phase == "search":
+            fill = colours.band
+        band = {"x": x, "x2": {"field": "end"}, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
+        layers.append(layer({"type": "rect", "color": fill}, band, pd.DataFrame([span])))
+
+    colour = _phase_colours(colours)[phase_mean.phase]
+    line = {"type": "rule", "color": colour, "strokeWidth": 2}
+    encoding = {"x": x, "x2": {"field": "end"}, "y": y}
+    layers.append(layer(line, encoding, pd.DataFrame([span])))
+    return layers
+
+
+def _dot_layers(rows: pd.DataFrame, x: Spec, y: Spec, colours: Palette) -> list[Spec]:
+    """The trainings that did not fail: a layer for each phase, and for what is in its mean."""
+    encoding = {
+        "x": x,
+        "y": y,
+        "size": {"condition": {"test": "datum.chosen", "value": 200}, "value": 80},
+        "tooltip": tooltip(("accuracy", "Accuracy (%)", ".2f"), ("about", " ")),
+    }
+    good = rows[rows["accuracy"].notna()]
+
+    layers = []
+    for phase in rows["phase"].unique().tolist():
+        colour = _phase_colours(colours)[phase]
         for counted in (True, False):
-            good = rows[
-                (rows["phase"] == phase) & (rows["counted"] == counted) & rows["accuracy"].notna()
-            ]
-            if len(good):
-                colour = colours.series[PHASES.index(phase)]
-                fill = colour if counted else colours.surface
-                mark = {
-                    "type": "point",
-                    "shape": _SHAPES[phase],
-                    "fill": fill,
-                    "opacity": 1,
-                    "stroke": colour,
-                }
-                size = {"condition": {"test": "datum.chosen", "value": 200}, "value": 80}
-                told_by = {"x": x, "y": y, "size": size, "tooltip": told}
-                values = records(good[["place", "accuracy", "about", "chosen"]])
-                layer.append(
-                    {
-                        "data": {"values": values},
-                        "mark": {**mark, "strokeWidth": 2},
-                        "encoding": told_by,
-                    }
-                )
-    lost = rows[rows["accuracy"].isna()].assign(accuracy=float(known.min()) if len(known) else 0.0)
-    if len(lost):
-        mark = {
-            "type": "point",
-            "shape": "cross",
-            "angle": 45,
-            "filled": True,
-            "size": 110,
-            "opacity": 1,
-        }
-        encoding = {"x": x, "y": y, "tooltip": {"value": "Failed"}}
-        values = records(lost[["place", "accuracy"]])
-        layer.append(
-            {
-                "data": {"values": values},
-                "mark": {**mark, "color": colours.muted},
-                "encoding": encoding,
+            shown = good[(good["phase"] == phase) & (good["counted"] == counted)]
+            if not len(shown):
+                continue
+            mark = {
+                "type": "point",
+                "shape": _SHAPES[phase],
+                "fill": colour if counted else colours.surface,
+                "opacity": 1,
+                "stroke": colour,
+                "strokeWidth": 2,
             }
-        )
-    return vega_chart(colours, height=HEIGHT, layer=layer, keys=keys)
+            layers.append(layer(mark, encoding, shown[["place", "accuracy", "about", "chosen"]]))
+    return layers
+
+
+def _failed_layers(rows: pd.DataFrame, x: Spec, y: Spec, colours: Palette) -> list[Spec]:
+    """The trainings that failed: crosses at the lowest accuracy of the others."""
+    failed = rows[rows["accuracy"].isna()]
+    if not len(failed):
+        return []
+
+    known = rows["accuracy"].dropna()
+    bottom = float(known.min()) if len(known) else 0.0
+    mark = {
+        "type": "point",
+        "shape": "cross",
+        "angle": 45,
+        "filled": True,
+        "size": 110,
+        "opacity": 1,
+        "color": colours.muted,
+    }
+    encoding = {"x": x, "y": y, "tooltip": {"value": "Failed"}}
+    return [layer(mark, encoding, failed.assign(accuracy=bottom)[["place", "accuracy"]])]
 
 
 def _about(row: Mapping[Hashable, Any]) -> str:
-    fold = f", fold {row['fold']}" if row["fold"] else ""
-    why = "" if row["counted"] else "; of a shorter rung: not in the mean"
-    return f"repeat {row['repeat']}{fold}, {row['iterations']:,} iterations in {row['seconds']:.2f} s{why}"
+    """A tooltip's line about a training."""
+    text = f"repeat {row['repeat']}"
+    if row["fold"]:
+        text += f", fold {row['fold']}"
+    text += f", {row['iterations']:,} iterations in {row['seconds']:.2f} s"
+    if not row["counted"]:
+        text += "; of a shorter rung: not in the mean"
+    return text
 
 
 def losses_data(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """The recorded points of all losses: ``repeat``, ``iteration`` (from 1), ``loss`` of the best particle so far, above 0."""
-    rows = [
-        (e.task.repeat, iteration, loss)
-        for e in sorted(evaluations, key=lambda e: e.task.repeat)
-        for iteration, loss in e.curve
-        if loss > 0  # a logarithmic axis has no place for another
-    ]
-    return pd.DataFrame(rows, columns=["repeat", "iteration", "loss"])
+    """The recorded points of all losses, one row each.
+
+    Returns
+    -------
+    DataFrame
+        ``repeat``; ``iteration``, from 1; ``loss`` of the best particle so far. A loss of 0 or
+        below has no place on a logarithmic axis and is left out.
+    """
+    points = []
+    for evaluation in sorted(evaluations, key=lambda evaluation: evaluation.task.repeat):
+        for iteration, loss in evaluation.curve:
+            if loss > 0:
+                points.append((evaluation.task.repeat, iteration, loss))
+    return pd.DataFrame(points, columns=["repeat", "iteration", "loss"])
 
 
 def losses_chart(frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False) -> Spec:
-    """Training loss by iteration, a line a training; ``highlight`` is the repeat in front."""
+    """The training loss by iteration, a line for each training.
+
+    Parameters
+    ----------
+    frame
+        What `losses_data` returned.
+    highlight
+        The repeat whose line is drawn in front, and thicker.
+    dark
+        Draw for the dark theme.
+    """
     colours = palette(dark)
     rows = frame.assign(
-        training=[repeat_name(int(r)) for r in frame["repeat"]],
+        training=[repeat_name(int(repeat)) for repeat in frame["repeat"]],
         phase=[phase_of(repeat).value for repeat in frame["repeat"]],
     )
-    marks = log_ticks(frame["loss"], most=8)
+
+    is_confirmation = "datum.phase == 'confirmation'"
+    ticks = log_ticks(frame["loss"], most=8)
     encoding = {
         "x": number_channel(
             "iteration", "Iteration", grid=False, format=",d", tickCount=7, scale={"domainMin": 0}
         ),
         "y": number_channel(
-            "loss", "Training loss", format="~r", values=marks, scale={"type": "log"}
+            "loss", "Training loss", format="~r", values=ticks, scale={"type": "log"}
         ),
         "detail": {"field": "repeat"},
         "strokeDash": {
-            "condition": {"test": "datum.phase == 'confirmation'", "value": [6, 3]},
+            "condition": {"test": is_confirmation, "value": [6, 3]},
             "value": [1, 0],
         },
         "tooltip": tooltip(
@@ -252,20 +357,18 @@ def losses_chart(frame: pd.DataFrame, *, highlight: int | None = None, dark: boo
         ),
     }
     by_phase = {
-        "condition": {"test": "datum.phase == 'confirmation'", "value": colours.series[1]},
+        "condition": {"test": is_confirmation, "value": colours.series[1]},
         "value": colours.series[0],
     }
-    looks = (  # the one in front is drawn last
-        (rows[rows["repeat"] != highlight], {"strokeWidth": 1.5, "opacity": 0.5}, by_phase),
-        (rows[rows["repeat"] == highlight], {"strokeWidth": 3}, {"value": colours.text}),
-    )
-    layer = [
-        {
-            "data": {"values": records(own)},
-            "mark": {"type": "line", **look},
-            "encoding": {**encoding, "color": colour},
-        }
-        for own, look, colour in looks
-        if len(own)
-    ]
-    return vega_chart(colours, height=CURVES_HEIGHT, layer=layer)
+
+    # The line in front is drawn last.
+    behind = rows[rows["repeat"] != highlight]
+    in_front = rows[rows["repeat"] == highlight]
+    layers = []
+    if len(behind):
+        mark = {"type": "line", "strokeWidth": 1.5, "opacity": 0.5}
+        layers.append(layer(mark, {**encoding, "color": by_phase}, behind))
+    if len(in_front):
+        mark = {"type": "line", "strokeWidth": 3}
+        layers.append(layer(mark, {**encoding, "color": {"value": colours.text}}, in_front))
+    return vega_chart(colours, height=LOSSES_HEIGHT, layers=layers)

@@ -1,8 +1,12 @@
-"""What figures in Vega-Lite share. A browser is ready for the first of them a second before it would be for Plotly's.
+"""What charts in Vega-Lite share. Most charts are Vega-Lite's, as its first one is drawn sooner.
 
-    figure = vega(colours, height=300, data={"values": records(frame)}, layer=[...])
+A browser is ready for its first Vega-Lite chart a second before it would be for Plotly's
+(docs/decisions/0009-dashboard.md has the measurements). A chart is a dictionary of plain values,
+which tests read:
 
-Names are Vega-Lite's own (https://vega.github.io/vega-lite/docs/).
+    chart = vega_chart(colours, height=300, data={"values": records(frame)}, layers=[...])
+
+Names inside are Vega-Lite's own (https://vega.github.io/vega-lite/docs/).
 """
 
 from __future__ import annotations
@@ -20,13 +24,30 @@ from shoal.presentation.palette import MARGINS, Palette
 Spec = dict[str, Any]
 FONT = '"Source Sans", sans-serif'
 
+# The room that `steady_domain` may add at each end, as a share of the data's range.
+_STEADY_ROOM = 1 / 20
+
 
 class LegendEntry(NamedTuple):
-    """What a legend says of one kind of mark; ``dash`` in pixels of line and gap."""
+    """One entry of a chart's legend.
+
+    Attributes
+    ----------
+    label
+        What the mark stands for.
+    colour
+        A CSS colour.
+    shape
+        "line", "area", "circle", "diamond" or "cross": classes of the style sheet.
+    dash
+        Of a line: lengths of line and gap in turn, in pixels; empty for a solid line.
+    hollow
+        Draw the outline of the shape only.
+    """
 
     label: str
     colour: str
-    shape: str = "line"  # or "area", "circle", "diamond", "cross": classes of the style sheet
+    shape: str = "line"
     dash: Sequence[float] = ()
     hollow: bool = False
 
@@ -35,112 +56,217 @@ def vega_chart(
     colours: Palette,
     *,
     height: int,
-    layer: Sequence[Spec],
-    keys: Sequence[LegendEntry] = (),
+    layers: Sequence[Spec],
+    legend: Sequence[LegendEntry] = (),
     fit: bool = False,
-    **more: Any,
+    **properties: Any,
 ) -> Spec:
-    """A figure as wide as its place and ``height`` pixels high, axes included.
+    """A chart as wide as its container.
 
-    Its margins are fixed: those that just ``fit`` take a second drawing to find. ``keys`` make its legend, which is HTML and
-    stands above it: it breaks into lines where the place is narrow, and Vega's takes a tenth of a figure's time.
+    Parameters
+    ----------
+    colours
+        The colours of the page's theme.
+    height
+        Of the whole chart with its axes, in pixels.
+    layers
+        What is drawn, the lowest layer first (see `layer`).
+    legend
+        Entries of its legend. The legend is HTML above the chart: it breaks into lines where the
+        page is narrow, and Vega's own takes a tenth of a chart's time.
+    fit
+        Let Vega find the margins, which takes a second drawing. Only charts with a scale of
+        colours beside them need it; others have fixed margins.
+    **properties
+        Further properties of the top level, such as ``data`` and ``encoding``.
+
+    Returns
+    -------
+    Spec
+        The specification. ``usermeta`` holds what the page needs and Vega does not: height,
+        ``fit``, and the legend's HTML.
     """
-    text = {"labelFont": FONT, "titleFont": FONT, "titleFontWeight": "normal", "titleFontSize": 13}
-    muted = {"labelColor": colours.muted, "titleColor": colours.muted, "labelFontSize": 12}
-    lines = {"domainColor": colours.grid, "gridColor": colours.grid, "tickColor": colours.grid}
-    legend = {"title": None, "labelColor": colours.text, "labelFontSize": 13, "labelLimit": 0}
+    return {
+        "width": "container",
+        **_size(height, fit),
+        "background": "transparent",
+        "usermeta": {"height": height, "fit": fit, "legend": _legend_html(legend)},
+        "config": _config(colours),
+        "layer": list(layers),
+        **properties,
+    }
+
+
+def _size(height: int, fit: bool) -> Spec:
     if fit:
-        size = {
+        return {
             "height": height,
             "autosize": {"type": "fit", "contains": "padding"},
             "padding": {"left": 4, "right": 14, "top": 2, "bottom": 4},
         }
-    else:
-        size = {
-            "height": height - MARGINS["top"] - MARGINS["bottom"],
-            "autosize": "none",
-            "padding": MARGINS,
-        }
+
     return {
-        "width": "container",
-        **size,
-        "background": "transparent",
-        "usermeta": {"height": height, "fit": fit, "legend": _legend_html(keys)},
-        "config": {
-            "view": {"stroke": None},
-            "mark": {
-                "aria": False
-            },  # a reader hears what the figure is, not each of hundreds of dots
-            "axis": {
-                **text,
-                **muted,
-                **lines,
-                "titlePadding": 8,
-                "labelFlush": False,
-                "labelSeparation": 8,
-            },
-            "legend": {**text, **legend},
-        },
-        "layer": list(layer),
-        **more,
+        "height": height - MARGINS["top"] - MARGINS["bottom"],
+        "autosize": "none",
+        "padding": MARGINS,
     }
 
 
-def _legend_html(keys: Sequence[LegendEntry]) -> str:
-    items = []
-    for key in keys:
-        look = f"color: {key.colour}" if key.shape != "line" else f"background: {_dashed(key)}"
-        mark = f'<i class="{key.shape}{" hollow" if key.hollow else ""}" style="{look}"></i>'
-        items.append(f"<li>{mark}{escape(key.label)}</li>")
-    return f'<ul class="legend">{"".join(items)}</ul>' if items else ""
+def _config(colours: Palette) -> Spec:
+    """Fonts and colours of axes and legends."""
+    text = {"labelFont": FONT, "titleFont": FONT, "titleFontWeight": "normal", "titleFontSize": 13}
+    axis = {
+        **text,
+        "labelColor": colours.muted,
+        "titleColor": colours.muted,
+        "labelFontSize": 12,
+        "domainColor": colours.grid,
+        "gridColor": colours.grid,
+        "tickColor": colours.grid,
+        "titlePadding": 8,
+        "labelFlush": False,
+        "labelSeparation": 8,
+    }
+    legend = {
+        **text,
+        "title": None,
+        "labelColor": colours.text,
+        "labelFontSize": 13,
+        "labelLimit": 0,
+    }
+
+    return {
+        "view": {"stroke": None},
+        # A screen reader reads the chart's own description, not one of each of hundreds of dots.
+        "mark": {"aria": False},
+        "axis": axis,
+        "legend": legend,
+    }
 
 
-def _dashed(key: LegendEntry) -> str:
-    stops, at = [], 0.0
-    for n, length in enumerate(key.dash):
-        stops.append(f"{'transparent' if n % 2 else key.colour} {at:g}px {at + length:g}px")
-        at += length
-    return f"repeating-linear-gradient(90deg, {', '.join(stops)})" if stops else key.colour
+def _legend_html(entries: Sequence[LegendEntry]) -> str:
+    if not entries:
+        return ""
+
+    items = "".join(f"<li>{_legend_mark(entry)}{escape(entry.label)}</li>" for entry in entries)
+    return f'<ul class="legend">{items}</ul>'
+
+
+def _legend_mark(entry: LegendEntry) -> str:
+    classes = entry.shape
+    if entry.hollow:
+        classes += " hollow"
+
+    if entry.shape == "line":
+        style = f"background: {_line_background(entry)}"
+    else:
+        style = f"color: {entry.colour}"
+    return f'<i class="{classes}" style="{style}"></i>'
+
+
+def _line_background(entry: LegendEntry) -> str:
+    """The CSS background of a line: its colour, or stripes where it is dashed."""
+    if not entry.dash:
+        return entry.colour
+
+    stripes = []
+    start = 0.0
+    for n, length in enumerate(entry.dash):
+        colour = "transparent" if n % 2 else entry.colour
+        stripes.append(f"{colour} {start:g}px {start + length:g}px")
+        start += length
+    return f"repeating-linear-gradient(90deg, {', '.join(stripes)})"
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a table; what is not finite is None, and where None stands nothing is drawn."""
-    columns = {
-        str(name): [_plain(value) for value in column.tolist()] for name, column in frame.items()
-    }
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    """The rows of a table as dictionaries. Numbers that are not finite become None.
+
+    JSON has no infinity, and Vega draws nothing where a value is None.
+    """
+    names = [str(name) for name in frame.columns]
+    columns = []
+    for _, column in frame.items():
+        columns.append([_finite_or_none(value) for value in column.tolist()])
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _finite_or_none(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
-def number_channel(field: str, title: str | None = None, **axis: Any) -> Spec:
-    """A channel of numbers with its axis; ``axis`` are its properties, and ``scale`` the scale's."""
-    scale = {"nice": False, **axis.pop("scale", {})}
-    if scale.get("type") != "log":
-        scale.setdefault("zero", False)
+def layer(mark: Spec, encoding: Spec, rows: pd.DataFrame | None = None) -> Spec:
+    """One layer of a chart.
+
+    Parameters
+    ----------
+    mark
+        Type and look of its marks.
+    encoding
+        Which column is shown by which channel.
+    rows
+        Its data; None for those of the whole chart.
+    """
+    spec = {"mark": mark, "encoding": encoding}
+    if rows is not None:
+        spec["data"] = {"values": records(rows)}
+    return spec
+
+
+def number_channel(
+    field: str, title: str | None = None, *, scale: Spec | None = None, **axis: Any
+) -> Spec:
+    """A channel that shows the numbers of a column, with an axis.
+
+    Parameters
+    ----------
+    field
+        The column.
+    title
+        Of the axis.
+    scale
+        Properties of the scale. Unless they say otherwise, the axis ends where the data end.
+    **axis
+        Properties of the axis.
+    """
+    whole_scale = {"nice": False, **(scale or {})}
+    if whole_scale.get("type") != "log":
+        whole_scale.setdefault("zero", False)
+
     return {
         "field": field,
         "type": "quantitative",
-        "scale": scale,
+        "scale": whole_scale,
         "axis": {"title": title, **axis},
     }
 
 
 def steady_domain(low: float, high: float) -> tuple[float, float]:
-    """The domain from low to high, up to a twentieth wider at each end, for data that grow.
+    """A domain that stays while the data grow a little: from ``low`` to ``high`` or a bit wider.
 
-    It stays while they grow a little: as long as nothing but its data changes, a browser does not make a figure anew.
+    Its ends are round numbers, at most a twentieth of the range beyond the data. While nothing but
+    the data of a chart changes, a browser updates it; with another axis it makes it anew.
+
+    Examples
+    --------
+    >>> steady_domain(0.0, 204.0)
+    (0.0, 210.0)
+    >>> steady_domain(0.0, 209.0)
+    (0.0, 210.0)
     """
-    widest = (high - low) / 20
-    power = 10.0 ** math.floor(math.log10(widest))
-    step = power * max((m for m in (1, 2, 5) if m * power <= widest), default=1)
+    widest_step = (high - low) * _STEADY_ROOM
+    power = 10.0 ** math.floor(math.log10(widest_step))
+    fitting = [multiple for multiple in (1, 2, 5) if multiple * power <= widest_step]
+    step = power * max(fitting, default=1)
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
 def category_channel(field: str, looks: Mapping[str, Any]) -> Spec:
-    """The colour, dash or shape of each row by its value in ``field``; ``looks`` by value."""
+    """A channel that shows the category in a column by colour, dash or shape.
+
+    ``looks`` gives the colour, dash or shape of each category.
+    """
     return {
         "field": field,
         "scale": {"domain": list(looks), "range": list(looks.values())},
@@ -149,21 +275,29 @@ def category_channel(field: str, looks: Mapping[str, Any]) -> Spec:
 
 
 def word_labels(words: Sequence[str]) -> str:
-    """An axis's ``labelExpr``: instead of the number n, the n-th word."""
+    """The ``labelExpr`` of an axis whose number n is shown as the n-th of ``words``."""
     return f"{json.dumps(list(words))}[datum.value]"
 
 
 def tooltip(*columns: tuple[str, str] | tuple[str, str, str]) -> list[Spec]:
-    """(field, title), or with a format of numbers; a title of spaces shows the text alone."""
-    return [
-        {"field": c[0], "title": c[1], **({"format": c[2]} if len(c) > 2 else {})} for c in columns
-    ]
+    """The lines of a tooltip: (column, title), or (column, title, format of its numbers).
+
+    A title of spaces shows the column's text alone.
+    """
+    lines = []
+    for field, title, *number_format in columns:
+        line = {"field": field, "title": title}
+        if number_format:
+            line["format"] = number_format[0]
+        lines.append(line)
+    return lines
 
 
-def pointer_layer(colours: Palette, share: float, told: list[Spec]) -> Spec:
-    """A layer: what is ``told`` of the row that is pointed at. Each has a stripe, ``share`` of the figure wide.
+def pointer_layer(colours: Palette, share: float, tooltips: list[Spec]) -> Spec:
+    """A layer that shows ``tooltips`` for the row under the pointer.
 
-    The style sheet shows the stripe under the pointer: Vega's own way to find the nearest row costs a second figure.
+    Each row has an invisible stripe, ``share`` of the chart wide, which the style sheet shows when
+    it is pointed at. Vega's own search for the nearest row lays a second figure over the chart.
     """
     mark = {
         "type": "rule",
@@ -171,4 +305,4 @@ def pointer_layer(colours: Palette, share: float, told: list[Spec]) -> Spec:
         "strokeWidth": {"expr": f"{share:.6g} * width"},
         "opacity": 0,
     }
-    return {"name": "pointer", "mark": mark, "encoding": {"tooltip": told}}
+    return {"name": "pointer", "mark": mark, "encoding": {"tooltip": tooltips}}

@@ -9,6 +9,7 @@ from shoal.dashboard.charts.compare import (
     curves_chart,
     curves_data,
     duels_chart,
+    duels_data,
     duels_table,
     scores_table,
     settings_table,
@@ -154,10 +155,10 @@ def _tests(found: Comparison) -> None:
         format_func=lambda run: "the run that leads" if run is None else f"run {run}",
         key="against",
     )
-    figure = duels_chart(found, dark=_dark())
-    if figure is not None:
+    duels = duels_data(found)
+    if len(duels):
         chart(
-            figure,
+            duels_chart(duels, dark=_dark()),
             "tests-figure",
             "By how much each is ahead, with its interval; the table below has the figures",
         )
