@@ -94,6 +94,15 @@ def plotly_layout(
     }
 
 
+def extent(
+    values: NDArray[np.float64] | pd.Series, empty: tuple[float, float]
+) -> tuple[float, float]:
+    """The smallest and the largest of ``values``; ``empty`` where there are none."""
+    if not len(values):
+        return empty
+    return float(values.min()), float(values.max())
+
+
 def log_ticks(values: NDArray[np.float64] | pd.Series, most: int = 5) -> list[float]:
     """Round numbers for a logarithmic axis.
 

@@ -22,6 +22,7 @@ from shoal.dashboard.charts.vega import (
     tooltip,
     vega_chart,
 )
+from shoal.numerics.stats import Difference
 from shoal.presentation.formatting import half_width
 from shoal.store import GenerationRecord
 
@@ -186,20 +187,28 @@ def duels_table(comparison: Comparison) -> pd.DataFrame:
     """The tests of runs and of methods against each other, one row each."""
     rows = []
     for duel in _all_duels(comparison):
-        difference = duel.difference
         rows.append(
             {
                 "Test": f"{duel.first} – {duel.second}",
                 "Verdict": duel.verdict,
-                "Ahead by": difference.mean if difference else None,
-                "Low": difference.low if difference else None,
-                "High": difference.high if difference else None,
-                "P(better)": difference.probability if difference else None,
+                **_difference_cells(duel.difference),
                 "Of": duel.measure,
                 "By": duel.how,
             }
         )
     return pd.DataFrame(rows)
+
+
+def _difference_cells(difference: Difference | None) -> dict[str, float | None]:
+    if difference is None:
+        return dict.fromkeys(("Ahead by", "Low", "High", "P(better)"))
+
+    return {
+        "Ahead by": difference.mean,
+        "Low": difference.low,
+        "High": difference.high,
+        "P(better)": difference.probability,
+    }
 
 
 def _all_duels(comparison: Comparison) -> tuple[Duel, ...]:

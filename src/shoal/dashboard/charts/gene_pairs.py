@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from shoal.analysis.gene_features import GeneFeature
 from shoal.analysis.importance import Scores, Surface
-from shoal.dashboard.charts.base import palette, plotly_axis, plotly_layout
+from shoal.dashboard.charts.base import extent, palette, plotly_axis, plotly_layout
 from shoal.dashboard.charts.gene_slices import (
     FLOORED,
     MOST_DOTS,
@@ -292,15 +292,14 @@ def _dimension(feature: GeneFeature, rows: NDArray[np.int64]) -> Dimension:
 
     values = feature.scaled[rows].copy()
     used = feature.used[rows]
-    low = float(values[used].min()) if used.any() else 0.0
-    high = float(values[used].max()) if used.any() else 1.0
+    low, high = extent(values[used], empty=(0.0, 1.0))
 
     if feature.integer and not feature.log and high - low < 5:
         ticks = np.arange(low, high + 1).tolist()
         words = [f"{tick:.0f}" for tick in ticks]
     else:
         ticks = np.linspace(low, high, 5).tolist()
-        words = [_tick_text(10**tick if feature.log else tick) for tick in ticks]
+        words = [_tick_text(tick, feature.log) for tick in ticks]
 
     if not used.all():
         # Genomes without the gene, or whose rule does not read it, meet the axis below its end.
@@ -321,7 +320,9 @@ def _choice_dimension(feature: GeneFeature, rows: NDArray[np.int64]) -> Dimensio
     return Dimension(feature.label, values, ticks, words)
 
 
-def _tick_text(value: float) -> str:
+def _tick_text(tick: float, log: bool) -> str:
+    """The gene's value at a tick, which is a decadic logarithm where ``log``."""
+    value = 10**tick if log else tick
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"

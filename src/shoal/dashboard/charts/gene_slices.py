@@ -19,7 +19,7 @@ from plotly.colors import sample_colorscale
 
 from shoal.analysis.gene_features import GeneFeature
 from shoal.analysis.importance import GeneImportance, Importances, Scores
-from shoal.dashboard.charts.base import COLOUR_SCALE, log_ticks, palette
+from shoal.dashboard.charts.base import COLOUR_SCALE, extent, log_ticks, palette
 from shoal.dashboard.charts.vega import (
     Spec,
     layer,
@@ -267,8 +267,7 @@ def _smoothed_median(
     """
     places = feature.scaled[users]
     accuracies = scores.values[users]
-    low = float(places.min()) if len(places) else 0.0
-    high = float(places.max()) if len(places) else 0.0
+    low, high = extent(places, empty=(0.0, 0.0))
 
     if feature.integer and not feature.log and high - low < _MEDIAN_PLACES:
         grid = np.unique(places)

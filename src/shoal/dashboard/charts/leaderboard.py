@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.dashboard.charts.base import palette
+from shoal.dashboard.charts.base import extent, palette
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
@@ -233,8 +233,7 @@ def _accuracy_range(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, floa
     lower_ends = best["accuracy"] - best["half"]
     upper_ends = best["accuracy"] + best["half"]
     ends = pd.concat([lower_ends, upper_ends]).dropna()
-    lowest_end = float(ends.min()) if len(ends) else 0.0
-    highest_end = float(ends.max()) if len(ends) else 0.0
+    lowest_end, highest_end = extent(ends, empty=(0.0, 0.0))
 
     low = max(lowest - width, min(lowest, lowest_end))
     high = min(highest + width, max(highest, highest_end))

@@ -1,4 +1,8 @@
-"""Ancestors of a genome as a graph, the oldest on the left. First where everything stands, then the drawing."""
+"""The ancestors of a genome as a graph, the oldest on the left.
+
+The graph in the card *Where it comes from* of the page Genome. It is HTML rather than a chart: each
+box is a link to a genome's page.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,36 @@ from shoal.analysis.lineage import Relative
 from shoal.dashboard.charts.base import palette
 from shoal.genome.genes import GENE_LABELS
 from shoal.presentation.formatting import gene_text
+from shoal.presentation.palette import Palette
 from shoal.tuning.operators import Change
 
-BOX_WIDTH, BOX_HEIGHT = 200, 92  # pixels
-_GAP_X, _GAP_Y, _MARGIN = 34, 16, 6
-_CHANGES = 3  # named in a box
-_LONGEST = 33  # characters of a line in a box
+# Sizes in pixels.
+BOX_WIDTH = 200
+BOX_HEIGHT = 92
+_GAP_X = 34
+_GAP_Y = 16
+_MARGIN = 6
+
+# The most lines for mutations in a box, and the most characters of a line.
+_MOST_CHANGES = 3
+_LONGEST_LINE = 33
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A genome's place: left upper corner in pixels. ``lines`` are what it says, the first one in bold."""
+    """A genome in the graph.
+
+    Attributes
+    ----------
+    relative
+        The genome with its birth.
+    x, y
+        The upper left corner, in pixels.
+    lines
+        What stands in the box, the first line in bold.
+    is_root
+        Whether it is the genome whose ancestors are shown.
+    """
 
     relative: Relative
     x: float
@@ -33,7 +56,11 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From a parent to its child; ``second``: the one from which crossover took the rest."""
+    """A line from a parent to its child.
+
+    ``second`` is true for the second parent: the one from which crossover took what it did not
+    take from the first.
+    """
 
     parent: Box
     child: Box
@@ -42,7 +69,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class LineageGraph:
-    """Boxes and edges, and the size of the whole in pixels."""
+    """Boxes and lines between them; ``width`` and ``height`` of the whole in pixels."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
@@ -51,135 +78,215 @@ class LineageGraph:
 
 
 def change_text(change: Change) -> str:
-    """A mutation in words."""
-    before, after = (gene_text(value) for value in (change.before, change.after))
-    return f"{GENE_LABELS[change.gene]} {before} → {after}"
+    """A mutation in words, such as "Jump Size 0.1 → 0.2"."""
+    return f"{GENE_LABELS[change.gene]} {gene_text(change.before)} → {gene_text(change.after)}"
 
 
 def birth_text(relative: Relative) -> str:
-    """How it came about, in words."""
+    """How a genome came about, in words."""
     birth = relative.birth
     if birth.origin == "named":
         return f"from the swarm {birth.named}"
     if birth.origin == "uniform":
         return "drawn at random"
-    return "two parents" if birth.parent_b is not None else "one parent"
+    if birth.parent_b is not None:
+        return "two parents"
+    return "one parent"
 
 
 def lineage_data(relatives: Sequence[Relative], accuracies: Mapping[str, float]) -> LineageGraph:
-    """The layout: each genome a column before its first child, in the column near its children."""
-    column: dict[str, int] = {}
-    known = {r.name: r for r in relatives}
-    for relative in sorted(relatives, key=lambda r: (-r.generation, r.distance)):
-        column.setdefault(relative.name, 0)
-        for parent in relative.parents:
-            if parent in known:
-                column[parent] = max(column.get(parent, 0), column[relative.name] + 1)
-    columns: dict[int, list[str]] = {}
-    for name, at in column.items():
-        columns.setdefault(at, []).append(name)
-    rows: dict[str, float] = {}
-    deepest, tallest = max(columns), max(len(names) for names in columns.values())
-    for at in range(deepest + 1):
-        names = sorted(
-            columns.get(at, ()), key=lambda n: (_beside(n, known, rows), known[n].generation, n)
+    """Where each genome stands in the graph.
+
+    A genome stands in a column left of all its children, near their rows.
+
+    Parameters
+    ----------
+    relatives
+        The genome and its ancestors (`Lineage.ancestors`).
+    accuracies
+        The accuracy of each genome in percent, by name; those that have one.
+    """
+    known = {relative.name: relative for relative in relatives}
+    columns = _columns(relatives)
+    names_by_column = _names_by_column(columns)
+    deepest = max(names_by_column)
+    tallest = max(len(names) for names in names_by_column.values())
+    rows = _rows(names_by_column, known, tallest)
+
+    boxes = {}
+    for name, column in columns.items():
+        boxes[name] = Box(
+            relative=known[name],
+            # Column 0 is on the right.
+            x=_MARGIN + (deepest - column) * (BOX_WIDTH + _GAP_X),
+            y=_MARGIN + rows[name] * (BOX_HEIGHT + _GAP_Y),
+            lines=_box_lines(known[name], accuracies.get(name, math.nan)),
+            is_root=column == 0,
         )
-        first = (tallest - len(names)) / 2
-        rows |= {name: first + n for n, name in enumerate(names)}
-    boxes = {
-        name: Box(
-            known[name],
-            _MARGIN + (deepest - at) * (BOX_WIDTH + _GAP_X),
-            _MARGIN + rows[name] * (BOX_HEIGHT + _GAP_Y),
-            _lines(known[name], accuracies.get(name, math.nan)),
-            is_root=at == 0,
-        )
-        for name, at in column.items()
-    }
-    edges = tuple(
-        Edge(boxes[parent], boxes[relative.name], second=n == 1)
-        for relative in relatives
-        for n, parent in enumerate(relative.parents)
-        if parent in boxes
-    )
+
+    edges = []
+    for relative in relatives:
+        for n, parent in enumerate(relative.parents):
+            if parent in boxes:
+                edges.append(Edge(boxes[parent], boxes[relative.name], second=n == 1))
+
     width = 2 * _MARGIN + (deepest + 1) * BOX_WIDTH + deepest * _GAP_X
-    return LineageGraph(
-        tuple(boxes.values()), edges, width, 2 * _MARGIN + tallest * (BOX_HEIGHT + _GAP_Y) - _GAP_Y
+    height = 2 * _MARGIN + tallest * (BOX_HEIGHT + _GAP_Y) - _GAP_Y
+    return LineageGraph(tuple(boxes.values()), tuple(edges), width, height)
+
+
+def _columns(relatives: Sequence[Relative]) -> dict[str, int]:
+    """The column of each genome, counted from the right: one more than that of any child."""
+    names = {relative.name for relative in relatives}
+    columns: dict[str, int] = {}
+
+    # Children before their parents, whose columns follow from theirs.
+    youngest_first = sorted(
+        relatives, key=lambda relative: (-relative.generation, relative.distance)
     )
+    for relative in youngest_first:
+        own_column = columns.setdefault(relative.name, 0)
+        for parent in relative.parents:
+            if parent in names:
+                columns[parent] = max(columns.get(parent, 0), own_column + 1)
+    return columns
 
 
-def _beside(name: str, known: Mapping[str, Relative], rows: Mapping[str, float]) -> float:
-    """The mean row of its children."""
-    own = [
-        rows[child]
-        for child, relative in known.items()
-        if name in relative.parents and child in rows
-    ]
-    return sum(own) / len(own) if own else 0.0
+def _names_by_column(columns: Mapping[str, int]) -> dict[int, list[str]]:
+    names: dict[int, list[str]] = {}
+    for name, column in columns.items():
+        names.setdefault(column, []).append(name)
+    return names
 
 
-def _lines(relative: Relative, accuracy: float) -> tuple[str, ...]:
+def _rows(
+    names_by_column: Mapping[int, list[str]], known: Mapping[str, Relative], tallest: int
+) -> dict[str, float]:
+    """The row of each genome: columns are centred, and sorted by the rows of the children."""
+    rows: dict[str, float] = {}
+    for column in range(max(names_by_column) + 1):
+        names = names_by_column.get(column, [])
+        order = {}
+        for name in names:
+            order[name] = (_mean_row_of_children(name, known, rows), known[name].generation, name)
+
+        first = (tallest - len(names)) / 2
+        for n, name in enumerate(sorted(names, key=order.__getitem__)):
+            rows[name] = first + n
+    return rows
+
+
+def _mean_row_of_children(
+    name: str, known: Mapping[str, Relative], rows: Mapping[str, float]
+) -> float:
+    children = []
+    for child, relative in known.items():
+        if name in relative.parents and child in rows:
+            children.append(rows[child])
+
+    if not children:
+        return 0.0
+    return sum(children) / len(children)
+
+
+def _box_lines(relative: Relative, accuracy: float) -> tuple[str, ...]:
+    """What stands in a box: accuracy and name, birth, and mutations as far as there is room."""
     score = "no score" if math.isnan(accuracy) else f"{accuracy:.2f} %"
-    changes = [_short(change_text(change)) for change in relative.birth.mutations]
-    if len(changes) > _CHANGES:
-        changes = [*changes[: _CHANGES - 1], f"and {len(changes) - _CHANGES + 1} more mutations"]
+
+    changes = [_shortened(change_text(change)) for change in relative.birth.mutations]
+    if len(changes) > _MOST_CHANGES:
+        named = _MOST_CHANGES - 1
+        changes = [*changes[:named], f"and {len(changes) - named} more mutations"]
     elif not changes and relative.birth.parents:
         changes = ["no mutation"]
-    how = birth_text(relative)
+
     return (
         f"{score} · {relative.name[:8]}",
-        _short(f"Gen. {relative.generation}, {how}"),
+        _shortened(f"Gen. {relative.generation}, {birth_text(relative)}"),
         *changes,
     )
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST_LINE:
+        return text
+    return text[: _LONGEST_LINE - 1] + "…"
 
 
-def lineage_html(drawn: LineageGraph, addresses: Mapping[str, str], *, dark: bool = False) -> str:
-    """Boxes, each a link to its genome's page that says more when it is pointed at, on a picture of the lines."""
+def lineage_html(graph: LineageGraph, addresses: Mapping[str, str], *, dark: bool = False) -> str:
+    """The graph as HTML: boxes on a picture of the lines.
+
+    Parameters
+    ----------
+    graph
+        What `lineage_data` returned.
+    addresses
+        By a genome's name, the address of its page, to which its box leads.
+    dark
+        Draw for the dark theme.
+    """
     colours = palette(dark)
-    paths, boxes = [], []
-    for edge in drawn.edges:
-        x1, y1 = edge.parent.x + BOX_WIDTH, edge.parent.y + BOX_HEIGHT / 2
-        x2, y2 = edge.child.x, edge.child.y + BOX_HEIGHT / 2
-        bend = (x1 + x2) / 2
-        look = (
-            f'stroke="{colours.series[1]}" stroke-dasharray="2 4"'
-            if edge.second
-            else f'stroke="{colours.series[0]}"'
-        )
-        paths.append(
-            f'<path d="M{x1},{y1}C{bend},{y1} {bend},{y2} {x2},{y2}" fill="none" stroke-width="2" {look}/>'
-        )
-    for box in drawn.boxes:
-        first, *others = (escape(line) for line in box.lines)
-        words = "<br>".join((f"<b>{first}</b>", *others))
-        edge_of = f"2px solid {colours.best}" if box.is_root else f"1px solid {colours.muted}"
-        place = f"left:{box.x}px;top:{box.y}px;width:{BOX_WIDTH}px;height:{BOX_HEIGHT}px;border:{edge_of}"
-        boxes.append(
-            f'<a href="{escape(addresses[box.relative.name])}" target="_self" title="{escape(_more(box.relative))}" '
-            f'style="{place};background:{colours.surface};color:{colours.text}">{words}</a>'
-        )
-    size = f"width:{drawn.width}px;height:{drawn.height}px"
-    return f'<div class="descent"><div style="{size};{_background(paths, drawn)}">{"".join(boxes)}</div></div>'
+    boxes = "".join(_box_html(box, addresses[box.relative.name], colours) for box in graph.boxes)
+    size = f"width:{graph.width}px;height:{graph.height}px"
+    background = _background(graph, colours)
+    return f'<div class="descent"><div style="{size};{background}">{boxes}</div></div>'
 
 
-def _background(paths: Sequence[str], drawn: LineageGraph) -> str:
+def _box_html(box: Box, address: str, colours: Palette) -> str:
+    """A box as a link, which says more when it is pointed at."""
+    first, *others = (escape(line) for line in box.lines)
+    words = "<br>".join((f"<b>{first}</b>", *others))
+    border = f"1px solid {colours.muted}"
+    if box.is_root:
+        border = f"2px solid {colours.best}"
+
+    style = (
+        f"left:{box.x}px;top:{box.y}px;width:{BOX_WIDTH}px;height:{BOX_HEIGHT}px;"
+        f"border:{border};background:{colours.surface};color:{colours.text}"
+    )
+    return (
+        f'<a href="{escape(address)}" target="_self" title="{escape(_title(box.relative))}" '
+        f'style="{style}">{words}</a>'
+    )
+
+
+def _background(graph: LineageGraph, colours: Palette) -> str:
     """The lines as a picture: a page's HTML may hold no SVG, but its style may name one."""
-    lines = f'<svg xmlns="http://www.w3.org/2000/svg" width="{drawn.width}" height="{drawn.height}">{"".join(paths)}</svg>'
-    return f"background:url(data:image/svg+xml;base64,{b64encode(lines.encode()).decode()})"
+    paths = "".join(_path(edge, colours) for edge in graph.edges)
+    lines = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{graph.width}" '
+        f'height="{graph.height}">{paths}</svg>'
+    )
+    encoded = b64encode(lines.encode()).decode()
+    return f"background:url(data:image/svg+xml;base64,{encoded})"
 
 
-def _more(relative: Relative) -> str:
+def _path(edge: Edge, colours: Palette) -> str:
+    """A curve from the right side of a parent's box to the left side of its child's."""
+    x1 = edge.parent.x + BOX_WIDTH
+    y1 = edge.parent.y + BOX_HEIGHT / 2
+    x2 = edge.child.x
+    y2 = edge.child.y + BOX_HEIGHT / 2
+    bend = (x1 + x2) / 2
+
+    stroke = f'stroke="{colours.series[0]}"'
+    if edge.second:
+        stroke = f'stroke="{colours.series[1]}" stroke-dasharray="2 4"'
+    return (
+        f'<path d="M{x1},{y1}C{bend},{y1} {bend},{y2} {x2},{y2}" fill="none" '
+        f'stroke-width="2" {stroke}/>'
+    )
+
+
+def _title(relative: Relative) -> str:
+    """What a box says when it is pointed at."""
     birth = relative.birth
-    parts = [
-        relative.name,
-        f"generation {relative.generation}, individual {relative.individual}: {birth_text(relative)}",
-    ]
+    place = f"generation {relative.generation}, individual {relative.individual}"
+    lines = [relative.name, f"{place}: {birth_text(relative)}"]
+
     if birth.parent_b is not None:
         taken = ", ".join(GENE_LABELS[gene] for gene in birth.from_second) or "nothing"
-        parts.append(f"from the second parent: {taken}")
-    parts += [change_text(change) for change in birth.mutations]
-    return "\n".join(parts)
+        lines.append(f"from the second parent: {taken}")
+    for change in birth.mutations:
+        lines.append(change_text(change))
+    return "\n".join(lines)

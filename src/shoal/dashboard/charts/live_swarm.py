@@ -1,8 +1,12 @@
-"""A swarm that trains right now: where its particles stand, and its loss so far."""
+"""A swarm that trains right now: where its particles stand on a plane, and its loss so far.
+
+The charts of the view *What trains now* on the page Swarm.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,58 +16,95 @@ from shoal.dashboard.charts.swarm import PLANE_HEIGHT, needs_log_axis, plane_axe
 from shoal.presentation.swarm_scene import Bounds, scene
 from shoal.pso.snapshot import SwarmSnapshot
 
-CURVE_HEIGHT = 230  # pixels
-SMALL = 25  # times the swarm's area: axes that wide are drawn closer
+CURVE_HEIGHT = 230
+
+# Axes that show more than this many times the swarm's area are drawn closer.
+_LARGEST_AREA = 25
 
 
 def live_bounds(frame: SwarmSnapshot, before: Bounds | None) -> Bounds:
-    """What the axes show of the plane: what they showed before, unless the swarm left it, or fills a small part of it."""
+    """The part of the plane that the axes show.
+
+    It stays what it was, so that a viewer sees the particles move and not the axes, unless the
+    swarm left it or fills a small part of it only.
+
+    Parameters
+    ----------
+    frame
+        The swarm now.
+    before
+        What the axes showed before; None at first.
+    """
     now = scene([frame]).bounds
-    if before is None or now.area * SMALL < before.area:
+    if before is None:
         return now
-    both = before | now
-    return before if both == before else both
+    if now.area * _LARGEST_AREA < before.area:
+        return now
+    return before | now
 
 
 def live_swarm_chart(
     frame: SwarmSnapshot, bounds: Bounds, *, dark: bool = False, revision: str = ""
 ) -> go.Figure:
-    """One frame, on axes that are given."""
-    drawn, colours = scene([frame]), palette(dark)
-    options = plotly_layout(
+    """The particles at one moment.
+
+    Parameters
+    ----------
+    frame
+        The swarm.
+    bounds
+        What the axes show (`live_bounds`).
+    dark
+        Draw for the dark theme.
+    revision
+        While this stays the same, a redrawn chart keeps what a viewer has hidden.
+    """
+    colours = palette(dark)
+    layout = plotly_layout(
         colours, height=PLANE_HEIGHT + 80, revision=revision, **plane_axes(bounds, colours)
     )
-    return go.Figure(
-        {"data": plane_traces(drawn, 0, colours), "layout": options}, skip_invalid=False
-    )
+    traces = plane_traces(scene([frame]), 0, colours)
+    return go.Figure({"data": traces, "layout": layout}, skip_invalid=False)
 
 
 def live_loss_chart(
     curve: Sequence[tuple[int, float]], planned: int, *, dark: bool = False, revision: str = ""
 ) -> go.Figure:
-    """The global best loss by iteration, out of those that are planned (0: not known)."""
-    colours, told = palette(dark), pd.DataFrame(list(curve), columns=["iteration", "loss"])
-    end = max(planned, int(told["iteration"].max()) if len(told) else 1)
-    kind = (
-        {"type": "log", "tickvals": log_ticks(told["loss"], most=5)}
-        if needs_log_axis(told["loss"])
-        else {"nticks": 5}
-    )
-    options = plotly_layout(
+    """The global best loss by iteration, with room for what is still to come.
+
+    Parameters
+    ----------
+    curve
+        (iteration, loss) so far.
+    planned
+        How many iterations the training has; 0 where that is not known.
+    dark
+        Draw for the dark theme.
+    revision
+        While this stays the same, a redrawn chart keeps what a viewer has hidden.
+    """
+    colours = palette(dark)
+    frame = pd.DataFrame(list(curve), columns=["iteration", "loss"])
+    last = int(frame["iteration"].max()) if len(frame) else 1
+
+    y_properties: dict[str, Any] = {"nticks": 5}
+    if needs_log_axis(frame["loss"]):
+        y_properties = {"type": "log", "tickvals": log_ticks(frame["loss"], most=5)}
+
+    layout = plotly_layout(
         colours,
         height=CURVE_HEIGHT,
         revision=revision,
-        x=plotly_axis(colours, "Iteration", range=[0, end]),
-        y=plotly_axis(colours, "Global best loss", **kind),
+        x=plotly_axis(colours, "Iteration", range=[0, max(planned, last)]),
+        y=plotly_axis(colours, "Global best loss", **y_properties),
+        margin={"l": 58, "r": 14, "t": 12, "b": 44},
     )
     line = {
         "type": "scatter",
         "mode": "lines",
-        "x": told["iteration"],
-        "y": told["loss"],
+        "x": frame["iteration"],
+        "y": frame["loss"],
         "line": {"color": colours.series[0], "width": 2},
         "hovertemplate": "iteration %{x}: %{y:.4g}<extra></extra>",
     }
-    return go.Figure(
-        {"data": [line], "layout": {**options, "margin": {"l": 58, "r": 14, "t": 12, "b": 44}}}
-    )
+    return go.Figure({"data": [line], "layout": layout})

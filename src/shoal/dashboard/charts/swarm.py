@@ -1,101 +1,182 @@
-"""The swarm in motion: particles on a plane, with a slider through the iterations, and what they do by iteration below.
+"""The swarm in motion: particles on a plane, and below them what they do by iteration.
 
-All frames travel with the figure: playing and scrubbing ask the server for nothing.
+The chart of the page Swarm, with a slider through the iterations. All frames travel with the
+figure, so playing and scrubbing ask the server for nothing. It is Plotly's, as it is animated.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from shoal.dashboard.charts.base import COLOUR_SCALE, log_ticks, palette, plotly_axis, plotly_layout
+from shoal.dashboard.charts.base import (
+    COLOUR_SCALE,
+    log_ticks,
+    palette,
+    plotly_axis,
+    plotly_layout,
+)
 from shoal.presentation.palette import Palette
 from shoal.presentation.swarm_scene import Bounds, Scene, scene, series
 from shoal.replay.recorder import Replay
 
+Trace = dict[str, Any]
+
 FRAME_MILLISECONDS = 110
-PLANE_HEIGHT = 430  # pixels, its height
-_TOP, _CONTROLS, _ROW, _GAP, _BOTTOM = 40, 158, 62, 34, 48
-_TICKS = 6  # below the series
-_ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Global best loss", ("loss",)),
-    ("Diversity (units of weights)", ("diversity",)),
-    ("Speed (units of weights an iteration)", ("speed",)),
-    ("At a limit (%): — velocity, ··· position", ("at_velocity_limit", "at_position_limit")),
-    ("Stagnation (iterations)", ("stagnation",)),
+
+# Heights in pixels, from top to bottom: a margin, the plane, slider and buttons, then rows of lines
+# with gaps between them, and a margin.
+_TOP = 40
+PLANE_HEIGHT = 430
+_CONTROLS = 158
+_ROW_HEIGHT = 62
+_ROW_GAP = 34
+_BOTTOM = 48
+
+# The ticks below the lines.
+_TICKS = 6
+
+
+class _Row(NamedTuple):
+    """One row of lines below the plane: columns of `swarm_scene.series`, solid and dotted."""
+
+    title: str
+    columns: tuple[str, ...]
+
+
+_ROWS = (
+    _Row("Global best loss", ("loss",)),
+    _Row("Diversity (units of weights)", ("diversity",)),
+    _Row("Speed (units of weights an iteration)", ("speed",)),
+    _Row("At a limit (%): — velocity, ··· position", ("at_velocity_limit", "at_position_limit")),
+    _Row("Stagnation (iterations)", ("stagnation",)),
 )
+
+# The height of everything between the two margins.
+_INNER = PLANE_HEIGHT + _CONTROLS + len(_ROWS) * (_ROW_HEIGHT + _ROW_GAP) - _ROW_GAP
 
 
 def swarm_chart(replay: Replay, *, dark: bool = False, revision: str = "") -> go.Figure:
-    """A replay: it can be played, scrubbed through, and its parts be hidden by the legend."""
-    drawn, numbers = scene(replay.frames), series(replay.frames)
+    """A replayed training, to be played and scrubbed through.
+
+    Parameters
+    ----------
+    replay
+        The training with its frames.
+    dark
+        Draw for the dark theme.
+    revision
+        While this stays the same, a redrawn chart keeps what a viewer has hidden by the legend.
+    """
+    drawn = scene(replay.frames)
+    numbers = series(replay.frames)
     colours = palette(dark)
-    names = [f"{iteration}" for iteration in drawn.iterations]
-    lines = _series(numbers, names, colours)
+    names = [str(iteration) for iteration in drawn.iterations]
+    lines = _line_traces(numbers, names, colours)
 
-    def traces(n: int) -> list[dict[str, Any]]:
-        return plane_traces(drawn, n, colours) + lines + _dots(numbers, n, colours)
-
-    first = traces(0)
-    still = {id(line) for line in lines}
     frames = []
     for n, name in enumerate(names):
-        # The lines, too, though they do not change: Plotly would take them off their axes.
-        changes = [
-            {"type": "scatter"} if id(trace) in still else _changes(trace) for trace in traces(n)
-        ]
-        frames.append({"name": name, "data": changes, "traces": list(range(len(first)))})
-    options = _layout(drawn, numbers, names, colours, revision)
-    return go.Figure({"data": first, "layout": options, "frames": frames}, skip_invalid=False)
+        # Frames name the lines, too, though they do not change: Plotly would take them off their
+        # axes.
+        changes = [_changes(trace) for trace in plane_traces(drawn, n, colours)]
+        changes += [{"type": "scatter"}] * len(lines)
+        changes += [_changes(trace) for trace in _dot_traces(numbers, n, colours)]
+        frames.append({"name": name, "data": changes, "traces": list(range(len(changes)))})
+
+    first = plane_traces(drawn, 0, colours) + lines + _dot_traces(numbers, 0, colours)
+    layout = _layout(drawn, numbers, names, colours, revision)
+    return go.Figure({"data": first, "layout": layout, "frames": frames}, skip_invalid=False)
 
 
-def plane_traces(drawn: Scene, n: int, colours: Palette) -> list[dict[str, Any]]:
-    """The traces on the plane in frame ``n``, the lowest first."""
-    traces: list[dict[str, Any]] = []
+def plane_traces(drawn: Scene, n: int, colours: Palette) -> list[Trace]:
+    """What stands on the plane in frame ``n``, the lowest trace first."""
+    traces = []
     if drawn.links.shape[1]:
-        x, y = _broken(drawn.links[n])
-        line = {"color": colours.muted, "width": 0.7}
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": x,
-                "y": y,
-                "line": line,
-                "opacity": 0.5,
-                "name": "Informants",
-                "hoverinfo": "skip",
-            }
-        )
+        traces.append(_links_trace(drawn, n, colours))
     if drawn.bests.shape[1]:
-        mark = {
-            "symbol": "x-thin",
-            "size": 6,
-            "line": {"width": 1.2, "color": colours.series[0]},
-            "opacity": 0.75,
-        }
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": drawn.bests[n, :, 0],
-                "y": drawn.bests[n, :, 1],
-                "marker": mark,
-                "name": "Personal best",
-                "hoverinfo": "skip",
-            }
-        )
-    return [*traces, _particles(drawn, n, colours), _star(drawn, n, colours)]
+        traces.append(_bests_trace(drawn, n, colours))
+    traces.append(_particles_trace(drawn, n, colours))
+    traces.append(_star_trace(drawn, n, colours))
+    return traces
 
 
-def _particles(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
+def _links_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
+    """The lines from particles to their informants."""
+    x, y = _with_gaps(drawn.links[n])
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": y,
+        "line": {"color": colours.muted, "width": 0.7},
+        "opacity": 0.5,
+        "name": "Informants",
+        "hoverinfo": "skip",
+    }
+
+
+def _with_gaps(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Lines (L, 2, 2) as x and y of one trace, (3 L,) each, with a gap after each line."""
+    gap = np.full((len(lines), 1, 2), np.nan, np.float32)
+    points = np.concatenate([lines, gap], axis=1).reshape(-1, 2)
+    return points[:, 0], points[:, 1]
+
+
+def _bests_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
+    """The personal bests of the particles."""
+    mark = {
+        "symbol": "x-thin",
+        "size": 6,
+        "line": {"width": 1.2, "color": colours.series[0]},
+        "opacity": 0.75,
+    }
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": drawn.bests[n, :, 0],
+        "y": drawn.bests[n, :, 1],
+        "marker": mark,
+        "name": "Personal best",
+        "hoverinfo": "skip",
+    }
+
+
+def _particles_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
+    """The particles, coloured by their losses."""
+    mark = {
+        "size": 9,
+        "color": drawn.shades[n],
+        "colorscale": COLOUR_SCALE,
+        "reversescale": True,
+        "cmin": 0,
+        "cmax": 1,
+        "line": {"width": 0.8, "color": colours.text},
+        "colorbar": _colour_bar(drawn, colours),
+    }
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": drawn.positions[n, :, 0],
+        "y": drawn.positions[n, :, 1],
+        "customdata": drawn.losses[n].astype(np.float32),
+        "marker": mark,
+        "name": "Particle",
+        "hovertemplate": "particle %{pointNumber}<br>loss %{customdata:.4g}<extra></extra>",
+    }
+
+
+def _colour_bar(drawn: Scene, colours: Palette) -> dict[str, Any]:
+    """The scale of colours in the plane's upper right corner."""
     places, texts = zip(*drawn.scale.ticks, strict=True)
-    title = "Loss where it stands" if drawn.standing else "Loss of its best"
-    bar = {
+    title = "Loss of its best"
+    if drawn.standing:
+        title = "Loss where it stands"
+
+    return {
         "orientation": "h",
         "title": {"text": title, "side": "top", "font": {"size": 12, "color": colours.muted}},
         "tickvals": places,
@@ -113,28 +194,10 @@ def _particles(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
         "outlinewidth": 0,
         "bgcolor": "rgba(0,0,0,0)",
     }
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": drawn.positions[n, :, 0],
-        "y": drawn.positions[n, :, 1],
-        "customdata": drawn.losses[n].astype(np.float32),
-        "marker": {
-            "size": 9,
-            "color": drawn.shades[n],
-            "colorscale": COLOUR_SCALE,
-            "reversescale": True,
-            "cmin": 0,
-            "cmax": 1,
-            "line": {"width": 0.8, "color": colours.text},
-            "colorbar": bar,
-        },
-        "name": "Particle",
-        "hovertemplate": "particle %{pointNumber}<br>loss %{customdata:.4g}<extra></extra>",
-    }
 
 
-def _star(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
+def _star_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
+    """The global best."""
     edge = {"width": 1.4, "color": colours.surface}
     return {
         "type": "scatter",
@@ -147,150 +210,182 @@ def _star(drawn: Scene, n: int, colours: Palette) -> dict[str, Any]:
     }
 
 
-def _dots(numbers: pd.DataFrame, n: int, colours: Palette) -> list[dict[str, Any]]:
-    """Where the lines of the series are in this frame."""
-    return [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": [n],
-            "y": [numbers[column].iloc[n]],
-            "xaxis": "x2",
-            "yaxis": f"y{row + 2}",
-            "marker": {
-                "size": 9,
-                "color": colours.series[1],
-                "line": {"width": 1.4, "color": colours.surface},
-            },
-            "hoverinfo": "skip",
-            "showlegend": False,
-        }
-        for row, (_, columns) in enumerate(_ROWS)
-        for column in columns
-    ]
+def _line_traces(numbers: pd.DataFrame, names: list[str], colours: Palette) -> list[Trace]:
+    """The lines below the plane.
+
+    They stand over the number of the frame, not over the iteration, so that they have the slider's
+    scale however the frames are spaced.
+    """
+    traces = []
+    for n, row in enumerate(_ROWS):
+        for dash, column in zip(("solid", "dot"), row.columns, strict=False):
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": list(range(len(numbers))),
+                    "y": numbers[column],
+                    "text": names,
+                    "xaxis": "x2",
+                    "yaxis": _row_axis(n),
+                    "line": {"color": colours.series[0], "width": 1.8, "dash": dash},
+                    "showlegend": False,
+                    "hovertemplate": "iteration %{text}: %{y:.4g}<extra></extra>",
+                }
+            )
+    return traces
 
 
-def _changes(trace: dict[str, Any]) -> dict[str, Any]:
+def _dot_traces(numbers: pd.DataFrame, n: int, colours: Palette) -> list[Trace]:
+    """A dot on each line where it is in frame ``n``."""
+    mark = {
+        "size": 9,
+        "color": colours.series[1],
+        "line": {"width": 1.4, "color": colours.surface},
+    }
+
+    traces = []
+    for row_number, row in enumerate(_ROWS):
+        for column in row.columns:
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "markers",
+                    "x": [n],
+                    "y": [numbers[column].iloc[n]],
+                    "xaxis": "x2",
+                    "yaxis": _row_axis(row_number),
+                    "marker": mark,
+                    "hoverinfo": "skip",
+                    "showlegend": False,
+                }
+            )
+    return traces
+
+
+def _row_axis(row: int) -> str:
+    """Plotly's name for the vertical axis of a row: the plane has the first axis, "y"."""
+    return f"y{row + 2}"
+
+
+def _changes(trace: Trace) -> Trace:
     """What of a trace differs from frame to frame."""
-    changed: dict[str, Any] = {
+    changed: Trace = {
         name: trace[name] for name in ("type", "x", "y", "customdata") if name in trace
     }
+    # Only particles have a scale of colours.
     if "cmin" in trace.get("marker", {}):
         changed["marker"] = {"color": trace["marker"]["color"]}
     return changed
 
 
-def _broken(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Coordinates of many lines (L, 2, 2) in one trace: a gap after each."""
-    gap = np.full((len(lines), 1, 2), np.nan, np.float32)
-    points = np.concatenate([lines, gap], axis=1).reshape(-1, 2)
-    return points[:, 0], points[:, 1]
-
-
-def _series(numbers: pd.DataFrame, names: list[str], colours: Palette) -> list[dict[str, Any]]:
-    """The lines below: by frame, so that they have the slider's scale, however the frames are spaced."""
-    return [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": list(range(len(numbers))),
-            "y": numbers[column],
-            "text": names,
-            "xaxis": "x2",
-            "yaxis": f"y{row + 2}",
-            "line": {"color": colours.series[0], "width": 1.8, "dash": dash},
-            "showlegend": False,
-            "hovertemplate": "iteration %{text}: %{y:.4g}<extra></extra>",
-        }
-        for row, (_, columns) in enumerate(_ROWS)
-        for dash, column in zip(("solid", "dot"), columns, strict=False)
-    ]
-
-
 def plane_axes(bounds: Bounds, colours: Palette) -> dict[str, dict[str, Any]]:
-    """The two axes of the plane, as arguments of `layout`."""
+    """The two axes of the plane, as arguments ``x`` and ``y`` of `plotly_layout`."""
     low, high = bounds.y
-    above = high + 0.14 * (high - low)  # room for the scale of colours
+    # Room for the scale of colours.
+    above = high + 0.14 * (high - low)
     x = plotly_axis(colours, "First axis (units of weights)", range=list(bounds.x), nticks=8)
     y = plotly_axis(colours, "Second axis", range=[low, above], nticks=7)
-    for one in (x, y):
-        one["title"] |= {"standoff": 4, "font": {"size": 12}}
+    for axis in (x, y):
+        axis["title"] |= {"standoff": 4, "font": {"size": 12}}
     return {"x": x, "y": y}
 
 
 def _layout(
     drawn: Scene, numbers: pd.DataFrame, names: list[str], colours: Palette, revision: str
 ) -> dict[str, Any]:
-    inner = PLANE_HEIGHT + _CONTROLS + len(_ROWS) * (_ROW + _GAP) - _GAP
-
-    def down(pixels: float) -> float:
-        """That far below the top of what is inside the margins, in Plotly's unit: 1 is the top, 0 the bottom."""
-        return max(0.0, 1 - pixels / inner)
-
+    """The plane at the top, then the controls, then a row for each of `_ROWS`."""
     plane = plane_axes(drawn.bounds, colours)
     plane["x"] |= {"anchor": "y"}
-    plane["y"] |= {"domain": [down(PLANE_HEIGHT), 1]}
-    more: dict[str, Any] = {}
+    plane["y"] |= {"domain": [_from_top(PLANE_HEIGHT), 1]}
+
+    axes: dict[str, Any] = {}
     titles = []
-    for row, (title, columns) in enumerate(_ROWS):
-        top = PLANE_HEIGHT + _CONTROLS + row * (_ROW + _GAP)
-        loss = columns == ("loss",)
-        kind: dict[str, Any] = {"nticks": 3} if loss else {"nticks": 3, "rangemode": "tozero"}
-        if loss and needs_log_axis(numbers["loss"]):
-            kind = {"type": "log", "tickvals": log_ticks(numbers["loss"], most=3)}
-        more[f"yaxis{row + 2}"] = plotly_axis(
-            colours, domain=[down(top + _ROW), down(top)], anchor="x2", **kind
+    for n, row in enumerate(_ROWS):
+        top = PLANE_HEIGHT + _CONTROLS + n * (_ROW_HEIGHT + _ROW_GAP)
+        axes[f"yaxis{n + 2}"] = plotly_axis(
+            colours,
+            domain=[_from_top(top + _ROW_HEIGHT), _from_top(top)],
+            anchor="x2",
+            **_row_scale(row, numbers),
         )
-        font = {"size": 12, "color": colours.muted}
-        where = {
-            "x": 0,
-            "xref": "paper",
-            "xanchor": "left",
-            "y": down(top - 1),
-            "yref": "paper",
-            "yanchor": "bottom",
-        }
-        titles.append({"text": title, "showarrow": False, "font": font, **where})
-    ticks = sorted({round(n * (len(names) - 1) / (_TICKS - 1)) for n in range(_TICKS)})
-    labels = {"tickvals": ticks, "ticktext": [names[n] for n in ticks]}
-    room = max(0.5, 0.012 * len(names))
-    more["xaxis2"] = plotly_axis(
+        titles.append(_row_title(row, top, colours))
+    axes["xaxis2"] = _iteration_axis(names, colours)
+
+    return plotly_layout(
         colours,
-        "Iteration",
-        anchor=f"y{len(_ROWS) + 1}",
-        range=[-room, len(names) - 1 + room],
-        **labels,
-    )
-    options = plotly_layout(
-        colours,
-        height=_TOP + inner + _BOTTOM,
+        height=_TOP + _INNER + _BOTTOM,
         revision=revision,
         **plane,
-        **more,
+        **axes,
         annotations=titles,
-        sliders=[_slider(names, down(PLANE_HEIGHT + 46), colours)],
-        updatemenus=[_buttons(down(PLANE_HEIGHT + 44), colours)],
+        sliders=[_slider(names, _from_top(PLANE_HEIGHT + 46), colours)],
+        updatemenus=[_buttons(_from_top(PLANE_HEIGHT + 44), colours)],
+        margin={"l": 56, "r": 14, "t": _TOP, "b": _BOTTOM},
     )
-    return {**options, "margin": {"l": 56, "r": 14, "t": _TOP, "b": _BOTTOM}}
 
 
-def needs_log_axis(losses: pd.Series) -> bool:
-    """Whether losses need a logarithmic axis."""
-    known = losses.dropna()
-    return bool(len(known) and known.min() > 0 and known.max() / known.min() > 10)
+def _from_top(pixels: float) -> float:
+    """A place that far below the top margin, in Plotly's unit: 1 is the top, 0 the bottom."""
+    return max(0.0, 1 - pixels / _INNER)
 
 
-def _shown(milliseconds: int, **more: Any) -> dict[str, Any]:
+def _row_scale(row: _Row, numbers: pd.DataFrame) -> dict[str, Any]:
+    """Properties of a row's vertical axis: from 0, but for the loss, which may be logarithmic."""
+    if row.columns != ("loss",):
+        return {"nticks": 3, "rangemode": "tozero"}
+
+    losses = numbers["loss"]
+    if needs_log_axis(losses):
+        return {"type": "log", "tickvals": log_ticks(losses, most=3)}
+    return {"nticks": 3}
+
+
+def _row_title(row: _Row, top: float, colours: Palette) -> dict[str, Any]:
+    """The row's title above its left end; ``top`` is how far it lies below the top margin."""
     return {
-        "frame": {"duration": milliseconds, "redraw": False},
-        "transition": {"duration": milliseconds, "easing": "linear"},
-        "mode": "immediate",
-        **more,
+        "text": row.title,
+        "showarrow": False,
+        "font": {"size": 12, "color": colours.muted},
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": _from_top(top - 1),
+        "yref": "paper",
+        "yanchor": "bottom",
     }
 
 
+def _iteration_axis(names: list[str], colours: Palette) -> dict[str, Any]:
+    """The horizontal axis of all rows: by frame, with the iterations as labels."""
+    last = len(names) - 1
+    ticks = sorted({round(n * last / (_TICKS - 1)) for n in range(_TICKS)})
+    # So that the dots at both ends are whole.
+    room = max(0.5, 0.012 * len(names))
+    return plotly_axis(
+        colours,
+        "Iteration",
+        anchor=_row_axis(len(_ROWS) - 1),
+        range=[-room, last + room],
+        tickvals=ticks,
+        ticktext=[names[n] for n in ticks],
+    )
+
+
+def needs_log_axis(losses: pd.Series) -> bool:
+    """Whether losses span more than a factor of 10, and are all above 0."""
+    known = losses.dropna()
+    if not len(known) or known.min() <= 0:
+        return False
+    return bool(known.max() / known.min() > 10)
+
+
 def _slider(names: list[str], y: float, colours: Palette) -> dict[str, Any]:
-    steps = [{"args": [[name], _shown(0)], "label": name, "method": "animate"} for name in names]
+    """The slider through the frames; ``y`` is its upper edge."""
+    steps = []
+    for name in names:
+        steps.append({"args": [[name], _animation(0)], "label": name, "method": "animate"})
+
     return {
         "steps": steps,
         "x": 0,
@@ -318,12 +413,14 @@ def _slider(names: list[str], y: float, colours: Palette) -> dict[str, Any]:
 
 
 def _buttons(y: float, colours: Palette) -> dict[str, Any]:
+    """Play and pause; ``y`` is their upper edge."""
     play = {
         "label": "▶ Play",
         "method": "animate",
-        "args": [None, _shown(FRAME_MILLISECONDS, fromcurrent=True)],
+        "args": [None, _animation(FRAME_MILLISECONDS, fromcurrent=True)],
     }
-    pause = {"label": "❚❚", "method": "animate", "args": [[None], _shown(0)]}
+    pause = {"label": "❚❚", "method": "animate", "args": [[None], _animation(0)]}
+
     return {
         "type": "buttons",
         "direction": "left",
@@ -337,4 +434,14 @@ def _buttons(y: float, colours: Palette) -> dict[str, Any]:
         "bgcolor": colours.surface,
         "bordercolor": colours.muted,
         "font": {"size": 13, "color": colours.text},
+    }
+
+
+def _animation(milliseconds: int, **options: Any) -> dict[str, Any]:
+    """How Plotly moves to a frame: within ``milliseconds``, at an even speed."""
+    return {
+        "frame": {"duration": milliseconds, "redraw": False},
+        "transition": {"duration": milliseconds, "easing": "linear"},
+        "mode": "immediate",
+        **options,
     }
