@@ -1,7 +1,11 @@
-"""Generations of genomes: initial population, selection, crossover, mutation. Pure functions of a key and a counter.
+"""Generations of genomes: first generation, selection, crossover, mutation.
 
-Tournament selection, uniform crossover of the numbers and choices, one-point crossover of the layers, Gaussian mutation,
-elitism (Eiben and Smith, "Introduction to Evolutionary Computing", 2015, chapters 4 and 5).
+All of it is a pure function of a key and a counter: the random numbers of a decision depend on the
+generation and the individual alone, so a resumed search draws the same ones.
+
+Tournament selection, uniform crossover of the numbers and choices, one-point crossover of the
+layers, Gaussian mutation, elitism (Eiben and Smith, "Introduction to Evolutionary Computing", 2015,
+chapters 4 and 5).
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +26,17 @@ from shoal.numerics.philox import Key, Purpose, draws, normal_draws
 from shoal.numerics.portable_math import exp, log
 from shoal.update_rules import UPDATE_RULES, unread_genes
 
-STEP = 0.1  # of a gene's range
+# Standard deviation of a mutation, as a share of a gene's range.
+STEP = 0.1
+
+# Genes that a swarm of the literature brings with it, besides the numbers.
+_NAMED_CHOICES = ("update_rule", "informant_strategy", "attractor", "initialisation")
+
 Floats = NDArray[np.float64]
 
 
 class Rates(Protocol):
-    """What `next_generation` reads of the settings."""
+    """What `next_generation` reads of the settings (`shoal.settings.search_settings`)."""
 
     @property
     def population(self) -> int: ...  # noqa: D102
@@ -43,7 +52,15 @@ class Rates(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A gene that a mutation changed."""
+    """A gene that a mutation changed.
+
+    Attributes
+    ----------
+    gene
+        Its name.
+    before, after
+        Its values before and after the mutation.
+    """
 
     gene: str
     before: Any
@@ -52,12 +69,23 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Offspring:
-    """Where an individual of a generation comes from.
+    """An individual of a generation, and where it comes from.
 
-    ``origin``: "uniform" (drawn in the initial ranges), "named" (begun from the swarm of the
-    literature ``named``), "elite" (``parent_a``, unchanged), or "bred" from ``parent_a``, and
-    from ``parent_b`` where it has two different parents. ``after_crossover`` is what crossover
-    made of them, before mutation.
+    Attributes
+    ----------
+    child
+        Its genome.
+    origin
+        "uniform": drawn in the initial ranges. "named": begun from a swarm of the literature.
+        "elite": carried over unchanged. "bred": a child of one or two parents.
+    named
+        The name of the swarm of the literature, for "named".
+    parent_a
+        The genome that was carried over, or the first parent.
+    parent_b
+        The second parent, where the child has two different ones.
+    after_crossover
+        What crossover made of the parents, before mutation; for "bred".
     """
 
     child: Genome
@@ -69,67 +97,85 @@ class Offspring:
 
     @property
     def parents(self) -> tuple[Genome, ...]:
-        """None, one or two."""
+        """The parents: none, one or two."""
         return tuple(parent for parent in (self.parent_a, self.parent_b) if parent is not None)
 
     @property
     def from_second(self) -> tuple[str, ...]:
         """The genes in which crossover departed from the first parent; of layers, the last ones."""
-        return (
-            ()
-            if self.parent_a is None or self.after_crossover is None
-            else _unlike(self.parent_a, self.after_crossover)
-        )
+        if self.parent_a is None or self.after_crossover is None:
+            return ()
+        return _unequal_genes(self.parent_a, self.after_crossover)
 
     @property
     def mutations(self) -> tuple[Change, ...]:
-        """The genes that mutation changed, with those that had to follow (informants stay fewer than particles)."""
-        before, after = self.after_crossover, self.child
+        """The genes that mutation changed.
+
+        Among them are genes that had to follow, since informants stay fewer than particles.
+        """
+        before = self.after_crossover
+        after = self.child
         if before is None:
             return ()
         return tuple(
             Change(name, getattr(before, name), getattr(after, name))
-            for name in _unlike(before, after)
+            for name in _unequal_genes(before, after)
         )
 
 
-def _unlike(a: Genome, b: Genome) -> tuple[str, ...]:
-    return tuple(
-        name for name in Genome.__dataclass_fields__ if getattr(a, name) != getattr(b, name)
-    )
+def _unequal_genes(a: Genome, b: Genome) -> tuple[str, ...]:
+    names = Genome.__dataclass_fields__
+    return tuple(name for name in names if getattr(a, name) != getattr(b, name))
+
+
+# ---- The first generation ------------------------------------------------------------------------
 
 
 def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
-    """A genome of the first generation: numbers uniform in their initial ranges, choices uniform, the starting layers.
+    """A genome of the first generation.
 
-    A competitive swarm has its rule's published coefficients: the initial ranges are those of informed swarms.
+    Numbers are uniform in their initial ranges, choices are uniform, and the layers are the space's
+    starting layers. The initial ranges are those of informed swarms, so a rule that they do not fit
+    brings its published coefficients instead.
     """
-    u = draws(
-        key, Purpose.INITIAL_GENOME, 0, individual, len(space.numeric) + len(space.categorical)
-    )
+    count = len(space.numeric) + len(space.categorical)
+    shares = draws(key, Purpose.INITIAL_GENOME, 0, individual, count)
+
     genes: dict[str, Any] = {}
-    for value, gene in zip(u, space.numeric, strict=False):
-        genes[gene.name] = gene.start_low + float(value) * (gene.start_high - gene.start_low)
-    for value, (name, choices) in zip(u[len(space.numeric) :], space.categorical, strict=True):
-        genes[name] = choices[int(value * len(choices))]
+    for share, gene in zip(shares, space.numeric, strict=False):
+        genes[gene.name] = gene.start_low + float(share) * (gene.start_high - gene.start_low)
+    for share, (name, choices) in zip(shares[len(space.numeric) :], space.categorical, strict=True):
+        genes[name] = choices[int(share * len(choices))]
+
     rule = UPDATE_RULES[genes.get("update_rule", Genome().update_rule)]
     if not rule.fits_initial_ranges:
         genes |= rule.coefficients
-    return repaired(space, genes | {"hidden_layers": space.start_layers})
+
+    genes["hidden_layers"] = space.start_layers
+    return repaired(space, genes)
 
 
 def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
-    """The swarm that the literature calls ``name`` (`shoal.genome.presets.named_genome`), as near as the space allows.
+    """The swarm of the literature that is called ``name``, as near as the space allows.
 
-    Layers, activation, and what the space does not leave to choose are those of the ``drawn`` genome; all is, where the swarm's
-    update rule may not be chosen.
+    Parameters
+    ----------
+    space
+        The genomes that may be proposed.
+    name
+        A name of `shoal.genome.presets.named_genome`.
+    drawn
+        Gives the layers, the activation, and what the space does not leave to choose. The result is
+        this very object where the space does not allow the swarm's update rule.
     """
-    named, free = named_genome(name), dict(space.categorical)
-    if named.update_rule not in free.get("update_rule", (drawn.update_rule,)):
+    named = named_genome(name)
+    allowed = dict(space.categorical)
+    if named.update_rule not in allowed.get("update_rule", (drawn.update_rule,)):
         return drawn
+
     genes = {gene.name: getattr(named, gene.name) for gene in space.numeric}
-    for choice in ("update_rule", "informant_strategy", "attractor", "initialisation"):
-        if getattr(named, choice) in free.get(choice, ()):
+    for choice in _NAMED_CHOICES:
+        if getattr(named, choice) in allowed.get(choice, ()):
             genes[choice] = getattr(named, choice)
     return repaired(space, drawn.to_dict() | genes)
 
@@ -137,18 +183,29 @@ def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
 def first_offspring(
     space: SearchSpace, start: Sequence[str], key: Key, count: int
 ) -> tuple[Offspring, ...]:
-    """The first generation: drawn genomes, half of them begun from the ``start`` swarms, with each activation in turn."""
-    births = [
+    """The first generation, ``count`` individuals.
+
+    All are drawn. At most half of them then begin from the ``start`` swarms of the literature, each
+    swarm with each activation in turn.
+    """
+    offspring = [
         Offspring(initial_genome(space, key, individual), "uniform") for individual in range(count)
     ]
-    named = product(dict(space.categorical)["activation"], start)
-    for n, (activation, name) in enumerate(islice(named, count // 2)):
-        drawn = replace(births[n].child, activation=activation)
+
+    activations = dict(space.categorical)["activation"]
+    beginnings = product(activations, start)
+    for individual, (activation, name) in enumerate(islice(beginnings, count // 2)):
+        drawn = replace(offspring[individual].child, activation=activation)
         child = started_from(space, name, drawn)
-        births[n] = (
-            Offspring(child, "uniform") if child is drawn else Offspring(child, "named", name)
-        )
-    return tuple(births)
+        if child is drawn:
+            offspring[individual] = Offspring(child, "uniform")
+        else:
+            offspring[individual] = Offspring(child, "named", name)
+
+    return tuple(offspring)
+
+
+# ---- Later generations ---------------------------------------------------------------------------
 
 
 def next_generation(
@@ -159,16 +216,34 @@ def next_generation(
     population: Sequence[Genome],
     fitness: Sequence[float],
 ) -> tuple[Genome, ...]:
-    """The population of ``generation`` (counted from 0) from the one before; ``fitness`` is larger for better, -inf worst.
+    """The population of a generation from the one before.
 
-    The ``elitism`` best come first, unchanged; ties go to the earlier individual.
+    Parameters
+    ----------
+    space
+        The genomes that may be proposed.
+    rates
+        How the population is bred: the settings of the search.
+    key
+        The random stream of the sampler.
+    generation
+        The number of the new generation, from 0.
+    population, fitness
+        The generation before: its genomes, and for each a number that is larger for better and
+        -inf for failed.
+
+    Returns
+    -------
+    tuple of Genome
+        ``rates.population`` genomes. The ``rates.elitism`` best of the generation before come
+        first, unchanged; of equals the earlier individual.
     """
     elite = [population[i] for i in best(fitness, rates.elitism)]
-    others = range(rates.elitism, rates.population)
-    return (
-        *elite,
-        *(birth(space, rates, key, generation, i, population, fitness).child for i in others),
-    )
+    children = []
+    for individual in range(rates.elitism, rates.population):
+        offspring = birth(space, rates, key, generation, individual, population, fitness)
+        children.append(offspring.child)
+    return (*elite, *children)
 
 
 def birth(
@@ -180,27 +255,35 @@ def birth(
     population: Sequence[Genome],
     fitness: Sequence[float],
 ) -> Offspring:
-    """One individual of `next_generation`, and how it came about."""
+    """One individual of `next_generation` (which explains the parameters), with its origin."""
     if individual < rates.elitism:
         elite = population[best(fitness, rates.elitism)[individual]]
         return Offspring(elite, "elite", parent_a=elite)
-    one, other = parents(rates, key, generation, individual, fitness)
-    first, second = population[one], population[other]
-    u = draws(key, Purpose.CROSSOVER, generation, individual, 2 + len(Genome.__dataclass_fields__))
-    mates = bool(u[0] < rates.crossover)
-    mixed = crossover(space, first, second, u[1:]) if mates else first
-    child = mutate(space, mixed, rates.mutation, key, generation, individual)
+
+    index_a, index_b = parents(rates, key, generation, individual, fitness)
+    parent_a = population[index_a]
+    parent_b = population[index_b]
+
+    count = 2 + len(Genome.__dataclass_fields__)
+    shares = draws(key, Purpose.CROSSOVER, generation, individual, count)
+    if shares[0] < rates.crossover:
+        after_crossover = crossover(space, parent_a, parent_b, shares[1:])
+        two_parents = parent_b != parent_a
+    else:
+        after_crossover = parent_a
+        two_parents = False
+
     return Offspring(
-        child,
+        mutate(space, after_crossover, rates.mutation, key, generation, individual),
         "bred",
-        parent_a=first,
-        parent_b=second if mates and second != first else None,
-        after_crossover=mixed,
+        parent_a=parent_a,
+        parent_b=parent_b if two_parents else None,
+        after_crossover=after_crossover,
     )
 
 
 def best(fitness: Sequence[float], count: int) -> list[int]:
-    """The individuals that are carried over, the best first."""
+    """The ``count`` fittest individuals, the best first; of equals the earlier one."""
     return sorted(range(len(fitness)), key=lambda i: (-fitness[i], i))[:count]
 
 
@@ -208,109 +291,221 @@ def parents(
     rates: Rates, key: Key, generation: int, individual: int, fitness: Sequence[float]
 ) -> tuple[int, int]:
     """The winners of two tournaments among the individuals of the generation before."""
-    u = draws(key, Purpose.TOURNAMENT, generation, individual, 2 * rates.tournament)
-    contenders = [int(v * len(fitness)) for v in u]
-    return _winner(contenders[: rates.tournament], fitness), _winner(
-        contenders[rates.tournament :], fitness
-    )
+    shares = draws(key, Purpose.TOURNAMENT, generation, individual, 2 * rates.tournament)
+    contenders = [int(share * len(fitness)) for share in shares]
+    first = _winner(contenders[: rates.tournament], fitness)
+    second = _winner(contenders[rates.tournament :], fitness)
+    return first, second
 
 
 def _winner(contenders: Sequence[int], fitness: Sequence[float]) -> int:
     return min(contenders, key=lambda i: (-fitness[i], i))
 
 
-def crossover(space: SearchSpace, a: Genome, b: Genome, u: Floats) -> Genome:
-    """Numbers and choices from either parent at even odds; layers of ``a`` up to a cut, of ``b`` from the same cut on.
+def crossover(space: SearchSpace, a: Genome, b: Genome, shares: Floats) -> Genome:
+    """A child of two parents.
 
-    Of parents with two update rules, the rule's coefficients come with the rule. The child is as deep as ``b``, so depth
-    never grows beyond the parents'. ``u[0]`` places the cut.
+    Numbers and choices come from either parent at even odds. Layers come from ``a`` up to a cut,
+    and from ``b`` from the same cut on: the child is as deep as ``b``, so depth never grows beyond
+    the parents'. Of parents with two update rules, the rule's coefficients come with the rule.
+
+    Parameters
+    ----------
+    space
+        The genomes that may be proposed.
+    a, b
+        The parents.
+    shares
+        Uniform in [0, 1): the first places the cut, one for each number and choice follows.
     """
-    names = [gene.name for gene in space.numeric] + [name for name, _ in space.categorical]
-    genes = {
-        name: getattr(a if value < 0.5 else b, name)
-        for name, value in zip(names, u[1:], strict=False)
-    }
+    names = [gene.name for gene in space.numeric]
+    names += [name for name, _ in space.categorical]
+
+    genes = {}
+    for name, share in zip(names, shares[1:], strict=False):
+        giver = a if share < 0.5 else b
+        genes[name] = getattr(giver, name)
+
     if "update_rule" in genes and a.update_rule != b.update_rule:
         giver = a if genes["update_rule"] == a.update_rule else b
-        genes |= {name: getattr(giver, name) for name in giver.rule.coefficients}
-    cut = int(u[0] * (min(len(a.hidden_layers), len(b.hidden_layers)) + 1))
-    return repaired(space, genes | {"hidden_layers": a.hidden_layers[:cut] + b.hidden_layers[cut:]})
+        for name in giver.rule.coefficients:
+            genes[name] = getattr(giver, name)
+
+    shallower = min(len(a.hidden_layers), len(b.hidden_layers))
+    cut = int(shares[0] * (shallower + 1))
+    genes["hidden_layers"] = a.hidden_layers[:cut] + b.hidden_layers[cut:]
+    return repaired(space, genes)
+
+
+# ---- Mutation ------------------------------------------------------------------------------------
+
+
+class _MutationDraws(NamedTuple):
+    """The random numbers of one mutation. A gene is hit when its number is below the rate.
+
+    All but the steps are uniform in [0, 1). They are drawn as one row, in the order of the fields,
+    whether they are used or not: a gene's number does not depend on what becomes of the others.
+    """
+
+    # (numeric genes,): whether each is hit.
+    numbers: Floats
+    # (categorical genes, 2): whether each is hit, and what it becomes.
+    choices: Floats
+    # (max_depth,): whether the width of each layer is hit.
+    widths: Floats
+    # Whether the depth changes, at which layer, and whether it grows.
+    depth: float
+    layer: float
+    deeper: float
+    # (numeric genes,) and (max_depth,): normal steps, in shares of a range.
+    number_steps: Floats
+    width_steps: Floats
+
+
+def _mutation_draws(
+    space: SearchSpace, key: Key, generation: int, individual: int
+) -> _MutationDraws:
+    numbers = len(space.numeric)
+    choices = len(space.categorical)
+    first_width = numbers + 2 * choices
+    count = first_width + space.max_depth + 3
+
+    shares = draws(key, Purpose.MUTATION, generation, individual, count)
+    normals = normal_draws(
+        key, Purpose.MUTATION_STEP, generation, individual, numbers + space.max_depth
+    )
+    steps = normals * STEP
+
+    return _MutationDraws(
+        numbers=shares[:numbers],
+        choices=shares[numbers:first_width].reshape(choices, 2),
+        widths=shares[first_width:-3],
+        depth=float(shares[-3]),
+        layer=float(shares[-2]),
+        deeper=float(shares[-1]),
+        number_steps=steps[:numbers],
+        width_steps=steps[numbers:],
+    )
 
 
 def mutate(
     space: SearchSpace, genome: Genome, rate: float, key: Key, generation: int, individual: int
 ) -> Genome:
-    """Each gene moves with probability ``rate`` by a Gaussian step of 0.1 of its range, clipped to its bounds.
+    """The genome with some genes changed, each with probability ``rate``.
 
-    Genes whose bounds span decades, and widths, step on a logarithmic scale. A choice is drawn anew; an update rule that
-    is another then brings its published coefficients. The depth changes by one, up or down.
+    A number moves by a Gaussian step of 0.1 of its range, clipped to its bounds. Genes whose bounds
+    span decades, and widths, step on a logarithmic scale. A choice is drawn anew; an update rule
+    that becomes another brings its published coefficients. The depth changes by one, up or down.
+
+    Parameters
+    ----------
+    space
+        The genomes that may be proposed.
+    genome
+        What is mutated.
+    rate
+        The probability that a gene is hit.
+    key
+        The random stream of the sampler.
+    generation, individual
+        Where the child stands: they choose the random numbers.
     """
-    counts = len(space.numeric), len(space.categorical), space.max_depth
-    u = draws(
-        key, Purpose.MUTATION, generation, individual, counts[0] + 2 * counts[1] + counts[2] + 3
-    )
-    steps = (
-        normal_draws(key, Purpose.MUTATION_STEP, generation, individual, counts[0] + counts[2])
-        * STEP
-    )
-    hits, odds = u < rate, iter(range(len(u)))
+    random = _mutation_draws(space, key, generation, individual)
     genes: dict[str, Any] = genome.to_dict()
-    for n, gene in enumerate(space.numeric):
-        if hits[next(odds)]:
-            genes[gene.name] = _stepped(
-                gene, genes[gene.name], float(steps[n]), genes["swarm_size"]
-            )
-    for name, choices in space.categorical:
-        if hits[next(odds)]:
-            genes[name] = choices[int(u[next(odds)] * len(choices))]
-        else:
-            next(odds)
+
+    for gene, share, step in zip(space.numeric, random.numbers, random.number_steps, strict=True):
+        if share < rate:
+            # The number of informants ranges below the swarm size, which may have just changed.
+            genes[gene.name] = _stepped(gene, genes[gene.name], float(step), genes["swarm_size"])
+
+    for (name, choices), (share, choice) in zip(space.categorical, random.choices, strict=True):
+        if share < rate:
+            genes[name] = choices[int(choice * len(choices))]
+
     if genes["update_rule"] != genome.update_rule:
         genes |= UPDATE_RULES[genes["update_rule"]].coefficients
-    width = Gene("width", "Width", 1, space.max_width, 1, 1, integer=True, log=True)
-    layers = [
-        int(_stepped(width, w, float(steps[counts[0] + n]), 0)) if hits[next(odds)] else w
-        for n, w in enumerate(genome.hidden_layers)
-    ]
-    changed, where, deeper = (float(v) for v in u[-3:])
-    if changed < rate:
-        at = int(where * len(layers))
-        if deeper < 0.5 and len(layers) < space.max_depth:
-            layers.insert(at, layers[at])
-        elif deeper >= 0.5 and len(layers) > 1:
-            del layers[at]
-    return repaired(space, genes | {"hidden_layers": layers})
+
+    layers = _mutated_widths(space, genome.hidden_layers, rate, random)
+    if random.depth < rate:
+        _change_depth(space, layers, random)
+
+    genes["hidden_layers"] = layers
+    return repaired(space, genes)
+
+
+def _mutated_widths(
+    space: SearchSpace, layers: Sequence[int], rate: float, random: _MutationDraws
+) -> list[int]:
+    gene = Gene("width", "Width", 1, space.max_width, 1, 1, integer=True, log=True)
+    widths = []
+    for width, share, step in zip(layers, random.widths, random.width_steps, strict=False):
+        if share < rate:
+            widths.append(int(_stepped(gene, width, float(step), 0)))
+        else:
+            widths.append(width)
+    return widths
+
+
+def _change_depth(space: SearchSpace, layers: list[int], random: _MutationDraws) -> None:
+    """Repeat a layer or remove it, in place, within the limits of the depth."""
+    index = int(random.layer * len(layers))
+    if random.deeper < 0.5:
+        if len(layers) < space.max_depth:
+            layers.insert(index, layers[index])
+    elif len(layers) > 1:
+        del layers[index]
 
 
 def _stepped(gene: Gene, value: float, step: float, particles: float) -> float:
-    """The gene's value a ``step`` further, in shares of its range; informants range below the number of ``particles``."""
-    high = min(gene.high, particles - 1) if gene.name == "num_informants" else gene.high
+    """The gene's value a ``step`` further, in shares of its range.
+
+    The number of informants ranges below the number of ``particles``.
+    """
+    high = gene.high
+    if gene.name == "num_informants":
+        high = min(high, particles - 1)
+
     if gene.log:
         logs = log(np.array([value, high / gene.low]))
         value = float(exp(logs[:1] + step * logs[1:])[0])
     else:
         value += step * (high - gene.low)
-    return _fitted(gene, value)
+    return _within_bounds(gene, value)
 
 
-def _fitted(gene: Gene, value: float) -> float:
+def _within_bounds(gene: Gene, value: float) -> float:
     value = min(max(value, gene.low), gene.high)
-    return round(value) if gene.integer else value
+    if gene.integer:
+        return round(value)
+    return value
 
 
 def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
-    """The genome nearest to ``genes`` within the bounds: numbers clipped and rounded, informants fewer than particles.
+    """The genome within the bounds that is nearest to ``genes``.
 
-    What its update rule does not read is what it usually is, so that equal swarms are one genome, and trained once.
+    Numbers are clipped and rounded, and informants are fewer than particles. Genes that its update
+    rule does not read get their default values, so that equal swarms are one genome, and trained
+    once.
+
+    Parameters
+    ----------
+    space
+        The genomes that may be proposed.
+    genes
+        Values by name. It is changed in place.
     """
-    usual, free = Genome().to_dict(), dict(space.categorical)
-    for name in unread_genes(genes.get("update_rule", usual["update_rule"])):
-        genes[name] = usual[name]
-        if usual[name] not in free.get(name, (usual[name],)):
-            genes[name] = free[name][0]
+    defaults = Genome().to_dict()
+    allowed = dict(space.categorical)
+    for name in unread_genes(genes.get("update_rule", defaults["update_rule"])):
+        genes[name] = defaults[name]
+        # A user may have left the default out of the choices.
+        if name in allowed and defaults[name] not in allowed[name]:
+            genes[name] = allowed[name][0]
+
     for gene in space.numeric:
-        genes[gene.name] = _fitted(gene, float(genes[gene.name]))
+        genes[gene.name] = _within_bounds(gene, float(genes[gene.name]))
     genes["num_informants"] = min(genes["num_informants"], genes["swarm_size"] - 1)
+
     layers = genes["hidden_layers"][: space.max_depth]
-    genes["hidden_layers"] = tuple(min(max(int(w), 1), space.max_width) for w in layers)
+    genes["hidden_layers"] = tuple(min(max(int(width), 1), space.max_width) for width in layers)
     return Genome.from_dict(genes)
