@@ -11,7 +11,8 @@ import pytest
 from shoal.store import open_store
 from support.processes import SMALL, alive, descendants, eventually, last_json, shoal, start
 
-LONG = [*SMALL, "--generations", "5", "--iterations", "500"]
+# About five seconds of training: it must not be over before a busy machine has looked, and killed.
+LONG = [*SMALL, "--generations", "5", "--iterations", "1000"]
 
 
 @pytest.fixture(scope="module")

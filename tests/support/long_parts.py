@@ -51,9 +51,9 @@ PARTS = {
     "published": Part("the rows of published results"),
     "pages": Part("every page on a telephone, in the dark theme"),
     "properties": Part(
-        "every property test with new examples, 60 times",
+        "every property test with new examples, 40 times",
         workers=2,
-        rounds=60,
+        rounds=40,
         marks="hypothesis and not slow",
     ),
 }
