@@ -15,7 +15,8 @@ from rich.console import Console
 from scipy import stats
 from typer.testing import CliRunner
 
-from shoal.analysis.comparison import Comparison, compare, differing, obstacles
+from shoal.analysis.comparison import Comparison, compare
+from shoal.analysis.run_differences import differing, obstacles
 from shoal.analysis.summary import Summary
 from shoal.cli.comparison_table import comparison_table
 from shoal.cli.main import app

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from shoal.analysis.score_rows import score_rows
 from shoal.analysis.split_sensitivity import CHAMPION, SplitJob, resplit_scores, summarise_splits
-from shoal.analysis.summary import score_rows, summarise
+from shoal.analysis.summary import summarise
 from shoal.cli.tables import splits_table
 from shoal.data import Dataset, load_dataset, resplit
 from shoal.errors import DataError

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shoal.analysis.summary import ScoreRow, confidence_text, score_rows
+from shoal.analysis.score_rows import ScoreRow, confidence_text, score_rows
 from shoal.dashboard.charts.history import (
     COLUMNS,
     accuracy_range,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shoal.analysis.summary import confidence_text, summarise
+from shoal.analysis.score_rows import confidence_text
+from shoal.analysis.summary import summarise
 from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
 from shoal.executors import Evaluate, Job

@@ -6,7 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from shoal.analysis.comparison import Comparison, Duel, Row
+from shoal.analysis.comparison import Comparison
+from shoal.analysis.duels import Duel
+from shoal.analysis.measures import Row
 from shoal.presentation.formatting import duration, half_width, with_plus_minus
 
 _LEGEND = (

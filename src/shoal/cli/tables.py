@@ -11,14 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from shoal.analysis.summary import (
-    METRIC_NAMES,
-    Best,
-    ScoreRow,
-    Summary,
-    confidence_text,
-    score_rows,
-)
+from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, confidence_text, score_rows
+from shoal.analysis.summary import Best, Summary
 from shoal.presentation.formatting import (
     duration,
     genome_text,

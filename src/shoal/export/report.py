@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from shoal._version import __version__
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.analysis.summary import METRIC_NAMES, ScoreRow, Summary, confidence_text, score_rows
+from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, confidence_text, score_rows
+from shoal.analysis.summary import Summary
 from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
 from shoal.export.style import STYLE

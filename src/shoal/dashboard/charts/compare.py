@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from shoal.analysis.comparison import Comparison, Duel
+from shoal.analysis.comparison import Comparison
+from shoal.analysis.duels import Duel
 from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import (
     FONT,

@@ -12,7 +12,8 @@ from html import escape
 
 import streamlit as st
 
-from shoal.analysis.summary import METRIC_NAMES, Best, Summary, confidence_text, score_rows
+from shoal.analysis.score_rows import METRIC_NAMES, confidence_text, score_rows
+from shoal.analysis.summary import Best, Summary
 from shoal.genome.genes import GENE_LABELS, Gene
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace

@@ -9,7 +9,7 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-from shoal.analysis.comparison import settings_of
+from shoal.analysis.run_differences import settings_of
 from shoal.analysis.summary import blocking_run
 from shoal.dashboard.charts.history import HEIGHT, below_axis_text, drawn_every, history_chart
 from shoal.dashboard.charts.loss_curves import loss_curves_chart, loss_curves_data

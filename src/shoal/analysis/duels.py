@@ -1,0 +1,299 @@
+"""Tests of one run, or one method, against another: is it truly better?
+
+Champions are compared over the repeats that confirmed them. Two runs of the same seed met the
+same random numbers and the same folds there, so differences of the same repeat are paired. Runs of
+different seeds share nothing, and the test is Welch's.
+
+A method is a group of runs that differ in nothing but chance. Its runs are its repeats, and they
+are paired by seed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.analysis.measures import MEASURES, Row
+from shoal.analysis.run_differences import differing, obstacles, setting_values
+from shoal.analysis.summary import Summary
+from shoal.numerics.stats import Difference, mean, paired_difference, welch_difference
+from shoal.settings.phase import Phase
+
+# Settings that say nothing about the method: the seed, and where and how trainings ran.
+_NO_METHOD = ("seed", "deadline", "executor", "workers")
+# Settings in a method's name.
+_MOST_IN_LABEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Duel:
+    """One run or method against another.
+
+    Attributes
+    ----------
+    first, second
+        Who is compared.
+    measure
+        One of `MEASURES`; empty where nothing was tested.
+    difference
+        By how many percentage points the first is ahead; None where that cannot be said.
+    reason
+        Without a difference: why there is none. With one: a reservation, or empty.
+    """
+
+    first: str
+    second: str
+    measure: str
+    difference: Difference | None
+    reason: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Who is better, or "unresolved", or why nothing was tested."""
+        if self.difference is None:
+            return self.reason
+        if not self.difference.resolved:
+            return "unresolved"
+        better = self.first if self.difference.mean > 0 else self.second
+        return f"{better} is better"
+
+    @property
+    def how(self) -> str:
+        """The test in a few words, with a reservation where there is one; empty without a test."""
+        if self.difference is None:
+            return ""
+        kind = "pairs" if self.difference.paired else "values each (Welch)"
+        test = f"{self.difference.count} {kind}"
+        if not self.reason:
+            return test
+        return f"{test}; {self.reason}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object of one test in `shoal compare --json`."""
+        difference = self.difference
+        return {
+            "first": self.first,
+            "second": self.second,
+            "measure": self.measure,
+            "difference": difference.mean if difference else None,
+            "ci95": [difference.low, difference.high] if difference else None,
+            "probability_better": difference.probability if difference else None,
+            "paired": difference.paired if difference else None,
+            "count": difference.count if difference else 0,
+            "resolved": difference.resolved if difference else False,
+            "verdict": self.verdict,
+            "note": self.reason,
+        }
+
+
+def _judged(
+    first: str, second: str, measure: str, difference: Difference | None, reservation: str = ""
+) -> Duel:
+    """The duel with this difference, which is None where there were too few values to test."""
+    if difference is None:
+        return Duel(first, second, measure, None, "too few repeats to say anything")
+    return Duel(first, second, measure, difference, reservation)
+
+
+# Champions
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What a champion's accuracy rests on.
+
+    Attributes
+    ----------
+    measure
+        "confirmation" or "search".
+    accuracies
+        In percent, by repeat. A negative repeat is one whose number is not known.
+    """
+
+    measure: str
+    accuracies: dict[int, float]
+
+    @property
+    def values(self) -> list[float]:
+        """The accuracies, in the order of their repeats."""
+        return list(self.accuracies.values())
+
+
+def champion_duel(one: Summary, other: Summary) -> Duel:
+    """The champions of two runs against each other."""
+    first = f"run {one.run.id}"
+    second = f"run {other.run.id}"
+    blocking = obstacles([one.run, other.run])
+    if blocking:
+        return Duel(first, second, "", None, f"not comparable: {blocking[0].what.lower()}")
+
+    mine = _evidence(one)
+    theirs = _evidence(other)
+    if mine is None or theirs is None:
+        unfinished = []
+        if mine is None:
+            unfinished.append(first)
+        if theirs is None:
+            unfinished.append(second)
+        reason = f"{' and '.join(unfinished)} did not finish: no champion to test"
+        return Duel(first, second, "", None, reason)
+
+    if mine.measure != theirs.measure:
+        flattered = first if mine.measure == "search" else second
+        reservation = f"{flattered} was not confirmed, which flatters it"
+        unpaired = welch_difference(mine.values, theirs.values)
+        return _judged(first, second, "search", unpaired, reservation)
+
+    # Repeats of the same number: with the same seed they met the same random numbers and folds.
+    common = sorted(r for r in mine.accuracies.keys() & theirs.accuracies.keys() if r >= 0)
+    if one.run.settings.seed == other.run.settings.seed and len(common) > 1:
+        paired = paired_difference(
+            [mine.accuracies[repeat] for repeat in common],
+            [theirs.accuracies[repeat] for repeat in common],
+        )
+        return _judged(first, second, mine.measure, paired)
+
+    reservation = "other seeds share no random streams" if common else ""
+    unpaired = welch_difference(mine.values, theirs.values)
+    return _judged(first, second, mine.measure, unpaired, reservation)
+
+
+def _evidence(summary: Summary) -> _Evidence | None:
+    """What the accuracy of a run's champion rests on; None if the run has no champion."""
+    champion = summary.champion
+    if champion is None:
+        return None
+
+    confirmation = champion.confirmation
+    if confirmation:
+        first_repeat = Phase.CONFIRMATION.first_repeat
+        by_repeat = dict(enumerate(confirmation.accuracies, start=first_repeat))
+        return _Evidence("confirmation", by_repeat)
+
+    last = summary.generations[-1].summary
+    repeats = summary.run.settings.schedule.scored_repeats(last.best_repeats)
+    if last.best != champion.genome or len(repeats) != len(champion.accuracies):
+        # It is not known which repeats these were, so that they pair with nothing.
+        repeats = range(-len(champion.accuracies), 0)
+    return _Evidence("search", dict(zip(repeats, champion.accuracies, strict=True)))
+
+
+# Methods
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run of a method."""
+
+    summary: Summary
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """Two runs or more that differ in nothing but chance."""
+
+    label: str
+    runs: tuple[_Run, ...]
+
+    def accuracies(self, measure: str) -> list[tuple[int, float]]:
+        """(seed, accuracy in percent) of the runs that have an accuracy by this measure."""
+        pairs = []
+        for run in self.runs:
+            accuracy = run.row.accuracy(measure)
+            if accuracy is not None:
+                pairs.append((run.summary.run.settings.seed, accuracy))
+        return pairs
+
+
+def method_duels(summaries: Sequence[Summary], rows: Sequence[Row]) -> tuple[Duel, ...]:
+    """The best method against each of the others, by every measure that all their runs have.
+
+    Parameters
+    ----------
+    summaries, rows
+        Of the same runs in the same order.
+
+    Returns
+    -------
+    tuple of Duel
+        Empty unless two methods have two runs or more, and all runs can be compared.
+    """
+    if obstacles([summary.run for summary in summaries]):
+        return ()
+    methods = _methods(summaries, rows)
+    if len(methods) < 2:
+        return ()
+
+    duels: list[Duel] = []
+    for measure in MEASURES:
+        scores = [method.accuracies(measure) for method in methods]
+        complete = all(
+            len(pairs) == len(method.runs) for pairs, method in zip(scores, methods, strict=True)
+        )
+        if complete:
+            duels += _duels_of_best(methods, scores, measure)
+    return tuple(duels)
+
+
+def _methods(summaries: Sequence[Summary], rows: Sequence[Row]) -> list[_Method]:
+    """The groups of two runs or more with the same settings but for chance."""
+    groups: dict[str, list[_Run]] = {}
+    for summary, row in zip(summaries, rows, strict=True):
+        settings = setting_values(summary.run)
+        for name in _NO_METHOD:
+            settings.pop(name, None)
+        key = json.dumps(settings, sort_keys=True)
+        groups.setdefault(key, []).append(_Run(summary, row))
+
+    repeated = [runs for runs in groups.values() if len(runs) > 1]
+    if not repeated:
+        return []
+
+    # A method is called by the settings in which it differs from the others.
+    telling = differing([runs[0].summary.run for runs in repeated], _NO_METHOD)[:_MOST_IN_LABEL]
+    methods = []
+    for place, runs in enumerate(repeated):
+        label = ", ".join(f"{setting.name} {setting.values[place]}" for setting in telling)
+        methods.append(_Method(label, tuple(runs)))
+    return methods
+
+
+def _duels_of_best(
+    methods: Sequence[_Method], scores: Sequence[list[tuple[int, float]]], measure: str
+) -> list[Duel]:
+    """The method with the highest mean against each of the others."""
+    means = [mean([accuracy for _, accuracy in pairs]) for pairs in scores]
+    best = means.index(max(means))
+
+    duels = []
+    for place, method in enumerate(methods):
+        if place != best:
+            first = methods[best].label
+            duels.append(_method_duel(first, method.label, measure, scores[best], scores[place]))
+    return duels
+
+
+def _method_duel(
+    first: str,
+    second: str,
+    measure: str,
+    first_scores: list[tuple[int, float]],
+    second_scores: list[tuple[int, float]],
+) -> Duel:
+    """Two methods on one measure: paired by seed where they share two seeds or more."""
+    by_seed = dict(first_scores)
+    other_by_seed = dict(second_scores)
+    common = sorted(by_seed.keys() & other_by_seed.keys())
+    if len(common) > 1:
+        paired = paired_difference(
+            [by_seed[seed] for seed in common], [other_by_seed[seed] for seed in common]
+        )
+        return _judged(first, second, measure, paired)
+
+    unpaired = welch_difference(
+        [accuracy for _, accuracy in first_scores], [accuracy for _, accuracy in second_scores]
+    )
+    return _judged(first, second, measure, unpaired, "their seeds differ")
