@@ -49,7 +49,7 @@ def put_boards(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = SimpleNamespace(
         gettempdir=lambda: folder, mkdtemp=partial(tempfile.mkdtemp, dir=folder)
     )
-    monkeypatch.setattr("shoal.executors.progress_files.tempfile", place)
+    monkeypatch.setattr("shoal.system.private_folder.tempfile", place)
 
 
 def ticking(seconds: float) -> Callable[[], float]:
@@ -232,9 +232,9 @@ class TestHarmless:
 def test_the_folder_of_a_killed_process_is_removed_by_the_next(folder: Path) -> None:
     code = """
 import os, signal, sys, tempfile
-from shoal.executors.progress_files import Board
+from shoal.executors.progress_files import ProgressDirectory
 tempfile.tempdir = sys.argv[1]
-board = Board()
+board = ProgressDirectory()
 (board.folder / "1.json").write_text("{}")
 os.kill(os.getpid(), signal.SIGKILL)
 """

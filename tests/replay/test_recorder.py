@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from shoal.replay.recorder import Replay, Window, losses_at, recorded_training, 
 from shoal.replay.worker import ReplayPool, Request
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
+from shoal.system.child import Entry, Parent, send, start
 from shoal.update_rules import UPDATE_RULES
+from support import child_entries
 from support.processes import alive, eventually
 
 GENES: dict[str, Any] = {
@@ -200,10 +202,10 @@ def opened(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def cinema(opened: Store) -> Iterator[ReplayPool]:
-    shows = ReplayPool(opened.raw_url)
-    yield shows
-    shows.close()
+def pool(opened: Store) -> Iterator[ReplayPool]:
+    replays = ReplayPool(opened.raw_url)
+    yield replays
+    replays.close()
 
 
 def test_which_training_a_run_is_asked_for(opened: Store) -> None:
@@ -250,88 +252,95 @@ def request_for(opened: Store, **window: Any) -> Request:
     )
 
 
-def test_a_process_shows_it_to_all_who_ask(opened: Store, cinema: ReplayPool) -> None:
+def test_a_process_makes_one_for_all_who_ask(opened: Store, pool: ReplayPool) -> None:
     request = request_for(opened, most=5)
     assert Request.from_dict(json.loads(json.dumps(request.to_dict()))) == request
-    first = cinema.look(request)
+    first = pool.look(request)
     assert first == 0.0, "nobody waits"
-    eventually(lambda: isinstance(cinema.look(request), Replay))
-    film = cinema.look(request)
-    assert isinstance(film, Replay)
-    assert film is cinema.look(request)
-    assert film.exact is True and len(film.frames) == 5
+    eventually(lambda: isinstance(pool.look(request), Replay))
+    replay = pool.look(request)
+    assert isinstance(replay, Replay)
+    assert replay is pool.look(request)
+    assert replay.exact is True
+    assert len(replay.frames) == 5
 
 
-def says(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """A process that says that and ends, instead of a replay's."""
-    monkeypatch.setattr(
-        worker, "_COMMAND", ["sh", "-c", f"cat > /dev/null & echo '{text}'; exit 3"]
-    )
+@pytest.fixture
+def entry(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has the pool's processes run another entry than that of replays."""
+    tests = str(Path(__file__).parents[1])
+    paths = [tests, *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    return lambda name: monkeypatch.setattr(worker, "_ENTRY", name)
 
 
-def test_what_cannot_be_shown_says_why_until_it_is_forgotten(
-    opened: Store, cinema: ReplayPool, monkeypatch: pytest.MonkeyPatch
+def test_what_cannot_be_replayed_says_why_until_it_is_forgotten(
+    opened: Store, pool: ReplayPool, entry: Callable[[str], None]
 ) -> None:
     request = request_for(opened)
-    says(monkeypatch, '{"error": ["Too long.", "", "a shorter one"]}')
+    entry(child_entries.REFUSE)
     for _ in range(2):
         with pytest.raises(ReplayError, match="a shorter one"):
-            eventually(lambda: cinema.look(request) == 1.0)
-        assert not cinema._shows, "it is not tried again and again"
-    cinema.forget(request)
-    says(monkeypatch, "out of memory")
-    with pytest.raises(ReplayError, match="out of memory"):
-        eventually(lambda: cinema.look(request) == 1.0)
+            eventually(lambda: pool.look(request) == 1.0)
+        assert not pool._running, "it is not tried again and again"
+    pool.forget(request)
+    entry(child_entries.FAIL)
+    with pytest.raises(ReplayError, match="has ended: MemoryError: no room left"):
+        eventually(lambda: pool.look(request) == 1.0)
 
 
-def test_so_many_processes_at_once(
-    opened: Store, cinema: ReplayPool, monkeypatch: pytest.MonkeyPatch
+def test_a_number_of_processes_at_once(
+    opened: Store, pool: ReplayPool, entry: Callable[[str], None]
 ) -> None:
-    monkeypatch.setattr(worker, "_COMMAND", ["sleep", "1000"])
+    entry(child_entries.SILENT)
     request = request_for(opened)
     for repeat in range(5):
-        assert cinema.look(replace(request, task=replace(request.task, repeat=repeat))) == 0.0
-    first, second = cinema._shows.values()
-    first.process.kill()
-    first.process.wait()
-    assert cinema.look(replace(request, run_id=99)) == 0.0
-    assert {r.run_id for r in cinema._shows} == {request.run_id, 99}, (
+        assert pool.look(replace(request, task=replace(request.task, repeat=repeat))) == 0.0
+    first, second = [running.child.process for running in pool._running.values()]
+    first.kill()
+    first.wait()
+    assert pool.look(replace(request, run_id=99)) == 0.0
+    assert {r.run_id for r in pool._running} == {request.run_id, 99}, (
         "the place of a dead one is free"
     )
-    cinema.close()
-    assert second.process.returncode is not None
-    assert not second.said.exists()
+    pool.close()
+    assert second.returncode is not None
 
 
-def test_nobody_asks_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    listening, asking = os.pipe()
-    audience = worker._Audience(listening)
-    audience.check()
-    monkeypatch.setattr(worker, "ABANDONED_SECONDS", -1.0)
-    with pytest.raises(worker._Nobody):
-        audience.check()
-    monkeypatch.undo()
-    monkeypatch.setattr(worker, "LIMIT_SECONDS", -1.0)
+def test_a_replay_that_nobody_waits_for_or_that_takes_too_long_ends() -> None:
+    reading, writing = os.pipe()
+    parent = Parent(reading)
+    parent.when_gone(lambda: None)
+    now = [parent.last_sign]
+    reporter = worker._Reporter(parent, clock=lambda: now[0])
+    now[0] += worker.ABANDONED_SECONDS
+    reporter(0.5)
+    now[0] += 0.1
+    with pytest.raises(worker._Abandoned):
+        reporter(0.5)
+
+    before = parent.last_sign
+    os.write(writing, b"\n")
+    eventually(lambda: parent.last_sign > before)
+    now[0] = parent.last_sign
+    reporter(0.5)
+    now[0] += worker.LIMIT_SECONDS + 1.0
+    parent.last_sign = now[0]
     with pytest.raises(ReplayError, match="shorter training"):
-        audience.check()
-    monkeypatch.undo()
-    os.close(asking)
-    eventually(lambda: not audience._there)
-    with pytest.raises(worker._Nobody):
-        audience.check()
-    os.close(listening)
+        reporter(0.5)
+    os.close(writing)
+    parent.wait_until_gone()
+    os.close(reading)
 
 
 def test_it_ends_with_who_started_it(opened: Store) -> None:
-    request = json.dumps(replace(request_for(opened), iterations=10**7).to_dict())
+    request = replace(request_for(opened), iterations=10**7).to_dict()
     environment = {**os.environ, "SHOAL_STORE": opened.raw_url}
-    process = subprocess.Popen(
-        worker._COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
-    )
-    assert process.stdin is not None and process.stdout is not None
-    process.stdin.write(request + "\n")
-    process.stdin.flush()
-    assert "done" in process.stdout.readline()
+    process = start(Entry.REPLAY, env=environment, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    send(process, request)
+    assert b"done" in process.stdout.readline()
     assert alive(process.pid)
     assert os.getpriority(os.PRIO_PROCESS, process.pid) == worker.NICENESS
     process.stdin.close()

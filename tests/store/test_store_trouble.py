@@ -224,11 +224,11 @@ def test_a_full_disk_is_waited_for(
         monkeypatch.setattr(supervising, "Runner", patient)
         monkeypatch.setattr(supervising, "FULL_SECONDS", 0.0)
         room = Room()
-        logging.getLogger("shoal.orchestration.supervisor").addHandler(room)
+        logging.getLogger("shoal").addHandler(room)
         try:
             supervising.Supervisor(store, scope=1).loop()
         finally:
-            logging.getLogger("shoal.orchestration.supervisor").removeHandler(room)
+            logging.getLogger("shoal").removeHandler(room)
         run = store.run(1)
         assert met, "the disk was never full"
         assert twentieth < 5 or met[0] > 0, "it was full before the run began"
@@ -335,7 +335,7 @@ def test_a_file_locked_beyond_patience_is_looked_for_again(
     with Scene(str(tmp_path / "shoal.db"), tmp_path, template=pretended[0]) as here:
         here.store._database.patience = 0.2
         supervisor = supervising.Supervisor(here.store, scope=1)
-        logging.getLogger("shoal.orchestration.supervisor").addHandler(noticed)
+        logging.getLogger("shoal").addHandler(noticed)
         with ThreadPoolExecutor(1) as threads:
             loop = threads.submit(supervisor.loop)
             try:
@@ -348,7 +348,7 @@ def test_a_file_locked_beyond_patience_is_looked_for_again(
             finally:
                 locked.set()
                 supervisor.leave()
-                logging.getLogger("shoal.orchestration.supervisor").removeHandler(noticed)
+                logging.getLogger("shoal").removeHandler(noticed)
             loop.result()
         run = here.store.run(1)
         assert (run.state, run.result_hash, run.epoch) == ("finished", pretended[1], 2)

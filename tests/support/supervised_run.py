@@ -21,13 +21,14 @@ from shoal.data import load_dataset
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, open_store
 from shoal.store import tables as t
+from shoal.system import child
+from shoal.system.child import Entry
 from support.processes import alive, environment, eventually
 
 SETTINGS = SearchSettings(
     preset="classic", population=4, generations=3, iterations=100, repeats=2, workers=2
 )
-_ODD = str(Path(__file__).with_name("faulty_supervisor.py"))
-_PLAIN = ["-c", "from shoal.orchestration.launcher import supervise; supervise()"]
+_FAULTY = str(Path(__file__).with_name("faulty_supervisor.py"))
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,14 @@ class Scene:
             process.wait()
         self.store.close()
 
-    def supervise(self, *odd: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        """A supervisor of this run, which ends with it; ``odd`` are arguments of `faulty_supervisor`."""
-        program = [_ODD, *odd, "--"] if odd else _PLAIN
+    def supervise(self, *faults: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """A supervisor of this run, which ends with it; ``faults`` are arguments of `faulty_supervisor`."""
+        if faults:
+            program = [sys.executable, _FAULTY, *faults, "--", "--scope", "1"]
+        else:
+            program = child.command(Entry.SUPERVISOR, "--scope", "1", detached=True)
         process = subprocess.Popen(
-            [*prefix, sys.executable, *program, "--scope", "1"],
+            [*prefix, *program],
             env=environment(self.url, self.home),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +20,7 @@ from shoal.executors.base import Job, Progress
 from shoal.problems.table import downsample_history
 from shoal.pso.snapshot import SwarmSnapshot, take_snapshot
 from shoal.pso.swarm import SwarmState, TrainingTask
+from shoal.system.private_folder import make_private_folder
 
 NOTE_SECONDS = 1.0  # between two notes of a worker
 WATCHED_SECONDS = 0.2  # while somebody watches
@@ -36,11 +35,8 @@ class ProgressDirectory:
     def __init__(self) -> None:
         self.folder: Path | None = None  # where there is no place for one, nothing is known
         self._watched = False
-        _sweep()
         with suppress(OSError):
-            self.folder = Path(
-                tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
-            )  # for its owner alone
+            self.folder = make_private_folder(_PREFIX)
 
     def set_watched(self, watched: bool) -> None:
         """Tell the workers whether somebody watches."""
@@ -169,26 +165,3 @@ def _progress(job: Job, values: dict[str, Any]) -> Progress:
         curve=tuple((iteration, loss) for iteration, loss in values["curve"]),
         frame=values["frame"] and SwarmSnapshot.from_dict(values["frame"]),
     )
-
-
-def _sweep() -> None:
-    """Remove the boards of processes that were killed."""
-    if sys.platform == "win32":  # pragma: no cover  there, os.kill(pid, 0) would be a Ctrl+C
-        return
-    with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
-        for entry in entries:
-            pid = entry.name.removeprefix(_PREFIX).partition("-")[0]
-            if not (entry.name.startswith(_PREFIX) and pid.isdecimal()):
-                continue
-            with suppress(OSError, OverflowError):
-                ours = entry.stat(follow_symlinks=False).st_uid == os.getuid()
-                if ours and entry.is_dir(follow_symlinks=False) and not _exists(int(pid)):
-                    shutil.rmtree(entry.path, ignore_errors=True)
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -11,7 +11,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,6 +22,7 @@ from typing import Any
 
 from shoal.errors import ExecutorError
 from shoal.pso.engines import cores
+from shoal.system.child import Entry, start
 from shoal.system.process import environment
 
 LOOK_SECONDS = 2.0  # between two looks at the head and the nodes
@@ -98,8 +98,9 @@ class Connection:
         folder = Path(
             tempfile.mkdtemp(prefix="shoal-ray-", dir="/tmp" if os.name == "posix" else None)
         ).resolve()
-        guard = [sys.executable, "-I", "-S", "-c", _GUARD, str(folder), str(os.getpid())]
-        self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)
+        # When this process ends, the kernel tells Ray's servers (Linux), and they their workers;
+        # but some helpers of Ray live on for a minute.
+        self._guard = start(Entry.FOLDER_GUARD, str(folder), str(os.getpid()))
         token = folder / "token"
         token.touch(mode=0o600)
         token.write_text(_token())
@@ -140,28 +141,6 @@ class Connection:
         self.ray = _imported()
         with _reported(f"refuses us at {address}"):
             self.ray.init(address, **_QUIET)
-
-
-# The end of its input is how it learns that whoever started Ray has ended, however that happened. The kernel has told
-# Ray's servers then (Linux), and they their workers; but some helpers of Ray live on for a minute.
-_GUARD = """
-import os, pathlib, shutil, signal, sys, time
-sys.stdin.read()
-folder, starter = sys.argv[1:]
-found = True
-while found:
-    found = False
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            logs_there = any(os.readlink(file).startswith(folder) for file in (process / "fd").iterdir())
-            if logs_there and process.name != starter:
-                os.kill(int(process.name), signal.SIGKILL)
-                found = True
-        except OSError:
-            pass
-    time.sleep(0.02 if found else 0)
-shutil.rmtree(folder, ignore_errors=True)
-"""
 
 
 @cache

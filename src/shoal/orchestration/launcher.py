@@ -1,39 +1,48 @@
-"""Starts supervisor processes. Light to import: a command may start one first, and load the rest while it gets ready."""
+"""Starts supervisor processes.
+
+Light to import: a command may start a supervisor first, and load the rest while it gets ready.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from shoal.system.child import Entry, Parent, send, start, start_detached
 from shoal.system.forkserver import warm_up
 from shoal.system.process import end_process, gc_paused
 
 if TYPE_CHECKING:
     from shoal.store import Store
 
-IDLE_EXIT_SECONDS = 60.0  # a supervisor that nobody attends ends itself after so long without work
-# Not with -m: each worker would then load that module once more, as multiprocessing's main module.
-_COMMAND = [sys.executable, "-c", "from shoal.orchestration.launcher import supervise; supervise()"]
+# A supervisor that nobody attends ends itself after so long without work.
+IDLE_EXIT_SECONDS = 60.0
+_log = logging.getLogger(__name__)
 
 
-def supervise() -> None:
+def supervise(parent: Parent, arguments: Sequence[str]) -> None:
     """The entry of a supervisor process."""
     warm_up()
     with gc_paused():
         from shoal.orchestration.supervisor import main
 
-    main()
+    main(arguments, parent)
 
 
 @contextmanager
 def prepared_supervisor(store: str | None) -> Iterator[subprocess.Popen[bytes]]:
-    """A supervisor process of the store at that address, getting ready; `ensure_supervisor` tells it what to do.
+    """A supervisor process that gets ready; `ensure_supervisor` gives it its work.
 
-    It ends at the end of the block if it has not been told, and else when this process ends, at the latest.
+    It ends at the end of the block at the latest, and when this process ends.
+
+    Parameters
+    ----------
+    store
+        Address of its store; None: what the environment says.
     """
     process = _attached(store)
     try:
@@ -50,65 +59,66 @@ def ensure_supervisor(
     on_host: bool = False,
     prepared: subprocess.Popen[bytes] | None = None,
 ) -> subprocess.Popen[bytes] | None:
-    """Start a supervisor process unless one (``on_host``: of this host) is alive that serves ``scope`` (None: every run).
+    """Start a supervisor process unless one is alive that does the same work.
 
-    ``attached``: it is given back, releases its run and ends when this process ends, however that happens; ``prepared``
-    is then used where there is one. Otherwise it is nobody's child, outlives the caller, and ends by itself after a
-    minute without work; the result is None.
+    Parameters
+    ----------
+    store
+        What it works for.
+    scope
+        The only run that it drives; None: every run.
+    attached
+        It ends when this process ends, however that happens, and releases its run. Otherwise it
+        is nobody's child, outlives this process, and ends by itself after a minute without work.
+    on_host
+        Only a supervisor on this host counts as one that is alive.
+    prepared
+        A process of `prepared_supervisor`, which is used for an attached one.
+
+    Returns
+    -------
+    subprocess.Popen[bytes] or None
+        The attached process; None where none was started, or it is not attached.
     """
     from shoal.store import Owner
 
-    # One of those who ask at once may start it; its place is taken before the process exists.
+    # Of those who ask at once one may start it; its place is taken before the process exists.
     place = Owner.here()
     if not store.reserve_supervisor(place, scope, on_host=on_host):
+        _log.debug("a supervisor is alive; none is started")
         return None
+
+    process = None
     try:
-        process = (prepared or _attached(store.raw_url)) if attached else None
-        if process is None:
-            pid = _detached(store.raw_url, place.token, scope)
-        else:
+        if attached:
+            process = prepared or _attached(store.raw_url)
+            send(process, {"token": place.token, "scope": scope})
             pid = process.pid
-            assert process.stdin is not None
-            process.stdin.write(f"{place.token} {'' if scope is None else scope}\n".encode())
-            process.stdin.flush()
+        else:
+            pid = _detached(store.raw_url, place.token, scope)
     except BaseException:
         store.remove_supervisor(place)
         raise
+
+    _log.info("supervisor process %d started, scope %s", pid, scope)
     store.register_supervisor(Owner(place.host, pid, place.token), scope, instead_of=place)
     return process
 
 
 def _environment(store: str | None) -> dict[str, str]:
     """Ours, with the store's address: in a command line, other users would see its password."""
-    return dict(os.environ) if store is None else {**os.environ, "SHOAL_STORE": store}
+    variables = dict(os.environ)
+    if store is not None:
+        variables["SHOAL_STORE"] = store
+    return variables
 
 
 def _attached(store: str | None) -> subprocess.Popen[bytes]:
-    # The end of its standard input is how it learns of our death. A session of its own: a Ctrl-C in the terminal is for
-    # the one who started it, who then tells it.
-    return subprocess.Popen(
-        [*_COMMAND, "--attached"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=_environment(store),
-        start_new_session=True,
-    )
+    return start(Entry.SUPERVISOR, "--attached", env=_environment(store))
 
 
 def _detached(store: str, token: str, scope: int | None) -> int:
-    command = [*_COMMAND, "--token", token, "--idle-exit", str(IDLE_EXIT_SECONDS)]
-    command += ["--scope", str(scope)] if scope is not None else []
-    launch = [sys.executable, "-c", _LAUNCH, *command]
-    return int(
-        subprocess.run(launch, env=_environment(store), stdout=subprocess.PIPE, check=True).stdout
-    )
-
-
-_LAUNCH = """
-import subprocess, sys
-null = subprocess.DEVNULL
-child = subprocess.Popen(sys.argv[1:], stdin=null, stdout=null, stderr=null, start_new_session=True)
-print(child.pid)
-child.returncode = 0  # not ours to wait for
-"""
+    arguments = ["--token", token, "--idle-exit", str(IDLE_EXIT_SECONDS)]
+    if scope is not None:
+        arguments += ["--scope", str(scope)]
+    return start_detached(Entry.SUPERVISOR, *arguments, env=_environment(store))

@@ -1,6 +1,7 @@
-"""The process that claims runs and drives them. The command line and the dashboard only make sure that there is one.
+"""The process that claims runs and drives them.
 
-`main` takes its store from the environment (SHOAL_STORE), where a password is not seen by other users.
+The command line and the dashboard only make sure that there is one. `main` takes its store from the
+environment (``SHOAL_STORE``), where other users do not see a password.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ import argparse
 import logging
 import os
 import signal
-import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-import shoal.data.preparation  # noqa: F401  pandas, which each run's data need, is loaded before there is a run
+# With pandas, which each run's data need: loaded before there is a run.
+import shoal.data.preparation  # noqa: F401
 from shoal.errors import (
     NotOwnerError,
     ShoalError,
@@ -26,16 +27,31 @@ from shoal.errors import (
 )
 from shoal.orchestration.runner import FULL_SECONDS, Runner
 from shoal.orchestration.webhook import VARIABLE, WebhookSender, check_webhook
-from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Owner, Store, open_store
+from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Claim, Owner, Store, open_store
+from shoal.system.child import Parent
+from shoal.system.log_level import chosen_level
 from shoal.system.paths import log_path
 from shoal.system.shared_log import SharedLog
 
+# Between two looks for a run to claim.
 IDLE_POLL_SECONDS = 0.25
-_log = logging.getLogger("shoal.orchestration.supervisor")
+_log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Claims runs of one store, one after another, and drives each. ``scope``: only that run, then end."""
+    """Claims runs of one store, one after another, and drives each.
+
+    Parameters
+    ----------
+    store
+        Where the runs are.
+    scope
+        The only run that it drives, with which it ends; None: every run.
+    idle_exit
+        Seconds without work after which it ends; None: it stays.
+    owner
+        Who it is to the store; None: this process.
+    """
 
     def __init__(
         self,
@@ -45,39 +61,53 @@ class Supervisor:
         idle_exit: float | None = None,
         owner: Owner | None = None,
     ) -> None:
-        self.store, self.scope, self.idle_exit = store, scope, idle_exit
+        self.store = store
+        self.scope = scope
+        self.idle_exit = idle_exit
         self.owner = owner or Owner.here()
         self._leave = threading.Event()
 
     def leave(self, *_: object) -> None:
-        """Ask it to end: the run in hand is released within a second, for the next supervisor to continue."""
+        """Ask it to end; also a signal handler.
+
+        Within a second it releases its run, which the next supervisor continues.
+        """
         self._leave.set()
 
     def loop(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Until asked to leave, or nothing is left to do that this supervisor is for.
+        """Work until asked to leave, or until there is nothing left for this supervisor to do.
 
-        A store that is full, locked or away is waited for. Raises `StoreError` for one that cannot be used any more.
+        A store that is full, locked or away is waited for.
+
+        Raises
+        ------
+        StoreError
+            The store cannot be used any more.
         """
         trouble = ""
-        beat_at = idle_since = clock()
+        idle_since = clock()
+        beat_at = idle_since
         try:
             while not self._leave.is_set():
                 try:
                     if clock() >= beat_at:
                         self._beat()
                         beat_at = clock() + HEARTBEAT_SECONDS
+
                     if self._drive_one():
                         idle_since = clock()
-                    elif self._unneeded(clock() - idle_since):
+                    elif self._is_unneeded(clock() - idle_since):
+                        _log.info("supervisor: nothing left to do")
                         return
                     else:
                         self._leave.wait(IDLE_POLL_SECONDS)
                     trouble = ""
                 except (StoreFullError, StoreAwayError) as error:
-                    # A run that could not be let go of is interrupted, and loses nothing.
+                    # A run that could not be released is interrupted, and loses nothing.
                     if str(error) != trouble:
                         _log.error("%s", error)
-                    trouble, idle_since = str(error), clock()
+                    trouble = str(error)
+                    idle_since = clock()
                     self._leave.wait(FULL_SECONDS)
         except StoreLostError:
             if copy := self.store.rescue():
@@ -85,16 +115,17 @@ class Supervisor:
             raise
         finally:
             if not trouble:
-                with suppress(StoreError):  # its lease ends by itself
+                # Otherwise its entry expires.
+                with suppress(StoreError):
                     self.store.remove_supervisor(self.owner)
 
     def _beat(self) -> None:
-        if not self.store.supervisor_heartbeat(
-            self.owner
-        ):  # not known yet, or forgotten while it was suspended
+        if not self.store.supervisor_heartbeat(self.owner):
+            # The store does not know it yet, or forgot it while this process was suspended.
+            _log.debug("supervisor: registers with the store, scope %s", self.scope)
             self.store.register_supervisor(self.owner, self.scope)
 
-    def _unneeded(self, idle: float) -> bool:
+    def _is_unneeded(self, idle: float) -> bool:
         if self.scope is not None:
             return self.store.run(self.scope).state not in ACTIVE
         return self.idle_exit is not None and idle >= self.idle_exit
@@ -104,57 +135,67 @@ class Supervisor:
         claim = self.store.claim(self.owner, self.scope)
         if claim is None:
             return False
+
+        # Any epoch above 1 takes over a run that was paused or interrupted.
         _log.info("run %s: claimed, epoch %s", claim.run_id, claim.epoch)
         try:
             state = Runner(self.store, claim, self._leave.is_set).drive()
             _log.info("run %s: %s", claim.run_id, state)
         except NotOwnerError as error:
-            _log.warning("run %s: %s", claim.run_id, error)
+            _log.warning("run %s: lost to another supervisor: %s", claim.run_id, error)
         except (StoreFullError, StoreAwayError, StoreLostError):
-            raise  # not the run's fault
+            # Not the run's fault.
+            raise
         except Exception as error:
             _log.exception("run %s failed", claim.run_id)
-            text = (
-                str(error) if isinstance(error, ShoalError) else f"{type(error).__name__}: {error}"
-            )
-            self.store.finish(
-                claim, "failed", seconds=self.store.run(claim.run_id).seconds, error=text
-            )
+            self._fail(claim, error)
         return True
 
+    def _fail(self, claim: Claim, error: Exception) -> None:
+        """Record that a run failed, and why."""
+        if isinstance(error, ShoalError):
+            text = str(error)
+        else:
+            text = f"{type(error).__name__}: {error}"
+        seconds = self.store.run(claim.run_id).seconds
+        self.store.finish(claim, "failed", seconds=seconds, error=text)
 
-def main(argv: list[str] | None = None) -> None:
-    """The process's entry."""
-    parser = argparse.ArgumentParser(prog="shoal.orchestration.supervisor", description=__doc__)
-    parser.add_argument("--scope", type=int, help="only this run")
-    parser.add_argument("--token", help="the owner's token, known to who started it")
-    parser.add_argument(
-        "--attached",
-        action="store_true",
-        help="read token and scope from standard input, and end when it ends",
-    )
-    parser.add_argument("--idle-exit", type=float, help="end after so many seconds without work")
-    options = parser.parse_args(argv)
+
+def main(arguments: Sequence[str], parent: Parent | None = None) -> None:
+    """Serve the store of the environment until there is nothing left to do.
+
+    Parameters
+    ----------
+    arguments
+        The command line, see `_parser`.
+    parent
+        Who gives an attached supervisor its work, and with whom it ends.
+    """
+    options = _parser().parse_args(arguments)
     if options.attached:
-        word = sys.stdin.buffer.readline().decode().split()
-        if not word:  # started in advance, and not needed
+        assert parent is not None
+        request = parent.request()
+        # It was started in advance, and is not needed.
+        if request is None:
             return
-        options.token, options.scope = word[0], int(word[1]) if word[1:] else None
-    path = log_path()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    logging.basicConfig(
-        level=logging.INFO, handlers=[SharedLog(path)], format="%(asctime)s %(process)d %(message)s"
-    )
+        options.token = request["token"]
+        options.scope = request["scope"]
+        # It may not simply end any more, but has to leave; see below.
+        parent.when_gone(lambda: None)
+
+    _log_to_file()
     with open_store() as store:
-        here = Owner.here()
-        owner = Owner(here.host, here.pid, options.token) if options.token else here
+        owner = Owner.here()
+        if options.token:
+            owner = Owner(owner.host, owner.pid, options.token)
         supervisor = Supervisor(
             store, scope=options.scope, idle_exit=options.idle_exit, owner=owner
         )
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, supervisor.leave)
-        if options.attached:
-            threading.Thread(target=_leave_at_end_of_input, args=(supervisor,), daemon=True).start()
+        if options.attached and parent is not None:
+            parent.when_gone(supervisor.leave)
+
         try:
             with WebhookSender(store, _webhook()):
                 supervisor.loop()
@@ -163,16 +204,39 @@ def main(argv: list[str] | None = None) -> None:
             raise
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="shoal.orchestration.supervisor", description=__doc__)
+    parser.add_argument("--scope", type=int, help="drive only this run")
+    parser.add_argument("--token", help="the owner's token, which the starting process knows")
+    parser.add_argument(
+        "--attached",
+        action="store_true",
+        help="ask the parent for token and scope, and end when it ends",
+    )
+    parser.add_argument(
+        "--idle-exit", type=float, help="end after this number of seconds without work"
+    )
+    return parser
+
+
+def _log_to_file() -> None:
+    """Have all of Shoal's modules write to the log that supervisors share."""
+    path = log_path()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handler = SharedLog(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
+    logger = logging.getLogger("shoal")
+    logger.addHandler(handler)
+    logger.setLevel(chosen_level(logging.INFO))
+
+
 def _webhook() -> str | None:
-    """Who is to be told, if anybody; runs go on without one that cannot be."""
-    try:
-        return check_webhook(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
-    except ShoalError as error:
-        _log.error("nobody is told what becomes of runs: %s", error)
+    """The address that is informed of runs, if any; runs go on without one that cannot be used."""
+    url = os.environ.get(VARIABLE)
+    if not url:
         return None
-
-
-def _leave_at_end_of_input(supervisor: Supervisor) -> None:
-    while os.read(0, 4096):  # not sys.stdin, whose lock a thread may hold when the interpreter ends
-        pass
-    supervisor.leave()
+    try:
+        return check_webhook(url)
+    except ShoalError as error:
+        _log.error("the webhook is not informed of runs: %s", error)
+        return None

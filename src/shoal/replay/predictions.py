@@ -1,22 +1,18 @@
-"""What the network of a recorded training predicts: trained again, in a process of its own that is slow to ask for a core.
+"""What the network of a recorded training predicts.
 
-    fits = fits_of(store, run_id, genome.hash, repeat=0)
-    fits.parts["validation"].target, fits.parts["validation"].predicted
+    predictions = predict_recorded(store, run_id, genome.hash, repeat=0)
+    predictions.parts["validation"].target, predictions.parts["validation"].predicted
 
-Weights are kept of champions only, as they would fill a store; but a training is a pure function. Its own rows and those that
-it was scored on are predicted, the test part is not touched.
+Weights are kept of champions only, as they would fill a store; but a training is a pure function,
+so it is done once more, in a process of its own with a low priority. The rows that it was trained
+on and those that it was scored on are predicted; the test part is not touched.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import signal
-import subprocess
-import sys
+import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,21 +24,35 @@ from shoal.errors import ShoalError, StoreError
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
+from shoal.replay.process import child_environment, load_problem
 from shoal.replay.verify import recorded_evaluation, retrain
 from shoal.store import Store, open_store
+from shoal.system.child import Child, Entry, Parent, answer
 from shoal.system.process import lower_priority
 
-MOST_SECONDS = 120.0  # of a recorded training that is repeated for a look
-_STARTING_SECONDS = 120.0  # of a process on a busy machine, with its compiled code
-_SLOWER = 20  # than the recorded training, on a machine that has other work
-_NICENESS = 5  # as the page's that asks: somebody waits for it, once
-_NEAR = 0.01  # percent points by which NumPy's sums may move an accuracy
+# The longest recorded training that is repeated for a look.
+MOST_SECONDS = 120.0
+# What a process may need to start on a busy machine, with its compiled code.
+_STARTING_SECONDS = 120.0
+# How many times slower than the recorded training it may be, on a machine that has other work.
+_SLOWER = 20
+# As the page's that asks: somebody waits for it, once.
+_NICENESS = 5
+# Percentage points by which NumPy's sums may move an accuracy.
+_NEAR = 0.01
 _one_at_a_time = threading.Lock()
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PartPredictions:
-    """A part's rows: ``target`` and ``predicted`` (rows,), in the target's unit, or class indices."""
+    """Predictions for the rows of one part of the data.
+
+    Attributes
+    ----------
+    target, predicted
+        Shape (rows,): values in the target's unit, or class indices.
+    """
 
     target: NDArray[np.float64]
     predicted: NDArray[np.float64]
@@ -50,9 +60,18 @@ class PartPredictions:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Predictions:
-    """Predictions of one network, of "train" and, where there is such a part, "validation"; or of a champion, of "test".
+    """Predictions of one network, or of a champion's networks together.
 
-    ``classes`` are their names by index, none for regression; ``same``: whether its scores are the recorded ones.
+    Attributes
+    ----------
+    parts
+        By name: "train" and, where there is such a part, "validation"; "test" for a champion.
+    classes
+        Names of the classes by their index; empty for regression.
+    target
+        Name of the predicted column.
+    same
+        Whether the scores of these predictions are the recorded ones.
     """
 
     parts: Mapping[str, PartPredictions]
@@ -60,12 +79,49 @@ class Predictions:
     target: str
     same: bool
 
+    def to_dict(self) -> dict[str, Any]:
+        """Values that JSON can hold, numbers exactly."""
+        parts = {}
+        for name, part in self.parts.items():
+            parts[name] = {"target": part.target.tolist(), "predicted": part.predicted.tolist()}
+        return {
+            "parts": parts,
+            "classes": list(self.classes),
+            "target": self.target,
+            "same": self.same,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Predictions:
+        """Predictions from the values of `to_dict`."""
+        parts = {}
+        for name, part in values["parts"].items():
+            target = np.asarray(part["target"], dtype=np.float64)
+            predicted = np.asarray(part["predicted"], dtype=np.float64)
+            parts[name] = PartPredictions(target, predicted)
+        return cls(parts, tuple(values["classes"]), values["target"], values["same"])
+
 
 def predict_recorded(store: Store, run_id: int, genome: str, repeat: int) -> Predictions:
-    """Train it again, in another process, and predict. It takes as long as the training, and a few seconds.
+    """Repeat a recorded training in another process, and predict with its network.
 
-    One at a time in this process. Raises `StoreError` for what is not recorded, failed, takes longer than `MOST_SECONDS`, or
-    does not end in time.
+    It takes as long as the training, and a few seconds. This process has one such process at a
+    time; other threads wait for it.
+
+    Parameters
+    ----------
+    store, run_id
+        The run.
+    genome
+        The genome's hash, or its first digits.
+    repeat
+        The repeat.
+
+    Raises
+    ------
+    StoreError
+        The training is not recorded, failed, took longer than `MOST_SECONDS`, or does not end in
+        time now.
     """
     evaluation = recorded_evaluation(store, run_id, genome, repeat)
     if evaluation.status == "failed":
@@ -79,118 +135,114 @@ def predict_recorded(store: Store, run_id: int, genome: str, repeat: int) -> Pre
             expected=f"at most {MOST_SECONDS:.0f}, to be repeated for a look",
             remedy="train it with shoal.train in a process of your own",
         )
+
     limit = _STARTING_SECONDS + _SLOWER * evaluation.seconds
-    asked = {"run": run_id, "genome": evaluation.task.genome.hash, "repeat": repeat, "limit": limit}
-    environment = os.environ | {"SHOAL_STORE": store.raw_url}
-    command = [sys.executable, "-m", "shoal.replay.predictions"]
+    request = {"run": run_id, "genome": evaluation.task.genome.hash, "repeat": repeat}
     with _one_at_a_time:
-        try:
-            done = subprocess.run(
-                command,
-                input=json.dumps(asked).encode(),
-                capture_output=True,
-                timeout=limit,
-                env=environment,
-                check=False,
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired:
+        return _ask(store, request, limit)
+
+
+def _ask(store: Store, request: Mapping[str, Any], limit: float) -> Predictions:
+    """What a child process answers to the request within ``limit`` seconds."""
+    child = Child(Entry.PREDICTIONS, request, child_environment(store.raw_url))
+    try:
+        if not child.has_ended(limit):
+            _log.warning("run %s: predictions took more than %.0f s", request["run"], limit)
             raise StoreError(
                 f"The training did not end within {limit:.0f} seconds.",
                 remedy="try again when the machine is less busy",
-            ) from None
-    if done.returncode or not done.stdout:
-        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise StoreError(
-            f"The training could not be repeated: {said or 'its process ended'}.",
-            remedy="`shoal doctor`",
-        )
-    return _unpacked(done.stdout)
+            )
+
+        error = child.reason()
+        for values in child.new_answers():
+            if "predictions" in values:
+                return Predictions.from_dict(values["predictions"])
+            error = values["error"]
+    finally:
+        child.close()
+
+    raise StoreError(
+        f"The training could not be repeated: {error}.",
+        remedy="`shoal doctor`",
+    )
 
 
-def _fits(problem: Problem, evaluation: Evaluation) -> Predictions:
+def _retrained_predictions(problem: Problem, evaluation: Evaluation) -> Predictions:
     again, weights = retrain(problem, evaluation)
     if weights is None:
         raise StoreError(
             f"This time the training failed: {again.error}",
             remedy="`shoal replay` compares the two",
         )
-    engine, data = get_engine(problem.settings.engine), problem.dataset
+
+    engine = get_engine(problem.settings.engine)
+    data = problem.dataset
     train, held_out = data.parts(evaluation.task.repeat)
     parts = {}
     for name, part in (("train", train), ("validation", held_out)):
-        if part is not None:
-            predicted = problem.predictions(engine, evaluation.task.genome, weights, part)
-            if data.classes:
-                predicted = predicted.argmax(axis=1).astype(np.float64)
-            parts[name] = PartPredictions(part.target, predicted)
+        if part is None:
+            continue
+        predicted = problem.predictions(engine, evaluation.task.genome, weights, part)
+        if data.classes:
+            predicted = predicted.argmax(axis=1).astype(np.float64)
+        parts[name] = PartPredictions(part.target, predicted)
+
     same = again.scores == evaluation.scores
     return Predictions(parts, data.classes, data.options.target, same)
 
 
 def champion_predictions(store: Store, run_id: int) -> Predictions | None:
-    """What the networks of a finished run's champion say together of the test rows; None where there is no such part.
+    """What the networks of a finished run's champion predict together for the test rows.
 
-    Plain NumPy: its figures may differ from the recorded scores in the last digits.
+    In plain NumPy, in this process: figures may differ from the recorded scores in the last digits.
+
+    Returns
+    -------
+    Predictions or None
+        None where there is no champion, or no test part.
     """
     problem = store.load_problem(run_id)
-    champion, data = load_champion(store, store.run(run_id)), problem.dataset
+    data = problem.dataset
+    champion = load_champion(store, store.run(run_id))
     if champion is None or data.test is None:
         return None
+
     engine = get_engine("reference")
-    each = (
-        problem.predictions(engine, champion.genome, weights, data.test)
-        for weights in champion.weights
-    )
-    blend = np.asarray(sum(share * said for share, said in zip(champion.shares, each, strict=True)))
-    predicted = blend.argmax(axis=1).astype(np.float64) if data.classes else blend
+    weighted = []
+    for share, weights in zip(champion.shares, champion.weights, strict=True):
+        single = problem.predictions(engine, champion.genome, weights, data.test)
+        weighted.append(share * single)
+    blend = np.asarray(sum(weighted))
+
+    predicted = blend
+    if data.classes:
+        predicted = blend.argmax(axis=1).astype(np.float64)
+
     metrics = problem.metrics(blend, data.test)
-    kept = champion.ensemble.test
-    same = (
-        metrics is not None and kept is not None and abs(metrics.accuracy - kept.accuracy) < _NEAR
-    )
-    return Predictions(
-        {"test": PartPredictions(data.test.target, predicted)},
-        data.classes,
-        data.options.target,
-        same,
-    )
+    recorded = champion.ensemble.test
+    same = False
+    if metrics is not None and recorded is not None:
+        same = abs(metrics.accuracy - recorded.accuracy) < _NEAR
+
+    parts = {"test": PartPredictions(data.test.target, predicted)}
+    return Predictions(parts, data.classes, data.options.target, same)
 
 
-def _packed(fits: Predictions) -> bytes:
-    about = json.dumps({"classes": fits.classes, "target": fits.target, "same": fits.same})
-    arrays: dict[str, Any] = {"about": np.frombuffer(about.encode(), dtype=np.uint8)}
-    for name, fit in fits.parts.items():
-        arrays[name] = np.stack([fit.target, fit.predicted])
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def _unpacked(content: bytes) -> Predictions:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        about = json.loads(archive["about"].tobytes())
-        parts = {name: PartPredictions(*archive[name]) for name in archive.files if name != "about"}
-    return Predictions(parts, tuple(about["classes"]), about["target"], about["same"])
-
-
-def main() -> int:
-    """The process: what is asked comes on standard input, the answer goes to standard output."""
-    asked = json.loads(sys.stdin.buffer.read())
-    if hasattr(signal, "alarm"):
-        signal.alarm(int(asked["limit"]) + 1)  # also when nobody waits for it any more
+def main(parent: Parent, arguments: Sequence[str]) -> int:
+    """The entry of the process that repeats a training: it answers with its predictions."""
+    request = parent.request()
     try:
         with open_store(create=False) as store:
-            evaluation = recorded_evaluation(store, asked["run"], asked["genome"], asked["repeat"])
-            problem = store.load_problem(asked["run"])
+            evaluation = recorded_evaluation(
+                store, request["run"], request["genome"], request["repeat"]
+            )
+        problem = load_problem(request["run"])
+        # Only now: until here it is quick, and somebody waits.
         lower_priority(_NICENESS)
-        fits = _fits(problem, evaluation)
+        predictions = _retrained_predictions(problem, evaluation)
     except ShoalError as error:
-        print(error, file=sys.stderr)
+        answer(error=str(error))
         return error.exit_code
-    sys.stdout.buffer.write(_packed(fits))
+
+    answer(predictions=predictions.to_dict())
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

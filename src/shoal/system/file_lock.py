@@ -1,4 +1,4 @@
-"""A lock on a file, held by one process."""
+"""A lock on a folder, held by one process at a time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ except ImportError:  # pragma: no cover  Windows
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Holds a lock on the folder, which ends with the process at the latest."""
-    if fcntl is None:  # pragma: no cover  there, a file that others have open is not moved at all
+    """Hold a lock on the folder, and wait for it first where another process has it.
+
+    The lock ends with the process at the latest. Where there are no such locks (Windows), nothing
+    is locked: there, a file that others have open cannot be moved anyway.
+    """
+    if fcntl is None:  # pragma: no cover
         yield
         return
+
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,27 +1,41 @@
 """The process that worker processes are forked from, on Linux.
 
-It has loaded the kernels, or compiled them, before it is asked for a worker: a worker then costs milliseconds, and a
-compilation is done once for all. Light to import, so that it can be started first and get ready while we load the rest.
+It loads the kernels, or compiles them, before it is asked for a worker. A worker then costs
+milliseconds, and a compilation is done once for all of them. The module is light to import, so that
+this process can be started first and get ready while the rest is loaded.
 """
 
 from __future__ import annotations
 
+import logging
+import multiprocessing.process
 import os
+import shutil
 import sys
 import threading
 import time
 from multiprocessing.context import BaseContext
+from multiprocessing.util import Finalize
 from types import ModuleType
 
+from shoal.system.private_folder import make_private_folder
 from shoal.system.process import SINGLE_THREADED, environment
 
-_LAUNCHES, _DYING_SECONDS = (
-    5,
-    0.1,
-)  # tries, and how long it may take a process that was killed to be gone
-_trial: list[threading.Thread] = []
+# What the fork server loads before the first worker is asked for.
+PRELOAD = "shoal.executors.preload"
+# How often a worker's start is tried.
+_LAUNCHES = 5
+# How long it may take a process that was killed to be gone.
+_DYING_SECONDS = 0.1
+_FOLDER_PREFIX = "shoal-mp-"
+# A socket's address may have 107 characters; multiprocessing adds 18 to its folder.
+_MAX_FOLDER_LENGTH = 85
+_log = logging.getLogger(__name__)
+
+_first_child: list[threading.Thread] = []
 _ready = threading.Event()
-# Forking what has loaded libraries is only known to be safe on Linux.
+# None where workers are not forked: that is only known to be safe on Linux after libraries are
+# loaded.
 CONTEXT: BaseContext | None = None
 
 if sys.platform == "linux":
@@ -32,28 +46,32 @@ if sys.platform == "linux":
     class _Popen(Popen):
         def _launch(self, process_obj: object) -> None:
             # A worker needs nothing of the user's script, and would run it if it found it.
-            main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+            main = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")
             try:
                 self._launch_surely(process_obj)
             finally:
                 sys.modules["__main__"] = main
 
         def _launch_surely(self, process_obj: object) -> None:
-            for left in reversed(range(_LAUNCHES)):
+            for tries_left in reversed(range(_LAUNCHES)):
                 try:
                     super()._launch(process_obj)  # type: ignore[misc]
-                except (
-                    EOFError,
-                    ConnectionError,
-                ):  # the nursery was killed meanwhile; the next try starts another
-                    if not left:
+                except (EOFError, ConnectionError) as error:
+                    # The fork server was killed meanwhile; the next try starts another one.
+                    if not tries_left:
                         raise
-                    if self.finalizer is not None:
-                        self.finalizer()  # a worker that it has forked all the same takes this for our death
-                    self._fds: list[int] = []
+                    _log.warning("the fork server is gone (%r); another one is started", error)
+                    self._forget()
                     time.sleep(_DYING_SECONDS)
                 else:
                     return
+
+        def _forget(self) -> None:
+            # A worker that was forked all the same takes this for our death, and ends.
+            if self.finalizer is not None:
+                self.finalizer()
+            self._fds: list[int] = []
 
     class _Process(ForkServerProcess):
         @staticmethod
@@ -67,30 +85,63 @@ if sys.platform == "linux":
 
 
 def warm_up() -> None:
-    """Start it, unless it is there, and do not wait for it."""
+    """Start the fork server, unless it runs, and do not wait for it."""
     if CONTEXT is None:
         return
-    with environment(SINGLE_THREADED):  # it, and so every worker, takes them from us
-        CONTEXT.set_forkserver_preload(["shoal.executors.preload"])
+
+    _use_private_folder()
+    # The fork server, and so every worker, takes these variables from us.
+    with environment(SINGLE_THREADED):
+        CONTEXT.set_forkserver_preload([PRELOAD])
         ensure_running()
-    if not _trial:
-        _trial.append(threading.Thread(target=_try, daemon=True))
-        _trial[0].start()
+
+    if not _first_child:
+        thread = threading.Thread(target=_fork_first_child, daemon=True)
+        _first_child.append(thread)
+        thread.start()
 
 
 def is_ready(timeout: float = 0.0) -> bool:
-    """Whether it has loaded, or compiled, its code by now, so that nobody has to wait who asks it for a worker."""
+    """Whether the fork server has loaded, or compiled, its code within ``timeout`` seconds.
+
+    Nobody has to wait then for a worker.
+    """
     return CONTEXT is None or _ready.wait(timeout)
 
 
-def _try() -> None:
-    """Its first child, which it forks as soon as it can."""
+def _fork_first_child() -> None:
+    """Have a child forked that does nothing: it comes as soon as all is loaded."""
+    assert CONTEXT is not None
+    begun = time.monotonic()
     try:
-        assert CONTEXT is not None
         child = CONTEXT.Process(target=os.getpid)  # type: ignore[attr-defined]
         child.start()
         child.join()
-    except (OSError, EOFError):
-        pass  # who asks for a worker meets it again
+        _log.debug("the fork server was ready after %.2f s", time.monotonic() - begun)
+    except (OSError, EOFError) as error:
+        # Whoever asks for a worker meets it again.
+        _log.warning("the fork server forked no child: %r", error)
     finally:
         _ready.set()
+
+
+def _use_private_folder() -> None:
+    """Give multiprocessing a folder for its sockets that does not stay when we are killed.
+
+    Its own one (``pymp-*``) does: only the process itself removes it.
+    """
+    config = getattr(multiprocessing.process.current_process(), "_config", None)
+    if config is None or config.get("tempdir") is not None:
+        return
+
+    try:
+        folder = str(make_private_folder(_FOLDER_PREFIX))
+    except OSError:
+        return
+    if len(folder) > _MAX_FOLDER_LENGTH:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+
+    config["tempdir"] = folder
+    # As late as multiprocessing removes its own folder.
+    Finalize(None, shutil.rmtree, args=[folder], kwargs={"ignore_errors": True}, exitpriority=-100)

@@ -1,4 +1,4 @@
-"""Where Shoal keeps what is not in a store."""
+"""Where Shoal keeps its files when nobody names a place."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 
 
 def log_path() -> Path:
-    """Where supervisors write what they do."""
+    """The log of all supervisors of this user."""
     return default_path().with_name("supervisor.log")
 
 
 def default_path() -> Path:
-    """Where the store is when nobody says otherwise: below XDG_DATA_HOME, or ~/.local/share."""
+    """The default store, below ``XDG_DATA_HOME`` or ``~/.local/share``."""
     data = Path(os.environ.get("XDG_DATA_HOME", ""))
-    base = data if data.is_absolute() else Path.home() / ".local" / "share"
-    return base / "shoal" / "shoal.db"
+    # The XDG specification asks to ignore a relative path, as an unset one.
+    if not data.is_absolute():
+        data = Path.home() / ".local" / "share"
+    return data / "shoal" / "shoal.db"

@@ -1,39 +1,51 @@
-"""Processes of this machine: their environment, priority, start and end."""
+"""Processes of this machine: their environment, priority and end. `child` starts them."""
 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-LEAVE_SECONDS = 10.0  # that a process gets to end when asked, before it is killed
+# How long a process that is asked to end gets for it before it is killed.
+LEAVE_SECONDS = 10.0
+_log = logging.getLogger(__name__)
+
+# Variables for processes that work side by side, one core each.
+SINGLE_THREADED = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+}
 
 
 def end_process(*processes: subprocess.Popen[bytes]) -> None:
-    """Ask processes of ours to end, see that they do, and close their input."""
+    """Ask processes of ours to end, kill those that do not, and close their input."""
     for process in processes:
         process.terminate()
+
     for process in processes:
         try:
             process.wait(LEAVE_SECONDS)
         except subprocess.TimeoutExpired:
+            _log.warning("process %d did not end in %g s: killed", process.pid, LEAVE_SECONDS)
             process.kill()
             process.wait()
+
         if process.stdin is not None:
             process.stdin.close()
 
 
-SINGLE_THREADED: dict[str, str | None] = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
-
-
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """For blocks that import much: the garbage collector would look at all of it again and again, and find nothing."""
+    """Pause the garbage collector, around imports of large libraries.
+
+    It would look at everything that they make again and again, and find nothing.
+    """
     gc.disable()
     try:
         yield
@@ -43,7 +55,7 @@ def gc_paused() -> Iterator[None]:
 
 @contextmanager
 def environment(values: Mapping[str, str | None]) -> Iterator[None]:
-    """These values (None: not set) for the processes that are started inside."""
+    """Set these variables (None: unset) for the processes that are started inside the block."""
     before = {name: os.environ.get(name) for name in values}
     _set(values)
     try:
@@ -61,12 +73,19 @@ def _set(values: Mapping[str, str | None]) -> None:
 
 
 def lower_priority(niceness: int) -> None:
-    """For the rest of its life this process, which leads a session of its own, gets that much less than others.
+    """Lower the priority of this process for the rest of its life.
 
-    Linux weighs sessions against each other first (autogroup): a process's own niceness counts only within its session.
+    The process leads a session of its own. Linux first weighs sessions against each other
+    (autogroup); a process's own niceness counts only within its session, so both are set.
+
+    Parameters
+    ----------
+    niceness
+        0 is usual; 19 gives way to everything else.
     """
     if hasattr(os, "nice"):
         os.nice(niceness)
+
     group = Path("/proc/self/autogroup")
     if group.exists():
         with suppress(OSError):

@@ -9,38 +9,63 @@ from pathlib import Path
 from shoal.system.file_lock import alone_in
 
 LIMIT_BYTES = 1_000_000
-KEPT = 3  # older files: .1 is the newest of them
+# Older files: .1 is the newest of them.
+KEPT_FILES = 3
 
 
 class SharedLog(WatchedFileHandler):
-    """Appends to ``path``. Who finds it full moves it aside, alone, and the others follow into the new one.
+    """Appends to a file. The process that finds it full moves it aside; the others follow.
 
-    The standard library's rotating handler would go on writing to the file that another process has moved, and move it again.
+    The standard library's rotating handler would go on writing to the file that another process
+    has moved, and would move it once more.
+
+    Parameters
+    ----------
+    path
+        The file.
+    limit
+        Its size in bytes from which it is moved aside.
+    kept
+        How many files that were moved aside are kept.
     """
 
-    def __init__(self, path: Path, limit: int = LIMIT_BYTES, kept: int = KEPT) -> None:
+    def __init__(self, path: Path, limit: int = LIMIT_BYTES, kept: int = KEPT_FILES) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
-        self.path, self.limit, self.kept = path, limit, kept
+        self.path = path
+        self.limit = limit
+        self.kept = kept
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; a disk without room costs the line, and nothing else."""
+        """Write one line. A disk without room costs the line, and nothing else."""
         try:
             self.reopenIfNeeded()
             if self._is_full():
-                with alone_in(self.path.parent):
-                    self.reopenIfNeeded()  # another process was quicker
-                    if self._is_full():
-                        self._move()
+                self._move_alone()
             super().emit(record)
         except OSError:
             self.handleError(record)
+
+    def _move_alone(self) -> None:
+        with alone_in(self.path.parent):
+            # Another process may have been quicker.
+            self.reopenIfNeeded()
+            if self._is_full():
+                self._move()
 
     def _is_full(self) -> bool:
         return Path(self.baseFilename).stat().st_size >= self.limit
 
     def _move(self) -> None:
-        for n in range(self.kept, 0, -1):
-            newer = self.path.with_name(f"{self.path.name}.{n - 1}") if n > 1 else self.path
-            if newer.exists():
-                newer.replace(self.path.with_name(f"{self.path.name}.{n}"))
+        for number in range(self.kept, 1, -1):
+            self._rename(self._old(number - 1), self._old(number))
+        if self.kept:
+            self._rename(self.path, self._old(1))
         self.reopenIfNeeded()
+
+    def _old(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}")
+
+    @staticmethod
+    def _rename(path: Path, new: Path) -> None:
+        if path.exists():
+            path.replace(new)

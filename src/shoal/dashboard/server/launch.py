@@ -7,7 +7,6 @@ import os
 import socket
 import ssl
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +17,8 @@ from shoal.dashboard.components.streamlit_theme import THEME
 from shoal.dashboard.network_access import ANY_ADDRESS, ServerAccess, expose
 from shoal.errors import SettingsError, ShoalError
 from shoal.store import Store
+from shoal.system import child
+from shoal.system.child import Entry
 
 APP = Path(__file__).with_name("asgi.py")
 MAX_UPLOAD_MB = 50
@@ -69,7 +70,7 @@ def command(host: str, port: int, exposure: ServerAccess = _LOCAL) -> list[str]:
             )
         )
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    return [sys.executable, "-m", "shoal.dashboard.server.process", "run", str(APP), *arguments]
+    return child.command(Entry.DASHBOARD, "run", str(APP), *arguments)
 
 
 def environment(store_url: str, exposure: ServerAccess = _LOCAL) -> dict[str, str]:
@@ -101,7 +102,7 @@ def dashboard_process(
     return subprocess.Popen(
         command(host, port, exposure),
         env=environment(store.raw_url, exposure),
-        stdin=subprocess.PIPE,  # its end ends the server: see process.py
+        stdin=subprocess.PIPE,  # its end ends the server: see shoal.system.child
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL if stderr is None else stderr,
         start_new_session=True,  # a Ctrl-C in the terminal is for the one who started it, who then tells it

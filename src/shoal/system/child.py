@@ -1,0 +1,320 @@
+"""Child processes of ours: how one is started, is asked, answers, and ends with its parent.
+
+A child is started by its entry, which is a function's address::
+
+    python -m shoal.system.child shoal.replay.worker:main ARGUMENTS
+
+Its standard input is a pipe whose other end the parent holds and never lends. When the parent
+ends, however that happens (``kill -9``, too), the operating system closes that end, and the child
+reads the end of its input. This needs no signal and no polling, and works on every system.
+
+The parent may send a request, one line of JSON, and afterwards empty lines as signs of life. The
+child may answer with lines of JSON on its standard output. A child that should leave the processor
+to others calls `shoal.system.process.lower_priority` itself, as it knows when its hurry is over.
+
+The module is light to import, since it is the main module of each child.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from typing import IO, Any
+
+from shoal.system.process import gc_paused
+
+_MODULE = "shoal.system.child"
+# The first argument of a process that has no parent to end with.
+_DETACHED = "--detached"
+_ORPHAN_EXIT_CODE = 1
+_log = logging.getLogger(_MODULE)
+
+
+class Entry(StrEnum):
+    """Every entry of a process of ours, as ``module:function``. They are named here and only here.
+
+    An entry is called with its `Parent` and its arguments, and returns an exit code or None.
+    """
+
+    SUPERVISOR = "shoal.orchestration.launcher:supervise"
+    DASHBOARD = "shoal.dashboard.server.process:serve"
+    REPLAY = "shoal.replay.worker:main"
+    PREDICTIONS = "shoal.replay.predictions:main"
+    FOLDER_GUARD = "shoal.system.folder_guard:guard"
+    DETACHED_LAUNCHER = f"{_MODULE}:launch_detached"
+
+
+class Parent:
+    """The process that started this one, as this one sees it.
+
+    A thread reads the pipe from the parent. At its end the thread ends this process at once, unless
+    `when_gone` or `wait_until_gone` has said otherwise.
+
+    Parameters
+    ----------
+    descriptor
+        File descriptor of the pipe's reading end. None: there is no parent, which counts as one
+        that never speaks and never ends.
+    """
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._gone = threading.Event()
+        self._at_end: Callable[[], object] = _exit_now
+        # When the parent was heard last, in monotonic seconds.
+        self.last_sign = time.monotonic()
+
+        if descriptor is not None:
+            thread = threading.Thread(target=self._listen, args=(descriptor,), daemon=True)
+            thread.start()
+
+    def request(self) -> Any:
+        """Wait for the next request and return it; None when the parent has ended without one."""
+        line = self._lines.get()
+        return None if line is None else json.loads(line)
+
+    def when_gone(self, action: Callable[[], object]) -> None:
+        """Call ``action`` instead of exiting when the parent ends; now, if it has ended already."""
+        with self._lock:
+            self._at_end = action
+            if not self._gone.is_set():
+                return
+
+        action()
+
+    def wait_until_gone(self) -> None:
+        """Return when the parent has ended, which then does not end this process."""
+        self.when_gone(lambda: None)
+        self._gone.wait()
+
+    def _listen(self, descriptor: int) -> None:
+        # Not through sys.stdin: a thread that waits in there holds a lock that the interpreter
+        # needs at its end, and aborts it.
+        unfinished = b""
+        while received := os.read(descriptor, 4096):
+            self.last_sign = time.monotonic()
+            *lines, unfinished = (unfinished + received).split(b"\n")
+            for line in lines:
+                if line:
+                    self._lines.put(line)
+
+        with self._lock:
+            self._gone.set()
+            action = self._at_end
+        _log.debug("the parent of process %d has ended", os.getpid())
+        self._lines.put(None)
+        action()
+
+
+class Child:
+    """The parent's side of a child that answers a request: start it, read its answers, close it.
+
+    Parameters
+    ----------
+    entry
+        What the process runs, ``module:function``.
+    request
+        What it is asked: anything that JSON can hold.
+    env
+        Its environment; None: ours.
+    """
+
+    def __init__(self, entry: str, request: Any, env: Mapping[str, str] | None = None) -> None:
+        self.process = start(entry, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        # The last line of its output that was no answer, such as a traceback's last line.
+        self.last_words = ""
+        self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        # Where it has ended already, its last words say why.
+        with suppress(OSError):
+            send(self.process, request)
+
+    def has_ended(self, timeout: float = 0.0) -> bool:
+        """Whether it ended, and all of its answers are here, within ``timeout`` seconds."""
+        self._reader.join(timeout)
+        return not self._reader.is_alive()
+
+    def new_answers(self) -> list[dict[str, Any]]:
+        """What it has answered since the last call, in its order."""
+        answers = []
+        with suppress(queue.Empty):
+            while True:
+                answers.append(self._answers.get_nowait())
+        return answers
+
+    def sign_of_life(self) -> None:
+        """Let it know that somebody still waits for it; see `Parent.last_sign`."""
+        with suppress(OSError):
+            _write(self.process, b"\n")
+
+    def reason(self) -> str:
+        """Why it ended: its last words, or its exit code."""
+        return self.last_words or f"exit code {self.process.wait()}"
+
+    def close(self) -> None:
+        """End the process now, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
+        # A process that it started may hold the other end of the pipe: do not wait for that one.
+        self._reader.join(timeout=1.0)
+        if self.process.stdin is not None:
+            with suppress(OSError):
+                self.process.stdin.close()
+
+    def _read(self) -> None:
+        output = self.process.stdout
+        assert output is not None
+        with output:
+            for line in output:
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            values = json.loads(line)
+        except ValueError:
+            values = None
+
+        if isinstance(values, dict):
+            self._answers.put(values)
+        else:
+            self.last_words = line.decode(errors="replace").strip() or self.last_words
+
+
+def answer(**values: Any) -> None:
+    """Answer the parent, from within a child: one line of JSON with these values."""
+    print(json.dumps(values), flush=True)
+
+
+def command(entry: str, *arguments: str, detached: bool = False) -> list[str]:
+    """The command line of a process that runs ``entry``; ``detached``: it has no parent."""
+    interpreter = [sys.executable, "-m", _MODULE]
+    if detached:
+        interpreter.append(_DETACHED)
+    return [*interpreter, entry, *arguments]
+
+
+def start(
+    entry: str,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    stdout: int | IO[bytes] | None = subprocess.DEVNULL,
+    stderr: int | IO[bytes] | None = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start a child of ours. It ends when this process ends, or closes the child's ``stdin``.
+
+    Parameters
+    ----------
+    entry
+        What the process runs, ``module:function``.
+    arguments
+        Its command line, which other users of the machine can read: nothing secret.
+    env
+        Its environment; None: ours.
+    stdout, stderr
+        As in `subprocess.Popen`.
+    """
+    # A session of its own: a Ctrl-C in the terminal is for the parent, which decides what to do.
+    process = subprocess.Popen(
+        command(entry, *arguments),
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+        env=env,
+        start_new_session=True,
+    )
+    _log.debug("process %d started: %s", process.pid, entry)
+    return process
+
+
+def send(process: subprocess.Popen[bytes], request: Any) -> None:
+    """Send a child its request, anything that JSON can hold.
+
+    Raises
+    ------
+    BrokenPipeError
+        It has ended already.
+    """
+    _write(process, json.dumps(request).encode() + b"\n")
+
+
+def _write(process: subprocess.Popen[bytes], content: bytes) -> None:
+    assert process.stdin is not None
+    process.stdin.write(content)
+    process.stdin.flush()
+
+
+def start_detached(entry: str, *arguments: str, env: Mapping[str, str] | None = None) -> int:
+    """Start a process that is nobody's child and outlives this one; return its process id.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        It could not be started.
+    """
+    with start(
+        Entry.DETACHED_LAUNCHER,
+        entry,
+        *arguments,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=None,
+    ) as launcher:
+        assert launcher.stdout is not None
+        output = launcher.stdout.read()
+
+    if not output:
+        raise subprocess.CalledProcessError(launcher.returncode, launcher.args)
+    return int(output)
+
+
+def launch_detached(parent: Parent, arguments: Sequence[str]) -> None:
+    """The entry of a process that starts another one, prints its process id, and ends.
+
+    The other process then has no parent of ours that would have to wait for it.
+    """
+    entry, *others = arguments
+    process = subprocess.Popen(
+        command(entry, *others, detached=True),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    # Without an exit code, Python would warn that nobody waits for it.
+    process.returncode = 0
+    print(process.pid, flush=True)
+
+
+def _exit_now() -> None:
+    os._exit(_ORPHAN_EXIT_CODE)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """What ``python -m shoal.system.child`` does: run an entry until it returns."""
+    if arguments[0] == _DETACHED:
+        parent = Parent(None)
+        entry, *others = arguments[1:]
+    else:
+        parent = Parent(sys.stdin.fileno())
+        entry, *others = arguments
+
+    module, _, function = entry.partition(":")
+    with gc_paused():
+        run = getattr(importlib.import_module(module), function)
+    return run(parent, others) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,108 @@
+"""Entries of child processes, for tests of how these are started, answer and end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shoal.system.child import Child, Parent, answer, start_detached
+
+HERE = "support.child_entries"
+ECHO = f"{HERE}:echo"
+WAIT = f"{HERE}:wait_for_ever"
+BUSY = f"{HERE}:be_busy"
+SILENT = f"{HERE}:be_silent"
+LINGER = f"{HERE}:linger"
+REPORT_SIGNS = f"{HERE}:report_signs"
+HAVE_CHILD = f"{HERE}:have_child"
+HAVE_DETACHED = f"{HERE}:have_detached"
+FAIL = f"{HERE}:fail"
+REFUSE = f"{HERE}:refuse"
+
+
+def echo(parent: Parent, arguments: Sequence[str]) -> int:
+    """Answer with everything that came, among lines that are no answers; end with exit code 3."""
+    print("a line of a library")
+    answer(request=parent.request(), arguments=list(arguments))
+    print('["JSON, but no answer"]')
+    answer(last=True)
+    return 3
+
+
+def wait_for_ever(parent: Parent, arguments: Sequence[str]) -> None:
+    """Wait for a second request, which never comes."""
+    parent.request()
+    answer(pid=os.getpid())
+    parent.request()
+    threading.Event().wait()
+
+
+def be_busy(parent: Parent, arguments: Sequence[str]) -> None:
+    """Compute for ever, as a training does."""
+    answer(pid=os.getpid())
+    number = 0
+    while True:
+        number += 1
+
+
+def be_silent(parent: Parent, arguments: Sequence[str]) -> None:
+    """Wait for ever, and answer nothing."""
+    threading.Event().wait()
+
+
+def linger(parent: Parent, arguments: Sequence[str]) -> None:
+    """Write a file, whose name is the request, when the parent is gone."""
+    file = Path(parent.request())
+    answer(pid=os.getpid())
+    parent.wait_until_gone()
+    file.write_text("parent gone")
+
+
+def report_signs(parent: Parent, arguments: Sequence[str]) -> None:
+    """Answer each time that a sign of life has come."""
+    seen = parent.last_sign
+    answer(ready=True)
+    while True:
+        if parent.last_sign != seen:
+            seen = parent.last_sign
+            answer(sign=True)
+        time.sleep(0.001)
+
+
+def have_child(parent: Parent, arguments: Sequence[str]) -> None:
+    """Start a child, which runs the entry that is the request, and compute for ever."""
+    child = Child(parent.request(), request=None)
+    while not (answers := child.new_answers()):
+        time.sleep(0.001)
+    answer(pid=answers[0]["pid"])
+    be_busy(parent, [])
+
+
+def have_detached(parent: Parent, arguments: Sequence[str]) -> None:
+    """Start a detached process, which runs the entry that is the request, and wait for ever."""
+    answer(pid=start_detached(parent.request()))
+    threading.Event().wait()
+
+
+def fail(parent: Parent, arguments: Sequence[str]) -> None:
+    """End by an exception."""
+    raise MemoryError("no room left")
+
+
+def refuse(parent: Parent, arguments: Sequence[str]) -> int:
+    """Answer with an error, as a replay does."""
+    answer(error=["Too long.", "", "a shorter one"])
+    return 3
+
+
+def run_child_of(parent_entry: str, child_entry: str) -> None:
+    """For ``python -c``: a process with a child that has a child, until it is killed."""
+    child = Child(parent_entry, child_entry)
+    while not (answers := child.new_answers()):
+        time.sleep(0.001)
+    print(child.process.pid, answers[0]["pid"], flush=True)
+    sys.stdin.read()
