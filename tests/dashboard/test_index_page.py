@@ -15,7 +15,7 @@ import streamlit
 
 from shoal.dashboard.components.css import CSS
 from shoal.dashboard.routing import PLACES
-from shoal.dashboard.server.index_page import FirstPage
+from shoal.dashboard.server.index_page import IndexPageMiddleware
 
 STATIC = Path(streamlit.__file__).with_name("static")
 PATHS = ("/", *(f"/{place.name}" for place in PLACES))
@@ -37,7 +37,7 @@ def get(path: str, method: str = "GET") -> str:
         sent += message.get("body", b"")
 
     asyncio.run(
-        FirstPage(behind)(
+        IndexPageMiddleware(behind)(
             {"type": "http", "method": method, "path": path, "headers": []}, receive, send
         )
     )

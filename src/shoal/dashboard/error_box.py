@@ -1,4 +1,4 @@
-"""How a page says what went wrong."""
+"""How a page shows what went wrong."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import streamlit as st
 from shoal.errors import ShoalError
 
 
-def problem(error: ShoalError | str) -> None:
-    """What went wrong, what was expected and what to do, as plain text: it quotes what users typed."""
+def error_box(error: ShoalError | str) -> None:
+    """Show what went wrong, what was expected and what to do.
+
+    The texts are shown as plain text, since they quote what users typed.
+    """
     with st.container(key="problem"):
         if isinstance(error, str):
             st.text(error)
             return
+
         st.text(error.problem)
         if error.expected:
             st.text(f"Expected: {error.expected}.")

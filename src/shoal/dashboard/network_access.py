@@ -1,5 +1,7 @@
-"""Where the dashboard can be reached, and who is let in there: decided by `shoal serve`, told to the server's process by its
-environment. Knows no Streamlit.
+"""Where the dashboard can be reached, and whether it asks visitors to log in.
+
+`shoal serve` decides it, as a `ServerAccess`, and hands it to the server's process by environment
+variables. This module knows no Streamlit.
 """
 
 from __future__ import annotations
@@ -28,15 +30,32 @@ from shoal.errors import SettingsError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERYWHERE = ("0.0.0.0", "::")
-ANY_ADDRESS = "*"  # among names: every address in digits. No web site has one as its name, so none can pass itself off as us
-_NAME = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
-_LOGIN, _NAMES, _LINKS = "SHOAL_LOGIN", "SHOAL_HOSTS", "SHOAL_LINKS"
+
+# Among names: every address in digits. No web site has digits as its name, so none can pose as us.
+ANY_ADDRESS = "*"
+
+_HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
+
+# Environment variables that carry a `ServerAccess` to the server's process.
+_LOGIN = "SHOAL_LOGIN"
+_NAMES = "SHOAL_HOSTS"
+_LINKS = "SHOAL_LINKS"
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAccess:
-    """``names``: what a browser may call this server (Host). ``login``: whether it asks who is there. ``links``: tokens that
-    are good for as long as the service runs, by role. ``certificate``: files of certificate and key; with them it speaks HTTPS.
+    """How the server can be reached, and by whom.
+
+    Attributes
+    ----------
+    names
+        What browsers may call this server: allowed values of the Host header, without ports.
+    login
+        Whether visitors have to log in.
+    links
+        Role and token of links that log a visitor in while the service runs.
+    certificate
+        Files with a certificate and its key. With them the server speaks HTTPS.
     """
 
     names: tuple[str, ...] = LOOPBACK
@@ -46,11 +65,11 @@ class ServerAccess:
 
     @property
     def scheme(self) -> str:
-        """Of its address."""
+        """The scheme of the server's address: "http" or "https"."""
         return "https" if self.certificate else "http"
 
     def environment(self) -> dict[str, str]:
-        """What the server's process has to know; no token can be read from it."""
+        """Environment variables for the server's process. They hold digests, never a token."""
         links = [f"{role}:{token_digest(token)}" for role, token in self.links]
         return {
             _LOGIN: "1" if self.login else "",
@@ -67,36 +86,68 @@ def expose(
     certificate: Path | None = None,
     key: Path | None = None,
 ) -> ServerAccess:
-    """What `shoal serve` was asked for. Any other address than this machine's own asks for a login, and so does a further name.
+    """The access that `shoal serve` was asked for.
 
-    Where nobody has an account yet, there is a link for each role instead. Raises `SettingsError`, `AccessError`.
+    An address other than this machine's own requires a login, and so does any further name. While
+    nobody has an account, one link for each role takes the place of a password.
+
+    Parameters
+    ----------
+    host
+        The address to listen on.
+    login
+        Whether to require a login on this machine's own address, too.
+    names
+        Further names under which browsers reach the server, such as a proxy's, without ports.
+    certificate, key
+        PEM files. Both or neither.
+
+    Raises
+    ------
+    SettingsError
+        When a file cannot be read, a name is no host name, or a certificate has no key.
+    AccessError
+        When the file of accounts cannot be read.
     """
-    if (certificate is None) != (key is None):
-        raise SettingsError(
-            "A certificate needs its key.", expected="both --tls-cert and --tls-key, or none"
-        )
-    for file in filter(None, (certificate, key)):
-        if not (file.is_file() and os.access(file, os.R_OK)):
-            raise SettingsError(
-                f"{file} is not a file that can be read.", remedy="check --tls-cert and --tls-key"
-            )
+    _check_certificate(certificate, key)
     for name in names:
-        if not _is_address(name) and not _NAME.fullmatch(name):
+        if not _is_address(name) and not _HOST_NAME.fullmatch(name):
             raise SettingsError(
                 f"--allow-host {name!r} is no name.",
                 expected="as in shoal.example.org, without port",
             )
+
     login = login or bool(names) or host not in LOOPBACK
     links: tuple[tuple[Role, str], ...] = ()
     if login and not read_accounts(default_file()).accounts:
         links = (("operator", new_token()), ("viewer", new_token()))
-    known = LOOPBACK if host in LOOPBACK else _own_names() if host in EVERYWHERE else (host,)
+
+    further_names = [name.strip("[]") for name in names]
     pair = (certificate, key) if certificate and key else None
-    return ServerAccess((*known, *(name.strip("[]") for name in names)), login, links, pair)
+    return ServerAccess((*_names_of(host), *further_names), login, links, pair)
 
 
-def _own_names() -> tuple[str, ...]:
-    return (*LOOPBACK, socket.gethostname(), ANY_ADDRESS)
+def _check_certificate(certificate: Path | None, key: Path | None) -> None:
+    if (certificate is None) != (key is None):
+        raise SettingsError(
+            "A certificate needs its key.", expected="both --tls-cert and --tls-key, or none"
+        )
+    for file in (certificate, key):
+        if file is None:
+            continue
+        if not (file.is_file() and os.access(file, os.R_OK)):
+            raise SettingsError(
+                f"{file} is not a file that can be read.", remedy="check --tls-cert and --tls-key"
+            )
+
+
+def _names_of(host: str) -> tuple[str, ...]:
+    """What browsers may call a server that listens on ``host``."""
+    if host in LOOPBACK:
+        return LOOPBACK
+    if host in EVERYWHERE:
+        return (*LOOPBACK, socket.gethostname(), ANY_ADDRESS)
+    return (host,)
 
 
 def _is_address(name: str) -> bool:
@@ -112,31 +163,35 @@ def is_named(header: str | None, names: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(f"//{header or ''}")
         name = (parts.hostname or "").rstrip(".")
-        _ = parts.port  # raises for what is no number
+        _ = parts.port  # raises ValueError for a port that is no number
     except ValueError:
         return False
+
     if not name or parts.path or parts.query or parts.fragment or parts.username is not None:
         return False
-    return name in map(str.lower, names) or (ANY_ADDRESS in names and _is_address(name))
+    if ANY_ADDRESS in names and _is_address(name):
+        return True
+    return name in {known.lower() for known in names}
 
 
 def cookie_name(port: int) -> str:
-    """Of the session. Cookies know no ports, so that two servers of one machine need two names."""
+    """The session cookie's name. Cookies know no ports, so two servers of a machine need two."""
     return f"shoal-{port}"
 
 
-def told_names(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """In the server's process: what it may be called."""
+def allowed_hosts_from_env(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """In the server's process: what browsers may call the server."""
     return tuple(environment.get(_NAMES, "").split()) or LOOPBACK
 
 
 @cache
-def told_keeper() -> SessionManager | None:
-    """In the server's process: the one who lets people in; None where nobody is asked."""
+def session_manager_from_env() -> SessionManager | None:
+    """In the server's process: who checks logins; None where visitors need none."""
     if not os.environ.get(_LOGIN):
         return None
-    service = []
+
+    link_accounts = []
     for link in os.environ.get(_LINKS, "").split():
         role, _, digest = link.partition(":")
-        service.append(Account(f"{role}-link", cast("Role", role), token=digest))
-    return SessionManager(default_file(), tuple(service))
+        link_accounts.append(Account(f"{role}-link", cast("Role", role), token=digest))
+    return SessionManager(default_file(), tuple(link_accounts))

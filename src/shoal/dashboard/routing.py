@@ -1,4 +1,8 @@
-"""The pages by name, and the way from one to another. What a page shows stands in its address: a reload finds it again."""
+"""The pages by name, and how one leads to another.
+
+What a page shows stands in its address, so that a reload or a shared link shows the same.
+A new page is one entry of `PLACES` and one module in `pages/` with a function ``page``.
+"""
 
 from __future__ import annotations
 
@@ -10,79 +14,105 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+# Keys of Streamlit's session state.
 _PAGES = "pages"
+_HERE = "here"
+_ENTERED = "entered"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page: ``name`` is its module and its path, ``of_run`` whether it shows one run."""
+    """A page as the side bar lists it.
+
+    Attributes
+    ----------
+    name
+        Its path in the address.
+    title
+        What people call it.
+    icon
+        Streamlit's name of a Material symbol.
+    module
+        The module in ``dashboard/pages/`` that draws it.
+    of_run
+        Whether it shows one run, which the address then names.
+    """
 
     name: str
     title: str
     icon: str
+    module: str
     of_run: bool = False
 
 
 PLACES = (
-    Place("runs", "Runs", ":material/list:"),
-    Place("new", "New run", ":material/add_circle:"),
-    Place("compare", "Compare", ":material/compare_arrows:"),
-    Place("live", "Live", ":material/monitoring:", of_run=True),
-    Place("champion", "Champion", ":material/trophy:", of_run=True),
-    Place("swarm", "Swarm", ":material/bubble_chart:", of_run=True),
-    Place("evaluations", "Evaluations", ":material/table_rows:", of_run=True),
-    Place("evaluation", "Genome", ":material/genetics:", of_run=True),
-    Place("matters", "What matters", ":material/tune:", of_run=True),
-    Place("system", "System", ":material/dns:"),
-    Place("settings", "Settings", ":material/settings:"),
+    Place("runs", "Runs", ":material/list:", "runs"),
+    Place("new", "New run", ":material/add_circle:", "new_run"),
+    Place("compare", "Compare", ":material/compare_arrows:", "compare"),
+    Place("live", "Live", ":material/monitoring:", "live", of_run=True),
+    Place("champion", "Champion", ":material/trophy:", "champion", of_run=True),
+    Place("swarm", "Swarm", ":material/bubble_chart:", "swarm", of_run=True),
+    Place("evaluations", "Evaluations", ":material/table_rows:", "evaluations", of_run=True),
+    Place("evaluation", "Genome", ":material/genetics:", "genome", of_run=True),
+    Place("matters", "What matters", ":material/tune:", "importance", of_run=True),
+    Place("system", "System", ":material/dns:", "system"),
+    Place("settings", "Settings", ":material/settings:", "settings"),
 )
-_MODULES = {"new": "new_run", "evaluation": "genome", "matters": "importance"}
+FRONT = PLACES[0]
 
 
 def build() -> dict[str, Any]:
-    """Streamlit's pages of this session, by name; the first is the front page."""
-    pages = {
-        place.name: st.Page(
-            _drawn(place.name),
+    """Streamlit's pages of this session, by name; the front page also under the empty name."""
+    pages: dict[str, Any] = {}
+    for place in PLACES:
+        is_front = place is FRONT
+        # Streamlit gives its default page the empty path, whatever stands here.
+        path = "start" if is_front else place.name
+        pages[place.name] = st.Page(
+            _drawer(place),
             title=place.title,
             icon=place.icon,
-            url_path="start"
-            if place is PLACES[0]
-            else place.name,  # whose path is empty, whatever stands here
-            default=place is PLACES[0],
+            url_path=path,
+            default=is_front,
         )
-        for place in PLACES
-    }
     st.session_state[_PAGES] = pages
-    first = PLACES[0]
-    return pages | {
-        "": st.Page(_drawn(first.name), title=first.title, url_path=first.name)
-    }  # also by its name
+
+    # The front page is also found by its own name.
+    by_name = st.Page(_drawer(FRONT), title=FRONT.title, url_path=FRONT.name)
+    return {**pages, "": by_name}
 
 
-def module_name(name: str) -> str:
-    """Of the module whose ``page`` draws it."""
-    return f"shoal.dashboard.pages.{_MODULES.get(name, name)}"
+def load_page(place: Place) -> Callable[[], None]:
+    """The function that draws a page; it imports the page's module."""
+    module = import_module(f"shoal.dashboard.pages.{place.module}")
+    return cast("Callable[[], None]", module.page)
 
 
-def _drawn(name: str) -> Callable[[], None]:
+def _drawer(place: Place) -> Callable[[], None]:
+    """What Streamlit calls to draw a page. Only pages that are looked at are loaded."""
+
     def draw() -> None:
-        import_module(module_name(name)).page()  # only what is looked at is loaded
+        load_page(place)()
 
-    draw.__name__ = name
+    draw.__name__ = place.name
     return draw
 
 
 def go(name: str, **params: object) -> NoReturn:
-    """Show that page, with these parameters in its address."""
+    """Show the page ``name`` with these parameters in its address."""
     st.switch_page(st.session_state[_PAGES][name], query_params=_texts(params))
     raise AssertionError  # pragma: no cover  switch_page does not return
 
 
 def link(
-    name: str, label: str, *, icon: str | None = None, help: str | None = None, **params: object
+    name: str,
+    label: str,
+    *,
+    icon: str | None = None,
+    help: str | None = None,
+    **params: object,
 ) -> None:
-    """A link to that page. ``label`` is Markdown: no user's text."""
+    """Draw a link to the page ``name``. ``label`` is Markdown, so it must not be a user's text."""
     st.page_link(
         st.session_state[_PAGES][name],
         label=label,
@@ -93,25 +123,24 @@ def link(
 
 
 def address(name: str, **params: object) -> str:
-    """The relative address of that page, for tables whose cells are links."""
+    """The relative address of the page ``name``, for tables whose cells are links."""
     return f"{name}?{urlencode(_texts(params))}"
 
 
 def parameter(name: str) -> str | None:
-    """A parameter of this page's address."""
-    found = st.query_params.get(name)
-    return found or None
+    """A parameter of this page's address; None when it is missing or empty."""
+    return st.query_params.get(name) or None
 
 
 def arrive(name: str) -> None:
-    """Note where this session is; `entered` then says whether it came from elsewhere."""
-    st.session_state["entered"] = st.session_state.get("here") != name
-    st.session_state["here"] = name
+    """Note which page this session shows; `entered` then tells whether another one was before."""
+    st.session_state[_ENTERED] = st.session_state.get(_HERE) != name
+    st.session_state[_HERE] = name
 
 
 def entered() -> bool:
-    """Whether this run of the script is the first on its page since another one was shown."""
-    return bool(st.session_state.get("entered", True))
+    """Whether this run of the script is the first on its page since another page was shown."""
+    return bool(st.session_state.get(_ENTERED, True))
 
 
 def _texts(params: dict[str, object]) -> dict[str, str]:

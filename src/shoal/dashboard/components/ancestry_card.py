@@ -11,7 +11,7 @@ import streamlit as st
 from shoal.analysis.lineage import Lineage, Relative, without_parents
 from shoal.dashboard.charts.lineage import birth_text, change_text, lineage_data, lineage_html
 from shoal.dashboard.components.html_table import html_table
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import evaluation_table
 from shoal.errors import ShoalError
@@ -47,7 +47,7 @@ def ancestry_card(run: RunView, name: str, dark: bool) -> None:
         relatives = lineage.ancestors(name, depth or USUAL)
         children = list(islice(lineage.children(name), CHILDREN + 1))
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         return
     if not relatives:
         st.caption("It was an individual of no generation.")

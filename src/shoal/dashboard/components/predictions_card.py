@@ -13,7 +13,7 @@ from shoal.dashboard.charts.predictions import (
     residuals_data,
 )
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, quoted
@@ -62,10 +62,10 @@ def predictions_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
             fits = _fits(run.id, name, repeat)
     except ShoalError as error:
         asked.discard((run.id, name, repeat))
-        problem(error)
+        error_box(error)
         return
     if not fits.same:
-        problem(
+        error_box(
             "This time its scores are others than those recorded: another version of Shoal or its packages trained it."
         )
     shown = draw_predictions(fits, dark, f"{run.id}-{name}-{repeat}")
@@ -78,7 +78,7 @@ def champion_predictions_card(run: RunView, dark: bool) -> None:
     try:
         fits = _champion_fits(run.id, run.ended)
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         return
     if fits is not None:
         with st.container(border=True, key="fit"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.session.commands import command_key, command_service, permission_hint
 from shoal.errors import ShoalError
 from shoal.store import CommandKind, RunView
@@ -37,7 +37,7 @@ def run_controls(run: RunView, supervised: bool) -> None:
 def show_refusal(run: RunView) -> None:
     """The answer to a command that was refused or came too late, once."""
     if (found := st.session_state.pop(_REFUSED, None)) is not None and found[0] == run.id:
-        problem(found[1])
+        error_box(found[1])
 
 
 def _asked(run: RunView, kind: str) -> str | None:

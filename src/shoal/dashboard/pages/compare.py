@@ -17,7 +17,7 @@ from shoal.dashboard.charts.compare import (
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.html_table import html_table
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link, parameter
 from shoal.dashboard.session.queries import RunSnapshot, read, store
 from shoal.errors import ShoalError
@@ -45,7 +45,7 @@ def page() -> None:
         readings = [read(run) for run in chosen]
         found = compare([reading.summary for reading in readings], _against(chosen))
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         return
     _obstacles(found)
     with st.container(border=True, key="curves"):
@@ -66,7 +66,7 @@ def _choice(known: dict[int, RunView]) -> list[int]:
     missing = [run for run in named if run not in known]
     named = list(dict.fromkeys(run for run in named if run in known))[:MOST]
     if missing:
-        problem(
+        error_box(
             f"No results of {', '.join(f'run {run}' for run in missing)}: not in this store, or too young."
         )
     chosen: list[int] = st.multiselect(

@@ -22,7 +22,7 @@ from shoal.dashboard.components.genome_card import copy_parameters, genes_html, 
 from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.components.metric_tiles import metric_tiles
 from shoal.dashboard.components.predictions_card import predictions_card
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, read, run_here, store
 from shoal.errors import ShoalError
@@ -46,7 +46,7 @@ def page() -> None:
     try:
         evaluations = store().evaluations(run.id, genome=genome_name(store(), run.id, wanted))
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         _choose(run)
         return
     _tell_address(wanted)
@@ -226,7 +226,7 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
                 )
                 st.caption("Trains it again, and says whether every score is the same to the bit.")
     if chosen.status == "failed":
-        problem(_failure(chosen))
+        error_box(_failure(chosen))
 
 
 def _told(evaluation: Evaluation) -> str:

@@ -41,7 +41,7 @@ from shoal.dashboard.charts.gene_slices import (
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.genome_card import on_demand
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, link
 from shoal.dashboard.session.queries import evaluation_table, read, run_here
 from shoal.errors import AnalysisError
@@ -87,7 +87,7 @@ def page() -> None:
     try:
         analysis = _analysis(run.id, trained)
     except AnalysisError as error:
-        problem(error)
+        error_box(error)
         return
     with st.container(border=True, key="importance"):
         _importance(analysis)
@@ -203,7 +203,7 @@ def _importance(analysis: Analysis) -> None:
     st.subheader("Importance of each gene", anchor=False)
     found = analysis.found
     if isinstance(found, AnalysisError):
-        problem(found)
+        error_box(found)
         return
     trusted = "do not trust" not in found.trust
     st.markdown(f":{'green' if trusted else 'orange'}-badge[R² {found.r2.mean:.2f}] {found.trust}")

@@ -28,7 +28,7 @@ from shoal.dashboard.components.run_text import (
     state_word,
     waiting_text,
 )
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link
 from shoal.dashboard.session.queries import RunSnapshot, read, run_here, store
 from shoal.errors import ShoalError
@@ -50,7 +50,7 @@ def _view(run_id: int, state: str) -> None:
     try:
         reading = read(run_id)
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         return
     run, now, zone = reading.run, time.time(), st.context.timezone
     if run.state != state:
@@ -61,9 +61,9 @@ def _view(run_id: int, state: str) -> None:
     _heading(run, supervised, now, zone)
     show_refusal(run)
     if run.error:
-        problem(run.error)
+        error_box(run.error)
     elif reading.failure and run.generations and run.best_accuracy is None:
-        problem(
+        error_box(
             f"Every training of the last generation failed. The first failure: {reading.failure}"
         )
     _progress(reading)

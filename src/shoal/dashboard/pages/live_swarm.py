@@ -10,7 +10,7 @@ from shoal.dashboard.charts.live_swarm import live_bounds, live_loss_chart, live
 from shoal.dashboard.components.auto_refresh import auto_refresh
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.metric_tiles import metric_tiles
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
@@ -39,7 +39,7 @@ def _view(run_id: int, state: str) -> None:
             store().announce_viewer(run_id)
             found = store().live(run_id)
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         return
     if run.state != state:
         st.rerun()

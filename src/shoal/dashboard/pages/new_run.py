@@ -22,7 +22,7 @@ from shoal.dashboard.components.new_run_form import (
     preview,
     split,
 )
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, parameter
 from shoal.dashboard.server.launch import MAX_UPLOAD_MB
 from shoal.dashboard.session import new_run_draft
@@ -246,7 +246,7 @@ def _start(
             except ShoalError as refusal:
                 error = refusal
         if error is not None:
-            problem(error)
+            error_box(error)
         for number, warning in enumerate(found.warnings if found else ()):
             with st.container(horizontal=True, gap="small", key=f"warning-{number}"):
                 st.markdown(_MARKS["look"], width="content")

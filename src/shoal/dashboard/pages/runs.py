@@ -9,7 +9,7 @@ import streamlit as st
 from shoal.dashboard.components.auto_refresh import auto_refresh
 from shoal.dashboard.components.run_controls import run_controls, show_refusal
 from shoal.dashboard.components.run_text import elapsed, progress, state_html
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.commands import command_key, command_service, permission_hint
 from shoal.dashboard.session.queries import run_here, store, summary
@@ -139,7 +139,7 @@ def _dialog(run_id: int) -> None:
     try:
         run = store().run(run_id)
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         return
     st.text(run.name)
     carry_on, copy, remove = st.tabs(["Continue with more", "Duplicate", "Delete"])
@@ -193,7 +193,7 @@ def _continue(run: RunView) -> None:
             try:
                 command_service().resume(run.id, more, command_key(run, "resume"))
             except ShoalError as error:
-                problem(error)
+                error_box(error)
                 return
             go("live", run=run.id)
 
@@ -215,12 +215,12 @@ def _delete(run: RunView) -> None:
             help=permission_hint(),
         ):
             if typed.strip().lower() != word:
-                problem(f"Nothing was deleted: “{word}” was not what you typed.")
+                error_box(f"Nothing was deleted: “{word}” was not what you typed.")
                 return
             try:
                 command_service().delete(run.id)
             except ShoalError as error:
-                problem(error)
+                error_box(error)
                 return
             _close()
             st.rerun()

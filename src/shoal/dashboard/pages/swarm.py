@@ -11,7 +11,7 @@ import streamlit as st
 from shoal.dashboard.charts.swarm import swarm_chart
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.run_text import state_html
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.pages.live_swarm import training_now
 from shoal.dashboard.routing import entered, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, run_here, store
@@ -82,7 +82,7 @@ def _recorded(run: RunView) -> None:
     try:
         training = _chosen(run)
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         link("evaluations", "Choose among its trainings", icon=":material/table_rows:", run=run.id)
         link("swarm", "Watch its best genome", icon=":material/bubble_chart:", run=run.id)
         return
@@ -90,7 +90,7 @@ def _recorded(run: RunView) -> None:
     try:
         film = projector().look(request)
     except ReplayError as error:
-        problem(error)
+        error_box(error)
         st.button("Try again", on_click=projector().forget, args=(request,), key="again")
         return
     if isinstance(film, Replay):

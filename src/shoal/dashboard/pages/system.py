@@ -9,7 +9,7 @@ import streamlit as st
 
 from shoal.dashboard.components.auto_refresh import auto_refresh
 from shoal.dashboard.components.html_table import html_table
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, moment
@@ -47,7 +47,7 @@ def _working() -> None:
     try:
         supervisors, runs = store().supervisors(), store().runs(limit=200)
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         return
     st.subheader("Supervisors", anchor=False)
     if not supervisors:

@@ -1,86 +1,106 @@
-"""The page's script, run by Streamlit for each visitor and each click. `server.py` starts it."""
+"""The page's script, which Streamlit runs for each visitor and each click. `launch` starts it."""
 
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
 
 from shoal.dashboard.components.css import MARK
 from shoal.dashboard.components.deferred_charts import deferred_charts
-from shoal.dashboard.error_box import problem
-from shoal.dashboard.routing import PLACES, address, arrive, build, link, parameter
+from shoal.dashboard.error_box import error_box
+from shoal.dashboard.routing import FRONT, PLACES, Place, address, arrive, build, link, parameter
 from shoal.dashboard.session import current_user
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
 from shoal.store import RunView
 
-_OF_A_RUN = [
-    place for place in PLACES if place.of_run and place.name != "evaluation"
-]  # which needs a genome as well
-NEWEST = 50  # runs to choose from in the side bar; the page of runs has all
+# The side bar has three groups of links: the first pages, those of the chosen run, and the rest.
+_TOP = PLACES[:3]
+# The page of a genome needs a genome as well as a run, so no link of the side bar leads to it.
+_OF_A_RUN = [place for place in PLACES if place.of_run and place.name != "evaluation"]
+_BOTTOM = [place for place in PLACES[3:] if not place.of_run]
+
+# Runs to choose from in the side bar. The page Runs has all of them.
+NEWEST = 50
 
 
 def main() -> None:
-    """Frame, navigation, and the page that is looked at."""
+    """Draw the frame, the side bar, and the page that the address names."""
     st.set_page_config(page_title="Shoal", page_icon=MARK, layout="wide")
     identity = current_user.require_user()
+
     pages = build()
     page = st.navigation(list(pages.values()), position="hidden")
-    here = page.url_path or PLACES[0].name
+    here = page.url_path or FRONT.name
     arrive(here)
+
     try:
         runs = store().runs(limit=NEWEST)
     except ShoalError as error:
-        problem(error)
+        error_box(error)
         return
+
     with st.sidebar:
         _sidebar(runs, here)
         current_user.user_badge(identity)
+
     with deferred_charts():
         page.run()
         with st.container(key="footer"):
-            st.text(
-                f"Shoal {_version()}  ·  {store().path or store().url}"
-            )  # the URL shows no password
+            # The store's URL shows no password.
+            st.text(f"Shoal {_version()}  ·  {store().path or store().url}")
 
 
 def _sidebar(runs: list[RunView], here: str) -> None:
     st.html('<div class="brand"><b>Shoal</b></div>')
     with st.container(key="places"):
-        for place in PLACES[:3]:
-            link(place.name, place.title, icon=place.icon)
+        _links(_TOP)
+
     if runs:
-        shown = _choice(runs, here)
+        shown = _run_chooser(runs, here)
         with st.container(key="places-of-run"):
-            for place in _OF_A_RUN:
-                link(place.name, place.title, icon=place.icon, run=shown)
+            _links(_OF_A_RUN, run=shown)
+
     with st.container(key="places-below"):
-        for place in (p for p in PLACES[3:] if not p.of_run):
-            link(place.name, place.title, icon=place.icon)
+        _links(_BOTTOM)
 
 
-def _choice(runs: list[RunView], here: str) -> str:
-    """The run that the links lead to: the address's, or the newest; and a list of the others, which leads to this page of each.
+def _links(places: Sequence[Place], run: str | None = None) -> None:
+    for place in places:
+        link(place.name, place.title, icon=place.icon, run=run)
 
-    It is HTML, as Streamlit's select box takes a browser a sixth of a page.
+
+def _run_chooser(runs: list[RunView], here: str) -> str:
+    """Draw the list of runs; return the number of the run that the links of the side bar lead to.
+
+    That is the run in the address, or the newest one. The other runs link to the same page of
+    theirs. The list is HTML, as Streamlit's select box costs a browser a sixth of a page.
     """
+    labels = {str(run.id): f"Run {run.id} · {run.name}" for run in runs}
+
+    # A run in the address may be older than those of the list.
     named = parameter("run")
-    known = {str(run.id): f"Run {run.id} · {run.name}" for run in runs}
-    if named is not None and named.isdecimal() and named not in known:
-        known[named] = f"Run {named}"
-    shown = named if named in known else next(iter(known))
-    page = here if here in {place.name for place in _OF_A_RUN} else "live"
-    others = "".join(
-        f'<a href="{escape(address(page, run=run))}" target="_self">{escape(name)}</a>'
-        for run, name in known.items()
-        if run != shown
-    )
-    chosen = f"<summary>{escape(known[shown])}</summary>"
-    st.html(
-        f'<details class="chosen">{chosen}<nav aria-label="Other runs">{others or "No other run"}</nav></details>'
-    )
+    if named is not None and named.isdecimal() and named not in labels:
+        labels[named] = f"Run {named}"
+
+    newest = next(iter(labels))
+    shown = named if named in labels else newest
+
+    is_page_of_a_run = here in {place.name for place in _OF_A_RUN}
+    page = here if is_page_of_a_run else "live"
+    links = []
+    for run, label in labels.items():
+        if run != shown:
+            href = escape(address(page, run=run))
+            links.append(f'<a href="{href}" target="_self">{escape(label)}</a>')
+
+    others = "".join(links) or "No other run"
+    summary = f"<summary>{escape(labels[shown])}</summary>"
+    nav = f'<nav aria-label="Other runs">{others}</nav>'
+    st.html(f'<details class="chosen">{summary}{nav}</details>')
     return shown
 
 
@@ -88,7 +108,8 @@ def _version() -> str:
     try:
         return importlib.metadata.version("shoal")
     except importlib.metadata.PackageNotFoundError:
-        return ""  # from a checkout
+        # A checkout that was never installed.
+        return ""
 
 
 if __name__ == "__main__":

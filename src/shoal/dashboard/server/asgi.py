@@ -1,4 +1,7 @@
-"""What Streamlit serves: the page's script behind the door. `server.py` starts it; Streamlit finds ``app`` here by its name."""
+"""What Streamlit serves: the page's script, behind the middleware that checks each visitor.
+
+`launch` starts the server with this file; Streamlit finds ``app`` by its name.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,21 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from shoal.dashboard.network_access import told_keeper, told_names
+from shoal.dashboard.network_access import allowed_hosts_from_env, session_manager_from_env
 from shoal.dashboard.server.auth_middleware import AuthMiddleware
-from shoal.dashboard.server.index_page import FirstPage
-from shoal.dashboard.server.warmup import get_ready
+from shoal.dashboard.server.index_page import IndexPageMiddleware
+from shoal.dashboard.server.warmup import warm_up
 
 app = st.App(
     Path(__file__).with_name("app.py"),
     middleware=[
-        Middleware(AuthMiddleware, keeper=told_keeper(), names=told_names()),
-        Middleware(FirstPage),
+        Middleware(
+            AuthMiddleware,
+            sessions=session_manager_from_env(),
+            names=allowed_hosts_from_env(),
+        ),
+        Middleware(IndexPageMiddleware),
     ],
 )
-threading.Thread(target=get_ready, daemon=True).start()
+
+threading.Thread(target=warm_up, daemon=True).start()

@@ -1,11 +1,13 @@
-"""What stands before every request: the server's name, who it is, and what they may send.
+"""What stands before every request: which server is meant, who asks, and what they may send.
 
-It wraps the whole ASGI application, the page's WebSocket included: without a session not a byte of a page is computed. A
-session is looked at again with each message, so that an account which is removed is out at once, whatever its browser shows.
+The middleware wraps the whole ASGI application, the page's WebSocket included. Without a session no
+byte of a page is computed. Each message of a WebSocket checks the session again, so that a removed
+account is out at once, whatever its browser still shows.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -23,9 +25,19 @@ from shoal.dashboard.server.login_page import POLICY, login_page, logout_page
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEALTH = "/_stcore/health"  # says that the server is there, and nothing else
+_log = logging.getLogger(__name__)
+
+# Says that the server is there, and nothing else.
+HEALTH = "/_stcore/health"
+
 _UPLOADS = "/_stcore/upload_file"
-_LARGEST_FORM = 8_192  # bytes
+_STREAMLIT = "/_stcore/"
+_LARGEST_FORM_BYTES = 8_192
+_LARGEST_FORM_FIELDS = 10
+
+# RFC 6455, section 7.4.1: the endpoint violates a policy. Before the handshake it becomes HTTP 403.
+_POLICY_VIOLATION = 1008
+
 _HEADERS = {
     "X-Frame-Options": "SAMEORIGIN",
     "X-Content-Type-Options": "nosniff",
@@ -34,17 +46,32 @@ _HEADERS = {
 
 
 class AuthMiddleware:
-    """ASGI middleware. ``keeper`` None: everybody is let in. ``names``: of the server, as `is_named` takes them."""
+    """ASGI middleware that lets visitors with a session through, and shows others the login.
 
-    def __init__(self, app: ASGIApp, keeper: SessionManager | None, names: tuple[str, ...]) -> None:
-        self._app, self._keeper, self._names = app, keeper, names
+    Parameters
+    ----------
+    app
+        The application behind.
+    sessions
+        Checks logins and sessions. None lets everybody through.
+    names
+        What browsers may call this server, as `is_named` takes them.
+    """
+
+    def __init__(
+        self, app: ASGIApp, sessions: SessionManager | None, names: tuple[str, ...]
+    ) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or one WebSocket."""
+        """Handle one request, or one WebSocket."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
         elif not is_named(Headers(scope=scope).get("host"), self._names):
-            await self._refuse(scope, receive, send, "This server does not go by that name.", 421)
+            _log.info("refused: a request for another host name")
+            await _refuse(scope, receive, send, "This server does not go by that name.", 421)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
@@ -52,174 +79,226 @@ class AuthMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        if self._keeper is None or request.url.path == HEALTH:
+        if self._sessions is None or request.url.path == HEALTH:
             await self._app(scope, receive, send)
             return
+
+        answer: Response | None
         try:
-            answer = await self._answer(request, self._keeper)
+            answer = await _answer(request, self._sessions)
         except TooManyTriesError as error:
-            answer = _login(request, error, 429)
+            answer = _login_again(request, error, 429)
             answer.headers["Retry-After"] = str(max(1, round(error.seconds)))
         except AccessError as error:
-            answer = _login(request, error, 403)
+            answer = _login_again(request, error, 403)
+
         await (answer or self._app)(scope, receive, send)
 
-    async def _answer(self, request: Request, keeper: SessionManager) -> Response | None:
-        """What is said instead of the application; None: it may answer itself. Raises `AccessError`."""
-        path, reads = request.url.path, request.method in ("GET", "HEAD")
-        session = request.cookies.get(_cookie(request))
-        if not reads and path in ("/login", "/logout") and not _is_own(request):
-            raise AccessError("That form came from another site.", remedy="log in here")
-        if path == "/login" and request.method == "POST":
-            form = await _form(request)
-            entered = await run_in_threadpool(
-                keeper.by_password, form.get("name", ""), form.get("password", "")
-            )
-            return _welcome(request, entered, request.query_params.get("after", "/"))
-        if (
-            reads
-            and (token := request.query_params.get("token")) is not None
-            and not path.startswith("/_stcore/")
-        ):
-            rest = [
-                (name, value)
-                for name, value in request.query_params.multi_items()
-                if name != "token"
-            ]
-            return _welcome(
-                request, keeper.by_token(token), f"{path}?{urlencode(rest)}" if rest else path
-            )
-        who = keeper.identity(session)
-        if path == "/logout" and request.method == "POST":
-            keeper.end(session)
-            left = RedirectResponse("/login", 303)
-            left.delete_cookie(_cookie(request))
-            return left
-        if path == "/logout" and who is not None:
-            return _page(logout_page(who.name))
-        if path in ("/login", "/logout"):
-            after = _inside(request.query_params.get("after", "/"))
-            return (
-                RedirectResponse(after, 303)
-                if who
-                else _page(login_page(after, provider=oidc.beginning()))
-            )
-        if who is None and reads and (address := oidc.address(request)) is not None:
-            return _welcome(
-                request, keeper.by_email(address), request.query_params.get("after", path)
-            )
-        if who is None:
-            return None if path in oidc.PATHS and oidc.is_offered() else _who_are_you(request)
-        return None if _may_send(who, request) else PlainTextResponse("Viewers cannot upload.", 403)
-
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        keeper, connection = self._keeper, HTTPConnection(scope)
-        if not _is_own(
-            connection
-        ):  # Streamlit too would refuse, but asks a server abroad for its own address first
-            await self._refuse(scope, receive, send, "That page is another site's.", 403)
+        connection = HTTPConnection(scope)
+
+        # Streamlit would refuse it too, but would first ask a server abroad for its own address.
+        if not _is_same_origin(connection):
+            _log.warning("refused: a WebSocket of another site's page")
+            await _refuse(scope, receive, send, "That page is another site's.", 403)
             return
-        if keeper is None:
+
+        sessions = self._sessions
+        if sessions is None:
             await self._app(scope, receive, send)
             return
+
         session = connection.cookies.get(_cookie(connection))
-        if not _knows(keeper, session):
-            await self._refuse(scope, receive, send, "Log in first.", 403)
+        if not _is_known(sessions, session):
+            await _refuse(scope, receive, send, "Log in first.", 403)
             return
 
         async def receive_while_known() -> Message:
             message = await receive()
-            if message["type"] == "websocket.receive" and not _knows(keeper, session):
-                await send({"type": "websocket.close", "code": 1008, "reason": "logged out"})
-                return {"type": "websocket.disconnect", "code": 1008}
+            if message["type"] == "websocket.receive" and not _is_known(sessions, session):
+                _log.info("closed: a WebSocket whose session has ended")
+                await send(
+                    {
+                        "type": "websocket.close",
+                        "code": _POLICY_VIOLATION,
+                        "reason": "logged out",
+                    }
+                )
+                return {"type": "websocket.disconnect", "code": _POLICY_VIOLATION}
             return message
 
         await self._app(scope, receive_while_known, send)
 
-    @staticmethod
-    async def _refuse(scope: Scope, receive: Receive, send: Send, why: str, status: int) -> None:
-        if scope["type"] == "websocket":
-            await receive()
-            await send(
-                {"type": "websocket.close", "code": 1008, "reason": why}
-            )  # before it was accepted: HTTP 403
-        else:
-            await PlainTextResponse(why, status)(scope, receive, send)
+
+async def _answer(request: Request, sessions: SessionManager) -> Response | None:
+    """What this middleware answers itself; None lets the application answer.
+
+    Raises
+    ------
+    AccessError
+        When a login fails, or a form comes from another site.
+    """
+    path = request.url.path
+    reads = request.method in ("GET", "HEAD")
+    session = request.cookies.get(_cookie(request))
+
+    if not reads and path in ("/login", "/logout") and not _is_same_origin(request):
+        raise AccessError("That form came from another site.", remedy="log in here")
+
+    if path == "/login" and request.method == "POST":
+        return await _login_by_password(request, sessions)
+
+    token = request.query_params.get("token")
+    if reads and token is not None and not path.startswith(_STREAMLIT):
+        return _start_session(request, sessions.by_token(token), _without_token(request))
+
+    identity = sessions.identity(session)
+    if path == "/logout" and request.method == "POST":
+        sessions.end(session)
+        left = RedirectResponse("/login", 303)
+        left.delete_cookie(_cookie(request))
+        return left
+    if path == "/logout" and identity is not None:
+        return _page(logout_page(identity.name))
+    if path in ("/login", "/logout"):
+        after = _inside(request.query_params.get("after", "/"))
+        if identity is not None:
+            return RedirectResponse(after, 303)
+        return _page(login_page(after, provider=oidc.login_address()))
+
+    if identity is None:
+        return _answer_stranger(request, sessions, reads=reads)
+    if not _may_send(identity, request):
+        return PlainTextResponse("Viewers cannot upload.", 403)
+    return None
+
+
+def _answer_stranger(request: Request, sessions: SessionManager, *, reads: bool) -> Response | None:
+    """Answer a visitor without a session: back from the provider, on the way to it, or not yet."""
+    if reads:
+        email = oidc.email_address(request)
+        if email is not None:
+            after = request.query_params.get("after", request.url.path)
+            return _start_session(request, sessions.by_email(email), after)
+
+    if request.url.path in oidc.PATHS and oidc.is_offered():
+        return None
+    return _ask_to_log_in(request)
+
+
+async def _login_by_password(request: Request, sessions: SessionManager) -> Response:
+    form = await _form(request)
+    name = form.get("name", "")
+    password = form.get("password", "")
+    # Hashing takes long on purpose, so it must not hold up other visitors.
+    session = await run_in_threadpool(sessions.by_password, name, password)
+    return _start_session(request, session, request.query_params.get("after", "/"))
+
+
+def _without_token(request: Request) -> str:
+    """The path and query that a link with a token leads to, without the token."""
+    rest = [pair for pair in request.query_params.multi_items() if pair[0] != "token"]
+    if not rest:
+        return request.url.path
+    return f"{request.url.path}?{urlencode(rest)}"
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, why: str, status: int) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": why})
+        return
+    await PlainTextResponse(why, status)(scope, receive, send)
 
 
 def _cookie(connection: HTTPConnection) -> str:
-    return cookie_name((connection.scope.get("server") or ("", 0))[1] or 0)
+    server = connection.scope.get("server")
+    port = server[1] if server else 0
+    return cookie_name(port or 0)
 
 
-def _knows(keeper: SessionManager, session: str | None) -> bool:
+def _is_known(sessions: SessionManager, session: str | None) -> bool:
+    """Whether a session is valid. While the accounts cannot be read, none is."""
     try:
-        return keeper.identity(session) is not None
-    except AccessError:  # the accounts cannot be read: nobody is known
+        return sessions.identity(session) is not None
+    except AccessError:
         return False
 
 
-def _may_send(who: Identity, request: Request) -> bool:
-    """A viewer has nothing to upload: it would only fill the memory."""
-    return who.may_act or not (request.method == "PUT" and request.url.path.startswith(_UPLOADS))
+def _may_send(identity: Identity, request: Request) -> bool:
+    """A viewer has nothing to upload: a file would only fill the memory."""
+    uploads = request.method == "PUT" and request.url.path.startswith(_UPLOADS)
+    return identity.may_act or not uploads
 
 
-def _is_own(connection: HTTPConnection) -> bool:
-    """Whether a page of this server sends. Browsers say so; who is no browser cannot be tricked into sending."""
+def _is_same_origin(connection: HTTPConnection) -> bool:
+    """Whether a page of this server sends. Programs other than browsers name no origin."""
     origin = connection.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
 
 
 def _inside(path: str) -> str:
-    """The path if it stays on this server, which another page may have made up."""
-    fine = (
-        path.startswith("/")
-        and not path.startswith(("//", "/\\", "/login", "/logout"))
-        and path.isprintable()
-    )
-    return path if fine else "/"
+    """The path if it stays on this server, since another site's page may have made it up."""
+    leads_away = path.startswith(("//", "/\\"))
+    leads_in_a_circle = path.startswith(("/login", "/logout"))
+    if not path.startswith("/") or leads_away or leads_in_a_circle or not path.isprintable():
+        return "/"
+    return path
 
 
 async def _form(request: Request) -> dict[str, str]:
+    """The fields of a posted form, the first value of each."""
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > _LARGEST_FORM:
+        if len(body) > _LARGEST_FORM_BYTES:
             raise AccessError("That is too long for a name and a password.")
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+
+    text = body.decode("utf-8", "replace")
+    fields = parse_qs(text, keep_blank_values=True, max_num_fields=_LARGEST_FORM_FIELDS)
     return {name: values[0] for name, values in fields.items()}
 
 
-def _who_are_you(request: Request) -> Response:
+def _ask_to_log_in(request: Request) -> Response:
+    """A browser is sent to the login page; a program gets a status that says what is missing."""
     if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
         return PlainTextResponse("Log in first.", 401)
-    after = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return RedirectResponse(
-        f"/login?{urlencode({'after': after})}" if after != "/" else "/login", 303
-    )
+
+    after = request.url.path
+    if request.url.query:
+        after = f"{after}?{request.url.query}"
+    if after == "/":
+        return RedirectResponse("/login", 303)
+    return RedirectResponse(f"/login?{urlencode({'after': after})}", 303)
 
 
-def _login(request: Request, error: AccessError, status: int) -> Response:
-    problem = f"{error.problem} {error.remedy}." if error.remedy else error.problem
+def _login_again(request: Request, error: AccessError, status: int) -> Response:
+    """The login page with what went wrong."""
+    problem = error.problem
+    if error.remedy:
+        problem = f"{error.problem} {error.remedy}."
     after = _inside(request.query_params.get("after", "/"))
-    answer = _page(login_page(after, problem, oidc.beginning()), status)
+    answer = _page(login_page(after, problem, oidc.login_address()), status)
     oidc.forget(request, answer)
     return answer
 
 
 def _page(text: str, status: int = 200) -> Response:
-    return HTMLResponse(
-        text, status, {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
-    )
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+    return HTMLResponse(text, status, headers)
 
 
-def _welcome(request: Request, session: str, after: str) -> Response:
+def _start_session(request: Request, session: str, after: str) -> Response:
+    """Send a visitor who logged in to where they wanted to go, with the session's cookie."""
     answer = RedirectResponse(_inside(after), 303, {"Cache-Control": "no-store"})
     answer.set_cookie(
         _cookie(request),
         session,
         max_age=SESSION_SECONDS,
-        httponly=True,  # no script reads it
-        samesite="lax",  # no other site's page sends it, but a link to a run works
+        # No script reads it.
+        httponly=True,
+        # No other site's page sends it, but a link to a run works.
+        samesite="lax",
         secure=request.url.scheme == "https",
     )
     oidc.forget(request, answer)

@@ -1,7 +1,9 @@
-"""The document that a browser gets first: Streamlit's, which here knows at once what it would find out one after another.
+"""The document that a browser gets first: Streamlit's, with what it would find out step by step.
 
-Streamlit asks each part of its address whether its server is there, and its server how it is set, before it connects; it
-loads the code of an element when the first one comes; and of modules a browser keeps no compiled code (docs/decisions/0009).
+Streamlit asks each part of its address whether its server is there, and its server how it is
+configured, before it connects. It loads the code of an element when the first one comes. And
+browsers keep no compiled code of modules (docs/decisions/0009-dashboard.md). This document answers
+the first two questions at once, and asks for the files of the page's elements as scripts.
 """
 
 from __future__ import annotations
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
 
 _STATIC = Path(streamlit.__file__).with_name("static")
 _SCRIPTS = _STATIC / "static" / "js"
-_EVERYWHERE = ("Html", "PageLink", "Spinner")  # elements of every page
+_PATHS = {"/", *(f"/{place.name}" for place in PLACES)}
+
+# Streamlit's elements of every page, by the names of their files, and those of each page beside.
+_EVERYWHERE = ("Html", "PageLink", "Spinner")
 _CHOICES = ("Autocomplete", "Selectbox", "Multiselect", "ButtonGroup")
-_ELEMENTS = {  # and those that a page has beside them
+_ELEMENTS = {
     "": ("Button", "Progress"),
     "runs": ("Button", "Progress"),
     "live": ("ArrowVegaLiteChart", "Button", "Progress"),
@@ -46,13 +51,21 @@ _ELEMENTS = {  # and those that a page has beside them
     "new": ("Button", "NumberInput", "Radio", "TextInput", *_CHOICES),
     "system": ("Button",),
 }
+
+# In a script: the files that it imports. In the document: the files that it names.
 _IMPORTED = re.compile(r"""(?:from|import)\s*["'`]\./([\w.-]+\.js)["'`]""")
 _NAMED = re.compile(r'"\./static/js/([\w.-]+\.js)"')
-# As scripts, not as modules: Chromium keeps compiled code of both, and finds again only what was asked for as a script.
-_LINK = '<link rel="preload" as="script" crossorigin fetchpriority="{priority}" href="./static/js/{name}">\n    '
-_MODULES = re.compile(r'<link rel="modulepreload"[^>]*>\s*')
-_PATHS = {"/", *(f"/{place.name}" for place in PLACES)}
-# Streamlit's way for who serves its page (StreamlitConfig.ts): with these it asks no more. The server is where this page is.
+_MODULE_PRELOADS = re.compile(r'<link rel="modulepreload"[^>]*>\s*')
+
+# As scripts, not as modules: Chromium keeps compiled code of both, and finds again only what was
+# asked for as a script.
+_PRELOAD = (
+    '<link rel="preload" as="script" crossorigin fetchpriority="{priority}" '
+    'href="./static/js/{name}">\n    '
+)
+
+# Streamlit's interface for whoever serves its page (StreamlitConfig.ts): told both, it asks no
+# more. The server is where this page is.
 _KNOWN = """<script>
       window.__streamlit = {
         BACKEND_BASE_URL: new URL(".", location.href).href,
@@ -62,53 +75,64 @@ _KNOWN = """<script>
     """
 
 
-class FirstPage:
-    """ASGI middleware that answers what a browser's address bar asks for."""
+class IndexPageMiddleware:
+    """ASGI middleware that answers requests for the document of a page."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or one WebSocket."""
-        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"] in _PATHS:
-            await HTMLResponse(_document(scope["path"][1:]), headers={"Cache-Control": "no-cache"})(
-                scope, receive, send
-            )
-        else:
+        """Handle one request, or one WebSocket."""
+        asks_for_page = (
+            scope["type"] == "http" and scope["method"] == "GET" and scope["path"] in _PATHS
+        )
+        if not asks_for_page:
             await self._app(scope, receive, send)
+            return
+
+        document = _document(scope["path"].removeprefix("/"))
+        answer = HTMLResponse(document, headers={"Cache-Control": "no-cache"})
+        await answer(scope, receive, send)
 
 
 @cache
 def _document(place: str) -> str:
+    """Streamlit's document for the page ``place``, with the style sheet and all preloads."""
     text = (_STATIC / "index.html").read_text("utf-8")
-    first = _NAMED.findall(text)  # with all that they import
-    files = _with_imports([*first, *_files(_EVERYWHERE + _ELEMENTS.get(place, ()))])
-    links = "".join(
-        _LINK.format(name=name, priority="auto" if name in first else "low") for name in files
-    )
-    text = _MODULES.sub("", text).replace("<title>Streamlit</title>", "<title>Shoal</title>")
-    return text.replace("<script", links + _KNOWN + "<script", 1).replace(
-        "</body>", CSS + "</body>", 1
-    )
+
+    needed_first = _NAMED.findall(text)
+    elements = _EVERYWHERE + _ELEMENTS.get(place, ())
+    links = ""
+    for name in _with_imports([*needed_first, *_files(elements)]):
+        priority = "auto" if name in needed_first else "low"
+        links += _PRELOAD.format(name=name, priority=priority)
+
+    text = _MODULE_PRELOADS.sub("", text)
+    text = text.replace("<title>Streamlit</title>", "<title>Shoal</title>")
+    text = text.replace("<script", links + _KNOWN + "<script", 1)
+    return text.replace("</body>", CSS + "</body>", 1)
 
 
 def _files(elements: Iterable[str]) -> list[str]:
-    """The files with the code of these elements; none if Streamlit names them otherwise one day."""
-    return [file.name for element in elements for file in _SCRIPTS.glob(f"{element}.*.js")]
+    """The files with the code of these elements; none should Streamlit rename its files."""
+    files: list[str] = []
+    for element in elements:
+        files += (file.name for file in _SCRIPTS.glob(f"{element}.*.js"))
+    return files
 
 
 def _with_imports(names: Iterable[str]) -> list[str]:
-    """These files and, behind them, what they import and what that imports."""
-    found = dict.fromkeys(names)
-    left = list(found)
+    """These files and, behind them, all files that they import, directly or not."""
+    reached = dict.fromkeys(names)
+    left = list(reached)
     while left:
-        news = [name for name in _imports(left.pop()) if name not in found]
-        found |= dict.fromkeys(news)
-        left += news
-    return list(found)
+        new = [name for name in _imports(left.pop()) if name not in reached]
+        reached |= dict.fromkeys(new)
+        left += new
+    return list(reached)
 
 
 @cache  # the pages share most files
 def _imports(name: str) -> list[str]:
-    found = _IMPORTED.findall((_SCRIPTS / name).read_text("utf-8"))
-    return [other for other in found if (_SCRIPTS / other).is_file()]
+    imported = _IMPORTED.findall((_SCRIPTS / name).read_text("utf-8"))
+    return [other for other in imported if (_SCRIPTS / other).is_file()]

@@ -7,7 +7,7 @@ import getpass
 import streamlit as st
 
 from shoal.auth import AccessError, Identity
-from shoal.dashboard.network_access import LOOPBACK, cookie_name, told_keeper
+from shoal.dashboard.network_access import LOOPBACK, cookie_name, session_manager_from_env
 
 
 def current_user() -> Identity:
@@ -15,7 +15,7 @@ def current_user() -> Identity:
 
     Where nobody is asked, the local user, an operator. Raises `AccessError` for one who is not, or not any more, let in.
     """
-    keeper = told_keeper()
+    keeper = session_manager_from_env()
     if keeper is None:
         if (
             st.get_option("server.address") not in LOOPBACK
@@ -42,7 +42,7 @@ def require_user() -> Identity:
 
 def login_enabled() -> bool:
     """Whether people log in here at all."""
-    return told_keeper() is not None
+    return session_manager_from_env() is not None
 
 
 def user_badge(identity: Identity) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import Summary, summarise
 from shoal.dashboard.charts.history import history_data
-from shoal.dashboard.error_box import problem
+from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link, parameter
 from shoal.errors import ShoalError
 from shoal.store import RunView, Store, open_store
@@ -44,7 +44,7 @@ def run_here() -> RunView:
         if wanted is not None:
             return store().run(wanted)
     except ShoalError as error:
-        problem(error)
+        error_box(error)
     else:
         st.caption("No run is chosen.")
     link("runs", "Choose one among the runs", icon=":material/arrow_back:")
