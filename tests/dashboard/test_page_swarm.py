@@ -143,7 +143,17 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
             1.0,
             [
                 RunningTraining(
-                    GENOME, 2, 1, 3, "search", "here:1", state.iteration, 30, 1.0, curve, seen
+                    GENOME,
+                    2,
+                    1,
+                    3,
+                    "search",
+                    worker="here:1",
+                    iteration=state.iteration,
+                    iterations=30,
+                    seconds=1.0,
+                    curve=curve,
+                    frame=seen,
                 )
             ],
         )
@@ -166,7 +176,9 @@ def test_what_trains_now_is_followed(page: Page, opened: Store, claim: Claim) ->
     expect(loss.locator("b")).to_have_text(f"{state.history[-1]:.4g}")
     expect(page.get_by_text("As it is now.")).to_be_visible()
     opened.heartbeat(
-        claim, 1.0, [RunningTraining(GENOME, 3, 1, 3, "search", "here:1", 0, 30)]
+        claim,
+        1.0,
+        [RunningTraining(GENOME, 3, 1, 3, "search", worker="here:1", iteration=0, iterations=30)],
     )  # too short for a look at it
     expect(page.get_by_text("repeat 3 · iteration 0 of 30")).to_be_visible()
     expect(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,12 @@ from shoal.data import DataOptions, Dataset, prepare
 from shoal.errors import RunNotFoundError, StoreFullError
 from shoal.executors import Evaluate, Job, Progress
 from shoal.genome.genome import Genome
-from shoal.orchestration.live_status import running_training
+from shoal.orchestration.live_status import (
+    MAX_FRAMES,
+    NOTE_SECONDS,
+    LiveStatus,
+    running_training,
+)
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
@@ -63,12 +69,12 @@ TRAINING = RunningTraining(
     4,
     5,
     "search",
-    "here \0:1",
-    7,
-    9,
-    1.5,
-    ((1, 0.1), (7, 1 / 3)),
-    FRAME,
+    worker="here \0:1",
+    iteration=7,
+    iterations=9,
+    seconds=1.5,
+    curve=((1, 0.1), (7, 1 / 3)),
+    frame=FRAME,
 )
 
 
@@ -351,7 +357,7 @@ def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
         (BaselineJob("trees", genome), ("baseline", 0, 0, 0, 0, "Boosted trees")),
     ]
     for job, expected in cases:
-        made = running_training(problem, Progress(job, "w:1"))
+        made = running_training(problem, Progress(job, worker="w:1"))
         assert (made.genome, made.worker, made.iteration) == (genome, "w:1", 0)
         shown = (
             made.kind,
@@ -362,5 +368,39 @@ def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
             made.baseline,
         )
         assert shown == expected
-        told = running_training(problem, Progress(job, "w:1", 3, 8, 0.5, ((1, 0.5),), FRAME))
-        assert (told.iteration, told.iterations, told.seconds, told.frame) == (3, 8, 0.5, FRAME)
+        progress = Progress(
+            job,
+            worker="w:1",
+            iteration=3,
+            iterations=8,
+            seconds=0.5,
+            curve=((1, 0.5),),
+            frame=FRAME,
+        )
+        shown = running_training(problem, progress)
+        assert (shown.iteration, shown.iterations, shown.seconds) == (3, 8, 0.5)
+        assert shown.frame is FRAME
+        assert shown.curve == ((1, 0.5),)
+
+
+def test_a_note_holds_a_bounded_number_of_frames_and_each_has_its_turn(tiny: Dataset) -> None:
+    problem = Problem(tiny, SETTINGS)
+    jobs = [Evaluate(Task(Genome(), repeat)) for repeat in range(2 * MAX_FRAMES + 3)]
+    without = Progress(Evaluate(Task(Genome(), 99)), worker="w:99")
+
+    class Watched(InlineExecutor):
+        def under_way(self) -> tuple[Progress, ...]:
+            return (without, *(Progress(job, worker="w:1", frame=FRAME) for job in jobs))
+
+    time = [0.0]
+    status = LiveStatus(problem, Watched(problem), lambda: time[0])
+    shown: Counter[int] = Counter()
+    for _ in range(len(jobs)):
+        note = status.snapshot_if_due()
+        assert note is not None
+        assert [training.repeat for training in note] == [99, *range(len(jobs))]
+        framed = [training.repeat for training in note if training.frame is not None]
+        assert len(framed) == MAX_FRAMES
+        shown.update(framed)
+        time[0] += NOTE_SECONDS
+    assert shown == dict.fromkeys(range(len(jobs)), MAX_FRAMES)

@@ -74,7 +74,15 @@ class InlineExecutor(Executor):
 
     def under_way(self) -> tuple[Progress, ...]:
         return tuple(
-            Progress(job, "inline:1", 3, 7, 0.5, ((1, 0.5), (3, 0.25))) for job in self.jobs
+            Progress(
+                job,
+                worker="inline:1",
+                iteration=3,
+                iterations=7,
+                seconds=0.5,
+                curve=((1, 0.5), (3, 0.25)),
+            )
+            for job in self.jobs
         )
 
     def set_watched(self, watched: bool) -> None:

@@ -1,11 +1,16 @@
-"""Executors: where jobs run. `make_executor` is the one door; Ray is an extra, and imported by those who ask for it."""
+"""Where jobs run: in processes of this machine, or on a Ray cluster.
+
+May import `problems`, `settings`, `pso`, `system` and what these import. Knows no store and no search.
+Start reading with `base`, the contract; `make_executor` makes one. Ray is an extra, and imported only
+where it is asked for.
+"""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
 from shoal.errors import ExecutorError
-from shoal.executors.base import Evaluate, Executor, Job, Outcome, Progress
+from shoal.executors.base import Evaluate, Executor, Job, Outcome, Progress, TrainingJob
 from shoal.executors.local import LocalExecutor
 from shoal.problems.table import Problem
 
@@ -16,15 +21,26 @@ __all__ = [
     "LocalExecutor",
     "Outcome",
     "Progress",
+    "TrainingJob",
     "check_executor_installed",
     "make_executor",
 ]
 
 
 def make_executor(problem: Problem, workers: int | None = None) -> Executor:
-    """The executor that the problem's settings name.
+    """Make the executor that the problem's settings name.
 
-    Raises `ExecutorError` where it is not installed, or its cluster cannot be reached.
+    Parameters
+    ----------
+    problem
+        What all jobs are about.
+    workers
+        How many jobs run side by side; None: as many as there are cores.
+
+    Raises
+    ------
+    ExecutorError
+        It is not installed, or its cluster cannot be reached.
     """
     check_executor_installed(problem.settings.executor)
     if problem.settings.executor == "ray":
@@ -35,7 +51,13 @@ def make_executor(problem: Problem, workers: int | None = None) -> Executor:
 
 
 def check_executor_installed(executor: str) -> None:
-    """Raises `ExecutorError` when what the executor needs is not installed here."""
+    """Check that what an executor needs is installed here.
+
+    Raises
+    ------
+    ExecutorError
+        It is not.
+    """
     if executor == "ray" and find_spec("ray") is None:
         raise ExecutorError(
             "executor='ray' needs Ray, which is not installed.", remedy="pip install 'shoal[ray]'"

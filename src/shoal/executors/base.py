@@ -1,27 +1,47 @@
-"""The contract of an executor: jobs in, outcomes out, in any order. Executors know no store and no search."""
+"""The contract of an executor: jobs in, outcomes out, in any order.
+
+Executors know no store and no search.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.progress import TrainingInfo, TrainingKind, TrainingProgress
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines.base import Engine
-from shoal.pso.snapshot import SwarmSnapshot
+from shoal.settings.phase import Phase
 
 
 class Job(Protocol):
     """Something to compute in a worker: picklable, and a pure function of the problem and itself."""
 
     def run(self, problem: Problem, engine: Engine) -> Any:
-        """The result, picklable."""
+        """Compute the result, which is picklable."""
+
+
+@runtime_checkable
+class TrainingJob(Job, Protocol):
+    """A job that can say what it trains."""
+
+    def describe(self, problem: Problem) -> TrainingInfo:
+        """What it trains, for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """The job of one evaluation, on ``threads`` cores."""
+    """The job of one evaluation.
+
+    Attributes
+    ----------
+    task
+        What is trained.
+    threads
+        Cores that the training may use; they change no bit of the result.
+    """
 
     task: Task
     threads: int = 1
@@ -30,10 +50,29 @@ class Evaluate:
         """See `shoal.problems.table.evaluate`."""
         return evaluate(problem, self.task, engine.with_threads(self.threads))
 
+    def describe(self, problem: Problem) -> TrainingInfo:
+        """What it trains, for people."""
+        kind: TrainingKind = "search"
+        if self.task.phase is Phase.CONFIRMATION:
+            kind = "confirmation"
+        return TrainingInfo(self.task, kind, iterations=problem.iterations_for(self.task))
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job: its result, or why there is none (it raised, or killed its worker again and again)."""
+    """What became of a job.
+
+    Attributes
+    ----------
+    job
+        The job.
+    result
+        What its ``run`` returned.
+    error
+        Why there is no result: it raised, or killed its worker again and again. None if there is.
+    worker
+        Where it ran, "host:pid".
+    """
 
     job: Job
     result: Any = None
@@ -42,37 +81,37 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is that a worker works on now.
+class Progress(TrainingProgress):
+    """How far a worker is with the training that a job is in.
 
-    Of the training that it is in: ``iteration`` of ``iterations`` that are planned are done, in ``seconds``; all three are 0
-    while that is not known. ``curve`` holds at most 64 points (iteration, global best loss); ``frame`` is there while somebody
-    watches.
+    Attributes
+    ----------
+    job
+        The job; some have several trainings.
     """
 
     job: Job
-    worker: str = ""
-    iteration: int = 0
-    iterations: int = 0
-    seconds: float = 0.0
-    curve: tuple[tuple[int, float], ...] = ()
-    frame: SwarmSnapshot | None = None
 
 
 class Executor(ABC):
-    """Runs jobs of one problem. Obligations of an implementation:
+    """Runs jobs of one problem.
 
-    - Every submitted job has exactly one outcome, in any order, unless the executor is closed first.
-    - A worker that dies costs no job: what it was doing is done again. A job that kills its worker `MAX_DEATHS` times
-      while it runs alone gets an outcome with an error; jobs that only ran beside it are not blamed (`suspicion.JobQueue`).
-    - A job that takes longer than the settings' ``deadline`` is ended like one that killed its worker; where it is not
-      known when it left a queue, twice as long while others run beside it.
+    Obligations of an implementation:
+
+    - Every submitted job has exactly one outcome, in any order, unless the executor is closed
+      first.
+    - A worker that dies costs no job: what it was doing is done again. A job that kills its worker
+      `MAX_DEATHS` times while it runs alone gets an outcome with an error; jobs that only ran
+      beside it are not blamed (`shoal.executors.job_queue.JobQueue`).
+    - A job that takes longer than the settings' ``deadline`` is ended like one that killed its
+      worker. Where it is not known when the job left a queue, it gets twice as long while others
+      run beside it.
     - Jobs are pure, so running one twice is harmless; the second result is dropped.
-    - `close` ends all work within a second or two and leaves no process behind; so does the death of the process that
-      made the executor.
+    - `close` ends all work within a second or two and leaves no process behind. So does the death
+      of the process that made the executor.
     - What `under_way` and `set_watched` need makes no job fail or slow, and changes no result.
-    - Where there is nothing to run jobs on, making it, or `poll`, raises `ExecutorError`; what it has taken can be done
-      later by another one.
+    - Where there is nothing to run jobs on, making it, or `poll`, raises `ExecutorError`. Another
+      executor can do later what it has taken.
     """
 
     MAX_DEATHS = 3
@@ -93,14 +132,31 @@ class Executor(ABC):
 
     @abstractmethod
     def poll(self, timeout: float) -> list[Outcome]:
-        """Outcomes since the last call; waits at most ``timeout`` seconds for the first."""
+        """Return the outcomes since the last call.
+
+        Parameters
+        ----------
+        timeout
+            How long to wait for the first one, in seconds.
+
+        Raises
+        ------
+        ExecutorError
+            There is nothing to run jobs on any more.
+        """
 
     def under_way(self) -> tuple[Progress, ...]:
-        """What workers work on now, as far as it is known; to be asked about once a second. Here: nothing is known."""
+        """What workers work on now, as far as it is known; to be asked about once a second.
+
+        Here nothing is known.
+        """
         return ()
 
     def set_watched(self, watched: bool) -> None:  # noqa: B027  not every executor can
-        """Whether somebody watches: then `under_way` gives frames, too, where it can. To be said as often as one likes."""
+        """Say whether somebody watches; it may be said as often as one likes.
+
+        `under_way` then gives frames, too, where the executor can.
+        """
 
     @abstractmethod
     def close(self) -> None:

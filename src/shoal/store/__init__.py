@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shoal.store.live_status import Live, PollFlags, RunningTraining, TrainingKind
+from shoal.problems.progress import TrainingKind
+from shoal.store.live_status import Live, PollFlags, RunningTraining
 from shoal.store.outbox import OutboxMessage
 from shoal.store.records import (
     ACTIVE,

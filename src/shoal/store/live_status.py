@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select
 
 from shoal.genome.genome import Genome
+from shoal.problems.progress import TrainingKind, TrainingProgress
 from shoal.pso.snapshot import SwarmSnapshot
 from shoal.store.records import LEASE_SECONDS
 from shoal.store.runs import insert_or, not_found, parse_id, shown_state
@@ -21,17 +22,21 @@ from shoal.store.tables import command, live, now, run
 WATCHED_SECONDS = 5.0  # that a reader's word holds
 RENEWED_SECONDS = 1.0  # a younger word, of any reader, is not written again
 
-TrainingKind = Literal["search", "confirmation", "champion", "baseline"]
-
 
 @dataclass(frozen=True, slots=True)
-class RunningTraining:
-    """A training that a worker works on now.
+class RunningTraining(TrainingProgress):
+    """A training that a worker works on now, and how far it is.
 
-    ``generation`` and ``individual`` say where it was first wanted. ``iteration`` of ``iterations`` that are planned are done,
-    in ``seconds``; 0 while the worker has not said how far it is: it does after a second, on Ray and in a baseline that is no
-    swarm never. ``curve`` holds at most 64 points (iteration, global best loss). ``frame`` is there while somebody watches.
-    ``baseline`` names the method of a training of that kind, whose ``genome`` gives the shape.
+    Attributes
+    ----------
+    genome, repeat
+        What is trained.
+    generation, individual
+        Where it was first wanted.
+    kind
+        What it is for.
+    baseline
+        Name of the method of a baseline, whose genome gives the shape.
     """
 
     genome: Genome
@@ -39,12 +44,6 @@ class RunningTraining:
     generation: int
     individual: int
     kind: TrainingKind
-    worker: str = ""
-    iteration: int = 0
-    iterations: int = 0
-    seconds: float = 0.0
-    curve: tuple[tuple[int, float], ...] = ()
-    frame: SwarmSnapshot | None = None
     baseline: str = ""
 
     def to_dict(self) -> dict[str, Any]:

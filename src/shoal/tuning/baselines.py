@@ -29,6 +29,7 @@ from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
 from shoal.objectives.metrics import Metrics, mean_metrics
 from shoal.problems.evaluation import Task
+from shoal.problems.progress import TrainingInfo
 from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
@@ -131,6 +132,10 @@ class BaselineJob:
         accuracies = tuple(metrics.accuracy for metrics in finite)
         seconds = time.perf_counter() - begun
         return Baseline(self.kind, detail, accuracies, mean_metrics(finite), together, seconds)
+
+    def describe(self, problem: Problem) -> TrainingInfo:
+        """What it trains, for people."""
+        return TrainingInfo(Task(self.genome, 0), "baseline", baseline=NAMES[self.kind])
 
     def failed(self, error: str) -> Baseline:
         """The row of a baseline that could not be had."""

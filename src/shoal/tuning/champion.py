@@ -16,6 +16,7 @@ from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95, mean, probability_better
 from shoal.objectives.metrics import Metrics, Scores, mean_metrics
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.progress import TrainingInfo
 from shoal.problems.table import Problem
 from shoal.pso.engines.base import Engine
 from shoal.tuning.baselines import Baseline
@@ -199,6 +200,10 @@ class RefitJob:
         )
         return result.weights
 
+    def describe(self, problem: Problem) -> TrainingInfo:
+        """What it trains, for people."""
+        return TrainingInfo(self.task, "champion", iterations=self.iterations)
+
 
 def refit_jobs(problem: Problem, choice: Selection) -> tuple[RefitJob, ...]:
     """What has to be trained for the champion: a network for each repeat that confirmed it, up to as many as are wanted.
@@ -219,6 +224,10 @@ class AssembleChampion:
     def run(self, problem: Problem, engine: Engine) -> Champion:
         """The champion."""
         return assemble_champion(problem, self.selection, self.weights, engine)
+
+    def describe(self, problem: Problem) -> TrainingInfo:
+        """What it is about, for people; it trains nothing."""
+        return TrainingInfo(Task(self.selection.found.genome, 0), "champion")
 
 
 def _behind(problem: Problem, choice: Selection) -> tuple[Evaluation, ...]:
