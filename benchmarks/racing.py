@@ -58,19 +58,19 @@ def one_generation(settings: SearchSettings, seed: int) -> tuple[float, int]:
     drawn = normal_draws(derive_key(seed, 1), 9, 0, 0, CONTENDERS)
     heights = {Genome(swarm_size=10 + i): SPREAD * float(h) for i, h in enumerate(drawn)}
     told: dict[tuple[str, int], Evaluation] = {}
-    tally = RepeatLedger(told)
-    for targets in RACES[settings.racing](settings.schedule, tuple(heights), tally):
+    ledger = RepeatLedger(told)
+    for targets in RACES[settings.racing](settings.schedule, tuple(heights), ledger):
         for genome, target in targets.items():
-            for task in tally.give(genome, target, 1, 0):
+            for task in ledger.give(genome, target, 1, 0):
                 told[task.id] = trained(task, heights[genome], seed)
 
     def rank(genome: Genome) -> tuple[int, float]:
-        repeats = tally.repeats(genome)
-        return settings.schedule.rung(repeats), tally.mean(
+        repeats = ledger.repeats(genome)
+        return settings.schedule.rung(repeats), ledger.mean(
             genome, settings.schedule.scored_repeats(repeats)
         )
 
-    return max(heights.values()) - heights[max(heights, key=rank)], tally.total
+    return max(heights.values()) - heights[max(heights, key=rank)], ledger.total
 
 
 def hill(genome: Genome) -> float:

@@ -1,14 +1,18 @@
 """How repeats are spent on the genomes of a generation: races, as generators.
 
-A race yields what it wants: genomes, and how many repeats each shall have. It goes on when they have them (or fewer, when
-a budget ran out), and reads their scores from the `RepeatLedger`. Repeat r of every genome has the same random stream, so that
-genomes are compared on common ground.
+A race yields its targets: genomes, and how many repeats each shall have. It goes on when they have
+them (or fewer, when a budget ran out), and reads their scores from the `RepeatLedger`. Repeat r of
+every genome has the same random stream, so genomes are compared on common ground.
 
 - `fixed`: some more for every genome, as the student system did.
-- `halving`: all get the first rung's repeats, the better half the next rung's, and so on, with longer trainings from rung to
-  rung (Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", AISTATS 2016).
-- `t_race`: one more repeat for all that are not yet significantly worse than the best, by paired t-tests (Birattari et al.,
-  "A Racing Algorithm for Configuring Metaheuristics", GECCO 2002).
+- `halving`: all get the first rung's repeats, the better half the next rung's, and so on, with
+  longer trainings from rung to rung (Jamieson and Talwalkar, "Non-stochastic Best Arm
+  Identification and Hyperparameter Optimization", AISTATS 2016).
+- `t_race`: one more repeat for all that are not yet significantly worse than the best, by paired
+  t-tests (Birattari et al., "A Racing Algorithm for Configuring Metaheuristics", GECCO 2002).
+- `finals`: the confirmation of the best after the last generation.
+
+The numbers (rungs, repeats, how many go on) are those of `shoal.settings.schedule.Schedule`.
 """
 
 from __future__ import annotations
@@ -20,114 +24,191 @@ from dataclasses import dataclass, field
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import mean, probability_better
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.settings.phase import Phase
 from shoal.settings.schedule import Schedule
 
+# A genome is better than another when the probability of that is at least this.
 SIGNIFICANT = 0.95
+
+# How many repeats each genome shall have.
 Targets = dict[Genome, int]
 Race = Iterator[Targets]
 
 
 @dataclass
 class RepeatLedger:
-    """How many repeats each genome was given, from repeat ``first`` on, and what is known of them."""
+    """How many repeats of one phase each genome was given, and what is known of them.
 
-    told: Mapping[tuple[str, int], Evaluation]
-    first: int = 0
+    Repeats are counted from 0 within the phase.
+
+    Attributes
+    ----------
+    known
+        All evaluations of the run by `Task.id`: they may come in any order, and before their repeat
+        is given. The ledger reads them; whoever owns the mapping adds to it.
+    phase
+        The phase of the repeats.
+    """
+
+    known: Mapping[tuple[str, int], Evaluation]
+    phase: Phase = Phase.SEARCH
     _given: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
-        """Repeats given to all genomes."""
+        """Repeats given to all genomes together."""
         return sum(self._given.values())
 
     def repeats(self, genome: Genome) -> int:
         """Repeats given to a genome."""
         return self._given.get(genome.hash, 0)
 
-    def give(self, genome: Genome, target: int, generation: int, individual: int) -> Iterator[Task]:
-        """Raise a genome's repeats to ``target``; the tasks for those that have no result yet."""
-        have, self._given[genome.hash] = self.repeats(genome), target
-        for repeat in range(self.first + have, self.first + target):
-            if (genome.hash, repeat) not in self.told:
-                yield Task(genome, repeat, generation, individual)
+    def give(self, genome: Genome, target: int, generation: int, individual: int) -> list[Task]:
+        """Raise a genome's repeats to ``target``.
+
+        Returns
+        -------
+        list of Task
+            The new repeats that have no evaluation yet, for this generation and individual.
+        """
+        first = self.phase.first_repeat
+        tasks = []
+        for repeat in range(first + self.repeats(genome), first + target):
+            if (genome.hash, repeat) not in self.known:
+                tasks.append(Task(genome, repeat, generation, individual))
+
+        self._given[genome.hash] = target
+        return tasks
 
     def evaluations(self, genome: Genome, repeats: range) -> tuple[Evaluation, ...]:
-        """Those of a genome's repeats (counted from ``first``) that were given and told."""
-        numbers = (self.first + r for r in repeats if r < self.repeats(genome))
-        return tuple(self.told[genome.hash, n] for n in numbers if (genome.hash, n) in self.told)
+        """Those evaluations of a genome's ``repeats`` that were given and are known."""
+        first = self.phase.first_repeat
+        given = self.repeats(genome)
+        evaluations = []
+        for repeat in repeats:
+            task_id = (genome.hash, first + repeat)
+            if repeat < given and task_id in self.known:
+                evaluations.append(self.known[task_id])
+        return tuple(evaluations)
 
     def accuracies(self, genome: Genome, repeats: range) -> list[float]:
-        """Their accuracies in percent; -inf for one that failed."""
-        return [
-            -math.inf if e.accuracy is None else e.accuracy
-            for e in self.evaluations(genome, repeats)
-        ]
+        """The accuracies of `evaluations`, in percent; -inf for one that failed."""
+        accuracies = []
+        for evaluation in self.evaluations(genome, repeats):
+            accuracy = evaluation.accuracy
+            accuracies.append(-math.inf if accuracy is None else accuracy)
+        return accuracies
 
     def mean(self, genome: Genome, repeats: range) -> float:
-        """The mean of `accuracies`, -inf when one failed or there is none."""
+        """The mean of `accuracies`; -inf when one failed, or when there is none."""
         return mean(self.accuracies(genome, repeats) or [-math.inf])
 
 
-def fixed(schedule: Schedule, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
-    """``repeats`` more for each, up to ``max_repeats``."""
-    yield {g: min(tally.repeats(g) + schedule.repeats, schedule.max_repeats) for g in genomes}
+def fixed(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger) -> Race:
+    """``repeats`` more for each genome, up to ``max_repeats``."""
+    targets = {}
+    for genome in genomes:
+        target = ledger.repeats(genome) + schedule.repeats
+        targets[genome] = min(target, schedule.max_repeats)
+    yield targets
 
 
-def halving(schedule: Schedule, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
-    """From rung to rung the better half. Genomes that went further in an earlier generation come along at no cost."""
+def halving(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger) -> Race:
+    """From rung to rung the better half.
+
+    Genomes that went further in an earlier generation come along at no cost.
+    """
     racing = list(genomes)
     for rung in schedule.rungs:
-        yield {g: rung for g in racing if tally.repeats(g) < rung}
-        scores = {
-            g: tally.mean(g, schedule.scored_repeats(rung))
-            for g in racing
-            if tally.repeats(g) == rung
-        }
-        here = sorted((g for g in scores if scores[g] > -math.inf), key=lambda g: -scores[g])
-        racing = [g for g in racing if tally.repeats(g) > rung] + here[
-            : schedule.promoted(len(here))
-        ]
+        yield {genome: rung for genome in racing if ledger.repeats(genome) < rung}
+
+        # Genomes that a budget left behind stand at no rung, and are out of the race.
+        ahead = [genome for genome in racing if ledger.repeats(genome) > rung]
+        standing = [genome for genome in racing if ledger.repeats(genome) == rung]
+
+        scored_repeats = schedule.scored_repeats(rung)
+        scores = {genome: ledger.mean(genome, scored_repeats) for genome in standing}
+        ranked = _ranked(standing, scores)
+        racing = ahead + ranked[: schedule.promoted(len(ranked))]
 
 
-def t_race(schedule: Schedule, genomes: Sequence[Genome], tally: RepeatLedger) -> Race:
+def t_race(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger) -> Race:
     """After the first ``repeats``, one more at a time for those that may still be the best."""
     racing = list(genomes)
-    for n in range(schedule.repeats, schedule.max_repeats + 1):
-        yield {g: n for g in racing if tally.repeats(g) < n}
-        scores = {g: tally.accuracies(g, range(n)) for g in racing if tally.repeats(g) >= n}
-        racing = survivors(scores)
+    for repeats in range(schedule.repeats, schedule.max_repeats + 1):
+        yield {genome: repeats for genome in racing if ledger.repeats(genome) < repeats}
+
+        accuracies = {
+            genome: ledger.accuracies(genome, range(repeats))
+            for genome in racing
+            if ledger.repeats(genome) >= repeats
+        }
+        racing = survivors(accuracies)
         if len(racing) < 2:
             return
 
 
-def survivors(scores: Mapping[Genome, Sequence[float]]) -> list[Genome]:
-    """Those not significantly worse than the best, in their order; one that failed is."""
-    alive = [g for g, values in scores.items() if -math.inf not in values]
+def survivors(accuracies: Mapping[Genome, Sequence[float]]) -> list[Genome]:
+    """The genomes that are not significantly worse than the best, in their order.
+
+    Parameters
+    ----------
+    accuracies
+        Of each genome, in percent, repeat by repeat. A genome with a failed repeat (-inf) is no
+        survivor.
+    """
+    alive = [genome for genome, values in accuracies.items() if -math.inf not in values]
     if not alive:
         return []
-    best = max(alive, key=lambda g: mean(scores[g]))
+
+    best = max(alive, key=lambda genome: mean(accuracies[genome]))
     return [
-        g
-        for g in alive
-        if g == best or (probability_better(scores[best], scores[g]) or 0.0) < SIGNIFICANT
+        genome
+        for genome in alive
+        if genome == best or not _is_better(accuracies[best], accuracies[genome])
     ]
 
 
+# By the setting ``racing``.
 RACES = {"fixed": fixed, "halving": halving, "t-race": t_race}
 
 
-def finals(schedule: Schedule, finalists: Sequence[Genome], tally: RepeatLedger) -> Race:
-    """The confirmation: a fresh repeat for all finalists, more for the better half, then for two until it is resolved."""
+def finals(schedule: Schedule, finalists: Sequence[Genome], ledger: RepeatLedger) -> Race:
+    """The confirmation: one repeat for all finalists, then more for the better half.
+
+    It ends early when two are left and one of them is better beyond doubt.
+
+    Parameters
+    ----------
+    schedule
+        Says the rungs, and how many finalists go on.
+    finalists
+        The genomes to confirm.
+    ledger
+        The confirmations.
+    """
     racing = list(finalists)
-    for n in schedule.final_rungs:
-        yield dict.fromkeys(racing, n)
-        scores = {g: tally.accuracies(g, range(n)) for g in racing}
-        racing = sorted(
-            (g for g in racing if -math.inf not in scores[g]), key=lambda g: -mean(scores[g])
-        )
-        racing = racing[: schedule.promoted_finalists(len(racing))]
-        if (
-            len(racing) == 2
-            and (probability_better(*(scores[g] for g in racing)) or 0.0) >= SIGNIFICANT
-        ):
-            return
+    for rung in schedule.final_rungs:
+        yield dict.fromkeys(racing, rung)
+
+        accuracies = {genome: ledger.accuracies(genome, range(rung)) for genome in racing}
+        means = {genome: mean(values or [-math.inf]) for genome, values in accuracies.items()}
+        ranked = _ranked(racing, means)
+        racing = ranked[: schedule.promoted_finalists(len(ranked))]
+
+        if len(racing) == 2:
+            first, second = racing
+            if _is_better(accuracies[first], accuracies[second]):
+                return
+
+
+def _ranked(genomes: Sequence[Genome], scores: Mapping[Genome, float]) -> list[Genome]:
+    """The genomes that did not fail, the best first; equals stay in their order."""
+    alive = [genome for genome in genomes if scores[genome] > -math.inf]
+    return sorted(alive, key=lambda genome: -scores[genome])
+
+
+def _is_better(accuracies: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether the first genome is significantly better, by paired repeats."""
+    probability = probability_better(accuracies, others)
+    return probability is not None and probability >= SIGNIFICANT

@@ -5,13 +5,15 @@
         for task in tasks:
             search.tell(evaluate(problem, task, engine))
 
-A search is a function of its settings and the evaluations that it was told, in whatever order they came. Resuming is
-replaying.
+A search is a function of its settings and the evaluations that it was told, in whatever order they
+came. Resuming is replaying.
 """
 
 from __future__ import annotations
 
+import logging
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,25 +21,36 @@ from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key, derive_key
 from shoal.numerics.stats import mean
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
-from shoal.settings.phase import FIRST_CONFIRMATION, is_confirmation
+from shoal.settings.phase import Phase, number_in_phase, phase_of
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.racing import RACES, Race, RepeatLedger, Targets, finals
 from shoal.tuning.samplers.base import Generation
 from shoal.tuning.samplers.registry import make_sampler
 
-_SAMPLER_STREAM = 0xFFFFFFFF  # the sampler's own random stream: no repeat has this number
-_LEVEL = (
-    1000.0  # percent: whoever came further in a race ranks higher, whatever the others' accuracies
-)
+# The sampler's own random stream: no repeat has this number.
+_SAMPLER_STREAM = 0xFFFFFFFF
+
+# Percentage points that a rung of a race is worth: a genome that came further ranks higher,
+# whatever the accuracies of the others.
+_LEVEL = 1000.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RankedGenome:
-    """A genome with the evaluations that are counted for it, in order of the repeat.
+    """A genome with the evaluations that are its score.
 
-    ``level`` says how far it came in its race: scores of different levels are not compared (their trainings may differ in
-    length), the higher level is the better one.
+    Attributes
+    ----------
+    genome
+        The genome.
+    evaluations
+        The scored evaluations, in order of the repeat.
+    level
+        How far it came in its race. Scores of different levels are not compared, since their
+        trainings may differ in length: the higher level is the better one.
     """
 
     genome: Genome
@@ -46,8 +59,8 @@ class RankedGenome:
 
     @property
     def accuracies(self) -> tuple[float | None, ...]:
-        """In percent, one a repeat; None for one that failed."""
-        return tuple(e.accuracy for e in self.evaluations)
+        """In percent, one for each repeat; None for one that failed."""
+        return tuple(evaluation.accuracy for evaluation in self.evaluations)
 
     @property
     def repeats(self) -> int:
@@ -56,24 +69,41 @@ class RankedGenome:
 
     @property
     def accuracy(self) -> float | None:
-        """The mean over the counted repeats, in percent; None if one of them failed."""
-        return _mean_of(self.accuracies)
+        """The mean over the scored repeats, in percent; None if one of them failed."""
+        return _mean_accuracy(self.accuracies)
 
     @property
     def fitness(self) -> float:
-        """What selection compares: `fitness_of` what is counted."""
+        """What selection compares: see `fitness_of`."""
         return fitness_of(self.accuracies, self.level)
 
 
 def fitness_of(accuracies: Sequence[float | None], level: int) -> float:
-    """What selection compares: the mean accuracy, raised by the level of the race; -inf when a repeat failed (None)."""
-    accuracy = _mean_of(accuracies)
-    return -math.inf if accuracy is None else accuracy + _LEVEL * level
+    """What selection compares.
+
+    Parameters
+    ----------
+    accuracies
+        Of the scored repeats, in percent; None for one that failed.
+    level
+        How far the genome came in its race.
+
+    Returns
+    -------
+    float
+        The mean accuracy, raised by the level; -inf when a repeat failed, or when there is none.
+    """
+    accuracy = _mean_accuracy(accuracies)
+    if accuracy is None:
+        return -math.inf
+    return accuracy + _LEVEL * level
 
 
-def _mean_of(accuracies: Sequence[float | None]) -> float | None:
-    values = [a for a in accuracies if a is not None]
-    return mean(values) if values and len(values) == len(accuracies) else None
+def _mean_accuracy(accuracies: Sequence[float | None]) -> float | None:
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
+    if not known or len(known) < len(accuracies):
+        return None
+    return mean(known)
 
 
 def sampler_key(settings: SearchSettings) -> Key:
@@ -82,50 +112,75 @@ def sampler_key(settings: SearchSettings) -> Key:
 
 
 class Search:
-    """The search of one run: generations, each a race (see `shoal.tuning.racing`), then the confirmation of the best.
+    """The search of one run: generations, each a race, then the confirmation of the best.
 
-    The finalists, of all generations the best genome of each kind (see `Genome.kind`), then the second of each and so on,
-    get fresh repeats that nothing was selected on, of the champion's length: kinds differ in how fast they learn, so that
-    the search's shorter trainings compare within a kind better than across.
+    The races are those of `shoal.tuning.racing`. The finalists are, of all generations, the best
+    genome of each kind (see `Genome.kind`), then the second of each, and so on. Kinds differ in
+    how fast they learn, so the search's shorter trainings compare better within a kind than across
+    kinds. Finalists get fresh repeats that nothing was selected on, of the champion's length.
+
+    Parameters
+    ----------
+    settings
+        The settings of the run. `SettingsError` is raised when its sampler cannot be made here.
+
+    Attributes
+    ----------
+    settings
+        The settings of the run.
+    generations
+        Summaries of the completed generations.
     """
 
     def __init__(self, settings: SearchSettings) -> None:
         self.settings = settings
         self.generations: list[GenerationSummary] = []
+
+        self._schedule = settings.schedule
         self._sampler = make_sampler(settings, sampler_key(settings))
+        # What the sampler sees: the completed generations, but for the last of the search.
         self._past: list[Generation] = []
-        self._told: dict[tuple[str, int], Evaluation] = {}
-        self._tally, self._fresh = (
-            RepeatLedger(self._told),
-            RepeatLedger(self._told, FIRST_CONFIRMATION),
-        )
+
+        # Everything that was told, by Task.id, and the repeats that were given of each phase.
+        self._evaluations: dict[tuple[str, int], Evaluation] = {}
+        self._search_ledger = RepeatLedger(self._evaluations, Phase.SEARCH)
+        self._final_ledger = RepeatLedger(self._evaluations, Phase.CONFIRMATION)
+        # Tasks that were given and have no evaluation yet, in the order in which they are asked.
         self._missing: dict[tuple[str, int], Task] = {}
-        self._leader: RankedGenome | None = None
-        self._leaders: list[
-            RankedGenome
-        ] = []  # the best of each kind, of all completed generations
+
+        # The best of the last generation, and the best of each kind of all completed ones.
+        self._best_of_last: RankedGenome | None = None
+        self._best_of_kinds: list[RankedGenome] = []
         self._finalists: tuple[Genome, ...] | None = None
         self._done = False
-        self._begin(self._sampler.population(self._past))
+
+        self._begin_generation(self._sampler.population(self._past))
         self._advance()
 
     @classmethod
     def replay(cls, settings: SearchSettings, evaluations: Iterable[Evaluation]) -> Search:
-        """The search as it stood when these evaluations had been told."""
+        """The search as it stood when it had been told these evaluations, in any order."""
         search = cls(settings)
         for evaluation in evaluations:
             search._take(evaluation)
         search._advance()
+        _log.debug(
+            "replayed %d evaluations: %d generations are complete",
+            len(search._evaluations),
+            len(search.generations),
+        )
         return search
+
+    # ---- What a search shows ---------------------------------------------------------------------
 
     @property
     def population(self) -> tuple[Genome, ...]:
-        """The individuals of the generation in progress (of the last one, when done)."""
+        """The individuals of the generation in progress; of the last one, when done."""
         return self._population
 
     @property
     def confirming(self) -> bool:
-        """Whether the generations are over, and the finalists are being confirmed or were."""
+        """Whether the generations are over, and the confirmation has begun or ended."""
         return self._finalists is not None
 
     @property
@@ -135,33 +190,61 @@ class Search:
 
     @property
     def best(self) -> RankedGenome | None:
-        """The best individual of the last completed generation; before the first, of what has been told.
+        """The best individual of the last completed generation.
 
-        None when there is nothing, or all of it failed.
+        Before the first generation is complete, the best of what has been told. None when there is
+        nothing, or when all of it failed.
         """
         if self.generations:
-            return self._leader
-        return max(self._scored(self._population), key=lambda s: s.fitness, default=None)
+            return self._best_of_last
+        return max(self._scored(self._population), key=lambda ranked: ranked.fitness, default=None)
 
     @property
     def confirmed(self) -> tuple[RankedGenome, ...]:
-        """The finalists with their fresh repeats, the best first; without those that failed."""
-        found = [self._confirmation(genome) for genome in self._finalists or ()]
-        return tuple(sorted((s for s in found if s.accuracy is not None), key=lambda s: -s.fitness))
+        """The finalists with their confirmations, the best first; without those that failed."""
+        confirmed = []
+        for genome in self._finalists or ():
+            finalist = self._finalist(genome)
+            if finalist.accuracy is not None:
+                confirmed.append(finalist)
+        return tuple(sorted(confirmed, key=lambda ranked: -ranked.fitness))
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
         """Everything told that belongs to the search as it stands, in no particular order.
 
-        Confirmations that a finished run had asked for, and would not ask for since it was continued, do not.
+        A finished run that was given a larger budget may have confirmations that it would not ask
+        for any more. These do not belong to it.
         """
-        fresh = {genome.hash: self._fresh.repeats(genome) for genome in self._finalists or ()}
-        return tuple(
-            e for (name, n), e in self._told.items() if n < FIRST_CONFIRMATION + fresh.get(name, 0)
-        )
+        confirmations = {
+            genome.hash: self._final_ledger.repeats(genome) for genome in self._finalists or ()
+        }
+
+        belonging = []
+        for (name, repeat), evaluation in self._evaluations.items():
+            if phase_of(repeat) is Phase.SEARCH or number_in_phase(repeat) < confirmations.get(
+                name, 0
+            ):
+                belonging.append(evaluation)
+        return tuple(belonging)
+
+    def standing(self, genome: Genome) -> RankedGenome:
+        """What is known of a genome in the search, over the repeats that are its score so far."""
+        repeats = self._search_ledger.repeats(genome)
+        scored_repeats = self._schedule.scored_repeats(repeats)
+        evaluations = self._search_ledger.evaluations(genome, scored_repeats)
+        return RankedGenome(genome, evaluations, self._schedule.rung(repeats))
+
+    # ---- Ask and tell ----------------------------------------------------------------------------
 
     def ask(self) -> tuple[Task, ...]:
-        """The tasks that have no result yet and are wanted now, in a fixed order; empty when done."""
+        """The tasks that are wanted now and have no result yet, in a fixed order.
+
+        Returns
+        -------
+        tuple of Task
+            Empty when the search is done.
+        """
         return tuple(self._missing.values())
 
     def tell(self, evaluation: Evaluation) -> None:
@@ -169,105 +252,167 @@ class Search:
         self._take(evaluation)
         self._advance()
 
-    def close(self, finals: Schedule | None = None) -> None:
-        """No more generations: the time is up. The one in progress is left, the finalists of the others are confirmed.
+    def close(self, schedule: Schedule | None = None) -> None:
+        """End the generations, since the time is up.
 
-        ``finals``: a schedule with as many finalists and confirmations as there is time for; what was begun is kept.
+        The generation in progress is left, and the finalists of the others are confirmed.
+
+        Parameters
+        ----------
+        schedule
+            With as many finalists and confirmations as there is time for; None for the settings'
+            own. Confirmations that had begun are finished in any case.
         """
-        if not self.confirming:
-            self._missing.clear()
-            self._begin_finals(finals or self.settings.schedule)
-            self._advance()
+        if self.confirming:
+            return
 
-    def standing(self, genome: Genome) -> RankedGenome:
-        """What is known of a genome, over the repeats that are counted so far."""
-        repeats = self._tally.repeats(genome)
-        found = self._tally.evaluations(genome, self.settings.schedule.scored_repeats(repeats))
-        return RankedGenome(genome, found, self.settings.schedule.rung(repeats))
+        _log.info("time is up after %d generations", len(self.generations))
+        self._missing.clear()
+        self._begin_finals(schedule or self._schedule)
+        self._advance()
 
-    def _confirmation(self, genome: Genome) -> RankedGenome:
-        repeats = self._fresh.repeats(genome)
-        return RankedGenome(genome, self._fresh.evaluations(genome, range(repeats)), repeats)
-
-    def _scored(self, genomes: Iterable[Genome]) -> list[RankedGenome]:
-        return [s for s in map(self.standing, genomes) if s.accuracy is not None]
+    # ---- The state machine -----------------------------------------------------------------------
 
     def _take(self, evaluation: Evaluation) -> None:
-        self._told.setdefault(evaluation.task.id, evaluation)
+        self._evaluations.setdefault(evaluation.task.id, evaluation)
         self._missing.pop(evaluation.task.id, None)
 
-    def _begin(self, population: tuple[Genome, ...]) -> None:
-        self._population = population
-        self._race: Race = RACES[self.settings.racing](
-            self.settings.schedule, tuple(dict.fromkeys(population)), self._tally
-        )
-
-    def _begin_finals(self, schedule: Schedule) -> None:
-        best = self._leaders or sorted(self._scored(self._population), key=lambda s: -s.fitness)
-        by_turns = sorted(
-            best, key=lambda s: _place_in_kind(s, best)
-        )  # stable: the better kinds first
-        begun = len({name for name, repeat in self._told if is_confirmation(repeat)})
-        wanted = min(max(schedule.finalists, begun), self.settings.finalists)
-        self._finalists = tuple(standing.genome for standing in by_turns[:wanted])
-        self._race = finals(schedule, self._finalists, self._fresh) if self._finalists else iter(())
-
     def _advance(self) -> None:
+        """Go on until tasks are missing, or until the search is done."""
         while not self._missing and not self._done:
-            if (targets := next(self._race, None)) is not None:
-                self._want(targets)
+            targets = next(self._race, None)
+            if targets is not None:
+                self._give(targets)
             elif self.confirming:
                 self._done = True
             else:
-                self._complete()
+                self._complete_generation()
 
-    def _want(self, targets: Targets) -> None:
-        """Ask for what a race wants; less, when the budget of evaluations runs out."""
-        tally, number = (
-            (self._fresh, len(self.generations))
-            if self.confirming
-            else (self._tally, len(self.generations) + 1)
-        )
-        budget = self.settings.evaluations
-        left = math.inf if budget is None or self.confirming else budget - tally.total
+    def _give(self, targets: Targets) -> None:
+        """Give the repeats that a race wants; fewer, when the budget of evaluations runs out."""
+        ledger = self._search_ledger
+        # The confirmation counts to the last generation.
+        generation = len(self.generations) + 1
+        if self.confirming:
+            ledger = self._final_ledger
+            generation = len(self.generations)
+
+        left = self._evaluations_left()
         for genome, target in targets.items():
-            more = min(target - tally.repeats(genome), left)
-            if more > 0:
-                left -= more
-                individual = self._population.index(genome) if genome in self._population else 0
-                tasks = tally.give(genome, tally.repeats(genome) + int(more), number, individual)
-                self._missing |= {task.id: task for task in tasks}
+            given = ledger.repeats(genome)
+            more = min(target - given, left)
+            if more <= 0:
+                continue
 
-    def _complete(self) -> None:
+            left -= more
+            individual = 0
+            if genome in self._population:
+                individual = self._population.index(genome)
+            for task in ledger.give(genome, given + int(more), generation, individual):
+                self._missing[task.id] = task
+
+    def _evaluations_left(self) -> float:
+        """Trainings that the budget still allows; the confirmation is not limited."""
+        budget = self.settings.evaluations
+        if budget is None or self.confirming:
+            return math.inf
+        return budget - self._search_ledger.total
+
+    def _begin_generation(self, population: tuple[Genome, ...]) -> None:
+        self._population = population
+        genomes = tuple(dict.fromkeys(population))
+        race = RACES[self.settings.racing]
+        self._race: Race = race(self._schedule, genomes, self._search_ledger)
+
+    def _complete_generation(self) -> None:
+        """Take stock of the generation, and begin the next one or the confirmation."""
         standings = [self.standing(genome) for genome in self._population]
+        self._best_of_last = _best_of(standings)
+        self._best_of_kinds = self._with_best_of_kinds(standings)
         self.generations.append(self._summary(standings))
-        known = {s.genome: s for s in (*self._leaders, *standings) if s.accuracy is not None}
-        ranked = sorted(known.values(), key=lambda s: -s.fitness)
-        self._leaders = [s for s in ranked if _place_in_kind(s, ranked) < self.settings.finalists]
-        number, budget = len(self.generations), self.settings.evaluations
-        if number >= self.settings.generations or (
-            budget is not None and self._tally.total >= budget
-        ):
-            self._begin_finals(self.settings.schedule)
-        else:
-            self._past.append((self._population, tuple(s.fitness for s in standings)))
-            self._begin(self._sampler.population(self._past))
+        _log.debug("generation %d is complete", len(self.generations))
+
+        budget_is_spent = self._evaluations_left() <= 0
+        if len(self.generations) >= self.settings.generations or budget_is_spent:
+            self._begin_finals(self._schedule)
+            return
+
+        fitness = tuple(ranked.fitness for ranked in standings)
+        self._past.append((self._population, fitness))
+        self._begin_generation(self._sampler.population(self._past))
+
+    def _with_best_of_kinds(self, standings: Sequence[RankedGenome]) -> list[RankedGenome]:
+        """The genomes of all completed generations that may become finalists, the best first."""
+        # The latest standing of a genome counts, at the place of its first.
+        latest = {}
+        for ranked in (*self._best_of_kinds, *standings):
+            if ranked.accuracy is not None:
+                latest[ranked.genome] = ranked
+
+        candidates = sorted(latest.values(), key=lambda ranked: -ranked.fitness)
+        places = _places_in_kind(candidates)
+        return [ranked for ranked in candidates if places[ranked.genome] < self._schedule.finalists]
+
+    def _begin_finals(self, schedule: Schedule) -> None:
+        candidates = self._best_of_kinds
+        if not candidates:
+            in_progress = self._scored(self._population)
+            candidates = sorted(in_progress, key=lambda ranked: -ranked.fitness)
+
+        # The best of each kind, then the second of each; of equal places the better one first.
+        places = _places_in_kind(candidates)
+        by_turns = sorted(candidates, key=lambda ranked: places[ranked.genome])
+
+        # Those that had begun when a run was interrupted are confirmed however short the time is.
+        begun = {
+            name for name, repeat in self._evaluations if phase_of(repeat) is Phase.CONFIRMATION
+        }
+        wanted = min(max(schedule.finalists, len(begun)), self._schedule.finalists)
+        self._finalists = tuple(ranked.genome for ranked in by_turns[:wanted])
+        _log.debug("%d finalists are confirmed", len(self._finalists))
+
+        self._race = iter(())
+        if self._finalists:
+            self._race = finals(schedule, self._finalists, self._final_ledger)
+
+    def _finalist(self, genome: Genome) -> RankedGenome:
+        """What is known of a finalist: its level are its confirmations, since the better get more."""
+        repeats = self._final_ledger.repeats(genome)
+        evaluations = self._final_ledger.evaluations(genome, range(repeats))
+        return RankedGenome(genome, evaluations, repeats)
+
+    def _scored(self, genomes: Iterable[Genome]) -> list[RankedGenome]:
+        """The standings of those genomes that have a score."""
+        standings = [self.standing(genome) for genome in genomes]
+        return [ranked for ranked in standings if ranked.accuracy is not None]
 
     def _summary(self, standings: Sequence[RankedGenome]) -> GenerationSummary:
-        best = max(standings, key=lambda s: s.fitness)  # the first of equals
-        self._leader = best if best.accuracy is not None else None
-        values = [s.accuracy for s in standings if s.accuracy is not None]
+        # The first of equals, and the first individual where all failed.
+        best = max(standings, key=lambda ranked: ranked.fitness)
+        accuracies = [ranked.accuracy for ranked in standings if ranked.accuracy is not None]
         return GenerationSummary(
             number=len(self.generations) + 1,
             best=best.genome,
             best_accuracy=best.accuracy,
-            best_repeats=self._tally.repeats(best.genome),
-            mean_accuracy=mean(values) if values else None,
-            evaluations=self._tally.total,
+            best_repeats=self._search_ledger.repeats(best.genome),
+            mean_accuracy=mean(accuracies) if accuracies else None,
+            evaluations=self._search_ledger.total,
         )
 
 
-def _place_in_kind(standing: RankedGenome, ranked: Sequence[RankedGenome]) -> int:
-    """How many of its kind stand before it."""
-    own = [s for s in ranked if s.genome.kind == standing.genome.kind]
-    return own.index(standing)
+def _best_of(standings: Sequence[RankedGenome]) -> RankedGenome | None:
+    """The first of the fittest; None when all failed."""
+    best = max(standings, key=lambda ranked: ranked.fitness)
+    if best.accuracy is None:
+        return None
+    return best
+
+
+def _places_in_kind(standings: Sequence[RankedGenome]) -> dict[Genome, int]:
+    """How many of its kind stand before each genome."""
+    places: dict[Genome, int] = {}
+    count = Counter[object]()
+    for ranked in standings:
+        places.setdefault(ranked.genome, count[ranked.genome.kind])
+        count[ranked.genome.kind] += 1
+    return places
