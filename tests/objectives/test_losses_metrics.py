@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -11,7 +12,19 @@ from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
 from shoal.errors import SettingsError
-from shoal.objectives.losses import LOSSES, Loss, Objective, loss_values, make_objective
+from shoal.objectives.losses import (
+    CROSS_ENTROPY,
+    HUBER,
+    LOSS_NAMES,
+    LOSSES,
+    MAE,
+    MSE,
+    ZERO_ONE,
+    Loss,
+    Objective,
+    loss_values,
+    make_objective,
+)
 from shoal.objectives.metrics import classification_metrics, probabilities, regression_metrics
 
 f32 = np.float32
@@ -22,14 +35,15 @@ def naive(loss: Loss, outputs: np.ndarray, y: np.ndarray) -> float:
     """The mean over rows in float64, from textbook formulas."""
     total = 0.0
     for row, target in zip(outputs.astype(float), y.astype(float), strict=True):
-        if loss in (Loss.MSE, Loss.MAE, Loss.HUBER):
+        if loss.task == "regression":
             size = abs(row[0] - target)
-            total += {
-                Loss.MSE: size**2,
-                Loss.MAE: size,
-                Loss.HUBER: size**2 / 2 if size <= 1 else size - 0.5,
-            }[loss]
-        elif loss is Loss.CROSS_ENTROPY:
+            by_loss = {
+                MSE: size**2,
+                MAE: size,
+                HUBER: size**2 / 2 if size <= 1 else size - 0.5,
+            }
+            total += by_loss[loss]
+        elif loss is CROSS_ENTROPY:
             total -= math.log(math.exp(row[int(target)]) / sum(math.exp(v) for v in row))
         else:
             first = next(c for c, v in enumerate(row) if v == max(row))
@@ -39,7 +53,7 @@ def naive(loss: Loss, outputs: np.ndarray, y: np.ndarray) -> float:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.sampled_from(Loss),
+    st.sampled_from(list(LOSSES.values())),
     SEEDS,
     st.integers(1, 40),
     st.integers(2, 5),
@@ -47,7 +61,7 @@ def naive(loss: Loss, outputs: np.ndarray, y: np.ndarray) -> float:
 )
 def test_losses_are_their_formulas(loss, seed, rows, classes, size) -> None:
     random = np.random.default_rng(seed)
-    few = loss < Loss.CROSS_ENTROPY
+    few = loss.task == "regression"
     outputs = (random.normal(size=(3, rows, 1 if few else classes)) * size).astype(f32)
     y = (random.normal(size=rows) * size if few else random.integers(0, classes, rows)).astype(f32)
     found = loss_values(Objective(loss), outputs, y)
@@ -62,25 +76,23 @@ def test_huber_bends_at_one() -> None:
     outputs = np.array([[[0.5], [1], [2], [-3]]], f32)
     each = [0.125, 0.5, 1.5, 2.5]
     for row, value in enumerate(each):
-        assert loss_values(Objective(Loss.HUBER), outputs[:, row : row + 1], np.zeros(1, f32)) == [
-            value
-        ]
+        assert loss_values(Objective(HUBER), outputs[:, row : row + 1], np.zeros(1, f32)) == [value]
 
 
 def test_zero_one_gives_ties_to_the_first_class() -> None:
     outputs = np.array([[[1, 1, 0], [0, 1, 1], [2, 2, 2]]], f32)
     for y, value in (([0, 1, 0], 0), ([1, 2, 1], 1), ([0, 2, 0], 1 / 3)):
-        assert loss_values(Objective(Loss.ZERO_ONE), outputs, np.array(y, f32))[0] == pytest.approx(
+        assert loss_values(Objective(ZERO_ONE), outputs, np.array(y, f32))[0] == pytest.approx(
             value
         )
 
 
-@pytest.mark.parametrize("loss", Loss)
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("where", [0, 1])
 def test_one_output_that_is_not_finite_costs_infinity(loss, bad, where) -> None:
     """For class scores wherever it stands, also where its class would have lost anyway."""
-    classes = 2 if loss >= Loss.CROSS_ENTROPY else 1
+    classes = 2 if loss.task == "classification" else 1
     for y in (0, classes - 1):
         outputs = np.ones((2, 3, classes), f32)
         outputs[0, 1, where % classes] = bad
@@ -91,16 +103,16 @@ def test_one_output_that_is_not_finite_costs_infinity(loss, bad, where) -> None:
 
 def test_losses_that_overflow_cost_infinity() -> None:
     outputs = np.full((1, 1, 1), 1e30, f32)
-    assert loss_values(Objective(Loss.MSE), outputs, np.zeros(1, f32)).tolist() == [math.inf]
-    assert np.isfinite(loss_values(Objective(Loss.MAE), outputs, np.zeros(1, f32))).all()
+    assert loss_values(Objective(MSE), outputs, np.zeros(1, f32)).tolist() == [math.inf]
+    assert np.isfinite(loss_values(Objective(MAE), outputs, np.zeros(1, f32))).all()
     far = np.array([[[3e38, -3e38]]], f32)
-    assert loss_values(Objective(Loss.CROSS_ENTROPY), far, np.ones(1, f32)).tolist() == [math.inf]
+    assert loss_values(Objective(CROSS_ENTROPY), far, np.ones(1, f32)).tolist() == [math.inf]
 
 
 def test_cross_entropy_of_far_apart_scores() -> None:
     scores = np.array([[[0, 1000], [-1000, 0]]], f32)
-    assert loss_values(Objective(Loss.CROSS_ENTROPY), scores, np.ones(2, f32)).tolist() == [0]
-    assert loss_values(Objective(Loss.CROSS_ENTROPY), scores, np.zeros(2, f32)).tolist() == [1000]
+    assert loss_values(Objective(CROSS_ENTROPY), scores, np.ones(2, f32)).tolist() == [0]
+    assert loss_values(Objective(CROSS_ENTROPY), scores, np.zeros(2, f32)).tolist() == [1000]
 
 
 @settings(deadline=None, max_examples=30)
@@ -126,22 +138,33 @@ def test_negative_accuracy_is_minus_the_accuracy(seed, scale) -> None:
 
 
 def test_objectives_by_name() -> None:
-    assert make_objective(None, "regression") == Objective(Loss.MSE)
-    assert make_objective(None, "classification") == Objective(Loss.CROSS_ENTROPY)
+    assert make_objective(None, "regression") == Objective(MSE)
+    assert make_objective(None, "classification") == Objective(CROSS_ENTROPY)
     fitting = {
         "regression": {"mse", "mae", "huber"},
         "classification": {"cross_entropy", "zero_one"},
     }
     for task, names in fitting.items():
-        for name in {*LOSSES, "rmse"} - {"negative_accuracy"}:
+        for name in {*LOSS_NAMES, "rmse"} - {"negative_accuracy"}:
             if name in names:
-                assert make_objective(name, task) == Objective(Loss[name.upper()])
+                assert make_objective(name, task) == Objective(LOSSES[name])
             else:
                 with pytest.raises(SettingsError, match=f"{name}.*{task}.*{sorted(names)[-1]}"):
                     make_objective(name, task)
 
 
-# --- scores -----------------------------------------------------------------------------------------------------------
+def test_losses_are_registered_once_and_travel_to_workers() -> None:
+    assert list(LOSSES) == ["mse", "mae", "huber", "cross_entropy", "zero_one"]
+    assert LOSS_NAMES == (*LOSSES, "negative_accuracy")
+    numbers = [loss.kernel_number for loss in LOSSES.values()]
+    assert len(set(numbers)) == len(numbers)
+    for name, loss in LOSSES.items():
+        assert loss.name == name
+        objective = Objective(loss, 2.0, -1.0)
+        assert pickle.loads(pickle.dumps(objective)) == objective
+
+
+# Scores
 
 
 @settings(deadline=None, max_examples=60)

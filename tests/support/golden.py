@@ -20,7 +20,7 @@ from shoal.nn.activations import ACTIVATIONS
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, uniforms
 from shoal.numerics.portable_math import cos_sin_turns, exp, log
-from shoal.objectives.losses import Loss, Objective
+from shoal.objectives.losses import LOSSES, MSE, Loss, Objective
 from shoal.problems.evaluation import result_hash
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import Engine, get_engine
@@ -106,7 +106,7 @@ def cpu_training(activation: str, loss: Loss) -> str:
     """The bits of a short training on the CPU engine: the same with AVX2, AVX-512 or NEON."""
     random = np.random.default_rng(0)  # its bits are NumPy's promise for integers only
     x = (random.integers(-1000, 1000, (130, 5)) / 256).astype(np.float32)
-    classes = 3 if loss >= Loss.CROSS_ENTROPY else 1
+    classes = 3 if loss.task == "classification" else 1
     y = (random.integers(0, 3, 130) / (1 if classes > 1 else 4)).astype(np.float32)
     genome = Genome(
         swarm_size=9, informant_strategy="nearest", hidden_layers=(7, 6), activation=activation
@@ -118,12 +118,11 @@ def cpu_training(activation: str, loss: Loss) -> str:
 
 
 def cpu_values() -> dict[str, Any]:
-    cases = [(a, Loss.MSE) for a in ACTIVATIONS] + [
-        ("relu", loss) for loss in Loss if loss != Loss.MSE
+    cases = [(a, MSE) for a in ACTIVATIONS] + [
+        ("relu", loss) for loss in LOSSES.values() if loss != MSE
     ]
     return {
-        f"{activation} {loss.name.lower()}": cpu_training(activation, loss)
-        for activation, loss in cases
+        f"{activation} {loss.name}": cpu_training(activation, loss) for activation, loss in cases
     }
 
 

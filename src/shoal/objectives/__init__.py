@@ -1,1 +1,6 @@
-"""What a training minimises and how its predictions are scored."""
+"""What a training minimises (`losses`) and how its predictions are scored (`metrics`).
+
+May import: `shoal.errors`, `shoal.numerics`.
+
+Start reading with `losses`: one entry is one loss, and the registry below them lists all.
+"""

@@ -1,98 +1,209 @@
-"""What a swarm minimises: smooth losses, and losses that no gradient can follow.
+"""Losses: what a swarm minimises, as smooth formulas and as ones that no gradient can follow.
 
-Each is a mean over rows, ``gain * mean + shift``, on the network's (scaled) outputs. Classification's outputs are class
-scores; its targets are class indices.
+A loss is one entry below: a function that gives the loss of each row, and a `Loss` that names it,
+says which task it is for, and which number it has in the compiled kernels. `make_objective` makes
+of a loss, or of the name "negative_accuracy", what a training minimises.
+
+References
+----------
+P. J. Huber: Robust Estimation of a Location Parameter. Annals of Mathematical Statistics 35 (1964).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import SettingsError
 
-HUBER_DELTA = 1.0  # in units of the scaled target
+# Where the Huber loss turns from a parabola into a line, in units of the scaled target.
+HUBER_DELTA = 1.0
+
+_Outputs = NDArray[np.float32]
+_RowLosses = NDArray[np.floating]
 
 
-class Loss(IntEnum):
-    """The mean that is taken; the numbers are those of the compiled engines."""
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A loss function, whose mean over rows is minimised.
 
-    MSE = 0
-    MAE = 1
-    HUBER = 2
-    CROSS_ENTROPY = 3
-    ZERO_ONE = 4
+    Attributes
+    ----------
+    name
+        The value of the setting ``loss``.
+    task
+        "regression" or "classification": the targets that it is for.
+    kernel_number
+        Its number in the compiled kernels, never used twice.
+    per_row
+        Maps outputs (P, rows, outputs) of P networks and targets (rows,), both float32, to the loss
+        (P, rows) of each row. Outputs that are not finite give NaN or infinity.
+    """
+
+    name: str
+    task: Literal["regression", "classification"]
+    kernel_number: int
+    per_row: Callable[[_Outputs, NDArray[np.float32]], _RowLosses]
+
+
+# Regression. Below, o is the network's output and y the target, both in scaled units.
+
+
+def _squared_error(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
+    """(o - y)^2."""
+    difference = outputs[..., 0] - y
+    return difference * difference
+
+
+def _absolute_error(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
+    """|o - y|."""
+    return np.abs(outputs[..., 0] - y)
+
+
+def _huber_loss(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
+    """e^2 / 2 where e = |o - y| is at most delta, else delta (e - delta / 2). Huber (1964)."""
+    error = np.abs(outputs[..., 0] - y)
+    parabola = np.float32(0.5) * error * error
+    line = HUBER_DELTA * (error - np.float32(0.5 * HUBER_DELTA))
+    return np.where(error <= HUBER_DELTA, parabola, line)
+
+
+# Classification. Below, o_c is the output for class c and y the index of the row's class.
+
+
+def _cross_entropy(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
+    """-ln softmax(o)_y = ln sum_c exp(o_c) - o_y, minus the largest o_c, which cannot overflow."""
+    largest = outputs.max(axis=2, keepdims=True)
+    own_class = y.astype(np.int64)[None, :, None]
+    own = np.take_along_axis(outputs, own_class, axis=2)
+
+    log_of_sum = np.log(np.exp(outputs - largest).sum(axis=2))
+    losses = (log_of_sum + (largest - own)[..., 0]).astype(np.float64)
+    return _nan_where_not_finite(losses, outputs)
+
+
+def _zero_one_loss(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
+    """1 if the largest output is another class's, else 0. Ties go to the lower class."""
+    is_wrong = outputs.argmax(axis=2) != y.astype(np.int64)
+    return _nan_where_not_finite(is_wrong.astype(np.float64), outputs)
+
+
+def _nan_where_not_finite(losses: NDArray[np.float64], outputs: _Outputs) -> NDArray[np.float64]:
+    """A row with any output that is not finite has no loss, even if that output would not count."""
+    return np.where(np.isfinite(outputs).all(axis=2), losses, np.nan)
+
+
+MSE = Loss("mse", "regression", 0, _squared_error)
+MAE = Loss("mae", "regression", 1, _absolute_error)
+HUBER = Loss("huber", "regression", 2, _huber_loss)
+CROSS_ENTROPY = Loss("cross_entropy", "classification", 3, _cross_entropy)
+ZERO_ONE = Loss("zero_one", "classification", 4, _zero_one_loss)
+
+# By name. The first of a task is its default.
+LOSSES: dict[str, Loss] = {loss.name: loss for loss in (MSE, MAE, HUBER, CROSS_ENTROPY, ZERO_ONE)}
+
+NEGATIVE_ACCURACY = "negative_accuracy"
+
+# The values that the setting ``loss`` may have.
+LOSS_NAMES: tuple[str, ...] = (*LOSSES, NEGATIVE_ACCURACY)
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """``gain * mean(loss) + shift``."""
+    """What a training minimises: ``gain * mean over rows of the loss + shift``.
+
+    Attributes
+    ----------
+    loss
+        The loss of a row.
+    gain, shift
+        They give the number a unit, percent for example.
+    """
 
     loss: Loss
     gain: float = 1.0
     shift: float = 0.0
 
 
-LOSSES = ("mse", "mae", "huber", "cross_entropy", "zero_one", "negative_accuracy")
-_REGRESSION = {"mse": Loss.MSE, "mae": Loss.MAE, "huber": Loss.HUBER}
-_CLASSIFICATION = {"cross_entropy": Loss.CROSS_ENTROPY, "zero_one": Loss.ZERO_ONE}
-
-
 def make_objective(
     name: str | None, task: str, target_scale: float = 1.0, mean_abs_target: float = 1.0
 ) -> Objective:
-    """The objective called ``name`` (None: the task's default) for "regression" or "classification".
+    """The objective that a setting names.
 
-    ``target_scale`` is the unscaled size of one unit of the scaled target and ``mean_abs_target`` the mean of ``|y|``:
-    negative accuracy needs both. Raises `SettingsError` when the loss does not fit the task.
+    Parameters
+    ----------
+    name
+        One of `LOSS_NAMES`; None: mean squared error for regression, cross-entropy for
+        classification. "negative_accuracy" is minus the accuracy in percent.
+    task
+        "regression" or "classification".
+    target_scale
+        The size of one unit of the scaled target, in the target's own unit. For negative accuracy.
+    mean_abs_target
+        Mean of ``|y|``, in the target's own unit. For negative accuracy.
+
+    Raises
+    ------
+    SettingsError
+        If the loss does not fit the task.
+
+    Examples
+    --------
+    >>> make_objective("huber", "regression").loss.name
+    'huber'
+    >>> objective = make_objective("negative_accuracy", "classification")
+    >>> objective.loss.name, objective.gain, objective.shift
+    ('zero_one', 100.0, -100.0)
     """
-    fitting = _REGRESSION if task == "regression" else _CLASSIFICATION
+    if name == NEGATIVE_ACCURACY:
+        return _negative_accuracy(task, target_scale, mean_abs_target)
+
+    fitting = [loss.name for loss in LOSSES.values() if loss.task == task]
     if name is None:
-        name = next(iter(fitting))
-    if (
-        name == "negative_accuracy"
-    ):  # -100 (1 - MAE / mean|y|), or minus the percentage of correct rows
-        if task == "regression":
-            return Objective(Loss.MAE, 100.0 * target_scale / mean_abs_target, -100.0)
-        return Objective(Loss.ZERO_ONE, 100.0, -100.0)
+        name = fitting[0]
     if name not in fitting:
         raise SettingsError(
             f"loss={name!r} does not fit a {task} target.",
-            expected="one of " + ", ".join([*fitting, "negative_accuracy"]),
+            expected="one of " + ", ".join([*fitting, NEGATIVE_ACCURACY]),
             remedy="choose one of these, or leave the loss out",
         )
-    return Objective(fitting[name])
+    return Objective(LOSSES[name])
+
+
+def _negative_accuracy(task: str, target_scale: float, mean_abs_target: float) -> Objective:
+    """Minus the accuracy that `shoal.objectives.metrics` reports, in percent."""
+    if task == "regression":
+        # -100 (1 - MAE / mean|y|), where MAE is of the scaled target.
+        return Objective(MAE, 100.0 * target_scale / mean_abs_target, -100.0)
+    # Minus the percentage of rows whose class is right.
+    return Objective(ZERO_ONE, 100.0, -100.0)
 
 
 def loss_values(
     objective: Objective, outputs: NDArray[np.float32], y: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """The loss of many networks: outputs (P, rows, outputs) and targets (rows,) give (P,). NaN and infinities give +inf."""
+    """The objective of many networks on the same rows.
+
+    Parameters
+    ----------
+    objective
+        What is minimised.
+    outputs
+        (P, rows, outputs): outputs of P networks. Scaled targets, or class scores.
+    y
+        (rows,): scaled targets, or class indices.
+
+    Returns
+    -------
+    ndarray
+        (P,). Infinite where a value would be NaN or infinite, so that it never becomes a best.
+    """
     with np.errstate(all="ignore"):
-        if objective.loss is Loss.CROSS_ENTROPY:
-            top = outputs.max(axis=2, keepdims=True)
-            picked = np.take_along_axis(outputs, y.astype(np.int64)[None, :, None], axis=2)
-            each = (np.log(np.exp(outputs - top).sum(axis=2)) + (top - picked)[..., 0]).astype(
-                np.float64
-            )
-            each = np.where(np.isfinite(outputs).all(axis=2), each, np.nan)
-        elif objective.loss is Loss.ZERO_ONE:
-            wrong = outputs.argmax(axis=2) != y.astype(np.int64)
-            each = np.where(np.isfinite(outputs).all(axis=2), wrong.astype(np.float64), np.nan)
-        else:
-            difference = outputs[..., 0] - y
-            size = np.abs(difference)
-            if objective.loss is Loss.MSE:
-                each = difference * difference
-            elif objective.loss is Loss.MAE:
-                each = size
-            else:
-                inner = np.float32(0.5) * size * size
-                each = np.where(
-                    size <= HUBER_DELTA, inner, HUBER_DELTA * (size - np.float32(0.5 * HUBER_DELTA))
-                )
-        values = objective.gain * each.mean(axis=1, dtype=np.float64) + objective.shift
+        row_losses = objective.loss.per_row(outputs, y)
+        means = row_losses.mean(axis=1, dtype=np.float64)
+        values = objective.gain * means + objective.shift
     return np.where(np.isfinite(values), values, np.inf)

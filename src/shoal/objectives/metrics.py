@@ -1,4 +1,9 @@
-"""Scores of predictions, to the same bit on every machine: sums are exact (`math.fsum`), the logarithm is our own."""
+"""Metrics: how predictions are scored, to the same bit on every machine.
+
+Sums are rounded once (`math.fsum`), and exponentials and logarithms are our own
+(`shoal.numerics.portable_math`). Each formula stands at the line that computes it; p is a
+prediction, t the target, and means are over rows.
+"""
 
 from __future__ import annotations
 
@@ -11,87 +16,31 @@ from numpy.typing import NDArray
 
 from shoal.numerics.portable_math import exp, log
 
+# Probabilities are not taken as smaller, as the logarithm of 0 is infinite.
 _SMALLEST_PROBABILITY = 1e-15
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return math.fsum(values.tolist()) / len(values)
-
-
-def regression_metrics(
-    predicted: NDArray[np.float64], target: NDArray[np.float64]
-) -> Metrics | None:
-    """Accuracy ``100 (1 - MAE / mean|y|)``, MAE, RMSE and R2 of (rows,) on unscaled targets; None if not finite.
-
-    R2 of a constant target is 0 (it explains nothing) rather than undefined.
-    """
-    with np.errstate(all="ignore"):
-        error = predicted - target
-        squares = error * error
-    if not np.isfinite(squares).all():
-        return None
-    mae, mse = _mean(np.abs(error)), _mean(squares)
-    centred = target - _mean(target)
-    variance = _mean(centred * centred)
-    return Metrics(
-        accuracy=100.0 * (1.0 - mae / _mean(np.abs(target))),
-        mae=mae,
-        rmse=math.sqrt(mse),
-        r2=1.0 - mse / variance if variance > 0.0 else 0.0,
-    )
-
-
-def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Softmax of class scores (rows, classes)."""
-    weights = exp(scores - scores.max(axis=1, keepdims=True))
-    total = np.array([math.fsum(row) for row in weights.tolist()])
-    return np.asarray(weights / total[:, None])
-
-
-def classification_metrics(
-    chances: NDArray[np.float64], target: NDArray[np.float64]
-) -> Metrics | None:
-    """Accuracy in percent, balanced accuracy and macro F1 in [0, 1], log loss; from probabilities (rows, classes).
-
-    Balanced accuracy averages over the classes that occur in ``target`` (rows,), macro F1 over those that occur in it or
-    are predicted. None if a probability is not finite.
-    """
-    if not np.isfinite(chances).all():
-        return None
-    wanted, chosen = target.astype(np.int64), chances.argmax(axis=1)
-    classes = chances.shape[1]
-    hits = np.bincount(wanted[wanted == chosen], minlength=classes)
-    actual, predicted = (
-        np.bincount(wanted, minlength=classes),
-        np.bincount(chosen, minlength=classes),
-    )
-    recalls = [float(hits[c] / actual[c]) for c in range(classes) if actual[c]]
-    f1 = [
-        float(2 * hits[c] / (actual[c] + predicted[c]))
-        for c in range(classes)
-        if actual[c] + predicted[c]
-    ]
-    picked = np.clip(chances[np.arange(len(wanted)), wanted], _SMALLEST_PROBABILITY, 1.0)
-    return Metrics(
-        accuracy=100.0 * float(hits.sum()) / len(wanted),
-        balanced_accuracy=math.fsum(recalls) / len(recalls),
-        macro_f1=math.fsum(f1) / len(f1),
-        log_loss=-_mean(log(picked)),
-    )
-
-
-def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
-    """The mean of one or more scores, field by field."""
-    rows = [m.to_dict() for m in metrics]
-    return Metrics(**{name: math.fsum(row[name] for row in rows) / len(rows) for name in rows[0]})
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Scores of one prediction on one part of the data, on unscaled targets.
+    """Scores of one prediction on one part of the data. Those of the other task are None.
 
-    ``accuracy`` is in percent (regression: ``100 (1 - MAE / mean|y|)``; classification: percent correct) and may be
-    negative for regression. ``mae`` and ``rmse`` are in units of the target. Fields of the other task are None.
+    Attributes
+    ----------
+    accuracy
+        In percent, of both tasks. Regression: ``100 (1 - MAE / mean|t|)``, which is negative if
+        errors are larger than targets. Classification: rows whose class is right.
+    mae
+        Regression: mean absolute error, in the target's unit.
+    rmse
+        Regression: root mean squared error, in the target's unit.
+    r2
+        Regression: share of the target's variance that is explained, at most 1.
+    balanced_accuracy
+        Classification: mean recall of the classes that occur, in [0, 1].
+    macro_f1
+        Classification: mean F1 of the classes that occur or are predicted, in [0, 1].
+    log_loss
+        Classification: mean of ``-ln`` of the true class's probability.
     """
 
     accuracy: float
@@ -103,19 +52,33 @@ class Metrics:
     log_loss: float | None = None
 
     def to_dict(self) -> dict[str, float]:
-        """The fields that are set."""
-        values = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return {name: value for name, value in values if value is not None}
+        """The scores that there are, by name."""
+        values = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None:
+                values[field.name] = value
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, float]) -> Metrics:
-        """The reverse of `to_dict`."""
+        """Read what `to_dict` wrote."""
         return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Metrics by part of the data; a part that does not exist, or was not looked at, is None."""
+    """Metrics by part of the data.
+
+    Attributes
+    ----------
+    train
+        On the rows that the network was trained on.
+    validation
+        On rows that a search selects by; None if there are none.
+    test
+        On rows that nothing was chosen by; None if there are none, or nobody looked.
+    """
 
     train: Metrics
     validation: Metrics | None = None
@@ -123,15 +86,144 @@ class Scores:
 
     @property
     def selection(self) -> Metrics:
-        """What a search selects on: validation where there is one, else training. Never test."""
+        """What a search selects by: validation where there is one, else training. Never test."""
         return self.validation or self.train
 
     def to_dict(self) -> dict[str, dict[str, float]]:
-        """The parts that are set."""
-        parts = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return {name: part.to_dict() for name, part in parts if part is not None}
+        """The metrics of the parts that there are, by the part's name."""
+        values = {}
+        for field in fields(self):
+            metrics = getattr(self, field.name)
+            if metrics is not None:
+                values[field.name] = metrics.to_dict()
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Mapping[str, float]]) -> Scores:
-        """The reverse of `to_dict`."""
-        return cls(**{name: Metrics.from_dict(part) for name, part in values.items()})
+        """Read what `to_dict` wrote."""
+        parts = {part: Metrics.from_dict(metrics) for part, metrics in values.items()}
+        return cls(**parts)
+
+
+def regression_metrics(
+    predicted: NDArray[np.float64], target: NDArray[np.float64]
+) -> Metrics | None:
+    """Score predicted amounts.
+
+    Parameters
+    ----------
+    predicted, target
+        (rows,), in the target's own unit.
+
+    Returns
+    -------
+    Metrics or None
+        None if a squared error is not finite. R2 of a constant target, which is undefined, is 0: it
+        explains nothing.
+
+    Examples
+    --------
+    >>> regression_metrics(np.array([1.0, -2.0, 3.0]), np.array([1.0, -4.0, 5.0])).accuracy
+    60.0
+    """
+    with np.errstate(all="ignore"):
+        errors = predicted - target
+        squared_errors = errors * errors
+    if not np.isfinite(squared_errors).all():
+        return None
+
+    # MAE = mean |p - t|, MSE = mean (p - t)^2
+    mae = _mean(np.abs(errors))
+    mse = _mean(squared_errors)
+
+    # R2 = 1 - MSE / variance of t
+    deviations = target - _mean(target)
+    variance = _mean(deviations * deviations)
+    r2 = 0.0
+    if variance > 0.0:
+        r2 = 1.0 - mse / variance
+
+    return Metrics(
+        # accuracy = 100 (1 - MAE / mean |t|)
+        accuracy=100.0 * (1.0 - mae / _mean(np.abs(target))),
+        mae=mae,
+        rmse=math.sqrt(mse),
+        r2=r2,
+    )
+
+
+def classification_metrics(
+    class_probabilities: NDArray[np.float64], target: NDArray[np.float64]
+) -> Metrics | None:
+    """Score probabilities of classes.
+
+    Parameters
+    ----------
+    class_probabilities
+        (rows, classes). The predicted class has the largest; ties go to the lower class.
+    target
+        (rows,): indices of the true classes.
+
+    Returns
+    -------
+    Metrics or None
+        None if a probability is not finite.
+
+    Examples
+    --------
+    >>> classification_metrics(np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0.0, 1.0])).accuracy
+    50.0
+    """
+    if not np.isfinite(class_probabilities).all():
+        return None
+
+    rows, classes = class_probabilities.shape
+    truth = target.astype(np.int64)
+    chosen = class_probabilities.argmax(axis=1)
+
+    # Rows by class: right ones, true ones, predicted ones.
+    hits = np.bincount(truth[truth == chosen], minlength=classes)
+    actual = np.bincount(truth, minlength=classes)
+    predicted = np.bincount(chosen, minlength=classes)
+
+    recalls = []
+    f1_scores = []
+    for c in range(classes):
+        # recall = hits / actual
+        if actual[c]:
+            recalls.append(float(hits[c] / actual[c]))
+        # F1 = 2 hits / (actual + predicted), the harmonic mean of precision and recall
+        if actual[c] + predicted[c]:
+            f1_scores.append(float(2 * hits[c] / (actual[c] + predicted[c])))
+
+    # log loss = mean -ln(probability of the true class)
+    of_truth = class_probabilities[np.arange(rows), truth]
+    of_truth = np.clip(of_truth, _SMALLEST_PROBABILITY, 1.0)
+
+    return Metrics(
+        accuracy=100.0 * float(hits.sum()) / rows,
+        balanced_accuracy=math.fsum(recalls) / len(recalls),
+        macro_f1=math.fsum(f1_scores) / len(f1_scores),
+        log_loss=-_mean(log(of_truth)),
+    )
+
+
+def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax ``exp(s_c) / sum_c exp(s_c)`` of class scores (rows, classes)."""
+    # Less the largest score, which changes no quotient and cannot overflow.
+    powers = exp(scores - scores.max(axis=1, keepdims=True))
+    sums = np.array([math.fsum(row) for row in powers.tolist()])
+    return np.asarray(powers / sums[:, None])
+
+
+def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
+    """The mean of one or more scores of the same task, metric by metric."""
+    rows = [scores.to_dict() for scores in metrics]
+    means = {}
+    for name in rows[0]:
+        means[name] = math.fsum(row[name] for row in rows) / len(rows)
+    return Metrics(**means)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return math.fsum(values.tolist()) / len(values)

@@ -199,7 +199,7 @@ def replay_training(
         frames=tuple(frames),
         history=tuple((i + 1, float(history[i])) for i in at),
         loss=float(history[-1]),
-        loss_name=problem.objective.loss.name.lower(),
+        loss_name=problem.objective.loss.name,
         recorded=recorded,
         plane=plane.kind,
         share=plane.share,

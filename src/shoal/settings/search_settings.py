@@ -15,7 +15,7 @@ from shoal.errors import SettingsError
 from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL
 from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
-from shoal.objectives.losses import LOSSES
+from shoal.objectives.losses import LOSS_NAMES
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.presets import DEFAULT_PRESET, PRESETS, RECORDED_DEFAULTS, Preset
 from shoal.settings.samplers import check_sampler_name, check_sampler_options, describe_sampler
@@ -209,8 +209,8 @@ class SearchSettings(BaseModel):
                 f"evaluations={self.evaluations} is less than one generation ({product}); raise it"
             )
 
-        if self.loss is not None and self.loss not in LOSSES:
-            raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSSES)}")
+        if self.loss is not None and self.loss not in LOSS_NAMES:
+            raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSS_NAMES)}")
         _check_names("start", self.start, NAMED_GENOMES)
         _check_names("extra_genes", self.extra_genes, _extra_genes())
         return self

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shoal.nn.activations import ACTIVATIONS
 from shoal.nn.network import Network
-from shoal.objectives.losses import Loss, Objective
+from shoal.objectives.losses import MSE, Objective
 from shoal.pso.engines import kernels
 from shoal.pso.engines.base import Engine
 from shoal.pso.engines.intrinsics import BLOCK
@@ -100,9 +100,7 @@ class CpuEngine(Engine):
         """See `Engine.outputs`."""
         data = _data(x, np.zeros(len(x), np.float32), np.arange(len(x)))
         out = np.empty((network.layers[-1], len(data.y)), np.float32)
-        kernels.outputs(
-            weights, data, _model(network, Objective(Loss.MSE)), _scratch(network).work, out
-        )
+        kernels.outputs(weights, data, _model(network, Objective(MSE)), _scratch(network).work, out)
         return np.ascontiguousarray(out[:, : len(x)].T)
 
 
@@ -111,7 +109,7 @@ def _telling_first(task: TrainingTask) -> NDArray[np.int64]:
 
     A function of the targets alone, and exact, so that it is the same on every machine. Classes stay as they are.
     """
-    y = task.y if task.objective.loss <= Loss.HUBER else np.zeros_like(task.y)
+    y = task.y if task.objective.loss.task == "regression" else np.zeros_like(task.y)
     return np.argsort(-np.abs(y - np.sort(y)[len(y) // 2]), kind="stable")
 
 
@@ -137,7 +135,11 @@ def _model(network: Network, objective: Objective) -> kernels.CompiledNetwork:
     sizes = np.array(network.layers, dtype=np.int64)
     activation = ACTIVATIONS[network.activation].kernel_number
     return kernels.CompiledNetwork(
-        sizes, activation, int(objective.loss), float(objective.gain), float(objective.shift)
+        sizes,
+        activation,
+        objective.loss.kernel_number,
+        float(objective.gain),
+        float(objective.shift),
     )
 
 
