@@ -1,13 +1,38 @@
-"""What Shoal says when it cannot go on: the value, what was expected, and what to do next."""
+"""What Shoal raises when it cannot go on.
+
+Every message has three parts: the offending value, what was expected, and what to do next. Catch
+`ShoalError` for all that a user can mend; whatever else is raised is a bug of Shoal.
+"""
 
 from __future__ import annotations
 
 
 class ShoalError(Exception):
-    """Root of every error that is the user's to mend.
+    """The base of every error that is the user's to mend.
 
-    ``problem`` names the offending value, ``expected`` what would have been right, ``remedy`` the next step.
-    ``exit_code`` is what the command line exits with.
+    The command line prints the message and exits with ``exit_code``. Code that shows the parts
+    apart, as the dashboard does, reads the attributes.
+
+    Parameters
+    ----------
+    problem
+        What is wrong, with the offending value. A sentence.
+    expected
+        What would have been right, as "Expected: ..." goes on. May be empty.
+    remedy
+        The next step, as "What to do: ..." goes on. May be empty.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the command line exits with: 2, or 1 where the user did nothing wrong.
+
+    Examples
+    --------
+    >>> raise SettingsError("folds 0.", expected="1 or more", remedy="3 and 5 are usual")
+    Traceback (most recent call last):
+    ...
+    shoal.errors.SettingsError: folds 0. Expected: 1 or more. What to do: 3 and 5 are usual.
     """
 
     exit_code = 2
@@ -16,6 +41,7 @@ class ShoalError(Exception):
         self.problem = problem
         self.expected = expected
         self.remedy = remedy
+
         parts = [problem]
         if expected:
             parts.append(f"Expected: {expected}.")
@@ -24,7 +50,8 @@ class ShoalError(Exception):
         super().__init__(" ".join(parts))
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Errors cross process borders; the default would call __init__ with the joined text as the problem.
+        # Errors cross process borders. The default would call __init__ with the joined text as the
+        # problem.
         return (_rebuild, (type(self), self.problem, self.expected, self.remedy))
 
 
@@ -33,58 +60,143 @@ def _rebuild(kind: type[ShoalError], problem: str, expected: str, remedy: str) -
 
 
 class DataError(ShoalError):
-    """A table that cannot be read, or cannot be learned from."""
+    """A table cannot be read, or cannot be learned from.
+
+    Raised by `shoal.load_dataset` and whatever prepares a table: the file is missing, damaged, or
+    no table; a cell is no number where most of its column is; the target is missing or constant; a
+    class or a fold has too few rows.
+
+    What to do: correct the cell that the message names (the header is row 1), leave the column out,
+    or choose other options. ``shoal check TABLE`` lists all that is wrong in one go.
+    """
 
 
 class SettingsError(ShoalError):
-    """A setting, or a combination of settings, that makes no search."""
+    """A setting has no meaning, or two settings do not go together.
+
+    Raised before anything is trained or written, for a value out of range, a name that no setting
+    has, or a loss that does not fit the target. `shoal.train` also raises it when no particle ever
+    had a finite loss, which is settings' doing.
+
+    What to do: choose one of the values that the message lists; docs/reference.md has them all.
+    """
 
 
 class GenomeError(ShoalError):
-    """Hyperparameters or a topology that describe no swarm."""
+    """Hyperparameters describe no swarm, or a search space no genomes.
+
+    Raised by `shoal.Genome`, `shoal.named_genome` and bounds of a search: a gene out of its range,
+    more informants than other particles, a name that no genome has, bounds that exclude each other.
+
+    What to do: correct the gene that the message names; docs/reference.md has every gene's range.
+    """
 
 
 class ModelError(ShoalError):
-    """An exported model that is missing, damaged, or does not fit the table it is applied to."""
+    """An exported model cannot be applied.
+
+    Raised by ``shoal predict`` if the model's folder is incomplete or damaged, was written by a
+    newer version, or if the table lacks a column that the model was trained on.
+
+    What to do: export the model again and keep its files together, or give the table the column.
+    """
 
 
 class ReplayError(ShoalError):
-    """A recorded training that cannot be repeated, or not within the time that a look at it may take."""
+    """A recorded training cannot be repeated to be looked at.
+
+    Raised when no such training is recorded, when it failed before its first iteration, when it
+    takes longer than a look may, or when the process that repeats it has ended.
+
+    What to do: choose another training, fewer iterations, or try once more on a machine at rest.
+    """
 
 
 class ExecutorError(ShoalError):
-    """The place where trainings run is not installed, cannot be reached, or is lost."""
+    """The place where trainings run cannot be used.
+
+    Raised when Ray is asked for and not installed, when nothing answers at its address, when its
+    nodes have another version of Shoal, or when a connection is lost in the middle of a run.
+
+    What to do: mend the cluster (docs/scaling.md) and resume the run. Nothing recorded is lost.
+    """
 
 
 class AnalysisError(ShoalError):
-    """What is recorded does not suffice for what was asked of it, or cannot be compared."""
+    """The recorded trainings do not suffice for an analysis.
+
+    Raised when runs are compared that have no results yet, and when too few genomes, or equally
+    good ones, are to say which gene matters.
+
+    What to do: let the search go on, or name other runs.
+    """
 
 
 class StoreError(ShoalError):
-    """The store cannot be opened, or refuses what was asked."""
+    """The store cannot be opened, or refuses what was asked of it.
+
+    Raised for a URL that names no database, a file that is no store or was written by a newer
+    version, a table that is damaged, and a name that is not recorded. The classes below say more.
+
+    What to do: follow the message; ``shoal doctor`` examines a store.
+    """
 
 
 class StoreFullError(StoreError):
-    """The disk of the store is full. Nothing is lost: whoever writes waits until there is room."""
+    """The disk of the store is full.
+
+    Raised by whatever writes to the store. Nothing recorded is lost, and a run that is under way
+    waits until there is room.
+
+    What to do: free some space on the disk that the message names.
+    """
 
 
 class StoreAwayError(StoreError):
-    """The store was locked, or its server away, for longer than a transaction's patience. It is worth another try."""
+    """The store was locked, or its server away, for longer than a transaction waits.
+
+    Raised by whatever reads or writes the store.
+
+    What to do: try again. If it goes on, look for a process that holds a SQLite file, or at the
+    PostgreSQL server.
+    """
 
 
 class StoreLostError(StoreError):
-    """The store's file is not at its place any more: deleted, moved, or replaced by another. Nothing was written."""
+    """The store's file is not at its place any more.
+
+    Raised when the file was deleted, moved or replaced while it was open. Nothing was written.
+
+    What to do: put the file back, or restore a backup, and start again.
+    """
 
 
 class RunNotFoundError(StoreError):
-    """No run of that name in this store."""
+    """The store has no run of that number or name.
+
+    Raised by everything that takes a run.
+
+    What to do: ``shoal runs`` lists the runs. Check that ``--store`` names the right store.
+    """
 
 
 class RunStateError(StoreError):
-    """The run is in a state that does not allow the command."""
+    """The run is in a state that does not allow the command.
+
+    Raised when a run that has ended is paused or stopped, when one that is under way is deleted or
+    extended, and the like.
+
+    What to do: ``shoal show RUN`` shows the state; wait, or stop the run first.
+    """
 
 
 class NotOwnerError(StoreError):
-    """A write with a stale epoch: another supervisor has taken the run over. Nothing was written."""
+    """Another supervisor has taken the run over, so this one may not write to it any more.
+
+    Raised by a write with a stale epoch: this process was taken for dead, after its machine was
+    suspended for example. Nothing was written, and the exit code is 1, as nobody made a mistake.
+
+    What to do: nothing. The new owner goes on from what was recorded.
+    """
 
     exit_code = 1

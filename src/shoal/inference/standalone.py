@@ -1,9 +1,14 @@
 """Read a table, encode it, run the trained networks: all that a prediction needs, in NumPy alone.
 
-Shoal encodes its training tables with this very file, and exports it as ``predict.py`` beside ``model.json`` and
-``weights.npz``, so that training and prediction cannot differ. It imports nothing of Shoal and runs by itself::
+Shoal encodes its training tables with this very file, and exports it as ``predict.py`` beside
+``model.json`` and ``weights.npz``, so that training and prediction cannot differ. The file imports
+nothing of Shoal and runs by itself::
 
     python predict.py table.csv --out predictions.csv
+
+Reading order, which is also the way that a table takes: `decode` (bytes to text), `parse_csv` (text
+to columns), `encode` (columns to network inputs), `forward` (inputs to outputs), `predict` (the
+mean of a model's networks, in the target's unit), `main` (the command line).
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +35,32 @@ MAX_BYTES = 256 * 2**20
 MAX_COLUMNS = 10_000
 MAX_ROWS = 5_000_000
 SEPARATORS = ",;\t|"
-FORMATS = (
-    1,
-    2,
-)  # of model.json that this file reads; 2, which is written, has columns with a ``log_floor``
-# Text that means "no value" anywhere, and text that means it only where numbers are expected ("none" may be a class).
+
+# The formats of model.json that this file reads. The last is written: its numeric columns may have
+# a ``log_floor``.
+FORMATS = (1, 2)
+
+# Text that means "no value" anywhere, and text that means it only where numbers are expected
+# ("none" may be a class).
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "#n/a", "<na>", "nat"})
 MISSING_NUMBER = MISSING | {"none", "-", "--", ".", "?", "missing"}
 
+# The cells of one column, a row each.
 Cells = Sequence[object] | NDArray[Any]
+
+# Characters that are looked at to find out what a file is.
+_HEAD = 65_536
+_SNIFFED_ROWS = 100
+
+# Share of control characters from which on a file is binary.
+_BINARY_SHARE = 0.01
+_CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
+
+# The first bytes of files that are often taken for tables.
 _MAGIC = {
     b"\x1f\x8b": "a gzip archive",
     b"PK\x03\x04": "a zip archive or an Excel workbook",
@@ -55,218 +73,326 @@ _MAGIC = {
 
 
 class TableError(ValueError):
-    """A table or a model that cannot be used: what is wrong, what was expected, what to do."""
+    """A table or a model that cannot be used.
+
+    Parameters
+    ----------
+    problem
+        What is wrong, with row (the header is row 1) and column where there are such. A sentence.
+    expected
+        What would have been right; may be empty.
+    remedy
+        What to do; may be empty.
+    """
 
     def __init__(self, problem: str, expected: str = "", remedy: str = "") -> None:
-        self.problem, self.expected, self.remedy = problem, expected, remedy
-        text = (
-            problem
-            + (f" Expected: {expected}." if expected else "")
-            + (f" What to do: {remedy}." if remedy else "")
-        )
+        self.problem = problem
+        self.expected = expected
+        self.remedy = remedy
+
+        text = problem
+        if expected:
+            text += f" Expected: {expected}."
+        if remedy:
+            text += f" What to do: {remedy}."
         super().__init__(text)
+
+
+# Bytes -> text
+
+
+def decode(data: bytes) -> str:
+    """The text of a CSV file.
+
+    Parameters
+    ----------
+    data
+        The whole file: UTF-16 or UTF-32 with a byte order mark, UTF-8, or else Windows-1252.
+
+    Raises
+    ------
+    TableError
+        If the file is an archive, a workbook, or otherwise no text.
+    """
+    for magic, kind in _MAGIC.items():
+        if data.startswith(magic):
+            raise TableError(
+                f"the file is {kind}, not a table.",
+                expected="CSV text",
+                remedy="unpack it, or save it as CSV, first",
+            )
+
+    text = _decode_by_first_fit(data)
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise TableError(
+            f"line {line} has a NUL byte: the file is binary, damaged or UTF-16.",
+            expected="CSV text",
+            remedy="save the table as CSV in UTF-8",
+        )
+
+    head = text[:_HEAD]
+    controls = sum(c < " " and c not in _CONTROLS_IN_TEXT for c in head)
+    if controls > _BINARY_SHARE * len(head):
+        raise _not_text()
+    return text
+
+
+def _decode_by_first_fit(data: bytes) -> str:
+    for encoding in _possible_encodings(data):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise _not_text()
+
+
+def _possible_encodings(data: bytes) -> list[str]:
+    # The mark of UTF-32 begins with that of UTF-16, so it is looked for first.
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return ["utf-32"]
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return ["utf-16"]
+    return ["utf-8-sig", "cp1252"]
+
+
+def _not_text() -> TableError:
+    return TableError(
+        "the file is not text.", expected="CSV text", remedy="save the table as CSV in UTF-8"
+    )
 
 
 # Text -> columns
 
 
-def decode(data: bytes) -> str:
-    """Text of a CSV file: UTF-8, UTF-16 or UTF-32 with a byte order mark, else Windows-1252. Raises TableError."""
-    for magic, kind in _MAGIC.items():
-        if data.startswith(magic):
-            raise TableError(
-                f"the file is {kind}, not a table.",
-                "CSV text",
-                "unpack it, or save it as CSV, first",
-            )
-    encodings = ["utf-8-sig", "cp1252"]
-    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
-        encodings = ["utf-32"]
-    elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    binary = TableError("the file is not text.", "CSV text", "save the table as CSV in UTF-8")
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise binary
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        remedy = "save the table as CSV in UTF-8"
-        raise TableError(
-            f"line {line} has a NUL byte: the file is binary, damaged or UTF-16.",
-            "CSV text",
-            remedy,
-        )
-    head = text[:65_536]
-    if sum(c < " " and c not in "\t\n\r\v\f\x1a" for c in head) > 0.01 * len(head):
-        raise binary
-    return text
-
-
-def sniff_separator(text: str) -> str:
-    """The separator, of ``, ; tab |``, that splits the first rows most evenly; a comma if none does (one column)."""
-    best, found = (0.0, 0), ","
-    for separator in SEPARATORS:
-        reader = csv.reader(io.StringIO(text[:65_536], newline=""), delimiter=separator)
-        counts = [len(row) for row, _ in zip(reader, range(100), strict=False) if row]
-        if len(text) > 65_536 and len(counts) > 1:
-            counts.pop()  # cut off in the middle
-        if counts and counts[0] > 1:
-            score = (counts.count(counts[0]) / len(counts), counts[0])
-            if score > best:
-                best, found = score, separator
-    return found
-
-
-def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> None:
-    """Raises TableError for blank, repeated, too many, or (unless allowed) all-numeric column names."""
-    if len(names) > MAX_COLUMNS:
-        problem = f"the table has {len(names):,} columns."
-        raise TableError(problem, f"at most {MAX_COLUMNS:,}", "keep only the columns that matter")
-    if not any(names):
-        raise TableError(
-            "row 1 is blank.", "the names of the columns", "remove the lines above the header"
-        )
-    first: dict[str, int] = {}
-    for position, name in enumerate(names, 1):
-        if not name:
-            raise TableError(
-                f"column {position} has no name.",
-                "a name in row 1",
-                "name the column, or remove it",
-            )
-        if name in first:
-            problem = f"the name {name!r} stands over columns {first[name]} and {position}."
-            raise TableError(problem, "a different name for each column", "rename one of them")
-        first[name] = position
-    if not numbers_are_names and all(to_number(name) is not None for name in names):
-        shown = ", ".join(names[:3])
-        raise TableError(
-            f"row 1 holds numbers ({shown}), not names.",
-            "a header",
-            "add a row of column names on top",
-        )
-
-
 def parse_csv(text: str) -> dict[str, list[str]]:
-    """Columns of a CSV text, by name. The header is row 1; a blank line inside is a row without values.
+    """Columns of a CSV text, by name.
 
-    In files separated by semicolons a decimal comma becomes a point. Raises TableError, naming row and column.
+    Parameters
+    ----------
+    text
+        Row 1 is the header. A blank line inside is a row without values. In files separated by
+        semicolons a decimal comma becomes a point.
+
+    Returns
+    -------
+    dict
+        The cells of each column, a text a row.
+
+    Raises
+    ------
+    TableError
+        Naming row and column.
+
+    Examples
+    --------
+    >>> parse_csv("size;price\\n1,5;20\\n2;30\\n")
+    {'size': ['1.5', '2'], 'price': ['20', '30']}
     """
     if not text.strip():
         raise TableError(
-            "the file is empty.", "a header and rows", "choose a file that holds a table"
+            "the file is empty.",
+            expected="a header and rows",
+            remedy="choose a file that holds a table",
         )
+
     separator = sniff_separator(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows: list[list[str]] = []
-    started = 1
-    try:
-        for row in reader:
-            rows.append(row)
-            if len(rows) > MAX_ROWS + 1:
-                raise TableError(
-                    f"the table has over {MAX_ROWS:,} rows.",
-                    "fewer",
-                    "take a random sample of the rows",
-                )
-            started = reader.line_num + 1
-    except csv.Error as error:
-        where = f"row {len(rows) + 1} (line {started})"
-        if "field larger" in str(error):
-            problem = f"{where} has a cell of over {csv.field_size_limit():,} characters."
-            raise TableError(
-                problem, "short cells", "shorten it, or close a quote left open there"
-            ) from None
-        problem = f"{where} has a quote that is not closed, or text after a closing quote."
-        raise TableError(
-            problem, "quotes in pairs", 'close it, or write a quote inside a cell as ""'
-        ) from None
+    rows = _read_rows(text, separator)
     while len(rows) > 1 and not any(cell.strip() for cell in rows[-1]):
         rows.pop()
+
     header = [name.strip() for name in rows[0]]
     check_header(header)
-    blank = [""] * len(header)
-    for number, row in enumerate(rows[1:], 2):
-        if not row:
-            rows[number - 1] = blank
-        elif len(row) != len(header):
-            problem = f"row {number} has {len(row)} cells, the header {len(header)}."
-            raise TableError(
-                problem,
-                "equally many",
-                "quote cells that hold the separator, fill in missing cells",
-            )
-    cells = list(zip(*rows[1:], strict=True)) or [()] * len(header)
-    columns = {name: list(column) for name, column in zip(header, cells, strict=True)}
+    body = rows[1:]
+    _check_row_lengths(body, len(header))
+
+    columns = {}
+    for position, name in enumerate(header):
+        columns[name] = [row[position] for row in body]
     if separator == ";" and "," in text:
         for name, column in columns.items():
             _point_decimals(name, column)
     return columns
 
 
-def _point_decimals(name: str, column: list[str]) -> None:
-    commas = [
-        i for i, cell in enumerate(column) if "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip())
-    ]
-    if not commas:
-        return
-    point = next(
-        (i for i, cell in enumerate(column) if _DECIMAL_POINT.fullmatch(cell.strip())), None
-    )
-    if point is not None:
-        problem = f"column {name!r} has a decimal point in row {point + 2} and a comma in row {commas[0] + 2}."
-        raise TableError(problem, "one of them", "write all numbers of the column alike")
-    for i in commas:
-        column[i] = column[i].replace(",", ".")
+def sniff_separator(text: str) -> str:
+    """The separator, of ``, ; tab |``, that splits the first rows most evenly.
 
-
-# Columns -> network inputs
-
-_LN2_HIGH = (
-    0.6931471803691238  # ln 2 split so that k * _LN2_HIGH is exact for every exponent k (fdlibm)
-)
-_LN2_LOW = 1.9082149292705877e-10
-_ATANH_TERMS = tuple(1.0 / n for n in range(23, 0, -2))
-
-
-def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Natural logarithm of finite positive ``x``: ln(m 2^k) = 2 atanh((m - 1) / (m + 1)) + k ln 2, m in [0.7, 1.42).
-
-    Not NumPy's, whose last bit differs by processor: from additions, multiplications and exact scalings only.
+    Of equally even ones it is the one that makes more columns. A comma if none splits them: the
+    table has one column.
     """
-    mantissa, exponent = np.frexp(x)
-    low = mantissa < math.sqrt(0.5)
-    mantissa = np.where(low, 2.0 * mantissa, mantissa)
-    k = (exponent - low).astype(np.float64)
-    s = (mantissa - 1.0) / (mantissa + 1.0)
-    square, series = s * s, np.full_like(s, _ATANH_TERMS[0])
-    for term in _ATANH_TERMS[1:]:
-        series = series * square + term
-    return np.asarray(k * _LN2_HIGH + (2.0 * s * series + k * _LN2_LOW))
+    best = ","
+    best_score = (0.0, 0)
+    for separator in SEPARATORS:
+        widths = _widths_of_first_rows(text, separator)
+        if not widths or widths[0] <= 1:
+            continue
+        evenness = widths.count(widths[0]) / len(widths)
+        score = (evenness, widths[0])
+        if score > best_score:
+            best = separator
+            best_score = score
+    return best
+
+
+def _widths_of_first_rows(text: str, separator: str) -> list[int]:
+    """Cells of each of the first rows that are not blank."""
+    reader = csv.reader(io.StringIO(text[:_HEAD], newline=""), delimiter=separator)
+    widths = [len(row) for row in islice(reader, _SNIFFED_ROWS) if row]
+    # The last row may be cut off in the middle.
+    if len(text) > _HEAD and len(widths) > 1:
+        widths.pop()
+    return widths
+
+
+def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> None:
+    """Check the names of columns.
+
+    Parameters
+    ----------
+    names
+        In order, stripped.
+    numbers_are_names
+        Whether a header of numbers only will do. In a CSV file such a header is a row of values.
+
+    Raises
+    ------
+    TableError
+        If there are too many names, or one is blank or stands twice.
+    """
+    if len(names) > MAX_COLUMNS:
+        raise TableError(
+            f"the table has {len(names):,} columns.",
+            expected=f"at most {MAX_COLUMNS:,}",
+            remedy="keep only the columns that matter",
+        )
+    if not any(names):
+        raise TableError(
+            "row 1 is blank.",
+            expected="the names of the columns",
+            remedy="remove the lines above the header",
+        )
+
+    first_position: dict[str, int] = {}
+    for position, name in enumerate(names, 1):
+        if not name:
+            raise TableError(
+                f"column {position} has no name.",
+                expected="a name in row 1",
+                remedy="name the column, or remove it",
+            )
+        if name in first_position:
+            raise TableError(
+                f"the name {name!r} stands over columns {first_position[name]} and {position}.",
+                expected="a different name for each column",
+                remedy="rename one of them",
+            )
+        first_position[name] = position
+
+    if not numbers_are_names and all(to_number(name) is not None for name in names):
+        shown = ", ".join(names[:3])
+        raise TableError(
+            f"row 1 holds numbers ({shown}), not names.",
+            expected="a header",
+            remedy="add a row of column names on top",
+        )
+
+
+def _read_rows(text: str, separator: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows: list[list[str]] = []
+    # A row with quoted line breaks takes several lines. This is the first one of the next row.
+    next_line = 1
+    try:
+        for row in reader:
+            rows.append(row)
+            if len(rows) > MAX_ROWS + 1:
+                raise TableError(
+                    f"the table has over {MAX_ROWS:,} rows.",
+                    expected="fewer",
+                    remedy="take a random sample of the rows",
+                )
+            next_line = reader.line_num + 1
+    except csv.Error as error:
+        where = f"row {len(rows) + 1} (line {next_line})"
+        raise _unreadable_row(where, error) from None
+    return rows
+
+
+def _unreadable_row(where: str, error: csv.Error) -> TableError:
+    if "field larger" in str(error):
+        return TableError(
+            f"{where} has a cell of over {csv.field_size_limit():,} characters.",
+            expected="short cells",
+            remedy="shorten it, or close a quote left open there",
+        )
+    return TableError(
+        f"{where} has a quote that is not closed, or text after a closing quote.",
+        expected="quotes in pairs",
+        remedy='close it, or write a quote inside a cell as ""',
+    )
+
+
+def _check_row_lengths(body: list[list[str]], width: int) -> None:
+    """Raise TableError for a row of another length; put empty cells into rows that are blank."""
+    blank = [""] * width
+    for index, row in enumerate(body):
+        if not row:
+            body[index] = blank
+        elif len(row) != width:
+            raise TableError(
+                f"row {index + 2} has {len(row)} cells, the header {width}.",
+                expected="equally many",
+                remedy="quote cells that hold the separator, fill in missing cells",
+            )
+
+
+def _point_decimals(name: str, column: list[str]) -> None:
+    """Write the decimal commas of a column, if it has any, as points. Raises TableError for both."""
+    with_comma = []
+    for row, cell in enumerate(column):
+        if "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip()):
+            with_comma.append(row)
+    if not with_comma:
+        return
+
+    for row, cell in enumerate(column):
+        if _DECIMAL_POINT.fullmatch(cell.strip()):
+            raise TableError(
+                f"column {name!r} has a decimal point in row {row + 2} and a comma in row "
+                f"{with_comma[0] + 2}.",
+                expected="one of them",
+                remedy="write all numbers of the column alike",
+            )
+    for row in with_comma:
+        column[row] = column[row].replace(",", ".")
+
+
+# Cells -> values
 
 
 def to_number(value: object) -> float | None:
-    """The number that a cell holds: NaN if it holds none, None if it holds something else. Infinity is a number."""
+    """The number that a cell holds.
+
+    Returns
+    -------
+    float or None
+        NaN if the cell holds no value, None if it holds something that is no number. Infinity is a
+        number, a truth value is none.
+
+    Examples
+    --------
+    >>> to_number(" 1e3 "), to_number("n/a"), to_number("high")
+    (1000.0, nan, None)
+    """
     if isinstance(value, str):
-        text = value.strip()
-        if text.lower() in MISSING_NUMBER:
-            return math.nan
-        if "_" in text:
-            return None  # Python reads 1_000 as a number; people do not
-        try:
-            return float(text)
-        except ValueError:
-            return None
+        return _text_to_number(value.strip())
     if _is_nothing(value):
         return math.nan
-    if isinstance(value, bool | np.bool_) or not isinstance(
-        value, int | float | np.integer | np.floating
-    ):
+
+    # Python counts truth values among the integers.
+    is_truth_value = isinstance(value, bool | np.bool_)
+    if is_truth_value or not isinstance(value, int | float | np.integer | np.floating):
         return None
     try:
         return float(value)
@@ -274,110 +400,222 @@ def to_number(value: object) -> float | None:
         return math.inf
 
 
+def _text_to_number(text: str) -> float | None:
+    if text.lower() in MISSING_NUMBER:
+        return math.nan
+    # Python reads 1_000 as a number; people do not.
+    if "_" in text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def to_level(value: object) -> str | None:
-    """The text under which a cell is a category; None if it holds no value. 1, 1.0 and "1" are the same."""
+    """The text under which a cell is a category; None if the cell holds no value.
+
+    Examples
+    --------
+    >>> to_level(1), to_level(1.0), to_level(" 1 "), to_level("NA")
+    ('1', '1', '1', None)
+    """
     if _is_nothing(value):
         return None
     if isinstance(value, float | np.floating):
-        number = float(value)
-        return (
-            None
-            if math.isnan(number)
-            else str(int(number))
-            if number.is_integer()
-            else repr(number)
-        )
+        return _number_to_level(float(value))
+
     text = str(value).strip()
-    return None if text.lower() in MISSING else text
+    if text.lower() in MISSING:
+        return None
+    return text
+
+
+def _number_to_level(number: float) -> str | None:
+    if math.isnan(number):
+        return None
+    if number.is_integer():
+        return str(int(number))
+    return repr(number)
 
 
 def _is_nothing(value: object) -> bool:
-    return value is None or type(value).__name__ in (
-        "NAType",
-        "NaTType",
-    )  # pandas' own, without importing pandas
+    # pandas' own missing values, by name, as pandas is not imported here.
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+# Columns -> network inputs
+
+# ln 2 in two parts, such that k * _LN2_HIGH is exact for every exponent k (as in fdlibm).
+_LN2_HIGH = 0.6931471803691238
+_LN2_LOW = 1.9082149292705877e-10
+
+# 1/23, 1/21, ..., 1/3, 1: the series of atanh, from its smallest term.
+_ATANH_TERMS = tuple(1.0 / n for n in range(23, 0, -2))
+
+
+def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Natural logarithm of finite positive ``x``, element by element.
+
+    NumPy's differs by processor in its last bit. This one has the same bits everywhere, as it is
+    made of additions, multiplications, divisions and exact scalings only.
+    """
+    # x = m 2^k with m in [0.7, 1.42)
+    mantissa, exponent = np.frexp(x)
+    is_low = mantissa < math.sqrt(0.5)
+    mantissa = np.where(is_low, 2.0 * mantissa, mantissa)
+    k = (exponent - is_low).astype(np.float64)
+
+    # ln m = 2 atanh(s) = 2 s (1 + s^2/3 + s^4/5 + ...), by Horner's rule
+    s = (mantissa - 1.0) / (mantissa + 1.0)
+    square = s * s
+    series = np.full_like(s, _ATANH_TERMS[0])
+    for term in _ATANH_TERMS[1:]:
+        series = series * square + term
+
+    # ln x = ln m + k ln 2
+    return np.asarray(k * _LN2_HIGH + (2.0 * s * series + k * _LN2_LOW))
 
 
 def width(encoder: Mapping[str, Any]) -> int:
-    """How many network inputs the encoder makes."""
+    """How many network inputs an encoder makes."""
     return sum(_column_width(column) for column in encoder["columns"])
 
 
 def _column_width(column: Mapping[str, Any]) -> int:
-    return (
-        len(column["levels"])
-        if column["kind"] == "categorical"
-        else 1 + bool(column["missing_indicator"])
-    )
+    if column["kind"] == "categorical":
+        return len(column["levels"])
+    return 1 + bool(column["missing_indicator"])
 
 
 def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[np.float32]:
-    """Network inputs (rows, inputs), C-contiguous, from columns of equal length; unknown columns are ignored.
+    """Network inputs of a table.
 
-    A numeric column becomes ``(v - mean) / scale``, missing values ``fill`` (an error if that is null), then a 0/1
-    column where values were missing if ``missing_indicator``. One with a ``log_floor``, the smallest value of training,
-    becomes ``(log(max(v, log_floor)) - mean) / scale``. A categorical column becomes one 0/1 column a level;
-    null is the level of missing values; a level never seen is all zeros. Raises TableError (a ValueError).
+    Parameters
+    ----------
+    columns
+        The cells (rows,) of each column, by name. Columns that the encoder does not know are
+        ignored.
+    encoder
+        As in model.json. A numeric column becomes ``(v - mean) / scale``, with missing values taken
+        as ``fill`` (an error if that is null); if ``missing_indicator``, a second input is 1 where
+        values were missing, else 0. If it has a ``log_floor``, the smallest value of training, v is
+        ``log(max(v, log_floor))``. A categorical column becomes one 0/1 input a level; null is the
+        level of missing values, and a level that training never saw is all zeros.
+
+    Returns
+    -------
+    ndarray
+        (rows, inputs) float32, C-contiguous.
+
+    Raises
+    ------
+    TableError
+        If a column is missing, or a cell cannot be encoded.
+
+    Examples
+    --------
+    >>> size = {"name": "size", "kind": "numeric", "fill": None, "mean": 2.0, "scale": 0.5}
+    >>> size |= {"missing_indicator": False}
+    >>> kind = {"name": "kind", "kind": "categorical", "levels": ["flat", "house"]}
+    >>> encode({"size": [1, 3], "kind": ["house", "tent"]}, {"columns": [size, kind]})
+    array([[-2.,  0.,  1.],
+           [ 2.,  0.,  0.]], dtype=float32)
     """
-    missing = [spec["name"] for spec in encoder["columns"] if spec["name"] not in columns]
+    rows = _common_length(columns, encoder)
+    inputs = np.zeros((rows, width(encoder)), dtype=np.float32)
+
+    first_input = 0
+    for column in encoder["columns"]:
+        cells = columns[column["name"]]
+        own_inputs = inputs[:, first_input : first_input + _column_width(column)]
+        if column["kind"] == "categorical":
+            _encode_levels(column, cells, own_inputs)
+        else:
+            _encode_numbers(column, cells, own_inputs)
+        first_input += _column_width(column)
+    return inputs
+
+
+def _common_length(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> int:
+    """Rows of the columns that the encoder needs. Raises TableError if one is missing or shorter."""
+    needed = [column["name"] for column in encoder["columns"]]
+    missing = [name for name in needed if name not in columns]
     if missing:
-        found = ", ".join(map(str, list(columns)[:20]))
+        present = ", ".join(map(str, list(columns)[:20]))
         raise TableError(
-            f"column {missing[0]!r} is missing; there are: {found}.",
-            "all columns of training",
-            "add it",
+            f"column {missing[0]!r} is missing; there are: {present}.",
+            expected="all columns of training",
+            remedy="add it",
         )
-    lengths = {len(columns[spec["name"]]) for spec in encoder["columns"]}
+
+    lengths = {len(columns[name]) for name in needed}
     if len(lengths) != 1:
         raise TableError(
-            "the columns have different lengths.", "equal lengths", "give every row every column"
+            "the columns have different lengths.",
+            expected="equal lengths",
+            remedy="give every row every column",
         )
-    x = np.zeros((lengths.pop(), width(encoder)), dtype=np.float32)
-    at = 0
-    for spec in encoder["columns"]:
-        values, name = columns[spec["name"]], spec["name"]
-        if spec["kind"] == "categorical":
-            place = {level: at + i for i, level in enumerate(spec["levels"])}
-            for row, value in enumerate(values):
-                if (column := place.get(to_level(value))) is not None:
-                    x[row, column] = 1
-        else:
-            numbers = _numbers(name, values)
-            absent = np.isnan(numbers)
-            if absent.any():
-                if spec["fill"] is None:
-                    row = int(np.flatnonzero(absent)[0]) + 2
-                    raise TableError(
-                        f"row {row}, column {name!r}: no value.", "a number", "fill it in"
-                    )
-                numbers = np.where(absent, spec["fill"], numbers)
-            if (floor := spec.get("log_floor")) is not None and np.isfinite(numbers).all():
-                numbers = log(np.maximum(numbers, floor))
-            with np.errstate(over="ignore"):
-                x[:, at] = (numbers - spec["mean"]) / spec["scale"]
-            if not np.isfinite(x[:, at]).all():
-                row = int(np.flatnonzero(~np.isfinite(x[:, at]))[0])
-                problem = f"row {row + 2}, column {name!r}: {values[row]} is too large."
-                raise TableError(
-                    problem, "a number within the range of single precision", "correct or remove it"
-                )
-            if spec["missing_indicator"]:
-                x[:, at + 1] = absent
-        at += _column_width(spec)
-    return x
+    return lengths.pop()
 
 
-def _numbers(name: str, values: Cells) -> NDArray[np.float64]:
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
-        return values.astype(np.float64)
-    numbers = np.empty(len(values))
-    for row, value in enumerate(values):
-        number = to_number(value)
+def _encode_levels(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
+    """Set the inputs (rows, levels), which are zeros, of a categorical column."""
+    position = {level: index for index, level in enumerate(column["levels"])}
+    for row, cell in enumerate(cells):
+        index = position.get(to_level(cell))
+        if index is not None:
+            inputs[row, index] = 1
+
+
+def _encode_numbers(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
+    """Set the inputs (rows, 1 or 2) of a numeric column."""
+    name = column["name"]
+    numbers = _numbers(name, cells)
+
+    is_missing = np.isnan(numbers)
+    if is_missing.any():
+        if column["fill"] is None:
+            row = int(np.flatnonzero(is_missing)[0])
+            raise TableError(
+                f"row {row + 2}, column {name!r}: no value.",
+                expected="a number",
+                remedy="fill it in",
+            )
+        numbers = np.where(is_missing, column["fill"], numbers)
+
+    floor = column.get("log_floor")
+    if floor is not None and np.isfinite(numbers).all():
+        numbers = log(np.maximum(numbers, floor))
+
+    with np.errstate(over="ignore"):
+        inputs[:, 0] = (numbers - column["mean"]) / column["scale"]
+    is_finite = np.isfinite(inputs[:, 0])
+    if not is_finite.all():
+        row = int(np.flatnonzero(~is_finite)[0])
+        raise TableError(
+            f"row {row + 2}, column {name!r}: {cells[row]} is too large.",
+            expected="a number within the range of single precision",
+            remedy="correct or remove it",
+        )
+
+    if column["missing_indicator"]:
+        inputs[:, 1] = is_missing
+
+
+def _numbers(name: str, cells: Cells) -> NDArray[np.float64]:
+    """Cells (rows,) as numbers, NaN where they hold no value. Raises TableError for other text."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
+        return cells.astype(np.float64)
+
+    numbers = np.empty(len(cells))
+    for row, cell in enumerate(cells):
+        number = to_number(cell)
         if number is None:
             raise TableError(
-                f"row {row + 2}, column {name!r}: {str(value)[:60]!r} is not a number.",
-                "a number",
-                "correct it",
+                f"row {row + 2}, column {name!r}: {str(cell)[:60]!r} is not a number.",
+                expected="a number",
+                remedy="correct it",
             )
         numbers[row] = number
     return numbers
@@ -385,11 +623,15 @@ def _numbers(name: str, values: Cells) -> NDArray[np.float64]:
 
 # Network inputs -> predictions
 
-ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+_Activation = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+ACTIVATIONS: dict[str, _Activation] = {
     "relu": lambda x: np.maximum(x, 0),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
     "tanh": np.tanh,
-    "sigmoid": lambda x: 0.5 * (1 + np.tanh(0.5 * x)),  # 1 / (1 + exp(-x)) that cannot overflow
+    # 1 / (1 + exp(-x)), in a form that cannot overflow
+    "sigmoid": lambda x: 0.5 * (1 + np.tanh(0.5 * x)),
+    # The tanh form of Hendrycks and Gimpel: Gaussian Error Linear Units (2016), section 2
     "gelu": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))),
 }
 
@@ -397,16 +639,43 @@ ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
 def forward(
     weights: NDArray[np.float32], layers: Sequence[int], activation: str, x: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Outputs (rows, outputs) of a dense network for inputs (rows, inputs). The last layer is linear.
+    """Outputs of a dense network, whose last layer is linear.
 
-    ``weights`` is flat, layer by layer: W of shape (out, in) row by row, then the bias (out,). Raises TableError if it
-    has another length than ``layers`` (inputs first, outputs last) needs, or for an unknown activation.
+    Parameters
+    ----------
+    weights
+        (D,), layer by layer: W of shape (out, in) row by row, then the bias (out,).
+    layers
+        Widths: network inputs first, outputs last.
+    activation
+        Of the hidden layers, a name in `ACTIVATIONS`.
+    x
+        (rows, inputs)
+
+    Returns
+    -------
+    ndarray
+        (rows, outputs)
+
+    Raises
+    ------
+    TableError
+        If ``layers`` need another number of weights, or for an unknown activation.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 2.0]], dtype=np.float32)
+    >>> forward(np.array([10.0, 100.0, 0.5], dtype=np.float32), [2, 1], "tanh", x)
+    array([[210.5]], dtype=float32)
     """
-    needed = sum(a * b + b for a, b in pairwise(layers))
+    needed = sum(inputs * outputs + outputs for inputs, outputs in pairwise(layers))
     if weights.shape != (needed,) or activation not in ACTIVATIONS:
-        problem = f"weights {weights.shape} or activation {activation!r} do not fit the layers {list(layers)}."
+        names = ", ".join(ACTIVATIONS)
         raise TableError(
-            problem, f"({needed},) and one of {', '.join(ACTIVATIONS)}", "export the model again"
+            f"weights {weights.shape} or activation {activation!r} do not fit the layers "
+            f"{list(layers)}.",
+            expected=f"({needed},) and one of {names}",
+            remedy="export the model again",
         )
     return propagate(weights, layers, ACTIVATIONS[activation], x)
 
@@ -414,24 +683,39 @@ def forward(
 def propagate(
     weights: NDArray[np.float32],
     layers: Sequence[int],
-    activation: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    activation: _Activation,
     x: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """`forward` with any function as activation; ``weights`` must have the length that ``layers`` need."""
-    at = 0
+    """`forward` with any function as activation, and without its checks."""
+    last = len(layers) - 2
+    start = 0
     with np.errstate(over="ignore", invalid="ignore"):
-        for number, (inputs, outputs) in enumerate(pairwise(layers), 2):
-            matrix = weights[at : at + inputs * outputs].reshape(outputs, inputs)
-            at += inputs * outputs
-            x = x @ matrix.T + weights[at : at + outputs]
-            at += outputs
-            if number < len(layers):
+        for number, (inputs, outputs) in enumerate(pairwise(layers)):
+            bias_start = start + inputs * outputs
+            end = bias_start + outputs
+            matrix = weights[start:bias_start].reshape(outputs, inputs)
+            x = x @ matrix.T + weights[bias_start:end]
+            if number < last:
                 x = activation(x)
+            start = end
     return x
 
 
 def unscale(outputs: NDArray[Any], target: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Network outputs (rows, outputs) in the target's unit: (rows,) for regression; classes as they are."""
+    """Network outputs in the target's own unit.
+
+    Parameters
+    ----------
+    outputs
+        (rows, outputs)
+    target
+        The encoder's, as in model.json.
+
+    Returns
+    -------
+    ndarray
+        (rows,) for regression; (rows, classes), as they are, for classification.
+    """
     values = np.asarray(outputs, dtype=np.float64)
     if target["kind"] == "classification":
         return values
@@ -439,14 +723,23 @@ def unscale(outputs: NDArray[Any], target: Mapping[str, Any]) -> NDArray[np.floa
 
 
 def softmax(outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of outputs (..., classes)."""
+    """Probabilities ``exp(o_c) / sum_c exp(o_c)`` of outputs (..., classes)."""
+    # Less the largest output, which changes no quotient and cannot overflow.
     powers = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """An exported model: ``model.json`` as read, and weights (networks, D)."""
+    """An exported model.
+
+    Attributes
+    ----------
+    description
+        model.json as read.
+    weights
+        (networks, D)
+    """
 
     description: Mapping[str, Any]
     weights: NDArray[np.float32]
@@ -454,107 +747,179 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Values (rows,) in the target's unit, or class labels (rows,) with probabilities (rows, classes)."""
+    """What a model says of a table.
+
+    Attributes
+    ----------
+    values
+        (rows,): amounts in the target's unit, or names of classes.
+    probabilities
+        (rows, classes); None for regression.
+    classes
+        Names of the classes, in the order of the probabilities; none for regression.
+    """
 
     values: NDArray[np.float64] | NDArray[np.str_]
     probabilities: NDArray[np.float64] | None = None
     classes: tuple[str, ...] = ()
 
 
+# What reading a damaged model may raise.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    EOFError,
+    zipfile.BadZipFile,
+)
+
+
 def load_model(folder: str | os.PathLike[str]) -> Model:
-    """The model whose ``model.json`` and ``weights.npz`` are in ``folder``. Raises TableError if it is damaged."""
-    place, remedy = Path(folder), "export the model again, and keep its files together"
+    """Read an exported model.
+
+    Parameters
+    ----------
+    folder
+        The folder of ``model.json`` and ``weights.npz``.
+
+    Raises
+    ------
+    TableError
+        If a file is missing, damaged, or of a format that this file does not know.
+    """
+    folder = Path(folder)
     try:
-        about = json.loads((place / "model.json").read_text(encoding="utf-8"))
-        if about["format"] not in FORMATS:
-            expected = " or ".join(map(str, FORMATS))
-            remedy = "use the predict.py exported with it"
-            raise TableError(f"{place}: model format {about['format']!r}.", expected, remedy)
-        with np.load(
-            io.BytesIO((place / "weights.npz").read_bytes()), allow_pickle=False
-        ) as arrays:
-            weights = np.ascontiguousarray(arrays["weights"], dtype=np.float32)
-        layers, target = about["layers"], about["encoder"]["target"]
-        ends = (
-            width(about["encoder"]),
-            len(target["classes"]) if target["kind"] == "classification" else 1,
-        )
-        if (
-            weights.ndim != 2
-            or not len(weights)
-            or not np.isfinite(weights).all()
-            or ends != (layers[0], layers[-1])
-        ):
-            raise ValueError("weights, layers and encoder do not fit each other")
-        forward(weights[0], layers, about["activation"], np.zeros((0, layers[0]), dtype=np.float32))
+        description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        _check_format(folder, description["format"])
+        weights = _read_weights(folder / "weights.npz")
+        _check_model(description, weights)
     except TableError:
         raise
     except FileNotFoundError as error:
         raise TableError(
-            f"{error.filename} is missing.", "a folder that `shoal export` wrote", "check the path"
+            f"{error.filename} is missing.",
+            expected="a folder that `shoal export` wrote",
+            remedy="check the path",
         ) from None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        IndexError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:
-        detail = f"{type(error).__name__}: {error}"
+    except _DAMAGE as error:
         raise TableError(
-            f"{place}: the model cannot be read ({detail}).", "model.json and weights.npz", remedy
+            f"{folder}: the model cannot be read ({type(error).__name__}: {error}).",
+            expected="model.json and weights.npz",
+            remedy="export the model again, and keep its files together",
         ) from None
-    return Model(about, weights)
+    return Model(description, weights)
+
+
+def _check_format(folder: Path, model_format: object) -> None:
+    if model_format not in FORMATS:
+        raise TableError(
+            f"{folder}: model format {model_format!r}.",
+            expected=" or ".join(map(str, FORMATS)),
+            remedy="use the predict.py exported with it",
+        )
+
+
+def _read_weights(path: Path) -> NDArray[np.float32]:
+    # Read whole first, so that the file is not open if it turns out to be damaged.
+    content = io.BytesIO(path.read_bytes())
+    with np.load(content, allow_pickle=False) as arrays:
+        return np.ascontiguousarray(arrays["weights"], dtype=np.float32)
+
+
+def _check_model(description: Mapping[str, Any], weights: NDArray[np.float32]) -> None:
+    """Raise ValueError, or what a missing key raises, unless the parts of a model fit together."""
+    layers = description["layers"]
+    encoder = description["encoder"]
+    outputs = 1
+    if encoder["target"]["kind"] == "classification":
+        outputs = len(encoder["target"]["classes"])
+
+    weights_are_sound = weights.ndim == 2 and len(weights) and np.isfinite(weights).all()
+    ends_fit = (width(encoder), outputs) == (layers[0], layers[-1])
+    if not (weights_are_sound and ends_fit):
+        raise ValueError("weights, layers and encoder do not fit each other")
+
+    # A table without rows tries the shapes of all layers.
+    no_rows = np.zeros((0, layers[0]), dtype=np.float32)
+    forward(weights[0], layers, description["activation"], no_rows)
 
 
 def predict(model: Model | str | os.PathLike[str], columns: Mapping[str, Cells]) -> Prediction:
-    """Mean over the model's networks of unscaled outputs, or of class probabilities; weighted by the model's ``shares``.
+    """Predict the rows of a table.
 
-    Raises TableError.
+    Parameters
+    ----------
+    model
+        A model, or its folder. Its networks' outputs (class probabilities, for classification) are
+        averaged, weighted by the model's ``shares`` if it has such.
+    columns
+        The cells (rows,) of each column, by name. All columns of training have to be there.
+
+    Raises
+    ------
+    TableError
+        If the model cannot be read, or the table does not fit it.
     """
     if not isinstance(model, Model):
         model = load_model(model)
-    about = model.description
-    x, target = encode(columns, about["encoder"]), about["encoder"]["target"]
-    outputs = [
-        unscale(forward(w, about["layers"], about["activation"], x), target) for w in model.weights
-    ]
+    description = model.description
+    target = description["encoder"]["target"]
+    shares = description.get("shares")
+
+    x = encode(columns, description["encoder"])
+    outputs = []
+    for weights in model.weights:
+        output = forward(weights, description["layers"], description["activation"], x)
+        outputs.append(unscale(output, target))
+
     if target["kind"] == "regression":
-        return Prediction(np.average(outputs, axis=0, weights=about.get("shares")))
-    probabilities = np.average(
-        [softmax(output) for output in outputs], axis=0, weights=about.get("shares")
-    )
+        return Prediction(np.average(outputs, axis=0, weights=shares))
+
+    probabilities = np.average([softmax(output) for output in outputs], axis=0, weights=shares)
     classes = tuple(target["classes"])
-    return Prediction(
-        np.array(classes, dtype=np.str_)[probabilities.argmax(axis=1)], probabilities, classes
-    )
+    likeliest = np.array(classes, dtype=np.str_)[probabilities.argmax(axis=1)]
+    return Prediction(likeliest, probabilities, classes)
 
 
 # Command line
 
 
 def escape(text: str) -> str:
-    """Text that a spreadsheet will not run as a formula; numbers stay as they are."""
-    return "'" + text if text.startswith(_FORMULA_START) and to_number(text) is None else text
+    """Text that a spreadsheet will not run as a formula; numbers stay as they are.
 
-
-def _lines(prediction: Prediction, proba: bool) -> Iterator[list[str]]:
-    likely = prediction.probabilities if proba else None
-    yield ["prediction"] + (
-        [f"probability {name}" for name in prediction.classes] if likely is not None else []
-    )
-    for row, value in enumerate(prediction.values.tolist()):
-        shown = repr(value) if isinstance(value, float) else escape(value)
-        yield [shown] + ([repr(p) for p in likely[row].tolist()] if likely is not None else [])
+    Examples
+    --------
+    >>> escape("=cmd()"), escape("-1"), escape("house")
+    ("'=cmd()", '-1', 'house')
+    """
+    if text.startswith(_FORMULA_START) and to_number(text) is None:
+        return "'" + text
+    return text
 
 
 def write_predictions(
     path: str | os.PathLike[str], prediction: Prediction, *, proba: bool = False
 ) -> None:
-    """Write a CSV with a line a row, whole or not at all. Raises OSError."""
+    """Write predictions as CSV, a line a row: the whole file or nothing.
+
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced.
+    prediction
+        What to write.
+    proba
+        Whether to add a column of probability for each class.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
     target = Path(path)
+    # In the same folder, as only there it can be renamed in one step.
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("x", newline="", encoding="utf-8") as file:
@@ -567,8 +932,66 @@ def write_predictions(
         raise
 
 
+def _lines(prediction: Prediction, proba: bool) -> Iterator[list[str]]:
+    probabilities = None
+    header = ["prediction"]
+    if proba and prediction.probabilities is not None:
+        probabilities = prediction.probabilities
+        header += [f"probability {name}" for name in prediction.classes]
+    yield header
+
+    for row, value in enumerate(prediction.values.tolist()):
+        line = [_cell(value)]
+        if probabilities is not None:
+            line += map(repr, probabilities[row].tolist())
+        yield line
+
+
+def _cell(value: float | str) -> str:
+    if isinstance(value, float):
+        return repr(value)
+    return escape(value)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Predict a CSV file. Returns 0, or 2 with a message (nothing is written then)."""
+    """Predict a CSV file.
+
+    Parameters
+    ----------
+    argv
+        The arguments; None: those of the process.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 2 with a message, and then nothing is written.
+    """
+    options = _parser().parse_args(argv)
+    try:
+        prediction = _predict_file(options.model, options.table, options.out)
+        write_predictions(options.out, prediction, proba=options.proba)
+    except (TableError, OSError) as error:
+        print(f"predict: {options.table}: {error}", file=sys.stderr)
+        return 2
+
+    print(f"{len(prediction.values)} predictions written to {options.out}")
+    return 0
+
+
+def _predict_file(folder: Path, table: Path, out: Path) -> Prediction:
+    model = load_model(folder)
+    if table.stat().st_size > MAX_BYTES:
+        raise TableError(
+            "the file is too large.", expected=f"at most {MAX_BYTES:,} bytes", remedy="split it"
+        )
+    if out.exists() and out.samefile(table):
+        raise TableError(
+            "--out is the table itself.", expected="another file", remedy="choose another name"
+        )
+    return predict(model, parse_csv(decode(table.read_bytes())))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Predict the rows of a CSV table with an exported Shoal model."
     )
@@ -587,20 +1010,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=Path(__file__).resolve().parent,
         help="default: beside this file",
     )
-    options = parser.parse_args(argv)
-    try:
-        model = load_model(options.model)
-        if options.table.stat().st_size > MAX_BYTES:
-            raise TableError("the file is too large.", f"at most {MAX_BYTES:,} bytes", "split it")
-        if options.out.exists() and options.out.samefile(options.table):
-            raise TableError("--out is the table itself.", "another file", "choose another name")
-        prediction = predict(model, parse_csv(decode(options.table.read_bytes())))
-        write_predictions(options.out, prediction, proba=options.proba)
-    except (TableError, OSError) as error:
-        print(f"predict: {options.table}: {error}", file=sys.stderr)
-        return 2
-    print(f"{len(prediction.values)} predictions written to {options.out}")
-    return 0
+    return parser
 
 
 if __name__ == "__main__":
