@@ -56,12 +56,12 @@ class Loss:
 def _squared_error(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
     """(o - y)^2."""
     difference = outputs[..., 0] - y
-    return difference * difference
+    return np.asarray(difference * difference)
 
 
 def _absolute_error(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
     """|o - y|."""
-    return np.abs(outputs[..., 0] - y)
+    return np.asarray(np.abs(outputs[..., 0] - y))
 
 
 def _huber_loss(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
