@@ -155,7 +155,7 @@ def test_objectives_by_name() -> None:
 
 def test_losses_are_registered_once_and_travel_to_workers() -> None:
     assert list(LOSSES) == ["mse", "mae", "huber", "cross_entropy", "zero_one"]
-    assert LOSS_NAMES == (*LOSSES, "negative_accuracy")
+    assert list(LOSS_NAMES) == [*LOSSES, "negative_accuracy"]
     numbers = [loss.kernel_number for loss in LOSSES.values()]
     assert len(set(numbers)) == len(numbers)
     for name, loss in LOSSES.items():
