@@ -6,17 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.analysis.gene_features import factors
-from shoal.analysis.importance import (
-    LEAST,
-    MOST,
-    Importances,
-    Model,
-    comparable,
-    importances,
-    scores,
-    surface,
-)
+from shoal.analysis.accuracy_surface import surface
+from shoal.analysis.comparable_accuracies import floored_accuracies, with_comparable_accuracies
+from shoal.analysis.gene_features import gene_features
+from shoal.analysis.importance import LEAST, MOST, Importances, Model, importances
 from shoal.errors import AnalysisError
 from shoal.genome.genome import Genome
 from shoal.settings.search_settings import SearchSettings
@@ -97,10 +90,10 @@ def test_failures_and_awful_scores_count_as_the_floor() -> None:
 
 
 def test_the_floor_is_the_worst_where_nothing_is_awful() -> None:
-    told = scores(pd.Series([80.0, 81.0, 82.0, 79.5, np.nan]))
+    told = floored_accuracies(pd.Series([80.0, 81.0, 82.0, 79.5, np.nan]))
     assert told.floor == 79.5 and told.failed == 1 and told.below == 0
     assert told.values.tolist() == [80.0, 81.0, 82.0, 79.5, 79.5]
-    assert scores(pd.Series([90.0, 90.0, 90.0, -50.0])).floor < 90.0, (
+    assert floored_accuracies(pd.Series([90.0, 90.0, 90.0, -50.0])).floor < 90.0, (
         "alike at the top, the floor lies below them"
     )
 
@@ -146,7 +139,8 @@ def test_scores_are_over_the_trainings_that_all_have_had() -> None:
         (c, 0, 80.0),
     ]
     evaluations = pd.DataFrame(rows, columns=["genome", "repeat", "accuracy"])
-    got = comparable(genomes, evaluations, SearchSettings())  # two repeats to begin with
+    # Two repeats to begin with.
+    got = with_comparable_accuracies(genomes, evaluations, SearchSettings())
     assert list(got.index) == [a, b], "the third is under way, the fourth has not begun"
     assert got["accuracy"].tolist()[0] == 71.0 and np.isnan(got["accuracy"].iloc[1])
     assert got["jump_size"].iloc[0] == genomes["jump_size"].iloc[0]
@@ -154,7 +148,7 @@ def test_scores_are_over_the_trainings_that_all_have_had() -> None:
 
 def test_factors_know_who_reads_them() -> None:
     frame = table(80)
-    found = {factor.name: factor for factor in factors(frame)}
+    found = {factor.name: factor for factor in gene_features(frame)}
     assert (found["cognitive_weight"].used == (frame["update_rule"] == "informed")).all()
     assert found["inertia_weight"].used.all()
     assert (found["width_3"].used == frame["hidden_layers"].map(len).eq(3)).all()
@@ -167,7 +161,7 @@ def test_factors_know_who_reads_them() -> None:
 
 def test_a_weight_decay_of_nothing_has_a_place_below_the_others() -> None:
     frame = table(3).assign(weight_decay=[0.0, 1e-5, 1e-3])
-    decay = next(factor for factor in factors(frame) if factor.name == "weight_decay")
+    decay = next(factor for factor in gene_features(frame) if factor.name == "weight_decay")
     assert decay.scaled == pytest.approx([-5.5, -5.0, -3.0])
 
 

@@ -10,16 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from shoal.analysis.accuracy_surface import surface
+from shoal.analysis.comparable_accuracies import floored_accuracies
 from shoal.analysis.comparison import compare
-from shoal.analysis.gene_features import GeneFeature, factors
-from shoal.analysis.importance import (
-    GeneImportance,
-    Importances,
-    MeanInterval,
-    Model,
-    scores,
-    surface,
-)
+from shoal.analysis.gene_features import GeneFeature, gene_features
+from shoal.analysis.importance import GeneImportance, Importances, MeanInterval, Model
 from shoal.dashboard.charts.base import log_ticks
 from shoal.dashboard.charts.compare import (
     best_range,
@@ -66,7 +61,7 @@ def genomes() -> pd.DataFrame:
 
 
 def factor(genomes: pd.DataFrame, name: str) -> GeneFeature:
-    return next(found for found in factors(genomes) if found.name == name)
+    return next(found for found in gene_features(genomes) if found.name == name)
 
 
 def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> None:
@@ -90,7 +85,7 @@ def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> Non
 
 
 def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) -> None:
-    told, generations = scores(genomes["accuracy"]), genomes["generation"].to_numpy()
+    told, generations = floored_accuracies(genomes["accuracy"]), genomes["generation"].to_numpy()
     jump = factor(genomes, "jump_size")
     champion = int(np.argmax(told.values))
     found = slice_data(jump, told, generations, champion)
@@ -118,7 +113,7 @@ def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) 
 
 
 def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame) -> None:
-    told = scores(genomes["accuracy"])
+    told = floored_accuracies(genomes["accuracy"])
     activation = factor(genomes, "activation")
     found = slice_data(activation, told, genomes["generation"].to_numpy(), 3)
     assert (np.abs(found.dots["x"] - np.round(found.dots["x"])) < 0.4).all()
@@ -134,7 +129,7 @@ def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame
 
 
 def test_genomes_that_do_not_use_a_gene_are_not_in_its_slice(genomes: pd.DataFrame) -> None:
-    told = scores(genomes["accuracy"])
+    told = floored_accuracies(genomes["accuracy"])
     found = slice_data(
         factor(genomes, "cognitive_weight"), told, genomes["generation"].to_numpy(), None
     )
@@ -142,7 +137,7 @@ def test_genomes_that_do_not_use_a_gene_are_not_in_its_slice(genomes: pd.DataFra
 
 
 def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> None:
-    told = scores(genomes["accuracy"])
+    told = floored_accuracies(genomes["accuracy"])
     one, other = factor(genomes, "jump_size"), factor(genomes, "inertia_weight")
     champion = int(np.argmax(told.values))
     frame = pair_data(one, other, told, champion)
@@ -171,7 +166,7 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
 def test_parallel_lines_keep_the_best_and_have_a_place_for_what_is_not_there(
     genomes: pd.DataFrame,
 ) -> None:
-    told = scores(genomes["accuracy"])
+    told = floored_accuracies(genomes["accuracy"])
     chosen = [factor(genomes, name) for name in ("jump_size", "activation", "width_2", "depth")]
     found = parallel_data(chosen, told, most=60)
     assert (

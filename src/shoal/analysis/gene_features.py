@@ -1,4 +1,4 @@
-"""What may matter for a genome's accuracy: its genes, and of the layers their number and their widths, one by one."""
+"""What may matter for a genome's accuracy: its genes, and its layers' number and widths."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.genome.genes import (
-    CATEGORICAL_GENES,
-    GENE_LABELS,
-    MAX_DEPTH,
-    NUMERIC_GENES,
-    Gene,
-)
+from shoal.genome.genes import CATEGORICAL_GENES, GENE_LABELS, MAX_DEPTH, NUMERIC_GENES, Gene
 from shoal.update_rules import UPDATE_RULES, unread_genes
 
 LAYERS = "hidden_layers"
@@ -24,10 +18,23 @@ DEPTH = "depth"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneFeature:
-    """A column over genomes. ``values`` (genomes,): numbers, or for one with ``choices`` their places in these.
+    """A property of genomes, with its value in each.
 
-    ``used`` (genomes,) says which genomes have it and read it: one with a single layer has no second width, and the
-    competitive rule does not read all genes. ``log``: it is compared by ratios.
+    Attributes
+    ----------
+    name, label
+        The gene, or a property of the layers, and what people call it.
+    values
+        Numbers, (genomes,). With ``choices`` they are places in these.
+    used
+        Which genomes have the property and read it, (genomes,). A genome with a single layer has
+        no second width, and an update rule does not read all genes.
+    log
+        Values are compared by their ratios.
+    integer
+        Values are whole numbers.
+    choices
+        The words of a property that is no number.
     """
 
     name: str
@@ -41,76 +48,98 @@ class GeneFeature:
     @property
     def varies(self) -> bool:
         """Whether two genomes that use it differ in it."""
-        mine = self.values[self.used]
-        return len(mine) > 1 and bool(mine.min() < mine.max())
+        used_values = self.values[self.used]
+        return len(used_values) > 1 and bool(used_values.min() < used_values.max())
 
     @property
     def scaled(self) -> NDArray[np.float64]:
         """The values on the scale on which they are compared: decadic logarithms where `log`.
 
-        A nothing among them, a weight decay of 0, lies half a decade below the smallest other.
+        A zero among them, such as no weight decay, is placed half a decade below the smallest
+        value above zero.
         """
         if not self.log:
             return self.values
-        positive = self.values[self.values > 0.0]
+        is_positive = self.values > 0.0
+        positive = self.values[is_positive]
         least = float(positive.min()) if len(positive) else 1.0
-        return np.log10(np.where(self.values > 0.0, self.values, least / 10**0.5))
+        return np.log10(np.where(is_positive, self.values, least / 10**0.5))
 
     def of(self, rows: NDArray[np.int64]) -> GeneFeature:
-        """The same of these genomes."""
+        """The feature of these genomes alone."""
         return replace(self, values=self.values[rows], used=self.used[rows])
 
 
-def factors(genomes: pd.DataFrame) -> tuple[GeneFeature, ...]:
-    """All factors of a table with a column for each gene; ``hidden_layers`` holds tuples. Absent columns give none."""
-    read = {name: _read(genomes, name) for name in genomes.columns}
-    found = [
-        _number(gene, genomes[gene.name], read[gene.name])
-        for gene in NUMERIC_GENES
-        if gene.name in genomes
-    ]
+def gene_features(genomes: pd.DataFrame) -> tuple[GeneFeature, ...]:
+    """All features of a table of genomes.
+
+    Parameters
+    ----------
+    genomes
+        A row for each genome, a column for each gene; ``hidden_layers`` holds tuples. A gene
+        without a column gives no feature.
+
+    Returns
+    -------
+    tuple of GeneFeature
+        Numeric genes, then the layers, then choices.
+    """
+    features = []
+    for gene in NUMERIC_GENES:
+        if gene.name in genomes:
+            features.append(_numeric_feature(gene, genomes))
     if LAYERS in genomes:
-        found += _layers(genomes[LAYERS].tolist())
+        features += _layer_features(genomes[LAYERS].tolist())
     for name, choices in CATEGORICAL_GENES.items():
         if name in genomes:
-            places = pd.Categorical(genomes[name], categories=list(choices)).codes.astype(
-                np.float64
-            )
-            found.append(
-                GeneFeature(
-                    name, GENE_LABELS[name], places, read[name] & (places >= 0), choices=choices
-                )
-            )
-    return tuple(found)
+            features.append(_choice_feature(name, choices, genomes))
+    return tuple(features)
 
 
-def _read(genomes: pd.DataFrame, gene: str) -> NDArray[np.bool_]:
+def _numeric_feature(gene: Gene, genomes: pd.DataFrame) -> GeneFeature:
+    return GeneFeature(
+        name=gene.name,
+        label=gene.label,
+        values=genomes[gene.name].to_numpy(dtype=np.float64),
+        used=_is_read(genomes, gene.name),
+        log=gene.log,
+        integer=gene.integer,
+    )
+
+
+def _choice_feature(name: str, choices: tuple[str, ...], genomes: pd.DataFrame) -> GeneFeature:
+    codes = pd.Categorical(genomes[name], categories=list(choices)).codes
+    places = codes.astype(np.float64)
+    # A word that this version does not know has the place -1.
+    used = _is_read(genomes, name) & (places >= 0)
+    return GeneFeature(name, GENE_LABELS[name], places, used, choices=choices)
+
+
+def _is_read(genomes: pd.DataFrame, gene: str) -> NDArray[np.bool_]:
     """Which genomes have an update rule that reads a gene, (genomes,)."""
     if "update_rule" not in genomes:
         return np.ones(len(genomes), bool)
-
     ignoring = [rule for rule in UPDATE_RULES if gene in unread_genes(rule)]
     return ~genomes["update_rule"].isin(ignoring).to_numpy()
 
 
-def _number(gene: Gene, column: pd.Series, read: NDArray[np.bool_]) -> GeneFeature:
-    values = column.to_numpy(dtype=np.float64)
-    return GeneFeature(gene.name, gene.label, values, read, gene.log, gene.integer)
-
-
-def _layers(layers: Sequence[tuple[int, ...]]) -> list[GeneFeature]:
+def _layer_features(layers: Sequence[tuple[int, ...]]) -> list[GeneFeature]:
+    """The number of hidden layers, and the width of each layer that some genome has."""
     depths = np.array([len(widths) for widths in layers], dtype=np.float64)
-    found = [GeneFeature(DEPTH, "Hidden Layers", depths, np.ones(len(layers), bool), integer=True)]
-    for n in range(min(MAX_DEPTH, int(depths.max(initial=0)))):
-        widths = np.array([own[n] if n < len(own) else 1 for own in layers], dtype=np.float64)
-        found.append(
-            GeneFeature(
-                f"width_{n + 1}",
-                f"Width of Layer {n + 1}",
-                widths,
-                depths > n,
-                log=True,
-                integer=True,
-            )
+    everywhere = np.ones(len(layers), bool)
+    features = [GeneFeature(DEPTH, "Hidden Layers", depths, everywhere, integer=True)]
+
+    deepest = min(MAX_DEPTH, int(depths.max(initial=0)))
+    for layer in range(deepest):
+        # A genome without this layer has width 1, which is not used.
+        widths = [own[layer] if layer < len(own) else 1 for own in layers]
+        feature = GeneFeature(
+            name=f"width_{layer + 1}",
+            label=f"Width of Layer {layer + 1}",
+            values=np.array(widths, dtype=np.float64),
+            used=depths > layer,
+            log=True,
+            integer=True,
         )
-    return found
+        features.append(feature)
+    return features

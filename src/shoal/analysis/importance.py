@@ -1,34 +1,47 @@
 """Which genes matter for the accuracy, and how sure that is.
 
-Permutation importance (Breiman, "Random Forests", Machine Learning 45, 2001) of extremely randomised trees (Geurts, Ernst
-and Wehenkel, Machine Learning 63, 2006), over bootstraps: each time the genomes are drawn anew with replacement, a forest
-learns accuracy from genes on them, and the genomes that were not drawn are predicted, once as they are and once for each gene
-with that gene shuffled. What the shuffling adds to the mean absolute error is the gene's importance, in percent points of
-accuracy; what bootstraps disagree by is the interval. The share of the held-out variance that the forest explains (R2) says
-whether any of it means something.
+The measure is permutation importance [1]_ of extremely randomised trees [2]_, over bootstraps. Each
+bootstrap draws the genomes anew with replacement. A forest learns accuracy from genes on them. It
+then predicts the genomes that were not drawn, once as they are, and once for each gene with that
+gene shuffled. What the shuffling adds to the mean absolute error is the gene's importance, in
+percentage points of accuracy. The spread over bootstraps gives the interval.
+
+The share of the held-out variance that the forest explains (R2) says whether any of it means
+something.
+
+References
+----------
+.. [1] L. Breiman, "Random Forests", Machine Learning 45, 2001.
+.. [2] P. Geurts, D. Ernst and L. Wehenkel, "Extremely randomized trees", Machine Learning 63, 2006.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.analysis.gene_features import GeneFeature, factors
+from shoal.analysis.comparable_accuracies import FlooredAccuracies, floored_accuracies
+from shoal.analysis.gene_features import GeneFeature, gene_features
 from shoal.errors import AnalysisError
-from shoal.settings.search_settings import SearchSettings
 
-LEAST = 20  # genomes, below which nothing is said
-MOST = 1_000  # genomes that a forest learns from: more take longer than a page may
+# Genomes, below which nothing is said.
+LEAST = 20
+# Genomes that a forest learns from. More would take longer than a page may.
+MOST = 1_000
+
 BOOTSTRAPS = 16
 TREES = 16
-_LEAF = 3  # genomes in a tree's leaf at least
-_REACH = 3.0  # how many times further below the median than the best twentieth lies above it an accuracy may count
-_NARROWEST = 0.1  # percent points: the same, where nearly all genomes are alike
+# Genomes in a leaf of a tree, at least.
+_LEAF = 3
+
+# Shares of the held-out variance, below which the importances say nothing, or only their order.
+_USELESS_R2 = 0.2
+_GOOD_R2 = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,15 @@ class MeanInterval:
 
 @dataclass(frozen=True, slots=True)
 class GeneImportance:
-    """By how many percent points predictions of the accuracy get worse without knowledge of the gene."""
+    """How much worse accuracies are predicted without knowledge of a gene.
+
+    Attributes
+    ----------
+    name, label
+        The gene, and what people call it.
+    loss
+        What not knowing it adds to the mean absolute error, in percentage points.
+    """
 
     name: str
     label: str
@@ -50,30 +71,27 @@ class GeneImportance:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval lies above nothing at all."""
+        """Whether the whole interval lies above zero."""
         return self.loss.low > 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scores:
-    """Accuracies fit for comparison (genomes,): in percent, none below ``floor``, at which failures count too.
-
-    Swarms that explode score far below zero, by chance -200 or -1e6; left alone, one of them would outweigh all others.
-    """
-
-    values: NDArray[np.float64] = field(repr=False)
-    floored: NDArray[np.bool_] = field(repr=False)  # which failed, or lie below
-    floor: float
-    failed: int
-    below: int
 
 
 @dataclass(frozen=True, slots=True)
 class Importances:
-    """The genes, the most important first, ``r2`` of the forest on genomes that it had not seen, and what was left out.
+    """The importances of all genes that vary.
 
-    Of ``genomes`` recorded ones ``learned`` were taken, at random; ``floor`` (percent) is what the ``failed`` ones, and the
-    ``below`` ones that scored less, counted as. ``fixed`` are the labels of what did not vary.
+    Attributes
+    ----------
+    genes
+        The most important first.
+    r2
+        Share of the variance that the forest explains of genomes that it has not seen.
+    genomes, learned
+        How many genomes were recorded, and how many of them were taken, at random.
+    failed, below, floor
+        How many failed, how many scored below the floor, and the floor, in percent, as which both
+        counted.
+    fixed
+        Labels of the genes that do not vary.
     """
 
     genes: tuple[GeneImportance, ...]
@@ -89,135 +107,155 @@ class Importances:
     def trust(self) -> str:
         """What the R2 means for a reader."""
         share = max(0.0, self.r2.mean)
-        text = f"The model explains {100 * share:.0f} % of the variance of genomes that it has not seen"
-        if share < 0.2 or self.r2.low <= 0.0:
-            return f"{text}: do not trust the bars."
-        return (
-            f"{text}: the order of the larger bars means something."
-            if share < 0.6
-            else f"{text}: a good model."
+        explained = (
+            f"The model explains {100 * share:.0f} % of the variance of genomes "
+            "that it has not seen"
         )
-
-
-def comparable(
-    genomes: pd.DataFrame, evaluations: pd.DataFrame, settings: SearchSettings
-) -> pd.DataFrame:
-    """``genomes`` with ``accuracy`` over the trainings that all of them had: the first ``settings.repeats`` of each.
-
-    A race trains the better genomes more often and for longer, so that other means would compare genomes and the length
-    of their trainings at once. Both tables as in `EvaluationTable`; NaN where one of these trainings failed. Genomes that
-    have not had all of them yet are left out.
-    """
-    first = evaluations[evaluations["repeat"] < settings.repeats]
-    told = first.groupby("genome")["accuracy"].agg(["mean", "count", "size"]).reindex(genomes.index)
-    means = told["mean"].where(told["count"] == told["size"])
-    return genomes.assign(accuracy=means)[told["size"] >= settings.repeats]
-
-
-def scores(accuracies: pd.Series) -> Scores:
-    """`Scores` of accuracies in percent, NaN for a failure. The floor lies three times as far below the median as the best
-    twentieth lies above it. Raises `AnalysisError` where all failed."""
-    raw = accuracies.to_numpy(dtype=np.float64, na_value=np.nan)
-    finite = raw[np.isfinite(raw)]
-    if not len(finite):
-        raise AnalysisError(
-            f"None of {len(raw):,} genomes has an accuracy.",
-            expected="trainings that did not fail",
-            remedy="look at what they said in the list of evaluations",
-        )
-    median, top = np.quantile(finite, 0.5), np.quantile(finite, 0.95)
-    floor = max(float(finite.min()), float(median - max(_REACH * (top - median), _NARROWEST)))
-    known = np.isfinite(raw)
-    floored = ~known | (raw < floor)
-    values = np.where(floored, floor, raw)
-    return Scores(values, floored, floor, int((~known).sum()), int((finite < floor).sum()))
+        if share < _USELESS_R2 or self.r2.low <= 0.0:
+            return f"{explained}: do not trust the bars."
+        if share < _GOOD_R2:
+            return f"{explained}: the order of the larger bars means something."
+        return f"{explained}: a good model."
 
 
 def importances(genomes: pd.DataFrame, *, seed: int = 0) -> Importances:
-    """The importance of every gene for ``accuracy`` in a table of genomes (see `EvaluationTable.genomes`).
+    """How important every gene is for the accuracy; each layer's width and their number count too.
 
-    Each width counts, and the number of layers. The same table and seed give the same numbers. Raises `AnalysisError` for
-    fewer than `LEAST` genomes, and where accuracy or genes do not vary.
+    Parameters
+    ----------
+    genomes
+        A row for each genome, with a column for each gene and ``accuracy`` in percent (see
+        `EvaluationTable.genomes` and `with_comparable_accuracies`).
+    seed
+        The same table and seed give the same numbers.
+
+    Raises
+    ------
+    AnalysisError
+        There are fewer than `LEAST` genomes, or accuracies or genes do not vary.
     """
     model = Model.of(genomes, seed)
     rng = np.random.default_rng(seed)
-    losses, explained = [], []
+    bootstraps = []
     for _ in range(BOOTSTRAPS):
-        found = model.bootstrap(rng)
-        if found is not None:
-            losses.append(found[0])
-            explained.append(found[1])
-    if len(losses) < BOOTSTRAPS // 2:
+        bootstrap = model.bootstrap(rng)
+        if bootstrap is not None:
+            bootstraps.append(bootstrap)
+    if len(bootstraps) < BOOTSTRAPS // 2:
         raise AnalysisError(
-            "Nearly all genomes are equally good, so that nothing can be learned from their differences.",
+            "Nearly all genomes are equally good, so that nothing can be learned from their "
+            "differences.",
             remedy="let the search go on",
         )
-    order = np.argsort(-np.mean(losses, axis=0), kind="stable")
-    ranked = [
-        GeneImportance(f.name, f.label, _estimate([own[k] for own in losses]))
-        for k, f in ((int(k), model.factors[int(k)]) for k in order)
-    ]
-    told = model.scores
+
+    losses = np.array([bootstrap.losses for bootstrap in bootstraps])
+    ranked = []
+    for place in np.argsort(-np.mean(losses, axis=0), kind="stable"):
+        feature = model.features[int(place)]
+        loss = _mean_interval([float(value) for value in losses[:, place]])
+        ranked.append(GeneImportance(feature.name, feature.label, loss))
+
     return Importances(
         genes=tuple(ranked),
-        r2=_estimate(explained),
+        r2=_mean_interval([bootstrap.r2 for bootstrap in bootstraps]),
         genomes=len(genomes),
         learned=len(model.y),
-        failed=told.failed,
-        below=told.below,
-        floor=told.floor,
+        failed=model.accuracies.failed,
+        below=model.accuracies.below,
+        floor=model.accuracies.floor,
         fixed=model.fixed,
     )
 
 
-def _estimate(values: Sequence[float]) -> MeanInterval:
-    middle, half = float(np.mean(values)), 1.96 * float(np.std(values, ddof=1))
+def _mean_interval(values: Sequence[float]) -> MeanInterval:
+    middle = float(np.mean(values))
+    half = 1.96 * float(np.std(values, ddof=1))
     return MeanInterval(middle, middle - half, middle + half)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Bootstrap:
+    """What one bootstrap says: ``losses`` (features,) in percentage points, and the forest's R2."""
+
+    losses: NDArray[np.float64]
+    r2: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """What a forest learns from: ``x`` (genomes, columns), ``y`` (genomes,) in percent, and the columns of each factor."""
+    """What a forest learns from.
+
+    Attributes
+    ----------
+    x
+        The features in columns, (genomes, columns): one for a number, one for each value of a
+        choice.
+    y
+        Accuracies in percent, none below the floor, (genomes,).
+    columns
+        The columns of ``x`` that belong to each feature.
+    features
+        The features that vary, of these genomes.
+    fixed
+        Labels of the features that do not vary.
+    accuracies
+        The accuracies of the whole table.
+    """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     columns: tuple[NDArray[np.int64], ...]
-    factors: tuple[GeneFeature, ...]
+    features: tuple[GeneFeature, ...]
     fixed: tuple[str, ...]
-    scores: Scores
+    accuracies: FlooredAccuracies
 
     @classmethod
     def of(cls, genomes: pd.DataFrame, seed: int = 0) -> Model:
-        """Of at most `MOST` genomes of the table, drawn at random. Raises `AnalysisError`, see `importances`."""
+        """Take at most `MOST` genomes of the table, drawn at random.
+
+        Raises `AnalysisError`; see `importances`.
+        """
         if len(genomes) < LEAST:
             raise AnalysisError(
                 f"{len(genomes)} genomes are too few to say which gene matters.",
                 expected=f"{LEAST} or more, and better a hundred",
                 remedy="let the search go on, or raise its generations or population",
             )
-        told, rng = scores(genomes["accuracy"]), np.random.default_rng(seed)
+
+        accuracies = floored_accuracies(genomes["accuracy"])
+        rng = np.random.default_rng(seed)
         rows = np.arange(len(genomes))
         if len(rows) > MOST:
             rows = np.sort(rng.choice(rows, MOST, replace=False))
-        everything = [factor.of(rows) for factor in factors(genomes)]
-        varying = tuple(factor for factor in everything if factor.varies)
-        y = told.values[rows]
+
+        everything = [feature.of(rows) for feature in gene_features(genomes)]
+        varying = tuple(feature for feature in everything if feature.varies)
+        y = accuracies.values[rows]
         if not varying or np.ptp(y) == 0.0:
-            what = "genes" if not varying else "accuracies"
+            same = "accuracies" if varying else "genes"
             raise AnalysisError(
-                f"The {what} of all {len(genomes):,} genomes are the same.",
+                f"The {same} of all {len(genomes):,} genomes are the same.",
                 remedy="search more widely",
             )
-        blocks = [_block(factor, rng) for factor in varying]
-        ends = np.cumsum([block.shape[1] for block in blocks])
-        columns = tuple(
-            np.arange(end - block.shape[1], end) for end, block in zip(ends, blocks, strict=True)
+
+        blocks = []
+        columns = []
+        start = 0
+        for feature in varying:
+            block = _columns_of(feature, rng)
+            end = start + block.shape[1]
+            blocks.append(block)
+            columns.append(np.arange(start, end))
+            start = end
+
+        fixed = tuple(
+            feature.label for feature in everything if not feature.varies and feature.used.any()
         )
-        fixed = tuple(f.label for f in everything if not f.varies and f.used.any())
-        return cls(np.hstack(blocks), y, columns, varying, fixed, told)
+        return cls(np.hstack(blocks), y, tuple(columns), varying, fixed, accuracies)
 
     def forest(self, rows: NDArray[np.int64], seed: int, trees: int = TREES) -> Any:
         """A forest that has learned from these genomes."""
+        # scikit-learn takes a second to load, and few commands need it.
         from sklearn.ensemble import ExtraTreesRegressor
 
         learner = ExtraTreesRegressor(
@@ -225,80 +263,45 @@ class Model:
         )
         return learner.fit(self.x[rows], self.y[rows])
 
-    def bootstrap(self, rng: np.random.Generator) -> tuple[NDArray[np.float64], float] | None:
-        """(importance of each factor, R2) on the genomes that were not drawn; None where these are all alike."""
+    def bootstrap(self, rng: np.random.Generator) -> _Bootstrap | None:
+        """Learn from genomes drawn with replacement, and predict those that were not drawn.
+
+        Returns None where the genomes that were not drawn are all alike.
+        """
         count = len(self.y)
         drawn = rng.integers(count, size=count)
-        out = np.setdiff1d(np.arange(count), drawn)
-        truth = self.y[out]
-        if len(out) < 2 or np.ptp(truth) == 0.0:
+        left_out = np.setdiff1d(np.arange(count), drawn)
+        truth = self.y[left_out]
+        if len(left_out) < 2 or np.ptp(truth) == 0.0:
             return None
-        copies = np.repeat(self.x[None, out], len(self.factors) + 1, axis=0)
-        for copy, own in zip(copies[1:], self.columns, strict=True):
-            copy[:, own] = copy[rng.permutation(len(out))][:, own]
+
+        # The first copy stays as it is. In each of the others one feature is shuffled.
+        copies = np.repeat(self.x[None, left_out], len(self.features) + 1, axis=0)
+        for copy, columns in zip(copies[1:], self.columns, strict=True):
+            copy[:, columns] = copy[rng.permutation(len(left_out))][:, columns]
+
         forest = self.forest(drawn, int(rng.integers(2**31)))
-        told = forest.predict(copies.reshape(-1, self.x.shape[1])).reshape(len(copies), len(out))
-        errors = np.abs(told - truth).mean(axis=1)
-        unexplained = float(((told[0] - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
-        return errors[1:] - errors[0], 1.0 - unexplained
+        predicted = forest.predict(copies.reshape(-1, self.x.shape[1]))
+        predicted = predicted.reshape(len(copies), len(left_out))
+
+        errors = np.abs(predicted - truth).mean(axis=1)
+        residual = ((predicted[0] - truth) ** 2).sum()
+        variance = ((truth - truth.mean()) ** 2).sum()
+        return _Bootstrap(losses=errors[1:] - errors[0], r2=1.0 - float(residual / variance))
 
 
-def _block(factor: GeneFeature, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The factor's columns: one for a number, one for each choice that occurs.
+def _columns_of(feature: GeneFeature, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The columns of a feature, (genomes, columns): one for each choice that occurs, or one number.
 
-    A width that a genome has not got is drawn from those of the others: any fixed value would tell the number of layers,
-    which has a column of its own.
+    The width of a layer that a genome has not got is drawn from those of the others. Any fixed
+    value would betray the number of layers, which has a column of its own.
     """
-    if factor.choices:
-        chosen: NDArray[np.bool_] = factor.values[:, None] == np.unique(factor.values)
-        return chosen.astype(np.float64)
-    values = factor.scaled.copy()
-    if factor.name.startswith("width") and not factor.used.all():
-        values[~factor.used] = rng.choice(values[factor.used], int((~factor.used).sum()))
+    if feature.choices:
+        is_chosen: NDArray[np.bool_] = feature.values[:, None] == np.unique(feature.values)
+        return is_chosen.astype(np.float64)
+
+    values = feature.scaled.copy()
+    if feature.name.startswith("width") and not feature.used.all():
+        missing = ~feature.used
+        values[missing] = rng.choice(values[feature.used], int(missing.sum()))
     return values[:, None]
-
-
-SURFACE = 24  # points along each axis
-_BACKGROUND = 80  # genomes over which a surface averages all other genes
-_NEAR = 0.12  # of the plot's diagonal: no surface further than that from a genome
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Surface:
-    """The accuracy by two factors: ``z`` (len(y), len(x)) in percent over places ``x`` and ``y`` on `GeneFeature.scaled`.
-
-    NaN where no genome is near: a model knows nothing there.
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    z: NDArray[np.float64]
-
-
-def surface(model: Model, one: str, other: str, *, seed: int = 0) -> Surface | None:
-    """The forest's partial dependence (Friedman 2001) on two numeric factors; None where one is a choice or unknown."""
-    places = {factor.name: k for k, factor in enumerate(model.factors) if not factor.choices}
-    if one not in places or other not in places or one == other:
-        return None
-    a, b = (int(model.columns[places[name]][0]) for name in (one, other))
-    grid_x, grid_y = (
-        np.linspace(model.x[:, k].min(), model.x[:, k].max(), SURFACE) for k in (a, b)
-    )
-    rng = np.random.default_rng(seed)
-    behind = model.x[rng.choice(len(model.x), min(_BACKGROUND, len(model.x)), replace=False)]
-    at_x, at_y = (grid.ravel() for grid in np.meshgrid(grid_x, grid_y))
-    points = np.repeat(behind[None], len(at_x), axis=0)
-    points[:, :, a], points[:, :, b] = at_x[:, None], at_y[:, None]
-    forest = model.forest(np.arange(len(model.y)), seed, 4 * TREES)
-    z = (
-        forest.predict(points.reshape(-1, model.x.shape[1]))
-        .reshape(len(at_x), len(behind))
-        .mean(axis=1)
-    )
-    used = model.factors[places[one]].used & model.factors[places[other]].used
-    span_x, span_y = max(np.ptp(grid_x), 1e-12), max(np.ptp(grid_y), 1e-12)
-    gaps = np.hypot(
-        (at_x[:, None] - model.x[used][:, a]) / span_x,
-        (at_y[:, None] - model.x[used][:, b]) / span_y,
-    ).min(axis=1, initial=np.inf)
-    return Surface(grid_x, grid_y, np.where(gaps <= _NEAR, z, np.nan).reshape(SURFACE, SURFACE))

@@ -15,8 +15,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from shoal.analysis.accuracy_surface import Surface
+from shoal.analysis.comparable_accuracies import FlooredAccuracies
 from shoal.analysis.gene_features import GeneFeature
-from shoal.analysis.importance import Scores, Surface
 from shoal.dashboard.charts.base import extent, palette, plotly_axis, plotly_layout
 from shoal.dashboard.charts.gene_slices import (
     FLOORED,
@@ -47,7 +48,7 @@ _MUTED = {False: "#cfd8dc", True: "#33434c"}
 def pair_data(
     one: GeneFeature,
     other: GeneFeature,
-    scores: Scores,
+    scores: FlooredAccuracies,
     champion: int | None,
     most: int = MOST_DOTS,
 ) -> pd.DataFrame:
@@ -253,7 +254,7 @@ class ParallelLines:
 
 
 def parallel_data(
-    chosen: Sequence[GeneFeature], scores: Scores, most: int = MOST_LINES
+    chosen: Sequence[GeneFeature], scores: FlooredAccuracies, most: int = MOST_LINES
 ) -> ParallelLines:
     """A line for each genome, or for a sample that holds the best twentieth of all.
 

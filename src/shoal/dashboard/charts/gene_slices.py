@@ -17,8 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
+from shoal.analysis.comparable_accuracies import FlooredAccuracies
 from shoal.analysis.gene_features import GeneFeature
-from shoal.analysis.importance import GeneImportance, Importances, Scores
+from shoal.analysis.importance import GeneImportance, Importances
 from shoal.dashboard.charts.base import COLOUR_SCALE, extent, log_ticks, palette
 from shoal.dashboard.charts.vega import (
     Spec,
@@ -194,7 +195,7 @@ def sample_rows(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.i
 
 def slice_data(
     feature: GeneFeature,
-    scores: Scores,
+    scores: FlooredAccuracies,
     generations: NDArray[np.int64],
     champion: int | None,
     most: int = MOST_DOTS,
@@ -258,7 +259,7 @@ def value_texts(feature: GeneFeature, rows: NDArray[np.int64]) -> list[str]:
 
 
 def _smoothed_median(
-    feature: GeneFeature, scores: Scores, users: NDArray[np.int64]
+    feature: GeneFeature, scores: FlooredAccuracies, users: NDArray[np.int64]
 ) -> pd.DataFrame:
     """The median accuracy of the genomes near each of some places along the axis.
 
@@ -285,13 +286,15 @@ def _smoothed_median(
     return pd.DataFrame(medians, columns=["x", "accuracy"], dtype="float64")
 
 
-def _choice_medians(feature: GeneFeature, scores: Scores, users: NDArray[np.int64]) -> pd.DataFrame:
+def _choice_medians(
+    feature: GeneFeature, scores: FlooredAccuracies, users: NDArray[np.int64]
+) -> pd.DataFrame:
     """The median accuracy of each choice that some genome has."""
     frame = pd.DataFrame({"x": feature.values[users], "accuracy": scores.values[users]})
     return frame.groupby("x")["accuracy"].median().reset_index()
 
 
-def accuracy_axis(scores: Scores) -> tuple[float, float]:
+def accuracy_axis(scores: FlooredAccuracies) -> tuple[float, float]:
     """The accuracies that all slices show, in percent: from a little below the floor upwards."""
     low = float(scores.values.min())
     high = float(scores.values.max())

@@ -11,16 +11,14 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from shoal.analysis.gene_features import GeneFeature, factors
-from shoal.analysis.importance import (
-    Importances,
-    Model,
-    Scores,
-    comparable,
-    importances,
-    scores,
-    surface,
+from shoal.analysis.accuracy_surface import surface
+from shoal.analysis.comparable_accuracies import (
+    FlooredAccuracies,
+    floored_accuracies,
+    with_comparable_accuracies,
 )
+from shoal.analysis.gene_features import GeneFeature, gene_features
+from shoal.analysis.importance import Importances, Model, importances
 from shoal.dashboard.charts.gene_pairs import (
     MOST_LINES,
     pair_chart,
@@ -63,7 +61,7 @@ class Analysis:
     """
 
     genomes: pd.DataFrame
-    told: Scores
+    told: FlooredAccuracies
     order: tuple[GeneFeature, ...]
     champion: int | None
     found: Importances | AnalysisError
@@ -140,9 +138,11 @@ def _found() -> dict[int, int]:
 @st.cache_resource(max_entries=8, show_spinner="Growing forests …")
 def _analysis(run_id: int, trained: int) -> Analysis:
     table, reading = evaluation_table(run_id), read(run_id)
-    genomes = comparable(table.genomes(), table.frame.iloc[:trained], reading.run.settings)
-    told = scores(genomes["accuracy"])
-    varying = {factor.name: factor for factor in factors(genomes) if factor.varies}
+    genomes = with_comparable_accuracies(
+        table.genomes(), table.frame.iloc[:trained], reading.run.settings
+    )
+    told = floored_accuracies(genomes["accuracy"])
+    varying = {factor.name: factor for factor in gene_features(genomes) if factor.varies}
     found: Importances | AnalysisError
     model: Model | None = None
     try:
