@@ -11,7 +11,7 @@ from shoal.dashboard.components.genome_card import on_demand
 from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.session import new_run_draft
 from shoal.dashboard.session.bounds_editor import LATER, bounds_frame, bounds_of, usual_choices
-from shoal.dashboard.session.new_run_draft import key, of_preset, put, state
+from shoal.dashboard.session.new_run_draft import key, preset_key, put, state
 from shoal.data import Preset, recognise_task
 from shoal.data.dataset import MAX_FOLDS
 from shoal.genome.genes import CATEGORICAL_GENES
@@ -123,7 +123,7 @@ def budget(chosen: str) -> dict[str, Any]:
 
 
 def _field(column: Any, chosen: str, name: str, usual: Any) -> Any:
-    at, label = of_preset(chosen, name), name.replace("_", " ").capitalize()
+    at, label = preset_key(chosen, name), name.replace("_", " ").capitalize()
     st.session_state.setdefault(at, usual)
     if name == "sampler":
         # A run that is repeated may have a sampler of the user's own.
@@ -152,7 +152,10 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     names = [
         fact.name for fact in table.facts if fact.name not in (state("target"), *state("leave"))
     ]
-    options: dict[str, Any] = {"task": state("task") or None, **new_run_draft.carried(chosen)[2]}
+    options: dict[str, Any] = {
+        "task": state("task") or None,
+        **new_run_draft.carried_over(chosen).data_options,
+    }
     if state("group") not in ("", *names):
         put(group="")
     if any(name not in names for name in state("same")):
@@ -257,7 +260,7 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
         values |= _choices(chosen)
         left, right = st.columns(2, gap="small")
         for column, name, high in ((left, "max_depth", 3), (right, "max_width", 1024)):
-            at = of_preset(chosen, name)
+            at = preset_key(chosen, name)
             st.session_state.setdefault(at, getattr(usual, name))
             values[name] = column.number_input(
                 "Hidden layers, at most" if name == "max_depth" else "Neurons in a layer, at most",
@@ -306,7 +309,7 @@ def _choices(chosen: str) -> dict[str, Any]:
         [*st.columns(2, gap="small"), *st.columns(3, gap="small")], _CHOICES, strict=True
     ):
         allowed = CATEGORICAL_GENES[name]
-        at = of_preset(chosen, name)
+        at = preset_key(chosen, name)
         st.session_state.setdefault(at, list(usual[name]))
         picked = column.multiselect(
             name.replace("_", " ").capitalize(), allowed, key=at, persist_state="session"

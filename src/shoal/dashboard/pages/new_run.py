@@ -64,7 +64,7 @@ def page() -> None:
             error, table = table, None
         findings = None
         if table is not None:
-            new_run_draft.suit(table)
+            new_run_draft.adapt_to(table)
             preview(table)
             columns_and_target(table)
             findings = st.container(key="findings")
@@ -140,7 +140,7 @@ def _uploaded() -> new_run_draft.Table | DataError | None:
     file = st.file_uploader(f"CSV or Parquet, up to {MAX_UPLOAD_MB} MB", type=types, key=at)
     if file is not None:
         with st.spinner("Reading the table …"):
-            new_run_draft.take(file)
+            new_run_draft.read_upload(file)
         st.rerun()
     found: new_run_draft.Table | DataError | None = state("uploaded")
     if found is not None:
@@ -177,18 +177,19 @@ def _mend(finding: Finding, number: int) -> None:
 
 
 def _carried(chosen: str) -> None:
-    run_id, settings, options = new_run_draft.carried(chosen)
-    shown = {
-        **settings,
-        **{k: v for k, v in options.items() if k != "validation_fraction" or state("folds") == 1},
-    }
-    if run_id is None or not shown:
+    """What the duplicated run has beyond the form, and a button that drops it."""
+    carried = new_run_draft.carried_over(chosen)
+    shown = dict(carried.settings)
+    for name, value in carried.data_options.items():
+        # With folds there is no validation part of its own.
+        if name != "validation_fraction" or state("folds") == 1:
+            shown[name] = value
+    if carried.run_id is None or not shown:
         return
+
+    text = ", ".join(f"{name} = {value}" for name, value in shown.items())
     with st.container(horizontal=True, vertical_alignment="center", key="carried"):
-        st.text(
-            f"As in run {run_id}: "
-            + ", ".join(f"{name} = {value}" for name, value in shown.items())
-        )
+        st.text(f"As in run {carried.run_id}: {text}")
         st.button("Take the usual values", key="uncarry", on_click=lambda: put(carried=None))
 
 
@@ -203,7 +204,7 @@ def _start(
     settings, barred = None, None
     try:
         settings = SearchSettings.parse(
-            {"preset": chosen, **new_run_draft.carried(chosen)[1], **values}
+            {"preset": chosen, **new_run_draft.carried_over(chosen).settings, **values}
         )
         check_executor_installed(settings.executor)
         check_sampler(settings)

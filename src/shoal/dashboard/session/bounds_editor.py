@@ -1,4 +1,4 @@
-"""Where a search may look, as a table to edit, and back; and what a run's settings say beyond a form. Knows no Streamlit."""
+"""The bounds of a search as a table to edit, and back to settings. Knows no Streamlit."""
 
 from __future__ import annotations
 
@@ -13,80 +13,132 @@ from shoal.settings.search_settings import SearchSettings
 
 Bounds = dict[str, tuple[float, float]]
 GENES = {gene.name: gene for gene in NUMERIC_GENES}
-LATER = tuple(
-    name for name in GENES if name in NEUTRAL
-)  # numeric genes that are searched only where they are named
+
+# Numeric genes that a search changes only where its settings name them.
+LATER = tuple(name for name in GENES if name in NEUTRAL)
+
+_LONGEST_QUOTE = 60
 
 
 def bounds_frame(
     bounds: Mapping[str, tuple[float, float]], also: Collection[str] = ()
 ) -> pd.DataFrame:
-    """A row for each gene that is searched: its bounds, and the limits within which they may be moved.
+    """A row for each gene that is searched, with its bounds and the limits of these.
 
-    ``also``: those of `LATER` that are searched, besides those that ``bounds`` name.
+    Parameters
+    ----------
+    bounds
+        Lower and upper bound by gene. A gene that is missing has its limits as bounds.
+    also
+        Genes of `LATER` that are searched besides those in ``bounds``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns gene, low, high, lowest and highest.
     """
-    genes = [
-        gene
-        for gene in NUMERIC_GENES
-        if gene.name not in LATER or gene.name in also or gene.name in bounds
-    ]
-    rows = [
-        {
-            "gene": gene.name,
-            "low": float(bounds.get(gene.name, (gene.low, gene.high))[0]),
-            "high": float(bounds.get(gene.name, (gene.low, gene.high))[1]),
-            "lowest": float(gene.low),
-            "highest": float(gene.high),
-        }
-        for gene in genes
-    ]
+    rows = []
+    for gene in NUMERIC_GENES:
+        is_searched = gene.name not in LATER or gene.name in also or gene.name in bounds
+        if not is_searched:
+            continue
+        low, high = bounds.get(gene.name, (gene.low, gene.high))
+        rows.append(
+            {
+                "gene": gene.name,
+                "low": float(low),
+                "high": float(high),
+                "lowest": float(gene.low),
+                "highest": float(gene.high),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def bounds_of(frame: pd.DataFrame) -> Bounds:
-    """The bounds that are not the limits; an emptied cell means the limit. What is wrong with them, `SearchSettings` says."""
-    found = {}
+    """The bounds of an edited `bounds_frame` that differ from the limits.
+
+    An emptied cell means the limit. `SearchSettings` checks the values.
+    """
+    bounds: Bounds = {}
     for row in frame.to_dict("records"):
         gene = GENES[str(row["gene"])]
         low = gene.low if pd.isna(row["low"]) else row["low"]
         high = gene.high if pd.isna(row["high"]) else row["high"]
         if (low, high) != (gene.low, gene.high):
-            found[gene.name] = (float(low), float(high))
-    return found
+            bounds[gene.name] = (float(low), float(high))
+    return bounds
 
 
 def widened(text: str, bounds: Mapping[str, tuple[float, float]]) -> Bounds:
-    """The ``bounds`` with those that ``text``, "gene:upper,gene:lower", names moved to their limits. Raises SettingsError."""
-    found = dict(bounds)
+    """The ``bounds`` with some of them moved to their limits.
+
+    Parameters
+    ----------
+    text
+        What to move, as in an address: "gene:upper,gene:lower".
+    bounds
+        Lower and upper bound by gene.
+
+    Raises
+    ------
+    SettingsError
+        When a part of ``text`` names no bound.
+    """
+    moved = dict(bounds)
     for part in filter(None, text.split(",")):
         name, _, side = part.strip().partition(":")
         if name not in GENES or side not in ("lower", "upper"):
             raise SettingsError(
-                f"widen={part.strip()[:60]!r} names no bound.",
+                f"widen={part.strip()[:_LONGEST_QUOTE]!r} names no bound.",
                 expected="a numeric gene, a colon, and lower or upper",
                 remedy="correct the address, or move the bound below",
             )
+
         gene = GENES[name]
-        low, high = found.get(name, (gene.low, gene.high))
-        low, high = (gene.low, high) if side == "lower" else (low, gene.high)
-        if (low, high) == (gene.low, gene.high):
-            found.pop(name, None)
+        low, high = moved.get(name, (gene.low, gene.high))
+        if side == "lower":
+            low = gene.low
         else:
-            found[name] = low, high
-    return found
+            high = gene.high
+
+        if (low, high) == (gene.low, gene.high):
+            moved.pop(name, None)
+        else:
+            moved[name] = (low, high)
+    return moved
 
 
 def usual_choices(preset: str) -> dict[str, tuple[str, ...]]:
-    """What each categorical gene may be where nothing is said; the neutral value alone, where it is not searched."""
+    """The choices of each categorical gene in a preset's search.
+
+    A gene that the preset does not search has its neutral value alone.
+    """
     searched = dict(SearchSettings.parse({"preset": preset}).space.categorical)
-    return {name: searched.get(name, (str(NEUTRAL.get(name)),)) for name in CATEGORICAL_GENES}
+    choices = {}
+    for name in CATEGORICAL_GENES:
+        choices[name] = searched.get(name, (str(NEUTRAL.get(name)),))
+    return choices
 
 
 def beyond(settings: SearchSettings, shown: Collection[str]) -> dict[str, Any]:
-    """The settings, besides ``shown`` ones, that are not what a new run with these shown values would have."""
+    """Settings that a form does not show and that differ from the defaults.
+
+    Parameters
+    ----------
+    settings
+        The settings of a run.
+    shown
+        Names of the settings that the form shows. The defaults are those of a new run with the
+        same values in these.
+    """
     values = settings.to_dict()
-    given = {name: values[name] for name in shown if name in values} | {"preset": settings.preset}
+    given = {name: values[name] for name in shown if name in values}
+    given["preset"] = settings.preset
     usual = SearchSettings.model_validate(given).to_dict()
-    return {
-        name: value for name, value in values.items() if name not in given and value != usual[name]
-    }
+
+    differing = {}
+    for name, value in values.items():
+        if name not in given and value != usual[name]:
+            differing[name] = value
+    return differing

@@ -1,10 +1,12 @@
-"""Where pages give commands: the only place that writes, and so the only one that asks who may.
+"""Where pages give commands. It is the only place that writes, so it is the one that checks rights.
 
-Buttons that are disabled for a viewer are a courtesy: whoever sends the browser's messages himself meets this.
+Buttons that are disabled for a viewer are a courtesy. Whoever sends a browser's messages by hand
+meets the checks here.
 """
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,35 +22,43 @@ from shoal.orchestration.preflight import check_search
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import CommandKind, RunView, Store
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class CommandService:
-    """Commands of one person. They change what is recorded and see to it that a supervisor is there; nothing trains here.
+    """Commands of one person.
 
-    All raise `AccessError`, with nothing written, for one who may not command. Where people log in, the run's events say
-    who gave a command.
+    They change what is recorded and make sure that a supervisor runs; nothing trains here. All
+    raise `AccessError`, with nothing written, for a person who may not command. Where people log
+    in, the run's events name who gave a command.
     """
 
     store: Store
     identity: Identity
 
     def command(self, run_id: int, kind: CommandKind, key: str) -> RunView:
-        """Pause, resume or stop a run."""
+        """Pause, resume or stop a run. The same key again changes nothing."""
         self.identity.check_may_act()
-        found = self.store.command(run_id, kind, key=key)
+        run = self.store.command(run_id, kind, key=key)
         self._note(kind.capitalize(), run_id, key)
         if kind == "resume":
             ensure_supervisor(self.store)
-        return found
+        return run
 
     def resume(self, run_id: int, budgets: Mapping[str, float], key: str) -> RunView:
-        """Go on with larger budgets."""
+        """Resume a run with larger budgets."""
         self.identity.check_may_act()
-        found = self.store.resume(run_id, budgets, key)
-        more = ", ".join(f"{name} {value:g}" for name, value in budgets.items())
-        self._note(f"Resume ({more})" if more else "Resume", run_id, key)
+        run = self.store.resume(run_id, budgets, key)
+
+        what = "Resume"
+        if budgets:
+            larger = ", ".join(f"{name} {value:g}" for name, value in budgets.items())
+            what = f"Resume ({larger})"
+        self._note(what, run_id, key)
+
         ensure_supervisor(self.store)
-        return found
+        return run
 
     def add_run(
         self,
@@ -58,11 +68,22 @@ class CommandService:
         name: str | None = None,
         key: str | None = None,
     ) -> int:
-        """Queue a search; its id. The same key again gives the same run. Raises a `ShoalError` for what makes no search."""
+        """Queue a search.
+
+        Returns
+        -------
+        int
+            The run's number. The same key again gives the same run.
+
+        Raises
+        ------
+        ShoalError
+            When data and settings make no search.
+        """
         self.identity.check_may_act()
         check_search(dataset, settings, name)
-        run_id, new = self.store.add_run(dataset, settings, name=name, key=key)
-        if new:
+        run_id, is_new = self.store.add_run(dataset, settings, name=name, key=key)
+        if is_new:
             self._note("Start", run_id)
         ensure_supervisor(self.store)
         return run_id
@@ -74,29 +95,46 @@ class CommandService:
         self._note("Deletion", run_id)
 
     def _note(self, what: str, run_id: int, key: str | None = None) -> None:
-        """Once for each key: a second click is no second command."""
+        """Record who gave a command, once for each key: a second click is no second command."""
         noted = st.session_state.setdefault("noted_commands", set())
-        if current_user.login_enabled() and key not in noted:
-            noted.update({key} - {None})
-            self.store.event(f"{what} asked for by {self.identity.name}.", run_id=run_id)
+        if key in noted:
+            return
+
+        _log.info("run %d: %s asked for by %s", run_id, what, self.identity.name)
+        if not current_user.login_enabled():
+            return
+        if key is not None:
+            noted.add(key)
+        self.store.event(f"{what} asked for by {self.identity.name}.", run_id=run_id)
 
 
 def command_service() -> CommandService:
-    """The desk of whoever looks at the page. Raises `AccessError` for one who was logged out meanwhile."""
+    """The commands of this page's visitor.
+
+    Raises
+    ------
+    AccessError
+        When the visitor was logged out meanwhile.
+    """
     return CommandService(store(), current_user.current_user())
 
 
 def permission_hint() -> str | None:
-    """Why whoever looks at the page may not command, to be said beside a button that is disabled; None: they may."""
-    return (
-        None if current_user.current_user().may_act else "Only operators may command; you may look."
-    )
+    """Why this page's visitor may not command, for a disabled button; None when they may."""
+    if current_user.current_user().may_act:
+        return None
+    return "Only operators may command; you may look."
 
 
 def command_key(run: RunView, kind: str) -> str:
-    """One key for as long as the page shows the same state: two clicks on what one has seen are one command."""
+    """The key of a command: it stays the same while the page shows the same state of the run.
+
+    Two clicks on what a visitor has seen once are therefore one command.
+    """
     shown = (run.state, run.pending, run.epoch)
     keys = st.session_state.setdefault("command_keys", {})
-    if keys.get(run.id, (None,))[0] != shown:
-        keys[run.id] = shown, uuid.uuid4().hex
-    return f"page-{keys[run.id][1]}-{kind}"
+    known_state, known_key = keys.get(run.id, (None, ""))
+    if known_state != shown:
+        known_key = uuid.uuid4().hex
+        keys[run.id] = (shown, known_key)
+    return f"page-{known_key}-{kind}"

@@ -1,4 +1,8 @@
-"""Who is looking at the page. `door.py` has let them in; here each script and each command asks again."""
+"""Who is looking at the page.
+
+`server/auth_middleware.py` has checked the visitor's session. Each script run and each command
+checks it again here.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +15,34 @@ from shoal.dashboard.network_access import LOOPBACK, cookie_name, session_manage
 
 
 def current_user() -> Identity:
-    """The one whose browser has caused this run of the script, by their account as it is now.
+    """The visitor whose browser caused this run of the script, by their account as it is now.
 
-    Where nobody is asked, the local user, an operator. Raises `AccessError` for one who is not, or not any more, let in.
+    Where no login is required, that is the local user, as an operator.
+
+    Raises
+    ------
+    AccessError
+        When the visitor is not logged in, or not any more.
     """
-    keeper = session_manager_from_env()
-    if keeper is None:
-        if (
-            st.get_option("server.address") not in LOOPBACK
-        ):  # started by other means than `shoal serve`
+    sessions = session_manager_from_env()
+    if sessions is None:
+        # Streamlit was started by other means than `shoal serve`.
+        if st.get_option("server.address") not in LOOPBACK:
             raise AccessError(
                 "Other machines can reach this page, and nobody is asked who they are.",
                 remedy="shoal serve",
             )
         return Identity(_local_user(), "operator")
-    found = keeper.identity(st.context.cookies.get(cookie_name(int(st.get_option("server.port")))))
-    if found is None:
+
+    cookie = cookie_name(int(st.get_option("server.port")))
+    identity = sessions.identity(st.context.cookies.get(cookie))
+    if identity is None:
         raise AccessError("You are not logged in.", remedy="load the page again")
-    return found
+    return identity
 
 
 def require_user() -> Identity:
-    """Before anything is read or shown: who it is. For all others the script ends here."""
+    """The visitor, before anything is read or shown. For strangers the script ends here."""
     try:
         return current_user()
     except AccessError as error:
@@ -41,22 +51,22 @@ def require_user() -> Identity:
 
 
 def login_enabled() -> bool:
-    """Whether people log in here at all."""
+    """Whether visitors have to log in."""
     return session_manager_from_env() is not None
 
 
 def user_badge(identity: Identity) -> None:
-    """Who one is logged in as, and the way out; nothing where nobody is asked."""
-    if login_enabled():
-        with st.container(
-            key="name-tag", horizontal=True, vertical_alignment="center", gap="small"
-        ):
-            st.text(f"{identity.name} ({identity.role})", width="content")
-            st.html('<a href="/logout" style="color: inherit">Log out</a>', width="content")
+    """Draw the visitor's name and the way out; nothing where no login is required."""
+    if not login_enabled():
+        return
+    with st.container(key="name-tag", horizontal=True, vertical_alignment="center", gap="small"):
+        st.text(f"{identity.name} ({identity.role})", width="content")
+        st.html('<a href="/logout" style="color: inherit">Log out</a>', width="content")
 
 
 def _local_user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container without a name for its user
+    except (OSError, KeyError, ImportError):
+        # A container without a name for its user.
         return "local"

@@ -1,10 +1,14 @@
-"""What a person has chosen for a run that is not started yet. It survives errors and visits to other pages."""
+"""What a visitor has chosen for a run that is not started yet.
+
+The draft lives in Streamlit's session state, under keys that begin with "new-". It survives errors
+and visits to other pages.
+"""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import streamlit as st
 
@@ -17,7 +21,12 @@ from shoal.errors import DataError, ShoalError
 from shoal.genome.genes import CATEGORICAL_GENES
 from shoal.store import RunView
 
-BUNDLED_TABLE, UPLOAD, FROM_RUN = "Bundled: concrete", "Upload a file", "From a run"
+# Where the table comes from.
+BUNDLED_TABLE = "Bundled: concrete"
+UPLOAD = "Upload a file"
+FROM_RUN = "From a run"
+
+# Settings that the form has a field for, by the names of `SearchSettings`.
 NUMBERS = (
     "generations",
     "population",
@@ -29,7 +38,13 @@ NUMBERS = (
     "workers",
 )
 SHOWN = (*NUMBERS, "preset", "bounds", "choices", "extra_genes", "max_depth", "max_width")
-SAME_NO, SAME_ALL, SAME_SOME = "as they come", "equal in all features", "equal in some columns"
+
+# Which rows stay in one part of the data.
+SAME_NO = "as they come"
+SAME_ALL = "equal in all features"
+SAME_SOME = "equal in some columns"
+
+# Data options that the form has a field for.
 _DATA_SHOWN = (
     "target",
     "preset",
@@ -42,10 +57,37 @@ _DATA_SHOWN = (
     "log_columns",
 )
 
+# The choices that name columns, as they are for a table that nothing was chosen for.
+_USUAL_COLUMN_CHOICES: dict[str, Any] = {
+    "task": "",
+    "group": "",
+    "kept": SAME_NO,
+    "same": [],
+    "leave": [],
+    "folds": None,
+    "logs": "auto",
+    "test_fraction": 0.3,
+    "data_seed": 42,
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A canonical table to learn from. ``token`` names it for caches; ``target``: what is likely to be predicted."""
+    """A table to learn from.
+
+    Attributes
+    ----------
+    token
+        Names the table in caches.
+    name
+        What people call it.
+    source
+        The table itself.
+    facts
+        What is known of each column.
+    target
+        The column that is likely to be predicted; None when nothing suggests one.
+    """
 
     token: str
     name: str
@@ -54,9 +96,33 @@ class Table:
     target: str | None = None
 
 
+@dataclass(frozen=True)
+class CarriedOver:
+    """What a duplicated run has that the form does not show.
+
+    Attributes
+    ----------
+    run_id
+        The run that was duplicated; None when none was.
+    settings
+        Settings that differ from the preset's defaults.
+    data_options
+        Options of the data.
+    """
+
+    run_id: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    data_options: dict[str, Any] = field(default_factory=dict)
+
+
 def key(name: str) -> str:
-    """The widget's key in the session's state."""
+    """The key of a choice in the session's state, which is also its widget's key."""
     return f"new-{name}"
+
+
+def preset_key(preset: str, name: str) -> str:
+    """The key of a choice whose default depends on the preset."""
+    return key(f"{preset}-{name}")
 
 
 def state(name: str, default: Any = None) -> Any:
@@ -66,100 +132,140 @@ def state(name: str, default: Any = None) -> Any:
 
 def put(**choices: Any) -> None:
     """Make choices, before their widgets are drawn."""
-    st.session_state.update(
-        {key(name.replace("_of_", "-of-")): value for name, value in choices.items()}
-    )
+    for name, value in choices.items():
+        st.session_state[key(name)] = value
 
 
 def begin() -> None:
-    """A draft of its own: the next start is another run, however often it is pressed."""
+    """Begin a draft of its own: its start is one run, however often the button is pressed."""
     put(key=uuid.uuid4().hex, version=state("version", 0) + 1)
     if st.session_state.pop(key("started"), False):
         put(name="")
+
+    # Widgets that are drawn anew show a value only if it is set anew. The table editor and the
+    # upload refuse to be set.
+    refusing = (key("editor-"), key("upload-"))
     for name, value in st.session_state.items():
-        if str(name).startswith(key("")) and not str(name).startswith(
-            (key("editor-"), key("upload-"))
-        ):
-            st.session_state[name] = value  # said anew, so that fields that are drawn anew show it
+        if str(name).startswith(key("")) and not str(name).startswith(refusing):
+            st.session_state[name] = value
 
 
-def of_preset(preset: str, name: str) -> str:
-    """The key of a choice whose default depends on the preset."""
-    return key(f"{preset}-{name}")
+def copy_run(run: RunView, widen: str | None) -> None:
+    """Fill the draft with all of a run: its table, data options and settings.
 
+    Parameters
+    ----------
+    run
+        The run to duplicate.
+    widen
+        Bounds to move to their limits, see `widened`.
 
-def fill(run: RunView, widen: str | None) -> None:
-    """All of a run: its table, data options and settings. Raises `SettingsError` for a ``widen`` that names no bound."""
-    settings, options, preset = run.settings, run.data_options, run.settings.preset
-    put(kind=FROM_RUN, table=run.id, preset=preset, filled=run.id, version=state("version", 0) + 1)
-    put(name="" if run.name == run.dataset else run.name)
-    for name in (*NUMBERS, "max_depth", "max_width"):
-        st.session_state[of_preset(preset, name)] = getattr(settings, name)
-    usual, allowed = usual_choices(preset), dict(settings.space.categorical)
-    for name in CATEGORICAL_GENES:
-        st.session_state[of_preset(preset, name)] = list(allowed.get(name, usual[name][:1]))
+    Raises
+    ------
+    SettingsError
+        When ``widen`` names no bound.
+    """
+    settings = run.settings
+    preset = settings.preset
+    name = "" if run.name == run.dataset else run.name
     put(
-        bounds=dict(settings.bounds),
-        also=[g.name for g in settings.space.numeric if g.name in LATER],
+        kind=FROM_RUN,
+        table=run.id,
+        preset=preset,
+        filled=run.id,
+        version=state("version", 0) + 1,
+        name=name,
     )
-    same = options.get("same", ())
+
+    for setting in (*NUMBERS, "max_depth", "max_width"):
+        st.session_state[preset_key(preset, setting)] = getattr(settings, setting)
+
+    usual = usual_choices(preset)
+    allowed = dict(settings.space.categorical)
+    for gene in CATEGORICAL_GENES:
+        # A gene that the run did not search keeps its first choice, which is neutral.
+        choices = allowed.get(gene, usual[gene][:1])
+        st.session_state[preset_key(preset, gene)] = list(choices)
+
+    later = [gene.name for gene in settings.space.numeric if gene.name in LATER]
+    put(bounds=dict(settings.bounds), also=later)
+
+    hidden_options = {
+        name: value for name, value in run.data_options.items() if name not in _DATA_SHOWN
+    }
     put(
-        wanted={
-            "target": options["target"],
-            "task": options.get("task") or "",
-            "group": options.get("group") or "",
-            "kept": SAME_ALL if same == "all" else SAME_SOME if same else SAME_NO,
-            "same": [] if same == "all" else list(same),
-            "folds": options.get("folds", 1) if preset == "modern" else None,
-            "logs": options.get("log_columns", "none"),
-            "test_fraction": float(options.get("test_fraction", 0.3)),
-            "data_seed": options.get("seed", 42),
-        },
+        wanted=_column_choices(run),
         chosen_for=None,
-        carried=(
-            run.id,
-            preset,
-            beyond(settings, SHOWN),
-            {name: value for name, value in options.items() if name not in _DATA_SHOWN},
-        ),
+        carried=(preset, CarriedOver(run.id, beyond(settings, SHOWN), hidden_options)),
     )
     if widen:
         put(bounds=widened(widen, settings.bounds))
 
 
-def carried(preset: str) -> tuple[int | None, dict[str, Any], dict[str, Any]]:
-    """The run that was duplicated, and what of its settings and data options the form does not show."""
-    found = state("carried")
-    return (found[0], found[2], found[3]) if found and found[1] == preset else (None, {}, {})
+def _column_choices(run: RunView) -> dict[str, Any]:
+    """The choices that name columns of a run's table, as the draft has them."""
+    options = run.data_options
+    same = options.get("same", ())
+    if same == "all":
+        kept = SAME_ALL
+        columns = []
+    elif same:
+        kept = SAME_SOME
+        columns = list(same)
+    else:
+        kept = SAME_NO
+        columns = []
+
+    folds = None
+    if run.settings.preset == "modern":
+        folds = options.get("folds", 1)
+
+    return {
+        "target": options["target"],
+        "task": options.get("task") or "",
+        "group": options.get("group") or "",
+        "kept": kept,
+        "same": columns,
+        "folds": folds,
+        "logs": options.get("log_columns", "none"),
+        "test_fraction": float(options.get("test_fraction", 0.3)),
+        "data_seed": options.get("seed", 42),
+    }
 
 
-def suit(table: Table) -> None:
-    """Choices that name columns begin anew with another table: with what was asked for it, or with its own defaults."""
+def carried_over(preset: str) -> CarriedOver:
+    """What the duplicated run has beyond the form; nothing when the preset is another one now."""
+    carried = state("carried")
+    if carried is None:
+        return CarriedOver()
+    its_preset, beyond_form = carried
+    if its_preset != preset:
+        return CarriedOver()
+    return cast("CarriedOver", beyond_form)
+
+
+def adapt_to(table: Table) -> None:
+    """Begin the choices that name columns anew when the table is another one.
+
+    A run that was duplicated has its own choices; other tables begin with the defaults.
+    """
     if state("chosen_for") == table.token:
         return
-    wanted, columns = (
-        st.session_state.pop(key("wanted"), None) or {},
-        [fact.name for fact in table.facts],
-    )
+    wanted = st.session_state.pop(key("wanted"), None) or {}
+    put(**{**_USUAL_COLUMN_CHOICES, **wanted}, chosen_for=table.token)
+
+    columns = [fact.name for fact in table.facts]
     target = wanted.get("target", table.target)
-    usual: dict[str, Any] = {
-        "task": "",
-        "group": "",
-        "kept": SAME_NO,
-        "same": [],
-        "leave": [],
-        "folds": None,
-        "logs": "auto",
-        "test_fraction": 0.3,
-        "data_seed": 42,
-    }
-    put(**{**usual, **wanted}, chosen_for=table.token)
-    put(target=target if target in columns else columns[-1])
+    if target not in columns:
+        target = columns[-1]
+    put(target=target)
 
 
 def leave_out(columns: tuple[str, ...]) -> None:
     """Answer to a finding: these columns are not used."""
-    put(leave=[*state("leave", []), *(c for c in columns if c not in state("leave", []))])
+    left_out = list(state("leave", []))
+    left_out += (column for column in columns if column not in left_out)
+    put(leave=left_out)
 
 
 def keep_together() -> None:
@@ -167,15 +273,19 @@ def keep_together() -> None:
     put(kept=SAME_ALL)
 
 
-def take(file: Any) -> None:
-    """Read an uploaded file, once, and have the field empty again: what was read is the draft's, whatever the browser does."""
+def read_upload(file: Any) -> None:
+    """Read an uploaded file once, and empty the field.
+
+    What was read belongs to the draft, whatever the browser does with the field.
+    """
+    table: Table | DataError
     try:
         source = table_from_bytes(file.name, file.getvalue())
         name = file.name.rpartition(".")[0] or file.name
-        found: Table | DataError = Table(file.file_id, name, source, column_facts(source))
+        table = Table(file.file_id, name, source, column_facts(source))
     except DataError as error:
-        found = error
-    put(uploaded=found, uploads=state("uploads", 0) + 1)
+        table = error
+    put(uploaded=table, uploads=state("uploads", 0) + 1)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the table …")
@@ -187,11 +297,17 @@ def bundled(name: str) -> Table:
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the table …")
 def stored(run_id: int) -> Table:
-    """The table of a run. Raises `ShoalError`."""
-    run, source = store().run(run_id), store().canonical_table(run_id)
-    return Table(
-        f"run {run_id}", run.dataset, source, column_facts(source), run.data_options["target"]
-    )
+    """The table of a run.
+
+    Raises
+    ------
+    ShoalError
+        When there is no such run, or its table cannot be read.
+    """
+    run = store().run(run_id)
+    source = store().canonical_table(run_id)
+    target = run.data_options["target"]
+    return Table(f"run {run_id}", run.dataset, source, column_facts(source), target)
 
 
 @st.cache_resource(max_entries=6, show_spinner="Checking the table …")
@@ -203,28 +319,41 @@ def checked(
     preset: Any,
     options: tuple[tuple[str, Any], ...],
 ) -> Checked:
-    """The findings, and the data prepared; computed once for a table and the same choices."""
-    del token  # the cache's key, for the table
+    """The findings about a table, and the data prepared.
+
+    Computed once for a table and the same choices. ``token`` is the table's part of the cache's
+    key, since Streamlit leaves out arguments that begin with an underscore.
+    """
+    del token
     source = _table.source.without(leave)
     return check_table(_table.name, source, target, preset, _table.facts, **dict(options))
 
 
-def prepared(found: Checked | None) -> Checked:
-    """What can be started on. Raises `DataError` where there is nothing, or something that a search refuses."""
-    if found is None:
-        remedy = "upload one, or use the bundled data"
-        raise DataError("There is no table yet.", expected="a file that can be read", remedy=remedy)
-    if found.bad:
-        first = found.findings[0]
+def prepared(checks: Checked | None) -> Checked:
+    """The checks, when a search can start on the data.
+
+    Raises
+    ------
+    DataError
+        When there is no table, or a search would refuse it.
+    """
+    if checks is None:
+        raise DataError(
+            "There is no table yet.",
+            expected="a file that can be read",
+            remedy="upload one, or use the bundled data",
+        )
+    if checks.bad:
+        first = checks.findings[0]
         raise DataError(first.what, remedy=first.remedy)
-    return found
+    return checks
 
 
 def fill_from_address(like: str | None, widen: str | None) -> ShoalError | None:
-    """Take over the run that the address names, once a visit; what went wrong."""
+    """Copy the run that the address names, once a visit; return what went wrong, if anything."""
     try:
         if like is not None:
-            fill(store().run(like), widen)
+            copy_run(store().run(like), widen)
         elif widen:
             put(bounds=widened(widen, state("bounds", {})))
     except ShoalError as error:

@@ -1,4 +1,8 @@
-"""What the pages read: one store for the server process, and what is recorded of a run, computed once a generation."""
+"""What pages read.
+
+The server process has one store. What is recorded of a run is computed once for each generation and
+shared by all visitors.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,19 @@ from shoal.store import RunView, Store, open_store
 
 @dataclass(frozen=True)
 class RunSnapshot:
-    """A run at one moment, and its history. ``failure``: what the first failed training said, when there is one."""
+    """A run at one moment.
+
+    Attributes
+    ----------
+    summary
+        The run with its generations, best genome and champion.
+    history
+        The table behind the chart of generations, see `history_data`.
+    failed
+        The number of trainings that failed.
+    failure
+        The error of the first failed training; None when none failed.
+    """
 
     summary: Summary
     history: pd.DataFrame
@@ -33,12 +49,21 @@ class RunSnapshot:
 
 @st.cache_resource(show_spinner=False)
 def store() -> Store:
-    """The store that SHOAL_STORE names. Raises `StoreError`."""
+    """The store that SHOAL_STORE names.
+
+    Raises
+    ------
+    StoreError
+        When the store cannot be opened.
+    """
     return open_store()
 
 
 def run_here() -> RunView:
-    """The run that the address names. Without one, or for one that is not there, says so and ends the script."""
+    """The run that the address names.
+
+    Without one, or when there is no such run, the page says so and the script ends.
+    """
     wanted = parameter("run")
     try:
         if wanted is not None:
@@ -47,30 +72,49 @@ def run_here() -> RunView:
         error_box(error)
     else:
         st.caption("No run is chosen.")
+
     link("runs", "Choose one among the runs", icon=":material/arrow_back:")
     st.stop()
 
 
 def read(run_id: int | str) -> RunSnapshot:
-    """Raises `RunNotFoundError`."""
+    """The run as it is now, with what it has recorded.
+
+    Raises
+    ------
+    RunNotFoundError
+        When there is no such run.
+    """
     run = store().run(run_id)
-    return replace(_recorded(run.id, run.generations, run.state), summary=summary(run))
+    recorded = _recorded(run.id, run.generations, run.state)
+    return replace(recorded, summary=summary(run))
 
 
 def summary(run: RunView) -> Summary:
-    """Of a run as it is now, without a look at its evaluations. Raises `RunNotFoundError` when it is gone."""
-    return replace(_summary(run.id, run.generations, run.state), run=run)
+    """The summary of a run as it is now. Its evaluations are not read.
+
+    Raises
+    ------
+    RunNotFoundError
+        When the run is gone.
+    """
+    recorded = _summary(run.id, run.generations, run.state)
+    return replace(recorded, run=run)
+
+
+def evaluation_table(run_id: int) -> EvaluationTable:
+    """All evaluations of a run. Each call adds what was recorded since the last one."""
+    return _table(run_id).refresh()
+
+
+# Pages ask each second. The functions below are computed anew only when a generation was added or
+# the run's state changed: both are part of the cache's key.
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _summary(run_id: int, generations: int, state: str) -> Summary:
-    del generations, state  # they are the cache's key
+    del generations, state
     return summarise(store(), run_id)
-
-
-def evaluation_table(run_id: int) -> EvaluationTable:
-    """All evaluations of a run, with what was recorded since the last call."""
-    return _table(run_id).refresh()
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -78,19 +122,26 @@ def _table(run_id: int) -> EvaluationTable:
     return EvaluationTable(store(), store().run(run_id))
 
 
-# The page asks each second; all of this is read only when a generation was added.
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _recorded(run_id: int, generations: int, state: str) -> RunSnapshot:
     summary = _summary(run_id, generations, state)
-    frame = evaluation_table(run_id).frame
-    lost = frame[frame["status"] == "failed"]
-    failure = None
-    if len(lost):
-        of_it = store().evaluations(run_id, curves=False, genome=lost["genome"].iloc[0])
-        failure = next((e.error for e in of_it if e.error is not None), None)
+    evaluations = evaluation_table(run_id).frame
+    scored_repeats = summary.run.settings.schedule.scored_repeats
+    failed = evaluations[evaluations["status"] == "failed"]
     return RunSnapshot(
         summary,
-        history_data(summary.generations, frame, summary.run.settings.schedule.scored_repeats),
-        len(lost),
-        failure,
+        history_data(summary.generations, evaluations, scored_repeats),
+        len(failed),
+        _first_error(run_id, failed),
     )
+
+
+def _first_error(run_id: int, failed: pd.DataFrame) -> str | None:
+    """The error of the first failed training, which the table of evaluations does not hold."""
+    if failed.empty:
+        return None
+    genome = failed["genome"].iloc[0]
+    for evaluation in store().evaluations(run_id, curves=False, genome=genome):
+        if evaluation.error is not None:
+            return evaluation.error
+    return None
