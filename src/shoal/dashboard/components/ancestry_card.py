@@ -1,9 +1,10 @@
-"""The card *Where it comes from*: ancestors as a graph and as a table, children, and the generations that it lived in."""
+"""The card *Where it comes from*: a genome's ancestors as a graph and a table, and its children."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice, pairwise
+from dataclasses import dataclass
+from itertools import islice
 
 import pandas as pd
 import streamlit as st
@@ -19,134 +20,199 @@ from shoal.genome.genes import GENE_LABELS
 from shoal.presentation.formatting import percent
 from shoal.store import RunView
 
-DEEPEST, USUAL = 6, 3
-_STALE = 0.05  # share of generations that may have come since
-CHILDREN = 12
+# Births back: the most that can be chosen, and what is chosen at first.
+DEEPEST = 6
+USUAL = 3
+
+# The most children that are linked.
+MOST_CHILDREN = 12
+
+# The most ranges of generations that are named.
+_MOST_RANGES = 8
+
+# A lineage is used again while at most this share of generations has come since it was made.
+_MOST_NEW = 0.05
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The lineage of a run that was made last, and how many generations the run had then."""
+
+    generations: int = 0
+    lineage: Lineage | None = None
 
 
 def ancestry_card(run: RunView, name: str, dark: bool) -> None:
-    """What is known of the genome's descent, or why nothing is."""
-    with st.container(
-        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
-    ):
-        st.subheader("Where it comes from", anchor=False, width="content")
-        if (reason := without_parents(run.settings)) is None:
-            depth = st.segmented_control(
-                "Births back",
-                range(1, DEEPEST + 1),
-                default=USUAL,
-                key=f"depth-{run.id}",
-                help="How far back the graph goes",
-                wrap=True,
-            )
+    """What is known of a genome's ancestry, or why there is none.
+
+    Parameters
+    ----------
+    run
+        Its run.
+    name
+        The genome's hash.
+    dark
+        Draw for the dark theme.
+    """
+    reason = without_parents(run.settings)
+    depth = _heading(run, choose_depth=reason is None)
     if reason is not None:
         st.caption(reason)
         return
+
     lineage = _lineage(run, name)
     try:
-        relatives = lineage.ancestors(name, depth or USUAL)
-        children = list(islice(lineage.children(name), CHILDREN + 1))
+        relatives = lineage.ancestors(name, depth)
+        # One more than is shown says whether there are more.
+        children = list(islice(lineage.children(name), MOST_CHILDREN + 1))
     except ShoalError as error:
         error_box(error)
         return
     if not relatives:
         st.caption("It was an individual of no generation.")
         return
+
     accuracies = _accuracies(run, [*relatives, *children])
-    st.caption(_places(lineage.individuals(name)))
+    generations = sorted({generation for generation, _ in lineage.individuals(name)})
+    st.caption(_generations_text(generations))
     _graph(run, relatives, accuracies, dark)
     _table(relatives, accuracies)
     _links("Parents", run, relatives[0].parents, accuracies)
-    _links(
-        "Children",
-        run,
-        [child.name for child in children[:CHILDREN]],
-        accuracies,
-        more=len(children) > CHILDREN,
-    )
+    names = [child.name for child in children]
+    _links("Children", run, names, accuracies)
 
 
-def _accuracies(run: RunView, kin: Sequence[Relative]) -> dict[str, float]:
-    names = {name for relative in kin for name in (relative.name, *relative.parents)}
-    scored = evaluation_table(run.id).genomes()["accuracy"]
-    own = scored[scored.index.isin(names)]
-    return dict(zip(own.index.tolist(), own.tolist(), strict=True))
+def _heading(run: RunView, *, choose_depth: bool) -> int:
+    """The card's title, beside it the choice of how far back the graph goes; the choice."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        st.subheader("Where it comes from", anchor=False, width="content")
+        if not choose_depth:
+            return USUAL
+        depth = st.segmented_control(
+            "Births back",
+            range(1, DEEPEST + 1),
+            default=USUAL,
+            key=f"depth-{run.id}",
+            help="How far back the graph goes",
+            wrap=True,
+        )
+    return depth or USUAL
+
+
+def _accuracies(run: RunView, relatives: Sequence[Relative]) -> dict[str, float]:
+    """The accuracy in percent of each of these genomes and of their parents, as far as known."""
+    names = set()
+    for relative in relatives:
+        names.add(relative.name)
+        names.update(relative.parents)
+
+    accuracies = evaluation_table(run.id).genomes()["accuracy"]
+    known = accuracies[accuracies.index.isin(names)]
+    return dict(zip(known.index.tolist(), known.tolist(), strict=True))
 
 
 def _lineage(run: RunView, name: str) -> Lineage:
-    """As of now, or of a few generations before where the genome was an individual by then: a large one takes a second."""
-    held = _held(run.id)
-    if not held or run.generations > (1 + _STALE) * held[0][0] or not held[0][1].individuals(name):
-        table = evaluation_table(run.id)
-        run = table.store.run(run.id)
-        with st.spinner("Drawing its births again …"):
-            held[:] = [(run.generations, Lineage(run, table))]
-    return held[0][1]
+    """The run's lineage as of now, or as of a few generations ago.
+
+    That of a large run takes a second. An older one will do where few generations have come since,
+    and the genome was an individual by then.
+    """
+    kept = _kept_lineage(run.id)
+    is_recent = run.generations <= (1 + _MOST_NEW) * kept.generations
+    if kept.lineage is not None and is_recent and kept.lineage.individuals(name):
+        return kept.lineage
+
+    table = evaluation_table(run.id)
+    run = table.store.run(run.id)
+    with st.spinner("Drawing its births again …"):
+        lineage = Lineage(run, table)
+    kept.generations = run.generations
+    kept.lineage = lineage
+    return lineage
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _held(run_id: int) -> list[tuple[int, Lineage]]:
-    """The lineage of that run that was drawn last, with how many generations it had."""
-    del run_id  # the cache's key
-    return []
+def _kept_lineage(run_id: int) -> _Kept:
+    # The run is the cache's key only.
+    del run_id
+    return _Kept()
 
 
-def _places(places: tuple[tuple[int, int], ...]) -> str:
-    """The generations that it was an individual of, as ranges."""
-    numbers = sorted({generation for generation, _ in places})
-    starts = [numbers[0], *(b for a, b in pairwise(numbers) if b > a + 1)]
-    ends = [*(a for a, b in pairwise(numbers) if b > a + 1), numbers[-1]]
-    ranges = [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True)]
-    shown = ", ".join(ranges[:8]) + (", …" if len(ranges) > 8 else "")
-    return f"An individual of generation{'s' if len(numbers) > 1 else ''} {shown}."
+def _generations_text(generations: Sequence[int]) -> str:
+    """A sentence about the generations of which a genome was an individual, such as "2 to 5, 9".
+
+    Parameters
+    ----------
+    generations
+        One at least, in ascending order.
+    """
+    ranges: list[list[int]] = []
+    for generation in generations:
+        if ranges and generation == ranges[-1][1] + 1:
+            ranges[-1][1] = generation
+        else:
+            ranges.append([generation, generation])
+
+    texts = []
+    for first, last in ranges[:_MOST_RANGES]:
+        texts.append(f"{first}" if first == last else f"{first} to {last}")
+    if len(ranges) > _MOST_RANGES:
+        texts.append("…")
+    noun = "generation" if len(generations) == 1 else "generations"
+    return f"An individual of {noun} {', '.join(texts)}."
 
 
 def _graph(
     run: RunView, relatives: tuple[Relative, ...], accuracies: dict[str, float], dark: bool
 ) -> None:
-    drawn = lineage_data(relatives, accuracies)
-    addresses = {
-        box.relative.name: address("evaluation", run=run.id, genome=box.relative.name)
-        for box in drawn.boxes
-    }
-    with st.container(key="graph"):  # which scrolls where the page is narrow
-        st.html(lineage_html(drawn, addresses, dark=dark))
+    graph = lineage_data(relatives, accuracies)
+    addresses = {}
+    for box in graph.boxes:
+        name = box.relative.name
+        addresses[name] = address("evaluation", run=run.id, genome=name)
+
+    # The style sheet has this container scroll where the page is narrow.
+    with st.container(key="graph"):
+        st.html(lineage_html(graph, addresses, dark=dark))
     st.caption(
-        "From parent to child; dotted: the second parent. A box says more when pointed at, and opens its genome."
+        "From parent to child; dotted: the second parent. A box says more when pointed at, and "
+        "opens its genome."
     )
 
 
 def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> None:
-    rows = [
-        {
-            "Births back": relative.distance,
-            "Genome": relative.name[:8],
-            "Generation": relative.generation,
-            "Accuracy (%)": accuracies.get(relative.name),
-            "Born": birth_text(relative),
-            "Parents": ", ".join(parent[:8] for parent in relative.parents),
-            "From the second parent": ", ".join(
-                GENE_LABELS[gene] for gene in relative.birth.from_second
-            ),
-            "Mutations": "; ".join(map(change_text, relative.birth.mutations)),
-        }
-        for relative in relatives
-    ]
-    with st.expander(f"The same as a table: {len(rows)} genome{'s' if len(rows) > 1 else ''}"):
+    """The graph's content as a table."""
+    rows = []
+    for relative in relatives:
+        birth = relative.birth
+        from_second = [GENE_LABELS[gene] for gene in birth.from_second]
+        mutations = [change_text(change) for change in birth.mutations]
+        rows.append(
+            {
+                "Births back": relative.distance,
+                "Genome": relative.name[:8],
+                "Generation": relative.generation,
+                "Accuracy (%)": accuracies.get(relative.name),
+                "Born": birth_text(relative),
+                "Parents": ", ".join(parent[:8] for parent in relative.parents),
+                "From the second parent": ", ".join(from_second),
+                "Mutations": "; ".join(mutations),
+            }
+        )
+
+    noun = "genome" if len(rows) == 1 else "genomes"
+    with st.expander(f"The same as a table: {len(rows)} {noun}"):
         html_table(pd.DataFrame(rows), "ancestors", {"Accuracy (%)": ".2f"})
 
 
-def _links(
-    title: str,
-    run: RunView,
-    names: list[str] | tuple[str, ...],
-    accuracies: dict[str, float],
-    more: bool = False,
-) -> None:
+def _links(title: str, run: RunView, names: Sequence[str], accuracies: dict[str, float]) -> None:
+    """Links to relatives with their accuracies; ``title`` is "Parents" or "Children"."""
     with st.container(horizontal=True, gap="small", key=f"kin-{title.lower()}"):
         st.caption(title if names else f"{title}: none", width="content")
-        for name in names:
+        for name in names[:MOST_CHILDREN]:
             score = percent(accuracies.get(name))
             link("evaluation", f"`{name[:8]}` {score}", run=run.id, genome=name)
-        if more:
-            st.caption(f"and more than these {CHILDREN}", width="content")
+        if len(names) > MOST_CHILDREN:
+            st.caption(f"and more than these {MOST_CHILDREN}", width="content")

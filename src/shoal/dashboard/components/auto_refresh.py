@@ -1,7 +1,11 @@
-"""How often a page that lives looks again: each second, or as often as all pages together may."""
+"""How often a page draws itself again: each second, or more rarely where many pages do.
+
+All refreshes together may take a small share of the machine, which has trainings to do.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -14,64 +18,140 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from shoal.dashboard.components.deferred_charts import deferred_charts
 
-SHARE = 0.03  # of the machine's cores, for the refreshes of all pages together
-LONGEST = 20.0  # seconds, however many look
-_PRESENT_SECONDS = 3 * LONGEST  # a session that did not refresh for so long is not looking
-_FIRST_COST, _MOST_COST = (
-    0.04,
-    0.5,
-)  # seconds of processor time that a refresh takes; more was something else
-_FORGETS = 0.05  # weight of the newest refresh in their mean
-_OTHER = 1.5  # a pace that differs by this factor is another pace
+_log = logging.getLogger(__name__)
+
+# The share of the machine's cores that the refreshes of all pages together may take.
+SHARE = 0.03
+
+# Seconds between two refreshes, however many sessions there are.
+LONGEST = 20.0
+
+# A session that did not refresh for so many seconds is not looking any more.
+_PRESENT_SECONDS = 3 * LONGEST
+
+# Seconds of processor time: what a refresh is taken to need at first, and the most that counts as a
+# refresh. More was something else.
+_FIRST_COST = 0.04
+_MOST_COST = 0.5
+
+# The weight of the newest refresh in the running mean of their costs.
+_NEWEST_WEIGHT = 0.05
+
+# An interval that differs from the page's by more than this factor replaces it.
+_OTHER_INTERVAL = 1.5
 
 
 class RefreshBudget:
-    """Of one server: who looks, and what a refresh takes. ``is_here`` says whether a session still has its page open."""
+    """Which sessions of one server look at a page, and what their refreshes cost.
+
+    Parameters
+    ----------
+    cores
+        The machine's cores.
+    is_here
+        Says whether a session still has its page open.
+    """
 
     def __init__(self, cores: int, is_here: Callable[[str], bool] = lambda session: True) -> None:
-        self._budget, self._seen, self._is_here = SHARE * cores, dict[str, float](), is_here
-        self._cost, self._spent = _FIRST_COST, 0.0
+        # Seconds of processor time that refreshes may take per second.
+        self._budget = SHARE * cores
+        self._is_here = is_here
+        # When each session refreshed last, in seconds.
+        self._last_seen: dict[str, float] = {}
+        # The running mean, in seconds of processor time.
+        self._cost = _FIRST_COST
+        # What the process had used at the last refresh, in seconds of processor time.
+        self._used = 0.0
 
     def interval(self, usual: float, longest: float, session: str, now: float) -> float:
-        """Between two looks of that session, which looks now; the longer, the more sessions look."""
-        for name, at in list(self._seen.items()):
-            if now - at > _PRESENT_SECONDS or not self._is_here(name):
-                self._seen.pop(name, None)
-        self._seen[session] = now
-        return max(usual, min(longest, len(self._seen) * self._cost / self._budget))
+        """How long a session waits until its next refresh: the longer, the more sessions there are.
 
-    def record_refresh(self, spent: float) -> None:
-        """After each refresh, with the processor time that the server has used by then: much of it is Streamlit's own."""
-        used, self._spent = min(spent - self._spent, _MOST_COST), spent
-        self._cost += _FORGETS * (used - self._cost)
+        Parameters
+        ----------
+        usual
+            Seconds between two refreshes where nothing speaks against it.
+        longest
+            The most seconds.
+        session
+            Which refreshes now.
+        now
+            The time in seconds, by any clock that does not go back.
+        """
+        self._forget_absent(now)
+        self._last_seen[session] = now
+
+        affordable = len(self._last_seen) * self._cost / self._budget
+        return max(usual, min(longest, affordable))
+
+    def _forget_absent(self, now: float) -> None:
+        """Forget sessions that closed their page, or have not refreshed for long."""
+        # Sessions are threads of one server: the dictionary may change meanwhile.
+        for session, last_seen in list(self._last_seen.items()):
+            if now - last_seen > _PRESENT_SECONDS or not self._is_here(session):
+                self._last_seen.pop(session, None)
+
+    def record_refresh(self, used: float) -> None:
+        """Note what a refresh cost, right after it.
+
+        Parameters
+        ----------
+        used
+            The processor time that the process has used by now, in seconds. It is taken whole, and
+            not around the drawing alone, as much of a refresh is Streamlit's own work.
+        """
+        cost = min(used - self._used, _MOST_COST)
+        self._used = used
+        self._cost += _NEWEST_WEIGHT * (cost - self._cost)
 
 
 @st.cache_resource(show_spinner=False)
 def _refresh_budget() -> RefreshBudget:
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return (
-        RefreshBudget(cores, get_instance().is_active_session) if exists() else RefreshBudget(cores)
-    )
+    """The budget of this server process."""
+    if sys.platform == "linux":
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+
+    if exists():
+        return RefreshBudget(cores, get_instance().is_active_session)
+    return RefreshBudget(cores)
 
 
 def auto_refresh(
     draw: Callable[..., None], *arguments: Any, usual: float = 1.0, longest: float = LONGEST
 ) -> None:
-    """Draw it, and again every ``usual`` seconds or more rarely (``longest`` at most), by itself."""
+    """Draw a part of a page, and again by itself from then on.
 
-    def now() -> float:
+    Parameters
+    ----------
+    draw
+        Draws it.
+    *arguments
+        Its arguments.
+    usual
+        Seconds between two refreshes where few sessions look.
+    longest
+        The most seconds.
+    """
+
+    def wanted_interval() -> float:
         context = get_script_run_ctx()
-        return _refresh_budget().interval(
-            usual, longest, context.session_id if context else "", time.monotonic()
-        )
+        session = context.session_id if context else ""
+        return _refresh_budget().interval(usual, longest, session, time.monotonic())
 
-    every = now()
+    interval = wanted_interval()
 
-    def view() -> None:
+    def refresh() -> None:
         with deferred_charts():
             draw(*arguments)
         _refresh_budget().record_refresh(time.process_time())
-        if not every / _OTHER < now() < every * _OTHER:
-            st.rerun()  # more look now, or fewer
 
-    st.fragment(run_every=every)(view)()
+        # A fragment keeps its interval, so a page takes another one by running anew.
+        wanted = wanted_interval()
+        if not interval / _OTHER_INTERVAL < wanted < interval * _OTHER_INTERVAL:
+            _log.debug(
+                "Refreshes of a page: every %.1f s from now on, not %.1f s", wanted, interval
+            )
+            st.rerun()
+
+    st.fragment(run_every=interval)(refresh)()

@@ -1,7 +1,7 @@
 """The page's own style sheet and its mark. Static: no text of a user ever enters it.
 
-Class names that begin with st-key- are the keys of our own containers; the test ids are Streamlit's. A version that
-renames one shows its plain look there, and nothing breaks.
+Class names that begin with st-key- are the keys of our own containers; the test ids are
+Streamlit's. Where a version of Streamlit renames one, its plain look is seen, and nothing breaks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,12 @@ from urllib.parse import quote
 
 from shoal.presentation.palette import DARK, LIGHT, MARGINS
 
-_FISH = "M29 16c-3.2 4.2-8.4 4.2-11.4 1.600L14 20.400l.9-4.4-.9-4.4 3.6 2.800C20.6 11.8 25.8 11.8 29 16z"
+_FISH = (
+    "M29 16c-3.2 4.2-8.4 4.2-11.4 1.600L14 20.400l.9-4.4-.9-4.4 3.6 2.800"
+    "C20.6 11.8 25.8 11.8 29 16z"
+)
+
+# Four fish in the colour of the page's buttons, as an SVG picture.
 MARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="#0a86b8">'
     f'<path d="{_FISH}"/>'
@@ -19,13 +24,14 @@ MARK = (
     f'<path opacity=".5" transform="translate(-5.4 8.8) scale(.45)" d="{_FISH}"/></svg>'
 )
 
-CSS = """
+_TEMPLATE = """
 <style>
   .stApp { font-variant-numeric: tabular-nums; }
   [data-testid="stMainBlockContainer"] { max-width: 1240px; padding: 2.75rem 2rem 2.5rem; }
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: .8rem; }
   [data-testid="stHeader"] { background: transparent; height: 2.6rem; }
-  [data-testid="stHeader"], [data-testid="stHeader"] * { pointer-events: none; } /* a run's buttons lie below it */
+  /* A run's buttons lie below the header, which must not take their clicks. */
+  [data-testid="stHeader"], [data-testid="stHeader"] * { pointer-events: none; }
   [data-testid="stHeader"] :is(button, button *) { pointer-events: auto; }
   [data-testid="stSidebarHeader"] { height: 2.6rem; margin: 0; padding-top: .4rem; }
   [data-testid="stSidebarUserContent"] { padding: 0 .9rem 2rem; }
@@ -36,8 +42,10 @@ CSS = """
   h3 { font-size: 1.02rem !important; padding: 0 0 .7rem !important; letter-spacing: -.005em; }
   [data-testid="stText"] { font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere; }
 
-  .brand b { font-size: 1.28rem; letter-spacing: -.015em; padding: .2rem 0 .2rem 2.1rem;
-             background: url("data:image/svg+xml,MARK_URL") left center / 1.65rem no-repeat; }
+  .brand b {
+    font-size: 1.28rem; letter-spacing: -.015em; padding: .2rem 0 .2rem 2.1rem;
+    background: url("data:image/svg+xml,MARK_URL") left center / 1.65rem no-repeat;
+  }
 
   .st-key-title { gap: .65rem; }
   .st-key-title h1 { padding-bottom: .2rem !important; }
@@ -45,9 +53,13 @@ CSS = """
   .st-key-about [data-testid="stCaptionContainer"] p { font-size: .92rem; }
   header.run { display: flex; flex-wrap: wrap; align-items: center; gap: .15rem .65rem; }
   header.run h1 { padding-bottom: .2rem !important; margin: 0; }
-  header.run p { flex-basis: 100%; margin: 0; font-size: .92rem; line-height: 1.5; max-height: 4.4rem; overflow: auto;
-                 overflow-wrap: anywhere; color: light-dark(LIGHT_MUTED, DARK_MUTED); }
-  header.run bdi { margin-right: .35rem; font-weight: 600; color: light-dark(LIGHT_TEXT, DARK_TEXT); }
+  header.run p {
+    flex-basis: 100%; margin: 0; font-size: .92rem; line-height: 1.5; max-height: 4.4rem;
+    overflow: auto; overflow-wrap: anywhere; color: light-dark(LIGHT_MUTED, DARK_MUTED);
+  }
+  header.run bdi {
+    margin-right: .35rem; font-weight: 600; color: light-dark(LIGHT_TEXT, DARK_TEXT);
+  }
   .badge { border-radius: 8px; padding: 0 .4rem; font-size: .85rem; line-height: 1.6; }
   .badge.gray { background: light-dark(#e6ecef, #26333b); color: light-dark(#45555d, #b4c2c9); }
   .badge.blue { background: light-dark(#dcedf7, #12384d); color: light-dark(#00577c, #7cc6ec); }
@@ -59,53 +71,89 @@ CSS = """
   .pulse p i { font-style: normal; }
   .pulse i.green { color: light-dark(#17793f, #4cc483); }
   .pulse i.red { color: light-dark(#b3341f, #f08a78); }
-  .pulse [role="progressbar"] { height: .5rem; margin-top: .3rem; border-radius: 8px; overflow: hidden;
-                                background: rgba(128,148,158,.22); }
-  .pulse [role="progressbar"] i { display: block; height: 100%; background: light-dark(#00658f, #2a8ab5); }
+  .pulse [role="progressbar"] {
+    height: .5rem; margin-top: .3rem; border-radius: 8px; overflow: hidden;
+    background: rgba(128,148,158,.22);
+  }
+  .pulse [role="progressbar"] i {
+    display: block; height: 100%; background: light-dark(#00658f, #2a8ab5);
+  }
 
-  dl.tiles { display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem; margin: 0;
-             padding: 0; }
-  dl.tiles > div { border: 1px solid rgba(128,148,158,.26); border-radius: 8px; padding: .55rem .9rem .5rem; }
-  dl.tiles :is(dt, dd) { margin: 0; padding: 0; font-size: .84rem; line-height: 1.5; overflow-wrap: anywhere; }
+  dl.tiles {
+    display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 1rem;
+    margin: 0; padding: 0;
+  }
+  dl.tiles > div {
+    border: 1px solid rgba(128,148,158,.26); border-radius: 8px; padding: .55rem .9rem .5rem;
+  }
+  dl.tiles :is(dt, dd) {
+    margin: 0; padding: 0; font-size: .84rem; line-height: 1.5; overflow-wrap: anywhere;
+  }
   dl.tiles :is(dt, dd) { font-weight: 400; color: light-dark(LIGHT_MUTED, DARK_MUTED); }
-  dl.tiles b { font-size: 1.55rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.35;
-               color: light-dark(LIGHT_TEXT, DARK_TEXT); }
+  dl.tiles b {
+    font-size: 1.55rem; font-weight: 600; letter-spacing: -.02em; line-height: 1.35;
+    color: light-dark(LIGHT_TEXT, DARK_TEXT);
+  }
 
-  .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft, .st-key-search, .st-key-cost { border-radius: 10px; }
+  .st-key-chart, .st-key-best, .st-key-scores, .st-key-draft, .st-key-search, .st-key-cost {
+    border-radius: 10px;
+  }
   :is([class*="st-key-finding-"], [class*="st-key-warning-"]) { flex-wrap: nowrap; }
   .st-key-findings { gap: .5rem; }
   .st-key-cost dl.tiles b { font-size: 1.3rem; }
   :is(.st-key-chart, .st-key-best) { gap: .5rem; }
-  .st-key-now { min-height: 21rem; } /* as tall with trainings under way as between two */
+  /* As tall between two trainings as during one. */
+  .st-key-now { min-height: 21rem; }
   .st-key-waiting { gap: .4rem; }
   .st-key-waiting p { text-align: center; }
 
   p.found { margin: 0 0 .5rem; font-size: .85rem; color: light-dark(LIGHT_MUTED, DARK_MUTED); }
-  dl.genes { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1.6rem; margin: 0; padding: 0; }
-  dl.genes div { display: grid; grid-template-columns: 1fr auto; row-gap: .2rem; padding: .26rem 0;
-                 align-content: start; font-size: .86rem; line-height: 1.45; }
+  dl.genes {
+    display: grid; grid-template-columns: 1fr 1fr; column-gap: 1.6rem; margin: 0; padding: 0;
+  }
+  dl.genes div {
+    display: grid; grid-template-columns: 1fr auto; row-gap: .2rem; padding: .26rem 0;
+    align-content: start; font-size: .86rem; line-height: 1.45;
+  }
   dl.genes dt { opacity: .7; font-weight: 400; margin: 0; padding: 0; white-space: nowrap; }
   dl.genes dd { margin: 0; padding: 0; font-weight: 600; text-align: right; white-space: nowrap; }
-  dl.genes i { grid-column: 1 / -1; height: 3px; border-radius: 2px; background: rgba(128,148,158,.24);
-               position: relative; }
-  dl.genes i::after { content: ""; position: absolute; left: var(--at); top: -2px; width: 7px; height: 7px;
-                      margin-left: -3.5px; border-radius: 50%; background: #0a86b8; }
+  dl.genes i {
+    grid-column: 1 / -1; height: 3px; border-radius: 2px; background: rgba(128,148,158,.24);
+    position: relative;
+  }
+  dl.genes i::after {
+    content: ""; position: absolute; left: var(--at); top: -2px; width: 7px; height: 7px;
+    margin-left: -3.5px; border-radius: 50%; background: #0a86b8;
+  }
 
-  .descent { overflow-x: auto; direction: rtl; } /* the genome itself is at the right, which is seen first */
+  /* The genome itself stands at the right, which is seen first. */
+  .descent { overflow-x: auto; direction: rtl; }
   .descent > div { position: relative; direction: ltr; }
-  .descent a { position: absolute; box-sizing: border-box; padding: .45rem .6rem; border-radius: 6px; overflow: hidden;
-    font-size: 11.5px; line-height: 1.36; white-space: nowrap; text-decoration: none; }
+  .descent a {
+    position: absolute; box-sizing: border-box; padding: .45rem .6rem; border-radius: 6px;
+    overflow: hidden; font-size: 11.5px; line-height: 1.36; white-space: nowrap;
+    text-decoration: none;
+  }
   .descent a:hover { text-decoration: none; filter: brightness(.97); }
 
   [class*="st-key-grid-"] [data-testid="stHtml"] { overflow: auto; }
-  :is(.st-key-grid-trainings, .st-key-grid-columns, .st-key-grid-events, .st-key-grid-run) [data-testid="stHtml"] {
-    max-height: 18rem; }
+  :is(.st-key-grid-trainings, .st-key-grid-columns, .st-key-grid-events,
+    .st-key-grid-run) [data-testid="stHtml"] {
+    max-height: 18rem;
+  }
   table.grid { min-width: 100%; border-collapse: collapse; font-size: .86rem; }
-  table.grid th { text-align: left; font-weight: 500; padding: .3rem .9rem .3rem 0; position: sticky; top: 0;
-                  white-space: nowrap; background: light-dark(LIGHT_PAGE, DARK_PAGE);
-                  color: light-dark(LIGHT_MUTED, DARK_MUTED); }
-  table.grid th[title] { text-decoration: underline dotted; text-underline-offset: .25em; cursor: help; }
-  table.grid td { padding: .32rem .9rem .32rem 0; border-top: 1px solid rgba(128,148,158,.26); white-space: nowrap; }
+  table.grid th {
+    text-align: left; font-weight: 500; padding: .3rem .9rem .3rem 0; position: sticky; top: 0;
+    white-space: nowrap; background: light-dark(LIGHT_PAGE, DARK_PAGE);
+    color: light-dark(LIGHT_MUTED, DARK_MUTED);
+  }
+  table.grid th[title] {
+    text-decoration: underline dotted; text-underline-offset: .25em; cursor: help;
+  }
+  table.grid td {
+    padding: .32rem .9rem .32rem 0; border-top: 1px solid rgba(128,148,158,.26);
+    white-space: nowrap;
+  }
   table.grid td.long { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
   table.grid .n { text-align: right; }
   table.grid a { color: light-dark(LIGHT_BEST, DARK_BEST); }
@@ -118,10 +166,14 @@ CSS = """
   table.bars :is(i, u) { position: absolute; top: .1rem; bottom: .1rem; box-sizing: border-box; }
   table.bars i { background: light-dark(LIGHT_BEST, DARK_BEST); border-radius: 1px; }
   table.bars i.hollow { background: none; border: 1px solid light-dark(LIGHT_MUTED, DARK_MUTED); }
-  table.bars u { top: calc(50% - .75px); height: 1.5px; background: light-dark(LIGHT_TEXT, DARK_TEXT); }
+  table.bars u {
+    top: calc(50% - .75px); height: 1.5px; background: light-dark(LIGHT_TEXT, DARK_TEXT);
+  }
   table.scores { width: 100%; border-collapse: collapse; font-size: .92rem; }
   table.scores th { text-align: right; font-weight: 500; opacity: .68; padding: .3rem .5rem; }
-  table.scores td { text-align: right; padding: .42rem .5rem; border-top: 1px solid rgba(128,148,158,.26); }
+  table.scores td {
+    text-align: right; padding: .42rem .5rem; border-top: 1px solid rgba(128,148,158,.26);
+  }
   table.scores :is(th, td):first-child { text-align: left; padding-left: 0; }
   table.scores :is(th, td):last-child { padding-right: 0; }
   table.scores tr.highlight td { font-weight: 650; }
@@ -130,67 +182,107 @@ CSS = """
   [class*="st-key-places"] { gap: .1rem; }
   .st-key-places-below { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
   [class*="st-key-places"] a { padding: .28rem .5rem; }
-  details.chosen { border: 1px solid rgba(128,148,158,.26); border-radius: 8px; font-size: .88rem; line-height: 1.5;
-                   background: light-dark(LIGHT_PAGE, DARK_PAGE); }
+  details.chosen {
+    border: 1px solid rgba(128,148,158,.26); border-radius: 8px; font-size: .88rem;
+    line-height: 1.5; background: light-dark(LIGHT_PAGE, DARK_PAGE);
+  }
   details.chosen > * { padding: .4rem .7rem; }
-  details.chosen summary { cursor: pointer; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-  details.chosen nav { max-height: 16rem; overflow-y: auto; border-top: 1px solid rgba(128,148,158,.26); opacity: .9; }
-  details.chosen a { display: block; padding: .16rem 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
-                     color: inherit; text-decoration: none; }
+  details.chosen summary {
+    cursor: pointer; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  }
+  details.chosen nav {
+    max-height: 16rem; overflow-y: auto; border-top: 1px solid rgba(128,148,158,.26); opacity: .9;
+  }
+  details.chosen a {
+    display: block; padding: .16rem 0; overflow: hidden; text-overflow: ellipsis;
+    white-space: nowrap; color: inherit; text-decoration: none;
+  }
   details.chosen a:hover { text-decoration: underline; }
   .st-key-runs { gap: .5rem; }
   .st-key-runs [class*="st-key-run-"] { border-radius: 10px; padding: .65rem .9rem; }
   .st-key-runs [data-testid="stVerticalBlock"] { gap: .25rem; }
   .st-key-runs [data-testid="stPageLink"] a { padding: 0; }
   .st-key-runs [data-testid="stPageLink"] p { font-size: 1.02rem; }
-  .st-key-runs code { font: inherit; color: inherit; background: none; padding: 0; opacity: .68; display: block;
-                      overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  .st-key-runs code {
+    font: inherit; color: inherit; background: none; padding: 0; opacity: .68; display: block;
+    overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+  }
   .st-key-runs [data-testid="stButton"] p { white-space: nowrap; }
   .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
-  .st-key-lines { overflow-x: auto; }  /* ten axes need room, which a telephone has not */
-  .st-key-lines :is([class*="st-key-chart-"], [data-testid="stElementContainer"], [data-testid="stPlotlyChart"]) {
-    min-width: 700px; }
-  .st-key-problem { border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
-                    background: rgba(200,69,47,.07); }
+  /* Ten axes need more room than a telephone has. */
+  .st-key-lines { overflow-x: auto; }
+  .st-key-lines :is([class*="st-key-chart-"], [data-testid="stElementContainer"],
+    [data-testid="stPlotlyChart"]) {
+    min-width: 700px;
+  }
+  .st-key-problem {
+    border-left: 3px solid #c8452f; border-radius: 6px; padding: .7rem 1rem; gap: .25rem;
+    background: rgba(200,69,47,.07);
+  }
   [class*="st-key-chart-"] { overflow: visible !important; }
   [class*="st-key-chart-"] svg.marks { overflow: visible; }
+  /* Vega makes its axes as wide as this, and adds the margins. */
   [class*="st-key-chart-"]:not([class*="st-key-chart-fit-"]) [data-testid="stVegaLiteChart"] {
-    width: calc(100% - MARGINSpx); } /* Vega makes its axes as wide as this, and adds the margins */
-  ul.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: 0; padding: 0; list-style: none; }
-  ul.legend li { display: flex; align-items: center; gap: .4rem; margin: 0; font-size: .87rem; line-height: 1.5; }
-  ul.legend i { box-sizing: border-box; width: 9px; height: 9px; border: 1.7px solid; background: currentColor; }
+    width: calc(100% - MARGINSpx);
+  }
+  ul.legend {
+    display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: 0; padding: 0; list-style: none;
+  }
+  ul.legend li {
+    display: flex; align-items: center; gap: .4rem; margin: 0; font-size: .87rem;
+    line-height: 1.5;
+  }
+  ul.legend i {
+    box-sizing: border-box; width: 9px; height: 9px; border: 1.7px solid;
+    background: currentColor;
+  }
   ul.legend i.line { width: 22px; height: 2.5px; border: none; }
   ul.legend i.area { width: 18px; border: none; }
   ul.legend i.circle { border-radius: 50%; }
   ul.legend i.diamond { transform: rotate(45deg) scale(.9); }
-  ul.legend i.cross { border: none; background: linear-gradient(45deg, transparent 42%, currentColor 42% 58%, transparent 58%),
-    linear-gradient(-45deg, transparent 42%, currentColor 42% 58%, transparent 58%); }
+  ul.legend i.cross {
+    border: none;
+    background:
+      linear-gradient(45deg, transparent 42%, currentColor 42% 58%, transparent 58%),
+      linear-gradient(-45deg, transparent 42%, currentColor 42% 58%, transparent 58%);
+  }
   ul.legend i.hollow { background: none; }
   @media (prefers-reduced-motion: no-preference) {
-    /* Particles glide from where the last refresh saw them. Plotly's own way leaves what is cut off as wide as it was. */
+    /* Particles glide from where the last refresh saw them. Plotly's own way leaves what is cut
+       off as wide as it was. */
     .st-key-chart-swarm-now path.point { transition: transform .7s cubic-bezier(.2, .7, .3, 1); }
   }
   .pointer_marks line:hover { opacity: .18; }
-  [data-testid="stSkeleton"] { animation: none !important; } /* takes a core where no GPU draws, just when both are needed */
+  /* Without a GPU its animation takes a core, just while the page needs it. */
+  [data-testid="stSkeleton"] { animation: none !important; }
   .st-key-footer { border-top: 1px solid rgba(128,148,158,.26); padding-top: .5rem; }
   .st-key-footer [data-testid="stText"] { font-size: .82rem; opacity: .62; }
 
   @media (max-width: 760px) {
     [data-testid="stMainBlockContainer"] { padding: 2.7rem 1rem 2rem; }
-    dl.tiles { grid-auto-flow: row; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; }
-    :is(.st-key-draft, .st-key-search) [data-testid="stColumn"] { flex: 1 1 calc(50% - .5rem);
-                                                                   min-width: calc(50% - .5rem); }
+    dl.tiles {
+      grid-auto-flow: row; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem;
+    }
+    :is(.st-key-draft, .st-key-search) [data-testid="stColumn"] {
+      flex: 1 1 calc(50% - .5rem); min-width: calc(50% - .5rem);
+    }
     .st-key-about { margin-top: -.3rem; }
-    table.bars :is(th, td):last-child { display: none; } /* the line says it */
+    /* The line in the bar shows the interval already. */
+    table.bars :is(th, td):last-child { display: none; }
     table.scores { font-size: .82rem; }
     table.scores :is(th, td) { padding: .35rem .2rem; }
   }
-  @media (max-width: 340px) { dl.genes { grid-template-columns: 1fr; } }
+  @media (max-width: 340px) {
+    dl.genes { grid-template-columns: 1fr; }
+  }
 </style>
 """
-for _word, _value in {
+
+# Words of the style sheet, and what stands for them.
+_VALUES = {
     "MARK_URL": quote(MARK),
+    # The width of a chart's fixed margins, in pixels.
     "MARGINS": str(MARGINS["left"] + MARGINS["right"]),
     "LIGHT_PAGE": LIGHT.surface,
     "DARK_PAGE": DARK.surface,
@@ -200,5 +292,13 @@ for _word, _value in {
     "DARK_TEXT": DARK.text,
     "LIGHT_MUTED": LIGHT.muted,
     "DARK_MUTED": DARK.muted,
-}.items():
-    CSS = CSS.replace(_word, _value)
+}
+
+
+def _filled_in(css: str) -> str:
+    for word, value in _VALUES.items():
+        css = css.replace(word, value)
+    return css
+
+
+CSS = _filled_in(_TEMPLATE)

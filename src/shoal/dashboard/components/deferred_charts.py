@@ -1,8 +1,9 @@
-"""Charts of a page. What stands in text goes first: a browser takes a second to learn how to draw its first chart.
+"""Charts in their places on a page. Text goes first, as the first chart takes a browser a second.
 
-with charts_last():
+with deferred_charts():
     st.title("A page")
-    chart(figure, "accuracy", "Accuracy by generation")  # its place is here, and it comes when all else is there
+    # Its place is here; it is drawn when all else has been sent.
+    chart(figure, "accuracy", "Accuracy by generation")
     st.caption("What it shows")
 """
 
@@ -19,6 +20,7 @@ from plotly.graph_objects import Figure
 from shoal.dashboard.charts.base import PLOTLY_CONFIG
 from shoal.dashboard.charts.vega import Spec
 
+# What is still to be drawn in the innermost block; None outside of any.
 _waiting: ContextVar[list[Callable[[], object]] | None] = ContextVar(
     "charts that wait", default=None
 )
@@ -26,30 +28,54 @@ _waiting: ContextVar[list[Callable[[], object]] | None] = ContextVar(
 
 @contextmanager
 def deferred_charts() -> Iterator[None]:
-    """At its end the charts of the block are drawn. Fragments have blocks of their own, as they run by themselves."""
+    """A block whose charts are drawn at its end, in order.
+
+    A fragment of a page needs a block of its own, as it also runs without the rest of the page.
+    Nothing is drawn when the block ends by an exception.
+    """
     waiting: list[Callable[[], object]] = []
-    before = _waiting.set(waiting)
+    token = _waiting.set(waiting)
     try:
         yield
     finally:
-        _waiting.reset(before)
+        _waiting.reset(token)
+
     for draw in waiting:
         draw()
 
 
 def chart(figure: Figure | Spec, key: str, alt: str) -> None:
-    """The figure, Plotly's or Vega-Lite's, in a place as high as it is. ``alt`` is what a reader hears of it."""
-    place = {"height": figure.layout.height} if isinstance(figure, Figure) else figure["usermeta"]
-    if place.get("legend"):
-        st.html(place["legend"])
-    fit = "fit-" if place.get("fit") else ""
-    box = st.container(height=int(place["height"]), border=False, key=f"chart-{fit}{key}")
+    """Show a chart here, and draw it at the end of the block of `deferred_charts`.
 
-    def draw() -> None:
-        if isinstance(figure, Figure):
-            box.plotly_chart(figure, key=key, theme=None, config=PLOTLY_CONFIG, alt=alt)
-        else:
-            box.vega_lite_chart(*_table(figure), key=key, theme=None, alt=alt)
+    Its place is as high as the chart from the beginning, so nothing moves when it is drawn. The
+    legend of a Vega-Lite chart stands above it, as HTML.
+
+    Parameters
+    ----------
+    figure
+        Plotly's figure, or what `vega_chart` returned.
+    key
+        Names it on the page.
+    alt
+        What a screen reader reads of it.
+    """
+    if isinstance(figure, Figure):
+        place = st.container(height=figure.layout.height, border=False, key=f"chart-{key}")
+
+        def draw() -> None:
+            place.plotly_chart(figure, key=key, theme=None, config=PLOTLY_CONFIG, alt=alt)
+
+    else:
+        about = figure["usermeta"]
+        if about["legend"]:
+            st.html(about["legend"])
+        # The style sheet leaves room for fixed margins beside charts without this prefix.
+        prefix = "chart-fit" if about["fit"] else "chart"
+        place = st.container(height=about["height"], border=False, key=f"{prefix}-{key}")
+
+        def draw() -> None:
+            rows, spec = _rows_apart(figure)
+            place.vega_lite_chart(rows, spec, key=key, theme=None, alt=alt)
 
     waiting = _waiting.get()
     if waiting is None:
@@ -58,10 +84,17 @@ def chart(figure: Figure | Spec, key: str, alt: str) -> None:
         waiting.append(draw)
 
 
-def _table(figure: Spec) -> tuple[pa.Table | None, Spec]:
-    """The rows of a figure as Streamlit sends them, which it makes of a list in six times the time; and the rest of it."""
-    rows = figure.get("data", {}).get("values")
-    apart = ("usermeta", "data") if rows else ("usermeta",)
-    return pa.Table.from_pylist(rows) if rows else None, {
-        k: v for k, v in figure.items() if k not in apart
-    }
+def _rows_apart(spec: Spec) -> tuple[pa.Table | None, Spec]:
+    """The rows of a chart as an Arrow table, and the rest of its specification.
+
+    Streamlit sends rows as Arrow tables, but takes six times as long to make one of a list.
+    """
+    rows = spec.get("data", {}).get("values")
+    apart = {"usermeta"}
+    table = None
+    if rows:
+        apart.add("data")
+        table = pa.Table.from_pylist(rows)
+
+    rest = {name: value for name, value in spec.items() if name not in apart}
+    return table, rest

@@ -1,6 +1,7 @@
-"""The best genome with a place for each value between its bounds, ready to copy; and the champion's scores.
+"""The best genome, each value with its place between the bounds, ready to copy; and the scores.
 
-The HTML here holds numbers and names from our own tables only; it is escaped all the same.
+The cards *Best PSO Parameters* of the pages Live and Champion, and *Scores of the champion*. The
+HTML here holds numbers and names from our own tables only; it is escaped all the same.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from html import escape
 
 import streamlit as st
 
-from shoal.analysis.score_rows import METRIC_NAMES, confidence_text, score_rows
+from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, confidence_text, score_rows
 from shoal.analysis.summary import Best, Summary
 from shoal.genome.genes import GENE_LABELS, Gene
 from shoal.genome.genome import Genome
@@ -28,130 +29,206 @@ from shoal.presentation.formatting import (
 )
 from shoal.tuning.champion import Champion
 
-# In the order in which they are shown.
+# The genes with choices, in the order in which they are shown.
 _CHOICES = ("update_rule", "activation", "informant_strategy", "attractor", "initialisation")
-_OWN_ROW = ("weight_scale", "bias_scale")  # shown together, as Position Scale
+
+# These two genes are one row, Position Scale.
+_SCALES = ("weight_scale", "bias_scale")
 
 
 def genome_card(best: Best | None, space: SearchSpace, zone: str | None, now: float) -> None:
-    """The card *Best PSO Parameters*."""
+    """The card *Best PSO Parameters*.
+
+    Parameters
+    ----------
+    best
+        The best genome so far; None before the first generation.
+    space
+        The space that is searched: its bounds are those of the bars.
+    zone
+        The viewer's time zone.
+    now
+        Seconds since 1970.
+    """
     st.subheader("Best PSO Parameters", anchor=False)
     if best is None:
         st.caption("They appear with the first generation.")
         return
+
     when = moment(best.found, zone, now)
-    found = f"Found in generation {best.generation:,} at {when}, {duration(now - best.found)} ago"
+    age = duration(now - best.found)
+    found = f"Found in generation {best.generation:,} at {when}, {age} ago"
     st.html(f'<p class="found">{escape(found)}</p>{genes_html(best.genome, space)}')
+
     for alarm in best.on_bounds:
         st.caption(f":orange[{alarm}.]")
     copy_parameters(best.genome)
 
 
 def copy_parameters(genome: Genome) -> None:
-    """A genome to take to Python, or anywhere else."""
-    with on_demand("Copy parameters", ":material/content_copy:", "copy") as wanted:
-        if wanted:
-            forms = {"python": as_python(genome), "json": as_json(genome), "toml": as_toml(genome)}
-            for tab, (language, text) in zip(
-                st.tabs(["Python", "JSON", "TOML"]), forms.items(), strict=True
-            ):
-                tab.code(text, language=language, height=260)
+    """A part that opens, with the genome as code to paste into Python, or anywhere else."""
+    with on_demand("Copy parameters", ":material/content_copy:", "copy") as is_open:
+        if not is_open:
+            return
+        python, json, toml = st.tabs(["Python", "JSON", "TOML"])
+        python.code(as_python(genome), language="python", height=260)
+        json.code(as_json(genome), language="json", height=260)
+        toml.code(as_toml(genome), language="toml", height=260)
 
 
 @contextmanager
 def on_demand(label: str, icon: str, key: str) -> Iterator[bool]:
-    """A part that opens; whether it is open. For what takes a browser as long as the rest of a page, as coloured code does."""
+    """A part of a page that opens. Yields whether it is open.
+
+    For what takes a browser as long as the rest of a page, as coloured code does: it is sent only
+    when the part is opened.
+    """
     with st.expander(label, icon=icon, key=key, on_change="rerun") as panel:
         yield bool(panel.open)
 
 
 def genes_html(genome: Genome, space: SearchSpace) -> str:
-    """Label, value and place between the search's bounds, of every gene; a dash for what the swarm's rule does not read."""
-    rows, unread = [], genome.unread_genes
-    unread_hint = f"the {genome.update_rule} rule does not use it"
+    """The genes of a genome as HTML: label, value, and a bar with its place between the bounds.
+
+    A gene that the genome's update rule does not read has a dash for its value.
+    """
+    rows = []
     for gene in space.numeric:
-        if gene.name in _OWN_ROW:
-            continue
-        if gene.name in unread:
-            rows.append(_row(gene.label, "–", hint=unread_hint))
-            continue
-        high = min(gene.high, genome.swarm_size - 1) if gene.name == "num_informants" else gene.high
-        value = getattr(genome, gene.name)
-        text = f"{value:,}" if gene.integer else number_text(value)
-        rows.append(_row(gene.label, text, share_of_bounds(gene, value, high)))
-    scales = f"{number_text(genome.weight_scale)} / {number_text(genome.bias_scale)}"
-    rows.insert(
-        2, _row("Position Scale", scales, hint="weight_scale / bias_scale: how the particles start")
-    )
-    rows.insert(
-        3,
-        _row(
-            "Topology",
-            " – ".join(map(str, genome.hidden_layers)),
-            hint="neurons of each hidden layer",
-        ),
-    )
-    margin = genome.stability_margin
-    hint = "positive: the swarm contracts; negative: it explodes until its clamps hold it"
-    rows.append(_row("Stability Margin", f"{margin:+.3f}", hint=hint))
+        if gene.name not in _SCALES:
+            rows.append(_numeric_row(genome, gene))
+
+    rows.insert(2, _scales_row(genome))
+    rows.insert(3, _layers_row(genome))
+    rows.append(_stability_row(genome))
+
     searched = dict(space.categorical)
     for name in _CHOICES:
-        label = GENE_LABELS[name]
-        if name in unread:
-            rows.append(_row(label, "–", hint=unread_hint))
+        if name in genome.unread_genes:
+            rows.append(_unread_row(genome, GENE_LABELS[name]))
         elif name in searched:
-            rows.append(_row(label, getattr(genome, name).replace("_", "-")))
+            rows.append(_row(GENE_LABELS[name], getattr(genome, name).replace("_", "-")))
     return f'<dl class="genes">{"".join(rows)}</dl>'
 
 
+def _numeric_row(genome: Genome, gene: Gene) -> str:
+    if gene.name in genome.unread_genes:
+        return _unread_row(genome, gene.label)
+
+    value = getattr(genome, gene.name)
+    text = f"{value:,}" if gene.integer else number_text(value)
+    high = gene.high
+    if gene.name == "num_informants":
+        # A particle has at most all others as informants.
+        high = min(high, genome.swarm_size - 1)
+    return _row(gene.label, text, share_of_bounds(gene, value, high))
+
+
+def _scales_row(genome: Genome) -> str:
+    scales = f"{number_text(genome.weight_scale)} / {number_text(genome.bias_scale)}"
+    hint = "weight_scale / bias_scale: how the particles start"
+    return _row("Position Scale", scales, hint=hint)
+
+
+def _layers_row(genome: Genome) -> str:
+    widths = " – ".join(str(width) for width in genome.hidden_layers)
+    return _row("Topology", widths, hint="neurons of each hidden layer")
+
+
+def _stability_row(genome: Genome) -> str:
+    hint = "positive: the swarm contracts; negative: it explodes until its clamps hold it"
+    return _row("Stability Margin", f"{genome.stability_margin:+.3f}", hint=hint)
+
+
+def _unread_row(genome: Genome, label: str) -> str:
+    return _row(label, "–", hint=f"the {genome.update_rule} rule does not use it")
+
+
+def _row(label: str, value: str, place: float | None = None, hint: str = "") -> str:
+    """One gene: ``place`` is where its bar's mark stands, 0 to 1; ``hint`` is a tooltip."""
+    title = f' title="{escape(hint)}"' if hint else ""
+    bar = ""
+    if place is not None:
+        bar = f'<i style="--at:{100 * place:.1f}%"></i>'
+    return f"<div{title}><dt>{escape(label)}</dt><dd>{escape(value)}</dd>{bar}</div>"
+
+
 def number_text(value: float) -> str:
-    """Three decimals, or as many digits as a small value needs."""
-    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2g}"
+    """A number with three decimals; a small one with as many as show two of its digits.
+
+    Examples
+    --------
+    >>> number_text(0.7298), number_text(0.0031)
+    ('0.730', '0.0031')
+    """
+    if value == 0 or abs(value) >= 0.01:
+        return f"{value:.3f}"
+    return f"{value:.2g}"
 
 
 def share_of_bounds(gene: Gene, value: float, high: float) -> float:
-    """Where a value lies between its bounds, 0 to 1, on the gene's own scale."""
+    """Where a value lies between its gene's lower bound and ``high``, 0 to 1, on the gene's scale.
+
+    The scale is logarithmic where the gene's is. A value beyond a bound is shown on it.
+    """
     low = gene.low
     if high <= low:
         return 0.5
+
     value = min(max(value, low), high)
-    share = (
-        math.log(value / low) / math.log(high / low) if gene.log else (value - low) / (high - low)
-    )
-    return share
-
-
-def _row(label: str, value: str, at: float | None = None, hint: str = "") -> str:
-    title = f' title="{escape(hint)}"' if hint else ""
-    track = "" if at is None else f'<i style="--at:{100 * at:.1f}%"></i>'
-    return f"<div{title}><dt>{escape(label)}</dt><dd>{escape(value)}</dd>{track}</div>"
+    if gene.log:
+        return math.log(value / low) / math.log(high / low)
+    return (value - low) / (high - low)
 
 
 def scores_card(summary: Summary) -> None:
-    """What the champion is worth: search, confirmation and test, and other methods on the same rows."""
-    if summary.champion is None:
+    """The card *Scores of the champion*: search, confirmation, test, and other methods."""
+    champion = summary.champion
+    if champion is None:
         return
     with st.container(border=True, key="scores"):
         st.subheader("Scores of the champion", anchor=False)
-        st.html(scores_html(summary.champion, summary.competing_runs))
-        st.caption(confidence_text(summary.champion, summary.run.settings.final_factor))
+        st.html(scores_html(champion, summary.competing_runs))
+        st.caption(confidence_text(champion, summary.run.settings.final_factor))
 
 
-def scores_html(champion: Champion, rivals: Mapping[str, Champion] | None = None) -> str:
-    """`score_rows` as a table."""
-    rows = score_rows(champion, rivals)
-    known = next((row.metrics.to_dict() for row in rows if row.metrics), {})
-    columns = [name for name in METRIC_NAMES if name in known]
-    labels = ("", "Single networks", *(METRIC_NAMES[name] for name in columns), "Ensemble")
-    body = ""
-    for row in rows:
-        if row.accuracy is None:
-            body += f"<tr><td>{escape(row.label)}</td><td colspan={len(labels) - 1}>{escape(row.error or '')}</td></tr>"
-            continue
-        accuracy = with_plus_minus(percent(row.accuracy), row.half)
-        cells = [row.label, accuracy, *(row.metric(name) for name in columns)]
-        cells.append(percent(row.ensemble) if row.ensemble is not None else "")
-        highlight = ' class="highlight"' if row.is_champion else ""
-        body += f"<tr{highlight}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+def scores_html(champion: Champion, competing_runs: Mapping[str, Champion] | None = None) -> str:
+    """The scores of a champion as an HTML table (see `score_rows`).
+
+    Parameters
+    ----------
+    champion
+        The champion.
+    competing_runs
+        Champions of other searches on the same rows, by what to call them.
+    """
+    rows = score_rows(champion, competing_runs)
+    metrics = _known_metrics(rows)
+    labels = ["", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble"]
+
     head = "".join(f"<th>{label}</th>" for label in labels)
+    body = "".join(_score_html(row, metrics) for row in rows)
     return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _known_metrics(rows: tuple[ScoreRow, ...]) -> list[str]:
+    """The metrics that are columns: those of the first row that has any."""
+    for row in rows:
+        if row.metrics:
+            known = row.metrics.to_dict()
+            return [name for name in METRIC_NAMES if name in known]
+    return []
+
+
+def _score_html(row: ScoreRow, metrics: list[str]) -> str:
+    if row.accuracy is None:
+        columns = len(metrics) + 2
+        reason = escape(row.error or "")
+        return f"<tr><td>{escape(row.label)}</td><td colspan={columns}>{reason}</td></tr>"
+
+    cells = [row.label, with_plus_minus(percent(row.accuracy), row.half)]
+    cells += [row.metric(name) for name in metrics]
+    cells.append("" if row.ensemble is None else percent(row.ensemble))
+
+    look = ' class="highlight"' if row.is_champion else ""
+    content = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f"<tr{look}>{content}</tr>"

@@ -1,7 +1,7 @@
-"""Small tables of a page, as HTML: text stays text, links are links, and a browser has nothing to learn before it draws one.
+"""Small tables as HTML: text stays text, links are links, and a browser draws them at once.
 
-Streamlit's own table is a drawing, whose code alone takes a browser a quarter of a second. It stays where cells are edited, and
-where rows are sorted that are too many to see.
+Streamlit's own table is a drawing, whose code alone takes a browser a quarter of a second. It stays
+where cells are edited, and where rows are sorted that are too many to see.
 """
 
 from __future__ import annotations
@@ -14,19 +14,31 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-_SHORT, _LONGEST = (
-    28,
-    300,
-)  # characters: what is longer is broken into lines; the rest is told to who points at it
-_CLASS = {name: f' class="{name}"' for name in ("n", "long")}
+# Texts with more characters than this are broken into lines.
+_LONG = 28
+
+# Longer texts are cut off; the whole text is shown when the cell is pointed at.
+_LONGEST = 300
+
+# Class attributes of cells: classes of the style sheet.
+_NUMBER_CLASS = ' class="n"'
+_LONG_CLASS = ' class="long"'
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """How a column is shown.
 
-    ``form``: of its numbers, as `format` takes it. ``help``: what its name says when pointed at. ``page``: the address that a
-    value leads to; ``text``: what stands there in the value's place.
+    Attributes
+    ----------
+    form
+        The format of its values, as `format` takes it, such as ".2f".
+    help
+        What its name says when it is pointed at.
+    page
+        Makes of a value the address to which its cell leads.
+    text
+        Makes of a value the text of its cell.
     """
 
     form: str = ""
@@ -38,43 +50,88 @@ class Column:
 def html_table(
     frame: pd.DataFrame, key: str, columns: Mapping[str, Column | str] | None = None
 ) -> None:
-    """The table, without its index. ``columns``: a `Column`, or its form alone; those not named are shown as they are."""
+    """Show a table, without its index.
+
+    Parameters
+    ----------
+    frame
+        The table.
+    key
+        Names its container on the page.
+    columns
+        How columns are shown: a `Column`, or the format of its values. A column that is not named
+        here is shown as it is.
+    """
     with st.container(key=f"grid-{key}"):
         st.html(table_html(frame, columns or {}))
 
 
 def table_html(frame: pd.DataFrame, columns: Mapping[str, Column | str]) -> str:
-    """Numbers to the right, a dash for what is missing, yes and no for what is true or not."""
-    heads, cells = [], []
+    """The HTML of `html_table`.
+
+    Numbers stand on the right. A missing value is a dash, a truth value is yes or no.
+    """
+    heads = []
+    cells = []
     for name, values in frame.items():
-        told = columns.get(str(name), "")
-        column = Column(told) if isinstance(told, str) else told
-        is_number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-        title = f' title="{escape(column.help)}"' if column.help else ""
-        heads.append(
-            f"<th{_CLASS['n'] if is_number else ''}{title}>{escape(str(name).strip())}</th>"
-        )
-        cells.append([_cell(value, column, is_number) for value in values])
+        column = _column(columns.get(str(name), ""))
+        is_number = _is_number(values)
+        heads.append(_head_html(str(name), column, is_number))
+        cells.append([_cell_html(value, column, is_number) for value in values])
+
+    head = "".join(heads)
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
-    return (
-        f'<table class="grid"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody></table>'
-    )
+    return f'<table class="grid"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _cell(value: Any, column: Column, is_number: bool) -> str:
-    if pd.api.types.is_scalar(value) and pd.isna(value):
-        text = "–"
-    elif column.text is not None:
-        text = column.text(value)
-    elif pd.api.types.is_bool(value):
-        text = "yes" if value else "no"
-    else:
-        text = value if isinstance(value, str) else format(value, column.form)
-    look = _CLASS["n"] if is_number else _CLASS["long"] if len(text) > _SHORT else ""
+def _column(given: Column | str) -> Column:
+    if isinstance(given, Column):
+        return given
+    return Column(given)
+
+
+def _is_number(values: pd.Series) -> bool:
+    # To pandas, truth values are numbers.
+    types = pd.api.types
+    return types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
+
+
+def _head_html(name: str, column: Column, is_number: bool) -> str:
+    attributes = ""
+    if is_number:
+        attributes += _NUMBER_CLASS
+    if column.help:
+        attributes += f' title="{escape(column.help)}"'
+    return f"<th{attributes}>{escape(name.strip())}</th>"
+
+
+def _cell_html(value: Any, column: Column, is_number: bool) -> str:
+    text = _cell_text(value, column)
+    attributes = ""
+    if is_number:
+        attributes = _NUMBER_CLASS
+    elif len(text) > _LONG:
+        attributes = _LONG_CLASS
+
     if len(text) > _LONGEST:
-        look += f' title="{escape(text)}"'
+        attributes += f' title="{escape(text)}"'
         text = f"{text[: _LONGEST - 1]}…"
-    shown = escape(text)
+
+    content = escape(text)
     if column.page is not None:
-        shown = f'<a href="{escape(column.page(value))}" target="_self">{shown}</a>'
-    return f"<td{look}>{shown}</td>"
+        address = escape(column.page(value))
+        content = f'<a href="{address}" target="_self">{content}</a>'
+    return f"<td{attributes}>{content}</td>"
+
+
+def _cell_text(value: Any, column: Column) -> str:
+    # A cell may hold a list or a dictionary, of which `isna` would make an array.
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return "–"
+    if column.text is not None:
+        return column.text(value)
+    if pd.api.types.is_bool(value):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    return format(value, column.form)

@@ -1,4 +1,8 @@
-"""The few figures that a page begins with, side by side; and how far it is."""
+"""The few figures that a page begins with, side by side; and a bar for the progress of a run.
+
+Each is one HTML element. Streamlit's own ``metric`` is a dozen elements, and a browser draws all of
+them anew at every refresh.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +12,37 @@ from html import escape
 import streamlit as st
 
 
-def metric_tiles(values: Iterable[tuple[str, str, str]]) -> None:
-    """(what it is, the figure, what is to be said of it) of each."""
-    st.html(metric_tiles_html(values))
+def metric_tiles(tiles: Iterable[tuple[str, str, str]]) -> None:
+    """Show figures side by side: of each its label, the figure, and a note that may be empty."""
+    st.html(metric_tiles_html(tiles))
 
 
-def metric_tiles_html(values: Iterable[tuple[str, str, str]]) -> str:
-    """One element for all of them: Streamlit's own ``metric`` is a dozen each, which a browser draws anew at every refresh."""
-    told = (
-        (escape(label), escape(value), f"<dd>{escape(below)}</dd>" if below else "")
-        for label, value, below in values
-    )
-    shown = "".join(
-        f"<div><dt>{label}</dt><dd><b>{value}</b></dd>{below}</div>" for label, value, below in told
-    )
-    return f'<dl class="tiles">{shown}</dl>'
+def metric_tiles_html(tiles: Iterable[tuple[str, str, str]]) -> str:
+    """The HTML of `metric_tiles`. All texts are escaped."""
+    items = "".join(_tile_html(label, figure, note) for label, figure, note in tiles)
+    return f'<dl class="tiles">{items}</dl>'
+
+
+def _tile_html(label: str, figure: str, note: str) -> str:
+    below = f"<dd>{escape(note)}</dd>" if note else ""
+    return f"<div><dt>{escape(label)}</dt><dd><b>{escape(figure)}</b></dd>{below}</div>"
 
 
 def progress_bar_html(share: float, text: str, below: str) -> str:
-    """How much of it is done, 0 to 1, with words above and below; ``below`` is HTML."""
+    """A progress bar with words above and below it.
+
+    Parameters
+    ----------
+    share
+        How much is done, 0 to 1.
+    text
+        Stands above the bar; a screen reader reads it as the bar's name. It is escaped.
+    below
+        Stands below the bar. It is HTML.
+    """
     done = f"{100 * share:.1f}"
-    bar = f'<div role="progressbar" aria-valuenow="{done}" aria-label="{escape(text)}"><i style="width: {done}%"></i></div>'
+    bar = (
+        f'<div role="progressbar" aria-valuenow="{done}" aria-label="{escape(text)}">'
+        f'<i style="width: {done}%"></i></div>'
+    )
     return f'<div class="pulse"><p>{escape(text)}</p>{bar}<p>{below}</p></div>'

@@ -1,6 +1,12 @@
-"""The card *What its network predicts*: asked for, it trains one recorded training again in a process beside this one."""
+"""The card *What its network predicts*: it trains one recorded training again, when asked to.
+
+That happens in a process beside the server (`shoal.replay.predictions`). A champion's networks are
+kept, so its card needs no training.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -26,105 +32,152 @@ from shoal.replay.predictions import (
 )
 from shoal.store import RunView
 
+# In the session's state: the trainings that are to be repeated.
 _ASKED = "fits_asked"
-_ALT = {
-    "predictions": "Predicted over true values",
-    "residuals": "Residuals over predicted values",
-    "confusion": "How many rows of each true class were taken for each class",
-}
+
+
+class _Training(NamedTuple):
+    """One recorded training."""
+
+    run: int
+    genome: str
+    repeat: int
 
 
 def predictions_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
-    """Residuals or a confusion matrix of one training, on demand."""
+    """Residuals or a confusion matrix of one training, on demand.
+
+    Parameters
+    ----------
+    run
+        Its run.
+    evaluation
+        The training.
+    dark
+        Draw for the dark theme.
+    """
     st.subheader("What its network predicts", anchor=False)
-    name, repeat = evaluation.task.genome.hash, evaluation.task.repeat
     if evaluation.seconds > MOST_SECONDS:
-        st.caption(
-            f"This training took {duration(evaluation.seconds)}: too long to be repeated for a look."
-        )
+        took = duration(evaluation.seconds)
+        st.caption(f"This training took {took}: too long to be repeated for a look.")
         return
-    asked: set[tuple[int, str, int]] = st.session_state.setdefault(_ASKED, set())
-    if (run.id, name, repeat) not in asked:
-        st.caption(
-            "Networks of single trainings are not kept; this one can be trained again, as it was, in a process of its own. "
-            f"It took {_seconds(evaluation.seconds)}. The test rows are not looked at."
-        )
-        st.button(
-            "Train it again and look",
-            icon=":material/scatter_plot:",
-            key=f"fit-{name}-{repeat}",
-            on_click=asked.add,
-            args=((run.id, name, repeat),),
-        )
+
+    training = _Training(run.id, evaluation.task.genome.hash, evaluation.task.repeat)
+    asked: set[_Training] = st.session_state.setdefault(_ASKED, set())
+    if training not in asked:
+        _offer(training, evaluation.seconds, asked)
         return
+
     try:
         with st.spinner("Training it again …"):
-            fits = _fits(run.id, name, repeat)
+            predictions = _predictions(*training)
     except ShoalError as error:
-        asked.discard((run.id, name, repeat))
+        asked.discard(training)
         error_box(error)
         return
-    if not fits.same:
+
+    if not predictions.same:
         error_box(
-            "This time its scores are others than those recorded: another version of Shoal or its packages trained it."
+            "This time its scores are others than those recorded: another version of Shoal or its "
+            "packages trained it."
         )
-    shown = draw_predictions(fits, dark, f"{run.id}-{name}-{repeat}")
-    if shown:
-        st.markdown(f"{shown[:-1]} Its scores are those recorded, to the bit.]")
+    revision = f"{training.run}-{training.genome}-{training.repeat}"
+    rows_text = draw_predictions(predictions, dark, revision)
+    if rows_text and predictions.same:
+        rows_text += " Its scores are those recorded, to the bit."
+    if rows_text:
+        st.markdown(f":small[{rows_text}]")
+
+
+def _offer(training: _Training, seconds: float, asked: set[_Training]) -> None:
+    """A button that adds the training to those that are to be repeated."""
+    took = f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+    st.caption(
+        "Networks of single trainings are not kept; this one can be trained again, as it was, in a "
+        f"process of its own. It took {took}. The test rows are not looked at."
+    )
+    st.button(
+        "Train it again and look",
+        icon=":material/scatter_plot:",
+        key=f"fit-{training.genome}-{training.repeat}",
+        on_click=asked.add,
+        args=(training,),
+    )
 
 
 def champion_predictions_card(run: RunView, dark: bool) -> None:
-    """What the champion's networks say together of the test rows."""
+    """What the champion's networks predict together for the test rows."""
     try:
-        fits = _champion_fits(run.id, run.ended)
+        predictions = _champion_predictions(run.id, run.ended)
     except ShoalError as error:
         error_box(error)
         return
-    if fits is not None:
-        with st.container(border=True, key="fit"):
-            st.subheader("Its networks together, on the test rows", anchor=False)
-            if shown := draw_predictions(fits, dark, f"champion-{run.id}"):
-                st.markdown(shown)
+    if predictions is None:
+        return
+
+    with st.container(border=True, key="fit"):
+        st.subheader("Its networks together, on the test rows", anchor=False)
+        rows_text = draw_predictions(predictions, dark, f"champion-{run.id}")
+        if rows_text:
+            st.markdown(f":small[{rows_text}]")
 
 
-def draw_predictions(fits: Predictions, dark: bool, revision: str) -> str:
-    """Residuals, with a sentence on the rows; or a confusion matrix, which says it itself (an empty sentence)."""
-    if fits.classes:
-        _confusion(fits, dark, revision)
+def draw_predictions(predictions: Predictions, dark: bool, revision: str) -> str:
+    """Draw a confusion matrix for each part of the rows, or two charts of residuals.
+
+    Parameters
+    ----------
+    predictions
+        What is drawn.
+    dark
+        Draw for the dark theme.
+    revision
+        Names the charts on the page.
+
+    Returns
+    -------
+    str
+        Sentences about target and rows, for Markdown; empty for confusion matrices, which have
+        captions.
+    """
+    if predictions.classes:
+        _draw_confusion(predictions, dark, revision)
         return ""
-    frame = residuals_data(fits.parts)
+
+    frame = residuals_data(predictions.parts)
     left, right = st.columns(2, gap="small")
-    drawn = (("predictions", left, predictions_chart), ("residuals", right, residuals_chart))
-    for kind, column, draw in drawn:
+    with left:
+        alt = "Predicted over true values"
+        chart(predictions_chart(frame, dark=dark), f"predictions-{revision}", alt)
+    with right:
+        alt = "Residuals over predicted values"
+        chart(residuals_chart(frame, dark=dark), f"residuals-{revision}", alt)
+
+    rows = []
+    for part, of_part in predictions.parts.items():
+        rows.append(f"{len(of_part.target):,} {PART_LABELS[part].lower()}")
+    return f"Target {quoted(predictions.target)}, in its unit. Rows: {', '.join(rows)}."
+
+
+def _draw_confusion(predictions: Predictions, dark: bool, revision: str) -> None:
+    columns = st.columns(len(predictions.parts), gap="small")
+    for column, (part, of_part) in zip(columns, predictions.parts.items(), strict=True):
+        right = float((of_part.target == of_part.predicted).mean())
+        rows = f"{len(of_part.target):,} rows"
         with column:
-            chart(draw(frame, dark=dark), f"{kind}-{revision}", _ALT[kind])
-    rows = ", ".join(
-        f"{len(fit.target):,} {PART_LABELS[part].lower()}" for part, fit in fits.parts.items()
-    )
-    return f":small[Target {quoted(fits.target)}, in its unit. Rows: {rows}.]"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
-
-
-def _confusion(fits: Predictions, dark: bool, revision: str) -> None:
-    for column, (part, fit) in zip(
-        st.columns(len(fits.parts), gap="small"), fits.parts.items(), strict=True
-    ):
-        with column:
-            right = float((fit.target == fit.predicted).mean())
-            st.caption(f"{PART_LABELS[part]}: {len(fit.target):,} rows, {right:.1%} of them right")
-            figure = confusion_chart(confusion_data(fit, fits.classes), dark=dark)
-            chart(figure, f"confusion-{part}-{revision}", _ALT["confusion"])
+            st.caption(f"{PART_LABELS[part]}: {rows}, {right:.1%} of them right")
+            figure = confusion_chart(confusion_data(of_part, predictions.classes), dark=dark)
+            alt = "How many rows of each true class were taken for each class"
+            chart(figure, f"confusion-{part}-{revision}", alt)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _fits(run_id: int, genome: str, repeat: int) -> Predictions:
+def _predictions(run_id: int, genome: str, repeat: int) -> Predictions:
     return predict_recorded(store(), run_id, genome, repeat)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _champion_fits(run_id: int, ended: float | None) -> Predictions | None:
-    del ended  # part of the cache's key: a finished run may have gone on
+def _champion_predictions(run_id: int, ended: float | None) -> Predictions | None:
+    # A part of the cache's key only: a finished run may have gone on and ended again.
+    del ended
     return champion_predictions(store(), run_id)

@@ -1,4 +1,7 @@
-"""Pause, resume and stop. The buttons insert commands; the run's owner obeys them, and the state says so."""
+"""The buttons of a run: pause, resume and stop.
+
+They insert commands; the run's owner obeys them, and the run's state says so.
+"""
 
 from __future__ import annotations
 
@@ -9,56 +12,75 @@ from shoal.dashboard.session.commands import command_key, command_service, permi
 from shoal.errors import ShoalError
 from shoal.store import CommandKind, RunView
 
-_WORKING = ("running", "queued")
+_RESUMABLE = ("paused", "stopped", "failed", "interrupted")
+_STOPPABLE = ("running", "queued", "paused", "interrupted")
+
+# In the session's state: (run, error) of a command that was refused.
 _REFUSED = "refused"
 
 
 def run_controls(run: RunView, supervised: bool) -> None:
-    """The two buttons that fit the state. An unattended run can be resumed, which sees to it that somebody attends."""
-    resumable = run.state in ("paused", "stopped", "failed", "interrupted") or (
-        run.state == "queued" and not supervised
-    )
-    if resumable or run.state == "finished":
-        why = (
-            None
-            if resumable
-            else "A finished run has spent its budget. Continue it with a larger one."
-        )
+    """The two buttons that fit the run's state.
+
+    Parameters
+    ----------
+    run
+        The run.
+    supervised
+        Whether a supervisor attends to it. A queued run that none attends to can be resumed, which
+        starts one.
+    """
+    unattended = run.state == "queued" and not supervised
+    if run.state in _RESUMABLE or unattended:
+        _button(run, "resume", "Resume", ":material/play_arrow:", None)
+    elif run.state == "finished":
+        why = "A finished run has spent its budget. Continue it with a larger one."
         _button(run, "resume", "Resume", ":material/play_arrow:", why)
     else:
-        _button(
-            run, "pause", "Pause", ":material/pause:", _asked(run, "pause") or _asked(run, "stop")
-        )
-    stoppable = run.state in (*_WORKING, "paused", "interrupted")
-    why = _asked(run, "stop") if stoppable else f"The run is {run.state}: there is nothing to stop."
-    _button(run, "stop", "Stop", ":material/stop:", why)
+        pending = _pending_text(run, "pause") or _pending_text(run, "stop")
+        _button(run, "pause", "Pause", ":material/pause:", pending)
+
+    if run.state in _STOPPABLE:
+        _button(run, "stop", "Stop", ":material/stop:", _pending_text(run, "stop"))
+    else:
+        why = f"The run is {run.state}: there is nothing to stop."
+        _button(run, "stop", "Stop", ":material/stop:", why)
 
 
 def show_refusal(run: RunView) -> None:
-    """The answer to a command that was refused or came too late, once."""
-    if (found := st.session_state.pop(_REFUSED, None)) is not None and found[0] == run.id:
-        error_box(found[1])
+    """Show once why the last command for this run was refused, or came too late."""
+    refusal = st.session_state.pop(_REFUSED, None)
+    if refusal is None:
+        return
+    run_id, error = refusal
+    if run_id == run.id:
+        error_box(error)
 
 
-def _asked(run: RunView, kind: str) -> str | None:
-    return "Asked for; it happens within a second or two." if kind in run.pending else None
+def _pending_text(run: RunView, kind: str) -> str | None:
+    """What to say about a command that the run's owner has yet to obey; None without one."""
+    if kind in run.pending:
+        return "Asked for; it happens within a second or two."
+    return None
 
 
 def _button(run: RunView, kind: CommandKind, label: str, icon: str, obstacle: str | None) -> None:
+    """A button for a command; disabled where an ``obstacle`` says why."""
     obstacle = permission_hint() or obstacle
+    is_primary = kind == "resume" and obstacle is None
     st.button(
         label,
         key=f"{kind}-{run.id}",
         icon=icon,
-        type="primary" if kind == "resume" and obstacle is None else "secondary",
+        type="primary" if is_primary else "secondary",
         disabled=obstacle is not None,
         help=obstacle,
-        on_click=_give,
+        on_click=_give_command,
         args=(run.id, kind, command_key(run, kind)),
     )
 
 
-def _give(run_id: int, kind: CommandKind, key: str) -> None:
+def _give_command(run_id: int, kind: CommandKind, key: str) -> None:
     try:
         command_service().command(run_id, kind, key=key)
     except ShoalError as error:

@@ -1,4 +1,4 @@
-"""Numbers and states as people read them, and text of users as text. Pure functions."""
+"""What the pages say of a run's state and progress. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,29 +10,42 @@ from shoal.presentation.formatting import blocking_run_text, estimate
 from shoal.presentation.palette import STATE_COLOURS
 from shoal.store import RunView
 
-_DOING = {"stop": "stopping", "pause": "pausing"}
+# What a running run does about a command that it has yet to obey.
+_OBEYING = {"stop": "stopping", "pause": "pausing"}
 
 
 def state_word(run: RunView) -> str:
-    """The state, or what a command that the run's owner has yet to obey makes of it."""
-    words = [_DOING[kind] for kind in run.pending if kind in _DOING]
-    return words[-1] if words and run.state == "running" else run.state
+    """The run's state; of a running run that was told to stop or pause, "stopping" or "pausing"."""
+    if run.state != "running":
+        return run.state
+
+    word: str = run.state
+    for command in run.pending:
+        word = _OBEYING.get(command, word)
+    return word
 
 
 def state_html(run: RunView) -> str:
-    """The state as a badge."""
-    return f'<span class="badge {STATE_COLOURS.get(run.state, "gray")}">{escape(state_word(run))}</span>'
+    """The run's state as a badge. The word always stands in it: a colour alone says nothing."""
+    colour = STATE_COLOURS.get(run.state, "gray")
+    return f'<span class="badge {colour}">{escape(state_word(run))}</span>'
 
 
 def elapsed(run: RunView) -> float:
-    """Active seconds so far; between two heartbeats of a running run they go on counting."""
-    return run.seconds + (run.heartbeat_age or 0.0) if run.state == "running" else run.seconds
+    """Seconds for which the run has been active; they go on counting between two heartbeats."""
+    if run.state != "running":
+        return run.seconds
+    return run.seconds + (run.heartbeat_age or 0.0)
 
 
 def progress(run: RunView) -> float:
-    """The share of the run's budget that is spent, 0 to 1: of the budget that ends it first."""
+    """How much of its budget a run has spent, 0 to 1.
+
+    Of several budgets, such as generations and seconds, it is the one that ends the run first.
+    """
     if run.state == "finished":
         return 1.0
+
     settings = run.settings
     shares = [run.generations / settings.generations]
     if settings.evaluations is not None:
@@ -43,7 +56,7 @@ def progress(run: RunView) -> float:
 
 
 def progress_text(summary: Summary) -> str:
-    """What stands above the progress bar."""
+    """What stands above the progress bar: the share, the generations, and the time that is left."""
     run = summary.run
     parts = [
         f"{100 * progress(run):.0f} %",
@@ -55,26 +68,36 @@ def progress_text(summary: Summary) -> str:
 
 
 def waiting_text(run: RunView, supervised: bool, ahead: RunView | None = None) -> tuple[str, str]:
-    """A title and a sentence for a run that has no generation yet: what is happening, or what to do."""
+    """What a run without a completed generation is waiting for, or what to do about it.
+
+    Parameters
+    ----------
+    run
+        The run.
+    supervised
+        Whether a supervisor attends to it.
+    ahead
+        The run that a queued run waits for.
+
+    Returns
+    -------
+    title, sentence : str
+    """
     if run.state == "queued" and ahead is not None:
         return "Waiting its turn", blocking_run_text(ahead, "Pause that one")
     if run.state == "queued" and supervised:
         return "Waiting its turn", "It starts in a moment."
+
     if run.state in ("queued", "interrupted"):
-        return (
-            "Nobody is working on it",
-            "Press Resume to start a supervisor, which takes it from here.",
-        )
+        advice = "Press Resume to start a supervisor, which takes it from here."
+        return "Nobody is working on it", advice
     if run.state != "running":
-        return (
-            "No generation was completed",
-            "There is nothing to draw. Resume it, or start a new run.",
-        )
+        advice = "There is nothing to draw. Resume it, or start a new run."
+        return "No generation was completed", advice
+
     wanted = first_trainings(run.settings)
     if run.evaluations == 0:
         compiling = "The training code is compiled for this machine, half a minute at most."
         return "Getting ready", f"{compiling} Then {wanted} trainings make the first generation."
-    return (
-        "First generation",
-        f"{run.evaluations} of at most {wanted} trainings done. The chart begins when it is.",
-    )
+    done = f"{run.evaluations} of at most {wanted} trainings done."
+    return "First generation", f"{done} The chart begins when it is."

@@ -1,10 +1,11 @@
-"""Colours, type and spacing of the page, light and dark. Plain values: the server and the figures share them."""
+"""Colours, type and spacing of the page, light and dark, as settings of Streamlit."""
 
 from __future__ import annotations
 
 from shoal.presentation.palette import DARK, LIGHT
 
-# Streamlit's names. They travel by environment, where a version that does not know one ignores it.
+# Streamlit's names. They reach it as environment variables: a version that does not know one of
+# them ignores it.
 THEME = {
     "theme.font": "sans-serif",
     "theme.baseFontSize": "15",
