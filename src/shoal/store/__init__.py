@@ -1,4 +1,12 @@
-"""The record of every training: runs, evaluations, commands and who owns what, in SQLite or PostgreSQL."""
+"""The record of every training: runs, evaluations, commands and claims, in SQLite or PostgreSQL.
+
+It may import problems, settings, genome, objectives, pso (a swarm's snapshot), data (inside
+functions), system and errors. Only this package knows SQL.
+
+Start reading at `store.Store`, whose docstring states what a store promises; then `tables` for
+what is kept, `leases` for who may write, and `connection` for what happens when the database is
+locked, full or away.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,10 @@ class Number(TypeDecorator[float]):
         return _SqliteNumber() if dialect.name == "sqlite" else Double()
 
     def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
-        """What SQL adds to a number, or compares with it, is no value of the column: not checked."""
+        """What SQL adds to a number, or compares with it, is no value of the column.
+
+        So it is not checked.
+        """
         return Double()
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:

@@ -1,8 +1,14 @@
-"""How a store is reached: its address, its connections, its transactions and what their failures mean."""
+"""How a store is reached: its address, its connections, its transactions, and their failures.
+
+A store is a SQLite file or a PostgreSQL database. `parse_url` reads the address, `make_engine`
+opens it, and `Database` runs transactions on it. No other module knows the error codes of a
+database, or tries a transaction again.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import re
@@ -13,7 +19,7 @@ from contextlib import closing, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -27,145 +33,256 @@ from sqlalchemy.exc import (
 
 from shoal.errors import StoreAwayError, StoreError, StoreFullError, StoreLostError
 
-T = TypeVar("T")
-BUSY_SECONDS = 30  # how long one statement waits for a lock
-PATIENCE_SECONDS = 180.0  # how long a transaction is tried again while the store is locked or away
-LOG_BYTES = 16 << 20  # to which a write-ahead log may grow before writers wait for its readers
-ABANDONED_SECONDS = 30  # then PostgreSQL ends a transaction whose process stands still: its locks would stop everybody
-WAL_IS_SAFE = sqlite3.sqlite_version_info >= (
-    3,
-    51,
-    3,
-)  # older ones can corrupt a write-ahead log that is reset
+_log = logging.getLogger(__name__)
 
-_SQLITE_PROBLEMS = {
-    5: ("is locked by another process", "close programs that hold the file open, then try again"),
-    6: ("is locked by another process", "close programs that hold the file open, then try again"),
-    8: ("is read-only", "give this user the right to write the file and its directory"),
-    10: ("cannot be read or written: an input/output error", "check the disk that holds it"),
-    11: ("is damaged", "restore it from a backup"),
-    13: ("cannot grow: the disk is full", "free some space; what runs waits for it"),
-    14: ("cannot be opened", "check that the directory exists and that this user may write in it"),
-    26: ("is not an SQLite database", "name another file"),
-    1032: (
+T = TypeVar("T")
+
+# How long one statement waits for a lock, in seconds.
+BUSY_SECONDS = 30
+# How long a transaction is tried again while the store is locked or away, in seconds.
+PATIENCE_SECONDS = 180.0
+# A transaction that is tried again for longer than this, in seconds, is worth a warning in the log.
+LONG_WAIT_SECONDS = 2.0
+# The longest pause between two tries, in seconds.
+_LONGEST_PAUSE = 5.0
+# The size to which a write-ahead log may grow before writers wait for its readers, in bytes.
+LOG_BYTES = 16 << 20
+# PostgreSQL ends a transaction whose process stands still for this many seconds. The locks of such
+# a transaction would stop every other process.
+ABANDONED_SECONDS = 30
+# Older versions of SQLite can corrupt a write-ahead log that is reset.
+WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
+
+_SQLITE_HEADER = b"SQLite format 3\0"
+
+# Primary result codes of SQLite, see https://www.sqlite.org/rescode.html.
+_BUSY = 5
+_LOCKED = 6
+_NOT_A_DATABASE = 26
+# An extended result code, SQLITE_READONLY_DBMOVED: the file was moved or deleted.
+_FILE_MOVED = 1032
+
+# Codes of a full disk: SQLITE_FULL, and PostgreSQL's SQLSTATE disk_full.
+_FULL_CODES = (13, "53100")
+
+# Classes of PostgreSQL's SQLSTATE that pass by themselves: connection exceptions, and operator
+# intervention such as a shutdown.
+_PASSING_CLASSES = ("08", "57")
+# Single SQLSTATEs that pass by themselves: serialization_failure, deadlock_detected,
+# too_many_connections, lock_not_available.
+_PASSING_STATES = ("40001", "40P01", "53300", "55P03")
+
+
+class _Trouble(NamedTuple):
+    """What a database's error code means for a person: "The store X ``problem``."."""
+
+    problem: str
+    remedy: str
+
+
+_LOCKED_BY_ANOTHER = _Trouble(
+    "is locked by another process", "close programs that hold the file open, then try again"
+)
+# By SQLite's result code (a number) or PostgreSQL's SQLSTATE (a text).
+_TROUBLES: dict[int | str, _Trouble] = {
+    _BUSY: _LOCKED_BY_ANOTHER,
+    _LOCKED: _LOCKED_BY_ANOTHER,
+    8: _Trouble("is read-only", "give this user the right to write the file and its directory"),
+    10: _Trouble(
+        "cannot be read or written: an input/output error", "check the disk that holds it"
+    ),
+    11: _Trouble("is damaged", "restore it from a backup"),
+    13: _Trouble("cannot grow: the disk is full", "free some space; what runs waits for it"),
+    14: _Trouble(
+        "cannot be opened", "check that the directory exists and that this user may write in it"
+    ),
+    _NOT_A_DATABASE: _Trouble("is not an SQLite database", "name another file"),
+    _FILE_MOVED: _Trouble(
         "is not at its place any more: its file was deleted, moved or replaced by another",
         "put it back, or the copy that its supervisor saved beside it (.rescued), and start again",
     ),
+    "28000": _Trouble("refused this user", "check the user name in the URL"),
+    "28P01": _Trouble("refused the password", "check the user name and the password in the URL"),
+    "3D000": _Trouble(
+        "has no database of that name", "create it with `createdb`, or correct the URL"
+    ),
+    "42501": _Trouble(
+        "denies this user a right", "grant CREATE on the schema, and all on its tables"
+    ),
+    "53100": _Trouble("cannot grow: its disk is full", "free some space; what runs waits for it"),
 }
-_FULL, _LOST = (13, "53100"), 1032
-_POSTGRES_PROBLEMS = {
-    "28000": ("refused this user", "check the user name in the URL"),
-    "28P01": ("refused the password", "check the user name and the password in the URL"),
-    "3D000": ("has no database of that name", "create it with `createdb`, or correct the URL"),
-    "42501": ("denies this user a right", "grant CREATE on the schema, and all on its tables"),
-    "53100": ("cannot grow: its disk is full", "free some space; what runs waits for it"),
-}
+
+
+# --- addresses --------------------------------------------------------------------------------
 
 
 def parse_url(address: str | os.PathLike[str]) -> URL | Path:
-    """The path of an SQLite store, or the URL of a PostgreSQL one. Raises `StoreError`, which shows no password."""
+    """Read the address of a store.
+
+    Parameters
+    ----------
+    address
+        A file name, ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/DATABASE``.
+
+    Returns
+    -------
+    URL or Path
+        The absolute path of an SQLite store, or the URL of a PostgreSQL store.
+
+    Raises
+    ------
+    StoreError
+        If the address cannot be read. The message shows no password.
+
+    Examples
+    --------
+    >>> parse_url("postgres://ann@host/shoal").drivername
+    'postgresql+psycopg'
+    >>> parse_url("sqlite:////tmp/shoal.db").name
+    'shoal.db'
+    """
     text = os.fspath(address)
     expected = "a file name, sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
-    if text.startswith("sqlite:///"):  # taken as it stands: a path may hold any of ? # % @
-        text = text.removeprefix("sqlite:///")
-    elif scheme := re.match(r"([\w+.-]+)://|(sqlite|postgres\w*):", text):
-        name = scheme[1] or scheme[2]
-        if name not in ("postgresql", "postgres", "postgresql+psycopg") or not scheme[1]:
-            raise StoreError(
-                f"A store URL cannot begin with '{name}:'.",
-                expected=expected,
-                remedy="correct the URL",
-            )
-        try:
-            url = make_url(text).set(drivername="postgresql+psycopg")
-        except (ArgumentError, ValueError):
-            raise StoreError(
-                "The store URL cannot be read.", expected=expected, remedy="correct the URL"
-            ) from None
-        return url
+
+    if text.startswith("sqlite:///"):
+        # The rest is taken as it stands: a path may hold any of ? # % @.
+        return _parse_path(text.removeprefix("sqlite:///"), expected)
+
+    scheme = re.match(r"([\w+.-]+)://|(sqlite|postgres\w*):", text)
+    if scheme is None:
+        return _parse_path(text, expected)
+
+    name = scheme[1]
+    if name not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise StoreError(
+            f"A store URL cannot begin with '{name or scheme[2]}:'.",
+            expected=expected,
+            remedy="correct the URL",
+        )
+    try:
+        return make_url(text).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError):
+        # "from None": the original error quotes the URL, and with it the password.
+        raise StoreError(
+            "The store URL cannot be read.", expected=expected, remedy="correct the URL"
+        ) from None
+
+
+def _parse_path(text: str, expected: str) -> Path:
     if not text or text == ":memory:" or "\0" in text:
         raise StoreError(f"{text!r} names no file, and processes share a store.", expected=expected)
     return Path(text).expanduser().absolute()
 
 
 def show_url(url: URL) -> str:
-    """The URL without its passwords, wherever they stand."""
+    """The URL without its passwords, wherever they stand in it."""
     hidden = {name: "***" for name in url.query if "password" in name.lower()}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
+# --- engines ----------------------------------------------------------------------------------
+
+
 def make_engine(address: URL | Path) -> Engine:
-    """An engine for that store; creates a missing SQLite file, readable by its owner only. Raises `StoreError`."""
-    serializer = partial(
-        json.dumps, allow_nan=False, separators=(",", ":")
-    )  # Python's repr of a float is exact
+    """Open a store for SQLAlchemy.
+
+    A missing SQLite file is created; only its owner can read it. For SQLite, each connection and
+    each transaction first checks that the file is still the one that was opened.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be opened, is not an SQLite database, or the driver of PostgreSQL is
+        not installed.
+    """
+    # Python writes a float as the shortest text that gives the same float back.
+    serializer = partial(json.dumps, allow_nan=False, separators=(",", ":"))
     if isinstance(address, Path):
-        _create_file(address)
-        engine = create_engine(
-            URL.create(
-                "sqlite",
-                database=f"file:{quote(str(address))}",
-                query={"mode": "rw", "uri": "true"},
-            ),
-            connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
-            json_serializer=serializer,
-            pool_pre_ping=True,
-        )
-        check = partial(_check_file, address, _identity(address))
-        event.listen(engine, "do_connect", check)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", check)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return _make_sqlite_engine(address, serializer)
+    return _make_postgres_engine(address, serializer)
+
+
+def _make_sqlite_engine(path: Path, serializer: Callable[[Any], str]) -> Engine:
+    _create_file(path)
+    url = URL.create(
+        "sqlite",
+        database=f"file:{quote(str(path))}",
+        query={"mode": "rw", "uri": "true"},
+    )
+    engine = create_engine(
+        url,
+        # No isolation level: `_begin_sqlite` begins the transactions, not Python's driver.
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
+        json_serializer=serializer,
+        pool_pre_ping=True,
+    )
+
+    check = partial(_check_file, path, _file_identity(path))
+    event.listen(engine, "do_connect", check)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", check)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_postgres_engine(url: URL, serializer: Callable[[Any], str]) -> Engine:
+    arguments = {"connect_timeout": 10}
+    if "connect_timeout" in url.query:
+        arguments = {}
+
     try:
-        arguments = {} if "connect_timeout" in address.query else {"connect_timeout": 10}
         engine = create_engine(
-            address, connect_args=arguments, json_serializer=serializer, pool_pre_ping=True
+            url, connect_args=arguments, json_serializer=serializer, pool_pre_ping=True
         )
     except ImportError:
         raise StoreError(
             "A PostgreSQL store needs the driver psycopg.", remedy="pip install 'shoal[postgres]'"
         ) from None
+
     event.listen(engine, "connect", _prepare_postgres)
     return engine
 
 
 def _create_file(path: Path) -> None:
+    """Create the file if it is missing. Raises `StoreError` for a file that is no database."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         with path.open("rb") as file:
-            start = file.read(16)
+            header = file.read(len(_SQLITE_HEADER))
     except OSError as error:
         raise StoreError(
             f"The store {path} cannot be opened: {error.strerror}.",
             expected="a file in a directory that this user may write",
             remedy="name another file with --store or SHOAL_STORE",
         ) from None
-    if start and start != b"SQLite format 3\0":
-        problem, remedy = _SQLITE_PROBLEMS[26]
+
+    # An empty file becomes a store.
+    if header and header != _SQLITE_HEADER:
+        trouble = _TROUBLES[_NOT_A_DATABASE]
         raise StoreError(
-            f"The file {path} {problem}.", remedy=f"{remedy} with --store or SHOAL_STORE"
+            f"The file {path} {trouble.problem}.",
+            remedy=f"{trouble.remedy} with --store or SHOAL_STORE",
         )
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells this file from every other that may come to stand at its place."""
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode, which tell this file from every other that may come to its place."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _check_file(path: Path, opened: tuple[int, int] | None, *_: object) -> None:
-    """Before each connection and transaction: raises `StoreLostError` when the file is not the one that was opened."""
-    # SQLite may go on with a file that has no name any more, and all that it writes is lost; it may even play the
-    # journal of the file that stands there now into it.
-    if _identity(path) != opened:
-        problem, remedy = _SQLITE_PROBLEMS[_LOST]
-        raise StoreLostError(f"The store {path} {problem}.", remedy=remedy)
+    """Raise `StoreLostError` when the file at that place is not the one that was opened."""
+    # SQLite may go on with a file that has no name any more, and everything that it writes is
+    # lost. It may even play the journal of the file that stands there now into that file.
+    if _file_identity(path) != opened:
+        trouble = _TROUBLES[_FILE_MOVED]
+        raise StoreLostError(f"The store {path} {trouble.problem}.", remedy=trouble.remedy)
 
 
 def _prepare_postgres(connection: Any, _record: object) -> None:
@@ -181,22 +298,117 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reader = connection.get_execution_options().get("shoal_reader", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(reader)}")
-    # A write takes its lock first: one that reads, and then finds that it may not write, could not wait for its turn.
-    connection.exec_driver_sql("BEGIN" if reader else "BEGIN IMMEDIATE")
+    is_reader = connection.get_execution_options().get("shoal_reader", False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(is_reader)}")
+
+    # A writer takes its lock first. A transaction that has read, and then finds that it may not
+    # write, could not wait for its turn.
+    if is_reader:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+# --- transactions -----------------------------------------------------------------------------
+
+
+class _LogLine(NamedTuple):
+    """A line for the log, kept until the transaction that it tells of is committed."""
+
+    logger: logging.Logger
+    level: int
+    message: str
+    arguments: tuple[object, ...]
+
+
+def log_on_commit(
+    connection: Connection, logger: logging.Logger, level: int, message: str, *arguments: object
+) -> None:
+    """Log what a transaction has decided, once it is committed.
+
+    A transaction that is rolled back has decided nothing, and one that is tried again must not
+    log its decision twice.
+
+    Parameters
+    ----------
+    connection
+        The connection that `Database.write` has given to its caller's function.
+    logger, level, message, arguments
+        As for `logging.Logger.log`.
+    """
+    lines = connection.get_execution_options()["shoal_log_lines"]
+    lines.append(_LogLine(logger, level, message, arguments))
+
+
+class _Wait:
+    """The wait of one transaction for a store that is locked or away; logs what it waits for."""
+
+    def __init__(self, shown: str, patience: float) -> None:
+        self._shown = shown
+        self._patience = patience
+        self._started = time.monotonic()
+        self._tries = 0
+        self._is_long = False
+
+    def is_over(self) -> bool:
+        """Whether the patience is over."""
+        waited = time.monotonic() - self._started
+        if waited <= self._patience:
+            return False
+        _log.warning("gave up on %s after %.1f s and %d tries", self._shown, waited, self._tries)
+        return True
+
+    def pause(self, code: int | str) -> None:
+        """Wait for the next try; ``code`` is the database's error code."""
+        self._tries += 1
+        _log.debug("try %d on %s failed: error code %r", self._tries, self._shown, code)
+
+        waited = time.monotonic() - self._started
+        if waited > LONG_WAIT_SECONDS and not self._is_long:
+            self._is_long = True
+            _log.warning("waiting for %s: error code %r", self._shown, code)
+
+        # A random pause, so that processes that collide once do not collide again.
+        longest = min(0.01 * 2**self._tries, _LONGEST_PAUSE)
+        time.sleep(random.uniform(0.0, longest))
+
+    def end(self) -> None:
+        """The transaction was committed."""
+        if self._is_long:
+            waited = time.monotonic() - self._started
+            _log.info("%s answers again, after %.1f s", self._shown, waited)
 
 
 class Database:
-    """Transactions on one engine. Each is tried again as a whole while the store is locked or its server away.
+    """Transactions on one engine.
 
-    So ``work`` must be a pure function of the connection, and idempotent: an answer to COMMIT may be lost.
+    A transaction is a function of the connection. It is called again as a whole while the store is
+    locked, or its server away. So it must not do anything but use the connection, and it must be
+    idempotent: the answer to a COMMIT may be lost, after which the function finds its work done.
+
+    Parameters
+    ----------
+    place
+        A path of SQLite, or a URL of PostgreSQL.
+    shown
+        The address without passwords, for messages.
+    patience
+        For how long a transaction is tried again, in seconds.
+
+    Attributes
+    ----------
+    path
+        The file of an SQLite store; None for PostgreSQL.
     """
 
     def __init__(self, place: URL | Path, shown: str, patience: float = PATIENCE_SECONDS) -> None:
-        self.engine, self.shown, self.patience = make_engine(place), shown, patience
-        self.path = place if isinstance(place, Path) else None
-        if self.path:
+        self.engine = make_engine(place)
+        self.shown = shown
+        self.patience = patience
+        self.path: Path | None = None
+
+        if isinstance(place, Path):
+            self.path = place
             self._reader = self.engine.execution_options(shoal_reader=True)
         else:
             self._reader = self.engine.execution_options(
@@ -204,7 +416,13 @@ class Database:
             )
 
     def connect(self) -> None:
-        """First contact: sets SQLite's journal. Raises `StoreError` at once, without the patience of transactions."""
+        """Make the first contact, and set SQLite's journal.
+
+        Raises
+        ------
+        StoreError
+            At once if the store cannot be reached. The patience of transactions does not apply.
+        """
         try:
             with self.engine.connect() as connection:
                 if self.path:
@@ -214,85 +432,130 @@ class Database:
 
     @staticmethod
     def _set_journal(connection: Connection) -> None:
-        raw: Any = connection.connection.driver_connection
-        wanted = "wal" if WAL_IS_SAFE else "delete"
+        driver: Any = connection.connection.driver_connection
+        wanted = "delete"
+        if WAL_IS_SAFE:
+            wanted = "wal"
+
         try:
-            if raw.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
-                raw.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+            journal = driver.execute("PRAGMA journal_mode").fetchone()[0]
+            if journal != wanted:
+                driver.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+                _log.info("journal mode changed from %s to %s", journal, wanted)
         except sqlite3.Error as error:
-            if not (
-                WAL_IS_SAFE and _code(error) in (5, 6)
-            ):  # others use it with the slower journal: so do we
-                raise OperationalError("PRAGMA journal_mode", None, error) from error
+            if WAL_IS_SAFE and _error_code(error) in (_BUSY, _LOCKED):
+                _log.info("the journal mode stays: other processes use the store")
+                return
+            raise OperationalError("PRAGMA journal_mode", None, error) from error
 
     def bound_log(self) -> None:
-        """Empty a write-ahead log that has grown large. SQLite does so only in a moment without a reader, if there is one.
+        """Empty a write-ahead log that has grown large.
 
-        New readers wait for nothing; writers wait a second for those that read an old state, then it is left for later.
+        SQLite does so by itself only in a moment without a reader, if there is one. New readers
+        wait for nothing. Writers wait a second for readers of an old state; then the log is left
+        for a later call.
         """
-        log = self.path and self.path.with_name(f"{self.path.name}-wal")
-        if log is None or not log.exists() or log.stat().st_size <= LOG_BYTES:
+        if self.path is None:
             return
+        log_file = self.path.with_name(f"{self.path.name}-wal")
+        if not log_file.exists() or log_file.stat().st_size <= LOG_BYTES:
+            return
+
+        _log.debug("emptying the write-ahead log of %s", self.shown)
         with suppress(sqlite3.Error), self.engine.connect() as connection:
-            raw: Any = connection.connection.driver_connection
-            raw.execute("PRAGMA busy_timeout = 1000")
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA busy_timeout = 1000")
             try:
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             finally:
-                raw.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+                driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` returns, committed. Raises `StoreError`."""
+        """Call ``work`` in a transaction, and commit it.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be written, or not within the patience.
+        """
         return self._attempt(self.engine, work)
 
     def read(self, work: Callable[[Connection], T]) -> T:
-        """What ``work`` returns, from one moment of the store; it cannot write. Raises `StoreError`."""
+        """Call ``work`` in a transaction that sees one moment of the store, and cannot write.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be read, or not within the patience.
+        """
         return self._attempt(self._reader, work)
 
     def rescue(self) -> Path | None:
-        """Copy what the file held that was deleted there, and that a connection of ours still has open, beside it.
+        """Copy the content of a file that was deleted, from a connection that still has it open.
 
-        The copy's name; None where nothing can be read or written, or another file stands there.
+        Returns
+        -------
+        Path or None
+            The copy, beside the place of the file. None if nothing can be read or written, or if
+            another file stands at that place.
         """
-        if (
-            self.path is None or self.path.exists()
-        ):  # its journal is not ours, and would be taken for it
+        # The journal beside another file is not ours, and would be taken for ours.
+        if self.path is None or self.path.exists():
             return None
+
         try:
-            with (
-                self.engine.connect() as connection
-            ):  # one that was open before: a new one is refused
-                raw: Any = connection.connection.driver_connection
+            # This takes a connection that was open before: a new one would be refused.
+            with self.engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
                 copy = _free_name(self.path.with_name(f"{self.path.name}.rescued"))
                 with closing(sqlite3.connect(copy)) as target:
-                    raw.backup(target)
-        except (OSError, sqlite3.Error, DBAPIError, StoreLostError):
+                    driver.backup(target)
+        except (OSError, sqlite3.Error, DBAPIError, StoreLostError) as error:
+            _log.warning("the content of %s could not be rescued: %s", self.shown, error)
             return None
+
+        _log.warning("the content of the deleted %s was rescued to %s", self.shown, copy)
         return copy
 
     def _attempt(self, engine: Engine, work: Callable[[Connection], T]) -> T:
-        deadline = time.monotonic() + self.patience
-        for attempt in count():
+        """Call ``work`` in transactions until one is committed, or the patience is over."""
+        wait = _Wait(self.shown, self.patience)
+
+        while True:
+            lines: list[_LogLine] = []
             try:
                 with engine.begin() as connection:
-                    return work(connection)
+                    connection.execution_options(shoal_log_lines=lines)
+                    result = work(connection)
             except DBAPIError as error:
-                if not _will_pass(error) or time.monotonic() > deadline:
+                if not _may_pass(error) or wait.is_over():
                     raise self._explained(error) from error
-            time.sleep(random.uniform(0.0, min(0.02 * 2**attempt, 5.0)))
-        raise AssertionError  # pragma: no cover
+                wait.pause(_error_code(error.orig))
+            else:
+                wait.end()
+                for line in lines:
+                    line.logger.log(line.level, line.message, *line.arguments)
+                return result
 
     def _explained(self, error: DBAPIError) -> Exception:
-        code = _code(error.orig)
-        kind = StoreAwayError if _will_pass(error) else StoreError
-        known = (
-            _SQLITE_PROBLEMS.get(code) if isinstance(code, int) else _POSTGRES_PROBLEMS.get(code)
-        )
-        if known:
-            kind = StoreFullError if code in _FULL else StoreLostError if code == _LOST else kind
-            return kind(f"The store {self.shown} {known[0]}.", remedy=known[1])
+        """The error to raise in place of a database's own. It shows no password."""
+        code = _error_code(error.orig)
+        kind: type[StoreError] = StoreError
+        if _may_pass(error):
+            kind = StoreAwayError
+
+        trouble = _TROUBLES.get(code)
+        if trouble is not None:
+            if code in _FULL_CODES:
+                kind = StoreFullError
+            elif code == _FILE_MOVED:
+                kind = StoreLostError
+            return kind(f"The store {self.shown} {trouble.problem}.", remedy=trouble.remedy)
+
         if not isinstance(error, OperationalError | InternalError | InterfaceError):
-            return error  # a mistake of ours, not of the store's place
+            # A mistake in this package, and not a trouble of the store.
+            return error
+
         text = " ".join(str(error.orig).split())
         if self.engine.url.password:
             text = text.replace(str(self.engine.url.password), "***")
@@ -303,28 +566,41 @@ class Database:
 
 
 def _free_name(wanted: Path) -> Path:
-    """That name, or with a number, of an empty file that was not there before and is its owner's only."""
+    """Create an empty file of that name, or with a number; only its owner can read it."""
     for number in count(1):
-        name = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        name = wanted
+        if number > 1:
+            name = wanted.with_name(f"{wanted.name}-{number}")
         with suppress(FileExistsError):
             os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             return name
     raise AssertionError  # pragma: no cover
 
 
-def _code(error: BaseException | None) -> int | str:
-    """SQLite's primary result code (or `_LOST`), or PostgreSQL's SQLSTATE ("": a connection failed without one)."""
+# --- errors -----------------------------------------------------------------------------------
+
+
+def _error_code(error: BaseException | None) -> int | str:
+    """SQLite's primary result code (or `_FILE_MOVED`), or PostgreSQL's SQLSTATE.
+
+    An empty text stands for a connection that failed without a SQLSTATE.
+    """
     if isinstance(error, sqlite3.Error):
         code = int(getattr(error, "sqlite_errorcode", 1))
-        return code if code == _LOST else code & 0xFF
+        if code == _FILE_MOVED:
+            return code
+        return code & 0xFF
     return getattr(error, "sqlstate", None) or ""
 
 
-def _will_pass(error: DBAPIError) -> bool:
-    code = _code(error.orig)
+def _may_pass(error: DBAPIError) -> bool:
+    """Whether the same transaction may succeed later: the store is locked, or its server away."""
+    code = _error_code(error.orig)
     if isinstance(code, int):
-        return code in (5, 6)
-    away = code[:2] in ("08", "57") or code in ("40001", "40P01", "53300", "55P03")
-    return (
-        error.connection_invalidated or away or (code == "" and isinstance(error, OperationalError))
-    )
+        return code in (_BUSY, _LOCKED)
+
+    if error.connection_invalidated:
+        return True
+    if code == "":
+        return isinstance(error, OperationalError)
+    return code[:2] in _PASSING_CLASSES or code in _PASSING_STATES

@@ -1,4 +1,7 @@
-"""`shoal doctor`: what is well with this installation and its store, what is not, and how to mend it. Changes nothing."""
+"""`shoal doctor`: what is well with this installation and its store, what is not, and the remedy.
+
+Nothing is changed.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,34 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select, text
 
 from shoal.errors import ShoalError
-from shoal.store import Store, open_store, shown_address, store_exists
 from shoal.store.connection import WAL_IS_SAFE
+from shoal.store.store import Store, open_store, shown_address, store_exists
 from shoal.store.tables import REVISION, dataset, now
 
-LITTLE_DISK = 1 << 30  # bytes
-CLOCK_SECONDS = 5.0  # that this machine may differ from the database's
+# Less free space than this is worth a look, in bytes.
+LITTLE_DISK = 1 << 30
+# By how much this machine's clock may differ from the database's, in seconds.
+CLOCK_SECONDS = 5.0
+# How many interrupted runs a finding names.
+_RUNS_NAMED = 5
 _GB = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. ``status``: "good", "look" (works, but see the remedy) or "bad"."""
+    """One finding.
+
+    Attributes
+    ----------
+    name
+        What was looked at.
+    status
+        "good", "look" (it works, but see the remedy) or "bad".
+    finding
+        What was found.
+    remedy
+        What to do.
+    """
 
     name: str
     status: Literal["good", "look", "bad"]
@@ -40,85 +59,106 @@ class Check:
 
 
 def examine(address: str | None = None) -> list[Check]:
-    """All checks, those of the store only where there is one."""
-    checks = [*_installation()]
+    """Make all checks.
+
+    Parameters
+    ----------
+    address
+        The store, as for `open_store`.
+
+    Returns
+    -------
+    list of Check
+        The checks of the store are among them only where there is one.
+    """
+    checks = list(_check_installation())
     if not store_exists(address):
-        return [
-            *checks,
-            Check("store", "good", f"none yet at {shown_address(address)}; the first run makes it"),
-        ]
+        finding = f"none yet at {shown_address(address)}; the first run makes it"
+        return [*checks, Check("store", "good", finding)]
+
     try:
         with open_store(address, create=False) as store:
-            checks += _store(store)
+            checks += _check_store(store)
     except ShoalError as error:
         checks.append(Check("store", "bad", error.problem, error.remedy or ""))
     return checks
 
 
-def _installation() -> Iterator[Check]:
+# --- the installation -------------------------------------------------------------------------
+
+
+def _check_installation() -> Iterator[Check]:
+    yield _check_versions()
+    yield _check_sqlite()
+    yield _check_kernels()
+
+
+def _check_versions() -> Check:
     import numba
     import numpy as np
 
     from shoal._version import __version__
 
-    yield Check(
-        "versions",
-        "good",
-        f"shoal {__version__}, Python {platform.python_version()}, NumPy {np.__version__}, Numba {numba.__version__}",
+    finding = (
+        f"shoal {__version__}, Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, Numba {numba.__version__}"
     )
+    return Check("versions", "good", finding)
+
+
+def _check_sqlite() -> Check:
     if WAL_IS_SAFE:
-        yield Check("SQLite", "good", f"{sqlite3.sqlite_version}: write-ahead log")
-    else:
-        yield Check(
-            "SQLite",
-            "good",
-            f"{sqlite3.sqlite_version}, older than 3.51.3: a rollback journal keeps clear of its WAL-reset race",
-            "a newer Python brings a newer SQLite, with which readers do not wait for writers",
-        )
+        return Check("SQLite", "good", f"{sqlite3.sqlite_version}: write-ahead log")
+    return Check(
+        "SQLite",
+        "good",
+        f"{sqlite3.sqlite_version}, older than 3.51.3: a rollback journal keeps clear of its "
+        "WAL-reset race",
+        "a newer Python brings a newer SQLite, with which readers do not wait for writers",
+    )
+
+
+def _check_kernels() -> Check:
     from shoal.pso.engines.cache import cache_folder
 
     folder = cache_folder()
-    place = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if _writable(place):
-        yield Check("kernels", "good", f"kept in {folder}")
-    else:
-        yield Check(
-            "kernels",
-            "look",
-            f"{place} cannot be written: each start compiles anew",
-            "set NUMBA_CACHE_DIR to a folder",
-        )
+    # The folder is made when it is first needed. Its nearest parent that is there decides.
+    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if os.access(nearest, os.W_OK):
+        return Check("kernels", "good", f"kept in {folder}")
+    return Check(
+        "kernels",
+        "look",
+        f"{nearest} cannot be written: each start compiles anew",
+        "set NUMBA_CACHE_DIR to a folder",
+    )
 
 
-def _writable(folder: Path) -> bool:
-    return os.access(folder, os.W_OK)
+# --- the store --------------------------------------------------------------------------------
 
 
-def _store(store: Store) -> Iterator[Check]:
+def _check_store(store: Store) -> Iterator[Check]:
     yield Check("store", "good", f"{store.url}, schema {REVISION}")
     if store.path is not None:
-        yield _disk(store.path)
-        yield store.read(_journal)
-        yield store.read(_integrity)
-    yield store.read(_clock)
-    yield _tables(store)
-    yield _runs(store)
+        yield _check_disk(store.path)
+        yield store.read(_check_journal)
+        yield store.read(_check_integrity)
+    yield store.read(_check_clock)
+    yield _check_tables(store)
+    yield _check_runs(store)
 
 
-def _disk(path: Path) -> Check:
+def _check_disk(path: Path) -> Check:
     free = shutil.disk_usage(path.parent).free
-    finding = f"{free / _GB:.1f} GB free; the store has {path.stat().st_size / _GB:.3f} GB"
+    size = path.stat().st_size
+    finding = f"{free / _GB:.1f} GB free; the store has {size / _GB:.3f} GB"
     if free < LITTLE_DISK:
-        return Check(
-            "disk",
-            "look",
-            finding,
-            "free some space: a run waits when the disk is full, and loses nothing",
-        )
+        remedy = "free some space: a run waits when the disk is full, and loses nothing"
+        return Check("disk", "look", finding, remedy)
     return Check("disk", "good", finding)
 
 
-def _journal(connection: Connection) -> Check:
+def _check_journal(connection: Connection) -> Check:
     mode = connection.scalar(text("PRAGMA journal_mode"))
     if mode == "wal" and not WAL_IS_SAFE:
         remedy = "close all programs that use the store; the next start changes it"
@@ -126,54 +166,61 @@ def _journal(connection: Connection) -> Check:
     return Check("journal", "good", str(mode))
 
 
-def _integrity(connection: Connection) -> Check:
-    found = connection.scalars(text("PRAGMA integrity_check(3)")).all()
-    if list(found) == ["ok"]:
+def _check_integrity(connection: Connection) -> Check:
+    answers = list(connection.scalars(text("PRAGMA integrity_check(3)")))
+    if answers == ["ok"]:
         return Check("integrity", "good", "every page of the file is sound")
+    finding = "; ".join(map(str, answers))
+    remedy = "restore it from a backup: shoal restore FILE --store NEW"
+    return Check("integrity", "bad", finding, remedy)
+
+
+def _check_clock(connection: Connection) -> Check:
+    database_time = float(connection.scalar(select(now())) or 0.0)
+    difference = time.time() - database_time
+    if abs(difference) <= CLOCK_SECONDS:
+        return Check("clock", "good", "as the database's")
     return Check(
-        "integrity",
-        "bad",
-        "; ".join(map(str, found)),
-        "restore it from a backup: shoal restore FILE --store NEW",
+        "clock",
+        "look",
+        f"this machine is {difference:+.0f} s from the database's clock; "
+        "leases go by the database's",
+        "synchronise the clocks, so that times on pages mean the same",
     )
 
 
-def _clock(connection: Connection) -> Check:
-    apart = time.time() - float(connection.scalar(select(now())) or 0.0)
-    if abs(apart) > CLOCK_SECONDS:
-        finding = (
-            f"this machine is {apart:+.0f} s from the database's clock; leases go by the database's"
-        )
-        return Check(
-            "clock", "look", finding, "synchronise the clocks, so that times on pages mean the same"
-        )
-    return Check("clock", "good", "as the database's")
-
-
-def _tables(store: Store) -> Check:
-    def damaged(connection: Connection) -> list[str]:
-        rows = connection.execute(select(dataset.c.name, dataset.c.hash, dataset.c.parquet))
-        return [
-            row.name for row in rows if hashlib.sha256(bytes(row.parquet)).hexdigest() != row.hash
-        ]
-
-    if names := store.read(damaged):
-        return Check(
-            "tables", "bad", f"damaged: {', '.join(names)}", "restore the store from a backup"
-        )
+def _check_tables(store: Store) -> Check:
+    damaged = store.read(_damaged_tables)
+    if damaged:
+        finding = f"damaged: {', '.join(damaged)}"
+        return Check("tables", "bad", finding, "restore the store from a backup")
     return Check("tables", "good", "every stored table has the bytes that it was stored with")
 
 
-def _runs(store: Store) -> Check:
-    runs, supervisors = store.runs(), store.supervisors()
-    stale = [run.id for run in runs if run.state == "interrupted"]
-    finding = f"{len(runs)}, {sum(run.state == 'running' for run in runs)} running; {len(supervisors)} supervisors alive"
-    if stale and not any(supervisor.scope is None for supervisor in supervisors):
-        those = ", ".join(map(str, stale[:5]))
-        return Check(
-            "runs",
-            "look",
-            f"{finding}; interrupted: {those}",
-            f"shoal resume {stale[0]}, or shoal serve",
-        )
-    return Check("runs", "good", finding)
+def _damaged_tables(connection: Connection) -> list[str]:
+    """The names of the tables whose bytes do not have the hash that was stored with them."""
+    damaged = []
+    for row in connection.execute(select(dataset.c.name, dataset.c.hash, dataset.c.parquet)):
+        if hashlib.sha256(bytes(row.parquet)).hexdigest() != row.hash:
+            damaged.append(row.name)
+    return damaged
+
+
+def _check_runs(store: Store) -> Check:
+    runs = store.runs()
+    supervisors = store.supervisors()
+    running = [run.id for run in runs if run.state == "running"]
+    interrupted = [run.id for run in runs if run.state == "interrupted"]
+    finding = f"{len(runs)}, {len(running)} running; {len(supervisors)} supervisors alive"
+
+    # A supervisor of all runs takes interrupted runs up by itself.
+    serves_all = any(supervisor.scope is None for supervisor in supervisors)
+    if not interrupted or serves_all:
+        return Check("runs", "good", finding)
+    named = ", ".join(map(str, interrupted[:_RUNS_NAMED]))
+    return Check(
+        "runs",
+        "look",
+        f"{finding}; interrupted: {named}",
+        f"shoal resume {interrupted[0]}, or shoal serve",
+    )

@@ -1,6 +1,7 @@
-"""What trains right now: a note of a run's owner, overwritten each time, and the word of readers that they look at it.
+"""What trains right now: a note of a run's owner, and the word of viewers that they look at it.
 
-A note is no record: it enters no result, and goes when the run is let go of. Functions work inside their caller's transaction.
+A note is no record. Each one takes the place of the note before, none enters a result, and the
+last one goes when the run is let go of. Functions work inside their caller's transaction.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from shoal.genome.genome import Genome
 from shoal.problems.progress import TrainingKind, TrainingProgress
 from shoal.pso.snapshot import SwarmSnapshot
 from shoal.store.records import LEASE_SECONDS
-from shoal.store.runs import insert_or, not_found, parse_id, shown_state
+from shoal.store.runs import dialect_insert, parse_id, run_not_found_error, shown_state
 from shoal.store.serialization import sanitise_text
 from shoal.store.tables import command, live, now, run
 
-WATCHED_SECONDS = 5.0  # that a reader's word holds
-RENEWED_SECONDS = 1.0  # a younger word, of any reader, is not written again
+# For how long the word of a viewer holds, in seconds.
+WATCHED_SECONDS = 5.0
+# A younger word, of any viewer, is not written again; in seconds.
+RENEWED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +32,16 @@ class RunningTraining(TrainingProgress):
 
     Attributes
     ----------
-    genome, repeat
-        What is trained.
+    genome
+        The genome that is trained. For a baseline it gives the shape of the network.
+    repeat
+        The number of the repeat.
     generation, individual
-        Where it was first wanted.
+        Where the training was first wanted.
     kind
-        What it is for.
+        What it is for: "search", "confirmation", "champion" or "baseline".
     baseline
-        Name of the method of a baseline, whose genome gives the shape.
+        The name of the method, for a training of kind "baseline".
     """
 
     genome: Genome
@@ -47,31 +52,37 @@ class RunningTraining(TrainingProgress):
     baseline: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values; `from_dict` reverses it, but for the digits of a frame."""
+        """As JSON values. `from_dict` reads them; only the numbers of a frame lose digits."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {
-            "genome": self.genome.to_dict(),
-            "worker": sanitise_text(self.worker),
-            "curve": [list(point) for point in self.curve],
-            "frame": self.frame and self.frame.to_dict(),
-        }
+        values["genome"] = self.genome.to_dict()
+        values["worker"] = sanitise_text(self.worker)
+        values["curve"] = [list(point) for point in self.curve]
+        if self.frame is not None:
+            values["frame"] = self.frame.to_dict()
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RunningTraining:
-        """The reverse of `to_dict`."""
-        return cls(
-            **{
-                **values,
-                "genome": Genome.from_dict(values["genome"]),
-                "curve": tuple((iteration, float(loss)) for iteration, loss in values["curve"]),
-                "frame": values["frame"] and SwarmSnapshot.from_dict(values["frame"]),
-            }
-        )
+        """A training from the values of `to_dict`."""
+        arguments = dict(values)
+        arguments["genome"] = Genome.from_dict(values["genome"])
+        arguments["curve"] = tuple((iteration, float(loss)) for iteration, loss in values["curve"])
+        if values["frame"] is not None:
+            arguments["frame"] = SwarmSnapshot.from_dict(values["frame"])
+        return cls(**arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What trained ``updated`` seconds ago."""
+    """What trains in a run.
+
+    Attributes
+    ----------
+    updated
+        How old the note is, in seconds.
+    trainings
+        The trainings that were under way then.
+    """
 
     updated: float
     trainings: tuple[RunningTraining, ...]
@@ -79,74 +90,103 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class PollFlags:
-    """What an owner has to know at once: whether commands wait to be obeyed, and whether somebody watches."""
+    """What an owner asks for often.
+
+    Attributes
+    ----------
+    has_commands
+        Whether commands wait to be applied.
+    watched
+        Whether somebody watches the run.
+    """
 
     has_commands: bool
     watched: bool
 
 
 def note(connection: Connection, run_id: int, trainings: Sequence[RunningTraining]) -> None:
-    """Write down what trains now, in the place of the note before. The caller has checked the claim."""
-    _put(connection, run_id, content=[training.to_dict() for training in trainings], updated=now())
+    """Write down what trains now, in the place of the note before.
+
+    The caller has checked its claim on the run.
+    """
+    content = [training.to_dict() for training in trainings]
+    _put(connection, run_id, content=content, updated=now())
 
 
 def clear(connection: Connection, run_id: int) -> None:
-    """Forget the note: nobody holds the run any more, or another does."""
+    """Forget the note: nobody holds the run any more, or another owner does."""
     connection.execute(delete(live).where(live.c.run_id == run_id))
 
 
 def read(connection: Connection, run_id: int | str) -> Live | None:
-    """The note; None when nobody drives the run, or its owner has not written for long. Raises `RunNotFoundError`."""
-    ages = (now() - run.c.heartbeat).label("age"), (now() - live.c.updated).label("updated")
-    found = _found(connection, run_id, run.c.state, run.c.owner, *ages, live.c.content)
-    if (
-        found.updated is None
-        or shown_state(found) != "running"
-        or abs(found.updated) > LEASE_SECONDS
-    ):
+    """Read the note of a run.
+
+    Returns
+    -------
+    Live or None
+        None when nobody drives the run, or its owner has not written for longer than the lease.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no such run.
+    """
+    heartbeat_age = (now() - run.c.heartbeat).label("age")
+    note_age = (now() - live.c.updated).label("updated")
+    row = _read_row(
+        connection, run_id, run.c.state, run.c.owner, heartbeat_age, note_age, live.c.content
+    )
+
+    if row.updated is None or abs(row.updated) > LEASE_SECONDS:
         return None
-    return Live(max(0.0, found.updated), tuple(map(RunningTraining.from_dict, found.content)))
+    if shown_state(row) != "running":
+        return None
+    trainings = tuple(map(RunningTraining.from_dict, row.content))
+    # Two clock readings of one query may differ by a little.
+    return Live(max(0.0, row.updated), trainings)
 
 
 def is_watched(connection: Connection, run_id: int | str, seconds: float) -> bool:
-    """Whether a reader has said so within the last ``seconds``. Raises `RunNotFoundError`."""
-    said = _found(connection, run_id, (now() - live.c.watched).label("ago")).ago
-    return said is not None and abs(said) < seconds  # in the future: the clock was set back
+    """Whether a viewer has announced itself within the last ``seconds``.
+
+    Raises `RunNotFoundError`.
+    """
+    age = _read_row(connection, run_id, (now() - live.c.watched).label("age")).age
+    # The word lies in the future when the clock was set back since.
+    return age is not None and abs(age) < seconds
 
 
 def announce_viewer(connection: Connection, run_id: int | str) -> None:
-    """Somebody watches. Raises `RunNotFoundError`."""
-    # So that a delete beside us waits, or is waited for: a row of a run that is gone would stay for ever.
-    there = (
-        select(run.c.id)
-        .where(run.c.id == parse_id(run_id))
-        .with_for_update(read=True, key_share=True)
-    )
-    number = connection.scalar(there)
-    if number is None:
-        raise not_found(connection, run_id)
-    _put(connection, number, watched=now())
+    """Note that somebody watches. Raises `RunNotFoundError`."""
+    # The lock makes a delete beside us wait, or makes us wait for it. Without it, the row of a run
+    # that is gone could stay for ever.
+    query = select(run.c.id).where(run.c.id == parse_id(run_id))
+    found = connection.scalar(query.with_for_update(read=True, key_share=True))
+    if found is None:
+        raise run_not_found_error(connection, run_id)
+    _put(connection, found, watched=now())
 
 
 def poll_flags(connection: Connection, run_id: int) -> PollFlags:
-    """See `PollFlags`."""
-    told = exists().where(command.c.run_id == run_id, command.c.applied.is_(None))
-    watched = exists().where(
-        live.c.run_id == run_id, func.abs(now() - live.c.watched) < WATCHED_SECONDS
-    )
-    row = connection.execute(select(told.label("told"), watched.label("watched"))).one()
-    return PollFlags(bool(row.told), bool(row.watched))
+    """Whether commands wait, and whether somebody watches."""
+    has_commands = exists().where(command.c.run_id == run_id, command.c.applied.is_(None))
+    is_recent = func.abs(now() - live.c.watched) < WATCHED_SECONDS
+    watched = exists().where(live.c.run_id == run_id, is_recent)
+    query = select(has_commands.label("has_commands"), watched.label("watched"))
+    row = connection.execute(query).one()
+    return PollFlags(bool(row.has_commands), bool(row.watched))
 
 
 def _put(connection: Connection, run_id: int, **values: Any) -> None:
-    new = insert_or(connection, live).values(run_id=run_id, **values)
-    connection.execute(new.on_conflict_do_update(index_elements=[live.c.run_id], set_=values))
+    """Insert or update some columns of the run's row in ``live``."""
+    statement = dialect_insert(connection, live).values(run_id=run_id, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=[live.c.run_id], set_=values))
 
 
-def _found(connection: Connection, run_id: int | str, *columns: ColumnElement[Any]) -> Row[Any]:
-    """Those columns of a run and of its note, if there is one."""
+def _read_row(connection: Connection, run_id: int | str, *columns: ColumnElement[Any]) -> Row[Any]:
+    """Some columns of a run and of its note, which may be missing."""
     query = select(*columns).select_from(run.outerjoin(live, live.c.run_id == run.c.id))
     row = connection.execute(query.where(run.c.id == parse_id(run_id))).first()
     if row is None:
-        raise not_found(connection, run_id)
+        raise run_not_found_error(connection, run_id)
     return row

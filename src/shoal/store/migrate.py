@@ -1,30 +1,47 @@
-"""Brings a store's schema up to date when it is opened; never takes anything away, and keeps a copy of SQLite's file."""
+"""Brings a store's schema up to date when it is opened.
+
+A migration never takes anything away. Before SQLite's file is changed, a copy of it is kept.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from shoal.errors import StoreError
-from shoal.store.connection import Database
+from shoal.store.connection import Database, log_on_commit
 from shoal.store.tables import REVISION, metadata, version
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_log = logging.getLogger(__name__)
+
 MIGRATIONS = Path(__file__).parent / "migrations"
-_LOCK = 5_301_047_210_117  # of PostgreSQL's advisory locks; any number, the same in every version
-_one_at_a_time = threading.Lock()  # Alembic keeps the migration at hand in a module's globals
+# PostgreSQL's advisory lock for those who migrate. Any number, in every version the same.
+_LOCK = 5_301_047_210_117
+# Alembic keeps the migration at hand in a module's globals.
+_one_at_a_time = threading.Lock()
 
 
 def ensure(database: Database) -> None:
-    """Create or upgrade the tables where they need it; any number of processes may try at once.
+    """Create or upgrade the tables where they need it.
 
-    Raises `StoreError` for a store of a newer Shoal, and for a database that belongs to another program.
+    Any number of processes may try at once.
+
+    Raises
+    ------
+    StoreError
+        If a newer Shoal has written the store, or the database belongs to another program.
     """
     if database.read(_revision) != REVISION:
         with _one_at_a_time:
@@ -32,12 +49,16 @@ def ensure(database: Database) -> None:
 
 
 def take_lock(connection: Connection, number: int) -> None:
-    """Until the transaction ends, the only one with that number; SQLite has one writer anyway."""
+    """Wait for PostgreSQL's advisory lock of that number; it is held until the transaction ends.
+
+    SQLite has one writer anyway.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
 
 def _revision(connection: Connection) -> str | None:
+    """The revision of the schema; None for a store that has no tables yet."""
     if not inspect(connection).has_table(version.name):
         return None
     return connection.scalar(select(version.c.version_num))
@@ -45,49 +66,77 @@ def _revision(connection: Connection) -> str | None:
 
 def _upgrade(connection: Connection, database: Database) -> None:
     take_lock(connection, _LOCK)
-    shown = database.shown
-    found = _revision(connection)  # again: another process may have been quicker
-    if found == REVISION:
+    # Read again under the lock: another process may have been faster.
+    revision = _revision(connection)
+    if revision == REVISION:
+        _log.debug("%s: another process has created or upgraded the tables", database.shown)
         return
-    if found is None:
-        _create(connection, shown)
-        return
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found not in known:
-        raise StoreError(
-            f"The store {shown} was written by a newer Shoal (schema {found}).",
-            expected=f"schema {REVISION} or older",
-            remedy="upgrade Shoal with `pip install --upgrade shoal`, or name another store",
-        )
-    if database.path and connection.scalar(text("SELECT 1 FROM run")):
-        _copy_before(database.path, shown)
-    with _allowed(shown):
-        command.upgrade(config, "head")
+    if revision is None:
+        _create(connection, database.shown)
+    else:
+        _migrate(connection, database, revision)
 
 
 def _create(connection: Connection, shown: str) -> None:
-    """The tables as the newest migration leaves them, without Alembic, which takes half a second to load."""
+    """Make the tables as the newest migration leaves them.
+
+    This does without Alembic, which takes half a second to load.
+    """
     others = set(inspect(connection).get_table_names())
-    if others and (connection.dialect.name == "sqlite" or others & set(metadata.tables)):
+    # A PostgreSQL database may hold other tables, as long as their names are none of ours.
+    in_the_way = others
+    if connection.dialect.name != "sqlite":
+        in_the_way = others & set(metadata.tables)
+    if in_the_way:
+        named = ", ".join(sorted(others)[:3])
         raise StoreError(
-            f"The database {shown} belongs to another program: it holds {', '.join(sorted(others)[:3])}.",
+            f"The database {shown} belongs to another program: it holds {named}.",
             expected="a store of Shoal, or an empty database",
             remedy="name another with --store or SHOAL_STORE",
         )
-    with _allowed(shown):
+
+    with _explained_refusal(shown):
         metadata.create_all(connection)
         version.create(connection)
         connection.execute(version.insert(), {"version_num": REVISION})
+    line = "%s: tables created, schema %s"
+    log_on_commit(connection, _log, logging.INFO, line, shown, REVISION)
+
+
+def _migrate(connection: Connection, database: Database, revision: str) -> None:
+    """Upgrade the tables from an older revision. Raises `StoreError` for an unknown one."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    if revision not in _known_revisions(config):
+        raise StoreError(
+            f"The store {database.shown} was written by a newer Shoal (schema {revision}).",
+            expected=f"schema {REVISION} or older",
+            remedy="upgrade Shoal with `pip install --upgrade shoal`, or name another store",
+        )
+
+    # A store without runs is not worth a copy.
+    if database.path and connection.scalar(text("SELECT 1 FROM run")):
+        _copy_before(database.path, database.shown)
+
+    with _explained_refusal(database.shown):
+        command.upgrade(config, "head")
+    line = "%s: migrated from schema %s to %s"
+    log_on_commit(connection, _log, logging.INFO, line, database.shown, revision, REVISION)
+
+
+def _known_revisions(config: Config) -> set[str]:
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(config)
+    return {script.revision for script in scripts.walk_revisions()}
 
 
 @contextmanager
-def _allowed(shown: str) -> Iterator[None]:
+def _explained_refusal(shown: str) -> Iterator[None]:
+    """Explain the error of a user who may not create tables."""
     try:
         yield
     except ProgrammingError as error:
@@ -98,19 +147,24 @@ def _allowed(shown: str) -> Iterator[None]:
 
 
 def _copy_before(path: Path, shown: str) -> None:
-    """Keep the file as it is beside it. Nobody else writes meanwhile: we hold the lock, and have written nothing yet."""
-    to = path.with_name(f"{path.name}.before-{REVISION}")
-    part = to.with_name(f".{to.name}.{os.getpid()}.part")
+    """Keep a copy of the file beside it.
+
+    Nobody else writes meanwhile: this process holds the lock, and has written nothing yet.
+    """
+    copy = path.with_name(f"{path.name}.before-{REVISION}")
+    part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
     try:
+        # Created first, so that only its owner can ever read it.
         os.close(os.open(part, os.O_CREAT | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
             source.backup(target)
-        part.replace(to)
+        part.replace(copy)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(
             f"The store {shown} could not be copied before it is upgraded: {error}.",
-            expected=f"room for {to}, and the right to write there",
+            expected=f"room for {copy}, and the right to write there",
             remedy="free some space and try again; nothing was changed",
         ) from error
     finally:
         part.unlink(missing_ok=True)
+    _log.info("%s: a copy from before the migration is kept as %s", shown, copy)

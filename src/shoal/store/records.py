@@ -1,4 +1,8 @@
-"""What the store hands out: frozen values, and the one rule that says whether an owner is alive."""
+"""What the store hands out: frozen values, and the rule that says whether an owner is alive.
+
+Times are seconds since 1970 by the database's clock, durations are seconds, and accuracies are
+percent, unless a field says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,22 @@ from shoal.errors import StoreError
 from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.search_settings import SearchSettings
 
+# An owner whose last heartbeat is older than this, in seconds, counts as dead.
 LEASE_SECONDS = 30.0
+# How often an owner renews its lease, in seconds.
 HEARTBEAT_SECONDS = 5.0
 
 CommandKind = Literal["pause", "resume", "stop"]
 FinalState = Literal["finished", "stopped", "paused", "failed", "queued"]
+
+# States in which a run has ended.
 TERMINAL = ("finished", "stopped", "failed")
-# Of an evaluation, what fits in columns: a training's number, where it belongs, what came of it, what it took, when and where.
+# Shown states of a run that a supervisor works on, or will work on.
+ACTIVE = ("queued", "running", "interrupted")
+
+# What `Store.evaluation_rows` gives of an evaluation, in this order: the columns that hold one
+# value. They name the training, say where it belongs, what came of it, what it took, when it was
+# recorded and where it ran.
 EVALUATION_COLUMNS = (
     "id",
     "genome",
@@ -36,25 +49,34 @@ EVALUATION_COLUMNS = (
     "created",
     "worker",
 )
-ACTIVE = ("queued", "running", "interrupted")  # shown states that a supervisor works on, or will
+
+# The number of Linux's initial process namespace.
+_INITIAL_NAMESPACE = "4026531836"
 
 
-@cache
-def _host() -> str:
-    """The name of this machine, with its process namespace in a container: process ids mean nothing across them."""
-    name = socket.gethostname().replace(":", "-")
-    try:
-        namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
-    except OSError:
-        return name
-    return (
-        name if namespace == "4026531836" else f"{name}+{namespace}"
-    )  # the number of Linux's initial namespace
+# --- owners and claims ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process that may hold runs. Its text form is ``host:pid:token``; the token tells apart reused process ids."""
+    """A process that may hold runs. Its text form is ``host:pid:token``.
+
+    Attributes
+    ----------
+    host
+        The machine's name, with the process namespace when it runs in a container.
+    pid
+        The process id on that host.
+    token
+        Random text that tells this process from a later one with the same process id.
+
+    Examples
+    --------
+    >>> str(Owner("laptop", 4711, "a1b2"))
+    'laptop:4711:a1b2'
+    >>> Owner.parse("laptop:4711:a1b2").pid
+    4711
+    """
 
     host: str
     pid: int
@@ -62,12 +84,18 @@ class Owner:
 
     @classmethod
     def here(cls) -> Owner:
-        """A new owner for this process: two calls, two owners."""
+        """A new owner for this process. Two calls give two owners."""
         return cls(_host(), os.getpid(), secrets.token_hex(8))
 
     @classmethod
     def parse(cls, text: str) -> Owner:
-        """The reverse of ``str``; raises `StoreError`."""
+        """Read the text form.
+
+        Raises
+        ------
+        StoreError
+            If the text has another form.
+        """
         host, _, rest = text.partition(":")
         pid, _, token = rest.partition(":")
         if not (host and pid.isdecimal() and token):
@@ -78,42 +106,87 @@ class Owner:
         return f"{self.host}:{self.pid}:{self.token}"
 
 
-def is_alive(owner: str | None, heartbeat_age: float | None) -> bool:
-    """Whether ``owner`` (its text form) still works, its last heartbeat being ``heartbeat_age`` seconds old.
+def process_of(owner: str | None) -> str:
+    """``host:pid`` of an owner's text form, for the log: the token stays out of it."""
+    if owner is None:
+        return "nobody"
+    return owner.rpartition(":")[0]
 
-    Dead: nobody, a heartbeat further than the lease from now by the database's clock, or a process of this host that is
-    gone. In the future, as its clock was set back: a live one beats within seconds, a dead one must not seem alive for hours.
+
+def is_alive(owner: str | None, heartbeat_age: float | None) -> bool:
+    """Whether an owner still works.
+
+    An owner is dead when its heartbeat is further than the lease from now, or when it is a process
+    of this host that is gone. A heartbeat may lie in the future, after the database's clock was
+    set back. A live owner sends a new one within seconds, and a dead owner must not seem alive for
+    hours, so the distance counts in both directions.
+
+    Parameters
+    ----------
+    owner
+        The owner's text form; None, nobody, is dead.
+    heartbeat_age
+        Seconds since its last heartbeat by the database's clock; None: it never sent one.
     """
     if owner is None or heartbeat_age is None or abs(heartbeat_age) > LEASE_SECONDS:
         return False
-    who = Owner.parse(owner)
-    return who.host != _host() or _process_exists(who.pid)
+    process = Owner.parse(owner)
+    return process.host != _host() or _process_exists(process.pid)
+
+
+@cache
+def _host() -> str:
+    """The name of this machine.
+
+    In a container the name of its process namespace is added: process ids mean nothing across
+    namespaces.
+    """
+    name = socket.gethostname().replace(":", "-")
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
+    except OSError:
+        return name
+    if namespace == _INITIAL_NAMESPACE:
+        return name
+    return f"{name}+{namespace}"
 
 
 def _process_exists(pid: int) -> bool:
-    if (
-        sys.platform == "win32"
-    ):  # pragma: no cover  there, os.kill(pid, 0) would be a Ctrl+C; the lease has to do
+    """Whether that process of this host runs. True where it cannot be found out."""
+    # On Windows os.kill(pid, 0) would be a Ctrl+C. The lease alone decides there.
+    if sys.platform == "win32":  # pragma: no cover
         return True
+
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
+
     try:
         status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return True
-    return status.rpartition(")")[2].split()[0] not in (
-        "Z",
-        "X",
-    )  # killed, but not yet reaped by its parent
+    # The state follows the program's name, which stands in brackets and may hold anything. Z and X
+    # are processes that were killed, but not yet reaped by their parents.
+    state = status.rpartition(")")[2].split()[0]
+    return state not in ("Z", "X")
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to write for a run, until someone else raises the epoch."""
+    """The right to write for a run, until someone else raises the run's epoch.
+
+    Attributes
+    ----------
+    run_id
+        The run.
+    owner
+        The text form of the `Owner` who holds it.
+    epoch
+        How often the run had been claimed, this claim included.
+    """
 
     run_id: int
     owner: str
@@ -122,18 +195,67 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that waits for the run's owner."""
+    """A command that waits for the run's owner.
+
+    Attributes
+    ----------
+    id
+        Its number in the store, in the order of the commands.
+    kind
+        "pause", "resume" or "stop".
+    """
 
     id: int
     kind: str
 
 
+# --- what people see --------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run as people see it. ``state`` is the shown one: "interrupted" is a running run without a live owner.
+    """A run as people see it.
 
-    Times are seconds since 1970 by the database's clock; ``seconds`` is active training time, ``heartbeat_age`` in
-    seconds; accuracies in percent. ``pending`` holds the kinds of the commands that its owner has not yet applied.
+    Attributes
+    ----------
+    id, name
+        The run's number and the name that a person gave it.
+    dataset
+        The name of its data set.
+    state
+        "queued", "running", "interrupted", "paused", "finished", "stopped" or "failed".
+        "interrupted" is shown for a running run without a live owner.
+    settings
+        The search settings, with their defaults filled in.
+    data_options
+        How the table is prepared, as `DataOptions.to_dict` gives it.
+    seed
+        The seed of all random numbers of the run.
+    epoch
+        How often the run was claimed.
+    owner
+        The text form of the `Owner` who holds the run, if someone does.
+    heartbeat_age
+        Seconds since the owner's last heartbeat.
+    generations, evaluations, iterations
+        Completed generations, recorded evaluations, and the sum of their iterations.
+    seconds
+        Active training time, in seconds.
+    best_accuracy, best_repeats
+        Mean accuracy of the best genome after the last generation, in percent, and the number of
+        repeats that it is the mean of.
+    avg_accuracy
+        Mean accuracy over the genomes of the last generation, in percent.
+    created, started, ended
+        When it was queued, first claimed, and ended; seconds since 1970.
+    error
+        Why it failed, or paused by itself.
+    result_hash
+        SHA-256 of all that it found; a finished run has one.
+    pending
+        The kinds of the commands that its owner has not applied yet, oldest first.
+    dataset_hash
+        SHA-256 of the stored table.
     """
 
     id: int
@@ -159,12 +281,22 @@ class RunView:
     error: str | None
     result_hash: str | None
     pending: tuple[str, ...] = ()
-    dataset_hash: str = ""  # of the stored table
+    dataset_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """A stored table: what it was called, its size, and the newest run that used it."""
+    """A stored table.
+
+    Attributes
+    ----------
+    name
+        The name of the data set when the table was first stored.
+    rows, columns
+        Its size.
+    run_id
+        The newest run that uses it.
+    """
 
     name: str
     rows: int
@@ -174,7 +306,17 @@ class TableView:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRecord:
-    """A generation, the run's active ``seconds`` at its end, and when it was recorded (seconds since 1970)."""
+    """A completed generation.
+
+    Attributes
+    ----------
+    summary
+        What the generation found.
+    seconds
+        The run's active training time at its end, in seconds.
+    created
+        When it was recorded, in seconds since 1970.
+    """
 
     summary: GenerationSummary
     seconds: float
@@ -183,7 +325,19 @@ class GenerationRecord:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, for people. ``time`` in seconds since 1970; ``level`` is info, warning or error."""
+    """Something that happened, for people.
+
+    Attributes
+    ----------
+    time
+        When it happened, in seconds since 1970.
+    level
+        "info", "warning" or "error".
+    text
+        One or two sentences.
+    run_id
+        The run that it is about, if it is about one.
+    """
 
     time: float
     level: str
@@ -193,7 +347,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class SupervisorView:
-    """A live supervisor; ``scope`` is the one run that it serves, None when it serves all. Times in seconds."""
+    """A live supervisor.
+
+    Attributes
+    ----------
+    owner, host, pid
+        The text form of its `Owner`, and two parts of it.
+    scope
+        The one run that it serves; None when it serves all.
+    started
+        When it started, in seconds since 1970.
+    heartbeat_age
+        Seconds since its last heartbeat.
+    """
 
     owner: str
     host: str

@@ -1,7 +1,11 @@
-"""Runs as rows: adding, finding, showing and deleting them. Every function works inside its caller's transaction."""
+"""Runs as rows: adding, finding, showing, extending and deleting them.
+
+Every function works inside its caller's transaction.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +27,7 @@ from sqlalchemy import (
 
 from shoal.errors import RunNotFoundError, RunStateError, SettingsError, StoreError
 from shoal.settings.search_settings import SearchSettings
+from shoal.store.connection import log_on_commit
 from shoal.store.migrate import take_lock
 from shoal.store.records import RunView, TableView, is_alive
 from shoal.store.serialization import sanitise_text
@@ -39,12 +44,43 @@ from shoal.store.tables import (
     run,
 )
 
-_ADDING = 5_301_047_210_118  # the advisory lock of those who add or delete runs
+_log = logging.getLogger(__name__)
+
+BUDGETS = ("generations", "evaluations", "max_seconds")
+
+# PostgreSQL's advisory lock for those who add or delete runs. Any number, in every version the
+# same.
+_ADDING = 5_301_047_210_118
+# How many runs an error message names.
+_RUNS_NAMED = 5
+# A run's number has fewer digits than this: longer ones do not fit in 64 bits.
+_MOST_DIGITS = 19
+
+
+# --- adding -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What `add` writes; ``dataset`` is the dataset's row without the time, ``notes`` what people should know of it."""
+    """What `add_run` writes.
+
+    Attributes
+    ----------
+    name
+        The run's name.
+    dataset
+        The row of the table ``dataset``, without its time.
+    data_options
+        How the table is prepared, as JSON.
+    settings
+        The search settings.
+    notes
+        What people should know of the data set; they become the run's first events.
+    key
+        The key of the command to start it: the same key again gives the same run.
+    exclusive
+        Whether an active run is given in place of a new one.
+    """
 
     name: str
     dataset: dict[str, Any]
@@ -55,183 +91,266 @@ class NewRun:
     exclusive: bool
 
 
-def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Insert the rows whose unique keys are not there yet; never overwrite."""
-    if rows:
-        connection.execute(insert_or(connection, table).on_conflict_do_nothing(), rows)
+def add_run(connection: Connection, new: NewRun) -> tuple[int, bool]:
+    """Queue a run, unless its key was used before, or it is exclusive and another one is active.
 
+    Returns
+    -------
+    run_id : int
+        The run that was queued, or the one that takes its place.
+    created : bool
+        Whether the run is new.
 
-def insert_or(connection: Connection, table: Table) -> Any:
-    """The database's own INSERT, with an ON CONFLICT. Imported by name: the other database's dialect takes a while to load."""
-    return import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(table)
-
-
-def log(connection: Connection, text: str, run_id: int | None = None, level: str = "info") -> None:
-    """Write an event."""
-    connection.execute(insert(event).values(run_id=run_id, level=level, text=sanitise_text(text)))
-
-
-def add(connection: Connection, new: NewRun) -> tuple[int, bool]:
-    """The run's id, and whether it is a new one."""
+    Raises
+    ------
+    StoreError
+        If the key was used for another kind of command.
+    """
     take_lock(connection, _ADDING)
-    started = start_of_key(connection, new.key)
-    if started is not None:
-        return started, False
-    run_id = _active(connection) if new.exclusive else None
-    created = run_id is None
-    if run_id is None:
-        insert_new(connection, dataset, [new.dataset])
-        values = {
-            "name": new.name,
-            "dataset_hash": new.dataset["hash"],
-            "data_options": new.data_options,
-            "settings": new.settings.to_dict(),
-            "seed": new.settings.seed,
-            "state": "queued",
-        }
-        run_id = connection.execute(insert(run).values(values).returning(run.c.id)).scalar_one()
-        log(connection, "Queued.", run_id)
-        for note in new.notes:
-            log(connection, note, run_id)
+    known = _run_started_by(connection, new.key)
+    if known is not None:
+        return known, False
+
+    if new.exclusive:
+        active = _active_run(connection)
+        if active is not None:
+            _insert_start(connection, active, new.key, "another run was active")
+            log_on_commit(connection, _log, logging.INFO, "run %d is active: none added", active)
+            return active, False
+
+    run_id = _insert_run(connection, new)
+    _insert_start(connection, run_id, new.key, "queued")
+    log_on_commit(connection, _log, logging.INFO, "run %d was queued", run_id)
+    return run_id, True
+
+
+def _insert_run(connection: Connection, new: NewRun) -> int:
+    insert_new(connection, dataset, [new.dataset])
+    values = {
+        "name": new.name,
+        "dataset_hash": new.dataset["hash"],
+        "data_options": new.data_options,
+        "settings": new.settings.to_dict(),
+        "seed": new.settings.seed,
+        "state": "queued",
+    }
+    statement = insert(run).values(values).returning(run.c.id)
+    run_id: int = connection.execute(statement).scalar_one()
+
+    add_event(connection, "Queued.", run_id)
+    for note in new.notes:
+        add_event(connection, note, run_id)
+    return run_id
+
+
+def _insert_start(connection: Connection, run_id: int, key: str, result: str) -> None:
+    """Record the command that has led to that run, so that its key is known."""
     connection.execute(
-        insert(command).values(
-            run_id=run_id,
-            kind="start",
-            key=new.key,
-            applied=now(),
-            result="queued" if created else "another run was active",
-        )
+        insert(command).values(run_id=run_id, kind="start", key=key, applied=now(), result=result)
     )
-    return run_id, created
 
 
-def start_of_key(connection: Connection, key: str) -> int | None:
-    """The run that a start with this key has led to. Raises `StoreError` when the key is of another command."""
-    known = connection.execute(
-        select(command.c.run_id, command.c.kind).where(command.c.key == key)
-    ).first()
-    if known is not None and known.kind != "start":
-        raise key_taken(key, known.kind, known.run_id)
-    return None if known is None else int(known.run_id)
+def _run_started_by(connection: Connection, key: str) -> int | None:
+    """The run that a start with this key has led to.
+
+    Raises `StoreError` when the key was used for another command.
+    """
+    query = select(command.c.run_id, command.c.kind).where(command.c.key == key)
+    known = connection.execute(query).first()
+    if known is None:
+        return None
+    if known.kind != "start":
+        raise key_taken_error(key, known.kind, known.run_id)
+    return int(known.run_id)
 
 
-def key_taken(key: str, kind: str, run_id: int) -> StoreError:
-    """The error for a key that has been used for something else."""
+def key_taken_error(key: str, kind: str, run_id: int) -> StoreError:
+    """The error for a key that was used for another command."""
     return StoreError(
         f"The key {key!r} was used to {kind} run {run_id}.", remedy="use a new key for each command"
     )
 
 
-def _active(connection: Connection) -> int | None:
+def _active_run(connection: Connection) -> int | None:
+    """The oldest run that is running, or else the oldest that is queued."""
     active = select(run.c.id).where(run.c.state.in_(("running", "queued")))
-    return connection.scalar(
-        active.order_by(run.c.state.desc(), run.c.id).limit(1)
-    )  # one that runs, before a queued
+    # By the alphabet "running" comes after "queued", so in descending order it comes first.
+    return connection.scalar(active.order_by(run.c.state.desc(), run.c.id).limit(1))
+
+
+def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows whose unique keys are not there yet. Nothing is overwritten."""
+    if rows:
+        statement = dialect_insert(connection, table).on_conflict_do_nothing()
+        connection.execute(statement, rows)
+
+
+def dialect_insert(connection: Connection, table: Table) -> Any:
+    """The database's own INSERT, which can have an ON CONFLICT.
+
+    It is imported by name, because the other database's dialect takes a while to load.
+    """
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
+    return dialect.insert(table)
+
+
+def add_event(
+    connection: Connection, text: str, run_id: int | None = None, level: str = "info"
+) -> None:
+    """Write an event for people."""
+    connection.execute(insert(event).values(run_id=run_id, level=level, text=sanitise_text(text)))
+
+
+# --- finding ----------------------------------------------------------------------------------
 
 
 def parse_id(run_id: int | str) -> int:
-    """A run's number, as a person may have typed it; -1, which no run has, for what is not a number."""
+    """A run's number, as a person may have typed it.
+
+    Text that is no number gives -1, which no run has.
+
+    Examples
+    --------
+    >>> parse_id(" #12 ")
+    12
+    >>> parse_id("twelve")
+    -1
+    """
     text = str(run_id).strip().removeprefix("#")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1
+    if text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS:
+        return int(text)
+    return -1
 
 
-def not_found(connection: Connection, run_id: int | str) -> RunNotFoundError:
-    """The error for a run that is not there, with a few that are."""
-    known = [
-        str(i) for i in connection.scalars(select(run.c.id).order_by(run.c.id.desc()).limit(5))
-    ]
+def run_not_found_error(connection: Connection, run_id: int | str) -> RunNotFoundError:
+    """The error for a run that is not there; it names a few that are."""
+    newest = select(run.c.id).order_by(run.c.id.desc()).limit(_RUNS_NAMED)
+    known = ", ".join(map(str, connection.scalars(newest)))
+    expected = "a run's number; the store has none yet"
+    if known:
+        expected = f"a run's number, such as {known}"
+
     return RunNotFoundError(
         f"There is no run {str(run_id)[:40]!r} in this store.",
-        expected=f"a run's number, such as {', '.join(known)}"
-        if known
-        else "a run's number; the store has none yet",
+        expected=expected,
         remedy="`shoal runs` lists them",
     )
 
 
-def locked(connection: Connection, run_id: int | str) -> Row[Any]:
-    """The run's row, and its age of heartbeat, locked until the transaction ends. Raises `RunNotFoundError`."""
-    query = select(run, (now() - run.c.heartbeat).label("age")).where(run.c.id == parse_id(run_id))
-    row = connection.execute(query.with_for_update()).first()
+def lock_run(connection: Connection, run_id: int | str) -> Row[Any]:
+    """Lock a run's row until the transaction ends.
+
+    Returns
+    -------
+    Row
+        The columns of ``run``, and ``age``: seconds since the last heartbeat.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no such run.
+    """
+    row = lock_run_if_there(connection, run_id)
     if row is None:
-        raise not_found(connection, run_id)
+        raise run_not_found_error(connection, run_id)
     return row
 
 
+def lock_run_if_there(connection: Connection, run_id: int | str) -> Row[Any] | None:
+    """As `lock_run`; None when there is no such run."""
+    age = (now() - run.c.heartbeat).label("age")
+    query = select(run, age).where(run.c.id == parse_id(run_id))
+    return connection.execute(query.with_for_update()).first()
+
+
+# --- showing ----------------------------------------------------------------------------------
+
+
 def shown_state(row: Row[Any]) -> str:
-    """The state that people see; ``row`` has state, owner and age."""
+    """The state that people see. ``row`` has ``state``, ``owner`` and ``age`` of the heartbeat."""
     if row.state == "running" and not is_alive(row.owner, row.age):
         return "interrupted"
     return str(row.state)
 
 
-def views(
-    connection: Connection, which: ColumnElement[bool] | None = None, limit: int | None = None
+def read_runs(
+    connection: Connection, condition: ColumnElement[bool] | None = None, limit: int | None = None
 ) -> list[RunView]:
-    """The runs, newest first; at most ``limit``."""
-    query = select(
-        run, dataset.c.name.label("dataset"), (now() - run.c.heartbeat).label("age")
-    ).join(dataset)
-    waiting = (
+    """The runs that meet the condition, newest first; at most ``limit``."""
+    age = (now() - run.c.heartbeat).label("age")
+    query = select(run, dataset.c.name.label("dataset"), age).join(dataset)
+    if condition is not None:
+        query = query.where(condition)
+    rows = connection.execute(query.order_by(run.c.id.desc()).limit(limit)).all()
+
+    pending = _pending_kinds(connection, condition)
+    return [_run_view(row, tuple(pending[row.id])) for row in rows]
+
+
+def read_run(connection: Connection, run_id: int | str) -> RunView:
+    """One run. Raises `RunNotFoundError`."""
+    runs = read_runs(connection, run.c.id == parse_id(run_id))
+    if not runs:
+        raise run_not_found_error(connection, run_id)
+    return runs[0]
+
+
+def read_comparable_runs(connection: Connection, run_id: int) -> list[RunView]:
+    """The other finished runs on the same table, newest first."""
+    own_table = select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
+    same_table = run.c.dataset_hash == own_table
+    return read_runs(connection, same_table & (run.c.state == "finished") & (run.c.id != run_id))
+
+
+def read_tables(connection: Connection) -> list[TableView]:
+    """The stored tables, the last used first."""
+    newest_run = func.max(run.c.id).label("run_id")
+    query = (
+        select(dataset.c.name, dataset.c.rows, dataset.c.columns, newest_run)
+        .join(run)
+        .group_by(dataset.c.hash)
+        .order_by(newest_run.desc())
+    )
+    return [TableView(**row._mapping) for row in connection.execute(query)]
+
+
+def _pending_kinds(
+    connection: Connection, condition: ColumnElement[bool] | None
+) -> defaultdict[int, list[str]]:
+    """By run: the kinds of the commands that nobody has applied yet, oldest first."""
+    query = (
         select(command.c.run_id, command.c.kind)
         .where(command.c.applied.is_(None))
         .order_by(command.c.id)
     )
-    if which is not None:
-        query, waiting = query.where(which), waiting.join(run).where(which)
-    pending: dict[int, list[str]] = defaultdict(list)
-    for item in connection.execute(waiting):
-        pending[item.run_id].append(item.kind)
-    rows = connection.execute(query.order_by(run.c.id.desc()).limit(limit)).all()
-    return [_view(row, tuple(pending[row.id])) for row in rows]
+    if condition is not None:
+        query = query.join(run).where(condition)
+
+    kinds: defaultdict[int, list[str]] = defaultdict(list)
+    for row in connection.execute(query):
+        kinds[row.run_id].append(row.kind)
+    return kinds
 
 
-def view(connection: Connection, run_id: int | str) -> RunView:
-    """One run. Raises `RunNotFoundError`."""
-    found = views(connection, run.c.id == parse_id(run_id))
-    if not found:
-        raise not_found(connection, run_id)
-    return found[0]
-
-
-def comparable(connection: Connection, run_id: int) -> list[RunView]:
-    """The other finished runs on the table of this one, newest first."""
-    same = (
-        run.c.dataset_hash == select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
-    )
-    return views(connection, same & (run.c.state == "finished") & (run.c.id != run_id))
-
-
-def tables(connection: Connection) -> list[TableView]:
-    """The stored tables, the last used first."""
-    newest = func.max(run.c.id).label("run_id")
-    query = (
-        select(dataset.c.name, dataset.c.rows, dataset.c.columns, newest)
-        .join(run)
-        .group_by(dataset.c.hash)
-    )
-    return [TableView(**row._mapping) for row in connection.execute(query.order_by(newest.desc()))]
-
-
-def _view(row: Row[Any], pending: tuple[str, ...]) -> RunView:
+def _run_view(row: Row[Any], pending: tuple[str, ...]) -> RunView:
+    # Most columns have the name of the field that they fill.
     values = dict(row._mapping)
-    values |= {
-        "settings": SearchSettings.recorded(row.settings),
-        "heartbeat_age": row.age,
-        "state": shown_state(row),
-    }
-    return RunView(
-        **{name: values[name] for name in RunView.__dataclass_fields__ if name != "pending"},
-        pending=pending,
-    )
+    values["settings"] = SearchSettings.recorded(row.settings)
+    values["heartbeat_age"] = row.age
+    values["state"] = shown_state(row)
+    values["pending"] = pending
+    return RunView(**{name: values[name] for name in RunView.__dataclass_fields__})
 
 
-BUDGETS = ("generations", "evaluations", "max_seconds")
+# --- extending and deleting -------------------------------------------------------------------
 
 
-def extend(connection: Connection, run_id: int | str, budgets: Mapping[str, float]) -> int:
-    """Larger budgets for a run that nobody holds; a finished one is queued. See `Store.extend`. Returns the run's id."""
-    row = locked(connection, run_id)
+def extend_run(connection: Connection, run_id: int | str, budgets: Mapping[str, float]) -> int:
+    """Give larger budgets to a run that nobody holds; a finished run is queued.
+
+    See `Store.extend`. Returns the run's id.
+    """
+    row = lock_run(connection, run_id)
     state = shown_state(row)
     if state == "running":
         raise RunStateError(
@@ -239,44 +358,60 @@ def extend(connection: Connection, run_id: int | str, budgets: Mapping[str, floa
             expected="a run that nobody drives",
             remedy=f"`shoal pause {row.id}` first, or let it finish",
         )
+
     before = SearchSettings.recorded(row.settings)
-    for name, value in budgets.items():
-        if name not in BUDGETS:
-            raise SettingsError(f"{name} is no budget.", expected="one of " + ", ".join(BUDGETS))
-        had = getattr(before, name)
-        if had is None or not value > had:
-            raise SettingsError(
-                f"{name}={value} is no more than the run has had.",
-                expected=f"more than {had}"
-                if had is not None
-                else f"none: the run has no limit of {name}",
-                remedy="name a larger budget",
-            )
+    for name, budget in budgets.items():
+        _check_budget(before, name, budget)
+
     after = SearchSettings.recorded({**row.settings, **budgets})
     values: dict[str, Any] = {"settings": after.to_dict()}
     if state == "finished":
         values |= {"state": "queued", "ended": None, "result_hash": None}
     connection.execute(update(run).where(run.c.id == row.id).values(values))
-    more = ", ".join(
-        f"{name} {getattr(before, name)} -> {value}" for name, value in budgets.items()
-    )
-    log(connection, f"Goes on with more: {more}.", row.id)
+
+    changes = [f"{name} {getattr(before, name)} -> {new}" for name, new in budgets.items()]
+    text = f"Goes on with more: {', '.join(changes)}."
+    add_event(connection, text, row.id)
+    log_on_commit(connection, _log, logging.INFO, "run %d (%s): %s", row.id, state, text)
     return int(row.id)
 
 
-def remove(connection: Connection, run_id: int | str) -> None:
+def _check_budget(settings: SearchSettings, name: str, budget: float) -> None:
+    """Raise `SettingsError` unless the budget is larger than the one that the run has had."""
+    if name not in BUDGETS:
+        raise SettingsError(f"{name} is no budget.", expected="one of " + ", ".join(BUDGETS))
+
+    before = getattr(settings, name)
+    if before is None:
+        expected = f"none: the run has no limit of {name}"
+    elif not budget > before:
+        expected = f"more than {before}"
+    else:
+        return
+    raise SettingsError(
+        f"{name}={budget} is no more than the run has had.",
+        expected=expected,
+        remedy="name a larger budget",
+    )
+
+
+def delete_run(connection: Connection, run_id: int | str) -> None:
     """Delete a run and all that belongs to it. Raises `RunStateError` while someone holds it."""
     take_lock(connection, _ADDING)
-    row = locked(connection, run_id)
+    row = lock_run(connection, run_id)
     if shown_state(row) == "running":
         raise RunStateError(
             f"Run {row.id} is running.",
             expected="a run that has ended",
             remedy=f"`shoal stop {row.id}` first",
         )
+
     for table in (evaluation, generation, artifact, command, event, notice, live):
         connection.execute(delete(table).where(table.c.run_id == row.id))
     connection.execute(delete(run).where(run.c.id == row.id))
-    unused = ~exists().where(run.c.dataset_hash == dataset.c.hash)
-    connection.execute(delete(dataset).where(dataset.c.hash == row.dataset_hash, unused))
-    log(connection, f"Run {row.id} ({row.name}) was deleted.")
+    # The table goes with the last run that uses it.
+    is_unused = ~exists().where(run.c.dataset_hash == dataset.c.hash)
+    connection.execute(delete(dataset).where(dataset.c.hash == row.dataset_hash, is_unused))
+
+    add_event(connection, f"Run {row.id} ({row.name}) was deleted.")
+    log_on_commit(connection, _log, logging.INFO, "run %d was deleted", row.id)

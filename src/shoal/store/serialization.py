@@ -1,4 +1,4 @@
-"""Records to rows and back, exactly: what was a number is the same number, to the bit, when it is read."""
+"""Records to rows and back, exactly: a number comes back as the same number, to the bit."""
 
 from __future__ import annotations
 
@@ -15,25 +15,56 @@ from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 
 
 def sanitise_text(text: str) -> str:
-    """Without what PostgreSQL cannot hold: NUL characters and half a surrogate pair."""
+    """Replace what PostgreSQL cannot hold: NUL characters, and half a surrogate pair.
+
+    Examples
+    --------
+    >>> sanitise_text("a" + chr(0) + "b") == "a" + chr(0xFFFD) + "b"
+    True
+    """
     return text.replace("\0", "�").encode("utf-8", "replace").decode()
 
 
 def finite(value: float | None) -> float | None:
-    """None for what JSON cannot hold: infinities and NaN."""
-    return value if value is not None and math.isfinite(value) else None
+    """None for what JSON cannot hold: infinities and NaN.
+
+    Examples
+    --------
+    >>> finite(0.5)
+    0.5
+    >>> finite(float("inf")) is None
+    True
+    """
+    if value is None or not math.isfinite(value):
+        return None
+    return value
 
 
-def _jsonable(value: float) -> float | str:
-    # JSON has no infinities; as text they survive, and so does the result hash of a run that met one.
-    return value if math.isfinite(value) else str(value)
+# --- evaluations ------------------------------------------------------------------------------
 
 
 def evaluation_row(
     run_id: int, evaluation: Evaluation, genome: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A row of the table ``evaluation``; ``genome`` is the genome's own dictionary."""
-    task, scores = evaluation.task, evaluation.scores
+    """A row of the table ``evaluation``.
+
+    Parameters
+    ----------
+    run_id
+        The run that it belongs to.
+    evaluation
+        The record.
+    genome
+        The genome's own dictionary. The caller makes it once for all repeats of a genome.
+    """
+    task = evaluation.task
+    scores = None
+    if evaluation.scores:
+        scores = _scores_to_json(evaluation.scores)
+    error = None
+    if evaluation.error is not None:
+        error = sanitise_text(evaluation.error)
+
     return {
         "run_id": run_id,
         "genome_hash": task.genome.hash,
@@ -44,53 +75,81 @@ def evaluation_row(
         "status": evaluation.status,
         "accuracy": evaluation.accuracy,
         "loss": evaluation.loss,
-        "scores": scores
-        and {
-            part: {k: _jsonable(v) for k, v in values.items()}
-            for part, values in scores.to_dict().items()
-        },
+        "scores": scores,
         "iterations": evaluation.iterations,
         "seconds": evaluation.seconds,
-        "curve": [[iteration, _jsonable(loss)] for iteration, loss in evaluation.curve],
-        "error": evaluation.error and sanitise_text(evaluation.error),
+        "curve": [[iteration, _number_to_json(loss)] for iteration, loss in evaluation.curve],
+        "error": error,
         "worker": sanitise_text(evaluation.worker),
     }
 
 
 def read_evaluations(rows: Sequence[Row[Any]], genomes: dict[str, Genome]) -> list[Evaluation]:
-    """The reverse of `evaluation_row`, from rows whose JSON is still text; fills ``genomes``, by hash, as it goes."""
-    found = []
-    for row in rows:
-        genome = genomes.get(row.genome_hash)
-        if genome is None:
-            genome = genomes[row.genome_hash] = Genome.from_dict(json.loads(row.genome))
-        found.append(
-            Evaluation(
-                task=Task(genome, row.repeat, row.generation, row.individual),
-                status=row.status,
-                scores=None if row.scores is None else _scores(row.scores),
-                loss=row.loss,
-                iterations=row.iterations,
-                seconds=row.seconds,
-                curve=tuple(
-                    [(iteration, float(loss)) for iteration, loss in json.loads(row.curve)]
-                ),
-                error=row.error,
-                worker=row.worker,
-            )
-        )
-    return found
+    """Evaluations from rows of the table ``evaluation``.
+
+    Parameters
+    ----------
+    rows
+        The rows. Their JSON is still text.
+    genomes
+        The genomes that were read before, by hash. New ones are added, so that each genome is
+        read once.
+    """
+    return [_read_evaluation(row, genomes) for row in rows]
 
 
-def _scores(text: str) -> Scores:
-    parts = json.loads(text)
-    return Scores.from_dict(
-        {part: {k: float(v) for k, v in values.items()} for part, values in parts.items()}
+def _read_evaluation(row: Row[Any], genomes: dict[str, Genome]) -> Evaluation:
+    genome = genomes.get(row.genome_hash)
+    if genome is None:
+        genome = Genome.from_dict(json.loads(row.genome))
+        genomes[row.genome_hash] = genome
+
+    scores = None
+    if row.scores is not None:
+        scores = _scores_from_json(row.scores)
+
+    # A list inside tuple(): it is faster than a generator, and a run has many points.
+    curve = tuple([(iteration, float(loss)) for iteration, loss in json.loads(row.curve)])
+    return Evaluation(
+        task=Task(genome, row.repeat, row.generation, row.individual),
+        status=row.status,
+        scores=scores,
+        loss=row.loss,
+        iterations=row.iterations,
+        seconds=row.seconds,
+        curve=curve,
+        error=row.error,
+        worker=row.worker,
     )
 
 
+def _number_to_json(value: float) -> float | str:
+    # JSON has no infinities and no NaN. As text they survive, and so does the result hash of a run
+    # that met one. float() reads both forms.
+    if math.isfinite(value):
+        return value
+    return str(value)
+
+
+def _scores_to_json(scores: Scores) -> dict[str, dict[str, float | str]]:
+    parts = {}
+    for part, metrics in scores.to_dict().items():
+        parts[part] = {name: _number_to_json(value) for name, value in metrics.items()}
+    return parts
+
+
+def _scores_from_json(text: str) -> Scores:
+    parts = {}
+    for part, metrics in json.loads(text).items():
+        parts[part] = {name: float(value) for name, value in metrics.items()}
+    return Scores.from_dict(parts)
+
+
+# --- generations ------------------------------------------------------------------------------
+
+
 def generation_row(run_id: int, summary: GenerationSummary, seconds: float) -> dict[str, Any]:
-    """A row of the table ``generation``."""
+    """A row of the table ``generation``; ``seconds`` is the run's active time at its end."""
     return {
         "run_id": run_id,
         "number": summary.number,
@@ -104,7 +163,7 @@ def generation_row(run_id: int, summary: GenerationSummary, seconds: float) -> d
 
 
 def read_generation(row: Row[Any]) -> GenerationSummary:
-    """The reverse of `generation_row`."""
+    """A generation from a row of the table ``generation``."""
     return GenerationSummary(
         number=row.number,
         best=Genome.from_dict(row.best),

@@ -1,4 +1,7 @@
-"""Alembic's entry: runs on the connection, and inside the transaction, that `shoal.store.migrate` hands over."""
+"""Alembic's entry.
+
+It runs on the connection that `shoal.store.migrate` hands over, and inside its transaction.
+"""
 
 from alembic import context
 

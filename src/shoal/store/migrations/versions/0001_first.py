@@ -1,4 +1,7 @@
-"""The first schema."""
+"""The first schema.
+
+What the columns mean, and their units, stands in `shoal.store.tables`.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,6 +26,7 @@ def upgrade() -> None:
         sa.Column("columns", sa.BigInteger, nullable=False),
         sa.Column("created", sa.Double, nullable=False),
     )
+
     op.create_table(
         "event",
         sa.Column("id", ID, primary_key=True),
@@ -32,6 +36,7 @@ def upgrade() -> None:
         sa.Column("created", sa.Double, nullable=False),
     )
     op.create_index("event_run", "event", ["run_id"])
+
     op.create_table(
         "supervisor",
         sa.Column("owner", sa.Text, primary_key=True),
@@ -41,6 +46,7 @@ def upgrade() -> None:
         sa.Column("started", sa.Double, nullable=False),
         sa.Column("heartbeat", sa.Double, nullable=False),
     )
+
     op.create_table(
         "run",
         sa.Column("id", ID, primary_key=True),
@@ -73,6 +79,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("run_state", "run", ["state"])
+
     op.create_table(
         "artifact",
         sa.Column("run_id", ID, sa.ForeignKey("run.id", name="artifact_run"), primary_key=True),
@@ -80,6 +87,7 @@ def upgrade() -> None:
         sa.Column("content", sa.LargeBinary, nullable=False),
         sa.Column("created", sa.Double, nullable=False),
     )
+
     op.create_table(
         "command",
         sa.Column("id", ID, primary_key=True),
@@ -92,6 +100,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name="command_key"),
     )
     op.create_index("command_pending", "command", ["run_id", "applied"])
+
     op.create_table(
         "evaluation",
         sa.Column("id", ID, primary_key=True),
@@ -114,6 +123,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("run_id", "genome_hash", "repeat", name="evaluation_once"),
     )
     op.create_index("evaluation_order", "evaluation", ["run_id", "id"])
+
     op.create_table(
         "generation",
         sa.Column("run_id", ID, sa.ForeignKey("run.id", name="generation_run"), primary_key=True),

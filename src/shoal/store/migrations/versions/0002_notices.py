@@ -1,4 +1,7 @@
-"""What is to be told to a webhook. Nothing else changes: a process of the version before goes on as it was."""
+"""Messages for a webhook.
+
+Nothing else changes: a process of the version before goes on as it was.
+"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,7 @@
-"""What trains right now. Nothing else changes: a process of the version before goes on as it was."""
+"""What trains right now.
+
+Nothing else changes: a process of the version before goes on as it was.
+"""
 
 import sqlalchemy as sa
 from alembic import op
