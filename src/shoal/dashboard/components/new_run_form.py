@@ -1,94 +1,159 @@
-"""The fields of the form for a new run. Each is kept for the session; texts of users are options or cells, never Markdown."""
+"""The fields of the form for a new run.
+
+Each field keeps its value for the session, in the draft (`shoal.dashboard.session.new_run_draft`).
+Texts of users are options or cells, never Markdown.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from shoal.dashboard.components.genome_card import on_demand
 from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.session import new_run_draft
-from shoal.dashboard.session.bounds_editor import LATER, bounds_frame, bounds_of, usual_choices
+from shoal.dashboard.session.bounds_editor import (
+    LATER,
+    Bounds,
+    bounds_frame,
+    bounds_of,
+    usual_choices,
+)
 from shoal.dashboard.session.new_run_draft import key, preset_key, put, state
 from shoal.data import Preset, recognise_task
+from shoal.data.column_profile import ColumnFacts
 from shoal.data.dataset import MAX_FOLDS
 from shoal.genome.genes import CATEGORICAL_GENES
 from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings
 
-FIRST_ROWS, FIRST_COLUMNS = 6, 60
+# How much of a table the preview shows.
+FIRST_ROWS = 6
+FIRST_COLUMNS = 60
+
 _PRESETS: dict[str, str] = {
-    "modern": "Scaled inputs, encoded categories, a validation part to select on, an untouched test part.",
-    "classic": "The original search: raw numeric inputs, split 70 / 30, fitness on the training part.",
+    "modern": (
+        "Scaled inputs, encoded categories, a validation part to select on, an untouched test part."
+    ),
+    "classic": (
+        "The original search: raw numeric inputs, split 70 / 30, fitness on the training part."
+    ),
 }
-_HELP = {
-    "generations": "rounds of the genetic algorithm; a finished run can be continued",
-    "population": "genomes in a generation",
-    "iterations": "steps of the swarm in each training; of the longest ones, where they differ",
-    "repeats": "trainings of each genome to begin with, each from another start",
-    "seed": "the same seed gives the same result, to the bit",
-    "max_seconds": "end after so much active time; new results are then not reproducible to the bit",
-    "sampler": "who proposes genomes",
-    "workers": "worker processes; one a core where nothing is said; never changes a result",
+
+
+@dataclass(frozen=True, slots=True)
+class _BudgetField:
+    """A number of the form's budget.
+
+    Attributes
+    ----------
+    low, high
+        The smallest and the largest value.
+    help
+        What is said where the field is pointed at.
+    empty
+        What stands in the field while it has no value; None for a field that always has one.
+    """
+
+    low: float
+    high: float
+    help: str
+    empty: str | None = None
+
+
+# The numbers of the budget; `_BUDGET_ROWS` says where each stands.
+_BUDGET_FIELDS = {
+    "generations": _BudgetField(
+        1, 1_000_000, "rounds of the genetic algorithm; a finished run can be continued"
+    ),
+    "population": _BudgetField(2, 10_000, "genomes in a generation"),
+    "iterations": _BudgetField(
+        1,
+        100_000_000,
+        "steps of the swarm in each training; of the longest ones, where they differ",
+    ),
+    "repeats": _BudgetField(
+        1, 1_000, "trainings of each genome to begin with, each from another start"
+    ),
+    "seed": _BudgetField(0, 2**53 - 1, "the same seed gives the same result, to the bit"),
+    "max_seconds": _BudgetField(
+        1.0,
+        1e9,
+        "end after this much active time; new results are then not reproducible to the bit",
+        empty="no limit",
+    ),
+    "workers": _BudgetField(
+        1,
+        1_000,
+        "worker processes; never changes a result",
+        empty="one for each core",
+    ),
 }
-_CHOICES = (
-    "informant_strategy",
-    "activation",
-    "update_rule",
-    "attractor",
-    "initialisation",
-)  # the widest first
-_LIMITS: dict[str, tuple[float, float]] = {
-    "generations": (1, 1_000_000),
-    "population": (2, 10_000),
-    "iterations": (1, 100_000_000),
-    "repeats": (1, 1_000),
-    "seed": (0, 2**53 - 1),
-    "max_seconds": (1.0, 1e9),
-    "workers": (1, 1_000),
+_BUDGET_ROWS = (
+    ("generations", "population", "iterations", "repeats"),
+    ("seed", "max_seconds", "sampler", "workers"),
+)
+
+# The genes with choices, those with the longest texts first: two in the first row, then three.
+_CHOICES = ("informant_strategy", "activation", "update_rule", "attractor", "initialisation")
+
+# The limits of the network's size: label, and the largest value.
+_SIZES = {
+    "max_depth": ("Hidden layers, at most", 3),
+    "max_width": ("Neurons in a layer, at most", 1024),
 }
 
 
 def preview(table: new_run_draft.Table) -> None:
-    """The first rows, and what each column holds."""
-    rows, columns = len(table.source), len(table.facts)
-    st.caption(f"{rows:,} rows, {columns:,} columns")
-    first, held = st.tabs(["First rows", "Columns"])
-    head = table.source.frame.iloc[:FIRST_ROWS, :FIRST_COLUMNS]
-    with first:
-        html_table(head, "rows")
-    if columns > FIRST_COLUMNS:
-        first.caption(f"The first {FIRST_COLUMNS} columns.")
-    facts = pd.DataFrame(
-        {
-            "Column": [fact.name for fact in table.facts],
-            "Holds": [fact.kind for fact in table.facts],
-            "Different": [fact.distinct for fact in table.facts],
-            "Missing": [fact.missing for fact in table.facts],
-        }
-    )
-    with held:
-        html_table(facts, "columns")
+    """The first rows of a table, and what each of its columns holds."""
+    columns = len(table.facts)
+    st.caption(f"{len(table.source):,} rows, {columns:,} columns")
+
+    rows_tab, columns_tab = st.tabs(["First rows", "Columns"])
+    with rows_tab:
+        html_table(table.source.frame.iloc[:FIRST_ROWS, :FIRST_COLUMNS], "rows")
+        if columns > FIRST_COLUMNS:
+            st.caption(f"The first {FIRST_COLUMNS} columns.")
+    with columns_tab:
+        html_table(_facts_table(table.facts), "columns")
+
+
+def _facts_table(facts: Collection[ColumnFacts]) -> pd.DataFrame:
+    rows = []
+    for fact in facts:
+        rows.append(
+            {
+                "Column": fact.name,
+                "Holds": fact.kind,
+                "Different": fact.distinct,
+                "Missing": fact.missing,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def columns_and_target(table: new_run_draft.Table) -> None:
-    """What is predicted, as what, and from which columns."""
+    """Which column is predicted, as what kind of task, and which columns are left out."""
     names = [fact.name for fact in table.facts]
     left, middle, right = st.columns([1, 1, 1.4], gap="small")
+
     target = left.selectbox("Target column", names, key=key("target"), persist_state="session")
-    looks = recognise_task(table.source[target])
+    recognised = recognise_task(table.source[target])
     middle.selectbox(
         "Task",
         ["", "regression", "classification"],
-        format_func=lambda task: task or f"recognised: {looks}",
+        format_func=lambda task: task or f"recognised: {recognised}",
         key=key("task"),
         persist_state="session",
     )
+
     others = [name for name in names if name != target]
-    if any(name not in others for name in state("leave")):
-        put(leave=[name for name in state("leave") if name in others])
+    _keep_known("leave", others)
     right.multiselect(
         "Columns to leave out",
         others,
@@ -98,8 +163,16 @@ def columns_and_target(table: new_run_draft.Table) -> None:
     )
 
 
+def _keep_known(name: str, columns: Collection[str]) -> None:
+    """Drop what a choice names besides these columns, which its field would refuse."""
+    chosen = state(name)
+    known = [column for column in chosen if column in columns]
+    if len(known) < len(chosen):
+        put(**{name: known})
+
+
 def preset() -> Preset:
-    """Modern or classic."""
+    """Ask for the preset, modern or classic, and return the choice."""
     chosen = st.radio(
         "Preset",
         list(_PRESETS),
@@ -112,54 +185,86 @@ def preset() -> Preset:
 
 
 def budget(chosen: str) -> dict[str, Any]:
-    """How much is searched, and by whom."""
+    """Ask how much is searched, and by which sampler.
+
+    Parameters
+    ----------
+    chosen
+        The preset, whose defaults the fields show at first.
+
+    Returns
+    -------
+    dict
+        Settings by name.
+    """
     usual = SearchSettings.parse({"preset": chosen})
-    values = {}
-    names = list(_HELP)
-    for row in (names[:4], names[4:]):
-        for column, name in zip(st.columns(4, gap="small"), row, strict=True):
-            values[name] = _field(column, chosen, name, getattr(usual, name))
+    values: dict[str, Any] = {}
+    for names in _BUDGET_ROWS:
+        for column, name in zip(st.columns(4, gap="small"), names, strict=True):
+            widget = preset_key(chosen, name)
+            st.session_state.setdefault(widget, getattr(usual, name))
+            if name == "sampler":
+                values[name] = _sampler_field(column, widget)
+            else:
+                values[name] = _budget_field(column, widget, name)
     return values
 
 
-def _field(column: Any, chosen: str, name: str, usual: Any) -> Any:
-    at, label = preset_key(chosen, name), name.replace("_", " ").capitalize()
-    st.session_state.setdefault(at, usual)
-    if name == "sampler":
-        # A run that is repeated may have a sampler of the user's own.
-        samplers = list(SAMPLERS)
-        if st.session_state[at] not in SAMPLERS:
-            samplers.append(st.session_state[at])
-        return column.selectbox(label, samplers, help=_HELP[name], key=at, persist_state="session")
-    low, high = _LIMITS[name]
+def _sampler_field(column: DeltaGenerator, widget: str) -> str:
+    samplers = list(SAMPLERS)
+    # A run that is repeated may have a sampler of the user's own.
+    if st.session_state[widget] not in SAMPLERS:
+        samplers.append(st.session_state[widget])
+
+    sampler: str = column.selectbox(
+        "Sampler", samplers, help="what proposes genomes", key=widget, persist_state="session"
+    )
+    return sampler
+
+
+def _budget_field(column: DeltaGenerator, widget: str, name: str) -> Any:
+    field = _BUDGET_FIELDS[name]
     return column.number_input(
-        label,
-        low,
-        high,
-        help=_HELP[name],
-        key=at,
-        placeholder="no limit"
-        if name == "max_seconds"
-        else "one a core"
-        if name == "workers"
-        else None,
+        _label(name),
+        field.low,
+        field.high,
+        help=field.help,
+        key=widget,
+        placeholder=field.empty,
         persist_state="session",
     )
 
 
+def _label(name: str) -> str:
+    """A setting's name as a label: "Max seconds"."""
+    return name.replace("_", " ").capitalize()
+
+
 def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
-    """How rows are shared out: options of `shoal.data.prepare_new`."""
-    names = [
-        fact.name for fact in table.facts if fact.name not in (state("target"), *state("leave"))
-    ]
+    """Ask how the rows are divided into parts.
+
+    Parameters
+    ----------
+    table
+        The table to learn from.
+    chosen
+        The preset.
+
+    Returns
+    -------
+    dict
+        Options of `shoal.data.prepare_new`.
+    """
+    absent = (state("target"), *state("leave"))
+    names = [fact.name for fact in table.facts if fact.name not in absent]
+    if state("group") not in ("", *names):
+        put(group="")
+    _keep_known("same", names)
+
     options: dict[str, Any] = {
         "task": state("task") or None,
         **new_run_draft.carried_over(chosen).data_options,
     }
-    if state("group") not in ("", *names):
-        put(group="")
-    if any(name not in names for name in state("same")):
-        put(same=[name for name in state("same") if name in names])
     with st.expander(
         "Rows: test part, folds, groups",
         icon=":material/call_split:",
@@ -167,78 +272,107 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
         on_change="rerun",
     ):
         left, right = st.columns(2, gap="small")
-        options["test_fraction"] = left.number_input(
-            "Test fraction",
-            0.0,
-            0.9,
-            step=0.05,
-            key=key("test_fraction"),
-            help="share of the rows that nobody looks at before the end",
-            persist_state="session",
-        )
-        options["seed"] = right.number_input(
-            "Data seed",
-            0,
-            2**32 - 1,
-            key=key("data_seed"),
-            help="of the split",
-            persist_state="session",
-        )
+        options |= _test_part(left, right)
         if chosen == "classic":
-            options.pop("validation_fraction", None)
             st.caption("Classic has no folds, groups or logarithms.")
-            return options
-        options["folds"] = left.number_input(
-            "Folds",
-            1,
-            MAX_FOLDS,
-            key=key("folds"),
-            placeholder="5, or 1 where rows are too few",
-            help="each part validates in turn; 1: one part validates all",
-            persist_state="session",
-        )
-        options["log_columns"] = right.selectbox(
-            "Log columns",
-            ["auto", "none"],
-            key=key("logs"),
-            help="features with a long tail are taken as logarithms",
-            persist_state="session",
-        )
-        group = left.selectbox(
-            "Group column",
-            ["", *names],  # no column has an empty name
-            format_func=lambda name: name or "none",
-            key=key("group"),
-            help="rows with equal values stay in one part; the column is no feature",
-            persist_state="session",
-        )
-        options["group"] = group or None
-        kept = right.selectbox(
-            "Rows that stay together",
-            [new_run_draft.SAME_NO, new_run_draft.SAME_ALL, new_run_draft.SAME_SOME],
-            key=key("kept"),
-            help="so that no part is tested on copies of rows that it has learned",
-            persist_state="session",
-        )
-        if kept == new_run_draft.SAME_SOME:
-            right.multiselect("Equal in", names, key=key("same"), persist_state="session")
-        options["same"] = (
-            "all"
-            if kept == new_run_draft.SAME_ALL
-            else state("same", [])
-            if kept == new_run_draft.SAME_SOME
-            else []
-        )
-    if options["folds"] not in (None, 1):
+        else:
+            options |= _folds_and_logs(left, right)
+            options |= _groups(left, right, names)
+
+    # A duplicated run may carry over a validation fraction, which applies only where the modern
+    # preset has one part validate all.
+    if chosen == "classic" or options["folds"] not in (None, 1):
         options.pop("validation_fraction", None)
     return options
 
 
+def _test_part(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
+    """The test part, and the seed of the split."""
+    test_fraction = left.number_input(
+        "Test fraction",
+        0.0,
+        0.9,
+        step=0.05,
+        key=key("test_fraction"),
+        help="share of the rows that nobody looks at before the end",
+        persist_state="session",
+    )
+    seed = right.number_input(
+        "Data seed",
+        0,
+        2**32 - 1,
+        key=key("data_seed"),
+        help="of the split",
+        persist_state="session",
+    )
+    return {"test_fraction": test_fraction, "seed": seed}
+
+
+def _folds_and_logs(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
+    """How many folds there are, and whether features are taken as logarithms."""
+    folds = left.number_input(
+        "Folds",
+        1,
+        MAX_FOLDS,
+        key=key("folds"),
+        placeholder="5, or 1 where rows are too few",
+        help="each part validates in turn; 1: one part validates all",
+        persist_state="session",
+    )
+    log_columns = right.selectbox(
+        "Log columns",
+        ["auto", "none"],
+        key=key("logs"),
+        help="features with a long tail are taken as logarithms",
+        persist_state="session",
+    )
+    return {"folds": folds, "log_columns": log_columns}
+
+
+def _groups(left: DeltaGenerator, right: DeltaGenerator, names: list[str]) -> dict[str, Any]:
+    """Which rows stay in one part."""
+    group = left.selectbox(
+        "Group column",
+        # No column has an empty name, so this one can stand for none.
+        ["", *names],
+        format_func=lambda name: name or "none",
+        key=key("group"),
+        help="rows with equal values stay in one part; the column is no feature",
+        persist_state="session",
+    )
+    kept = right.selectbox(
+        "Rows that stay together",
+        [new_run_draft.SAME_NO, new_run_draft.SAME_ALL, new_run_draft.SAME_SOME],
+        key=key("kept"),
+        help="so that no part is tested on copies of rows that it has learned",
+        persist_state="session",
+    )
+
+    same: str | list[str] = []
+    if kept == new_run_draft.SAME_ALL:
+        same = "all"
+    elif kept == new_run_draft.SAME_SOME:
+        right.multiselect("Equal in", names, key=key("same"), persist_state="session")
+        same = state("same", [])
+    return {"group": group or None, "same": same}
+
+
 def bounds_and_choices(chosen: str) -> dict[str, Any]:
-    """Where the search may look: settings that are not the preset's own."""
+    """Ask which genes are searched, and between which bounds.
+
+    Parameters
+    ----------
+    chosen
+        The preset.
+
+    Returns
+    -------
+    dict
+        Settings by name; of those that are the preset's own, only the sizes of the network.
+    """
     usual = SearchSettings.parse({"preset": chosen})
     values: dict[str, Any] = {}
-    with on_demand("Bounds and choices of the genes", ":material/tune:", "bounds") as open_now:
+    with on_demand("Bounds and choices of the genes", ":material/tune:", "bounds") as is_open:
         also = st.multiselect(
             "Also search",
             list(LATER),
@@ -247,42 +381,42 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
             help="numbers that otherwise have a value that changes nothing",
             persist_state="session",
         )
-        kept = {
-            name: pair
-            for name, pair in state("bounds", {}).items()
-            if name not in LATER or name in also
-        }
-        values["bounds"] = _bounds_editor(kept, also) if open_now else kept
-        if not open_now:
-            put(base_for=None)  # which has it begin with these when it is opened
-        if later := [name for name in also if name not in values["bounds"]]:
-            values["extra_genes"] = [*usual.extra_genes, *later]
-        values |= _choices(chosen)
-        left, right = st.columns(2, gap="small")
-        for column, name, high in ((left, "max_depth", 3), (right, "max_width", 1024)):
-            at = preset_key(chosen, name)
-            st.session_state.setdefault(at, getattr(usual, name))
-            values[name] = column.number_input(
-                "Hidden layers, at most" if name == "max_depth" else "Neurons in a layer, at most",
-                1,
-                high,
-                key=at,
-                persist_state="session",
-            )
+        values["bounds"] = _bounds(also, is_open=is_open)
+
+        # A later gene with bounds of its own is searched anyway.
+        extra = [gene for gene in also if gene not in values["bounds"]]
+        if extra:
+            values["extra_genes"] = [*usual.extra_genes, *extra]
+        values |= _choice_fields(chosen)
+        values |= _size_fields(chosen, usual)
     return values
 
 
-def _bounds_editor(
-    bounds: dict[str, tuple[float, float]], also: list[str]
-) -> dict[str, tuple[float, float]]:
-    """The editor keeps its edits by its key, so it gets another one, and what was edited as its start, with other rows."""
-    if state("base_for") != (state("version"), tuple(also)):
-        put(
-            base=bounds_frame(bounds, also),
-            base_for=(state("version"), tuple(also)),
-            editor=state("editor", 0) + 1,
-        )
-    number = st.column_config.NumberColumn
+def _bounds(also: list[str], *, is_open: bool) -> Bounds:
+    """The bounds that are not the limits; ``also`` names the later genes that are searched."""
+    bounds = {}
+    for gene, pair in state("bounds", {}).items():
+        if gene not in LATER or gene in also:
+            bounds[gene] = pair
+
+    if is_open:
+        return _edited_bounds(bounds, also)
+    # So that the editor begins with these bounds when the part is opened.
+    put(base_for=None)
+    return bounds
+
+
+def _edited_bounds(bounds: Bounds, also: list[str]) -> Bounds:
+    """The table in which bounds are edited; what they are now.
+
+    Streamlit keeps the edits of a table by its key. When the rows change, the editor gets another
+    key, and begins with what was edited.
+    """
+    rows = (state("version"), tuple(also))
+    if state("base_for") != rows:
+        put(base=bounds_frame(bounds, also), base_for=rows, editor=state("editor", 0) + 1)
+
+    number_column = st.column_config.NumberColumn
     edited = st.data_editor(
         state("base"),
         key=key(f"editor-{state('editor')}"),
@@ -291,29 +425,45 @@ def _bounds_editor(
         disabled=["gene", "lowest", "highest"],
         column_config={
             "gene": st.column_config.TextColumn("Gene"),
-            "low": number("Low", format="%g"),
-            "high": number("High", format="%g"),
-            "lowest": number("Lowest", format="%g", help="limit of the low bound"),
-            "highest": number("Highest", format="%g", help="limit of the high bound"),
+            "low": number_column("Low", format="%g"),
+            "high": number_column("High", format="%g"),
+            "lowest": number_column("Lowest", format="%g", help="limit of the low bound"),
+            "highest": number_column("Highest", format="%g", help="limit of the high bound"),
         },
     )
-    found = bounds_of(edited)
-    put(bounds=found)
-    return found
+    now = bounds_of(edited)
+    put(bounds=now)
+    return now
 
 
-def _choices(chosen: str) -> dict[str, Any]:
-    usual: dict[str, tuple[str, ...]] = usual_choices(chosen)
+def _choice_fields(chosen: str) -> dict[str, Any]:
+    """What genes with choices may be: the setting ``choices``, where it is not the preset's."""
+    usual = usual_choices(chosen)
+    columns = [*st.columns(2, gap="small"), *st.columns(3, gap="small")]
+
     given: dict[str, list[str]] = {}
-    for column, name in zip(
-        [*st.columns(2, gap="small"), *st.columns(3, gap="small")], _CHOICES, strict=True
-    ):
-        allowed = CATEGORICAL_GENES[name]
-        at = preset_key(chosen, name)
-        st.session_state.setdefault(at, list(usual[name]))
+    for column, gene in zip(columns, _CHOICES, strict=True):
+        widget = preset_key(chosen, gene)
+        st.session_state.setdefault(widget, list(usual[gene]))
         picked = column.multiselect(
-            name.replace("_", " ").capitalize(), allowed, key=at, persist_state="session"
+            _label(gene), CATEGORICAL_GENES[gene], key=widget, persist_state="session"
         )
-        if set(picked) != set(usual[name]):
-            given[name] = list(picked)  # in their order, which decides what is drawn
-    return {"choices": given} if given else {}
+        if set(picked) != set(usual[gene]):
+            # In the order in which they were picked, which decides what is drawn.
+            given[gene] = list(picked)
+
+    if not given:
+        return {}
+    return {"choices": given}
+
+
+def _size_fields(chosen: str, usual: SearchSettings) -> dict[str, Any]:
+    """The limits of the network's size."""
+    values = {}
+    for column, (name, (label, high)) in zip(
+        st.columns(2, gap="small"), _SIZES.items(), strict=True
+    ):
+        widget = preset_key(chosen, name)
+        st.session_state.setdefault(widget, getattr(usual, name))
+        values[name] = column.number_input(label, 1, high, key=widget, persist_state="session")
+    return values
