@@ -137,7 +137,9 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
             rival.ensemble.test.accuracy,
         )
         assert (
-            summary.to_dict()["rivals"]["Random search (run 3)"]["scores"]["test"]["accuracy"]
+            summary.to_dict()["competing_runs"]["Random search (run 3)"]["scores"]["test"][
+                "accuracy"
+            ]
             == shown.accuracy
         )
     told = command("show", "1", store=tmp_path / "shoal.db")

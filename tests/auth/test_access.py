@@ -444,9 +444,9 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (code, "8 or more" in said) == (2, True)
     assert access("token", "alice", "--viewer")[0] == 2
     assert last_json(access("list", "--json")[1])["accounts"] == [
-        {"name": "alice", "role": "operator", "by": ["password"]},
-        {"name": "bob", "role": "viewer", "by": ["token"]},
-        {"name": "eve@example.org", "role": "viewer", "by": ["oidc"]},
+        {"name": "alice", "role": "operator", "login_methods": ["password"], "by": ["password"]},
+        {"name": "bob", "role": "viewer", "login_methods": ["token"], "by": ["token"]},
+        {"name": "eve@example.org", "role": "viewer", "login_methods": ["oidc"], "by": ["oidc"]},
     ]
     keeper = SessionManager(file)
     assert keeper.identity(keeper.by_password("alice", RIGHT)) == Identity("alice", "operator")

@@ -86,7 +86,15 @@ def list_accounts(
     for account in read_accounts(default_file()).accounts:
         ways = {"password": account.password, "token": account.token, "oidc": account.oidc}
         given = [way for way, secret in ways.items() if secret]
-        rows.append({"name": account.name, "role": account.role, "by": given})
+        rows.append(
+            {
+                "name": account.name,
+                "role": account.role,
+                "login_methods": given,
+                # The old name of `login_methods`, until 1.0.
+                "by": given,
+            }
+        )
 
     if as_json:
         typer.echo(json.dumps({"accounts": rows}))
@@ -94,7 +102,7 @@ def list_accounts(
     if not rows:
         typer.echo("No accounts. Add one: shoal access add NAME")
     for row in rows:
-        typer.echo(f"{row['name']}  {row['role']}  {', '.join(row['by'])}")
+        typer.echo(f"{row['name']}  {row['role']}  {', '.join(row['login_methods'])}")
 
 
 @app.command()

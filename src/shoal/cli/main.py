@@ -32,6 +32,7 @@ from shoal.cli.options import (
     LogColumnsOption,
     LogLevelOption,
     LossOption,
+    MainLogLevelOption,
     MaxSecondsOption,
     NameOption,
     PatienceOption,
@@ -93,7 +94,7 @@ def _main_options(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version"),
     ] = False,
-    log_level: LogLevelOption = None,
+    log_level: MainLogLevelOption = None,
 ) -> None:
     """Everything is kept in the store; nothing but `delete` removes anything."""
     if log_level is not None:

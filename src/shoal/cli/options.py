@@ -23,12 +23,23 @@ JsonOption = Annotated[
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="The run's number, as `shoal runs` lists it")
 ]
+_LOG_LEVELS = "debug|info|warning|error"
+_LOG_LEVEL_HELP = (
+    "How much is logged on standard error, and by supervisors that this command starts; "
+    "default: warnings, and what supervisors decide"
+)
 LogLevelOption = Annotated[
+    str | None, typer.Option("--log-level", metavar=_LOG_LEVELS, help=_LOG_LEVEL_HELP)
+]
+# Before the command. The environment counts here only, so that it does not count twice.
+MainLogLevelOption = Annotated[
     str | None,
     typer.Option(
         "--log-level",
-        metavar="debug|info|warning|error",
-        help="How much is logged on standard error, and by supervisors that this command starts",
+        metavar=_LOG_LEVELS,
+        envvar="SHOAL_LOG_LEVEL",
+        show_envvar=True,
+        help=_LOG_LEVEL_HELP,
     ),
 ]
 

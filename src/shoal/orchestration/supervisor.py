@@ -224,7 +224,8 @@ def _log_to_file() -> None:
     path = log_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handler = SharedLog(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(message)s"))
+    line = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+    handler.setFormatter(logging.Formatter(line))
     logger = logging.getLogger("shoal")
     logger.addHandler(handler)
     logger.setLevel(chosen_level(logging.INFO))
