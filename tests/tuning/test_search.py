@@ -483,7 +483,7 @@ def test_finalists_are_confirmed_on_streams_that_no_search_uses() -> None:
     }
     chosen = select_champion(search)
     assert chosen is not None
-    assert chosen.found.genome == first[0] == search.confirmed[0].genome
+    assert chosen.genome == first[0] == search.confirmed[0].genome
     told = chosen.confirmation
     assert told is not None
     assert told.accuracy == pytest.approx(90.1)
@@ -570,8 +570,8 @@ def test_the_luckiest_of_the_search_loses_to_the_best_of_the_confirmation() -> N
     assert search.best.genome == first[0]
     chosen = select_champion(search)
     assert chosen is not None
-    assert chosen.found.genome == first[1]
-    assert chosen.found.accuracy == 90.0
+    assert chosen.genome == first[1]
+    assert chosen.ranked.accuracy == 90.0
 
 
 def test_all_confirmations_fail_and_the_search_still_has_its_best() -> None:

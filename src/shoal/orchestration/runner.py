@@ -189,7 +189,7 @@ class Runner:
         if weights:
             first = jobs[0].task.repeat
             rivals = (
-                baseline_jobs(problem, chosen.found.genome, len(weights), first)
+                baseline_jobs(problem, chosen.genome, len(weights), first)
                 if problem.settings.baselines
                 else ()
             )

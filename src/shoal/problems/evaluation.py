@@ -16,7 +16,18 @@ Status = Literal["ok", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One repeat of one genome. ``generation`` and ``individual`` say where it was first wanted; they change no result."""
+    """One repeat of one genome, to be trained.
+
+    Attributes
+    ----------
+    genome
+        The swarm and the network.
+    repeat
+        Chooses the random stream and the fold, and says the phase (`shoal.settings.phase`).
+    generation, individual
+        Where the repeat was first wanted: the generation from 1, the individual from 0. They
+        change no result.
+    """
 
     genome: Genome
     repeat: int
@@ -25,7 +36,7 @@ class Task:
 
     @property
     def id(self) -> tuple[str, int]:
-        """What makes it unique in a run."""
+        """What makes it unique in a run: the hash of the genome, and the repeat."""
         return self.genome.hash, self.repeat
 
     @property
@@ -41,11 +52,28 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The record of one repeat. A failed one has no scores and says why in ``error``; it ranks worst.
+    """The record of one repeat.
 
-    ``loss`` is the final global best loss on the training part, weight decay included; ``curve`` holds at most 64 points of
-    its history (iteration, loss); ``seconds`` is the training's own time, ``worker`` where it ran. The last two, like
-    ``attempts``, do not enter the result hash.
+    Attributes
+    ----------
+    task
+        What was trained.
+    status
+        "ok", or "failed": then it has no scores, says why in ``error``, and ranks worst.
+    scores
+        On the training part and, where there is one, on the validation part.
+    loss
+        The final global best loss on the training part, weight decay included.
+    iterations
+        How many iterations the swarm made.
+    seconds
+        The training's own time. It does not enter the result hash.
+    curve
+        At most 64 points (iteration, loss) of the history of the global best loss.
+    error
+        Why it failed.
+    worker
+        Where it ran, "host:pid". It does not enter the result hash.
     """
 
     task: Task
@@ -61,15 +89,31 @@ class Evaluation:
     @property
     def accuracy(self) -> float | None:
         """The score that the search selects on, in percent; None when failed."""
-        return None if self.scores is None else self.scores.selection.accuracy
+        if self.scores is None:
+            return None
+        return self.scores.selection.accuracy
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationSummary:
-    """One completed generation, for people: scores are over the repeats its genomes had when it completed.
+    """One completed generation, for people.
 
-    ``number`` counts from 1. ``best_accuracy`` and ``mean_accuracy`` (over the individuals that did not fail) are in
-    percent, None when all failed. ``evaluations`` counts the run's evaluations up to its end.
+    Scores are over the repeats that its genomes had when it was complete.
+
+    Attributes
+    ----------
+    number
+        From 1.
+    best
+        The genome that ranks first.
+    best_accuracy
+        Of the best genome, in percent; None when all failed.
+    best_repeats
+        Repeats that the best genome had.
+    mean_accuracy
+        Over the individuals that did not fail, in percent; None when all failed.
+    evaluations
+        Evaluations of the run up to the end of the generation.
     """
 
     number: int
@@ -81,14 +125,24 @@ class GenerationSummary:
 
 
 def result_hash(evaluations: Iterable[Evaluation]) -> str:
-    """SHA-256 of the canonical list of evaluations: genome, repeat, status, scores to the bit; no times, hosts or order."""
-    lines = []
-    for e in evaluations:
-        scores = e.scores.to_dict() if e.scores else {}
-        text = ",".join(
-            f"{part}.{k}={v.hex()}"
-            for part, m in sorted(scores.items())
-            for k, v in sorted(m.items())
-        )
-        lines.append(f"{e.task.genome.hash} {e.task.repeat} {e.status} {text}\n")
-    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+    """SHA-256 of all evaluations in a canonical order.
+
+    It covers genome, repeat, status and scores, to the bit. Times, hosts and the order in which the
+    evaluations came do not enter it.
+    """
+    lines = sorted(_hashed_line(evaluation) for evaluation in evaluations)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _hashed_line(evaluation: Evaluation) -> str:
+    parts = {}
+    if evaluation.scores:
+        parts = evaluation.scores.to_dict()
+
+    values = []
+    for part, metrics in sorted(parts.items()):
+        for name, value in sorted(metrics.items()):
+            values.append(f"{part}.{name}={value.hex()}")
+
+    task = evaluation.task
+    return f"{task.genome.hash} {task.repeat} {evaluation.status} {','.join(values)}\n"

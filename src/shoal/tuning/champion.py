@@ -1,4 +1,8 @@
-"""The genome that a run recommends, its trained networks, and how good they are. No look at the test part comes before this."""
+"""The genome that a run recommends, its trained networks, and how good they are.
+
+The order of things: `select_champion` when a search is done, `refit_jobs` to train its networks,
+`assemble_champion` to score them. Nothing looks at the test part before that last step.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +27,25 @@ from shoal.tuning.baselines import Baseline
 from shoal.tuning.racing import SIGNIFICANT
 from shoal.tuning.search import RankedGenome, Search
 
+# The kind of the artifact that a run keeps its champion as.
+CHAMPION = "champion"
+
+# The least error that a network's weight in an ensemble is computed from.
+_LEAST_ERROR = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """How the champion did on random streams that nothing had been selected on: accuracies in percent, one a repeat.
+    """How the champion did on random streams that nothing had been selected on.
 
-    ``second`` is the genome that came closest, with as many repeats of the same streams. ``probability`` is that of the
-    champion being truly better (see `shoal.numerics.stats`); None without a second one.
+    Attributes
+    ----------
+    accuracies
+        Of the champion's confirmations, in percent.
+    second
+        The genome that came closest in as many confirmations; None where there is none.
+    second_accuracies
+        Of the second genome, on the same random streams, in percent.
     """
 
     accuracies: tuple[float, ...]
@@ -38,7 +54,7 @@ class Confirmation:
 
     @property
     def accuracy(self) -> float:
-        """The mean, in percent."""
+        """The mean of the champion's confirmations, in percent."""
         return mean(self.accuracies)
 
     @property
@@ -48,27 +64,35 @@ class Confirmation:
 
     @property
     def best_minus_mean(self) -> float:
-        """How far the luckiest repeat lies above the mean, in percent points."""
+        """How far the luckiest repeat lies above the mean, in percentage points."""
         return max(self.accuracies) - self.accuracy
 
     @property
     def probability(self) -> float | None:
-        """That the champion is truly better than the second."""
-        return probability_better(self.accuracies, self.second_accuracies) if self.second else None
+        """The probability that the champion is truly better than the second genome, by pairs.
+
+        See `shoal.numerics.stats.probability_better`. None without a second genome.
+        """
+        if self.second is None:
+            return None
+        return probability_better(self.accuracies, self.second_accuracies)
 
     @property
     def resolved(self) -> bool:
-        """Whether the champion is better than the second at the 95 % level, or has none beside it."""
-        return self.second is None or (self.probability or 0.0) >= SIGNIFICANT
+        """Whether the champion is better than the second at the 95 % level, or has no second."""
+        if self.second is None:
+            return True
+        return self.probability is not None and self.probability >= SIGNIFICANT
 
     def to_dict(self) -> dict[str, Any]:
-        """As the command line's JSON shows it; `from_dict` reads the same."""
+        """As the command line's JSON shows it."""
         return {
             "accuracy": self.accuracy,
             "ci95": self.ci95,
             "repeats": len(self.accuracies),
             "best_minus_mean": self.best_minus_mean,
-            "luck": self.best_minus_mean,  # its name until 1.0
+            # The name of best_minus_mean until 1.0.
+            "luck": self.best_minus_mean,
             "probability_better": self.probability,
             "resolved": self.resolved,
             "accuracies": list(self.accuracies),
@@ -77,51 +101,100 @@ class Confirmation:
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Confirmation:
-        """The reverse of `to_dict`."""
-        second = values["second"] and Genome.from_dict(values["second"])
+    def from_dict(cls, values: Mapping[str, Any]) -> Confirmation:
+        """Read what `to_dict` wrote; what follows from the accuracies is computed anew."""
+        second = None
+        if values["second"]:
+            second = Genome.from_dict(values["second"])
         return cls(tuple(values["accuracies"]), second, tuple(values["second_accuracies"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The genome that a search recommends: what was selected on, and what confirmed it (the best first, if any)."""
+    """The genome that a search recommends.
 
-    found: RankedGenome
+    Attributes
+    ----------
+    ranked
+        The genome with the evaluations that it was selected on.
+    confirmed
+        The confirmed finalists, the best first, which is this genome; empty without a confirmation.
+    """
+
+    ranked: RankedGenome
     confirmed: tuple[RankedGenome, ...] = ()
 
     @property
+    def genome(self) -> Genome:
+        """The recommended genome."""
+        return self.ranked.genome
+
+    @property
     def confirmation(self) -> Confirmation | None:
-        """See `Confirmation`; None where nothing was confirmed."""
+        """The champion's confirmations beside those of the next best; None where there are none."""
         if not self.confirmed:
             return None
+
         first, *others = self.confirmed
+        # A finalist that left the race earlier has fewer repeats, and is no second.
         if not others or others[0].repeats != first.repeats:
             return Confirmation(_known(first))
-        return Confirmation(_known(first), others[0].genome, _known(others[0]))
+
+        second = others[0]
+        return Confirmation(_known(first), second.genome, _known(second))
+
+    def behind_networks(self, most: int) -> tuple[Evaluation, ...]:
+        """The evaluations that the champion's networks are trained like.
+
+        These are its confirmations, ``most`` of them; without a confirmation all evaluations that
+        it was selected on.
+        """
+        if self.confirmed:
+            return self.confirmed[0].evaluations[:most]
+        return self.ranked.evaluations
 
 
 def select_champion(search: Search) -> Selection | None:
-    """What a search recommends by now; None when there is nothing, or all of it failed."""
-    if confirmed := search.confirmed:
+    """What a search recommends by now; None when there is nothing, or when all of it failed."""
+    confirmed = search.confirmed
+    if confirmed:
         return Selection(search.standing(confirmed[0].genome), confirmed)
-    return Selection(search.best) if search.best else None
+    if search.best:
+        return Selection(search.best)
+    return None
 
 
-def _known(standing: RankedGenome) -> tuple[float, ...]:
-    return tuple(a for a in standing.accuracies if a is not None)
+def _known(ranked: RankedGenome) -> tuple[float, ...]:
+    return tuple(accuracy for accuracy in ranked.accuracies if accuracy is not None)
 
 
 @dataclass(frozen=True, eq=False)
 class Champion:
     """The recommended genome with its networks.
 
-    ``accuracies`` are those that the search selected on, one a repeat; ``confirmation`` is what fresh repeats said. ``weights``
-    (networks, D): the classic preset keeps the networks that the search trained; the modern one trains those of the
-    confirmation anew on train + validation (`refitted`), with the same random streams and lengths. ``scores`` are means over
-    the networks, ``ensemble`` is of the mean of their predictions, weighted by ``shares`` (networks,), which add up to 1.
-    ``baselines`` are other methods on the same rows, where they were asked for.
-    After a refit the validation scores are those of the repeats, as the networks have seen that part.
+    Attributes
+    ----------
+    genome
+        The genome.
+    accuracies
+        What the search selected on, one for each repeat, in percent.
+    refitted
+        Whether the networks were trained on train + validation. Otherwise they are those that the
+        search trained (the classic preset).
+    weights
+        (networks, D): the networks, in the layout of `shoal.nn.network`. Refitted networks have the
+        random streams and lengths of the confirmations.
+    scores
+        Means over the networks. After a refit the validation scores are those of the repeats, since
+        the networks have seen that part.
+    ensemble
+        Scores of the mean of the networks' predictions, weighted by ``shares``.
+    confirmation
+        How it did in fresh repeats; None without a confirmation.
+    shares
+        (networks,): the weight of each network in the ensemble; they add up to 1.
+    baselines
+        Other methods on the same rows, where they were asked for.
     """
 
     genome: Genome
@@ -145,7 +218,7 @@ class Champion:
         return ci95(self.accuracies)
 
     def to_bytes(self) -> bytes:
-        """An npz archive without pickle; `from_bytes` reverses it."""
+        """An npz archive without pickle: the weights, and a JSON text of all else."""
         about = {
             "genome": self.genome.to_dict(),
             "accuracies": list(self.accuracies),
@@ -156,19 +229,25 @@ class Champion:
             "shares": list(self.shares),
             "baselines": [baseline.to_dict() for baseline in self.baselines],
         }
+        text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            weights=self.weights,
-            about=np.frombuffer(json.dumps(about).encode(), dtype=np.uint8),
-        )
+        np.savez(buffer, weights=self.weights, about=text)
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Champion:
-        """The reverse of `to_bytes`."""
+        """Read what `to_bytes` wrote, also in older versions."""
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            weights, about = archive["weights"], json.loads(archive["about"].tobytes())
+            weights = archive["weights"]
+            about = json.loads(archive["about"].tobytes())
+
+        confirmation = None
+        if about.get("confirmation"):
+            confirmation = Confirmation.from_dict(about["confirmation"])
+
+        # The first versions knew neither shares nor baselines.
+        shares = about.get("shares") or [1 / len(weights)] * len(weights)
+        baselines = [Baseline.from_dict(row) for row in about.get("baselines", ())]
         return cls(
             genome=Genome.from_dict(about["genome"]),
             accuracies=tuple(about["accuracies"]),
@@ -176,17 +255,27 @@ class Champion:
             weights=weights,
             scores=Scores.from_dict(about["scores"]),
             ensemble=Scores.from_dict(about["ensemble"]),
-            confirmation=Confirmation.from_dict(told)
-            if (told := about.get("confirmation"))
-            else None,
-            shares=tuple(about.get("shares") or [1 / len(weights)] * len(weights)),
-            baselines=tuple(Baseline.from_dict(row) for row in about.get("baselines", ())),
+            confirmation=confirmation,
+            shares=tuple(shares),
+            baselines=tuple(baselines),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RefitJob:
-    """One network of the champion: a recorded training again, or the same one on train + validation."""
+    """A job for an executor: train one network of the champion.
+
+    Attributes
+    ----------
+    task
+        The recorded training that the network repeats.
+    iterations
+        How many iterations the recorded training made.
+    refit
+        Whether it is trained on train + validation; otherwise it is the recorded training itself.
+    threads
+        Cores to use; they change no result.
+    """
 
     task: Task
     iterations: int
@@ -195,9 +284,8 @@ class RefitJob:
 
     def run(self, problem: Problem, engine: Engine) -> NDArray[np.float32]:
         """The trained weights (D,)."""
-        (result,) = engine.with_threads(self.threads).train(
-            [problem.training(self.task, refit=self.refit, iterations=self.iterations)]
-        )
+        training = problem.training(self.task, refit=self.refit, iterations=self.iterations)
+        (result,) = engine.with_threads(self.threads).train([training])
         return result.weights
 
     def describe(self, problem: Problem) -> TrainingInfo:
@@ -205,18 +293,30 @@ class RefitJob:
         return TrainingInfo(self.task, "champion", iterations=self.iterations)
 
 
-def refit_jobs(problem: Problem, choice: Selection) -> tuple[RefitJob, ...]:
-    """What has to be trained for the champion: a network for each repeat that confirmed it, up to as many as are wanted.
+def refit_jobs(problem: Problem, selection: Selection) -> tuple[RefitJob, ...]:
+    """What has to be trained for the champion.
 
-    Without a confirmation, one for each repeat that it was selected on.
+    One network for each repeat that confirmed it, up to the setting ``networks``. Without a
+    confirmation, one for each repeat that it was selected on.
     """
     refit = problem.dataset.validates
-    return tuple(RefitJob(e.task, e.iterations, refit) for e in _behind(problem, choice))
+    behind = selection.behind_networks(problem.settings.networks)
+    return tuple(RefitJob(e.task, e.iterations, refit) for e in behind)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AssembleChampion:
-    """The last of a champion's jobs, `assemble_champion`: in a worker, so that who drives a run never loads compiled code."""
+    """The last of a champion's jobs: `assemble_champion`.
+
+    It runs in a worker, so that the process that drives a run never loads compiled code.
+
+    Attributes
+    ----------
+    selection
+        What the search recommends.
+    weights
+        The network (D,) that each refit job trained.
+    """
 
     selection: Selection
     weights: Mapping[RefitJob, NDArray[np.float32]]
@@ -227,65 +327,88 @@ class AssembleChampion:
 
     def describe(self, problem: Problem) -> TrainingInfo:
         """What it is about, for people; it trains nothing."""
-        return TrainingInfo(Task(self.selection.found.genome, 0), "champion")
-
-
-def _behind(problem: Problem, choice: Selection) -> tuple[Evaluation, ...]:
-    if not choice.confirmed:
-        return choice.found.evaluations
-    return choice.confirmed[0].evaluations[: problem.settings.networks]
+        return TrainingInfo(Task(self.selection.genome, 0), "champion")
 
 
 def assemble_champion(
     problem: Problem,
-    choice: Selection,
+    selection: Selection,
     weights: Mapping[RefitJob, NDArray[np.float32]],
     engine: Engine,
 ) -> Champion:
-    """The champion from the ``weights`` of its `refit_jobs`; a few may be missing."""
-    data, genome = problem.dataset, choice.found.genome
-    behind = {e.task.id: e for e in _behind(problem, choice)}
-    kept = [(behind[job.task.id].scores, w) for job, w in weights.items()]
-    found, networks = [scores for scores, _ in kept if scores], [w for _, w in kept]
-    shares = _shares(problem, found)
-    parts = {"train": data.fit_part(data.validates), "test": data.test}
+    """Score the champion's networks, one by one and together, on all parts of the data.
+
+    Parameters
+    ----------
+    problem
+        The data and the settings of the run.
+    selection
+        What the search recommends.
+    weights
+        The network (D,) of each of the `refit_jobs`; a few may be missing.
+    engine
+        Computes the networks' outputs.
+    """
+    data = problem.dataset
+    behind = selection.behind_networks(problem.settings.networks)
+    scores_of = {evaluation.task.id: evaluation.scores for evaluation in behind}
+
+    # Of each network, the scores of the repeat that it was trained like.
+    recorded = [scores_of[job.task.id] for job in weights]
+    recorded_scores = [scores for scores in recorded if scores is not None]
+    networks = list(weights.values())
+    shares = _ensemble_shares(problem, recorded_scores)
+
     single: dict[str, Metrics] = {}
-    together: dict[str, Metrics] = {}
-    for name, part in parts.items():
-        if part is not None:
-            each = [problem.predictions(engine, genome, w, part) for w in networks]
-            single[name] = mean_metrics(
-                [m for p in each if (m := problem.metrics(p, part)) is not None]
-            )
-            blend = sum(share * p for share, p in zip(shares, each, strict=True))
-            together[name] = problem.metrics(np.asarray(blend), part) or single[name]
+    ensemble: dict[str, Metrics] = {}
+    for name, part in (("train", data.fit_part(data.validates)), ("test", data.test)):
+        if part is None:
+            continue
+
+        predictions = [
+            problem.predictions(engine, selection.genome, network, part) for network in networks
+        ]
+        metrics = [problem.metrics(prediction, part) for prediction in predictions]
+        single[name] = mean_metrics([scores for scores in metrics if scores is not None])
+
+        weighted = [share * each for share, each in zip(shares, predictions, strict=True)]
+        together = problem.metrics(np.asarray(sum(weighted)), part)
+        ensemble[name] = together or single[name]
+
     if data.validates:
-        single["validation"] = mean_metrics(
-            [s.validation for s in found if s.validation is not None]
-        )
+        validation = [scores.validation for scores in recorded_scores]
+        single["validation"] = mean_metrics([scores for scores in validation if scores is not None])
+
     return Champion(
-        genome,
-        _known(choice.found),
-        data.validates,
-        np.stack(networks),
-        Scores(**single),
-        Scores(**together),
-        choice.confirmation,
-        shares,
+        genome=selection.genome,
+        accuracies=_known(selection.ranked),
+        refitted=data.validates,
+        weights=np.stack(networks),
+        scores=Scores(**single),
+        ensemble=Scores(**ensemble),
+        confirmation=selection.confirmation,
+        shares=shares,
     )
 
 
-def _shares(problem: Problem, found: Sequence[Scores]) -> tuple[float, ...]:
-    """What each network counts in the ensemble: alike, or in inverse proportion to its error on the rows it did not see.
+def _ensemble_shares(problem: Problem, scores: Sequence[Scores]) -> tuple[float, ...]:
+    """The weight of each network in the ensemble, by the setting ``ensemble``.
 
-    The error is the mean square, or the log loss: for independent errors without bias the inverse variance is the best weight.
+    "mean": all alike. "weighted": in inverse proportion to the error on the rows that the network
+    did not see, which is the log loss or the mean square: of independent errors without bias, the
+    inverse variance is the best weight.
     """
-    weights = [1.0] * len(found)
+    weights = [1.0] * len(scores)
     if problem.settings.ensemble == "weighted":
-        selected = [scores.selection for scores in found]
-        weights = [1.0 / max(m.log_loss or (m.rmse or 0.0) ** 2, 1e-12) for m in selected]
+        errors = [_error(own.selection) for own in scores]
+        weights = [1.0 / max(error, _LEAST_ERROR) for error in errors]
+
     total = math.fsum(weights)
-    return tuple(w / total for w in weights)
+    return tuple(weight / total for weight in weights)
 
 
-CHAMPION = "champion"  # the kind of the artifact
+def _error(metrics: Metrics) -> float:
+    """The log loss, or the mean square."""
+    if metrics.log_loss:
+        return metrics.log_loss
+    return (metrics.rmse or 0.0) ** 2
