@@ -126,6 +126,11 @@ class DataOptions:
                 remedy="drop the group, or name only features",
             )
 
+    @property
+    def scales_inputs(self) -> bool:
+        """Whether inputs are standardised. The preset classic takes them as they are."""
+        return self.preset != "classic"
+
     def _check_classic(self) -> None:
         if self.preset != "classic":
             return

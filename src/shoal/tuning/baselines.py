@@ -3,18 +3,19 @@
     jobs = baseline_jobs(problem, champion.genome, networks=len(champion.weights))
     rows = [job.run(problem, engine) for job in jobs]  # or through an executor, side by side
 
-Each is fitted on the rows that the champion's networks were trained on and scored on the same test rows with the same
-metrics, when the search is over. None is tuned on the table; what differs from scikit-learn's defaults stands in
-`_estimator`. A baseline that cannot be fitted becomes a row that says why, never an exception (`BaselineJob.failed` is
-for a job whose worker was lost). Their bits may differ between machines and versions of scikit-learn: they enter no
-`result_hash`.
+Each is fitted on the rows that the champion's networks were trained on, and scored on the same test
+rows with the same metrics, when the search is over. None is tuned on the table; what differs from
+scikit-learn's defaults stands in the functions at the end. A baseline that cannot be fitted becomes
+a row that says why, never an exception (`BaselineJob.failed` is for a job whose worker was lost).
+Their bits may differ between machines and versions of scikit-learn: they enter no `result_hash`.
 
-`resplit` (shoal.data) prepares the table with other data seeds; the job ``swarm`` with a champion's genome, run on each,
-says what it scores on other splits.
+`resplit` (shoal.data) prepares the table with other data seeds. The job ``swarm`` with a champion's
+genome, run on each, says what it scores on other splits.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Mapping
@@ -46,20 +47,46 @@ NAMES: dict[Kind, str] = {
     "trees": "Boosted trees",
     "swarm": "Default swarm",
 }
-_ACTIVATIONS = {
-    "relu": "relu",
-    "tanh": "tanh",
-    "sigmoid": "logistic",
-}  # those that scikit-learn has, as it calls them
-_RANDOM = ("adam", "lbfgs", "swarm")  # kinds whose networks differ by their seed
+
+# Kinds whose networks differ by their seed.
+_RANDOM = ("adam", "lbfgs", "swarm")
+
+# The activations that scikit-learn has, by our names.
+_ACTIVATIONS = {"relu": "relu", "tanh": "tanh", "sigmoid": "logistic"}
+
+# What differs from scikit-learn's defaults, see `_network`.
+_SOLVERS: dict[str, dict[str, Any]] = {
+    "adam": {"solver": "adam", "alpha": 0.01, "learning_rate_init": 0.01, "max_iter": 2000},
+    "lbfgs": {"solver": "lbfgs", "alpha": 0.1, "max_iter": 1000},
+}
+
+# A method as fitted: in words, and what each of its models predicts for the test rows.
+Fitted = tuple[str, list[NDArray[np.float64]]]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """One method on the test rows. ``detail`` says in a few words what was fitted.
+    """One method on the test rows.
 
-    ``accuracies``: one a network, in percent. ``test``: the mean over its networks; ``ensemble``: of the mean of their
-    predictions (of probabilities, for classes), the same where there is one network. Both None when it failed: ``error``.
+    Attributes
+    ----------
+    kind
+        The method.
+    detail
+        What was fitted, in a few words.
+    accuracies
+        One for each network, in percent.
+    test
+        The mean over its networks; None when it failed.
+    ensemble
+        Of the mean of their predictions (of probabilities, for classes): the same as ``test`` where
+        there is one network. None when it failed.
+    seconds
+        Time that it took.
+    error
+        Why it failed; None when it did not.
     """
 
     kind: Kind
@@ -76,29 +103,43 @@ class Baseline:
         return NAMES[self.kind]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values; `from_dict` reverses it."""
-        scores = {
-            key: metrics.to_dict() if (metrics := getattr(self, key)) else None
-            for key in ("test", "ensemble")
+        """As JSON values."""
+        return {
+            **asdict(self),
+            "accuracies": list(self.accuracies),
+            "test": self.test.to_dict() if self.test else None,
+            "ensemble": self.ensemble.to_dict() if self.ensemble else None,
         }
-        return asdict(self) | {"accuracies": list(self.accuracies)} | scores
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Baseline:
-        """The reverse of `to_dict`."""
-        scores = {
-            key: Metrics.from_dict(values[key]) if values[key] else None
-            for key in ("test", "ensemble")
-        }
-        return cls(**{**values, "accuracies": tuple(values["accuracies"]), **scores})
+        """Read what `to_dict` wrote."""
+        read = {**values, "accuracies": tuple(values["accuracies"])}
+        for part in ("test", "ensemble"):
+            if read[part]:
+                read[part] = Metrics.from_dict(read[part])
+            else:
+                read[part] = None
+        return cls(**read)
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineJob:
-    """A baseline to compute: a job for an executor. ``genome`` gives hidden layers and activation, for ``swarm`` all.
+    """A job for an executor: fit one baseline.
 
-    ``networks``: how many of them, where they differ by chance; ``first``: the repeat of the first swarm, which says how long
-    they train (None: a confirmation, where there are any); ``threads``: cores to use.
+    Attributes
+    ----------
+    kind
+        The method.
+    genome
+        Gives hidden layers and activation; for "swarm" everything.
+    networks
+        How many networks to train, where they differ by chance.
+    threads
+        Cores to use.
+    first
+        The repeat of the first swarm, which says how long they train. None: a confirmation, where
+        there are any.
     """
 
     kind: Kind
@@ -107,98 +148,139 @@ class BaselineJob:
     threads: int = 1
     first: int | None = None
 
-    def run(self, problem: Problem, engine: Engine) -> Baseline:
-        """Fit it, and score it on the test part. Whatever goes wrong is in the row's ``error``."""
-        from threadpoolctl import threadpool_limits  # scikit-learn's own
-
-        begun, data = time.perf_counter(), problem.dataset
-        if data.test is None:
-            return self.failed("There is no test part.")
-        fit = self._swarm if self.kind == "swarm" else self._scikit
-        try:
-            with (
-                warnings.catch_warnings(),
-                threadpool_limits(self.threads),
-            ):  # libraries would take every core
-                warnings.simplefilter("ignore")  # of a training that ended before it converged
-                detail, each = fit(problem, engine, data.fit_part(data.validates), data.test)
-        except Exception as error:
-            return self.failed(f"{type(error).__name__}: {error}")
-        scores = [problem.metrics(predictions, data.test) for predictions in each]
-        together = problem.metrics(sum(each[1:], each[0]) / len(each), data.test)
-        finite = [metrics for metrics in scores if metrics is not None]
-        if len(finite) < len(scores) or together is None:
-            return self.failed("The predictions are not finite.")
-        accuracies = tuple(metrics.accuracy for metrics in finite)
-        seconds = time.perf_counter() - begun
-        return Baseline(self.kind, detail, accuracies, mean_metrics(finite), together, seconds)
-
     def describe(self, problem: Problem) -> TrainingInfo:
         """What it trains, for people."""
         return TrainingInfo(Task(self.genome, 0), "baseline", baseline=NAMES[self.kind])
 
-    def failed(self, error: str) -> Baseline:
-        """The row of a baseline that could not be had."""
-        return Baseline(self.kind, "", error=error)
+    def run(self, problem: Problem, engine: Engine) -> Baseline:
+        """Fit it, and score it on the test part. Whatever goes wrong is in the row's ``error``."""
+        # A dependency of scikit-learn. Its libraries would take every core.
+        from threadpoolctl import threadpool_limits
 
-    def _swarm(
-        self, problem: Problem, engine: Engine, part: Part, test: Part
-    ) -> tuple[str, list[NDArray[np.float64]]]:
-        engine, each = engine.with_threads(self.threads), []
-        first = self.first
-        if first is None:
-            phase = Phase.CONFIRMATION if problem.settings.finalists else Phase.SEARCH
-            first = phase.first_repeat
-        for repeat in range(first, first + self.networks):
-            (result,) = engine.train([problem.training(Task(self.genome, repeat), part=part)])
-            if not np.isfinite(result.loss):
-                raise ArithmeticError("no particle ever had a finite loss")
-            each.append(problem.predictions(engine, self.genome, result.weights, test))
-        return (
-            f"{_shape(self.genome)}, {problem.iterations_for(Task(self.genome, first)):,} iterations",
-            each,
+        begun = time.perf_counter()
+        test_part = problem.dataset.test
+        if test_part is None:
+            return self.failed("There is no test part.")
+
+        try:
+            with warnings.catch_warnings(), threadpool_limits(self.threads):
+                # A training that ended before it converged is no news.
+                warnings.simplefilter("ignore")
+                detail, predictions = self._fitted(problem, engine, test_part)
+        except Exception as error:
+            _log.info("baseline %s failed: %r", self.kind, error)
+            return self.failed(f"{type(error).__name__}: {error}")
+
+        scores = [problem.metrics(prediction, test_part) for prediction in predictions]
+        finite = [metrics for metrics in scores if metrics is not None]
+        mean_prediction = sum(predictions[1:], predictions[0]) / len(predictions)
+        ensemble = problem.metrics(mean_prediction, test_part)
+        if len(finite) < len(scores) or ensemble is None:
+            return self.failed("The predictions are not finite.")
+
+        return Baseline(
+            kind=self.kind,
+            detail=detail,
+            accuracies=tuple(metrics.accuracy for metrics in finite),
+            test=mean_metrics(finite),
+            ensemble=ensemble,
+            seconds=time.perf_counter() - begun,
         )
 
-    def _scikit(
-        self, problem: Problem, engine: Engine, part: Part, test: Part
-    ) -> tuple[str, list[NDArray[np.float64]]]:
-        data, each = problem.dataset, []
-        mean, scale = 0.0, 1.0
-        if data.task == "regression":  # classic's targets are not centred
-            mean, scale = float(part.target.mean()), float(part.target.std()) or 1.0
-        inputs, test_inputs = _inputs(part, test, raw=data.options.preset == "classic")
+    def failed(self, error: str) -> Baseline:
+        """The row of a baseline that could not be computed."""
+        return Baseline(self.kind, "", error=error)
+
+    def _fitted(self, problem: Problem, engine: Engine, test_part: Part) -> Fitted:
+        data = problem.dataset
+        train_part = data.fit_part(data.validates)
+        if self.kind == "swarm":
+            return self._swarms(problem, engine, train_part, test_part)
+        return self._scikit_models(problem, train_part, test_part)
+
+    def _swarms(
+        self, problem: Problem, engine: Engine, train_part: Part, test_part: Part
+    ) -> Fitted:
+        """Swarms of the genome, trained as a champion's networks are."""
+        engine = engine.with_threads(self.threads)
+        first = self.first
+        if first is None and problem.settings.finalists:
+            first = Phase.CONFIRMATION.first_repeat
+        elif first is None:
+            first = Phase.SEARCH.first_repeat
+
+        predictions = []
+        for repeat in range(first, first + self.networks):
+            task = Task(self.genome, repeat)
+            (result,) = engine.train([problem.training(task, part=train_part)])
+            if not np.isfinite(result.loss):
+                raise ArithmeticError("no particle ever had a finite loss")
+            predictions.append(problem.predictions(engine, self.genome, result.weights, test_part))
+
+        iterations = problem.iterations_for(Task(self.genome, first))
+        return f"{_shape(self.genome)}, {iterations:,} iterations", predictions
+
+    def _scikit_models(self, problem: Problem, train_part: Part, test_part: Part) -> Fitted:
+        """Models of scikit-learn, with the seeds of the first repeats."""
+        data = problem.dataset
+        regression = data.task == "regression"
+        inputs, test_inputs = _inputs(
+            train_part, test_part, standardise=not data.options.scales_inputs
+        )
+
+        # The preset classic does not centre its targets.
+        mean = 0.0
+        scale = 1.0
+        if regression:
+            mean = float(train_part.target.mean())
+            scale = float(train_part.target.std()) or 1.0
+
+        predictions = []
         for repeat in range(self.networks):
             seed, _ = derive_key(problem.settings.seed, repeat)
             detail, model = _estimator(self.kind, data.task, self.genome, seed)
-            model.fit(inputs, (part.target - mean) / scale)
-            if data.task == "regression":
-                each.append(np.asarray(model.predict(test_inputs), dtype=np.float64) * scale + mean)
+            model.fit(inputs, (train_part.target - mean) / scale)
+
+            if regression:
+                values = np.asarray(model.predict(test_inputs), dtype=np.float64)
+                predictions.append(values * scale + mean)
             else:
-                chances = np.zeros((len(test.x), data.outputs))
-                chances[:, model.classes_.astype(int)] = model.predict_proba(test_inputs)
-                each.append(chances)
-        return detail, each
+                # A class that the training rows lack has the probability 0.
+                probabilities = np.zeros((len(test_part.x), data.outputs))
+                probabilities[:, model.classes_.astype(int)] = model.predict_proba(test_inputs)
+                predictions.append(probabilities)
+
+        return detail, predictions
 
 
 def baseline_jobs(
     problem: Problem, genome: Genome, networks: int = 1, first: int | None = None
 ) -> tuple[BaselineJob, ...]:
-    """The baselines of a champion's ``genome`` that has so many networks; none where there is no test part.
+    """The baselines of a champion.
 
-    The default swarm is `Genome()`, trained for as long and as many times as the champion: what no search would have given.
-    ``first`` is the repeat of the champion's first network.
+    The default swarm is `Genome()`, trained for as long and as many times as the champion: what one
+    would have had without a search.
+
+    Parameters
+    ----------
+    problem
+        The data and the settings of the run. Without a test part there are no baselines.
+    genome
+        The champion's genome.
+    networks
+        How many networks the champion has.
+    first
+        The repeat of the champion's first network; None: see `BaselineJob`.
     """
     if problem.dataset.test is None:
         return ()
-    return tuple(
-        BaselineJob(
-            kind,
-            Genome() if kind == "swarm" else genome,
-            networks if kind in _RANDOM else 1,
-            first=first,
-        )
-        for kind in KINDS
-    )
+
+    jobs = []
+    for kind in KINDS:
+        own_genome = Genome() if kind == "swarm" else genome
+        own_networks = networks if kind in _RANDOM else 1
+        jobs.append(BaselineJob(kind, own_genome, own_networks, first=first))
+    return tuple(jobs)
 
 
 def baselines(
@@ -210,56 +292,91 @@ def baselines(
 
 
 def _shape(genome: Genome) -> str:
+    if not genome.hidden_layers:
+        return "no hidden layer"
     layers = "-".join(map(str, genome.hidden_layers))
-    return f"{layers} {genome.activation}" if layers else "no hidden layer"
+    return f"{layers} {genome.activation}"
 
 
 def _inputs(
-    part: Part, test: Part, *, raw: bool
+    train_part: Part, test_part: Part, *, standardise: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Inputs of both parts (rows, inputs); raw ones standardised, as none of these methods is meant for such."""
-    x, other = part.x.astype(np.float64), test.x.astype(np.float64)
-    if not raw:
-        return x, other
-    mean, scale = x.mean(axis=0), x.std(axis=0)
+    """Inputs of both parts (rows, inputs); none of these methods is meant for raw ones."""
+    x = train_part.x.astype(np.float64)
+    test_x = test_part.x.astype(np.float64)
+    if not standardise:
+        return x, test_x
+
+    mean = x.mean(axis=0)
+    scale = x.std(axis=0)
+    # A constant column stays as it is.
     scale = np.where(scale > 0, scale, 1.0)
-    return (x - mean) / scale, (other - mean) / scale
+    return (x - mean) / scale, (test_x - mean) / scale
+
+
+# ---- scikit-learn's estimators -------------------------------------------------------------------
 
 
 def _estimator(kind: Kind, task: str, genome: Genome, seed: int) -> tuple[str, Any]:
-    """What it is, in words, and scikit-learn's estimator.
-
-    The networks' penalties, Adam's rate and the iterations were chosen once, by five folds of the rows of Concrete that
-    are not test: there scikit-learn's defaults are 1 (Adam) to 3 (L-BFGS) points of accuracy weaker, and Adam with early
-    stopping is too.
-    """
-    from sklearn import dummy, ensemble, linear_model, neural_network
-
+    """What it is, in words, and scikit-learn's estimator."""
     regression = task == "regression"
     if kind == "constant":
-        if regression:
-            return "mean of the training targets", dummy.DummyRegressor()
-        return "majority class", dummy.DummyClassifier(strategy="prior")
+        return _constant(regression)
     if kind == "linear":
-        if regression:
-            return "least squares", linear_model.LinearRegression()
-        return "logistic regression, C = 1", linear_model.LogisticRegression(max_iter=1000)
+        return _linear(regression)
     if kind == "trees":
-        trees = (
-            ensemble.HistGradientBoostingRegressor
-            if regression
-            else ensemble.HistGradientBoostingClassifier
-        )
-        return "histogram gradient boosting, defaults", trees(random_state=seed)
-    activation = _ACTIVATIONS.get(genome.activation)
+        return _trees(regression, seed)
+    return _network(kind, regression, genome, seed)
+
+
+def _constant(regression: bool) -> tuple[str, Any]:
+    from sklearn import dummy
+
+    if regression:
+        return "mean of the training targets", dummy.DummyRegressor()
+    return "majority class", dummy.DummyClassifier(strategy="prior")
+
+
+def _linear(regression: bool) -> tuple[str, Any]:
+    from sklearn import linear_model
+
+    if regression:
+        return "least squares", linear_model.LinearRegression()
+    return "logistic regression, C = 1", linear_model.LogisticRegression(max_iter=1000)
+
+
+def _trees(regression: bool, seed: int) -> tuple[str, Any]:
+    from sklearn import ensemble
+
+    words = "histogram gradient boosting, defaults"
+    if regression:
+        return words, ensemble.HistGradientBoostingRegressor(random_state=seed)
+    return words, ensemble.HistGradientBoostingClassifier(random_state=seed)
+
+
+def _network(kind: Kind, regression: bool, genome: Genome, seed: int) -> tuple[str, Any]:
+    """A network of the champion's shape, trained by gradients.
+
+    The penalties, Adam's rate and the iterations were chosen once, by five folds of the rows of
+    Concrete that are not test: there scikit-learn's defaults are 1 (Adam) to 3 (L-BFGS) percentage
+    points of accuracy weaker, and Adam with early stopping is too.
+    """
+    from sklearn import neural_network
+
     words = _shape(genome)
-    if genome.hidden_layers and activation is None:
-        words += " (relu instead: scikit-learn lacks it)"
-    network = neural_network.MLPRegressor if regression else neural_network.MLPClassifier
-    way = (
-        {"solver": "adam", "alpha": 0.01, "learning_rate_init": 0.01, "max_iter": 2000}
-        if kind == "adam"
-        else {"solver": "lbfgs", "alpha": 0.1, "max_iter": 1000}
+    activation = _ACTIVATIONS.get(genome.activation)
+    if activation is None:
+        activation = "relu"
+        if genome.hidden_layers:
+            words += " (relu instead: scikit-learn lacks it)"
+
+    network = neural_network.MLPClassifier
+    if regression:
+        network = neural_network.MLPRegressor
+    model = network(
+        hidden_layer_sizes=genome.hidden_layers,
+        activation=activation,
+        random_state=seed,
+        **_SOLVERS[kind],
     )
-    shape = {"hidden_layer_sizes": genome.hidden_layers, "activation": activation or "relu"}
-    return words, network(**shape, **way, random_state=seed)
+    return words, model
