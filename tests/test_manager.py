@@ -6,13 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
 from shoal.errors import SettingsError
+from shoal.genome.genome import Genome
 from shoal.manager import TrainManager
+from shoal.settings.phase import Phase
 from shoal.store import Store, open_store
 from support.processes import alive, eventually
 
@@ -38,6 +42,33 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         for supervisor in opened.supervisors():
             os.kill(supervisor.pid, signal.SIGTERM)
             eventually(lambda pid=supervisor.pid: not alive(pid))
+
+
+def test_the_best_genome_is_that_of_the_run_shown(store: Store) -> None:
+    manager = TrainManager(store, **{**SMALL, "generations": 2, "baselines": False})
+    assert manager.get_best_genome() is None
+
+    run_id = manager.start_training()
+    eventually(lambda: store.run(run_id).state == "finished")
+    found = manager.get_best_genome()
+    assert found is not None
+    genome = Genome.from_dict(found)
+    assert genome.to_dict() == found
+
+    # It is a genome of the run, and its accuracy is the one shown beside it: the mean of its
+    # repeats, the best of all genomes.
+    accuracies = defaultdict(list)
+    for evaluation in store.evaluations(run_id):
+        if evaluation.task.phase is Phase.SEARCH:
+            accuracies[evaluation.task.genome].append(evaluation.accuracy)
+    means = {tried: fmean(values) for tried, values in accuracies.items()}
+    assert means[genome] == max(means.values())
+    assert manager.get_progress()["best_fitness"] == pytest.approx(means[genome])
+
+    # Another manager of the store sees it; one that was reset does not.
+    manager.reset_progress()
+    assert manager.get_best_genome() is None
+    assert TrainManager(store, **SMALL).get_best_genome() == found
 
 
 def test_empty_view_before_the_first_run(store: Store) -> None:

@@ -1,8 +1,16 @@
-"""Shoal: neural networks trained by particle swarms, swarms tuned by a genetic algorithm, every training kept.
+"""Shoal trains small neural networks without gradients.
 
-data = shoal.load_dataset("concrete")
-result = shoal.train(data, shoal.Genome(), iterations=500)
-run = shoal.search(data, generations=10)
+A particle swarm optimises the weights, a genetic algorithm tunes the swarm's hyperparameters and
+the layer sizes, and every training is recorded::
+
+    data = shoal.load_dataset("concrete")
+    result = shoal.train(data, shoal.Genome(), iterations=500)
+    run = shoal.search(data, generations=10)
+
+This module imports nothing heavy: each public name is imported on first use.
+
+Start reading with `shoal.api`, whose `train` and `search` are the two ways into everything else.
+docs/architecture.md shows the packages and which may import which.
 """
 
 from __future__ import annotations
@@ -68,7 +76,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'shoal' has no attribute {name!r}")
-    globals()[name] = value = getattr(import_module(f"shoal.{_HOMES[name]}"), name)
+
+    module = import_module(f"shoal.{_HOMES[name]}")
+    value = getattr(module, name)
+    # The next access finds it without coming here.
+    globals()[name] = value
     return value
 
 

@@ -1,7 +1,12 @@
-"""Python's two verbs: `train` one swarm, `search` for the genome of a good one."""
+"""Python's two verbs: `train` one swarm, `search` for the genome of a good one.
+
+Both are thin: `train` is one training of `shoal.problems.table`, `search` is a run that
+`shoal.orchestration.runner` drives in this process.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from dataclasses import dataclass, field
@@ -11,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.analysis.summary import load_champion
-from shoal.data import Dataset
+from shoal.data import Dataset, Part
 from shoal.errors import GenomeError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
@@ -21,23 +26,44 @@ from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.table import Problem
 from shoal.pso.engines import cores, get_engine
+from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import LEAST_IMPROVEMENT
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
 from shoal.tuning.champion import Champion
 
+_log = logging.getLogger(__name__)
+
 _POLL_SECONDS = 0.2
-# Nothing of what a search does to trainings.
+
+# Switches off what a search does to its trainings: a single one is as long as it was asked for.
 _AS_ASKED = {"racing": "fixed", "equal_effort": False, "min_improvement": LEAST_IMPROVEMENT}
 
 
 @dataclass(frozen=True, eq=False)
 class TrainResult:
-    """One trained network.
+    """One trained network; `train` gives it.
 
-    ``weights`` (D,) in the layout of `shoal.nn.network`; ``loss`` its training loss; ``history`` (iterations,) the global
-    best loss after each iteration; ``scores`` by part, test included: a single training selects nothing. ``spared``: the
-    share of rows x particles that did not have to be evaluated.
+    Attributes
+    ----------
+    genome
+        The swarm's hyperparameters and the hidden layers.
+    network
+        The network's shape. ``network.forward(weights[None], x)[0]`` are its outputs (rows,
+        outputs).
+    weights
+        (D,) float32, in the layout of `shoal.nn.network`.
+    loss
+        Training loss of these weights.
+    history
+        (iterations,): the global best loss after each iteration.
+    scores
+        Metrics on the training, validation and test part. The test part is looked at, as a single
+        training selects nothing by it.
+    seconds
+        Wall-clock time of the training.
+    spared
+        Share of rows x particles, in [0, 1], that did not have to be evaluated.
     """
 
     genome: Genome
@@ -52,7 +78,20 @@ class TrainResult:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """A search that has ended. ``champion`` is None when it was stopped or failed."""
+    """A search that has ended; `search` gives it.
+
+    Attributes
+    ----------
+    run
+        The run's record: number, name, state, settings, times.
+    champion
+        The networks of the best genome, with their scores and those of baselines; None when the
+        search was stopped or failed.
+    evaluations
+        Every training, in the order of the search.
+    generations
+        A record of each completed generation.
+    """
 
     run: RunView
     champion: Champion | None
@@ -80,12 +119,103 @@ def train(
 ) -> TrainResult:
     """Train one network with one swarm.
 
-    ``seed`` and ``repeat`` name the random stream, as in a search: the same pair repeats a recorded evaluation.
-    ``threads`` (None: one a core) share the swarm's particles and change no bit of the result. ``patience`` and
-    ``seconds`` end it earlier.
-    Raises `SettingsError` for a setting out of range, and when no particle ever had a finite loss; `DataError` and
-    `GenomeError` for what is no `Dataset` and no `Genome`.
+    Parameters
+    ----------
+    data
+        What `shoal.load_dataset` gives.
+    genome
+        The swarm's hyperparameters and the hidden layers. None: `shoal.Genome`'s defaults.
+    iterations
+        Steps of the swarm, at most.
+    seed, repeat
+        They name the random stream, as in a search: the same pair repeats a recorded training.
+        ``repeat`` is at least 0 and below 2**32; with folds it also says which fold validates.
+    threads
+        Share the swarm's particles, and change no bit of the result. None: one a core.
+    patience
+        End earlier when the loss improved by less than 0.01 % over this number of iterations. None:
+        never.
+    seconds
+        End earlier after this wall-clock time; the result then depends on the machine's speed.
+        None: never.
+    loss
+        "mse", "mae", "huber" for regression, "cross_entropy", "zero_one" for classification, or
+        "negative_accuracy" for both. None: "mse" or "cross_entropy".
+    engine
+        "cpu", or "reference": the same algorithm in plain NumPy, slow and easy to read.
+
+    Returns
+    -------
+    TrainResult
+        Weights, loss by iteration, and scores by part of the data.
+
+    Raises
+    ------
+    SettingsError
+        For a setting out of range, and when no particle ever had a finite loss.
+    DataError
+        If ``data`` is no prepared data set.
+    GenomeError
+        If ``genome`` is none.
+
+    Examples
+    --------
+    >>> import shoal
+    >>> data = shoal.load_dataset("concrete")
+    >>> result = shoal.train(data, shoal.Genome(hidden_layers=(8,)), iterations=40, seed=1)
+    >>> result.weights.shape, result.history.shape
+    ((81,), (40,))
+    >>> result.loss == float(result.history[-1])
+    True
+    >>> result.scores.test.accuracy > 50
+    True
     """
+    _check_train_arguments(data, genome, repeat)
+    settings = SearchSettings.parse(
+        {
+            "iterations": iterations,
+            "seed": seed,
+            "patience": patience,
+            "training_seconds": seconds,
+            "loss": loss,
+            "engine": engine,
+            "workers": threads,
+            **_AS_ASKED,
+        }
+    )
+    problem = Problem(data, settings)
+    task = Task(genome or Genome(), repeat)
+    trainer = get_engine(engine, threads or cores())
+
+    train_part, validation_part = data.parts(repeat)
+    (result,) = trainer.train([problem.training(task, part=train_part)])
+
+    train_metrics = _score(problem, trainer, task.genome, result.weights, train_part)
+    if not np.isfinite(result.loss) or train_metrics is None:
+        raise SettingsError(
+            "The swarm never found weights with a finite loss.",
+            expected="outputs within float32",
+            remedy="lower weight_scale and max_position, or scale the columns (preset 'modern' "
+            "does)",
+        )
+    scores = Scores(
+        train=train_metrics,
+        validation=_score(problem, trainer, task.genome, result.weights, validation_part),
+        test=_score(problem, trainer, task.genome, result.weights, data.test),
+    )
+    return TrainResult(
+        genome=task.genome,
+        network=problem.network(task.genome),
+        weights=result.weights,
+        loss=result.loss,
+        history=result.history,
+        scores=scores,
+        seconds=result.seconds,
+        spared=result.rows_skipped,
+    )
+
+
+def _check_train_arguments(data: Dataset, genome: Genome | None, repeat: int) -> None:
     check_dataset(data)
     if genome is not None and not isinstance(genome, Genome):
         raise GenomeError(
@@ -97,43 +227,20 @@ def train(
         raise SettingsError(
             f"repeat={repeat!r}.", expected="a whole number, 0 or more", remedy="0 is usual"
         )
-    given = {
-        "iterations": iterations,
-        "seed": seed,
-        "patience": patience,
-        "training_seconds": seconds,
-        "loss": loss,
-    }
-    settings = SearchSettings.parse({**given, "engine": engine, "workers": threads, **_AS_ASKED})
-    problem, task = Problem(data, settings), Task(genome or Genome(), repeat)
-    trainer = get_engine(engine, threads or cores())
-    part, held_out = data.parts(repeat)
-    (result,) = trainer.train([problem.training(task, part=part)])
 
-    def score(part: Any) -> Metrics | None:
-        return (
-            problem.metrics(problem.predictions(trainer, task.genome, result.weights, part), part)
-            if part
-            else None
-        )
 
-    on_train = score(part)
-    if not np.isfinite(result.loss) or on_train is None:
-        raise SettingsError(
-            "The swarm never found weights with a finite loss.",
-            expected="outputs within float32",
-            remedy="lower weight_scale and max_position, or scale the columns (preset 'modern' does)",
-        )
-    return TrainResult(
-        genome=task.genome,
-        network=problem.network(task.genome),
-        weights=result.weights,
-        loss=result.loss,
-        history=result.history,
-        scores=Scores(on_train, score(held_out), score(data.test)),
-        seconds=result.seconds,
-        spared=result.rows_skipped,
-    )
+def _score(
+    problem: Problem,
+    engine: Engine,
+    genome: Genome,
+    weights: NDArray[np.float32],
+    part: Part | None,
+) -> Metrics | None:
+    """Metrics of one network's weights (D,) on a part; None without a part, or if not finite."""
+    if part is None:
+        return None
+    predictions = problem.predictions(engine, genome, weights, part)
+    return problem.metrics(predictions, part)
 
 
 def search(
@@ -143,36 +250,93 @@ def search(
     name: str | None = None,
     **settings: Any,
 ) -> SearchResult:
-    """Search for a genome, in worker processes, and record every training in ``store`` (None: the default one).
+    """Search for a good genome, in worker processes, and record every training.
 
-    ``settings`` are those of `SearchSettings`; the preset is the data's. An interrupt leaves the run resumable
-    (`shoal resume`). Raises a `ShoalError` for what makes no search (`shoal.orchestration.preflight`), before anything
-    is written.
+    It returns when the search has ended. An interrupt (Ctrl-C) leaves a run that ``shoal resume``
+    goes on with, to the same result.
+
+    Parameters
+    ----------
+    data
+        What `shoal.load_dataset` gives.
+    store
+        Where to record: a path, the URL of a PostgreSQL database, or an open `shoal.Store`. None:
+        the default store, which the command line and the dashboard use, too.
+    name
+        What the run is called. None: as the data set is.
+    settings
+        Those of `shoal.SearchSettings`, by name; docs/reference.md explains each. The preset is the
+        data's unless it is among them.
+
+    Returns
+    -------
+    SearchResult
+        The champion, and every evaluation.
+
+    Raises
+    ------
+    SettingsError
+        For a setting out of range, a name that no setting has, or a loss that does not fit the
+        target. Like the next two, before anything is written.
+    DataError
+        If ``data`` is no prepared data set.
+    ExecutorError
+        If trainings are to run on Ray and Ray cannot be used.
+    StoreError
+        If the store cannot be opened or written to.
+
+    Examples
+    --------
+    A search as small as can be, recorded in ``folder``, a `pathlib.Path`:
+
+    >>> import shoal
+    >>> data = shoal.load_dataset("concrete", folds=1)
+    >>> result = shoal.search(
+    ...     data,
+    ...     store=folder / "shoal.db",
+    ...     population=2,
+    ...     generations=1,
+    ...     repeats=2,
+    ...     iterations=10,
+    ...     baselines=False,
+    ... )
+    >>> result.run.state, len(result.generations), len(result.result_hash)
+    ('finished', 1, 64)
+    >>> result.champion.genome in {evaluation.task.genome for evaluation in result.evaluations}
+    True
     """
     check_dataset(data)
     parsed = SearchSettings.parse({"preset": data.options.preset, **settings})
     check_search(data, parsed, name)
-    own = store if isinstance(store, Store) else open_store(store)
-    run_id, _ = own.add_run(data, parsed, name=name)
-    claim = own.claim(Owner.here(), run_id)
-    if claim is not None:
-        runner = Runner(own, claim)
+
+    opened = store
+    if not isinstance(opened, Store):
+        opened = open_store(opened)
+    run_id, _ = opened.add_run(data, parsed, name=name)
+
+    claim = opened.claim(Owner.here(), run_id)
+    if claim is None:
+        _log.info("run %s: a supervisor of this store drives it", run_id)
+    else:
+        runner = Runner(opened, claim)
         try:
             runner.drive()
         except KeyboardInterrupt:
-            own.release(claim, own.run(run_id).seconds)
+            _log.info("run %s: interrupted, and released to be resumed", run_id)
+            opened.release(claim, opened.run(run_id).seconds)
             raise
-    while own.run(run_id).state in ("queued", "running"):  # a supervisor of this store was faster
+
+    while opened.run(run_id).state in ("queued", "running"):
         time.sleep(_POLL_SECONDS)
-    return search_result(own, run_id)
+    return search_result(opened, run_id)
 
 
 def search_result(store: Store, run_id: int) -> SearchResult:
-    """What a run has come to."""
+    """What is recorded of a run, whatever its state."""
     run = store.run(run_id)
     return SearchResult(
-        run,
-        load_champion(store, run),
-        tuple(store.evaluations(run_id)),
-        tuple(store.generations(run_id)),
+        run=run,
+        champion=load_champion(store, run),
+        evaluations=tuple(store.evaluations(run_id)),
+        generations=tuple(store.generations(run_id)),
     )

@@ -2,12 +2,13 @@
 
     SwarmRegressor(iterations=2000).fit(X, y).predict(X_new)
 
-They train one given genome; to look for a better one, `shoal.search` and pass its ``champion.genome``.
+They train one given genome. To look for a better one, `shoal.search`, and pass its champion's
+genome.
 """
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +21,43 @@ from shoal.genome.genome import Genome
 from shoal.inference.standalone import softmax
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
-from shoal.objectives.losses import make_objective
+from shoal.objectives.losses import Objective, make_objective
 from shoal.pso.engines import get_engine
 from shoal.pso.swarm import TrainingTask
 
-_MAY_BE_NONE = ("patience", "random_state")
-
 
 class TargetError(DataError, ValueError):
-    """A target that says nothing. Also a `ValueError`, as scikit-learn expects."""
+    """A target says nothing: it is constant, of one class, or too large to be scaled.
+
+    It is also a `ValueError`, as scikit-learn's own tools expect.
+
+    What to do: choose another target.
+    """
+
+
+class _WholeNumber(NamedTuple):
+    """The values that a parameter may have."""
+
+    least: int
+    most: int
+    may_be_none: bool = False
+
+
+_WHOLE_NUMBERS = {
+    "iterations": _WholeNumber(1, 100_000_000),
+    "networks": _WholeNumber(1, 10_000),
+    "threads": _WholeNumber(1, 10_000),
+    "patience": _WholeNumber(1, 100_000_000, may_be_none=True),
+    "random_state": _WholeNumber(0, 2**63 - 1, may_be_none=True),
+}
 
 
 class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
-    """What both share. Inputs are standardised with the training rows' means and standard deviations."""
+    """What both estimators share.
+
+    Inputs are standardised with the training rows' means and standard deviations. Parameters are
+    checked by ``fit``, not here, as scikit-learn demands.
+    """
 
     def __init__(
         self,
@@ -54,141 +79,294 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.threads = threads
 
     def _train(
-        self,
-        x: NDArray[np.float64],
-        y: NDArray[Any],
-        outputs: int,
-        task: str,
-        scale: float,
-        size: float,
+        self, x: NDArray[np.float64], y: NDArray[Any], outputs: int, objective: Objective
     ) -> Self:
-        self._check()
-        genome = self.genome if self.genome is not None else Genome()
-        self.mean_, self.scale_ = x.mean(axis=0), x.std(axis=0)
-        self.scale_ = np.where(self.scale_ > 0, self.scale_, 1.0)
+        """Train the networks on inputs (rows, columns) and scaled targets or class indices (rows,)."""
+        genome = self.genome
+        if genome is None:
+            genome = Genome()
+
+        self.mean_ = x.mean(axis=0)
+        scale = x.std(axis=0)
+        self.scale_ = np.where(scale > 0, scale, 1.0)
         self.network_ = Network((x.shape[1], *genome.hidden_layers, outputs), genome.activation)
-        tasks = [
-            TrainingTask(
+
+        inputs = self._inputs(x)
+        targets = np.ascontiguousarray(y, np.float32)
+        tasks = []
+        for repeat in range(self.networks):
+            task = TrainingTask(
                 genome=genome,
                 network=self.network_,
-                objective=make_objective(self.loss, task, scale, size),
-                x=self._inputs(x),
-                y=np.ascontiguousarray(y, np.float32),
+                objective=objective,
+                x=inputs,
+                y=targets,
                 key=derive_key(int(self.random_state or 0), repeat),
                 iterations=self.iterations,
                 patience=self.patience,
             )
-            for repeat in range(self.networks)
-        ]
+            tasks.append(task)
+
         results = get_engine("cpu", self.threads).train(tasks)
-        if not all(np.isfinite(result.loss) for result in results):
-            remedy = "lower weight_scale and max_position, or scale the columns"
+        losses = [result.loss for result in results]
+        if not np.isfinite(losses).all():
             raise SettingsError(
-                "The swarm never found weights with a finite loss.", expected="one", remedy=remedy
+                "The swarm never found weights with a finite loss.",
+                expected="one",
+                remedy="lower weight_scale and max_position, or scale the columns",
             )
+
         self.weights_ = np.stack([result.weights for result in results])
-        self.loss_ = float(np.mean([result.loss for result in results]))
+        self.loss_ = float(np.mean(losses))
         self.history_ = [result.history for result in results]
         self.n_iter_ = max(result.iterations for result in results)
         return self
 
     def _check(self) -> None:
-        """Raises `SettingsError` or `GenomeError` for a parameter that makes no training."""
-        for name, least, most in (
-            ("iterations", 1, 100_000_000),
-            ("networks", 1, 10_000),
-            ("threads", 1, 10_000),
-            ("patience", 1, 100_000_000),
-            ("random_state", 0, 2**63 - 1),
-        ):
-            value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if not (whole and least <= value <= most) and not (
-                value is None and name in _MAY_BE_NONE
-            ):
-                expected = f"a whole number, {least} or more" + (
-                    ", or None" if name in _MAY_BE_NONE else ""
-                )
-                raise SettingsError(
-                    f"{name}={value!r}.", expected=expected, remedy=f"give such a {name}"
-                )
+        """Raise SettingsError or GenomeError for a parameter that makes no training."""
+        for name, allowed in _WHOLE_NUMBERS.items():
+            _check_whole_number(name, getattr(self, name), allowed)
+
         if self.genome is not None and not isinstance(self.genome, Genome):
-            remedy = "shoal.Genome(...) or shoal.named_genome(...) makes one"
-            raise GenomeError(f"genome={self.genome!r}.", expected="a shoal.Genome", remedy=remedy)
+            raise GenomeError(
+                f"genome={self.genome!r}.",
+                expected="a shoal.Genome",
+                remedy="shoal.Genome(...) or shoal.named_genome(...) makes one",
+            )
 
     def _inputs(self, x: NDArray[np.float64]) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):
             return np.ascontiguousarray((x - self.mean_) / self.scale_, np.float32)
 
     def _outputs(self, x: Any) -> list[NDArray[np.float64]]:
+        """Outputs (rows, outputs) of each network."""
         check_is_fitted(self)
         inputs = self._inputs(validate_data(self, x, reset=False, dtype=np.float64))
         engine = get_engine("cpu")
-        return [engine.outputs(self.network_, w, inputs).astype(np.float64) for w in self.weights_]
+        outputs = []
+        for weights in self.weights_:
+            outputs.append(engine.outputs(self.network_, weights, inputs).astype(np.float64))
+        return outputs
+
+
+def _check_whole_number(name: str, value: Any, allowed: _WholeNumber) -> None:
+    if value is None and allowed.may_be_none:
+        return
+
+    # Python counts truth values among the integers.
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if is_whole and allowed.least <= value <= allowed.most:
+        return
+
+    expected = f"a whole number, {allowed.least} or more"
+    if allowed.may_be_none:
+        expected += ", or None"
+    raise SettingsError(f"{name}={value!r}.", expected=expected, remedy=f"give such a {name}")
 
 
 class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
-    """A regression network trained by particle swarms; the mean of ``networks`` of them.
+    """A regression network trained by particle swarms.
 
-    ``genome``: swarm and hidden layers (None: `Genome`'s defaults). ``loss``: mse (default), mae, huber, negative_accuracy.
-    ``patience``: stop when the loss improved by less than 0.01 % over so many iterations. ``random_state``: a whole number
-    (None: 0); equal ones give equal networks.
+    Parameters
+    ----------
+    genome
+        The swarm's hyperparameters and the hidden layers. None: `shoal.Genome`'s defaults.
+    iterations
+        Steps of the swarm, at most.
+    networks
+        Networks to train, each by a random stream of its own. Their outputs are averaged.
+    loss
+        "mse", "mae", "huber" or "negative_accuracy". None: "mse".
+    patience
+        End a training earlier when the loss improved by less than 0.01 % over this number of
+        iterations. None: never.
+    random_state
+        A whole number, 0 or more; equal ones give equal networks. None: 0.
+    threads
+        Share the swarm's particles, and change no bit of the result.
+
+    Attributes
+    ----------
+    weights_
+        (networks, D) float32, in the layout of `shoal.nn.network`.
+    network_
+        The networks' shape.
+    loss_
+        Mean training loss of the networks.
+    history_
+        For each network (iterations,): the global best loss after each iteration.
+    n_iter_
+        Iterations of the longest training.
+    mean_, scale_
+        (columns,): what inputs are standardised with.
+    target_mean_, target_scale_
+        What the target is standardised with.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shoal import Genome, SwarmRegressor
+    >>> X = np.linspace(0, 1, 40)[:, None]
+    >>> y = 3 * X[:, 0] - 1
+    >>> model = SwarmRegressor(Genome(hidden_layers=()), iterations=200).fit(X, y)
+    >>> model.predict(np.array([[0.5]])).round(2)
+    array([0.5])
     """
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train on X (rows, columns) and y (rows,), numbers."""
+        """Train the networks.
+
+        Parameters
+        ----------
+        X
+            (rows, columns) of finite numbers.
+        y
+            (rows,) of finite numbers, not all equal.
+
+        Returns
+        -------
+        SwarmRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        SettingsError, GenomeError
+            For a parameter out of range, and when no particle ever had a finite loss.
+        TargetError
+            If ``y`` is constant, or too large to be scaled.
+        """
         x, y = validate_data(self, X, y, y_numeric=True, dtype=np.float64)
         with np.errstate(over="ignore"):
-            self.target_mean_, self.target_scale_ = float(np.mean(y)), float(np.std(y))
+            self.target_mean_ = float(np.mean(y))
+            self.target_scale_ = float(np.std(y))
         if not 0 < self.target_scale_ < np.inf:
-            what = (
-                f"{y[0]:g} in every row (n_samples={len(y)})"
-                if len(set(y.tolist())) == 1
-                else "too large to be scaled"
-            )
-            raise TargetError(
-                f"y is {what}.", expected="a target that varies", remedy="choose another target"
-            )
-        size = float(np.abs(y).mean()) or 1.0
-        return self._train(
-            x,
-            (y - self.target_mean_) / self.target_scale_,
-            1,
-            "regression",
-            self.target_scale_,
-            size,
-        )
+            raise _useless_target(y)
+        mean_abs_target = float(np.abs(y).mean()) or 1.0
+
+        self._check()
+        objective = make_objective(self.loss, "regression", self.target_scale_, mean_abs_target)
+        return self._train(x, (y - self.target_mean_) / self.target_scale_, 1, objective)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Targets (rows,) for X (rows, columns)."""
+        """Predict amounts.
+
+        Parameters
+        ----------
+        X
+            (rows, columns), the columns of `fit`.
+
+        Returns
+        -------
+        ndarray
+            (rows,), in the target's unit: the mean of the networks.
+        """
         mean = np.mean(self._outputs(X), axis=0)[:, 0]
         return np.asarray(mean * self.target_scale_ + self.target_mean_)
 
 
-class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
-    """A classification network trained by particle swarms; the mean probabilities of ``networks`` of them.
+def _useless_target(y: NDArray[np.float64]) -> TargetError:
+    problem = "y is too large to be scaled."
+    if len(set(y.tolist())) == 1:
+        problem = f"y is {y[0]:g} in every row (n_samples={len(y)})."
+    return TargetError(problem, expected="a target that varies", remedy="choose another target")
 
-    ``loss``: cross_entropy (default), or what no gradient can follow: zero_one, negative_accuracy. The other parameters
-    are those of `SwarmRegressor`.
+
+class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
+    """A classification network trained by particle swarms.
+
+    Parameters
+    ----------
+    genome, iterations, networks, patience, random_state, threads
+        As of `SwarmRegressor`. The networks' probabilities are averaged.
+    loss
+        "cross_entropy", or one that no gradient can follow: "zero_one", "negative_accuracy". None:
+        "cross_entropy".
+
+    Attributes
+    ----------
+    classes_
+        (classes,): the labels, sorted.
+    weights_, network_, loss_, history_, n_iter_, mean_, scale_
+        As of `SwarmRegressor`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from shoal import Genome, SwarmClassifier
+    >>> X = np.array([[-2.0], [-1.0], [1.0], [2.0]] * 10)
+    >>> y = np.where(X[:, 0] > 0, "warm", "cold")
+    >>> model = SwarmClassifier(Genome(hidden_layers=()), iterations=50).fit(X, y)
+    >>> model.predict([[-1.5], [1.5]])
+    array(['cold', 'warm'], dtype='<U4')
+    >>> model.predict_proba([[1.5]]).shape
+    (1, 2)
     """
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Train on X (rows, columns) and y (rows,), labels."""
+        """Train the networks.
+
+        Parameters
+        ----------
+        X
+            (rows, columns) of finite numbers.
+        y
+            (rows,): labels of two classes or more.
+
+        Returns
+        -------
+        SwarmClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        SettingsError, GenomeError
+            For a parameter out of range, and when no particle ever had a finite loss.
+        TargetError
+            If ``y`` has one class only.
+        """
         x, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, index = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            problem = f"y has one class only, {self.classes_.tolist()[0]!r}."
             raise TargetError(
-                problem, expected="at least two classes", remedy="choose another target"
+                f"y has one class only, {self.classes_.tolist()[0]!r}.",
+                expected="at least two classes",
+                remedy="choose another target",
             )
-        return self._train(x, index, len(self.classes_), "classification", 1.0, 1.0)
+
+        self._check()
+        objective = make_objective(self.loss, "classification")
+        return self._train(x, index, len(self.classes_), objective)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities (rows, classes), in the order of ``classes_``."""
-        return np.asarray(np.mean([softmax(outputs) for outputs in self._outputs(X)], axis=0))
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X
+            (rows, columns), the columns of `fit`.
+
+        Returns
+        -------
+        ndarray
+            (rows, classes), in the order of ``classes_``: the mean of the networks.
+        """
+        probabilities = [softmax(outputs) for outputs in self._outputs(X)]
+        return np.asarray(np.mean(probabilities, axis=0))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The likeliest class of each row."""
+        """Predict the likeliest class.
+
+        Parameters
+        ----------
+        X
+            (rows, columns), the columns of `fit`.
+
+        Returns
+        -------
+        ndarray
+            (rows,): labels.
+        """
         check_is_fitted(self)
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[likeliest])

@@ -1,14 +1,15 @@
-"""`TrainManager`: the student system's control object, kept, with a process behind it instead of a thread."""
+"""`TrainManager`: the student system's control object, with a process behind it instead of a thread."""
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import Any
 
 import pandas as pd
 
-from shoal.analysis.summary import summarise
+from shoal.analysis.summary import Summary, summarise
 from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.orchestration.launcher import ensure_supervisor
@@ -16,15 +17,48 @@ from shoal.orchestration.preflight import check_search
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
 
+_log = logging.getLogger(__name__)
+
 _POLL_SECONDS = 0.05
+_HISTORY_COLUMNS = ["best_accuracy", "avg_accuracy"]
 
 
 class TrainManager:
-    """Starts, watches and stops one search at a time in a store.
+    """Start, watch and stop one search at a time in a store.
 
-    ``store``: a path or URL; None for the default one. ``data``: a `Dataset`, or what `load_dataset` takes. ``settings``
-    are those of `SearchSettings` (preset "classic" unless given). The training runs in a supervisor process of
-    its own: it goes on when the manager's process ends, and every manager of the same store sees the same run.
+    The search runs in a supervisor process of its own: it goes on when the manager's process ends,
+    and every manager of the same store sees the same run.
+
+    Parameters
+    ----------
+    store
+        Where runs are recorded: a path, the URL of a PostgreSQL database, or an open `shoal.Store`.
+        None: the default store, which the command line and the dashboard use, too.
+    data
+        A prepared `shoal.Dataset`, or a table to prepare, as `shoal.load_dataset` takes it.
+    target
+        Column to predict, for a table that is not bundled.
+    settings
+        Those of `shoal.SearchSettings`, by name. The preset is "classic" unless it is among them.
+
+    Raises
+    ------
+    SettingsError, DataError, ExecutorError, StoreError
+        As `shoal.search` does; nothing is written then.
+
+    Examples
+    --------
+    ``folder`` is a `pathlib.Path`:
+
+    >>> import shoal
+    >>> manager = shoal.TrainManager(folder / "manager.db", generations=5, population=6)
+    >>> manager.is_training(), manager.get_best_genome()
+    (False, None)
+    >>> manager.get_progress()["state"]
+    'waiting'
+
+    From here ``manager.start_training()`` starts the search, and ``manager.stop_training()`` ends
+    it before its time.
     """
 
     def __init__(
@@ -40,23 +74,52 @@ class TrainManager:
             data = load_dataset(data, target, preset=self._settings.preset)
         check_search(data, self._settings)
         self._data = data
-        self._store = store if isinstance(store, Store) else open_store(store)
-        self._hidden = 0  # runs up to this one are not shown, after `reset_progress`
+
+        if not isinstance(store, Store):
+            store = open_store(store)
+        self._store = store
+
+        # Runs up to this number are not shown, after `reset_progress`.
+        self._hidden = 0
 
     def start_training(self) -> int:
-        """Queue a run and see that a supervisor process is alive; the run's id.
+        """Queue a run, and see that a supervisor process is alive to drive it.
 
-        When a run is queued or running in this store already, that one's id, whoever started it: nothing is started
-        twice. To queue another search behind it, use `shoal.search` or the command line.
+        Nothing is started twice: when a run is queued or running in this store already, whoever
+        started it, that one is taken. To queue another search behind it, use `shoal.search` or the
+        command line.
+
+        Returns
+        -------
+        int
+            The run's number.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be written to, or no supervisor can be started.
         """
-        run_id, _ = self._store.add_run(self._data, self._settings, exclusive=True)
+        run_id, is_new = self._store.add_run(self._data, self._settings, exclusive=True)
+        if not is_new:
+            _log.info("run %s is queued or running already; no other is started", run_id)
         ensure_supervisor(self._store)
         return run_id
 
     def stop_training(self, timeout: float = 30.0) -> None:
-        """Stop the active run and return once it has stopped. Keeps everything; does nothing when none is active.
+        """Stop the active run, and return once it has stopped.
 
-        Raises `TimeoutError` after ``timeout`` seconds, the command standing.
+        Everything that was recorded is kept. Does nothing when no run is active.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait for the run to stop.
+
+        Raises
+        ------
+        TimeoutError
+            If the run has not stopped by then. The command stands, and the run's owner will obey it
+            when it answers.
         """
         active = self._active()
         if active is None:
@@ -64,12 +127,15 @@ class TrainManager:
         try:
             self._store.command(active.id, "stop")
         except RunStateError:
-            return  # it ended by itself in between
+            _log.info("run %s ended by itself before it could be stopped", active.id)
+            return
+
         deadline = time.monotonic() + timeout
         while self._store.run(active.id).state in ACTIVE:
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"Run {active.id} has not stopped within {timeout:g} s; it will when its owner answers."
+                    f"Run {active.id} has not stopped within {timeout:g} s; it will when its owner "
+                    "answers."
                 )
             time.sleep(_POLL_SECONDS)
 
@@ -78,65 +144,134 @@ class TrainManager:
         return self._active() is not None
 
     def get_progress(self) -> dict[str, Any]:
-        """The active run, or else the newest: the student system's names, and ``run``, ``state``, ``time_left``.
+        """How far the active run is, or else the newest one.
 
-        ``epoch`` (generations done), ``percent`` (0-100), ``best_fitness`` and ``avg_fitness`` (accuracy in percent),
-        ``best_repeats``, ``elapsed_time`` (active seconds), ``ga_history`` (DataFrame: best_accuracy, avg_accuracy by
-        generation), ``best_genome`` (dict, or None), ``best_genome_timestamp`` (seconds since 1970).
+        Returns
+        -------
+        dict
+            The names are the student system's, and a few more:
+
+            ``run``
+                The run's number; None before the first one.
+            ``state``
+                "waiting" before the first run, else the run's state.
+            ``epoch``
+                Generations that are completed.
+            ``percent``
+                Share of the generations, a whole number from 0 to 100.
+            ``best_fitness``, ``avg_fitness``
+                Accuracy in percent of the best genome, and the mean of the last generation.
+            ``best_repeats``
+                Trainings that the best genome's accuracy is the mean of.
+            ``best_genome``
+                The best genome as a dict of genes; None before the first generation is completed.
+            ``best_genome_timestamp``
+                When it was found, in seconds since 1970.
+            ``elapsed_time``
+                Seconds that the run was active.
+            ``time_left``
+                Estimated seconds to the end; None where there is no estimate.
+            ``ga_history``
+                DataFrame (generations, 2): best_accuracy and avg_accuracy in percent.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be read.
         """
-        progress: dict[str, Any] = {
-            "run": None,
-            "state": "waiting",
-            "epoch": 0,
-            "percent": 0,
-            "best_fitness": 0.0,
-        }
-        progress |= {"best_repeats": 0, "avg_fitness": 0.0, "elapsed_time": 0.0, "time_left": None}
-        progress |= {"best_genome": None, "best_genome_timestamp": 0.0}
-        history: list[tuple[float | None, float | None]] = []
         shown = self._shown()
-        if shown is not None:
-            summary = summarise(self._store, shown.id)
-            run, best = summary.run, summary.best
-            history = [
-                (g.summary.best_accuracy, g.summary.mean_accuracy) for g in summary.generations
-            ]
-            progress |= {
-                "run": run.id,
-                "state": run.state,
-                "epoch": run.generations,
-                "percent": 100
-                if run.state == "finished"
-                else 100 * run.generations // run.settings.generations,
-                "avg_fitness": run.avg_accuracy or 0.0,
-                "elapsed_time": run.seconds,
-                "time_left": summary.time_left,
-            }
-            if best is not None:
-                progress |= {"best_fitness": best.accuracy, "best_repeats": best.repeats}
-                progress |= {
-                    "best_genome": best.genome.to_dict(),
-                    "best_genome_timestamp": best.found,
-                }
-        columns = ["best_accuracy", "avg_accuracy"]
-        return progress | {"ga_history": pd.DataFrame(history, columns=columns, dtype=float)}
+        if shown is None:
+            return _no_progress()
+        return _progress_of(summarise(self._store, shown.id))
 
     def get_best_genome(self) -> dict[str, Any] | None:
-        """The best genome of the newest run, as a dict; None before its first generation."""
+        """The best genome of the run that `get_progress` shows.
+
+        Returns
+        -------
+        dict or None
+            Genes by name, which ``shoal.Genome.from_dict`` takes. None before the run's first
+            generation is completed.
+        """
         genome: dict[str, Any] | None = self.get_progress()["best_genome"]
         return genome
 
     def reset_progress(self) -> None:
-        """Start an empty view: `get_progress` shows only runs that start from now on. Deletes nothing, stops nothing."""
-        runs = self._store.runs()
-        self._hidden = runs[0].id if runs else 0
+        """Have `get_progress` show only runs that start from now on.
+
+        Deletes nothing and stops nothing. Other managers of the store go on showing the run.
+        """
+        newest = self._newest()
+        self._hidden = 0
+        if newest is not None:
+            self._hidden = newest.id
+
+    def _newest(self) -> RunView | None:
+        return next(iter(self._store.runs()), None)
 
     def _shown(self) -> RunView | None:
-        newest = next(iter(self._store.runs()), None)
-        shown = self._active() or newest
-        return shown if shown is not None and shown.id > self._hidden else None
+        shown = self._active() or self._newest()
+        if shown is None or shown.id <= self._hidden:
+            return None
+        return shown
 
     def _active(self) -> RunView | None:
-        """The run that is running, or else the next of those that wait."""
-        waiting = [run for run in reversed(self._store.runs()) if run.state in ACTIVE]
-        return min(waiting, key=lambda run: run.state != "running", default=None)
+        """The run that is running, or else the one that has waited longest."""
+        longest_waiting_first = reversed(self._store.runs())
+        active = [run for run in longest_waiting_first if run.state in ACTIVE]
+        for run in active:
+            if run.state == "running":
+                return run
+        return next(iter(active), None)
+
+
+def _no_progress() -> dict[str, Any]:
+    """What `get_progress` shows before the first run."""
+    return {
+        "run": None,
+        "state": "waiting",
+        "epoch": 0,
+        "percent": 0,
+        "best_fitness": 0.0,
+        "best_repeats": 0,
+        "avg_fitness": 0.0,
+        "elapsed_time": 0.0,
+        "time_left": None,
+        "best_genome": None,
+        "best_genome_timestamp": 0.0,
+        "ga_history": pd.DataFrame([], columns=_HISTORY_COLUMNS, dtype=float),
+    }
+
+
+def _progress_of(summary: Summary) -> dict[str, Any]:
+    run = summary.run
+    percent = 100 * run.generations // run.settings.generations
+    if run.state == "finished":
+        # A run may end before its last generation, by time or by evaluations.
+        percent = 100
+
+    history = []
+    for generation in summary.generations:
+        history.append((generation.summary.best_accuracy, generation.summary.mean_accuracy))
+
+    progress = _no_progress()
+    progress.update(
+        run=run.id,
+        state=run.state,
+        epoch=run.generations,
+        percent=percent,
+        avg_fitness=run.avg_accuracy or 0.0,
+        elapsed_time=run.seconds,
+        time_left=summary.time_left,
+        ga_history=pd.DataFrame(history, columns=_HISTORY_COLUMNS, dtype=float),
+    )
+
+    best = summary.best
+    if best is not None:
+        progress.update(
+            best_fitness=best.accuracy,
+            best_repeats=best.repeats,
+            best_genome=best.genome.to_dict(),
+            best_genome_timestamp=best.found,
+        )
+    return progress

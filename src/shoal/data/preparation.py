@@ -318,7 +318,7 @@ def resplit(dataset: Dataset, seeds: Iterable[int]) -> Iterator[Dataset]:
     >>> import shoal
     >>> data = shoal.load_dataset("concrete")
     >>> [int(other.test.rows[0]) for other in resplit(data, [42, 1])]
-    [0, 4]
+    [1, 7]
     """
     assert dataset.table is not None, "a worker's dataset has no table"
     for seed in seeds:

@@ -123,8 +123,9 @@ def regression_metrics(
 
     Examples
     --------
-    >>> regression_metrics(np.array([1.0, -2.0, 3.0]), np.array([1.0, -4.0, 5.0])).accuracy
-    60.0
+    >>> metrics = regression_metrics(np.array([1.0, 3.0]), np.array([2.0, 2.0]))
+    >>> metrics.accuracy, metrics.mae, metrics.r2
+    (50.0, 1.0, 0.0)
     """
     with np.errstate(all="ignore"):
         errors = predicted - target
