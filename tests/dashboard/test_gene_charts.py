@@ -16,6 +16,7 @@ from shoal.analysis.comparison import compare
 from shoal.analysis.gene_features import GeneFeature, gene_features
 from shoal.analysis.importance import GeneImportance, Importances, MeanInterval, Model
 from shoal.dashboard.charts.base import log_ticks
+from shoal.dashboard.charts.bound_alarms import bound_alarms
 from shoal.dashboard.charts.compare import (
     best_range,
     curves_chart,
@@ -36,13 +37,12 @@ from shoal.dashboard.charts.gene_pairs import (
 )
 from shoal.dashboard.charts.gene_slices import (
     accuracy_axis,
-    bound_alarms,
     colour_scale,
-    importance_bars_html,
     sample_rows,
     slice_chart,
     slice_data,
 )
+from shoal.dashboard.charts.importance_bars import importance_bars_html
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.presentation.palette import DARK, LIGHT

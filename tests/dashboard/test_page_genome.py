@@ -30,13 +30,8 @@ from shoal.dashboard.charts.predictions import (
     residuals_chart,
     residuals_data,
 )
-from shoal.dashboard.charts.trainings import (
-    losses_chart,
-    losses_data,
-    phase_means,
-    trainings_chart,
-    trainings_data,
-)
+from shoal.dashboard.charts.training_losses import losses_chart, losses_data
+from shoal.dashboard.charts.trainings import phase_means, trainings_chart, trainings_data
 from shoal.dashboard.charts.vega import Spec
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome

@@ -48,7 +48,7 @@ _MUTED = {False: "#cfd8dc", True: "#33434c"}
 def pair_data(
     one: GeneFeature,
     other: GeneFeature,
-    scores: FlooredAccuracies,
+    accuracies: FlooredAccuracies,
     champion: int | None,
     most: int = MOST_DOTS,
 ) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def pair_data(
     ----------
     one, other
         The genes.
-    scores
+    accuracies
         The genomes' accuracies.
     champion
         The place of the best genome among them; None without one.
@@ -77,7 +77,7 @@ def pair_data(
     if champion is not None:
         keep = np.flatnonzero(users == champion).tolist()
     rows = users[sample_rows(len(users), most, keep)]
-    rows = rows[np.argsort(scores.values[rows], kind="stable")]
+    rows = rows[np.argsort(accuracies.values[rows], kind="stable")]
 
     is_champion = np.zeros(len(rows), dtype=bool)
     if champion is not None:
@@ -86,8 +86,8 @@ def pair_data(
         {
             "x": _drawn_values(one, rows, seed=2),
             "y": _drawn_values(other, rows, seed=3),
-            "accuracy": scores.values[rows],
-            "floored": scores.floored[rows],
+            "accuracy": accuracies.values[rows],
+            "floored": accuracies.floored[rows],
             "a": value_texts(one, rows),
             "b": value_texts(other, rows),
             "champion": is_champion,
@@ -254,7 +254,7 @@ class ParallelLines:
 
 
 def parallel_data(
-    chosen: Sequence[GeneFeature], scores: FlooredAccuracies, most: int = MOST_LINES
+    chosen: Sequence[GeneFeature], accuracies: FlooredAccuracies, most: int = MOST_LINES
 ) -> ParallelLines:
     """A line for each genome, or for a sample that holds the best twentieth of all.
 
@@ -262,13 +262,13 @@ def parallel_data(
     ----------
     chosen
         The genes, from left to right.
-    scores
+    accuracies
         The genomes' accuracies.
     most
         The most lines.
     """
-    count = len(scores.values)
-    ranked = np.argsort(-scores.values, kind="stable")
+    count = len(accuracies.values)
+    ranked = np.argsort(-accuracies.values, kind="stable")
     emphasised = max(1, min(round(_EMPHASISED * count), most // 4))
     top = ranked[:emphasised]
 
@@ -279,10 +279,10 @@ def parallel_data(
     best = np.sort(best)
 
     dimensions = [_dimension(feature, rows) for feature in chosen]
-    accuracies = scores.values[rows]
-    ticks = np.linspace(accuracies.min(), accuracies.max(), 6).tolist()
+    drawn = accuracies.values[rows]
+    ticks = np.linspace(drawn.min(), drawn.max(), 6).tolist()
     words = [f"{tick:.1f}" for tick in ticks]
-    dimensions.append(Dimension("Accuracy (%)", accuracies, ticks, words))
+    dimensions.append(Dimension("Accuracy (%)", drawn, ticks, words))
     return ParallelLines(tuple(dimensions), best, count)
 
 

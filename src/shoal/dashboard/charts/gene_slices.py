@@ -6,10 +6,8 @@ of one gene and by its accuracy, and a line for the median.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,6 @@ from plotly.colors import sample_colorscale
 
 from shoal.analysis.comparable_accuracies import FlooredAccuracies
 from shoal.analysis.gene_features import GeneFeature
-from shoal.analysis.importance import GeneImportance, Importances
 from shoal.dashboard.charts.base import COLOUR_SCALE, extent, log_ticks, palette
 from shoal.dashboard.charts.vega import (
     Spec,
@@ -29,15 +26,11 @@ from shoal.dashboard.charts.vega import (
     vega_chart,
     word_labels,
 )
-from shoal.genome.genome import Genome
-from shoal.genome.search_space import OnBound, SearchSpace
 from shoal.presentation.palette import Palette
 
 # The most dots in all slices of the page together: each dot is an element that a browser lays out.
 MOST_DOTS = 1_000
 
-# How many of the best genomes are looked at for bounds that are in the way.
-BEST = 10
 
 SLICE_HEIGHT = 250
 
@@ -100,48 +93,6 @@ def shade_channel(field: str, low: float, high: float, dark: bool, **legend: Any
     return {"field": field, "type": "quantitative", "scale": scale, "legend": legend or None}
 
 
-def importance_bars_html(importances: Importances) -> str:
-    """A table with a bar for each gene, the most important gene first.
-
-    A bar begins at 0; the gene's 95 % interval is a line over it. A bar whose interval holds 0 is
-    hollow. It is HTML, since text and rectangles are all there is: a chart would be drawn later.
-    """
-    ends = [0.0]
-    for gene in importances.genes:
-        ends += [gene.loss.low, gene.loss.high]
-    low = min(ends)
-    width = max(max(ends) - low, 1e-9)
-
-    rows = "".join(_importance_row(gene, low, width) for gene in importances.genes)
-    head = (
-        '<th>Gene</th><th></th><th class="n">Percentage points lost</th>'
-        '<th class="n">95 % interval</th>'
-    )
-    return f'<table class="grid bars"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-
-
-def _importance_row(gene: GeneImportance, low: float, width: float) -> str:
-    """The row of one gene; ``low`` and ``width`` are those of the axis that all bars share."""
-    loss = gene.loss
-    # As many digits as show a hundredth of the axis.
-    digits = max(1, min(9, 1 - math.floor(math.log10(width))))
-    number = f"z.{digits}f"
-
-    def span(start: float, end: float) -> str:
-        left = 100 * (start - low) / width
-        share = 100 * max(end - start, 0.0) / width
-        return f"left: {left:.2f}%; width: {share:.2f}%"
-
-    hollow = "" if gene.clear else ' class="hollow"'
-    bar = f'<i{hollow} style="{span(0.0, loss.mean)}"></i>'
-    interval = f'<u style="{span(loss.low, loss.high)}"></u>'
-    return (
-        f'<tr><th scope="row">{escape(gene.label)}</th><td><div>{bar}{interval}</div></td>'
-        f'<td class="n">{loss.mean:{number}}</td>'
-        f'<td class="n">{loss.low:{number}} to {loss.high:{number}}</td></tr>'
-    )
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
     """One gene against the accuracy.
@@ -195,7 +146,7 @@ def sample_rows(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.i
 
 def slice_data(
     feature: GeneFeature,
-    scores: FlooredAccuracies,
+    accuracies: FlooredAccuracies,
     generations: NDArray[np.int64],
     champion: int | None,
     most: int = MOST_DOTS,
@@ -206,7 +157,7 @@ def slice_data(
     ----------
     feature
         The gene, of all genomes.
-    scores
+    accuracies
         The genomes' accuracies.
     generations
         In which each genome was born, of shape (genomes,).
@@ -218,10 +169,10 @@ def slice_data(
     users = np.flatnonzero(feature.used)
     if feature.choices:
         x = feature.values
-        middle = _choice_medians(feature, scores, users)
+        middle = _choice_medians(feature, accuracies, users)
     else:
         x = axis_values(feature)
-        middle = _smoothed_median(feature, scores, users)
+        middle = _smoothed_median(feature, accuracies, users)
 
     rows = users[sample_rows(len(users), most)]
     drawn_x = x[rows]
@@ -230,16 +181,16 @@ def slice_data(
     dots = pd.DataFrame(
         {
             "x": drawn_x,
-            "accuracy": scores.values[rows],
+            "accuracy": accuracies.values[rows],
             "generation": generations[rows],
-            "floored": scores.floored[rows],
+            "floored": accuracies.floored[rows],
             "value": value_texts(feature, rows),
         }
     )
 
     champion_dot = None
     if champion is not None and feature.used[champion]:
-        champion_dot = (float(x[champion]), float(scores.values[champion]))
+        champion_dot = (float(x[champion]), float(accuracies.values[champion]))
     return Slice(feature, dots, middle, len(users), champion_dot)
 
 
@@ -259,7 +210,7 @@ def value_texts(feature: GeneFeature, rows: NDArray[np.int64]) -> list[str]:
 
 
 def _smoothed_median(
-    feature: GeneFeature, scores: FlooredAccuracies, users: NDArray[np.int64]
+    feature: GeneFeature, accuracies: FlooredAccuracies, users: NDArray[np.int64]
 ) -> pd.DataFrame:
     """The median accuracy of the genomes near each of some places along the axis.
 
@@ -267,7 +218,7 @@ def _smoothed_median(
     median for each number instead. Places with too few genomes are left out.
     """
     places = feature.scaled[users]
-    accuracies = scores.values[users]
+    of_users = accuracies.values[users]
     low, high = extent(places, empty=(0.0, 0.0))
 
     if feature.integer and not feature.log and high - low < _MEDIAN_PLACES:
@@ -279,7 +230,7 @@ def _smoothed_median(
 
     medians = []
     for place in grid:
-        near = accuracies[np.abs(places - place) <= reach]
+        near = of_users[np.abs(places - place) <= reach]
         if len(near) >= _FEWEST_GENOMES:
             x = 10**place if feature.log else place
             medians.append((x, float(np.median(near))))
@@ -287,23 +238,23 @@ def _smoothed_median(
 
 
 def _choice_medians(
-    feature: GeneFeature, scores: FlooredAccuracies, users: NDArray[np.int64]
+    feature: GeneFeature, accuracies: FlooredAccuracies, users: NDArray[np.int64]
 ) -> pd.DataFrame:
     """The median accuracy of each choice that some genome has."""
-    frame = pd.DataFrame({"x": feature.values[users], "accuracy": scores.values[users]})
+    frame = pd.DataFrame({"x": feature.values[users], "accuracy": accuracies.values[users]})
     return frame.groupby("x")["accuracy"].median().reset_index()
 
 
-def accuracy_axis(scores: FlooredAccuracies) -> tuple[float, float]:
+def accuracy_axis(accuracies: FlooredAccuracies) -> tuple[float, float]:
     """The accuracies that all slices show, in percent: from a little below the floor upwards."""
-    low = float(scores.values.min())
-    high = float(scores.values.max())
+    low = float(accuracies.values.min())
+    high = float(accuracies.values.max())
     margin = max(0.06 * (high - low), 0.2)
     return low - margin, high + margin
 
 
 def slice_chart(
-    data: Slice, accuracies: tuple[float, float], generations: int, *, dark: bool = False
+    data: Slice, accuracy_domain: tuple[float, float], generations: int, *, dark: bool = False
 ) -> Spec:
     """The genomes as dots, coloured by generation, with the median and the best genome as a star.
 
@@ -311,7 +262,7 @@ def slice_chart(
     ----------
     data
         What `slice_data` returned.
-    accuracies
+    accuracy_domain
         The ends of the accuracy's axis, which all slices of a page share (`accuracy_axis`).
     generations
         How many generations the run has: the end of the scale of colours.
@@ -326,7 +277,7 @@ def slice_chart(
         None,
         tickCount=5,
         labelExpr="datum.label + ' %'",
-        scale={"domain": list(accuracies)},
+        scale={"domain": list(accuracy_domain)},
     )
 
     mark = {
@@ -413,54 +364,3 @@ def gene_axis(feature: GeneFeature, field: str) -> Spec:
         # Or Vega would put ticks between whole numbers.
         properties["tickMinStep"] = 1
     return number_channel(field, feature.label, **properties)
-
-
-@dataclass(frozen=True, slots=True)
-class BoundAlarm:
-    """A bound on which some of the best genomes lie.
-
-    Attributes
-    ----------
-    at
-        The bound, as one of these genomes lies on it.
-    count
-        How many genomes lie on it.
-    of
-        How many genomes were looked at.
-    """
-
-    at: OnBound
-    count: int
-    of: int
-
-    @property
-    def widens(self) -> bool:
-        """Whether a search may go beyond the bound."""
-        return self.at.bound != self.at.limit
-
-    @property
-    def key(self) -> str:
-        """The bound in an address: ``gene:side``."""
-        return f"{self.at.gene}:{self.at.side}"
-
-
-def bound_alarms(best: Sequence[Genome], space: SearchSpace) -> tuple[BoundAlarm, ...]:
-    """The bounds on which some of the best genomes lie, those of most genomes first.
-
-    Parameters
-    ----------
-    best
-        The best genomes.
-    space
-        The space that was searched (see `SearchSpace.on_bounds`).
-    """
-    by_bound: dict[tuple[str, str], list[OnBound]] = {}
-    for genome in best:
-        for on_bound in space.on_bounds(genome):
-            key = (on_bound.gene, on_bound.side)
-            by_bound.setdefault(key, []).append(on_bound)
-
-    alarms = []
-    for on_bounds in by_bound.values():
-        alarms.append(BoundAlarm(on_bounds[0], len(on_bounds), len(best)))
-    return tuple(sorted(alarms, key=lambda alarm: -alarm.count))

@@ -12,7 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from shoal.dashboard.charts.base import log_ticks, palette, plotly_axis, plotly_layout
-from shoal.dashboard.charts.swarm import PLANE_HEIGHT, needs_log_axis, plane_axes, plane_traces
+from shoal.dashboard.charts.swarm import needs_log_axis
+from shoal.dashboard.charts.swarm_plane import PLANE_HEIGHT, plane_axes, plane_traces
 from shoal.presentation.swarm_scene import Bounds, scene
 from shoal.pso.snapshot import SwarmSnapshot
 

@@ -8,30 +8,25 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from shoal.dashboard.charts.base import (
-    COLOUR_SCALE,
     log_ticks,
     palette,
     plotly_axis,
     plotly_layout,
 )
+from shoal.dashboard.charts.swarm_plane import PLANE_HEIGHT, Trace, plane_axes, plane_traces
 from shoal.presentation.palette import Palette
-from shoal.presentation.swarm_scene import Bounds, Scene, scene, series
+from shoal.presentation.swarm_scene import Scene, scene, series
 from shoal.replay.recorder import Replay
-
-Trace = dict[str, Any]
 
 FRAME_MILLISECONDS = 110
 
-# Heights in pixels, from top to bottom: a margin, the plane, slider and buttons, then rows of lines
-# with gaps between them, and a margin.
+# Heights in pixels, from top to bottom: a margin, the plane (`PLANE_HEIGHT`), slider and buttons,
+# then rows of lines with gaps between them, and a margin.
 _TOP = 40
-PLANE_HEIGHT = 430
 _CONTROLS = 158
 _ROW_HEIGHT = 62
 _ROW_GAP = 34
@@ -90,124 +85,6 @@ def swarm_chart(replay: Replay, *, dark: bool = False, revision: str = "") -> go
     first = plane_traces(drawn, 0, colours) + lines + _dot_traces(numbers, 0, colours)
     layout = _layout(drawn, numbers, names, colours, revision)
     return go.Figure({"data": first, "layout": layout, "frames": frames}, skip_invalid=False)
-
-
-def plane_traces(drawn: Scene, n: int, colours: Palette) -> list[Trace]:
-    """What stands on the plane in frame ``n``, the lowest trace first."""
-    traces = []
-    if drawn.links.shape[1]:
-        traces.append(_links_trace(drawn, n, colours))
-    if drawn.bests.shape[1]:
-        traces.append(_bests_trace(drawn, n, colours))
-    traces.append(_particles_trace(drawn, n, colours))
-    traces.append(_star_trace(drawn, n, colours))
-    return traces
-
-
-def _links_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
-    """The lines from particles to their informants."""
-    x, y = _with_gaps(drawn.links[n])
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": x,
-        "y": y,
-        "line": {"color": colours.muted, "width": 0.7},
-        "opacity": 0.5,
-        "name": "Informants",
-        "hoverinfo": "skip",
-    }
-
-
-def _with_gaps(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lines (L, 2, 2) as x and y of one trace, (3 L,) each, with a gap after each line."""
-    gap = np.full((len(lines), 1, 2), np.nan, np.float32)
-    points = np.concatenate([lines, gap], axis=1).reshape(-1, 2)
-    return points[:, 0], points[:, 1]
-
-
-def _bests_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
-    """The personal bests of the particles."""
-    mark = {
-        "symbol": "x-thin",
-        "size": 6,
-        "line": {"width": 1.2, "color": colours.series[0]},
-        "opacity": 0.75,
-    }
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": drawn.bests[n, :, 0],
-        "y": drawn.bests[n, :, 1],
-        "marker": mark,
-        "name": "Personal best",
-        "hoverinfo": "skip",
-    }
-
-
-def _particles_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
-    """The particles, coloured by their losses."""
-    mark = {
-        "size": 9,
-        "color": drawn.shades[n],
-        "colorscale": COLOUR_SCALE,
-        "reversescale": True,
-        "cmin": 0,
-        "cmax": 1,
-        "line": {"width": 0.8, "color": colours.text},
-        "colorbar": _colour_bar(drawn, colours),
-    }
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": drawn.positions[n, :, 0],
-        "y": drawn.positions[n, :, 1],
-        "customdata": drawn.losses[n].astype(np.float32),
-        "marker": mark,
-        "name": "Particle",
-        "hovertemplate": "particle %{pointNumber}<br>loss %{customdata:.4g}<extra></extra>",
-    }
-
-
-def _colour_bar(drawn: Scene, colours: Palette) -> dict[str, Any]:
-    """The scale of colours in the plane's upper right corner."""
-    places, texts = zip(*drawn.scale.ticks, strict=True)
-    title = "Loss of its best"
-    if drawn.standing:
-        title = "Loss where it stands"
-
-    return {
-        "orientation": "h",
-        "title": {"text": title, "side": "top", "font": {"size": 12, "color": colours.muted}},
-        "tickvals": places,
-        "ticktext": texts,
-        "tickfont": {"size": 11, "color": colours.muted},
-        "thickness": 8,
-        "len": 170,
-        "lenmode": "pixels",
-        "x": 0.95,
-        "xanchor": "right",
-        "xpad": 0,
-        "y": 1,
-        "yanchor": "top",
-        "ypad": 4,
-        "outlinewidth": 0,
-        "bgcolor": "rgba(0,0,0,0)",
-    }
-
-
-def _star_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
-    """The global best."""
-    edge = {"width": 1.4, "color": colours.surface}
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": drawn.star[n : n + 1, 0],
-        "y": drawn.star[n : n + 1, 1],
-        "marker": {"symbol": "star", "size": 17, "color": colours.series[1], "line": edge},
-        "name": "Global best",
-        "hovertemplate": "global best<extra></extra>",
-    }
 
 
 def _line_traces(numbers: pd.DataFrame, names: list[str], colours: Palette) -> list[Trace]:
@@ -277,18 +154,6 @@ def _changes(trace: Trace) -> Trace:
     if "cmin" in trace.get("marker", {}):
         changed["marker"] = {"color": trace["marker"]["color"]}
     return changed
-
-
-def plane_axes(bounds: Bounds, colours: Palette) -> dict[str, dict[str, Any]]:
-    """The two axes of the plane, as arguments ``x`` and ``y`` of `plotly_layout`."""
-    low, high = bounds.y
-    # Room for the scale of colours.
-    above = high + 0.14 * (high - low)
-    x = plotly_axis(colours, "First axis (units of weights)", range=list(bounds.x), nticks=8)
-    y = plotly_axis(colours, "Second axis", range=[low, above], nticks=7)
-    for axis in (x, y):
-        axis["title"] |= {"standoff": 4, "font": {"size": 12}}
-    return {"x": x, "y": y}
 
 
 def _layout(

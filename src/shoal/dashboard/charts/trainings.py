@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from shoal.dashboard.charts.base import log_ticks, palette
+from shoal.dashboard.charts.base import palette
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
@@ -42,7 +42,6 @@ COLUMNS = (
 )
 PHASES = tuple(phase.value for phase in Phase)
 HEIGHT = 300
-LOSSES_HEIGHT = 340
 _SHAPES = {"search": "circle", "confirmation": "diamond"}
 
 
@@ -301,74 +300,3 @@ def _about(row: Mapping[Hashable, Any]) -> str:
     if not row["counted"]:
         text += "; of a shorter rung: not in the mean"
     return text
-
-
-def losses_data(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """The recorded points of all losses, one row each.
-
-    Returns
-    -------
-    DataFrame
-        ``repeat``; ``iteration``, from 1; ``loss`` of the best particle so far. A loss of 0 or
-        below has no place on a logarithmic axis and is left out.
-    """
-    points = []
-    for evaluation in sorted(evaluations, key=lambda evaluation: evaluation.task.repeat):
-        for iteration, loss in evaluation.curve:
-            if loss > 0:
-                points.append((evaluation.task.repeat, iteration, loss))
-    return pd.DataFrame(points, columns=["repeat", "iteration", "loss"])
-
-
-def losses_chart(frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False) -> Spec:
-    """The training loss by iteration, a line for each training.
-
-    Parameters
-    ----------
-    frame
-        What `losses_data` returned.
-    highlight
-        The repeat whose line is drawn in front, and thicker.
-    dark
-        Draw for the dark theme.
-    """
-    colours = palette(dark)
-    rows = frame.assign(
-        training=[repeat_name(int(repeat)) for repeat in frame["repeat"]],
-        phase=[phase_of(repeat).value for repeat in frame["repeat"]],
-    )
-
-    is_confirmation = "datum.phase == 'confirmation'"
-    ticks = log_ticks(frame["loss"], most=8)
-    encoding = {
-        "x": number_channel(
-            "iteration", "Iteration", grid=False, format=",d", tickCount=7, scale={"domainMin": 0}
-        ),
-        "y": number_channel(
-            "loss", "Training loss", format="~r", values=ticks, scale={"type": "log"}
-        ),
-        "detail": {"field": "repeat"},
-        "strokeDash": {
-            "condition": {"test": is_confirmation, "value": [6, 3]},
-            "value": [1, 0],
-        },
-        "tooltip": tooltip(
-            ("training", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d")
-        ),
-    }
-    by_phase = {
-        "condition": {"test": is_confirmation, "value": colours.series[1]},
-        "value": colours.series[0],
-    }
-
-    # The line in front is drawn last.
-    behind = rows[rows["repeat"] != highlight]
-    in_front = rows[rows["repeat"] == highlight]
-    layers = []
-    if len(behind):
-        mark = {"type": "line", "strokeWidth": 1.5, "opacity": 0.5}
-        layers.append(layer(mark, {**encoding, "color": by_phase}, behind))
-    if len(in_front):
-        mark = {"type": "line", "strokeWidth": 3}
-        layers.append(layer(mark, {**encoding, "color": {"value": colours.text}}, in_front))
-    return vega_chart(colours, height=LOSSES_HEIGHT, layers=layers)

@@ -7,10 +7,9 @@ import math
 import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.charts.training_losses import losses_chart, losses_data
 from shoal.dashboard.charts.trainings import (
     PhaseMean,
-    losses_chart,
-    losses_data,
     phase_means,
     repeat_name,
     trainings_chart,

@@ -19,6 +19,7 @@ from shoal.analysis.comparable_accuracies import (
 )
 from shoal.analysis.gene_features import GeneFeature, gene_features
 from shoal.analysis.importance import Importances, Model, importances
+from shoal.dashboard.charts.bound_alarms import BEST, BoundAlarm, bound_alarms
 from shoal.dashboard.charts.gene_pairs import (
     MOST_LINES,
     pair_chart,
@@ -26,16 +27,8 @@ from shoal.dashboard.charts.gene_pairs import (
     parallel_chart,
     parallel_data,
 )
-from shoal.dashboard.charts.gene_slices import (
-    BEST,
-    MOST_DOTS,
-    BoundAlarm,
-    accuracy_axis,
-    bound_alarms,
-    importance_bars_html,
-    slice_chart,
-    slice_data,
-)
+from shoal.dashboard.charts.gene_slices import MOST_DOTS, accuracy_axis, slice_chart, slice_data
+from shoal.dashboard.charts.importance_bars import importance_bars_html
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.genome_card import on_demand
