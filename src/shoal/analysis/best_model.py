@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from shoal.analysis.summary import load_champion
@@ -12,25 +13,39 @@ from shoal.store import Store
 from shoal.tuning.champion import Champion, assemble_champion, refit_jobs, select_champion
 from shoal.tuning.search import Search
 
+_log = logging.getLogger(__name__)
+
 
 def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
-    """The champion of a run in whatever state: the one it kept, or the best so far, trained here and now.
+    """The champion of a run in any state, and the problem that it solves.
 
-    Raises `StoreError` when the run has no completed evaluation yet.
+    A finished run kept its champion. Of any other run the best genome so far is trained here.
+
+    Raises
+    ------
+    RunNotFoundError
+        There is no such run.
+    StoreError
+        The run has no completed evaluation yet.
     """
     run = store.run(run_id)
     problem = store.load_problem(run.id)
-    if (kept := load_champion(store, run)) is not None:
+    kept = load_champion(store, run)
+    if kept is not None:
         return kept, problem
+
     evaluations = store.evaluations(run.id, curves=False)
-    chosen = select_champion(Search.replay(problem.settings, evaluations))
-    if chosen is None:
+    selection = select_champion(Search.replay(problem.settings, evaluations))
+    if selection is None:
         raise StoreError(
             f"Run {run.id} has no trained network yet.",
             remedy="wait for its first training, or choose another run",
         )
+
     engine = get_engine(problem.settings.engine)
-    jobs = refit_jobs(problem, chosen)
+    jobs = refit_jobs(problem, selection)
+    _log.info("run %s kept no champion: %d networks are trained here", run.id, len(jobs))
     with ThreadPoolExecutor(cores()) as pool:
-        weights = dict(zip(jobs, pool.map(lambda job: job.run(problem, engine), jobs), strict=True))
-    return assemble_champion(problem, chosen, weights, engine), problem
+        results = list(pool.map(lambda job: job.run(problem, engine), jobs))
+    weights = dict(zip(jobs, results, strict=True))
+    return assemble_champion(problem, selection, weights, engine), problem

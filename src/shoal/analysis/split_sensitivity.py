@@ -1,46 +1,62 @@
-"""How much of a score is its split: a champion's genome, and its baselines, on other random splits of the same table.
+"""How much of a score is its split: a champion and its baselines on other random splits.
+
+The genome was found on rows of which some are test rows here, so its scores are a little too good.
+Complete searches on each split have no such help, and each of them costs a whole search more::
 
     for done in resplit_scores(problem, champion.genome, networks=5, seeds=range(10)):
-        rows = across(done)  # of all splits so far
-
-The genome was found on rows of which some are test rows here, so its scores are a little too good; complete searches on
-each split have no such help, and cost as much more.
+        rows = summarise_splits(done)  # of all splits so far
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shoal.data import Dataset, resplit
 from shoal.errors import DataError
 from shoal.executors import make_executor
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95_half_width, mean
+from shoal.objectives.metrics import Metrics
 from shoal.problems.table import Problem
 from shoal.pso.engines.base import Engine
 from shoal.tuning.baselines import NAMES, Baseline, BaselineJob, baseline_jobs
 
+# What the champion's genome is called among the methods.
 CHAMPION = "This champion"
+
+# Longest wait for a split before its executor is looked after.
 _POLL_SECONDS = 0.5
-SplitScores = Mapping[str, Baseline]  # of one split, by method
+
+# The scores of all methods on one split, by method.
+SplitScores = Mapping[str, Baseline]
 
 
 @dataclass(frozen=True, slots=True)
 class SplitJob:
-    """A job for an executor: all methods on one split, one after the other."""
+    """A job for an executor: all methods on one split, one after another.
+
+    Attributes
+    ----------
+    dataset
+        The table, split in another way.
+    genome
+        The champion's.
+    networks
+        How many networks of it are trained.
+    """
 
     dataset: Dataset
     genome: Genome
     networks: int
 
     def run(self, problem: Problem, engine: Engine) -> SplitScores:
-        """Their scores, by name; ``problem`` gives the settings."""
-        own = Problem(self.dataset, problem.settings)
-        jobs = {NAMES[job.kind]: job for job in baseline_jobs(own, self.genome, self.networks)}
+        """Score all methods; of ``problem`` only the settings count."""
+        split = Problem(self.dataset, problem.settings)
+        jobs = {NAMES[job.kind]: job for job in baseline_jobs(split, self.genome, self.networks)}
         jobs[CHAMPION] = BaselineJob("swarm", self.genome, self.networks)
-        return {name: job.run(own, engine) for name, job in jobs.items()}
+        return {name: job.run(split, engine) for name, job in jobs.items()}
 
 
 def resplit_scores(
@@ -50,9 +66,28 @@ def resplit_scores(
     seeds: Iterable[int],
     workers: int | None = None,
 ) -> Iterator[list[SplitScores]]:
-    """Everybody's scores on the splits of these data seeds: those known so far, once more for each that is done.
+    """Train a genome and the baselines on other splits of a problem's table.
 
-    Raises DataError where the data have no test part, or a seed makes no split, and when a split's job is lost.
+    Parameters
+    ----------
+    problem
+        The data and settings.
+    genome, networks
+        The champion's genome, and how many networks of it are trained.
+    seeds
+        Seeds of the splits.
+    workers
+        Worker processes; None: one for each core.
+
+    Yields
+    ------
+    list of SplitScores
+        The scores of all splits so far, once more whenever a split is done.
+
+    Raises
+    ------
+    DataError
+        The data have no test part, a seed makes no split, or the job of a split is lost.
     """
     if problem.dataset.test is None:
         raise DataError(
@@ -60,80 +95,121 @@ def resplit_scores(
             expected="a test_fraction above 0",
             remedy="set one",
         )
+
     done: list[SplitScores] = []
-    datasets, under_way = resplit(problem.dataset, seeds), 0
+    datasets = resplit(problem.dataset, seeds)
+    running = 0
     with make_executor(problem, workers) as executor:
         while True:
-            while under_way < executor.capacity and (data := next(datasets, None)) is not None:
-                executor.submit(SplitJob(data.without_table(), genome, networks))
-                under_way += 1
-            if not under_way:
+            # A split is made only when a worker is free for it: each is a copy of the table.
+            while running < executor.capacity:
+                dataset = next(datasets, None)
+                if dataset is None:
+                    break
+                executor.submit(SplitJob(dataset.without_table(), genome, networks))
+                running += 1
+            if not running:
                 return
+
             for outcome in executor.poll(_POLL_SECONDS):
                 if outcome.error is not None:
                     raise DataError(f"A split could not be scored: {outcome.error}")
-                under_way -= 1
+                running -= 1
                 done.append(outcome.result)
                 yield done
 
 
+class MeanHalf(NamedTuple):
+    """A mean over splits, and the half-width of Student's 95 % interval; None for one split.
+
+    Splits share rows, so that the interval is somewhat too narrow.
+    """
+
+    mean: float
+    half: float | None
+
+
+_UNKNOWN = MeanHalf(0.0, None)
+
+
 @dataclass(frozen=True, slots=True)
 class MethodSummary:
-    """A method over splits: test accuracies in percent, of single networks on average and of their ensemble.
+    """A method over splits.
 
-    ``behind``: by how many percent points its ensembles lie behind the champion's, split by split. Each is a mean and
-    half of Student's 95 % interval (None for one split); splits share rows, so that it is somewhat too narrow.
+    Attributes
+    ----------
+    label
+        The method.
+    splits
+        On how many splits both the method and the champion worked.
+    single, ensemble
+        Test accuracy in percent, of single networks on average and of their ensemble.
+    behind
+        By how many percentage points the ensemble lies behind the champion's, split by split.
+    error
+        Why it failed on the first split on which it did.
     """
 
     label: str
     splits: int
-    single: tuple[float, float | None]
-    ensemble: tuple[float, float | None]
-    behind: tuple[float, float | None]
+    single: MeanHalf
+    ensemble: MeanHalf
+    behind: MeanHalf
     error: str | None = None
 
     @property
     def is_champion(self) -> bool:
-        """Whether it is the champion itself."""
+        """Whether the method is the champion's genome, and not one of the others."""
         return self.label == CHAMPION
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """One of the methods in `shoal splits --json`."""
         return asdict(self)
 
 
 def summarise_splits(splits: Iterable[SplitScores]) -> list[MethodSummary]:
-    """All methods over these splits, the best ensemble first; a method counts where it and the champion worked."""
+    """All methods over these splits, the best ensemble first, those that nowhere worked last."""
     splits = list(splits)
-    rows = []
-    for label in dict.fromkeys(name for split in splits for name in split):
-        both = [(split[label], split[CHAMPION]) for split in splits if label in split]
-        scored = [
-            (b.test, b.ensemble, c.ensemble)
-            for b, c in both
-            if b.test and b.ensemble and c.ensemble
-        ]
-        error = next((b.error for b, _ in both if b.error), None)
-        if not scored:
-            rows.append(
-                MethodSummary(
-                    label,
-                    0,
-                    (0.0, None),
-                    (0.0, None),
-                    (0.0, None),
-                    error or "nothing to compare with",
-                )
-            )
+    # A dictionary keeps the order in which the methods are first met.
+    labels = dict.fromkeys(label for split in splits for label in split)
+    rows = [_summarise_method(label, splits) for label in labels]
+    return sorted(rows, key=lambda row: (row.splits == 0, -row.ensemble.mean))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A method's test scores on one split, and those of the champion's ensemble there."""
+
+    single: Metrics
+    ensemble: Metrics
+    champion: Metrics
+
+
+def _summarise_method(label: str, splits: Sequence[SplitScores]) -> MethodSummary:
+    """One method over the splits on which it and the champion worked."""
+    pairs = []
+    error = None
+    for split in splits:
+        if label not in split:
             continue
-        single = _spread([test.accuracy for test, _, _ in scored])
-        ensemble = _spread([together.accuracy for _, together, _ in scored])
-        behind = _spread(
-            [champion.accuracy - together.accuracy for _, together, champion in scored]
-        )
-        rows.append(MethodSummary(label, len(scored), single, ensemble, behind, error))
-    return sorted(rows, key=lambda row: (row.splits == 0, -row.ensemble[0]))
+        scored = split[label]
+        champion = split[CHAMPION]
+        error = error or scored.error
+        if scored.test and scored.ensemble and champion.ensemble:
+            pairs.append(_Pair(scored.test, scored.ensemble, champion.ensemble))
+
+    if not pairs:
+        reason = error or "nothing to compare with"
+        return MethodSummary(label, 0, _UNKNOWN, _UNKNOWN, _UNKNOWN, reason)
+    return MethodSummary(
+        label=label,
+        splits=len(pairs),
+        single=_mean_half([pair.single.accuracy for pair in pairs]),
+        ensemble=_mean_half([pair.ensemble.accuracy for pair in pairs]),
+        behind=_mean_half([pair.champion.accuracy - pair.ensemble.accuracy for pair in pairs]),
+        error=error,
+    )
 
 
-def _spread(values: list[float]) -> tuple[float, float | None]:
-    return mean(values), ci95_half_width(values)
+def _mean_half(values: list[float]) -> MeanHalf:
+    return MeanHalf(mean(values), ci95_half_width(values))

@@ -19,6 +19,7 @@ from rich.console import Console
 from shoal.cli.access_commands import app as access_commands
 from shoal.cli.analysis_commands import app as analysis_commands
 from shoal.cli.logs import log_to_stderr
+from shoal.cli.model_commands import app as model_commands
 from shoal.cli.options import (
     DataArgument,
     EngineOption,
@@ -78,6 +79,7 @@ app.add_typer(run_commands)
 app.add_typer(store_commands)
 app.add_typer(access_commands, name="access")
 app.add_typer(analysis_commands)
+app.add_typer(model_commands)
 
 
 def _print_version(wanted: bool) -> None:

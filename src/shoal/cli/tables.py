@@ -248,14 +248,14 @@ def splits_table(rows: Sequence[MethodSummary]) -> RenderableType:
         if not row.splits:
             table.add_row(row.label, _error_text(row.error))
             continue
-        single, single_half = row.single
-        ensemble, ensemble_half = row.ensemble
-        behind, behind_half = row.behind
+        behind = ""
+        if not row.is_champion:
+            behind = with_plus_minus(f"{row.behind.mean:.2f}", row.behind.half)
         table.add_row(
             row.label,
-            with_plus_minus(percent(single), single_half),
-            with_plus_minus(percent(ensemble), ensemble_half),
-            "" if row.is_champion else with_plus_minus(f"{behind:.2f}", behind_half),
+            with_plus_minus(percent(row.single.mean), row.single.half),
+            with_plus_minus(percent(row.ensemble.mean), row.ensemble.half),
+            behind,
             style=_CHAMPION_STYLE if row.is_champion else "",
         )
 

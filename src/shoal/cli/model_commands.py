@@ -1,0 +1,172 @@
+"""Commands that take something away: an exported model, a GIF, predictions. They change no run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shoal.cli.options import JsonOption, RunArgument, StoreOption
+from shoal.errors import ModelError, SettingsError
+
+if TYPE_CHECKING:
+    from shoal.replay.recorder import Replay
+
+app = typer.Typer()
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write; made if missing")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export there")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a run's best genome, its trained networks and all evaluations to a folder.
+
+    The folder's predict.py needs NumPy alone.
+    """
+    from shoal.export import export_run
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        folder = export_run(opened, run, to, force=force)
+    files = sorted(path.name for path in folder.iterdir())
+
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "files": files}))
+    else:
+        typer.echo(f"{folder}: {', '.join(files)}")
+
+
+@app.command()
+def animate(
+    run: RunArgument,
+    to: Annotated[Path, typer.Option(metavar="FILE.gif", help="The file to write")],
+    genome: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HASH", help="Or its first digits; default: the champion, or the best so far"
+        ),
+    ] = None,
+    repeat: Annotated[
+        int | None, typer.Option(help="Which training of it; default: the first")
+    ] = None,
+    first: Annotated[int, typer.Option(help="The first iteration that is seen")] = 0,
+    last: Annotated[int | None, typer.Option(help="The last one; default: the end")] = None,
+    frames: Annotated[int, typer.Option(help="At most this many, 2 to 120")] = 120,
+    even: Annotated[
+        bool, typer.Option("--even", help="Spaced evenly, not with more of them at the start")
+    ] = False,
+    dark: Annotated[bool, typer.Option("--dark", help="On a dark background")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
+    from shoal.presentation.gif import check_gif_installed, gif
+    from shoal.replay.recorder import Window, recorded_training, replay_training
+    from shoal.store import open_store
+
+    check_gif_installed()
+    if not to.parent.is_dir():
+        raise SettingsError(
+            f"--to {to}: there is no folder {to.parent}.", remedy="make it, or choose another"
+        )
+
+    window = Window(first, last, frames, spacing="even" if even else "early")
+    with open_store(store, create=False) as opened:
+        recorded = recorded_training(opened, run, genome, repeat)
+        problem = opened.load_problem(run)
+    film = replay_training(
+        problem, recorded.task, recorded.iterations, window, recorded=recorded.loss
+    )
+    try:
+        to.write_bytes(gif(film, dark))
+    except OSError as error:
+        raise SettingsError(
+            f"--to {to}: {error.strerror}.", remedy="choose a place that you may write to"
+        ) from None
+
+    name = recorded.task.genome.hash
+    number = recorded.task.repeat
+    if as_json:
+        written = {
+            "file": str(to),
+            "frames": len(film.frames),
+            "exact": film.exact,
+            "genome": name,
+            "repeat": number,
+            "iterations": recorded.iterations,
+        }
+        typer.echo(json.dumps(written))
+        return
+    typer.echo(f"Genome {name}, repeat {number}, {recorded.iterations:,} iterations.")
+    typer.echo(f"It ended with a loss of {film.loss:.6g}{_exactness_text(film)}.")
+    typer.echo(f"{to}: {len(film.frames)} frames, {to.stat().st_size:,} bytes")
+
+
+def _exactness_text(film: Replay) -> str:
+    """Whether the loss is the recorded one; empty where none was recorded."""
+    if film.exact is None:
+        return ""
+    if film.exact:
+        return ", the loss that was recorded, to the bit"
+    return f", not the recorded {film.recorded}"
+
+
+@app.command()
+def predict(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A folder that `shoal export` wrote")
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="CSV or Parquet file with the columns of the training table"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The CSV file to write")] = Path(
+        "predictions.csv"
+    ),
+    proba: Annotated[
+        bool, typer.Option("--proba", help="Add a column of probability for each class")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Apply an exported model to a table."""
+    from shoal.data import read_table
+    from shoal.inference import standalone
+
+    if not data.is_file() and str(data) != "concrete":
+        raise ModelError(
+            f"{data} is not a file.", expected="a CSV or Parquet file", remedy="check the path"
+        )
+    if out.exists() and data.exists() and out.samefile(data):
+        raise ModelError(f"--out {out} is the table itself.", remedy="choose another name")
+
+    # What an error is about: first the model, then the table.
+    source = model
+    try:
+        loaded = standalone.load_model(model)
+        source = data
+        _, table = read_table(str(data))
+        columns = {str(name): table[name].tolist() for name in table.columns}
+        prediction = standalone.predict(loaded, columns)
+        standalone.write_predictions(out, prediction, proba=proba)
+    except standalone.TableError as error:
+        raise ModelError(
+            f"{source}: {error.problem}", expected=error.expected, remedy=error.remedy
+        ) from None
+    except OSError as error:
+        raise ModelError(
+            f"{out}: {error.strerror}.", remedy="choose a place that you may write to"
+        ) from None
+
+    rows = len(prediction.values)
+    if as_json:
+        typer.echo(json.dumps({"rows": rows, "out": str(out)}))
+    else:
+        typer.echo(f"{rows} predictions written to {out}")
