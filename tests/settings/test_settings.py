@@ -1,4 +1,4 @@
-"""Settings: each wrong value is named, files are read, copies are exact, presets hold what they say."""
+"""Settings: each wrong value is named, files are read, copies are exact, presets hold."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_later_genes_are_searched_where_they_are_named() -> None:
 
 
 def test_a_record_without_extra_genes_is_of_a_search_that_had_none() -> None:
-    """What is recorded today says which it has; what was recorded before that must not get today's default."""
+    """Today's records name them. Older records must not get today's default."""
     for name, preset in PRESETS.items():
         today = SearchSettings.parse({"preset": name}).to_dict()
         assert today["extra_genes"] == list(preset.defaults["extra_genes"])
@@ -298,3 +298,10 @@ def test_a_mistyped_setting_gets_a_suggestion() -> None:
         SettingsError, match=r"'generatoins' is not a setting \(did you mean 'generations'\?\)"
     ):
         SearchSettings.parse({"generatoins": 2})
+
+
+def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
+    old = SearchSettings.recorded({"preset": "modern", "population": 5})
+    assert (old.racing, old.finalists, old.equal_effort) == ("fixed", 0, False)
+    assert {old.schedule.iterations_for(r) for r in (0, 5, 20)} == {old.iterations}
+    assert SearchSettings.recorded(SearchSettings().to_dict()) == SearchSettings()

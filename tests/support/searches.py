@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task, result_hash
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.search import Search
 
 
@@ -37,3 +39,47 @@ def finish(search: Search, evaluation: Callable[[Task], Evaluation] = fake) -> S
 
 def outcome(search: Search) -> str:
     return result_hash(search.evaluations)
+
+
+def small_settings(**values: Any) -> SearchSettings:
+    """Small, and as the classic preset spends its repeats, unless ``values`` say otherwise."""
+    plain = {
+        "racing": "fixed",
+        "finalists": 0,
+        "population": 5,
+        "generations": 4,
+        "repeats": 2,
+        "max_repeats": 5,
+    }
+    return SearchSettings(**{**plain, "elitism": 1, **values})
+
+
+def scored_by(quality: Callable[[Task], float]) -> Callable[[Task], Evaluation]:
+    """Evaluations whose accuracy is this quality of the task."""
+    return lambda task: Evaluation(task, "ok", Scores(Metrics(quality(task))))
+
+
+def by_rank(search: Search) -> Callable[[Task], float]:
+    """A quality: the first individual of the first generation is the best, and so on.
+
+    Repeats differ a little. Genomes of later generations are worse than all of the first.
+    """
+    first = search.population
+
+    def quality(task: Task) -> float:
+        place = 50
+        if task.genome in first:
+            place = first.index(task.genome)
+        return 90.0 - place + 0.1 * (task.repeat % 3)
+
+    return quality
+
+
+def batches_of(
+    search: Search, evaluation: Callable[[Task], Evaluation]
+) -> Iterator[tuple[Task, ...]]:
+    """What a search asks for, batch after batch, until it is done."""
+    while tasks := search.ask():
+        yield tasks
+        for task in tasks:
+            search.tell(evaluation(task))

@@ -1,4 +1,4 @@
-"""Baselines: fitted on the champion's rows, scored on its test rows, the same again, and never an exception."""
+"""Baselines: fitted on the champion's rows, scored on its test rows, never an exception."""
 
 from __future__ import annotations
 

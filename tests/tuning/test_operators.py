@@ -1,4 +1,4 @@
-"""The genetic algorithm: children stay in their space, elites stay as they are, and rates mean what they say."""
+"""The genetic algorithm: children stay in their space, elites stay as they are, rates hold."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MIDDLE = Genome(  # every number in the middle of its range, so that a step meet
 
 @st.composite
 def spaces(draw: st.DrawFn) -> SearchSpace:
-    """The whole space, or one with other bounds for some genes, fewer choices, and less room for layers."""
+    """The whole space, or one with other bounds for some genes, fewer choices, fewer layers."""
     bounds, choices = {}, {}
     for gene in NUMERIC_GENES:
         if draw(st.booleans()):
@@ -182,7 +182,7 @@ def test_a_whole_population_of_failures_still_has_children() -> None:
 
 
 def test_tournaments_prefer_the_fitter() -> None:
-    """Of n, the one of rank r (0 best) wins a tournament of t with probability ((n-r)/n)^t - ((n-r-1)/n)^t."""
+    """Of n, rank r (0 best) wins a tournament of t with ((n-r)/n)^t - ((n-r-1)/n)^t."""
     space, n, children = SearchSpace(), 8, 800
     parents = [initial_genome(space, (7, 8), i) for i in range(n)]
     fitness = [3.0, -math.inf, 8.0, 1.0, 7.0, 2.0, 5.0, 4.0]
@@ -247,7 +247,8 @@ def test_crossover_happens_at_its_rate() -> None:
             [float(n) for n in range(8)],
         )
         mixed = sum(child not in parents for child in children)
-        # Two different parents (a tournament of three of eight picks the same with probability 0.23) mix visibly.
+        # Two different parents mix visibly. Two tournaments of three of eight pick the same parent
+        # with probability 0.23.
         twins = sum((((8 - r) / 8) ** 3 - ((7 - r) / 8) ** 3) ** 2 for r in range(8))
         assert stats.binomtest(mixed, 400, rate * (1 - twins)).pvalue > 1e-4
 

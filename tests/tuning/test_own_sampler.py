@@ -1,4 +1,4 @@
-"""A sampler of the user's own: passed as an object or a class, recorded as text, imported by name."""
+"""A sampler of the user's own: passed as an object or a class, recorded as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search may look at: nothing that it does, up to the champion's networks, depends on the test rows."""
+"""What a search may look at: up to the champion's networks, nothing depends on the test rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL = {"swarm_size": (6, 8)}
 
 
 def table() -> pd.DataFrame:
-    """Two numbers, one of them with a long tail and a gap, a word, groups of three rows, and a target."""
+    """Two numbers (one has a long tail and gaps), a word, groups of three rows, a target."""
     random = np.random.default_rng(5)
     frame = pd.DataFrame(
         {"a": random.normal(size=ROWS), "long": np.exp(2 * random.normal(size=ROWS))}
@@ -41,7 +41,7 @@ def table() -> pd.DataFrame:
 
 
 def with_other_test_rows(frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
-    """The same table with nonsense in these rows: other numbers, no gaps, a word of their own, other targets."""
+    """The same table with nonsense in these rows: other numbers, words and targets, no gaps."""
     other = frame.copy()
     other.loc[rows, "a"] = 1000.0 + np.arange(len(rows))
     if "long" in other:
@@ -53,7 +53,7 @@ def with_other_test_rows(frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
 
 
 def search(data: Dataset, preset: str) -> tuple[list[Evaluation], Champion, Champion]:
-    """All evaluations, without times; the champion, and a champion whose networks are the wrong ones: all weights 0."""
+    """All evaluations, without times; the champion; and one whose weights are all 0."""
     settings = SearchSettings.parse({"preset": preset, "bounds": SMALL, **QUICK})
     problem, engine, found = Problem(data, settings), get_engine("cpu"), Search(settings)
     while tasks := found.ask():

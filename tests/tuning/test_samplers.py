@@ -134,7 +134,8 @@ def test_who_learns_goes_where_fitness_grows(name: str) -> None:
 ELSEWHERE = """
 from test_samplers import *
 for name in NAMES:
-    print(name, *[genome.hash for population, _ in climb(make_sampler(settings(name), KEY), 5) for genome in population])
+    past = climb(make_sampler(settings(name), KEY), 5)
+    print(name, *[genome.hash for population, _ in past for genome in population])
 """
 
 

@@ -69,7 +69,7 @@ def _huber_loss(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
     error = np.abs(outputs[..., 0] - y)
     parabola = np.float32(0.5) * error * error
     line = HUBER_DELTA * (error - np.float32(0.5 * HUBER_DELTA))
-    return np.where(error <= HUBER_DELTA, parabola, line)
+    return np.asarray(np.where(error <= HUBER_DELTA, parabola, line))
 
 
 # Classification. Below, o_c is the output for class c and y the index of the row's class.

@@ -43,7 +43,8 @@ class TrainingProgress:
         Where it is trained, "host:pid"; "" while that is not known.
     iteration, iterations
         How many are done, and how many are planned. Both are 0 while the worker has not said how
-        far it is: it does after a second; on Ray, and in a baseline that is no swarm, it never does.
+        far it is. It does so after a second, but never on Ray, and never in a baseline that is
+        no swarm.
     seconds
         Since the training began.
     curve

@@ -155,7 +155,10 @@ class Problem:
         return min(equal_length, MOST_LONGER * length)
 
     def patience(self, task: Task) -> int | None:
-        """The patience of a task's training, in iterations: the same share of its length for all."""
+        """The patience of a task's training, in iterations.
+
+        It is the same share of the training's length for all tasks.
+        """
         patience = self.settings.patience
         if patience is None:
             return None

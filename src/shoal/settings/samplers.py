@@ -77,7 +77,7 @@ SAMPLERS = {
 
 
 def sampler_entry(sampler: str) -> SamplerEntry:
-    """The entry of a value of the setting ``sampler``: of the registry, or made for a user's own."""
+    """The entry of a value of the setting ``sampler``; for a user's own one is made."""
     if sampler in SAMPLERS:
         return SAMPLERS[sampler]
 
@@ -105,7 +105,8 @@ def check_sampler_options(options: dict[str, Any]) -> dict[str, Any]:
 
     if recorded != _with_lists(options) or _has_none(recorded):
         raise ValueError(
-            "Input should be a table of numbers, texts, true or false, and lists and tables of these"
+            "Input should be a table of numbers, texts, true or false, "
+            "and lists and tables of these"
         )
     return recorded
 

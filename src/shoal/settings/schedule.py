@@ -170,7 +170,7 @@ class Schedule:
         return (*rungs, self.confirmations)
 
     def promoted_finalists(self, standing: int) -> int:
-        """How many of ``standing`` finalists go on: the better half, but two where there are two."""
+        """How many of ``standing`` finalists go on: the better half, and at least two."""
         return min(standing, max(2, _half(standing)))
 
     def final_race(self, finalists: int) -> tuple[FinalRung, ...]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from shoal.pso.engines.base import Engine
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.racing import SIGNIFICANT
 from shoal.tuning.search import RankedGenome, Search
+
+T = TypeVar("T")
 
 # The kind of the artifact that a run keeps its champion as.
 CHAMPION = "champion"
@@ -165,7 +167,7 @@ def select_champion(search: Search) -> Selection | None:
 
 
 def _known(ranked: RankedGenome) -> tuple[float, ...]:
-    return tuple(accuracy for accuracy in ranked.accuracies if accuracy is not None)
+    return tuple(_present(ranked.accuracies))
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +216,7 @@ class Champion:
 
     @property
     def ci95(self) -> tuple[float, float] | None:
-        """Student's 95 % interval of `accuracy`. The choice among many genomes makes it optimistic."""
+        """Student's 95 % interval of `accuracy`. It is optimistic: the best of many was chosen."""
         return ci95(self.accuracies)
 
     def to_bytes(self) -> bytes:
@@ -355,7 +357,7 @@ def assemble_champion(
 
     # Of each network, the scores of the repeat that it was trained like.
     recorded = [scores_of[job.task.id] for job in weights]
-    recorded_scores = [scores for scores in recorded if scores is not None]
+    recorded_scores = _present(recorded)
     networks = list(weights.values())
     shares = _ensemble_shares(problem, recorded_scores)
 
@@ -369,7 +371,7 @@ def assemble_champion(
             problem.predictions(engine, selection.genome, network, part) for network in networks
         ]
         metrics = [problem.metrics(prediction, part) for prediction in predictions]
-        single[name] = mean_metrics([scores for scores in metrics if scores is not None])
+        single[name] = mean_metrics(_present(metrics))
 
         weighted = [share * each for share, each in zip(shares, predictions, strict=True)]
         together = problem.metrics(np.asarray(sum(weighted)), part)
@@ -377,7 +379,7 @@ def assemble_champion(
 
     if data.validates:
         validation = [scores.validation for scores in recorded_scores]
-        single["validation"] = mean_metrics([scores for scores in validation if scores is not None])
+        single["validation"] = mean_metrics(_present(validation))
 
     return Champion(
         genome=selection.genome,
@@ -389,6 +391,11 @@ def assemble_champion(
         confirmation=selection.confirmation,
         shares=shares,
     )
+
+
+def _present(values: Iterable[T | None]) -> list[T]:
+    """The values that are not None."""
+    return [value for value in values if value is not None]
 
 
 def _ensemble_shares(problem: Problem, scores: Sequence[Scores]) -> tuple[float, ...]:

@@ -376,7 +376,7 @@ class Search:
             self._race = finals(schedule, self._finalists, self._final_ledger)
 
     def _finalist(self, genome: Genome) -> RankedGenome:
-        """What is known of a finalist: its level are its confirmations, since the better get more."""
+        """What is known of a finalist. Its level is how often it was confirmed."""
         repeats = self._final_ledger.repeats(genome)
         evaluations = self._final_ledger.evaluations(genome, range(repeats))
         return RankedGenome(genome, evaluations, repeats)

@@ -1,4 +1,6 @@
-"""Genomes as coordinates: a share in [0, 1] of each gene's range, logarithmic where it spans decades.
+"""Genomes as coordinates: a share in [0, 1] of each gene's range.
+
+Where a range spans decades, the share is one of its logarithm.
 
 Samplers that know nothing of genes (random search, CMA-ES) move in these shares; Optuna takes the
 genes themselves. All of them make their genomes with `genome_of`.
@@ -23,7 +25,7 @@ DIGITS = 6
 
 
 def width_genes(space: SearchSpace) -> tuple[Gene, ...]:
-    """The widths of the hidden layers as genes "width_0", "width_1", ...: as many as there may be."""
+    """The widths of all layers that there may be, as genes "width_0", "width_1" and so on."""
     start = (*space.start_layers, *[space.start_layers[-1]] * space.max_depth)
     return tuple(
         Gene(f"width_{n}", "Width", 1, space.max_width, start[n], start[n], integer=True, log=True)

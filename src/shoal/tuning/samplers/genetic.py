@@ -13,7 +13,7 @@ class GeneticSampler(Sampler):
     """Each generation is bred from the one before (`shoal.tuning.operators`)."""
 
     def population(self, past: Past) -> tuple[Genome, ...]:
-        """The first generation, or the children of the last one, which keep the elite themselves."""
+        """The first generation; later the elite and the children of the generation before."""
         if not past:
             return tuple(self.propose(past, range(self.settings.population)))
 

@@ -52,7 +52,7 @@ class TpeSampler(Sampler):
             optuna.logging.set_verbosity(verbosity)
 
     def _distributions(self) -> dict[str, Any]:
-        """Optuna's distributions of what every genome has: the genes, the first width, the depth."""
+        """Optuna's distributions of what all genomes have: genes, the first width, the depth."""
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         distributions: dict[str, Any] = {}

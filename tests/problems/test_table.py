@@ -1,0 +1,148 @@
+"""A table as a problem: trainings, their length, patience and cost, and their evaluations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shoal.data import load_dataset
+from shoal.genome.genome import Genome
+from shoal.problems.evaluation import Task, result_hash
+from shoal.problems.table import Problem, evaluate
+from shoal.pso.engines import get_engine
+from shoal.settings.phase import FIRST_CONFIRMATION
+from shoal.settings.search_settings import SearchSettings
+from support.searches import small_settings
+
+DATA = load_dataset("concrete")
+# Trainings are as long as the settings say.
+AS_LONG_AS_SAID = {"racing": "fixed", "equal_effort": False}
+
+
+def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
+    settings = small_settings(
+        racing="halving", iterations=800, patience=100, repeats=3, max_repeats=21, final_factor=8
+    )
+    problem = Problem(DATA, settings)
+    patience = [
+        problem.patience(Task(Genome(), repeat)) for repeat in (0, 3, 6, 12, FIRST_CONFIRMATION)
+    ]
+    assert patience == [12, 25, 50, 100, 800]
+    assert problem.patience(Task(Genome(swarm_size=96), 12)) == 50
+    assert SearchSettings(iterations=800).patience == 160
+    assert SearchSettings(preset="classic", iterations=800).patience is None
+    assert (
+        Problem(DATA, SearchSettings(iterations=800, patience=None)).patience(Task(Genome(), 3))
+        is None
+    )
+
+
+def test_a_swarm_that_stands_still_ends_early() -> None:
+    """One without inertia and pulls never gets better."""
+    problem = Problem(DATA, SearchSettings(**AS_LONG_AS_SAID, iterations=400))
+    still = Genome(swarm_size=5, inertia_weight=0.0, cognitive_weight=0.0, social_weight=0.0)
+    found = evaluate(problem, Task(still, 0), get_engine("cpu"))
+    assert found.iterations == 81  # a fifth, and one to compare with
+
+
+class BrokenEngine:
+    def train(self, tasks: Iterable[object]) -> None:
+        raise MemoryError("no room")
+
+
+def test_a_training_that_breaks_is_a_failed_evaluation() -> None:
+    problem = Problem(
+        load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", iterations=3)
+    )
+    task = Task(Genome(swarm_size=5), 4)
+    broken = evaluate(problem, task, BrokenEngine())  # type: ignore[arg-type]
+    assert (broken.status, broken.error, broken.accuracy, broken.task) == (
+        "failed",
+        "MemoryError: no room",
+        None,
+        task,
+    )
+    blind = replace(
+        problem.dataset, train=replace(problem.dataset.train, y=problem.dataset.train.y * math.nan)
+    )
+    failed = evaluate(Problem(blind, problem.settings), task, get_engine("cpu"))
+    assert (failed.status, failed.error) == ("failed", "No particle ever had a finite loss.")
+    assert failed.iterations == 3
+
+
+def test_an_evaluation_is_the_training_that_it_says() -> None:
+    problem = Problem(DATA, SearchSettings(**AS_LONG_AS_SAID, iterations=90, seed=5, patience=None))
+    task, engine = Task(Genome(swarm_size=8), 2), get_engine("cpu")
+    found = evaluate(problem, task, engine)
+    training = problem.training(task)
+    (result,) = engine.train([training])
+    assert (found.loss, found.iterations) == (result.loss, 90)
+    assert len(found.curve) <= 64
+    assert found.curve[0] == (1, result.history[0])
+    assert found.curve[-1] == (90, result.history[-1])
+    assert all(result.history[i - 1] == value for i, value in found.curve)
+    assert found.scores is not None
+    parts = problem.dataset.parts(task.repeat)
+    for part, scores in zip(parts, (found.scores.train, found.scores.validation), strict=True):
+        assert part is not None
+        assert scores == problem.metrics(
+            problem.predictions(engine, task.genome, result.weights, part), part
+        )
+    assert found.scores.test is None
+    assert found.accuracy == found.scores.validation.accuracy
+    assert result_hash([evaluate(problem, task, engine)]) == result_hash([found])
+    assert result_hash([evaluate(problem, replace(task, repeat=3), engine)]) != result_hash([found])
+
+
+def test_a_training_that_ended_early_is_repeated_with_its_schedules() -> None:
+    """They follow the planned iterations and not those that patience left of them."""
+    problem = Problem(DATA, small_settings(iterations=600, patience=10, equal_effort=False))
+    genome = Genome(swarm_size=12, inertia_end=0.2, velocity_end=0.1, max_velocity=0.3)
+    found = evaluate(problem, Task(genome, 0), get_engine("cpu"))
+    assert 10 < found.iterations < 600
+    again = problem.training(found.task, iterations=found.iterations)
+    (result,) = get_engine("cpu").train([again])
+    assert (result.loss, result.iterations) == (found.loss, found.iterations)
+
+
+@given(
+    st.integers(4, 200),
+    st.sampled_from(["informed", "competitive"]),
+    st.lists(st.integers(1, 200), max_size=3),
+)
+def test_all_trainings_of_a_rung_do_as_many_multiply_adds(
+    size: int, rule: str, layers: list[int]
+) -> None:
+    problem = Problem(DATA, SearchSettings(iterations=100_000))
+    usual, own = (
+        Genome(),
+        Genome(swarm_size=size, num_informants=1, update_rule=rule, hidden_layers=tuple(layers)),
+    )
+    repeat = 10**4
+
+    def effort(genome: Genome) -> int:
+        moved = genome.swarm_size // 2 if genome.update_rule == "competitive" else genome.swarm_size
+        return moved * problem.network(genome).size * problem.iterations_for(Task(genome, repeat))
+
+    most = 8 * problem.iterations_for(Task(usual, repeat))
+    if problem.iterations_for(Task(own, repeat)) == most:
+        assert effort(own) <= effort(usual)
+    else:
+        assert effort(own) == pytest.approx(effort(usual), rel=0.01)
+
+
+def test_effort_is_counted_by_iterations_where_asked_for() -> None:
+    wide = Task(Genome(swarm_size=200, hidden_layers=(64, 64)), 0)
+    for chosen in (
+        SearchSettings(preset="classic"),
+        SearchSettings(equal_effort=False, racing="fixed"),
+    ):
+        assert Problem(DATA, chosen).iterations_for(wide) == chosen.iterations
+    assert Problem(DATA, SearchSettings()).iterations_for(wide) < Problem(
+        DATA, SearchSettings()
+    ).iterations_for(Task(Genome(), 0))
