@@ -49,15 +49,15 @@ class Places:
     """Stands for Streamlit: notes places as they are made, and charts as they are drawn."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.noted: list[str] = []
 
     def container(self, **options: Any) -> Any:
         assert options["height"] == 200
-        self.told.append(f"place {options['key']}")
+        self.noted.append(f"place {options['key']}")
         return self
 
     def plotly_chart(self, figure: go.Figure, *, key: str, **_: Any) -> None:
-        self.told.append(f"draw {key}")
+        self.noted.append(f"draw {key}")
 
 
 def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,10 +67,10 @@ def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyP
         deferred_charts.chart(figure, "one", "a figure")
         with deferred_charts.deferred_charts():  # a fragment, which draws its own
             deferred_charts.chart(figure, "two", "a figure")
-            places.told.append("text of the fragment")
-        places.told.append("text")
+            places.noted.append("text of the fragment")
+        places.noted.append("text")
     deferred_charts.chart(figure, "three", "a figure")
-    assert places.told == [
+    assert places.noted == [
         "place chart-one",
         "place chart-two",
         "text of the fragment",
@@ -88,4 +88,4 @@ def test_charts_are_drawn_last_and_where_they_belong(monkeypatch: pytest.MonkeyP
 
     with pytest.raises(ValueError, match="stop"):
         stopped()
-    assert places.told[-1] == "place chart-four", "a page that stops draws nothing more"
+    assert places.noted[-1] == "place chart-four", "a page that stops draws nothing more"

@@ -64,8 +64,8 @@ def record(
 def framed(evaluations: list[Evaluation], generation: int = 1) -> pd.DataFrame:
     """As `EvaluationTable.frame` has them."""
     rows = [(e.task.genome.hash, e.task.repeat, generation, e.accuracy) for e in evaluations]
-    found = pd.DataFrame(rows, columns=["genome", "repeat", "generation", "accuracy"])
-    return found.astype({"accuracy": "float64", "repeat": "int64", "generation": "int64"})
+    frame = pd.DataFrame(rows, columns=["genome", "repeat", "generation", "accuracy"])
+    return frame.astype({"accuracy": "float64", "repeat": "int64", "generation": "int64"})
 
 
 def frame(best: list[float], average: list[float]) -> pd.DataFrame:
@@ -312,8 +312,8 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
         Baseline("adam", "8 relu", error="<b>no</b>"),
         Baseline("trees", "", (88.0, 90.0), Metrics(89.0, mae=1.5), Metrics(90.5, mae=1.0)),
     )
-    told = Confirmation((88.0, 89.0, 90.0), Genome(), (88.0, 89.5, 89.0))
-    rows = score_rows(champion(baselines=rivals, confirmation=told))
+    confirmation = Confirmation((88.0, 89.0, 90.0), Genome(), (88.0, 89.5, 89.0))
+    rows = score_rows(champion(baselines=rivals, confirmation=confirmation))
     assert ScoreRow("", 0.0, metrics=Metrics(0.0, r2=-0.0001)).metric("r2") == "0.000"
     names = [
         "Search",
@@ -327,10 +327,10 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     assert [row.label for row in rows] == names
     assert [row.ensemble for row in rows[4:]] == [90.5, None, None]
     assert "&lt;b&gt;no&lt;/b&gt;" in scores_html(champion(baselines=rivals))
-    text = confidence_text(champion(confirmation=told, refitted=True))
+    text = confidence_text(champion(confirmation=confirmation, refitted=True))
     assert "3 unused random streams; " in text
     assert "streams, 8 times as long as in the search; " in confidence_text(
-        champion(confirmation=told), 8
+        champion(confirmation=confirmation), 8
     )
     assert "1.00 above" in text
     assert "unresolved" in text
@@ -338,25 +338,25 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "said"),
+    ("ahead", "text"),
     [
         ((6.9, 4.9), "94 %, which leaves it unresolved."),
         ((1e6, 1e6 + 1), "99 %."),
         ((0.0, 0.0), "50 %, which"),
     ],
 )
-def test_a_probability_is_never_rounded_up(ahead: tuple[float, float], said: str) -> None:
-    told = Confirmation(ahead, Genome(), (0.0, 0.0))
-    assert f"with a probability of {said}" in confidence_text(champion(confirmation=told))
+def test_a_probability_is_never_rounded_up(ahead: tuple[float, float], text: str) -> None:
+    confirmation = Confirmation(ahead, Genome(), (0.0, 0.0))
+    assert f"with a probability of {text}" in confidence_text(champion(confirmation=confirmation))
 
 
 def test_the_server_hides_the_store_from_the_process_list() -> None:
     secret = "postgresql://u:hunter2@db/shoal"
     assert "hunter2" not in " ".join(launch.command("127.0.0.1", 8501))
-    found = launch.environment(secret)
-    assert found["SHOAL_STORE"] == secret
-    assert found["STREAMLIT_THEME_LIGHT_TEXT_COLOR"] == LIGHT.text
-    assert found["STREAMLIT_SERVER_ALLOWED_HOSTS"].split()[0] == "127.0.0.1"
+    environment = launch.environment(secret)
+    assert environment["SHOAL_STORE"] == secret
+    assert environment["STREAMLIT_THEME_LIGHT_TEXT_COLOR"] == LIGHT.text
+    assert environment["STREAMLIT_SERVER_ALLOWED_HOSTS"].split()[0] == "127.0.0.1"
 
 
 def test_a_missing_extra_names_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

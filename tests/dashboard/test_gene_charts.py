@@ -60,8 +60,8 @@ def genomes() -> pd.DataFrame:
     return frame
 
 
-def factor(genomes: pd.DataFrame, name: str) -> GeneFeature:
-    return next(found for found in gene_features(genomes) if found.name == name)
+def feature(genomes: pd.DataFrame, name: str) -> GeneFeature:
+    return next(each for each in gene_features(genomes) if each.name == name)
 
 
 def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> None:
@@ -85,42 +85,50 @@ def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> Non
 
 
 def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) -> None:
-    told, generations = floored_accuracies(genomes["accuracy"]), genomes["generation"].to_numpy()
-    jump = factor(genomes, "jump_size")
-    champion = int(np.argmax(told.values))
-    found = slice_data(jump, told, generations, champion)
-    assert len(found.dots) == found.total == 200
-    assert found.champion == (
+    accuracies = floored_accuracies(genomes["accuracy"])
+    generations = genomes["generation"].to_numpy()
+    jump = feature(genomes, "jump_size")
+    champion = int(np.argmax(accuracies.values))
+
+    data = slice_data(jump, accuracies, generations, champion)
+    assert len(data.dots) == data.total == 200
+    assert data.champion == (
         pytest.approx(genomes["jump_size"].iloc[champion]),
-        told.values[champion],
+        accuracies.values[champion],
     )
-    middle = found.middle
+
+    middle = data.middle
     assert middle["accuracy"].iloc[-1] - middle["accuracy"].iloc[0] > 12.0
     expected = [jumps(Genome(jump_size=x)) for x in middle["x"]]
     assert np.abs(middle["accuracy"] - expected).max() < 1.5
-    assert found.dots["floored"].sum() == 1 and found.dots["accuracy"].min() == told.floor
+    assert data.dots["floored"].sum() == 1 and data.dots["accuracy"].min() == accuracies.floor
 
-    few = slice_data(jump, told, generations, None, most=50)
+    few = slice_data(jump, accuracies, generations, None, most=50)
     assert len(few.dots) == 50 and few.total == 200 and few.champion is None
     assert few.middle.equals(middle), "the median is of all, also where dots are sampled"
-    figure = slice_chart(found, accuracy_axis(told), 17)
+
+    figure = slice_chart(data, accuracy_axis(accuracies), 17)
     dots, line, best = figure["layer"]
     assert dots["encoding"]["x"]["scale"]["type"] == "log"
     assert sum(row["floored"] for row in dots["data"]["values"]) == 1
     assert line["mark"]["type"] == "line" and best["data"]["values"] == [
-        {"x": found.champion[0], "accuracy": found.champion[1]}
+        {"x": data.champion[0], "accuracy": data.champion[1]}
     ]
 
 
 def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame) -> None:
-    told = floored_accuracies(genomes["accuracy"])
-    activation = factor(genomes, "activation")
-    found = slice_data(activation, told, genomes["generation"].to_numpy(), 3)
-    assert (np.abs(found.dots["x"] - np.round(found.dots["x"])) < 0.4).all()
-    for place, middle in found.middle.itertuples(index=False):
-        own = told.values[(genomes["activation"] == activation.choices[int(place)]).to_numpy()]
+    accuracies = floored_accuracies(genomes["accuracy"])
+    activation = feature(genomes, "activation")
+
+    data = slice_data(activation, accuracies, genomes["generation"].to_numpy(), 3)
+    assert (np.abs(data.dots["x"] - np.round(data.dots["x"])) < 0.4).all()
+    for place, middle in data.middle.itertuples(index=False):
+        own = accuracies.values[
+            (genomes["activation"] == activation.choices[int(place)]).to_numpy()
+        ]
         assert middle == np.median(own)
-    figure = slice_chart(found, accuracy_axis(told), 17)
+
+    figure = slice_chart(data, accuracy_axis(accuracies), 17)
     axis = figure["layer"][0]["encoding"]["x"]["axis"]
     words = json.loads(axis["labelExpr"].removesuffix("[datum.value]"))
     assert [words[value] for value in axis["values"]] == [
@@ -129,26 +137,29 @@ def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame
 
 
 def test_genomes_that_do_not_use_a_gene_are_not_in_its_slice(genomes: pd.DataFrame) -> None:
-    told = floored_accuracies(genomes["accuracy"])
-    found = slice_data(
-        factor(genomes, "cognitive_weight"), told, genomes["generation"].to_numpy(), None
+    accuracies = floored_accuracies(genomes["accuracy"])
+    data = slice_data(
+        feature(genomes, "cognitive_weight"), accuracies, genomes["generation"].to_numpy(), None
     )
-    assert found.total == (genomes["update_rule"] == "informed").sum()
+    assert data.total == (genomes["update_rule"] == "informed").sum()
 
 
 def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> None:
-    told = floored_accuracies(genomes["accuracy"])
-    one, other = factor(genomes, "jump_size"), factor(genomes, "inertia_weight")
-    champion = int(np.argmax(told.values))
-    frame = pair_data(one, other, told, champion)
+    accuracies = floored_accuracies(genomes["accuracy"])
+    one = feature(genomes, "jump_size")
+    other = feature(genomes, "inertia_weight")
+    champion = int(np.argmax(accuracies.values))
+
+    frame = pair_data(one, other, accuracies, champion)
     assert len(frame) == 200 and frame["accuracy"].is_monotonic_increasing
     assert frame["champion"].tolist() == 199 * [False] + [True]
     assert frame["x"].to_numpy() == pytest.approx(
-        genomes["jump_size"].to_numpy()[np.argsort(told.values, kind="stable")]
+        genomes["jump_size"].to_numpy()[np.argsort(accuracies.values, kind="stable")]
     )
-    assert pair_data(one, other, told, champion, most=20)["champion"].sum() == 1, (
+    assert pair_data(one, other, accuracies, champion, most=20)["champion"].sum() == 1, (
         "sampling keeps the champion"
     )
+
     model = Model.of(genomes)
     figure = pair_chart(frame, one, other, surface(model, "jump_size", "inertia_weight"))
     tiles, dots, best = figure["layer"]
@@ -159,20 +170,22 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
     )
     assert [row["accuracy"] for row in dots["data"]["values"]] == frame["accuracy"].tolist()
     assert len(best["data"]["values"]) == 1
-    strip = pair_chart(pair_data(one, factor(genomes, "activation"), told, None), one, one, None)
+
+    strip = pair_chart(
+        pair_data(one, feature(genomes, "activation"), accuracies, None), one, one, None
+    )
     assert [layer["mark"]["type"] for layer in strip["layer"]] == ["point", "point"]
 
 
 def test_parallel_lines_keep_the_best_and_have_a_place_for_what_is_not_there(
     genomes: pd.DataFrame,
 ) -> None:
-    told = floored_accuracies(genomes["accuracy"])
-    chosen = [factor(genomes, name) for name in ("jump_size", "activation", "width_2", "depth")]
-    found = parallel_data(chosen, told, most=60)
-    assert (
-        len(found.best) == 60 and found.best.sum() == 10 and found.best[-1] and found.total == 200
-    )
-    labels = [label for label, *_ in found.dimensions]
+    accuracies = floored_accuracies(genomes["accuracy"])
+    chosen = [feature(genomes, name) for name in ("jump_size", "activation", "width_2", "depth")]
+    data = parallel_data(chosen, accuracies, most=60)
+    assert len(data.best) == 60 and data.best.sum() == 10 and data.best[-1] and data.total == 200
+
+    labels = [dimension.label for dimension in data.dimensions]
     assert labels == [
         "Jump Size",
         "Activation",
@@ -180,16 +193,16 @@ def test_parallel_lines_keep_the_best_and_have_a_place_for_what_is_not_there(
         "Hidden Layers",
         "Accuracy (%)",
     ]
-    accuracies = found.dimensions[-1][1]
-    assert accuracies[found.best].min() >= np.sort(told.values)[-10]
-    _, widths, ticks, words = found.dimensions[2]
-    depths = found.dimensions[3][1]
-    assert (
-        words[0] == "none"
-        and (widths[depths == 1] == ticks[0]).all()
-        and (widths[depths > 1] > ticks[0]).all()
-    )
-    lines = parallel_chart(found, dark=True).data[0]
+    drawn = data.dimensions[-1].values
+    assert drawn[data.best].min() >= np.sort(accuracies.values)[-10]
+
+    width = data.dimensions[2]
+    depths = data.dimensions[3].values
+    assert width.words[0] == "none"
+    assert (width.values[depths == 1] == width.ticks[0]).all()
+    assert (width.values[depths > 1] > width.ticks[0]).all()
+
+    lines = parallel_chart(data, dark=True).data[0]
     assert lines.line.colorscale[1][1] == DARK.average and len(lines.dimensions) == 5
     assert MOST_LINES <= 2_000
 
@@ -230,16 +243,19 @@ def test_scales_leave_out_what_the_background_swallows() -> None:
 def test_alarms_count_the_best_on_each_bound() -> None:
     space = SearchSpace().narrowed({"jump_size": (0.01, 0.2), "social_weight": (0.5, 4.0)}, {})
     best = [
-        dataclasses.replace(g, jump_size=0.2 if n < 7 else 0.05)
-        for n, g in enumerate(some_genomes(10))
+        dataclasses.replace(genome, jump_size=0.2 if n < 7 else 0.05)
+        for n, genome in enumerate(some_genomes(10))
     ]
     best[0] = dataclasses.replace(best[0], social_weight=4.0)
     best = [
-        dataclasses.replace(g, inertia_weight=1.0, cognitive_weight=1.0, global_best_weight=1.0)
-        for g in best
+        dataclasses.replace(
+            genome, inertia_weight=1.0, cognitive_weight=1.0, global_best_weight=1.0
+        )
+        for genome in best
     ]
-    found = {alarm.key: alarm for alarm in bound_alarms(best, space)}
-    jump = found["jump_size:upper"]
+
+    alarms = {alarm.key: alarm for alarm in bound_alarms(best, space)}
+    jump = alarms["jump_size:upper"]
     assert (jump.count, jump.of, jump.at.bound, jump.at.limit, jump.widens) == (
         7,
         10,
@@ -247,7 +263,7 @@ def test_alarms_count_the_best_on_each_bound() -> None:
         2.0,
         True,
     )
-    assert not found["social_weight:upper"].widens
+    assert not alarms["social_weight:upper"].widens
     counts = [alarm.count for alarm in bound_alarms(best, space)]
     assert counts == sorted(counts, reverse=True)
     assert bound_alarms([], space) == ()
@@ -277,12 +293,14 @@ def test_curves_stand_over_what_was_spent() -> None:
     )
     assert frame["run"].tolist() == [3, 3, 5] and frame["evaluations"].tolist() == [10, 20, 12]
     assert frame["best"].tolist() == [80.0, 82.0, 81.0]
+
     figure = curves_chart(frame, "seconds")
     _, line, single = figure["layer"]
     assert line["encoding"]["color"]["scale"]["domain"] == ["Run 3", "Run 5"]
     assert [row["spent"] for row in line["data"]["values"] if row["run"] == 3] == [1.0, 3.0]
     assert [row["run"] for row in single["data"]["values"]] == [5]
     assert line["mark"]["interpolate"] == "step-after"
+
     low, high = best_range(frame)
     assert low < 80.0 and high > 82.0
     assert best_range(curves_data([])) == (0.0, 100.0)
@@ -300,20 +318,23 @@ def test_no_two_runs_look_the_same() -> None:
 
 
 def test_tables_and_tests_of_a_comparison() -> None:
-    found = compare(
+    comparison = compare(
         [summary(1, GOOD), summary(2, POOR, settings=SearchSettings(seed=3)), summary(3, GOOD[:1])]
     )
-    scored = scores_table(found)
+
+    scored = scores_table(comparison)
     assert scored["Run"].tolist() == [1, 2, 3]
     assert scored["Confirmed (%)"].iloc[0] == pytest.approx(91.0) and np.isnan(
         scored["± 95 % "].iloc[2]
     )
-    assert settings_table(found).to_dict("records") == [
+    assert settings_table(comparison).to_dict("records") == [
         {"Setting": "seed", "Run 1": "0", "Run 2": "3", "Run 3": "0"}
     ]
-    tests = duels_table(found)
+
+    tests = duels_table(comparison)
     assert tests["Verdict"].tolist()[0] == "run 1 is better" and np.isnan(tests["Low"].iloc[1])
-    figure = duels_chart(duels_data(found))
+
+    figure = duels_chart(duels_data(comparison))
     (row,) = figure["data"]["values"]
     assert (row["title"], row["verdict"]) == ("run 1 – run 2, confirmation", "Resolved")
     assert row["low"] == pytest.approx(tests["Low"].iloc[0])

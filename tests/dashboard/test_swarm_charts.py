@@ -227,7 +227,7 @@ def test_the_figure_survives_a_swarm_that_lost_itself() -> None:
 
 def test_a_swarm_of_the_nearest_has_no_links_before_its_first_iteration() -> None:
     nobody = np.empty((6, 0), np.int32)
-    shown = scene([frame(0, informants=nobody), frame(1), frame(2)])
-    assert np.isnan(shown.links[0]).all() and np.isfinite(shown.links[1:]).all()
+    drawn = scene([frame(0, informants=nobody), frame(1), frame(2)])
+    assert np.isnan(drawn.links[0]).all() and np.isfinite(drawn.links[1:]).all()
     assert len(swarm_chart(film([frame(0, informants=nobody), frame(1)])).frames) == 2
     assert gif.gif(film([frame(0, informants=nobody), frame(1)]), dark=False).startswith(b"GIF89a")

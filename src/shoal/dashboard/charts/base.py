@@ -129,6 +129,7 @@ def log_ticks(values: NDArray[np.float64] | pd.Series, most: int = 5) -> list[fl
     if not len(shown):
         return []
 
+    # The ends in decades.
     low = math.log10(shown.min())
     high = math.log10(shown.max())
 
@@ -142,6 +143,7 @@ def log_ticks(values: NDArray[np.float64] | pd.Series, most: int = 5) -> list[fl
     each = math.ceil(len(ticks) / most) or 1
     ticks = ticks[::each]
 
+    # A single tick does not say how the axis is scaled.
     if len(ticks) > 1:
         return ticks
     return sorted({_two_digits(10**low), _two_digits(10**high)})

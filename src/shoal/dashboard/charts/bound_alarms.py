@@ -62,5 +62,6 @@ def bound_alarms(best: Sequence[Genome], space: SearchSpace) -> tuple[BoundAlarm
 
     alarms = []
     for on_bounds in by_bound.values():
+        # They differ in the genome's value only, which lies on the same bound.
         alarms.append(BoundAlarm(on_bounds[0], len(on_bounds), len(best)))
     return tuple(sorted(alarms, key=lambda alarm: -alarm.count))

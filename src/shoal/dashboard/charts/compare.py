@@ -82,6 +82,7 @@ def run_style(place: int, colours: Sequence[str]) -> RunStyle:
 
     The dash moves on by one when the colours are used up, so no two of eight runs look the same.
     """
+    # How often the colours have been used up.
     rounds = place // len(colours)
     return RunStyle(colours[place % len(colours)], DASHES[(place + rounds) % len(DASHES)])
 
@@ -98,6 +99,7 @@ def best_range(frame: pd.DataFrame) -> tuple[float, float]:
 
     last_best = frame.dropna(subset=["best"]).groupby("run")["best"].last()
     worst_end = float(last_best.min())
+    # A wide interval lifts the axis by 5 percentage points at most.
     top = float(max(best.max(), frame["high"].clip(upper=best.max() + 5.0).max()))
 
     usual_low = min(float(best.quantile(0.1)), worst_end) - (top - worst_end)
@@ -125,6 +127,7 @@ def curves_chart(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec:
     styles = {}
     for place, name in enumerate(rows["name"].unique().tolist()):
         styles[name] = run_style(place, colours.series)
+    # By colour and dash, so that runs are told apart without colours.
     colour = category_channel("name", {name: style.colour for name, style in styles.items()})
     dash = category_channel("name", {name: list(style.dash) for name, style in styles.items()})
 

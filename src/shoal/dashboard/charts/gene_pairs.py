@@ -77,6 +77,7 @@ def pair_data(
     if champion is not None:
         keep = np.flatnonzero(users == champion).tolist()
     rows = users[sample_rows(len(users), most, keep)]
+    # A stable sort keeps genomes of equal accuracy in their order, so a redrawn chart is the same.
     rows = rows[np.argsort(accuracies.values[rows], kind="stable")]
 
     is_champion = np.zeros(len(rows), dtype=bool)
@@ -206,6 +207,7 @@ def _surface_tiles(surface: Surface, one: GeneFeature, other: GeneFeature) -> pd
 
 def _tile_edges(places: NDArray[np.float64], feature: GeneFeature) -> NDArray[np.float64]:
     """The edges of tiles around ``places`` (n,), of shape (n + 1,), as an axis shows them."""
+    # Tiles meet halfway between two places; those at the ends are as wide to both sides.
     between = (places[:-1] + places[1:]) / 2
     first = 2 * places[0] - between[0]
     last = 2 * places[-1] - between[-1]
@@ -315,6 +317,7 @@ def _choice_dimension(feature: GeneFeature, rows: NDArray[np.int64]) -> Dimensio
     """The axis of a gene with choices: those that were met, evenly spaced."""
     choices = feature.values[rows].astype(int)
     met = np.unique(choices)
+    # Choices that no line has would leave gaps on the axis.
     values = np.searchsorted(met, choices).astype(np.float64)
     ticks = [float(n) for n in range(len(met))]
     words = [feature.choices[choice] for choice in met]

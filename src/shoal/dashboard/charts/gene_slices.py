@@ -139,6 +139,7 @@ def sample_rows(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.i
     if count <= most:
         return np.arange(count)
 
+    # Drawn among the others, so that those to keep do not count twice.
     others = np.delete(np.arange(count), list(keep))
     drawn = np.random.default_rng(0).choice(others, most - len(keep), replace=False)
     return np.sort(np.concatenate([drawn, np.asarray(keep, dtype=np.int64)]))
@@ -232,6 +233,7 @@ def _smoothed_median(
     for place in grid:
         near = of_users[np.abs(places - place) <= reach]
         if len(near) >= _FEWEST_GENOMES:
+            # The axis shows values, of which a logarithmic gene's places are logarithms.
             x = 10**place if feature.log else place
             medians.append((x, float(np.median(near))))
     return pd.DataFrame(medians, columns=["x", "accuracy"], dtype="float64")
@@ -308,6 +310,7 @@ def slice_chart(
 def _median_layer(data: Slice, x: Spec, y: Spec, colours: Palette) -> Spec:
     """The median as one line, or as a short line over each choice."""
     look = {"color": colours.text, "strokeWidth": 2.5}
+    # Of all genomes, not of those that are drawn.
     middle = data.middle[["x", "accuracy"]]
     if not data.feature.choices:
         return layer({"type": "line", **look}, {"x": x, "y": y}, middle)

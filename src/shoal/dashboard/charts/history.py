@@ -143,7 +143,9 @@ def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
     typical_average = top
     if len(average):
         typical_average = np.quantile(average, 0.5, method="higher")
+    # No axis shows more than 100 percentage points above its base.
     base = max(min(best.min(initial=np.inf), typical_average), top - 100.0)
+    # What lies above `base` gets half of the axis at least.
     low = max(float(np.nanmin(values)), 2 * base - top)
 
     margin = max(0.06 * (top - low), 0.5)
@@ -191,6 +193,7 @@ def history_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     )
     layers.append(pointer_layer(colours, each / end, tooltips))
 
+    # Counted from the last generation, which is always drawn.
     drawn = frame[(last - frame["generation"]) % each == 0]
     drawn = drawn.assign(spread=[_spread(row) for row in drawn.to_dict("records")])
     return vega_chart(

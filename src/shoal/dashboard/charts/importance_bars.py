@@ -17,6 +17,7 @@ def importance_bars_html(importances: Importances) -> str:
     A bar begins at 0; the gene's 95 % interval is a line over it. A bar whose interval holds 0 is
     hollow. It is HTML, since text and rectangles are all there is: a chart would be drawn later.
     """
+    # All bars share one axis, which holds 0 and the ends of all intervals.
     ends = [0.0]
     for gene in importances.genes:
         ends += [gene.loss.low, gene.loss.high]
@@ -43,6 +44,7 @@ def _importance_row(gene: GeneImportance, low: float, width: float) -> str:
         share = 100 * max(end - start, 0.0) / width
         return f"left: {left:.2f}%; width: {share:.2f}%"
 
+    # A bar never extends below 0, as shuffling a gene cannot help; its interval may.
     hollow = "" if gene.clear else ' class="hollow"'
     bar = f'<i{hollow} style="{span(0.0, loss.mean)}"></i>'
     interval = f'<u style="{span(loss.low, loss.high)}"></u>'

@@ -147,6 +147,7 @@ def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = Fa
         labelExpr="datum.label + '.'",
         domain=False,
         ticks=False,
+        # Rank 1 stands at the top.
         scale={"domain": [0.4, len(best) + 0.6], "reverse": True},
     )
 
@@ -163,10 +164,12 @@ def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = Fa
         )
         legend.append(entry)
 
+        # Repeats of shorter rungs are not drawn: their accuracies do not compare.
         shown = dots[(dots["phase"] == look.phase) & (dots["counted"] | is_confirmation)]
         layers.append(_dots_layer(shown, offset, entry, x, y))
         layers += _mean_layers(_means(best, look, offset), entry, x, y)
 
+    # A leaderboard of one or two genomes is as high as one of three.
     height = 80 + ROW_HEIGHT * max(len(best), 3)
     return vega_chart(colours, height=height, layers=layers, legend=legend)
 

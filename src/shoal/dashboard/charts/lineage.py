@@ -170,6 +170,7 @@ def _rows(
         for name in names:
             order[name] = (_mean_row_of_children(name, known, rows), known[name].generation, name)
 
+        # Half rows are possible: a column of one stands between two of its neighbour's.
         first = (tallest - len(names)) / 2
         for n, name in enumerate(sorted(names, key=order.__getitem__)):
             rows[name] = first + n
@@ -267,6 +268,7 @@ def _path(edge: Edge, colours: Palette) -> str:
     y1 = edge.parent.y + BOX_HEIGHT / 2
     x2 = edge.child.x
     y2 = edge.child.y + BOX_HEIGHT / 2
+    # The control points lie halfway, so the curve leaves and meets the boxes horizontally.
     bend = (x1 + x2) / 2
 
     stroke = f'stroke="{colours.series[0]}"'

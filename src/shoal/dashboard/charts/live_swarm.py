@@ -41,6 +41,7 @@ def live_bounds(frame: SwarmSnapshot, before: Bounds | None) -> Bounds:
         return now
     if now.area * _LARGEST_AREA < before.area:
         return now
+    # The smallest part that holds both: `before` itself, while the swarm has not left it.
     return before | now
 
 

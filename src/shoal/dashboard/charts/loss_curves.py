@@ -104,6 +104,7 @@ def loss_curves_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     for state, width in (("recorded", 1.1), ("now", 2.4)):
         layers.append(
             {
+                # Both layers filter the chart's data, so that these are sent once.
                 "transform": [{"filter": f"datum.state == '{state}'"}],
                 "mark": {"type": "line", "clip": True, "strokeWidth": width},
                 "encoding": encoding,

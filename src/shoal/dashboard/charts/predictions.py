@@ -58,6 +58,7 @@ def residuals_data(parts: Mapping[str, PartPredictions]) -> pd.DataFrame:
     """
     frames = []
     for part, predictions in parts.items():
+        # Rounded up, so that no part has more points than allowed.
         each = -(-len(predictions.target) // MOST_POINTS)
         target = predictions.target[::each]
         predicted = predictions.predicted[::each]
@@ -144,6 +145,7 @@ def confusion_data(predictions: PartPredictions, classes: Sequence[str]) -> pd.D
     """How many rows of each true class (index) the network took for each class (columns)."""
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
     cells = (predictions.target.astype(int), predictions.predicted.astype(int))
+    # Unlike `counts[cells] += 1`, this counts a cell as often as it is named.
     np.add.at(counts, cells, 1)
     return pd.DataFrame(counts, index=list(classes), columns=list(classes))
 
@@ -190,6 +192,7 @@ def confusion_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
 
 def _confusion_cells(counts: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
     """The cells of the matrix, one row each: classes by number and name, rows, and their share."""
+    # A class without rows has shares of 0, not of 0 / 0.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     true, taken = np.indices(counts.shape)
     cells = pd.DataFrame(

@@ -50,6 +50,7 @@ def _links_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
 
 def _with_gaps(lines: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Lines (L, 2, 2) as x and y of one trace, (3 L,) each, with a gap after each line."""
+    # One trace for all lines: a trace for each would take a browser far longer.
     gap = np.full((len(lines), 1, 2), np.nan, np.float32)
     points = np.concatenate([lines, gap], axis=1).reshape(-1, 2)
     return points[:, 0], points[:, 1]
@@ -77,6 +78,8 @@ def _bests_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
 def _particles_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
     """The particles, coloured by their losses."""
     mark = {
+        # Places on the scale of colours, not losses: the scale may be logarithmic, and is the same
+        # in all frames.
         "size": 9,
         "color": drawn.shades[n],
         "colorscale": COLOUR_SCALE,
@@ -91,6 +94,7 @@ def _particles_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
         "mode": "markers",
         "x": drawn.positions[n, :, 0],
         "y": drawn.positions[n, :, 1],
+        # Half the bytes of a double; the tooltip shows four digits.
         "customdata": drawn.losses[n].astype(np.float32),
         "marker": mark,
         "name": "Particle",

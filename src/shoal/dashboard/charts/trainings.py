@@ -183,10 +183,12 @@ def trainings_chart(
         grid=False,
         values=rows["place"].tolist(),
         labelExpr=word_labels([repeat_name(repeat) for repeat in frame["repeat"]]),
+        # A few dots would stand too far apart if they filled the axis.
         scale={"domain": [-0.7, max(len(frame), 4) - 0.3]},
     )
     y = number_channel("accuracy", "Accuracy (%)", tickCount=6, scale={"padding": 12})
 
+    # Bands and lines first, so that the dots are drawn over them.
     layers: list[Spec] = []
     for phase_mean in phase_means(frame):
         places = rows.loc[rows["phase"] == phase_mean.phase, "place"].tolist()

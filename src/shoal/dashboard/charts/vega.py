@@ -107,6 +107,7 @@ def _size(height: int, fit: bool) -> Spec:
 
     return {
         "height": height - MARGINS["top"] - MARGINS["bottom"],
+        # So a chart is laid out once. With "fit" it is laid out, measured, and laid out again.
         "autosize": "none",
         "padding": MARGINS,
     }
@@ -123,6 +124,7 @@ def _config(colours: Palette) -> Spec:
         "domainColor": colours.grid,
         "gridColor": colours.grid,
         "tickColor": colours.grid,
+        # Labels may stand beyond the ends of the axis, but not too near to each other.
         "titlePadding": 8,
         "labelFlush": False,
         "labelSeparation": 8,
@@ -231,6 +233,7 @@ def number_channel(
         Properties of the axis.
     """
     whole_scale = {"nice": False, **(scale or {})}
+    # A logarithmic scale has no 0, so the property does not apply to it.
     if whole_scale.get("type") != "log":
         whole_scale.setdefault("zero", False)
 
@@ -258,6 +261,7 @@ def steady_domain(low: float, high: float) -> tuple[float, float]:
     widest_step = (high - low) * _STEADY_ROOM
     power = 10.0 ** math.floor(math.log10(widest_step))
     fitting = [multiple for multiple in (1, 2, 5) if multiple * power <= widest_step]
+    # Rounding may leave no multiple: then a power of ten will do.
     step = power * max(fitting, default=1)
     return math.floor(low / step) * step, math.ceil(high / step) * step
 

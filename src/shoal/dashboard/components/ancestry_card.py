@@ -73,6 +73,7 @@ def ancestry_card(run: RunView, name: str, dark: bool) -> None:
         return
 
     accuracies = _accuracies(run, [*relatives, *children])
+    # A genome may be several individuals of one generation.
     generations = sorted({generation for generation, _ in lineage.individuals(name)})
     st.caption(_generations_text(generations))
     _graph(run, relatives, accuracies, dark)
@@ -125,6 +126,7 @@ def _lineage(run: RunView, name: str) -> Lineage:
         return kept.lineage
 
     table = evaluation_table(run.id)
+    # As of now: the page may have read its run some seconds ago.
     run = table.store.run(run.id)
     with st.spinner("Drawing its births again …"):
         lineage = Lineage(run, table)

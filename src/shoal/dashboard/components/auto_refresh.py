@@ -80,6 +80,7 @@ class RefreshBudget:
         self._forget_absent(now)
         self._last_seen[session] = now
 
+        # At this interval the refreshes of all sessions together just meet the budget.
         affordable = len(self._last_seen) * self._cost / self._budget
         return max(usual, min(longest, affordable))
 
@@ -107,6 +108,7 @@ class RefreshBudget:
 @st.cache_resource(show_spinner=False)
 def _refresh_budget() -> RefreshBudget:
     """The budget of this server process."""
+    # The cores that this process may use, which a container may limit.
     if sys.platform == "linux":
         cores = len(os.sched_getaffinity(0))
     else:
@@ -136,9 +138,11 @@ def auto_refresh(
 
     def wanted_interval() -> float:
         context = get_script_run_ctx()
+        # Without a context a script runs outside of a browser, as in a test.
         session = context.session_id if context else ""
         return _refresh_budget().interval(usual, longest, session, time.monotonic())
 
+    # The session counts from now on, before its first refresh.
     interval = wanted_interval()
 
     def refresh() -> None:

@@ -40,6 +40,7 @@ def deferred_charts() -> Iterator[None]:
     finally:
         _waiting.reset(token)
 
+    # After the block was reset: a chart that is drawn from here waits for nothing.
     for draw in waiting:
         draw()
 
@@ -78,6 +79,7 @@ def chart(figure: Figure | Spec, key: str, alt: str) -> None:
             place.vega_lite_chart(rows, spec, key=key, theme=None, alt=alt)
 
     waiting = _waiting.get()
+    # Outside of a block nobody would draw it later.
     if waiting is None:
         draw()
     else:

@@ -70,6 +70,7 @@ def copy_parameters(genome: Genome) -> None:
     with on_demand("Copy parameters", ":material/content_copy:", "copy") as is_open:
         if not is_open:
             return
+        # Each form is exact: pasted back, it is the same genome to the bit.
         python, json, toml = st.tabs(["Python", "JSON", "TOML"])
         python.code(as_python(genome), language="python", height=260)
         json.code(as_json(genome), language="json", height=260)
@@ -97,6 +98,7 @@ def genes_html(genome: Genome, space: SearchSpace) -> str:
         if gene.name not in _SCALES:
             rows.append(_numeric_row(genome, gene))
 
+    # Among the first rows, beside the other genes of the start and of the network.
     rows.insert(2, _scales_row(genome))
     rows.insert(3, _layers_row(genome))
     rows.append(_stability_row(genome))
@@ -117,8 +119,8 @@ def _numeric_row(genome: Genome, gene: Gene) -> str:
     value = getattr(genome, gene.name)
     text = f"{value:,}" if gene.integer else number_text(value)
     high = gene.high
+    # The bar ends where this genome's swarm has no more informants to give.
     if gene.name == "num_informants":
-        # A particle has at most all others as informants.
         high = min(high, genome.swarm_size - 1)
     return _row(gene.label, text, share_of_bounds(gene, value, high))
 
@@ -153,13 +155,7 @@ def _row(label: str, value: str, place: float | None = None, hint: str = "") -> 
 
 
 def number_text(value: float) -> str:
-    """A number with three decimals; a small one with as many as show two of its digits.
-
-    Examples
-    --------
-    >>> number_text(0.7298), number_text(0.0031)
-    ('0.730', '0.0031')
-    """
+    """A number with three decimals, such as 0.730; a small one with two digits, such as 0.0031."""
     if value == 0 or abs(value) >= 0.01:
         return f"{value:.3f}"
     return f"{value:.2g}"
@@ -171,6 +167,7 @@ def share_of_bounds(gene: Gene, value: float, high: float) -> float:
     The scale is logarithmic where the gene's is. A value beyond a bound is shown on it.
     """
     low = gene.low
+    # A single value is allowed: its mark stands in the middle.
     if high <= low:
         return 0.5
 
@@ -212,6 +209,7 @@ def scores_html(champion: Champion, competing_runs: Mapping[str, Champion] | Non
 
 def _known_metrics(rows: tuple[ScoreRow, ...]) -> list[str]:
     """The metrics that are columns: those of the first row that has any."""
+    # Regression and classification have different metrics; all rows of a champion have the same.
     for row in rows:
         if row.metrics:
             known = row.metrics.to_dict()

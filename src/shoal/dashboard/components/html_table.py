@@ -79,6 +79,7 @@ def table_html(frame: pd.DataFrame, columns: Mapping[str, Column | str]) -> str:
         heads.append(_head_html(str(name), column, is_number))
         cells.append([_cell_html(value, column, is_number) for value in values])
 
+    # Cells were made column by column, as a column decides how its cells look.
     head = "".join(heads)
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
     return f'<table class="grid"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
@@ -118,6 +119,7 @@ def _cell_html(value: Any, column: Column, is_number: bool) -> str:
         text = f"{text[: _LONGEST - 1]}…"
 
     content = escape(text)
+    # The link opens in the same tab, as other links of the page do.
     if column.page is not None:
         address = escape(column.page(value))
         content = f'<a href="{address}" target="_self">{content}</a>'

@@ -142,6 +142,7 @@ def columns_and_target(table: new_run_draft.Table) -> None:
     names = [fact.name for fact in table.facts]
     left, middle, right = st.columns([1, 1, 1.4], gap="small")
 
+    # The choices below depend on the target, so it is asked first.
     target = left.selectbox("Target column", names, key=key("target"), persist_state="session")
     recognised = recognise_task(table.source[target])
     middle.selectbox(
@@ -202,6 +203,7 @@ def budget(chosen: str) -> dict[str, Any]:
     for names in _BUDGET_ROWS:
         for column, name in zip(st.columns(4, gap="small"), names, strict=True):
             widget = preset_key(chosen, name)
+            # The session's state may have a value already, such as that of a duplicated run.
             st.session_state.setdefault(widget, getattr(usual, name))
             if name == "sampler":
                 values[name] = _sampler_field(column, widget)
@@ -257,6 +259,7 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     """
     absent = (state("target"), *state("leave"))
     names = [fact.name for fact in table.facts if fact.name not in absent]
+    # The group's column may have become the target, or have been left out.
     if state("group") not in ("", *names):
         put(group="")
     _keep_known("same", names)

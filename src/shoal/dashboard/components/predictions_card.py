@@ -64,6 +64,7 @@ def predictions_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
 
     training = _Training(run.id, evaluation.task.genome.hash, evaluation.task.repeat)
     asked: set[_Training] = st.session_state.setdefault(_ASKED, set())
+    # What was asked for stays open while the session lasts; `_predictions` keeps the result.
     if training not in asked:
         _offer(training, evaluation.seconds, asked)
         return
@@ -72,6 +73,7 @@ def predictions_card(run: RunView, evaluation: Evaluation, dark: bool) -> None:
         with st.spinner("Training it again …"):
             predictions = _predictions(*training)
     except ShoalError as error:
+        # So that the button is there again.
         asked.discard(training)
         error_box(error)
         return

@@ -53,6 +53,7 @@ def show_refusal(run: RunView) -> None:
     if refusal is None:
         return
     run_id, error = refusal
+    # It may be of a run whose page was left before the answer came.
     if run_id == run.id:
         error_box(error)
 
@@ -66,6 +67,7 @@ def _pending_text(run: RunView, kind: str) -> str | None:
 
 def _button(run: RunView, kind: CommandKind, label: str, icon: str, obstacle: str | None) -> None:
     """A button for a command; disabled where an ``obstacle`` says why."""
+    # What a viewer may not do comes before what nobody can do now.
     obstacle = permission_hint() or obstacle
     is_primary = kind == "resume" and obstacle is None
     st.button(
@@ -76,6 +78,7 @@ def _button(run: RunView, kind: CommandKind, label: str, icon: str, obstacle: st
         disabled=obstacle is not None,
         help=obstacle,
         on_click=_give_command,
+        # The key makes of two clicks on what the page shows one command.
         args=(run.id, kind, command_key(run, kind)),
     )
 

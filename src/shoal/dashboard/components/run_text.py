@@ -47,6 +47,7 @@ def progress(run: RunView) -> float:
         return 1.0
 
     settings = run.settings
+    # A run always has a limit of generations; the others are optional.
     shares = [run.generations / settings.generations]
     if settings.evaluations is not None:
         shares.append(run.evaluations / settings.evaluations)
@@ -95,6 +96,7 @@ def waiting_text(run: RunView, supervised: bool, ahead: RunView | None = None) -
         advice = "There is nothing to draw. Resume it, or start a new run."
         return "No generation was completed", advice
 
+    # From here on the run is training.
     wanted = first_trainings(run.settings)
     if run.evaluations == 0:
         compiling = "The training code is compiled for this machine, half a minute at most."
