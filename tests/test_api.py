@@ -95,8 +95,9 @@ def test_bad_calls_are_told_what_is_wrong(classic: shoal.Dataset, tmp_path: Path
 
 
 def test_linear_network_ends_near_least_squares(classic: shoal.Dataset) -> None:
-    # Without a hidden layer the loss has one minimum, the least-squares fit, whose training accuracy is 76.605 %
-    # (76.546 % through the origin, where a short training stands before it has found the constant).
+    # Without a hidden layer the loss has one minimum, the least-squares fit, whose accuracy in
+    # training is 76.605 % (76.546 % through the origin, where a short training stands before it has
+    # found the constant).
     genome = shoal.Genome(
         swarm_size=60,
         hidden_layers=(),

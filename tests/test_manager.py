@@ -123,7 +123,11 @@ def test_start_watch_stop_reset(store: Store) -> None:
 
 
 def test_training_outlives_its_starter(store: Store, tmp_path: Path) -> None:
-    code = "import sys, shoal; shoal.TrainManager(sys.argv[1], population=4, generations=500, iterations=50).start_training()"
+    code = """
+import sys, shoal
+manager = shoal.TrainManager(sys.argv[1], population=4, generations=500, iterations=50)
+manager.start_training()
+"""
     subprocess.run([sys.executable, "-c", code, str(store.path)], check=True)
     eventually(lambda: store.run(1).evaluations >= 3)
     (supervisor,) = store.supervisors()

@@ -183,6 +183,7 @@ def train(
             **_AS_ASKED,
         }
     )
+    # One training, exactly as a search would make it.
     problem = Problem(data, settings)
     task = Task(genome or Genome(), repeat)
     trainer = get_engine(engine, threads or cores())
@@ -314,6 +315,7 @@ def search(
         opened = open_store(opened)
     run_id, _ = opened.add_run(data, parsed, name=name)
 
+    # A run has one owner. Only if no supervisor has claimed it does this process drive it.
     claim = opened.claim(Owner.here(), run_id)
     if claim is None:
         _log.info("run %s: a supervisor of this store drives it", run_id)

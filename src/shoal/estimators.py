@@ -81,16 +81,18 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
     def _train(
         self, x: NDArray[np.float64], y: NDArray[Any], outputs: int, objective: Objective
     ) -> Self:
-        """Train the networks on inputs (rows, columns) and scaled targets or class indices (rows,)."""
+        """Train on inputs (rows, columns) and scaled targets, or class indices, (rows,)."""
         genome = self.genome
         if genome is None:
             genome = Genome()
 
+        # A constant column is divided by 1, and so becomes zero.
         self.mean_ = x.mean(axis=0)
         scale = x.std(axis=0)
         self.scale_ = np.where(scale > 0, scale, 1.0)
         self.network_ = Network((x.shape[1], *genome.hidden_layers, outputs), genome.activation)
 
+        # The networks differ in their random streams only.
         inputs = self._inputs(x)
         targets = np.ascontiguousarray(y, np.float32)
         tasks = []
@@ -237,10 +239,12 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         """
         x, y = validate_data(self, X, y, y_numeric=True, dtype=np.float64)
         with np.errstate(over="ignore"):
+            # They may overflow, which is said below.
             self.target_mean_ = float(np.mean(y))
             self.target_scale_ = float(np.std(y))
         if not 0 < self.target_scale_ < np.inf:
             raise _useless_target(y)
+        # Accuracy divides by it; it is 0 only for targets too small to be told from 0.
         mean_abs_target = float(np.abs(y).mean()) or 1.0
 
         self._check()

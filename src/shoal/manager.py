@@ -1,4 +1,4 @@
-"""`TrainManager`: the student system's control object, with a process behind it instead of a thread."""
+"""`TrainManager`: the student system's control object, with a process instead of a thread."""
 
 from __future__ import annotations
 
@@ -70,6 +70,7 @@ class TrainManager:
         **settings: Any,
     ) -> None:
         self._settings = SearchSettings.parse({"preset": "classic", **settings})
+        # Everything that may be wrong is found before the store is opened.
         if not isinstance(data, Dataset):
             data = load_dataset(data, target, preset=self._settings.preset)
         check_search(data, self._settings)
@@ -130,6 +131,7 @@ class TrainManager:
             _log.info("run %s ended by itself before it could be stopped", active.id)
             return
 
+        # The command is recorded, and the run's owner obeys it at its next look.
         deadline = time.monotonic() + timeout
         while self._store.run(active.id).state in ACTIVE:
             if time.monotonic() > deadline:
@@ -217,6 +219,7 @@ class TrainManager:
 
     def _active(self) -> RunView | None:
         """The run that is running, or else the one that has waited longest."""
+        # The store gives the newest run first.
         longest_waiting_first = reversed(self._store.runs())
         active = [run for run in longest_waiting_first if run.state in ACTIVE]
         for run in active:

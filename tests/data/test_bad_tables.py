@@ -28,7 +28,7 @@ ROWS = 20
 def table(
     cell: str = "", *, row: int = 5, column: int = 1, header: str = "a,b,y", separator: str = ","
 ) -> str:
-    """A sound table of 20 rows, the cell in file row `row` (header: 1) of feature b replaced if one is given."""
+    """A sound table of 20 rows; `cell`, if given, is put into file row `row` (the header is 1)."""
     lines = [header]
     for i in range(ROWS):
         cells = [str(i), str(i * 0.5), str(i * 1.5 + 1)]

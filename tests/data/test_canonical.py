@@ -1,4 +1,4 @@
-"""Canonical tables: each is made once, is trusted from then on, and cannot be changed from outside."""
+"""Canonical tables: made once, trusted from then on, and not to be changed from outside."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def same_bits(a: Dataset, b: Dataset) -> bool:
 
 
 def mixed_table(rows: int = 60, seed: int = 0) -> pd.DataFrame:
-    """Numbers, gaps, words, truth values and groups, with a regression target `y` and a class `kind`."""
+    """Numbers, gaps, words, truth values, groups; targets `y` (amounts) and `kind` (classes)."""
     draw = np.random.default_rng(seed)
     return pd.DataFrame(
         {
@@ -86,8 +86,9 @@ def test_concrete_is_the_table_that_published_results_were_made_with() -> None:
 def test_least_squares_on_concrete_gives_its_known_accuracy(
     constant: bool, train: float, test: float
 ) -> None:
-    # Published: one hidden unit ends at 76.538 (train) and 77.661 (test): the fit through the origin, because the
-    # constant hardly matters to the squared error and a swarm does not find it within 200 iterations.
+    # Published: one hidden unit ends at 76.538 (train) and 77.661 (test). This is the fit through
+    # the origin, because the constant hardly matters to the squared error and a swarm does not find
+    # it within 200 iterations.
     data = load_dataset("concrete", preset="classic")
     assert data.test is not None
 

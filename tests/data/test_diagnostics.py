@@ -1,4 +1,4 @@
-"""What is said of a table before a search: all that a search would refuse, and what would spoil its result."""
+"""Findings about a table before a search: what a search refuses, and what spoils its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses and scores: against naive formulas and scikit-learn, and what becomes of values that are not finite."""
+"""Losses and scores against naive formulas and scikit-learn, and for values that are not finite."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_regression_scores(seed, rows, offset, size) -> None:
 
 
 def test_accuracy_of_regression_is_as_the_design_says() -> None:
-    """100 (1 - MAE / mean |y|): of the absolute targets, and below zero when the error is larger than they are."""
+    """100 (1 - MAE / mean |y|), which is negative when errors are larger than targets."""
     assert regression_metrics(
         np.array([1.0, -2, 3]), np.array([1.0, -4, 5])
     ).accuracy == pytest.approx(60)

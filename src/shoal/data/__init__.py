@@ -24,8 +24,9 @@ from shoal.data.encoder import (
 
 if TYPE_CHECKING:
     from shoal.data.canonical import CanonicalTable
-    from shoal.data.preparation import load_dataset, prepare, prepare_new, recognise_task, resplit
+    from shoal.data.preparation import load_dataset, prepare, prepare_new, resplit
     from shoal.data.table_io import BUNDLED, from_parquet, read_table, table_from_bytes, to_parquet
+    from shoal.data.target import recognise_task
 
 # What needs pandas, by the module that has it. It is imported on first use: worker processes have
 # only arrays.
@@ -34,13 +35,13 @@ _WITH_PANDAS = {
     "load_dataset": "preparation",
     "prepare": "preparation",
     "prepare_new": "preparation",
-    "recognise_task": "preparation",
     "resplit": "preparation",
     "BUNDLED": "table_io",
     "from_parquet": "table_io",
     "read_table": "table_io",
     "table_from_bytes": "table_io",
     "to_parquet": "table_io",
+    "recognise_task": "target",
 }
 
 

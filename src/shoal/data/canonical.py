@@ -97,6 +97,7 @@ class CanonicalTable:
                 remedy="take a random sample of the rows",
             )
 
+        # By position, as labels of a DataFrame may be of any type, or stand twice.
         columns = {}
         for position, column in enumerate(column_names):
             columns[column] = _canonical_column(frame.iloc[:, position], name, column)
@@ -196,6 +197,7 @@ def _from_numbers(values: NDArray[np.generic]) -> pd.Series:
 
 def _from_texts(texts: Sequence[str | None]) -> pd.Series:
     """Numbers if every cell is empty or a finite number that int64 or float64 holds, else text."""
+    # The first cell that is no number makes the whole column text.
     numbers = np.empty(len(texts))
     all_whole = True
 
@@ -220,6 +222,8 @@ def _from_objects(values: list[object], name: str, column: str) -> pd.Series:
     """A column of Python objects of mixed types: numbers if all cells are, else text."""
     cells = [_scalar(value, name, column, row) for row, value in enumerate(values)]
 
+    # Cells without text that are numbers or missing stay numbers. Integers that a float64 does not
+    # hold become text, as they are identifiers.
     numbers = [to_number(cell) for cell in cells]
     any_text = any(isinstance(cell, str) for cell in cells)
     if not any_text and None not in numbers:
@@ -254,6 +258,7 @@ def _scalar(value: object, name: str, column: str, row: int) -> object:
 
 def _from_categories(series: pd.Series) -> pd.Series:
     """A categorical column whose categories are the texts that occur, sorted."""
+    # Sorted, and without those that do not occur: equal columns then have equal categories.
     texts = [to_level(value) for value in series.tolist()]
     occurring = {text for text in texts if text is not None}
     categories = pd.Index(sorted(occurring), dtype=object)

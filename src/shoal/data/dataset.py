@@ -260,12 +260,14 @@ def _check_folds(value: Any) -> None:
     if not (_is_number(value, numbers.Integral) and 1 <= value <= MAX_FOLDS):
         raise SettingsError(
             f"folds {value!r}.",
-            expected=f"a whole number of parts, 2 to {MAX_FOLDS}, or 1 for a single validation part",
+            expected=f"a whole number of parts, 2 to {MAX_FOLDS}, or 1 for a single validation "
+            "part",
             remedy="3 and 5 are usual",
         )
 
 
 def _is_number(value: object, kind: type = numbers.Real) -> bool:
+    # Python counts truth values among the integers.
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
@@ -392,6 +394,7 @@ class Dataset:
         if self.fold_numbers is None:
             return self.train, self.validation
 
+        # Repeats beyond the number of folds begin again with the first.
         held_out = self.fold_numbers == repeat % self.options.folds
         return self.train.select(~held_out), self.train.select(held_out)
 
@@ -445,8 +448,8 @@ class Dataset:
         assert self.table is not None, "a worker's dataset has no table"
         part_of_row = self._part_of_each_row(len(self.table))
 
-        # Rows with equal features are a group; a group whose lowest and highest part differ is in
-        # more than one part.
+        # Rows with equal features are a group. A group is in more than one part if the lowest
+        # and the highest number of its parts differ.
         features = [column.name for column in self.encoder.columns]
         groups = repeated_rows(self.table, features)
         lowest = np.full(groups.max() + 1, MAX_FOLDS)

@@ -3,146 +3,52 @@
 What a search would refuse is found by preparing the data, exactly as the search will. The other
 findings are things that a search accepts and that spoil its result: identifiers, copies of rows,
 features that give the answer away.
+
+Reading order: `check_table`, then the functions that it calls, each of which looks for one thing.
+Those about single features and rows are in `shoal.data.feature_findings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric
 from shoal.data.column_profile import ColumnFacts, column_facts
-from shoal.data.dataset import NEW_RUN, Dataset, Preset, TaskType
+from shoal.data.dataset import NEW_RUN, Dataset, Preset
 from shoal.data.encoder import NumericColumn, fit_column, skewness
-from shoal.data.preparation import FEW_VALUES, prepare_new, recognise_task
-from shoal.data.splits import repeated_rows
+from shoal.data.feature_findings import (
+    answers_in_disguise,
+    copies_of_rows,
+    missing_cells,
+    text_columns,
+    useless_columns,
+)
+from shoal.data.findings import SAMPLE, Checked, Examination, Finding, listed, names_column, quoted
+from shoal.data.messages import count_of
+from shoal.data.preparation import prepare_new
+from shoal.data.target import FEW_VALUES, recognise_task
 from shoal.errors import DataError, ShoalError
-from shoal.inference.standalone import to_number
 
-Status = Literal["good", "look", "bad"]
+__all__ = ["Checked", "Finding", "check_table"]
+
 _WORST_FIRST = ("bad", "look", "good")
 
-# Rows, evenly spread, that correlations and the like are computed from.
-SAMPLE = 50_000
-
-# Of the whole table. The accuracy on a test part of 30 rows is one of a few dozen possible values.
+# A table with fewer rows is small: the accuracy on a test part of 30 rows is one of a few dozen
+# possible values.
 FEW_ROWS = 100
 
-# Of a class.
+# A class with fewer rows is rare.
 FEW_MEMBERS = 10
 
-# Of a text column; each is a network input of its own.
-MANY_LEVELS = 30
-
-# Shares of the rows.
-MOSTLY_MISSING = 0.3
+# Share of the rows that are of one class.
 MOSTLY_ONE_CLASS = 0.9
-
-# From this share of numbers on, a text column is said to hold numbers and words.
-_SOME_NUMBERS = 0.1
-
-# From this correlation on, a feature is taken for the target in other words.
-SAME = 0.9995
 
 # Skewness of a target; an exponential distribution has 2.
 LONG_TAIL = 3.0
-
-# Columns that one finding names, and characters of a name.
-_SHOWN = 6
-_SHOWN_CHARACTERS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to know of a table. Texts quote what files hold.
-
-    Attributes
-    ----------
-    status
-        "bad": no search can start. "look": one can, but see the remedy. "good": all is well.
-    what
-        The finding, in a sentence.
-    remedy
-        What to do about it.
-    leave
-        Columns whose leaving out would mend it.
-    together
-        Whether keeping rows with equal features in one part would mend it.
-    """
-
-    status: Status
-    what: str
-    remedy: str = ""
-    leave: tuple[str, ...] = ()
-    together: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, error: ShoalError, features: Sequence[str] = ()) -> Finding:
-        """The bad finding that says what a search would say as it refuses.
-
-        If the error names some of the ``features``, leaving them out would mend it.
-        """
-        expected = ""
-        if error.expected:
-            expected = f" Expected: {error.expected}."
-        named = tuple(column for column in features if _names_column(error, column))
-        return cls("bad", error.problem + expected, error.remedy, named)
-
-
-@dataclass(frozen=True, eq=False)
-class Checked:
-    """What an examination of a table came to.
-
-    Attributes
-    ----------
-    findings
-        The worst first.
-    dataset
-        The prepared data; None where a search would refuse the table.
-    """
-
-    findings: tuple[Finding, ...]
-    dataset: Dataset | None = None
-
-    @property
-    def bad(self) -> bool:
-        """Whether no search can start."""
-        return self.dataset is None
-
-
-@dataclass(frozen=True, eq=False)
-class _Examination:
-    """What the functions below look at.
-
-    ``features`` are the columns to learn from, ``facts`` those of every column by its name,
-    ``sample`` up to `SAMPLE` rows. ``dataset`` is the prepared data, or else ``error`` says why a
-    search would refuse it. ``options`` are those that were asked for.
-    """
-
-    name: str
-    table: CanonicalTable
-    target: str
-    preset: Preset
-    options: Mapping[str, Any]
-    features: Sequence[str]
-    facts: Mapping[str, ColumnFacts]
-    sample: CanonicalTable
-    task: TaskType
-    dataset: Dataset | None
-    error: ShoalError | None
-
-    @property
-    def feature_facts(self) -> list[ColumnFacts]:
-        return [self.facts[feature] for feature in self.features]
 
 
 def check_table(
@@ -191,7 +97,7 @@ def check_table(
         task = dataset.task
     no_features = (target, options.get("group"))
     rows_per_sample_row = -(-len(table) // SAMPLE)
-    examination = _Examination(
+    examination = Examination(
         name=name,
         table=table,
         target=target,
@@ -211,42 +117,20 @@ def check_table(
         *_logarithms(examination),
         *_folds(examination),
         *_target(examination),
-        *_missing_cells(examination),
-        *_useless_columns(examination),
-        *_text_columns(examination),
-        *_answers_in_disguise(examination),
-        *_repeated_rows(examination),
+        *missing_cells(examination),
+        *useless_columns(examination),
+        *text_columns(examination),
+        *answers_in_disguise(examination),
+        *copies_of_rows(examination),
     ]
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.status))
     return Checked(tuple(findings), dataset)
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names of columns in quotes, the first few of them."""
-    return _first_few([repr(name[:_SHOWN_CHARACTERS]) for name in names])
-
-
-def _first_few(items: Sequence[str]) -> str:
-    shown = ", ".join(items[:_SHOWN])
-    if len(items) > _SHOWN:
-        return f"{shown} and {len(items) - _SHOWN} more"
-    return shown
-
-
-def _count(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun}s"
-
-
-def _names_column(error: ShoalError, column: str) -> bool:
-    return f"column {column!r}" in error.problem
-
-
 # What a search refuses
 
 
-def _refusals(examination: _Examination) -> Iterator[Finding]:
+def _refusals(examination: Examination) -> Iterator[Finding]:
     """The error, and what is wrong with every other column: a person mends a table in one go."""
     error = examination.error
     if error is None:
@@ -257,9 +141,10 @@ def _refusals(examination: _Examination) -> Iterator[Finding]:
         yield from _columns_classic_cannot_read(examination)
         return
 
+    # A column may be refused for any row, so each is tried as if every row were for training.
     every_row = np.arange(len(examination.table), dtype=np.int64)
     for column in examination.features:
-        if _names_column(error, column):
+        if names_column(error, column):
             continue
         try:
             fit_column(examination.name, examination.table[column], every_row)
@@ -267,7 +152,7 @@ def _refusals(examination: _Examination) -> Iterator[Finding]:
             yield Finding.of(other_error, (column,))
 
 
-def _columns_classic_cannot_read(examination: _Examination) -> Iterator[Finding]:
+def _columns_classic_cannot_read(examination: Examination) -> Iterator[Finding]:
     unreadable = []
     for column in examination.features:
         values = examination.table[column]
@@ -287,17 +172,17 @@ def _columns_classic_cannot_read(examination: _Examination) -> Iterator[Finding]
 # Size and split
 
 
-def _size(examination: _Examination) -> Iterator[Finding]:
+def _size(examination: Examination) -> Iterator[Finding]:
     rows = len(examination.table)
     features = len(examination.features)
     dataset = examination.dataset
-    size = f"{_count(rows, 'row')}, {_count(features, 'feature')}"
+    size = f"{count_of(rows, 'row')}, {count_of(features, 'feature')}"
     if dataset is None:
         yield Finding("good", f"{size}.")
         return
 
     if dataset.inputs != features:
-        size += f" as {_count(dataset.inputs, 'network input')}"
+        size += f" as {count_of(dataset.inputs, 'network input')}"
     yield Finding("good", f"{size}: {_split_in_words(dataset)}.")
 
     if rows < FEW_ROWS:
@@ -306,7 +191,7 @@ def _size(examination: _Examination) -> Iterator[Finding]:
             tested = f", and {len(dataset.test.rows):,} that test"
         yield Finding(
             "look",
-            f"Only {_count(rows, 'row')}: every score rests on few{tested}.",
+            f"Only {count_of(rows, 'row')}: every score rests on few{tested}.",
             "add rows if there are more; look at intervals rather than at single scores",
         )
 
@@ -324,7 +209,7 @@ def _split_in_words(dataset: Dataset) -> str:
     return ", ".join(uses)
 
 
-def _logarithms(examination: _Examination) -> Iterator[Finding]:
+def _logarithms(examination: Examination) -> Iterator[Finding]:
     if examination.dataset is None:
         return
 
@@ -338,7 +223,7 @@ def _logarithms(examination: _Examination) -> Iterator[Finding]:
         )
 
 
-def _folds(examination: _Examination) -> Iterator[Finding]:
+def _folds(examination: Examination) -> Iterator[Finding]:
     """Whether the usual folds were given up for a table that is too small for them."""
     dataset = examination.dataset
     options = examination.options
@@ -359,15 +244,15 @@ def _folds(examination: _Examination) -> Iterator[Finding]:
 # Target
 
 
-def _target(examination: _Examination) -> Iterator[Finding]:
+def _target(examination: Examination) -> Iterator[Finding]:
     if examination.task == "regression":
         yield _amounts(examination)
     else:
         yield from _classes(examination)
 
 
-def _amounts(examination: _Examination) -> Finding:
-    name = repr(examination.target[:_SHOWN_CHARACTERS])
+def _amounts(examination: Examination) -> Finding:
+    name = quoted(examination.target)
     distinct = examination.facts[examination.target].distinct
     if 2 <= distinct <= FEW_VALUES:
         return Finding(
@@ -384,7 +269,7 @@ def _amounts(examination: _Examination) -> Finding:
             "errors.",
             "look for wrong values; have its logarithm predicted if relative errors matter",
         )
-    return Finding("good", f"Regression of {name}: {_count(distinct, 'different value')}.")
+    return Finding("good", f"Regression of {name}: {count_of(distinct, 'different value')}.")
 
 
 def _tail(target: pd.Series) -> float:
@@ -399,9 +284,9 @@ def _tail(target: pd.Series) -> float:
     return skewness(values[::values_per_sample_value])
 
 
-def _classes(examination: _Examination) -> Iterator[Finding]:
+def _classes(examination: Examination) -> Iterator[Finding]:
     target = examination.table[examination.target]
-    name = repr(examination.target[:_SHOWN_CHARACTERS])
+    name = quoted(examination.target)
     counts = target.value_counts()
     if len(counts) < 2:
         return
@@ -419,7 +304,7 @@ def _classes(examination: _Examination) -> Iterator[Finding]:
 
     largest_share = counts.iloc[0] / counts.sum()
     if largest_share >= MOSTLY_ONE_CLASS:
-        largest = repr(str(counts.index[0])[:_SHOWN_CHARACTERS])
+        largest = quoted(str(counts.index[0]))
         yield Finding(
             "look",
             f"{100 * largest_share:.0f} % of the rows are of class {largest}: always saying so is "
@@ -435,227 +320,3 @@ def _classes(examination: _Examination) -> Iterator[Finding]:
             f"Classes with fewer than {FEW_MEMBERS} rows: {listed(rare_names)}.",
             "add rows of them, or merge them with others",
         )
-
-
-# Features
-
-
-def _missing_cells(examination: _Examination) -> Iterator[Finding]:
-    incomplete = [facts for facts in examination.feature_facts if facts.missing]
-    # Classic refuses missing cells, which is said elsewhere.
-    if not incomplete or examination.preset == "classic":
-        return
-
-    incomplete.sort(key=lambda facts: -facts.missing)
-    rows = len(examination.table)
-    shares = []
-    for facts in incomplete:
-        name = facts.name[:_SHOWN_CHARACTERS]
-        shares.append(f"{name!r} {100 * facts.missing / rows:.2g} %")
-    what = (
-        f"Missing cells are filled in, and marked by an input of their own: {_first_few(shares)}."
-    )
-
-    mostly_empty = _names(facts for facts in incomplete if facts.missing > MOSTLY_MISSING * rows)
-    if mostly_empty:
-        yield Finding("look", what, "leave out columns that are mostly empty", mostly_empty)
-    else:
-        yield Finding("good", what)
-
-
-def _useless_columns(examination: _Examination) -> Iterator[Finding]:
-    """Columns that are the same, or different, in every row."""
-    constant = _names(facts for facts in examination.feature_facts if facts.constant)
-    if constant:
-        yield Finding(
-            "look",
-            f"The same in every row, so nothing to learn from: {listed(constant)}.",
-            "leave them out",
-            constant,
-        )
-
-    identifiers = _names(
-        facts for facts in examination.feature_facts if _is_identifier(examination, facts)
-    )
-    if identifiers:
-        yield Finding(
-            "look",
-            f"A different value in each row, as an identifier has: {listed(identifiers)}.",
-            "leave them out: a network learns the rows by heart",
-            identifiers,
-        )
-
-
-def _is_identifier(examination: _Examination, facts: ColumnFacts) -> bool:
-    """Whether all values differ and are words, or whole numbers that count the rows up."""
-    rows = len(examination.table)
-    if rows < 2 * FEW_VALUES or facts.distinct != rows:
-        return False
-    if facts.kind != "whole numbers":
-        return facts.kind == "text"
-
-    values = np.sort(examination.sample[facts.name].to_numpy())
-    if len(values) < 2:
-        return False
-    # By one or so: the range is less than twice what steps as large as the first would make.
-    first_step = values[1] - values[0] or 1
-    return bool(values[-1] - values[0] < 2 * first_step * len(values))
-
-
-def _text_columns(examination: _Examination) -> Iterator[Finding]:
-    texts = [facts for facts in examination.feature_facts if facts.kind in ("text", "categories")]
-
-    mixed = _names(
-        facts
-        for facts in texts
-        if _SOME_NUMBERS < _share_of_numbers(examination.sample[facts.name]) < 1
-    )
-    if mixed:
-        yield Finding(
-            "look",
-            f"Numbers and words in one column, taken as words: {listed(mixed)}.",
-            "leave the cells with words empty, if these are amounts",
-        )
-
-    rows = len(examination.table)
-    wide = _names(facts for facts in texts if MANY_LEVELS < facts.distinct < rows)
-    if wide:
-        yield Finding(
-            "look",
-            f"Over {MANY_LEVELS} different words, each an input of its own: {listed(wide)}.",
-            "group rare words, or leave the column out",
-        )
-
-
-def _names(facts: Iterable[ColumnFacts]) -> tuple[str, ...]:
-    return tuple(column.name for column in facts)
-
-
-def _share_of_numbers(values: pd.Series) -> float:
-    """The share of the different texts of a column that read as numbers."""
-    texts = [value for value in values.unique() if isinstance(value, str)]
-    numbers = [text for text in texts if to_number(text) is not None]
-    return len(numbers) / max(1, len(texts))
-
-
-# Features that say the target in other words: they are often known only afterwards
-
-
-def _answers_in_disguise(examination: _Examination) -> Iterator[Finding]:
-    find = {"regression": _correlated_features, "classification": _deciding_features}
-    disguised = find[examination.task](examination)
-    if disguised:
-        target = repr(examination.target[:_SHOWN_CHARACTERS])
-        yield Finding(
-            "look",
-            f"Nearly the target {target} in other words: {listed(disguised)}.",
-            "leave them out if they are not known when predicting",
-            tuple(disguised),
-        )
-
-
-def _correlated_features(examination: _Examination) -> list[str]:
-    sample = examination.sample
-    target = sample[examination.target]
-    if not is_numeric(target):
-        return []
-
-    target_values = target.to_numpy(dtype=np.float64)
-    correlated = []
-    for feature in examination.features:
-        column = sample[feature]
-        if is_numeric(column):
-            values = column.to_numpy(dtype=np.float64)
-            if _correlation(values, target_values) >= SAME:
-                correlated.append(feature)
-    return correlated
-
-
-def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """The larger of Pearson's and Spearman's coefficients, without sign; 0 where there is none.
-
-    Pearson's is of the values, Spearman's of their ranks, and so sees what is monotone.
-    """
-    known = np.isfinite(x) & np.isfinite(y)
-    x = x[known]
-    y = y[known]
-    if len(x) < FEW_VALUES or x.min() == x.max() or y.min() == y.max():
-        return 0.0
-
-    x_ranks = pd.Series(x).rank().to_numpy()
-    y_ranks = pd.Series(y).rank().to_numpy()
-    with np.errstate(all="ignore"):
-        pearson = abs(float(np.corrcoef(x, y)[0, 1]))
-        spearman = abs(float(np.corrcoef(x_ranks, y_ranks)[0, 1]))
-    return float(np.nanmax([pearson, spearman, 0.0]))
-
-
-def _deciding_features(examination: _Examination) -> list[str]:
-    sample = examination.sample
-    classes = pd.factorize(sample[examination.target])[0]
-    deciding = []
-    for feature in examination.features:
-        values = pd.factorize(sample[feature], use_na_sentinel=False)[0]
-        if _decides(values, classes):
-            deciding.append(feature)
-    return deciding
-
-
-def _decides(values: NDArray[np.int64], classes: NDArray[np.int64]) -> bool:
-    """Whether each value has one class, and values are few enough for that to be no accident.
-
-    Both arrays (rows,) are numbered from 0.
-    """
-    value_count = int(values.max()) + 1
-    class_count = int(classes.max()) + 1
-    if not 2 <= value_count <= 2 * class_count:
-        return False
-    if value_count > len(values) // FEW_VALUES:
-        return False
-
-    pairs = np.unique(values * class_count + classes)
-    return len(pairs) == value_count
-
-
-# Rows
-
-
-def _repeated_rows(examination: _Examination) -> Iterator[Finding]:
-    if not examination.features:
-        return
-    groups = repeated_rows(examination.table, examination.features)
-    group_sizes = np.bincount(groups)
-    alike = int(group_sizes[group_sizes > 1].sum())
-    if not alike:
-        return
-
-    what = f"{_count(alike, 'row')} with the same features as another"
-    copies = _copies(groups, examination.table[examination.target])
-    if copies == 1:
-        what += ", 1 of them a copy"
-    elif copies:
-        what += f", {copies:,} of them copies"
-
-    dataset = examination.dataset
-    if dataset is not None and not dataset.rows_with_twins():
-        yield Finding("good", f"{what}; such rows stay in one part.")
-        return
-
-    rows_are_grouped = bool(examination.options.get("same") or examination.options.get("group"))
-    is_modern = dataset is not None and dataset.options.preset == "modern"
-    together = is_modern and not rows_are_grouped
-    remedy = "remove the copies, or have rows kept together by all features (preset modern)"
-    if together:
-        remedy = "keep rows together that are equal in all features, or remove the copies"
-    yield Finding(
-        "look",
-        f"{what}, in different parts: scores may be too good.",
-        remedy,
-        together=together,
-    )
-
-
-def _copies(groups: NDArray[np.int64], target: pd.Series) -> int:
-    """Rows that repeat an earlier row, target included. ``groups`` (rows,): equal features."""
-    rows = pd.DataFrame({"group": groups, "target": target.to_numpy()})
-    return len(rows) - len(rows.drop_duplicates())

@@ -231,6 +231,7 @@ def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
     if values.min() == values.max():
         return float(values[0]), 1.0
 
+    # Standard deviation of the population: sqrt(mean((v - mean)^2))
     mean = math.fsum(values) / len(values)
     scale = math.sqrt(math.fsum((values - mean) ** 2) / len(values))
     return mean, scale or 1.0
@@ -242,6 +243,7 @@ def skewness(values: NDArray[np.float64]) -> float:
     It is 0 for a constant, 2 for an exponential distribution. Every machine has the same bits.
     """
     mean, scale = mean_and_scale(values)
+    # mean(z^3) where z = (v - mean) / standard deviation
     z = (values - mean) / scale
     return math.fsum(z * z * z) / max(1, len(z))
 
@@ -300,6 +302,7 @@ def _fit_numeric(
             f"{name}: column {column!r} has no value.", expected="some", remedy="drop the column"
         )
 
+    # The median stands for missing values: a long tail does not move it.
     train_values = values[train]
     known = train_values[~np.isnan(train_values)]
     fill = 0.0
@@ -326,6 +329,7 @@ def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> 
     if not isinstance(series.dtype, pd.CategoricalDtype):
         check_text(name, column, texts)
 
+    # All rows were checked above; levels are learned from the training rows alone.
     train_texts = [texts[row] for row in train]
     known = [text for text in train_texts if isinstance(text, str)]
     levels: list[str | None] = [*sorted(set(known))]
@@ -344,6 +348,7 @@ def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> 
             remedy="drop the column",
         )
 
+    # Missing values are a level of their own, the last one.
     if len(known) < len(train_texts):
         levels.append(None)
     return CategoricalColumn(column, tuple(levels))

@@ -4,12 +4,12 @@ Preparing is a pure function of the table and the options: every machine gets th
 recorded run keeps the table and the options only. A prepared table is not cached: on the bundled
 table preparing takes 4 ms, and for a large one a cache would hold memory that trainings need.
 
-Reading order: `load_dataset` is what users call, `prepare` does the work, one phase a helper.
+Reading order: `load_dataset` is what users call, `prepare` does the work, phase by phase. Two
+phases have files of their own, `shoal.data.target` and `shoal.data.partition`.
 """
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,43 +22,18 @@ from numpy.typing import NDArray
 
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric, to_data_error
 from shoal.data.dataset import DataOptions, Dataset, Logs, Part, Preset, TaskType
-from shoal.data.encoder import (
-    MAX_LEVELS,
-    ClassTarget,
-    Column,
-    Encoder,
-    NumericColumn,
-    RegressionTarget,
-    Target,
-    check_text,
-    finite_numbers,
-    fit_column,
-    mean_and_scale,
-)
-from shoal.data.splits import (
-    SEEDS,
-    Rows,
-    Split,
-    fold_numbers,
-    group_split,
-    repeated_rows,
-    sample_split,
-    stratified_split,
-)
+from shoal.data.encoder import Column, Encoder, NumericColumn, RegressionTarget, fit_column
+from shoal.data.messages import check_has_column, count_of, list_columns
+from shoal.data.partition import check_targets_of_parts, split_table
+from shoal.data.splits import Rows, Split
 from shoal.data.table_io import BUNDLED, read_table
+from shoal.data.target import fit_target, read_target
 from shoal.errors import DataError
-from shoal.inference.standalone import MAX_COLUMNS, TableError, encode, to_level
+from shoal.inference.standalone import MAX_COLUMNS, TableError, encode
 
 _log = logging.getLogger(__name__)
 
 MIN_ROWS = 10
-
-# Whole-number targets of at most this many values, each five times on average, are classes.
-FEW_VALUES = 10
-ROWS_PER_VALUE = 5
-
-# Column names that a message lists.
-_LISTED_COLUMNS = 30
 
 
 def load_dataset(
@@ -177,7 +152,7 @@ def table_and_target(
         target = BUNDLED.get(data)
 
     if target is None:
-        columns = _list_columns(table)
+        columns = list_columns(table)
         raise DataError(
             f"{name}: no target was chosen.",
             expected="the name of the column to predict",
@@ -256,11 +231,13 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
     table = as_canonical(name, source)
     features = _check_columns(name, table, options)
 
-    labels = _read_target(name, table, options)
+    # The target comes first, as a split keeps the shares of its classes.
+    labels = read_target(name, table, options)
     options = replace(options, task=labels.task)
-    split = _split(name, table, labels, options, features)
+    split = split_table(name, table, labels, options, features)
 
-    target = _fit_target(name, labels, split, options)
+    # Learned from the training rows alone: nothing of the other parts may leak into a network.
+    target = fit_target(name, labels, split.train, options)
     columns = _fit_columns(name, table, split, options, features)
     encoder = Encoder(tuple(columns), target)
     if len(encoder.inputs) > MAX_COLUMNS:
@@ -270,14 +247,15 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
             remedy="drop columns with many categories",
         )
 
+    # What networks learn: scaled amounts, or class indices as they are.
     y = labels.values
     if isinstance(target, RegressionTarget):
         y = (labels.values - target.offset) / target.scale
     arrays = _Arrays(_encode(name, table, encoder, options), y, labels.values)
 
-    _check_targets_of_parts(name, labels, split, options)
+    check_targets_of_parts(name, labels, split, options)
     train = arrays.part(split.train)
-    assert train is not None, "_split refuses a split without training rows"
+    assert train is not None, "split_table refuses a split without training rows"
     return Dataset(
         name=name,
         table=table,
@@ -325,44 +303,20 @@ def resplit(dataset: Dataset, seeds: Iterable[int]) -> Iterator[Dataset]:
         yield prepare(dataset.name, dataset.table, replace(dataset.options, seed=seed))
 
 
-def recognise_task(target: pd.Series) -> TaskType:
-    """Whether the values of a canonical column are classes or amounts.
-
-    Text, truth values and categories are classes. So are whole numbers, if there are 2 to 10
-    different ones with at least five rows a value on average. Everything else is regression.
-
-    Examples
-    --------
-    >>> recognise_task(pd.Series([0, 1] * 20)), recognise_task(pd.Series(range(40)))
-    ('classification', 'regression')
-    """
-    if not is_numeric(target):
-        return "classification"
-
-    values = target.to_numpy(dtype=np.float64)
-    values = values[np.isfinite(values)]
-    all_whole = bool((values == np.floor(values)).all())
-    distinct = len(np.unique(values))
-    most = min(FEW_VALUES, len(values) // ROWS_PER_VALUE)
-    if all_whole and 2 <= distinct <= most:
-        return "classification"
-    return "regression"
-
-
 # Columns
 
 
 def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> list[str]:
     """The features, in the table's order. Raises DataError for columns or rows that are missing."""
-    _require_column(name, table, options.target)
+    check_has_column(name, table, options.target)
     _require_values(name, table, options.target)
     if options.group is not None:
-        _require_column(name, table, options.group)
+        check_has_column(name, table, options.group)
         _require_values(name, table, options.group)
 
     if len(table) < MIN_ROWS:
         raise DataError(
-            f"{name}: the table has {_count(len(table), 'row')} below the header.",
+            f"{name}: the table has {count_of(len(table), 'row')} below the header.",
             expected=f"at least {MIN_ROWS}",
             remedy="add rows",
         )
@@ -378,289 +332,15 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
     return features
 
 
-def _require_column(name: str, table: CanonicalTable, column: str) -> None:
-    if column in table:
-        return
-
-    hint = ""
-    near = difflib.get_close_matches(column, table.columns)
-    if near:
-        hint = f" Did you mean {near[0]!r}?"
-    raise DataError(
-        f"{name}: there is no column {column!r}.{hint}",
-        expected=f"one of {_list_columns(table)}",
-        remedy="check the spelling",
-    )
-
-
 def _require_values(name: str, table: CanonicalTable, column: str) -> None:
     missing = np.flatnonzero(table[column].isna())
     if len(missing):
         raise DataError(
-            f"{name}: row {missing[0] + 2}, column {column!r}: no value ({len(missing)} such rows).",
+            f"{name}: row {missing[0] + 2}, column {column!r}: no value "
+            f"({len(missing)} such rows).",
             expected="a value in every row of the target and of the group",
             remedy="fill the cells in, or remove the rows",
         )
-
-
-def _list_columns(table: CanonicalTable) -> str:
-    shown = ", ".join(table.columns[:_LISTED_COLUMNS])
-    others = len(table.columns) - _LISTED_COLUMNS
-    if others > 0:
-        return f"{shown} and {others} more"
-    return shown
-
-
-def _count(number: int, noun: str, plural_ending: str = "s") -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun}{plural_ending}"
-
-
-# Target
-
-
-@dataclass(frozen=True, eq=False)
-class _Labels:
-    """The target column as numbers.
-
-    ``values`` (rows,): amounts, or class indices into ``classes``, which regression has none of.
-    """
-
-    task: TaskType
-    values: NDArray[np.float64]
-    classes: tuple[str, ...] = ()
-
-
-def _read_target(name: str, table: CanonicalTable, options: DataOptions) -> _Labels:
-    series = table[options.target]
-    task = options.task or recognise_task(series)
-    asked_for_classes = options.task == "classification"
-
-    is_text = not is_numeric(series) and not isinstance(series.dtype, pd.CategoricalDtype)
-    if is_text and not asked_for_classes:
-        check_text(name, options.target, series.tolist())
-
-    if task == "regression":
-        return _read_amounts(name, options.target, series)
-    return _read_classes(name, options.target, series)
-
-
-def _read_amounts(name: str, column: str, series: pd.Series) -> _Labels:
-    if not is_numeric(series):
-        first = str(series.iloc[0])[:60]
-        raise DataError(
-            f"{name}: row 2, column {column!r}: the target {first!r} is not a number.",
-            expected="numbers for regression",
-            remedy="choose another target, or the task classification",
-        )
-
-    values = finite_numbers(name, series)
-    if values.min() == values.max():
-        raise DataError(
-            f"{name}: the target {column!r} is {values[0]:g} in every row.",
-            expected="a target that varies",
-            remedy="choose another target",
-        )
-    return _Labels("regression", values)
-
-
-def _read_classes(name: str, column: str, series: pd.Series) -> _Labels:
-    other_choice = "choose another target"
-    if is_numeric(series):
-        finite_numbers(name, series)
-        other_choice = "choose another target, or the task regression"
-
-    values, index, counts = np.unique(series.to_numpy(), return_inverse=True, return_counts=True)
-    classes = tuple(str(to_level(value)) for value in values.tolist())
-
-    if not 2 <= len(classes) <= MAX_LEVELS:
-        raise DataError(
-            f"{name}: the target {column!r} has {_count(len(classes), 'class', 'es')}.",
-            expected=f"2 to {MAX_LEVELS} classes",
-            remedy=other_choice,
-        )
-    if counts.min() < 2:
-        rarest = int(counts.argmin())
-        row = int(np.flatnonzero(index == rarest)[0]) + 2
-        raise DataError(
-            f"{name}: class {classes[rarest]!r} of {column!r} has one member, in row {row}.",
-            expected="two rows or more of every class",
-            remedy="remove that row, or merge the class with another",
-        )
-    return _Labels("classification", index.astype(np.float64), classes)
-
-
-def _fit_target(name: str, labels: _Labels, split: Split, options: DataOptions) -> Target:
-    """What a network learns in place of the target, from the training rows."""
-    if labels.classes:
-        return ClassTarget(options.target, labels.classes)
-
-    train = labels.values[split.train]
-    if options.preset == "modern":
-        mean, scale = mean_and_scale(train)
-        return RegressionTarget(options.target, mean, scale)
-
-    largest = float(train.max())
-    if largest <= 0:
-        raise DataError(
-            f"{name}: the largest training target in {options.target!r} is {largest:g}; classic "
-            "divides by it.",
-            expected="a positive one",
-            remedy="use the preset modern",
-        )
-    return RegressionTarget(options.target, 0.0, largest)
-
-
-# Split
-
-
-def _split(
-    name: str,
-    table: CanonicalTable,
-    labels: _Labels,
-    options: DataOptions,
-    features: Sequence[str],
-) -> Split:
-    """Share the rows out. Raises DataError for an empty part, or one that lacks a class."""
-    groups = _groups_of_rows(name, table, options, features)
-
-    def take_out(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
-        if groups is not None:
-            return group_split(name, rows, groups[rows], fraction, seed)
-        if labels.classes and options.preset == "modern":
-            row_labels = labels.values[rows]
-            return stratified_split(name, rows, row_labels, labels.classes, fraction, seed)
-        return sample_split(rows, fraction, seed)
-
-    every_row = np.arange(len(table), dtype=np.int64)
-    rest, test = take_out(every_row, options.test_fraction, options.seed)
-    # The second cut has a seed of its own, so that it does not repeat the pattern of the first.
-    second_seed = (options.seed + 1) % SEEDS
-
-    if options.preset == "classic":
-        split = Split(rest, rest[:0], test)
-    elif options.folds > 1:
-        rest = np.sort(rest)
-        numbers = _deal_folds(name, rest, labels, groups, options.folds, second_seed)
-        split = Split(rest, rest[:0], np.sort(test), numbers)
-    else:
-        train, validation = take_out(np.sort(rest), options.validation_fraction, second_seed)
-        split = Split(np.sort(train), np.sort(validation), np.sort(test))
-
-    _check_parts_have_rows(name, split, options, len(table))
-    if labels.classes:
-        _check_parts_have_classes(name, labels, split, grouped=groups is not None)
-    return split
-
-
-def _groups_of_rows(
-    name: str, table: CanonicalTable, options: DataOptions, features: Sequence[str]
-) -> NDArray[np.int64] | None:
-    """The number (rows,) of each row's group, where groups stay in one part; else None."""
-    if options.same and options.same != "all":
-        for column in options.same:
-            _require_column(name, table, column)
-
-    if options.group is not None:
-        return np.asarray(pd.factorize(table[options.group])[0])
-    if not options.same:
-        return None
-
-    columns = features
-    if options.same != "all":
-        columns = options.same
-    return repeated_rows(table, columns)
-
-
-def _deal_folds(
-    name: str,
-    rows: Rows,
-    labels: _Labels,
-    groups: NDArray[np.int64] | None,
-    folds: int,
-    seed: int,
-) -> Rows:
-    row_labels = np.zeros(len(rows))
-    if labels.classes:
-        row_labels = labels.values[rows]
-
-    row_groups = None
-    if groups is not None:
-        row_groups = groups[rows]
-    return fold_numbers(name, folds, seed, row_labels, row_groups)
-
-
-def _check_parts_have_rows(name: str, split: Split, options: DataOptions, rows: int) -> None:
-    has_validation_part = options.preset == "modern" and options.folds == 1
-    if not len(split.train):
-        raise _empty_part(name, "train", rows)
-    if has_validation_part and options.validation_fraction and not len(split.validation):
-        raise _empty_part(name, "validation", rows)
-    if options.test_fraction and not len(split.test):
-        raise _empty_part(name, "test", rows)
-
-
-def _empty_part(name: str, part: str, rows: int) -> DataError:
-    return DataError(
-        f"{name}: no row of {rows} is left for the {part} part.",
-        expected="rows for every part",
-        remedy="change the fractions, or add rows",
-    )
-
-
-def _check_parts_have_classes(name: str, labels: _Labels, split: Split, *, grouped: bool) -> None:
-    """Raise DataError unless every class can be learned, whichever fold is left out."""
-    remedy = "choose another data seed, or add rows of the class"
-    if grouped:
-        remedy += ", or other groups"
-
-    in_training = labels.values[split.train]
-    absent = np.setdiff1d(labels.values, in_training)
-    if len(absent):
-        raise DataError(
-            f"{name}: class {labels.classes[int(absent[0])]!r} has no row in the training part.",
-            expected="rows of every class",
-            remedy=remedy,
-        )
-
-    if split.folds is None:
-        return
-    folds = int(split.folds.max()) + 1
-    for index, label in enumerate(labels.classes):
-        folds_of_class = split.folds[in_training == index]
-        if len(folds_of_class) < folds:
-            shortage = _count(len(folds_of_class), "row")
-        elif len(np.unique(folds_of_class)) < 2:
-            shortage = "all rows in one"
-        else:
-            continue
-        raise DataError(
-            f"{name}: class {label!r} has {shortage} besides the test part, for {folds} folds.",
-            expected="at least one row of every class for each fold, in two folds or more",
-            remedy=f"ask for fewer folds, or {remedy}",
-        )
-
-
-def _check_targets_of_parts(name: str, labels: _Labels, split: Split, options: DataOptions) -> None:
-    """Raise DataError for a part whose regression targets are all 0: accuracy divides by them."""
-    if labels.classes:
-        return
-
-    parts = {"training": split.train, "validation": split.validation, "test": split.test}
-    if split.folds is not None:
-        # Each fold as a part of its own. The others, which are then trained on, have other targets.
-        for fold in range(options.folds):
-            parts[f"validation (fold {fold + 1})"] = split.train[split.folds == fold]
-
-    for label, rows in parts.items():
-        if len(rows) and not labels.values[rows].any():
-            raise DataError(
-                f"{name}: the {label} part has only zeros in {options.target!r}: its accuracy is "
-                "undefined.",
-                expected="mean |target| above zero",
-                remedy="choose another data seed or fraction, or add rows",
-            )
 
 
 # Encoding

@@ -181,6 +181,8 @@ def repeated_rows(
     """
     import pandas as pd
 
+    # Column by column, two rows stay in one group as long as their values are equal. Renumbering
+    # after each column keeps the numbers small.
     groups = np.zeros(len(table), dtype=np.int64)
     for column in columns:
         values = pd.factorize(table[column], use_na_sentinel=False)[0]
@@ -240,6 +242,7 @@ def _check_enough(name: str, number: int, unit: str, folds: int) -> None:
 
 def _deal_rows(folds: int, labels: NDArray[Any], random: np.random.RandomState) -> Rows:
     """Shuffle the rows, sort them by class, and deal them out in turn."""
+    # A stable sort keeps the random order within a class.
     order = random.permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
 

@@ -198,6 +198,7 @@ def parse_csv(text: str) -> dict[str, list[str]]:
 
     separator = sniff_separator(text)
     rows = _read_rows(text, separator)
+    # Blank lines at the end, and lines of separators only, are no rows.
     while len(rows) > 1 and not any(cell.strip() for cell in rows[-1]):
         rows.pop()
 
@@ -209,6 +210,8 @@ def parse_csv(text: str) -> dict[str, list[str]]:
     columns = {}
     for position, name in enumerate(header):
         columns[name] = [row[position] for row in body]
+
+    # Where semicolons separate, a comma may stand in a number.
     if separator == ";" and "," in text:
         for name, column in columns.items():
             _point_decimals(name, column)
@@ -273,6 +276,7 @@ def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> No
             remedy="remove the lines above the header",
         )
 
+    # Positions count from 1, as a spreadsheet's do.
     first_position: dict[str, int] = {}
     for position, name in enumerate(names, 1):
         if not name:
@@ -299,10 +303,13 @@ def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> No
 
 
 def _read_rows(text: str, separator: str) -> list[list[str]]:
+    # Strict: a quote that is not closed is an error, and not a cell that holds half of the file.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
+
     # A row with quoted line breaks takes several lines. This is the first one of the next row.
     next_line = 1
+
     try:
         for row in reader:
             rows.append(row)
@@ -313,6 +320,7 @@ def _read_rows(text: str, separator: str) -> list[list[str]]:
                     remedy="take a random sample of the rows",
                 )
             next_line = reader.line_num + 1
+
     except csv.Error as error:
         where = f"row {len(rows) + 1} (line {next_line})"
         raise _unreadable_row(where, error) from None
@@ -348,7 +356,7 @@ def _check_row_lengths(body: list[list[str]], width: int) -> None:
 
 
 def _point_decimals(name: str, column: list[str]) -> None:
-    """Write the decimal commas of a column, if it has any, as points. Raises TableError for both."""
+    """Write decimal commas of a column as points. Raises TableError if it has both."""
     with_comma = []
     for row, cell in enumerate(column):
         if "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip()):
@@ -397,6 +405,7 @@ def to_number(value: object) -> float | None:
     try:
         return float(value)
     except OverflowError:
+        # An integer of more than 308 digits.
         return math.inf
 
 
@@ -538,7 +547,7 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
 
 
 def _common_length(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> int:
-    """Rows of the columns that the encoder needs. Raises TableError if one is missing or shorter."""
+    """Rows of the columns that the encoder needs. Raises TableError unless all have as many."""
     needed = [column["name"] for column in encoder["columns"]]
     missing = [name for name in needed if name not in columns]
     if missing:
@@ -576,6 +585,7 @@ def _encode_numbers(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.
     is_missing = np.isnan(numbers)
     if is_missing.any():
         if column["fill"] is None:
+            # Rows count from 1, and the header is row 1.
             row = int(np.flatnonzero(is_missing)[0])
             raise TableError(
                 f"row {row + 2}, column {name!r}: no value.",
@@ -584,10 +594,12 @@ def _encode_numbers(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.
             )
         numbers = np.where(is_missing, column["fill"], numbers)
 
+    # What is not finite is refused below, whether or not the column is logarithmic.
     floor = column.get("log_floor")
     if floor is not None and np.isfinite(numbers).all():
         numbers = log(np.maximum(numbers, floor))
 
+    # Dividing may leave the range of a float32, which is then said with row and column.
     with np.errstate(over="ignore"):
         inputs[:, 0] = (numbers - column["mean"]) / column["scale"]
     is_finite = np.isfinite(inputs[:, 0])
@@ -687,6 +699,7 @@ def propagate(
     x: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """`forward` with any function as activation, and without its checks."""
+    # Overflow is no error here: infinite outputs have an infinite loss.
     last = len(layers) - 2
     start = 0
     with np.errstate(over="ignore", invalid="ignore"):
@@ -790,6 +803,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         If a file is missing, damaged, or of a format that this file does not know.
     """
     folder = Path(folder)
+
     try:
         description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         _check_format(folder, description["format"])
@@ -832,6 +846,7 @@ def _check_model(description: Mapping[str, Any], weights: NDArray[np.float32]) -
     """Raise ValueError, or what a missing key raises, unless the parts of a model fit together."""
     layers = description["layers"]
     encoder = description["encoder"]
+
     outputs = 1
     if encoder["target"]["kind"] == "classification":
         outputs = len(encoder["target"]["classes"])
@@ -922,6 +937,7 @@ def write_predictions(
     # In the same folder, as only there it can be renamed in one step.
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        # On the disk before it gets its name: a crash leaves the whole file or none.
         with part.open("x", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows(_lines(prediction, proba))
             file.flush()

@@ -187,6 +187,7 @@ def classification_metrics(
     actual = np.bincount(truth, minlength=classes)
     predicted = np.bincount(chosen, minlength=classes)
 
+    # Classes that neither occur nor are predicted have no recall and no F1.
     recalls = []
     f1_scores = []
     for c in range(classes):

@@ -1,0 +1,256 @@
+"""Findings about single features, and about rows that are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from shoal.data.canonical import is_numeric
+from shoal.data.column_profile import ColumnFacts
+from shoal.data.findings import SHOWN, Examination, Finding, listed, quoted
+from shoal.data.messages import count_of, first_few
+from shoal.data.splits import repeated_rows
+from shoal.data.target import FEW_VALUES
+from shoal.inference.standalone import to_number
+
+# Of a text column; each is a network input of its own.
+MANY_LEVELS = 30
+
+# Share of the rows without a value.
+MOSTLY_MISSING = 0.3
+
+# From this share of numbers on, a text column is said to hold numbers and words.
+_SOME_NUMBERS = 0.1
+
+# From this correlation on, a feature is taken for the target in other words.
+SAME = 0.9995
+
+
+def missing_cells(examination: Examination) -> Iterator[Finding]:
+    """Say which features have missing cells, and warn of those that are mostly empty."""
+    incomplete = [facts for facts in examination.feature_facts if facts.missing]
+    # Classic refuses missing cells, which is said elsewhere.
+    if not incomplete or examination.preset == "classic":
+        return
+
+    # The emptiest first, as only a few are named.
+    incomplete.sort(key=lambda facts: -facts.missing)
+    rows = len(examination.table)
+    shares = []
+    for facts in incomplete:
+        shares.append(f"{quoted(facts.name)} {100 * facts.missing / rows:.2g} %")
+    shown = first_few(shares, SHOWN)
+    what = f"Missing cells are filled in, and marked by an input of their own: {shown}."
+
+    mostly_empty = _names(facts for facts in incomplete if facts.missing > MOSTLY_MISSING * rows)
+    if mostly_empty:
+        yield Finding("look", what, "leave out columns that are mostly empty", mostly_empty)
+    else:
+        yield Finding("good", what)
+
+
+def useless_columns(examination: Examination) -> Iterator[Finding]:
+    """Find columns that are the same, or different, in every row."""
+    constant = _names(facts for facts in examination.feature_facts if facts.constant)
+    if constant:
+        yield Finding(
+            "look",
+            f"The same in every row, so nothing to learn from: {listed(constant)}.",
+            "leave them out",
+            constant,
+        )
+
+    identifiers = _names(
+        facts for facts in examination.feature_facts if _is_identifier(examination, facts)
+    )
+    if identifiers:
+        yield Finding(
+            "look",
+            f"A different value in each row, as an identifier has: {listed(identifiers)}.",
+            "leave them out: a network learns the rows by heart",
+            identifiers,
+        )
+
+
+def _is_identifier(examination: Examination, facts: ColumnFacts) -> bool:
+    """Whether all values differ and are words, or whole numbers that count the rows up."""
+    rows = len(examination.table)
+    if rows < 2 * FEW_VALUES or facts.distinct != rows:
+        return False
+    if facts.kind != "whole numbers":
+        return facts.kind == "text"
+
+    values = np.sort(examination.sample[facts.name].to_numpy())
+    if len(values) < 2:
+        return False
+    # By one or so: the range is less than twice what steps as large as the first would make.
+    first_step = values[1] - values[0] or 1
+    return bool(values[-1] - values[0] < 2 * first_step * len(values))
+
+
+def text_columns(examination: Examination) -> Iterator[Finding]:
+    """Find text that may be meant as numbers, and text of very many kinds."""
+    texts = [facts for facts in examination.feature_facts if facts.kind in ("text", "categories")]
+
+    mixed = _names(
+        facts
+        for facts in texts
+        if _SOME_NUMBERS < _share_of_numbers(examination.sample[facts.name]) < 1
+    )
+    if mixed:
+        yield Finding(
+            "look",
+            f"Numbers and words in one column, taken as words: {listed(mixed)}.",
+            "leave the cells with words empty, if these are amounts",
+        )
+
+    rows = len(examination.table)
+    wide = _names(facts for facts in texts if MANY_LEVELS < facts.distinct < rows)
+    if wide:
+        yield Finding(
+            "look",
+            f"Over {MANY_LEVELS} different words, each an input of its own: {listed(wide)}.",
+            "group rare words, or leave the column out",
+        )
+
+
+def _names(facts: Iterable[ColumnFacts]) -> tuple[str, ...]:
+    return tuple(column.name for column in facts)
+
+
+def _share_of_numbers(values: pd.Series) -> float:
+    """The share of the different texts of a column that read as numbers."""
+    texts = [value for value in values.unique() if isinstance(value, str)]
+    numbers = [text for text in texts if to_number(text) is not None]
+    return len(numbers) / max(1, len(texts))
+
+
+# The target in other words: such features are often known only afterwards
+
+
+def answers_in_disguise(examination: Examination) -> Iterator[Finding]:
+    """Find features that are nearly the target in other words."""
+    find = {"regression": _correlated_features, "classification": _deciding_features}
+    disguised = find[examination.task](examination)
+    if disguised:
+        target = quoted(examination.target)
+        yield Finding(
+            "look",
+            f"Nearly the target {target} in other words: {listed(disguised)}.",
+            "leave them out if they are not known when predicting",
+            tuple(disguised),
+        )
+
+
+def _correlated_features(examination: Examination) -> list[str]:
+    sample = examination.sample
+    target = sample[examination.target]
+    if not is_numeric(target):
+        return []
+
+    target_values = target.to_numpy(dtype=np.float64)
+    correlated = []
+    for feature in examination.features:
+        column = sample[feature]
+        if is_numeric(column):
+            values = column.to_numpy(dtype=np.float64)
+            if _correlation(values, target_values) >= SAME:
+                correlated.append(feature)
+    return correlated
+
+
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """The larger of Pearson's and Spearman's coefficients, without sign; 0 where there is none.
+
+    Pearson's is of the values, Spearman's of their ranks, and so sees what is monotone.
+    """
+    known = np.isfinite(x) & np.isfinite(y)
+    x = x[known]
+    y = y[known]
+    if len(x) < FEW_VALUES or x.min() == x.max() or y.min() == y.max():
+        return 0.0
+
+    x_ranks = pd.Series(x).rank().to_numpy()
+    y_ranks = pd.Series(y).rank().to_numpy()
+    with np.errstate(all="ignore"):
+        pearson = abs(float(np.corrcoef(x, y)[0, 1]))
+        spearman = abs(float(np.corrcoef(x_ranks, y_ranks)[0, 1]))
+    return float(np.nanmax([pearson, spearman, 0.0]))
+
+
+def _deciding_features(examination: Examination) -> list[str]:
+    sample = examination.sample
+    classes = pd.factorize(sample[examination.target])[0]
+    deciding = []
+    for feature in examination.features:
+        values = pd.factorize(sample[feature], use_na_sentinel=False)[0]
+        if _decides(values, classes):
+            deciding.append(feature)
+    return deciding
+
+
+def _decides(values: NDArray[np.int64], classes: NDArray[np.int64]) -> bool:
+    """Whether each value has one class, and values are few enough for that to be no accident.
+
+    Both arrays (rows,) are numbered from 0.
+    """
+    value_count = int(values.max()) + 1
+    class_count = int(classes.max()) + 1
+    if not 2 <= value_count <= 2 * class_count:
+        return False
+    if value_count > len(values) // FEW_VALUES:
+        return False
+
+    pairs = np.unique(values * class_count + classes)
+    return len(pairs) == value_count
+
+
+# Rows
+
+
+def copies_of_rows(examination: Examination) -> Iterator[Finding]:
+    """Find rows with equal features, which may be in different parts of the split."""
+    if not examination.features:
+        return
+
+    # Rows with equal features have the same group number.
+    groups = repeated_rows(examination.table, examination.features)
+    group_sizes = np.bincount(groups)
+    alike = int(group_sizes[group_sizes > 1].sum())
+    if not alike:
+        return
+
+    what = f"{count_of(alike, 'row')} with the same features as another"
+    copies = _copies(groups, examination.table[examination.target])
+    if copies == 1:
+        what += ", 1 of them a copy"
+    elif copies:
+        what += f", {copies:,} of them copies"
+
+    dataset = examination.dataset
+    if dataset is not None and not dataset.rows_with_twins():
+        yield Finding("good", f"{what}; such rows stay in one part.")
+        return
+
+    # Keeping rows together mends it, unless rows are kept together already by other columns.
+    rows_are_grouped = bool(examination.options.get("same") or examination.options.get("group"))
+    is_modern = dataset is not None and dataset.options.preset == "modern"
+    together = is_modern and not rows_are_grouped
+    remedy = "remove the copies, or have rows kept together by all features (preset modern)"
+    if together:
+        remedy = "keep rows together that are equal in all features, or remove the copies"
+    yield Finding(
+        "look",
+        f"{what}, in different parts: scores may be too good.",
+        remedy,
+        together=together,
+    )
+
+
+def _copies(groups: NDArray[np.int64], target: pd.Series) -> int:
+    """Rows that repeat an earlier row, target included. ``groups`` (rows,): equal features."""
+    rows = pd.DataFrame({"group": groups, "target": target.to_numpy()})
+    return len(rows) - len(rows.drop_duplicates())

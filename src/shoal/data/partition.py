@@ -1,0 +1,205 @@
+"""Which rows of a table train, validate and test: the choice of a split, and what it must fulfil.
+
+`shoal.data.splits` has the ways to take rows out; here one is chosen by the options, and checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from shoal.data.canonical import CanonicalTable
+from shoal.data.dataset import DataOptions
+from shoal.data.messages import check_has_column, count_of
+from shoal.data.splits import (
+    SEEDS,
+    Rows,
+    Split,
+    fold_numbers,
+    group_split,
+    repeated_rows,
+    sample_split,
+    stratified_split,
+)
+from shoal.data.target import Labels
+from shoal.errors import DataError
+
+
+def split_table(
+    name: str,
+    table: CanonicalTable,
+    labels: Labels,
+    options: DataOptions,
+    features: Sequence[str],
+) -> Split:
+    """Share the rows of a table out to training, validation and test.
+
+    Parameters
+    ----------
+    name
+        What messages call the table.
+    table
+        The table.
+    labels
+        Its target. The shares of classes are kept in every part.
+    options
+        Fractions, folds, seed, and which rows belong together.
+    features
+        The columns that `same = "all"` means.
+
+    Raises
+    ------
+    DataError
+        If a part is empty, or a class is missing from one.
+    """
+    groups = _groups_of_rows(name, table, options, features)
+
+    def take_out(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+        if groups is not None:
+            return group_split(name, rows, groups[rows], fraction, seed)
+        if labels.classes and options.preset == "modern":
+            row_labels = labels.values[rows]
+            return stratified_split(name, rows, row_labels, labels.classes, fraction, seed)
+        return sample_split(rows, fraction, seed)
+
+    every_row = np.arange(len(table), dtype=np.int64)
+    rest, test = take_out(every_row, options.test_fraction, options.seed)
+
+    # The second cut has a seed of its own, so that it does not repeat the pattern of the first.
+    second_seed = (options.seed + 1) % SEEDS
+
+    if options.preset == "classic":
+        split = Split(rest, rest[:0], test)
+    elif options.folds > 1:
+        rest = np.sort(rest)
+        numbers = _deal_folds(name, rest, labels, groups, options.folds, second_seed)
+        split = Split(rest, rest[:0], np.sort(test), numbers)
+    else:
+        train, validation = take_out(np.sort(rest), options.validation_fraction, second_seed)
+        split = Split(np.sort(train), np.sort(validation), np.sort(test))
+
+    _check_parts_have_rows(name, split, options, len(table))
+    if labels.classes:
+        _check_parts_have_classes(name, labels, split, grouped=groups is not None)
+    return split
+
+
+def _groups_of_rows(
+    name: str, table: CanonicalTable, options: DataOptions, features: Sequence[str]
+) -> NDArray[np.int64] | None:
+    """The number (rows,) of each row's group, where groups stay in one part; else None."""
+    if options.same and options.same != "all":
+        for column in options.same:
+            check_has_column(name, table, column)
+
+    if options.group is not None:
+        return np.asarray(pd.factorize(table[options.group])[0])
+    if not options.same:
+        return None
+
+    columns = features
+    if options.same != "all":
+        columns = options.same
+    return repeated_rows(table, columns)
+
+
+def _deal_folds(
+    name: str,
+    rows: Rows,
+    labels: Labels,
+    groups: NDArray[np.int64] | None,
+    folds: int,
+    seed: int,
+) -> Rows:
+    row_labels = np.zeros(len(rows))
+    if labels.classes:
+        row_labels = labels.values[rows]
+
+    row_groups = None
+    if groups is not None:
+        row_groups = groups[rows]
+    return fold_numbers(name, folds, seed, row_labels, row_groups)
+
+
+def _check_parts_have_rows(name: str, split: Split, options: DataOptions, rows: int) -> None:
+    has_validation_part = options.preset == "modern" and options.folds == 1
+    if not len(split.train):
+        raise _empty_part(name, "train", rows)
+    if has_validation_part and options.validation_fraction and not len(split.validation):
+        raise _empty_part(name, "validation", rows)
+    if options.test_fraction and not len(split.test):
+        raise _empty_part(name, "test", rows)
+
+
+def _empty_part(name: str, part: str, rows: int) -> DataError:
+    return DataError(
+        f"{name}: no row of {rows} is left for the {part} part.",
+        expected="rows for every part",
+        remedy="change the fractions, or add rows",
+    )
+
+
+def _check_parts_have_classes(name: str, labels: Labels, split: Split, *, grouped: bool) -> None:
+    """Raise DataError unless every class can be learned, whichever fold is left out."""
+    remedy = "choose another data seed, or add rows of the class"
+    if grouped:
+        remedy += ", or other groups"
+
+    # A class that training never sees cannot be predicted.
+    in_training = labels.values[split.train]
+    absent = np.setdiff1d(labels.values, in_training)
+    if len(absent):
+        raise DataError(
+            f"{name}: class {labels.classes[int(absent[0])]!r} has no row in the training part.",
+            expected="rows of every class",
+            remedy=remedy,
+        )
+
+    if split.folds is None:
+        return
+
+    # If all rows of a class were in one fold, training without that fold would lack the class.
+    folds = int(split.folds.max()) + 1
+    for index, label in enumerate(labels.classes):
+        folds_of_class = split.folds[in_training == index]
+        if len(folds_of_class) < folds:
+            shortage = count_of(len(folds_of_class), "row")
+        elif len(np.unique(folds_of_class)) < 2:
+            shortage = "all rows in one"
+        else:
+            continue
+        raise DataError(
+            f"{name}: class {label!r} has {shortage} besides the test part, for {folds} folds.",
+            expected="at least one row of every class for each fold, in two folds or more",
+            remedy=f"ask for fewer folds, or {remedy}",
+        )
+
+
+def check_targets_of_parts(name: str, labels: Labels, split: Split, options: DataOptions) -> None:
+    """Check that the accuracy of a regression is defined on every part.
+
+    Raises
+    ------
+    DataError
+        If all targets of a part are 0: accuracy divides by their mean size.
+    """
+    if labels.classes:
+        return
+
+    parts = {"training": split.train, "validation": split.validation, "test": split.test}
+    if split.folds is not None:
+        # Each fold as a part of its own. The others, which are then trained on, have other targets.
+        for fold in range(options.folds):
+            parts[f"validation (fold {fold + 1})"] = split.train[split.folds == fold]
+
+    for label, rows in parts.items():
+        if len(rows) and not labels.values[rows].any():
+            raise DataError(
+                f"{name}: the {label} part has only zeros in {options.target!r}: its accuracy is "
+                "undefined.",
+                expected="mean |target| above zero",
+                remedy="choose another data seed or fraction, or add rows",
+            )
