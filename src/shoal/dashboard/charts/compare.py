@@ -74,6 +74,7 @@ def curves_data(
         curve = pd.DataFrame(spent, columns=["generation", "evaluations", "seconds"])
         curve = curve.merge(history[["generation", "best", "low", "high"]], on="generation")
         curves.append(curve.assign(run=run)[CURVE_COLUMNS])
+
     return pd.concat(curves, ignore_index=True)
 
 
@@ -176,6 +177,7 @@ def scores_table(comparison: Comparison) -> pd.DataFrame:
                 "Minutes": row.seconds / 60.0,
             }
         )
+
     return pd.DataFrame(rows)
 
 
@@ -200,6 +202,7 @@ def duels_table(comparison: Comparison) -> pd.DataFrame:
                 "By": duel.how,
             }
         )
+
     return pd.DataFrame(rows)
 
 
@@ -244,6 +247,7 @@ def duels_data(comparison: Comparison) -> pd.DataFrame:
                 "verdict": "Resolved" if difference.resolved else "Unresolved",
             }
         )
+
     return pd.DataFrame(rows)
 
 

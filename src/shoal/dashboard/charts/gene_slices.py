@@ -34,6 +34,9 @@ MOST_DOTS = 1_000
 
 SLICE_HEIGHT = 250
 
+# The part of `COLOUR_SCALE` that is seen on the background, by whether the theme is dark.
+_VISIBLE = {False: (0.0, 0.86), True: (0.22, 1.0)}
+
 # The shape of a dot: a triangle for a genome at the floor, which may lie far below it.
 FLOORED = {"condition": {"test": "datum.floored", "value": "triangle-down"}, "value": "circle"}
 
@@ -61,12 +64,9 @@ def colour_scale(dark: bool) -> list[tuple[float, str]]:
     list of (float, str)
         Nine places, evenly from 0 to 1, and the colour at each.
     """
-    low, high = (0.0, 0.86)
-    if dark:
-        low, high = (0.22, 1.0)
-
+    first, last = _VISIBLE[dark]
     places = np.linspace(0.0, 1.0, 9)
-    colours = sample_colorscale(COLOUR_SCALE, (low + (high - low) * places).tolist())
+    colours = sample_colorscale(COLOUR_SCALE, (first + (last - first) * places).tolist())
     return list(zip(places.tolist(), colours, strict=True))
 
 
@@ -236,6 +236,7 @@ def _smoothed_median(
             # The axis shows values, of which a logarithmic gene's places are logarithms.
             x = 10**place if feature.log else place
             medians.append((x, float(np.median(near))))
+
     return pd.DataFrame(medians, columns=["x", "accuracy"], dtype="float64")
 
 

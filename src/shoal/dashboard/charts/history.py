@@ -86,8 +86,8 @@ def history_data(
 
         key = (leader, summary.best_repeats)
         if key not in intervals:
-            known = [(leader, repeat) for repeat in repeats if (leader, repeat) in accuracies]
-            intervals[key] = ci95([accuracies[name] for name in known])
+            known = accuracies.get(leader, {})
+            intervals[key] = ci95([known[repeat] for repeat in repeats if repeat in known])
 
         low, high = intervals[key] or (None, None)
         rows.append(
@@ -109,12 +109,16 @@ def history_data(
 
 def _accuracies_of_leaders(
     generations: Sequence[GenerationRecord], frame: pd.DataFrame
-) -> dict[tuple[str, int], float]:
-    """The accuracy of each (genome, repeat) that did not fail, of genomes that ever led."""
+) -> dict[str, dict[int, float]]:
+    """By genome that ever led, the accuracy of each of its repeats that did not fail."""
     leaders = {record.summary.best.hash for record in generations}
     scored = frame[frame["genome"].isin(leaders) & frame["accuracy"].notna()]
-    keys = zip(scored["genome"], scored["repeat"], strict=True)
-    return dict(zip(keys, scored["accuracy"], strict=True))
+
+    accuracies: dict[str, dict[int, float]] = {}
+    columns = (scored["genome"], scored["repeat"], scored["accuracy"])
+    for genome, repeat, accuracy in zip(*columns, strict=True):
+        accuracies.setdefault(genome, {})[repeat] = accuracy
+    return accuracies
 
 
 def _quartiles(frame: pd.DataFrame) -> pd.DataFrame:
@@ -235,6 +239,7 @@ def _line_layers(y: Spec, colours: Palette, *, with_dots: bool) -> list[Spec]:
             point = {"size": 24, "color": look["color"]}
         mark = {"type": "line", "clip": True, "point": point, **look}
         layers.append(layer(mark, {"y": {**y, "field": field}}))
+
     return layers
 
 

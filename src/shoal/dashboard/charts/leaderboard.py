@@ -184,6 +184,7 @@ def _dots_layer(dots: pd.DataFrame, offset: float, entry: LegendEntry, x: Spec, 
         "clip": True,
     }
     tooltips = tooltip(("repeat", f"{entry.label}, repeat"), ("accuracy", "Accuracy (%)", ".2f"))
+
     encoding = {
         "x": x,
         "y": y,
@@ -191,6 +192,7 @@ def _dots_layer(dots: pd.DataFrame, offset: float, entry: LegendEntry, x: Spec, 
         "shape": {"value": entry.shape},
         "tooltip": tooltips,
     }
+
     placed = dots.assign(y=dots["rank"] + offset)
     return layer(mark, encoding, placed[["accuracy", "y", "repeat"]])
 

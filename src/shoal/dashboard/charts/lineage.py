@@ -149,6 +149,7 @@ def _columns(relatives: Sequence[Relative]) -> dict[str, int]:
         for parent in relative.parents:
             if parent in names:
                 columns[parent] = max(columns.get(parent, 0), own_column + 1)
+
     return columns
 
 
@@ -174,6 +175,7 @@ def _rows(
         first = (tallest - len(names)) / 2
         for n, name in enumerate(sorted(names, key=order.__getitem__)):
             rows[name] = first + n
+
     return rows
 
 
@@ -291,4 +293,5 @@ def _title(relative: Relative) -> str:
         lines.append(f"from the second parent: {taken}")
     for change in birth.mutations:
         lines.append(change_text(change))
+
     return "\n".join(lines)

@@ -54,6 +54,7 @@ def loss_curves_data(
     for training in under_way:
         label = _label(training.genome.hash, training.repeat)
         rows += _points(label, "now", training.curve)
+
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -69,6 +69,7 @@ def residuals_data(parts: Mapping[str, PartPredictions]) -> pd.DataFrame:
             "residual": predicted - target,
         }
         frames.append(pd.DataFrame(columns))
+
     return pd.concat(frames, ignore_index=True)
 
 
@@ -134,6 +135,7 @@ def _points_chart(
         "shape": category_channel("label", {entry.label: entry.shape for entry in legend}),
     }
     points = frame.assign(label=frame["part"].map(PART_LABELS))
+
     layers = [
         layer({"type": "line", "strokeWidth": 1, "color": colours.muted}, {"x": x, "y": y}, line),
         layer({"type": "point", "size": 32, "opacity": 0.75, "strokeWidth": 1.4}, encoding, points),
@@ -203,6 +205,7 @@ def _confusion_cells(counts: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
             "share": shares.ravel(),
         }
     )
+
     return cells.assign(
         true_name=[names[number] for number in cells["true"]],
         taken_name=[names[number] for number in cells["taken"]],
@@ -216,6 +219,7 @@ def _cells_layer(colours: Palette) -> Spec:
         "scale": {"scheme": COLOUR_SCALE.lower(), "domain": [0, 1]},
         "legend": {"orient": "right", "format": ".0%", "gradientThickness": 12, "titleLimit": 0},
     }
+
     tooltips = tooltip(
         ("true_name", "True class"),
         ("taken_name", "Taken for"),

@@ -110,6 +110,7 @@ def _line_traces(numbers: pd.DataFrame, names: list[str], colours: Palette) -> l
                     "hovertemplate": "iteration %{text}: %{y:.4g}<extra></extra>",
                 }
             )
+
     return traces
 
 
@@ -137,6 +138,7 @@ def _dot_traces(numbers: pd.DataFrame, n: int, colours: Palette) -> list[Trace]:
                     "showlegend": False,
                 }
             )
+
     return traces
 
 

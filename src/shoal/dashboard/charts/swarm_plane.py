@@ -36,6 +36,7 @@ def plane_traces(drawn: Scene, n: int, colours: Palette) -> list[Trace]:
 def _links_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
     """The lines from particles to their informants."""
     x, y = _with_gaps(drawn.links[n])
+
     return {
         "type": "scatter",
         "mode": "lines",
@@ -64,6 +65,7 @@ def _bests_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
         "line": {"width": 1.2, "color": colours.series[0]},
         "opacity": 0.75,
     }
+
     return {
         "type": "scatter",
         "mode": "markers",
@@ -89,6 +91,7 @@ def _particles_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
         "line": {"width": 0.8, "color": colours.text},
         "colorbar": _colour_bar(drawn, colours),
     }
+
     return {
         "type": "scatter",
         "mode": "markers",

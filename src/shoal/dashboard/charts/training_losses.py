@@ -29,6 +29,7 @@ def losses_data(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
         for iteration, loss in evaluation.curve:
             if loss > 0:
                 points.append((evaluation.task.repeat, iteration, loss))
+
     return pd.DataFrame(points, columns=["repeat", "iteration", "loss"])
 
 
@@ -83,4 +84,5 @@ def losses_chart(frame: pd.DataFrame, *, highlight: int | None = None, dark: boo
     if len(in_front):
         mark = {"type": "line", "strokeWidth": 3}
         layers.append(layer(mark, {**encoding, "color": {"value": colours.text}}, in_front))
+
     return vega_chart(colours, height=LOSSES_HEIGHT, layers=layers)

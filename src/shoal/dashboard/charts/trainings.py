@@ -109,6 +109,7 @@ def trainings_data(
                 "worker": evaluation.worker,
             }
         )
+
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -240,6 +241,7 @@ def _mean_layers(
     line = {"type": "rule", "color": colour, "strokeWidth": 2}
     encoding = {"x": x, "x2": {"field": "end"}, "y": y}
     layers.append(layer(line, encoding, pd.DataFrame([span])))
+
     return layers
 
 
@@ -269,6 +271,7 @@ def _dot_layers(rows: pd.DataFrame, x: Spec, y: Spec, colours: Palette) -> list[
                 "strokeWidth": 2,
             }
             layers.append(layer(mark, encoding, shown[["place", "accuracy", "about", "chosen"]]))
+
     return layers
 
 

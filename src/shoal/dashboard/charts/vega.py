@@ -189,6 +189,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     columns = []
     for _, column in frame.items():
         columns.append([_finite_or_none(value) for value in column.tolist()])
+
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
@@ -294,6 +295,7 @@ def tooltip(*columns: tuple[str, str] | tuple[str, str, str]) -> list[Spec]:
         if number_format:
             line["format"] = number_format[0]
         lines.append(line)
+
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +20,8 @@ from shoal.errors import ShoalError
 from shoal.genome.genes import GENE_LABELS
 from shoal.presentation.formatting import percent
 from shoal.store import RunView
+
+_log = logging.getLogger(__name__)
 
 # Births back: the most that can be chosen, and what is chosen at first.
 DEEPEST = 6
@@ -91,6 +94,7 @@ def _heading(run: RunView, *, choose_depth: bool) -> int:
         st.subheader("Where it comes from", anchor=False, width="content")
         if not choose_depth:
             return USUAL
+
         depth = st.segmented_control(
             "Births back",
             range(1, DEEPEST + 1),
@@ -123,6 +127,7 @@ def _lineage(run: RunView, name: str) -> Lineage:
     kept = _kept_lineage(run.id)
     is_recent = run.generations <= (1 + _MOST_NEW) * kept.generations
     if kept.lineage is not None and is_recent and kept.lineage.individuals(name):
+        _log.debug("Run %d: its lineage of generation %d is used again", run.id, kept.generations)
         return kept.lineage
 
     table = evaluation_table(run.id)
@@ -162,6 +167,7 @@ def _generations_text(generations: Sequence[int]) -> str:
         texts.append(f"{first}" if first == last else f"{first} to {last}")
     if len(ranges) > _MOST_RANGES:
         texts.append("…")
+
     noun = "generation" if len(generations) == 1 else "generations"
     return f"An individual of {noun} {', '.join(texts)}."
 
@@ -178,6 +184,7 @@ def _graph(
     # The style sheet has this container scroll where the page is narrow.
     with st.container(key="graph"):
         st.html(lineage_html(graph, addresses, dark=dark))
+
     st.caption(
         "From parent to child; dotted: the second parent. A box says more when pointed at, and "
         "opens its genome."

@@ -6,6 +6,7 @@ kept, so its card needs no training.
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 import streamlit as st
@@ -31,6 +32,8 @@ from shoal.replay.predictions import (
     predict_recorded,
 )
 from shoal.store import RunView
+
+_log = logging.getLogger(__name__)
 
 # In the session's state: the trainings that are to be repeated.
 _ASKED = "fits_asked"
@@ -158,6 +161,7 @@ def draw_predictions(predictions: Predictions, dark: bool, revision: str) -> str
     rows = []
     for part, of_part in predictions.parts.items():
         rows.append(f"{len(of_part.target):,} {PART_LABELS[part].lower()}")
+
     return f"Target {quoted(predictions.target)}, in its unit. Rows: {', '.join(rows)}."
 
 
@@ -175,6 +179,7 @@ def _draw_confusion(predictions: Predictions, dark: bool, revision: str) -> None
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _predictions(run_id: int, genome: str, repeat: int) -> Predictions:
+    _log.info("Run %d: genome %s, repeat %d is trained again for a viewer", run_id, genome, repeat)
     return predict_recorded(store(), run_id, genome, repeat)
 
 

@@ -5,12 +5,16 @@ They insert commands; the run's owner obeys them, and the run's state says so.
 
 from __future__ import annotations
 
+import logging
+
 import streamlit as st
 
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.session.commands import command_key, command_service, permission_hint
 from shoal.errors import ShoalError
 from shoal.store import CommandKind, RunView
+
+_log = logging.getLogger(__name__)
 
 _RESUMABLE = ("paused", "stopped", "failed", "interrupted")
 _STOPPABLE = ("running", "queued", "paused", "interrupted")
@@ -87,4 +91,5 @@ def _give_command(run_id: int, kind: CommandKind, key: str) -> None:
     try:
         command_service().command(run_id, kind, key=key)
     except ShoalError as error:
+        _log.info("Run %d: %s was refused: %s", run_id, kind, error)
         st.session_state[_REFUSED] = (run_id, error)

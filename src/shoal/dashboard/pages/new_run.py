@@ -15,13 +15,13 @@ from shoal.analysis.cost_estimate import (
 )
 from shoal.dashboard.components.metric_tiles import metric_tiles
 from shoal.dashboard.components.new_run_form import (
-    bounds_and_choices,
     budget,
     columns_and_target,
     preset,
     preview,
     split,
 )
+from shoal.dashboard.components.search_space_form import bounds_and_choices
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, parameter
 from shoal.dashboard.server.launch import MAX_UPLOAD_MB
