@@ -10,9 +10,9 @@ import streamlit as st
 
 from shoal.dashboard.charts.swarm import swarm_chart
 from shoal.dashboard.components.deferred_charts import chart
+from shoal.dashboard.components.live_swarm_card import training_now
 from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.error_box import error_box
-from shoal.dashboard.pages.live_swarm import training_now
 from shoal.dashboard.routing import entered, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, run_here, store
 from shoal.errors import ReplayError, ShoalError
