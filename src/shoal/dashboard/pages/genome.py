@@ -32,7 +32,11 @@ from shoal.settings.phase import Phase
 from shoal.store import RunView
 from shoal.store.genome_lookup import genome_name
 
-OFFERED = 100  # genomes to choose from; the page of evaluations has all
+# Genomes to choose from. The page of evaluations has all of them.
+OFFERED = 100
+
+# Key of Streamlit's session state: the genome that this page showed last.
+_SHOWN = "genome_shown"
 
 
 def page() -> None:
@@ -43,19 +47,28 @@ def page() -> None:
         _choose(run)
         return
     try:
-        evaluations = store().evaluations(run.id, genome=genome_name(store(), run.id, wanted))
+        name = genome_name(store(), run.id, wanted)
+        evaluations = store().evaluations(run.id, genome=name)
     except ShoalError as error:
         error_box(error)
         _choose(run)
         return
-    _tell_address(wanted)
+
+    _update_address(wanted)
+    _draw(run, evaluations)
+
+
+def _draw(run: RunView, evaluations: list[Evaluation]) -> None:
+    genome = evaluations[0].task.genome
     repeat = _repeat(evaluations)
     chosen = next(e for e in evaluations if e.task.repeat == repeat)
     folds = run.data_options.get("folds", 1)
     frame = trainings_data(evaluations, run.settings, folds)
-    genome = evaluations[0].task.genome
+    dark = st.context.theme.type == "dark"
+    revision = f"{run.id}-{genome.hash}"
+
     _heading(run, evaluations, frame)
-    dark, revision = st.context.theme.type == "dark", f"{run.id}-{genome.hash}"
+
     left, right = st.columns([1.4, 1], gap="small")
     with left.container(border=True, key="chart", height="stretch"):
         st.subheader("Its trainings", anchor=False)
@@ -67,6 +80,7 @@ def page() -> None:
         st.subheader("Parameters", anchor=False)
         st.html(genes_html(genome, run.settings.space))
         copy_parameters(genome)
+
     with st.container(border=True, key="training"):
         _training(run, evaluations, chosen)
         losses = losses_data(evaluations)
@@ -74,8 +88,10 @@ def page() -> None:
             figure = losses_chart(losses, highlight=repeat, dark=dark)
             chart(figure, f"curves-{revision}", "Loss by iteration of each")
             st.caption(
-                "The loss of the best particle so far, on the rows trained on; dashed: confirmations; in front: the chosen one."
+                "The loss of the best particle so far, on the rows trained on; dashed: "
+                "confirmations; in front: the chosen one."
             )
+
     if chosen.status == "ok":
         with st.container(border=True, key="fit"):
             predictions_card(run, chosen, dark)
@@ -83,29 +99,38 @@ def page() -> None:
         ancestry_card(run, genome.hash, dark)
 
 
-def _tell_address(genome: str) -> None:
-    """Have the browser show it: after a link from one genome to another, the same page, Streamlit leaves the old address."""
-    if st.session_state.get("genome_shown") not in (None, genome) and not entered():
+def _update_address(genome: str) -> None:
+    """Have the browser show the genome's address.
+
+    After a link from one genome to another Streamlit stays on the same page, and leaves the old
+    address in place.
+    """
+    if st.session_state.get(_SHOWN) not in (None, genome) and not entered():
         st.query_params.from_dict(st.query_params.to_dict())
-    st.session_state["genome_shown"] = genome
+    st.session_state[_SHOWN] = genome
 
 
 def _choose(run: RunView) -> None:
+    """The best genomes of the run to choose from."""
     st.title("Genome", anchor=False)
     ranked = evaluation_table(run.id).ranked().head(OFFERED)
     if not len(ranked):
         st.caption(
-            "No genome of this run has been trained to its end yet. It appears here with the first one."
+            "No genome of this run has been trained to its end yet. It appears here with the "
+            "first one."
         )
         link("live", "See what the run does", icon=":material/arrow_forward:", run=run.id)
         return
-    names = list(ranked.index)
-    texts = {
-        name: f"{place}. {name[:8]} · {percent(float(accuracy))}"
-        for place, (name, accuracy) in enumerate(zip(names, ranked["accuracy"], strict=True), 1)
-    }
+
+    labels = {}
+    for rank, (name, accuracy) in enumerate(ranked["accuracy"].items(), 1):
+        labels[str(name)] = f"{rank}. {str(name)[:8]} · {percent(float(accuracy))}"
     chosen = st.selectbox(
-        "The best genomes of the run", names, None, texts.__getitem__, placeholder="Choose one"
+        "The best genomes of the run",
+        list(labels),
+        None,
+        labels.__getitem__,
+        placeholder="Choose one",
     )
     if chosen is not None:
         go("evaluation", run=run.id, genome=chosen)
@@ -113,16 +138,17 @@ def _choose(run: RunView) -> None:
 
 
 def _repeat(evaluations: list[Evaluation]) -> int:
-    """The training that the address names, or the first that did not fail."""
-    numbers = sorted(e.task.repeat for e in evaluations)
+    """The repeat that the address names, or the first that did not fail."""
+    repeats = sorted(e.task.repeat for e in evaluations)
     wanted = parameter("repeat") or ""
-    if wanted.isdecimal() and len(wanted) < 10 and int(wanted) in numbers:
+    if wanted.isdecimal() and len(wanted) < 10 and int(wanted) in repeats:
         return int(wanted)
-    good = [e.task.repeat for e in evaluations if e.status == "ok"]
-    return min(good, default=numbers[0])
+    succeeded = [e.task.repeat for e in evaluations if e.status == "ok"]
+    return min(succeeded, default=repeats[0])
 
 
 def _heading(run: RunView, evaluations: list[Evaluation], frame: pd.DataFrame) -> None:
+    """The genome's name and badges, where it comes from, and its figures."""
     first = evaluations[0].task
     with st.container(horizontal=True, vertical_alignment="center", key="title"):
         st.title(f"Genome {first.genome.hash[:8]}", anchor=False, width="content")
@@ -132,37 +158,45 @@ def _heading(run: RunView, evaluations: list[Evaluation], frame: pd.DataFrame) -
         failed = int((frame["status"] == "failed").sum())
         if failed:
             st.badge(f"{failed} failed", color="red")
+
     with st.container(horizontal=True, vertical_alignment="center", key="about"):
         st.markdown(quoted(run.name), width="content")
         where = f"generation {first.generation:,}, individual {first.individual + 1}"
-        st.caption(
-            f"run {run.id} · first trained in {where} · {first.genome.hash}", width="content"
-        )
-    found = {m.phase: m for m in phase_means(frame)}
-    searched, confirmed = found.get("search"), found.get("confirmation")
-    good = frame["accuracy"].dropna()
-    luck = f"{good.min():.2f} to {good.max():.2f} %" if len(good) else "–"
+        about = f"run {run.id} · first trained in {where} · {first.genome.hash}"
+        st.caption(about, width="content")
+
+    means = {mean.phase: mean for mean in phase_means(frame)}
+    accuracies = frame["accuracy"].dropna()
+    accuracy_range = "–"
+    if len(accuracies):
+        accuracy_range = f"{accuracies.min():.2f} to {accuracies.max():.2f} %"
     seconds = float(frame["seconds"].sum())
-    values = (
-        ("In the search", percent(searched.accuracy if searched else None), _spread(searched)),
-        ("Confirmed", percent(confirmed.accuracy if confirmed else None), _spread(confirmed)),
-        ("Trainings", f"{len(frame)}", luck),
-        ("Training time", duration(seconds), f"{frame['iterations'].sum():,} iterations"),
+    metric_tiles(
+        [
+            _phase_tile("In the search", means.get("search")),
+            _phase_tile("Confirmed", means.get("confirmation")),
+            ("Trainings", f"{len(frame)}", accuracy_range),
+            ("Training time", duration(seconds), f"{frame['iterations'].sum():,} iterations"),
+        ]
     )
-    metric_tiles(values)
 
 
-def _spread(found: PhaseMean | None) -> str:
-    if found is None:
-        return "not by now"
-    count = f"{found.repeats} trainings" if found.repeats > 1 else "1 training"
-    return count if found.half is None else f"{plus_minus(found.half)} (95 %), {count}"
+def _phase_tile(label: str, mean: PhaseMean | None) -> tuple[str, str, str]:
+    """Label, mean accuracy and interval of the trainings of one phase."""
+    if mean is None:
+        return label, percent(None), "not by now"
+
+    count = f"{mean.repeats} trainings" if mean.repeats > 1 else "1 training"
+    if mean.half is not None:
+        count = f"{plus_minus(mean.half)} (95 %), {count}"
+    return label, percent(mean.accuracy), count
 
 
 def _table(frame: pd.DataFrame) -> None:
+    """One row a training."""
     shown = pd.DataFrame(
         {
-            "Training": [repeat_name(r) for r in frame["repeat"]],
+            "Training": [repeat_name(repeat) for repeat in frame["repeat"]],
             "Accuracy (%)": frame["accuracy"],
             "Fold": frame["fold"].where(frame["fold"] > 0),
             "Loss": frame["loss"],
@@ -176,28 +210,30 @@ def _table(frame: pd.DataFrame) -> None:
     )
     if shown["Fold"].isna().all():
         shown = shown.drop(columns="Fold")
-    forms = {
+
+    formats = {
         "Accuracy (%)": ".2f",
         "Fold": ".0f",
         "Loss": ".4g",
         "Iterations": ",.0f",
         "Seconds": ".2f",
     }
-    html_table(shown, "trainings", forms)
+    html_table(shown, "trainings", formats)
 
 
 def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -> None:
-    """The chosen training: what it came to, how to see it move, how to train it again."""
-    name, repeat = chosen.task.genome.hash, chosen.task.repeat
-    left, right = st.columns([1, 1.6], gap="medium")
+    """The chosen training: its result, its swarm, and the command that trains it again."""
+    genome = chosen.task.genome.hash
+    repeat = chosen.task.repeat
+    key = f"repeat-{run.id}-{genome}-{repeat}"
 
     def choose() -> None:
         st.query_params["repeat"] = str(st.session_state[key])
 
-    key = f"repeat-{run.id}-{name}-{repeat}"
+    left, right = st.columns([1, 1.6], gap="medium")
     with left:
         st.subheader("One training", anchor=False)
-        st.markdown(_told(chosen))
+        st.markdown(_result_text(chosen))
         st.pills(
             "Training",
             sorted(e.task.repeat for e in evaluations),
@@ -215,40 +251,44 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
             "Watch its swarm",
             icon=":material/bubble_chart:",
             run=run.id,
-            genome=name,
+            genome=genome,
             repeat=repeat,
         )
         with on_demand("Replay command", ":material/terminal:", "again") as wanted:
             if wanted:
-                st.code(
-                    replay_command(store(), run.id, name, repeat), language="bash", wrap_lines=True
-                )
+                command = replay_command(store(), run.id, genome, repeat)
+                st.code(command, language="bash", wrap_lines=True)
                 st.caption("Trains it again, and says whether every score is the same to the bit.")
+
     if chosen.status == "failed":
         error_box(_failure(chosen))
 
 
-def _told(evaluation: Evaluation) -> str:
+def _result_text(evaluation: Evaluation) -> str:
     number = evaluation.task.number_in_phase + 1
+    kind = "Training"
     if evaluation.task.phase is Phase.CONFIRMATION:
-        kind = f"Confirmation {number}"
-    else:
-        kind = f"Training {number}"
-    return f"{kind}: {'failed' if evaluation.accuracy is None else percent(evaluation.accuracy)}"
+        kind = "Confirmation"
+
+    result = "failed"
+    if evaluation.accuracy is not None:
+        result = percent(evaluation.accuracy)
+    return f"{kind} {number}: {result}"
 
 
 def _failure(evaluation: Evaluation) -> ShoalError:
-    """What its error text says, and what can be done."""
+    """The error of a failed training, with what can be done."""
     text = evaluation.error or "It failed without a word."
-    if evaluation.loss is not None or "finite" in text:
+    left_all_numbers = evaluation.loss is not None or "finite" in text
+    if left_all_numbers:
         remedy = (
-            "the swarm left all numbers: nothing has to be done, as it ranks last. If many fail, bound max_position and "
-            "weight_scale more narrowly in a new run"
+            "the swarm left all numbers: nothing has to be done, as it ranks last. If many fail, "
+            "bound max_position and weight_scale more narrowly in a new run"
         )
     elif math.isclose(evaluation.seconds, 0.0):
         remedy = (
-            "its worker was lost, or took too long: the log of the supervisor says more. The command above shows whether "
-            "the training itself can be repeated"
+            "its worker was lost, or took too long: the log of the supervisor says more. The "
+            "command above shows whether the training itself can be repeated"
         )
     else:
         remedy = "the command above repeats it"

@@ -1,10 +1,11 @@
-"""What matters: bounds that are in the way, the genes' importance, and how the accuracy goes with them.
+"""The page What matters: bounds in the way, the genes' importance, and accuracy by gene.
 
-The page stands still: a forest is not grown each second. It says when there is more to look at.
+The page stands still, since a forest is not grown each second. It says when there is more to see.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -37,36 +38,66 @@ from shoal.dashboard.routing import entered, go, link
 from shoal.dashboard.session.queries import evaluation_table, read, run_here
 from shoal.errors import AnalysisError
 from shoal.genome.genes import GENE_LABELS
+from shoal.genome.genome import Genome
 from shoal.presentation.formatting import quoted
 from shoal.store import RunView
 
-_SLICES, _LINES = 3, 9  # genes that are shown until others are chosen: the most important
+# Genes that are shown until others are chosen: the most important ones.
+_SLICES = 3
+_LINES = 9
+_COLUMNS = 3
+
+# Key of Streamlit's session state: by run, the number of trainings that this visitor looks at.
 _SEEN = "seen"
-_FRESH = 0.95  # of the trainings, so that a page opened again and again does not grow its forests again and again
+
+# A page that is opened again keeps its forests while it has seen this share of the trainings.
+_FRESH = 0.95
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was found in the first trainings of a run. ``champion``: the best genome's place among ``genomes``.
+    """What the first trainings of a run show.
 
-    ``found`` is the importance of all genes, or the error that says why there is none; ``order`` the genes that vary, the
-    most important first.
+    Attributes
+    ----------
+    genomes
+        One row a genome, with its genes and its comparable accuracy.
+    accuracies
+        The accuracies, with the worst ones raised to a floor.
+    order
+        The genes that vary, the most important first.
+    champion
+        The row of the best genome; None when it is not among the genomes.
+    importances
+        The importance of all genes, or the error that says why there is none.
+    model
+        The model of accuracy by genes; None where there is none.
     """
 
     genomes: pd.DataFrame
-    told: FlooredAccuracies
+    accuracies: FlooredAccuracies
     order: tuple[GeneFeature, ...]
     champion: int | None
-    found: Importances | AnalysisError
+    importances: Importances | AnalysisError
     model: Model | None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What people call the genes that vary, by name, the most important first."""
+        return {feature.name: feature.label for feature in self.order}
+
+    def feature(self, name: str) -> GeneFeature:
+        """A gene that varies, by its name."""
+        return next(feature for feature in self.order if feature.name == name)
 
 
 def page() -> None:
-    """One run's analysis, as of the trainings that were there when the page was opened."""
+    """The analysis of one run, as of the trainings that were there when the page was opened."""
     run = run_here()
     st.title("What matters", anchor=False)
     st.markdown(f"Run {run.id} {quoted(run.name)}")
-    trained = _trained(run)
+
+    trained = _trainings_to_look_at(run)
     if not trained:
         st.markdown("**Nothing was trained yet.**")
         st.caption(
@@ -74,137 +105,174 @@ def page() -> None:
         )
         link("live", "Watch the run", icon=":material/arrow_forward:", run=run.id)
         return
-    _bounds(run)
+
+    _draw_bounds(run)
     try:
         analysis = _analysis(run.id, trained)
     except AnalysisError as error:
         error_box(error)
         return
+
     with st.container(border=True, key="importance"):
-        _importance(analysis)
+        _draw_importance(analysis)
     if not analysis.order:
         return
+
     with st.container(border=True, key="slices"):
-        _slices(run, trained, analysis)
+        _draw_slices(run, trained, analysis)
     with on_demand("Two genes at once", ":material/scatter_plot:", "pair") as wanted:
         if wanted:
-            _pair(run, trained, analysis)
+            _draw_pair(run, trained, analysis)
     with on_demand("All together, genomes as lines", ":material/show_chart:", "parallel") as wanted:
         if wanted:
-            _parallel(run, trained, analysis)
+            _draw_lines(run, trained, analysis)
 
 
-def _trained(run: RunView) -> int:
-    """How many trainings the page looks at: those of when it was opened, or was told to look again.
+def _trainings_to_look_at(run: RunView) -> int:
+    """The number of trainings behind the page, with a button that takes in those recorded since.
 
-    Who opens it sees what was found last, for anybody, while few trainings have come since.
+    It stays what it was when the visitor opened the page. Whoever opens the page gets what was
+    computed last for anybody, while few trainings have come since.
     """
-    kept = st.session_state.setdefault(_SEEN, {})
-    if entered() or run.id not in kept:
-        now, last = len(evaluation_table(run.id).frame), _found()
-        if not entered() or last.get(run.id, 0) < _FRESH * now:
+    seen: dict[int, int] = st.session_state.setdefault(_SEEN, {})
+    if entered() or run.id not in seen:
+        now = len(evaluation_table(run.id).frame)
+        last = _last_looked_at()
+        was_asked_for = not entered()
+        if was_asked_for or last.get(run.id, 0) < _FRESH * now:
             last[run.id] = now
-        kept[run.id] = last[run.id]
-    more = run.evaluations - kept[run.id]
+        seen[run.id] = last[run.id]
+
+    shown = seen[run.id]
+    more = run.evaluations - shown
     if more > 0:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                f"As of {kept[run.id]:,} trainings; {more:,} more were recorded since.",
-                width="content",
+                f"As of {shown:,} trainings; {more:,} more were recorded since.", width="content"
             )
             st.button(
                 "Look again",
                 icon=":material/refresh:",
-                on_click=kept.pop,
+                on_click=seen.pop,
                 args=(run.id, None),
                 key="again",
             )
-    return int(kept[run.id])
+    return shown
 
 
 @st.cache_resource(show_spinner=False)
-def _found() -> dict[int, int]:
-    """By run, the trainings that were last looked at."""
+def _last_looked_at() -> dict[int, int]:
+    """By run, the number of trainings that anybody looked at last."""
     return {}
 
 
 @st.cache_resource(max_entries=8, show_spinner="Growing forests …")
 def _analysis(run_id: int, trained: int) -> Analysis:
-    table, reading = evaluation_table(run_id), read(run_id)
-    genomes = with_comparable_accuracies(
-        table.genomes(), table.frame.iloc[:trained], reading.run.settings
-    )
-    told = floored_accuracies(genomes["accuracy"])
-    varying = {factor.name: factor for factor in gene_features(genomes) if factor.varies}
+    table = evaluation_table(run_id)
+    snapshot = read(run_id)
+    evaluations = table.frame.iloc[:trained]
+    genomes = with_comparable_accuracies(table.genomes(), evaluations, snapshot.run.settings)
+    accuracies = floored_accuracies(genomes["accuracy"])
+
+    varying = {feature.name: feature for feature in gene_features(genomes) if feature.varies}
+    order = tuple(varying.values())
     found: Importances | AnalysisError
     model: Model | None = None
     try:
-        found, model = importances(genomes), Model.of(genomes)
+        found = importances(genomes)
+        model = Model.of(genomes)
         order = tuple(varying[gene.name] for gene in found.genes if gene.name in varying)
     except AnalysisError as error:
-        found, order = error, tuple(varying.values())
-    best = reading.summary.best
+        found = error
+
+    champion = None
     names = genomes.index.tolist()
-    place = names.index(best.genome.hash) if best and best.genome.hash in names else None
-    return Analysis(genomes, told, order, place, found, model)
+    best = snapshot.summary.best
+    if best is not None and best.genome.hash in names:
+        champion = names.index(best.genome.hash)
+    return Analysis(genomes, accuracies, order, champion, found, model)
 
 
-def _bounds(run: RunView) -> None:
-    """The alarm: bounds on which some of the best lie, and the way to a search without them."""
-    table = evaluation_table(run.id)
-    best = [
-        genome for name in table.ranked().index[:BEST] if (genome := table.genome(name)) is not None
-    ]
-    found = bound_alarms(best, run.settings.space)
-    wider = [alarm for alarm in found if alarm.widens]
-    if wider:
+def _draw_bounds(run: RunView) -> None:
+    """The alarm: bounds on which some of the best genomes lie, and a search without them."""
+    alarms = bound_alarms(_best_genomes(run), run.settings.space)
+    movable = [alarm for alarm in alarms if alarm.widens]
+    if movable:
         with st.container(border=True, key="alarm"):
-            st.subheader("The best lie on a bound", anchor=False)
-            st.caption(
-                "A better genome may lie beyond it, where this search was not allowed to look."
-            )
-            for alarm in wider:
-                _alarm(run, alarm)
-            if len(wider) > 1 and st.button(
-                "Search again with all of them wider",
-                type="primary",
-                icon=":material/unfold_more:",
-                key="wider",
-            ):
-                go("new", like=run.id, widen=",".join(alarm.key for alarm in wider))
-    if widest := [f"{GENE_LABELS[a.at.gene]} ({a.count} of {a.of})" for a in found if not a.widens]:
-        st.caption(f"Of the best, on bounds that no search may leave: {', '.join(widest)}.")
+            _draw_alarms(run, movable)
+
+    fixed = []
+    for alarm in alarms:
+        if not alarm.widens:
+            fixed.append(f"{GENE_LABELS[alarm.at.gene]} ({alarm.count} of {alarm.of})")
+    if fixed:
+        st.caption(f"Of the best, on bounds that no search may leave: {', '.join(fixed)}.")
 
 
-def _alarm(run: RunView, alarm: BoundAlarm) -> None:
-    at, many = alarm.at, "lies" if alarm.count == 1 else "lie"
-    words, button = st.columns([3, 2], vertical_alignment="center")
-    where = f"the {at.side} bound of **{GENE_LABELS[at.gene]}**, {at.bound:g}"
-    words.markdown(
-        f"**{alarm.count} of the best {alarm.of}** {many} on {where}. It can be widened to {at.limit:g}."
+def _best_genomes(run: RunView) -> list[Genome]:
+    table = evaluation_table(run.id)
+    genomes = []
+    for name in table.ranked().index[:BEST]:
+        genome = table.genome(name)
+        if genome is not None:
+            genomes.append(genome)
+    return genomes
+
+
+def _draw_alarms(run: RunView, alarms: list[BoundAlarm]) -> None:
+    st.subheader("The best lie on a bound", anchor=False)
+    st.caption("A better genome may lie beyond it, where this search was not allowed to look.")
+    for alarm in alarms:
+        _draw_alarm(run, alarm)
+
+    if len(alarms) < 2:
+        return
+    pressed = st.button(
+        "Search again with all of them wider",
+        type="primary",
+        icon=":material/unfold_more:",
+        key="wider",
     )
-    if button.button(
+    if pressed:
+        go("new", like=run.id, widen=",".join(alarm.key for alarm in alarms))
+
+
+def _draw_alarm(run: RunView, alarm: BoundAlarm) -> None:
+    bound = alarm.at
+    verb = "lies" if alarm.count == 1 else "lie"
+    where = f"the {bound.side} bound of **{GENE_LABELS[bound.gene]}**, {bound.bound:g}"
+
+    text, button = st.columns([3, 2], vertical_alignment="center")
+    text.markdown(
+        f"**{alarm.count} of the best {alarm.of}** {verb} on {where}. "
+        f"It can be widened to {bound.limit:g}."
+    )
+    pressed = button.button(
         "Search again with wider bounds",
         icon=":material/unfold_more:",
         key=f"wider-{alarm.key}",
         width="stretch",
-    ):
+    )
+    if pressed:
         go("new", like=run.id, widen=alarm.key)
 
 
-def _importance(analysis: Analysis) -> None:
+def _draw_importance(analysis: Analysis) -> None:
     st.subheader("Importance of each gene", anchor=False)
-    found = analysis.found
+    found = analysis.importances
     if isinstance(found, AnalysisError):
         error_box(found)
         return
-    trusted = "do not trust" not in found.trust
-    st.markdown(f":{'green' if trusted else 'orange'}-badge[R² {found.r2.mean:.2f}] {found.trust}")
+
+    colour = "orange" if "do not trust" in found.trust else "green"
+    st.markdown(f":{colour}-badge[R² {found.r2.mean:.2f}] {found.trust}")
     st.html(importance_bars_html(found))
+
     notes = [
-        "By how many percent points predictions of the accuracy get worse when a gene is shuffled, on genomes that the "
-        "model has not seen; mean and, as a line, 95 % interval over bootstraps. Where that holds 0, the bar is hollow. Genes "
-        "that evolution moved together share their worth."
+        "By how many percentage points predictions of the accuracy get worse when a gene is "
+        "shuffled, on genomes that the model has not seen. A bar is the mean, its line the 95 % "
+        "interval over bootstraps. Where that holds 0, the bar is hollow. Genes that evolution "
+        "moved together share their worth."
     ]
     if found.learned < found.genomes:
         notes.append(
@@ -215,121 +283,155 @@ def _importance(analysis: Analysis) -> None:
     st.caption(" ".join(notes))
 
 
-def _slices(run: RunView, trained: int, analysis: Analysis) -> None:
+def _draw_slices(run: RunView, trained: int, analysis: Analysis) -> None:
     st.subheader("One gene at a time", anchor=False)
-    names = {factor.name: factor.label for factor in analysis.order}
-    key, usual = f"slices-{run.id}", list(names)[:_SLICES]
+    chosen = _chosen_genes(run, analysis)
+    # All slices together draw no more dots than one alone would.
+    most = MOST_DOTS // max(1, len(chosen))
+
+    features = [feature for feature in analysis.order if feature.name in chosen]
+    for row in _rows(features):
+        for column, feature in zip(st.columns(_COLUMNS, gap="small"), row, strict=False):
+            with column:
+                figure = _slice_chart(run.id, trained, feature.name, most, _dark())
+                alt = f"Accuracy of the genomes by {feature.label}"
+                chart(figure, f"slice-{feature.name}", alt)
+
+    st.caption(" ".join(_slice_notes(run, analysis, most)))
+
+
+def _rows(features: list[GeneFeature]) -> Iterator[list[GeneFeature]]:
+    for start in range(0, len(features), _COLUMNS):
+        yield features[start : start + _COLUMNS]
+
+
+def _chosen_genes(run: RunView, analysis: Analysis) -> list[str]:
+    """The genes to draw, with the means to choose others."""
+    labels = analysis.labels
+    key = f"slices-{run.id}"
+    usual = list(labels)[:_SLICES]
     with on_demand("Choose genes", ":material/tune:", "choose") as wanted:
         if wanted:
             st.multiselect(
                 "Genes",
-                list(names),
+                list(labels),
                 usual,
-                format_func=names.__getitem__,
+                format_func=labels.__getitem__,
                 key=key,
                 label_visibility="collapsed",
                 persist_state="session",
             )
-    chosen = st.session_state.get(key, usual)
-    most = MOST_DOTS // max(1, len(chosen))
-    places = [factor for factor in analysis.order if factor.name in chosen]
-    for at in range(0, len(places), 3):
-        for column, factor in zip(st.columns(3, gap="small"), places[at : at + 3], strict=False):
-            with column:
-                figure = _slice(run.id, trained, factor.name, most, _dark())
-                chart(figure, f"slice-{factor.name}", f"Accuracy of the genomes by {factor.label}")
-    told, count = analysis.told, len(analysis.genomes)
+    chosen: list[str] = st.session_state.get(key, usual)
+    return chosen
+
+
+def _slice_notes(run: RunView, analysis: Analysis, most: int) -> list[str]:
+    """What the dots of the slices are, which lie at the bottom, and how many are left out."""
     repeats = run.settings.repeats
     trainings = f"{repeats} trainings" if repeats > 1 else "training"
-    later = "brighter" if _dark() else "lighter"
+    shade = "brighter" if _dark() else "lighter"
     notes = [
-        f"A dot is a genome with its mean accuracy over the first {trainings}, which all have had; the {later}, the later its "
-        "generation. The line is the median nearby, the star the best genome."
+        f"A dot is a genome with its mean accuracy over the first {trainings}, which all have had; "
+        f"the {shade}, the later its generation. The line is the median nearby, the star the best "
+        "genome."
     ]
-    low = [f"{told.failed:,} failed"] * bool(told.failed) + [f"{told.below:,} scored less"] * bool(
-        told.below
-    )
-    if low:
+
+    accuracies = analysis.accuracies
+    at_the_bottom = []
+    if accuracies.failed:
+        at_the_bottom.append(f"{accuracies.failed:,} failed")
+    if accuracies.below:
+        at_the_bottom.append(f"{accuracies.below:,} scored less")
+    if at_the_bottom:
         notes.append(
-            f"The triangles at the bottom lie at {told.floor:.1f} % or lower ({', '.join(low)}): they count as that everywhere "
-            "on this page."
+            f"The triangles at the bottom lie at {accuracies.floor:.1f} % or lower "
+            f"({', '.join(at_the_bottom)}): they count as that everywhere on this page."
         )
+
+    count = len(analysis.genomes)
     if count > most:
         notes.append(
-            f"At most {most:,} of {count:,} genomes are drawn in each, at random; the medians are of all."
+            f"At most {most:,} of {count:,} genomes are drawn in each, at random; the medians are "
+            "of all."
         )
-    st.caption(" ".join(notes))
+    return notes
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _slice(run_id: int, trained: int, name: str, most: int, dark: bool) -> Spec:
+def _slice_chart(run_id: int, trained: int, name: str, most: int, dark: bool) -> Spec:
     analysis = _analysis(run_id, trained)
-    factor = next(factor for factor in analysis.order if factor.name == name)
     generations = analysis.genomes["generation"].to_numpy(dtype="int64")
-    found = slice_data(factor, analysis.told, generations, analysis.champion, most)
-    return slice_chart(found, accuracy_axis(analysis.told), int(generations.max()), dark=dark)
+    data = slice_data(
+        analysis.feature(name), analysis.accuracies, generations, analysis.champion, most
+    )
+    axis = accuracy_axis(analysis.accuracies)
+    return slice_chart(data, axis, int(generations.max()), dark=dark)
 
 
-def _pair(run: RunView, trained: int, analysis: Analysis) -> None:
-    names = {factor.name: factor.label for factor in analysis.order}
-    numbers = [factor.name for factor in analysis.order if not factor.choices] or list(names)
+def _draw_pair(run: RunView, trained: int, analysis: Analysis) -> None:
+    labels = analysis.labels
+    names = list(labels)
+    if len(names) < 2:
+        return
+
+    # Two genes with numbers make the better plane, so they are chosen first.
+    numeric = [feature.name for feature in analysis.order if not feature.choices] or names
     left, right = st.columns(2)
-    one = left.selectbox(
+    across = left.selectbox(
         "Across",
-        list(names),
-        list(names).index(numbers[0]),
-        format_func=names.__getitem__,
+        names,
+        names.index(numeric[0]),
+        format_func=labels.__getitem__,
         key=f"across-{run.id}",
         persist_state="session",
     )
-    others = [name for name in names if name != one]
-    if not others:
-        return
-    usual = next((name for name in numbers if name != one), others[0])
-    other = right.selectbox(
+    others = [name for name in names if name != across]
+    usual = next((name for name in numeric if name != across), others[0])
+    up = right.selectbox(
         "Up",
         others,
         others.index(usual),
-        format_func=names.__getitem__,
-        key=f"up-{run.id}-{one}",
+        format_func=labels.__getitem__,
+        key=f"up-{run.id}-{across}",
         persist_state="session",
     )
-    alt = f"The genomes by {names[one]} and {names[other]}, coloured by accuracy"
-    chart(_plane(run.id, trained, one, other, _dark()), f"plane-{one}-{other}", alt)
-    count = len(analysis.genomes)
+
+    alt = f"The genomes by {labels[across]} and {labels[up]}, coloured by accuracy"
+    chart(_plane_chart(run.id, trained, across, up, _dark()), f"plane-{across}-{up}", alt)
+
     notes = [
-        "Dots are genomes, coloured by accuracy; the star is the best one. Behind them the model's accuracy, all other genes "
-        "averaged, where genomes are near."
+        "Dots are genomes, coloured by accuracy; the star is the best one. Behind them stands the "
+        "model's accuracy, averaged over all other genes, where genomes are near."
     ]
+    count = len(analysis.genomes)
     if count > MOST_DOTS:
         notes.append(f"{MOST_DOTS:,} of {count:,} genomes are drawn, at random.")
     st.caption(" ".join(notes))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _plane(run_id: int, trained: int, one: str, other: str, dark: bool) -> Spec:
+def _plane_chart(run_id: int, trained: int, across: str, up: str, dark: bool) -> Spec:
     analysis = _analysis(run_id, trained)
-    a, b = (
-        next(factor for factor in analysis.order if factor.name == name) for name in (one, other)
-    )
-    frame = pair_data(a, b, analysis.told, analysis.champion)
-    made = surface(analysis.model, one, other) if analysis.model is not None else None
-    return pair_chart(frame, a, b, made, dark=dark)
+    first = analysis.feature(across)
+    second = analysis.feature(up)
+    frame = pair_data(first, second, analysis.accuracies, analysis.champion)
+    background = None
+    if analysis.model is not None:
+        background = surface(analysis.model, across, up)
+    return pair_chart(frame, first, second, background, dark=dark)
 
 
-def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
+def _draw_lines(run: RunView, trained: int, analysis: Analysis) -> None:
     with st.container(key="lines"):
-        chart(
-            _lines(run.id, trained, _dark()),
-            "parallel-lines",
-            "The genomes as lines through their genes",
-        )
-    count = len(analysis.genomes)
+        figure = _lines_chart(run.id, trained, _dark())
+        chart(figure, "parallel-lines", "The genomes as lines through their genes")
+
     shown = min(_LINES, len(analysis.order))
     notes = [
-        f"A line is a genome through its {shown} most important genes; the best twentieth is coloured. Drag along an axis to "
-        "pick lines."
+        f"A line is a genome through its {shown} most important genes; the best twentieth is "
+        "coloured. Drag along an axis to pick lines."
     ]
+    count = len(analysis.genomes)
     if count > MOST_LINES:
         notes.append(
             f"{MOST_LINES:,} of {count:,} genomes are drawn, the best and others at random."
@@ -338,10 +440,10 @@ def _parallel(run: RunView, trained: int, analysis: Analysis) -> None:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _lines(run_id: int, trained: int, dark: bool) -> Figure:
+def _lines_chart(run_id: int, trained: int, dark: bool) -> Figure:
     analysis = _analysis(run_id, trained)
-    found = parallel_data(analysis.order[:_LINES], analysis.told)
-    return parallel_chart(found, dark=dark, revision=str(run_id))
+    data = parallel_data(analysis.order[:_LINES], analysis.accuracies)
+    return parallel_chart(data, dark=dark, revision=str(run_id))
 
 
 def _dark() -> bool:

@@ -1,4 +1,4 @@
-"""A run as it goes: is it alive, how good is the best and how sure is that, what does it do now."""
+"""The page Live: whether a run is alive, how good its best genome is, and what trains now."""
 
 from __future__ import annotations
 
@@ -35,61 +35,93 @@ from shoal.errors import ShoalError
 from shoal.presentation.formatting import duration, half_width, moment, percent, plus_minus
 from shoal.store import ACTIVE, RunningTraining, RunView
 
-REST_SECONDS = 5.0  # between two looks at a run that nobody works on
+# Between two refreshes of a run that nobody works on.
+REST_SECONDS = 5.0
+
 EVENTS = 50
-RECENT = 8  # recorded trainings whose losses are shown behind those under way
+
+# Recorded trainings whose losses are drawn behind those under way.
+RECENT = 8
 
 
 def page() -> None:
     """One run, refreshed each second while it lives."""
     run = run_here()
-    auto_refresh(_view, run.id, run.state, usual=1.0 if run.state in ACTIVE else REST_SECONDS)
+    usual = 1.0 if run.state in ACTIVE else REST_SECONDS
+    auto_refresh(_view, run.id, run.state, usual=usual)
 
 
 def _view(run_id: int, state: str) -> None:
+    """Draw the run. ``state`` is the state that the rest of the page was drawn for."""
     try:
-        reading = read(run_id)
+        snapshot = read(run_id)
     except ShoalError as error:
         error_box(error)
         return
-    run, now, zone = reading.run, time.time(), st.context.timezone
+
+    run = snapshot.run
     if run.state != state:
-        st.rerun()  # another pace, and other pages have something to show
-    supervised = run.state == "running" or any(
-        s.scope in (None, run.id) for s in store().supervisors()
-    )
+        # Another state has another pace, and other pages have something to show.
+        st.rerun()
+
+    now = time.time()
+    zone = st.context.timezone
+    supervised = _is_supervised(run)
     _heading(run, supervised, now, zone)
     show_refusal(run)
-    if run.error:
-        error_box(run.error)
-    elif reading.failure and run.generations and run.best_accuracy is None:
-        error_box(
-            f"Every training of the last generation failed. The first failure: {reading.failure}"
-        )
-    _progress(reading)
-    _metrics(reading)
+    _failures(snapshot)
+    _progress(snapshot)
+    _metrics(snapshot)
+
     with st.container(key="panels"):
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
             st.subheader("Accuracy by generation", anchor=False)
-            _chart(reading, supervised)
+            _chart(snapshot, supervised)
         with right.container(border=True, key="best", height="stretch"):
-            genome_card(reading.summary.best, run.settings.space, zone, now)
+            genome_card(snapshot.summary.best, run.settings.space, zone, now)
+
     with st.container(border=True, key="now"):
-        _now(run)
+        _training_now(run)
     _details(run, now, zone)
+
+
+def _is_supervised(run: RunView) -> bool:
+    """Whether a supervisor works on the run, or will come to it."""
+    if run.state == "running":
+        return True
+    return any(supervisor.scope in (None, run.id) for supervisor in store().supervisors())
+
+
+def _failures(snapshot: RunSnapshot) -> None:
+    run = snapshot.run
+    if run.error:
+        error_box(run.error)
+    elif snapshot.failure and run.generations and run.best_accuracy is None:
+        error_box(
+            f"Every training of the last generation failed. The first failure: {snapshot.failure}"
+        )
 
 
 def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
     """Number, name and state of a run, with the buttons that fit."""
-    s = run.settings
-    begun = (
-        f"started {moment(run.started, zone, now)}"
-        if run.started
-        else f"queued {moment(run.created, zone, now)}"
+    settings = run.settings
+    if run.started:
+        begun = f"started {moment(run.started, zone, now)}"
+    else:
+        begun = f"queued {moment(run.created, zone, now)}"
+
+    plural = "" if settings.repeats == 1 else "s"
+    about = " · ".join(
+        (
+            settings.preset,
+            f"population {settings.population}",
+            f"{settings.repeats} repeat{plural}",
+            f"{settings.iterations:,} iterations",
+            f"seed {settings.seed}",
+            begun,
+        )
     )
-    shape = f"population {s.population} · {s.repeats} repeat{'' if s.repeats == 1 else 's'} · {s.iterations:,} iterations"
-    about = f"{s.preset} · {shape} · seed {s.seed} · {begun}"
     with st.container(key="heading"):
         left, right = st.columns([2, 1], vertical_alignment="center")
         left.html(
@@ -100,151 +132,194 @@ def _heading(run: RunView, supervised: bool, now: float, zone: str | None) -> No
             run_controls(run, supervised)
 
 
-def _progress(reading: RunSnapshot) -> None:
-    run = reading.run
-    said = []
+def _progress(snapshot: RunSnapshot) -> None:
+    """The bar, and under it the heartbeat, the pace and the counts."""
+    run = snapshot.run
+    notes = []
     if run.state == "running" and run.heartbeat_age is not None:
-        said.append(f'<i class="green">●</i> Alive, heartbeat {duration(run.heartbeat_age)} ago')
+        age = duration(run.heartbeat_age)
+        notes.append(f'<i class="green">●</i> Alive, heartbeat {age} ago')
     else:
-        then = "Resume continues it" if run.state == "interrupted" else "nothing is being trained"
-        said.append(f"<i>●</i> {state_word(run).capitalize()}, {then}")
-    if (pace := reading.summary.trainings_per_minute) is not None:
-        said.append(
-            f"{pace:,.0f} trainings a minute" if pace >= 10 else f"{pace:.1f} trainings a minute"
-        )
-    said.append(f"{run.evaluations:,} trainings, {run.iterations:,} iterations recorded")
-    if reading.failed:
-        said.append(f'<i class="red">{reading.failed:,} failed</i>')
-    st.html(progress_bar_html(progress(run), progress_text(reading.summary), "  ·  ".join(said)))
+        then = "nothing is being trained"
+        if run.state == "interrupted":
+            then = "Resume continues it"
+        notes.append(f"<i>●</i> {state_word(run).capitalize()}, {then}")
+
+    pace = snapshot.summary.trainings_per_minute
+    if pace is not None:
+        digits = 0 if pace >= 10 else 1
+        notes.append(f"{pace:,.{digits}f} trainings a minute")
+    notes.append(f"{run.evaluations:,} trainings, {run.iterations:,} iterations recorded")
+    if snapshot.failed:
+        notes.append(f'<i class="red">{snapshot.failed:,} failed</i>')
+
+    text = progress_text(snapshot.summary)
+    st.html(progress_bar_html(progress(run), text, "  ·  ".join(notes)))
 
 
-def _metrics(reading: RunSnapshot) -> None:
-    run, best = reading.run, reading.summary.best
-    half = half_width(best.ci95) if best else None
-    counted = run.settings.schedule.scored_repeats(run.settings.max_repeats)
-    values = (
-        ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
-        (
-            "Best Accuracy",
-            percent(best.accuracy if best else None),
-            f"{plus_minus(half)} (95 %)"
-            if half is not None
-            else "of one repeat"
-            if best
-            else "not known yet",
-        ),
-        ("Best Repeats", f"{best.repeats}" if best else "–", f"of at most {len(counted)}"),
-        (
-            "Average Accuracy",
-            percent(run.avg_accuracy),
-            f"of {run.settings.population} individuals",
-        ),
-        ("Elapsed Time", duration(elapsed(run)), "of active training"),
+def _metrics(snapshot: RunSnapshot) -> None:
+    """Five figures of the run."""
+    run = snapshot.run
+    best = snapshot.summary.best
+    best_accuracy = None
+    best_repeats = "–"
+    sureness = "not known yet"
+    if best is not None:
+        best_accuracy = best.accuracy
+        best_repeats = f"{best.repeats}"
+        sureness = "of one repeat"
+        half = half_width(best.ci95)
+        if half is not None:
+            sureness = f"{plus_minus(half)} (95 %)"
+
+    most_repeats = len(run.settings.schedule.scored_repeats(run.settings.max_repeats))
+    average_of = f"of {run.settings.population} individuals"
+    metric_tiles(
+        [
+            ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
+            ("Best Accuracy", percent(best_accuracy), sureness),
+            ("Best Repeats", best_repeats, f"of at most {most_repeats}"),
+            ("Average Accuracy", percent(run.avg_accuracy), average_of),
+            ("Elapsed Time", duration(elapsed(run)), "of active training"),
+        ]
     )
-    metric_tiles(values)
 
 
-def _chart(reading: RunSnapshot, supervised: bool) -> None:
-    run = reading.run
-    if not len(reading.history):
-        title, text = waiting_text(run, supervised, blocking_run(store(), run))
-        with st.container(
-            key="waiting",
-            height=HEIGHT,
-            border=False,
-            vertical_alignment="center",
-            horizontal_alignment="center",
-        ):
-            st.markdown(f"**{title}**")
-            st.caption(text)
+def _chart(snapshot: RunSnapshot, supervised: bool) -> None:
+    """The history, or what the run waits for."""
+    run = snapshot.run
+    if not len(snapshot.history):
+        _waiting(run, supervised)
         return
-    figure = _figure(reading.history, run.id, run.generations, st.context.theme.type == "dark")
-    alt = f"Best and average accuracy of {run.generations} generations; the last best is {percent(run.best_accuracy)}."
+
+    dark = st.context.theme.type == "dark"
+    figure = _history_figure(snapshot.history, run.id, run.generations, dark)
+    alt = (
+        f"Best and average accuracy of {run.generations} generations; "
+        f"the last best is {percent(run.best_accuracy)}."
+    )
     chart(figure, f"history-{run.id}", alt)
-    notes = [below_axis_text(reading.history)]
-    if (each := drawn_every(len(reading.history))) > 1:
-        notes.append(f"One generation in {each} is drawn, and the last")
-    note = ". ".join(filter(None, notes))
-    st.caption(
-        f"{note}." if note else "\u00a0"
-    )  # a line for it, so that nothing moves when there is something to say
+
+    notes = []
+    below_axis = below_axis_text(snapshot.history)
+    if below_axis:
+        notes.append(f"{below_axis}.")
+    step = drawn_every(len(snapshot.history))
+    if step > 1:
+        notes.append(f"One generation in {step} is drawn, and the last.")
+    # A line is kept for the notes, so that nothing moves when there is something to say.
+    st.caption(" ".join(notes) or "\u00a0")
+
+
+def _waiting(run: RunView, supervised: bool) -> None:
+    title, text = waiting_text(run, supervised, blocking_run(store(), run))
+    box = st.container(
+        key="waiting",
+        height=HEIGHT,
+        border=False,
+        vertical_alignment="center",
+        horizontal_alignment="center",
+    )
+    with box:
+        st.markdown(f"**{title}**")
+        st.caption(text)
+
+
+# Streamlit leaves arguments that begin with an underscore out of a cache's key; the others are it.
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -> Spec:
-    del run_id, generations  # the cache's key
+def _history_figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -> Spec:
+    del run_id, generations
     return history_chart(_history, dark=dark)
 
 
-def _now(run: RunView) -> None:
+def _training_now(run: RunView) -> None:
     """What trains, each with its bar; and the losses of these and of what was recorded last."""
     st.subheader("Training now", anchor=False)
-    noted = store().live(run.id) if run.state == "running" else None
-    trainings = noted.trainings if noted else ()
+    trainings: tuple[RunningTraining, ...] = ()
+    if run.state == "running":
+        live = store().live(run.id)
+        if live is not None:
+            trainings = live.trainings
+
     left, right = st.columns([1, 1.4], gap="medium")
     with left:
-        if not trainings:
-            st.caption(
-                "Between two trainings."
-                if run.state == "running"
-                else f"Nothing: the run is {state_word(run)}."
-            )
-        for n, training in enumerate(trainings):
-            with st.container(key=f"training-{n}", gap=None):
-                name = training.baseline or f"{training.genome.hash[:8]} · repeat {training.repeat}"
-                layers = "-".join(map(str, training.genome.hidden_layers))
-                said = (
-                    f"{training.iteration:,} of {training.iterations:,} iterations"
-                    if training.iteration
-                    else "under way"
-                )
-                share = training.iteration / training.iterations if training.iterations else 0.0
-                st.progress(
-                    min(1.0, share),
-                    text=f":small[**{name}** · {training.kind} · {layers} · {said}]",
-                )
-        if trainings:
-            link("swarm", "Watch the swarm", icon=":material/bubble_chart:", run=run.id, show="now")
+        _training_bars(run, trainings)
     with right:
-        told = tuple((training.worker, training.kind, training.iteration) for training in trainings)
-        figure = _losses(run.id, run.evaluations, told, st.context.theme.type == "dark", trainings)
+        dark = st.context.theme.type == "dark"
+        progress_key = tuple((t.worker, t.kind, t.iteration) for t in trainings)
+        figure = _losses_figure(run.id, run.evaluations, progress_key, dark, trainings)
         if figure is not None:
-            alt = f"Losses of {len(trainings)} trainings under way, and of the last {RECENT} recorded."
+            alt = (
+                f"Losses of {len(trainings)} trainings under way, "
+                f"and of the last {RECENT} recorded."
+            )
             chart(figure, f"now-{run.id}", alt)
             st.caption(
-                f"Losses on the training rows: what trains for longer than a second, and the last {RECENT} recorded."
+                "Losses on the training rows: what trains for longer than a second, "
+                f"and the last {RECENT} recorded."
             )
+
+
+def _training_bars(run: RunView, trainings: Sequence[RunningTraining]) -> None:
+    if not trainings:
+        text = f"Nothing: the run is {state_word(run)}."
+        if run.state == "running":
+            text = "Between two trainings."
+        st.caption(text)
+        return
+
+    for number, training in enumerate(trainings):
+        with st.container(key=f"training-{number}", gap=None):
+            _training_bar(training)
+    link("swarm", "Watch the swarm", icon=":material/bubble_chart:", run=run.id, show="now")
+
+
+def _training_bar(training: RunningTraining) -> None:
+    name = training.baseline or f"{training.genome.hash[:8]} · repeat {training.repeat}"
+    layers = "-".join(map(str, training.genome.hidden_layers))
+    done = "under way"
+    if training.iteration:
+        done = f"{training.iteration:,} of {training.iterations:,} iterations"
+    share = 0.0
+    if training.iterations:
+        share = min(1.0, training.iteration / training.iterations)
+    st.progress(share, text=f":small[**{name}** · {training.kind} · {layers} · {done}]")
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _losses(
+def _losses_figure(
     run_id: int,
     evaluations: int,
-    told: tuple[object, ...],
+    progress_key: tuple[object, ...],
     dark: bool,
     _trainings: Sequence[RunningTraining],
 ) -> Spec | None:
-    del evaluations, told  # the cache's key, for all who look at it
+    """The losses, computed once for all visitors; None when there is none to draw."""
+    del evaluations, progress_key
     frame = loss_curves_data(_trainings, store().latest_evaluations(run_id, RECENT))
     return loss_curves_chart(frame, dark=dark) if len(frame) else None
 
 
 def _details(run: RunView, now: float, zone: str | None) -> None:
+    """Recent events and all settings."""
     log, settings = st.tabs(["Recent events", "Settings"])
     with log:
-        found = store().events(run.id, EVENTS)
-        texts = [
-            event.text if event.level == "info" else f"{event.level}: {event.text}"
-            for event in found
-        ]
-        events = [
-            (moment(e.time, zone, now, seconds=True), text)
-            for e, text in zip(found, texts, strict=True)
-        ]
+        events = []
+        for event in store().events(run.id, EVENTS):
+            text = event.text
+            if event.level != "info":
+                text = f"{event.level}: {event.text}"
+            events.append((moment(event.time, zone, now, seconds=True), text))
         html_table(pd.DataFrame(events, columns=["Time", "Event"]), "events")
+
     with settings:
-        told = settings_of(run) | ({"result hash": run.result_hash} if run.result_hash else {})
-        html_table(pd.DataFrame(list(told.items()), columns=["Setting", "Value"]), "run")
+        values = dict(settings_of(run))
+        if run.result_hash:
+            values["result hash"] = run.result_hash
+        html_table(pd.DataFrame(list(values.items()), columns=["Setting", "Value"]), "run")
+
     if run.state == "finished":
         link(
             "champion",

@@ -1,4 +1,4 @@
-"""Watching a swarm: any recorded training again, and what trains right now."""
+"""The page Swarm: a recorded training again, or what trains right now."""
 
 from __future__ import annotations
 
@@ -25,10 +25,18 @@ from shoal.replay.worker import ReplayPool, Request
 from shoal.store import ACTIVE, RunView
 
 POLL_SECONDS = 0.6
-BEST = 12  # genomes to choose from; the address may name any
-RECORDED, NOW = "A recorded training", "What trains now"
+
+# Genomes to choose from. The address may name any.
+BEST = 12
+
+RECORDED = "A recorded training"
+NOW = "What trains now"
 _SPACINGS: dict[Spacing, str] = {"early": "More at the start", "even": "Even"}
 _PLANES: dict[ProjectionKind, str] = {"principal": "Principal axes", "random": "Random axes"}
+
+# Key of Streamlit's session state: by run, the genome that was best when the page was opened.
+_BEST_WHEN_OPENED = "best_then"
+
 _MEANINGS = """
 - **The plane**: a particle is a whole network, a point with one coordinate for each weight; two axes of that space are shown.
   *Principal axes* are the two along which this training spreads most, *random axes* are the same for all such networks.
@@ -42,7 +50,7 @@ _MEANINGS = """
 
 
 @st.cache_resource(show_spinner=False)
-def projector() -> ReplayPool:
+def replay_pool() -> ReplayPool:
     """The replays of this server process."""
     return ReplayPool(store().raw_url)
 
@@ -54,31 +62,40 @@ def page() -> None:
         st.title("Swarm", anchor=False, width="content")
         st.markdown(f"Run {run.id} {quoted(run.name)}", width="content")
         st.html(state_html(run), width="content")
-    shown = RECORDED
-    if run.state in ACTIVE:
-        default = NOW if parameter("show") == "now" or not run.evaluations else RECORDED
-        shown = st.segmented_control(
-            "Show",
-            [RECORDED, NOW],
-            default=default,
-            required=True,
-            label_visibility="collapsed",
-            key=f"show-{run.id}",
-        )
-    if shown == NOW:
+
+    if _shows_now(run):
         training_now(run)
     else:
         _recorded(run)
+
     with st.expander("What the picture and the numbers mean"):
         st.markdown(_MEANINGS)
 
 
+def _shows_now(run: RunView) -> bool:
+    """Whether to show what trains now. While the run is active, the visitor chooses."""
+    if run.state not in ACTIVE:
+        return False
+    asks_for_now = parameter("show") == "now" or not run.evaluations
+    shown = st.segmented_control(
+        "Show",
+        [RECORDED, NOW],
+        default=NOW if asks_for_now else RECORDED,
+        required=True,
+        label_visibility="collapsed",
+        key=f"show-{run.id}",
+    )
+    return shown == NOW
+
+
 def _recorded(run: RunView) -> None:
+    """A recorded training, as soon as it has been repeated."""
     if not run.evaluations:
         st.markdown("**No training is recorded yet.**")
         st.caption("Each is kept as soon as it is done, and can be watched from then on.")
         link("live", "See what the run is doing", icon=":material/arrow_forward:", run=run.id)
         return
+
     try:
         training = _chosen(run)
     except ShoalError as error:
@@ -86,13 +103,16 @@ def _recorded(run: RunView) -> None:
         link("evaluations", "Choose among its trainings", icon=":material/table_rows:", run=run.id)
         link("swarm", "Watch its best genome", icon=":material/bubble_chart:", run=run.id)
         return
-    request = Request(run.id, training.task, training.iterations, training.loss, _window(training))
+
+    window = _window(training)
+    request = Request(run.id, training.task, training.iterations, training.loss, window)
     try:
-        film = projector().look(request)
+        film = replay_pool().look(request)
     except ReplayError as error:
         error_box(error)
-        st.button("Try again", on_click=projector().forget, args=(request,), key="again")
+        st.button("Try again", on_click=replay_pool().forget, args=(request,), key="again")
         return
+
     if isinstance(film, Replay):
         _show(run, film, request)
     else:
@@ -100,69 +120,94 @@ def _recorded(run: RunView) -> None:
 
 
 def _chosen(run: RunView) -> Evaluation:
-    """The training that the address names, with the means to choose another."""
+    """The training that the address names, with the means to choose another.
+
+    Raises
+    ------
+    ReplayError
+        When the address names no recorded training.
+    """
     repeat = parameter("repeat")
     if repeat is not None and not repeat.isdecimal():
         raise ReplayError(f"Repeat {repeat!r}.", expected="a whole number")
-    # The best when the page was opened: while a search goes on, another best may come before its swarm is drawn.
-    named, kept = parameter("genome"), st.session_state.setdefault("best_then", {})
-    wanted = named or (None if entered() else kept.get(run.id))
-    training = recorded_training(store(), run.id, wanted, None if repeat is None else int(repeat))
-    own = training.task.genome.hash
+
+    # Without a genome in the address it is the best one. It stays the one that was best when the
+    # page was opened: while a search goes on, another may be best before its swarm is drawn.
+    named = parameter("genome")
+    kept: dict[int, str] = st.session_state.setdefault(_BEST_WHEN_OPENED, {})
+    wanted = named
+    if wanted is None and not entered():
+        wanted = kept.get(run.id)
+    number = None if repeat is None else int(repeat)
+    training = recorded_training(store(), run.id, wanted, number)
+    genome = training.task.genome.hash
     if named is None:
-        kept[run.id] = own
-    table = evaluation_table(run.id)
-    ranked = table.ranked()
-    best = ranked["accuracy"].head(BEST)
-    names = {
-        name: f"No. {n} · {percent(accuracy)}" for n, (name, accuracy) in enumerate(best.items(), 1)
-    }
-    names = names if own in names else {own: "This one", **names}
-    frame = table.frame
-    trained = frame[(frame["genome"] == own) & (frame["iterations"] > 0)].sort_values("repeat")
-    columns = (trained[name].tolist() for name in ("repeat", "accuracy", "iterations"))
-    repeats = {
-        repeat: f"{repeat} · {'failed' if math.isnan(accuracy) else percent(accuracy)} · {iterations:,} iterations"
-        for repeat, accuracy, iterations in zip(*columns, strict=True)
-    }
+        kept[run.id] = genome
+
+    key = f"{run.id}-{genome}-{training.task.repeat}"
     left, right = st.columns(2)
-    key = f"{run.id}-{own}-{training.task.repeat}"
-    left.selectbox(
-        "Genome, from the best one down",
-        list(names),
-        list(names).index(own),
-        lambda name: f"{names[name]} · {name}",
-        key=f"genome-{key}",
-        on_change=_choose_genome,
-        args=(f"genome-{key}",),
-    )
-    right.selectbox(
-        "Repeat",
-        list(repeats),
-        list(repeats).index(training.task.repeat),
-        repeats.__getitem__,
-        key=f"repeat-{key}",
-        on_change=_choose_repeat,
-        args=(own, f"repeat-{key}"),
-    )
+    with left:
+        _choose_genome(run, genome, f"genome-{key}")
+    with right:
+        _choose_repeat(run, training, f"repeat-{key}")
     return training
 
 
-def _choose_genome(key: str) -> None:
-    st.query_params["genome"] = st.session_state[key]
-    st.query_params.pop("repeat", None)
+def _choose_genome(run: RunView, shown: str, key: str) -> None:
+    """The best genomes of the run, and the one that is shown."""
+    accuracies = evaluation_table(run.id).ranked()["accuracy"].head(BEST)
+    labels = {}
+    for rank, (name, accuracy) in enumerate(accuracies.items(), 1):
+        labels[str(name)] = f"No. {rank} · {percent(accuracy)}"
+    if shown not in labels:
+        labels = {shown: "This one", **labels}
+
+    def choose() -> None:
+        st.query_params["genome"] = st.session_state[key]
+        st.query_params.pop("repeat", None)
+
+    st.selectbox(
+        "Genome, from the best one down",
+        list(labels),
+        list(labels).index(shown),
+        lambda name: f"{labels[name]} · {name}",
+        key=key,
+        on_change=choose,
+    )
 
 
-def _choose_repeat(genome: str, key: str) -> None:
-    st.query_params["genome"] = genome
-    st.query_params["repeat"] = str(st.session_state[key])
+def _choose_repeat(run: RunView, shown: Evaluation, key: str) -> None:
+    """The repeats of the genome that trained at all."""
+    genome = shown.task.genome.hash
+    frame = evaluation_table(run.id).frame
+    trained = frame[(frame["genome"] == genome) & (frame["iterations"] > 0)]
+    labels = {}
+    for row in trained.sort_values("repeat").to_dict("records"):
+        result = "failed" if math.isnan(row["accuracy"]) else percent(row["accuracy"])
+        repeat = int(row["repeat"])
+        labels[repeat] = f"{repeat} · {result} · {row['iterations']:,} iterations"
+
+    def choose() -> None:
+        st.query_params["genome"] = genome
+        st.query_params["repeat"] = str(st.session_state[key])
+
+    st.selectbox(
+        "Repeat",
+        list(labels),
+        list(labels).index(shown.task.repeat),
+        labels.__getitem__,
+        key=key,
+        on_change=choose,
+    )
 
 
 def _window(training: Evaluation) -> Window:
-    key, last = f"{training.task.genome.hash}-{training.task.repeat}", training.iterations
+    """Which iterations to show, how densely, and on which plane."""
+    last = training.iterations
+    key = f"window-{training.task.genome.hash}-{training.task.repeat}"
     with st.container(key="window"):
         left, middle, right = st.columns([2, 1.2, 1.2], gap="medium")
-        first, end = left.slider("Iterations", 0, last, (0, last), key=f"window-{key}")
+        first, end = left.slider("Iterations", 0, last, (0, last), key=key)
         spacing = middle.segmented_control(
             "Frames",
             list(_SPACINGS),
@@ -183,9 +228,9 @@ def _window(training: Evaluation) -> Window:
 
 
 def _wait(request: Request) -> None:
-    """Asks until it is there; then the page draws it."""
+    """Draw the progress of a replay; when it is done, or failed, the page draws the result."""
     try:
-        film = projector().look(request)
+        film = replay_pool().look(request)
     except ReplayError:
         st.rerun()
     if isinstance(film, Replay):
@@ -199,13 +244,13 @@ def _show(run: RunView, film: Replay, request: Request) -> None:
     with st.container(border=True, key="film"):
         alt = f"The swarm at {len(film.frames)} iterations, and its numbers by iteration"
         chart(_figure(film, key, dark), "swarm", alt)
+
     with st.container(horizontal=True, vertical_alignment="center", key="about-film"):
         _exactness(film)
-        name = f"run-{run.id}-{film.genome.hash}-{film.repeat}.gif"
         st.download_button(
             "GIF",
             lambda: gif(film, dark),
-            name,
+            f"run-{run.id}-{film.genome.hash}-{film.repeat}.gif",
             "image/gif",
             icon=":material/download:",
             on_click="ignore",
@@ -220,21 +265,23 @@ def _figure(_film: Replay, key: str, dark: bool) -> go.Figure:
 
 
 def _exactness(film: Replay) -> None:
+    """Whether the training ended with the recorded loss, and what was trained."""
     genome = film.genome
-    share = (
-        f" · the plane holds {100 * film.share:.0f} % of the swarm's variance"
-        if film.share is not None
-        else ""
-    )
-    what = f"{genome.swarm_size} particles, {genome.update_rule} rule{share}"
+    about = f"{genome.swarm_size} particles, {genome.update_rule} rule"
+    if film.share is not None:
+        about += f" · the plane holds {100 * film.share:.0f} % of the swarm's variance"
+
+    if film.exact is None:
+        st.caption(f"No loss is recorded to compare with · {about}")
+        return
     if film.exact:
         st.caption(
-            f":green[:material/check:] Ended with the recorded loss, {film.loss:.6g}, to the bit · {what}"
+            ":green[:material/check:] Ended with the recorded loss, "
+            f"{film.loss:.6g}, to the bit · {about}"
         )
-    elif film.exact is None:
-        st.caption(f"No loss is recorded to compare with · {what}")
-    else:
-        st.caption(
-            f":orange[:material/warning: Ended with a loss of {film.loss:.9g}, recorded were {film.recorded:.9g}: "
-            f"it was trained by another version of Shoal, or of its libraries] · {what}"
-        )
+        return
+    st.caption(
+        f":orange[:material/warning: Ended with a loss of {film.loss:.9g}, recorded were "
+        f"{film.recorded:.9g}: it was trained by another version of Shoal, or of its libraries] "
+        f"· {about}"
+    )
