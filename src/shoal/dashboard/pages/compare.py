@@ -1,4 +1,4 @@
-"""Runs side by side: their curves, what each found, where they differ, and whether one is truly better."""
+"""The page Compare: runs side by side, where they differ, and whether one is truly better."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from shoal.dashboard.session.queries import RunSnapshot, read, store
 from shoal.errors import ShoalError
 from shoal.store import RunView
 
-_ADDRESS = "runs"  # of the address: numbers with commas between
+# The parameter of the address with the chosen runs, numbers with commas between.
+_RUNS = "runs"
+
+# Key of Streamlit's session state, and of the select box: the run that others are tested against.
+_AGAINST = "against"
 
 
 def page() -> None:
@@ -33,42 +37,54 @@ def page() -> None:
     if len(known) < FEWEST:
         st.markdown("**There is nothing to compare yet.**")
         st.caption(
-            "Two runs with a completed generation are needed: other settings, another sampler, or another seed."
+            "Two runs with a completed generation are needed: other settings, another sampler, or "
+            "another seed."
         )
         link("new", "Start a run", icon=":material/arrow_forward:")
         return
-    chosen = _choice(known)
+
+    chosen = _chosen_runs(known)
     if len(chosen) < FEWEST:
         st.caption(f"Choose {FEWEST} to {MOST} runs.")
         return
     try:
-        readings = [read(run) for run in chosen]
-        found = compare([reading.summary for reading in readings], _against(chosen))
+        snapshots = [read(run) for run in chosen]
+        summaries = [snapshot.summary for snapshot in snapshots]
+        comparison = compare(summaries, _against(chosen))
     except ShoalError as error:
         error_box(error)
         return
-    _obstacles(found)
+
+    _obstacles(comparison)
     with st.container(border=True, key="curves"):
-        _curves(readings)
+        _curves(snapshots)
     with st.container(border=True, key="found"):
-        _found(found)
+        _scores(comparison)
     with st.container(border=True, key="tests"):
-        _tests(found)
+        _tests(comparison)
     with st.container(border=True, key="settings"):
-        _settings(found)
+        _settings(comparison)
 
 
-def _choice(known: dict[int, RunView]) -> list[int]:
-    """The chosen runs, which stand in the address: a reload, and whoever is sent it, sees the same ones."""
-    named = [
-        int(text) for text in (parameter(_ADDRESS) or "").split(",") if text.strip().isdecimal()
-    ]
-    missing = [run for run in named if run not in known]
-    named = list(dict.fromkeys(run for run in named if run in known))[:MOST]
+def _chosen_runs(known: dict[int, RunView]) -> list[int]:
+    """The chosen runs, with the means to choose others.
+
+    They stand in the address, so that a reload or a shared link shows the same runs.
+    """
+    named = []
+    missing = []
+    for text in (parameter(_RUNS) or "").split(","):
+        if not text.strip().isdecimal():
+            continue
+        run = int(text)
+        if run not in known:
+            missing.append(f"run {run}")
+        elif run not in named:
+            named.append(run)
+    named = named[:MOST]
     if missing:
-        error_box(
-            f"No results of {', '.join(f'run {run}' for run in missing)}: not in this store, or too young."
-        )
+        error_box(f"No results of {', '.join(missing)}: not in this store, or too young.")
+
     chosen: list[int] = st.multiselect(
         "Runs",
         list(known),
@@ -78,106 +94,113 @@ def _choice(known: dict[int, RunView]) -> list[int]:
         key=f"compare-{','.join(map(str, named))}",
     )
     if chosen != named:
-        st.query_params[_ADDRESS] = ",".join(map(str, chosen))
+        st.query_params[_RUNS] = ",".join(map(str, chosen))
     return chosen
 
 
 def _against(chosen: list[int]) -> int | None:
-    kept = st.session_state.get("against")
-    return kept if kept in chosen else None
+    """The run that the others are tested against; None for the leading one."""
+    run: int | None = st.session_state.get(_AGAINST)
+    return run if run in chosen else None
 
 
-def _obstacles(found: Comparison) -> None:
-    if found.obstacles:
-        with st.container(key="problem"):
-            st.text(
-                "These accuracies do not compare: they are of other rows, or of something else."
-            )
-            for obstacle in found.obstacles:
-                st.text(f"{obstacle}.")
+def _obstacles(comparison: Comparison) -> None:
+    """What keeps these runs from being compared."""
+    if not comparison.obstacles:
+        return
+    with st.container(key="problem"):
+        st.text("These accuracies do not compare: they are of other rows, or of something else.")
+        for obstacle in comparison.obstacles:
+            st.text(f"{obstacle}.")
 
 
-def _curves(readings: list[RunSnapshot]) -> None:
+def _curves(snapshots: list[RunSnapshot]) -> None:
+    """The best so far, by trainings or by time."""
     left, right = st.columns([2, 1], vertical_alignment="center")
     left.subheader("The best so far", anchor=False)
-    over = {"evaluations": "Trainings", "seconds": "Active time"}
+    units = {"evaluations": "Trainings", "seconds": "Active time"}
     unit = right.segmented_control(
         "Over",
-        list(over),
+        list(units),
         default="evaluations",
-        format_func=over.__getitem__,
+        format_func=units.__getitem__,
         label_visibility="collapsed",
         key="over",
     )
-    shown = tuple((reading.run.id, reading.run.generations) for reading in readings)
-    chart(
-        _figure(readings, shown, unit or "evaluations", _dark()),
-        "curves-figure",
-        f"The best accuracy so far of {len(readings)} runs",
-    )
+    generations = tuple((snapshot.run.id, snapshot.run.generations) for snapshot in snapshots)
+    figure = _curves_figure(snapshots, generations, unit or "evaluations", _dark())
+    chart(figure, "curves-figure", f"The best accuracy so far of {len(snapshots)} runs")
     st.caption(
-        "After each generation, what its best genome had scored in the search; the band is the 95 % interval of its repeats. "
-        "Choosing the best of many flatters: the confirmation below does not."
+        "After each generation, what its best genome had scored in the search; the band is the "
+        "95 % interval of its repeats. Choosing the best of many flatters: the confirmation below "
+        "does not."
     )
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _figure(
-    _readings: list[RunSnapshot], shown: tuple[tuple[int, int], ...], unit: str, dark: bool
+def _curves_figure(
+    _snapshots: list[RunSnapshot],
+    generations: tuple[tuple[int, int], ...],
+    unit: str,
+    dark: bool,
 ) -> Spec:
-    del shown  # part of the cache's key
-    frame = curves_data(
-        [(reading.run.id, reading.summary.generations, reading.history) for reading in _readings]
-    )
-    return curves_chart(frame, unit, dark=dark)
+    """The chart. ``generations`` by run are the snapshots' part of the cache's key."""
+    del generations
+    runs = []
+    for snapshot in _snapshots:
+        runs.append((snapshot.run.id, snapshot.summary.generations, snapshot.history))
+    return curves_chart(curves_data(runs), unit, dark=dark)
 
 
-def _found(found: Comparison) -> None:
+def _scores(comparison: Comparison) -> None:
     st.subheader("What each found", anchor=False)
-    forms = dict.fromkeys(
-        ("Best (%)", "Confirmed (%)", "Test (%)", "Ensemble (%)", "± 95 %", "± 95 % "), ".2f"
-    )
-    forms |= {"Generations": ",", "Trainings": ",", "Minutes": ",.1f"}
-    shown = scores_table(found).dropna(axis="columns", how="all")
-    html_table(shown, "scores", forms)
+    percentages = ("Best (%)", "Confirmed (%)", "Test (%)", "Ensemble (%)", "± 95 %", "± 95 % ")
+    formats = dict.fromkeys(percentages, ".2f")
+    formats |= {"Generations": ",", "Trainings": ",", "Minutes": ",.1f"}
+    shown = scores_table(comparison).dropna(axis="columns", how="all")
+    html_table(shown, "scores", formats)
     st.caption(
-        "Best: as the search saw it. Confirmed: on random streams that nothing was selected on. Test: rows that nobody had "
-        "looked at; of single networks on average, and of their ensemble."
+        "Best: as the search saw it. Confirmed: on random streams that nothing was selected on. "
+        "Test: rows that nobody had looked at; of single networks on average, and of their "
+        "ensemble."
     )
 
 
-def _tests(found: Comparison) -> None:
+def _tests(comparison: Comparison) -> None:
+    """Whether one run is better than the others by more than chance."""
     st.subheader("Is one truly better?", anchor=False)
-    runs = [row.run for row in found.rows]
+    runs = [row.run for row in comparison.rows]
     st.selectbox(
         "Test the others against",
         [None, *runs],
         format_func=lambda run: "the run that leads" if run is None else f"run {run}",
-        key="against",
+        key=_AGAINST,
     )
-    duels = duels_data(found)
+
+    duels = duels_data(comparison)
     if len(duels):
-        chart(
-            duels_chart(duels, dark=_dark()),
-            "tests-figure",
-            "By how much each is ahead, with its interval; the table below has the figures",
-        )
-    forms = dict.fromkeys(("Ahead by", "Low", "High"), "+.2f") | {"P(better)": ".2f"}
-    html_table(duels_table(found), "tests", forms)
+        alt = "By how much each is ahead, with its interval; the table below has the figures"
+        chart(duels_chart(duels, dark=_dark()), "tests-figure", alt)
+
+    formats = dict.fromkeys(("Ahead by", "Low", "High"), "+.2f")
+    formats["P(better)"] = ".2f"
+    html_table(duels_table(comparison), "tests", formats)
     st.caption(
-        "Ahead by: percent points, with the 95 % interval from low to high; unresolved when that holds 0. Champions are "
-        "compared over the repeats that confirmed them. With the same seed a repeat meets the same random streams and folds in "
-        "both runs: the differences are paired. With other seeds nothing is shared: Welch's test. Runs that differ in nothing "
-        "but seeds are a method, and are paired by seed. Of many tests, one in twenty resolves by chance."
+        "Ahead by: percentage points, with the 95 % interval from low to high; unresolved when "
+        "that holds 0. Champions are compared over the repeats that confirmed them. With the same "
+        "seed a repeat meets the same random streams and folds in both runs: the differences are "
+        "paired. With other seeds nothing is shared: Welch's test. Runs that differ in nothing but "
+        "seeds are a method, and are paired by seed. Of many tests, one in twenty resolves by "
+        "chance."
     )
 
 
-def _settings(found: Comparison) -> None:
+def _settings(comparison: Comparison) -> None:
     st.subheader("Settings that differ", anchor=False)
-    if not found.settings:
+    if not comparison.settings:
         st.caption("None: these runs had the same settings and data.")
         return
-    html_table(settings_table(found), "settings")
+    html_table(settings_table(comparison), "settings")
 
 
 def _dark() -> bool:

@@ -1,8 +1,12 @@
-"""Every training of a run in a table: filtered here, sorted and scrolled in the browser, taken away as CSV or Parquet."""
+"""The page Evaluations: every training of a run in a table, with filters and downloads.
+
+The server filters; the browser sorts and scrolls.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -13,8 +17,15 @@ from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.dashboard.session.queries import evaluation_table, run_here
 from shoal.settings.phase import FIRST_CONFIRMATION, is_confirmation
 
-_EVERY, _SEARCH, _CONFIRMING = "All", "Search", "Confirm"
+_EVERY = "All"
+_SEARCH = "Search"
+_CONFIRMING = "Confirm"
+
+# The height of the table, in pixels.
 HEIGHT = 560
+
+# Columns of `EvaluationTable.genomes` that follow from evaluations. Downloads leave them out.
+_COMPUTED = ["repeats", "level", "deviation", "counted", "confirmed", "confirmations"]
 
 
 def page() -> None:
@@ -25,52 +36,63 @@ def page() -> None:
     if table.frame.empty:
         st.caption("Nothing was trained yet. Each training appears here as soon as it is recorded.")
         return
+
     shown = _filtered(table)
     left, right = st.columns([2, 1], vertical_alignment="center")
     left.caption(
-        f"{len(shown):,} of {len(table.frame):,} trainings. A column's head sorts by it; a genome's link leads to its page."
+        f"{len(shown):,} of {len(table.frame):,} trainings. A column's head sorts by it; a "
+        "genome's link leads to its page."
     )
     with right.container(horizontal=True, horizontal_alignment="right"):
         st.button(
             "Refresh", icon=":material/refresh:", key="refresh", help="Read what was recorded since"
         )
-        for label, make, mime in (
-            ("CSV", as_csv, "text/csv"),
-            ("Parquet", as_parquet, "application/vnd.apache.parquet"),
-        ):
-            st.download_button(
-                label,
-                partial(_export, table, shown, make),
-                file_name=f"run-{run.id}-evaluations.{label.lower()}",
-                mime=mime,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"download-{label}",
-            )
+        _download(run.id, table, shown, "CSV", as_csv, "text/csv")
+        _download(run.id, table, shown, "Parquet", as_parquet, "application/vnd.apache.parquet")
     _table(run.id, shown)
 
 
+def _download(
+    run_id: int,
+    table: EvaluationTable,
+    shown: pd.DataFrame,
+    label: str,
+    write: Callable[[pd.DataFrame], bytes],
+    mime: str,
+) -> None:
+    st.download_button(
+        label,
+        lambda: write(_with_genes(table, shown)),
+        file_name=f"run-{run_id}-evaluations.{label.lower()}",
+        mime=mime,
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"download-{label}",
+    )
+
+
 def _filtered(table: EvaluationTable) -> pd.DataFrame:
+    """The evaluations that the visitor's filters keep."""
     frame = table.frame
-    last = int(frame["generation"].max())
+    last = max(int(frame["generation"].max()), 1)
     with st.container(key="filters"):
-        phase, status, generations, accuracy, genome = st.columns(
-            [1.9, 1, 1.5, 1.4, 1.4], gap="small"
-        )
-        kind = phase.segmented_control(
+        columns = st.columns([1.9, 1, 1.5, 1.4, 1.4], gap="small")
+        phase_column, status_column, generation_column, accuracy_column, genome_column = columns
+        phase = phase_column.segmented_control(
             "Trained for", [_EVERY, _SEARCH, _CONFIRMING], default=_EVERY, required=True
         )
-        state = status.selectbox("Status", ["any", "ok", "failed"])
-        first, final = generations.slider("Generations", 0, max(last, 1), (0, max(last, 1)))
-        least = accuracy.number_input(
+        status = status_column.selectbox("Status", ["any", "ok", "failed"])
+        first, final = generation_column.slider("Generations", 0, last, (0, last))
+        least = accuracy_column.number_input(
             "Accuracy at least (%)", value=None, placeholder="any", step=1.0
         )
-        name = genome.text_input("Genome begins with", placeholder="any", max_chars=16)
+        name = genome_column.text_input("Genome begins with", placeholder="any", max_chars=16)
+
     keep = frame["generation"].between(first, final)
-    if kind != _EVERY:
-        keep &= is_confirmation(frame["repeat"]) == (kind == _CONFIRMING)
-    if state != "any":
-        keep &= frame["status"] == state
+    if phase != _EVERY:
+        keep &= is_confirmation(frame["repeat"]) == (phase == _CONFIRMING)
+    if status != "any":
+        keep &= frame["status"] == status
     if least is not None:
         keep &= frame["accuracy"] >= least
     if name:
@@ -79,16 +101,18 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
 
 
 def _table(run_id: int, shown: pd.DataFrame) -> None:
+    """The newest evaluation first."""
     if shown.empty:
         st.caption("No training fits these filters.")
         return
+
     newest_first = shown.iloc[::-1]
-    every = address(
-        "evaluation", run=run_id, genome=""
-    )  # quoting each of 100,000 hashes takes a second, for nothing
-    whole = pd.DataFrame(
+    # Quoting each of 100,000 hashes for an address would take a second, for nothing.
+    genome_address = address("evaluation", run=run_id, genome="")
+    recorded = pd.to_datetime(newest_first["created"].to_numpy(), unit="s", utc=True)
+    rows = pd.DataFrame(
         {
-            "Genome": (every + newest_first["genome"]).to_numpy(),
+            "Genome": (genome_address + newest_first["genome"]).to_numpy(),
             "Repeat": newest_first["repeat"].to_numpy(),
             "Generation": newest_first["generation"].to_numpy(),
             "Individual": newest_first["individual"].to_numpy(),
@@ -97,44 +121,43 @@ def _table(run_id: int, shown: pd.DataFrame) -> None:
             "Loss": newest_first["loss"].to_numpy(),
             "Iterations": newest_first["iterations"].to_numpy(),
             "Seconds": newest_first["seconds"].to_numpy(),
-            "Recorded": pd.to_datetime(newest_first["created"].to_numpy(), unit="s", utc=True),
+            "Recorded": recorded,
             "Worker": newest_first["worker"].to_numpy(),
         }
     )
-    column = st.column_config
     st.dataframe(
-        whole,
+        rows,
         lazy=True,
         hide_index=True,
         height=HEIGHT,
         key="evaluations",
-        column_config={
-            "Genome": column.LinkColumn(
-                display_text=r"genome=([0-9a-f]{8})", help="Its first eight digits"
-            ),
-            "Repeat": column.NumberColumn(
-                format="%d", help=f"From {FIRST_CONFIRMATION:,} on: a confirmation"
-            ),
-            "Accuracy": column.NumberColumn("Accuracy (%)", format="%.2f"),
-            "Loss": column.NumberColumn(format="%.5g"),
-            "Iterations": column.NumberColumn(format="localized"),
-            "Seconds": column.NumberColumn("Time (s)", format="%.2f"),
-            "Recorded": column.DatetimeColumn(
-                format="YYYY-MM-DD HH:mm:ss", timezone=st.context.timezone
-            ),
-        },
+        column_config=_columns(),
     )
 
 
-def _export(table: EvaluationTable, shown: pd.DataFrame, make: object) -> bytes:
-    genes = table.genomes().drop(
-        columns=[name for name in shown.columns if name in table.genomes().columns]
-    )
-    genes = genes.drop(
-        columns=["repeats", "level", "deviation", "counted", "confirmed", "confirmations"]
-    )
+def _columns() -> dict[str, Any]:
+    """How the table's columns are shown."""
+    column = st.column_config
+    return {
+        "Genome": column.LinkColumn(
+            display_text=r"genome=([0-9a-f]{8})", help="Its first eight digits"
+        ),
+        "Repeat": column.NumberColumn(
+            format="%d", help=f"From {FIRST_CONFIRMATION:,} on: a confirmation"
+        ),
+        "Accuracy": column.NumberColumn("Accuracy (%)", format="%.2f"),
+        "Loss": column.NumberColumn(format="%.5g"),
+        "Iterations": column.NumberColumn(format="localized"),
+        "Seconds": column.NumberColumn("Time (s)", format="%.2f"),
+        "Recorded": column.DatetimeColumn(
+            format="YYYY-MM-DD HH:mm:ss", timezone=st.context.timezone
+        ),
+    }
+
+
+def _with_genes(table: EvaluationTable, shown: pd.DataFrame) -> pd.DataFrame:
+    """The evaluations with the genes of their genomes, for a download."""
+    genes = table.genomes().drop(columns=_COMPUTED)
+    genes = genes.drop(columns=[name for name in shown.columns if name in genes.columns])
     genes["hidden_layers"] = ["-".join(map(str, layers)) for layers in genes["hidden_layers"]]
-    assert callable(make)
-    content = make(shown.join(genes, on="genome"))
-    assert isinstance(content, bytes)
-    return content
+    return shown.join(genes, on="genome")

@@ -1,4 +1,4 @@
-"""One genome: its trainings, their losses, what a network of it predicts, and where it comes from."""
+"""The page Genome: its trainings, their losses, what its networks predict, where it comes from."""
 
 from __future__ import annotations
 

@@ -153,11 +153,15 @@ def _trainings_to_look_at(run: RunView) -> int:
             st.button(
                 "Look again",
                 icon=":material/refresh:",
-                on_click=seen.pop,
-                args=(run.id, None),
+                on_click=_look_again,
+                args=(seen, run.id),
                 key="again",
             )
     return shown
+
+
+def _look_again(seen: dict[int, int], run_id: int) -> None:
+    seen.pop(run_id, None)
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,5 +1,8 @@
-"""From a table to a started search. The form stands outside the refreshing fragments, which would take the words from
-one's mouth; every choice is an answer to the script, so that checks and cost are those of what is seen."""
+"""The page New run: from a table to a started search.
+
+The form stands outside the refreshing fragments, which would overwrite what a visitor types. Every
+choice runs the script, so that checks and cost are those of what is seen.
+"""
 
 from __future__ import annotations
 
@@ -43,31 +46,38 @@ _MARKS = {
     "look": ":orange[:material/visibility:]",
     "good": ":green[:material/check_circle:]",
 }
+_UPLOAD_TYPES = ["csv", "tsv", "txt", "parquet", "pq"]
 
 
 def page() -> None:
-    """The form, and what it comes to; ends by showing the run that it queued."""
+    """The form, what it comes to, and the button; a start leads to the run's page."""
     runs = store().runs()
     st.title("New run" if runs else "Start your first run", anchor=False)
+
     error: ShoalError | None = None
     if entered() or state("key") is None:
         new_run_draft.begin()
         error = new_run_draft.fill_from_address(parameter("like"), parameter("widen"))
     if not runs:
         st.caption(
-            "Nothing to prepare: the bundled table has 1,030 mixes of concrete, with the strength to predict."
+            "Nothing to prepare: the bundled table has 1,030 mixes of concrete, with the strength "
+            "to predict."
         )
+
     with st.container(border=True, key="draft"):
         st.subheader("Data", anchor=False)
         table = _table(runs)
         if isinstance(table, DataError):
-            error, table = table, None
+            error = table
+            table = None
         findings = None
         if table is not None:
             new_run_draft.adapt_to(table)
             preview(table)
             columns_and_target(table)
+            # The findings stand here, but are known only when the rest of the form was read.
             findings = st.container(key="findings")
+
     with st.container(border=True, key="search"):
         st.subheader("Search", anchor=False)
         chosen = preset()
@@ -81,76 +91,99 @@ def page() -> None:
             placeholder=table.name if table else None,
             persist_state="session",
         )
+
     checked = None
     if table is not None:
-        given = tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in options.items())
-        checked = new_run_draft.checked(
-            table, table.token, tuple(state("leave")), state("target"), chosen, given
-        )
+        checked = _checked(table, chosen, options)
         with findings or st.container():
             _findings(checked)
     _start(checked, chosen, values, runs, error)
 
 
+def _checked(table: new_run_draft.Table, chosen: str, options: dict[str, Any]) -> Checked:
+    """The checks of the table. A cache's key has to be hashable, so lists become tuples."""
+    hashable = []
+    for name, value in options.items():
+        if isinstance(value, list):
+            value = tuple(value)
+        hashable.append((name, value))
+    leave = tuple(state("leave"))
+    target = state("target")
+    return new_run_draft.checked(table, table.token, leave, target, chosen, tuple(hashable))
+
+
 def _table(runs: list[RunView]) -> new_run_draft.Table | DataError | None:
-    kinds = [
-        new_run_draft.BUNDLED_TABLE,
-        new_run_draft.UPLOAD,
-        *([new_run_draft.FROM_RUN] if runs else []),
-    ]
-    if state("kind") not in kinds:
+    """The table that the visitor chose, the error that it met, or None before an upload."""
+    sources = [new_run_draft.BUNDLED_TABLE, new_run_draft.UPLOAD]
+    if runs:
+        sources.append(new_run_draft.FROM_RUN)
+    if state("kind") not in sources:
         put(kind=new_run_draft.BUNDLED_TABLE)
-    kind = st.segmented_control(
+    source = st.segmented_control(
         "Table",
-        kinds,
+        sources,
         required=True,
         key=key("kind"),
         label_visibility="collapsed",
         persist_state="session",
     )
-    if kind == new_run_draft.UPLOAD:
+    if source == new_run_draft.UPLOAD:
         return _uploaded()
-    if kind == new_run_draft.FROM_RUN:
-        labels = {
-            t.run_id: f"{t.name}: {t.rows:,} rows, {t.columns:,} columns (run {t.run_id})"
-            for t in store().tables()
-        }
-        known = {run.id: run for run in runs}
-        if (filled := state("filled")) in known and filled not in labels:
-            labels = {filled: f"{known[filled].dataset} (run {filled})", **labels}
-        if state("table") not in labels:
-            put(table=next(iter(labels)))
-        run_id = st.selectbox(
-            "Table of",
-            list(labels),
-            format_func=labels.__getitem__,
-            key=key("table"),
-            persist_state="session",
-        )
-        try:
-            return new_run_draft.stored(run_id)
-        except ShoalError as error:
-            return DataError(error.problem, expected=error.expected, remedy=error.remedy)
+    if source == new_run_draft.FROM_RUN:
+        return _table_of_run(runs)
     return new_run_draft.bundled("concrete")
 
 
+def _table_of_run(runs: list[RunView]) -> new_run_draft.Table | DataError:
+    labels = {}
+    for table in store().tables():
+        size = f"{table.rows:,} rows, {table.columns:,} columns"
+        labels[table.run_id] = f"{table.name}: {size} (run {table.run_id})"
+
+    # Runs that share a table have one entry; the duplicated run is offered by its own number.
+    duplicated = state("filled")
+    if duplicated not in labels:
+        for run in runs:
+            if run.id == duplicated:
+                labels = {run.id: f"{run.dataset} (run {run.id})", **labels}
+
+    if state("table") not in labels:
+        put(table=next(iter(labels)))
+    run_id = st.selectbox(
+        "Table of",
+        list(labels),
+        format_func=labels.__getitem__,
+        key=key("table"),
+        persist_state="session",
+    )
+    try:
+        return new_run_draft.stored(run_id)
+    except ShoalError as error:
+        return DataError(error.problem, expected=error.expected, remedy=error.remedy)
+
+
 def _uploaded() -> new_run_draft.Table | DataError | None:
-    at = key(f"upload-{state('uploads', 0)}")
-    types = ["csv", "tsv", "txt", "parquet", "pq"]
-    file = st.file_uploader(f"CSV or Parquet, up to {MAX_UPLOAD_MB} MB", type=types, key=at)
+    """The uploaded table, with the field for another one."""
+    file = st.file_uploader(
+        f"CSV or Parquet, up to {MAX_UPLOAD_MB} MB",
+        type=_UPLOAD_TYPES,
+        key=key(f"upload-{state('uploads', 0)}"),
+    )
     if file is not None:
         with st.spinner("Reading the table …"):
             new_run_draft.read_upload(file)
         st.rerun()
-    found: new_run_draft.Table | DataError | None = state("uploaded")
-    if found is not None:
-        with st.container(horizontal=True, vertical_alignment="center", key="uploaded"):
-            if isinstance(found, new_run_draft.Table):
-                st.markdown(f":material/table: {quoted(found.name)}", width="content")
-            st.button(
-                "Remove", icon=":material/close:", key="remove", on_click=lambda: put(uploaded=None)
-            )
-    return found
+
+    table: new_run_draft.Table | DataError | None = state("uploaded")
+    if table is None:
+        return None
+    with st.container(horizontal=True, vertical_alignment="center", key="uploaded"):
+        if isinstance(table, new_run_draft.Table):
+            st.markdown(f":material/table: {quoted(table.name)}", width="content")
+        st.button(
+            "Remove", icon=":material/close:", key="remove", on_click=lambda: put(uploaded=None)
+        )
+    return table
 
 
 def _findings(checked: Checked) -> None:
@@ -158,16 +191,18 @@ def _findings(checked: Checked) -> None:
     for number, finding in enumerate(checked.findings):
         with st.container(horizontal=True, gap="small", key=f"finding-{finding.status}-{number}"):
             st.markdown(_MARKS[finding.status], width="content")
-            remedy = f"\nWhat to do: {finding.remedy}." if finding.remedy else ""
-            st.text(finding.what + remedy, width="stretch")
-            _mend(finding, number)
+            text = finding.what
+            if finding.remedy:
+                text = f"{finding.what}\nWhat to do: {finding.remedy}."
+            st.text(text, width="stretch")
+            _remedy_button(finding, number)
 
 
-def _mend(finding: Finding, number: int) -> None:
+def _remedy_button(finding: Finding, number: int) -> None:
     if finding.leave:
-        names = "it" if len(finding.leave) == 1 else "them"
+        them = "it" if len(finding.leave) == 1 else "them"
         st.button(
-            f"Leave {names} out",
+            f"Leave {them} out",
             key=f"mend-{number}",
             on_click=new_run_draft.leave_out,
             args=(finding.leave,),
@@ -200,102 +235,137 @@ def _start(
     runs: list[RunView],
     error: ShoalError | None,
 ) -> None:
-    """The cost, the button, and what stands against it."""
-    settings, barred = None, None
+    """The cost, the button, and what stands against it; the first error is shown."""
+    settings = None
     try:
-        settings = SearchSettings.parse(
-            {"preset": chosen, **new_run_draft.carried_over(chosen).settings, **values}
-        )
+        carried = new_run_draft.carried_over(chosen).settings
+        settings = SearchSettings.parse({"preset": chosen, **carried, **values})
         check_executor_installed(settings.executor)
         check_sampler(settings)
     except ShoalError as refusal:
         error = error or refusal
+
+    may_act = True
     try:
         command_service().identity.check_may_act()
     except ShoalError as refusal:
-        barred = error = refusal
+        may_act = False
+        error = refusal
+
+    run_id = None
     with st.container(border=True, key="cost"):
         st.subheader("Before it starts", anchor=False)
-        found = None
+        cost = None
         if settings is not None and checked is not None and checked.dataset is not None:
             try:
-                found = estimate_cost(
-                    Problem(checked.dataset, settings), _pace(settings, runs), runs
-                )
-                _cost(found)
+                problem = Problem(checked.dataset, settings)
+                cost = estimate_cost(problem, _throughput(settings, runs), runs)
+                _cost(cost)
             except ShoalError as refusal:
                 error = error or refusal
+
         pressed = st.button(
             "Start run",
             type="primary",
             icon=":material/play_arrow:",
             key="start",
-            disabled=barred is not None,
+            disabled=not may_act,
         )
-        ahead = sum(run.state in ("running", "queued") for run in runs)
-        if ahead:
-            before = "Another run comes" if ahead == 1 else f"{ahead} other runs come"
-            st.caption(f"{before} first: this one is queued, and starts by itself after that.")
-        run_id = None
+        _queue_note(runs)
+
         if pressed and error is None and settings is not None:
             try:
-                dataset = new_run_draft.prepared(checked).dataset
-                assert dataset is not None
-                run_id = command_service().add_run(
-                    dataset, settings, name=state("name").strip() or None, key=state("key")
-                )
+                run_id = _add_run(checked, settings)
             except ShoalError as refusal:
                 error = refusal
         if error is not None:
             error_box(error)
-        for number, warning in enumerate(found.warnings if found else ()):
-            with st.container(horizontal=True, gap="small", key=f"warning-{number}"):
-                st.markdown(_MARKS["look"], width="content")
-                st.text(f"{warning.what}\nWhat to do: {warning.remedy}.", width="stretch")
+        if cost is not None:
+            _warnings(cost)
+
     if run_id is not None:
         put(started=True)
         go("live", run=run_id)
 
 
-def _pace(settings: SearchSettings, runs: list[RunView]) -> Throughput | None:
-    ended = next((run.id for run in runs if run.ended), None)
-    return _recorded_pace(settings, settings.engine, ended)
+def _add_run(checked: Checked | None, settings: SearchSettings) -> int:
+    dataset = new_run_draft.prepared(checked).dataset
+    assert dataset is not None
+    name = state("name").strip() or None
+    return command_service().add_run(dataset, settings, name=name, key=state("key"))
+
+
+def _queue_note(runs: list[RunView]) -> None:
+    ahead = sum(run.state in ("running", "queued") for run in runs)
+    if not ahead:
+        return
+    others = "Another run comes" if ahead == 1 else f"{ahead} other runs come"
+    st.caption(f"{others} first: this one is queued, and starts by itself after that.")
+
+
+def _warnings(cost: CostEstimate) -> None:
+    for number, warning in enumerate(cost.warnings):
+        with st.container(horizontal=True, gap="small", key=f"warning-{number}"):
+            st.markdown(_MARKS["look"], width="content")
+            st.text(f"{warning.what}\nWhat to do: {warning.remedy}.", width="stretch")
+
+
+def _throughput(settings: SearchSettings, runs: list[RunView]) -> Throughput | None:
+    """How fast this machine trains, by what the store has recorded; None without records."""
+    newest_ended = None
+    for run in runs:
+        if run.ended:
+            newest_ended = run.id
+            break
+    return _recorded_throughput(settings, settings.engine, newest_ended)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _recorded_pace(_settings: SearchSettings, engine: str, newest: int | None) -> Throughput | None:
-    del engine, newest  # the cache's key
+def _recorded_throughput(
+    _settings: SearchSettings, engine: str, newest_ended: int | None
+) -> Throughput | None:
+    """What is recorded. Engine and newest run are the cache's key."""
+    del engine, newest_ended
     return recorded_throughput(store(), _settings)
 
 
-def _cost(found: CostEstimate) -> None:
-    low, high = found.trainings
-    cells = (
-        (
-            "Trainings",
-            f"{low:,}" if low == high else f"{low:,} to {high:,}",
-            f"{_many(found.cost[1])} multiply-adds at most",
-        ),
-        ("Time", _span(*found.seconds), found.source),
-        ("Memory", _bytes(found.memory), f"up to {_bytes(found.largest)} within the bounds"),
+def _cost(cost: CostEstimate) -> None:
+    """Trainings, time and memory of the search."""
+    fewest, most = cost.trainings
+    trainings = f"{fewest:,}"
+    if fewest != most:
+        trainings = f"{fewest:,} to {most:,}"
+
+    _, most_operations = cost.cost
+    largest = f"up to {_bytes_text(cost.largest)} within the bounds"
+    metric_tiles(
+        [
+            ("Trainings", trainings, f"{_count_text(most_operations)} multiply-adds at most"),
+            ("Time", _time_text(*cost.seconds), cost.source),
+            ("Memory", _bytes_text(cost.memory), largest),
+        ]
     )
-    metric_tiles(cells)
 
 
-def _span(low: float, high: float) -> str:
-    first, second = duration(low), duration(high)
-    return second if first == second else f"{first} to {second}"
+def _time_text(low: float, high: float) -> str:
+    shortest = duration(low)
+    longest = duration(high)
+    if shortest == longest:
+        return longest
+    return f"{shortest} to {longest}"
 
 
-def _bytes(size: float) -> str:
-    unit, size = next(
-        ((u, size / s) for u, s in (("GB", 1e9), ("MB", 1e6)) if size >= s), ("kB", size / 1e3)
-    )
-    return f"{size:.3g} {unit}"
+def _bytes_text(size: float) -> str:
+    if size >= 1e9:
+        return f"{size / 1e9:.3g} GB"
+    if size >= 1e6:
+        return f"{size / 1e6:.3g} MB"
+    return f"{size / 1e3:.3g} kB"
 
 
-def _many(count: float) -> str:
-    word, size = next(
-        ((w, s) for w, s in (("trillion", 1e12), ("billion", 1e9)) if count >= s), ("million", 1e6)
-    )
-    return f"{count / size:,.1f} {word}"
+def _count_text(count: float) -> str:
+    if count >= 1e12:
+        return f"{count / 1e12:,.1f} trillion"
+    if count >= 1e9:
+        return f"{count / 1e9:,.1f} billion"
+    return f"{count / 1e6:,.1f} million"

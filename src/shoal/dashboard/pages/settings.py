@@ -1,4 +1,7 @@
-"""What a person may want to know or change of the pages themselves; searches have their own settings, on the page New run."""
+"""The page Settings: appearance, places, and the defaults that a search has.
+
+The settings of a search are chosen on the page New run.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,29 @@ from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 from shoal.system.paths import log_path
 
+# Settings without a row of their own: the bounds stand below, the others have no default to show.
+_LEFT_OUT = ("preset", "bounds", "choices", "sampler_options")
+
 
 def page() -> None:
     """Appearance, places, and the defaults of a search."""
     st.title("Settings", anchor=False)
+    _appearance()
+    _places()
+    _defaults()
+    _gene_bounds()
+
+
+def _appearance() -> None:
     st.subheader("Appearance", anchor=False)
     st.caption(
-        f"The theme is {st.context.theme.type or 'light'}. It follows your system; the menu ⋮ at the top right changes it. "
-        f"Times are shown in your time zone, {st.context.timezone or 'UTC'}."
+        f"The theme is {st.context.theme.type or 'light'}. It follows your system; the menu ⋮ at "
+        "the top right changes it. Times are shown in your time zone, "
+        f"{st.context.timezone or 'UTC'}."
     )
+
+
+def _places() -> None:
     st.subheader("Places", anchor=False)
     places = {
         "Store": str(store().path or store().url),
@@ -33,39 +50,37 @@ def page() -> None:
     st.caption(
         "`--store`, or `SHOAL_STORE` in the environment of `shoal serve`, names another store."
     )
+
+
+def _defaults() -> None:
+    """Each setting in each preset."""
     st.subheader("Defaults of a search", anchor=False)
     presets = {name: SearchSettings.parse({"preset": name}).to_dict() for name in PRESETS}
-    names = [
-        name
-        for name in SearchSettings.model_fields
-        if name not in ("preset", "bounds", "choices", "sampler_options")
-    ]
-    rows = {name: [_shown(values[name]) for values in presets.values()] for name in names}
-    html_table(
-        pd.DataFrame.from_dict(rows, "index", columns=list(presets))
-        .rename_axis("Setting")
-        .reset_index(),
-        "defaults",
-    )
+    rows = []
+    for setting in SearchSettings.model_fields:
+        if setting not in _LEFT_OUT:
+            rows.append([setting, *(_text(values[setting]) for values in presets.values())])
+    html_table(pd.DataFrame(rows, columns=["Setting", *presets]), "defaults")
+
+
+def _gene_bounds() -> None:
+    """Each gene with its bounds, and those of the first generation."""
     st.subheader("Bounds of the genes", anchor=False)
-    genes = pd.DataFrame(
-        {
-            "Gene": [gene.label for gene in NUMERIC_GENES] + list(CATEGORICAL_GENES),
-            "Name": [gene.name for gene in NUMERIC_GENES] + list(CATEGORICAL_GENES),
-            "Bounds": [f"{gene.low:g} to {gene.high:g}" for gene in NUMERIC_GENES]
-            + [", ".join(choices) for choices in CATEGORICAL_GENES.values()],
-            "First generation": [
-                f"{gene.start_low:g} to {gene.start_high:g}" for gene in NUMERIC_GENES
-            ]
-            + [""] * len(CATEGORICAL_GENES),
-        }
-    )
-    html_table(genes, "genes")
+    rows = []
+    for gene in NUMERIC_GENES:
+        bounds = f"{gene.low:g} to {gene.high:g}"
+        start = f"{gene.start_low:g} to {gene.start_high:g}"
+        rows.append((gene.label, gene.name, bounds, start))
+    for name, choices in CATEGORICAL_GENES.items():
+        rows.append((name, name, ", ".join(choices), ""))
+    html_table(pd.DataFrame(rows, columns=["Gene", "Name", "Bounds", "First generation"]), "genes")
 
 
-def _shown(value: object) -> str:
+def _text(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)
