@@ -46,14 +46,14 @@ def launched(program: str) -> Iterator[Browser]:
 
 @contextmanager
 def dashboard(
-    store: Store, log: Path, exposure: ServerAccess | None = None, port: int | None = None
+    store: Store, log: Path, access: ServerAccess | None = None, port: int | None = None
 ) -> Iterator[str]:
     """The address of a running dashboard. It ends with everything that its pages have started."""
     port = port or free_port(HOST, 0)
     url = address(HOST, port)
     with (
         log.open("wb") as errors,
-        dashboard_process(store, HOST, port, errors, exposure) as process,
+        dashboard_process(store, HOST, port, errors, access) as process,
     ):
         try:
             wait_until_up(process, url)

@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 def serve(
     store: Store,
     place: tuple[str, int] | None,
-    exposure: ServerAccess | None = None,
+    access: ServerAccess | None = None,
     *,
     demo: bool = False,
 ) -> None:
@@ -47,7 +47,7 @@ def serve(
         The store whose runs are trained.
     place
         Host and port of the dashboard; None: there is no dashboard.
-    exposure
+    access
         Who may reach the dashboard, and how.
     demo
         Start a search on the Concrete data unless a run is open.
@@ -68,7 +68,7 @@ def serve(
         service.start_supervisor()
         where = "no dashboard"
         if place is not None:
-            where = service.start_dashboard(*place, exposure or ServerAccess())
+            where = service.start_dashboard(*place, access or ServerAccess())
         print(f"Shoal is running: {where}")
         print(f"Store: {store.url}")
         print("Ctrl-C stops it; everything is kept.", flush=True)
@@ -129,16 +129,16 @@ class _Service:
         if time.monotonic() - self._asked_at > HEARTBEAT_SECONDS:
             self.start_supervisor()
 
-    def start_dashboard(self, host: str, wanted_port: int, exposure: ServerAccess) -> str:
+    def start_dashboard(self, host: str, wanted_port: int, access: ServerAccess) -> str:
         """Start the dashboard, wait until it answers, and return the text that says where it is."""
         port = free_port(host, wanted_port)
         if port != wanted_port:
             print(
                 f"Port {wanted_port} is taken (by another Shoal?); using {port}.", file=sys.stderr
             )
-        self._dashboard = dashboard_process(self._store, host, port, exposure=exposure)
-        wait_until_up(self._dashboard, address(host, port, exposure), _START_SECONDS)
-        return _address_text(host, port, exposure)
+        self._dashboard = dashboard_process(self._store, host, port, access=access)
+        wait_until_up(self._dashboard, address(host, port, access), _START_SECONDS)
+        return _address_text(host, port, access)
 
     def check_dashboard(self) -> None:
         """Raise `StoreError` if the dashboard ended."""
@@ -154,26 +154,26 @@ class _Service:
         end_process(*[process for process in processes if process is not None])
 
 
-def _address_text(host: str, port: int, exposure: ServerAccess) -> str:
+def _address_text(host: str, port: int, access: ServerAccess) -> str:
     """Where the dashboard is, with a link for each role while there is no account.
 
     Warns on standard error of what others in the network could read.
     """
     name = socket.gethostname() if host in EVERYWHERE else host
-    where = address(name, port, exposure)
-    if host not in LOOPBACK and not exposure.certificate:
+    where = address(name, port, access)
+    if host not in LOOPBACK and not access.certificate:
         print(
             "Anybody on the way can read plain HTTP: "
             "put a proxy with TLS before it, or give --tls-cert.",
             file=sys.stderr,
         )
-    if not exposure.links:
+    if not access.links:
         return where
 
     lines = [
         where,
         "Nobody has an account yet (shoal access add NAME). Until this ends, these links let in:",
     ]
-    for role, token in exposure.links:
+    for role, token in access.links:
         lines.append(f"  {role + ':':10}{where}/?token={token}")
     return "\n".join(lines)

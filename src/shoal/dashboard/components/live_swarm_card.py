@@ -1,4 +1,4 @@
-"""The swarms that train right now, as their workers show them while somebody watches."""
+"""The swarm that trains right now, as its worker shows it while somebody watches."""
 
 from __future__ import annotations
 
@@ -24,77 +24,97 @@ _KINDS = {
     "champion": "A network of the champion, repeat {repeat}",
     "baseline": "A baseline: {baseline}",
 }
-_BOUNDS, _SEEN = "live_bounds", "live_seen"
+
+# Keys of Streamlit's session state: the axes of the picture, and the training that was seen last.
+_BOUNDS = "live_bounds"
+_SEEN = "live_seen"
 
 
 def training_now(run: RunView) -> None:
-    """One of the trainings that are under way, refreshed each second."""
+    """Draw one of the trainings that are under way, refreshed each second."""
+    # A viewer has to be announced again before the last announcement lapses.
     auto_refresh(_view, run.id, run.state, longest=0.8 * WATCHED_SECONDS)
 
 
 def _view(run_id: int, state: str) -> None:
+    live = None
     try:
-        run, found = store().run(run_id), None
+        run = store().run(run_id)
         if run.state in ACTIVE:
             store().announce_viewer(run_id)
-            found = store().live(run_id)
+            live = store().live(run_id)
     except ShoalError as error:
         error_box(error)
         return
     if run.state != state:
         st.rerun()
-    trainings = sorted(found.trainings, key=lambda t: t.worker) if found else []
+
+    trainings = []
+    if live is not None:
+        trainings = sorted(live.trainings, key=lambda training: training.worker)
     if not trainings:
+        reason = _why_nothing(run)
+        if live is not None:
+            reason = "The workers are getting ready, or between two generations."
         st.markdown("**Nothing trains at the moment.**")
-        st.caption(
-            "The workers are getting ready, or between two generations." if found else _why_not(run)
-        )
+        st.caption(reason)
         return
-    places = list(range(len(trainings)))
-    chosen = 0
-    if len(places) > 1:
-        chosen = st.segmented_control(
-            "Worker",
-            places,
-            format_func=lambda n: f"Worker {n + 1}",
-            default=0,
-            required=True,
-            key=f"worker-{run_id}",
-        )
-    place = min(chosen, len(trainings) - 1)
+
+    place = _chosen_worker(run_id, len(trainings))
     _training(run_id, place, trainings[place])
 
 
-def _why_not(run: RunView) -> str:
+def _chosen_worker(run_id: int, count: int) -> int:
+    """The place of the worker that the visitor watches, among ``count``."""
+    if count == 1:
+        return 0
+    chosen = st.segmented_control(
+        "Worker",
+        list(range(count)),
+        format_func=lambda place: f"Worker {place + 1}",
+        default=0,
+        required=True,
+        key=f"worker-{run_id}",
+    )
+    return min(chosen, count - 1)
+
+
+def _why_nothing(run: RunView) -> str:
     if run.state == "running":
         return "Its owner has not yet said what it is doing."
-    return (
-        "The run waits for a supervisor."
-        if run.state == "queued"
-        else "Nobody works on the run: press Resume."
-    )
+    if run.state == "queued":
+        return "The run waits for a supervisor."
+    return "Nobody works on the run: press Resume."
 
 
 def _training(run_id: int, place: int, training: RunningTraining) -> None:
-    """How far it is, and its swarm; until that can be seen, the one that was seen last."""
-    planned = f" of {training.iterations:,}" if training.iterations else ""
-    st.progress(
-        min(1.0, training.iteration / training.iterations) if training.iterations else 0.0,
-        text=f"{_what(training)} · iteration {training.iteration:,}{planned} · {training.seconds:.0f} s",
-    )
+    """Draw how far a training is, and its swarm.
+
+    Until its swarm can be seen, the swarm that was seen last at the same worker stays.
+    """
+    share = 0.0
+    iterations = f"iteration {training.iteration:,}"
+    if training.iterations:
+        share = min(1.0, training.iteration / training.iterations)
+        iterations = f"{iterations} of {training.iterations:,}"
+    st.progress(share, text=f"{_what(training)} · {iterations} · {training.seconds:.0f} s")
+
+    where = (run_id, place)
     if training.frame is not None:
-        st.session_state[_SEEN] = (run_id, place), training
-    where, seen = st.session_state.get(_SEEN, (None, None))
-    if seen is None or where != (run_id, place):
+        st.session_state[_SEEN] = (where, training)
+    seen_where, seen = st.session_state.get(_SEEN, (None, None))
+    if seen is None or seen_where != where:
         if training.kind != "baseline":
             st.caption("Its swarm appears within a second or two, if it trains for as long.")
         return
+
     _swarm(run_id, seen)
     if seen is training:
         st.caption("As it is now.")
     else:
         st.caption(
-            f"The last that was seen: {_what(seen)}, iteration {seen.iteration:,}. A short training is over before."
+            f"The last that was seen: {_what(seen)}, iteration {seen.iteration:,}. A short "
+            "training is over before."
         )
 
 
@@ -108,28 +128,36 @@ def _what(training: RunningTraining) -> str:
 
 
 def _swarm(run_id: int, training: RunningTraining) -> None:
-    genome, dark = training.genome, st.context.theme.type == "dark"
-    assert training.frame is not None
-    this = (run_id, genome.hash, training.repeat, training.kind)
-    known = st.session_state.get(_BOUNDS)
-    bounds = live_bounds(training.frame, known[1] if known and known[0] == this else None)
-    st.session_state[_BOUNDS] = this, bounds
-    _numbers(training.frame)
+    """Draw a swarm on axes that only grow while it trains."""
+    frame = training.frame
+    assert frame is not None
+    genome = training.genome
+    dark = st.context.theme.type == "dark"
+
+    swarm = (run_id, genome.hash, training.repeat, training.kind)
+    known_swarm, known_bounds = st.session_state.get(_BOUNDS, (None, None))
+    bounds = live_bounds(frame, known_bounds if known_swarm == swarm else None)
+    st.session_state[_BOUNDS] = (swarm, bounds)
+
+    _numbers(frame)
     with st.container(border=True, key="film-now"):
-        figure = live_swarm_chart(training.frame, bounds, dark=dark, revision=str(this))
+        revision = str(swarm)
+        figure = live_swarm_chart(frame, bounds, dark=dark, revision=revision)
         chart(figure, "swarm-now", "Where the particles stand now")
-        curve = live_loss_chart(training.curve, training.iterations, dark=dark, revision=str(this))
+        curve = live_loss_chart(training.curve, training.iterations, dark=dark, revision=revision)
         chart(curve, "curve-now", "Its loss by iteration")
     link("evaluation", "This genome", run=run_id, genome=genome.hash)
 
 
 def _numbers(frame: SwarmSnapshot) -> None:
-    values = {
-        "Global best loss": f"{frame.loss:.4g}" if math.isfinite(frame.loss) else "–",
-        "Diversity": f"{frame.diversity:.3g}",
-        "Speed": f"{frame.speed:.3g}",
-        "At velocity limit": f"{100 * frame.at_velocity_limit:.1f} %",
-        "At position limit": f"{100 * frame.at_position_limit:.1f} %",
-        "Stagnation": f"{frame.stagnation:,}",
-    }
-    metric_tiles((label, value, "") for label, value in values.items())
+    loss = f"{frame.loss:.4g}" if math.isfinite(frame.loss) else "–"
+    metric_tiles(
+        [
+            ("Global best loss", loss, ""),
+            ("Diversity", f"{frame.diversity:.3g}", ""),
+            ("Speed", f"{frame.speed:.3g}", ""),
+            ("At velocity limit", f"{100 * frame.at_velocity_limit:.1f} %", ""),
+            ("At position limit", f"{100 * frame.at_position_limit:.1f} %", ""),
+            ("Stagnation", f"{frame.stagnation:,}", ""),
+        ]
+    )

@@ -190,7 +190,10 @@ def _take_away(snapshot: RunSnapshot) -> None:
     st.subheader("Take it away", anchor=False)
     if champion is None:
         st.caption("There are no networks to download yet.")
-        note = "Trains the best genome so far, and writes networks, evaluations, settings and a report."
+        note = (
+            "Trains the best genome so far, and writes networks, evaluations, settings and a "
+            "report."
+        )
     else:
         _downloads(run.id)
         note = "The same files; the record of the run; one training again, compared to the bit."

@@ -104,9 +104,7 @@ def _checked(table: new_run_draft.Table, chosen: str, options: dict[str, Any]) -
     """The checks of the table. A cache's key has to be hashable, so lists become tuples."""
     hashable = []
     for name, value in options.items():
-        if isinstance(value, list):
-            value = tuple(value)
-        hashable.append((name, value))
+        hashable.append((name, tuple(value) if isinstance(value, list) else value))
     leave = tuple(state("leave"))
     target = state("target")
     return new_run_draft.checked(table, table.token, leave, target, chosen, tuple(hashable))

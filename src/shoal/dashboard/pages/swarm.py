@@ -38,15 +38,15 @@ _PLANES: dict[ProjectionKind, str] = {"principal": "Principal axes", "random": "
 _BEST_WHEN_OPENED = "best_then"
 
 _MEANINGS = """
-- **The plane**: a particle is a whole network, a point with one coordinate for each weight. Two axes
-  of that space are shown. *Principal axes* are the two along which this training spreads most.
+- **The plane**: a particle is a whole network, a point with one coordinate for each weight. Two
+  axes of that space are shown. *Principal axes* are the two along which this training spreads most.
   *Random axes* are the same for all networks of this size.
 - **Global best loss**: the lowest loss that any particle has met; it never rises.
 - **Diversity**: how far the particles are from their centre, on average. It shrinks as a swarm
   converges.
 - **Speed**: how far a weight's velocity is from 0, on average. A step is that times the jump size.
-- **At a limit**: the share of all weights whose velocity (position) is cut off at its maximum. Where
-  it is large, the limit rules rather than the swarm.
+- **At a limit**: the share of all weights whose velocity (position) is cut off at its maximum.
+  Where it is large, the limit rules rather than the swarm.
 - **Stagnation**: iterations since the global best last improved.
 """
 

@@ -1,8 +1,12 @@
-"""The dashboard's server process: how it is started, and how to know that it answers. Knows no Streamlit."""
+"""The dashboard's server process: how it is started, and how to know that it answers.
+
+This module knows no Streamlit, so that the command line loads without it.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import socket
 import ssl
@@ -20,14 +24,19 @@ from shoal.store import Store
 from shoal.system import child
 from shoal.system.child import Entry
 
+_log = logging.getLogger(__name__)
+
 APP = Path(__file__).with_name("asgi.py")
 MAX_UPLOAD_MB = 50
 _LOCAL = ServerAccess()
 _POLL_SECONDS = 0.1
-# XSRF and CORS protection are on by default; here they are said, so that a user's own configuration cannot end them.
+_HIGHEST_PORT = 65_535
+
 _OPTIONS = {
     "server.headless": "true",
     "server.fileWatcherType": "none",
+    # Both protections are on by default. They are named so that a user's own configuration of
+    # Streamlit cannot switch them off.
     "server.enableXsrfProtection": "true",
     "server.enableCORS": "true",
     "server.enableAgentApi": "false",
@@ -36,7 +45,8 @@ _OPTIONS = {
     "client.toolbarMode": "viewer",
     "client.showErrorDetails": "type",
     "logger.level": "warning",
-    # A collection of everything after each refresh takes as long as all the rest of it once large runs are in memory.
+    # Once large runs are in memory, a garbage collection after each refresh takes as long as the
+    # rest of the refresh.
     "runner.postScriptGC": "false",
 }
 
@@ -48,7 +58,13 @@ class DashboardError(ShoalError):
 
 
 def check_dashboard_installed() -> None:
-    """Raises `SettingsError` when the extra is missing."""
+    """Check that the packages of the extra "dashboard" are there.
+
+    Raises
+    ------
+    SettingsError
+        When one is missing.
+    """
     for name in ("streamlit", "plotly"):
         if importlib.util.find_spec(name) is None:
             raise SettingsError(
@@ -57,36 +73,45 @@ def check_dashboard_installed() -> None:
             )
 
 
-def command(host: str, port: int, exposure: ServerAccess = _LOCAL) -> list[str]:
-    """The command line of the server. It names no store: a password would be seen in the list of processes."""
+def command(host: str, port: int, access: ServerAccess = _LOCAL) -> list[str]:
+    """The command line of the server.
+
+    It does not name the store, since a password would be seen in the list of processes.
+    """
     check_dashboard_installed()
     options = {"server.address": host, "server.port": str(port), **_OPTIONS}
-    if exposure.certificate:
-        options |= dict(
-            zip(
-                ("server.sslCertFile", "server.sslKeyFile"),
-                map(str, exposure.certificate),
-                strict=True,
-            )
-        )
-    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    if access.certificate:
+        certificate, key = access.certificate
+        options["server.sslCertFile"] = str(certificate)
+        options["server.sslKeyFile"] = str(key)
+
+    arguments = []
+    for name, value in options.items():
+        arguments += [f"--{name}", value]
     return child.command(Entry.DASHBOARD, "run", str(APP), *arguments)
 
 
-def environment(store_url: str, exposure: ServerAccess = _LOCAL) -> dict[str, str]:
-    """What the server finds around it: the store's address with its password, the theme, and who is let in."""
+def environment(store_url: str, access: ServerAccess = _LOCAL) -> dict[str, str]:
+    """The environment of the server: the store's address with its password, theme and access."""
     options = dict(THEME)
-    if (
-        ANY_ADDRESS not in exposure.names
-    ):  # a web site whose name resolves to this machine is no user of it
-        options["server.allowedHosts"] = " ".join(exposure.names)
+    # A web site whose name resolves to this machine must not act for a user of it.
+    if ANY_ADDRESS not in access.names:
+        options["server.allowedHosts"] = " ".join(access.names)
     variables = {_variable(name): value for name, value in options.items()}
-    return {**os.environ, **variables, **exposure.environment(), "SHOAL_STORE": store_url}
+    return {**os.environ, **variables, **access.environment(), "SHOAL_STORE": store_url}
 
 
 def _variable(option: str) -> str:
-    """The variable of one of Streamlit's options: theme.light.textColor is STREAMLIT_THEME_LIGHT_TEXT_COLOR."""
-    snake = "".join(f"_{letter}" if letter.isupper() else letter for letter in option)
+    """The variable that sets an option of Streamlit.
+
+    Examples
+    --------
+    >>> _variable("theme.light.textColor")
+    'STREAMLIT_THEME_LIGHT_TEXT_COLOR'
+    """
+    snake = ""
+    for letter in option:
+        snake += f"_{letter}" if letter.isupper() else letter
     return "STREAMLIT_" + snake.replace(".", "_").upper()
 
 
@@ -95,25 +120,54 @@ def dashboard_process(
     host: str,
     port: int,
     stderr: IO[bytes] | None = None,
-    exposure: ServerAccess | None = None,
+    access: ServerAccess | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start the server; `wait_until_up` tells when it answers. Raises `SettingsError` when the extra is missing."""
-    exposure = exposure or expose(host)
+    """Start the server; `wait_until_up` waits until it answers.
+
+    Parameters
+    ----------
+    store
+        The store that the pages read and command.
+    host, port
+        Where the server listens.
+    stderr
+        Where it writes what goes wrong; None drops it.
+    access
+        How it can be reached; by default what `expose` says for ``host``.
+
+    Raises
+    ------
+    SettingsError
+        When the extra "dashboard" is missing.
+    """
+    access = access or expose(host)
+    _log.info("dashboard: starting on %s, port %d, login %s", host, port, access.login)
     return subprocess.Popen(
-        command(host, port, exposure),
-        env=environment(store.raw_url, exposure),
-        stdin=subprocess.PIPE,  # its end ends the server: see shoal.system.child
+        command(host, port, access),
+        env=environment(store.raw_url, access),
+        # The end of its input ends the server, see shoal.system.child.
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL if stderr is None else stderr,
-        start_new_session=True,  # a Ctrl-C in the terminal is for the one who started it, who then tells it
+        # A Ctrl-C in the terminal goes to the process that started the server, which ends it.
+        start_new_session=True,
     )
 
 
 def free_port(host: str, preferred: int, tries: int = 20) -> int:
-    """``preferred``, or the next port above it that is free, or any."""
-    for port in [*range(preferred, min(preferred + tries, 65536)), 0]:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            # As the server itself does: a port in TIME_WAIT is free.
+    """A free port: ``preferred``, the next above it that is free, or any.
+
+    Raises
+    ------
+    DashboardError
+        When no port of ``host`` can be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    last = min(preferred + tries - 1, _HIGHEST_PORT)
+    any_port = 0
+    for port in [*range(preferred, last + 1), any_port]:
+        with socket.socket(family) as probe:
+            # As the server itself does, so that a port in TIME_WAIT counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
             try:
                 probe.bind((host, port))
@@ -126,17 +180,26 @@ def free_port(host: str, preferred: int, tries: int = 20) -> int:
     )
 
 
-def address(host: str, port: int, exposure: ServerAccess | None = None) -> str:
-    """Where a browser finds it."""
-    scheme = exposure.scheme if exposure else "http"
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+def address(host: str, port: int, access: ServerAccess | None = None) -> str:
+    """The address that a browser opens."""
+    scheme = access.scheme if access else "http"
+    if ":" in host:
+        return f"{scheme}://[{host}]:{port}"
+    return f"{scheme}://{host}:{port}"
 
 
 def wait_until_up(process: subprocess.Popen[bytes], url: str, timeout: float = 60.0) -> None:
-    """Return once the server answers. Raises `DashboardError` when it ended, or after ``timeout`` seconds."""
-    # A proxy knows nothing of this machine, and whose certificate it is does not matter to whether it answers.
+    """Return once the server at ``url`` answers.
+
+    Raises
+    ------
+    DashboardError
+        When the process ended, or after ``timeout`` seconds.
+    """
+    # A proxy knows nothing of this machine. Whose certificate it is does not matter here.
     https = urllib.request.HTTPSHandler(context=ssl._create_unverified_context())
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), https)
+
     deadline = time.monotonic() + timeout
     while process.poll() is None:
         try:
@@ -149,6 +212,8 @@ def wait_until_up(process: subprocess.Popen[bytes], url: str, timeout: float = 6
                     remedy="try again, or another --port",
                 ) from None
             time.sleep(_POLL_SECONDS)
+
+    _log.warning("dashboard: ended with exit code %s before it answered", process.returncode)
     raise DashboardError(
         f"The dashboard ended with exit code {process.returncode}.",
         remedy="try another --port",
