@@ -21,15 +21,15 @@ def test_a_contest_that_stays_open_says_so() -> None:
         return 80.0 + alike.get(task.genome, -20.0)
 
     finish(search, scored_by(quality))
-    chosen = select_champion(search)
-    assert chosen is not None
-    told = chosen.confirmation
-    assert told is not None
-    assert told.second is not None
-    assert len(told.accuracies) == len(told.second_accuracies) == 7
-    assert not told.resolved
-    assert told.probability is not None
-    assert 0.05 < told.probability < 0.95
+    selection = select_champion(search)
+    assert selection is not None
+    confirmation = selection.confirmation
+    assert confirmation is not None
+    assert confirmation.second is not None
+    assert len(confirmation.accuracies) == len(confirmation.second_accuracies) == 7
+    assert not confirmation.resolved
+    assert confirmation.probability is not None
+    assert 0.05 < confirmation.probability < 0.95
 
 
 def test_the_luckiest_of_the_search_loses_to_the_best_of_the_confirmation() -> None:
@@ -37,25 +37,31 @@ def test_the_luckiest_of_the_search_loses_to_the_best_of_the_confirmation() -> N
     first = search.population
 
     def quality(task: Task) -> float:
-        lucky = task.genome == first[0] and task.phase is Phase.SEARCH
-        return 95.0 if lucky else 90.0 if task.genome == first[1] else 80.0
+        if task.genome == first[0] and task.phase is Phase.SEARCH:
+            return 95.0
+        if task.genome == first[1]:
+            return 90.0
+        return 80.0
 
     finish(search, scored_by(quality))
     assert search.best is not None
     assert search.best.genome == first[0]
-    chosen = select_champion(search)
-    assert chosen is not None
-    assert chosen.genome == first[1]
-    assert chosen.ranked.accuracy == 90.0
+    selection = select_champion(search)
+    assert selection is not None
+    assert selection.genome == first[1]
+    assert selection.ranked.accuracy == 90.0
 
 
 def test_all_confirmations_fail_and_the_search_still_has_its_best() -> None:
     search = Search(small_settings(finalists=2, generations=1))
     usual = scored_by(by_rank(search))
-    finish(
-        search,
-        lambda t: Evaluation(t, "failed", error="x") if t.phase is Phase.CONFIRMATION else usual(t),
-    )
+
+    def evaluation(task: Task) -> Evaluation:
+        if task.phase is Phase.CONFIRMATION:
+            return Evaluation(task, "failed", error="x")
+        return usual(task)
+
+    finish(search, evaluation)
     assert search.done
     assert select_champion(search) == Selection(search.best) != Selection(None)  # type: ignore[arg-type]
 
@@ -63,7 +69,8 @@ def test_all_confirmations_fail_and_the_search_still_has_its_best() -> None:
 def test_a_search_cut_off_in_its_first_generation_has_a_champion_with_its_own_networks() -> None:
     """Repeats come in any order: only a genome's third may be known when the time is over."""
     chosen = small_settings(population=3, repeats=3)
-    problem, search = Problem(load_dataset("concrete", preset="classic"), chosen), Search(chosen)
+    problem = Problem(load_dataset("concrete", preset="classic"), chosen)
+    search = Search(chosen)
     assert search.best is None
     third = search.ask()[2]
     search.tell(Evaluation(third, "ok", Scores(Metrics(90.0, mae=1.0)), 1.0, 5))

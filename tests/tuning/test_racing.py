@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.settings.phase import FIRST_CONFIRMATION, Phase
+from shoal.settings.phase import Phase
 from shoal.tuning.champion import Confirmation, select_champion
 from shoal.tuning.search import Search
 from support.searches import batches_of, by_rank, finish, scored_by, small_settings
@@ -19,23 +19,19 @@ def test_halving_gives_the_better_half_more_and_longer_repeats() -> None:
         racing="halving", population=12, generations=1, repeats=3, max_repeats=21, iterations=800
     )
     search = Search(settings)
-    first, batches = search.population, list(batches_of(search, scored_by(by_rank(search))))
+    first = search.population
+    batches = list(batches_of(search, scored_by(by_rank(search))))
+
     assert [len(tasks) for tasks in batches] == [12 * 3, 6 * 3, 3 * 6, 2 * 9]
     assert {task.genome for task in batches[1]} == set(first[:6])
     assert {task.genome for task in batches[3]} == set(first[:2])
-    assert [
-        sorted({settings.schedule.iterations_for(t.repeat) for t in tasks}) for tasks in batches
-    ] == [
-        [100],
-        [200],
-        [400],
-        [800],
-    ]
+    for tasks, iterations in zip(batches, (100, 200, 400, 800), strict=True):
+        assert {settings.schedule.iterations_for(task.repeat) for task in tasks} == {iterations}
+
     assert search.best is not None
     assert search.best.genome == first[0]
-    assert [e.task.repeat for e in search.best.evaluations] == list(
-        range(12, 21)
-    )  # of full length only
+    # Only trainings of full length are its score.
+    assert [e.task.repeat for e in search.best.evaluations] == list(range(12, 21))
     assert search.generations[0].best_repeats == 21
 
 
@@ -43,17 +39,15 @@ def test_who_came_further_ranks_higher_whatever_a_short_training_says() -> None:
     search = Search(small_settings(racing="halving", population=4, generations=1))
     first = search.population
 
-    def quality(
-        task: Task,
-    ) -> float:  # the second is best in short trainings, and falls back in the long ones
-        return {0: 80.0, 1: 90.0 if task.repeat < 2 else 10.0, 2: 70.0, 3: 60.0}[
-            first.index(task.genome)
-        ]
+    def quality(task: Task) -> float:
+        # The second is best in short trainings, and falls back in the long ones.
+        second = 90.0 if task.repeat < 2 else 10.0
+        return (80.0, second, 70.0, 60.0)[first.index(task.genome)]
 
     finish(search, scored_by(quality))
     standings = [search.standing(genome) for genome in first]
-    assert [s.level for s in standings] == [3, 2, 1, 1]
-    assert sorted(standings, key=lambda s: -s.fitness) == standings
+    assert [ranked.level for ranked in standings] == [3, 2, 1, 1]
+    assert sorted(standings, key=lambda ranked: -ranked.fitness) == standings
 
 
 def test_halving_carries_on_who_went_further_before_at_no_cost() -> None:
@@ -61,23 +55,24 @@ def test_halving_carries_on_who_went_further_before_at_no_cost() -> None:
         small_settings(racing="halving", population=4, generations=2, mutation=0.0, crossover=0.0)
     )
     batches = list(batches_of(search, scored_by(by_rank(search))))
+
     assert {task.generation for tasks in batches[:3] for task in tasks} == {1}
     later = [task for tasks in batches[3:] for task in tasks]
-    assert not [t for t in later if search.generations[0].best == t.genome]
+    assert search.generations[0].best not in [task.genome for task in later]
     assert search.generations[1].best == search.generations[0].best
 
 
 def test_a_genome_that_fails_in_a_race_goes_no_further() -> None:
     search = Search(small_settings(racing="halving", population=4, generations=1))
     first = search.population
-    finish(
-        search,
-        lambda t: (
-            Evaluation(t, "failed", error="x")
-            if t.genome == first[0]
-            else scored_by(by_rank(search))(t)
-        ),
-    )
+    usual = scored_by(by_rank(search))
+
+    def evaluation(task: Task) -> Evaluation:
+        if task.genome == first[0]:
+            return Evaluation(task, "failed", error="x")
+        return usual(task)
+
+    finish(search, evaluation)
     assert search.standing(first[0]).repeats == 2
     assert search.best is not None
     assert search.best.genome == first[1]
@@ -89,65 +84,64 @@ def test_a_paired_race_ends_for_those_that_are_clearly_worse() -> None:
     )
     first = search.population
 
-    def quality(task: Task) -> float:  # luck is common to all; the first two differ by noise alone
-        common = (task.repeat * 7) % 5
-        own = {0: (task.repeat % 2) * 0.5, 1: ((task.repeat + 1) % 2) * 0.5}.get(
-            first.index(task.genome), 0.0
-        )
-        return 80.0 + common + own - 3 * (first.index(task.genome) > 1) - 0.01 * (task.repeat % 3)
+    def quality(task: Task) -> float:
+        # Luck is common to all. The first two differ by noise alone, the others are worse.
+        luck = (task.repeat * 7) % 5 - 0.01 * (task.repeat % 3)
+        place = first.index(task.genome)
+        if place == 0:
+            return 80.0 + luck + (task.repeat % 2) * 0.5
+        if place == 1:
+            return 80.0 + luck + ((task.repeat + 1) % 2) * 0.5
+        return 77.0 + luck
 
     finish(search, scored_by(quality))
-    assert [search.standing(g).repeats for g in first] == [9, 9, 3, 3, 3]
+    assert [search.standing(genome).repeats for genome in first] == [9, 9, 3, 3, 3]
 
 
 def test_finalists_are_confirmed_on_streams_that_no_search_uses() -> None:
     settings = small_settings(finalists=3, confirmations=6, generations=2)
     search = Search(settings)
     first = search.population
-    found = list(batches_of(search, scored_by(by_rank(search))))
-    fresh = [tasks for tasks in found if tasks[0].phase is Phase.CONFIRMATION]
-    assert found[-len(fresh) :] == fresh
-    assert [len(tasks) for tasks in fresh] == [
-        3,
-        4,
-    ]  # one each, two more for two; then the first is better beyond doubt
-    assert [{task.repeat - FIRST_CONFIRMATION for task in tasks} for tasks in fresh] == [
-        {0},
-        {1, 2},
-    ]
-    assert {settings.schedule.iterations_for(task.repeat) for task in fresh[0]} == {
-        settings.iterations * settings.final_factor
-    }
-    chosen = select_champion(search)
-    assert chosen is not None
-    assert chosen.genome == first[0] == search.confirmed[0].genome
-    told = chosen.confirmation
-    assert told is not None
-    assert told.accuracy == pytest.approx(90.1)
-    assert told.best_minus_mean == pytest.approx(0.1)
-    assert (told.probability, told.resolved) == (1.0, True)
-    assert Confirmation.from_dict(json.loads(json.dumps(told.to_dict()))) == told
+    batches = list(batches_of(search, scored_by(by_rank(search))))
+    confirming = [tasks for tasks in batches if tasks[0].phase is Phase.CONFIRMATION]
+
+    # One for each, two more for two of them; then the first is better beyond doubt.
+    assert batches[-len(confirming) :] == confirming
+    assert [len(tasks) for tasks in confirming] == [3, 4]
+    numbers = [{task.number_in_phase for task in tasks} for tasks in confirming]
+    assert numbers == [{0}, {1, 2}]
+    lengths = {settings.schedule.iterations_for(task.repeat) for task in confirming[0]}
+    assert lengths == {settings.iterations * settings.final_factor}
+
+    selection = select_champion(search)
+    assert selection is not None
+    assert selection.genome == first[0] == search.confirmed[0].genome
+    confirmation = selection.confirmation
+    assert confirmation is not None
+    assert confirmation.accuracy == pytest.approx(90.1)
+    assert confirmation.best_minus_mean == pytest.approx(0.1)
+    assert (confirmation.probability, confirmation.resolved) == (1.0, True)
+    assert Confirmation.from_dict(json.loads(json.dumps(confirmation.to_dict()))) == confirmation
 
 
 def test_the_confirmation_halves_its_finalists_down_to_two() -> None:
     settings = small_settings(finalists=10, confirmations=7, generations=1, population=12)
     search = Search(settings)
-
-    def quality(task: Task) -> float:  # the first two differ by noise alone
-        at = first.index(task.genome)
-        return 80.0 - (at if at > 1 else (task.repeat * (3 + 2 * at)) % 7 / 10)
-
     first = search.population
-    fresh = [
-        tasks
-        for tasks in batches_of(search, scored_by(quality))
-        if tasks[0].phase is Phase.CONFIRMATION
-    ]
-    assert [len(tasks) for tasks in fresh] == [10 * 1, 5 * 2, 3 * 3, 2 * 1]
+
+    def quality(task: Task) -> float:
+        # The first two differ by noise alone.
+        place = first.index(task.genome)
+        if place > 1:
+            return 80.0 - place
+        return 80.0 - (task.repeat * (3 + 2 * place)) % 7 / 10
+
+    batches = list(batches_of(search, scored_by(quality)))
+    confirming = [tasks for tasks in batches if tasks[0].phase is Phase.CONFIRMATION]
+    assert [len(tasks) for tasks in confirming] == [10 * 1, 5 * 2, 3 * 3, 2 * 1]
     assert settings.schedule.final_rungs == (1, 3, 6, 7)
-    assert (
-        settings.schedule.last_trainings == 31 + 2 * settings.networks
-    )  # the champion's, and those of the default swarm
+    # The champion's networks, and those of the default swarm, come on top.
+    assert settings.schedule.last_trainings == 31 + 2 * settings.networks
 
 
 def test_each_kind_has_a_finalist_before_any_has_two() -> None:
@@ -159,22 +153,20 @@ def test_each_kind_has_a_finalist_before_any_has_two() -> None:
 
     def quality(task: Task) -> float:
         own = int(task.genome.hash, 16) % 1000 / 1000
-        return own + (
-            90.0
-            if task.genome.activation == "relu"
-            else 80.0
-            if task.phase is Phase.SEARCH
-            else 95.0
-        )
+        if task.genome.activation == "relu":
+            return 90.0 + own
+        if task.phase is Phase.SEARCH:
+            return 80.0 + own
+        return 95.0 + own
 
-    told: list[Task] = []
-    finish(search, lambda task: told.append(task) or scored_by(quality)(task))  # type: ignore[func-returns-value]
-    assert len({g.kind for g in search.population}) == 2
-    finalists = {task.genome for task in told if task.phase is Phase.CONFIRMATION}
+    batches = batches_of(search, scored_by(quality))
+    all_tasks = [task for tasks in batches for task in tasks]
+    assert len({genome.kind for genome in search.population}) == 2
+    finalists = {task.genome for task in all_tasks if task.phase is Phase.CONFIRMATION}
     for activation in ("relu", "tanh"):
-        alike = {task.genome for task in told if task.genome.activation == activation}
-        best = sorted(alike, key=lambda g: -quality(Task(g, 0)))[:2]
-        assert set(best) == {g for g in finalists if g.activation == activation}
+        of_kind = {task.genome for task in all_tasks if task.genome.activation == activation}
+        best = sorted(of_kind, key=lambda genome: -quality(Task(genome, 0)))[:2]
+        assert set(best) == {genome for genome in finalists if genome.activation == activation}
     assert search.confirmed[0].genome.activation == "tanh"
 
 
