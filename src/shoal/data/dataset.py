@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data.encoder import ClassTarget, Encoder, NumericColumn
+from shoal.data.presets import DATA_PRESETS, DataPreset
 from shoal.data.splits import SEEDS, repeated_rows
 from shoal.errors import SettingsError
 from shoal.inference.standalone import unscale
@@ -28,12 +29,8 @@ Same = Literal["all"] | tuple[str, ...]
 
 MAX_FOLDS = 100
 
-# What a new run has where nothing is said. `DataOptions` itself has the values of runs that were
-# recorded before there was a choice.
-NEW_RUN: dict[str, dict[str, Any]] = {"modern": {"log_columns": "auto", "folds": 5}, "classic": {}}
-
 _ALLOWED: dict[str, tuple[str | None, ...]] = {
-    "preset": ("modern", "classic"),
+    "preset": tuple(DATA_PRESETS),
     "task": ("regression", "classification", None),
     "log_columns": ("auto", "none"),
 }
@@ -103,12 +100,22 @@ class DataOptions:
 
         self._check_group()
         self._check_same()
-        self._check_classic()
+        self._check_preset()
+
+    @property
+    def rules(self) -> DataPreset:
+        """What the preset does with a table."""
+        return DATA_PRESETS[self.preset]
+
+    @property
+    def scales_inputs(self) -> bool:
+        """Whether inputs are standardised. The preset classic takes them as they are."""
+        return self.rules.encodes_columns
 
     def _check_group(self) -> None:
         if self.group is None:
             return
-        if self.preset == "classic" or self.group == self.target:
+        if not self.rules.keeps_rows_together or self.group == self.target:
             raise SettingsError(
                 f"group {self.group!r} with preset {self.preset!r} and target {self.target!r}.",
                 expected="modern, and not the target",
@@ -126,18 +133,14 @@ class DataOptions:
                 remedy="drop the group, or name only features",
             )
 
-    @property
-    def scales_inputs(self) -> bool:
-        """Whether inputs are standardised. The preset classic takes them as they are."""
-        return self.preset != "classic"
-
-    def _check_classic(self) -> None:
-        if self.preset != "classic":
-            return
-        if self.same or self.folds > 1 or self.log_columns != "none":
+    def _check_preset(self) -> None:
+        same_is_useless = bool(self.same) and not self.rules.keeps_rows_together
+        folds_are_useless = self.folds > 1 and not self.rules.validates
+        logs_are_useless = self.log_columns != "none" and not self.rules.encodes_columns
+        if same_is_useless or folds_are_useless or logs_are_useless:
             raise SettingsError(
                 f"same {self.same!r}, folds {self.folds} and log_columns {self.log_columns!r} with "
-                "preset 'classic'.",
+                f"preset {self.preset!r}.",
                 expected="none of them",
                 remedy="leave them out, or use modern",
             )
@@ -182,7 +185,10 @@ class DataOptions:
         >>> DataOptions.of_new_run("price", same="street, number").same
         ('street', 'number')
         """
-        chosen = dict(NEW_RUN.get(preset, {}))
+        # A preset that does not exist is refused by the constructor.
+        chosen: dict[str, Any] = {}
+        if preset in DATA_PRESETS:
+            chosen.update(DATA_PRESETS[preset].new_run)
         if folds is not None:
             chosen["folds"] = folds
         elif "validation_fraction" in others:
@@ -434,9 +440,9 @@ class Dataset:
         who = f"{twins:,} rows have"
         if twins == 1:
             who = "1 row has"
-        remedy = " same = all (--same all) keeps such rows in one part."
-        if self.options.preset == "classic":
-            remedy = ""
+        remedy = ""
+        if self.options.rules.keeps_rows_together:
+            remedy = " same = all (--same all) keeps such rows in one part."
         problem = "the same features as a row of another part, so scores may be too good."
         return f"{who} {problem}{remedy}"
 

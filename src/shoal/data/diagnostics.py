@@ -18,7 +18,7 @@ import pandas as pd
 
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric
 from shoal.data.column_profile import ColumnFacts, column_facts
-from shoal.data.dataset import NEW_RUN, Dataset, Preset
+from shoal.data.dataset import Dataset, Preset
 from shoal.data.encoder import NumericColumn, fit_column, skewness
 from shoal.data.feature_findings import (
     answers_in_disguise,
@@ -137,7 +137,7 @@ def _refusals(examination: Examination) -> Iterator[Finding]:
         return
 
     yield Finding.of(error, examination.features)
-    if examination.preset == "classic":
+    if not examination.rules.encodes_columns:
         yield from _columns_classic_cannot_read(examination)
         return
 
@@ -231,7 +231,7 @@ def _folds(examination: Examination) -> Iterator[Finding]:
     if dataset is None or asked_for:
         return
 
-    usual = NEW_RUN.get(examination.preset, {}).get("folds", 1)
+    usual = examination.rules.new_run.get("folds", 1)
     if dataset.options.folds < usual:
         yield Finding(
             "look",

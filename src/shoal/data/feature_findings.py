@@ -32,8 +32,8 @@ SAME = 0.9995
 def missing_cells(examination: Examination) -> Iterator[Finding]:
     """Say which features have missing cells, and warn of those that are mostly empty."""
     incomplete = [facts for facts in examination.feature_facts if facts.missing]
-    # Classic refuses missing cells, which is said elsewhere.
-    if not incomplete or examination.preset == "classic":
+    # Where columns are not encoded, missing cells are refused, which is said elsewhere.
+    if not incomplete or not examination.rules.encodes_columns:
         return
 
     # The emptiest first, as only a few are named.
@@ -237,8 +237,8 @@ def copies_of_rows(examination: Examination) -> Iterator[Finding]:
 
     # Keeping rows together mends it, unless rows are kept together already by other columns.
     rows_are_grouped = bool(examination.options.get("same") or examination.options.get("group"))
-    is_modern = dataset is not None and dataset.options.preset == "modern"
-    together = is_modern and not rows_are_grouped
+    can_group = dataset is not None and examination.rules.keeps_rows_together
+    together = can_group and not rows_are_grouped
     remedy = "remove the copies, or have rows kept together by all features (preset modern)"
     if together:
         remedy = "keep rows together that are equal in all features, or remove the copies"

@@ -10,6 +10,7 @@ from shoal.data.canonical import CanonicalTable
 from shoal.data.column_profile import ColumnFacts
 from shoal.data.dataset import Dataset, Preset, TaskType
 from shoal.data.messages import first_few
+from shoal.data.presets import DATA_PRESETS, MODERN, DataPreset
 from shoal.errors import ShoalError
 
 Status = Literal["good", "look", "bad"]
@@ -121,6 +122,11 @@ class Examination:
     task: TaskType
     dataset: Dataset | None
     error: ShoalError | None
+
+    @property
+    def rules(self) -> DataPreset:
+        """What the preset does with a table; modern's rules for a preset that does not exist."""
+        return DATA_PRESETS.get(self.preset, MODERN)
 
     @property
     def feature_facts(self) -> list[ColumnFacts]:

@@ -60,7 +60,7 @@ def split_table(
     def take_out(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
         if groups is not None:
             return group_split(name, rows, groups[rows], fraction, seed)
-        if labels.classes and options.preset == "modern":
+        if labels.classes and options.rules.shares_classes:
             row_labels = labels.values[rows]
             return stratified_split(name, rows, row_labels, labels.classes, fraction, seed)
         return sample_split(rows, fraction, seed)
@@ -71,7 +71,7 @@ def split_table(
     # The second cut has a seed of its own, so that it does not repeat the pattern of the first.
     second_seed = (options.seed + 1) % SEEDS
 
-    if options.preset == "classic":
+    if not options.rules.validates:
         split = Split(rest, rest[:0], test)
     elif options.folds > 1:
         rest = np.sort(rest)
@@ -125,7 +125,7 @@ def _deal_folds(
 
 
 def _check_parts_have_rows(name: str, split: Split, options: DataOptions, rows: int) -> None:
-    has_validation_part = options.preset == "modern" and options.folds == 1
+    has_validation_part = options.rules.validates and options.folds == 1
     if not len(split.train):
         raise _empty_part(name, "train", rows)
     if has_validation_part and options.validation_fraction and not len(split.validation):

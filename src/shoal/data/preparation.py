@@ -351,11 +351,11 @@ def _fit_columns(
 ) -> list[Column]:
     columns: list[Column] = []
     for feature in features:
-        if options.preset == "classic":
-            columns.append(NumericColumn(feature))
-        else:
+        if options.rules.encodes_columns:
             logs = options.log_columns == "auto"
             columns.append(fit_column(name, table[feature], split.train, logs=logs))
+        else:
+            columns.append(NumericColumn(feature))
     return columns
 
 
@@ -374,7 +374,7 @@ def _encode(
     try:
         return encode(cells, encoder.to_dict())
     except TableError as error:
-        if options.preset == "classic":
+        if not options.rules.encodes_columns:
             error.remedy = "use the preset modern, which encodes text and fills in missing values"
         raise to_data_error(name, error) from None
 

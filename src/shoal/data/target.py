@@ -171,7 +171,7 @@ def fit_target(name: str, labels: Labels, train: Rows, options: DataOptions) -> 
         return ClassTarget(options.target, labels.classes)
 
     train_values = labels.values[train]
-    if options.preset == "modern":
+    if options.rules.centres_target:
         mean, scale = mean_and_scale(train_values)
         return RegressionTarget(options.target, mean, scale)
 
