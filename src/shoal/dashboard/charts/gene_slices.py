@@ -310,14 +310,14 @@ def slice_chart(
 
 def _median_layer(data: Slice, x: Spec, y: Spec, colours: Palette) -> Spec:
     """The median as one line, or as a short line over each choice."""
-    look = {"color": colours.text, "strokeWidth": 2.5}
+    style = {"color": colours.text, "strokeWidth": 2.5}
     # Of all genomes, not of those that are drawn.
     middle = data.middle[["x", "accuracy"]]
     if not data.feature.choices:
-        return layer({"type": "line", **look}, {"x": x, "y": y}, middle)
+        return layer({"type": "line", **style}, {"x": x, "y": y}, middle)
 
     strips = middle.assign(x=middle["x"] - _STRIP, end=middle["x"] + _STRIP)
-    return layer({"type": "rule", **look}, {"x": x, "x2": {"field": "end"}, "y": y}, strips)
+    return layer({"type": "rule", **style}, {"x": x, "x2": {"field": "end"}, "y": y}, strips)
 
 
 def star_layer(places: pd.DataFrame, encoding: Spec, colours: Palette) -> Spec:

@@ -6,8 +6,8 @@ average's has the middle half of all trainings of its generation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -110,7 +110,7 @@ def history_data(
 def _accuracies_of_leaders(
     generations: Sequence[GenerationRecord], frame: pd.DataFrame
 ) -> dict[str, dict[int, float]]:
-    """By genome that ever led, the accuracy of each of its repeats that did not fail."""
+    """The accuracies of all genomes that ever led, by genome and repeat; failed ones are absent."""
     leaders = {record.summary.best.hash for record in generations}
     scored = frame[frame["genome"].isin(leaders) & frame["accuracy"].notna()]
 
@@ -171,8 +171,7 @@ def history_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     colours = palette(dark)
     bands = _bands(frame, colours)
     last = int(frame["generation"].max()) if len(frame) else 1
-    # The axis is as long for a little more than the data, so that it seldom changes.
-    end = steady_domain(0, last)[1] if last > 10 else 10
+    end = _axis_end(last)
     each = drawn_every(len(frame))
 
     x = number_channel(
@@ -199,7 +198,7 @@ def history_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
 
     # Counted from the last generation, which is always drawn.
     drawn = frame[(last - frame["generation"]) % each == 0]
-    drawn = drawn.assign(spread=[_spread(row) for row in drawn.to_dict("records")])
+    drawn = drawn.assign(spread=_spread_texts(drawn))
     return vega_chart(
         colours,
         height=HEIGHT,
@@ -208,6 +207,13 @@ def history_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         data={"values": records(drawn)},
         encoding={"x": x},
     )
+
+
+def _axis_end(last: int) -> float:
+    """The last generation on the axis, which seldom changes while a run grows."""
+    if last <= 10:
+        return 10
+    return steady_domain(0, last)[1]
 
 
 def _bands(frame: pd.DataFrame, colours: Palette) -> list[_Band]:
@@ -226,18 +232,18 @@ def _band_layer(band: _Band, y: Spec) -> Spec:
 
 def _line_layers(y: Spec, colours: Palette, *, with_dots: bool) -> list[Spec]:
     """The lines of average and best."""
-    looks: dict[str, Spec] = {
+    styles: dict[str, Spec] = {
         # Dashed, so that the two lines are told apart without colours.
         "average": {"color": colours.average, "strokeWidth": 2, "strokeDash": [2, 3]},
         "best": {"color": colours.best, "strokeWidth": 2.5},
     }
 
     layers = []
-    for field, look in looks.items():
+    for field, style in styles.items():
         point: Spec | bool = False
         if with_dots:
-            point = {"size": 24, "color": look["color"]}
-        mark = {"type": "line", "clip": True, "point": point, **look}
+            point = {"size": 24, "color": style["color"]}
+        mark = {"type": "line", "clip": True, "point": point, **style}
         layers.append(layer(mark, {"y": {**y, "field": field}}))
 
     return layers
@@ -261,14 +267,17 @@ def drawn_every(generations: int) -> int:
     return -(-generations // _MOST_DRAWN) or 1
 
 
-def _spread(row: dict[Hashable, Any]) -> str:
+def _spread_texts(frame: pd.DataFrame) -> list[str]:
     """The best genome's interval and number of repeats, such as "± 1.20, 4 repeats"."""
-    repeats = f"{row['repeats']} repeats"
-    if row["repeats"] == 1:
-        repeats = "1 repeat"
-    if np.isnan(row["low"]):
-        return repeats
-    return f"{plus_minus(half_width((row['low'], row['high'])))}, {repeats}"
+    texts = []
+    for low, high, repeats in zip(frame["low"], frame["high"], frame["repeats"], strict=True):
+        text = f"{repeats} repeats"
+        if repeats == 1:
+            text = "1 repeat"
+        if not np.isnan(low):
+            text = f"{plus_minus(half_width((low, high)))}, {text}"
+        texts.append(text)
+    return texts
 
 
 def below_axis_text(frame: pd.DataFrame) -> str:

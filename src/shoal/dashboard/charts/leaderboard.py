@@ -29,7 +29,7 @@ ROW_HEIGHT = 34
 _OFFSET = 0.16
 
 
-class _PhaseLook(NamedTuple):
+class _PhaseStyle(NamedTuple):
     """How one phase is drawn: ``mean`` and ``half`` are columns of `leaderboard_data`."""
 
     phase: str
@@ -40,8 +40,8 @@ class _PhaseLook(NamedTuple):
 
 
 _PHASES = (
-    _PhaseLook("search", "Search", "circle", "accuracy", "half"),
-    _PhaseLook("confirmation", "Confirmation", "diamond", "confirmed", "confirmed_half"),
+    _PhaseStyle("search", "Search", "circle", "accuracy", "half"),
+    _PhaseStyle("confirmation", "Confirmation", "diamond", "confirmed", "confirmed_half"),
 )
 
 
@@ -133,7 +133,7 @@ def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = Fa
         Draw for the dark theme.
     """
     colours = palette(dark)
-    phases = [look for look in _PHASES if (dots["phase"] == look.phase).any()]
+    phases = [style for style in _PHASES if (dots["phase"] == style.phase).any()]
     both_phases = len(phases) > 1
 
     x = number_channel(
@@ -153,21 +153,24 @@ def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = Fa
 
     layers: list[Spec] = []
     legend: list[LegendEntry] = []
-    for look in phases:
-        is_confirmation = look.phase == "confirmation"
+    for style in phases:
+        is_confirmation = style.phase == "confirmation"
         offset = 0.0
         if both_phases:
             offset = _OFFSET if is_confirmation else -_OFFSET
 
         entry = LegendEntry(
-            look.label, colours.series[is_confirmation], look.shape, hollow=look.shape == "circle"
+            style.label,
+            colours.series[is_confirmation],
+            style.shape,
+            hollow=style.shape == "circle",
         )
         legend.append(entry)
 
         # Repeats of shorter rungs are not drawn: their accuracies do not compare.
-        shown = dots[(dots["phase"] == look.phase) & (dots["counted"] | is_confirmation)]
+        shown = dots[(dots["phase"] == style.phase) & (dots["counted"] | is_confirmation)]
         layers.append(_dots_layer(shown, offset, entry, x, y))
-        layers += _mean_layers(_means(best, look, offset), entry, x, y)
+        layers += _mean_layers(_means(best, style, offset), entry, x, y)
 
     # A leaderboard of one or two genomes is as high as one of three.
     height = 80 + ROW_HEIGHT * max(len(best), 3)
@@ -197,11 +200,11 @@ def _dots_layer(dots: pd.DataFrame, offset: float, entry: LegendEntry, x: Spec, 
     return layer(mark, encoding, placed[["accuracy", "y", "repeat"]])
 
 
-def _means(best: pd.DataFrame, look: _PhaseLook, offset: float) -> pd.DataFrame:
+def _means(best: pd.DataFrame, style: _PhaseStyle, offset: float) -> pd.DataFrame:
     """Mean and interval of each genome in one phase, with its place on the axis."""
-    known = best[best[look.mean].notna()]
+    known = best[best[style.mean].notna()]
     means = pd.DataFrame(
-        {"accuracy": known[look.mean], "y": known["rank"] + offset, "half": known[look.half]}
+        {"accuracy": known[style.mean], "y": known["rank"] + offset, "half": known[style.half]}
     )
     low = means["accuracy"] - means["half"]
     high = means["accuracy"] + means["half"]

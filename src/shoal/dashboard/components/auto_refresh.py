@@ -26,7 +26,7 @@ SHARE = 0.03
 # Seconds between two refreshes, however many sessions there are.
 LONGEST = 20.0
 
-# A session that did not refresh for so many seconds is not looking any more.
+# A session that has not refreshed for longer than this, in seconds, is not looking any more.
 _PRESENT_SECONDS = 3 * LONGEST
 
 # Seconds of processor time: what a refresh is taken to need at first, and the most that counts as a

@@ -227,6 +227,6 @@ def _score_html(row: ScoreRow, metrics: list[str]) -> str:
     cells += [row.metric(name) for name in metrics]
     cells.append("" if row.ensemble is None else percent(row.ensemble))
 
-    look = ' class="highlight"' if row.is_champion else ""
+    attributes = ' class="highlight"' if row.is_champion else ""
     content = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f"<tr{look}>{content}</tr>"
+    return f"<tr{attributes}>{content}</tr>"

@@ -46,9 +46,9 @@ class _BudgetField:
     low, high
         The smallest and the largest value.
     help
-        What is said where the field is pointed at.
+        A tooltip.
     empty
-        What stands in the field while it has no value; None for a field that always has one.
+        The field's text while it has no value; None for a field that always has one.
     """
 
     low: float

@@ -15,7 +15,7 @@ _OBEYING = {"stop": "stopping", "pause": "pausing"}
 
 
 def state_word(run: RunView) -> str:
-    """The run's state; of a running run that was told to stop or pause, "stopping" or "pausing"."""
+    """The run's state; "stopping" or "pausing" while a running run has yet to obey that command."""
     if run.state != "running":
         return run.state
 
