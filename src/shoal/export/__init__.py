@@ -1,4 +1,8 @@
-"""Take a run away: the genome, the trained networks, a script that needs NumPy alone, every evaluation, and a report."""
+"""Taking a run away: genome, trained networks, predict.py, all evaluations and a report.
+
+May import: presentation, analysis, store, inference and what these rest on.
+Start reading in `bundle` (the folder), then `report` (the page).
+"""
 
 from shoal.export.bundle import archive, export_run, report_page
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +24,13 @@ from shoal.errors import RunStateError, StoreError
 from shoal.export.report import Report
 from shoal.export.settings_file import settings_toml
 from shoal.inference import standalone
+from shoal.presentation.formatting import layers_text
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import Problem
 from shoal.store import RunView, Store
 from shoal.tuning.champion import Champion
+
+_log = logging.getLogger(__name__)
 
 FILES = (
     "genome.json",
@@ -37,15 +41,34 @@ FILES = (
     "evaluations.csv",
     "report.html",
 )
+# Of files in an archive. Without it some programs unpack files that nobody may read.
+_READABLE_BY_ALL = 0o644 << 16
 
 
 def export_run(
     store: Store, run_id: int | str, to: str | os.PathLike[str], *, force: bool = False
 ) -> Path:
-    """Write the run's champion and evaluations to the folder ``to``; returns its path.
+    """Write a run's champion and evaluations to a folder.
 
-    A run that has not finished gives its best so far. Raises `StoreError` when there is none, or when the folder exists and
-    is not empty (unless ``force``, which replaces the files of an earlier export and leaves others alone).
+    Parameters
+    ----------
+    store, run_id
+        The run. One that has not finished gives its best genome so far, which is trained here.
+    to
+        The folder; made if missing.
+    force
+        Replace the files of an earlier export; other files stay as they are.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StoreError
+        The run has no completed evaluation, the folder is not empty (unless ``force``), or it
+        cannot be written.
     """
     target = Path(to)
     if target.exists() and not target.is_dir():
@@ -54,89 +77,110 @@ def export_run(
         raise StoreError(
             f"The folder {target} is not empty.", remedy="choose another one, or add --force"
         )
-    contents = _contents(store, store.run(run_id), *champion_of(store, run_id))
+
+    champion, problem = champion_of(store, run_id)
+    contents = _contents(store, store.run(run_id), champion, problem)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".shoal-export-") as folder:
-            for name, content in contents.items():
-                with (Path(folder) / name).open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            target.mkdir(exist_ok=True)
-            for name in contents:
-                shutil.move(Path(folder) / name, target / name)
+        _write(contents, target)
     except OSError as error:
         raise StoreError(
             f"{target}: {error.strerror}.", remedy="choose a folder that you may write to"
         ) from None
+    _log.info("run %s exported to %s", run_id, target)
     return target
+
+
+def _write(contents: Mapping[str, bytes], target: Path) -> None:
+    """Write all files beside the folder, and move them there once they are whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".shoal-export-") as folder:
+        for name, content in contents.items():
+            with (Path(folder) / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        target.mkdir(exist_ok=True)
+        for name in contents:
+            shutil.move(Path(folder) / name, target / name)
 
 
 def archive(store: Store, run_id: int | str) -> bytes:
     """The export folder of a finished run as a zip archive.
 
-    Raises `RunStateError` for a run that has kept no champion: it would have to be trained first, which takes its time.
+    Raises
+    ------
+    RunStateError
+        The run has kept no champion: one would have to be trained first, which takes its time.
     """
     run, champion = _finished(store, run_id)
+    contents = _contents(store, run, champion, store.load_problem(run.id))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in _contents(store, run, champion, store.load_problem(run.id)).items():
-            about = zipfile.ZipInfo(f"shoal-run-{run.id}/{name}")
-            about.external_attr = (
-                0o644 << 16
-            )  # else some programs unpack files that nobody may read
-            file.writestr(about, content, zipfile.ZIP_DEFLATED)
+        for name, content in contents.items():
+            entry = zipfile.ZipInfo(f"shoal-run-{run.id}/{name}")
+            entry.external_attr = _READABLE_BY_ALL
+            file.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
 def report_page(store: Store, run_id: int | str) -> bytes:
-    """The report of a finished run alone, HTML. Raises `RunStateError` as `archive` does."""
+    """The report of a finished run alone, as HTML.
+
+    Raises `RunStateError` as `archive` does.
+    """
     run, champion = _finished(store, run_id)
     return _report(store, run, champion, store.load_problem(run.id))
 
 
 def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:
+    """A run and the champion that it kept; raises `RunStateError` where it kept none."""
     run = store.run(run_id)
     champion = load_champion(store, run)
     if champion is None:
         raise RunStateError(
             f"Run {run.id} is {run.state}, and has kept no champion yet.",
             expected="a finished run",
-            remedy=f"`shoal export {run.id} --to DIR` trains the best genome so far, and writes the same files",
+            remedy=(
+                f"`shoal export {run.id} --to DIR` trains the best genome so far, "
+                "and writes the same files"
+            ),
         )
     return run, champion
 
 
 def _report(store: Store, run: RunView, champion: Champion, problem: Problem) -> bytes:
     summary = replace(summarise(store, run.id), champion=champion)
-    table = EvaluationTable(store, run).refresh()
-    return Report(summary, champion, problem.dataset, table).html().encode(errors="replace")
+    evaluations = EvaluationTable(store, run).refresh()
+    page = Report(summary, champion, problem.dataset, evaluations).html()
+    return page.encode(errors="replace")
 
 
 def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
-    """The files, by name."""
-    data = problem.dataset
-    contents = (
-        _json(champion.genome.to_dict()),
-        settings_toml(run.settings, data.options, data.name).encode(errors="replace"),
-        _json(_model(champion, problem, run.id)),
-        _weights(champion),
-        Path(standalone.__file__).read_bytes(),
-        _csv(_rows(store.evaluations(run.id, curves=False))),
-        _report(store, run, champion, problem),
-    )
-    return dict(zip(FILES, contents, strict=True))
+    """The content of each of `FILES`."""
+    dataset = problem.dataset
+    settings = settings_toml(run.settings, dataset.options, dataset.name)
+    evaluations = store.evaluations(run.id, curves=False)
+    return {
+        "genome.json": _json(champion.genome.to_dict()),
+        "settings.toml": settings.encode(errors="replace"),
+        "model.json": _json(_model(champion, problem, run.id)),
+        "weights.npz": _weights(champion),
+        "predict.py": Path(standalone.__file__).read_bytes(),
+        "evaluations.csv": _csv([_csv_row(evaluation) for evaluation in evaluations]),
+        "report.html": _report(store, run, champion, problem),
+    }
 
 
 def _model(champion: Champion, problem: Problem, run_id: int) -> dict[str, object]:
-    data = problem.dataset
+    """What predict.py reads beside the weights: the networks' shape, and how a table is encoded."""
+    dataset = problem.dataset
+    confirmation = champion.confirmation
     return {
         "format": max(standalone.FORMATS),
         "shoal": __version__,
-        "name": data.name,
+        "name": dataset.name,
         "run": run_id,
-        "task": data.task,
+        "task": dataset.task,
         "layers": list(problem.network(champion.genome).layers),
         "activation": champion.genome.activation,
         "networks": len(champion.weights),
@@ -144,15 +188,16 @@ def _model(champion: Champion, problem: Problem, run_id: int) -> dict[str, objec
         "trained_on": "all rows but the test part" if champion.refitted else "train",
         "accuracy": champion.accuracy,
         "ci95": champion.ci95,
-        "confirmation": champion.confirmation.to_dict() if champion.confirmation else None,
+        "confirmation": confirmation.to_dict() if confirmation else None,
         "scores": champion.scores.to_dict(),
         "ensemble": champion.ensemble.to_dict(),
-        "encoder": data.encoder.to_dict(),
+        "encoder": dataset.encoder.to_dict(),
     }
 
 
 def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return f"{text}\n".encode()
 
 
 def _weights(champion: Champion) -> bytes:
@@ -161,38 +206,39 @@ def _weights(champion: Champion) -> bytes:
     return buffer.getvalue()
 
 
-def _csv(rows: Iterator[dict[str, object]]) -> bytes:
-    table = list(rows)
+def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
+    """Rows as CSV, with every column that some row has, in the order in which they are met."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     buffer = io.StringIO()
-    columns = list(dict.fromkeys(name for row in table for name in row))
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows(rows)
     return buffer.getvalue().encode()
 
 
-def _rows(evaluations: Sequence[Evaluation]) -> Iterator[dict[str, object]]:
-    for e in evaluations:
-        scores = {
-            f"{part}_{k}": v
-            for part, m in (e.scores.to_dict() if e.scores else {}).items()
-            for k, v in m.items()
-        }
-        genes = e.task.genome.to_dict() | {
-            "hidden_layers": "-".join(map(str, e.task.genome.hidden_layers))
-        }
-        yield {
-            "generation": e.task.generation,
-            "individual": e.task.individual,
-            "genome": e.task.genome.hash,
-            "repeat": e.task.repeat,
-            "status": e.status,
-            "accuracy": e.accuracy,
-            "loss": e.loss,
-            "iterations": e.iterations,
-            "seconds": e.seconds,
-            "worker": standalone.escape(e.worker),
-            "error": standalone.escape(e.error or ""),
-            **scores,
-            **genes,
-        }
+def _csv_row(evaluation: Evaluation) -> dict[str, object]:
+    """An evaluation with its scores and genes.
+
+    Texts of others are escaped, so that no spreadsheet takes one for a formula.
+    """
+    task = evaluation.task
+    row: dict[str, object] = {
+        "generation": task.generation,
+        "individual": task.individual,
+        "genome": task.genome.hash,
+        "repeat": task.repeat,
+        "status": evaluation.status,
+        "accuracy": evaluation.accuracy,
+        "loss": evaluation.loss,
+        "iterations": evaluation.iterations,
+        "seconds": evaluation.seconds,
+        "worker": standalone.escape(evaluation.worker),
+        "error": standalone.escape(evaluation.error or ""),
+    }
+    if evaluation.scores:
+        for part, metrics in evaluation.scores.to_dict().items():
+            for name, value in metrics.items():
+                row[f"{part}_{name}"] = value
+    row |= task.genome.to_dict()
+    row["hidden_layers"] = layers_text(task.genome.hidden_layers)
+    return row

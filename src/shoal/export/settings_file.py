@@ -8,49 +8,65 @@ from typing import Any
 from shoal.data import DataOptions
 from shoal.settings.search_settings import SearchSettings
 
-_ELSEWHERE = {"preset", "seed"}  # of the data options: the search's own preset, and data_seed
+# Options of the data that stand elsewhere: the search's own preset, and ``data_seed``.
+_STANDS_ELSEWHERE = {"preset", "seed"}
 
 
 def settings_toml(settings: SearchSettings, options: DataOptions, data: str) -> str:
-    """The file's text. ``data`` is what the table was called: only of the bundled one it says where it is."""
-    values = {name: value for name, value in settings.to_dict().items() if value is not None}
-    if settings.patience is None:
-        values["patience"] = (
-            settings.iterations
-        )  # TOML has no "none": no training is longer than that, so it never ends one
-    about = {
-        name: value
-        for name, value in options.to_dict().items()
-        if name not in _ELSEWHERE and value is not None
-    }
-    about["data_seed"] = options.seed
+    """The text of a settings file.
+
+    Parameters
+    ----------
+    settings, options
+        Of the search and of its data.
+    data
+        What the table was called. Only of the bundled one does the name say where it is.
+    """
+    data_lines = []
     if data == "concrete":
-        about = {"data": data} | about
         lines = ["# The same search again: shoal run --settings settings.toml"]
+        data_lines.append(f"data = {_toml(data)}")
     else:
         lines = [
             "# The same search again: shoal run TABLE --settings settings.toml",
             f"# TABLE is the file that was searched; it was called {_toml(data)}.",
         ]
-    lines += ["", *(f"{name} = {_toml(value)}" for name, value in about.items()), ""]
-    lines += [
-        f"{name} = {_toml(value)}" for name, value in values.items() if not isinstance(value, dict)
-    ]
+    for name, value in options.to_dict().items():
+        if name not in _STANDS_ELSEWHERE and value is not None:
+            data_lines.append(f"{name} = {_toml(value)}")
+    data_lines.append(f"data_seed = {_toml(options.seed)}")
+
+    return "\n".join([*lines, "", *data_lines, "", *_search_lines(settings)]) + "\n"
+
+
+def _search_lines(settings: SearchSettings) -> list[str]:
+    """The settings of the search, then bounds and choices, a line for each gene."""
+    values = {name: value for name, value in settings.to_dict().items() if value is not None}
+    if settings.patience is None:
+        # TOML has no "none". No training is longer than this, so that it never ends one.
+        values["patience"] = settings.iterations
+
+    lines = []
+    for name, value in values.items():
+        if not isinstance(value, dict):
+            lines.append(f"{name} = {_toml(value)}")
     for name in ("bounds", "choices"):
-        lines += [f"{name}.{gene} = {_toml(value)}" for gene, value in values[name].items()]
+        for gene, value in values[name].items():
+            lines.append(f"{name}.{gene} = {_toml(value)}")
     for option, value in settings.sampler_options.items():
         lines.append(f"sampler_options.{_toml(option)} = {_toml(value)}")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _toml(value: Any) -> str:
-    """A value of TOML; texts and numbers are written as JSON writes them, of which TOML's are a superset."""
+    """A value of TOML. Texts and numbers are written as JSON writes them, which TOML reads, too."""
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, dict):
         pairs = [f"{_toml(key)} = {_toml(item)}" for key, item in value.items()]
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, str):
-        # JSON would escape a character beyond the first plane in halves, and leaves one control character as it is.
+        # JSON would escape a character beyond the first plane in halves, which TOML forbids, and
+        # leaves one control character as it is, which TOML forbids, too.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return json.dumps(value)

@@ -42,8 +42,8 @@ p { margin: .5rem 0; max-width: 46rem; overflow-wrap: anywhere; }
 .card .value { font-size: 1.75rem; font-weight: 650; letter-spacing: -.03em; line-height: 1.3; white-space: nowrap; }
 .card .value small { font-size: .95rem; font-weight: 500; letter-spacing: 0; color: var(--muted); }
 .card .about { color: var(--muted); font-size: .86rem; line-height: 1.4; }
-.card.chief { border-color: var(--good); }
-.card.chief .value { color: var(--good); }
+.card.highlight { border-color: var(--good); }
+.card.highlight .value { color: var(--good); }
 
 dl.facts { display: grid; grid-template-columns: 9.5rem 1fr; gap: .35rem 1rem; margin: 0; }
 dl.facts dt { color: var(--muted); }
@@ -66,7 +66,7 @@ th { color: var(--muted); font-weight: 500; font-size: .88rem; text-align: right
 td { text-align: right; padding: .45rem .6rem; border-top: 1px solid var(--line); white-space: nowrap; }
 :is(th, td):first-child { text-align: left; padding-left: 0; }
 :is(th, td):last-child { padding-right: 0; }
-tr.chief td { font-weight: 650; }
+tr.highlight td { font-weight: 650; }
 tr { break-inside: avoid; }
 table.board { font-size: .9rem; }
 table.board :is(th, td):nth-child(3), table.board :is(th, td):nth-last-child(-n+2) { text-align: left; }

@@ -38,6 +38,13 @@ def quoted(text: str) -> str:
     return f"{fence} {one_line} {fence}"
 
 
+def shortened(text: str, most: int) -> str:
+    """A text of at most ``most`` characters; what is cut off is marked by an ellipsis."""
+    if len(text) <= most:
+        return text
+    return text[: most - 1] + "…"
+
+
 # Accuracies
 
 

@@ -1,0 +1,171 @@
+"""The sections of a report that say what was searched, what was found, and how to repeat it."""
+
+from __future__ import annotations
+
+from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.data import Dataset
+from shoal.export.html import Html, join, tag
+from shoal.genome.genes import CATEGORICAL_GENES, GENE_LABELS, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genome import Genome
+from shoal.genome.search_space import SearchSpace
+from shoal.presentation.formatting import duration, shortened
+from shoal.presentation.gene_scale import position_between_bounds
+from shoal.settings.samplers import sampler_entry
+from shoal.store import RunView
+
+# Characters of a value that are shown.
+_MOST_OF_VALUE = 200
+# Notes on the table that are shown.
+_MOST_NOTES = 20
+
+_RACES = {
+    "halving": "successive halving",
+    "t-race": "a race by t-tests",
+    "fixed": "a fixed number of repeats",
+}
+
+
+def facts_section(run: RunView, dataset: Dataset) -> Html:
+    """What was searched, and at what cost."""
+    settings = run.settings
+    parts = [part for part in (dataset.train, dataset.validation, dataset.test) if part is not None]
+    rows = sum(len(part.rows) for part in parts)
+    features = len(dataset.encoder.columns)
+    kind: str = dataset.task
+    if dataset.classes:
+        kind = f"{kind}, {len(dataset.classes)} classes"
+
+    sampler = sampler_entry(settings.sampler).label
+    search = f"{sampler}, population {settings.population}"
+    if settings.racing != "fixed":
+        search += f", {_RACES[settings.racing]}"
+    search += f", seed {settings.seed}"
+
+    trainings = f"{run.evaluations:,}, of {run.iterations:,} iterations together"
+    facts = {
+        "Table": f"{dataset.name}: {rows:,} rows, {features} features in {dataset.inputs} inputs",
+        "Target": f"{dataset.options.target} ({kind})",
+        "Rows": _rows_text(dataset),
+        "Search": search,
+        "Generations": f"{run.generations:,} of {settings.generations:,}",
+        "Trainings": f"{trainings}, in {duration(run.seconds)}",
+    }
+    lines: list[Html] = []
+    for name, value in facts.items():
+        lines += [tag("dt", name), tag("dd", value)]
+    return tag("dl", *lines, class_="facts")
+
+
+def _rows_text(dataset: Dataset) -> str:
+    """How many rows each part has."""
+    train = f"{len(dataset.train.rows):,} to train"
+    if dataset.fold_numbers is not None:
+        train += f" and validate, in {dataset.options.folds} folds"
+    parts = [train]
+    if dataset.validation is not None:
+        parts.append(f"{len(dataset.validation.rows):,} to validate")
+    if dataset.test is not None:
+        parts.append(f"{len(dataset.test.rows):,} to test")
+    return ", ".join(parts)
+
+
+def genome_section(genome: Genome, space: SearchSpace) -> Html:
+    """The genes that the champion's update rule reads, with their places between the bounds."""
+    rows = [_value_line("Topology", " – ".join(map(str, genome.hidden_layers)))]
+    for name in CATEGORICAL_GENES:
+        if name not in genome.unread_genes:
+            rows.append(_value_line(GENE_LABELS[name], getattr(genome, name).replace("_", "-")))
+
+    searched = {gene.name: gene for gene in space.numeric}
+    for gene in NUMERIC_GENES:
+        value = getattr(genome, gene.name)
+        if gene.name in genome.unread_genes or value == NEUTRAL.get(gene.name):
+            continue
+        place = None
+        if gene.name in searched:
+            place = position_between_bounds(searched[gene.name], genome)
+        text = f"{value:,}" if gene.integer else f"{value:.4g}"
+        rows.append(_value_line(gene.label, text, place))
+
+    margin = genome.stability_margin
+    meaning = "the swarm contracts" if margin > 0 else "its clamps hold the swarm together"
+    about = f". Stability margin {margin:+.3f}: {meaning}. Dots: place within the search's bounds."
+    name_line = tag("p", "Its name is ", tag("code", genome.hash), about)
+    alarms = [tag("p", f"{alarm}.", class_="note") for alarm in space.on_bounds(genome)]
+    return join(name_line, tag("dl", *rows, class_="genes"), *alarms)
+
+
+def notes_section(dataset: Dataset) -> Html:
+    """What was noted as the table was read; empty where there was nothing."""
+    notes = [tag("li", shortened(note, _MOST_OF_VALUE)) for note in dataset.notes[:_MOST_NOTES]]
+    if not notes:
+        return Html()
+    return tag("ul", *notes)
+
+
+def again_section(
+    run: RunView, genome: Genome, dataset: Dataset, evaluations: EvaluationTable
+) -> Html:
+    """Commands that give the same search, one of its trainings, and predictions."""
+    data = "" if dataset.name == "concrete" else "TABLE "
+    frame = evaluations.frame
+    repeats = frame.loc[frame["genome"] == genome.hash, "repeat"]
+    repeat = int(repeats.min()) if len(repeats) else 0
+    commands = {
+        "The same search, with the same result hash:": (
+            f"shoal run {data}--settings settings.toml"
+        ),
+        "One of the champion's trainings, compared to the bit:": (
+            f"shoal replay {run.id} {genome.hash[:8]} {repeat}"
+        ),
+        "Predictions for another table, with NumPy alone:": (
+            "python predict.py TABLE.csv --out predictions.csv"
+        ),
+    }
+    parts: list[Html] = []
+    for purpose, command in commands.items():
+        parts += [tag("p", purpose), tag("pre", tag("code", command))]
+    if run.result_hash:
+        parts.append(tag("p", "Result hash ", tag("code", run.result_hash)))
+
+    if run.settings.training_seconds is not None or run.settings.max_seconds is not None:
+        reservation = (
+            "The clock ended some of this search, so that a new search may differ; "
+            "recorded trainings do not."
+        )
+        parts.append(tag("p", reservation, class_="note"))
+    return join(*parts)
+
+
+def settings_section(run: RunView, dataset: Dataset) -> Html:
+    """All settings and options of the data that have a value."""
+    values = {}
+    for name, value in run.settings.to_dict().items():
+        if value not in (None, {}, []):
+            values[name] = value
+    for name, value in dataset.options.to_dict().items():
+        if value not in (None, []):
+            values[f"data {name}"] = value
+
+    rows = []
+    for name, value in values.items():
+        rows.append(_value_line(name, shortened(_value_text(value), _MOST_OF_VALUE)))
+    return tag("dl", *rows, class_="settings")
+
+
+def _value_line(label: str, value: str, place: float | None = None) -> Html:
+    """A name with its value, and below it a dot at ``place``, 0 to 1, where there is one."""
+    track = Html()
+    if place is not None:
+        track = tag("i", style=f"--at:{100 * place:.1f}%")
+    return tag("div", tag("dt", label), tag("dd", value), track)
+
+
+def _value_text(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {_value_text(each)}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
