@@ -20,6 +20,7 @@ from shoal.dashboard.session.new_run_draft import key, preset_key, put, state
 from shoal.data import Preset, recognise_task
 from shoal.data.column_profile import ColumnFacts
 from shoal.data.dataset import MAX_FOLDS
+from shoal.data.presets import DATA_PRESETS
 from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings
 
@@ -248,6 +249,7 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
         put(group="")
     _keep_known("same", names)
 
+    data_preset = DATA_PRESETS[chosen]
     options: dict[str, Any] = {
         "task": state("task") or None,
         **new_run_draft.carried_over(chosen).data_options,
@@ -260,15 +262,17 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     ):
         left, right = st.columns(2, gap="small")
         options |= _test_part(left, right)
-        if chosen == "classic":
-            st.caption("Classic has no folds, groups or logarithms.")
-        else:
+        if data_preset.validates:
             options |= _folds_and_logs(left, right)
+        if data_preset.keeps_rows_together:
             options |= _groups(left, right, names)
+        if not data_preset.validates:
+            st.caption(f"{chosen.capitalize()} has no folds, groups or logarithms.")
 
-    # A duplicated run may carry over a validation fraction, which applies only where the modern
-    # preset has one part validate all.
-    if chosen == "classic" or options["folds"] not in (None, 1):
+    # A duplicated run may carry over a validation fraction, which applies only where one part of
+    # the rows validates all trainings.
+    one_part_validates = data_preset.validates and options["folds"] in (None, 1)
+    if not one_part_validates:
         options.pop("validation_fraction", None)
     return options
 
