@@ -14,6 +14,7 @@ import pytest
 import shoal
 from shoal.errors import SettingsError
 from shoal.genome.genome import Genome
+from shoal.orchestration.supervisor import Supervisor
 from shoal.settings.samplers import SAMPLERS, sampler_entry
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import open_store
@@ -168,3 +169,35 @@ def test_a_search_with_one_is_recorded_and_read_where_its_module_is_missing(
     assert settings.sampler == "constant_sampler:Constant"
     with pytest.raises(SettingsError, match=r"cannot be imported here.*`shoal resume` continues"):
         make_sampler(settings, KEY)
+
+
+def test_a_run_whose_sampler_is_missing_fails_and_goes_on_once_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SearchSettings.parse(
+        {
+            "sampler": "late_sampler:Constant",
+            "population": 3,
+            "generations": 1,
+            "repeats": 1,
+            "iterations": 3,
+            "max_width": 8,
+            "workers": 1,
+            "finalists": 0,
+            "baselines": False,
+        }
+    )
+    with open_store(tmp_path / "shoal.db") as store:
+        run_id, _ = store.add_run(shoal.load_dataset("concrete"), settings)
+        Supervisor(store, scope=run_id).loop()
+        failed = store.run(run_id)
+        assert failed.state == "failed"
+        assert failed.error is not None
+        assert "late_sampler:Constant" in failed.error
+        assert "put its folder on PYTHONPATH" in failed.error
+
+        (tmp_path / "late_sampler.py").write_text(OWN_MODULE)
+        monkeypatch.syspath_prepend(tmp_path)
+        store.command(run_id, "resume")
+        Supervisor(store, scope=run_id).loop()
+        assert store.run(run_id).state == "finished"
