@@ -1,14 +1,17 @@
-"""All evaluations of a run in columns: read as they are appended, so that a view of 100,000 of them is always at hand.
+"""All evaluations of a run in columns, read as they are appended.
 
-table = EvaluationTable(store, run)
-table.refresh()                # only what is new
-table.frame[table.frame.status == "failed"]
-table.genomes()                # one row a genome, with its score
+A view of 100,000 of them is always at hand::
+
+    table = EvaluationTable(store, run)
+    table.refresh()                # only what is new
+    table.frame[table.frame.status == "failed"]
+    table.genomes()                # a row for each genome, with its score
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,146 +22,226 @@ from shoal.settings.phase import is_confirmation
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS, RunView, Store
 
-_TEXT = ("genome", "status", "worker")
-_REALS = ("accuracy", "loss", "seconds", "created")
+_TEXT_COLUMNS = ("genome", "status", "worker")
+_REAL_COLUMNS = ("accuracy", "loss", "seconds", "created")
+
+# How genomes are ranked: by the first of these in which they differ, higher values first.
+_RANKING = ["confirmations", "confirmed", "level", "accuracy"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ScoredGenomes:
+    """The scores of genomes, as of the first ``rows`` evaluations."""
+
+    rows: int
+    genomes: pd.DataFrame
 
 
 class EvaluationTable:
-    """The evaluations of one run. Safe to read from several threads; each sees a whole state.
+    """The evaluations of one run.
 
-    `frame`: a row an evaluation, in the order of their recording, with `EVALUATION_COLUMNS`; accuracy in percent and loss NaN
-    where there is none, ``created`` in seconds since 1970 by the database's clock, ``genome`` the genome's hash.
+    It may be read from several threads; each sees the evaluations up to some moment, whole.
+
+    Parameters
+    ----------
+    store, run
+        The run. Nothing is read before `refresh`.
+
+    Attributes
+    ----------
+    settings
+        The run's settings.
     """
 
     def __init__(self, store: Store, run: RunView) -> None:
-        self.store, self.run_id, self.settings = store, run.id, run.settings
+        self.store = store
+        self.run_id = run.id
+        self.settings = run.settings
         self._lock = threading.Lock()
-        self._frame = _framed([])
-        self._genes: dict[str, dict[str, Any]] = {}  # by genome, read when they are asked for
-        self._scored: tuple[int, pd.DataFrame | None] = (0, None)  # of a frame of so many rows
+        self._frame = _to_frame([])
+        # Genes by the genome's hash, read when they are first asked for.
+        self._genes: dict[str, dict[str, Any]] = {}
+        self._scored: _ScoredGenomes | None = None
 
     def refresh(self) -> EvaluationTable:
-        """Read what was appended since. Raises `StoreError`."""
+        """Read what was appended since the last time; returns this table.
+
+        Raises `StoreError` where the store cannot be read.
+        """
         with self._lock:
-            last = int(self._frame["id"].iloc[-1]) if len(self._frame) else 0
-            if rows := self.store.evaluation_rows(self.run_id, last):
-                fresh = _framed(rows)
-                self._frame = pd.concat([self._frame, fresh], ignore_index=True) if last else fresh
+            last_id = int(self._frame["id"].iloc[-1]) if len(self._frame) else 0
+            rows = self.store.evaluation_rows(self.run_id, last_id)
+            if rows:
+                frame = _to_frame(rows)
+                if last_id:
+                    frame = pd.concat([self._frame, frame], ignore_index=True)
+                self._frame = frame
         return self
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Every evaluation; do not change it."""
+        """A row for each evaluation, in the order of their recording; do not change it.
+
+        The columns are `EVALUATION_COLUMNS`. ``genome`` is the genome's hash, ``accuracy`` is in
+        percent, ``created`` in seconds since 1970 by the database's clock. Accuracy and loss are
+        NaN where there is none.
+        """
         return self._frame
 
     def genome(self, name: str) -> Genome | None:
         """The genome of that hash; None when it was never trained."""
-        if (known := self._genes.get(name)) is not None:
+        known = self._genes.get(name)
+        if known is not None:
             return Genome.from_dict(known)
-        own = self._frame.loc[self._frame["genome"] == name, "id"]
-        return Genome.from_dict(self.store.genomes([int(own.iloc[0])])[0]) if len(own) else None
+
+        ids = self._frame.loc[self._frame["genome"] == name, "id"]
+        if not len(ids):
+            return None
+        return Genome.from_dict(self.store.genomes([int(ids.iloc[0])])[0])
 
     def accuracies(self, names: set[str]) -> dict[str, dict[int, float]]:
-        """By genome and repeat, in percent, of those genomes; without what failed."""
+        """Accuracies in percent of some genomes, by hash and repeat, without what failed."""
         frame = self.frame
-        own = frame[frame["genome"].isin(names) & frame["accuracy"].notna()]
-        found: dict[str, dict[int, float]] = {}
-        for name, repeat, accuracy in zip(
-            own["genome"], own["repeat"], own["accuracy"], strict=True
-        ):
-            found.setdefault(name, {})[int(repeat)] = float(accuracy)
-        return found
+        rows = frame[frame["genome"].isin(names) & frame["accuracy"].notna()]
+        by_genome: dict[str, dict[int, float]] = {}
+        columns = (rows["genome"], rows["repeat"], rows["accuracy"])
+        for name, repeat, accuracy in zip(*columns, strict=True):
+            by_genome.setdefault(name, {})[int(repeat)] = float(accuracy)
+        return by_genome
 
     def genomes(self) -> pd.DataFrame:
-        """One row a genome, by its hash, in the order in which they were met; its genes (`hidden_layers` a tuple), and
+        """A row for each genome, by its hash, in the order in which they were first trained.
 
-        - ``generation``, ``individual``: where it was first wanted;
-        - ``repeats``: of the search; ``level``: how far it came in its race;
-        - ``accuracy``, ``deviation``: mean and standard deviation of the repeats that the search counts, in percent; NaN
-          where one failed; ``counted``: how many those are;
-        - ``confirmed``, ``confirmations``: mean and number of the repeats that confirmed it; NaN, 0 for most and where one
-          failed
+        Returns
+        -------
+        DataFrame
+            The genes (``hidden_layers`` as tuples), and
+
+            - ``generation``, ``individual``: where it was first wanted;
+            - ``repeats``: trainings in the search; ``level``: the rung that it reached in its race;
+            - ``accuracy``, ``deviation``: mean and standard deviation, in percent, of the repeats
+              on which the search ranks it; NaN where one failed; ``counted``: how many those are;
+            - ``confirmed``, ``confirmations``: mean, in percent, and number of the repeats that
+              confirmed it; NaN and 0 for most, and where one failed.
         """
         with self._lock:
             frame = self._frame
-            seen, found = self._scored
-            if seen < len(frame):
-                # Only genomes with something new are scored again: all of 50,000 take most of a second.
-                names = frame["genome"].iloc[seen:].unique()
-                own = frame[frame["genome"].isin(names)] if seen else frame
-                changed = _scored(own, self._wide(own), self.settings)
-                if found is not None:
-                    places = found.index.get_indexer(changed.index)
-                    kept = np.delete(np.arange(len(found)), places[places >= 0])
-                    places[places < 0] = len(found)  # those met since come last, as they came
-                    order = np.argsort(np.concatenate([kept, places]), kind="stable")
-                    changed = pd.concat([found.iloc[kept], changed]).iloc[order]
-                self._scored = len(frame), changed
-                return changed
-            return _scored(frame, self._wide(frame), self.settings) if found is None else found
+            before = self._scored
+            if before is not None and before.rows == len(frame):
+                return before.genomes
+            if before is None:
+                genomes = _score(frame, self._genes_of(frame), self.settings)
+            else:
+                genomes = self._rescored(frame, before)
+            if len(frame):
+                self._scored = _ScoredGenomes(len(frame), genomes)
+            return genomes
 
     def ranked(self) -> pd.DataFrame:
-        """`genomes`, the best first, as the search ranks them: those confirmed more often, then by how far they came."""
-        found = self.genomes()
-        order = ["confirmations", "confirmed", "level", "accuracy"]
-        return found[found["accuracy"].notna()].sort_values(
-            order, ascending=False, na_position="last", kind="stable"
+        """`genomes` that have an accuracy, the best first, as the search ranks them.
+
+        Those that were confirmed more often come first, then those that came further in their
+        race.
+        """
+        genomes = self.genomes()
+        return genomes[genomes["accuracy"].notna()].sort_values(
+            _RANKING, ascending=False, na_position="last", kind="stable"
         )
 
-    def _wide(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The genes, a row a genome."""
-        met = frame.drop_duplicates("genome")
-        new = met[np.array([name not in self._genes for name in met["genome"]], dtype=bool)]
-        self._genes |= dict(zip(new["genome"], self.store.genomes(new["id"].tolist()), strict=True))
-        names = met["genome"].tolist()
-        wide = pd.DataFrame.from_records(
-            [self._genes[name] for name in names], columns=list(Genome.__dataclass_fields__)
-        )
+    def _rescored(self, frame: pd.DataFrame, before: _ScoredGenomes) -> pd.DataFrame:
+        """Score the genomes that have something new; all of 50,000 would take most of a second."""
+        new_names = frame["genome"].iloc[before.rows :].unique()
+        rows = frame[frame["genome"].isin(new_names)]
+        changed = _score(rows, self._genes_of(rows), self.settings)
+
+        # Changed genomes keep their places, and those that are new come last.
+        places = before.genomes.index.get_indexer(changed.index)
+        unchanged = np.delete(np.arange(len(before.genomes)), places[places >= 0])
+        places[places < 0] = len(before.genomes)
+        order = np.argsort(np.concatenate([unchanged, places]), kind="stable")
+        return pd.concat([before.genomes.iloc[unchanged], changed]).iloc[order]
+
+    def _genes_of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The genes of all genomes in these evaluations, a row for each genome."""
+        first = frame.drop_duplicates("genome")
+        is_new = np.array([name not in self._genes for name in first["genome"]], dtype=bool)
+        new = first[is_new]
+        genes = self.store.genomes(new["id"].tolist())
+        self._genes |= dict(zip(new["genome"], genes, strict=True))
+
+        names = first["genome"].tolist()
+        records = [self._genes[name] for name in names]
+        wide = pd.DataFrame.from_records(records, columns=list(Genome.__dataclass_fields__))
         wide["hidden_layers"] = [tuple(layers) for layers in wide["hidden_layers"]]
         return wide.set_index(pd.Index(names, name="genome"))
 
 
-def _framed(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+def _to_frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
+    """Rows of the store, in columns of `EVALUATION_COLUMNS`."""
     columns = list(zip(*rows, strict=True)) or [()] * len(EVALUATION_COLUMNS)
-    kinds: dict[str, Any] = {
-        name: float if name in _REALS else object if name in _TEXT else np.int64
-        for name in EVALUATION_COLUMNS
-    }
-    arrays = zip(kinds.items(), columns, strict=True)
-    return pd.DataFrame({name: np.array(values, dtype=kind) for (name, kind), values in arrays})
+    arrays = {}
+    for name, values in zip(EVALUATION_COLUMNS, columns, strict=True):
+        arrays[name] = np.array(values, dtype=_type_of(name))
+    return pd.DataFrame(arrays)
 
 
-def _scored(frame: pd.DataFrame, wide: pd.DataFrame, settings: SearchSettings) -> pd.DataFrame:
-    search = frame[~is_confirmation(frame["repeat"])]
-    repeats = (
-        search.groupby("genome", sort=False)["repeat"].size().reindex(wide.index, fill_value=0)
+def _type_of(column: str) -> Any:
+    if column in _REAL_COLUMNS:
+        return float
+    if column in _TEXT_COLUMNS:
+        return object
+    return np.int64
+
+
+def _score(frame: pd.DataFrame, genes: pd.DataFrame, settings: SearchSettings) -> pd.DataFrame:
+    """The columns of `EvaluationTable.genomes`.
+
+    Parameters
+    ----------
+    frame
+        All evaluations of some genomes.
+    genes
+        Their genes, a row for each genome.
+    settings
+        Of the run; they say which repeats rank a genome.
+    """
+    confirming = is_confirmation(frame["repeat"])
+    search = frame[~confirming]
+    repeats = search.groupby("genome", sort=False)["repeat"].size()
+    repeats = repeats.reindex(genes.index, fill_value=0)
+
+    # The first and the last scored repeat, and the rung, depend on the number of repeats alone.
+    starts = {}
+    stops = {}
+    rungs = {}
+    for count in map(int, repeats.unique()):
+        scored = settings.schedule.scored_repeats(count)
+        starts[count] = scored.start
+        stops[count] = scored.stop
+        rungs[count] = settings.schedule.rung(count)
+
+    repeat = search["repeat"]
+    is_scored = (repeat >= search["genome"].map(repeats.map(starts))) & (
+        repeat < search["genome"].map(repeats.map(stops))
     )
-    kinds = {
-        int(n): (settings.schedule.scored_repeats(int(n)), settings.schedule.rung(int(n)))
-        for n in repeats.unique()
-    }
-    first = repeats.map({n: counted.start for n, (counted, _) in kinds.items()})
-    last = repeats.map({n: counted.stop for n, (counted, _) in kinds.items()})
-    own = search["repeat"]
-    counted = search[(own >= search["genome"].map(first)) & (own < search["genome"].map(last))]
-    by_genome = counted.groupby("genome", sort=False)["accuracy"]
+    by_genome = search[is_scored].groupby("genome", sort=False)["accuracy"]
     scores = by_genome.agg(["mean", "std", "count", "size"])
-    whole = scores["count"] == scores["size"]
-    final = (
-        frame[is_confirmation(frame["repeat"])]
-        .groupby("genome", sort=False)["accuracy"]
-        .agg(["mean", "count", "size"])
-    )
-    final = final[final["count"] == final["size"]]
-    met = frame.drop_duplicates("genome").set_index("genome")
-    return wide.assign(
-        generation=met["generation"],
-        individual=met["individual"],
+    # pandas counts no failures among "count"; "size" has them.
+    none_failed = scores["count"] == scores["size"]
+
+    confirmations = frame[confirming].groupby("genome", sort=False)["accuracy"]
+    confirmed = confirmations.agg(["mean", "count", "size"])
+    confirmed = confirmed[confirmed["count"] == confirmed["size"]]
+
+    first = frame.drop_duplicates("genome").set_index("genome")
+    return genes.assign(
+        generation=first["generation"],
+        individual=first["individual"],
         repeats=repeats,
-        level=repeats.map({n: level for n, (_, level) in kinds.items()}),
-        accuracy=scores["mean"].where(whole, np.nan),
-        deviation=scores["std"].where(whole, np.nan),
-        counted=scores["size"].reindex(wide.index, fill_value=0).astype("int64"),
-        confirmed=final["mean"],
-        confirmations=final["count"].reindex(wide.index, fill_value=0).astype("int64"),
+        level=repeats.map(rungs),
+        accuracy=scores["mean"].where(none_failed, np.nan),
+        deviation=scores["std"].where(none_failed, np.nan),
+        counted=scores["size"].reindex(genes.index, fill_value=0).astype("int64"),
+        confirmed=confirmed["mean"],
+        confirmations=confirmed["count"].reindex(genes.index, fill_value=0).astype("int64"),
     )
