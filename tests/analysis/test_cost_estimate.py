@@ -13,14 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shoal.analysis.cost_estimate import (
-    Throughput,
-    estimate_cost,
-    first_genomes,
-    guessed_throughput,
-    recorded_throughput,
-)
+from shoal.analysis.cost_estimate import estimate_cost, first_genomes
 from shoal.analysis.stages import first_trainings, stages
+from shoal.analysis.throughput import Throughput, guessed_throughput, recorded_throughput
 from shoal.data import load_dataset
 from shoal.executors import Executor, Job, Outcome
 from shoal.objectives.metrics import Metrics, Scores

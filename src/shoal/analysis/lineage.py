@@ -1,12 +1,15 @@
-"""Who descends from whom in a search. No parent is recorded, and none has to be: births are draws from a counter.
+"""Which genome descends from which in a search.
+
+No parent is recorded, and none has to be, since births are draws from a counter::
 
     lineage = Lineage(run, table)
     for relative in lineage.ancestors(genome.hash):
-        print(relative.name, relative.birth.how, relative.birth.mutations)
+        print(relative.name, relative.birth.origin, relative.birth.mutations)
 
-A generation's genomes are known from its evaluations, but for those that it trained no more (the elite, and children that
-are genomes met before); their fitness is known from the repeats that they had by then. With both, the birth of any
-individual can be drawn again by itself, so that nothing of the search has to be repeated.
+The genomes of a generation are known from its evaluations, except for those that it did not train
+again: the elite, and children that are genomes met before. Their fitness is known from the repeats
+that they had by then. With both, the birth of any individual can be drawn again by itself, so that
+nothing of the search has to be repeated.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,14 +31,24 @@ from shoal.store import RunView
 from shoal.tuning.operators import Offspring, best, birth, first_offspring, parents
 from shoal.tuning.search import fitness_of, sampler_key
 
-DEPTH = 4  # generations of ancestors, where nobody says otherwise
+# Births that `Lineage.ancestors` goes back by default.
+DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """A genome, by its hash, at its first birth: ``individual`` of ``generation`` (the first generation is 1).
+    """A genome at its first birth.
 
-    ``distance``: births between it and the genome that was asked for.
+    Attributes
+    ----------
+    name
+        The genome's hash.
+    generation, individual
+        Where it was born; the first generation is 1, the first individual 0.
+    birth
+        How it came about.
+    distance
+        Births between it and the genome that was asked for.
     """
 
     name: str
@@ -46,7 +59,7 @@ class Relative:
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Their hashes: none, one or two."""
+        """The hashes of its parents: none, one or two."""
         return tuple(parent.hash for parent in self.birth.parents)
 
 
@@ -64,166 +77,236 @@ def without_parents(settings: SearchSettings) -> str | None:
 class Lineage:
     """The births of one genetic search, from its recorded evaluations.
 
-    Raises `SettingsError` for another sampler; its methods raise `StoreError` where this version of Shoal draws other genomes
-    than are recorded.
+    Its methods raise `StoreError` where this version of Shoal draws other genomes than are
+    recorded.
+
+    Parameters
+    ----------
+    run
+        The run.
+    table
+        Its evaluations.
+
+    Raises
+    ------
+    SettingsError
+        The run's sampler breeds no genomes.
     """
 
     def __init__(self, run: RunView, table: EvaluationTable) -> None:
-        if (reason := without_parents(run.settings)) is not None:
+        reason = without_parents(run.settings)
+        if reason is not None:
             raise SettingsError(reason, expected="a genetic search", remedy="choose another run")
-        self._settings, self._space = run.settings, run.settings.space
-        self._key, self._table = sampler_key(run.settings), table
+
+        self._settings = run.settings
+        self._space = run.settings.space
+        self._key = sampler_key(run.settings)
+        self._table = table
+        # Genomes that were drawn here, since no evaluation names them.
         self._drawn: dict[str, Genome] = {}
+        # By generation: the hashes of its individuals, and the fitness by which they were selected.
         self._populations: list[tuple[str, ...]] = []
         self._fitness: list[tuple[float, ...]] = []
+        # By hash: (generation, individual) of each place where the genome was an individual.
         self._places: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._rebuild(run.generations)
 
     @property
     def populations(self) -> tuple[tuple[str, ...], ...]:
-        """The hashes of every generation's individuals, the one in progress included."""
+        """The hashes of every generation's individuals, including the one in progress."""
         return tuple(self._populations)
 
     def individuals(self, name: str) -> tuple[tuple[int, int], ...]:
-        """Where the genome was an individual: (generation from 1, individual from 0); nothing for an unknown one."""
+        """Where a genome was an individual: (generation from 1, individual from 0).
+
+        Nothing for a genome that is not known.
+        """
         return tuple(self._places.get(name, ()))
 
     def origin(self, name: str, distance: int = 0) -> Relative | None:
-        """The genome at its first birth; None for one that was never an individual."""
+        """A genome at its first birth; None for one that was never an individual."""
         places = self._places.get(name)
-        return None if not places else Relative(name, *places[0], self.birth(*places[0]), distance)
+        if not places:
+            return None
+        generation, individual = places[0]
+        return Relative(name, generation, individual, self.birth(generation, individual), distance)
 
     def birth(self, generation: int, individual: int) -> Offspring:
-        """How this individual of the generation (from 1) came about."""
-        found = self._draw(generation, individual)
-        if found.child.hash != (recorded := self._populations[generation - 1][individual]):
+        """How an individual of a generation (from 1) came about."""
+        offspring = self._draw(generation, individual)
+        recorded = self._populations[generation - 1][individual]
+        drawn = offspring.child.hash
+        if drawn != recorded:
             raise StoreError(
-                f"Individual {individual} of generation {generation} is {recorded} on record, and {found.child.hash} drawn.",
+                f"Individual {individual} of generation {generation} is {recorded} on record, "
+                f"and {drawn} drawn.",
                 expected="the genomes of the Shoal that ran this search",
                 remedy="look at it with the version that recorded it",
             )
-        return found
+        return offspring
 
     def ancestors(self, name: str, depth: int = DEPTH) -> tuple[Relative, ...]:
-        """The genome, then its ancestors, each once, the nearest first, as far as ``depth`` births back.
+        """A genome, then its ancestors, each once, the nearest first.
 
-        Elites are born once, when they are first met.
+        Parameters
+        ----------
+        name
+            The genome's hash.
+        depth
+            How many births to go back. An elite is born once, when it is first met.
         """
         found: dict[str, Relative] = {}
-        names = [name]
+        names: Sequence[str] = [name]
         for distance in range(depth + 1):
-            nearer = [n for n in dict.fromkeys(names) if n not in found]
-            born = [relative for n in nearer if (relative := self.origin(n, distance)) is not None]
-            found |= {relative.name: relative for relative in born}
-            names = [parent for relative in born for parent in relative.parents]
+            parents_of_these: list[str] = []
+            for nearer in names:
+                if nearer in found:
+                    continue
+                relative = self.origin(nearer, distance)
+                if relative is not None:
+                    found[nearer] = relative
+                    parents_of_these += relative.parents
+            names = parents_of_these
         return tuple(found.values())
 
     def children(self, name: str) -> Iterator[Relative]:
-        """Those bred from it, in the order of their births: each genome once, and no elite."""
+        """The genomes bred from one, each once, in the order of their births; no elite."""
         known = {name}
         for generation, individual in self._places.get(name, ()):
             if generation == len(self._populations):
                 return
-            fitness = self._fitness[generation - 1]
             for child in range(self._settings.elitism, self._settings.population):
-                if individual not in parents(self._settings, self._key, generation, child, fitness):
-                    continue  # the tournaments alone are quickly drawn
-                born = self._populations[generation][child]
-                if born in known or self._places[born][0] != (generation + 1, child):
+                # The tournaments alone are quickly drawn; most children have other parents.
+                if individual not in self._parents(generation, child):
                     continue
-                found = Relative(born, generation + 1, child, self.birth(generation + 1, child), 1)
-                if name in found.parents:
-                    known.add(born)
-                    yield found
+                child_name = self._populations[generation][child]
+                first_place = self._places[child_name][0]
+                if child_name in known or first_place != (generation + 1, child):
+                    continue
+                birth = self.birth(generation + 1, child)
+                relative = Relative(child_name, generation + 1, child, birth, distance=1)
+                if name in relative.parents:
+                    known.add(child_name)
+                    yield relative
+
+    def _parents(self, generation: int, child: int) -> tuple[int, int]:
+        """The individuals of a generation that the tournaments of a child of it chose."""
+        fitness = self._fitness[generation - 1]
+        return parents(self._settings, self._key, generation, child, fitness)
+
+    def genome(self, name: str) -> Genome:
+        """The genome of that hash, of any individual."""
+        genome = self._drawn.get(name) or self._table.genome(name)
+        assert genome is not None, name
+        return genome
 
     def _draw(self, generation: int, individual: int) -> Offspring:
+        """Draw an individual of a generation (from 1) again."""
         if generation == 1:
-            return first_offspring(
+            first_generation = first_offspring(
                 self._space, self._settings.start, self._key, self._settings.population
-            )[individual]
-        before = generation - 2
-        population = _Population(self, self._populations[before])
-        number = generation - 1  # the genetic algorithm counts from 0
+            )
+            return first_generation[individual]
+
+        # Both lists begin with generation 1, and the genetic algorithm counts from 0.
+        previous = generation - 2
         return birth(
             self._space,
             self._settings,
             self._key,
-            number,
+            generation - 1,
             individual,
-            population,
-            self._fitness[before],
+            _Population(self, self._populations[previous]),
+            self._fitness[previous],
         )
 
-    def genome(self, name: str) -> Genome:
-        """The genome of that hash, of any individual."""
-        found = self._drawn.get(name) or self._table.genome(name)
-        assert found is not None, name
-        return found
-
     def _rebuild(self, completed: int) -> None:
-        """All populations, and the fitness that each was selected by, from the first generation on."""
-        self._table.genomes()  # reads the genes of all at once
-        frame, size = self._table.frame, self._settings.population
+        """Find all populations, and the fitness by which each was selected, from the first on."""
+        self._table.genomes()  # reads the genes of all genomes at once
+        frame = self._table.frame
         search = frame[~is_confirmation(frame["repeat"])]
-        wanted: dict[int, dict[int, str]] = defaultdict(dict)
+
+        # By generation and individual: the genome that was trained for it.
+        trained: dict[int, dict[int, str]] = defaultdict(dict)
         histories: dict[str, _History] = defaultdict(_History)
         columns = ("generation", "individual", "genome", "repeat", "accuracy")
-        for generation, individual, name, repeat, accuracy in zip(
-            *(search[c].tolist() for c in columns), strict=True
-        ):
-            wanted[generation].setdefault(individual, name)
+        rows = zip(*(search[column].tolist() for column in columns), strict=True)
+        for generation, individual, name, repeat, accuracy in rows:
+            trained[generation].setdefault(individual, name)
             histories[name].add(generation, repeat, accuracy)
-        for number in range(1, max(completed, *wanted, 1) + 1):
-            known = wanted[number]
-            if number > 1:
-                elite = best(self._fitness[-1], self._settings.elitism)
-                known = known | {n: self._populations[-1][i] for n, i in enumerate(elite)}
-            population = tuple(known.get(i) or self._missing(number, i) for i in range(size))
-            self._populations.append(population)
-            self._fitness.append(
-                tuple(histories[name].fitness(self._settings, number) for name in population)
-            )
-            for individual, name in enumerate(population):
-                self._places[name].append((number, individual))
 
-    def _missing(self, generation: int, individual: int) -> str:
+        last = max(completed, *trained, 1)
+        for generation in range(1, last + 1):
+            population = self._population(generation, trained[generation])
+            fitness = [histories[name].fitness(self._settings, generation) for name in population]
+            self._populations.append(population)
+            self._fitness.append(tuple(fitness))
+            for individual, name in enumerate(population):
+                self._places[name].append((generation, individual))
+
+    def _population(self, generation: int, trained: Mapping[int, str]) -> tuple[str, ...]:
+        """The hashes of a generation: of its elite, of those it trained, and of those drawn again."""
+        known = dict(trained)
+        if generation > 1:
+            elite = best(self._fitness[-1], self._settings.elitism)
+            for place, individual in enumerate(elite):
+                known[place] = self._populations[-1][individual]
+
+        names = []
+        for individual in range(self._settings.population):
+            name = known.get(individual)
+            if name is None:
+                name = self._drawn_again(generation, individual)
+            names.append(name)
+        return tuple(names)
+
+    def _drawn_again(self, generation: int, individual: int) -> str:
+        """The hash of an individual that no evaluation names."""
         child = self._draw(generation, individual).child
         self._drawn[child.hash] = child
         return child.hash
 
 
 class _Population(Sequence[Genome]):
-    """The genomes of a generation, each made when it is looked at: of most births that is one or two."""
+    """The genomes of a generation, each made when it is looked at.
+
+    Most births look at one or two of them.
+    """
 
     def __init__(self, lineage: Lineage, names: tuple[str, ...]) -> None:
-        self._lineage, self._names = lineage, names
+        self._lineage = lineage
+        self._names = names
 
     def __len__(self) -> int:
         return len(self._names)
 
-    def __getitem__(self, at: Any) -> Any:
-        return self._lineage.genome(self._names[at])
+    def __getitem__(self, place: Any) -> Any:
+        return self._lineage.genome(self._names[place])
 
 
 class _History:
-    """The accuracies of one genome by repeat, and when each was wanted."""
+    """The accuracies of one genome by repeat, and the generations that wanted them."""
 
     __slots__ = ("_accuracies", "_generations")
 
     def __init__(self) -> None:
+        # None: it failed.
         self._accuracies: dict[int, float | None] = {}
         self._generations: list[int] = []
 
     def add(self, generation: int, repeat: int, accuracy: float) -> None:
+        """Record a training; NaN for a failure."""
         self._generations.append(generation)
         self._accuracies[repeat] = None if math.isnan(accuracy) else accuracy
 
     def fitness(self, settings: SearchSettings, generation: int) -> float:
-        """As it was when that generation was complete. What was recorded later had been wanted later."""
+        """The fitness as it was when that generation was complete.
+
+        What was recorded later had been wanted later.
+        """
         repeats = bisect_right(sorted(self._generations), generation)
-        counted = [
-            self._accuracies[r]
-            for r in settings.schedule.scored_repeats(repeats)
-            if r in self._accuracies and r < repeats
-        ]
-        return fitness_of(counted, settings.schedule.rung(repeats))
+        accuracies = []
+        for repeat in settings.schedule.scored_repeats(repeats):
+            if repeat in self._accuracies and repeat < repeats:
+                accuracies.append(self._accuracies[repeat])
+        return fitness_of(accuracies, settings.schedule.rung(repeats))

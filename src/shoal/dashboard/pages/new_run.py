@@ -10,12 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from shoal.analysis.cost_estimate import (
-    CostEstimate,
-    Throughput,
-    estimate_cost,
-    recorded_throughput,
-)
+from shoal.analysis.cost_estimate import CostEstimate, estimate_cost
+from shoal.analysis.throughput import Throughput, recorded_throughput
 from shoal.dashboard.components.metric_tiles import metric_tiles
 from shoal.dashboard.components.new_run_form import (
     budget,

@@ -1,0 +1,105 @@
+"""How fast trainings are on this machine: recorded where there is a record, guessed elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from dataclasses import dataclass
+
+import numpy as np
+
+from shoal.problems.evaluation import Evaluation
+from shoal.settings.search_settings import SearchSettings
+from shoal.store import RunView, Store
+
+# Trainings of a run from which a pace is taken: fewer say too little, more take long to read.
+_LEAST_TRAININGS = 10
+_MOST_TRAININGS = 50_000
+
+# Multiply-adds by second and core where nothing was recorded. For the CPU engine: from an old
+# laptop to a server (docs/performance.md). For the reference: what NumPy makes of them.
+_GUESSED_SPEED = {"cpu": (5e9, 6e10), "reference": (5e8, 1e10)}
+# The share of their longest that trainings with a patience last.
+_GUESSED_SHARE = (0.3, 1.0)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """The pace of trainings; each range is (low, high).
+
+    Attributes
+    ----------
+    seconds
+        Of one multiply-add on one core.
+    share
+        Of its longest that a training lasts, 0 to 1.
+    source
+        Where this comes from, in words.
+    """
+
+    seconds: tuple[float, float]
+    share: tuple[float, float]
+    source: str
+
+
+def recorded_throughput(store: Store, settings: SearchSettings) -> Throughput | None:
+    """The pace of the newest run with the same engine that was trained on this host.
+
+    Returns None where there is no such run.
+    """
+    for run in store.runs():
+        is_like = run.settings.engine == settings.engine
+        if is_like and _LEAST_TRAININGS <= run.evaluations <= _MOST_TRAININGS:
+            pace = _throughput_of(store, run)
+            if pace is not None:
+                _log.debug("the pace is taken %s", pace.source)
+                return pace
+    return None
+
+
+def _throughput_of(store: Store, run: RunView) -> Throughput | None:
+    """The pace of a run's trainings on this host; None where there were too few."""
+    trainings = _trainings_here(store, run)
+    if len(trainings) < _LEAST_TRAININGS:
+        return None
+
+    problem = store.load_problem(run.id)
+    costs = np.array([float(problem.cost(training.task)) for training in trainings])
+    longest = np.array([problem.iterations_for(training.task) for training in trainings])
+    shares = np.array([training.iterations for training in trainings]) / longest
+    seconds = np.array([training.seconds for training in trainings])
+
+    work = costs * shares
+    share = float(work.sum() / costs.sum())
+    middle = float(seconds.sum() / work.sum())
+    quartiles = np.quantile(seconds / work, [0.25, 0.75])
+    # Another search differs from this one, at least by so much.
+    fastest = min(float(quartiles[0]), 0.8 * middle)
+    slowest = max(float(quartiles[1]), 1.25 * middle)
+    return Throughput(
+        seconds=(fastest, slowest),
+        share=(0.8 * share, min(1.0, 1.25 * share)),
+        source=f"from {len(trainings):,} trainings of run {run.id}",
+    )
+
+
+def _trainings_here(store: Store, run: RunView) -> list[Evaluation]:
+    """A run's trainings whose worker was on this host, without those that did not begin."""
+    here = f"{socket.gethostname()}:"
+    trainings = []
+    for evaluation in store.evaluations(run.id, curves=False):
+        if evaluation.worker.startswith(here) and evaluation.iterations and evaluation.seconds:
+            trainings.append(evaluation)
+    return trainings
+
+
+def guessed_throughput(settings: SearchSettings) -> Throughput:
+    """A wide guess that says that it is one, for where nothing was recorded."""
+    slow, fast = _GUESSED_SPEED[settings.engine]
+    return Throughput(
+        seconds=(1 / fast, 1 / slow),
+        share=_GUESSED_SHARE,
+        source="a guess: no training was recorded here yet",
+    )
