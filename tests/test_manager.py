@@ -119,7 +119,8 @@ def test_start_watch_stop_reset(store: Store) -> None:
     assert manager.get_progress()["epoch"] == 0
     assert len(store.evaluations(run_id)) == kept
     assert second.get_progress()["epoch"] == stopped["epoch"]
-    manager.stop_training()  # nothing to stop: no error
+    # There is nothing to stop, which is no error.
+    manager.stop_training()
 
 
 def test_training_outlives_its_starter(store: Store, tmp_path: Path) -> None:
@@ -147,7 +148,8 @@ def test_bad_settings_write_nothing(store: Store) -> None:
 def test_the_active_run_is_the_one_shown_and_stopped(store: Store) -> None:
     manager = TrainManager(store, **SMALL)
     first = manager.start_training()
-    store.add_run(manager._data, manager._settings)  # somebody queues another behind it
+    # Somebody queues another run behind it.
+    store.add_run(manager._data, manager._settings)
     eventually(lambda: store.run(first).state == "running")
     assert manager.get_progress()["run"] == first
     manager.stop_training()

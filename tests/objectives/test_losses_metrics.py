@@ -260,4 +260,5 @@ def test_probabilities_of_extreme_scores() -> None:
     assert found.tolist() == [[1, 0], [1, 0], [0.5, 0.5]]
     wrong = classification_metrics(found, np.array([1.0, 1, 1]))
     assert wrong.log_loss == pytest.approx((2 * -math.log(1e-15) + math.log(2)) / 3)
-    assert wrong.accuracy == 0  # the tie goes to the first class
+    # The tie goes to the first class.
+    assert wrong.accuracy == 0
