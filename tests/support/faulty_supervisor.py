@@ -32,14 +32,14 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
 
     Their number is the same in every run: results are handed on one by one, and no heartbeat comes between.
     """
-    import shoal.orchestration.runner
+    import shoal.orchestration.owned_run
     import shoal.orchestration.supervisor
     from shoal.executors import LocalExecutor, Outcome
     from shoal.store.connection import Database
 
     write, poll, commits, seen = Database.write, LocalExecutor.poll, count(1), [0]
     held: list[Outcome] = []
-    shoal.orchestration.runner.HEARTBEAT_SECONDS = (
+    shoal.orchestration.owned_run.HEARTBEAT_SECONDS = (
         shoal.orchestration.supervisor.HEARTBEAT_SECONDS
     ) = 3600.0
 

@@ -25,7 +25,8 @@ from shoal.errors import (
     StoreFullError,
     StoreLostError,
 )
-from shoal.orchestration.runner import FULL_SECONDS, Runner
+from shoal.orchestration.owned_run import FULL_SECONDS
+from shoal.orchestration.runner import Runner
 from shoal.orchestration.webhook import VARIABLE, WebhookSender, check_webhook
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Claim, Owner, Store, open_store
 from shoal.system.child import Parent

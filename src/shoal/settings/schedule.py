@@ -2,7 +2,7 @@
 
 `Schedule` is the one description of the races of a search and of the final race. The races
 (`shoal.tuning.racing`) play it, the cost estimate (`shoal.analysis.stages`) counts it, and the time
-budget of the finals (`shoal.orchestration.runner`) shortens it.
+budget of the finals (`shoal.orchestration.finals_budget`) shortens it.
 
 Successive halving: all genomes of a generation train until the first rung, the better half until
 the next rung, and so on, each rung with longer trainings (Jamieson and Talwalkar, "Non-stochastic

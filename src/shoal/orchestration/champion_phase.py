@@ -1,0 +1,119 @@
+"""The last part of a run: train the champion's networks, compare them, and keep them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from shoal.errors import ExecutorError
+from shoal.executors import Executor, Outcome
+from shoal.orchestration.owned_run import OwnedRun
+from shoal.orchestration.search_phase import threads_per_job
+from shoal.problems.table import Problem
+from shoal.tuning.baselines import Baseline, BaselineJob, baseline_jobs
+from shoal.tuning.champion import (
+    CHAMPION,
+    AssembleChampion,
+    Champion,
+    RefitJob,
+    Selection,
+    refit_jobs,
+    select_champion,
+)
+from shoal.tuning.search import Search
+
+_ThreadedJob = TypeVar("_ThreadedJob", RefitJob, BaselineJob)
+_log = logging.getLogger(__name__)
+
+
+class ChampionPhase:
+    """Makes the champion of a search that is over.
+
+    Parameters
+    ----------
+    run
+        The run that is worked on.
+    problem, search, executor
+        What was searched, with what result, and where the networks are trained.
+    """
+
+    def __init__(self, run: OwnedRun, problem: Problem, search: Search, executor: Executor) -> None:
+        self._run = run
+        self._problem = problem
+        self._search = search
+        self._executor = executor
+
+    def work(self) -> None:
+        """Make the champion and keep it; nothing where every training failed.
+
+        Raises
+        ------
+        ExecutorError
+            It was lost with its worker; a resumed run makes it again.
+        """
+        selection = select_champion(self._search)
+        if selection is None:
+            return
+
+        jobs = refit_jobs(self._problem, selection)
+        weights = self._weights(jobs)
+        if not weights:
+            return
+
+        compared = self._baselines(selection, len(weights), first=jobs[0].task.repeat)
+        champion = self._assembled(selection, weights)
+        champion = replace(champion, baselines=compared)
+        self._run.save_artifact(CHAMPION, champion.to_bytes())
+
+    def _weights(self, jobs: Sequence[RefitJob]) -> dict[RefitJob, Any]:
+        """The trained weights of each network; those that were lost are missing."""
+        weights = {}
+        for job, outcome in self._outcomes(jobs).items():
+            if outcome.error is None:
+                weights[job] = outcome.result
+            else:
+                _log.warning("a champion's network was lost: %s", outcome.error)
+                self._run.event(f"A champion's network was lost: {outcome.error}", "warning")
+        return weights
+
+    def _baselines(self, selection: Selection, networks: int, first: int) -> tuple[Baseline, ...]:
+        """Other methods on the same rows, where they are asked for."""
+        if not self._problem.settings.baselines:
+            return ()
+
+        jobs = baseline_jobs(self._problem, selection.genome, networks, first)
+        baselines = []
+        for job, outcome in self._outcomes(jobs).items():
+            if outcome.error:
+                baselines.append(job.failed(outcome.error))
+            else:
+                baselines.append(outcome.result)
+        return tuple(baselines)
+
+    def _assembled(self, selection: Selection, weights: Mapping[RefitJob, Any]) -> Champion:
+        self._executor.submit(AssembleChampion(selection, weights))
+        (outcome,) = self._wait_for(1)
+        if outcome.error is not None:
+            raise ExecutorError(f"The champion was lost: {outcome.error}", remedy="resume the run")
+
+        assert isinstance(outcome.result, Champion)
+        return outcome.result
+
+    def _outcomes(self, jobs: Sequence[_ThreadedJob]) -> dict[_ThreadedJob, Outcome]:
+        """Run the jobs side by side; return each with its outcome, in the order of the jobs."""
+        threads = threads_per_job(self._executor, len(jobs))
+        submitted = {job: replace(job, threads=threads) for job in jobs}
+        for threaded in submitted.values():
+            self._executor.submit(threaded)
+
+        outcomes = {outcome.job: outcome for outcome in self._wait_for(len(jobs))}
+        return {job: outcomes[threaded] for job, threaded in submitted.items()}
+
+    def _wait_for(self, count: int) -> list[Outcome]:
+        """The next ``count`` outcomes, in the order in which they come."""
+        outcomes: list[Outcome] = []
+        while len(outcomes) < count:
+            outcomes += self._run.poll(self._executor)
+        return outcomes
