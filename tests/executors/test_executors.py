@@ -315,10 +315,10 @@ def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(
 @pytest.mark.skipif(
     forkserver.CONTEXT is None, reason="workers are forked from a server on Linux only"
 )
-def test_nobody_waits_while_the_nursery_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_while_the_fork_server_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = threading.Event()
     monkeypatch.setattr(forkserver, "_ready", compiled)
-    monkeypatch.setattr(forkserver, "_trial", [threading.current_thread()])
+    monkeypatch.setattr(forkserver, "_first_child", [threading.current_thread()])
     with LocalExecutor(PROBLEM, 1) as executor:
         executor.submit(Echo(1))
         assert executor.poll(0.0) == []

@@ -1,78 +1,132 @@
-"""Which job may run next, and what is held against it: the same for every executor."""
+"""Which job may run next, and which failures are counted against it: the same for every executor."""
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, deque
 from collections.abc import Sequence
 
 from shoal.executors.base import Executor, Job, Outcome
 
+_log = logging.getLogger(__name__)
+
 
 class JobQueue:
-    """Jobs that wait. Those that ran when a worker died are suspects: each runs quite alone until it is cleared.
+    """Jobs that wait for a worker.
 
-    What runs alone and dies all the same is guilty; after `Executor.MAX_DEATHS` times it has an outcome with an error.
+    When a worker dies, all jobs that ran then are suspects. A suspect runs quite alone until it is
+    cleared. A job that runs alone and whose worker dies all the same is guilty; after
+    `Executor.MAX_DEATHS` times it gets an outcome with an error.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[Job] = deque()
         self._suspects: deque[Job] = deque()
-        self._deaths: Counter[int] = Counter()  # by id: jobs are held until they have their outcome
+        # By the jobs' ids: jobs are kept until they have their outcomes.
+        self._deaths: Counter[int] = Counter()
         self._losses: Counter[int] = Counter()
-        self._alone = False  # what runs is a suspect
+        # Whether what runs now is a suspect.
+        self._alone = False
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._suspects)
 
     def add(self, job: Job) -> None:
-        """At the end."""
+        """Add a job behind all others."""
         self._waiting.append(job)
 
     def take(self, running: int, limit: int, count: int = 1) -> list[Job]:
-        """At most ``count`` jobs to start now, beside ``running`` others of at most ``limit``; a suspect comes alone."""
+        """Take jobs that may start now; a suspect comes alone.
+
+        Parameters
+        ----------
+        running
+            How many jobs, or batches of jobs, run already.
+        limit
+            How many may run at once.
+        count
+            How many jobs to take at most.
+        """
         if self._alone and running:
             return []
+
         self._alone = bool(self._suspects)
         if self._alone:
-            return [] if running else [self._suspects.popleft()]
-        return (
-            [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
-            if running < limit
-            else []
-        )
+            if running:
+                return []
+            return [self._suspects.popleft()]
+
+        if running >= limit:
+            return []
+        count = min(count, len(self._waiting))
+        return [self._waiting.popleft() for _ in range(count)]
 
     def put_back(self, jobs: Sequence[Job]) -> None:
-        """They were taken, and nothing is held against them: they come first."""
+        """Have jobs that were taken come first; nothing is counted against them."""
         self._waiting.extendleft(reversed(jobs))
 
     def done(self, job: Job) -> None:
-        """It has its outcome."""
+        """Forget a job that has its outcome."""
         self._deaths.pop(id(job), None)
         self._losses.pop(id(job), None)
 
     def on_worker_death(self, jobs: Sequence[Job], why: str, beside: int = 0) -> list[Outcome]:
-        """A worker died, and these were running, ``beside`` others: the guilty one is only known when there is no other."""
+        """A worker died: the guilty job is only known when there was no other one.
+
+        Parameters
+        ----------
+        jobs
+            What ran in that worker, or in all that went with it.
+        why
+            The error of a job that has caused it too often.
+        beside
+            How many other jobs ran.
+
+        Returns
+        -------
+        list[Outcome]
+            The outcome of a job that is given up.
+        """
         if len(jobs) + beside == 1:
             return [outcome for job in jobs for outcome in self.count_failure(job, why)]
+
+        _log.warning("a worker died; each of %d jobs runs alone now", len(jobs))
         self._suspects.extendleft(reversed(jobs))
         return []
 
     def on_node_loss(self, jobs: Sequence[Job], why: str) -> list[Outcome]:
-        """Their machine died, which is rarely their doing: they run again, and are suspects when it goes on like that."""
+        """A machine died with its jobs, which is rarely their doing: they run again.
+
+        Jobs to which it happens again and again are suspects. Parameters and result are those of
+        `on_worker_death`.
+        """
         if self._alone:
             return self.on_worker_death(jobs, why)
+
+        _log.warning("a machine is gone; %d jobs run again", len(jobs))
         for job in reversed(jobs):
             self._losses[id(job)] += 1
-            (
-                self._suspects if self._losses[id(job)] >= Executor.MAX_DEATHS else self._waiting
-            ).appendleft(job)
+            if self._losses[id(job)] >= Executor.MAX_DEATHS:
+                self._suspects.appendleft(job)
+            else:
+                self._waiting.appendleft(job)
         return []
 
     def count_failure(self, job: Job, why: str) -> list[Outcome]:
-        """Count against a job; its outcome, with ``why``, when it was the last time, else it is tried alone."""
+        """Count a failure against a job.
+
+        Returns
+        -------
+        list[Outcome]
+            Its outcome with the error ``why``, when this was the last time; otherwise empty, and
+            the job is tried alone.
+        """
         self._deaths[id(job)] += 1
         if self._deaths[id(job)] < Executor.MAX_DEATHS:
+            _log.warning("a job failed with its worker, time %d; again", self._deaths[id(job)])
             self._suspects.appendleft(job)
             return []
+
+        _log.error("a job is given up: %s", why)
         self.done(job)
         return [Outcome(job, error=why)]

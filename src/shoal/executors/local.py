@@ -1,12 +1,14 @@
-"""Worker processes on this machine, by loky. One swarm a process, one thread each.
+"""Worker processes on this machine, by loky. Each trains one swarm at a time.
 
-Where there is a nursery they are forked from it; elsewhere each loads, or compiles, the kernels itself. All are replaced
-after so many jobs, or when one of them has grown: whatever a library leaks is bounded, however long a run is. How far they are
-they write on a `ProgressDirectory`.
+Where there is a fork server, workers are forked from it; elsewhere each loads, or compiles, the
+kernels itself. All are replaced after a number of jobs, or when one of them has grown: so whatever
+a library leaks is bounded, however long a run is. How far they are, workers write to a
+`ProgressDirectory`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -15,7 +17,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
@@ -31,32 +33,62 @@ from shoal.pso.engines.base import Engine
 from shoal.system import forkserver
 from shoal.system.process import SINGLE_THREADED
 
-WORN_JOBS = 1_000  # that a worker does, on average, before new ones take their places
-WORN_BYTES = 256 << 20  # of resident memory that one may have gained since its first job
+# Jobs that a worker does, on average, before new workers take the places of all.
+WORN_JOBS = 1_000
+# Bytes of resident memory that a worker may have gained since its first job.
+WORN_BYTES = 256 << 20
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a worker gives back for a job.
+
+    Attributes
+    ----------
+    worker
+        Its name, "host:pid".
+    memory
+        Its resident memory after the job, in bytes.
+    result
+        The job's result.
+    """
+
+    worker: str
+    memory: int
+    result: Any
 
 
 class LocalExecutor(Executor):
-    """See `Executor`. ``workers`` None: one a core that this process may use."""
+    """Runs jobs in processes on this machine; see `Executor`.
+
+    Parameters
+    ----------
+    problem
+        What all jobs are about.
+    workers
+        How many processes; None: one for each core that this process may use.
+    """
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
-        self._problem = replace(
-            problem, dataset=problem.dataset.without_table()
-        )  # pandas stays here
+        # Without the table that it was made from, workers need no pandas.
+        self._problem = replace(problem, dataset=problem.dataset.without_table())
         self._workers = workers or cores()
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Any], Job] = {}
         self._queue = JobQueue()
-        self._ready: Future[Any] = (
-            Future()
-        )  # done when a worker has started, which no job's deadline counts
-        self._begun: dict[
-            Future[Any], float
-        ] = {}  # when a future was first seen running; some wait in a queue then
-        self._done = 0  # jobs, by the workers that are there now
-        self._memory: dict[str, int] = {}  # of each after its first job, in bytes
-        self._board = ProgressDirectory()
+        # Done when a worker has started: no job's deadline counts the start.
+        self._ready: Future[Any] = Future()
+        # When a future was first seen running, in monotonic seconds; some wait in a queue first.
+        self._begun: dict[Future[Any], float] = {}
+        # How many jobs the present workers have done.
+        self._done = 0
+        # Memory of each present worker after its first job, in bytes.
+        self._memory: dict[str, int] = {}
+        # Whether the workers are to be replaced as soon as they are idle.
+        self._worn = False
+        self._progress = ProgressDirectory()
         forkserver.warm_up()
-        self._worn = False  # they are to be replaced as soon as they are idle
 
     @property
     def capacity(self) -> int:
@@ -79,149 +111,205 @@ class LocalExecutor(Executor):
         if not self._running:
             forkserver.is_ready(timeout)
             return []
+
         done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
-        outcomes, broken = self._end_late(), False
+        outcomes = self._end_late()
+        pool_is_broken = False
+        # `_end_late` may have given some up meanwhile.
         for future in done & self._running.keys():
-            job = self._running.pop(future)
-            self._begun.pop(future, None)
             error = future.exception()
-            if error is None:
-                worker, memory, result = future.result()
-                self._wear(worker, memory)
-                outcomes.append(Outcome(job, result, worker=worker))
-            elif isinstance(error, BrokenProcessPool):
-                self._running[future] = job
-                broken = True
-                continue
+            if isinstance(error, BrokenProcessPool):
+                pool_is_broken = True
             else:
-                outcomes.append(Outcome(job, error=f"{type(error).__name__}: {error}"))
-            self._queue.done(job)
-        if broken:
+                outcomes.append(self._outcome(future, error))
+
+        if pool_is_broken:
             outcomes += self._recover()
         self._feed()
         return outcomes
 
     def under_way(self) -> tuple[Progress, ...]:
-        """See `Executor.under_way`. Those that wrote how far they are; then the oldest, as workers take them in their order."""
+        """See `Executor.under_way`.
+
+        First those whose workers wrote how far they are; then the oldest, as workers take jobs in
+        their order.
+        """
         jobs = {id(job): job for future, job in self._running.items() if not future.done()}
-        known = self._board.read(jobs)
-        found = [known.get(number) or Progress(job) for number, job in jobs.items()]
-        return tuple(
-            sorted(found, key=lambda progress: id(progress.job) not in known)[: self._workers]
-        )
+        known = self._progress.read(jobs)
+        unknown = [Progress(job) for number, job in jobs.items() if number not in known]
+        ordered = [known[number] for number in jobs if number in known]
+        return tuple([*ordered, *unknown][: self._workers])
 
     def set_watched(self, watched: bool) -> None:
-        """See `Executor.watch`."""
-        self._board.set_watched(watched)
+        """See `Executor.set_watched`."""
+        self._progress.set_watched(watched)
 
     def close(self) -> None:
         """See `Executor.close`."""
-        self._queue, self._running = JobQueue(), {}
+        self._queue = JobQueue()
+        self._running = {}
         self._drop_pool()
-        self._board.close()
+        self._progress.close()
+
+    def _outcome(self, future: Future[Any], error: BaseException | None) -> Outcome:
+        """The outcome of a job that is done, or raised."""
+        job = self._running.pop(future)
+        self._begun.pop(future, None)
+        self._queue.done(job)
+        if error is not None:
+            return Outcome(job, error=f"{type(error).__name__}: {error}")
+
+        done: _Done = future.result()
+        self._wear(done)
+        return Outcome(job, done.result, worker=done.worker)
 
     def _feed(self) -> None:
+        """Hand waiting jobs to the workers."""
+        # The fork server may compile for half a minute; the caller has other things to do then.
         if self._pool is None and not forkserver.is_ready():
-            return  # it compiles, which may take half a minute: a run goes on beating
+            return
+
         if self._worn:
             if self._running:
                 return
+            _log.info("workers are replaced after %d jobs", self._done)
             self._drop_pool()
+
         while jobs := self._queue.take(len(self._running), self.capacity):
             if not self._start(jobs[0]):
                 self._queue.put_back(jobs)
                 return
 
     def _start(self, job: Job) -> bool:
-        """Hand it to a worker; False when one has died meanwhile: `poll` finds that out by what was running."""
+        """Hand a job to a worker; False when one has died, which `poll` deals with."""
         try:
             future = self._submitted(job)
         except BrokenProcessPool:
             if self._running:
                 return False
-            self._drop_pool()  # an idle one died
+            _log.warning("an idle worker died; all are replaced")
+            self._drop_pool()
             future = self._submitted(job)
+
         self._running[future] = job
         return True
 
     def _submitted(self, job: Job) -> Future[Any]:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._workers,
-                context=forkserver.CONTEXT,
-                initializer=_start_worker,
-                initargs=(self._problem, self._board.folder),
-                env=SINGLE_THREADED,
-            )
-            self._ready = self._pool.submit(os.getpid)
-        submitted: Future[Any] = self._pool.submit(
-            _work, job, id(job)
-        )  # by id: it is held until it is done
+            self._make_pool()
+        assert self._pool is not None
+        # Its id is a name for the job, which is held until it is done.
+        submitted: Future[Any] = self._pool.submit(_work, job, id(job))
         return submitted
 
+    def _make_pool(self) -> None:
+        _log.debug("%d workers are started", self._workers)
+        self._pool = ProcessPoolExecutor(
+            self._workers,
+            context=forkserver.CONTEXT,
+            initializer=_start_worker,
+            initargs=(self._problem, self._progress.folder),
+            env=SINGLE_THREADED,
+        )
+        self._ready = self._pool.submit(os.getpid)
+
     def _end_late(self) -> list[Outcome]:
-        """End the workers when one hangs; what ran beside it runs again."""
-        deadline, now = self._problem.settings.deadline, time.monotonic()
+        """End the workers when a job of one hangs; what ran beside it runs again."""
+        deadline = self._problem.settings.deadline
         if deadline is None or not self._ready.done():
             return []
+
+        late = self._late(deadline)
+        if not late:
+            return []
+
+        _log.warning("%d jobs took longer than %g s; their workers are ended", len(late), deadline)
+        hanging = [self._running.pop(future) for future in late]
+        finished = {}
+        beside = []
+        for future, job in self._running.items():
+            if future.done():
+                finished[future] = job
+            else:
+                beside.append(job)
+
+        self._running = finished
+        self._begun = {}
+        self._drop_pool()
+
+        outcomes = self._queue.on_worker_death(beside, "", beside=len(hanging))
+        why = f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
+        for job in hanging:
+            outcomes += self._queue.count_failure(job, why)
+        return outcomes
+
+    def _late(self, deadline: float) -> list[Future[Any]]:
+        """Futures that have run for too long."""
+        now = time.monotonic()
         for future in self._running:
             if future.running():
                 self._begun.setdefault(future, now)
-        limit = deadline if len(self._running) == 1 else 2 * deadline
-        late = [
-            future
-            for future, begun in self._begun.items()
-            if now - begun > limit and not future.done()
-        ]
-        if not late:
-            return []
-        hanging = [self._running.pop(future) for future in late]
-        others = [job for future, job in self._running.items() if not future.done()]
-        self._running = {future: job for future, job in self._running.items() if future.done()}
-        self._begun = {}
-        self._drop_pool()
-        outcomes = self._queue.on_worker_death(others, "", beside=len(hanging))
-        why = f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
-        return outcomes + [
-            outcome for job in hanging for outcome in self._queue.count_failure(job, why)
-        ]
+
+        # A future counts as running while it still waits in a queue of loky's.
+        limit = deadline
+        if len(self._running) > 1:
+            limit = 2 * deadline
+
+        late = []
+        for future, begun in self._begun.items():
+            if now - begun > limit and not future.done():
+                late.append(future)
+        return late
 
     def _recover(self) -> list[Outcome]:
         """A worker died and took the pool with it: every job that was running is a suspect now."""
+        _log.warning("a worker process has died; all are replaced")
         jobs = list(self._running.values())
-        self._running, self._begun = {}, {}
+        self._running = {}
+        self._begun = {}
         self._drop_pool()
         return self._queue.on_worker_death(
             jobs,
             f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash).",
         )
 
-    def _wear(self, worker: str, memory: int) -> None:
-        """Count a job of a worker that has so many bytes now."""
+    def _wear(self, done: _Done) -> None:
+        """Count a job, and see whether its worker has grown."""
         self._done += 1
-        gained = memory - self._memory.setdefault(worker, memory)
-        self._worn |= self._done >= WORN_JOBS * self._workers or gained > WORN_BYTES
+        first = self._memory.setdefault(done.worker, done.memory)
+        if self._done >= WORN_JOBS * self._workers or done.memory - first > WORN_BYTES:
+            self._worn = True
 
     def _drop_pool(self) -> None:
-        self._done, self._memory, self._worn = 0, {}, False
+        self._done = 0
+        self._memory = {}
+        self._worn = False
         if self._pool is not None:
             self._pool.shutdown(wait=True, kill_workers=True)
             self._pool = None
-            self._board.clear()
+            self._progress.clear()
 
+
+# ---- In the worker processes ---------------------------------------------------------------------
 
 _problem: Problem
 _engine: Engine
-_reporter: ProgressWriter | None
+_writer: ProgressWriter | None
 
 
-def _start_worker(problem: Problem, board: Path | None) -> None:
-    """Runs once in each worker process."""
-    global _problem, _engine, _reporter
-    reporter = None if board is None else ProgressWriter(board, _name())
-    _problem, _engine, _reporter = problem, get_engine(problem.settings.engine), reporter
-    _engine.observer = reporter
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to answer
+def _start_worker(problem: Problem, folder: Path | None) -> None:
+    """Prepare a worker process; ``folder`` is where it writes how far it is, if anywhere."""
+    # A worker's jobs have nothing else in common.
+    global _problem, _engine, _writer  # noqa: PLW0603
+    _problem = problem
+    _engine = get_engine(problem.settings.engine)
+    _writer = None
+    if folder is not None:
+        _writer = ProgressWriter(folder, _name())
+    _engine.observer = _writer
+
+    # A Ctrl-C is for the supervisor, which decides what to do.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
@@ -236,16 +324,17 @@ def _name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _work(job: Job, number: int) -> tuple[str, int, Any]:
-    """Where it was done, what memory that process has then, and the result."""
-    with _reporter.about(number) if _reporter else nullcontext():
+def _work(job: Job, number: int) -> _Done:
+    """Run a job, under a number by which the executor knows it."""
+    with _writer.about(number) if _writer else nullcontext():
         result = job.run(_problem, _engine)
-    return _name(), _resident(), result
+    return _Done(_name(), _resident_bytes(), result)
 
 
-def _resident() -> int:
-    """Our resident memory in bytes; 0 where the system does not say."""
+def _resident_bytes() -> int:
+    """Our resident memory; 0 where the system does not say."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0

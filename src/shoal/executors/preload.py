@@ -1,11 +1,12 @@
-"""Loaded by the process that workers are forked from: all that a worker needs, its kernels in memory.
+"""Loaded by the fork server: all that a worker needs, with its kernels in memory.
 
-No thread is started here: a fork takes only one along.
+No thread is started here: a fork would not take it along.
 """
 
 from __future__ import annotations
 
 import gc
+import logging
 import sys
 
 from shoal.system.process import gc_paused
@@ -13,13 +14,17 @@ from shoal.system.process import gc_paused
 with gc_paused():
     import numpy as np
 
-    import shoal.executors.local  # noqa: F401  what a worker runs
+    # What a worker runs.
+    import shoal.executors.local  # noqa: F401
     from shoal.genome.genome import Genome
     from shoal.nn.network import Network
     from shoal.objectives.losses import make_objective
     from shoal.pso.engines import get_engine
     from shoal.pso.swarm import TrainingTask
 
+_log = logging.getLogger(__name__)
+
+# The smallest training that there is: it loads or compiles every kernel.
 _x = np.zeros((1, 1), np.float32)
 _network = Network((1, 1))
 _task = TrainingTask(
@@ -31,17 +36,19 @@ _task = TrainingTask(
     key=(0, 0),
     iterations=1,
 )
+
 # Numba looks for SciPy's BLAS, which no kernel of ours calls, and would load all of SciPy for it.
 _hidden = sys.modules.setdefault("scipy.linalg.cython_blas", None)  # type: ignore[arg-type]
 try:
     with gc_paused():
         (_result,) = get_engine().train([_task])
         get_engine().outputs(_network, _result.weights, _x)
-except (
-    Exception
-):  # whatever it is, the first training meets it again, and its message reaches the run's record
-    pass
+except Exception:
+    # Whatever it is: the first training meets it again, and its message reaches the run's record.
+    _log.debug("the kernels could not be loaded in advance", exc_info=True)
 finally:
     if _hidden is None:
         del sys.modules["scipy.linalg.cython_blas"]
-gc.freeze()  # what workers share stays shared: a collection would touch every page of it
+
+# What workers share stays shared: a collection would write to every page of memory of it.
+gc.freeze()

@@ -1,17 +1,19 @@
-"""Where workers on this machine write how far they are: a private folder, with at most one small file of each.
+"""Where workers on this machine write how far they are: a folder with one small file of each.
 
-A worker writes when a training has taken a second, and then once a second; while somebody watches, several times a second and
-with a frame of the swarm; less often where that would take more than a fiftieth of its time. Whatever goes wrong with it (no
-room, no folder) only means that less is known.
+A worker writes when a training has taken a second, and then once a second. While somebody watches,
+it writes several times a second and with a frame of the swarm, but less often where that would take
+more than a fiftieth of its time. Whatever goes wrong with it (no room, no folder) only means that
+less is known.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,45 +24,64 @@ from shoal.pso.snapshot import SwarmSnapshot, take_snapshot
 from shoal.pso.swarm import SwarmState, TrainingTask
 from shoal.system.private_folder import make_private_folder
 
-NOTE_SECONDS = 1.0  # between two notes of a worker
-WATCHED_SECONDS = 0.2  # while somebody watches
-SHARE = 0.02  # of a worker's time, at most, that notes take: a frame of 200 particles of 9,473 weights takes 0.04 s
+# Between two notes of a worker.
+NOTE_SECONDS = 1.0
+# Between two notes while somebody watches.
+WATCHED_SECONDS = 0.2
+# Of a worker's time, what notes may take. A frame of 200 particles of 9,473 weights takes 0.04 s.
+SHARE = 0.02
 _PREFIX = "shoal-live-"
-_FLAG = "watched"  # a file that is there while somebody watches
+# A file that is there while somebody watches.
+_FLAG = "watched"
+_log = logging.getLogger(__name__)
 
 
 class ProgressDirectory:
-    """The executor's side; it ends with `close`, or, when its process was killed, with the next board that anybody makes."""
+    """The executor's side of the folder.
+
+    It is removed by `close` or, when its process was killed, when the next one is made.
+
+    Attributes
+    ----------
+    folder
+        The folder; None where there is no place for one, so that nothing is known.
+    """
 
     def __init__(self) -> None:
-        self.folder: Path | None = None  # where there is no place for one, nothing is known
+        self.folder: Path | None = None
         self._watched = False
-        with suppress(OSError):
+        try:
             self.folder = make_private_folder(_PREFIX)
+        except OSError as error:
+            _log.warning("nobody can see how far workers are: %s", error)
 
     def set_watched(self, watched: bool) -> None:
-        """Tell the workers whether somebody watches."""
+        """Let the workers know whether somebody watches."""
         if self.folder is None or watched == self._watched:
             return
+
+        flag = self.folder / _FLAG
         with suppress(OSError):
             if watched:
-                (self.folder / _FLAG).touch()
+                flag.touch()
             else:
-                (self.folder / _FLAG).unlink(missing_ok=True)
+                flag.unlink(missing_ok=True)
             self._watched = watched
 
-    def read(self, jobs: dict[int, Job]) -> dict[int, Progress]:
+    def read(self, jobs: Mapping[int, Job]) -> dict[int, Progress]:
         """What was written last about these jobs, by their numbers."""
-        found = {}
+        progress = {}
         for file in self._notes():
+            # A file may be gone, and one of a foreign version may be anything.
             with suppress(OSError, ValueError, KeyError, TypeError):
                 values = json.loads(file.read_bytes())
-                if (job := jobs.get(values["job"])) is not None:
-                    found[values["job"]] = _progress(job, values)
-        return found
+                job = jobs.get(values["job"])
+                if job is not None:
+                    progress[values["job"]] = _progress(job, values)
+        return progress
 
     def clear(self) -> None:
-        """Forget what was written: those who wrote it are gone."""
+        """Forget what was written: its writers are gone."""
         for file in self._notes():
             with suppress(OSError):
                 file.unlink()
@@ -78,9 +99,18 @@ class ProgressDirectory:
 
 
 class ProgressWriter:
-    """The worker's side: an engine's observer. ``worker`` is its name.
+    """The worker's side of the folder, and an engine's observer.
 
-    ``clock`` gives monotonic seconds, ``effort`` those of this thread's work.
+    Parameters
+    ----------
+    folder
+        Where to write.
+    worker
+        The worker's name.
+    clock
+        Gives monotonic seconds.
+    effort
+        Gives the seconds of work of this thread.
     """
 
     def __init__(
@@ -90,61 +120,77 @@ class ProgressWriter:
         clock: Callable[[], float] = time.monotonic,
         effort: Callable[[], float] = time.thread_time,
     ) -> None:
-        self._file, self._flag = folder / f"{os.getpid()}.json", folder / _FLAG
-        self._worker, self._clock, self._effort = worker, clock, effort
-        self._pause = 0.0  # that the cost of the last note asks for
+        self._file = folder / f"{os.getpid()}.json"
+        self._flag = folder / _FLAG
+        self._worker = worker
+        self._clock = clock
+        self._effort = effort
+        # How long the cost of the last note asks to wait for the next one, in seconds.
+        self._pause = 0.0
+        # The job, and its training that was seen last.
         self._number = 0
         self._task: TrainingTask | None = None
-        self._begun = self._last = 0.0
+        # When that training began, and when something was written last.
+        self._begun = 0.0
+        self._last = 0.0
+        # Whether there is a file.
         self._wrote = False
 
     @contextmanager
     def about(self, number: int) -> Iterator[None]:
-        """While the job with that number is done; what was written about it goes with it."""
-        self._number, self._task = number, None
-        self._begun = self._last = self._clock()
+        """While a job with this number is done; what was written about it goes with it."""
+        self._number = number
+        self._task = None
+        self._begun = self._clock()
+        self._last = self._begun
         try:
             yield
         finally:
             self._task = None
-            if self._wrote:
-                self._wrote = False
-                with suppress(OSError):
-                    self._file.unlink(missing_ok=True)
+            self._remove()
 
     def __call__(self, task: TrainingTask, state: SwarmState) -> None:
-        """One look at a training; see `Engine`."""
+        """Look at a training; see `Engine.observer`."""
         now = self._clock()
-        if self._task is not None and task is not self._task:  # the job's next one
+        # The job's next training.
+        if self._task is not None and task is not self._task:
             self._begun = now
         self._task = task
         if now - self._last < max(WATCHED_SECONDS, self._pause):
             return
+
         before = self._effort()
+        # Nobody's training fails because somebody looks at it.
         try:
-            watched = self._flag.exists()
-            if not watched and now - self._last < NOTE_SECONDS:
-                return
-            self._last = now
-            self._write(
-                task, state, now - self._begun, take_snapshot(task, state) if watched else None
-            )
-        except Exception:  # nobody's training fails because somebody looks at it
+            self._note(task, state, now)
+        except Exception:
+            _log.debug("a note of worker %s failed", self._worker, exc_info=True)
             self._last = now
         self._pause = (self._effort() - before) / SHARE
 
-    def _write(
-        self, task: TrainingTask, state: SwarmState, seconds: float, frame: SwarmSnapshot | None
-    ) -> None:
-        values: dict[str, Any] = {
-            "job": self._number,
-            "worker": self._worker,
-            "iteration": state.iteration,
-            "iterations": task.iterations,
-            "seconds": seconds,
-            "curve": downsample_history(state.history),
-            "frame": frame and frame.to_dict(),
-        }
+    def _note(self, task: TrainingTask, state: SwarmState, now: float) -> None:
+        watched = self._flag.exists()
+        if not watched and now - self._last < NOTE_SECONDS:
+            return
+
+        self._last = now
+        frame = None
+        if watched:
+            frame = take_snapshot(task, state).to_dict()
+        self._write(
+            {
+                "job": self._number,
+                "worker": self._worker,
+                "iteration": state.iteration,
+                "iterations": task.iterations,
+                "seconds": now - self._begun,
+                "curve": downsample_history(state.history),
+                "frame": frame,
+            }
+        )
+
+    def _write(self, values: Mapping[str, Any]) -> None:
+        """Write the file in one step, so that a reader sees the old or the new one."""
         part = self._file.with_suffix(".part")
         self._wrote = True
         try:
@@ -154,8 +200,17 @@ class ProgressWriter:
             part.unlink(missing_ok=True)
             raise
 
+    def _remove(self) -> None:
+        if self._wrote:
+            self._wrote = False
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
 
-def _progress(job: Job, values: dict[str, Any]) -> Progress:
+
+def _progress(job: Job, values: Mapping[str, Any]) -> Progress:
+    frame = None
+    if values["frame"]:
+        frame = SwarmSnapshot.from_dict(values["frame"])
     return Progress(
         job,
         worker=values["worker"],
@@ -163,5 +218,5 @@ def _progress(job: Job, values: dict[str, Any]) -> Progress:
         iterations=values["iterations"],
         seconds=values["seconds"],
         curve=tuple((iteration, loss) for iteration, loss in values["curve"]),
-        frame=values["frame"] and SwarmSnapshot.from_dict(values["frame"]),
+        frame=frame,
     )

@@ -1,17 +1,25 @@
-"""A recorded training once more, to be looked at. It is a pure function of (genome, repeat), so nobody had to film it.
+"""A recorded training once more, to be looked at.
 
-    film = replay(problem, evaluation.task, evaluation.iterations, Window(first=0, last=200), recorded=evaluation.loss)
-    film.exact  # it ended with the very loss that was recorded
+    replay = replay_training(
+        problem,
+        evaluation.task,
+        evaluation.iterations,
+        Window(first=0, last=200),
+        recorded=evaluation.loss,
+    )
+    replay.exact  # it ended with the very loss that was recorded
 
-Whatever ended the training (its length, patience, a clock), the recorded number of iterations repeats it exactly. What is
-seen is the training that was recorded, on the rows of its repeat; a champion's refit on more rows is another one.
+A training is a pure function of genome and repeat, so nobody had to film it. Whatever ended it (its
+length, patience, a clock), the recorded number of iterations repeats it exactly. The training that
+was recorded is seen, on the rows of its repeat; a champion's refit on more rows is another one.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -39,19 +47,35 @@ from shoal.store import Store
 
 Spacing = Literal["even", "early"]
 MOST_FRAMES = 500
-MOST_ROWS = 2048  # on which the losses of where particles stand are computed
+# Rows on which the losses of where particles stand are computed.
+MOST_ROWS = 2048
 HISTORY_POINTS = 400
-_MOMENTS, _PARTICLES = 64, 12  # that the principal axes are taken from, at most
-_SAMPLE = 1 << 23  # numbers in that sample, at most: it is held in memory
-_HELD = 1 << 24  # weights of swarms, at most, that are held until the axes are known: 200 MB
+# Moments and particles that the principal axes are taken from, at most.
+_MOMENTS = 64
+_PARTICLES = 12
+# Numbers in that sample, at most: it is held in memory.
+_SAMPLE = 1 << 23
+# Weights of swarms, at most, that are held until the axes are known: 200 MB.
+_HELD = 1 << 24
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What is looked at: at most ``most`` frames of the iterations ``first`` to ``last`` (None: the end), 0 being the start.
+    """What part of a training is looked at, and from which side.
 
-    ``spacing`` "early" takes most of them where a swarm moves most, its distances growing in a geometric series.
-    ``projection``: random axes, which are the same for all trainings of a network, or the principal ones of this training.
+    Attributes
+    ----------
+    first, last
+        The first and the last iteration; 0 is the start, None the end.
+    most
+        How many frames there are at most.
+    projection
+        The axes: random ones, which are the same for all trainings of a network, or the principal
+        ones of this training.
+    spacing
+        "early" takes most frames where a swarm moves most, at distances that grow in a geometric
+        series.
     """
 
     first: int = 0
@@ -61,7 +85,18 @@ class Window:
     spacing: Spacing = "even"
 
     def moments(self, iterations: int) -> list[int]:
-        """The iterations of a training that has so many. Raises `ReplayError` where there are none, or too many."""
+        """The iterations of the frames.
+
+        Parameters
+        ----------
+        iterations
+            How many the training has.
+
+        Raises
+        ------
+        ReplayError
+            The window does not fit the training, or has too many frames.
+        """
         last = iterations if self.last is None else self.last
         if not 0 <= self.first <= last <= iterations:
             raise ReplayError(
@@ -70,11 +105,13 @@ class Window:
             )
         if not 2 <= self.most <= MOST_FRAMES:
             raise ReplayError(f"{self.most} frames.", expected=f"2 to {MOST_FRAMES}")
+
         span = last - self.first
         count = min(self.most, span + 1)
         if self.spacing == "even" or count < 3:
             steps = np.linspace(0, span, count)
         else:
+            # No two at the same iteration.
             steps = np.maximum(np.geomspace(1, span + 1, count) - 1, np.arange(count))
         return [self.first + int(step) for step in steps.round()]
 
@@ -83,9 +120,22 @@ class Window:
 class Replay:
     """A training that was repeated, and what was seen of it.
 
-    ``history`` holds at most `HISTORY_POINTS` points (iteration from 1, global best loss) of all its ``iterations``;
-    ``loss`` is the last one, ``recorded`` what the store has (None: nothing). ``plane`` names the axes and ``share`` how
-    much of the swarm's variance they show (None: not known).
+    Attributes
+    ----------
+    genome, repeat, iterations
+        The training.
+    window, frames
+        What was looked at, and what was seen there.
+    history
+        At most `HISTORY_POINTS` points (iteration from 1, global best loss) of all iterations.
+    loss, loss_name
+        The last global best loss.
+    recorded
+        What the store has as the last loss; None: nothing.
+    plane
+        The kind of the axes.
+    share
+        How much of the swarm's variance the axes show, 0 to 1; None: not known.
     """
 
     genome: Genome
@@ -106,15 +156,15 @@ class Replay:
         return None if self.recorded is None else self.loss == self.recorded
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able values; `from_dict` reverses it but for the frames' rounding."""
+        """Values that JSON can hold; those of the frames are rounded."""
         return {
             "genome": self.genome.to_dict(),
             "repeat": self.repeat,
             "iterations": self.iterations,
             "window": asdict(self.window),
             "frames": [frame.to_dict() for frame in self.frames],
-            "history": [[iteration, _told(loss)] for iteration, loss in self.history],
-            "loss": _told(self.loss),
+            "history": [[iteration, _to_json(loss)] for iteration, loss in self.history],
+            "loss": _to_json(self.loss),
             "loss_name": self.loss_name,
             "recorded": self.recorded,
             "plane": self.plane,
@@ -123,15 +173,15 @@ class Replay:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Replay:
-        """The reverse of `to_dict`."""
+        """A replay from the values of `to_dict`."""
         return cls(
             genome=Genome.from_dict(values["genome"]),
             repeat=values["repeat"],
             iterations=values["iterations"],
             window=Window(**values["window"]),
             frames=tuple(SwarmSnapshot.from_dict(frame) for frame in values["frames"]),
-            history=tuple((iteration, _heard(loss)) for iteration, loss in values["history"]),
-            loss=_heard(values["loss"]),
+            history=tuple((iteration, _from_json(loss)) for iteration, loss in values["history"]),
+            loss=_from_json(values["loss"]),
             loss_name=values["loss_name"],
             recorded=values["recorded"],
             plane=values["plane"],
@@ -149,12 +199,32 @@ def replay_training(
     engine: Engine | None = None,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> Replay:
-    """Train ``task`` again for its recorded ``iterations``, and look at it through ``window``.
+    """Train once more, and look at it through a window.
 
-    It trains to the end, for the loss and the principal axes; where many large swarms would not fit into memory, then once
-    more to the window's last iteration. ``on_progress`` hears about ten times a second what share is done, 0 to 1; what
-    it raises ends the replay. Raises `ReplayError` for a training without iterations (it failed before it began) and
-    for a window that does not fit.
+    It trains to the end, for the loss and the principal axes. Where many large swarms would not fit
+    into memory until the axes are known, it then trains a second time, to the window's last
+    iteration.
+
+    Parameters
+    ----------
+    problem, task
+        What was trained.
+    iterations
+        The recorded length of the training.
+    window
+        What is looked at.
+    recorded
+        The loss that the record has, for `Replay.exact`.
+    engine
+        What trains; None: the engine of the settings.
+    on_progress
+        Is called about ten times a second with the share that is done, 0 to 1. What it raises ends
+        the replay.
+
+    Raises
+    ------
+    ReplayError
+        The training has no iterations, as it failed before it began; or the window does not fit.
     """
     if iterations < 1:
         raise ReplayError(
@@ -162,128 +232,236 @@ def replay_training(
             expected="one that trained",
             remedy="its record says why it failed; choose another one",
         )
+
     moments = window.moments(iterations)
     engine = engine or get_engine(problem.settings.engine)
     training = problem.training(task, iterations=iterations)
-    size = training.genome.swarm_size * training.network.size
-    plane = None if window.projection == "principal" else random_projection(training.network.size)
-    chosen, sampled = _sample(training) if plane is None else (np.empty(0, int), set[int]())
-    hold = plane is None and len(moments) * size <= _HELD
-    again = plane is None and not hold
-    steps = iterations + (moments[-1] if again else 0)
-    frames, held, sample, history = [], [], [], np.empty(0)
-    for state in _states(
-        engine, training, sorted({*moments, *sampled, iterations}), lambda n: on_progress(n / steps)
-    ):
-        if state.iteration in sampled:
-            sample.append(state.positions[chosen])
-        if state.iteration in moments and plane is not None:
-            frames.append(_seen(training, state, plane))
-        elif state.iteration in moments and hold:
-            held.append(_copy(state))
-        history = state.history
-    if plane is None:
-        plane = principal_projection(np.concatenate(sample))
-        states = (
-            held
-            if hold
-            else _states(engine, training, moments, lambda n: on_progress((iterations + n) / steps))
-        )
-        frames = [_seen(training, state, plane) for state in states]
-    at = np.unique(np.linspace(0, iterations - 1, HISTORY_POINTS).round().astype(int)).tolist()
+    recorder = _Recorder(engine, training, moments, on_progress)
+    if window.projection == "principal":
+        recorder.record_on_principal_axes()
+    else:
+        recorder.record_on(random_projection(training.network.size))
+
     return Replay(
         genome=task.genome,
         repeat=task.repeat,
         iterations=iterations,
         window=window,
-        frames=tuple(frames),
-        history=tuple((i + 1, float(history[i])) for i in at),
-        loss=float(history[-1]),
+        frames=tuple(recorder.frames),
+        history=_thinned(recorder.history),
+        loss=float(recorder.history[-1]),
         loss_name=problem.objective.loss.name,
         recorded=recorded,
-        plane=plane.kind,
-        share=plane.share,
+        plane=recorder.projection.kind,
+        share=recorder.projection.share,
     )
+
+
+class _Recorder:
+    """Repeats a training, and takes a frame at each of some moments.
+
+    Attributes
+    ----------
+    frames, projection
+        What was seen, and on which axes.
+    history
+        Global best loss after each iteration, shape (iterations,).
+    """
+
+    projection: Projection
+
+    def __init__(
+        self,
+        engine: Engine,
+        training: TrainingTask,
+        moments: Sequence[int],
+        on_progress: Callable[[float], None],
+    ) -> None:
+        self._engine = engine
+        self._training = training
+        self._moments = moments
+        self._on_progress = on_progress
+        # Iterations to make, and how many of them earlier trainings have made.
+        self._steps = training.iterations
+        self._steps_before = 0
+        self.frames: list[SwarmSnapshot] = []
+        self.history: NDArray[np.float64] = np.empty(0)
+
+    def record_on(self, projection: Projection) -> None:
+        """Record on axes that are known."""
+        self.projection = projection
+        for state in self._states([*self._moments, self._training.iterations]):
+            if state.iteration in self._moments:
+                self._take(state)
+            self.history = state.history
+
+    def record_on_principal_axes(self) -> None:
+        """Record on the principal axes of the training, which are known at its end."""
+        swarm_weights = self._training.genome.swarm_size * self._training.network.size
+        if len(self._moments) * swarm_weights <= _HELD:
+            held = self._find_axes(hold=True)
+            for state in held:
+                self._take(state)
+            return
+
+        _log.debug("%d swarms do not fit into memory: trained twice", len(self._moments))
+        self._steps = self._training.iterations + self._moments[-1]
+        self._find_axes(hold=False)
+        self._steps_before = self._training.iterations
+        for state in self._states(self._moments):
+            self._take(state)
+
+    def _find_axes(self, *, hold: bool) -> list[SwarmState]:
+        """Train to the end for the axes; return the states at the moments, if they are held."""
+        particles, sampled_moments = _sample(self._training)
+        sample = []
+        held = []
+        for state in self._states([*self._moments, *sampled_moments, self._training.iterations]):
+            if state.iteration in sampled_moments:
+                sample.append(state.positions[particles])
+            if hold and state.iteration in self._moments:
+                held.append(_copy(state))
+            self.history = state.history
+
+        self.projection = principal_projection(np.concatenate(sample))
+        return held
+
+    def _take(self, state: SwarmState) -> None:
+        frame = take_snapshot(self._training, state, self.projection)
+        losses = losses_at(self._training, state.positions)
+        self.frames.append(replace(frame, current=losses))
+
+    def _states(self, moments: Iterable[int]) -> Iterator[SwarmState]:
+        """The swarm at each of these iterations. A state lasts until the next one is asked for."""
+        state = initial_state(self._training)
+        chunk = 1
+        for moment in sorted(set(moments)):
+            while state.iteration < moment:
+                begun = time.perf_counter()
+                steps = min(chunk, moment - state.iteration)
+                state = self._engine.advance(self._training, state, steps)
+
+                # As many iterations at once as take about as long as a page can wait.
+                if time.perf_counter() - begun < CHUNK_SECONDS / 2:
+                    chunk *= 2
+                elif chunk > 1:
+                    chunk //= 2
+                self._on_progress((self._steps_before + state.iteration) / self._steps)
+            yield state
+
+
+def _thinned(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
+    """At most `HISTORY_POINTS` points (iteration from 1, loss) of a history."""
+    places = np.linspace(0, len(history) - 1, HISTORY_POINTS).round().astype(int)
+    return tuple((place + 1, float(history[place])) for place in np.unique(places).tolist())
 
 
 def recorded_training(
     store: Store, run_id: int | str, genome: str | None = None, repeat: int | None = None
 ) -> Evaluation:
-    """What a run recorded of a training that can be replayed: of the genome of that hash (its first digits will do), or of
-    the best one; that repeat, or the first. Raises `ReplayError` where there is none.
+    """A recorded training that can be replayed.
+
+    Parameters
+    ----------
+    store, run_id
+        The run.
+    genome
+        The genome's hash, or its first digits; None: the best one.
+    repeat
+        The repeat; None: the first one.
+
+    Raises
+    ------
+    ReplayError
+        There is no such training.
     """
     run = store.run(run_id)
     if genome is None:
-        best = summarise(store, run.id).best
-        found = store.evaluations(run.id, curves=False, genome=best.genome.hash if best else None)
-        found = [e for e in found if e.task.genome == found[0].task.genome]
+        evaluations = _of_best_genome(store, run.id)
     else:
-        whole = store.evaluations(run.id, curves=False, genome=genome)
-        found = whole or [
-            e
-            for e in store.evaluations(run.id, curves=False)
-            if e.task.genome.hash.startswith(genome)
-        ]
-    names = {e.task.genome.hash for e in found}
-    if len(names) > 1:
-        raise ReplayError(
-            f"{len(names)} genomes of run {run.id} begin with {genome!r}.", expected="more digits"
-        )
-    trained = [e for e in found if e.iterations and repeat in (None, e.task.repeat)]
-    if not trained:
-        which = [f"genome {genome!r}"] if genome is not None else []
-        which += [f"repeat {repeat}"] if repeat is not None else []
-        raise ReplayError(
-            f"Run {run.id} has no such training that could be repeated: {', '.join(which) or 'none is recorded'}.",
-            expected="one that is recorded, and made an iteration",
-            remedy="choose another genome or repeat"
-            if which
-            else "wait until its first training is done",
-        )
-    return min(trained, key=lambda e: e.task.repeat)
+        evaluations = _of_genome(store, run.id, genome)
+
+    trained = []
+    for evaluation in evaluations:
+        if evaluation.iterations and repeat in (None, evaluation.task.repeat):
+            trained.append(evaluation)
+    if trained:
+        return min(trained, key=lambda evaluation: evaluation.task.repeat)
+
+    wanted = []
+    if genome is not None:
+        wanted.append(f"genome {genome!r}")
+    if repeat is not None:
+        wanted.append(f"repeat {repeat}")
+    description = ", ".join(wanted) or "none is recorded"
+    remedy = "wait until its first training is done"
+    if wanted:
+        remedy = "choose another genome or repeat"
+    raise ReplayError(
+        f"Run {run.id} has no such training that could be repeated: {description}.",
+        expected="one that is recorded, and made an iteration",
+        remedy=remedy,
+    )
 
 
-def _states(
-    engine: Engine, training: TrainingTask, moments: Sequence[int], on_step: Callable[[int], None]
-) -> Iterator[SwarmState]:
-    """The swarm after so many iterations each, ascending. A state lasts until the next one is asked for."""
-    state, chunk = initial_state(training), 1
-    for moment in moments:
-        while state.iteration < moment:
-            begun = time.perf_counter()
-            state = engine.advance(training, state, min(chunk, moment - state.iteration))
-            if time.perf_counter() - begun < CHUNK_SECONDS / 2:
-                chunk *= 2
-            elif chunk > 1:
-                chunk //= 2
-            on_step(state.iteration)
-        yield state
+def _of_best_genome(store: Store, run_id: int) -> list[Evaluation]:
+    """Evaluations of a run's best genome; of the first one, while none is known to be the best."""
+    best = summarise(store, run_id).best
+    name = best.genome.hash if best else None
+    evaluations = store.evaluations(run_id, curves=False, genome=name)
+    return [e for e in evaluations if e.task.genome == evaluations[0].task.genome]
+
+
+def _of_genome(store: Store, run_id: int, name: str) -> list[Evaluation]:
+    """Evaluations of the genome of that hash, or of the one whose hash begins with it."""
+    evaluations = list(store.evaluations(run_id, curves=False, genome=name))
+    if evaluations:
+        return evaluations
+
+    for evaluation in store.evaluations(run_id, curves=False):
+        if evaluation.task.genome.hash.startswith(name):
+            evaluations.append(evaluation)
+
+    hashes = {evaluation.task.genome.hash for evaluation in evaluations}
+    if len(hashes) > 1:
+        raise ReplayError(
+            f"{len(hashes)} genomes of run {run_id} begin with {name!r}.", expected="more digits"
+        )
+    return evaluations
 
 
 def _sample(training: TrainingTask) -> tuple[NDArray[np.int64], set[int]]:
-    """Which particles the principal axes are taken from, and after which iterations of the whole training."""
-    particles = training.genome.swarm_size
-    each = min(_PARTICLES, particles)
-    moments = max(3, min(_MOMENTS, _SAMPLE // (each * training.network.size)))
-    at = np.linspace(0, training.iterations, moments).round().astype(int).tolist()
-    return np.linspace(0, particles - 1, each).round().astype(int), set(at)
+    """Which particles the principal axes are taken from, and after which iterations."""
+    swarm_size = training.genome.swarm_size
+    count = min(_PARTICLES, swarm_size)
+    moments = max(3, min(_MOMENTS, _SAMPLE // (count * training.network.size)))
+    iterations = np.linspace(0, training.iterations, moments).round().astype(int)
+    particles = np.linspace(0, swarm_size - 1, count).round().astype(int)
+    return particles, set(iterations.tolist())
 
 
 def _copy(state: SwarmState) -> SwarmState:
     """A state that lasts: an engine may go on in the memory of the one that it gave."""
-    arrays = ("positions", "velocities", "best_positions", "best_losses", "informants", "history")
-    return replace(state, **{name: getattr(state, name).copy() for name in arrays})
-
-
-def _seen(training: TrainingTask, state: SwarmState, plane: Projection) -> SwarmSnapshot:
-    return replace(
-        take_snapshot(training, state, plane), current=losses_at(training, state.positions)
-    )
+    names = ("positions", "velocities", "best_positions", "best_losses", "informants", "history")
+    return replace(state, **{name: getattr(state, name).copy() for name in names})
 
 
 @np.errstate(all="ignore")
 def losses_at(training: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The loss of each of these weights (P, D), on every n-th row where there are more than `MOST_ROWS`."""
+    """The loss at each position.
+
+    Parameters
+    ----------
+    training
+        Whose loss, on whose rows: on every n-th one where there are more than `MOST_ROWS`.
+    positions
+        Weights, shape (particles, weights).
+
+    Returns
+    -------
+    NDArray
+        Shape (particles,); infinite where the loss is not a number.
+    """
     every = -(-len(training.x) // MOST_ROWS)
     outputs = training.network.forward(positions, training.x[::every])
     losses = loss_values(training.objective, outputs, training.y[::every]) + penalties(
@@ -292,9 +470,10 @@ def losses_at(training: TrainingTask, positions: NDArray[np.float32]) -> NDArray
     return np.where(np.isfinite(losses), losses, np.inf)
 
 
-def _told(loss: float) -> float | None:
+def _to_json(loss: float) -> float | None:
+    """A loss for JSON, which has no infinity."""
     return loss if math.isfinite(loss) else None
 
 
-def _heard(loss: float | None) -> float:
+def _from_json(loss: float | None) -> float:
     return math.inf if loss is None else loss

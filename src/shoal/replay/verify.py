@@ -1,18 +1,23 @@
 """A recorded training, again: is every number of it the same to the bit?
 
-    verdict = verify(store, run_id, "1a2b3c", repeat=0)
-    verdict.same, verdict.differences
+    check = verify(store, run_id, "1a2b3c", repeat=0)
+    check.same, check.differences
 
-An evaluation is a pure function of data, settings, genome and repeat, so it can be checked at any time, by anybody who has
-the store. One that the clock ended (``training_seconds``) is repeated at its recorded length.
+An evaluation is a pure function of data, settings, genome and repeat, so anybody who has the store
+can check it at any time. One that the clock ended (``training_seconds``) is repeated at its recorded
+length.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shoal.errors import SettingsError, StoreError
 from shoal.problems.evaluation import Evaluation
@@ -23,12 +28,24 @@ from shoal.store import Store, default_path
 from shoal.store.genome_lookup import genome_name
 from shoal.store.serialization import sanitise_text
 
-_NAME_DIGITS = 8  # of a genome's name in a command: enough for any run that fits a disk
+_log = logging.getLogger(__name__)
+# Digits of a genome's hash in a command: enough for any run that fits a disk.
+_NAME_DIGITS = 8
+# What a value is that one of two evaluations does not have.
+_MISSING = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A value that is not what was recorded; both as text, numbers exactly."""
+    """A value that is not what was recorded.
+
+    Attributes
+    ----------
+    name
+        Which value.
+    recorded, again
+        Both values as text, numbers exactly; "-" where there is none.
+    """
 
     name: str
     recorded: str
@@ -37,7 +54,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayCheck:
-    """The training as it was ``recorded``, and what it was ``again``; ``differences`` are between the two."""
+    """A recorded training compared with its repetition.
+
+    Attributes
+    ----------
+    recorded, again
+        The training as it was recorded, and as it is now.
+    differences
+        Values that are not the same.
+    """
 
     recorded: Evaluation
     again: Evaluation
@@ -49,8 +74,8 @@ class ReplayCheck:
         return not self.differences
 
     def to_dict(self, run_id: int) -> dict[str, Any]:
-        """As the command line's JSON shows it."""
-        task, again = self.recorded.task, self.again
+        """Values for the command line's JSON."""
+        task = self.recorded.task
         return {
             "run": run_id,
             "genome": task.genome.hash,
@@ -60,15 +85,16 @@ class ReplayCheck:
             "error": self.recorded.error,
             "accuracy": self.recorded.accuracy,
             "iterations": self.recorded.iterations,
-            "seconds": round(again.seconds, 3),
-            "differences": [
-                {"name": d.name, "recorded": d.recorded, "again": d.again} for d in self.differences
-            ],
+            "seconds": round(self.again.seconds, 3),
+            "differences": [asdict(difference) for difference in self.differences],
         }
 
 
 def replay_command(store: Store, run_id: int, genome: str, repeat: int) -> str:
-    """What to type to train a recorded evaluation again; the store is named where it is not the default one."""
+    """The command that trains a recorded evaluation again.
+
+    It names the store where that is not the default one.
+    """
     command = f"shoal replay {run_id} {genome[:_NAME_DIGITS]} {repeat}"
     if store.path is not None and store.path != default_path():
         command += f" --store {shlex.quote(str(store.path))}"
@@ -76,7 +102,13 @@ def replay_command(store: Store, run_id: int, genome: str, repeat: int) -> str:
 
 
 def recorded_evaluation(store: Store, run_id: int | str, genome: str, repeat: int) -> Evaluation:
-    """The evaluation of the genome whose hash begins with ``genome``. Raises `StoreError` where there is no such one."""
+    """The evaluation of the genome whose hash begins with ``genome``.
+
+    Raises
+    ------
+    StoreError
+        There is no such genome, or no such repeat of it.
+    """
     name = genome_name(store, run_id, genome)
     evaluations = {e.task.repeat: e for e in store.evaluations(run_id, genome=name)}
     if repeat not in evaluations:
@@ -91,54 +123,111 @@ def recorded_evaluation(store: Store, run_id: int | str, genome: str, repeat: in
 def verify(
     store: Store, run_id: int | str, genome: str, repeat: int, threads: int | None = None
 ) -> ReplayCheck:
-    """Train it again, here and now, on so many ``threads`` (None: one a core; they change no bit), and compare.
+    """Train a recorded evaluation again, here and now, and compare.
 
-    Raises `StoreError` for what is not recorded, and `SettingsError` for what failed before the clock said how long it was.
+    Parameters
+    ----------
+    store, run_id
+        The run.
+    genome
+        The genome's hash, or its first digits.
+    repeat
+        The repeat.
+    threads
+        How many threads train; None: one for each core. They change no bit.
+
+    Raises
+    ------
+    StoreError
+        It is not recorded.
+    SettingsError
+        It failed before its length was recorded, which the clock decided.
     """
     evaluation = recorded_evaluation(store, run_id, genome, repeat)
     problem = store.load_problem(run_id)
-    again = retrain(problem, evaluation, threads or cores())[0]
-    return ReplayCheck(evaluation, again, _differences(evaluation, again))
+    again, _ = retrain(problem, evaluation, threads or cores())
+    check = ReplayCheck(evaluation, again, _differences(evaluation, again))
+    if not check.same:
+        names = ", ".join(difference.name for difference in check.differences)
+        _log.warning("genome %s, repeat %d: not the same: %s", genome, repeat, names)
+    return check
 
 
-def retrain(problem: Problem, evaluation: Evaluation, threads: int = 1) -> tuple[Evaluation, Any]:
-    """What the training gives now, and its network's weights (D,); None where it fails before it has any."""
-    timed = problem.settings.training_seconds is not None
-    if timed and not evaluation.iterations:
-        raise SettingsError(
-            "This training failed before its length was recorded, and its length was the clock's (training_seconds).",
-            expected="a training of known length",
-            remedy="replay another repeat, or search with an iteration budget, where every training can be repeated",
-        )
+def retrain(
+    problem: Problem, evaluation: Evaluation, threads: int = 1
+) -> tuple[Evaluation, NDArray[np.float32] | None]:
+    """Train a recorded evaluation again.
+
+    Parameters
+    ----------
+    problem, evaluation
+        What was trained.
+    threads
+        How many threads train. They change no bit.
+
+    Returns
+    -------
+    Evaluation
+        What the training gives now.
+    NDArray or None
+        Weights of its network, shape (weights,); None where it failed before it had any.
+
+    Raises
+    ------
+    SettingsError
+        It failed before its length was recorded, which the clock decided.
+    """
+    length = None
+    if problem.settings.training_seconds is not None:
+        length = evaluation.iterations
+        if not length:
+            raise SettingsError(
+                "This training failed before its length was recorded, and its length was the"
+                " clock's (training_seconds).",
+                expected="a training of known length",
+                remedy="replay another repeat, or search with an iteration budget, where every"
+                " training can be repeated",
+            )
+
     engine = get_engine(problem.settings.engine, threads)
     try:
-        return train_and_score(
-            problem, evaluation.task, engine, evaluation.iterations if timed else None
-        )
-    except Exception as error:  # as `evaluate` records it
-        return Evaluation(evaluation.task, "failed", error=f"{type(error).__name__}: {error}"), None
+        return train_and_score(problem, evaluation.task, engine, length)
+    except Exception as error:
+        # As `evaluate` records it.
+        message = f"{type(error).__name__}: {error}"
+        return Evaluation(evaluation.task, "failed", error=message), None
 
 
 def _differences(recorded: Evaluation, again: Evaluation) -> tuple[Difference, ...]:
-    one, other = _values(recorded), _values(again)
-    names = [
-        name for name in dict.fromkeys((*one, *other)) if one.get(name, "-") != other.get(name, "-")
-    ]
-    return tuple(Difference(name, one.get(name, "-"), other.get(name, "-")) for name in names)
+    recorded_values = _values(recorded)
+    new_values = _values(again)
+    # In the order of the record; what only the new training has comes last.
+    names = dict.fromkeys([*recorded_values, *new_values])
+
+    differences = []
+    for name in names:
+        old = recorded_values.get(name, _MISSING)
+        new = new_values.get(name, _MISSING)
+        if old != new:
+            differences.append(Difference(name, old, new))
+    return tuple(differences)
 
 
 def _values(evaluation: Evaluation) -> dict[str, str]:
     """Everything that a training determines, as text that tells any two numbers apart."""
-    found = {"status": evaluation.status, "iterations": str(evaluation.iterations)}
+    values = {"status": evaluation.status, "iterations": str(evaluation.iterations)}
     if evaluation.error is not None:
-        found["error"] = sanitise_text(evaluation.error)
-    if evaluation.loss is not None and math.isfinite(
-        evaluation.loss
-    ):  # older stores keep no others
-        found["loss"] = repr(evaluation.loss)
-    for part, metrics in (evaluation.scores.to_dict() if evaluation.scores else {}).items():
-        found |= {f"{part}.{name}": repr(value) for name, value in metrics.items()}
-    found |= {
-        f"loss after {iteration:,} iterations": repr(loss) for iteration, loss in evaluation.curve
-    }
-    return found
+        values["error"] = sanitise_text(evaluation.error)
+
+    # Older stores keep only finite losses.
+    if evaluation.loss is not None and math.isfinite(evaluation.loss):
+        values["loss"] = repr(evaluation.loss)
+
+    if evaluation.scores is not None:
+        for part, metrics in evaluation.scores.to_dict().items():
+            for name, value in metrics.items():
+                values[f"{part}.{name}"] = repr(value)
+
+    for iteration, loss in evaluation.curve:
+        values[f"loss after {iteration:,} iterations"] = repr(loss)
+    return values
