@@ -72,11 +72,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def keeper(file: Path, clock: Clock) -> SessionManager:
+def sessions(file: Path, clock: Clock) -> SessionManager:
     """With alice, an operator, and bob, a viewer, who have the same password."""
     add(file, "alice")
     add(file, "bob", "viewer")
-    return SessionManager(file, guesses=LoginThrottle(clock), clock=clock)
+    return SessionManager(file, throttle=LoginThrottle(clock), clock=clock)
 
 
 def add(file: Path, name: str, role: str = "operator", **ways: object) -> None:
@@ -115,7 +115,7 @@ def test_a_bad_password_is_refused(password: str) -> None:
 
 
 def test_a_name_that_is_not_there_is_hashed_all_the_same(
-    keeper: SessionManager, monkeypatch: pytest.MonkeyPatch
+    sessions: SessionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed = []
     original = passwords._hashed
@@ -125,9 +125,9 @@ def test_a_name_that_is_not_there_is_hashed_all_the_same(
         lambda p, like: hashed.append(like.rounds * like.lanes) or original(p, like),
     )
     with pytest.raises(AccessError) as known:
-        keeper.by_password("alice", WRONG)
+        sessions.login_with_password("alice", WRONG)
     with pytest.raises(AccessError) as unknown:
-        keeper.by_password("mallory", WRONG)
+        sessions.login_with_password("mallory", WRONG)
     assert str(known.value) == str(unknown.value)
     assert hashed == [2, 2**14 * 5], "as much work as for a password that was hashed today"
 
@@ -157,22 +157,25 @@ def test_the_file_is_its_owners_only_and_holds_no_secret(file: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
 def test_a_file_that_others_may_open_is_not_trusted(
-    file: Path, keeper: SessionManager, mode: int
+    file: Path, sessions: SessionManager, mode: int
 ) -> None:
-    session = keeper.by_password("alice", RIGHT)
+    session = sessions.login_with_password("alice", RIGHT)
     add(file, "carl")  # another version of the file: it is read again
     file.chmod(mode)
     with pytest.raises(AccessError, match="chmod 600"):
-        keeper.identity(session)
+        sessions.identity(session)
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"version": 1, "key": "0g", "accounts": []}', '{"version": 2}']
 )
-def test_a_damaged_file_lets_nobody_in(file: Path, keeper: SessionManager, text: str) -> None:
-    session = keeper.by_password("alice", RIGHT)
+def test_a_damaged_file_lets_nobody_in(file: Path, sessions: SessionManager, text: str) -> None:
+    session = sessions.login_with_password("alice", RIGHT)
     file.write_text(text)
-    for way in (lambda: keeper.identity(session), lambda: keeper.by_password("alice", RIGHT)):
+    for way in (
+        lambda: sessions.identity(session),
+        lambda: sessions.login_with_password("alice", RIGHT),
+    ):
         with pytest.raises(AccessError, match=r"access\.json"):
             way()
     with pytest.raises(AccessError, match=r"access\.json"):
@@ -181,7 +184,7 @@ def test_a_damaged_file_lets_nobody_in(file: Path, keeper: SessionManager, text:
 
 
 def test_a_failed_write_leaves_the_old_file(
-    file: Path, keeper: SessionManager, monkeypatch: pytest.MonkeyPatch
+    file: Path, sessions: SessionManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -224,21 +227,25 @@ def test_a_role_is_not_changed_in_passing() -> None:
 # Sessions
 
 
-def test_a_session_says_who_it_is(keeper: SessionManager) -> None:
-    assert keeper.identity(keeper.by_password("Alice", RIGHT)) == Identity("alice", "operator")
-    assert keeper.identity(keeper.by_password("bob", RIGHT)) == Identity("bob", "viewer")
+def test_a_session_says_who_it_is(sessions: SessionManager) -> None:
+    assert sessions.identity(sessions.login_with_password("Alice", RIGHT)) == Identity(
+        "alice", "operator"
+    )
+    assert sessions.identity(sessions.login_with_password("bob", RIGHT)) == Identity(
+        "bob", "viewer"
+    )
     Identity("alice", "operator").check_may_act()
     with pytest.raises(AccessError, match="bob may look, but not command"):
         Identity("bob", "viewer").check_may_act()
 
 
-def test_only_what_was_signed_here_is_a_session(keeper: SessionManager, tmp_path: Path) -> None:
-    session = keeper.by_password("bob", RIGHT)
+def test_only_what_was_signed_here_is_a_session(sessions: SessionManager, tmp_path: Path) -> None:
+    session = sessions.login_with_password("bob", RIGHT)
     text, _, signature = session.partition(".")
     stranger = SessionManager(
         tmp_path / "other.json", (Account("bob", "operator", token=token_digest("t")),)
     )
-    forged = stranger.by_token("t")
+    forged = stranger.login_with_token("t")
     for wrong in (
         None,
         "",
@@ -249,14 +256,14 @@ def test_only_what_was_signed_here_is_a_session(keeper: SessionManager, tmp_path
         f"{forged.partition('.')[0]}.{signature}",
         forged,
     ):
-        assert keeper.identity(wrong) is None
-    assert keeper.identity(session)
+        assert sessions.identity(wrong) is None
+    assert sessions.identity(session)
 
 
 def test_a_session_outlives_the_server_but_not_its_time(
-    keeper: SessionManager, file: Path, clock: Clock
+    sessions: SessionManager, file: Path, clock: Clock
 ) -> None:
-    session = keeper.by_password("alice", RIGHT)
+    session = sessions.login_with_password("alice", RIGHT)
     again = SessionManager(file, clock=clock)
     assert again.identity(session) == Identity("alice", "operator")
     clock.now += SESSION_SECONDS - 1
@@ -265,11 +272,14 @@ def test_a_session_outlives_the_server_but_not_its_time(
     assert again.identity(session) is None
 
 
-def test_logging_out_ends_the_session_wherever_it_is_shown(keeper: SessionManager) -> None:
-    session, other = keeper.by_password("alice", RIGHT), keeper.by_password("alice", RIGHT)
-    keeper.end(session)
-    keeper.end("nonsense")
-    assert keeper.identity(session) is None and keeper.identity(other)
+def test_logging_out_ends_the_session_wherever_it_is_shown(sessions: SessionManager) -> None:
+    session, other = (
+        sessions.login_with_password("alice", RIGHT),
+        sessions.login_with_password("alice", RIGHT),
+    )
+    sessions.end_session(session)
+    sessions.end_session("nonsense")
+    assert sessions.identity(session) is None and sessions.identity(other)
 
 
 @pytest.mark.parametrize(
@@ -282,18 +292,21 @@ def test_logging_out_ends_the_session_wherever_it_is_shown(keeper: SessionManage
     ],
 )
 def test_a_changed_account_is_out_at_once(
-    keeper: SessionManager, file: Path, change: Callable[[Accounts], Accounts]
+    sessions: SessionManager, file: Path, change: Callable[[Accounts], Accounts]
 ) -> None:
-    bob, alice = keeper.by_password("bob", RIGHT), keeper.by_password("alice", RIGHT)
+    bob, alice = (
+        sessions.login_with_password("bob", RIGHT),
+        sessions.login_with_password("alice", RIGHT),
+    )
     change_accounts(file, change)
-    assert keeper.identity(bob) is None
-    assert keeper.identity(alice)
+    assert sessions.identity(bob) is None
+    assert sessions.identity(alice)
 
 
 def test_a_session_has_the_role_that_the_account_has_now(
-    keeper: SessionManager, file: Path
+    sessions: SessionManager, file: Path
 ) -> None:
-    session = keeper.by_password("alice", RIGHT)
+    session = sessions.login_with_password("alice", RIGHT)
 
     def demoted(accounts: Accounts) -> Accounts:
         return replace(
@@ -301,86 +314,86 @@ def test_a_session_has_the_role_that_the_account_has_now(
         )
 
     change_accounts(file, demoted)
-    assert keeper.identity(session) == Identity("alice", "viewer")
+    assert sessions.identity(session) == Identity("alice", "viewer")
 
 
 # Tokens
 
 
-def test_tokens(keeper: SessionManager, file: Path) -> None:
+def test_tokens(sessions: SessionManager, file: Path) -> None:
     first, second = new_token(), new_token()
     assert first != second and len(first) >= 43
     add(file, "carl", "viewer", token=token_digest(first))
-    session = keeper.by_token(first)
-    assert keeper.identity(session) == Identity("carl", "viewer")
+    session = sessions.login_with_token(first)
+    assert sessions.identity(session) == Identity("carl", "viewer")
     for wrong in ("", "x", second, token_digest(first), first[:-1]):
         with pytest.raises(AccessError, match="not valid"):
-            keeper.by_token(wrong)
+            sessions.login_with_token(wrong)
     add(file, "carl", "viewer", token=token_digest(second))
-    assert keeper.identity(session) is None
+    assert sessions.identity(session) is None
     with pytest.raises(AccessError):
-        keeper.by_token(first)
+        sessions.login_with_token(first)
     with pytest.raises(AccessError):
-        keeper.by_password("carl", "")
+        sessions.login_with_password("carl", "")
 
 
 def test_a_services_own_tokens_end_with_it(file: Path) -> None:
     service = (Account("operator-link", "operator", token=token_digest("o")),)
-    keeper = SessionManager(file, service)
-    session = keeper.by_token("o")
-    assert keeper.identity(session) == Identity("operator-link", "operator")
+    sessions = SessionManager(file, service)
+    session = sessions.login_with_token("o")
+    assert sessions.identity(session) == Identity("operator-link", "operator")
     assert SessionManager(file).identity(session) is None
     add(file, "alice")
-    assert keeper.identity(session), "the first account puts nobody out"
-    assert keeper.by_password("alice", RIGHT)
+    assert sessions.identity(session), "the first account puts nobody out"
+    assert sessions.login_with_password("alice", RIGHT)
 
 
 def test_an_address_without_an_account_for_it_is_refused(
-    keeper: SessionManager, file: Path
+    sessions: SessionManager, file: Path
 ) -> None:
     add(file, "eve@example.org", "viewer", oidc=True)
     add(file, "mail@example.org")
-    assert keeper.identity(keeper.by_email("Eve@Example.org")) == Identity(
+    assert sessions.identity(sessions.login_with_email("Eve@Example.org")) == Identity(
         "eve@example.org", "viewer"
     )
     for address in ("mallory@example.org", "mail@example.org", "alice", ""):
         with pytest.raises(AccessError, match="no account"):
-            keeper.by_email(address)
+            sessions.login_with_email(address)
 
 
 # Guessing
 
 
-def wrong(keeper: SessionManager, name: str = "alice") -> None:
+def wrong(sessions: SessionManager, name: str = "alice") -> None:
     with pytest.raises(AccessError) as refused:
-        keeper.by_password(name, WRONG)
+        sessions.login_with_password(name, WRONG)
     assert not isinstance(refused.value, TooManyTriesError)
 
 
-def test_guessing_one_name_is_slowed(keeper: SessionManager, clock: Clock) -> None:
+def test_guessing_one_name_is_slowed(sessions: SessionManager, clock: Clock) -> None:
     for _ in range(FREE_TRIES):
-        wrong(keeper)
+        wrong(sessions)
     waits = []
     for _ in range(14):
         with pytest.raises(TooManyTriesError) as refused:
-            keeper.by_password("ALICE", RIGHT)  # the right one is not looked at either
+            sessions.login_with_password("ALICE", RIGHT)  # the right one is not looked at either
         waits.append(refused.value.seconds)
         clock.now += refused.value.seconds - 0.01
         with pytest.raises(TooManyTriesError):
-            keeper.by_password("alice", RIGHT)
+            sessions.login_with_password("alice", RIGHT)
         clock.now += 0.02
-        wrong(keeper)
+        wrong(sessions)
     assert waits[:6] == pytest.approx([1, 2, 4, 8, 16, 32]) and waits[-1] == pytest.approx(
         LONGEST_WAIT
     )
-    keeper.by_password("bob", RIGHT)
+    sessions.login_with_password("bob", RIGHT)
     clock.now += LONGEST_WAIT + 1
-    keeper.by_password("alice", RIGHT)
-    wrong(keeper)  # it begins anew
+    sessions.login_with_password("alice", RIGHT)
+    wrong(sessions)  # it begins anew
 
 
 def test_guessing_many_names_is_slowed_but_a_token_still_opens(
-    keeper: SessionManager, file: Path, clock: Clock
+    sessions: SessionManager, file: Path, clock: Clock
 ) -> None:
     token = new_token()
     add(file, "carl", token=token_digest(token))
@@ -389,27 +402,28 @@ def test_guessing_many_names_is_slowed_but_a_token_still_opens(
     )
     change_accounts(file, lambda a: replace(a, accounts=a.accounts + many))
     for account in many[:FREE_TRIES_OF_ALL]:
-        wrong(keeper, account.name)
+        wrong(sessions, account.name)
     longest = 0.0
     for account in many[FREE_TRIES_OF_ALL:]:
         with pytest.raises(TooManyTriesError) as refused:
-            keeper.by_password("bob", RIGHT)
+            sessions.login_with_password("bob", RIGHT)
         longest = refused.value.seconds
         clock.now += longest + 0.01
-        wrong(keeper, account.name)
+        wrong(sessions, account.name)
     assert longest == pytest.approx(LONGEST_WAIT_OF_ALL, abs=0.1)
-    assert keeper.identity(keeper.by_token(token))
+    assert sessions.identity(sessions.login_with_token(token))
     clock.now += FORGOTTEN_AFTER + 1
-    keeper.by_password("bob", RIGHT)
+    sessions.login_with_password("bob", RIGHT)
 
 
 def test_tries_at_the_same_moment_count_too(clock: Clock) -> None:
-    guesses, barrier = LoginThrottle(clock), threading.Barrier(16)
+    throttle = LoginThrottle(clock)
+    barrier = threading.Barrier(16)
 
     def attempt(_: int) -> bool:
         barrier.wait()
         try:
-            guesses.begin("alice")
+            throttle.begin("alice")
         except TooManyTriesError:
             return False
         return True
@@ -448,9 +462,11 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         {"name": "bob", "role": "viewer", "login_methods": ["token"], "by": ["token"]},
         {"name": "eve@example.org", "role": "viewer", "login_methods": ["oidc"], "by": ["oidc"]},
     ]
-    keeper = SessionManager(file)
-    assert keeper.identity(keeper.by_password("alice", RIGHT)) == Identity("alice", "operator")
-    assert keeper.identity(keeper.by_token(token)) == Identity("bob", "viewer")
+    sessions = SessionManager(file)
+    assert sessions.identity(sessions.login_with_password("alice", RIGHT)) == Identity(
+        "alice", "operator"
+    )
+    assert sessions.identity(sessions.login_with_token(token)) == Identity("bob", "viewer")
     assert access("remove", "alice")[0] == 0
     assert access("remove", "alice")[0] == 2
     assert [a.name for a in read_accounts(file).accounts] == ["bob", "eve@example.org"]

@@ -1,4 +1,10 @@
-"""Who may look, and who may act: accounts, passwords, tokens, and the sessions of those who were let in."""
+"""Who may look, and who may act: accounts, passwords, tokens, sessions, and the login throttle.
+
+It may import errors and system, and, inside a function, store (for the default folder).
+
+Start reading at `sessions.SessionManager`, which accepts logins and recognises sessions; then
+`accounts` for what an account is, and `account_file` for how accounts are kept.
+"""
 
 from __future__ import annotations
 

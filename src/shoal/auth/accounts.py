@@ -13,6 +13,7 @@ from shoal.auth.passwords import Password, token_digest
 
 Role = Literal["viewer", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)
+
 _NAME = re.compile(r"[\w.+-]+(@[\w.-]+)?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _LONGEST_NAME = 100
@@ -20,18 +21,32 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who it is, and what they may do."""
+    """A person who is logged in.
+
+    Attributes
+    ----------
+    name
+        The name of the account.
+    role
+        "viewer", who may look, or "operator", who may also act.
+    """
 
     name: str
     role: Role
 
     @property
     def may_act(self) -> bool:
-        """Whether they may command; everybody may look."""
+        """Whether the person may give commands. Everybody may look."""
         return self.role == "operator"
 
     def check_may_act(self) -> None:
-        """Raises `AccessError` for a viewer."""
+        """Refuse a viewer.
+
+        Raises
+        ------
+        AccessError
+            If the person may not give commands.
+        """
         if not self.may_act:
             raise AccessError(
                 f"{self.name} may look, but not command.",
@@ -40,10 +55,33 @@ class Identity:
             )
 
 
+def _new_stamp() -> str:
+    return secrets.token_hex(8)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One who is let in: by ``password``, by a token of digest ``token``, or ``oidc``: by an identity provider who says
-    that this e-mail address is theirs. ``stamp`` changes with all of that; a session with another one is not valid.
+    """A person's right to log in.
+
+    Attributes
+    ----------
+    name
+        The person's name, or an e-mail address.
+    role
+        What the person may do.
+    password
+        The hash of the password; None: no password logs in.
+    token
+        The digest of the token; None: no token logs in.
+    oidc
+        Whether an identity provider that knows the name as an e-mail address logs in.
+    stamp
+        Random text that changes with every other field. A session with another stamp is not valid.
+
+    Raises
+    ------
+    AccessError
+        If the name or the role cannot be one.
     """
 
     name: str
@@ -51,13 +89,14 @@ class Account:
     password: Password | None = None
     token: str | None = None
     oidc: bool = False
-    stamp: str = field(default_factory=lambda: secrets.token_hex(8))
+    stamp: str = field(default_factory=_new_stamp)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or len(self.name) > _LONGEST_NAME:
             raise AccessError(
                 f"{self.name!r} cannot be the name of an account.",
-                expected=f"letters, digits and . _ + -, or an e-mail address, of at most {_LONGEST_NAME} characters",
+                expected="letters, digits and . _ + -, or an e-mail address, of at most "
+                f"{_LONGEST_NAME} characters",
             )
         if self.oidc and not _EMAIL.fullmatch(self.name):
             raise AccessError(
@@ -69,45 +108,91 @@ class Account:
 
     @property
     def identity(self) -> Identity:
-        """Who that is."""
+        """The name and the role."""
         return Identity(self.name, self.role)
+
+
+def _new_key() -> bytes:
+    return secrets.token_bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """All of them; ``key`` (32 bytes) signs the sessions. Names differ by more than case."""
+    """All accounts. Two names differ by more than upper and lower case.
+
+    Attributes
+    ----------
+    accounts
+        The accounts, oldest first.
+    key
+        32 random bytes that sign the sessions.
+    """
 
     accounts: tuple[Account, ...] = ()
-    key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    key: bytes = field(default_factory=_new_key, repr=False)
 
     def find(self, name: str) -> Account | None:
-        """The account of that name."""
-        return next((a for a in self.accounts if a.name.casefold() == name.casefold()), None)
+        """The account of that name, whatever the case of its letters."""
+        for account in self.accounts:
+            if account.name.casefold() == name.casefold():
+                return account
+        return None
 
-    def of_token(self, token: str) -> Account | None:
-        """The account that the token opens. All are compared, each in constant time."""
+    def find_by_token(self, token: str) -> Account | None:
+        """The account that the token opens."""
         digest = token_digest(token)
-        found = [a for a in self.accounts if hmac.compare_digest(a.token or "", digest)]
-        return found[0] if found else None
+        found = None
+        # All accounts are compared, each in constant time: the time tells nothing about the token.
+        for account in self.accounts:
+            if hmac.compare_digest(account.token or "", digest) and found is None:
+                found = account
+        return found
 
     def with_account(self, name: str, role: Role, **ways: Any) -> Accounts:
-        """With a new account, or with another way in for the one of that name. Raises `AccessError` if its role is another."""
+        """With a new account, or with another way to log in for the account of that name.
+
+        Parameters
+        ----------
+        name, role
+            The account.
+        **ways
+            ``password``, ``token`` or ``oidc``, as the fields of `Account`.
+
+        Raises
+        ------
+        AccessError
+            If there is an account of that name with another role.
+        """
         known = self.find(name)
         if known is None:
             return replace(self, accounts=(*self.accounts, Account(name, role, **ways)))
+
         if known.role != role:
+            article = "a viewer"
+            if known.identity.may_act:
+                article = "an operator"
             raise AccessError(
-                f"{known.name} is {'an operator' if known.identity.may_act else 'a viewer'} already.",
+                f"{known.name} is {article} already.",
                 remedy=f"remove it first: shoal access remove {known.name}",
             )
-        changed = replace(known, stamp=secrets.token_hex(8), **ways)
-        return replace(self, accounts=tuple(changed if a is known else a for a in self.accounts))
+
+        changed = replace(known, stamp=_new_stamp(), **ways)
+        accounts = list(self.accounts)
+        accounts[accounts.index(known)] = changed
+        return replace(self, accounts=tuple(accounts))
 
     def without(self, name: str) -> Accounts:
-        """Without that account, whose sessions end. Raises `AccessError` when there is none."""
+        """Without the account of that name; its sessions end.
+
+        Raises
+        ------
+        AccessError
+            If there is no such account.
+        """
         known = self.find(name)
         if known is None:
             raise AccessError(
                 f"There is no account {name!r}.", remedy="shoal access list shows all"
             )
-        return replace(self, accounts=tuple(a for a in self.accounts if a is not known))
+        kept = tuple(account for account in self.accounts if account is not known)
+        return replace(self, accounts=kept)

@@ -1,4 +1,4 @@
-"""Refusals."""
+"""Errors of accounts and logins."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from shoal.errors import ShoalError
 
 
 class AccessError(ShoalError):
-    """Somebody may not do that, or an account cannot be as it was asked for."""
+    """Somebody may not do what they asked for, or an account cannot be as it was asked for."""
 
 
 class TooManyTriesError(AccessError):
-    """Too many wrong passwords: the next try is possible after ``seconds``."""
+    """Too many wrong passwords.
+
+    Attributes
+    ----------
+    seconds
+        How long until the next try is possible, in seconds.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

@@ -1,4 +1,4 @@
-"""Lets people in, remembers them by a signed session, and forgets them when their account changes."""
+"""Accepts logins, recognises people by a signed session, and forgets them when accounts change."""
 
 from __future__ import annotations
 
@@ -7,27 +7,79 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from shoal.auth.account_file import read_accounts
 from shoal.auth.accounts import Account, Accounts, Identity
-from shoal.auth.errors import AccessError
+from shoal.auth.errors import AccessError, TooManyTriesError
 from shoal.auth.passwords import is_password
 from shoal.auth.throttle import LoginThrottle
 
+_log = logging.getLogger(__name__)
+
+# For how long a session is valid, in seconds.
 SESSION_SECONDS = 7 * 86_400
+
 _WRONG = "Name or password is wrong."
 
 
-class SessionManager:
-    """Of one server process. ``service``: accounts that are in no file and end with the process. Safe to use from threads.
+class _Session(NamedTuple):
+    """What a session says, in the order in which it is signed.
 
-    The file is read again whenever it has changed. A session is a text that names account, stamp and end, with an HMAC-SHA256;
-    it survives a restart of the server, unless its account is one of the service's.
+    Attributes
+    ----------
+    name
+        The name of the account.
+    stamp
+        The account's stamp when the session began.
+    number
+        Random text that tells this session from every other.
+    end
+        When it ends, in seconds since 1970.
+    """
+
+    name: str
+    stamp: str
+    number: str
+    end: float
+
+
+class _FileVersion(NamedTuple):
+    """What changes when the accounts' file is written anew."""
+
+    inode: int
+    modified_ns: int
+    size: int
+
+
+class SessionManager:
+    """Logins and sessions of one server process. Safe to use from threads.
+
+    The accounts' file is read again whenever it has changed. A session is a text that names
+    account, stamp, number and end, with an HMAC-SHA256. It survives a restart of the server, unless
+    its account is one of the service's.
+
+    Parameters
+    ----------
+    file
+        The accounts' file.
+    service
+        Accounts that are in no file, and end with the process.
+    throttle
+        What slows down guessing; None: one with its defaults.
+    clock
+        Gives the time in seconds since 1970.
+
+    Raises
+    ------
+    AccessError
+        From each method, when the accounts cannot be read.
     """
 
     def __init__(
@@ -35,110 +87,188 @@ class SessionManager:
         file: Path,
         service: tuple[Account, ...] = (),
         *,
-        guesses: LoginThrottle | None = None,
+        throttle: LoginThrottle | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._file, self._service, self._clock = file, service, clock
-        self._guesses = guesses or LoginThrottle()
-        self._one_at_a_time = (
-            threading.Lock()
-        )  # a hash takes 16 MB and a core: strangers must not get many
-        self._left: dict[
-            str, float
-        ] = {}  # sessions that were ended before their time, and their time
-        self._known: tuple[tuple[int, int, int] | None, Accounts] | None = None
+        self._file = file
+        self._service = service
+        self._throttle = throttle or LoginThrottle()
+        self._clock = clock
+        # A hash takes 16 MB and a core: strangers must not get many at once.
+        self._hashing = threading.Lock()
+        # Sessions that were ended before their time: their numbers, and when they end anyway.
+        self._ended: dict[str, float] = {}
+        self._known: tuple[_FileVersion | None, Accounts] | None = None
         self._key = self._accounts().key
 
-    def by_password(self, name: str, password: str) -> str:
-        """A new session. Raises `AccessError`, `TooManyTriesError`. Wrong name and wrong password take as long."""
-        self._guesses.begin(name.casefold())
-        account = self._accounts().find(name)
-        with self._one_at_a_time:
-            right = is_password(password, account.password if account else None)
-        if account is None or not right:
-            raise AccessError(_WRONG)
-        self._guesses.succeeded(name.casefold())
-        return self._session(account)
+    def login_with_password(self, name: str, password: str) -> str:
+        """Begin a session.
 
-    def by_token(self, token: str) -> str:
-        """A new session. Raises `AccessError`. Not slowed down: a token cannot be guessed, and its holder is never kept out."""
-        account = self._accounts().of_token(token)
+        A wrong name and a wrong password take as long, and give the same error.
+
+        Returns
+        -------
+        str
+            The session.
+
+        Raises
+        ------
+        AccessError
+            If name or password is wrong.
+        TooManyTriesError
+            If too many tries were wrong.
+        """
+        try:
+            self._throttle.begin(name.casefold())
+        except TooManyTriesError as error:
+            shown = self._shown_name(name)
+            _log.warning("login of %s throttled for another %.1f s", shown, error.seconds)
+            raise
+
+        account = self._accounts().find(name)
+        known_password = account.password if account else None
+        with self._hashing:
+            is_right = is_password(password, known_password)
+        if account is None or not is_right:
+            _log.warning("login of %s refused: wrong name or password", self._shown_name(name))
+            raise AccessError(_WRONG)
+
+        self._throttle.succeeded(name.casefold())
+        return self._begin_session(account, "password")
+
+    def login_with_token(self, token: str) -> str:
+        """Begin a session.
+
+        Guessing is not slowed down: a token cannot be guessed, and its holder is never kept out.
+
+        Returns
+        -------
+        str
+            The session.
+
+        Raises
+        ------
+        AccessError
+            If no account has this token.
+        """
+        account = self._accounts().find_by_token(token)
         if account is None:
+            _log.warning("login by a token refused: no account has it")
             raise AccessError(
                 "This link is not valid any more.",
                 remedy="ask for a new one: shoal access token NAME",
             )
-        return self._session(account)
+        return self._begin_session(account, "token")
 
-    def by_email(self, address: str) -> str:
-        """A new session of one whose e-mail address an identity provider has verified. Raises `AccessError`."""
+    def login_with_email(self, address: str) -> str:
+        """Begin a session for somebody whose e-mail address an identity provider has verified.
+
+        Returns
+        -------
+        str
+            The session.
+
+        Raises
+        ------
+        AccessError
+            If no account goes by this address.
+        """
         account = self._accounts().find(address)
         if account is None or not account.oidc:
+            _log.warning("login by the identity provider refused: no account for %r", address)
             raise AccessError(
                 f"{address} has no account here.",
                 remedy="an administrator adds it: shoal access add ADDRESS --oidc",
             )
-        return self._session(account)
+        return self._begin_session(account, "identity provider")
 
     def identity(self, session: str | None) -> Identity | None:
-        """Whose session it is, by their account as it is now; None when it is not valid, or not any more.
+        """Whose session it is.
 
-        Raises `AccessError` when the accounts cannot be read.
+        Returns
+        -------
+        Identity or None
+            Name and role, by the account as it is now. None when the session is not valid, or no
+            longer valid.
         """
-        content = self._opened(session)
-        if content is None or content[2] in self._left:
+        content = self._read_session(session)
+        if content is None or content.number in self._ended:
             return None
-        account = self._accounts().find(content[0])
-        if account is None or not hmac.compare_digest(account.stamp, content[1]):
+
+        account = self._accounts().find(content.name)
+        if account is None or not hmac.compare_digest(account.stamp, content.stamp):
+            _log.debug("a session of %s is refused: the account has changed", content.name)
             return None
         return account.identity
 
-    def end(self, session: str | None) -> None:
-        """Forget a session: it is not valid any more, wherever it is still shown, until this server ends."""
-        content = self._opened(session)
-        if content is not None:
-            now = self._clock()
-            self._left = {name: end for name, end in self._left.items() if end > now} | {
-                content[2]: content[3]
-            }
+    def end_session(self, session: str | None) -> None:
+        """End a session before its time.
+
+        It is not valid any more, wherever it is still shown, until this server ends.
+        """
+        content = self._read_session(session)
+        if content is None:
+            return
+
+        # Sessions that have ended by themselves need not be remembered.
+        now = self._clock()
+        ended = {number: end for number, end in self._ended.items() if end > now}
+        ended[content.number] = content.end
+        self._ended = ended
+        _log.info("a session of %s was ended", content.name)
 
     def _accounts(self) -> Accounts:
-        try:
-            found = self._file.stat()
-            version = (found.st_ino, found.st_mtime_ns, found.st_size)
-        except OSError:
-            version = None
+        """The accounts of the file as it is now, and those of the service."""
+        version = self._file_version()
         if self._known is None or self._known[0] != version:
             read = read_accounts(self._file)
-            self._known = (version, Accounts((*self._service, *read.accounts), read.key))
+            accounts = Accounts((*self._service, *read.accounts), read.key)
+            self._known = (version, accounts)
+            _log.debug("%s was read: accounts: %d", self._file, len(read.accounts))
         return self._known[1]
 
-    def _session(self, account: Account) -> str:
-        content = [
-            account.name,
-            account.stamp,
-            secrets.token_hex(8),
-            self._clock() + SESSION_SECONDS,
-        ]
-        text = (
-            base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
-        )  # which cookies would quote
+    def _file_version(self) -> _FileVersion | None:
+        try:
+            status = self._file.stat()
+        except OSError:
+            return None
+        return _FileVersion(status.st_ino, status.st_mtime_ns, status.st_size)
+
+    def _shown_name(self, name: str) -> str:
+        """A name for the log. Unknown names stay out of it: people type passwords there."""
+        try:
+            account = self._accounts().find(name)
+        except AccessError:
+            account = None
+        if account is None:
+            return "an unknown name"
+        return account.name
+
+    def _begin_session(self, account: Account, way: str) -> str:
+        """A new session, as text; ``way`` is how its owner has logged in."""
+        end = self._clock() + SESSION_SECONDS
+        content = _Session(account.name, account.stamp, secrets.token_hex(8), end)
+        encoded = base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+        # A cookie would quote the padding.
+        text = encoded.rstrip("=")
+        _log.info("login of %s accepted by %s, role %s", account.name, way, account.role)
         return f"{text}.{self._signature(text)}"
 
-    def _opened(self, session: str | None) -> tuple[str, str, str, float] | None:
-        """Name, stamp, number and end of a session that is ours and has not ended."""
+    def _read_session(self, session: str | None) -> _Session | None:
+        """The content of a session that is ours and has not ended."""
         text, _, signature = (session or "").partition(".")
-        if not hmac.compare_digest(
-            self._signature(text).encode(), signature.encode(errors="replace")
-        ):
+        expected = self._signature(text)
+        if not hmac.compare_digest(expected.encode(), signature.encode(errors="replace")):
             return None
+
         try:
-            name, stamp, number, end = json.loads(base64.urlsafe_b64decode(text + "=="))
-        except (ValueError, binascii.Error):  # pragma: no cover  we have signed it
+            content = _Session(*json.loads(base64.urlsafe_b64decode(text + "==")))
+        except (TypeError, ValueError, binascii.Error):  # pragma: no cover  we have signed it
             return None
-        return (name, stamp, number, end) if self._clock() < end else None
+        if self._clock() >= content.end:
+            return None
+        return content
 
     def _signature(self, text: str) -> str:
-        return hmac.new(
-            self._key, b"shoal session " + text.encode(errors="replace"), hashlib.sha256
-        ).hexdigest()
+        message = b"shoal session " + text.encode(errors="replace")
+        return hmac.new(self._key, message, hashlib.sha256).hexdigest()

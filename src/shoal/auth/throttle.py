@@ -1,4 +1,8 @@
-"""Makes guessing slow: whoever was wrong too often has to wait, by name and altogether. Nothing sleeps; a try is refused."""
+"""Makes guessing passwords slow.
+
+After too many wrong tries a caller has to wait, for each name and for all names together. Nothing
+sleeps: a try that comes too early is refused.
+"""
 
 from __future__ import annotations
 
@@ -9,61 +13,95 @@ from dataclasses import dataclass
 
 from shoal.auth.errors import TooManyTriesError
 
-FREE_TRIES = 5  # of one name; after that the wait doubles from a second on
+# Wrong tries of one name without a wait. After them the wait is a second, and doubles each time.
+FREE_TRIES = 5
+# The longest wait for one name, in seconds.
 LONGEST_WAIT = 900.0
-FREE_TRIES_OF_ALL = 30  # of all names together, unknown ones included
-LONGEST_WAIT_OF_ALL = 10.0  # short: a stranger must not keep out everybody
-FORGOTTEN_AFTER = 3600.0  # seconds without a try
+# Wrong tries of all names together without a wait; unknown names count, too.
+FREE_TRIES_OF_ALL = 30
+# The longest wait for all names, in seconds. It is short: a stranger must not keep out everybody.
+LONGEST_WAIT_OF_ALL = 10.0
+# After so many seconds without a try, the wrong ones are forgotten.
+FORGOTTEN_AFTER = 3600.0
+# How many names are remembered.
 _MOST_NAMES = 10_000
+# The wait stops doubling here, long after it has reached the longest.
+_MOST_DOUBLINGS = 32
 
 
 @dataclass(slots=True)
 class _Count:
+    """Wrong tries, and when the last one was, by the throttle's clock."""
+
     wrong: int = 0
-    last: float = 0.0  # by the clock
+    last: float = 0.0
+
+    def add(self, now: float) -> None:
+        """Count another wrong try."""
+        if now - self.last > FORGOTTEN_AFTER:
+            self.wrong = 0
+        self.wrong += 1
+        self.last = now
+
+    def wait(self, free_tries: int, longest_wait: float, now: float) -> float:
+        """Seconds until the next try; 0 or less: it may come now."""
+        over = self.wrong - free_tries
+        if over < 0 or now - self.last > FORGOTTEN_AFTER:
+            return 0.0
+        return self.last + min(2.0 ** min(over, _MOST_DOUBLINGS), longest_wait) - now
 
 
 class LoginThrottle:
-    """Wrong tries of this process. Safe to use from threads."""
+    """The wrong tries that this process has seen. Safe to use from threads.
+
+    Parameters
+    ----------
+    clock
+        Gives the time in seconds; it never goes back.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._all = _Count()
+        # By name; the name that was tried last stands last.
         self._names: dict[str, _Count] = {}
 
     def begin(self, name: str) -> None:
-        """Before a password is looked at: the try counts as wrong until `succeeded`, so that many at once count too.
+        """Count a try before its password is looked at.
 
-        Raises `TooManyTriesError`; such a try counts for nothing.
+        The try counts as wrong until `succeeded` is called, so that many tries at the same moment
+        count, too.
+
+        Raises
+        ------
+        TooManyTriesError
+            If the try comes too early. It counts for nothing.
         """
         with self._lock:
             now = self._clock()
             count = self._names.get(name) or _Count(last=now)
             wait = max(
-                _wait(count, FREE_TRIES, LONGEST_WAIT, now),
-                _wait(self._all, FREE_TRIES_OF_ALL, LONGEST_WAIT_OF_ALL, now),
+                count.wait(FREE_TRIES, LONGEST_WAIT, now),
+                self._all.wait(FREE_TRIES_OF_ALL, LONGEST_WAIT_OF_ALL, now),
             )
             if wait > 0.0:
                 raise TooManyTriesError(wait)
-            for one in (count, self._all):
-                one.wrong = 1 if now - one.last > FORGOTTEN_AFTER else one.wrong + 1
-                one.last = now
-            self._names.pop(name, None)
-            self._names[name] = count  # the newest stands last
-            if len(self._names) > _MOST_NAMES:
-                del self._names[next(iter(self._names))]
+
+            count.add(now)
+            self._all.add(now)
+            self._remember(name, count)
 
     def succeeded(self, name: str) -> None:
-        """The try was right: the name's are forgotten."""
+        """The try was right: forget the wrong tries of that name."""
         with self._lock:
             self._names.pop(name, None)
             self._all.wrong = max(0, self._all.wrong - 1)
 
-
-def _wait(count: _Count, free: int, longest: float, now: float) -> float:
-    """Seconds from now until the next try."""
-    over = count.wrong - free
-    if over < 0 or now - count.last > FORGOTTEN_AFTER:
-        return 0.0
-    return count.last + min(2.0 ** min(over, 32), longest) - now
+    def _remember(self, name: str, count: _Count) -> None:
+        """Put the name last; forget the one that was tried longest ago when there are too many."""
+        self._names.pop(name, None)
+        self._names[name] = count
+        if len(self._names) > _MOST_NAMES:
+            oldest = next(iter(self._names))
+            del self._names[oldest]

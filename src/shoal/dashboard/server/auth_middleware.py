@@ -150,11 +150,11 @@ async def _answer(request: Request, sessions: SessionManager) -> Response | None
 
     token = request.query_params.get("token")
     if reads and token is not None and not path.startswith(_STREAMLIT):
-        return _start_session(request, sessions.by_token(token), _without_token(request))
+        return _start_session(request, sessions.login_with_token(token), _without_token(request))
 
     identity = sessions.identity(session)
     if path == "/logout" and request.method == "POST":
-        sessions.end(session)
+        sessions.end_session(session)
         left = RedirectResponse("/login", 303)
         left.delete_cookie(_cookie(request))
         return left
@@ -179,7 +179,7 @@ def _answer_stranger(request: Request, sessions: SessionManager, *, reads: bool)
         email = oidc.email_address(request)
         if email is not None:
             after = request.query_params.get("after", request.url.path)
-            return _start_session(request, sessions.by_email(email), after)
+            return _start_session(request, sessions.login_with_email(email), after)
 
     if request.url.path in oidc.PATHS and oidc.is_offered():
         return None
@@ -191,7 +191,7 @@ async def _login_by_password(request: Request, sessions: SessionManager) -> Resp
     name = form.get("name", "")
     password = form.get("password", "")
     # Hashing takes long on purpose, so it must not hold up other visitors.
-    session = await run_in_threadpool(sessions.by_password, name, password)
+    session = await run_in_threadpool(sessions.login_with_password, name, password)
     return _start_session(request, session, request.query_params.get("after", "/"))
 
 
