@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
+from shoal.analysis.stages import first_trainings
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.settings.phase import Phase
+from shoal.settings.schedule import SCHEDULES
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.champion import Confirmation, select_champion
+from shoal.tuning.racing import RACES
 from shoal.tuning.search import Search
 from support.searches import batches_of, by_rank, finish, scored_by, small_settings
+
+
+def test_every_value_of_the_setting_has_a_race_a_schedule_and_a_count() -> None:
+    values = get_args(SearchSettings.model_fields["racing"].annotation)
+    assert set(RACES) == set(SCHEDULES) == set(values)
+    for racing in values:
+        settings = small_settings(racing=racing)
+        assert type(settings.schedule) is SCHEDULES[racing]
+        assert first_trainings(settings) >= settings.population * settings.repeats
 
 
 def test_halving_gives_the_better_half_more_and_longer_repeats() -> None:

@@ -52,11 +52,7 @@ class _Generation:
 
 def stages(settings: SearchSettings) -> tuple[Stage, ...]:
     """The stages of a search in their order, within its budget of ``evaluations``."""
-    if settings.racing == "halving":
-        search = _halving_stages(settings)
-    else:
-        search = _repeated_stages(settings)
-
+    search = _SEARCH_STAGES[settings.racing](settings)
     total = sum(stage.most for stage in search)
     if settings.evaluations is not None and settings.evaluations < total:
         search = _within_budget(search, settings.evaluations)
@@ -138,21 +134,34 @@ def _elites_by_rung(stopped: Sequence[int], elitism: int) -> list[int]:
     return elites
 
 
-def _repeated_stages(settings: SearchSettings) -> tuple[Stage, ...]:
-    """Fixed repeats and t-races. Elites had ``repeats`` of at most ``max_repeats`` before."""
-    if settings.racing == "fixed":
-        repeats_each = settings.repeats
-    else:
-        repeats_each = settings.max_repeats
+def _fixed_stages(settings: SearchSettings) -> tuple[Stage, ...]:
+    """``repeats`` for each genome of each generation."""
+    return _repeated_stages(settings, settings.repeats)
 
+
+def _t_race_stages(settings: SearchSettings) -> tuple[Stage, ...]:
+    """From ``repeats`` to ``max_repeats`` for each genome of each generation."""
+    return _repeated_stages(settings, settings.max_repeats)
+
+
+def _repeated_stages(settings: SearchSettings, most_each: int) -> tuple[Stage, ...]:
+    """``repeats`` to ``most_each`` for each genome; elites had ``repeats`` of them before."""
     new_genomes = settings.population - settings.elitism
-    elite_repeats = min(repeats_each, settings.max_repeats - settings.repeats)
+    elite_repeats = min(most_each, settings.max_repeats - settings.repeats)
     later_generations = settings.generations - 1
 
     least = settings.repeats * (settings.population + later_generations * new_genomes)
-    most_later = repeats_each * new_genomes + elite_repeats * settings.elitism
-    most = repeats_each * settings.population + later_generations * most_later
+    most_later = most_each * new_genomes + elite_repeats * settings.elitism
+    most = most_each * settings.population + later_generations * most_later
     return (Stage("search", least, most, 0),)
+
+
+# By the setting ``racing``.
+_SEARCH_STAGES = {
+    "halving": _halving_stages,
+    "t-race": _t_race_stages,
+    "fixed": _fixed_stages,
+}
 
 
 def _within_budget(search: Sequence[Stage], budget: int) -> tuple[Stage, ...]:

@@ -46,10 +46,11 @@ class FinalRung:
 class Schedule:
     """The races of a search, as numbers. `SearchSettings.schedule` makes it.
 
+    There is one class for each value of the setting ``racing`` (`SCHEDULES`). The final race is the
+    same for all of them.
+
     Attributes
     ----------
-    racing
-        "halving", "t-race" or "fixed": how the repeats of the search are spent.
     repeats
         Repeats that each genome gets first; with "fixed", in each generation.
     max_repeats
@@ -71,7 +72,6 @@ class Schedule:
         is trained as many times as the champion.
     """
 
-    racing: str
     repeats: int
     max_repeats: int
     growth: int
@@ -83,6 +83,33 @@ class Schedule:
     baselines: bool
 
     # ---- The races of the search -----------------------------------------------------------------
+
+    def rung(self, completed: int) -> int:
+        """How far a genome with ``completed`` repeats has come in its race.
+
+        A genome that came further ranks higher, whatever the scores.
+        """
+        raise NotImplementedError
+
+    def scored_repeats(self, completed: int) -> range:
+        """Repeats whose mean is the score of a genome with ``completed`` repeats: all of them."""
+        return range(completed)
+
+    def iterations_for(self, repeat: int) -> int:
+        """Iterations of the default genome's training number ``repeat``, at most.
+
+        Parameters
+        ----------
+        repeat
+            The stored number, which also says the phase (see `shoal.settings.phase`).
+        """
+        if is_confirmation(repeat):
+            return self.iterations * self.final_factor
+        return self._search_iterations(repeat)
+
+    def _search_iterations(self, repeat: int) -> int:
+        """Iterations of a training of the search: all are of full length."""
+        return self.iterations
 
     @cached_property
     def rungs(self) -> tuple[int, ...]:
@@ -99,63 +126,9 @@ class Schedule:
         rungs.append(self.max_repeats)
         return tuple(rungs)
 
-    @property
-    def lengths_differ(self) -> bool:
-        """Whether trainings of the search differ in length from rung to rung."""
-        return self.racing == "halving" and self.growth > 1
-
     def promoted(self, standing: int) -> int:
         """How many of ``standing`` genomes go on to the next rung of halving: the better half."""
         return _half(standing)
-
-    def rung(self, completed: int) -> int:
-        """How far a genome with ``completed`` repeats has come in its race.
-
-        A genome that came further ranks higher. With "fixed" all genomes come equally far, with
-        "t-race" each repeat is a step.
-        """
-        if self.racing == "fixed":
-            return 0
-        if self.racing == "t-race":
-            return completed
-        return sum(rung <= completed for rung in self.rungs)
-
-    def scored_repeats(self, completed: int) -> range:
-        """Repeats whose mean is the score of a genome with ``completed`` repeats.
-
-        Trainings get longer from rung to rung, so only repeats of the last completed rung are
-        comparable. With rungs (2, 4, 8): 2 completed -> 0..1, 4 -> 2..3, 8 -> 4..7. All repeats if
-        lengths do not differ, and before the first rung is complete.
-        """
-        if not self.lengths_differ:
-            return range(completed)
-
-        completed_rungs = [rung for rung in self.rungs if rung <= completed]
-        if not completed_rungs:
-            return range(completed)
-
-        start = 0
-        if len(completed_rungs) > 1:
-            start = completed_rungs[-2]
-        return range(start, completed_rungs[-1])
-
-    def iterations_for(self, repeat: int) -> int:
-        """Iterations of the default genome's training number ``repeat``, at most.
-
-        Parameters
-        ----------
-        repeat
-            The stored number, which also says the phase (see `shoal.settings.phase`).
-        """
-        if is_confirmation(repeat):
-            return self.iterations * self.final_factor
-        if self.racing != "halving":
-            return self.iterations
-
-        # The last rung trains in full, each rung below it ``growth`` times shorter.
-        unfinished_rungs = sum(rung > repeat for rung in self.rungs)
-        rungs_above = max(0, unfinished_rungs - 1)
-        return max(1, self.iterations // int(self.growth**rungs_above))
 
     # ---- The final race --------------------------------------------------------------------------
 
@@ -221,6 +194,61 @@ class Schedule:
             schedules.append(replace(self, finalists=1, confirmations=confirmations))
         schedules.append(replace(self, finalists=0))
         return tuple(schedules)
+
+
+class FixedSchedule(Schedule):
+    """Some more repeats for every genome in each generation."""
+
+    def rung(self, completed: int) -> int:
+        """All genomes come equally far: scores alone decide."""
+        return 0
+
+
+class TRaceSchedule(Schedule):
+    """One more repeat at a time, for those that may still be the best."""
+
+    def rung(self, completed: int) -> int:
+        """Each repeat is a step."""
+        return completed
+
+
+class HalvingSchedule(Schedule):
+    """From rung to rung the better half, with longer trainings."""
+
+    def rung(self, completed: int) -> int:
+        """How many rungs are complete."""
+        return sum(rung <= completed for rung in self.rungs)
+
+    def scored_repeats(self, completed: int) -> range:
+        """Repeats whose mean is the score of a genome with ``completed`` repeats.
+
+        Trainings get longer from rung to rung, so only repeats of the last completed rung are
+        comparable. With rungs (2, 4, 8): 2 completed -> 0..1, 4 -> 2..3, 8 -> 4..7. All repeats if
+        lengths do not differ, and before the first rung is complete.
+        """
+        lengths_differ = self.growth > 1
+        completed_rungs = [rung for rung in self.rungs if rung <= completed]
+        if not lengths_differ or not completed_rungs:
+            return range(completed)
+
+        start = 0
+        if len(completed_rungs) > 1:
+            start = completed_rungs[-2]
+        return range(start, completed_rungs[-1])
+
+    def _search_iterations(self, repeat: int) -> int:
+        """The last rung trains in full, each rung below it ``growth`` times shorter."""
+        unfinished_rungs = sum(rung > repeat for rung in self.rungs)
+        rungs_above = max(0, unfinished_rungs - 1)
+        return max(1, self.iterations // int(self.growth**rungs_above))
+
+
+# By the setting ``racing``.
+SCHEDULES: dict[str, type[Schedule]] = {
+    "halving": HalvingSchedule,
+    "t-race": TRaceSchedule,
+    "fixed": FixedSchedule,
+}
 
 
 def _half(count: int) -> int:

@@ -19,7 +19,7 @@ from shoal.objectives.losses import LOSS_NAMES
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.presets import DEFAULT_PRESET, PRESETS, RECORDED_DEFAULTS, Preset
 from shoal.settings.samplers import check_sampler_name, check_sampler_options, describe_sampler
-from shoal.settings.schedule import Schedule
+from shoal.settings.schedule import SCHEDULES, Schedule
 
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -277,8 +277,7 @@ class SearchSettings(BaseModel):
     @property
     def schedule(self) -> Schedule:
         """How many trainings a genome gets, and how long each lasts."""
-        return Schedule(
-            racing=self.racing,
+        return SCHEDULES[self.racing](
             repeats=self.repeats,
             max_repeats=self.max_repeats,
             growth=self.growth,
