@@ -21,15 +21,12 @@ def collected(folder: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_every_slow_test_runs_in_exactly_one_part() -> None:
-    code, slow = collected(ROOT, "-m", "slow")
-    assert code == 0, slow
-    ids = [line for line in slow.splitlines() if "::" in line]
-    assert len(ids) > 2000
-
-    expressions = " or ".join(f'slow(part="{name}")' for name in long_parts.SLOW_PARTS)
-    _, together = collected(ROOT, "-m", expressions)
-    assert [line for line in together.splitlines() if "::" in line] == ids
+def test_every_slow_test_runs_in_one_part() -> None:
+    """That it is no more than one is seen at every collection, and tested below."""
+    parts = " or ".join(f'slow(part="{name}")' for name in long_parts.SLOW_PARTS)
+    code, output = collected(ROOT, "-m", f"slow and not ({parts})")
+    assert code == pytest.ExitCode.NO_TESTS_COLLECTED, output
+    assert "deselected" in output
 
 
 @pytest.mark.parametrize(
