@@ -16,6 +16,7 @@ from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import evaluation_table
+from shoal.dashboard.session.staleness import is_recent
 from shoal.errors import ShoalError
 from shoal.genome.genes import GENE_LABELS
 from shoal.presentation.formatting import percent
@@ -32,9 +33,6 @@ MOST_CHILDREN = 12
 
 # The most ranges of generations that are named.
 _MOST_RANGES = 8
-
-# A lineage is used again while at most this share of generations has come since it was made.
-_MOST_NEW = 0.05
 
 
 @dataclass(slots=True)
@@ -125,8 +123,8 @@ def _lineage(run: RunView, name: str) -> Lineage:
     and the genome was an individual by then.
     """
     kept = _kept_lineage(run.id)
-    is_recent = run.generations <= (1 + _MOST_NEW) * kept.generations
-    if kept.lineage is not None and is_recent and kept.lineage.individuals(name):
+    may_be_used = is_recent(kept.generations, run.generations)
+    if kept.lineage is not None and may_be_used and kept.lineage.individuals(name):
         _log.debug("Run %d: its lineage of generation %d is used again", run.id, kept.generations)
         return kept.lineage
 

@@ -36,6 +36,7 @@ from shoal.dashboard.components.genome_card import on_demand
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, link
 from shoal.dashboard.session.queries import evaluation_table, read, run_here
+from shoal.dashboard.session.staleness import is_recent
 from shoal.errors import AnalysisError
 from shoal.genome.genes import GENE_LABELS
 from shoal.genome.genome import Genome
@@ -49,9 +50,6 @@ _COLUMNS = 3
 
 # Key of Streamlit's session state: by run, the number of trainings that this visitor looks at.
 _SEEN = "seen"
-
-# A page that is opened again keeps its forests while it has seen this share of the trainings.
-_FRESH = 0.95
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,9 @@ def _trainings_to_look_at(run: RunView) -> int:
         now = len(evaluation_table(run.id).frame)
         last = _last_looked_at()
         was_asked_for = not entered()
-        if was_asked_for or last.get(run.id, 0) < _FRESH * now:
+        # A run that nobody has looked at may have no trainings either: 0 of 0 would be recent.
+        is_first = run.id not in last
+        if was_asked_for or is_first or not is_recent(last[run.id], now):
             last[run.id] = now
         seen[run.id] = last[run.id]
 
