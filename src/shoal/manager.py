@@ -242,6 +242,7 @@ def _no_progress() -> dict[str, Any]:
         "time_left": None,
         "best_genome": None,
         "best_genome_timestamp": 0.0,
+        # Typed like a history with rows, so that callers may compute with it.
         "ga_history": pd.DataFrame([], columns=_HISTORY_COLUMNS, dtype=float),
     }
 

@@ -407,8 +407,8 @@ class Dataset:
     def fit_part(self, refit: bool) -> Part:
         """The part that a champion trains on.
 
-        With ``refit`` it is the training part and the validation part after it, encoded as the
-        training part was learned to be.
+        With ``refit`` it is the training part and the validation part after it. Both are encoded by
+        what was learned from the training part.
         """
         if not refit or self.validation is None:
             return self.train

@@ -218,8 +218,8 @@ def _to_json(described: Column | Target) -> dict[str, Any]:
 def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
     """Mean and population standard deviation of ``values`` (n,).
 
-    The sums are rounded once (`math.fsum`), so that every machine has the same bits. A constant
-    has itself and 1, and so is scaled to exactly zero; no values have 0 and 1.
+    The sums are rounded once (`math.fsum`), so that every machine has the same bits. For a constant
+    they are the constant and 1, which scales it to exactly zero; without values they are 0 and 1.
 
     Examples
     --------
@@ -252,7 +252,7 @@ def log_floor(values: NDArray[np.float64]) -> float | None:
     """The smallest of ``values`` (n,) if they are better taken as logarithms, else None.
 
     They are when all are positive, their skewness is above `LOG_SKEWNESS`, and the logarithm at
-    least halves its size: otherwise a long tail upwards would only be given for one downwards.
+    least halves its size: otherwise a long tail upwards would only be exchanged for one downwards.
     """
     if not len(values) or values.min() <= 0:
         return None

@@ -57,6 +57,7 @@ class Finding:
 
         If the error names some of the ``features``, leaving them out would mend it.
         """
+        # The remedy is a field of its own, and not part of the sentence.
         expected = ""
         if error.expected:
             expected = f" Expected: {error.expected}."

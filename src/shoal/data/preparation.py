@@ -196,9 +196,9 @@ def prepare_new(
     if folds_are_a_default:
         try:
             return prepare(name, table, options)
-        except DataError as error:
+        except DataError:
             # Of the folds; or of something else, which preparing without folds then raises again.
-            _log.debug("%s: one validation part in place of folds (%s)", name, error.problem)
+            _log.debug("%s: folds are given up, one part validates", name)
             options = replace(options, folds=1)
     return prepare(name, table, options)
 
@@ -284,7 +284,7 @@ def resplit(dataset: Dataset, seeds: Iterable[int]) -> Iterator[Dataset]:
     Yields
     ------
     Dataset
-        One at a time, so that one only need be in memory.
+        One at a time, so that only one need be in memory.
 
     Raises
     ------

@@ -74,6 +74,7 @@ def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, Canoni
             remedy="give one of these",
         )
 
+    # The suffix says the format, and is no part of what people call the table.
     path = Path(data)
     return path.stem, table_from_bytes(path.name, _read_file(path))
 
@@ -118,6 +119,7 @@ def to_parquet(table: CanonicalTable | pd.DataFrame) -> bytes:
     DataError
         If a DataFrame is not a sound table, or text cannot be stored (a lone surrogate).
     """
+    # Without the index: rows are numbered anew as they are read.
     frame = as_canonical("table", table).frame
     buffer = io.BytesIO()
     try:

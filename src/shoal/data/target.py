@@ -43,6 +43,7 @@ def recognise_task(target: pd.Series) -> TaskType:
     if not is_numeric(target):
         return "classification"
 
+    # Missing and infinite values say nothing of the kind; they are refused later.
     values = target.to_numpy(dtype=np.float64)
     values = values[np.isfinite(values)]
     all_whole = bool((values == np.floor(values)).all())
@@ -94,6 +95,7 @@ def read_target(name: str, table: CanonicalTable, options: DataOptions) -> Label
     task = options.task or recognise_task(series)
     asked_for_classes = options.task == "classification"
 
+    # Text that looks like numbers or dates gone wrong is no class, unless classes are asked for.
     is_text = not is_numeric(series) and not isinstance(series.dtype, pd.CategoricalDtype)
     if is_text and not asked_for_classes:
         check_text(name, options.target, series.tolist())

@@ -204,6 +204,7 @@ def loss_values(
     """
     with np.errstate(all="ignore"):
         row_losses = objective.loss.per_row(outputs, y)
+        # In double precision, as sums of many rows in single precision lose digits.
         means = row_losses.mean(axis=1, dtype=np.float64)
         values = objective.gain * means + objective.shift
     return np.where(np.isfinite(values), values, np.inf)
