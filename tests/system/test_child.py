@@ -149,15 +149,18 @@ class TestEnd:
         process.stdin.close()
         assert process.wait(PATIENCE_SECONDS) == 1
 
-    def test_not_before_it_has_tidied_up_if_it_has_to(
-        self, tmp_path: Path, children: list[Child]
-    ) -> None:
+    @pytest.mark.parametrize("at_once", [False, True])
+    def test_not_before_it_has_tidied_up_if_it_lingers(self, tmp_path: Path, at_once: bool) -> None:
         file = tmp_path / "told"
-        children.append(child := Child(entries.LINGER, str(file)))
-        first_answer(child)
-        assert child.process.stdin
-        child.process.stdin.close()
-        assert child.process.wait(PATIENCE_SECONDS) == 0
+        process = start(entries.LINGER, stdout=subprocess.PIPE, lingers=True)
+        with process:
+            send(process, str(file))
+            assert process.stdout
+            if not at_once:
+                assert b"pid" in process.stdout.readline()
+            assert process.stdin
+            process.stdin.close()
+            assert process.wait(PATIENCE_SECONDS) == 0
         assert file.read_text() == "parent gone"
 
     def test_the_last_action_counts_and_is_called_once_even_if_it_comes_late(self) -> None:
@@ -207,8 +210,9 @@ def test_a_folder_guard_ends_who_uses_the_folder_and_removes_it(tmp_path: Path) 
     log = (folder / "log").open("w")
     user = subprocess.Popen(["sleep", "1000"], stdout=log)
     other = subprocess.Popen(["sleep", "1000"])
-    guard = start(Entry.FOLDER_GUARD, str(folder), str(os.getpid()))
+    guard = start(Entry.FOLDER_GUARD, str(folder), str(os.getpid()), lingers=True)
     try:
+        # At once: it may not have been loaded yet.
         assert guard.stdin
         guard.stdin.close()
         assert guard.wait(PATIENCE_SECONDS) == 0

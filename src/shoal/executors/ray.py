@@ -1,11 +1,13 @@
-"""Workers of a Ray cluster, or of a Ray on this machine alone: one swarm a task, one thread each.
+"""Workers of a Ray cluster, or of a Ray on this machine alone. Each trains one swarm at a time.
 
-Jobs travel in batches, so that short ones are not all overhead. A batch is one task that streams: first the news that it
-runs, then one outcome after the other, so it is known what a worker was doing when it died, and since when.
+Jobs travel in batches, so that short ones are not all overhead. A batch is one task that streams:
+first the news that it runs, then one outcome after the other. So it is known what a worker was
+doing when it died, and since when.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import socket
@@ -15,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from shoal._version import __version__
 from shoal.errors import ExecutorError
@@ -26,30 +28,74 @@ from shoal.problems.table import Problem
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
 
-BATCH_SECONDS = 1.0  # what a batch should take at most
-_SMOOTHING = 0.2  # weight of the latest duration in the mean
+# What a batch should take at most.
+BATCH_SECONDS = 1.0
+# Weight of the latest duration in the mean of all.
+_SMOOTHING = 0.2
+_log = logging.getLogger(__name__)
 
 
 @dataclass
 class _Batch:
-    """Jobs without an outcome yet, in the order of their doing; ``since`` is when the first of them began."""
+    """Jobs that a worker has.
+
+    Attributes
+    ----------
+    jobs
+        Those without an outcome, in the order in which they are done.
+    since
+        When the first of them began, in monotonic seconds; None while the batch waits.
+    """
 
     jobs: deque[Job]
     since: float | None = None
 
 
-class RayExecutor(Executor):
-    """See `Executor`. ``workers`` None: all CPUs of the cluster, also those that join later.
+class _News(NamedTuple):
+    """What a worker says of a job.
 
-    Raises `ExecutorError`, also from `poll`, when the cluster cannot be reached, is lost, or cannot run Shoal.
+    Attributes
+    ----------
+    result, error
+        What the job gave, or how it failed.
+    worker
+        The worker's name, "host:pid".
+    seconds
+        How long the job took.
+    """
+
+    result: Any
+    error: str | None
+    worker: str
+    seconds: float
+
+
+class RayExecutor(Executor):
+    """Runs jobs on Ray; see `Executor`.
+
+    Parameters
+    ----------
+    problem
+        What all jobs are about.
+    workers
+        CPUs to use at most; None: all of the cluster, also those that join later.
+
+    Raises
+    ------
+    ExecutorError
+        Also from `poll`: the cluster cannot be reached, is lost, or cannot run Shoal.
     """
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
-        problem = replace(problem, dataset=problem.dataset.without_table())  # pandas stays here
-        self._deadline, self._workers = problem.settings.deadline, workers
+        # Without the table that it was made from, workers need no pandas.
+        problem = replace(problem, dataset=problem.dataset.without_table())
+        self._deadline = problem.settings.deadline
+        self._workers = workers
         self._queue = JobQueue()
-        self._running: dict[Any, _Batch] = {}  # by their streams
-        self._seconds = BATCH_SECONDS  # that a job takes; one a batch until it is known
+        # By their streams.
+        self._running: dict[Any, _Batch] = {}
+        # What a job takes; a batch has one job until that is known.
+        self._seconds = BATCH_SECONDS
         self._connection: Connection | None = Connection(workers)
         self._ray = self._connection.ray
         self._problem = self._ray.put(problem)
@@ -62,13 +108,13 @@ class RayExecutor(Executor):
 
     @property
     def _limit(self) -> int:
-        """Tasks at once, in Ray's queue too; of more CPUs than we may use, only as many."""
-        cpus = self._connection.cpus if self._connection is not None else 0
-        return (
-            self._workers
-            if self._workers is not None and self._workers < cpus
-            else 2 * max(1, cpus)
-        )
+        """Batches at once, also in Ray's queue; where we may not use all CPUs, none waits there."""
+        cpus = 0
+        if self._connection is not None:
+            cpus = self._connection.cpus
+        if self._workers is not None and self._workers < cpus:
+            return self._workers
+        return 2 * max(1, cpus)
 
     @property
     def _batch_size(self) -> int:
@@ -83,43 +129,53 @@ class RayExecutor(Executor):
         assert self._connection is not None
         self._connection.look()
         self._feed()
+
         outcomes = []
         ready = self._ready(timeout, 1)
         while ready:
             for stream in ready:
                 outcomes += self._received(stream)
             ready = self._ready(0, len(self._running))
+
         outcomes += self._end_late()
         self._feed()
         return outcomes
 
     def under_way(self) -> tuple[Progress, ...]:
-        """See `Executor.under_way`: the job that each batch is at, and since when; workers do not say how far it is."""
+        """See `Executor.under_way`.
+
+        The job that each batch is at, and since when; workers do not say how far it is.
+        """
         now = time.monotonic()
-        begun = [(batch.jobs[0], batch.since) for batch in self._running.values() if batch.jobs]
-        return tuple(
-            Progress(job, seconds=now - since) for job, since in begun if since is not None
-        )
+        progress = []
+        for batch in self._running.values():
+            if batch.jobs and batch.since is not None:
+                progress.append(Progress(batch.jobs[0], seconds=now - batch.since))
+        return tuple(progress)
 
     def close(self) -> None:
         """See `Executor.close`."""
         if self._connection is None:
             return
+
         for stream in self._running:
             self._cancel(stream)
-        self._queue, self._running = JobQueue(), {}
-        connection, self._connection = self._connection, None
+        self._queue = JobQueue()
+        self._running = {}
+        connection = self._connection
+        self._connection = None
         connection.close()
 
     def _feed(self) -> None:
+        """Hand waiting jobs to Ray, in equal batches."""
         share = -(-len(self._queue) // self._limit)
-        while jobs := self._queue.take(
-            len(self._running), self._limit, max(1, min(share, self._batch_size))
-        ):
+        count = max(1, min(share, self._batch_size))
+        while jobs := self._queue.take(len(self._running), self._limit, count):
             stream = self._work.remote(__version__, [self._problem], jobs)
             self._running[stream] = _Batch(deque(jobs))
 
     def _ready(self, timeout: float, count: int) -> list[Any]:
+        """Streams with news: up to ``count`` of them, within ``timeout`` seconds."""
         if not self._running:
             return []
         streams: list[Any] = self._ray.wait(
@@ -128,14 +184,14 @@ class RayExecutor(Executor):
         return streams
 
     def _received(self, stream: Any) -> list[Outcome]:
-        """The next news of a batch."""
-        batch, errors = self._running[stream], self._ray.exceptions
+        """The outcomes in the next news of a batch."""
+        batch = self._running[stream]
+        errors = self._ray.exceptions
         try:
             news = self._ray.get(next(stream))
         except StopIteration:
-            self._queue.put_back(
-                self._running.pop(stream).jobs
-            )  # there are none, unless Ray has ended it early
+            # No jobs are left then, unless Ray has ended it early.
+            self._queue.put_back(self._running.pop(stream).jobs)
             return []
         except (errors.WorkerCrashedError, errors.OutOfMemoryError):
             del self._running[stream]
@@ -145,83 +201,103 @@ class RayExecutor(Executor):
             return self._queue.on_worker_death(batch.jobs, why, beside=len(self._running))
         except (errors.NodeDiedError, errors.ObjectLostError):
             del self._running[stream]
-            return self._queue.on_node_loss(
-                batch.jobs, f"Its machine died with it {self.MAX_DEATHS} times."
-            )
-        except (
-            errors.RayTaskError
-        ) as error:  # of what is around the jobs: their own errors are in their outcomes
-            reason = str(error).strip().splitlines()[-1].rstrip(".")
-            raise ExecutorError(
-                f"A worker of Ray cannot run Shoal: {reason}.",
-                expected=f"Shoal {__version__} in the Python of every node",
-                remedy="install it there, then go on: shoal resume RUN",
-            ) from None
+            why = f"Its machine died with it {self.MAX_DEATHS} times."
+            return self._queue.on_node_loss(batch.jobs, why)
+        except errors.RayTaskError as error:
+            raise _cannot_run(error) from None
         except errors.RayError as error:
             assert self._connection is not None
             raise self._connection.lost(f"{type(error).__name__}: {error}") from None
+
         batch.since = time.monotonic()
+        # The first news says only that the batch runs.
         if news is None:
             return []
-        job = batch.jobs.popleft()
+        return [self._outcome(batch.jobs.popleft(), _News(*pickle.loads(news)))]
+
+    def _outcome(self, job: Job, news: _News) -> Outcome:
         self._queue.done(job)
-        result, trouble, worker, seconds = pickle.loads(news)
-        self._seconds += _SMOOTHING * (seconds - self._seconds)
-        return [Outcome(job, result, trouble, worker)]
+        self._seconds += _SMOOTHING * (news.seconds - self._seconds)
+        return Outcome(job, news.result, news.error, news.worker)
 
     def _end_late(self) -> list[Outcome]:
         """End the workers of jobs that hang. The rest of their batches runs again."""
-        deadline, now, outcomes = self._deadline, time.monotonic(), list[Outcome]()
-        if deadline is None:
+        if self._deadline is None:
             return []
+
+        now = time.monotonic()
+        why = f"It took longer than its deadline of {self._deadline:g} s, {self.MAX_DEATHS} times."
+        outcomes = []
         for stream, batch in list(self._running.items()):
-            if batch.jobs and batch.since is not None and now - batch.since > deadline:
-                del self._running[stream]
-                self._cancel(stream)
-                hanging = batch.jobs.popleft()
-                self._queue.put_back(batch.jobs)
-                why = (
-                    f"It took longer than its deadline of {deadline:g} s, {self.MAX_DEATHS} times."
-                )
-                outcomes += self._queue.count_failure(hanging, why)
+            if not batch.jobs or batch.since is None or now - batch.since <= self._deadline:
+                continue
+
+            _log.warning("a job took longer than %g s; its worker is ended", self._deadline)
+            del self._running[stream]
+            self._cancel(stream)
+            hanging = batch.jobs.popleft()
+            self._queue.put_back(batch.jobs)
+            outcomes += self._queue.count_failure(hanging, why)
         return outcomes
 
     def _cancel(self, stream: Any) -> None:
-        with suppress(self._ray.exceptions.RayError):  # it has ended, or all of Ray has
+        # It may have ended, or all of Ray may have.
+        with suppress(self._ray.exceptions.RayError):
             self._ray.cancel(stream, force=True)
 
 
-def _work(version: str, problem: list[Any], jobs: Sequence[Job]) -> Iterator[bytes | None]:
-    """Runs in a worker: None when it begins, then a pickled outcome for each job.
+def _cannot_run(error: Exception) -> ExecutorError:
+    """An error around the jobs; the errors of jobs are in their outcomes."""
+    reason = str(error).strip().splitlines()[-1].rstrip(".")
+    return ExecutorError(
+        f"A worker of Ray cannot run Shoal: {reason}.",
+        expected=f"Shoal {__version__} in the Python of every node",
+        remedy="install it there, then go on: shoal resume RUN",
+    )
 
-    Pickled here, not by Ray, so that no array of a result lies in the memory of Ray, which goes away with it.
+
+# ---- In the worker processes ---------------------------------------------------------------------
+
+
+def _work(version: str, problem: list[Any], jobs: Sequence[Job]) -> Iterator[bytes | None]:
+    """Run a batch: yield None when it begins, then pickled news of each job.
+
+    They are pickled here and not by Ray, so that no array of a result lies in the memory of Ray,
+    which goes away with it.
     """
     if version != __version__:
         raise RuntimeError(
             f"Shoal {__version__} is installed on {socket.gethostname()}, not {version}."
         )
+
     data, engine = _prepared(problem[0])
     worker = f"{socket.gethostname()}:{os.getpid()}"
     yield None
+
     for job in jobs:
         begun = time.perf_counter()
+        # A result that cannot be pickled is an error of the job, too.
         try:
-            result = pickle.dumps(
-                (job.run(data, engine), None, worker, time.perf_counter() - begun)
-            )
+            result = job.run(data, engine)
+            news = _pickled(_News(result, None, worker, time.perf_counter() - begun))
         except Exception as error:
-            result = pickle.dumps(
-                (None, f"{type(error).__name__}: {error}", worker, time.perf_counter() - begun)
-            )
-        yield result
+            message = f"{type(error).__name__}: {error}"
+            news = _pickled(_News(None, message, worker, time.perf_counter() - begun))
+        yield news
 
 
-@lru_cache(maxsize=1)  # a worker serves one executor
+def _pickled(news: _News) -> bytes:
+    return pickle.dumps(tuple(news))
+
+
+# A worker serves one executor.
+@lru_cache(maxsize=1)
 def _prepared(problem: Any) -> tuple[Problem, Engine]:
     """What all jobs share, fetched once; its arrays are Ray's, and read-only."""
     import ray
 
     data: Problem = ray.get(problem)
-    if data.settings.engine == "cpu":  # the kernels are loaded before a deadline begins
+    # The kernels are loaded before a deadline begins.
+    if data.settings.engine == "cpu":
         import shoal.executors.preload  # noqa: F401
     return data, get_engine(data.settings.engine)

@@ -1,11 +1,13 @@
-"""The connection of a process to Ray: to the cluster at RAY_ADDRESS, or to a Ray of its own on this machine.
+"""The connection of a process to Ray.
 
-Both with token authentication. A Ray of its own listens on 127.0.0.1 alone, has a token that nobody else can read, and
-ends with the process that started it, however that ends.
+It is a connection to the cluster at ``RAY_ADDRESS``, or to a Ray of our own on this machine; both
+with token authentication. A Ray of our own listens on 127.0.0.1 alone, has a token that nobody else
+can read, and ends with the process that started it, however that ends.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import signal
@@ -25,26 +27,47 @@ from shoal.pso.engines import cores
 from shoal.system.child import Entry, start
 from shoal.system.process import environment
 
-LOOK_SECONDS = 2.0  # between two looks at the head and the nodes
-LOST_SECONDS = 30.0  # without an answer from the head; after 60, Ray would end this process
+# Between two looks at the head and the nodes.
+LOOK_SECONDS = 2.0
+# Without an answer from the head; after 60, Ray would end this process.
+LOST_SECONDS = 30.0
 ANSWER_SECONDS = 2.0
 _QUIET: dict[str, Any] = {"configure_logging": False, "log_to_driver": False}
 _AGAIN = "then go on: shoal resume RUN"
+_log = logging.getLogger(__name__)
 
 
 class Connection:
-    """Open until `close`. ``cpus`` are those of a Ray of our own; None: all that this process may use.
+    """A connection that is open until `close`.
 
-    ``ray`` is the module: what it needs of the environment is only there now, so nothing imports it earlier. Raises
-    `ExecutorError` when there is no cluster at RAY_ADDRESS, or it refuses us.
+    Parameters
+    ----------
+    cpus
+        CPUs of a Ray of our own; None: all that this process may use.
+
+    Attributes
+    ----------
+    ray
+        The module. What it needs of the environment is only there now, so nothing imports it
+        earlier.
+    cpus
+        CPUs of all nodes that were alive at the last look.
+
+    Raises
+    ------
+    ExecutorError
+        There is no cluster at ``RAY_ADDRESS``, or it refuses us.
     """
 
     ray: Any
 
     def __init__(self, cpus: int | None) -> None:
-        self._guard: subprocess.Popen[bytes] | None = None  # of a Ray of our own
+        # Of a Ray of our own: it ends what of it outlives us.
+        self._guard: subprocess.Popen[bytes] | None = None
         self._looked = time.monotonic()
-        self._away: float | None = None  # since when the head does not answer
+        # Since when the head does not answer, in monotonic seconds; None: it does.
+        self._away: float | None = None
+
         address = os.environ.get("RAY_ADDRESS", "")
         try:
             with _own_sigterm():
@@ -56,27 +79,31 @@ class Connection:
         except BaseException:
             self.close()
             raise
+
         self.cpus = self._count()
+        _log.info("connected to Ray at %s, %d CPUs", self._head, self.cpus)
 
     def look(self) -> None:
-        """Now and then: whether the head is there, and how many CPUs.
+        """Look whether the head is there, and how many CPUs; to be called often, as few calls do it.
 
-        Raises `ExecutorError` when the head has not answered for `LOST_SECONDS`.
+        Raises
+        ------
+        ExecutorError
+            The head has not answered for `LOST_SECONDS`.
         """
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return
+
         if _answers(self._head):
-            self._away = None
-            self.cpus = self._count()
+            self._head_answers()
         else:
-            self._away = self._away or now
-            if now - self._away >= LOST_SECONDS:
-                raise self.lost(f"its head at {self._head} did not answer for {LOST_SECONDS:g} s")
+            self._head_is_away(now)
         self._looked = time.monotonic()
 
     def lost(self, why: str) -> ExecutorError:
         """The error that ends a run which may go on later."""
+        _log.error("the connection to Ray is lost: %s", why)
         return ExecutorError(
             f"The connection to Ray is lost: {why}.", remedy=f"start the cluster again, {_AGAIN}"
         )
@@ -89,42 +116,63 @@ class Connection:
         if self._guard is not None:
             self._guard.communicate()
 
+    def _head_answers(self) -> None:
+        if self._away is not None:
+            _log.warning("Ray's head at %s answers again", self._head)
+        self._away = None
+
+        cpus = self._count()
+        if cpus != self.cpus:
+            _log.info("Ray has %d CPUs now, not %d", cpus, self.cpus)
+        self.cpus = cpus
+
+    def _head_is_away(self, now: float) -> None:
+        if self._away is None:
+            _log.warning("Ray's head at %s does not answer", self._head)
+            self._away = now
+        if now - self._away >= LOST_SECONDS:
+            raise self.lost(f"its head at {self._head} did not answer for {LOST_SECONDS:g} s")
+
     def _count(self) -> int:
-        alive = (node["Resources"] for node in self.ray.nodes() if node["Alive"])
-        return int(sum(resources.get("CPU", 0) for resources in alive))
+        cpus = 0.0
+        for node in self.ray.nodes():
+            if node["Alive"]:
+                cpus += node["Resources"].get("CPU", 0)
+        return int(cpus)
 
     def _start(self, cpus: int) -> None:
-        # The names of its sockets may not be long, as some systems' temporary folders are.
-        folder = Path(
-            tempfile.mkdtemp(prefix="shoal-ray-", dir="/tmp" if os.name == "posix" else None)
-        ).resolve()
+        """Start a Ray of our own."""
+        folder = _short_folder()
         # When this process ends, the kernel tells Ray's servers (Linux), and they their workers;
         # but some helpers of Ray live on for a minute.
-        self._guard = start(Entry.FOLDER_GUARD, str(folder), str(os.getpid()))
+        self._guard = start(Entry.FOLDER_GUARD, str(folder), str(os.getpid()), lingers=True)
+
         token = folder / "token"
         token.touch(mode=0o600)
         token.write_text(_token())
-        ours = {
+        variables = {
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": None,
             "RAY_AUTH_TOKEN_PATH": str(token),
             "RAY_ADDRESS": None,
             "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what makes it listen on 127.0.0.1 alone, on every system
+            # This has Ray listen on 127.0.0.1 alone, on every system.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         }
-        with environment(ours):
+        options = {
+            "num_cpus": cpus,
+            "num_gpus": 0,
+            "include_dashboard": False,
+            # Ray opens its folder to everybody; the one around it is ours alone.
+            "_temp_dir": str(folder / "ray"),
+        }
+        with environment(variables):
             self.ray = _imported()
             with _reported("does not start"):
-                # Ray opens its folder to everybody; the one around it is ours alone.
-                own = {
-                    "num_cpus": cpus,
-                    "num_gpus": 0,
-                    "include_dashboard": False,
-                    "_temp_dir": str(folder / "ray"),
-                }
-                self.ray.init("local", **own, **_QUIET)
+                self.ray.init("local", **options, **_QUIET)
 
     def _join(self, address: str) -> None:
+        """Connect to a cluster that is there."""
         if "://" in address:
             raise ExecutorError(
                 f"RAY_ADDRESS={address} is of Ray's client.",
@@ -137,15 +185,24 @@ class Connection:
                 expected="HOST:PORT of the head of a Ray cluster",
                 remedy=f"start it, or correct or unset RAY_ADDRESS, {_AGAIN}",
             )
+
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         self.ray = _imported()
         with _reported(f"refuses us at {address}"):
             self.ray.init(address, **_QUIET)
 
 
+def _short_folder() -> Path:
+    """A new folder, for us alone. The names of Ray's sockets, which lie in it, may not be long."""
+    place = None
+    if os.name == "posix":
+        place = "/tmp"
+    return Path(tempfile.mkdtemp(prefix="shoal-ray-", dir=place)).resolve()
+
+
 @cache
 def _token() -> str:
-    """One for each process: Ray reads it once."""
+    """A secret of this process, always the same one: Ray reads it once."""
     return secrets.token_hex(32)
 
 
@@ -174,7 +231,7 @@ def _answers(address: str) -> bool:
 
 @contextmanager
 def _reported(trouble: str) -> Iterator[None]:
-    """What Ray raises while it connects, as one of our errors."""
+    """Raise what Ray raises while it connects as one of our errors."""
     try:
         yield
     except ExecutorError:
@@ -182,14 +239,15 @@ def _reported(trouble: str) -> Iterator[None]:
     except Exception as error:
         raise ExecutorError(
             f"Ray {trouble}: {type(error).__name__}: {str(error).rstrip('.')}.",
-            expected="the cluster's token, the same Python and Ray, and a node of the cluster on this machine",
+            expected="the cluster's token, the same Python and Ray, and a node of the cluster on"
+            " this machine",
             remedy=f"see docs/scaling.md, {_AGAIN}",
         ) from error
 
 
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
-    """Ray puts a handler in the place of ours."""
+    """Keep our handler of SIGTERM, in whose place Ray puts one of its own."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield

@@ -114,7 +114,8 @@ def _environment(store: str | None) -> dict[str, str]:
 
 
 def _attached(store: str | None) -> subprocess.Popen[bytes]:
-    return start(Entry.SUPERVISOR, "--attached", env=_environment(store))
+    # When this process ends, a supervisor has a run to release.
+    return start(Entry.SUPERVISOR, "--attached", env=_environment(store), lingers=True)
 
 
 def _detached(store: str, token: str, scope: int | None) -> int:

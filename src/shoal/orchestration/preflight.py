@@ -1,4 +1,4 @@
-"""What every door asks of a search before anything of it is written."""
+"""What is checked of a search before anything of it is written, wherever it comes from."""
 
 from __future__ import annotations
 
@@ -14,29 +14,52 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.registry import check_sampler
 from shoal.tuning.search import Search
 
-FASTEST = (
-    1e12  # multiply-adds a second that no core makes; docs/performance.md measures a tenth of it
-)
+# Multiply-adds a second that no core makes; docs/performance.md measures a tenth of it.
+FASTEST = 1e12
 
 
 def check_search(data: Dataset, settings: SearchSettings, name: str | None = None) -> None:
-    """Raises a `ShoalError` where this makes no search.
+    """Check that these make a search.
 
-    `DataError`: ``data`` is not prepared. `SettingsError`: a loss that does not fit the target, a ``name`` that is no text,
-    time that no machine could train one generation in, or a sampler whose package is missing. `ExecutorError`: no Ray.
+    Parameters
+    ----------
+    data
+        A prepared table.
+    settings
+        The settings of the search.
+    name
+        The name of the run; None: it has none.
+
+    Raises
+    ------
+    DataError
+        ``data`` is not prepared.
+    SettingsError
+        The loss does not fit the target, the name is no text, no machine could train one generation
+        in the given time, or the sampler's package is missing.
+    ExecutorError
+        Ray is asked for, and not installed.
     """
     check_dataset(data)
     if name is not None and not isinstance(name, str):
         raise SettingsError(
             f"name={reprlib.repr(name)}.", expected="text", remedy="put it in quotes"
         )
+
     check_executor_installed(settings.executor)
     check_sampler(settings)
+    # Making the problem checks the loss.
     _check_time(Problem(data, settings))
 
 
 def check_dataset(data: Dataset) -> None:
-    """Raises `DataError` for what is no prepared table."""
+    """Check that this is a prepared table.
+
+    Raises
+    ------
+    DataError
+        It is not.
+    """
     if not isinstance(data, Dataset):
         raise DataError(
             f"{reprlib.repr(data)} is no prepared data set.",
@@ -46,18 +69,20 @@ def check_dataset(data: Dataset) -> None:
 
 
 def _check_time(problem: Problem) -> None:
-    """Refuses a time in which the fastest machine that we can think of would not train the first genomes once each."""
+    """Refuse a time in which even the fastest machine would not train the first genomes once."""
     settings = problem.settings
-    if (
-        settings.max_seconds is None
-        or settings.training_seconds is not None
-        or settings.executor != "local"
-    ):
+    if settings.max_seconds is None or settings.training_seconds is not None:
         return
-    least = math.fsum(problem.cost(task) for task in Search(settings).ask()) / (FASTEST * cores())
+    # Of a cluster, nobody knows here how fast it is.
+    if settings.executor != "local":
+        return
+
+    first_tasks = Search(settings).ask()
+    least = math.fsum(problem.cost(task) for task in first_tasks) / (FASTEST * cores())
     if settings.max_seconds < least:
         raise SettingsError(
             f"max_seconds={settings.max_seconds:g} is less than one generation.",
-            expected=f"more than {least:.2g}, and usually a hundred times as much, for {settings.population} genomes",
+            expected=f"more than {least:.2g}, and usually a hundred times as much,"
+            f" for {settings.population} genomes",
             remedy="raise it, or lower iterations or population",
         )

@@ -176,13 +176,11 @@ def main(arguments: Sequence[str], parent: Parent | None = None) -> None:
     if options.attached:
         assert parent is not None
         request = parent.request()
-        # It was started in advance, and is not needed.
+        # It was started in advance, and is not needed; or its parent has ended.
         if request is None:
             return
         options.token = request["token"]
         options.scope = request["scope"]
-        # It may not simply end any more, but has to leave; see below.
-        parent.when_gone(lambda: None)
 
     _log_to_file()
     with open_store() as store:

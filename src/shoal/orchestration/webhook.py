@@ -1,7 +1,8 @@
-"""Tells a webhook what became of runs, beside the work: it never delays a run, and never fails one.
+"""Informs a webhook of what became of runs, beside the work: it never delays or fails a run.
 
-What is to be told stands in the store (`Store.take_notice`), so it is told although its supervisor has died, and by one of
-many. The address may hold a secret: it is written down nowhere, and no message names it.
+The messages wait in the store (`Store.lease_message`), so each is sent although its supervisor has
+died, and by one of many supervisors. The address may hold a secret: it is written down nowhere, and
+no message names it.
 """
 
 from __future__ import annotations
@@ -18,25 +19,27 @@ from urllib.parse import urlsplit
 from shoal.errors import SettingsError
 from shoal.store import Store
 
+# The environment's variable that holds the address.
 VARIABLE = "SHOAL_WEBHOOK"
 POLL_SECONDS = 2.0
-STALLED_POLL_ROUNDS = 15  # the runs are looked at every so many polls
-ANSWER_SECONDS = 10.0  # that the other side gets
-FAREWELL_SECONDS = 8.0  # for what is still to be told when the process ends; it is given ten to end
-_log = logging.getLogger("shoal.orchestration.supervisor")
+# Runs are checked for a stall once in this many polls.
+STALLED_POLL_ROUNDS = 15
+# How long the other side may take for its answer.
+ANSWER_SECONDS = 10.0
+# For messages that still wait when the process ends, which is given ten seconds for its end.
+FAREWELL_SECONDS = 8.0
+_log = logging.getLogger(__name__)
 
 
 def check_webhook(url: str) -> str:
-    """Raises `SettingsError`, which does not name it, for an address that cannot be posted to."""
-    try:
-        parts = urlsplit(url)
-        good = (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
-        )
-        good = good and parts.port != 0 and url.isascii() and url.isprintable() and " " not in url
-    except ValueError:
-        good = False
-    if not good:
+    """Return the address if one can post to it.
+
+    Raises
+    ------
+    SettingsError
+        One cannot. The error does not name the address.
+    """
+    if not _can_be_posted_to(url):
         raise SettingsError(
             "The webhook's address cannot be used (it is not shown, as it may hold a secret).",
             expected="http://HOST/PATH or https://HOST/PATH, without spaces, user or password",
@@ -45,38 +48,78 @@ def check_webhook(url: str) -> str:
     return url
 
 
+def _can_be_posted_to(url: str) -> bool:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return False
+    has_user = "@" in parts.netloc
+    return not has_user and port != 0
+
+
 def post(url: str, content: Mapping[str, Any]) -> str | None:
-    """Send it as JSON; None when it was taken (any answer from 200 to 299), else what is wrong, without the address.
+    """Send a message as JSON.
 
     Redirects are not followed: nothing but the address that was given is ever asked.
+
+    Returns
+    -------
+    str or None
+        None when it was taken (any answer from 200 to 299), otherwise what is wrong, without the
+        address.
     """
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-    ):
-        opener.add_handler(handler)
     body = json.dumps(content).encode()
     headers = {"Content-Type": "application/json", "User-Agent": "shoal"}
     try:
         request = urllib.request.Request(url, body, headers, method="POST")
-        with opener.open(request, timeout=ANSWER_SECONDS):
+        with _opener().open(request, timeout=ANSWER_SECONDS):
             return None
     except urllib.error.HTTPError as error:
         error.close()
         return f"HTTP {error.code}"
     except urllib.error.URLError as error:
-        reason = error.reason
-        return (reason.strerror if isinstance(reason, OSError) else None) or type(reason).__name__
-    except Exception as error:  # a library's message may hold the address
-        return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+        return _harmless_text(error.reason)
+    except Exception as error:
+        return _harmless_text(error)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """What the standard library would use, without a handler of redirects."""
+    opener = urllib.request.OpenerDirector()
+    opener.add_handler(urllib.request.ProxyHandler())
+    opener.add_handler(urllib.request.HTTPHandler())
+    opener.add_handler(urllib.request.HTTPSHandler())
+    opener.add_handler(urllib.request.HTTPDefaultErrorHandler())
+    opener.add_handler(urllib.request.HTTPErrorProcessor())
+    return opener
+
+
+def _harmless_text(error: object) -> str:
+    """What is wrong. A library's own message may hold the address; the system's does not."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__
 
 
 class WebhookSender:
-    """A thread of a supervisor: notes runs that stall, and tells ``url`` (None: nobody) what is due."""
+    """A thread of a supervisor that notes runs that stall, and sends messages that are due.
+
+    Parameters
+    ----------
+    store
+        Where the messages wait.
+    url
+        Who is informed; None: nobody.
+    send
+        Sends a message, as `post` does.
+    """
 
     def __init__(
         self,
@@ -84,39 +127,43 @@ class WebhookSender:
         url: str | None,
         send: Callable[[str, Mapping[str, Any]], str | None] = post,
     ) -> None:
-        self.store, self.url, self.send = store, url, send
+        self.store = store
+        self.url = url
+        self.send = send
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="messenger", daemon=True)
+        self._thread = threading.Thread(target=self._loop, name="webhook", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Tell what is due once more, if that is quick; what is left stays in the store."""
+        """Send what is due once more, if that is quick; the rest stays in the store."""
         self._end.set()
         self._thread.join(FAREWELL_SECONDS)
 
     def _loop(self) -> None:
         rounds = 0
         while not self._end.wait(POLL_SECONDS):
-            self._round(self.store.note_stalled if rounds % STALLED_POLL_ROUNDS == 0 else None)
+            self._round(look_for_stalled=rounds % STALLED_POLL_ROUNDS == 0)
             rounds += 1
-        self._round(None)
+        self._round(look_for_stalled=False)
 
-    def _round(self, first: Callable[[], Any] | None) -> None:
+    def _round(self, *, look_for_stalled: bool) -> None:
+        # An error of the store meets the run as well, which deals with it.
         try:
-            if first is not None:
-                first()
+            if look_for_stalled:
+                self.store.note_stalled()
             self.deliver()
-        except Exception as error:  # of the store: it meets the run as well, which deals with it
-            _log.warning("messenger: %s", error)
+        except Exception as error:
+            _log.warning("webhook: %s", error)
 
     def deliver(self) -> None:
-        """Send what is due, until one is not taken."""
-        while self.url and (notice := self.store.lease_message()):
-            error = self.send(self.url, notice.content)
-            self.store.acknowledge_message(notice, error)
+        """Send what is due, until one message is not taken."""
+        while self.url and (message := self.store.lease_message()):
+            error = self.send(self.url, message.content)
+            self.store.acknowledge_message(message, error)
             if error is not None:
-                _log.warning("run %s: the webhook was not told: %s", notice.run_id, error)
+                _log.warning("run %s: the webhook was not informed: %s", message.run_id, error)
                 return
+            _log.info("run %s: the webhook was informed", message.run_id)

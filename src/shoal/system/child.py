@@ -36,6 +36,8 @@ from shoal.system.process import gc_paused
 _MODULE = "shoal.system.child"
 # The first argument of a process that has no parent to end with.
 _DETACHED = "--detached"
+# The first argument of a process whose entry decides what to do at its parent's end.
+_LINGERING = "--lingering"
 _ORPHAN_EXIT_CODE = 1
 _log = logging.getLogger(_MODULE)
 
@@ -58,20 +60,24 @@ class Parent:
     """The process that started this one, as this one sees it.
 
     A thread reads the pipe from the parent. At its end the thread ends this process at once, unless
-    `when_gone` or `wait_until_gone` has said otherwise.
+    the process lingers, or `when_gone` or `wait_until_gone` has said otherwise.
 
     Parameters
     ----------
     descriptor
         File descriptor of the pipe's reading end. None: there is no parent, which counts as one
         that never speaks and never ends.
+    lingers
+        The process goes on until `when_gone` says what to do.
     """
 
-    def __init__(self, descriptor: int | None) -> None:
+    def __init__(self, descriptor: int | None, *, lingers: bool = False) -> None:
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._gone = threading.Event()
         self._at_end: Callable[[], object] = _exit_now
+        if lingers:
+            self._at_end = _go_on
         # When the parent was heard last, in monotonic seconds.
         self.last_sign = time.monotonic()
 
@@ -95,7 +101,7 @@ class Parent:
 
     def wait_until_gone(self) -> None:
         """Return when the parent has ended, which then does not end this process."""
-        self.when_gone(lambda: None)
+        self.when_gone(_go_on)
         self._gone.wait()
 
     def _listen(self, descriptor: int) -> None:
@@ -197,12 +203,26 @@ def answer(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
-def command(entry: str, *arguments: str, detached: bool = False) -> list[str]:
-    """The command line of a process that runs ``entry``; ``detached``: it has no parent."""
-    interpreter = [sys.executable, "-m", _MODULE]
+def command(
+    entry: str, *arguments: str, detached: bool = False, lingers: bool = False
+) -> list[str]:
+    """The command line of a process that runs ``entry``.
+
+    Parameters
+    ----------
+    entry, arguments
+        See `start`.
+    detached
+        It has no parent.
+    lingers
+        Its entry decides what to do when the parent has ended.
+    """
+    words = [sys.executable, "-m", _MODULE]
     if detached:
-        interpreter.append(_DETACHED)
-    return [*interpreter, entry, *arguments]
+        words.append(_DETACHED)
+    if lingers:
+        words.append(_LINGERING)
+    return [*words, entry, *arguments]
 
 
 def start(
@@ -211,6 +231,7 @@ def start(
     env: Mapping[str, str] | None = None,
     stdout: int | IO[bytes] | None = subprocess.DEVNULL,
     stderr: int | IO[bytes] | None = subprocess.DEVNULL,
+    lingers: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a child of ours. It ends when this process ends, or closes the child's ``stdin``.
 
@@ -224,10 +245,12 @@ def start(
         Its environment; None: ours.
     stdout, stderr
         As in `subprocess.Popen`.
+    lingers
+        It does not end by itself then: its entry decides what is still to do (`Parent.when_gone`).
     """
     # A session of its own: a Ctrl-C in the terminal is for the parent, which decides what to do.
     process = subprocess.Popen(
-        command(entry, *arguments),
+        command(entry, *arguments, lingers=lingers),
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=stderr,
@@ -301,10 +324,18 @@ def _exit_now() -> None:
     os._exit(_ORPHAN_EXIT_CODE)
 
 
+def _go_on() -> None:
+    """Nothing: somebody else deals with the parent's end."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """What ``python -m shoal.system.child`` does: run an entry until it returns."""
-    if arguments[0] == _DETACHED:
+    mode = arguments[0]
+    if mode == _DETACHED:
         parent = Parent(None)
+        entry, *others = arguments[1:]
+    elif mode == _LINGERING:
+        parent = Parent(sys.stdin.fileno(), lingers=True)
         entry, *others = arguments[1:]
     else:
         parent = Parent(sys.stdin.fileno())
