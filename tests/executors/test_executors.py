@@ -1,4 +1,4 @@
-"""The contract of executors, on the local worker processes: every job has one outcome, whatever dies."""
+"""The contract of executors, on local workers: every job has one outcome, whatever dies."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class ExecutorContract:
 
 
 def _shared_trackers() -> set[int]:
-    """The resource tracker, and the nursery: one a process, for all pools, ending with it."""
+    """The resource tracker and the fork server: one for all pools, which end with their process."""
     trackers = {standard_forkserver._forkserver._forkserver_pid}
     for pid in descendants(os.getpid()):
         try:
@@ -287,7 +287,7 @@ class TestLocalExecutor(ExecutorContract):
             yield made
 
 
-def test_a_nursery_that_dies_while_it_is_asked_for_a_worker_costs_nothing(
+def test_a_fork_server_that_dies_while_it_is_asked_for_a_worker_costs_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = standard_forkserver._forkserver

@@ -1,4 +1,4 @@
-"""How workers say how far they are: with real ones, and what it must never do: end a training, or change a bit of it."""
+"""How workers say how far they are, which never ends a training or changes a bit of it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_note_is_of_its_job_alone(folder: Path) -> None:
 def test_how_often_it_is_written(
     watched: bool, frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """30 iterations, a chunk and 0.21 seconds each: 30 looks that are late enough for who watches."""
+    """30 iterations, a chunk and 0.21 seconds each: 30 looks, late enough for a viewer."""
     made, board = [], ProgressDirectory()
     board.set_watched(watched)
     assert board.folder

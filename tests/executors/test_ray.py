@@ -1,4 +1,4 @@
-"""Ray: the contract of executors on a cluster of two nodes, a node that dies in a run, and a Ray of our own."""
+"""The contract of executors on a Ray cluster of two nodes, and on a Ray of our own."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_batch_that_dies_is_split(cluster: Any, tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class Kernels:
-    """Trains; gives back whether the data were writable, and how many kernels were compiled and loaded."""
+    """Trains; returns whether data were writable, and how many kernels were compiled and loaded."""
 
     def run(self, problem: Problem, engine: Any) -> tuple[bool, str | None, int, int]:
         from shoal.pso.engines import kernels
@@ -276,7 +276,8 @@ if __name__ == "__main__":
     term = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     guard = executor._connection._guard
     folder = guard.args[-2]
-    print(json.dumps({"pids": pids, "worker": worker, "term": term, "folder": folder, "guard": guard.pid}), flush=True)
+    said = {"pids": pids, "worker": worker, "term": term, "folder": folder, "guard": guard.pid}
+    print(json.dumps(said), flush=True)
     signal.pause()
 """
 

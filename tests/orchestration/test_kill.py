@@ -1,4 +1,4 @@
-"""The command line is killed, interrupted and commanded; the run goes on, and its result is the undisturbed one."""
+"""The command line is killed, interrupted and commanded; the run goes on to the same result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kill -9 at any instant and at every commit: the same result, nothing redone, nothing lost, nobody left behind."""
+"""kill -9 at any instant and every commit: nothing is lost, redone, or left behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support import supervised_run as scene
 from support.processes import eventually
 from support.supervised_run import Scene, Undisturbed
 
-# The long form's: after a kill, all that is left has ended by then, and after a start, the run goes on.
+# The long form's: within it, what is left after a kill has ended, and a started run goes on.
 ORPHAN_SECONDS, RESUME_SECONDS = 5.0, 10.0
 VICTIMS = ("supervisor", "everything", "a process below")
 needs_ray = pytest.mark.skipif(
@@ -39,7 +39,10 @@ def _scene(url: str, folder: Path, undisturbed: Undisturbed) -> Scene:
 
 
 def _resumed(here: Scene) -> float:
-    """Everybody is dead, and the store sound; seconds until the next supervisor goes on. None is needed after the end."""
+    """Check that all are dead and the store is sound; seconds until the next supervisor goes on.
+
+    None is needed after the end.
+    """
     here.gone()
     here.sound()
     state = here.store.run(1).state
@@ -50,7 +53,7 @@ def _resumed(here: Scene) -> float:
 def kill_at_random(
     url: str, folder: Path, undisturbed: Undisturbed, seed: int, times: int = 1
 ) -> list[tuple[str, float, float]]:
-    """Each time: who was killed, how long until no orphan was left, how long until the run went on (seconds)."""
+    """Each time: who was killed, seconds until no orphan was left, seconds until it went on."""
     chance, kills = random.Random(seed), []
     with _scene(url, folder, undisturbed) as here:
         here.supervise()

@@ -1,4 +1,4 @@
-"""What trains right now, from a run's owner to who watches: the store's note on both databases, and when a runner writes it."""
+"""What trains right now: the store's note, on both databases, and when a runner writes it."""
 
 from __future__ import annotations
 

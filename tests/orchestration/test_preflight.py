@@ -1,4 +1,4 @@
-"""Bad input is refused at every door, with the value, what was expected and what to do, before anything is written."""
+"""Bad input is refused everywhere, with value, expectation and remedy, before any write."""
 
 from __future__ import annotations
 

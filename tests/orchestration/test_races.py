@@ -1,4 +1,4 @@
-"""Many at once: claims have one winner, and readers and writers of one store never meet an error."""
+"""Many at once: claims have one winner, readers and writers of one store meet no error."""
 
 from __future__ import annotations
 
@@ -154,10 +154,12 @@ def test_of_several_supervisors_one_drives_the_run(store_url: str, tmp_path: Pat
 BUSY = """
 import os, sys
 from test_races import busy
-for number in range(8):  # forked before anything is opened: eight processes for the price of one start
+# Forked before anything is opened: eight processes for the price of one start.
+for number in range(8):
     if os.fork() == 0:
         try:
-            os.write(1, f"{busy(*sys.argv[1:], str(number))}\\n".encode())  # in one piece: print may take two
+            # In one piece: print may take two.
+            os.write(1, f"{busy(*sys.argv[1:], str(number))}\\n".encode())
         finally:
             os._exit(0)
 for _ in range(8):
@@ -166,7 +168,7 @@ for _ in range(8):
 
 
 def busy(url: str, transactions: str, number: str) -> str:
-    """One of many users: adds a run, drives it, reads everybody's. Returns what went well, or raises."""
+    """One of many users: adds a run, drives it, reads all. Returns what went well, or raises."""
     dataset = prepare(
         "tiny", pd.DataFrame({"a": range(40), "y": range(40, 80)}), DataOptions(target="y")
     )

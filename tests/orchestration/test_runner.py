@@ -1,4 +1,4 @@
-"""One claimed run: recorded as it goes, resumable from every point, obedient, and told off when it is no longer owner."""
+"""One claimed run: recorded as it goes, resumable anywhere, obedient, and stopped when lost."""
 
 from __future__ import annotations
 
@@ -91,7 +91,11 @@ def test_left_after_any_job_it_goes_on_to_the_same_result(
     assert store.run(run_id).state == "interrupted"
     kept = {e.task.id for e in store.evaluations(run_id)}
     again: list[Job] = []
-    assert _drive(store, lambda job: again.append(job)) == "finished"  # noqa: PLW0108  append gives None
+
+    def note(job: Job) -> None:
+        again.append(job)
+
+    assert _drive(store, note) == "finished"
     assert not kept & {job.task.id for job in again if isinstance(job, Evaluate)}, (
         "a recorded evaluation was done again"
     )
@@ -246,7 +250,8 @@ FINALS = {"finalists": 6, "confirmations": 5, "networks": 2, "generations": 1000
 def test_what_time_is_left_for_decides_how_much_is_confirmed(
     limit: float, finalists: int, repeats: int, store: Store, data: Dataset
 ) -> None:
-    # A training of the search takes about 0.01 s, one of the confirmation 0.08 s: half of the limit must do for those.
+    # A training of the search takes about 0.01 s, one of the confirmation 0.08 s: half of the
+    # limit must do for the confirmation.
     settings = SETTINGS.model_copy(update={**FINALS, "max_seconds": limit, "iterations": 800})
     run_id, _ = store.add_run(data, settings)
     now = [0.0]

@@ -1,4 +1,7 @@
-"""Thousands of troubled histories, each ending in the undisturbed result. A seed that fails is printed, and replays."""
+"""Thousands of troubled histories, each of which ends in the undisturbed result.
+
+The seed of one that fails is printed, and replays it.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int, 
 
 @pytest.fixture
 def workplace(template: tuple[Path, str, int, Any], tmp_path: Path) -> Iterator[Store]:
-    """A store that is reset for each history; it need not outlive a loss of power, so it does not wait for the disk."""
+    """A store that is reset for each history.
+
+    It need not outlive a loss of power, so it does not wait for the disk.
+    """
     file = tmp_path / "shoal.db"
     shutil.copy(template[0], file)
     with open_store(file) as store:

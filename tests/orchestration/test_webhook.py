@@ -1,4 +1,7 @@
-"""Who wants to know is told: once for each event, after any crash, without holding up a run, and without a secret in sight."""
+"""A webhook is informed once of each event, after any crash.
+
+It holds up no run, and shows no secret.
+"""
 
 from __future__ import annotations
 

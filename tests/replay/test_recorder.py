@@ -1,4 +1,4 @@
-"""Replays: the very loss that was recorded, the right frames, and a process that waits for nobody."""
+"""Replays: the recorded loss, the right frames, and a process that waits for nobody."""
 
 from __future__ import annotations
 
@@ -57,7 +57,12 @@ def recorded(of: Problem, genome: Genome, repeat: int = 1) -> Evaluation:
     return found
 
 
-def again(of: Problem, evaluation: Evaluation, window: Window = Window(), **options: Any) -> Replay:  # noqa: B008
+def again(
+    of: Problem,
+    evaluation: Evaluation,
+    window: Window = Window(),  # noqa: B008
+    **options: Any,
+) -> Replay:
     return replay_training(
         of, evaluation.task, evaluation.iterations, window, recorded=evaluation.loss, **options
     )

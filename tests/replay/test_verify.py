@@ -61,10 +61,8 @@ def test_the_command_says_so_and_takes_a_shortened_name(opened: Store) -> None:
     task = opened.evaluations(1)[0].task
     assert opened.path is not None
     command = replay_command(opened, 1, task.genome.hash, task.repeat)
-    assert (
-        command
-        == f"shoal replay 1 {task.genome.hash[:8]} {task.repeat} --store {shlex.quote(str(opened.path))}"
-    )
+    place = shlex.quote(str(opened.path))
+    assert command == f"shoal replay 1 {task.genome.hash[:8]} {task.repeat} --store {place}"
     done = CliRunner().invoke(app, shlex.split(command)[1:])
     assert done.exit_code == 0, done.output
     assert "The same" in " ".join(done.output.split())

@@ -1,6 +1,7 @@
 """A process that has loaded Shoal's commands, and forks for each one.
 
-What is forked is a process of its own, as `python -m shoal.cli` is; it only spares the second that loading takes.
+What is forked is a process of its own, as `python -m shoal.cli` is; it only spares the second that
+loading takes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An executor without processes, and evaluations without training: for tests of what drives them."""
+"""An executor without processes, and evaluations without training, to test what drives them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def pretend(problem: Problem, task: Task) -> Evaluation:
 
 
 class InlineExecutor(Executor):
-    """Runs each job when polled, last in first out; ``on_job`` may count, raise, or name an error for it."""
+    """Runs each job when polled, the last one first.
+
+    ``on_job`` may count a job, raise, or return an error for it.
+    """
 
     def __init__(
         self,

@@ -1,12 +1,15 @@
 """A supervisor process with a fault of its own, for tests of what the others make of it.
 
-    python faulty_supervisor.py [--commits FILE] [--die before:7|after:7 [--with-all]] [--patience SECONDS]
-                             [--asked FILE] -- ARGUMENTS
+    python faulty_supervisor.py [OPTIONS] -- ARGUMENTS
 
-``--die``: kill -9 of itself (``--with-all``: of its workers too) right before or after its n-th commit. ``--commits``: note
-in a file how many commits there were. ``--patience``: how long a transaction is tried again. ``--asked``: note which
-evaluations were asked for. ARGUMENTS are a supervisor's.
-"""  # fmt: skip
+--die before:7|after:7   kill -9 of itself right before or after its 7th commit
+--with-all               of its workers, too
+--commits FILE           note in a file how many commits there were
+--patience SECONDS       how long a transaction is tried again
+--asked FILE             note which evaluations were asked for
+
+ARGUMENTS are a supervisor's.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,10 @@ def die(with_all: bool) -> None:
 
 
 def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
-    """Die at that commit; how many there were so far.
+    """Die at that commit; returns a function that says how many there were so far.
 
-    Their number is the same in every run: results are handed on one by one, and no heartbeat comes between.
+    Their number is the same in every run: results are handed on one by one, and no heartbeat
+    comes between.
     """
     import shoal.orchestration.owned_run
     import shoal.orchestration.supervisor

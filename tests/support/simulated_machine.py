@@ -1,8 +1,9 @@
-"""One machine's year in a second: supervisors, crashes, full disks, stale owners and impatient people, from one seed.
+"""One machine's year in a second: supervisors, crashes, full disks, stale owners, impatient people.
 
-A history is a run on a real store, driven by real `Runner`s one inside the other, with an executor that only pretends to
-train. At every step (a job polled, a store written to) a seeded scheduler may let something happen. The same seed gives the
-same history. In the manner of FoundationDB's and TigerBeetle's simulators.
+A history is a run on a real store, driven by real `Runner`s one inside the other, with an executor
+that only pretends to train. At every step (a job polled, a store written to) a seeded scheduler may
+let something happen. The same seed gives the same history. In the manner of FoundationDB's and
+TigerBeetle's simulators.
 """
 
 from __future__ import annotations
@@ -21,18 +22,22 @@ from shoal.store import LEASE_SECONDS, Owner, Store
 from shoal.store import tables as t
 from support.fakes import InlineExecutor
 
-BUDGET = 12  # troubles of a history
-DEPTH = 3  # owners that may be alive at once, each believing that it is the only one
-_WRITES = ("record", "beat", "finish", "release", "save_artifact", "event", "note_live")
+# Troubles of a history.
+BUDGET = 12
+# Owners that may be alive at once, each believing that it is the only one.
+DEPTH = 3
+# The methods of a store around which a process may die.
+_WRITES = ("record", "heartbeat", "finish", "release", "save_artifact", "event", "note_live")
+assert all(hasattr(Store, name) for name in _WRITES)
 
 
 class Crash(BaseException):
-    """The process is gone, this instant: no `except` and no `finally` of its own means anything any more."""
+    """The process is gone, this instant: no `except` and no `finally` of its own counts any more."""
 
 
 @dataclass
 class World:
-    """A store with one run, and what may happen to it. ``budget`` troubles at most; ``log`` says which."""
+    """A store with one run, and what may happen to it: at most ``budget`` troubles, in ``log``."""
 
     store: Store
     run_id: int
@@ -114,7 +119,7 @@ class World:
         self.store.write(lambda c: c.execute(late))
 
     def stall(self) -> None:
-        """The process that is at work stands still for longer than its lease; others go on; then it wakes."""
+        """The process at work stands still longer than its lease; others go on; then it wakes."""
         self.expire()
         for _ in range(self.random.randint(1, 3)):
             self.supervise()
@@ -135,7 +140,7 @@ class World:
 
 
 class Faulty:
-    """The store as one process sees it: the process may die before or after any write, and the disk may be full."""
+    """The store as one process sees it, which may die around any write; the disk may be full."""
 
     def __init__(self, world: World, store: Store) -> None:
         self._world, self._store = world, store
@@ -177,7 +182,7 @@ def some_fail(job: Job) -> str | None:
 
 
 class Executor(InlineExecutor):
-    """Pretends to train; results come late, in any order, or only at the second try (a worker died).
+    """Pretends to train; results come late, in any order, or at the second try (a worker died).
 
     Notes what was asked for although it was recorded.
     """

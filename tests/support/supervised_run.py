@@ -72,7 +72,10 @@ class Scene:
         self.store.close()
 
     def supervise(self, *faults: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        """A supervisor of this run, which ends with it; ``faults`` are arguments of `faulty_supervisor`."""
+        """A supervisor of this run, which ends with it.
+
+        ``faults`` are arguments of `faulty_supervisor`.
+        """
         if faults:
             program = [sys.executable, _FAULTY, *faults, "--", "--scope", "1"]
         else:
@@ -163,7 +166,7 @@ class Scene:
         eventually(lambda: not self.processes())
 
     def resumed(self) -> float:
-        """Have a new supervisor go on with an interrupted run; seconds from its start to its first evaluation."""
+        """Have a new supervisor go on with an interrupted run; seconds to its first evaluation."""
         before, asked = self.store.run(1), self.home / f"asked-{len(self.started)}"
         self.resumes.append((asked, {str(e.task.id) for e in self.store.evaluations(1)}))
         begun = time.monotonic()
@@ -179,7 +182,7 @@ class Scene:
         return time.monotonic() - begun
 
     def ended_as(self, undisturbed: Undisturbed, kept: list[tuple[Any, ...]]) -> None:
-        """The run finishes, with the undisturbed result; ``kept`` is still there, and nothing was done twice."""
+        """The run finishes as undisturbed; ``kept`` is still there, and nothing was redone."""
         eventually(lambda: self.store.run(1).state == "finished")
         self.gone()
         run, rows = self.store.run(1), self.rows()

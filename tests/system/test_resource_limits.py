@@ -1,4 +1,7 @@
-"""Weeks of work in bounded memory and bounded files: workers, the search, the log, SQLite's write-ahead log."""
+"""Weeks of work in bounded memory and bounded files.
+
+These are workers, the search, the log, and SQLite's write-ahead log.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ PROBLEM = Problem(
 )
 
 
-# --- workers ----------------------------------------------------------------------------------------------------------
+# ---- Workers -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,11 @@ def test_workers_that_grow_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None
         assert len(set(pids(executor, 6, 30_000_000))) > 1
 
 
-# --- the supervisor ---------------------------------------------------------------------------------------------------
+# ---- The supervisor ------------------------------------------------------------------------------
 
 
 class Pickling(InlineExecutor):
-    """As worker processes do, it gives back copies of what it was given; with curves of their usual length."""
+    """Returns copies of what it was given, as processes do, with curves of the usual length."""
 
     def poll(self, timeout: float) -> list[Outcome]:
         curve = tuple((8 * n, 1.0 / (n + 1)) for n in range(64))
@@ -110,11 +113,12 @@ def test_a_run_keeps_little_of_each_training_in_memory(
     count = len(search.evaluations)
     assert count > 150
     print(count, len(pickle.dumps(search)) / count)
-    # Pickled, as that counts what is shared once: 172 bytes; with its curve 1038, with a genome of its own 275.
+    # Pickled, as that counts once what is shared: 172 bytes; with its curve 1038, with a genome
+    # of its own 275.
     assert len(pickle.dumps(search)) / count < 220
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
+# ---- Files ---------------------------------------------------------------------------------------
 
 
 def line(number: int) -> logging.LogRecord:
@@ -203,7 +207,10 @@ def test_processes_that_share_a_log_lose_no_line(tmp_path: Path) -> None:
 
 @pytest.fixture
 def wal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write-ahead log, whatever SQLite is here (one process and no crash: the race of old ones does not come)."""
+    """A write-ahead log, whatever version SQLite has here.
+
+    With one process and no crash, the race of old versions does not come.
+    """
     monkeypatch.setattr(connection, "WAL_IS_SAFE", True)
     monkeypatch.setattr(connection, "LOG_BYTES", 100_000)
 

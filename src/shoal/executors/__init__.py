@@ -1,8 +1,8 @@
 """Where jobs run: in processes of this machine, or on a Ray cluster.
 
-May import `problems`, `settings`, `pso`, `system` and what these import. Knows no store and no search.
-Start reading with `base`, the contract; `make_executor` makes one. Ray is an extra, and imported only
-where it is asked for.
+May import `problems`, `settings`, `pso`, `system` and what these import; no store and no search.
+Start reading with `base`, the contract; `make_executor` makes one. Ray is an extra, and imported
+only where it is asked for.
 """
 
 from __future__ import annotations

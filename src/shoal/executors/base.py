@@ -17,7 +17,7 @@ from shoal.settings.phase import Phase
 
 
 class Job(Protocol):
-    """Something to compute in a worker: picklable, and a pure function of the problem and itself."""
+    """Work for a worker: picklable, and a pure function of the problem and itself."""
 
     def run(self, problem: Problem, engine: Engine) -> Any:
         """Compute the result, which is picklable."""

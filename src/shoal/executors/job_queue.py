@@ -1,4 +1,4 @@
-"""Which job may run next, and which failures are counted against it: the same for every executor."""
+"""Which job may run next, and which failures count against it; the same for every executor."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class Connection:
         _log.info("connected to Ray at %s, %d CPUs", self._head, self.cpus)
 
     def look(self) -> None:
-        """Look whether the head is there, and how many CPUs; to be called often, as few calls do it.
+        """Look whether the head is there, and how many CPUs; at most once in `LOOK_SECONDS`.
 
         Raises
         ------

@@ -4,8 +4,8 @@
     check.same, check.differences
 
 An evaluation is a pure function of data, settings, genome and repeat, so anybody who has the store
-can check it at any time. One that the clock ended (``training_seconds``) is repeated at its recorded
-length.
+can check it at any time. One that the clock ended (``training_seconds``) is repeated at its
+recorded length.
 """
 
 from __future__ import annotations
