@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from shoal.cli.main import app
 from shoal.data import CanonicalTable, load_dataset, prepare_new, table_from_bytes
-from shoal.data.column_profile import column_facts
+from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, Finding, check_table
 from shoal.errors import DataError, ShoalError
 
@@ -99,10 +99,10 @@ def test_bad_exactly_where_a_search_refuses(
     seed: int,
 ) -> None:
     random = np.random.RandomState(seed)
-    columns = {
-        f"c{i}": [CHOICES[k][j] for j in random.randint(len(CHOICES[k]), size=rows)]
-        for i, k in enumerate(kinds)
-    }
+    columns = {}
+    for number, kind in enumerate(kinds):
+        cells = CHOICES[kind]
+        columns[f"c{number}"] = [cells[i] for i in random.randint(len(cells), size=rows)]
     source = CanonicalTable.from_frame("t", pd.DataFrame(columns))
     options = {"folds": folds, "same": same, "task": task}
     checked = check_table("t", source, f"c{len(kinds) - 1}", preset, **options)  # type: ignore[arg-type]
@@ -199,13 +199,13 @@ def test_rows_that_are_kept_together_are_no_leak() -> None:
     assert not texts(kept, "look") and "such rows stay in one part" in texts(kept, "good")
 
 
-def test_frames_of_odd_types_never_raise_more_than_a_data_error() -> None:
-    for frame, _ in FRAMES.values():
-        try:
-            source = CanonicalTable.from_frame("t", frame)
-        except DataError:
-            continue
-        assert check_table("t", source, "y").bad
+@pytest.mark.parametrize("case", FRAMES)
+def test_frames_of_odd_types_are_bad_findings_and_raise_nothing(case: str) -> None:
+    frame, expected = FRAMES[case]
+    checked = check_table("t", frame, "y")
+    assert checked.bad and checked.findings[0].remedy
+    said = texts(checked, "bad")
+    assert [part for part in expected if part not in said] == []
 
 
 def test_facts_count_what_columns_hold() -> None:
@@ -215,22 +215,21 @@ def test_facts_count_what_columns_hold() -> None:
             {"n": [1, 2, 2], "x": [0.5, None, 0.5], "w": ["a", None, None], "e": [None] * 3}
         ),
     )
-    found = {f.name: (f.kind, f.missing, f.distinct, f.constant) for f in column_facts(source)}
-    assert found["n"] == ("whole numbers", 0, 2, False)
-    assert found["x"] == ("numbers", 1, 1, False)
-    assert found["w"] == ("text", 2, 1, False)
-    assert found["e"][1:] == (3, 0, True)
+    whole, numbers, text, empty = column_facts(source)
+    assert whole == ColumnFacts("n", "whole numbers", missing=0, distinct=2)
+    assert numbers == ColumnFacts("x", "numbers", missing=1, distinct=1)
+    assert text == ColumnFacts("w", "text", missing=2, distinct=1)
+    assert (empty.name, empty.missing, empty.distinct) == ("e", 3, 0)
+    assert [facts.constant for facts in (whole, numbers, text, empty)] == [False] * 3 + [True]
 
 
 def test_the_command_tells_and_its_exit_code_says_whether_a_search_can_start(
     tmp_path: Path,
 ) -> None:
     good = CliRunner().invoke(app, ["check", "concrete"])
-    assert (
-        good.exit_code == 0
-        and "same features as another" in good.stdout
-        and "cement" in good.stdout
-    )
+    assert good.exit_code == 0
+    assert "same features as another" in good.stdout and "cement" in good.stdout
+
     path = tmp_path / "odd.csv"
     path.write_text("a,when,y\n" + "".join(f"{i % 9},2024-01-01,{i}.5\n" for i in range(60)))
     bad = CliRunner().invoke(app, ["check", str(path), "--target", "y", "--json"])

@@ -43,7 +43,7 @@ def recognise_task(target: pd.Series) -> TaskType:
     if not is_numeric(target):
         return "classification"
 
-    # Missing and infinite values say nothing of the kind; they are refused later.
+    # Missing and infinite values say nothing of the kind; they are refused elsewhere.
     values = target.to_numpy(dtype=np.float64)
     values = values[np.isfinite(values)]
     all_whole = bool((values == np.floor(values)).all())

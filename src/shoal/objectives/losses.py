@@ -7,6 +7,8 @@ of a loss, or of the name "negative_accuracy", what a training minimises.
 References
 ----------
 P. J. Huber: Robust Estimation of a Location Parameter. Annals of Mathematical Statistics 35 (1964).
+C. M. Bishop: Pattern Recognition and Machine Learning (2006). Section 1.5.1 has the zero-one loss
+as the misclassification rate, section 4.3.4 the cross-entropy of a softmax.
 """
 
 from __future__ import annotations

@@ -2,7 +2,13 @@
 
 Sums are rounded once (`math.fsum`), and exponentials and logarithms are our own
 (`shoal.numerics.portable_math`). Each formula stands at the line that computes it; p is a
-prediction, t the target, and means are over rows.
+prediction, t the target, and means are over rows. The accuracy of a regression is the student
+system's; the others are scikit-learn's.
+
+References
+----------
+K. H. Brodersen et al.: The Balanced Accuracy and Its Posterior Distribution. ICPR (2010).
+J. Opitz, S. Burst: Macro F1 and Macro F1. arXiv:1911.03347 (2019). Ours is the mean of F1 scores.
 """
 
 from __future__ import annotations
