@@ -32,6 +32,9 @@ STEP = 0.1
 # Genes that a swarm of the literature brings with it, besides the numbers.
 _NAMED_CHOICES = ("update_rule", "informant_strategy", "attractor", "initialisation")
 
+# What a gene is that a genome's update rule does not read.
+_DEFAULT = Genome()
+
 Floats = NDArray[np.float64]
 
 
@@ -147,7 +150,7 @@ def initial_genome(space: SearchSpace, key: Key, individual: int) -> Genome:
     for share, (name, choices) in zip(shares[len(space.numeric) :], space.categorical, strict=True):
         genes[name] = choices[int(share * len(choices))]
 
-    rule = UPDATE_RULES[genes.get("update_rule", Genome().update_rule)]
+    rule = UPDATE_RULES[genes.get("update_rule", _DEFAULT.update_rule)]
     if not rule.fits_initial_ranges:
         genes |= rule.coefficients
 
@@ -494,12 +497,11 @@ def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
     genes
         Values by name. It is changed in place.
     """
-    defaults = Genome().to_dict()
     allowed = dict(space.categorical)
-    for name in unread_genes(genes.get("update_rule", defaults["update_rule"])):
-        genes[name] = defaults[name]
+    for name in unread_genes(genes.get("update_rule", _DEFAULT.update_rule)):
+        genes[name] = getattr(_DEFAULT, name)
         # A user may have left the default out of the choices.
-        if name in allowed and defaults[name] not in allowed[name]:
+        if name in allowed and genes[name] not in allowed[name]:
             genes[name] = allowed[name][0]
 
     for gene in space.numeric:
