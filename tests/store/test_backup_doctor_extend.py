@@ -1,4 +1,7 @@
-"""Keeping a store for years: backup while it is in use, restore, larger budgets for what has finished, the doctor."""
+"""Keeping a store for years.
+
+Backup while it is in use, restore, larger budgets for finished runs, and the doctor.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def rows(store: Store, table: sa.Table) -> list[tuple[object, ...]]:
     )
 
 
-# --- backup and restore -----------------------------------------------------------------------------------------------
+# --- backup and restore -----------------------------------------------------------------------
 
 
 def test_a_backup_holds_everything_and_restores_to_the_same(
@@ -150,7 +153,7 @@ def test_what_a_store_says_of_deleted_runs_is_kept_too(store: Store, tmp_path: P
 
 
 def test_a_backup_that_fails_leaves_nothing_behind(
-    store: Store, tmp_path: Path, monkeypatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finished(store)
 
@@ -163,7 +166,7 @@ def test_a_backup_that_fails_leaves_nothing_behind(
     assert list((tmp_path / "copies").iterdir()) == []
 
 
-# --- larger budgets ---------------------------------------------------------------------------------------------------
+# --- larger budgets ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("budget", [{"generations": 5}, {"evaluations": 20}])
@@ -208,7 +211,7 @@ def test_a_stopped_run_goes_on_with_more_by_the_same_word(store: Store) -> None:
     assert store.run(run_id).generations == 4
 
 
-# --- the doctor -------------------------------------------------------------------------------------------------------
+# --- the doctor -------------------------------------------------------------------------------
 
 
 def findings(store: Store) -> dict[str, diagnostics.Check]:
@@ -252,7 +255,7 @@ def test_what_cannot_be_opened_is_a_finding(tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
-# --- as a user types them ---------------------------------------------------------------------------------------------
+# --- as a user types them ---------------------------------------------------------------------
 
 
 def test_the_commands(tmp_path: Path) -> None:

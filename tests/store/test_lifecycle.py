@@ -1,6 +1,7 @@
-"""The life of runs by the book: any order of what two clients, supervisors and crashes may do, against a small model.
+"""The life of runs: any order of what two clients, supervisors and crashes may do.
 
-Whatever was done, what was recorded is there, and every run that is then driven to its end has the undisturbed result.
+A small model (`Book`) says what a run should be after each step. Whatever was done, what was
+recorded is there, and every run that is then driven to its end has the undisturbed result.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ SETTINGS = SearchSettings(
     confirmations=3,
     baselines=False,
 )
-MOST = 4  # generations, after all extensions
+# Generations of a run after all extensions.
+MOST = 4
 
 
 @cache
@@ -83,14 +85,19 @@ def after(kind: str, state: str) -> str | None:
         return None if state == "finished" else "queued"
     if kind == "pause":
         return "paused" if state in ("queued", "interrupted", "paused") else None
-    return "failed" if state == "failed" else None if state == "finished" else "stopped"
+    if state == "failed":
+        return "failed"
+    if state == "finished":
+        return None
+    return "stopped"
 
 
 @dataclass
 class Book:
     """A run as it should be."""
 
-    state: str = "queued"  # "running" while held
+    # The stored state: "running" while somebody holds the run.
+    state: str = "queued"
     holder: Claim | None = None
     alive: bool = False
     epoch: int = 0
@@ -123,7 +130,8 @@ class Life(RuleBasedStateMachine):
     orders = Bundle("orders")  # a claim, with the commands that it has seen
     clients = st.integers(0, 1)
     which = st.sampled_from([1, 1, 1, 2])
-    late = st.sampled_from([0, 0, 0, 1, 2])  # which owner of a run: the last one, mostly
+    # Which owner of a run: the last one, mostly.
+    late = st.sampled_from([0, 0, 0, 1, 2])
     seldom = st.sampled_from([False, False, False, True])
     kinds = st.sampled_from(["pause", "resume", "stop"])
 
@@ -134,10 +142,10 @@ class Life(RuleBasedStateMachine):
         self.stores = [self.stack.enter_context(open_store(url)) for _ in range(2)]
         self.book: dict[int, Book] = {}
         self.keys: dict[str, tuple[str, int]] = {}
-        self.claims: dict[int, list[tuple[int, Claim]]] = defaultdict(
-            list
-        )  # of each run, the last one first
-        self.made, self.owners = 0, 0
+        # The claims on each run, the last one first.
+        self.claims: dict[int, list[tuple[int, Claim]]] = defaultdict(list)
+        self.made = 0
+        self.owners = 0
 
     @property
     def held(self) -> bool:
@@ -207,11 +215,16 @@ class Life(RuleBasedStateMachine):
                 run.waiting.append(kind)
             return True
         state = run.shown
-        for waiting in run.waiting if kind != "resume" else []:
-            state = after(waiting, state) or state
+        if kind != "resume":
+            for waiting in run.waiting:
+                state = after(waiting, state) or state
         if after(kind, state) is None:
             return False
-        run.waiting = [kind] if kind == "resume" else [*run.waiting, kind]
+
+        if kind == "resume":
+            run.waiting = [kind]
+        else:
+            run.waiting.append(kind)
         run.settle()
         return True
 
@@ -343,10 +356,15 @@ class Life(RuleBasedStateMachine):
         if run is None or run.holder != claim:
             self._refused(runner.drive)
             return
-        told = run.waiting
+        expected = "finished"
+        if "stop" in run.waiting:
+            expected = "stopped"
+        elif run.waiting:
+            expected = "paused"
         run.waiting = []
+
         state = runner.drive()
-        assert state == ("stopped" if "stop" in told else "paused" if told else "finished")
+        assert state == expected
         run.move(state)
         run.recorded = {e.task.id for e in store.evaluations(claim.run_id)}
         if state == "finished":

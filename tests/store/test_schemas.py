@@ -1,4 +1,4 @@
-"""A store of every schema that was released is opened, keeps all that it holds, and goes on to the same results."""
+"""A store of every released schema opens, keeps what it holds, and goes on to the same results."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def write_postgresql(dump: Path, folder: Path, url: str) -> str:
                 }
                 into.execute(sa.insert(table).values(values))
             if "id" in table.c:
-                number = f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), max(id)) FROM {table.name}"
-                into.execute(sa.text(number))
+                sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
+                into.execute(sa.text(f"SELECT setval({sequence}, max(id)) FROM {table.name}"))
     target.dispose()
     source.dispose()
     return url
@@ -92,27 +92,32 @@ def test_every_schema_is_kept() -> None:
     assert {dump.stem for dump in DUMPS} == revisions, "a new revision: make schema"
 
 
+SQLITE_CATALOGUE = ("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL",)
+POSTGRESQL_CATALOGUE = (
+    "SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, "
+    "is_nullable, column_default) "
+    "FROM information_schema.columns WHERE table_schema = current_schema()",
+    "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()",
+    "SELECT concat_ws(' ', conname, pg_get_constraintdef(oid)) FROM pg_constraint "
+    "WHERE connamespace = current_schema()::regnamespace",
+)
+
+
 def _catalogue(url: str) -> set[str]:
     """Every table, index and constraint, as the database itself describes it."""
     engine = connection.make_engine(connection.parse_url(url))
-    described = (
-        ["SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"]
-        if engine.dialect.name == "sqlite"
-        else [
-            "SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, is_nullable, "
-            "column_default) FROM information_schema.columns WHERE table_schema = current_schema()",
-            "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()",
-            "SELECT concat_ws(' ', conname, pg_get_constraintdef(oid)) FROM pg_constraint "
-            "WHERE connamespace = current_schema()::regnamespace",
-        ]
-    )
+    is_sqlite = engine.dialect.name == "sqlite"
+    queries = POSTGRESQL_CATALOGUE
+    if is_sqlite:
+        queries = SQLITE_CATALOGUE
+
+    rows: list[str] = []
+    schema = ""
     with engine.connect() as there:
-        rows = [str(row) for query in described for row in there.execute(sa.text(query)).scalars()]
-        schema = (
-            ""
-            if engine.dialect.name == "sqlite"
-            else there.scalar(sa.text("SELECT current_schema()"))
-        )
+        for query in queries:
+            rows += map(str, there.execute(sa.text(query)).scalars())
+        if not is_sqlite:
+            schema = there.scalar(sa.text("SELECT current_schema()"))
     engine.dispose()
     return {" ".join(row.split()).replace(f"{schema}.", "") for row in rows}
 
@@ -184,7 +189,8 @@ def test_a_copy_is_kept_of_what_is_upgraded(dump: Path, tmp_path: Path) -> None:
 def test_without_a_copy_nothing_is_upgraded(dump: Path, tmp_path: Path) -> None:
     url = write_sqlite(dump, tmp_path / "shoal.db")
     before = (tmp_path / "shoal.db").read_bytes()
-    (tmp_path / f"shoal.db.before-{REVISION}").mkdir()  # something that it cannot replace
+    # Something that the copy cannot replace.
+    (tmp_path / f"shoal.db.before-{REVISION}").mkdir()
     with pytest.raises(
         StoreError, match=r"could not be copied before it is upgraded.*nothing was changed"
     ):

@@ -1,4 +1,4 @@
-"""The store's contract, on SQLite and on a real PostgreSQL; then what is particular to one of them."""
+"""The store's contract, on SQLite and on a real PostgreSQL; then what only one of them has."""
 
 from __future__ import annotations
 
@@ -67,9 +67,8 @@ ODD_FLOATS = (
     sys.float_info.max,
     2.0**53 + 2,
 )
-ELSEWHERE = Owner(
-    "elsewhere", 1, "token"
-)  # of another host: only the lease can tell that it is dead
+# Of another host: only the lease can tell that it is dead.
+ELSEWHERE = Owner("elsewhere", 1, "token")
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +86,11 @@ def table_rows(store: Store, table: sa.Table) -> int:
 
 def everything(store: Store) -> list[Any]:
     """All rows of all tables: to see that nothing was written."""
-    return [
-        sorted(
-            map(
-                repr, store._database.read(lambda c, table=table: c.execute(sa.select(table)).all())
-            )
-        )
-        for table in t.metadata.sorted_tables
-    ]
+    content = []
+    for table in t.metadata.sorted_tables:
+        rows = store._database.read(lambda c, table=table: c.execute(sa.select(table)).all())
+        content.append(sorted(map(repr, rows)))
+    return content
 
 
 def expire(store: Store, run_id: int) -> None:
@@ -413,9 +409,8 @@ class TestContract:
             assert store.run(run_id).state == "running"
             assert store.claim(Owner.here()) is None
             process.send_signal(signal.SIGKILL)
-            os.waitid(
-                os.P_PID, process.pid, os.WEXITED | os.WNOWAIT
-            )  # a zombie now, not yet reaped
+            # A zombie now, not yet reaped.
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             assert store.run(run_id).state == "interrupted"
         claim = store.claim(Owner.here())
         assert claim
@@ -969,10 +964,13 @@ class TestPostgres:
 
     def test_a_connection_lost_while_idle(self, postgres_url: str) -> None:
         with open_store(postgres_url) as store, open_store(postgres_url) as other:
-            others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-            others += " AND backend_type = 'client backend'"
+            others = (
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
             assert other._database.write(lambda c: c.execute(sa.text(others)).scalar_one()) >= 1
-            store._database.patience = -1.0  # found out before the transaction, not by trying again
+            # Found out before the transaction, not by trying again.
+            store._database.patience = -1.0
             assert store.runs() == []
 
 

@@ -1,4 +1,7 @@
-"""What becomes of a run when its store is full, away, locked, read-only, deleted, damaged or too new: for real."""
+"""What becomes of a run when its store is in trouble, for real.
+
+The store is full, away, locked, read-only, deleted, damaged or too new.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -47,7 +51,7 @@ def here(tmp_path: Path, undisturbed: Undisturbed) -> Iterator[Scene]:
         yield made
 
 
-# --- PostgreSQL, away -------------------------------------------------------------------------------------------------
+# --- PostgreSQL, away -------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -94,7 +98,8 @@ def test_a_server_away_beyond_patience_is_looked_for_again(
             kept, working = here.rows(), here.processes()
             server.stop()
         eventually(lambda: "cannot be used" in here.log())
-        eventually(lambda: len(here.processes()) < len(working))  # its workers have ended
+        # Its workers have ended.
+        eventually(lambda: len(here.processes()) < len(working))
         assert process.poll() is None
         server.start()
         here.expire()
@@ -135,7 +140,7 @@ def test_a_process_that_stands_still_in_a_transaction_stops_nobody(
         assert len(tries) == 2
 
 
-# --- a disk that is full ----------------------------------------------------------------------------------------------
+# --- a disk that is full ----------------------------------------------------------------------
 
 DISK_KB = 2048
 
@@ -146,15 +151,11 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_KB}k", "tmpfs", str(place)]
-    mounted = (
-        subprocess.run(command, capture_output=True, text=True, check=False)
-        if shutil.which("mount")
-        else None
-    )
-    if mounted is None or mounted.returncode != 0:
-        pytest.skip(
-            f"no file system may be mounted here: {mounted.stderr.strip() if mounted else 'no mount command'}"
-        )
+    if shutil.which("mount") is None:
+        pytest.skip("no file system may be mounted here: no mount command")
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
     try:
         yield place
     finally:
@@ -170,9 +171,19 @@ def _fill(disk: Path, leave: int) -> Path:
     return filler
 
 
+class Pretended(NamedTuple):
+    """A store with a queued run that only pretends to train."""
+
+    template: Path
+    # What the run comes to when nothing disturbs it.
+    result_hash: str
+    # By how many bytes the store grows meanwhile.
+    growth: int
+
+
 @pytest.fixture(scope="module")
-def pretended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int]:
-    """A store with a queued run that only pretends to train; its result, and by how much (bytes) it grows."""
+def pretended(tmp_path_factory: pytest.TempPathFactory) -> Pretended:
+    """The store, and what becomes of it."""
     folder = tmp_path_factory.mktemp("pretended")
     with open_store(folder / "queued.db") as store:
         long = scene.SETTINGS.model_copy(update={"population": 8, "generations": 8})
@@ -186,16 +197,15 @@ def pretended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int]
         assert found
     grown = (folder / "whole.db").stat().st_size - (folder / "queued.db").stat().st_size
     assert grown > 20 * 4096, "each twentieth is a page of the file at least"
-    return folder / "queued.db", found, grown
+    return Pretended(folder / "queued.db", found, grown)
 
 
 @pytest.mark.parametrize("twentieth", range(20))
 def test_a_full_disk_is_waited_for(
-    twentieth: int, disk: Path, pretended: tuple[Path, str, int], monkeypatch: pytest.MonkeyPatch
+    twentieth: int, disk: Path, pretended: Pretended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    template, result_hash, grows = pretended
-    shutil.copy(template, disk / "shoal.db")
-    filler = _fill(disk, 20_000 + grows * twentieth // 20)
+    shutil.copy(pretended.template, disk / "shoal.db")
+    filler = _fill(disk, 20_000 + pretended.growth * twentieth // 20)
     met: list[int] = []
     asked: list[str] = []
 
@@ -233,7 +243,7 @@ def test_a_full_disk_is_waited_for(
         assert met, "the disk was never full"
         assert twentieth < 5 or met[0] > 0, "it was full before the run began"
         assert not filler.exists()
-        assert (run.state, run.result_hash) == ("finished", result_hash)
+        assert (run.state, run.result_hash) == ("finished", pretended.result_hash)
         assert len(asked) == len(set(asked)) == run.evaluations == len(store.evaluations(1)), (
             "computed once each"
         )
@@ -263,18 +273,26 @@ def test_a_real_supervisor_waits_for_a_full_disk(
         assert here.store.run(1).epoch == 1
 
 
-# --- a file that others lock, forbid, delete or damage ----------------------------------------------------------------
+# --- a file that others lock, forbid, delete or damage ----------------------------------------
+
+
+HOLD_LOCK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Another process holds the file."""
-    program = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None); c.execute('BEGIN EXCLUSIVE')"
     holder = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            f"{program}; print('held', flush=True); sys.stdin.read()",
+            HOLD_LOCK,
             str(path),
         ],
         stdin=subprocess.PIPE,
@@ -311,7 +329,7 @@ def test_a_locked_file_is_waited_for(
 
 
 def test_a_file_locked_beyond_patience_is_looked_for_again(
-    tmp_path: Path, pretended: tuple[Path, str, int], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, pretended: Pretended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
     monkeypatch.setattr(supervising, "FULL_SECONDS", 0.1)
@@ -332,7 +350,7 @@ def test_a_file_locked_beyond_patience_is_looked_for_again(
     monkeypatch.setattr(
         supervising, "Runner", partial(Runner, make_executor=partial(InlineExecutor, on_job=ask))
     )
-    with Scene(str(tmp_path / "shoal.db"), tmp_path, template=pretended[0]) as here:
+    with Scene(str(tmp_path / "shoal.db"), tmp_path, template=pretended.template) as here:
         here.store._database.patience = 0.2
         supervisor = supervising.Supervisor(here.store, scope=1)
         logging.getLogger("shoal").addHandler(noticed)
@@ -351,7 +369,7 @@ def test_a_file_locked_beyond_patience_is_looked_for_again(
                 logging.getLogger("shoal").removeHandler(noticed)
             loop.result()
         run = here.store.run(1)
-        assert (run.state, run.result_hash, run.epoch) == ("finished", pretended[1], 2)
+        assert (run.state, run.result_hash, run.epoch) == ("finished", pretended.result_hash, 2)
 
 
 # Root may write everywhere, unless it gives that up; other users need not.
@@ -527,9 +545,8 @@ def test_a_damaged_file_is_left_alone(here: Scene, undisturbed: Undisturbed) -> 
     here.store.close()
     with path.open("r+b") as file:
         page = 4096
-        for number in range(
-            1, path.stat().st_size // page
-        ):  # all but the first, which says what it is
+        # All pages but the first, which says what the file is.
+        for number in range(1, path.stat().st_size // page):
             file.seek(number * page)
             file.write(b"\xa5" * page)
     before = path.read_bytes()

@@ -1,4 +1,7 @@
-"""A private PostgreSQL server for tests: its own directory, a Unix socket in it, gone afterwards."""
+"""A private PostgreSQL server for tests.
+
+It has a directory of its own with a Unix socket in it, and is gone afterwards.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ _numbers = count(1)
 
 
 class Server:
-    """A running server; its only user is ``shoal``, who needs no password. ``control`` runs `pg_ctl`."""
+    """A running server. Its only user is ``shoal``, who needs no password.
+
+    ``control`` runs `pg_ctl`.
+    """
 
     def __init__(self, directory: Path, control: Callable[..., None]) -> None:
         self.directory, self._control = directory, control
@@ -42,7 +48,10 @@ class Server:
         self.start()
 
     def new_url(self) -> str:
-        """The URL of an empty schema of its own: a store's whole world, and made 300 times faster than a database."""
+        """The URL of an empty schema: a store's whole world.
+
+        It is made 300 times faster than a database.
+        """
         name = f"test{next(_numbers)}"
         url = f"postgresql://shoal@/postgres?host={self.directory}"
         with psycopg.connect(url, autocommit=True) as connection:
@@ -62,11 +71,11 @@ def binaries() -> Path | None:
 @contextmanager
 def server(programs: Path) -> Iterator[Server]:
     """Start a server; stop it and remove its files at the end."""
-    directory = Path(
-        tempfile.mkdtemp(prefix="shoal-pg-")
-    )  # short: a socket's path has at most 107 characters
+    # A short name: the path of a socket has at most 107 characters.
+    directory = Path(tempfile.mkdtemp(prefix="shoal-pg-"))
     user = None
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+    # PostgreSQL refuses to run as root.
+    if os.geteuid() == 0:
         user = "nobody"
         shutil.chown(directory, user)
 

@@ -1,7 +1,8 @@
-"""A small store in each schema that was ever released: `tests/golden/schemas/REVISION.sql`, what that version had written.
+"""A small store in each schema that was ever released.
 
-`make schema` writes the file of the present schema, once, when a migration is new; the files of earlier ones are
-never written again. Tests only read.
+`tests/golden/schemas/REVISION.sql` holds what that version had written. `make schema` writes the
+file of the present schema, once, when a migration is new; the files of earlier schemas are never
+written again. Tests only read.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ from support.fakes import InlineExecutor
 from support.locations import TESTS
 
 FOLDER = TESTS / "golden" / "schemas"
-FINISHED, INTERRUPTED, PAUSED = 1, 2, 3  # runs; the first two are of the same search
+# Runs. The first two are of the same search.
+FINISHED = 1
+INTERRUPTED = 2
+PAUSED = 3
 SETTINGS = SearchSettings(
     population=3, generations=3, repeats=1, max_repeats=2, iterations=5, max_width=4, patience=4
 )
@@ -79,7 +83,7 @@ def drive(store: Store, run_id: int, jobs: int | None = None) -> str:
 
 
 def fill(store: Store) -> None:
-    """A finished run, one whose owner died in the midst of it, one that is paused, and what else a store holds."""
+    """A finished run, one whose owner died in the midst of it, a paused one, and other content."""
     data = load_dataset(table(), "price")
     for _ in range(3):
         store.add_run(data, SETTINGS, name="prices'; --")
@@ -93,7 +97,7 @@ def fill(store: Store) -> None:
 
 
 def age(store: Store) -> None:
-    """Let it all have happened at the begin of 2025: who worked then has lost its lease on any clock."""
+    """Move all times to the beginning of 2025: then every lease has ended, by any clock."""
 
     def shift(connection: Connection) -> None:
         past = (connection.scalar(select(now())) or 0.0) - 1_735_700_000
@@ -110,7 +114,8 @@ def main() -> None:
     file = FOLDER / f"{REVISION}.sql"
     if file.exists():
         raise SystemExit(
-            f"{file.name} is there: what was released does not change. A new schema needs a new revision."
+            f"{file.name} is there: what was released does not change. "
+            "A new schema needs a new revision."
         )
     with tempfile.TemporaryDirectory() as folder:
         with open_store(Path(folder) / "shoal.db") as store:
