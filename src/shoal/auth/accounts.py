@@ -98,11 +98,13 @@ class Account:
                 expected="letters, digits and . _ + -, or an e-mail address, of at most "
                 f"{_LONGEST_NAME} characters",
             )
+
         if self.oidc and not _EMAIL.fullmatch(self.name):
             raise AccessError(
                 f"{self.name!r} is no e-mail address, by which OIDC knows people.",
                 expected="NAME@HOST",
             )
+
         if self.role not in ROLES:
             raise AccessError(f"There is no role {self.role!r}.", expected=" or ".join(ROLES))
 

@@ -126,7 +126,9 @@ class SessionManager:
             raise
 
         account = self._accounts().find(name)
-        known_password = account.password if account else None
+        known_password = None
+        if account is not None:
+            known_password = account.password
         with self._hashing:
             is_right = is_password(password, known_password)
         if account is None or not is_right:

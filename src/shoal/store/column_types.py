@@ -31,7 +31,9 @@ class Number(TypeDecorator[float]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """PostgreSQL keeps every number as it is."""
-        return _SqliteNumber() if dialect.name == "sqlite" else Double()
+        if dialect.name == "sqlite":
+            return _SqliteNumber()
+        return Double()
 
     def coerce_compared_value(self, op: Any, value: Any) -> TypeEngine[Any]:
         """What SQL adds to a number, or compares with it, is no value of the column.

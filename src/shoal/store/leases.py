@@ -164,6 +164,7 @@ def _ownership_lost(claim: Claim, situation: str) -> NotOwnerError:
         claim.epoch,
         situation,
     )
+
     return NotOwnerError(
         f"{process} does not own run {claim.run_id} any more (it is {situation}); "
         "nothing was written.",

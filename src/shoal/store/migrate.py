@@ -153,6 +153,7 @@ def _copy_before(path: Path, shown: str) -> None:
     """
     copy = path.with_name(f"{path.name}.before-{REVISION}")
     part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
+
     try:
         # Created first, so that only its owner can ever read it.
         os.close(os.open(part, os.O_CREAT | os.O_RDWR, 0o600))
@@ -167,4 +168,5 @@ def _copy_before(path: Path, shown: str) -> None:
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
     _log.info("%s: a copy from before the migration is kept as %s", shown, copy)
