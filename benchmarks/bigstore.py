@@ -1,9 +1,12 @@
-"""A store with a search of many evaluations, made without training: what the pages are measured with.
+"""A store with a search of many evaluations, made without training.
+
+The pages are measured with it.
 
     python benchmarks/bigstore.py FILE [--evaluations 100000]
 
-The search is a real one (its genomes, generations and races are those of the genetic algorithm); only the accuracies come
-from a smooth landscape with noise, and the losses from a curve that fits them.
+The search is a real one (its genomes, generations and races are those of the genetic algorithm);
+only the accuracies come from a smooth landscape with noise, and the losses from a curve that fits
+them.
 """
 
 from __future__ import annotations
@@ -33,7 +36,10 @@ _FAILING = 500  # of so many trainings, one fails
 
 
 def pretended(task: Task, seed: int = 0) -> Evaluation:
-    """What a training might have come to: a hill over some genes, with noise that the repeat decides."""
+    """What a training might have come to.
+
+    A hill over some genes, with noise that the repeat decides.
+    """
     g = task.genome
     noise = np.random.default_rng(derive_key(seed, task.repeat)).normal(0.0, 1.5)
     hill = (
@@ -85,5 +91,6 @@ if __name__ == "__main__":
     with open_store(options.file) as opened:
         number = fill(opened, options.evaluations)
         print(
-            f"run {number}: {opened.run(number).evaluations:,} evaluations, {opened.run(number).generations} generations"
+            f"run {number}: {opened.run(number).evaluations:,} evaluations, "
+            f"{opened.run(number).generations} generations"
         )

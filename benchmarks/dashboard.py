@@ -1,19 +1,24 @@
-"""How quick are the pages with many evaluations, and what do viewers cost? Measured in a real browser.
+"""How quick are the pages with many evaluations, and what do viewers cost?
 
-    python benchmarks/dashboard.py pages [--evaluations 100000] [--loads 12] [--store FILE] [--only live,champion]
+Measured in a real browser.
+
+    python benchmarks/dashboard.py pages [--evaluations 100000] [--loads 12] [--store FILE]
+                                         [--only live,champion]
     python benchmarks/dashboard.py tabs [--tabs 20] [--minutes 10]
 
-``pages``: a store with one large run (`bigstore`, which makes one beforehand for ``--store``) that goes on recording while it
-is looked at. For each page, in a browser that was here twice before (its profile keeps Streamlit's files and, from the second
-load on, what it compiled of them) and in one with an empty cache: the time from the navigation until everything that stands in
-text is there and the script has ended, and until every chart is drawn too; median and p95. Before each of these loads but the
-last kind, a Streamlit page with one word on it is loaded: what no page can be below, and how fast the machine was just then.
-For the pages that refresh by themselves, the time from the request of a refresh to the last change of the document that
-belongs to it.
+``pages``: a store with one large run (`bigstore`, which makes one beforehand for ``--store``) that
+goes on recording while it is looked at. For each page, in a browser that was here twice before (its
+profile keeps Streamlit's files and, from the second load on, what it compiled of them) and in one
+with an empty cache: the time from the navigation until everything that stands in text is there and
+the script has ended, and until every chart is drawn too; median and p95. Before each of these loads
+but the last kind, a Streamlit page with one word on it is loaded: what no page can be below, and
+how fast the machine was just then. For the pages that refresh by themselves, the time from the
+request of a refresh to the last change of the document that belongs to it.
 
-``tabs``: a real search, watched for so many minutes in turns: a minute with no tab open, then two with so many on its pages.
-The ratio is that of the weights that the search moves in a second. Search and server have one half of the cores, the browser
-has the other, as viewers' browsers run on other machines; needs two cores and Linux.
+``tabs``: a real search, watched for so many minutes in turns: a minute with no tab open, then two
+with so many on its pages. The ratio is that of the weights that the search moves in a second.
+Search and server have one half of the cores, the browser has the other, as viewers' browsers run on
+other machines; needs two cores and Linux.
 """
 
 from __future__ import annotations
@@ -61,21 +66,26 @@ PAGES = (
 )
 REFRESHING = ("runs", "live")
 VIEWPORT: Any = {"width": 1280, "height": 900}
-KEPT = 2  # loads of a page, not counted, after which a browser keeps its files and what it compiled of them
+# Loads of a page, not counted, after which a browser keeps its files and what it compiled of them.
+KEPT = 2
 WARM_SECONDS = 10.0  # the server reads the run before somebody asks
 WORD = "import streamlit\n\nstreamlit.text('word')\n"
-# At each frame: has the script ended, does its last text stand there, and is nothing missing but charts; and is then every
-# chart drawn? The page itself notes when, in milliseconds since the navigation: who asks from outside asks twice a second.
+# At each frame: has the script ended, does its last text stand there, and is nothing missing but
+# charts; and is then every chart drawn? The page itself notes when, in milliseconds since the
+# navigation: who asks from outside asks twice a second.
 LOADING = """(() => {
   const charts = '[class*="st-key-chart-"] ', missing = '[data-testid="stSkeleton"]';
   const isDrawn = chart => chart.querySelector('.main-svg, .marks');
   const frame = () => {
-    const ended = document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]');
+    const ended = document.querySelector(
+      '[data-testid="stApp"][data-test-script-state="notRunning"]');
     const count = within => document.querySelectorAll(within + missing).length;
-    if (!window.told && ended?.querySelector('.st-key-footer, [data-testid="stText"]') && count('') === count(charts))
+    if (!window.told && ended?.querySelector('.st-key-footer, [data-testid="stText"]')
+        && count('') === count(charts))
       window.told = performance.now();
     if (window.told && !count('') && [...document.querySelectorAll(
-      '[data-testid="stPlotlyChart"], [data-testid="stVegaLiteChart"]')].every(isDrawn)) window.drawn = performance.now();
+      '[data-testid="stPlotlyChart"], [data-testid="stVegaLiteChart"]')].every(isDrawn))
+      window.drawn = performance.now();
     else requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
@@ -84,9 +94,14 @@ LOADING = """(() => {
 WATCH = """(() => {
   window.asked = []; window.changed = [];
   const send = WebSocket.prototype.send;
-  WebSocket.prototype.send = function () { window.asked.push(performance.now()); return send.apply(this, arguments); };
-  document.addEventListener("DOMContentLoaded", () => new MutationObserver(() => window.changed.push(performance.now()))
-    .observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true}));
+  WebSocket.prototype.send = function () {
+    window.asked.push(performance.now());
+    return send.apply(this, arguments);
+  };
+  const observer = new MutationObserver(() => window.changed.push(performance.now()));
+  const everything = {subtree: true, childList: true, characterData: true, attributes: true};
+  document.addEventListener(
+    "DOMContentLoaded", () => observer.observe(document.body, everything));
 })()"""
 
 
@@ -129,7 +144,9 @@ def p95(values: Sequence[float]) -> float:
 
 
 def opened(context: BrowserContext, where: str) -> tuple[Page, float, float]:
-    """The page, and the milliseconds from the navigation until its texts were there and until its charts were."""
+    """The page, and the milliseconds from the navigation until its texts were there and until its
+    charts were.
+    """
     page = context.new_page()
     page.add_init_script(LOADING)
     page.add_init_script(WATCH)
@@ -279,16 +296,21 @@ def tabs(count: int, minutes: int) -> None:
                     context.close()
                     ratios.append(watched / alone)
                     print(
-                        f"turn {turn + 1}: {alone:,.0f} million weights a second alone, {watched:,.0f} with {count} tabs",
+                        f"turn {turn + 1}: {alone:,.0f} million weights a second alone, "
+                        f"{watched:,.0f} with {count} tabs",
                         flush=True,
                     )
             print(
-                f"ratio, median {statistics.median(ratios):.3f} (lowest {min(ratios):.3f}, highest {max(ratios):.3f})"
+                f"ratio, median {statistics.median(ratios):.3f} (lowest {min(ratios):.3f}, "
+                f"highest {max(ratios):.3f})"
             )
 
 
 def _pace(store: Store, run_id: int, seconds: float) -> float:
-    """Millions of weights moved a second, by what was recorded meanwhile: genomes differ in what an iteration costs."""
+    """Millions of weights moved a second, by what was recorded meanwhile.
+
+    Genomes differ in what an iteration costs.
+    """
     problem = store.load_problem(run_id)
     last, begun = store.evaluation_rows(run_id)[-1][0], time.monotonic()
     time.sleep(seconds)

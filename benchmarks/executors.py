@@ -1,8 +1,11 @@
-"""Trainings a second through each executor, and how long it takes to start: what Ray costs where it is not needed.
+"""Trainings a second through each executor, and how long it takes to start.
+
+It shows what Ray costs where it is not needed.
 
     python benchmarks/executors.py
 
-Both do the same trainings, in turns; RAY_ADDRESS, when set, is the cluster that the second one uses.
+Both do the same trainings, in turns; RAY_ADDRESS, when set, is the cluster that the second one
+uses.
 """
 
 from __future__ import annotations
@@ -67,7 +70,8 @@ def main() -> None:
             if not row:
                 row.append(f"{statistics.median(starts[name]):.1f} s")
             row.append(
-                f"{statistics.median(rates[name]):.0f} ({min(rates[name]):.0f}–{max(rates[name]):.0f})"
+                f"{statistics.median(rates[name]):.0f} "
+                f"({min(rates[name]):.0f}–{max(rates[name]):.0f})"
             )
     for name, row in cells.items():
         print(f"| {name} | " + " | ".join(row) + " |")

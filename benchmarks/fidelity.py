@@ -1,10 +1,13 @@
-"""Does a short training say which genome is better in a long one? Rank correlations between trainings of several lengths.
+"""Does a short training say which genome is better in a long one?
+
+Rank correlations between trainings of several lengths.
 
     python benchmarks/fidelity.py [--genomes 24] [--repeats 2] [--split 1]
 
-Genomes as a modern search begins with them, half of them named swarms, each trained for 300, 600, 1,200, 2,400 and 9,600
-iterations of the default genome, once with equal effort (as many multiply-adds for each) and once with equal iterations. Scores
-are validation accuracies in percent, means over the repeats, on UCI Concrete with five folds; the test rows are not looked at.
+Genomes as a modern search begins with them, half of them named swarms, each trained for 300, 600,
+1,200, 2,400 and 9,600 iterations of the default genome, once with equal effort (as many
+multiply-adds for each) and once with equal iterations. Scores are validation accuracies in percent,
+means over the repeats, on UCI Concrete with five folds; the test rows are not looked at.
 """
 
 from __future__ import annotations
@@ -76,15 +79,15 @@ def main() -> int:
                 cells.append(f"{spearmanr(accuracies, longest).statistic:.2f}")
                 half = sorted(range(len(genomes)), key=lambda i: -accuracies[i])
                 losses.append(
-                    f"{best - longest[half[0]]:.2f} / {best - max(longest[i] for i in half[: len(half) // 2]):.2f}"
+                    f"{best - longest[half[0]]:.2f} / "
+                    f"{best - max(longest[i] for i in half[: len(half) // 2]):.2f}"
                 )
                 seconds = [s for _, s in row]
                 times.append(f"{statistics.fmean(seconds):.1f} ({max(seconds):.1f})")
             print(f"| {words}: rank correlation with the longest | " + " | ".join(cells) + " |")
             print(
-                f"| {words}: what the best one / the better half of this length loses in the longest | "
-                + " | ".join(losses)
-                + " |"
+                f"| {words}: what the best one / the better half of this length loses in the "
+                "longest | " + " | ".join(losses) + " |"
             )
             print(f"| {words}: seconds, mean (most) | " + " | ".join(times) + " |", flush=True)
     return 0

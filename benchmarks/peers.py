@@ -6,15 +6,18 @@
     pip install jax==0.10.2 evosax==0.3.2 evox==1.4.0 pyswarms==1.3.0 pymoo==0.6.2 mealpy==3.0.2
     python benchmarks/peers.py [--rounds 7] [--only shoal,evosax] [--out peers.md] [--json]
 
-One iteration: the mean squared error of all particles over all rows, bests, random numbers, velocities, positions. Every
-contender starts from the same positions with the same coefficients, and is timed only if it agrees with `shoal.nn.network` on
-the losses and lowers the best one. Update rules differ in detail: evosax draws two random numbers a particle and clips
-nothing, the others draw two a weight or more; Shoal has informants besides; EvoX, mealpy and pyswarms clip less or otherwise.
+One iteration: the mean squared error of all particles over all rows, bests, random numbers,
+velocities, positions. Every contender starts from the same positions with the same coefficients,
+and is timed only if it agrees with `shoal.nn.network` on the losses and lowers the best one. Update
+rules differ in detail: evosax draws two random numbers a particle and clips nothing, the others
+draw two a weight or more; Shoal has informants besides; EvoX, mealpy and pyswarms clip less or
+otherwise.
 
-Three figures: one swarm on one thread; one swarm on all cores; and as many swarms at once as cores, each in a process of one
-thread (how a search of Shoal trains them), divided by their number. Contenders live in processes of their own, which sleep
-between their turns; in a round each figure has one turn, in rotating order, so that noise meets all alike: compare figures of
-one run, not of two. torch.compile needs a C++ compiler.
+Three figures: one swarm on one thread; one swarm on all cores; and as many swarms at once as cores,
+each in a process of one thread (how a search of Shoal trains them), divided by their number.
+Contenders live in processes of their own, which sleep between their turns; in a round each figure
+has one turn, in rotating order, so that noise meets all alike: compare figures of one run, not of
+two. torch.compile needs a C++ compiler.
 """
 
 from __future__ import annotations
@@ -47,7 +50,8 @@ INPUTS, WEIGHTS = LAYERS[0], sum(a * b + b for a, b in pairwise(LAYERS))
 INERTIA, PULL = 0.7298, 1.49618  # Clerc and Kennedy's, and those of Shoal's default genome
 MAX_VELOCITY, MAX_POSITION = 0.5, 10.0
 TURN_SECONDS = 0.4
-UNIT = 10  # turns are multiples of so many iterations: what the PyTorch forms unroll in one compiled call
+# Turns are multiples of so many iterations: what the PyTorch forms unroll in one compiled call.
+UNIT = 10
 CHECK_ITERATIONS = 50
 TOLERANCE = 1e-4  # of a loss, relative
 IDLE_SHARE = 0.02  # of a core, that a process may use between its turns
@@ -60,7 +64,8 @@ Floats = NDArray[np.float32]
 class Work:
     """What everybody gets.
 
-    Samples are there as columns too, padded to a multiple of 16, a vector of AVX-512; ``share`` is 1 / rows, 0 for padding.
+    Samples are there as columns too, padded to a multiple of 16, a vector of AVX-512; ``share`` is
+    1 / rows, 0 for padding.
     """
 
     x: Floats  # (rows, inputs)
@@ -75,7 +80,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Contender:
-    """A form of the work: the objective (P, D) -> (P,), and a new swarm, which runs n iterations and gives its best loss."""
+    """A form of the work.
+
+    The objective (P, D) -> (P,), and a new swarm, which runs n iterations and gives its best loss.
+    """
 
     losses: Callable[[Floats], Any]
     start: Callable[[], Callable[[int], Any]]
@@ -98,7 +106,10 @@ def shoal_task(x: Floats, y: Floats) -> Any:
 
 
 def make_work() -> Work:
-    """The same in every process: random inputs, and targets that are a smooth function of them in [0, 1]."""
+    """The same in every process.
+
+    Random inputs, and targets that are a smooth function of them in [0, 1].
+    """
     from shoal.pso.swarm import initial_state
 
     random = np.random.default_rng(0)
@@ -127,7 +138,9 @@ def reference_losses(work: Work, weights: Floats) -> NDArray[np.float64]:
 
 
 def unpack(w: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
-    """W1 (P, 32, 8), b1 (P, 32, 1), W2 (P, 16, 32), b2 (P, 16, 1), w3 (P, 16, 1), b3 (P, 1) of any library's array (P, D)."""
+    """W1 (P, 32, 8), b1 (P, 32, 1), W2 (P, 16, 32), b2 (P, 16, 1), w3 (P, 16, 1), b3 (P, 1) of any
+    library's array (P, D).
+    """
     p = w.shape[0]
     return (
         w[:, :256].reshape(p, 32, 8),
@@ -140,7 +153,10 @@ def unpack(w: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
 
 
 def shoal(work: Work, threads: int, abandon: bool = True) -> Contender:
-    """``abandon`` as always: a particle's rows are left out once they cannot make it better. No peer can do that."""
+    """``abandon`` as always: a particle's rows are left out once they cannot make it better.
+
+    No peer can do that.
+    """
     from shoal.pso.engines.cpu import CpuEngine
     from shoal.pso.swarm import initial_state
 
@@ -161,9 +177,10 @@ def shoal(work: Work, threads: int, abandon: bool = True) -> Contender:
 def numpy_losses(work: Work, threads: int) -> Callable[[Any], Floats]:
     """The batched objective of the NumPy contenders.
 
-    Pieces of 24 particles in arrays that are kept, biases as weights of a ninth input, so that a piece's first layer is one
-    product; threads take pieces. Tried, time relative to this: new arrays 1.1, no ninth input 1.1, all particles at once 1.2,
-    rows x features 1.6, einsum 1.6 to 3.7, threads inside BLAS 1.0 on an idle machine and 8 beside other work (they spin).
+    Pieces of 24 particles in arrays that are kept, biases as weights of a ninth input, so that a
+    piece's first layer is one product; threads take pieces. Tried, time relative to this: new
+    arrays 1.1, no ninth input 1.1, all particles at once 1.2, rows x features 1.6, einsum 1.6 to
+    3.7, threads inside BLAS 1.0 on an idle machine and 8 beside other work (they spin).
     """
     size, padded = min(24, -(-PARTICLES // threads)), len(work.targets)
     out = np.empty(PARTICLES, np.float32)
@@ -229,7 +246,10 @@ def plain_numpy(work: Work, threads: int) -> Contender:
 
 
 def pyswarms(work: Work, threads: int) -> Contender:
-    """Without bounds on positions, whose handling adds a tenth. It moves in float64 whatever it is given."""
+    """Without bounds on positions, whose handling adds a tenth.
+
+    It moves in float64 whatever it is given.
+    """
     from pyswarms.single import GlobalBestPSO
 
     losses, options = numpy_losses(work, threads), {"w": INERTIA, "c1": PULL, "c2": PULL}
@@ -245,7 +265,10 @@ def pyswarms(work: Work, threads: int) -> Contender:
 
 
 def pymoo(work: Work, threads: int) -> Contender:
-    """Its default, adaptive, takes 4 times as long: distances between all particles in each iteration."""
+    """Its default, adaptive, takes 4 times as long.
+
+    Distances between all particles in each iteration.
+    """
     from pymoo.algorithms.soo.nonconvex.pso import PSO
     from pymoo.core.problem import Problem
     from pymoo.core.termination import NoTermination
@@ -279,12 +302,17 @@ def pymoo(work: Work, threads: int) -> Contender:
 
 
 def mealpy(work: Work, threads: int) -> Contender:
-    """One thread: OriginalPSO takes no more, and its siblings that start a pool of threads each iteration gain nothing."""
+    """One thread.
+
+    OriginalPSO takes no more, and its siblings that start a pool of threads each iteration gain
+    nothing.
+    """
     from mealpy import FloatVar
     from mealpy.swarm_based.PSO import OriginalPSO
 
     columns, targets = work.columns[:INPUTS, :ROWS], work.targets[:ROWS]
-    # Its first velocities span half of its bounds: within +-10 the swarm would need hundreds of iterations to calm down.
+    # Its first velocities span half of its bounds: within +-10 the swarm would need hundreds of
+    # iterations to calm down.
     bounds, positions = (
         FloatVar((-1.0,) * WEIGHTS, (1.0,) * WEIGHTS),
         list(work.positions.astype(np.float64)),
@@ -311,12 +339,14 @@ def mealpy(work: Work, threads: int) -> Contender:
 
 
 def evosax(work: Work, threads: int, usual: bool = False) -> Contender:
-    """All iterations of a turn are one jitted call. ``usual``: a forward pass over the rows, by vmap over the particles.
+    """All iterations of a turn are one jitted call. ``usual``: a forward pass over the rows, by
+    vmap over the particles.
 
-    A loop over particles with samples as columns stays in the cache. Tried, time of a whole iteration relative to this: without
-    padding 1.1, pieces of 4 to 24 particles 1.0 to 1.4, all at once 1.2, unrolled 1.2, vmap over rows x features 1.9, particles
-    sharded over one XLA device a core 1.1; two swarms in one process by vmap 1.2 for each, by two loops 1.0. One core does
-    nearly all of it: splitting products of this size costs what it gains.
+    A loop over particles with samples as columns stays in the cache. Tried, time of a whole
+    iteration relative to this: without padding 1.1, pieces of 4 to 24 particles 1.0 to 1.4, all at
+    once 1.2, unrolled 1.2, vmap over rows x features 1.9, particles sharded over one XLA device a
+    core 1.1; two swarms in one process by vmap 1.2 for each, by two loops 1.0. One core does nearly
+    all of it: splitting products of this size costs what it gains.
     """
     import jax
     import jax.numpy as jnp
@@ -366,8 +396,9 @@ def evosax(work: Work, threads: int, usual: bool = False) -> Contender:
 def torch_losses(work: Work) -> Callable[[Any], Any]:
     """The batched objective of both PyTorch contenders, for torch.compile.
 
-    Tried, time relative to this: without padding 1.1, rows x features 1.0 to 1.1, all particles' first layer as one product
-    1.3, pieces of 24 particles 1.7, max-autotune 1.1; not compiled 1.3 at best (rows x features with baddbmm), else 2 to 6.
+    Tried, time relative to this: without padding 1.1, rows x features 1.0 to 1.1, all particles'
+    first layer as one product 1.3, pieces of 24 particles 1.7, max-autotune 1.1; not compiled 1.3
+    at best (rows x features with baddbmm), else 2 to 6.
     """
     import torch
 
@@ -412,7 +443,10 @@ def torch_contender(losses: Any, state: dict[str, Any], step: Any, best: str) ->
 
 
 def evox(work: Work, threads: int) -> Contender:
-    """Its workflow's step as a function of the state. Two swarms in one process by vmap take 1.3 times as long each."""
+    """Its workflow's step as a function of the state.
+
+    Two swarms in one process by vmap take 1.3 times as long each.
+    """
     import torch
     from evox.algorithms import PSO
     from evox.core import Problem, use_state
@@ -469,7 +503,10 @@ def plain_torch(work: Work, threads: int) -> Contender:
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the table. ``packages``: whose versions it shows, its own first. ``shares``: several cores can do one swarm."""
+    """A row of the table. ``packages``: whose versions it shows, its own first.
+
+    ``shares``: several cores can do one swarm.
+    """
 
     name: str
     packages: tuple[str, ...]
@@ -508,13 +545,14 @@ ENTRIES = {
 def environment(threads: int) -> dict[str, str]:
     """For a process of so many threads; read by the libraries as they load.
 
-    The allocator keeps what it has: asking the system anew for megabytes each iteration made NumPy and PyTorch forms
-    1.1 to 1.4 times slower.
+    The allocator keeps what it has: asking the system anew for megabytes each iteration made NumPy
+    and PyTorch forms 1.1 to 1.4 times slower.
     """
     return {
         "OPENBLAS_NUM_THREADS": "1",  # the NumPy contenders bring threads of their own
         "OMP_NUM_THREADS": str(threads),
-        "GOMP_SPINCOUNT": "2000",  # PyTorch: its default gains little alone, and takes many times as long beside other work
+        # PyTorch: its default gains little alone, and takes many times as long beside other work.
+        "GOMP_SPINCOUNT": "2000",
         "NPROC": str(threads),  # JAX
         "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no pool of compiling processes
         "MALLOC_MMAP_THRESHOLD_": str(2**30),
@@ -523,7 +561,10 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def serve(key: str, threads: int, folder: str, pipe: Connection) -> None:
-    """A contender's process: check, warm up, and run for about as many seconds as the pipe says until it closes."""
+    """A contender's process.
+
+    Check, warm up, and run for about as many seconds as the pipe says until it closes.
+    """
     os.chdir(folder)  # pyswarms writes a log file where it is
     try:
         work = make_work()
@@ -549,7 +590,9 @@ def serve(key: str, threads: int, folder: str, pipe: Connection) -> None:
 
 
 def check(contender: Contender, work: Work) -> None:
-    """Raises `ValueError` unless it computes the losses of Shoal's definition, and then lowers the best."""
+    """Raises `ValueError` unless it computes the losses of Shoal's definition, and then lowers the
+    best.
+    """
     losses, expected = (
         np.asarray(contender.losses(work.probes), np.float64),
         reference_losses(work, work.probes),
@@ -557,13 +600,15 @@ def check(contender: Contender, work: Work) -> None:
     worst = float(np.max(np.abs(losses / expected - 1)))
     if not worst <= TOLERANCE:
         raise ValueError(
-            f"losses differ from Shoal's by up to {worst:.1e} of their size; expected {TOLERANCE:.0e} or less"
+            f"losses differ from Shoal's by up to {worst:.1e} of their size; expected "
+            f"{TOLERANCE:.0e} or less"
         )
     before = float(reference_losses(work, work.positions).min())
     after = float(contender.start()(CHECK_ITERATIONS))
     if not after < before:
         raise ValueError(
-            f"the best loss is {after:g} after {CHECK_ITERATIONS} iterations; expected less than {before:g}"
+            f"the best loss is {after:g} after {CHECK_ITERATIONS} iterations; expected less "
+            f"than {before:g}"
         )
 
 
@@ -601,7 +646,10 @@ def start_processes(key: str, threads: int, count: int, folder: str) -> list[Con
 
 
 def turn(key: str, pipes: list[Connection]) -> tuple[float, float]:
-    """Milliseconds an iteration of one swarm, all of the processes at work; the share of a core they used between turns."""
+    """Milliseconds an iteration of one swarm, all of the processes at work.
+
+    The share of a core they used between turns.
+    """
     for pipe in pipes:
         pipe.send(TURN_SECONDS)
     answers = [receive(key, pipe) for pipe in pipes]
@@ -609,7 +657,10 @@ def turn(key: str, pipes: list[Connection]) -> tuple[float, float]:
 
 
 def race(keys: Iterable[str], rounds: int, cores: int) -> dict[tuple[str, str], list[float]]:
-    """Milliseconds an iteration, by contender and figure, of each round. A round before them is not counted."""
+    """Milliseconds an iteration, by contender and figure, of each round.
+
+    A round before them is not counted.
+    """
     runners: dict[tuple[str, str], list[Connection]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for key in keys:
@@ -633,7 +684,10 @@ def race(keys: Iterable[str], rounds: int, cores: int) -> dict[tuple[str, str], 
 
 @dataclass(frozen=True)
 class Figure:
-    """Milliseconds an iteration over the rounds; ``ratio`` to Shoal's same figure, the median of the rounds' ratios."""
+    """Milliseconds an iteration over the rounds.
+
+    ``ratio`` to Shoal's same figure, the median of the rounds' ratios.
+    """
 
     median: float
     low: float
@@ -712,8 +766,11 @@ def main() -> None:
     times = race([key for key in keys if installed(ENTRIES[key].packages)], options.rounds, cores)
     rows = [make_row(key, times) for key in keys]
     machine = f"{cores} cores, {processor()}"
-    text = f"""Network {"-".join(map(str, LAYERS))} ({WEIGHTS} weights), {ROWS} rows, {PARTICLES} particles, on {machine}.
-Milliseconds an iteration of one swarm: median of {options.rounds} rounds (lowest–highest), and **how many times Shoal's**.
+    network = "-".join(map(str, LAYERS))
+    text = f"""Network {network} ({WEIGHTS} weights), {ROWS} rows, {PARTICLES} particles,
+on {machine}.
+Milliseconds an iteration of one swarm: median of {options.rounds} rounds (lowest–highest),
+and **how many times Shoal's**.
 
 | contender | version | form | {" | ".join(FIGURES)} |
 |---|---|---|---|---|---|

@@ -1,10 +1,13 @@
-"""Does preset "classic" reproduce the student system's published results? Trains every row, writes a table.
+"""Does preset "classic" reproduce the student system's published results?
+
+Trains every row, writes a table.
 
     python benchmarks/published.py [--seeds 20] [--rows 0:37] [--out docs/published.md]
 
-`published.json` holds mean and standard deviation of the training accuracy over n runs of the student system for one
-genome each (from its repository's result files; genomes and protocol in docs/published.md). A row agrees when the means
-lie within three standard errors of their difference.
+`published.json` holds mean and standard deviation of the training accuracy over n runs of the
+student system for one genome each (from its repository's result files; genomes and protocol in
+docs/published.md). A row agrees when the means lie within three standard errors of their
+difference.
 """
 
 from __future__ import annotations
@@ -24,19 +27,22 @@ import shoal
 PUBLISHED = Path(__file__).with_name("published.json")
 HEAD = """# The student system's results, reproduced
 
-Preset "classic" trained with the {count} published genomes of the student system, {seeds} random streams each, against the
-published mean and standard deviation of its training accuracy in percent (n runs each). z is the difference of the means in
-standard errors, `sqrt(sd^2 / n + published sd^2 / published n)`; a row agrees when |z| is at most 3.
+Preset "classic" trained with the {count} published genomes of the student system, {seeds} random
+streams each, against the published mean and standard deviation of its training accuracy in percent
+(n runs each). z is the difference of the means in standard errors,
+`sqrt(sd^2 / n + published sd^2 / published n)`; a row agrees when |z| is at most 3.
 
-**{agreeing} of {count} rows agree.** Made by `python benchmarks/published.py --seeds {seeds}`, {seconds:.0f} s on
-{cores} cores.
+**{agreeing} of {count} rows agree.** Made by `python benchmarks/published.py --seeds {seeds}`,
+{seconds:.0f} s on {cores} cores.
 
-Protocol: UCI Concrete, raw features, targets divided by the training maximum, split `df.sample(frac=0.7, random_state=42)`,
-ReLU layers, mean squared error, nearest informants, attractor "position". Weights: inertia 0.708, cognitive 1.906, social
-0.288, global best 1.3, jump 0.76, max velocity 0.9, max position 3.87, weight scale 0.036145, bias scale 0.0893 unless the row
+Protocol: UCI Concrete, raw features, targets divided by the training maximum, split
+`df.sample(frac=0.7, random_state=42)`, ReLU layers, mean squared error, nearest informants,
+attractor "position". Weights: inertia 0.708, cognitive 1.906, social 0.288, global best 1.3, jump
+0.76, max velocity 0.9, max position 3.87, weight scale 0.036145, bias scale 0.0893 unless the row
 differs. Source of the published columns: the student system's own result files.
 
-| kind | layers | particles | informants | iterations | n | published | sd | Shoal | sd | z | test, published | test, Shoal |
+| kind | layers | particles | informants | iterations | n | published | sd | Shoal | sd | z \
+| test, published | test, Shoal |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 

@@ -1,18 +1,21 @@
 """How good are the networks? Shoal and its baselines on small tables, over random splits.
 
     pip install palmerpenguins==0.1.6 vega_datasets==0.9.0
-    python benchmarks/quality.py [--out quality.jsonl] [--only concrete,iris] [--splits 10] [--iterations N] [--settings FILE]
+    python benchmarks/quality.py [--out quality.jsonl] [--only concrete,iris] [--splits 10]
+                                 [--iterations N] [--settings FILE]
     python benchmarks/quality.py --table [--out quality.jsonl]
 
-For each table and split (data seeds 0, 1, ...; 30 % of the rows are for the test): a complete search, which never sees the test
-rows, and its baselines (`shoal.tuning.baselines`), which learn from the same rows with the same encoding: Adam and L-BFGS train
-scikit-learn's network with the champion's hidden layers, as many networks as the champion has; "default swarm" is a swarm that
-nobody searched for; boosting is HistGradientBoosting. "one" is the mean score of the networks, "together" the score of their
-mean prediction.
+For each table and split (data seeds 0, 1, ...; 30 % of the rows are for the test): a complete
+search, which never sees the test rows, and its baselines (`shoal.tuning.baselines`), which learn
+from the same rows with the same encoding: Adam and L-BFGS train scikit-learn's network with the
+champion's hidden layers, as many networks as the champion has; "default swarm" is a swarm that
+nobody searched for; boosting is HistGradientBoosting. "one" is the mean score of the networks,
+"together" the score of their mean prediction.
 
-A split's results are a line of ``--out``, written when it is done; a run that was interrupted goes on with the next split.
-``--table`` prints what is there as Markdown. ± is half of Student's 95 % interval over the splits; splits share rows, so that
-it is somewhat too narrow. A method that failed on a split has one split less, and its number is shown.
+A split's results are a line of ``--out``, written when it is done; a run that was interrupted goes
+on with the next split. ``--table`` prints what is there as Markdown. ± is half of Student's 95 %
+interval over the splits; splits share rows, so that it is somewhat too narrow. A method that failed
+on a split has one split less, and its number is shown.
 """
 
 from __future__ import annotations
@@ -131,7 +134,10 @@ def split_result(name: str, seed: int, settings: dict[str, Any]) -> dict[str, An
 
 
 def read_results(file: Path) -> list[dict[str, Any]]:
-    """The lines of a results file; half a line, of a run that was killed as it wrote, is cut off."""
+    """The lines of a results file.
+
+    Half a line, of a run that was killed as it wrote, is cut off.
+    """
     if not file.exists():
         return []
     text = file.read_text()
@@ -176,7 +182,10 @@ def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: in
 
 
 def times(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Median seconds of a split: of the whole search with its baselines, and of each of these on one core."""
+    """Median seconds of a split.
+
+    Of the whole search with its baselines, and of each of these on one core.
+    """
     kinds = ("shoal", "swarm", "adam", "lbfgs", "trees", "linear")
     lines = ["| table | " + " | ".join(kinds) + " |", "|---" * (1 + len(kinds)) + "|"]
     for name in TABLES:
@@ -202,7 +211,8 @@ def report(results: Sequence[dict[str, Any]]) -> str:
         ("Classification, percent correct", table(results, "classification", "accuracy", 2)),
         ("Classification, log loss", table(results, "classification", "log_loss", 3)),
         (
-            "Seconds of a split, median: the search with its baselines on all cores, the baselines on one",
+            "Seconds of a split, median: the search with its baselines on all cores, the "
+            "baselines on one",
             times(results),
         ),
     ]

@@ -2,13 +2,15 @@
 
     python benchmarks/racing.py
 
-Landscapes are synthetic, so that the truth is known: a genome's accuracy is a height plus noise of standard deviation 2.5, of
-which a third of the variance is common to all genomes of the same repeat, as with common random streams. Regret is the
-height of the best genome minus that of the recommended one, in percent points.
+Landscapes are synthetic, so that the truth is known: a genome's accuracy is a height plus noise of
+standard deviation 2.5, of which a third of the variance is common to all genomes of the same
+repeat, as with common random streams. Regret is the height of the best genome minus that of the
+recommended one, in percent points.
 
-- One generation: 40 genomes with heights of standard deviation 3; who finds the best? Fixed repeats stand for every cost.
-- Whole searches: the genetic algorithm on a hill over all genes, with a budget of trainings; each training costs the same here
-  (`growth` 1), and nothing is confirmed.
+- One generation: 40 genomes with heights of standard deviation 3; who finds the best? Fixed repeats
+  stand for every cost.
+- Whole searches: the genetic algorithm on a hill over all genes, with a budget of trainings; each
+  training costs the same here (`growth` 1), and nothing is confirmed.
 """
 
 from __future__ import annotations
@@ -108,7 +110,9 @@ def generations(seeds: int) -> Iterator[str]:
     ways |= {"halving, 3-6-12-21": WAYS["halving"], "t-race, from 5 to 21": WAYS["t-race"]}
     for name, way in ways.items():
         found = [one_generation(SearchSettings.parse(way), seed) for seed in range(seeds)]
-        yield f"| {name} | {statistics.mean(cost for _, cost in found):.0f} | {cell([regret for regret, _ in found])} |"
+        cost = statistics.mean(cost for _, cost in found)
+        regrets = cell([regret for regret, _ in found])
+        yield f"| {name} | {cost:.0f} | {regrets} |"
 
 
 def searches(seeds: int, table: Callable[[list[str]], str]) -> Iterator[str]:

@@ -1,10 +1,12 @@
-"""Is the engine slower than it was? Two checkouts take turns on one machine, and their ratio is looked at, not seconds.
+"""Is the engine slower than it was?
+
+Two checkouts take turns on one machine, and their ratio is looked at, not seconds.
 
     git worktree add ../before v0.1.0
     python benchmarks/regression.py --against ../before
 
-Prints a table of ratios, this checkout to the other, as medians of rounds; exits with 1 when a case became slower by more
-than ``--tolerance``.
+Prints a table of ratios, this checkout to the other, as medians of rounds; exits with 1 when a case
+became slower by more than ``--tolerance``.
 """
 
 from __future__ import annotations
@@ -34,7 +36,10 @@ CASES = {
 
 
 def serve() -> None:
-    """The side that measures: case names in, seconds an iteration out. Uses only what every version has."""
+    """The side that measures: case names in, seconds an iteration out.
+
+    Uses only what every version has.
+    """
     from shoal.genome.genome import Genome
     from shoal.nn.network import Network
     from shoal.numerics.philox import derive_key

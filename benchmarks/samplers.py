@@ -1,15 +1,20 @@
-"""Which sampler finds more at equal trainings? On a landscape fitted to real trainings, and in a few real searches.
+"""Which sampler finds more at equal trainings?
+
+On a landscape fitted to real trainings, and in a few real searches.
 
     pip install '.[analysis]'
-    python benchmarks/samplers.py [--seeds 20] [--trainings 600] [--real 2] [--recorded trainings.jsonl]
+    python benchmarks/samplers.py [--seeds 20] [--trainings 600] [--real 2]
+                                  [--recorded trainings.jsonl]
 
-First real searches with every sampler, and real trainings of genomes from everywhere, on the bundled Concrete data; with
-``--recorded`` they are kept in that file, and read from it the next time. Then a landscape: a forest of trees fitted to the
-mean validation accuracy that a genome had, and to the spread of its repeats. On it a training costs nothing, so that each
-sampler can search from many seeds: it is the landscape's height plus normal noise of its spread.
+First real searches with every sampler, and real trainings of genomes from everywhere, on the
+bundled Concrete data; with ``--recorded`` they are kept in that file, and read from it the next
+time. Then a landscape: a forest of trees fitted to the mean validation accuracy that a genome had,
+and to the spread of its repeats. On it a training costs nothing, so that each sampler can search
+from many seeds: it is the landscape's height plus normal noise of its spread.
 
-What counts is what the search would recommend after so many trainings, measured without the search's own luck: the height of
-the landscape there, and in the real searches the mean of fresh trainings. ± is half of Student's 95 % interval over the seeds.
+What counts is what the search would recommend after so many trainings, measured without the
+search's own luck: the height of the landscape there, and in the real searches the mean of fresh
+trainings. ± is half of Student's 95 % interval over the seeds.
 """
 
 from __future__ import annotations
@@ -84,7 +89,10 @@ def recommendations(
 
 @dataclass(frozen=True)
 class Trained:
-    """What is known of one genome: accuracies of its repeats on the validation part in percent, None for a failed one."""
+    """What is known of one genome.
+
+    Accuracies of its repeats on the validation part in percent, None for a failed one.
+    """
 
     genome: Genome
     accuracies: tuple[float | None, ...]
@@ -92,7 +100,10 @@ class Trained:
 
 @dataclass(frozen=True)
 class Found:
-    """What a real search came to: fresh trainings of its recommendation, validation and test accuracy in percent."""
+    """What a real search came to.
+
+    Fresh trainings of its recommendation, validation and test accuracy in percent.
+    """
 
     sampler: str
     seed: int
@@ -272,7 +283,8 @@ def main() -> None:
     start = time.perf_counter()
     trained, found = recorded(options.recorded, options.real)
     print(
-        f"\nReal searches of {REAL_GENERATIONS} generations, accuracy in percent of {FRESH} fresh trainings:\n"
+        f"\nReal searches of {REAL_GENERATIONS} generations, accuracy in percent of {FRESH} "
+        "fresh trainings:\n"
     )
     print("| sampler | searches | validation | test |\n|---|---|---|---|")
     for sampler in SAMPLERS:
@@ -286,7 +298,8 @@ def main() -> None:
     _prepare(trained)
     assert _landscape is not None
     print(
-        f"\nThe landscape: {_landscape.rows} genomes, R2 {_landscape.r2:.2f} on those left out; {options.seeds} searches each."
+        f"\nThe landscape: {_landscape.rows} genomes, R2 {_landscape.r2:.2f} on those left "
+        f"out; {options.seeds} searches each."
     )
     marks = [mark for mark in MARKS if mark <= options.trainings]
     print("Height of what is recommended, in percent:\n")

@@ -1,10 +1,12 @@
-"""How the CPU engine scales: pictures of its share of the multiply-add peak, by particles, weights, rows, swarms, threads.
+"""How the CPU engine scales.
+
+Pictures of its share of the multiply-add peak, by particles, weights, rows, swarms, threads.
 
     pip install matplotlib
     python benchmarks/scaling.py --out docs/pictures
 
-Each figure is the median of several rounds in which the engine and the peak's kernel take turns (`shoal.pso.benchmark`). Every
-particle is evaluated on every row, so that the work is known.
+Each figure is the median of several rounds in which the engine and the peak's kernel take turns
+(`shoal.pso.benchmark`). Every particle is evaluated on every row, so that the work is known.
 """
 
 from __future__ import annotations
@@ -71,7 +73,10 @@ def by_particles() -> list[Curve]:
 
 
 def by_weights() -> list[Curve]:
-    """Two hidden layers, the second half as wide as the first; and one activation that costs more than relu."""
+    """Two hidden layers, the second half as wide as the first.
+
+    And one activation that costs more than relu.
+    """
     shapes = [(w, Shape((8, w, w // 2, 1), 721, 48)) for w in (4, 8, 16, 32, 64, 128, 256, 512)]
     curves = []
     for activation in ("relu", "tanh"):

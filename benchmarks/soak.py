@@ -2,12 +2,14 @@
 
     python benchmarks/soak.py 60
 
-A real supervisor with its workers trains one run after another, most of them short, some long, while a reader asks the
-store for what the dashboard shows. Every few seconds memory, open files and file sizes are sampled; at the end stands a
-least-squares slope of each, the first quarter left out, with its standard error. Linux only.
+A real supervisor with its workers trains one run after another, most of them short, some long,
+while a reader asks the store for what the dashboard shows. Every few seconds memory, open files and
+file sizes are sampled; at the end stands a least-squares slope of each, the first quarter left out,
+with its standard error. Linux only.
 
-Resident memory is in MB; "tree" is proportional memory, in which pages that processes share count once. The store's size has
-to grow: it keeps every training. Runs with the same seed have to end with the same hash, or it says so and exits with 1.
+Resident memory is in MB; "tree" is proportional memory, in which pages that processes share count
+once. The store's size has to grow: it keeps every training. Runs with the same seed have to end
+with the same hash, or it says so and exits with 1.
 """
 
 from __future__ import annotations
@@ -132,8 +134,8 @@ def sample(supervisor: int, reader: int, store: Store) -> dict[str, float]:
 
 
 def slope(hours: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Of a straight line through the values, by the hour, and its standard error. The samples depend on each other,
-    so the error counts one a minute."""
+    """Of a straight line through the values, by the hour, and its standard error. The samples
+    depend on each other, so the error counts one a minute."""
     there = np.isfinite(values)
     x, y = hours[there] - hours[there].mean(), values[there]
     if len(x) < 3:
@@ -210,7 +212,8 @@ def main() -> None:
     hours = np.array([s["hours"] for s in samples])
     kept = hours >= hours[-1] / 4
     print(
-        f"{options.minutes:g} minutes, {runs} runs finished, {evaluations} trainings, {len(samples)} samples\n"
+        f"{options.minutes:g} minutes, {runs} runs finished, {evaluations} trainings, "
+        f"{len(samples)} samples\n"
     )
     print("| | start | warm | end | largest | slope an hour |\n|---|---|---|---|---|---|")
     slopes = {}
@@ -220,7 +223,8 @@ def main() -> None:
         first, warm = values[np.isfinite(values)][0], values[kept][np.isfinite(values[kept])][0]
         last, top = values[np.isfinite(values)][-1], np.nanmax(values)
         print(
-            f"| {key} | {first:.1f} | {warm:.1f} | {last:.1f} | {top:.1f} | {slopes[key]:+.1f} ± {error:.1f} |"
+            f"| {key} | {first:.1f} | {warm:.1f} | {last:.1f} | {top:.1f} | "
+            f"{slopes[key]:+.1f} ± {error:.1f} |"
         )
     result = {
         "minutes": options.minutes,

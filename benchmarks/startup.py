@@ -2,7 +2,8 @@
 
     python benchmarks/startup.py
 
-Beside it stands the time that Python takes to import what the command needs, in the same minute: compare shares of that.
+Beside it stands the time that Python takes to import what the command needs, in the same minute:
+compare shares of that.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ SMALL = [
     "--preset",
     "classic",
 ]
-IMPORTS = "import shoal.cli.main, shoal.cli.follow, shoal.store, shoal.problems.table, shoal.data.preparation"
+IMPORTS = (
+    "import shoal.cli.main, shoal.cli.follow, shoal.store, shoal.problems.table, "
+    "shoal.data.preparation"
+)
 
 
 def first_training(folder: Path, cache: Path) -> float:
@@ -73,7 +77,8 @@ def main() -> None:
         )
     print(f"first use, kernels compiled: {min(cold):.1f} to {max(cold):.1f} s")
     print(
-        f"later, kernels on disk: {statistics.median(warm):.2f} s ({min(warm):.2f} to {max(warm):.2f})"
+        f"later, kernels on disk: {statistics.median(warm):.2f} s ({min(warm):.2f} to "
+        f"{max(warm):.2f})"
     )
     print(f"the imports of the command alone: {statistics.median(alone):.2f} s")
 

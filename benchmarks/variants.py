@@ -2,10 +2,11 @@
 
     python benchmarks/variants.py
 
-Prints two Markdown tables. The first trains networks of 300 to 30,000 weights by swarms of the literature. The second takes
-random genomes of the preset "modern" and, beside each, the same genome with one gene more set at random: what is gained by
-the best of twelve such genomes. Each contender may evaluate as many rows x particles as the others: that, and not a clock, is
-the cost, as it is the same on a busy machine. Rows that a swarm spares are not counted.
+Prints two Markdown tables. The first trains networks of 300 to 30,000 weights by swarms of the
+literature. The second takes random genomes of the preset "modern" and, beside each, the same genome
+with one gene more set at random: what is gained by the best of twelve such genomes. Each contender
+may evaluate as many rows x particles as the others: that, and not a clock, is the cost, as it is
+the same on a busy machine. Rows that a swarm spares are not counted.
 """
 
 from __future__ import annotations
@@ -115,9 +116,11 @@ def doubled(task: TrainingTask) -> TrainingTask:
 
 
 def cooperative(name: str, genome: Genome, seed: int, cost: float, groups: int = 8) -> Outcome:
-    """Swarms that each move one group of dimensions, judged in the context of the best of all; groups drawn anew each round.
+    """Swarms that each move one group of dimensions, judged in the context of the best of all;
+    groups drawn anew each round.
 
-    Li and Yao, "Cooperatively Coevolving Particle Swarms for Large Scale Optimization", 2012, with this genome's coefficients.
+    Li and Yao, "Cooperatively Coevolving Particle Swarms for Large Scale Optimization", 2012, with
+    this genome's coefficients.
     """
     problem, task = training(name, genome, seed)
     start, particles, dimensions = time.perf_counter(), genome.swarm_size, task.network.size
@@ -198,7 +201,8 @@ VARIANTS: dict[str, tuple[Callable[..., Outcome], dict[str, Any]]] = {
 def compare_variants(pool: ThreadPoolExecutor, seeds: int, share: float) -> None:
     """The first table."""
     print(
-        "| network | weights | swarm | iterations | s | training loss (lowest to highest) | test rows, % |"
+        "| network | weights | swarm | iterations | s | training loss (lowest to highest) | "
+        "test rows, % |"
     )
     print("|---|---|---|---|---|---|---|")
     for name, hidden in NETWORKS:
@@ -218,7 +222,8 @@ def compare_variants(pool: ThreadPoolExecutor, seeds: int, share: float) -> None
             found = [future.result() for future in futures]
             losses = [o.loss for o in found]
             print(
-                f"| {name} {'-'.join(map(str, layers))} | {size:,} | {variant} | {found[0].iterations:,} "
+                f"| {name} {'-'.join(map(str, layers))} | {size:,} | {variant} | "
+                f"{found[0].iterations:,} "
                 f"| {statistics.mean(o.seconds for o in found):.1f} "
                 f"| {statistics.mean(losses):.4f} ({min(losses):.4f} to {max(losses):.4f}) "
                 f"| {statistics.mean(o.test for o in found):.2f} |",
@@ -283,7 +288,8 @@ def compare_genes(pool: ThreadPoolExecutor, genomes: int, genes: list[str]) -> N
         base[name] = list(pool.map(reference, plain))
     scores = {name: np.array([o.validation for o in found]) for name, found in base.items()}
     print(
-        f"| none: best of {BEST_OF}, % | {' | '.join(f'{best_of(scores[name]):.2f}' for name in TABLES)} |"
+        f"| none: best of {BEST_OF}, % | "
+        f"{' | '.join(f'{best_of(scores[name]):.2f}' for name in TABLES)} |"
     )
     draw = random.integers(0, genomes, (2000, genomes))
     for gene in genes:

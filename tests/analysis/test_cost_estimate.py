@@ -1,4 +1,4 @@
-"""What a search will cost: counted exactly against searches that are played, and against a real one's record."""
+"""What a search will cost: counted against searches that are played, and a real one's record."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ HERE = Throughput((1e-10, 3e-10), (0.4, 0.9), "made up")
 
 
 def played(given: SearchSettings) -> Counter[str]:
-    """Trainings by stage of a search whose scores are noise about a quality of each genome, so that no race is resolved."""
+    """Trainings by stage of a search.
+
+    Its scores are noise about a quality of each genome, so that no race is resolved.
+    """
     search, count = Search(given), Counter[str]()
     while tasks := search.ask():
         for task in tasks:

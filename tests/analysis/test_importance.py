@@ -1,4 +1,4 @@
-"""Which genes matter: found where they do, not found where they do not, and nothing said of too little."""
+"""Which genes matter: found where they do, and only there; nothing is said of too little."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def loss_of(found: Importances, name: str) -> tuple[float, float, float]:
 def test_the_gene_that_matters_is_found_with_an_interval_that_holds_its_true_worth() -> None:
     found = importances(table(600))
     assert found.genes[0].name == "jump_size" and found.genes[0].clear
-    # Shuffled, a uniform of width 17.2 misses itself by a third of that on average; known, the noise alone is left.
+    # Shuffled, a uniform of width 17.2 misses itself by a third of that on average. Known, the
+    # noise alone is left.
     truth = 4.0 * np.log10(2.0 / 1e-4) / 3.0 - np.sqrt(2.0 / np.pi)
     low, mean, high = loss_of(found, "jump_size")
     assert low < truth < high and abs(mean - truth) < 0.8

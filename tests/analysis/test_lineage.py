@@ -24,7 +24,7 @@ from shoal.tuning.search import Search, sampler_key
 
 
 def pretended(task: Task, failing: int = 40) -> Evaluation:
-    """An evaluation whose accuracy, to few digits, is a hash of genome and repeat: ties happen, and failures."""
+    """An evaluation whose accuracy is a hash of genome and repeat: ties happen, and failures."""
     digest = hashlib.sha256(f"{task.genome.hash} {task.repeat}".encode()).digest()
     if failing and digest[0] % failing == 0:
         return Evaluation(task, "failed", error="It failed.")
@@ -61,7 +61,7 @@ class Recorded:
 def searched(
     values: SearchSettings, failing: int = 40, stop_after: int | None = None
 ) -> tuple[Search, Lineage]:
-    """A search, driven to its end or so many evaluations, and its lineage from what a store would have."""
+    """A search, driven to its end or a number of evaluations, and its lineage from its record."""
     search, told = Search(values), []
     while (tasks := search.ask()) and (stop_after is None or len(told) < stop_after):
         for task in tasks[: None if stop_after is None else stop_after - len(told)]:
@@ -203,8 +203,9 @@ def test_other_samplers_have_no_parents_and_say_so() -> None:
     assert reason is not None
     assert "none has parents" in reason
     assert without_parents(SearchSettings()) is None
+    run = SimpleNamespace(settings=values, generations=0)
     with pytest.raises(SettingsError, match="none has parents"):
-        Lineage(SimpleNamespace(settings=values, generations=0), Recorded([]))  # type: ignore[arg-type]
+        Lineage(run, Recorded([]))  # type: ignore[arg-type]
 
 
 def test_genomes_that_this_version_would_not_draw_are_said_to_be_others() -> None:
@@ -218,7 +219,8 @@ def test_genomes_that_this_version_would_not_draw_are_said_to_be_others() -> Non
         replace(e, task=replace(e.task, genome=replace(e.task.genome, max_position=3.25)))
         for e in told
     ]
-    lineage = Lineage(SimpleNamespace(settings=values, generations=2), Recorded(odd))  # type: ignore[arg-type]
+    run = SimpleNamespace(settings=values, generations=2)
+    lineage = Lineage(run, Recorded(odd))  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="the version that recorded it"):
         lineage.birth(1, 0)
     assert lineage.origin("0" * 16) is None

@@ -1,4 +1,4 @@
-"""The command line as scripts use it: JSON on the last line, exit codes, and nothing written on bad input."""
+"""The command line as scripts use it: JSON, exit codes, and nothing written on bad input."""
 
 from __future__ import annotations
 

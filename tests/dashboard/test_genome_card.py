@@ -18,13 +18,13 @@ from shoal.dashboard.components.genome_card import (
     genes_html,
     number_text,
     scores_html,
-    share_of_bounds,
 )
 from shoal.genome.genes import NEUTRAL, NUMERIC_GENES
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.presentation import formatting
+from shoal.presentation.gene_scale import share_of_bounds
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.champion import Champion, Confirmation
 

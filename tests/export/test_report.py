@@ -1,4 +1,4 @@
-"""report.html, settings.toml and the archive of a run: whole, harmless, true, and good for the same search again."""
+"""report.html, settings.toml and the archive of a run: whole, harmless, true and repeatable."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ def test_the_report_says_what_the_store_knows(opened: tuple[Store, int], folder:
     assert f"{model['accuracy']:.2f} %" in text
     assert f"{model['confirmation']['accuracy']:.2f} %" in text
     assert (
-        f"{run.evaluations:,}, of {run.iterations:,} iterations together, in {duration(run.seconds)}"
-        in text
+        f"{run.evaluations:,}, of {run.iterations:,} iterations together, "
+        f"in {duration(run.seconds)}" in text
     )
     assert f"Shoal {shoal.__version__}" in text
     assert "57 rows have the same features" in text

@@ -1,4 +1,4 @@
-"""Genomes from all over the space, with accuracies that are a known function of their genes: for tests of analyses."""
+"""For tests of analyses: genomes whose accuracies are a known function of their genes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ Landscape = Callable[[Genome], float]
 
 
 def some_genomes(count: int, seed: int = 0) -> list[Genome]:
-    """Uniform in the bounds, in the logarithm where they span decades; genes that came later stay neutral."""
+    """Uniform in the bounds, in the logarithm where they span decades.
+
+    Genes that came later stay neutral.
+    """
     rng, found = np.random.default_rng(seed), []
     for _ in range(count):
         genes: dict[str, Any] = {}
@@ -49,7 +52,7 @@ def some_genomes(count: int, seed: int = 0) -> list[Genome]:
 
 
 def jumps(genome: Genome) -> float:
-    """60 to 77: four percent points for each decade of the jump size, nothing for any other gene."""
+    """60 to 77: four percentage points for each decade of the jump size, none for other genes."""
     return 76.0 + 4.0 * float(np.log10(genome.jump_size))
 
 
@@ -61,7 +64,10 @@ def table(
     seed: int = 0,
     others: int | None = None,
 ) -> pd.DataFrame:
-    """As `EvaluationTable.genomes` gives it, one repeat a genome; ``others``: the seed of the noise, when another."""
+    """As `EvaluationTable.genomes` gives it, with one repeat of each genome.
+
+    ``others`` is the seed of the noise, where that is another.
+    """
     genomes = some_genomes(count, seed)
     shakes = np.random.default_rng(seed + 1 if others is None else others).normal(0.0, noise, count)
     frame = pd.DataFrame([g.to_dict() | {"hidden_layers": g.hidden_layers} for g in genomes])
@@ -78,7 +84,10 @@ def table(
 
 
 class LandscapeExecutor(InlineExecutor):
-    """Runs whole searches in a moment: trainings come from a landscape, with noise that the repeat decides."""
+    """Runs whole searches in a moment.
+
+    Trainings come from a landscape, with noise that the repeat decides.
+    """
 
     def __init__(self, problem: Problem, landscape: Landscape = jumps, noise: float = 1.0) -> None:
         super().__init__(problem)

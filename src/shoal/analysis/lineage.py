@@ -245,7 +245,7 @@ class Lineage:
                 self._places[name].append((generation, individual))
 
     def _population(self, generation: int, trained: Mapping[int, str]) -> tuple[str, ...]:
-        """The hashes of a generation: of its elite, of those it trained, and of those drawn again."""
+        """The hashes of a generation: its elite, those it trained, and those drawn again."""
         known = dict(trained)
         if generation > 1:
             elite = best(self._fitness[-1], self._settings.elitism)

@@ -140,8 +140,9 @@ def run(
     as_json: JsonOption = False,
     log_level: LogLevelOption = None,
 ) -> None:
-    """Search for the best swarm and network on DATA (default: the bundled Concrete data), and watch it.
+    """Search for the best swarm and network on DATA, and watch it.
 
+    Without DATA it searches on the bundled Concrete data.
     Ctrl-C ends it resumably (exit code 130): `shoal resume RUN` goes on where it was.
     """
     if log_level is not None:
@@ -240,7 +241,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A further name under which browsers reach it, such as a proxy's; asks for a login",
+            help="Another name by which browsers reach it, such as a proxy's; asks for a login",
         ),
     ] = None,
     tls_cert: Annotated[

@@ -6,7 +6,6 @@ HTML here holds numbers and names from our own tables only; it is escaped all th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
@@ -27,6 +26,7 @@ from shoal.presentation.formatting import (
     percent,
     with_plus_minus,
 )
+from shoal.presentation.gene_scale import position_between_bounds
 from shoal.tuning.champion import Champion
 
 # The genes with choices, in the order in which they are shown.
@@ -118,11 +118,7 @@ def _numeric_row(genome: Genome, gene: Gene) -> str:
 
     value = getattr(genome, gene.name)
     text = f"{value:,}" if gene.integer else number_text(value)
-    high = gene.high
-    # The bar ends where this genome's swarm has no more informants to give.
-    if gene.name == "num_informants":
-        high = min(high, genome.swarm_size - 1)
-    return _row(gene.label, text, share_of_bounds(gene, value, high))
+    return _row(gene.label, text, position_between_bounds(gene, genome))
 
 
 def _scales_row(genome: Genome) -> str:
@@ -159,22 +155,6 @@ def number_text(value: float) -> str:
     if value == 0 or abs(value) >= 0.01:
         return f"{value:.3f}"
     return f"{value:.2g}"
-
-
-def share_of_bounds(gene: Gene, value: float, high: float) -> float:
-    """Where a value lies between its gene's lower bound and ``high``, 0 to 1, on the gene's scale.
-
-    The scale is logarithmic where the gene's is. A value beyond a bound is shown on it.
-    """
-    low = gene.low
-    # A single value is allowed: its mark stands in the middle.
-    if high <= low:
-        return 0.5
-
-    value = min(max(value, low), high)
-    if gene.log:
-        return math.log(value / low) / math.log(high / low)
-    return (value - low) / (high - low)
 
 
 def scores_card(summary: Summary) -> None:
