@@ -706,6 +706,7 @@ def propagate(
         for number, (inputs, outputs) in enumerate(pairwise(layers)):
             bias_start = start + inputs * outputs
             end = bias_start + outputs
+
             matrix = weights[start:bias_start].reshape(outputs, inputs)
             x = x @ matrix.T + weights[bias_start:end]
             if number < last:
@@ -942,6 +943,7 @@ def write_predictions(
             csv.writer(file, lineterminator="\n").writerows(_lines(prediction, proba))
             file.flush()
             os.fsync(file.fileno())
+
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -1011,6 +1013,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Predict the rows of a CSV table with an exported Shoal model."
     )
+
     parser.add_argument(
         "table", type=Path, help="CSV file with the columns that the model was trained on"
     )
@@ -1026,6 +1029,7 @@ def _parser() -> argparse.ArgumentParser:
         default=Path(__file__).resolve().parent,
         help="default: beside this file",
     )
+
     return parser
 
 
