@@ -256,7 +256,7 @@ def test_alarms_count_the_best_on_each_bound() -> None:
 
     alarms = {alarm.key: alarm for alarm in bound_alarms(best, space)}
     jump = alarms["jump_size:upper"]
-    assert (jump.count, jump.of, jump.at.bound, jump.at.limit, jump.widens) == (
+    assert (jump.count, jump.out_of, jump.at.bound, jump.at.limit, jump.widens) == (
         7,
         10,
         0.2,

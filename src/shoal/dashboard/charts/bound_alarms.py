@@ -25,13 +25,13 @@ class BoundAlarm:
         The bound, as one of these genomes lies on it.
     count
         How many genomes lie on it.
-    of
+    out_of
         How many genomes were looked at.
     """
 
     at: OnBound
     count: int
-    of: int
+    out_of: int
 
     @property
     def widens(self) -> bool:

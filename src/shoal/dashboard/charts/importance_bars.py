@@ -15,7 +15,7 @@ def importance_bars_html(importances: Importances) -> str:
     """A table with a bar for each gene, the most important gene first.
 
     A bar begins at 0; the gene's 95 % interval is a line over it. A bar whose interval holds 0 is
-    hollow. It is HTML, since text and rectangles are all there is: a chart would be drawn later.
+    hollow.
     """
     # All bars share one axis, which holds 0 and the ends of all intervals.
     ends = [0.0]

@@ -208,7 +208,7 @@ def _draw_bounds(run: RunView) -> None:
     fixed = []
     for alarm in alarms:
         if not alarm.widens:
-            fixed.append(f"{GENE_LABELS[alarm.at.gene]} ({alarm.count} of {alarm.of})")
+            fixed.append(f"{GENE_LABELS[alarm.at.gene]} ({alarm.count} of {alarm.out_of})")
     if fixed:
         st.caption(f"Of the best, on bounds that no search may leave: {', '.join(fixed)}.")
 
@@ -248,7 +248,7 @@ def _draw_alarm(run: RunView, alarm: BoundAlarm) -> None:
 
     text, button = st.columns([3, 2], vertical_alignment="center")
     text.markdown(
-        f"**{alarm.count} of the best {alarm.of}** {verb} on {where}. "
+        f"**{alarm.count} of the best {alarm.out_of}** {verb} on {where}. "
         f"It can be widened to {bound.limit:g}."
     )
     pressed = button.button(
