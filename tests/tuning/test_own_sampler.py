@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -201,3 +202,23 @@ def test_a_run_whose_sampler_is_missing_fails_and_goes_on_once_it_is_there(
         store.command(run_id, "resume")
         Supervisor(store, scope=run_id).loop()
         assert store.run(run_id).state == "finished"
+
+
+def test_the_documented_sampler_keeps_the_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", reference, re.DOTALL)
+    (module,) = [block for block in blocks if block.startswith("# my_samplers.py")]
+    (tests,) = [block for block in blocks if "class TestWide(SamplerContract)" in block]
+    (tmp_path / "my_samplers.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    documented: dict[str, Any] = {}
+    exec(tests, documented)
+    contract = documented["TestWide"]()
+    names = [name for name in dir(contract) if name.startswith("test_")]
+    assert len(names) >= 10
+    for name in names:
+        getattr(contract, name)()
+    monkeypatch.delitem(sys.modules, "my_samplers")

@@ -297,6 +297,11 @@ def downsample_history(history: NDArray[np.float64]) -> tuple[tuple[int, float],
     -------
     tuple of (int, float)
         At most `CURVE_POINTS` finite points (iteration from 1, loss).
+
+    Examples
+    --------
+    >>> downsample_history(np.array([np.inf, 0.5, 0.25]))
+    ((2, 0.5), (3, 0.25))
     """
     last = max(len(history) - 1, 0)
     spread = np.linspace(0, last, CURVE_POINTS).round().astype(int)

@@ -286,7 +286,13 @@ def birth(
 
 
 def best(fitness: Sequence[float], count: int) -> list[int]:
-    """The ``count`` fittest individuals, the best first; of equals the earlier one."""
+    """The ``count`` fittest individuals, the best first; of equals the earlier one.
+
+    Examples
+    --------
+    >>> best([1.0, 9.0, float("-inf"), 9.0], 3)
+    [1, 3, 0]
+    """
     return sorted(range(len(fitness)), key=lambda i: (-fitness[i], i))[:count]
 
 

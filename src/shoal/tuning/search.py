@@ -92,6 +92,11 @@ def fitness_of(accuracies: Sequence[float | None], level: int) -> float:
     -------
     float
         The mean accuracy, raised by the level; -inf when a repeat failed, or when there is none.
+
+    Examples
+    --------
+    >>> fitness_of([80.0, 82.0], level=1), fitness_of([99.0, None], level=2)
+    (1081.0, -inf)
     """
     accuracy = _mean_accuracy(accuracies)
     if accuracy is None:

@@ -58,14 +58,17 @@ class Sampler(ABC):
 
     Examples
     --------
-    A sampler that repeats the default genome, with layers of a width that it is made with:
+    Genomes of the first generation, with one hidden layer of a width that it is made with:
 
+    >>> from dataclasses import replace
     >>> class Wide(Sampler):
     ...     def __init__(self, width=64):
     ...         self.width = width
     ...
     ...     def propose(self, past, individuals):
-    ...         return [Genome(hidden_layers=(self.width,)) for _ in individuals]
+    ...         width = min(self.width, self.space.max_width)
+    ...         genomes = self.first_generation(individuals)
+    ...         return [replace(genome, hidden_layers=(width,)) for genome in genomes]
     >>> Wide(width=8).options()
     {'width': 8}
     """
