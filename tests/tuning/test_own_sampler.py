@@ -14,10 +14,11 @@ import pytest
 
 import shoal
 from shoal.errors import SettingsError
+from shoal.export.settings_file import settings_toml
 from shoal.genome.genome import Genome
 from shoal.orchestration.supervisor import Supervisor
 from shoal.settings.samplers import SAMPLERS, sampler_entry
-from shoal.settings.search_settings import SearchSettings
+from shoal.settings.search_settings import SearchSettings, read_settings_file
 from shoal.store import open_store
 from shoal.testing import KEY, SamplerContract
 from shoal.tuning.samplers.base import Past, Sampler
@@ -222,3 +223,15 @@ def test_the_documented_sampler_keeps_the_contract(
     for name in names:
         getattr(contract, name)()
     monkeypatch.delitem(sys.modules, "my_samplers")
+
+
+def test_a_sampler_with_options_survives_a_settings_file(tmp_path: Path) -> None:
+    settings = SearchSettings.parse(
+        {"sampler": Twisted, "sampler_options": {"turn": 2, "a b": [1, "x"], "t": {"y": True}}}
+    )
+    file = tmp_path / "settings.toml"
+    options = shoal.load_dataset("concrete").options
+    file.write_text(settings_toml(settings, options, "concrete"))
+    values = read_settings_file(file)
+    assert values["sampler"] == PATH
+    assert values["sampler_options"] == settings.sampler_options
