@@ -72,19 +72,30 @@ class Duel:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of one test in `shoal compare --json`."""
-        difference = self.difference
         return {
             "first": self.first,
             "second": self.second,
             "measure": self.measure,
-            "difference": difference.mean if difference else None,
-            "ci95": [difference.low, difference.high] if difference else None,
-            "probability_better": difference.probability if difference else None,
-            "paired": difference.paired if difference else None,
-            "count": difference.count if difference else 0,
-            "resolved": difference.resolved if difference else False,
+            **self._difference_to_dict(),
             "verdict": self.verdict,
             "note": self.reason,
+        }
+
+    def _difference_to_dict(self) -> dict[str, Any]:
+        difference = self.difference
+        if difference is None:
+            unknown: dict[str, Any] = dict.fromkeys(
+                ("difference", "ci95", "probability_better", "paired")
+            )
+            return {**unknown, "count": 0, "resolved": False}
+
+        return {
+            "difference": difference.mean,
+            "ci95": [difference.low, difference.high],
+            "probability_better": difference.probability,
+            "paired": difference.paired,
+            "count": difference.count,
+            "resolved": difference.resolved,
         }
 
 
@@ -265,7 +276,9 @@ def _duels_of_best(
     methods: Sequence[_Method], scores: Sequence[list[tuple[int, float]]], measure: str
 ) -> list[Duel]:
     """The method with the highest mean against each of the others."""
-    means = [mean([accuracy for _, accuracy in pairs]) for pairs in scores]
+    means = []
+    for pairs in scores:
+        means.append(mean([accuracy for _, accuracy in pairs]))
     best = means.index(max(means))
 
     duels = []

@@ -132,11 +132,14 @@ def _layer_features(layers: Sequence[tuple[int, ...]]) -> list[GeneFeature]:
     deepest = min(MAX_DEPTH, int(depths.max(initial=0)))
     for layer in range(deepest):
         # A genome without this layer has width 1, which is not used.
-        widths = [own[layer] if layer < len(own) else 1 for own in layers]
+        widths = np.ones(len(layers))
+        for place, own in enumerate(layers):
+            if layer < len(own):
+                widths[place] = own[layer]
         feature = GeneFeature(
             name=f"width_{layer + 1}",
             label=f"Width of Layer {layer + 1}",
-            values=np.array(widths, dtype=np.float64),
+            values=widths,
             used=depths > layer,
             log=True,
             integer=True,

@@ -155,19 +155,19 @@ class Lineage:
         depth
             How many births to go back. An elite is born once, when it is first met.
         """
-        found: dict[str, Relative] = {}
+        relatives: dict[str, Relative] = {}
         names: Sequence[str] = [name]
         for distance in range(depth + 1):
             parents_of_these: list[str] = []
             for nearer in names:
-                if nearer in found:
+                if nearer in relatives:
                     continue
                 relative = self.origin(nearer, distance)
                 if relative is not None:
-                    found[nearer] = relative
+                    relatives[nearer] = relative
                     parents_of_these += relative.parents
             names = parents_of_these
-        return tuple(found.values())
+        return tuple(relatives.values())
 
     def children(self, name: str) -> Iterator[Relative]:
         """The genomes bred from one, each once, in the order of their births; no elite."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shoal.analysis.summary import Summary
+from shoal.objectives.metrics import Scores
 
 # Attributes of `Row`, in the order in which tests are reported, and what each says.
 MEASURES = {
@@ -52,20 +53,25 @@ class Row:
     def of(cls, summary: Summary) -> Row:
         """The row of one run."""
         run = summary.run
-        best = summary.best
-        confirmation = best.confirmation if best else None
-        single = summary.scores.test if summary.scores else None
-        ensemble = summary.ensemble.test if summary.ensemble else None
+        search = search_ci95 = None
+        confirmation = confirmation_ci95 = None
+        if summary.best:
+            search = summary.best.accuracy
+            search_ci95 = summary.best.ci95
+        if summary.best and summary.best.confirmation:
+            confirmation = summary.best.confirmation.accuracy
+            confirmation_ci95 = summary.best.confirmation.ci95
+
         return cls(
             run=run.id,
             name=run.name,
             state=run.state,
-            search=best.accuracy if best else None,
-            search_ci95=best.ci95 if best else None,
-            confirmation=confirmation.accuracy if confirmation else None,
-            confirmation_ci95=confirmation.ci95 if confirmation else None,
-            test=single.accuracy if single else None,
-            ensemble=ensemble.accuracy if ensemble else None,
+            search=search,
+            search_ci95=search_ci95,
+            confirmation=confirmation,
+            confirmation_ci95=confirmation_ci95,
+            test=_test_accuracy(summary.scores),
+            ensemble=_test_accuracy(summary.ensemble),
             generations=run.generations,
             evaluations=run.evaluations,
             seconds=round(run.seconds, 3),
@@ -75,3 +81,10 @@ class Row:
         """The accuracy by one of `MEASURES`, in percent."""
         value: float | None = getattr(self, measure)
         return value
+
+
+def _test_accuracy(scores: Scores | None) -> float | None:
+    """On the test rows, in percent; None where there are no scores or no such rows."""
+    if scores is None or scores.test is None:
+        return None
+    return scores.test.accuracy

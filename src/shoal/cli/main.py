@@ -194,18 +194,18 @@ def check(
 
     name, source, target = table_and_target(data, target)
     facts = column_facts(source)
-    found = check_table(
+    diagnosis = check_table(
         name, source, target, cast("Preset", preset), facts, group=group, same=same, folds=folds
     )
 
     if as_json:
         columns = [asdict(fact) for fact in facts]
-        findings = [finding.to_dict() for finding in found.findings]
+        findings = [finding.to_dict() for finding in diagnosis.findings]
         typer.echo(json.dumps({"columns": columns, "findings": findings}))
     else:
-        Console().print(findings_table(facts, found.findings))
+        Console().print(findings_table(facts, diagnosis.findings))
 
-    if found.bad:
+    if diagnosis.bad:
         raise typer.Exit(2)
 
 

@@ -40,7 +40,14 @@ def tag(name: str, *content: str, **attributes: str | float | None) -> Html:
 
 def join(*content: str) -> Html:
     """All parts one after another, escaped unless they are `Html`."""
-    return Html("".join(part if isinstance(part, Html) else escape(part) for part in content))
+    return Html("".join(map(_as_html, content)))
+
+
+def _as_html(part: str) -> str:
+    """A text, escaped unless it is HTML already."""
+    if isinstance(part, Html):
+        return part
+    return escape(part)
 
 
 def table(
