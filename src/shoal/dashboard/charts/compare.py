@@ -27,6 +27,7 @@ from shoal.numerics.stats import Difference
 from shoal.presentation.formatting import half_width
 from shoal.store import GenerationRecord
 
+# The height of the chart of curves, in pixels.
 HEIGHT = 400
 
 # Patterns of a line: lengths of line and gap in turn, in pixels.
@@ -35,6 +36,7 @@ DASHES = ((1, 0), (7, 4), (2, 3), (7, 3, 2, 3), (12, 4), (12, 3, 2, 3))
 # By what runs are compared: the axis's title, and how many of the column's units are one of its.
 UNITS = {"evaluations": ("Trainings", 1.0), "seconds": ("Active time (minutes)", 60.0)}
 
+# The columns of `curves_data`, in their order.
 CURVE_COLUMNS = ["run", "generation", "evaluations", "seconds", "best", "low", "high"]
 
 

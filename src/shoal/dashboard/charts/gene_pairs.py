@@ -31,7 +31,10 @@ from shoal.dashboard.charts.gene_slices import (
 )
 from shoal.dashboard.charts.vega import Spec, layer, tooltip, vega_chart
 
+# The most genomes that are drawn as lines.
 MOST_LINES = 2_000
+
+# The heights of the two charts, in pixels.
 PLANE_HEIGHT = 430
 PARALLEL_HEIGHT = 400
 

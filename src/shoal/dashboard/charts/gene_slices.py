@@ -31,7 +31,7 @@ from shoal.presentation.palette import Palette
 # The most dots in all slices of the page together: each dot is an element that a browser lays out.
 MOST_DOTS = 1_000
 
-
+# The height of one slice, in pixels.
 SLICE_HEIGHT = 250
 
 # The part of `COLOUR_SCALE` that is seen on the background, by whether the theme is dark.
@@ -40,6 +40,7 @@ _VISIBLE = {False: (0.0, 0.86), True: (0.22, 1.0)}
 # The shape of a dot: a triangle for a genome at the floor, which may lie far below it.
 FLOORED = {"condition": {"test": "datum.floored", "value": "triangle-down"}, "value": "circle"}
 
+# The outline of a star as an SVG path, since Vega has no such shape.
 _STAR = (
     "M0,-1L.225,-.309L.951,-.309L.363,.118L.588,.809L0,.382"
     "L-.588,.809L-.363,.118L-.951,-.309L-.225,-.309Z"

@@ -30,7 +30,10 @@ from shoal.presentation.palette import Palette
 from shoal.settings.phase import is_confirmation
 from shoal.store import GenerationRecord
 
+# The columns of `history_data`, in their order.
 COLUMNS = ("generation", "best", "low", "high", "repeats", "average", "q1", "q3")
+
+# The height of the whole chart, in pixels.
 HEIGHT = 420
 
 # From this many generations on, lines have no dots.

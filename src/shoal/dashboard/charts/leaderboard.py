@@ -23,6 +23,7 @@ from shoal.dashboard.charts.vega import (
 from shoal.numerics.stats import ci95_half_width
 from shoal.settings.phase import phase_of
 
+# The height of the line of one genome, in pixels.
 ROW_HEIGHT = 34
 
 # How far the dots of search and confirmation stand above and below their genome's line.

@@ -17,6 +17,7 @@ from shoal.dashboard.charts.swarm_plane import PLANE_HEIGHT, plane_axes, plane_t
 from shoal.presentation.swarm_scene import Bounds, scene
 from shoal.pso.snapshot import SwarmSnapshot
 
+# The height of the chart of the loss, in pixels.
 CURVE_HEIGHT = 230
 
 # Axes that show more than this many times the swarm's area are drawn closer.

@@ -21,7 +21,10 @@ from shoal.dashboard.charts.vega import (
 from shoal.problems.evaluation import Evaluation
 from shoal.store import RunningTraining
 
+# The height of the whole chart, in pixels.
 HEIGHT = 230
+
+# The columns of `loss_curves_data`, in their order.
 COLUMNS = ("label", "state", "iteration", "loss")
 
 

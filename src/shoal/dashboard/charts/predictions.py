@@ -28,7 +28,10 @@ from shoal.replay.predictions import PartPredictions
 # The most points of one part. More cannot be told apart, and are drawn slowly.
 MOST_POINTS = 2_000
 
+# The height of a chart with points, and the least height of a confusion matrix, in pixels.
 HEIGHT = 360
+
+# What the pages call the parts of the rows, and the shape of their points.
 PART_LABELS = {"train": "Trained on", "validation": "Held out", "test": "Test rows"}
 _SYMBOLS = {"train": "circle", "validation": "diamond", "test": "circle"}
 

@@ -22,6 +22,7 @@ from shoal.presentation.palette import Palette
 from shoal.presentation.swarm_scene import Scene, scene, series
 from shoal.replay.recorder import Replay
 
+# How long a frame is shown while the replay plays.
 FRAME_MILLISECONDS = 110
 
 # Heights in pixels, from top to bottom: a margin, the plane (`PLANE_HEIGHT`), slider and buttons,

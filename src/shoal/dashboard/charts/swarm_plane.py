@@ -15,6 +15,7 @@ from shoal.dashboard.charts.base import COLOUR_SCALE, plotly_axis
 from shoal.presentation.palette import Palette
 from shoal.presentation.swarm_scene import Bounds, Scene
 
+# A trace of a figure, in Plotly's own terms.
 Trace = dict[str, Any]
 
 # The height of the plane in pixels.

@@ -12,6 +12,7 @@ from shoal.dashboard.charts.vega import Spec, layer, number_channel, tooltip, ve
 from shoal.problems.evaluation import Evaluation
 from shoal.settings.phase import phase_of
 
+# The height of the whole chart, in pixels.
 LOSSES_HEIGHT = 340
 
 

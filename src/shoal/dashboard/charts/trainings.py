@@ -28,6 +28,7 @@ from shoal.problems.evaluation import Evaluation
 from shoal.settings.phase import Phase, number_in_phase, phase_of
 from shoal.settings.search_settings import SearchSettings
 
+# The columns of `trainings_data`, in their order.
 COLUMNS = (
     "repeat",
     "phase",
@@ -40,8 +41,14 @@ COLUMNS = (
     "seconds",
     "worker",
 )
+
+# The phases in the order in which they are drawn, and in which the colours are given out.
 PHASES = tuple(phase.value for phase in Phase)
+
+# The height of the whole chart, in pixels.
 HEIGHT = 300
+
+# The shape of a dot, by phase: phases are told apart without colours.
 _SHAPES = {"search": "circle", "confirmation": "diamond"}
 
 

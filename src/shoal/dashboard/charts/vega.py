@@ -21,6 +21,7 @@ import pandas as pd
 
 from shoal.presentation.palette import MARGINS, Palette
 
+# A chart, or a part of one, in Vega-Lite's own terms.
 Spec = dict[str, Any]
 FONT = '"Source Sans", sans-serif'
 

@@ -28,6 +28,7 @@ from shoal.settings.search_settings import SearchSettings
 FIRST_ROWS = 6
 FIRST_COLUMNS = 60
 
+# What the form says of each preset.
 _PRESETS: dict[str, str] = {
     "modern": (
         "Scaled inputs, encoded categories, a validation part to select on, an untouched test part."

@@ -16,6 +16,7 @@ from shoal.store import CommandKind, RunView
 
 _log = logging.getLogger(__name__)
 
+# States in which a run can be resumed, and those in which it can be stopped.
 _RESUMABLE = ("paused", "stopped", "failed", "interrupted")
 _STOPPABLE = ("running", "queued", "paused", "interrupted")
 
