@@ -5,7 +5,6 @@ Light to import: a command may start a supervisor first, and load the rest while
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 # A supervisor that nobody attends ends itself after so long without work.
 IDLE_EXIT_SECONDS = 60.0
-_log = logging.getLogger(__name__)
 
 
 def supervise(parent: Parent, arguments: Sequence[str]) -> None:
@@ -80,12 +78,16 @@ def ensure_supervisor(
     subprocess.Popen[bytes] or None
         The attached process; None where none was started, or it is not attached.
     """
+    # The store, which the caller has loaded, has loaded both.
+    import logging
+
     from shoal.store import Owner
 
+    log = logging.getLogger(__name__)
     # Of those who ask at once one may start it; its place is taken before the process exists.
     place = Owner.here()
     if not store.reserve_supervisor(place, scope, on_host=on_host):
-        _log.debug("a supervisor is alive; none is started")
+        log.debug("a supervisor is alive; none is started")
         return None
 
     process = None
@@ -100,7 +102,7 @@ def ensure_supervisor(
         store.remove_supervisor(place)
         raise
 
-    _log.info("supervisor process %d started, scope %s", pid, scope)
+    log.info("supervisor process %d started, scope %s", pid, scope)
     store.register_supervisor(Owner(place.host, pid, place.token), scope, instead_of=place)
     return process
 

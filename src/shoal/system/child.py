@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import os
-import queue
 import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
@@ -39,7 +38,6 @@ _DETACHED = "--detached"
 # The first argument of a process whose entry decides what to do at its parent's end.
 _LINGERING = "--lingering"
 _ORPHAN_EXIT_CODE = 1
-_log = logging.getLogger(_MODULE)
 
 
 class Entry(StrEnum):
@@ -72,9 +70,10 @@ class Parent:
     """
 
     def __init__(self, descriptor: int | None, *, lingers: bool = False) -> None:
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._gone = threading.Event()
+        # Guards the three below, and is notified of each change.
+        self._changed = threading.Condition()
+        self._requests: deque[bytes] = deque()
+        self._gone = False
         self._at_end: Callable[[], object] = _exit_now
         if lingers:
             self._at_end = _go_on
@@ -87,14 +86,18 @@ class Parent:
 
     def request(self) -> Any:
         """Wait for the next request and return it; None when the parent has ended without one."""
-        line = self._lines.get()
-        return None if line is None else json.loads(line)
+        with self._changed:
+            self._changed.wait_for(lambda: self._requests or self._gone)
+            if not self._requests:
+                return None
+            line = self._requests.popleft()
+        return json.loads(line)
 
     def when_gone(self, action: Callable[[], object]) -> None:
         """Call ``action`` instead of exiting when the parent ends; now, if it has ended already."""
-        with self._lock:
+        with self._changed:
             self._at_end = action
-            if not self._gone.is_set():
+            if not self._gone:
                 return
 
         action()
@@ -102,7 +105,8 @@ class Parent:
     def wait_until_gone(self) -> None:
         """Return when the parent has ended, which then does not end this process."""
         self.when_gone(_go_on)
-        self._gone.wait()
+        with self._changed:
+            self._changed.wait_for(lambda: self._gone)
 
     def _listen(self, descriptor: int) -> None:
         # Not through sys.stdin: a thread that waits in there holds a lock that the interpreter
@@ -111,15 +115,15 @@ class Parent:
         while received := os.read(descriptor, 4096):
             self.last_sign = time.monotonic()
             *lines, unfinished = (unfinished + received).split(b"\n")
-            for line in lines:
-                if line:
-                    self._lines.put(line)
+            with self._changed:
+                # Empty lines are signs of life.
+                self._requests.extend(line for line in lines if line)
+                self._changed.notify_all()
 
-        with self._lock:
-            self._gone.set()
+        with self._changed:
+            self._gone = True
             action = self._at_end
-        _log.debug("the parent of process %d has ended", os.getpid())
-        self._lines.put(None)
+            self._changed.notify_all()
         action()
 
 
@@ -140,7 +144,7 @@ class Child:
         self.process = start(entry, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         # The last line of its output that was no answer, such as a traceback's last line.
         self.last_words = ""
-        self._answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._answers: deque[dict[str, Any]] = deque()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         # Where it has ended already, its last words say why.
@@ -155,9 +159,8 @@ class Child:
     def new_answers(self) -> list[dict[str, Any]]:
         """What it has answered since the last call, in its order."""
         answers = []
-        with suppress(queue.Empty):
-            while True:
-                answers.append(self._answers.get_nowait())
+        while self._answers:
+            answers.append(self._answers.popleft())
         return answers
 
     def sign_of_life(self) -> None:
@@ -193,7 +196,7 @@ class Child:
             values = None
 
         if isinstance(values, dict):
-            self._answers.put(values)
+            self._answers.append(values)
         else:
             self.last_words = line.decode(errors="replace").strip() or self.last_words
 
@@ -257,7 +260,6 @@ def start(
         env=env,
         start_new_session=True,
     )
-    _log.debug("process %d started: %s", process.pid, entry)
     return process
 
 

@@ -7,7 +7,6 @@ this process can be started first and get ready while the rest is loaded.
 
 from __future__ import annotations
 
-import logging
 import multiprocessing.process
 import os
 import shutil
@@ -30,7 +29,6 @@ _DYING_SECONDS = 0.1
 _FOLDER_PREFIX = "shoal-mp-"
 # A socket's address may have 107 characters; multiprocessing adds 18 to its folder.
 _MAX_FOLDER_LENGTH = 85
-_log = logging.getLogger(__name__)
 
 _first_child: list[threading.Thread] = []
 _ready = threading.Event()
@@ -61,7 +59,7 @@ if sys.platform == "linux":
                     # The fork server was killed meanwhile; the next try starts another one.
                     if not tries_left:
                         raise
-                    _log.warning("the fork server is gone (%r); another one is started", error)
+                    _log_warning("the fork server is gone (%r); another one is started", error)
                     self._forget()
                     time.sleep(_DYING_SECONDS)
                 else:
@@ -112,17 +110,22 @@ def is_ready(timeout: float = 0.0) -> bool:
 def _fork_first_child() -> None:
     """Have a child forked that does nothing: it comes as soon as all is loaded."""
     assert CONTEXT is not None
-    begun = time.monotonic()
     try:
         child = CONTEXT.Process(target=os.getpid)  # type: ignore[attr-defined]
         child.start()
         child.join()
-        _log.debug("the fork server was ready after %.2f s", time.monotonic() - begun)
     except (OSError, EOFError) as error:
         # Whoever asks for a worker meets it again.
-        _log.warning("the fork server forked no child: %r", error)
+        _log_warning("the fork server forked no child: %r", error)
     finally:
         _ready.set()
+
+
+def _log_warning(text: str, error: Exception) -> None:
+    # Not above: this is rare, and every command waits for what is imported there.
+    import logging
+
+    logging.getLogger(__name__).warning(text, error)
 
 
 def _use_private_folder() -> None:

@@ -6,15 +6,12 @@ is gone.
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-
-_log = logging.getLogger(__name__)
 
 
 def make_private_folder(prefix: str) -> Path:
@@ -40,7 +37,6 @@ def _remove_abandoned(prefix: str) -> None:
         for entry in entries:
             with suppress(OSError, OverflowError):
                 if _is_abandoned(entry, prefix):
-                    _log.debug("removing %s, which a process left behind", entry.path)
                     shutil.rmtree(entry.path, ignore_errors=True)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -12,7 +11,6 @@ from pathlib import Path
 
 # How long a process that is asked to end gets for it before it is killed.
 LEAVE_SECONDS = 10.0
-_log = logging.getLogger(__name__)
 
 # Variables for processes that work side by side, one core each.
 SINGLE_THREADED = {
@@ -32,12 +30,20 @@ def end_process(*processes: subprocess.Popen[bytes]) -> None:
         try:
             process.wait(LEAVE_SECONDS)
         except subprocess.TimeoutExpired:
-            _log.warning("process %d did not end in %g s: killed", process.pid, LEAVE_SECONDS)
-            process.kill()
-            process.wait()
+            _kill(process)
 
         if process.stdin is not None:
             process.stdin.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    # Not above: this is rare, and every command waits for what is imported there.
+    import logging
+
+    log = logging.getLogger(__name__)
+    log.warning("process %d did not end in %g s: killed", process.pid, LEAVE_SECONDS)
+    process.kill()
+    process.wait()
 
 
 @contextmanager
