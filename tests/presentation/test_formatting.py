@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 
 import pytest
@@ -19,10 +18,6 @@ TIMES = st.integers(0, 4_000_000_000).map(float)
 
 # A browser that sees this in Markdown loads the names of all emoji.
 PICTURE = re.compile(r":[\w+-]+:")
-
-
-def test_the_examples_in_the_documentation_are_true() -> None:
-    assert doctest.testmod(formatting).failed == 0
 
 
 @pytest.mark.parametrize(
