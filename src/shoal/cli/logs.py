@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 from shoal._version import __version__
 from shoal.errors import SettingsError
+from shoal.system.log_level import LEVELS, VARIABLE
+
+_log = logging.getLogger(__name__)
+
+
+class _StandardError(logging.Handler):
+    """Writes to what is standard error now, which a live display may have replaced."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
 
 
 def log_to_stderr(level: str) -> None:
@@ -19,11 +30,6 @@ def log_to_stderr(level: str) -> None:
     SettingsError
         The level is not "debug", "info", "warning" or "error".
     """
-    # Here and not above: few commands are asked to log, and each waits for what is imported.
-    import logging
-
-    from shoal.system.log_level import LEVELS, VARIABLE
-
     name = level.lower()
     if name not in LEVELS:
         raise SettingsError(
@@ -33,16 +39,10 @@ def log_to_stderr(level: str) -> None:
         )
     os.environ[VARIABLE] = name
 
-    class StandardError(logging.Handler):
-        """Writes to what is standard error now, which a live display may have replaced."""
-
-        def emit(self, record: logging.LogRecord) -> None:
-            print(self.format(record), file=sys.stderr)
-
-    handler = StandardError()
+    handler = _StandardError()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("shoal")
     # In place of an earlier handler: the option may be given twice, before and after the command.
     logger.handlers = [handler]
     logger.setLevel(LEVELS[name])
-    logging.getLogger(__name__).debug("shoal %s on Python %s", __version__, sys.version.split()[0])
+    _log.debug("shoal %s on Python %s", __version__, sys.version.split()[0])

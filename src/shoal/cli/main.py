@@ -18,7 +18,6 @@ from rich.console import Console
 
 from shoal.cli.access_commands import app as access_commands
 from shoal.cli.analysis_commands import app as analysis_commands
-from shoal.cli.logs import log_to_stderr
 from shoal.cli.model_commands import app as model_commands
 from shoal.cli.options import (
     DataArgument,
@@ -50,6 +49,7 @@ from shoal.cli.options import (
     TaskOption,
     TrainingSecondsOption,
     WorkersOption,
+    apply_log_level,
 )
 from shoal.cli.run_commands import app as run_commands
 from shoal.cli.store_commands import app as store_commands
@@ -99,8 +99,7 @@ def _main_options(
     log_level: MainLogLevelOption = None,
 ) -> None:
     """Everything is kept in the store; nothing but `delete` removes anything."""
-    if log_level is not None:
-        log_to_stderr(log_level)
+    apply_log_level(log_level)
 
 
 @app.command()
@@ -145,8 +144,7 @@ def run(
     Without DATA it searches on the bundled Concrete data.
     Ctrl-C ends it resumably (exit code 130): `shoal resume RUN` goes on where it was.
     """
-    if log_level is not None:
-        log_to_stderr(log_level)
+    apply_log_level(log_level)
 
     # Typer wants a parameter for each option; from here on they are one table.
     no_settings = ("settings", "store", "as_json", "log_level")
@@ -261,8 +259,7 @@ def serve(
     from shoal.orchestration.webhook import VARIABLE, check_webhook
     from shoal.store import open_store
 
-    if log_level is not None:
-        log_to_stderr(log_level)
+    apply_log_level(log_level)
 
     place = None
     access = ServerAccess()

@@ -43,6 +43,16 @@ MainLogLevelOption = Annotated[
     ),
 ]
 
+
+def apply_log_level(level: str | None) -> None:
+    """Log from that level on, if one was given; raises `SettingsError` for an unknown one."""
+    if level is not None:
+        # Loaded here, since few commands are asked to log.
+        from shoal.cli.logs import log_to_stderr
+
+        log_to_stderr(level)
+
+
 # `shoal run`: the data
 
 DataArgument = Annotated[

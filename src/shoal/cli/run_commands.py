@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from shoal.cli.logs import log_to_stderr
-from shoal.cli.options import JsonOption, LogLevelOption, RunArgument, StoreOption
+from shoal.cli.options import JsonOption, LogLevelOption, RunArgument, StoreOption, apply_log_level
 from shoal.errors import SettingsError
 from shoal.orchestration.launcher import prepared_supervisor
 
@@ -114,8 +113,7 @@ def resume(
 
     A finished one goes on when it is given a larger budget.
     """
-    if log_level is not None:
-        log_to_stderr(log_level)
+    apply_log_level(log_level)
 
     given = {"generations": generations, "evaluations": evaluations, "max_seconds": max_seconds}
     budgets = {name: value for name, value in given.items() if value is not None}
