@@ -84,14 +84,14 @@ def store_methods_that_write() -> set[str]:
 def calls_that_may_write(path: Path, methods: set[str]) -> list[str]:
     """Places in a page's file where one of these methods is named, or a supervisor is started.
 
-    Calls of the command service are what pages are meant to do; Streamlit and NumPy have methods of
-    the same names.
+    Calls of the command service are what pages are meant to do. Streamlit, NumPy and the kit of child
+    processes have functions of the same names.
     """
     places = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and node.attr in methods:
             owner = ast.unparse(node.value)
-            if owner not in ("command_service()", "st", "np"):
+            if owner not in ("command_service()", "st", "np", "child"):
                 places.append(f"{path.name}:{node.lineno} {owner}.{node.attr}")
 
         if isinstance(node, ast.ImportFrom | ast.Import):
