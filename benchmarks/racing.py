@@ -5,7 +5,7 @@
 Landscapes are synthetic, so that the truth is known: a genome's accuracy is a height plus noise of
 standard deviation 2.5, of which a third of the variance is common to all genomes of the same
 repeat, as with common random streams. Regret is the height of the best genome minus that of the
-recommended one, in percent points.
+recommended one, in percentage points.
 
 - One generation: 40 genomes with heights of standard deviation 3; who finds the best? Fixed repeats
   stand for every cost.

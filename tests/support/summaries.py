@@ -24,22 +24,25 @@ OPTIONS = DataOptions.of_new_run("y").to_dict()
 
 
 def view(number: int, **values: Any) -> RunView:
-    plain: dict[str, Any] = dict.fromkeys(RunView.__dataclass_fields__)
-    plain |= {
+    """A finished run; ``values`` in place of the usual ones."""
+    usual: dict[str, Any] = dict.fromkeys(RunView.__dataclass_fields__)
+    usual |= {
         "id": number,
         "name": f"name {number}",
         "dataset": "concrete",
+        "dataset_hash": "abc",
+        "data_options": OPTIONS,
+        "settings": SearchSettings(),
         "state": "finished",
         "pending": (),
-    }
-    plain |= {
-        "settings": SearchSettings(),
-        "data_options": OPTIONS,
-        "dataset_hash": "abc",
         "generations": 1,
+        "evaluations": 100,
+        "iterations": 1000,
+        "seconds": 60.0,
+        "seed": 0,
+        "epoch": 1,
     }
-    plain |= {"evaluations": 100, "iterations": 1000, "seconds": 60.0, "seed": 0, "epoch": 1}
-    return RunView(**{**plain, **values})
+    return RunView(**{**usual, **values})
 
 
 def summary(
@@ -50,15 +53,16 @@ def summary(
     **values: Any,
 ) -> Summary:
     """A finished run whose champion was found with some accuracies and confirmed with others."""
-    told = Confirmation(confirmed) if confirmed else None
+    confirmation = Confirmation(confirmed) if confirmed else None
     scores = Scores(Metrics(90.0), None, Metrics(test))
-    champion = Champion(GENOME, found, False, np.zeros((1, 3), np.float32), scores, scores, told)
-    best = Best(GENOME, mean(found), len(found), champion.ci95, 1, 0.0, told)
+    weights = np.zeros((1, 3), np.float32)
+    champion = Champion(GENOME, found, False, weights, scores, scores, confirmation)
+    best = Best(GENOME, mean(found), len(found), champion.ci95, 1, 0.0, confirmation)
+
     run = view(number, **values)
-    repeats = next(
-        (n for n in range(1, 22) if len(run.settings.schedule.scored_repeats(n)) == len(found)), 1
-    )
-    record = GenerationRecord(
-        GenerationSummary(1, GENOME, mean(found), repeats, 80.0, 100), 60.0, 0.0
-    )
-    return Summary(run, (record,), best, champion)
+    # So many repeats that as many of them are scored as the champion has accuracies.
+    schedule = run.settings.schedule
+    fitting = (n for n in range(1, 22) if len(schedule.scored_repeats(n)) == len(found))
+    repeats = next(fitting, 1)
+    generation = GenerationSummary(1, GENOME, mean(found), repeats, 80.0, 100)
+    return Summary(run, (GenerationRecord(generation, 60.0, 0.0),), best, champion)
