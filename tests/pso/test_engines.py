@@ -33,7 +33,8 @@ from shoal.numerics.philox import Purpose, normals
 from shoal.objectives.losses import LOSSES, MSE, Objective, loss_values, make_objective
 from shoal.pso.engines import ENGINES, Engine, cache, get_engine, kernels, vector_math
 from shoal.pso.engines.cpu import CpuEngine
-from shoal.pso.engines.intrinsics import address_of, make_map
+from shoal.pso.engines.intrinsics.maps import make_map
+from shoal.pso.engines.intrinsics.memory import address_of
 from shoal.pso.engines.llvm_vectors import Value
 from shoal.pso.swarm import (
     SwarmState,
@@ -1313,6 +1314,7 @@ def test_variants_are_numbered_alike_in_reference_and_kernels() -> None:
 COMPILED_FROM = {
     "shoal.numerics.philox",
     "shoal.nn.activations",
+    "shoal.objectives.losses",
     "shoal.pso.swarm",
     "shoal.update_rules.competitive",
     "shoal.update_rules.informants",

@@ -1,1 +1,6 @@
-"""Random numbers, elementary functions and statistics."""
+"""Random numbers, elementary functions and statistics, with the same bits on every machine.
+
+May import inference, where the logarithm of the exported predictor stands.
+
+Start with philox.py: every random number comes from there.
+"""

@@ -1,11 +1,20 @@
-"""Philox4x32-10: every random number of Shoal is a function of a counter (what for) and a key (which stream).
+"""Philox4x32-10: every random number of Shoal is a function of a counter and a key.
 
-Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011. There is no generator and
-nothing to save.
+The counter says what the number is for, the key which random stream it belongs to. There is no generator
+and nothing to save.
 
-Counter words: (block, particle, iteration, purpose). A block's four words serve four dimensions a quarter of the vector
-apart: word ``j`` of block ``b`` is dimension ``j * blocks + b`` where ``blocks = ceil(D / 4)``, so that a loop over blocks
-writes contiguously.
+Counter words: (block, particle, iteration, purpose). The four words of a block serve four dimensions, a
+quarter of the vector apart: word ``j`` of block ``b`` is dimension ``j * blocks + b``, where
+``blocks = ceil(D / 4)``. So a loop over blocks writes contiguously.
+
+The function is written three times, since no one of them can call another: here for arrays, in
+shoal.pso.engines.kernels for single words of a compiled loop, and in shoal.pso.engines.intrinsics.moves
+for vectors in registers. The constants stand here alone; tests/numerics/test_philox.py holds the three
+together.
+
+References
+----------
+Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 """
 
 from __future__ import annotations
@@ -24,7 +33,8 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 _MASK = np.uint64(0xFFFFFFFF)
-_SIDE = 64  # individuals that are drawn for at once
+# Individuals that are drawn for at once.
+_SIDE = 64
 
 
 class Purpose(IntEnum):
@@ -50,46 +60,100 @@ class Purpose(IntEnum):
 def philox(
     counter: tuple[object, object, object, object], key: Key
 ) -> tuple[NDArray[np.uint32], ...]:
-    """Four arrays of random 32-bit words, of the broadcast shape of the four ``counter`` words."""
-    words = np.broadcast_arrays(*(np.asarray(c, dtype=np.uint64) for c in counter))
-    c0, c1, c2, c3 = (w & _MASK for w in words)
+    """Compute the random words of counters.
+
+    Parameters
+    ----------
+    counter
+        Four words, each a number or an array; they are broadcast.
+    key
+        The random stream.
+
+    Returns
+    -------
+    tuple of four ndarray of uint32
+        Of the broadcast shape.
+    """
+    words = np.broadcast_arrays(*(np.asarray(word, dtype=np.uint64) for word in counter))
+    c0, c1, c2, c3 = (word & _MASK for word in words)
     k0, k1 = key
+
     for _ in range(ROUNDS):
-        p0, p1 = np.uint64(MULTIPLIERS[0]) * c0, np.uint64(MULTIPLIERS[1]) * c2
+        p0 = np.uint64(MULTIPLIERS[0]) * c0
+        p1 = np.uint64(MULTIPLIERS[1]) * c2
         c0, c1, c2, c3 = (
             (p1 >> np.uint64(32)) ^ c1 ^ np.uint64(k0),
             p1 & _MASK,
             (p0 >> np.uint64(32)) ^ c3 ^ np.uint64(k1),
             p0 & _MASK,
         )
-        k0, k1 = (k0 + WEYL[0]) & 0xFFFFFFFF, (k1 + WEYL[1]) & 0xFFFFFFFF
-    return tuple(c.astype(np.uint32) for c in (c0, c1, c2, c3))
+        k0 = (k0 + WEYL[0]) & 0xFFFFFFFF
+        k1 = (k1 + WEYL[1]) & 0xFFFFFFFF
+    return tuple(word.astype(np.uint32) for word in (c0, c1, c2, c3))
 
 
 def derive_key(seed: int, stream: int) -> Key:
-    """The key of random stream ``stream`` (a repeat, say) under a 64-bit ``seed``; different pairs give unrelated keys."""
-    words = philox((seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF, stream, Purpose.KEY), (0, 0))
+    """Compute the key of a random stream.
+
+    Parameters
+    ----------
+    seed
+        Up to 64 bits.
+    stream
+        A repeat, for example. Different pairs of seed and stream give unrelated keys.
+    """
+    low = seed & 0xFFFFFFFF
+    high = (seed >> 32) & 0xFFFFFFFF
+    words = philox((low, high, stream, Purpose.KEY), (0, 0))
     return int(words[0]), int(words[1])
 
 
 def uniforms(
     key: Key, purpose: int, iteration: int, particles: int, dimensions: int
 ) -> NDArray[np.float32]:
-    """Uniform numbers in [0, 1), shape (particles, dimensions): the upper 24 bits of a word, over 2^24."""
-    blocks = -(-dimensions // 4)
-    block, particle = np.arange(blocks), np.arange(particles)[:, None]
+    """Draw uniform numbers in [0, 1): the upper 24 bits of a word, over 2^24.
+
+    Parameters
+    ----------
+    key, purpose, iteration
+        Which numbers are drawn.
+    particles, dimensions
+        How many.
+
+    Returns
+    -------
+    ndarray of float32, (particles, dimensions)
+    """
+    block = np.arange(-(-dimensions // 4))
+    particle = np.arange(particles)[:, None]
     words = np.concatenate(philox((block, particle, iteration, purpose), key), axis=1)
     return ((words[:, :dimensions] >> np.uint32(8)).astype(np.float32)) * np.float32(2.0**-24)
 
 
 def normals(key: Key, purpose: int, particles: int, dimensions: int) -> NDArray[np.float32]:
-    """Standard normal numbers, shape (particles, dimensions), by Box and Muller (1958) from pairs of words.
+    """Draw standard normal numbers, from pairs of words.
 
-    Words 0 and 1 make dimensions ``b`` and ``blocks + b``, words 2 and 3 the dimensions of the upper half.
+    Words 0 and 1 make dimensions ``b`` and ``blocks + b``, words 2 and 3 those of the upper half.
+
+    Parameters
+    ----------
+    key, purpose
+        Which numbers are drawn.
+    particles, dimensions
+        How many.
+
+    Returns
+    -------
+    ndarray of float32, (particles, dimensions)
+
+    References
+    ----------
+    Box and Muller, "A Note on the Generation of Random Normal Deviates", 1958.
     """
-    blocks = -(-dimensions // 4)
-    block, particle = np.arange(blocks), np.arange(particles)[:, None]
+    block = np.arange(-(-dimensions // 4))
+    particle = np.arange(particles)[:, None]
     words = philox((block, particle, 0, purpose), key)
+
     parts = []
     for u, v in (words[:2], words[2:]):
         radius = np.sqrt(-2.0 * log((u.astype(np.float64) + 0.5) * 2.0**-32))
@@ -101,31 +165,33 @@ def normals(key: Key, purpose: int, particles: int, dimensions: int) -> NDArray[
 def draws(
     key: Key, purpose: int, generation: int, individual: int, count: int
 ) -> NDArray[np.float64]:
-    """``count`` uniform numbers in [0, 1) for one decision of the genetic algorithm; read-only."""
+    """Draw ``count`` uniform numbers in [0, 1) for one decision of a search; read-only."""
     row = individual % _SIDE
-    found: NDArray[np.float64] = _drawn(key, purpose, generation, individual - row, count)[row]
-    return found
+    numbers: NDArray[np.float64] = _drawn(key, purpose, generation, individual - row, count)[row]
+    return numbers
 
 
 def normal_draws(
     key: Key, purpose: int, generation: int, individual: int, count: int
 ) -> NDArray[np.float64]:
-    """``count`` standard normal numbers for one decision of the genetic algorithm (Box and Muller's cosine half); read-only."""
+    """Draw ``count`` standard normal numbers for one decision of a search; read-only.
+
+    They are the cosine half of Box and Muller's pairs.
+    """
     row = individual % _SIDE
-    found: NDArray[np.float64] = _normal_drawn(key, purpose, generation, individual - row, count)[
-        row
-    ]
-    return found
+    first = individual - row
+    numbers: NDArray[np.float64] = _normal_drawn(key, purpose, generation, first, count)[row]
+    return numbers
 
 
-# A search that goes on draws anew all that it ever drew. Of many individuals at once it takes hardly longer than of one.
+# A search that goes on draws anew all that it ever drew. For many individuals at once that takes hardly
+# longer than for one.
 @lru_cache(maxsize=32)
 def _drawn(key: Key, purpose: int, generation: int, first: int, count: int) -> NDArray[np.float64]:
     individuals = np.arange(first, first + _SIDE)[:, None]
-    words = np.stack(
-        philox((np.arange(-(-count // 4)), individuals, generation, purpose), key), axis=2
-    )
-    return _kept(words.reshape(_SIDE, -1)[:, :count].astype(np.float64) * 2.0**-32)
+    blocks = np.arange(-(-count // 4))
+    words = np.stack(philox((blocks, individuals, generation, purpose), key), axis=2)
+    return _read_only(words.reshape(_SIDE, -1)[:, :count].astype(np.float64) * 2.0**-32)
 
 
 @lru_cache(maxsize=32)
@@ -133,9 +199,11 @@ def _normal_drawn(
     key: Key, purpose: int, generation: int, first: int, count: int
 ) -> NDArray[np.float64]:
     u = _drawn(key, purpose, generation, first, 2 * count)
-    return _kept(np.sqrt(-2.0 * log(u[:, :count] + 2.0**-33)) * cos_sin_turns(u[:, count:])[0])
+    radius = np.sqrt(-2.0 * log(u[:, :count] + 2.0**-33))
+    cosine, _ = cos_sin_turns(u[:, count:])
+    return _read_only(radius * cosine)
 
 
-def _kept(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+def _read_only(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     numbers.flags.writeable = False
     return numbers

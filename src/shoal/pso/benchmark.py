@@ -24,7 +24,7 @@ from shoal.objectives.losses import make_objective
 from shoal.pso.engines import cores, kernels
 from shoal.pso.engines.base import Engine
 from shoal.pso.engines.cpu import CpuEngine
-from shoal.pso.engines.intrinsics import PEAK_CHAINS
+from shoal.pso.engines.intrinsics.sums import PEAK_CHAINS
 from shoal.pso.engines.llvm_vectors import LANES
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
 

@@ -1,12 +1,13 @@
-"""Where compiled kernels are kept on disk, so that only the first training on a machine waits for the compiler.
+"""Where compiled kernels are kept on disk: only the first training on a machine waits for the compiler.
 
-Numba decides by one file's time stamp whether its cache is stale. The kernels are made of several files, and an upgrade
-may keep the stamp; so the folder's name is a hash of all of them.
+Numba decides by the time stamp of one file whether its cache is stale. The kernels are made of several
+files, and an upgrade may keep the stamp. So the name of the folder is a hash of all of them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,36 +16,51 @@ from typing import Any
 from numba import njit
 from numba.core import config
 
+_log = logging.getLogger(__name__)
+
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parents[1]
-# What the kernels are made of: the modules beside this one, the random numbers, the reference whose
-# functions they compile, and the files that name rules, informants and activations by number.
+
+# What the kernels are made of: the modules of this package, the constants of the random numbers, the
+# reference whose functions are compiled, and the files that number rules, informants, activations and losses.
 _SOURCES = (
     *sorted(_HERE.rglob("*.py")),
+    _HERE.parent / "swarm.py",
     _PACKAGE / "numerics" / "philox.py",
     _PACKAGE / "nn" / "activations.py",
-    _HERE.parent / "swarm.py",
+    _PACKAGE / "objectives" / "losses.py",
     *sorted((_PACKAGE / "update_rules").glob("*.py")),
 )
 
 
 def cache_folder() -> Path:
-    """The folder of these very sources: under NUMBA_CACHE_DIR, or the user's cache directory."""
-    content = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()[:16]
+    """Name the folder of these very sources: under NUMBA_CACHE_DIR, or the user's cache directory."""
+    content = b"".join(path.read_bytes() for path in _SOURCES)
+    digest = hashlib.sha256(content).hexdigest()[:16]
     home = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "shoal" / f"kernels-{content}"
+    return Path(home) / "shoal" / f"kernels-{digest}"
 
 
 def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """`numba.njit` with a cache in `cache_folder`; where that cannot be written, beside the source, or none."""
+    """Compile as `numba.njit` does, and keep the result in `cache_folder`.
 
+    If that folder cannot be written, the result is kept beside the source, or not at all.
+
+    Parameters
+    ----------
+    **options
+        Of `numba.njit`.
+    """
     folder = str(cache_folder())
 
     def decorate(function: Callable[..., Any]) -> Any:
-        before, config.CACHE_DIR = config.CACHE_DIR, folder
-        try:  # Numba chooses the place when it decorates; other code of this process keeps its own
+        # Numba chooses the place when it decorates. Other code of this process keeps its own.
+        before = config.CACHE_DIR
+        config.CACHE_DIR = folder
+        try:
             return njit(cache=True, **options)(function)
-        except RuntimeError:  # no place can be written at all
+        except RuntimeError as error:
+            _log.info("Compiled kernels are not kept: %s", error)
             return njit(**options)(function)
         finally:
             config.CACHE_DIR = before

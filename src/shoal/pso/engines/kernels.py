@@ -1,7 +1,13 @@
-"""The compiled steps of a swarm: evaluate, settle the bests and informants, move. Numba, without the GIL.
+"""The compiled steps of a swarm: evaluate, settle the bests and informants, move.
 
-Everything works on one swarm and a range of its particles, so that one thread can do a whole swarm and several can share
-one, with the same bits.
+Everything works on one swarm and a range of its particles, so that one thread can do a whole swarm and
+several can share one, with the same bits. Numba compiles it to run without Python's lock. Parameters
+carry ``Any``: their types are Numba's.
+
+Start with `advance`, the last function, which calls everything else.
+
+Arrays of a tuple that an inner loop uses are named before it, since Numba counts each look into a tuple.
+How the code is cut into functions changes its speed, though not its bits: measure before it is changed.
 """
 
 from __future__ import annotations
@@ -17,48 +23,55 @@ from numpy.typing import NDArray
 from shoal.nn import activations
 from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
 from shoal.pso.engines.cache import cached_njit
-from shoal.pso.engines.intrinsics import (
-    BLOCK,
-    PAIRS,
-    TILE_NEURONS,
-    TILE_VECTORS,
+from shoal.pso.engines.intrinsics.distances import PAIRS, distance_tile
+from shoal.pso.engines.intrinsics.losses import (
     add_absolute,
     add_cross_entropy,
     add_huber,
     add_squared,
     add_zero_one,
-    address_of,
+)
+from shoal.pso.engines.intrinsics.maps import (
     apply_gelu,
     apply_leaky_relu,
     apply_sigmoid,
     apply_tanh,
+)
+from shoal.pso.engines.intrinsics.memory import (
+    address_of,
     atomic_fetch_add,
     atomic_load_acquire,
     atomic_store_release,
-    compete_tile,
-    distance_tile,
-    move_tile,
-    multiply_adds,
-    sum_squares,
-    tile,
 )
+from shoal.pso.engines.intrinsics.moves import move_competitive, move_informed
+from shoal.pso.engines.intrinsics.sums import multiply_adds, sum_squares
+from shoal.pso.engines.intrinsics.tiles import BLOCK, TILE_NEURONS, TILE_VECTORS, tile
 from shoal.pso.engines.llvm_vectors import LANES
 from shoal.pso.swarm import out_of_patience, scheduled
 from shoal.update_rules import competitive
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
 
-DEPTH = 64  # inputs of a layer that are added up at once: with a block's samples, half of a 32 kB first-level cache
-GROUP = 8  # particles that one thread takes through the data together, so that a chunk of it is read once for all
-NEIGHBOURS = 16  # particles whose distances are measured together; a multiple of PAIRS
-CHUNK_BYTES = 1 << 18  # of the data, that stay in the second-level cache meanwhile
+# Inputs of a layer that are added up at once: with a block's samples, half of a first-level cache of 32 kB.
+DEPTH = 64
+# Particles that one thread takes through the data together, so that a chunk of it is read once for all.
+GROUP = 8
+# Particles whose distances are measured together; a multiple of PAIRS.
+NEIGHBOURS = 16
+# Bytes of the data that stay in the second-level cache meanwhile.
+CHUNK_BYTES = 1 << 18
 
-# What threads tell each other, each number on a cache line of its own.
+# What threads tell each other: places in the array ``control``, each with a cache line of its own. They are
+# the next free job, the threads that wait, how often all have met, the particle with the global best, and
+# three flags: informants are drawn anew, patience has ended, a thread has failed.
 JOBS, ARRIVED, TURN, BEST, REWIRING, STOPPED, ABORTED = range(0, 56, 8)
-SPINS = 2000  # looks at a number, about 10 microseconds, before the processor is offered to someone else
+CONTROL_SIZE = 64
+# Looks at a number, about 10 microseconds, before the processor is offered to another process.
+SPINS = 2000
 yield_processor = types.ExternalFunction(
     "sched_yield" if os.name == "posix" else "SwitchToThread", types.int32()
 )
 
+# What kernels compare with must be plain numbers.
 TANH = activations.TANH.kernel_number
 RELU = activations.RELU.kernel_number
 SIGMOID = activations.SIGMOID.kernel_number
@@ -81,73 +94,109 @@ at_time = njit(nogil=True, error_model="numpy")(scheduled)
 
 
 class Data(NamedTuple):
-    """The training part as the kernels read it, in blocks of `BLOCK` samples, the last filled up with zeros."""
+    """The training rows as the kernels read them, in blocks of `BLOCK` samples.
 
-    x: NDArray[np.float32]  # (blocks * inputs * BLOCK,), a block's features one after another
-    y: NDArray[np.float32]  # (blocks * BLOCK,)
+    The last block is filled up with zeros.
+    """
+
+    # A block's features one after another, (blocks * inputs * BLOCK,).
+    x: NDArray[np.float32]
+    # (blocks * BLOCK,).
+    y: NDArray[np.float32]
+    # How many samples there are.
     rows: int
 
 
 class CompiledNetwork(NamedTuple):
     """The network and the objective, as numbers."""
 
+    # Widths from the inputs to the outputs.
     sizes: NDArray[np.int64]
+    # `shoal.nn.activations.Activation.kernel_number`.
     activation: int
+    # `shoal.objectives.losses.Loss.kernel_number`.
     loss: int
     gain: float
     shift: float
 
 
 class Rule(NamedTuple):
-    """The update rule, as numbers."""
+    """The update rule with its coefficients. A coefficient that the rule does not read is 0."""
 
+    # `shoal.update_rules.UpdateRule.kernel_number`.
+    number: int
+    # w in the first iteration, and in the last as a share of that.
     w: float
-    w_end: float  # as a share, like the next but one
+    w_end: float
+    # vmax, likewise.
     vmax: float
     vmax_end: float
-    horizon: int  # iterations to those ends
-    c1: np.float32  # 0 by the competitive rule, like c3
+    # Iterations to those ends.
+    horizon: int
+    c1: np.float32
     c2: np.float32
     c3: np.float32
     jump: np.float32
     xmax: np.float32
+    # Weight decay.
     decay: float
+    # The random stream.
     key0: int
     key1: int
+    # `shoal.update_rules.informants.InformantStrategy.kernel_number`.
     strategy: int
+    # Whether a particle is drawn to where the one it follows stands, not to that one's best.
     to_position: bool
-    number: int
+    # Whether the evaluation of a particle ends as soon as it cannot improve.
     abandon: bool
 
 
 class Swarm(NamedTuple):
-    """The arrays of shoal.pso.swarm.SwarmState in rows of ``stride``, and what only lives within an iteration."""
+    """The other arrays of `shoal.pso.swarm.SwarmState`, and what only lives within an iteration."""
 
-    bests: NDArray[np.float32]  # (P * stride,)
-    best_losses: NDArray[np.float64]  # (P,)
-    informants: NDArray[np.int32]  # (P, k)
-    losses: NDArray[np.float64]  # (P,)
-    shifts: NDArray[np.float64]  # (P,) of the losses: the objective's, and weight decay
-    winners: NDArray[np.int64]  # (P,) see shoal.pso.swarm.winners; for the competitive rule
-    order: NDArray[np.int64]  # (P,) what pairs are made of
-    decayed: NDArray[np.float32]  # (stride,) 1 where weight decay counts, else 0
-    sums: NDArray[np.float64]  # (P * 16,) of losses so far; one for every sixteenth row
-    distances: NDArray[np.float64]  # (P, P) when `nearest`, else (1, 1)
+    # Positions of the personal bests, in rows of ``stride``, (P * stride,).
+    bests: NDArray[np.float32]
+    # (P,).
+    best_losses: NDArray[np.float64]
+    # (P, k).
+    informants: NDArray[np.int32]
+    # Of the iteration, (P,).
+    losses: NDArray[np.float64]
+    # What is added to the losses: the objective's shift, and weight decay, (P,).
+    shifts: NDArray[np.float64]
+    # See shoal.update_rules.competitive.winners, (P,).
+    winners: NDArray[np.int64]
+    # The random order that pairs are made of, (P,).
+    order: NDArray[np.int64]
+    # 1 where weight decay counts, else 0, (stride,).
+    decayed: NDArray[np.float32]
+    # Sums of the losses so far, one for every sixteenth row, (P * 16,).
+    sums: NDArray[np.float64]
+    # (P, P) if the rule measures distances, else (1, 1).
+    distances: NDArray[np.float64]
     dimensions: int
-    stride: int  # see `padded`
+    # The length of a row, see `padded`.
+    stride: int
 
 
 class Scratch(NamedTuple):
     """Working memory of one thread."""
 
-    work: NDArray[np.float32]  # (2 * widest layer * BLOCK,)
-    rows_skipped: NDArray[np.int64]  # (1,) rows that were not evaluated
+    # Activations of two layers of a block, (2 * widest layer * BLOCK,).
+    work: NDArray[np.float32]
+    # Rows x particles that were not evaluated, (1,).
+    rows_skipped: NDArray[np.int64]
 
 
 def padded(dimensions: int) -> int:
-    """A row's length with room for whole vectors in each of the four quarters that a block's words go to, a multiple of 16."""
-    blocks = -(-dimensions // 4)
-    return -(-(3 * blocks + -(-blocks // LANES) * LANES) // LANES) * LANES
+    """Compute the length of a row of the swarm's arrays.
+
+    A row has room for whole vectors in each of the four quarters that the words of a Philox block go to
+    (shoal.numerics.philox), and is a multiple of 16.
+    """
+    quarter = -(-dimensions // 4)
+    whole_vectors = -(-quarter // LANES) * LANES
+    return -(-(3 * quarter + whole_vectors) // LANES) * LANES
 
 
 @inlined
@@ -472,9 +521,9 @@ def move(
         at = 4 * b
         here, there = (x + at, v + at, new_x + at, new_v + at), (own + at, social + at, top + at)
         if rule.number == COMPETITIVE:
-            compete_tile(*here, *there, blocks, b, i, iteration, w, vmax, rule)
+            move_competitive(*here, *there, blocks, b, i, iteration, w, vmax, rule)
         else:
-            move_tile(*here, *there, blocks, b, i, iteration, w, vmax, rule)
+            move_informed(*here, *there, blocks, b, i, iteration, w, vmax, rule)
 
 
 @compiled

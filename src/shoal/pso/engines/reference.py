@@ -11,7 +11,7 @@ from shoal.pso.swarm import SwarmState, TrainingTask, step
 
 
 class ReferenceEngine(Engine):
-    """`shoal.pso.swarm.step`, repeated."""
+    """Repeats `shoal.pso.swarm.step`."""
 
     name = "reference"
 

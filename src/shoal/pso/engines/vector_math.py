@@ -1,19 +1,30 @@
-"""Elementary functions of vectors in float32 arithmetic: a library's would differ by machine, in bits and in speed.
+"""Elementary functions of vectors in float32 arithmetic.
 
-Errors are in units of the last place (ulp) and are tested.
+Those of a library would differ by machine, in bits and in speed. Errors are given in units of the last
+place (ulp) and are tested.
+
+References
+----------
+Moshier, "Cephes Mathematical Library", single precision: the polynomials of exp and log. Eigen: the
+rational function of tanh.
 """
 
 from __future__ import annotations
 
 import math
-from functools import reduce
 
 from shoal.pso.engines.llvm_vectors import I32, Value
 
-_LOG2E, _LN2_HIGH, _LN2_LOW = 1 / math.log(2), 0.693359375, -2.12194440e-4
-_SQRT_HALF, _SQRT_2_PI, _GELU_CUBIC, _LEAK = math.sqrt(0.5), math.sqrt(2 / math.pi), 0.044715, 0.01
+_LOG2E = 1 / math.log(2)
+# ln 2 in two parts; the first has so few digits that a multiple of it is exact.
+_LN2_HIGH = 0.693359375
+_LN2_LOW = -2.12194440e-4
+_SQRT_HALF = math.sqrt(0.5)
+_SQRT_2_PI = math.sqrt(2 / math.pi)
+_GELU_CUBIC = 0.044715
+_LEAK = 0.01
 
-# Polynomials for expf and logf, highest power first: S. L. Moshier, Cephes Mathematical Library (single precision).
+# Polynomials, the highest power first.
 _EXP = (
     1.9875691500e-4,
     1.3981999507e-3,
@@ -33,7 +44,7 @@ _LOG = (
     -2.4999993993e-1,
     3.3333331174e-1,
 )
-# tanh as an odd rational function on [-8, 8]; at the end it is 1, with these multiply-adds. Coefficients and limit: Eigen.
+# tanh as an odd rational function on [-8, 8]. At the limit it is 1, with these multiply-adds.
 _TANH_LIMIT = 7.99881172180175781
 _TANH_ODD = (
     -2.76076847742355e-16,
@@ -54,25 +65,33 @@ _TANH_EVEN = (
 
 def _polynomial(x: Value, coefficients: tuple[float, ...]) -> Value:
     """By Horner's rule, each step rounded once."""
-    first = x.like(coefficients[0])
-    return reduce(lambda total, c: total.fma(x, c), coefficients[1:], first)
+    total = x.like(coefficients[0])
+    for coefficient in coefficients[1:]:
+        total = total.fma(x, coefficient)
+    return total
 
 
 def exp(x: Value) -> Value:
-    """Within 1 ulp on [-87, 88]; beyond, as at the end of that interval."""
+    """Compute e to the power of x: within 1 ulp on [-87, 88], beyond as at the end of that interval."""
     x = x.clipped(-87.0, 88.0)
+
+    # x = n ln 2 + r, with r around 0.
     n = x.fma(_LOG2E, 0.5).floor()
     r = n.fma(-_LN2_LOW, n.fma(-_LN2_HIGH, x))
     p = _polynomial(r, _EXP).fma(r * r, r) + 1.0
+
+    # 2^n, from its bits.
     return p * ((n.to(I32) + 127) << 23).bits()
 
 
 def log(x: Value) -> Value:
-    """For finite x >= 1, which the sum of a softmax is; within 1 ulp there."""
+    """Compute the natural logarithm of a finite x >= 1, as the sum of a softmax is; within 1 ulp."""
+    # x = m 2^e, with m in [0.5, 1) and then in [sqrt(0.5), sqrt(2)).
     bits = x.bits()
-    m = ((bits & 0x007FFFFF) | 0x3F000000).bits()  # in [0.5, 1)
+    m = ((bits & 0x007FFFFF) | 0x3F000000).bits()
     low = m.compare("<", _SQRT_HALF)
     e = ((bits >> 23) - 126).to(x.element) - low.pick(x.like(1.0), 0.0)
+
     t = low.pick(m + m, m) - 1.0
     z = t * t
     p = _polynomial(t, _LOG)
@@ -80,23 +99,23 @@ def log(x: Value) -> Value:
 
 
 def tanh(x: Value) -> Value:
-    """Within 6 ulp."""
+    """Compute the hyperbolic tangent within 6 ulp."""
     x = x.clipped(-_TANH_LIMIT, _TANH_LIMIT)
     z = x * x
     return x * _polynomial(z, _TANH_ODD) / _polynomial(z, _TANH_EVEN)
 
 
 def sigmoid(x: Value) -> Value:
-    """Within 2e-7."""
+    """Compute the logistic function within 2e-7."""
     return tanh(x * 0.5).fma(0.5, 0.5)
 
 
 def leaky_relu(x: Value) -> Value:
-    """Slope 0.01 below 0."""
+    """Compute a line of slope 0.01 below 0 and of slope 1 above."""
     return x.compare("<", 0.0).pick(x * _LEAK, x)
 
 
 def gelu(x: Value) -> Value:
-    """The form with tanh; within 1e-6 for inputs up to 12."""
+    """Compute the form of GELU with tanh, within 1e-6 for inputs up to 12."""
     inner = (x * _SQRT_2_PI) * (x * x).fma(_GELU_CUBIC, 1.0)
     return (x * 0.5) * (tanh(inner) + 1.0)
