@@ -217,7 +217,9 @@ def test_hash_tells_any_two_genomes_apart() -> None:
 
 
 def test_genes_that_came_later_leave_old_names_as_they_are() -> None:
-    """A recorded evaluation's key holds the name: this one was computed before there were such genes."""
+    """A recorded evaluation's key holds the name: this one was computed before there were such
+    genes.
+    """
     old = {name: value for name, value in Genome().to_dict().items() if name not in NEUTRAL}
     exact = {k: v.hex() if isinstance(v, float) else v for k, v in old.items()}
     assert (
@@ -264,7 +266,7 @@ def test_unknown_named_genomes_and_genes_are_refused() -> None:
         named_genome("competitive", swarmsize=20)
 
 
-# --- stability --------------------------------------------------------------------------------------------------------
+# --- stability ------------------------------------------------------------------------------------
 
 COEFFICIENTS = st.floats(0, 4)
 
@@ -272,7 +274,9 @@ COEFFICIENTS = st.floats(0, 4)
 @settings(deadline=None, max_examples=200)
 @given(st.floats(0, 1.99), st.floats(0.01, 4))
 def test_margin_has_the_sign_of_poli_s_condition_for_two_equal_attractors(w, c) -> None:
-    """Poli, "Mean and Variance of the Sampling Distribution of Particle Swarm Optimizers During Stagnation", 2009."""
+    """Poli, "Mean and Variance of the Sampling Distribution of Particle Swarm Optimizers During
+    Stagnation", 2009.
+    """
     limit = 24 * (1 - w * w) / (7 - 5 * w) if w < 1 else 0.0
     assume(abs(2 * c - limit) > 1e-6)
     genome = Genome(
@@ -284,10 +288,12 @@ def test_margin_has_the_sign_of_poli_s_condition_for_two_equal_attractors(w, c) 
 @settings(deadline=None, max_examples=200)
 @given(st.floats(0, 1.99), COEFFICIENTS, COEFFICIENTS, COEFFICIENTS, st.floats(0.01, 2))
 def test_margin_has_the_sign_of_the_moments_own_recursion(w, c1, c2, c3, jump) -> None:
-    """Independent of the formula: the second moments of a swarm around one point go to zero, or do not.
+    """Independent of the formula: the second moments of a swarm around one point go to zero, or do
+    not.
 
-    With u = jump v and a = jump (c1 r1 + c2 r2 + c3 r3): u' = w u - a x, x' = x + u'; the vector (E xx, E xu, E uu) is
-    multiplied by a matrix in each step, and shrinks when its spectral radius is below 1.
+    With u = jump v and a = jump (c1 r1 + c2 r2 + c3 r3): u' = w u - a x, x' = x + u'; the vector (E
+    xx, E xu, E uu) is multiplied by a matrix in each step, and shrinks when its spectral radius is
+    below 1.
     """
     parts = [jump * c for c in (c1, c2, c3)]
     mean, square = sum(parts) / 2, (sum(parts) / 2) ** 2 + sum(p * p for p in parts) / 12
@@ -313,7 +319,9 @@ def test_margin_has_the_sign_of_the_moments_own_recursion(w, c1, c2, c3, jump) -
 @settings(deadline=None, max_examples=200)
 @given(st.floats(0, 1.99), COEFFICIENTS, st.floats(0.01, 2))
 def test_margin_of_a_loser_has_the_sign_of_its_moments_recursion(w, c, jump) -> None:
-    """By u' = a u - b x and x' = x + u', with a and b uniform below w and jump c; the winner stands at 0."""
+    """By u' = a u - b x and x' = x + u', with a and b uniform below w and jump c; the winner stands
+    at 0.
+    """
     m, m2, b, b2 = w / 2, w * w / 3, jump * c / 2, (jump * c) ** 2 / 3
     matrix = np.array(
         [
@@ -343,7 +351,7 @@ def test_a_swarm_that_nothing_attracts_is_not_stable() -> None:
     assert replace(free, global_best_weight=0.5).stability_margin > 0
 
 
-# --- spaces -----------------------------------------------------------------------------------------------------------
+# --- spaces ---------------------------------------------------------------------------------------
 
 
 def test_narrowed_space() -> None:

@@ -1,4 +1,6 @@
-"""Random numbers: Philox's published answers, the layout that engines share, distributions, our own functions."""
+"""Random numbers: Philox's published answers, the layout that engines share, distributions, our own
+functions.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,9 @@ def test_layout_of_uniforms(key, purpose, iteration, particles, dimensions) -> N
 def test_compiled_uniforms_are_the_reference_s(
     key, purpose, iteration, particle, dimensions
 ) -> None:
-    """From 0 and at rest, a pull of weight 1 towards 1 makes the velocity the random number itself."""
+    """From 0 and at rest, a pull of weight 1 towards 1 makes the velocity the random number
+    itself.
+    """
     stride = kernels.padded(dimensions)
     old, new = (
         tuple(np.zeros((particle + 1) * stride, np.float32) for _ in range(2)) for _ in range(2)
@@ -151,7 +155,9 @@ def test_extreme_words_stay_in_range(word, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("dimensions", [1, 2, 3, 4, 5, 97])
 def test_layout_of_normals(dimensions) -> None:
-    """Words 0 and 1 of a block make the dimensions of the first and second quarter, words 2 and 3 the rest."""
+    """Words 0 and 1 of a block make the dimensions of the first and second quarter, words 2 and 3
+    the rest.
+    """
     values, blocks = normals((5, 6), Purpose.POSITION, 3, dimensions), -(-dimensions // 4)
     for p, d in product(range(3), range(dimensions)):
         quarter, block = divmod(d, blocks)
@@ -190,7 +196,9 @@ def test_a_particle_s_numbers_do_not_depend_on_how_many_there_are() -> None:
 
 
 def test_numbers_for_different_ends_are_unrelated() -> None:
-    """Any change of key, purpose, iteration or particle gives other numbers, with no correlation."""
+    """Any change of key, purpose, iteration or particle gives other numbers, with no
+    correlation.
+    """
     base = uniforms((1, 2), Purpose.COGNITIVE, 3, 2, 4000)
     others = [
         uniforms((1, 3), Purpose.COGNITIVE, 3, 1, 4000)[0],
@@ -243,7 +251,9 @@ def test_draws_cannot_be_overwritten() -> None:  # they are kept for whoever ask
 
 
 def ulps(actual: np.ndarray, expected: np.ndarray) -> float:
-    """The largest error in units of float64's last place at the expected value, which has more digits than that."""
+    """The largest error in units of float64's last place at the expected value, which has more
+    digits than that.
+    """
     rounded = expected.astype(np.float64)
     return float(np.max(np.abs(actual - expected) / np.spacing(np.abs(rounded))))
 

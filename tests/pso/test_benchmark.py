@@ -19,7 +19,8 @@ def test_operations_are_two_a_weight_a_row_a_particle() -> None:
 
 
 def test_the_peak_s_kernel_does_every_multiply_add() -> None:
-    # x -> x / 2 + 1 / 4 from 1 + 0.01 n: after r rounds 1/2 + (1/2 + 0.01 n) / 2^r, in twelve chains of sixteen lanes.
+    # x -> x / 2 + 1 / 4 from 1 + 0.01 n: after r rounds 1/2 + (1/2 + 0.01 n) / 2^r, in twelve
+    # chains of sixteen lanes.
     for rounds in (0, 1, 5, 100):
         expected = 16 * sum(0.5 + (0.5 + 0.01 * n) / 2**rounds for n in range(12))
         assert kernels.spin(rounds) == pytest.approx(expected, rel=1e-6)

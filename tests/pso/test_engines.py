@@ -119,12 +119,14 @@ def bits(state: SwarmState) -> tuple[object, ...]:
     return tuple(v.tobytes() if isinstance(v, np.ndarray) else v for v in values)
 
 
-# --- the rule, read literally -----------------------------------------------------------------------------------------
+# --- the rule, read literally ---------------------------------------------------------------------
 
 
 @dataclass
 class ScalarSwarm:
-    """The documented rule for one particle and one dimension at a time, with a Philox of its own."""
+    """The documented rule for one particle and one dimension at a time, with a Philox of
+    its own.
+    """
 
     genome: Genome
     x: list[list[np.float32]]
@@ -250,7 +252,9 @@ LOSS = st.sampled_from([0.0, 1.0, 2.0, 3.0, math.inf, math.nan, -1.0])
     data=st.data(), particles=st.integers(2, 6), c3=st.sampled_from([0.0, 0.8]), tight=st.booleans()
 )
 def test_reference_is_the_documented_rule(strategy, attractor, data, particles, c3, tight) -> None:
-    """Bit for bit over several steps, with ties, infinities and NaN among the losses, and with clamping."""
+    """Bit for bit over several steps, with ties, infinities and NaN among the losses, and with
+    clamping.
+    """
     k = data.draw(st.integers(1, particles - 1))
     task = make_task(
         inputs=3,
@@ -314,7 +318,9 @@ def random_pairs(particles: int, iteration: int) -> list[tuple[int, int]]:
     tight=st.booleans(),
 )
 def test_reference_is_the_documented_competitive_rule(data, particles, ends, tight) -> None:
-    """Bit for bit, with ties, infinities and NaN among the losses. What the rule does not read changes nothing."""
+    """Bit for bit, with ties, infinities and NaN among the losses. What the rule does not read
+    changes nothing.
+    """
     unread = {
         "cognitive_weight": data.draw(st.floats(0, 4)),
         "attractor": data.draw(st.sampled_from(ATTRACTORS)),
@@ -365,7 +371,9 @@ def test_reference_is_the_documented_competitive_rule(data, particles, ends, tig
 
 
 def test_every_pairing_is_equally_likely() -> None:
-    """Of five particles: who sits out, and who meets whom. The lower of equals wins, so the map tells the pairs."""
+    """Of five particles: who sits out, and who meets whom. The lower of equals wins, so the map
+    tells the pairs.
+    """
     counts: dict[tuple[int, ...], int] = {}
     for iteration in range(6000):
         found = tuple(winners(KEY, iteration, np.zeros(5)).tolist())
@@ -430,7 +438,9 @@ def test_initial_state_is_as_documented() -> None:
 
 
 def test_moves_read_where_all_stood_before() -> None:
-    """Synchronous: with attractor "position" a particle is drawn to where its informant was, not to where it went."""
+    """Synchronous: with attractor "position" a particle is drawn to where its informant was, not to
+    where it went.
+    """
     task = make_task(
         hidden=(),
         swarm_size=3,
@@ -467,7 +477,7 @@ def test_a_particle_whose_loss_is_not_finite_has_no_best() -> None:
     assert after.global_best == 2
 
 
-# --- informants -------------------------------------------------------------------------------------------------------
+# --- informants -----------------------------------------------------------------------------------
 
 
 def swarm_of(particles: int, k: int, strategy: str = "random") -> Genome:
@@ -535,7 +545,9 @@ def test_ring() -> None:
     st.booleans(),
 )
 def test_nearest_informants_by_brute_force(particles, data, dimensions, coarse) -> None:
-    """`coarse` positions lie on a small grid, where ties are common and exact: they go to the lower number."""
+    """`coarse` positions lie on a small grid, where ties are common and exact: they go to the lower
+    number.
+    """
     k, seed = data.draw(st.integers(1, particles - 1)), data.draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
     if coarse:
@@ -587,7 +599,7 @@ def test_rewired_redraws_exactly_when_the_global_best_stalls(engine) -> None:
     assert 10 < sum(stalls) < 59, "the case must show both"
 
 
-# --- patience ---------------------------------------------------------------------------------------------------------
+# --- patience -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -616,9 +628,10 @@ def test_patience_rule(history, patience, stops) -> None:
     assert out_of_patience(longer, len(losses), patience, 1e-4) is stops
 
 
-# --- the contract of an engine ----------------------------------------------------------------------------------------
+# --- the contract of an engine --------------------------------------------------------------------
 
-# Between the mean losses of two engines from the same positions, with targets of about 1: rounding of float32.
+# Between the mean losses of two engines from the same positions, with targets of about 1: rounding
+# of float32.
 RELATIVE, ABSOLUTE = 1e-5, 1e-6
 
 SHAPES = [  # inputs, hidden layers, rows
@@ -671,8 +684,8 @@ def choices(before: SwarmState, after: SwarmState) -> tuple[list[object], ...]:
 def assert_follows(engine: Engine, task: TrainingTask, steps: int) -> None:
     """Each step of ``engine`` is that of the reference from the same state.
 
-    Losses within `RELATIVE`, and the moves to the bit where the losses lead to the same choices. Where they do not, two
-    losses or distances were too close to tell apart.
+    Losses within `RELATIVE`, and the moves to the bit where the losses lead to the same choices.
+    Where they do not, two losses or distances were too close to tell apart.
     """
     state, differing, scale = initial_state(task), 0, task.objective.gain
     for _ in range(steps):
@@ -734,7 +747,9 @@ class TestEngine:
             assert_follows(engine, task, 12)
 
     def test_schedules_follow_the_horizon_and_not_the_end_of_a_training(self, engine) -> None:
-        """A training that ended early is repeated with the iterations that it came to, to the same bits."""
+        """A training that ended early is repeated with the iterations that it came to, to the same
+        bits.
+        """
         long = make_task(inertia_end=0.4, velocity_end=0.1, max_velocity=0.2, iterations=30)
         part = engine.advance(long, initial_state(long), 11)
         short = replace(long, iterations=11, horizon=30)
@@ -745,7 +760,9 @@ class TestEngine:
         assert np.abs(last.velocities).max() == pytest.approx(0.02)
 
     def test_competitors_stand_still_or_lose(self, engine) -> None:
-        """Who beat whom is told by the engine's own losses; no winner moves, and no best is lost."""
+        """Who beat whom is told by the engine's own losses; no winner moves, and no best is
+        lost.
+        """
         task = make_task(update_rule="competitive", swarm_size=11, iterations=60, patience=None)
         state = initial_state(task)
         for iteration in range(60):
@@ -966,7 +983,9 @@ class TestEngine:
         assert finished.complete
 
     def test_wall_clock_budget(self, engine) -> None:
-        """Each look at this clock costs a second: start 0, then 1 and 2 around an iteration, 3 and 4, 5 and 6."""
+        """Each look at this clock costs a second: start 0, then 1 and 2 around an iteration, 3 and
+        4, 5 and 6.
+        """
         ticks = iter(range(1000))
         (result,) = engine.train(
             [make_task(iterations=1000, seconds=6.0)], clock=lambda: float(next(ticks))
@@ -1023,7 +1042,7 @@ def plain_forward(network: Network, weights: np.ndarray, x: np.ndarray) -> np.nd
     return values.T
 
 
-# --- the CPU engine's own promises ------------------------------------------------------------------------------------
+# --- the CPU engine's own promises ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("threads", [2, 3, 9, 40])
@@ -1141,7 +1160,9 @@ def test_neither_threads_nor_abandoning_change_a_search_s_result_hash(threads, a
 
 @pytest.mark.parametrize("processor", ["haswell", "x86-64-v4"])
 def test_older_and_newer_instructions_give_the_same_bits(processor, tmp_path) -> None:
-    """The golden values, by a process that compiles for AVX2, and by one for AVX-512 where this machine has it."""
+    """The golden values, by a process that compiles for AVX2, and by one for AVX-512 where this
+    machine has it.
+    """
     features = binding.get_host_cpu_features()
     if not features.get("avx512vl" if processor == "x86-64-v4" else "avx2"):
         pytest.skip(f"this machine cannot run code for {processor}")
@@ -1196,7 +1217,7 @@ def test_golden() -> None:
     golden.check("cpu")
 
 
-# --- the kernels' elementary functions --------------------------------------------------------------------------------
+# --- the kernels' elementary functions ------------------------------------------------------------
 
 
 def vectorised(function: Callable[[Value], Value]) -> Callable[[np.ndarray], np.ndarray]:

@@ -1,4 +1,6 @@
-"""Frames against a hand computation, with both engines and both rules; and the plane that they are drawn on."""
+"""Frames against a hand computation, with both engines and both rules; and the plane that they are
+drawn on.
+"""
 
 from __future__ import annotations
 

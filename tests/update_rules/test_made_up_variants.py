@@ -1,6 +1,8 @@
-"""A new update rule or activation is its file and one registry line: everything else asks the object.
+"""A new update rule or activation is its file and one registry line: everything else asks the
+object.
 
-These are made up here, and registered for one test each. Only the CPU engine needs a kernel for them.
+These are made up here, and registered for one test each. Only the CPU engine needs a kernel for
+them.
 """
 
 from __future__ import annotations

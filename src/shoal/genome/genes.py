@@ -76,8 +76,8 @@ CATEGORICAL_GENES: dict[str, tuple[str, ...]] = {
 }
 
 # Genes that came later, with the values at which they change nothing. Such a value does not enter a
-# genome's hash, so that recorded genomes keep theirs. A search space holds such a gene only where it is
-# asked for, since the size of a space decides what is drawn.
+# genome's hash, so that recorded genomes keep theirs. A search space holds such a gene only where
+# it is asked for, since the size of a space decides what is drawn.
 NEUTRAL: dict[str, float | str] = {
     "weight_decay": 0.0,
     "inertia_end": 1.0,

@@ -52,7 +52,8 @@ class Genome:
     inertia_weight : float
         w, the share of the velocity that is kept.
     cognitive_weight, social_weight, global_best_weight : float
-        c1, c2 and c3: the pulls of a particle's own best, of whom it follows, and of the swarm's best.
+        c1, c2 and c3: the pulls of a particle's own best, of whom it follows, and of the swarm's
+        best.
     jump_size : float
         Factor of the velocity in a move.
     max_velocity : float
@@ -60,8 +61,8 @@ class Genome:
     max_position : float
         xmax: the largest size of one weight.
     weight_scale : float
-        Standard deviation of the initial weights. With ``initialisation`` "fan_in" it is divided by the
-        root of the number of a neuron's inputs.
+        Standard deviation of the initial weights. With ``initialisation`` "fan_in" it is divided by
+        the root of the number of a neuron's inputs.
     bias_scale : float
         Every initial bias.
     hidden_layers : tuple of int
@@ -94,8 +95,9 @@ class Genome:
 
     References
     ----------
-    The defaults are a local-best swarm with constriction coefficients: Clerc and Kennedy, "The Particle
-    Swarm - Explosion, Stability, and Convergence in a Multidimensional Complex Space", 2002.
+    The defaults are a local-best swarm with constriction coefficients: Clerc and Kennedy, "The
+    Particle Swarm - Explosion, Stability, and Convergence in a Multidimensional Complex Space",
+    2002.
     """
 
     swarm_size: int = 48
@@ -212,14 +214,16 @@ class Genome:
     def stability_margin(self) -> float:
         """How far inside the order-2 stable region the swarm moves at first; negative: outside.
 
-        Limits of velocity and position are ignored. See `UpdateRule.stability_margin` of the genome's
-        rule for the formula.
+        Limits of velocity and position are ignored. See `UpdateRule.stability_margin` of the
+        genome's rule for the formula.
         """
         return self.rule.stability_margin(self)
 
 
 def _plain_number(gene: Gene, value: Any) -> float:
-    """A value as int or float; refused unless it is a finite float32, and whole where it must be."""
+    """A value as int or float; refused unless it is a finite float32, and whole where it
+    must be.
+    """
     valid = _is_real(value) and abs(value) <= FLOAT32_MAX
     if valid and gene.integer:
         valid = value == int(value)

@@ -38,8 +38,8 @@ _NAMED: dict[str, dict[str, Any]] = {
         "cognitive_weight": 1.0,
         "social_weight": 1.0,
     },
-    # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take 100
-    # particles and more; at equal cost 48 did better on every network of docs/quality.md.
+    # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take
+    # 100 particles and more; at equal cost 48 did better on every network of docs/quality.md.
     "competitive": {
         "swarm_size": 48,
         "update_rule": COMPETITIVE.name,

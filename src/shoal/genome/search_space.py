@@ -65,8 +65,8 @@ def _default_categorical() -> tuple[tuple[str, tuple[str, ...]], ...]:
 class SearchSpace:
     """Where a search may look.
 
-    A gene that is not in the space keeps its default. Genes of `shoal.genome.genes.NEUTRAL` are in it
-    only after `with_genes`.
+    A gene that is not in the space keeps its default. Genes of `shoal.genome.genes.NEUTRAL` are in
+    it only after `with_genes`.
 
     Attributes
     ----------
@@ -178,9 +178,9 @@ class SearchSpace:
         """Find the numeric genes of a genome that lie on a bound: a better one may lie beyond it.
 
         A gene lies on a bound if it is within a hundredth of the gene's range from it; ranges over
-        decades are measured in logarithms. Left out are genes that may not move or that the genome's
-        rule does not read, values that change nothing, and the lowest bounds that any search takes,
-        which are as good as nothing at all.
+        decades are measured in logarithms. Left out are genes that may not move or that the
+        genome's rule does not read, values that change nothing, and the lowest bounds that any
+        search takes, which are as good as nothing at all.
 
         Parameters
         ----------

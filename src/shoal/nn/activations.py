@@ -1,7 +1,7 @@
 """Activations of hidden layers, one entry each.
 
-The NumPy functions stand in shoal.inference.standalone, the file that leaves with an exported model.
-Their vector forms are in shoal.pso.engines.vector_math.
+The NumPy functions stand in shoal.inference.standalone, the file that leaves with an exported
+model. Their vector forms are in shoal.pso.engines.vector_math.
 """
 
 from __future__ import annotations

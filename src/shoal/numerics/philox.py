@@ -1,16 +1,16 @@
 """Philox4x32-10: every random number of Shoal is a function of a counter and a key.
 
-The counter says what the number is for, the key which random stream it belongs to. There is no generator
-and nothing to save.
+The counter says what the number is for, the key which random stream it belongs to. There is no
+generator and nothing to save.
 
-Counter words: (block, particle, iteration, purpose). The four words of a block serve four dimensions, a
-quarter of the vector apart: word ``j`` of block ``b`` is dimension ``j * blocks + b``, where
-``blocks = ceil(D / 4)``. So a loop over blocks writes contiguously.
+Counter words: (block, particle, iteration, purpose). The four words of a block serve four
+dimensions, a quarter of the vector apart: word ``j`` of block ``b`` is dimension ``j * blocks +
+b``, where ``blocks = ceil(D / 4)``. So a loop over blocks writes contiguously.
 
 The function is written three times, since no one of them can call another: here for arrays, in
-shoal.pso.engines.kernels for single words of a compiled loop, and in shoal.pso.engines.intrinsics.moves
-for vectors in registers. The constants stand here alone; tests/numerics/test_philox.py holds the three
-together.
+shoal.pso.engines.kernels for single words of a compiled loop, and in
+shoal.pso.engines.intrinsics.moves for vectors in registers. The constants stand here alone;
+tests/numerics/test_philox.py holds the three together.
 
 References
 ----------
@@ -184,8 +184,8 @@ def normal_draws(
     return numbers
 
 
-# A search that goes on draws anew all that it ever drew. For many individuals at once that takes hardly
-# longer than for one.
+# A search that goes on draws anew all that it ever drew. For many individuals at once that takes
+# hardly longer than for one.
 @lru_cache(maxsize=32)
 def _drawn(key: Key, purpose: int, generation: int, first: int, count: int) -> NDArray[np.float64]:
     individuals = np.arange(first, first + _SIDE)[:, None]

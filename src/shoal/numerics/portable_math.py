@@ -1,8 +1,9 @@
 """exp, log, sine and cosine whose bits do not depend on the machine.
 
-NumPy picks an implementation by the processor's vector extensions, and the last bit of its result with it. Where a value
-ends in a `result_hash` it must not, so these use additions, multiplications and exact scalings only, which IEEE 754
-defines to the bit. Accuracy: a few units in the last place of float64.
+NumPy picks an implementation by the processor's vector extensions, and the last bit of its result
+with it. Where a value ends in a `result_hash` it must not, so these use additions, multiplications
+and exact scalings only, which IEEE 754 defines to the bit. Accuracy: a few units in the last place
+of float64.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def _polynomial(x: Floats, terms: tuple[float, ...]) -> Floats:
 
 
 def exp(x: Floats) -> Floats:
-    """Exponential of ``x``; arguments below -745.2 give 0, above 709 the largest finite power of e."""
+    """Exponential of ``x``; arguments below -745.2 give 0, above 709 the largest finite
+    power of e.
+    """
     x = np.clip(x, -746.0, 709.0)
     k = np.floor(x / math.log(2.0) + 0.5)
     rest = (x - k * _LN2_HIGH) - k * _LN2_LOW

@@ -1,6 +1,8 @@
-"""How sure a mean of few repeats is: Student's interval, and the comparison of two means, paired or not.
+"""How sure a mean of few repeats is: Student's interval, and the comparison of two means, paired or
+not.
 
-Repeats share their random streams between genomes, so that differences of the same repeat say more than two means do.
+Repeats share their random streams between genomes, so that differences of the same repeat say more
+than two means do.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ def mean(values: Sequence[float]) -> float:
 
 
 def ci95(values: Sequence[float]) -> tuple[float, float] | None:
-    """Student's 95 % confidence interval of the mean of ``values``; None where `ci95_half_width` is."""
+    """Student's 95 % confidence interval of the mean of ``values``; None where `ci95_half_width`
+    is.
+    """
     half = ci95_half_width(values)
     return None if half is None else (mean(values) - half, mean(values) + half)
 
@@ -40,11 +44,12 @@ def ci95_half_width(values: Sequence[float]) -> float | None:
 
 
 def probability_better(values: Sequence[float], others: Sequence[float]) -> float | None:
-    """The probability that the mean of ``values`` is truly above that of ``others``, repeat by repeat.
+    """The probability that the mean of ``values`` is truly above that of ``others``, repeat by
+    repeat.
 
-    Student's distribution of the mean difference of pairs (the posterior under a flat prior; Gelman et al., "Bayesian Data
-    Analysis", 2013, section 3.2). None for fewer than two pairs, and where a difference is not finite; 0.5 when all are
-    equal.
+    Student's distribution of the mean difference of pairs (the posterior under a flat prior; Gelman
+    et al., "Bayesian Data Analysis", 2013, section 3.2). None for fewer than two pairs, and where a
+    difference is not finite; 0.5 when all are equal.
     """
     differences = [a - b for a, b in zip(values, others, strict=True)]
     if not _has_spread(differences):
@@ -59,10 +64,11 @@ def probability_better(values: Sequence[float], others: Sequence[float]) -> floa
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how much one mean lies above another, with a 95 % interval, and the probability that it truly does.
+    """By how much one mean lies above another, with a 95 % interval, and the probability that it
+    truly does.
 
-    ``paired``: by the differences of pairs (`probability_better`), of which there are ``count``; else Welch's, where
-    ``count`` is the smaller number of values.
+    ``paired``: by the differences of pairs (`probability_better`), of which there are ``count``;
+    else Welch's, where ``count`` is the smaller number of values.
     """
 
     mean: float
@@ -74,12 +80,16 @@ class Difference:
 
     @property
     def resolved(self) -> bool:
-        """Whether the interval lies on one side of 0: who is asked for the better of two has no side beforehand."""
+        """Whether the interval lies on one side of 0: who is asked for the better of two has no
+        side beforehand.
+        """
         return self.low > 0.0 or self.high < 0.0
 
 
 def paired_difference(values: Sequence[float], others: Sequence[float]) -> Difference | None:
-    """Of pairs that share what chance there is, by Student's distribution; None for fewer than two."""
+    """Of pairs that share what chance there is, by Student's distribution; None for fewer
+    than two.
+    """
     differences = [a - b for a, b in zip(values, others, strict=True)]
     half, probability = ci95_half_width(differences), probability_better(values, others)
     if half is None or probability is None:

@@ -1,7 +1,9 @@
-"""What this machine does: its multiply-add peak, and what share of it whole iterations of a swarm reach.
+"""What this machine does: its multiply-add peak, and what share of it whole iterations of a swarm
+reach.
 
-An iteration is everything: evaluation, bests, informants, random numbers, moves. Its useful operations are counted as
-two for each weight that is not a bias, each row and each particle; the rest is overhead and counts against the share.
+An iteration is everything: evaluation, bests, informants, random numbers, moves. Its useful
+operations are counted as two for each weight that is not a bias, each row and each particle; the
+rest is overhead and counts against the share.
 """
 
 from __future__ import annotations
@@ -72,12 +74,14 @@ SHAPES = (
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One shape on this machine. Milliseconds are for one iteration; all particles are evaluated on all rows.
+    """One shape on this machine. Milliseconds are for one iteration; all particles are evaluated on
+    all rows.
 
-    ``ms_one_core``: one swarm on one core. ``ms_shared``: one swarm on all cores. ``ms_each``: as many swarms as cores,
-    side by side, each of them; so are GFLOP/s, ``percent_of_peak`` (of all cores, measured between) and particles x rows a
-    second. ``percent_spared``: rows that a training of ``iterations`` from its start need not evaluate, and ``ms_sparing``
-    an iteration of it, on one core.
+    ``ms_one_core``: one swarm on one core. ``ms_shared``: one swarm on all cores. ``ms_each``: as
+    many swarms as cores, side by side, each of them; so are GFLOP/s, ``percent_of_peak`` (of all
+    cores, measured between) and particles x rows a second. ``percent_spared``: rows that a training
+    of ``iterations`` from its start need not evaluate, and ``ms_sparing`` an iteration of it, on
+    one core.
     """
 
     shape: Shape
@@ -193,7 +197,9 @@ def _side_by_side(workers: list[Callable[[int], Any]]) -> Form:
 
 
 def alternating(forms: list[Form], round_seconds: float) -> list[list[float]]:
-    """Seconds for each of the ``n`` that a form is called with: a list for each form, round by round."""
+    """Seconds for each of the ``n`` that a form is called with: a list for each form, round by
+    round.
+    """
 
     def timed(form: Form, n: int) -> float:
         start = time.perf_counter()

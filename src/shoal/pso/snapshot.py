@@ -1,6 +1,8 @@
-"""How a swarm looks between two iterations: its particles on a plane, and the numbers that say what it is doing.
+"""How a swarm looks between two iterations: its particles on a plane, and the numbers that say what
+it is doing.
 
-The plane is the same for all frames that are shown together; otherwise a swarm would seem to move when only the view does.
+The plane is the same for all frames that are shown together; otherwise a swarm would seem to move
+when only the view does.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ _POSITION_DIGITS, _LOSS_DIGITS = 4, 6  # significant ones of a frame that is wri
 class Projection:
     """Two orthonormal ``axes`` (D, 2) through ``centre`` (D,), in units of weights.
 
-    ``share`` is how much of the variance of what they were made for lies in their plane, 0 to 1; None: made for nothing.
+    ``share`` is how much of the variance of what they were made for lies in their plane, 0 to 1;
+    None: made for nothing.
     """
 
     kind: ProjectionKind
@@ -43,7 +46,9 @@ class Projection:
 
 @lru_cache(maxsize=64)
 def random_projection(dimensions: int) -> Projection:
-    """Random orthonormal axes, by Gram and Schmidt: the same for all trainings of a network, with nothing known of them."""
+    """Random orthonormal axes, by Gram and Schmidt: the same for all trainings of a network, with
+    nothing known of them.
+    """
     first, second = normals(_KEY, Purpose.PROJECTION, 2, dimensions).astype(np.float64)
     first /= math.sqrt(first @ first)
     second -= (first @ second) * first
@@ -56,10 +61,11 @@ def random_projection(dimensions: int) -> Projection:
 
 
 def principal_projection(positions: NDArray[np.float32]) -> Projection:
-    """The two principal axes of ``positions`` (N, D), from the N x N matrix of their products, so choose N small.
+    """The two principal axes of ``positions`` (N, D), from the N x N matrix of their products, so
+    choose N small.
 
-    Rows that are not finite are left out. An axis points to where its largest weight grows. Where there are no two axes
-    to find, the random ones.
+    Rows that are not finite are left out. An axis points to where its largest weight grows. Where
+    there are no two axes to find, the random ones.
     """
     positions = positions[np.isfinite(positions).all(axis=1)].astype(np.float64)
     dimensions = positions.shape[1]
@@ -81,9 +87,10 @@ def principal_projection(positions: NDArray[np.float32]) -> Projection:
 class SwarmSnapshot:
     """A swarm of P particles after ``iteration`` steps.
 
-    It shows where the particles stand then, not yet evaluated there, and what they know from before. With the competitive
-    rule a particle's best is where it stands, one that has moved has no loss yet, and nobody has informants. ``losses``
-    are +inf where a particle has none; ``current`` are those where the particles stand, if somebody computed them.
+    It shows where the particles stand then, not yet evaluated there, and what they know from
+    before. With the competitive rule a particle's best is where it stands, one that has moved has
+    no loss yet, and nobody has informants. ``losses`` are +inf where a particle has none;
+    ``current`` are those where the particles stand, if somebody computed them.
     """
 
     iteration: int
@@ -107,7 +114,9 @@ class SwarmSnapshot:
         return float(self.losses[self.best])
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able and small: rounded, with None for what is not finite. `from_dict` reverses it."""
+        """JSON-able and small: rounded, with None for what is not finite. `from_dict`
+        reverses it.
+        """
         return {
             "iteration": self.iteration,
             "positions": _rounded(self.positions, _POSITION_DIGITS),
@@ -147,7 +156,8 @@ class SwarmSnapshot:
 def take_snapshot(
     task: TrainingTask, state: SwarmState, projection: Projection | None = None
 ) -> SwarmSnapshot:
-    """The frame of a swarm, on the random axes unless others are given. Pure, and it keeps no array of ``state``.
+    """The frame of a swarm, on the random axes unless others are given. Pure, and it keeps no array
+    of ``state``.
 
     Well under a millisecond for 48 particles of 833 weights.
     """
@@ -181,7 +191,9 @@ def take_snapshot(
 
 
 def stagnation(history: NDArray[np.float64]) -> int:
-    """Iterations since the last improvement in a global best loss by iteration, which never rises; all if there is none."""
+    """Iterations since the last improvement in a global best loss by iteration, which never rises;
+    all if there is none.
+    """
     if not len(history):
         return 0
     equal = int(np.searchsorted(history[::-1], history[-1], side="right"))

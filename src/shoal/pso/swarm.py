@@ -1,14 +1,14 @@
 """One swarm: its task, its state, and the reference step in plain NumPy that every engine follows.
 
-An iteration has four parts (`step`): all particles are evaluated; their bests are updated; the update
-rule of the genome computes new velocities (shoal.update_rules); all particles move at once::
+An iteration has four parts (`step`): all particles are evaluated; their bests are updated; the
+update rule of the genome computes new velocities (shoal.update_rules); all particles move at once::
 
     v' = clip(v' of the rule, -vmax, vmax)
     x' = clip(x + jump v', -xmax, xmax)
 
-A loss that is NaN or infinite counts as +inf and never becomes a best. Ties go to the lower particle
-number. In the iteration t of T, counted from 0, w and vmax are ``1 + (end - 1) t / (T - 1)`` times
-their genes.
+A loss that is NaN or infinite counts as +inf and never becomes a best. Ties go to the lower
+particle number. In the iteration t of T, counted from 0, w and vmax are ``1 + (end - 1) t / (T -
+1)`` times their genes.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class TrainingTask:
     seconds : float, optional
         It ends after so much wall time, too.
     patience : int, optional
-        It ends, too, when the global best loss improved by less than ``min_improvement`` of its size
-        over so many iterations.
+        It ends, too, when the global best loss improved by less than ``min_improvement`` of its
+        size over so many iterations.
     horizon : int, optional
         What changes with time (``inertia_end``, ``velocity_end``) comes to its end after so many
         iterations, however early the training ends; None: after ``iterations``.
@@ -115,7 +115,8 @@ class SwarmState:
     history: NDArray[np.float64]
     # Whether patience ended the training.
     stopped: bool = False
-    # Rows x particles that were not evaluated: a particle could not improve any more, or stood still.
+    # Rows x particles that were not evaluated: a particle could not improve any more, or stood
+    # still.
     rows_skipped: int = 0
 
     @property
@@ -127,10 +128,10 @@ class SwarmState:
 def initial_state(task: TrainingTask) -> SwarmState:
     """Make the swarm before its first iteration.
 
-    Weights are normal with the deviation `Genome.weight_scale`; with ``initialisation`` "fan_in" that
-    is divided by the root of the number of their neuron's inputs. Then it is the deviation of a
-    neuron's sum, for inputs of size 1, however wide the layer before. Biases are constant. Velocities
-    are normal, times `INITIAL_VELOCITY_SCALE`.
+    Weights are normal with the deviation `Genome.weight_scale`; with ``initialisation`` "fan_in"
+    that is divided by the root of the number of their neuron's inputs. Then it is the deviation of
+    a neuron's sum, for inputs of size 1, however wide the layer before. Biases are constant.
+    Velocities are normal, times `INITIAL_VELOCITY_SCALE`.
     """
     genome = task.genome
     particles = genome.swarm_size

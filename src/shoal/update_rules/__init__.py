@@ -1,10 +1,10 @@
 """Update rules: how a swarm moves, one file a rule.
 
-May import numerics. It lies below genome, since a genome asks its rule which genes are read, how many
-particles an iteration evaluates and whether the swarm is stable.
+May import numerics. It lies below genome, since a genome asks its rule which genes are read, how
+many particles an iteration evaluates and whether the swarm is stable.
 
-Start with `base.UpdateRule`, then informed.py. A new rule is a file here and a line in `UPDATE_RULES`;
-the CPU engine needs a kernel for its number (shoal.pso.engines).
+Start with `base.UpdateRule`, then informed.py. A new rule is a file here and a line in
+`UPDATE_RULES`; the CPU engine needs a kernel for its number (shoal.pso.engines).
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ class SwarmGenes(Protocol):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class EvaluatedSwarm:
-    """A swarm within an iteration: its losses are known, its bests are updated, and it has not moved.
+    """A swarm within an iteration: its losses are known, its bests are updated, and it has not
+    moved.
 
     P is the number of particles, D of dimensions, k of informants.
     """
@@ -225,5 +226,7 @@ class UpdateRule(ABC):
         return False
 
     def follows_positions(self, genes: SwarmGenes) -> bool:
-        """Whether a particle is drawn to where the one it follows stands, not to that one's best."""
+        """Whether a particle is drawn to where the one it follows stands, not to that one's
+        best.
+        """
         return False

@@ -1,7 +1,7 @@
 """The competitive rule: particles meet in pairs, and the loser of a pair learns from its winner.
 
-In each iteration the particles are paired at random; one that is left over sits out. The winner of a
-pair stays where it is. Its loser moves, with r1 and r2 uniform on [0, 1)::
+In each iteration the particles are paired at random; one that is left over sits out. The winner of
+a pair stays where it is. Its loser moves, with r1 and r2 uniform on [0, 1)::
 
     v' = w r1 v + c2 r2 (x_winner - x)
 
@@ -41,10 +41,10 @@ class CompetitiveRule(UpdateRule):
     def stability_margin(self, genes: SwarmGenes) -> float:
         """See `UpdateRule.stability_margin`.
 
-        It is that of a loser which meets one and the same winner each time; winners do not move. With
-        the moments ``m = w / 2``, ``m2 = w^2 / 3``, ``b = jump c2 / 2`` and
-        ``b2 = (jump c2)^2 / 3`` of its two random factors, it is the smallest of ``1 - m2``, ``b``
-        and ``2 b (1 - m2 + m b) - (1 + m) b2``.
+        It is that of a loser which meets one and the same winner each time; winners do not move.
+        With the moments ``m = w / 2``, ``m2 = w^2 / 3``, ``b = jump c2 / 2`` and ``b2 = (jump c2)^2
+        / 3`` of its two random factors, it is the smallest of ``1 - m2``, ``b`` and ``2 b (1 - m2 +
+        m b) - (1 + m) b2``.
         """
         w = genes.inertia_weight
         c = genes.jump_size * genes.social_weight

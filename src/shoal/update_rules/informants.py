@@ -84,7 +84,9 @@ class RingInformants(InformantStrategy):
 
 
 class RewiredInformants(InformantStrategy):
-    """Drawn at first, and anew after each iteration that did not improve the global best (SPSO-2007)."""
+    """Drawn at first, and anew after each iteration that did not improve the global best
+    (SPSO-2007).
+    """
 
     name = "rewired"
     kernel_number = 3
@@ -127,8 +129,8 @@ def random_informants(genes: SwarmGenes, key: Key, iteration: int) -> NDArray[np
     words = np.stack(philox((blocks, rows, iteration, Purpose.INFORMANTS), key), axis=2)
     words = words.reshape(particles, -1).astype(np.uint64)
 
-    # The other particles are numbered 0..P-2. The n-th draw is among the first ``top + 1`` of them; if it
-    # was drawn before, ``top`` itself is new.
+    # The other particles are numbered 0..P-2. The n-th draw is among the first ``top + 1`` of them;
+    # if it was drawn before, ``top`` itself is new.
     chosen = np.empty((particles, k), dtype=np.int64)
     for n in range(k):
         top = particles - 1 - k + n

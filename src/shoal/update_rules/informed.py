@@ -1,4 +1,5 @@
-"""The informed rule: each particle is drawn to its own best, its best informant and the swarm's best.
+"""The informed rule: each particle is drawn to its own best, its best informant and the swarm's
+best.
 
 For particle i and dimension d, with r1, r2, r3 uniform on [0, 1)::
 
@@ -8,10 +9,10 @@ For particle i and dimension d, with r1, r2, r3 uniform on [0, 1)::
 
 References
 ----------
-Kennedy and Eberhart, "Particle Swarm Optimization", 1995. The inertia weight w: Shi and Eberhart, "A
-Modified Particle Swarm Optimizer", 1998. Informants: Clerc, "Standard Particle Swarm Optimisation",
-2012, its version of 2007. The coefficients: Clerc and Kennedy, "The Particle Swarm - Explosion,
-Stability, and Convergence in a Multidimensional Complex Space", 2002.
+Kennedy and Eberhart, "Particle Swarm Optimization", 1995. The inertia weight w: Shi and Eberhart,
+"A Modified Particle Swarm Optimizer", 1998. Informants: Clerc, "Standard Particle Swarm
+Optimisation", 2012, its version of 2007. The coefficients: Clerc and Kennedy, "The Particle Swarm -
+Explosion, Stability, and Convergence in a Multidimensional Complex Space", 2002.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ class InformedRule(UpdateRule):
         """See `UpdateRule.stability_margin`.
 
         With ``a = jump (c1, c2, c3)``, ``mu = sum(a) / 2`` and ``s2 = sum(a^2) / 12`` the swarm is
-        stable if and only if ``|w| < 1``, ``mu > 0`` and
-        ``(1 - w) mu (2 (1 + w) - mu) > (1 + w) s2``. The margin is the smallest of ``1 - w``, ``mu``
-        and that difference. For two equal attractors it has the sign of Poli's condition.
+        stable if and only if ``|w| < 1``, ``mu > 0`` and ``(1 - w) mu (2 (1 + w) - mu) > (1 + w)
+        s2``. The margin is the smallest of ``1 - w``, ``mu`` and that difference. For two equal
+        attractors it has the sign of Poli's condition.
 
         References
         ----------

@@ -57,14 +57,16 @@ class Engine(ABC):
 
     Obligations of an implementation:
 
-    - `advance` follows `shoal.pso.swarm.step` from the state it is given, within the tolerance its module
-      states, and does not look at the clock: how a training is cut into chunks changes no bit of its
-      result.
+    - `advance` follows `shoal.pso.swarm.step` from the state it is given, within the tolerance its
+      module states, and does not look at the clock: how a training is cut into chunks changes no
+      bit of its result.
     - It stops by patience exactly where the reference does, and then sets ``stopped``.
-    - It may reuse the arrays of the state that it is given; the caller goes on with the returned one.
-    - It may leave out rows of a particle that can no longer become better than its personal best, and
-      counts them.
-    - `outputs` is the same function of its arguments on every machine where the engine claims equal bits.
+    - It may reuse the arrays of the state that it is given; the caller goes on with the returned
+      one.
+    - It may leave out rows of a particle that can no longer become better than its personal best,
+      and counts them.
+    - `outputs` is the same function of its arguments on every machine where the engine claims equal
+      bits.
     - `with_threads` carries the ``observer`` along.
 
     Attributes
@@ -72,9 +74,9 @@ class Engine(ABC):
     name : str
         A member of `shoal.pso.engines.ENGINES`.
     observer : callable, optional
-        Gets the task and the state of every training about ten times a second. It keeps no array of the
-        state, changes none, and raises nothing. Whoever runs the trainings (a worker of an executor) sets
-        it, so that what is trained need not know of it.
+        Gets the task and the state of every training about ten times a second. It keeps no array of
+        the state, changes none, and raises nothing. Whoever runs the trainings (a worker of an
+        executor) sets it, so that what is trained need not know of it.
     """
 
     name: str
@@ -183,6 +185,8 @@ class Engine(ABC):
 
 
 def _next_chunk(chunk: int, seconds: float) -> int:
-    """Iterations of the next chunk: towards `CHUNK_SECONDS`, by at most a factor of four at a time."""
+    """Iterations of the next chunk: towards `CHUNK_SECONDS`, by at most a factor of four at
+    a time.
+    """
     factor = CHUNK_SECONDS / max(seconds, 1e-6)
     return max(1, int(chunk * min(4.0, max(0.25, factor))))

@@ -1,7 +1,9 @@
-"""Where compiled kernels are kept on disk: only the first training on a machine waits for the compiler.
+"""Where compiled kernels are kept on disk: only the first training on a machine waits for the
+compiler.
 
-Numba decides by the time stamp of one file whether its cache is stale. The kernels are made of several
-files, and an upgrade may keep the stamp. So the name of the folder is a hash of all of them.
+Numba decides by the time stamp of one file whether its cache is stale. The kernels are made of
+several files, and an upgrade may keep the stamp. So the name of the folder is a hash of all of
+them.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ _log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parents[1]
 
-# What the kernels are made of: the modules of this package, the constants of the random numbers, the
-# reference whose functions are compiled, and the files that number rules, informants, activations and losses.
+# What the kernels are made of: the modules of this package, the constants of the random numbers,
+# the reference whose functions are compiled, and the files that number rules, informants,
+# activations and losses.
 _SOURCES = (
     *sorted(_HERE.rglob("*.py")),
     _HERE.parent / "swarm.py",
@@ -34,7 +37,9 @@ _SOURCES = (
 
 
 def cache_folder() -> Path:
-    """Name the folder of these very sources: under NUMBA_CACHE_DIR, or the user's cache directory."""
+    """Name the folder of these very sources: under NUMBA_CACHE_DIR, or the user's cache
+    directory.
+    """
     content = b"".join(path.read_bytes() for path in _SOURCES)
     digest = hashlib.sha256(content).hexdigest()[:16]
     home = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -1,8 +1,9 @@
 """The CPU engine: the reference's steps, compiled, on one thread a swarm or several.
 
-It follows the reference within the rounding of a float32 network: losses within 1e-5 of their size plus
-1e-6 of a loss of 1 (targets of about 1), and the same informants unless two distances are that close. Its
-own bits depend neither on the number of threads, nor on the chunks, nor on the width of vectors.
+It follows the reference within the rounding of a float32 network: losses within 1e-5 of their size
+plus 1e-6 of a loss of 1 (targets of about 1), and the same informants unless two distances are that
+close. Its own bits depend neither on the number of threads, nor on the chunks, nor on the width of
+vectors.
 """
 
 from __future__ import annotations
@@ -118,7 +119,9 @@ class CpuEngine(Engine):
 def _run_team(
     work: partial[Any], scratch: list[kernels.Scratch], control: NDArray[np.int64]
 ) -> int:
-    """Run the work once for each scratch, all at the same time; how many iterations are done then."""
+    """Run the work once for each scratch, all at the same time; how many iterations are
+    done then.
+    """
     if len(scratch) == 1:
         return int(work(scratch[0]))
 

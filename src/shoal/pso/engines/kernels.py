@@ -1,13 +1,14 @@
 """The compiled steps of a swarm: evaluate, settle the bests and informants, move.
 
-Everything works on one swarm and a range of its particles, so that one thread can do a whole swarm and
-several can share one, with the same bits. Numba compiles it to run without Python's lock. Parameters
-carry ``Any``: their types are Numba's.
+Everything works on one swarm and a range of its particles, so that one thread can do a whole swarm
+and several can share one, with the same bits. Numba compiles it to run without Python's lock.
+Parameters carry ``Any``: their types are Numba's.
 
 Start with `advance`, the last function, which calls everything else.
 
-Arrays of a tuple that an inner loop uses are named before it, since Numba counts each look into a tuple.
-How the code is cut into functions changes its speed, though not its bits: measure before it is changed.
+Arrays of a tuple that an inner loop uses are named before it, since Numba counts each look into a
+tuple. How the code is cut into functions changes its speed, though not its bits: measure before it
+is changed.
 """
 
 from __future__ import annotations
@@ -51,18 +52,20 @@ from shoal.pso.swarm import out_of_patience, scheduled
 from shoal.update_rules import competitive
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
 
-# Inputs of a layer that are added up at once: with a block's samples, half of a first-level cache of 32 kB.
+# Inputs of a layer that are added up at once: with a block's samples, half of a first-level cache
+# of 32 kB.
 DEPTH = 64
-# Particles that one thread takes through the data together, so that a chunk of it is read once for all.
+# Particles that one thread takes through the data together, so that a chunk of it is read once for
+# all.
 GROUP = 8
 # Particles whose distances are measured together; a multiple of PAIRS.
 NEIGHBOURS = 16
 # Bytes of the data that stay in the second-level cache meanwhile.
 CHUNK_BYTES = 1 << 18
 
-# What threads tell each other: places in the array ``control``, each with a cache line of its own. They are
-# the next free job, the threads that wait, how often all have met, the particle with the global best, and
-# three flags: informants are drawn anew, patience has ended, a thread has failed.
+# What threads tell each other: places in the array ``control``, each with a cache line of its own.
+# They are the next free job, the threads that wait, how often all have met, the particle with the
+# global best, and three flags: informants are drawn anew, patience has ended, a thread has failed.
 JOBS, ARRIVED, TURN, BEST, REWIRING, STOPPED, ABORTED = range(0, 56, 8)
 CONTROL_SIZE = 64
 # Looks at a number, about 10 microseconds, before the processor is offered to another process.
@@ -191,8 +194,8 @@ class Scratch(NamedTuple):
 def padded(dimensions: int) -> int:
     """Compute the length of a row of the swarm's arrays.
 
-    A row has room for whole vectors in each of the four quarters that the words of a Philox block go to
-    (shoal.numerics.philox), and is a multiple of 16.
+    A row has room for whole vectors in each of the four quarters that the words of a Philox block
+    go to (shoal.numerics.philox), and is a multiple of 16.
     """
     quarter = -(-dimensions // 4)
     whole_vectors = -(-quarter // LANES) * LANES
@@ -236,7 +239,9 @@ def _activate(values: Any, vectors: Any, kind: Any) -> None:
 def _dense(
     inputs: Any, size: Any, width: Any, weights: Any, outputs: Any, vectors: Any, relu: Any
 ) -> None:
-    """A layer of ``width`` neurons on ``size`` inputs, for 16 ``vectors`` samples of a block; the arrays by address."""
+    """A layer of ``width`` neurons on ``size`` inputs, for 16 ``vectors`` samples of a block; the
+    arrays by address.
+    """
     for first in range(0, size, DEPTH):
         last = min(first + DEPTH, size)
         end = relu and last == size
@@ -259,7 +264,8 @@ def _dense(
 
 @inlined
 def forward_block(weights: Any, data: Any, block: Any, vectors: Any, model: Any, work: Any) -> Any:
-    """The first 16 ``vectors`` samples of a block through the network at address ``weights``: where ``work`` has its outputs.
+    """The first 16 ``vectors`` samples of a block through the network at address ``weights``: where
+    ``work`` has its outputs.
 
     Layers read and write the two halves of ``work`` in turn.
     """
@@ -279,7 +285,9 @@ def forward_block(weights: Any, data: Any, block: Any, vectors: Any, model: Any,
 
 @inlined
 def _add_block(outputs: Any, targets: Any, real: Any, model: Any, sums: Any) -> Any:
-    """Add the losses of a block's ``real`` rows to the sixteen sums at that address; their total."""
+    """Add the losses of a block's ``real`` rows to the sixteen sums at that address; their
+    total.
+    """
     classes = model.sizes[-1]
     if model.loss == 0:
         return add_squared(outputs, targets, classes, real, sums)
@@ -303,11 +311,13 @@ def evaluate(
     rule: Any,
     scratch: Any,
 ) -> None:
-    """The losses of particles ``first .. last``, NaN and infinities as +inf; and their personal bests.
+    """The losses of particles ``first .. last``, NaN and infinities as +inf; and their personal
+    bests.
 
     By the competitive rule a particle that has a best stands on it: it is left out.
-    ``rule.abandon``: +inf too for a particle whose rows so far already make it no better than its personal best. No loss of a
-    row is negative, and rounding keeps the order of sums, so that it would not have become a best: nothing else changes.
+    ``rule.abandon``: +inf too for a particle whose rows so far already make it no better than its
+    personal best. No loss of a row is negative, and rounding keeps the order of sums, so that it
+    would not have become a best: nothing else changes.
     """
     blocks = -(-data.rows // BLOCK)
     chunk = max(1, CHUNK_BYTES // (4 * BLOCK * model.sizes[0]))
@@ -405,7 +415,8 @@ def random_informants(i: Any, informants: Any, iteration: Any, key0: Any, key1: 
 
 @inlined
 def measure(first: Any, positions: Any, stride: Any, distances: Any) -> None:
-    """The squared distances of particles ``first .. first + NEIGHBOURS`` to all before them, and to each other.
+    """The squared distances of particles ``first .. first + NEIGHBOURS`` to all before them, and to
+    each other.
 
     Each tile of particles that is read serves all of them: they stay in the second-level cache.
     """
@@ -445,7 +456,9 @@ def _leader(i: Any, informants: Any, best_losses: Any) -> Any:
 
 @inlined
 def _follows(i: Any, swarm: Any, rewiring: Any, iteration: Any, rule: Any) -> Any:
-    """Whom particle ``i`` is drawn to: its best informant, settled first; by the competitive rule who beat it, or itself."""
+    """Whom particle ``i`` is drawn to: its best informant, settled first; by the competitive rule
+    who beat it, or itself.
+    """
     if rule.number == COMPETITIVE:
         return swarm.winners[i]
     if rule.strategy == NEAREST:
@@ -505,8 +518,9 @@ def move(
 ) -> None:
     """Position and velocity of particle ``i``: reads the pair ``old``, writes the pair ``new``.
 
-    Two of each, because another particle may still have to read where this one stood (`attractor="position"`), and so that
-    the last vector of a quarter may write over the start of the next, which is written after it.
+    Two of each, because another particle may still have to read where this one stood
+    (`attractor="position"`), and so that the last vector of a quarter may write over the start of
+    the next, which is written after it.
     """
     blocks = -(-swarm.dimensions // 4)
     towards = old[0] if rule.to_position else swarm.bests
@@ -528,7 +542,9 @@ def move(
 
 @compiled
 def _arrive(control: Any, threads: Any) -> Any:
-    """Wait until all threads are here, but the last: it hears True, and lets the others go by `_release`."""
+    """Wait until all threads are here, but the last: it hears True, and lets the others go by
+    `_release`.
+    """
     turn = atomic_load_acquire(control, TURN)
     if atomic_fetch_add(control, ARRIVED) == threads - 1:
         return True
@@ -566,9 +582,10 @@ def advance(
 ) -> Any:
     """Iterations ``done .. until`` of one swarm; says how many are done then.
 
-    Called by ``threads`` threads at once, each with its own ``scratch``; they share the particles, whoever is free taking
-    the next, and meet twice an iteration. Which thread does what changes no bit. ``old`` and ``new`` are pairs of positions
-    and velocities; the last ones are in ``old`` after an even number of iterations, in ``new`` after an odd one.
+    Called by ``threads`` threads at once, each with its own ``scratch``; they share the particles,
+    whoever is free taking the next, and meet twice an iteration. Which thread does what changes no
+    bit. ``old`` and ``new`` are pairs of positions and velocities; the last ones are in ``old``
+    after an even number of iterations, in ``new`` after an odd one.
     """
     particles = len(swarm.losses)
     group = max(1, min(GROUP, particles // (4 * threads))) if threads > 1 else GROUP

@@ -1,8 +1,9 @@
 """A small language for vector code: values that know how to add, multiply and compare.
 
-Numba has no vector type, and leaves the shape of a loop's vectors to a guess. Here arithmetic is written
-out as LLVM instructions: a vector of 16 float32 is one register of AVX-512, two of AVX2 or four of NEON.
-Multiply-adds are explicit and every reduction has a fixed order, so the bits are the same on each.
+Numba has no vector type, and leaves the shape of a loop's vectors to a guess. Here arithmetic is
+written out as LLVM instructions: a vector of 16 float32 is one register of AVX-512, two of AVX2 or
+four of NEON. Multiply-adds are explicit and every reduction has a fixed order, so the bits are the
+same on each.
 """
 
 from __future__ import annotations

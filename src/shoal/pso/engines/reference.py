@@ -1,4 +1,6 @@
-"""The reference engine: plain NumPy, one step after another. It is the definition, not the fast one."""
+"""The reference engine: plain NumPy, one step after another. It is the definition, not the fast
+one.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Elementary functions of vectors in float32 arithmetic.
 
-Those of a library would differ by machine, in bits and in speed. Errors are given in units of the last
-place (ulp) and are tested.
+Those of a library would differ by machine, in bits and in speed. Errors are given in units of the
+last place (ulp) and are tested.
 
 References
 ----------
@@ -72,7 +72,9 @@ def _polynomial(x: Value, coefficients: tuple[float, ...]) -> Value:
 
 
 def exp(x: Value) -> Value:
-    """Compute e to the power of x: within 1 ulp on [-87, 88], beyond as at the end of that interval."""
+    """Compute e to the power of x: within 1 ulp on [-87, 88], beyond as at the end of that
+    interval.
+    """
     x = x.clipped(-87.0, 88.0)
 
     # x = n ln 2 + r, with r around 0.
@@ -85,7 +87,9 @@ def exp(x: Value) -> Value:
 
 
 def log(x: Value) -> Value:
-    """Compute the natural logarithm of a finite x >= 1, as the sum of a softmax is; within 1 ulp."""
+    """Compute the natural logarithm of a finite x >= 1, as the sum of a softmax is; within
+    1 ulp.
+    """
     # x = m 2^e, with m in [0.5, 1) and then in [sqrt(0.5), sqrt(2)).
     bits = x.bits()
     m = ((bits & 0x007FFFFF) | 0x3F000000).bits()

@@ -31,8 +31,8 @@ def distance_tile(
 ) -> Any:
     """Compute squared distances of `PAIRS` particles from ``i`` on to as many from ``j`` on.
 
-    They are float32 sums of squared differences over `DIMENSIONS` at a time, then float64. One that is
-    not a number is infinity.
+    They are float32 sums of squared differences over `DIMENSIONS` at a time, then float64. One that
+    is not a number is infinity.
 
     Parameters
     ----------

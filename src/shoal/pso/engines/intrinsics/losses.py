@@ -26,8 +26,8 @@ _RowLosses = Callable[[_Outputs, Value, Value], Value]
 def make_loss(row_losses: _RowLosses) -> Any:
     """Make an intrinsic ``add_losses(outputs, targets, classes, real, sums)``.
 
-    It adds the losses of the first ``real`` rows of a block to 16 float64 sums, one for every sixteenth
-    row, and returns the total of these sums. Outputs, targets and sums come by address.
+    It adds the losses of the first ``real`` rows of a block to 16 float64 sums, one for every
+    sixteenth row, and returns the total of these sums. Outputs, targets and sums come by address.
 
     Parameters
     ----------

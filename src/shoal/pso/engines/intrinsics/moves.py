@@ -17,8 +17,8 @@ _LOW = 0xFFFFFFFF
 
 _Keys = list[tuple[Value, Value]]
 
-# For each pull: which random numbers it takes, the field of the kernels' `Rule` with its weight, and the
-# argument of the intrinsic that says where to.
+# For each pull: which random numbers it takes, the field of the kernels' `Rule` with its weight,
+# and the argument of the intrinsic that says where to.
 _PULLS = {
     "own": (Purpose.COGNITIVE, "c1", 4),
     "social": (Purpose.SOCIAL, "c2", 5),
@@ -59,8 +59,8 @@ def make_move(*pulls: str, random_inertia: bool = False) -> Any:
     ) -> Any:
         """Move 16 blocks of four dimensions of a particle by one step.
 
-        Dimension n of block b is at ``n stride + b`` from each address; ``block`` is the number of the
-        first. A pull whose weight is 0 is left out, with its random numbers.
+        Dimension n of block b is at ``n stride + b`` from each address; ``block`` is the number of
+        the first. A pull whose weight is 0 is left out, with its random numbers.
         """
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:

@@ -21,9 +21,9 @@ from shoal.pso.engines.llvm_vectors import (
 # Samples that are taken through a network at once: their activations stay in the first-level cache.
 BLOCK = 64
 
-# The most neurons of a tile, and the numbers of vectors of samples that it may have: its sums, its inputs
-# and a weight stay in the registers. Taller tiles for AVX-512 (6 x 4) measured 10 % slower at 8 inputs
-# and 3 % at 32: the stores at their ends stand in the way.
+# The most neurons of a tile, and the numbers of vectors of samples that it may have: its sums, its
+# inputs and a weight stay in the registers. Taller tiles for AVX-512 (6 x 4) measured 10 % slower
+# at 8 inputs and 3 % at 32: the stores at their ends stand in the way.
 TILE_NEURONS, TILE_VECTORS = (4, (4, 2, 1)) if has_wide_registers() else (6, (1,))
 
 
@@ -43,8 +43,8 @@ def tile(
 ) -> Any:
     """Compute a part of the sums of some neurons for some samples, in registers.
 
-    It adds to output ``[j, s]`` the sum of ``W[j, k] input[k, s]`` over k in ``first .. last``, term by
-    term in that order.
+    It adds to output ``[j, s]`` the sum of ``W[j, k] input[k, s]`` over k in ``first .. last``,
+    term by term in that order.
 
     Parameters
     ----------
