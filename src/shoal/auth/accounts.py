@@ -143,12 +143,12 @@ class Accounts:
     def find_by_token(self, token: str) -> Account | None:
         """The account that the token opens."""
         digest = token_digest(token)
-        found = None
+        opened = None
         # All accounts are compared, each in constant time: the time tells nothing about the token.
         for account in self.accounts:
-            if hmac.compare_digest(account.token or "", digest) and found is None:
-                found = account
-        return found
+            if hmac.compare_digest(account.token or "", digest) and opened is None:
+                opened = account
+        return opened
 
     def with_account(self, name: str, role: Role, **ways: Any) -> Accounts:
         """With a new account, or with another way to log in for the account of that name.

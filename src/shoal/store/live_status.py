@@ -161,10 +161,10 @@ def announce_viewer(connection: Connection, run_id: int | str) -> None:
     # The lock makes a delete beside us wait, or makes us wait for it. Without it, the row of a run
     # that is gone could stay for ever.
     query = select(run.c.id).where(run.c.id == parse_id(run_id))
-    found = connection.scalar(query.with_for_update(read=True, key_share=True))
-    if found is None:
+    number = connection.scalar(query.with_for_update(read=True, key_share=True))
+    if number is None:
         raise run_not_found_error(connection, run_id)
-    _put(connection, found, watched=now())
+    _put(connection, number, watched=now())
 
 
 def poll_flags(connection: Connection, run_id: int) -> PollFlags:

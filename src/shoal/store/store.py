@@ -380,12 +380,12 @@ class Store:
         """
         from shoal.data import from_parquet
 
-        found = self.run(run_id)
-        query = select(dataset.c.hash, dataset.c.parquet).join(run).where(run.c.id == found.id)
+        number = self.run(run_id).id
+        query = select(dataset.c.hash, dataset.c.parquet).join(run).where(run.c.id == number)
         stored = self._database.read(lambda c: c.execute(query).one())
         if hashlib.sha256(stored.parquet).hexdigest() != stored.hash:
             raise StoreError(
-                f"The stored table of run {found.id} is damaged.",
+                f"The stored table of run {number} is damaged.",
                 remedy="restore the store from a backup",
             )
         return from_parquet(stored.parquet)
@@ -442,8 +442,8 @@ class Store:
         unique_key = key or _new_key()
 
         def submit(connection: Connection) -> RunView:
-            found = commands.submit(connection, run_id, kind, unique_key)
-            return runs.read_run(connection, found)
+            number = commands.submit(connection, run_id, kind, unique_key)
+            return runs.read_run(connection, number)
 
         return self._database.write(submit)
 
