@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shoal.store.records import process_of
 from support import supervised_run as scene
 from support.processes import eventually
 from support.supervised_run import Scene, Undisturbed
@@ -267,6 +268,8 @@ def test_a_stale_owner_that_wakes_writes_nothing(
         assert first.wait() == 0
         here.gone()
         assert len(workers) > 1
-        assert f"run 1: {stale.owner} does not own run 1 any more" in here.log()
+        process = process_of(stale.owner)
+        lost = f"run 1: lost to another supervisor: {process} does not own run 1 any more"
+        assert lost in here.log()
         here.ended_as(undisturbed, kept)
         assert here.store.run(1).epoch == 2

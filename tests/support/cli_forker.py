@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 from shoal.cli.main import main
 
+# After which a command is killed.
 LONGEST_SECONDS = 120
 LOADED = ("shoal.data.preparation", "shoal.store", "shoal.analysis.summary", "shoal.cli.follow")
 
@@ -71,7 +72,7 @@ def _fork_for_each() -> None:
 def _become(
     arguments: list[str], environment: dict[str, str], cwd: str, out: str, err: str
 ) -> NoReturn:
-    signal.alarm(LONGEST_SECONDS)  # then it is killed
+    signal.alarm(LONGEST_SECONDS)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
@@ -87,12 +88,23 @@ def _become(
         main()
     except SystemExit as end:
         code = end.code
-    except BaseException:  # as Python itself would
+    except BaseException:
+        # As Python itself would.
         traceback.print_exc()
         code = 1
+
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+    os._exit(_exit_code(code))
+
+
+def _exit_code(code: Any) -> int:
+    """What Python makes of the code of a `SystemExit`."""
+    if isinstance(code, int):
+        return code
+    if code is None:
+        return 0
+    return 1
 
 
 if __name__ == "__main__":

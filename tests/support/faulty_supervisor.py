@@ -27,7 +27,10 @@ from shoal.system.forkserver import warm_up
 
 def die(with_all: bool) -> None:
     """Now: nothing after this line happens."""
-    (os.killpg if with_all else os.kill)(os.getpid(), signal.SIGKILL)
+    if with_all:
+        os.killpg(os.getpid(), signal.SIGKILL)
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
@@ -41,14 +44,18 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
     from shoal.executors import LocalExecutor, Outcome
     from shoal.store.connection import Database
 
-    write, poll, commits, seen = Database.write, LocalExecutor.poll, count(1), [0]
-    held: list[Outcome] = []
-    shoal.orchestration.owned_run.HEARTBEAT_SECONDS = (
-        shoal.orchestration.supervisor.HEARTBEAT_SECONDS
-    ) = 3600.0
+    write = Database.write
+    poll = LocalExecutor.poll
+    numbers = count(1)
+    # The number of the last commit that was begun.
+    seen = [0]
+    waiting: list[Outcome] = []
+    shoal.orchestration.owned_run.HEARTBEAT_SECONDS = 3600.0
+    shoal.orchestration.supervisor.HEARTBEAT_SECONDS = 3600.0
 
     def counted(self: Database, work: Callable[..., Any]) -> Any:
-        seen[0] = this = next(commits)
+        this = next(numbers)
+        seen[0] = this
 
         def watched(connection: Any) -> Any:
             result = work(connection)
@@ -62,10 +69,15 @@ def arm(moment: str, number: int, with_all: bool) -> Callable[[], int]:
         return result
 
     def one_by_one(self: LocalExecutor, timeout: float) -> list[Outcome]:
-        held.extend(poll(self, 0.0 if held else timeout))
-        return [held.pop(0)] if held else []
+        if waiting:
+            timeout = 0.0
+        waiting.extend(poll(self, timeout))
+        if not waiting:
+            return []
+        return [waiting.pop(0)]
 
-    Database.write, LocalExecutor.poll = counted, one_by_one  # type: ignore[method-assign]
+    Database.write = counted  # type: ignore[method-assign]
+    LocalExecutor.poll = one_by_one  # type: ignore[method-assign]
     return lambda: seen[0]
 
 
@@ -73,13 +85,13 @@ def note_asked(file: Path) -> None:
     """Write down every evaluation that is handed to the workers."""
     from shoal.executors import Evaluate, Job, LocalExecutor
 
-    give = LocalExecutor.submit
+    submit = LocalExecutor.submit
 
     def noted(self: LocalExecutor, job: Job) -> None:
         if isinstance(job, Evaluate):
             with file.open("a") as asked:
                 asked.write(f"{job.task.id}\n")
-        give(self, job)
+        submit(self, job)
 
     LocalExecutor.submit = noted  # type: ignore[method-assign]
 

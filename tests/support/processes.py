@@ -25,7 +25,8 @@ SMALL = [
     "--repeats",
     "2",
 ]
-PATIENCE_SECONDS = 120.0  # the first use compiles the kernels
+# The first use compiles the kernels.
+PATIENCE_SECONDS = 120.0
 
 
 def shoal(
@@ -66,7 +67,11 @@ def start(*arguments: str, store: Path) -> subprocess.Popen[str]:
 
 def environment(store: Path, home: Path | None = None) -> dict[str, str]:
     """Ours, with that store and a data directory beside it."""
-    return {**os.environ, "SHOAL_STORE": str(store), "XDG_DATA_HOME": str(home or store.parent)}
+    return {
+        **os.environ,
+        "SHOAL_STORE": str(store),
+        "XDG_DATA_HOME": str(home or store.parent),
+    }
 
 
 def last_json(text: str) -> dict[str, Any]:
@@ -82,9 +87,8 @@ def eventually(look: Callable[[], Any]) -> Any:
     while time.monotonic() < deadline:
         if value := look():
             return value
-        time.sleep(
-            0.02
-        )  # between two looks at what another process does; nothing depends on its length
+        # Between two looks at what another process does; nothing depends on its length.
+        time.sleep(0.02)
     raise AssertionError(f"did not happen within {PATIENCE_SECONDS:g} s")
 
 
@@ -98,16 +102,18 @@ def alive(pid: int) -> bool:
 
 def descendants(pid: int) -> Iterator[int]:
     """The processes below ``pid``, deepest last."""
-    parents: dict[int, list[int]] = {}
+    children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+            parent = int(fields[1])
+            children.setdefault(parent, []).append(int(entry.name))
+
     queue = [pid]
     while queue:
-        for child in parents.get(queue.pop(0), []):
+        for child in children.get(queue.pop(0), []):
             queue.append(child)
             yield child

@@ -39,7 +39,8 @@ class Undisturbed:
     evaluations: int
     pace: float
     commits: int
-    template: Path  # an SQLite store with such a run, queued
+    # An SQLite store with such a run, queued.
+    template: Path
 
 
 @dataclass
@@ -51,9 +52,8 @@ class Scene:
     settings: SearchSettings = SETTINGS
     template: Path | None = None
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    resumes: list[tuple[Path, set[str]]] = field(
-        default_factory=list
-    )  # what each asked for, and what there was
+    # What each supervisor that went on asked for, and what was recorded before.
+    resumes: list[tuple[Path, set[str]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.template is not None and "://" not in self.url:
@@ -93,15 +93,17 @@ class Scene:
 
     def processes(self) -> list[int]:
         """All of this scene that live, whoever their parent is by now."""
-        mark, found = f"XDG_DATA_HOME={self.home}".encode(), []
+        mark = f"XDG_DATA_HOME={self.home}".encode()
+        pids = []
         for entry in Path("/proc").iterdir():
-            if entry.name.isdecimal():
-                with contextlib.suppress(OSError):
-                    if mark in (entry / "environ").read_bytes().split(b"\0") and alive(
-                        int(entry.name)
-                    ):
-                        found.append(int(entry.name))
-        return found
+            if not entry.name.isdecimal():
+                continue
+            with contextlib.suppress(OSError):
+                variables = (entry / "environ").read_bytes().split(b"\0")
+                pid = int(entry.name)
+                if mark in variables and alive(pid):
+                    pids.append(pid)
+        return pids
 
     @staticmethod
     def kill(pids: list[int]) -> None:
