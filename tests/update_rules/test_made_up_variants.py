@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.analysis.gene_features import factors
+from shoal.analysis.gene_features import gene_features
 from shoal.errors import GenomeError
 from shoal.genome.genes import CATEGORICAL_GENES
 from shoal.genome.genome import Genome
@@ -133,7 +133,7 @@ def test_operators_space_and_analyses_know_a_new_rule(rule) -> None:
 
     rows = [genome, Genome(), Genome(update_rule="competitive")]
     table = pd.DataFrame([vars_of(row) for row in rows])
-    used = {feature.name: feature.used.tolist() for feature in factors(table)}
+    used = {feature.name: feature.used.tolist() for feature in gene_features(table)}
     assert used["global_best_weight"] == [True, True, False]
     assert used["cognitive_weight"] == [False, True, False]
     assert used["update_rule"] == [True, True, True]
@@ -155,7 +155,7 @@ def test_a_new_activation_is_a_gene_and_moves_the_reference(activation) -> None:
     (training,) = get_engine("reference").train([make_task(genome, Network((3, 4, 1), "absolute"))])
     assert np.isfinite(training.loss)
     table = pd.DataFrame([vars_of(genome), vars_of(Genome())])
-    places = {feature.name: feature for feature in factors(table)}["activation"]
+    places = {feature.name: feature for feature in gene_features(table)}["activation"]
     assert places.used.all()
 
 
