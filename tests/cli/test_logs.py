@@ -55,7 +55,7 @@ def test_the_supervisor_of_a_run_logs_its_claims_at_the_level_that_was_asked_for
     assert last_json(done.stdout)["state"] == "finished"
 
     lines = supervisor_log(store)
-    assert any(" INFO " in line and "run 1: claimed, epoch 1" in line for line in lines), lines
+    assert any(" INFO " in line and "run 1: claimed by" in line for line in lines), lines
     assert any(" DEBUG shoal." in line for line in lines), lines
 
 

@@ -137,8 +137,6 @@ class Supervisor:
         if claim is None:
             return False
 
-        # Any epoch above 1 takes over a run that was paused or interrupted.
-        _log.info("run %s: claimed, epoch %s", claim.run_id, claim.epoch)
         try:
             state = Runner(self.store, claim, self._leave.is_set).drive()
             _log.info("run %s: %s", claim.run_id, state)
