@@ -17,7 +17,9 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,17 +37,29 @@ CASES = {
 }
 
 
+def of_any(name: str, *modules: str) -> Any:
+    """A name from the first of these modules that this version has. Modules moved in 0.1.0."""
+    for module in modules:
+        try:
+            return getattr(import_module(module), name)
+        except ModuleNotFoundError:
+            continue
+    raise ModuleNotFoundError(f"None of {', '.join(modules)} is there.")
+
+
 def serve() -> None:
     """The side that measures: case names in, seconds an iteration out.
 
     Uses only what every version has.
     """
-    from shoal.genome.genome import Genome
-    from shoal.nn.network import Network
-    from shoal.numerics.philox import derive_key
-    from shoal.objectives.losses import make_objective
-    from shoal.pso.engines import get_engine
-    from shoal.pso.swarm import TrainingTask, initial_state
+    from shoal import Genome
+
+    Network = of_any("Network", "shoal.nn.network", "shoal.network")
+    derive_key = of_any("derive_key", "shoal.numerics.philox", "shoal.philox")
+    make_objective = of_any("make_objective", "shoal.objectives.losses", "shoal.losses")
+    get_engine = of_any("get_engine", "shoal.pso.engines", "shoal.engines")
+    TrainingTask = of_any("TrainingTask", "shoal.pso.swarm", "shoal.swarm")
+    initial_state = of_any("initial_state", "shoal.pso.swarm", "shoal.swarm")
 
     engine = get_engine("cpu")
     for line in sys.stdin:
