@@ -14,25 +14,27 @@ from pathlib import Path
 
 PACKAGE = "shoal"
 
-# Lowest layer first. A room may import its own layer and those before it.
+# Lowest layer first, and within a layer the order of `[tool.importlinter]` in pyproject.toml.
+# A room may import its own layer and those before it.
 LAYERS: dict[str, tuple[str, ...]] = {
     "foundation": ("errors", "system", "inference", "numerics"),
-    "domain": ("data", "nn", "objectives", "update_rules", "genome", "pso"),
-    "search": ("problems", "tuning"),
+    "domain": ("nn", "update_rules", "objectives", "genome", "data", "pso"),
+    "search": ("settings", "problems", "tuning"),
     "infrastructure": ("store", "executors"),
     "application": (
-        "orchestration",
-        "analysis",
-        "replay",
         "auth",
+        "analysis",
+        "orchestration",
+        "replay",
+        "testing",
+        "estimators",
+        "manager",
+        "api",
         "presentation",
         "export",
-        "api",
-        "manager",
-        "estimators",
         PACKAGE,
     ),
-    "interfaces": ("cli", "dashboard"),
+    "interfaces": ("dashboard", "cli"),
 }
 NOT_ROOMS = ("__init__", "_version")
 

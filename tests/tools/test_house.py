@@ -6,6 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -64,9 +65,12 @@ def _figures(house) -> dict[str, float]:
     ],
 )
 def test_an_arrow_is_a_room_that_imports_another(build, line, targets):
+    face = (
+        "if TYPE_CHECKING:\n    from shoal.data import Dataset\n_HOMES = {'ShoalError': 'errors'}"
+    )
     house = build(
         {
-            "__init__.py": "if TYPE_CHECKING:\n    from shoal.data import Dataset\n_HOMES = {'ShoalError': 'errors'}",
+            "__init__.py": face,
             "_version.py": "__version__ = '1'",
             "data/__init__.py": "",
             "data/splits.py": "from shoal.data import Dataset",
@@ -153,6 +157,30 @@ def test_an_upward_arrow_leads_to_a_higher_layer(build):
         ("src/shoal/numerics/stats.py", 3),
         ("src/shoal/store.py", 1),
     ]
+
+
+def test_every_room_of_this_package_has_a_layer():
+    house = tree.House(ROOT)
+
+    placed = {room for layer in tree.LAYERS.values() for room in layer}
+
+    assert set(house.rooms) <= placed
+
+
+def test_layers_follow_the_order_of_the_import_contract():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    contracts = tomllib.loads(text)["tool"]["importlinter"]["contracts"]
+    [contract] = [entry for entry in contracts if entry["type"] == "layers"]
+
+    height: dict[str, int] = {}
+    for index, row in enumerate(reversed(contract["layers"])):
+        for name in row.split("|"):
+            height[name.strip(" ()")] = index
+
+    rooms = [room for layer in tree.LAYERS.values() for room in layer if room != tree.PACKAGE]
+    heights = [height[room] for room in rooms]
+
+    assert heights == sorted(heights)
 
 
 def test_layers_name_a_room_once():
