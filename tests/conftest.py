@@ -41,7 +41,10 @@ def postgres_server() -> Iterator[postgres.Server]:
     """One private server for the session."""
     programs = postgres.binaries()
     if programs is None:
-        reason = "no PostgreSQL server is installed (looked for initdb in /usr/lib/postgresql/*/bin and on PATH)"
+        reason = (
+            "no PostgreSQL server is installed "
+            "(looked for initdb in /usr/lib/postgresql/*/bin and on PATH)"
+        )
         if os.environ.get("CI"):
             pytest.fail(reason + "; CI has to test both databases")
         pytest.skip(reason)
@@ -72,7 +75,7 @@ def store(store_url: str) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A real browser. What is expected of a page may take 30 s, or a file's own ``LOADING`` (milliseconds)."""
+    """A real browser. A page may take 30 s, or a file's own ``LOADING`` in milliseconds."""
     from playwright.sync_api import expect
 
     from support import browser as chrome

@@ -1,7 +1,7 @@
 """What may import what, beyond the contract on layers that `make lint` checks.
 
-The contract (`[tool.importlinter]` in pyproject.toml) knows Shoal's own packages. Here stands what it
-cannot say: where other libraries may be used, who may write to a store, and what stays optional.
+The contract (`[tool.importlinter]` in pyproject.toml) knows Shoal's own packages. Here stands what
+it cannot say: where other libraries may be used, who may write to a store, and what stays optional.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def store_methods_that_write() -> set[str]:
 def calls_that_may_write(path: Path, methods: set[str]) -> list[str]:
     """Places in a page's file where one of these methods is named, or a supervisor is started.
 
-    Calls of the command service are what pages are meant to do. Streamlit, NumPy and the kit of child
-    processes have functions of the same names.
+    Calls of the command service are what pages are meant to do. Streamlit, NumPy and the kit of
+    child processes have functions of the same names.
     """
     places = []
     for node in ast.walk(ast.parse(path.read_text())):
@@ -125,7 +125,8 @@ for name in {EXTRAS!r}:
 import shoal
 for name in shoal.__all__:
     getattr(shoal, name)
-import shoal.cli.main, shoal.cli.follow, shoal.cli.serve, shoal.export, shoal.dashboard.server.launch
+import shoal.cli.main, shoal.cli.follow, shoal.cli.serve
+import shoal.export, shoal.dashboard.server.launch
 """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
 

@@ -1,4 +1,4 @@
-"""`make test-long`: every slow test belongs to exactly one of its named parts, and the parts are documented."""
+"""`make test-long`: every slow test belongs to one named part, and the parts are documented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Property tests draw the same examples in every run of the suite, and new ones where that is asked for."""
+"""Property tests draw the same examples in every run of the suite, and new ones on request."""
 
 from __future__ import annotations
 

@@ -30,7 +30,10 @@ from support.processes import eventually
 
 pytestmark = pytest.mark.browser
 SOON, COMPILING = 30_000, 180_000  # milliseconds; the first training of a process compiles its code
-HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `:red[tick]` $x$ :smile: **b** www.example.com"
+HOSTILE = (
+    "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `:red[tick]` $x$ :smile: **b** "
+    "www.example.com"
+)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +104,7 @@ def fill(page: Page, **numbers: int) -> None:
 
 
 def at_least(generations: int) -> re.Pattern[str]:
-    """Text of a number of two digits or more that begins a generation count beyond ``generations`` < 10."""
+    """The text of a generation count of two digits or more, beyond ``generations`` < 10."""
     digits = "".join(str(d) for d in range(generations, 10))
     return re.compile(rf"^([{digits}]|\d\d+)$")
 
@@ -339,7 +342,8 @@ def test_a_finished_run_goes_on_with_more_and_is_deleted_by_its_name_only(
 
 
 BESIDE = """() => [...document.querySelectorAll("svg.marks")].flatMap(chart => {
-  const place = chart.closest("[class*=st-key-chart-]").getBoundingClientRect(), own = chart.getBoundingClientRect();
+  const place = chart.closest("[class*=st-key-chart-]").getBoundingClientRect();
+  const own = chart.getBoundingClientRect();
   const ends = [own.left - place.left, own.right - place.right];
   return ends.some(end => Math.abs(end) > 1) ? [ends] : [];
 })"""

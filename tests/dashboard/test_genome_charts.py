@@ -1,4 +1,4 @@
-"""The charts of the page Genome: trainings, losses, predictions and ancestors, without a browser."""
+"""The charts of the page Genome, without a browser: trainings, losses, predictions, ancestors."""
 
 from __future__ import annotations
 

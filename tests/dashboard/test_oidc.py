@@ -1,4 +1,4 @@
-"""Logging in by an identity provider: a small one on this machine, which says whatever a test wants it to say."""
+"""Logging in by an identity provider: a small one on this machine, which says what tests want."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Who is let in at the page, and what a viewer's browser may send: a real server, a real browser, and no browser at all."""
+"""Logins at the page, and what a viewer's browser may send.
+
+A real server, a real browser, and no browser at all.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,10 @@ RIGHT = "correct horse"
 
 
 class Site:
-    """A dashboard that asks who is there, with a run that this process owns: it obeys nothing, so that all commands stay."""
+    """A dashboard with a login, and a run that this process owns.
+
+    The process obeys nothing, so that all commands stay.
+    """
 
     def __init__(
         self, url: str, store: Store, claim: Claim, accounts: Path, viewer_token: str

@@ -1,4 +1,4 @@
-"""What matters and Compare in a real browser, over searches whose trainings come from a landscape."""
+"""What matters and Compare in a real browser, over searches on a fitness landscape."""
 
 from __future__ import annotations
 

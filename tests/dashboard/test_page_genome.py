@@ -70,7 +70,7 @@ def test_a_genome_from_its_trainings_to_its_parents(
             "has trained no genome '<b>x</b>'", timeout=SOON
         )
         expect(page.get_by_text("The best genomes of the run")).to_be_visible()
-        # Streamlit asks for two of its own files beside a page's address, before it asks at the root.
+        # Streamlit asks for two of its files beside a page's address, before it asks at the root.
         assert [error for error in watched.errors if "404" not in error] == []
         assert watched.abroad == []
     assert not re.search(r'File ".*[/\\]shoal[/\\]', (tmp_path / "server.log").read_text())

@@ -121,7 +121,7 @@ def page(chromium: Browser, site: str, opened: Store) -> Iterator[Page]:
         first.goto(f"{site}/new")
         expect(start(first)).to_be_visible()
         yield first
-        # Streamlit looks for its server below the page's own path first: a 404 at each deep address.
+        # Streamlit looks for its server below the page's path first: a 404 at each deep address.
         assert [error for error in watched.errors if "404 (Not Found)" not in error] == []
         assert watched.abroad == []
 
@@ -140,7 +140,8 @@ def finding(page: Page, words: str) -> Locator:
 
 def edit(page: Page, column: int, text: str) -> None:
     """Type into the first row of the table of bounds, by keyboard: columns from 0."""
-    # The table is a drawing, so there is nothing to click that a browser could find, and it moves while others are drawn.
+    # The table is a drawing, so there is nothing to click that a browser could find, and it moves
+    # while others are drawn.
     table = page.locator(".st-key-bounds [data-testid=stDataFrame]")
     table.locator("canvas").first.focus()
     for place in range(column + 1):

@@ -1,4 +1,7 @@
-"""The page Swarm in a real browser: a recorded training is repeated, played and scrubbed; what trains now is followed."""
+"""The page Swarm in a real browser.
+
+A recorded training is repeated, played and scrubbed; what trains now is followed.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +125,8 @@ def test_a_recorded_training_is_played_and_scrubbed(page: Page, opened: Store) -
 
 
 CUT_OFF = """() => [...document.querySelectorAll(".st-key-chart-swarm-now")].flatMap(place => {
-  const shown = place.querySelector(".plotclip rect")?.width.baseVal.value, width = place.getBoundingClientRect().width;
+  const shown = place.querySelector(".plotclip rect")?.width.baseVal.value;
+  const width = place.getBoundingClientRect().width;
   return Math.abs(width - shown - 72) > 2 ? [[shown, width]] : [];  // but for the margins
 })"""
 

@@ -73,13 +73,15 @@ def test_pairs_tell_what_means_do_not() -> None:
             "inertia_weight",
             (0.2, 0.9),
             0.9,
-            "inertia_weight 0.9 lies on its upper bound, 0.9; `bounds.inertia_weight` widens it, to 2 at most",
+            "inertia_weight 0.9 lies on its upper bound, 0.9; "
+            "`bounds.inertia_weight` widens it, to 2 at most",
         ),
         (
             "inertia_weight",
             (0.2, 0.9),
             0.203,
-            "inertia_weight 0.203 lies on its lower bound, 0.2; `bounds.inertia_weight` widens it, to 0 at most",
+            "inertia_weight 0.203 lies on its lower bound, 0.2; "
+            "`bounds.inertia_weight` widens it, to 0 at most",
         ),
         ("max_velocity", (0.01, 10.0), 10.0, "max_velocity 10 lies on its upper bound, 10"),
         (

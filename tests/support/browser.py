@@ -86,7 +86,7 @@ class Watched:
         page.on("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
-        # Of an address such as /live, Streamlit's browser part first asks below it where its server is; the 404 tells it.
+        # At an address such as /live, Streamlit looks for its server below it first: a 404.
         probing = "/_stcore/" in message.location["url"] and "404" in message.text
         if message.type == "error" and not probing:
             self.errors.append(message.text)

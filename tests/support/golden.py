@@ -1,7 +1,8 @@
 """Golden values: results that must not change unless someone means them to.
 
 `make golden` computes them anew and rewrites `tests/golden/values.json`; review its difference
-before you commit it, as a changed value means that recorded runs no longer replay to the same bits. Tests only read.
+before you commit it, as a changed value means that recorded runs no longer replay to the same bits.
+Tests only read.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ def cpu_values() -> dict[str, Any]:
 
 
 def search_values(engine: Engine | None = None) -> dict[str, Any]:
-    """A whole search on the bundled data, small: what `result_hash` promises, whatever the engine's threads."""
+    """A small search on the bundled data: what `result_hash` promises, with any threads."""
     settings = SearchSettings(preset="classic", population=4, generations=2, iterations=20, seed=0)
     problem, engine = (
         Problem(load_dataset("concrete", preset="classic"), settings),
@@ -150,7 +151,7 @@ CASES: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def check(name: str) -> None:
-    """Fail, with the command that refreshes the file, unless the values called ``name`` are those recorded."""
+    """Fail, naming the command that refreshes the file, unless ``name`` has its recorded values."""
     recorded = json.loads(FILE.read_text())[name]
     actual = json.loads(json.dumps(CASES[name]()))
     wrong = [k for k in sorted({*recorded, *actual}) if recorded.get(k) != actual.get(k)]
@@ -158,8 +159,10 @@ def check(name: str) -> None:
         f"  {k}: recorded {recorded.get(k)!r}, now {actual.get(k)!r}" for k in wrong
     )
     assert not wrong, (
-        f"{name}: not the golden values.\n{details}\nRecorded runs would not replay to the same bits. If that is "
-        f"meant, run `{COMMAND}`, review the difference of {FILE.parent.name}/{FILE.name}, and say why in the commit."
+        f"{name}: not the golden values.\n{details}\n"
+        "Recorded runs would not replay to the same bits. If that is "
+        f"meant, run `{COMMAND}`, review the difference of {FILE.parent.name}/{FILE.name}, "
+        "and say why in the commit."
     )
 
 

@@ -1,4 +1,4 @@
-"""Where things are in a checkout, for tests that read files of it or start processes that import tests."""
+"""Where things are in a checkout, for tests that read its files or import tests elsewhere."""
 
 from __future__ import annotations
 

@@ -71,5 +71,5 @@ def header(config: pytest.Config) -> str:
 
 
 def seed_of(config: pytest.Config) -> int:
-    """A number that tests may derive seeds of their own from: that of the run, 0 when it is steady."""
+    """A number that tests may derive seeds from: that of the run, 0 when it is steady."""
     return int(config.option.hypothesis_seed or 0)

@@ -1,8 +1,10 @@
 """Makes the pictures of docs/ anew, from real runs: `make pictures [ONLY=PAGE,PAGE]`.
 
-The store is one of its own, or that of FILE: its last two finished runs, and its newest, which goes on.
+The store is one of its own, or that of FILE: its last two finished runs, and its newest, which goes
+on.
 
-docs/dashboard.png is the live page; docs/pictures/pages/ has every page light, dark and as a telephone shows it.
+docs/dashboard.png is the live page; docs/pictures/pages/ has every page light, dark and as a
+telephone shows it.
 """
 
 from __future__ import annotations

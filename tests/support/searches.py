@@ -13,7 +13,10 @@ from shoal.tuning.search import Search
 
 
 def fake(task: Task) -> Evaluation:
-    """A cheap stand-in for a training: its accuracy is a hash of the genome and the repeat; one in nine fails."""
+    """A cheap stand-in for a training; one in nine fails.
+
+    Its accuracy is a hash of the genome and the repeat.
+    """
     digest = hashlib.sha256(repr(task.id).encode()).digest()
     if digest[0] % 9 == 0:
         return Evaluation(task, "failed", error="made up")

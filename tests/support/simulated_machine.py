@@ -32,7 +32,7 @@ assert all(hasattr(Store, name) for name in _WRITES)
 
 
 class Crash(BaseException):
-    """The process is gone, this instant: no `except` and no `finally` of its own counts any more."""
+    """The process is gone, this instant: no `except` or `finally` of its own counts any more."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ _MOST_NEW = 0.05
 
 
 def is_recent(then: int, now: int) -> bool:
-    """Whether something that was computed from ``then`` trainings or generations may still be shown.
+    """Whether what was computed from ``then`` trainings or generations may still be shown.
 
     Parameters
     ----------
