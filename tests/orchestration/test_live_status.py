@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from shoal.data import DataOptions, Dataset, prepare
+from shoal.data import Dataset
 from shoal.errors import RunNotFoundError, StoreFullError
 from shoal.executors import Evaluate, Job, Progress
 from shoal.genome.genome import Genome
@@ -28,7 +27,6 @@ from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.pso.snapshot import SwarmSnapshot
 from shoal.settings.phase import FIRST_CONFIRMATION
-from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, RunningTraining, Store, open_store
 from shoal.store import tables as t
 from shoal.store.backup import backup
@@ -37,18 +35,9 @@ from shoal.tuning.baselines import BaselineJob
 from shoal.tuning.champion import AssembleChampion, RefitJob, Selection
 from shoal.tuning.search import RankedGenome
 from support.fakes import InlineExecutor
+from support.searches import BRIEF
+from support.tables import tiny_dataset
 
-SETTINGS = SearchSettings(
-    population=3,
-    generations=2,
-    repeats=2,
-    elitism=1,
-    iterations=5,
-    max_repeats=3,
-    finalists=2,
-    confirmations=3,
-    baselines=False,
-)
 ELSEWHERE = Owner("elsewhere", 1, "token")
 FRAME = SwarmSnapshot(
     iteration=7,
@@ -80,9 +69,7 @@ TRAINING = RunningTraining(
 
 @pytest.fixture(scope="module")
 def tiny() -> Dataset:
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": random.normal(size=30), "y": random.normal(size=30) + 9})
-    return prepare("tiny", frame, DataOptions(target="y"))
+    return tiny_dataset()
 
 
 @pytest.fixture
@@ -92,7 +79,7 @@ def sqlite_store(tmp_path: Path) -> Iterator[Store]:
 
 
 def held(store: Store, dataset: Dataset) -> Claim:
-    store.add_run(dataset, SETTINGS)
+    store.add_run(dataset, BRIEF)
     claim = store.claim(ELSEWHERE)
     assert claim
     return claim
@@ -191,7 +178,7 @@ class TestNote:
 
     def test_a_readers_word_holds_for_a_while(self, store: Store, tiny: Dataset) -> None:
         run_id = held(store, tiny).run_id
-        other, _ = store.add_run(tiny, SETTINGS)
+        other, _ = store.add_run(tiny, BRIEF)
         assert not store.poll_flags(run_id).watched
         store.announce_viewer(str(run_id))
         assert store.poll_flags(run_id).watched
@@ -344,7 +331,7 @@ class TestRunner:
 
 
 def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
-    problem, genome = Problem(tiny, SETTINGS), Genome()
+    problem, genome = Problem(tiny, BRIEF), Genome()
     search, fresh = Task(genome, 1, generation=3, individual=2), Task(genome, FIRST_CONFIRMATION)
     cases = [
         (Evaluate(search), ("search", 1, 3, 2, problem.iterations_for(search), "")),
@@ -384,7 +371,7 @@ def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
 
 
 def test_a_note_holds_a_bounded_number_of_frames_and_each_has_its_turn(tiny: Dataset) -> None:
-    problem = Problem(tiny, SETTINGS)
+    problem = Problem(tiny, BRIEF)
     jobs = [Evaluate(Task(Genome(), repeat)) for repeat in range(2 * MAX_FRAMES + 3)]
     without = Progress(Evaluate(Task(Genome(), 99)), worker="w:99")
 

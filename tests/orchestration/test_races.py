@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Barrier
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,15 +20,14 @@ from shoal.store import Claim, Owner, Store, open_store
 from support.processes import eventually
 from support.records import evaluation, summary
 from support.supervised_run import Scene
+from support.tables import tiny_dataset
 
 RACERS = 16
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Dataset:
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": random.normal(size=40), "y": random.normal(size=40) + 9})
-    return prepare("tiny", frame, DataOptions(target="y"))
+    return tiny_dataset(40)
 
 
 def _race(store: Store, dataset: Dataset, rounds: int) -> None:

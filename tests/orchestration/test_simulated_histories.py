@@ -15,39 +15,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shoal.data import DataOptions, prepare
 from shoal.orchestration.runner import Runner
-from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from support.fakes import InlineExecutor
 from support.long_parts import HISTORIES
+from support.searches import BRIEF
 from support.simulated_machine import BUDGET, World, some_fail
-
-SETTINGS = SearchSettings(
-    population=3,
-    generations=2,
-    repeats=2,
-    elitism=1,
-    iterations=5,
-    max_repeats=3,
-    finalists=2,
-    confirmations=3,
-    baselines=False,
-)
+from support.tables import tiny_dataset
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int, Any]:
     """A store with one queued run; its undisturbed hash, and how many evaluations that has."""
-    import numpy as np
-    import pandas as pd
-
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": random.normal(size=30), "y": random.normal(size=30) + 9})
-    data = prepare("tiny", frame, DataOptions(target="y"))
+    data = tiny_dataset()
     folder = tmp_path_factory.mktemp("simulation")
     with open_store(folder / "whole.db") as store:
-        store.add_run(data, SETTINGS)
+        store.add_run(data, BRIEF)
         claim = store.claim(Owner.here())
         assert claim
         assert (
@@ -57,7 +40,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int, 
         run = store.run(1)
         assert run.result_hash
     with open_store(folder / "queued.db") as store:
-        store.add_run(data, SETTINGS)
+        store.add_run(data, BRIEF)
         return folder / "queued.db", run.result_hash, run.evaluations, store.load_problem(1)
 
 

@@ -17,8 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import hypothesis.strategies as st
-import numpy as np
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, seed, settings
@@ -34,44 +32,32 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from shoal.data import DataOptions, Dataset, prepare
+from shoal.data import Dataset
 from shoal.errors import NotOwnerError, RunNotFoundError, RunStateError, SettingsError, StoreError
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import result_hash
 from shoal.problems.table import Problem
-from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Command, Owner, Store, open_store
 from shoal.store import tables as t
 from shoal.tuning.search import Search
 from support.fakes import InlineExecutor, pretend
 from support.property_tests import seed_of
+from support.searches import BRIEF
+from support.tables import tiny_dataset
 
-SETTINGS = SearchSettings(
-    population=3,
-    generations=2,
-    repeats=2,
-    elitism=1,
-    iterations=5,
-    max_repeats=3,
-    finalists=2,
-    confirmations=3,
-    baselines=False,
-)
 # Generations of a run after all extensions.
 MOST = 4
 
 
 @cache
 def data() -> Dataset:
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": random.normal(size=30), "y": random.normal(size=30) + 9})
-    return prepare("tiny", frame, DataOptions(target="y"))
+    return tiny_dataset()
 
 
 @cache
 def undisturbed(generations: int) -> str:
     """The result hash of a search that nothing happens to."""
-    problem = Problem(data(), SETTINGS.model_copy(update={"generations": generations}))
+    problem = Problem(data(), BRIEF.model_copy(update={"generations": generations}))
     search = Search.replay(problem.settings, [])
     while tasks := search.ask():
         for task in tasks:
@@ -101,7 +87,7 @@ class Book:
     holder: Claim | None = None
     alive: bool = False
     epoch: int = 0
-    generations: int = SETTINGS.generations
+    generations: int = BRIEF.generations
     waiting: list[str] = field(default_factory=list)
     recorded: set[Any] = field(default_factory=set)
 
@@ -164,9 +150,9 @@ class Life(RuleBasedStateMachine):
         store = self.stores[client]
         if key in self.keys and self.keys[key][0] != "start":
             with pytest.raises(StoreError):
-                store.add_run(data(), SETTINGS, key=key)
+                store.add_run(data(), BRIEF, key=key)
             return
-        run_id, created = store.add_run(data(), SETTINGS, key=key, exclusive=exclusive)
+        run_id, created = store.add_run(data(), BRIEF, key=key, exclusive=exclusive)
         active = [i for i, run in self.book.items() if run.state in ("queued", "running")]
         if key in self.keys:
             assert (run_id, created) == (self.keys[key][1], False)

@@ -7,12 +7,10 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from shoal.data import DataOptions, Dataset, prepare
+from shoal.data import Dataset
 from shoal.errors import NotOwnerError, RunStateError, StoreAwayError, StoreError
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, leases, open_store
@@ -21,6 +19,7 @@ from shoal.store import tables as t
 from shoal.store.backup import backup
 from shoal.store.connection import log_on_commit
 from support import schemas
+from support.tables import tiny_dataset
 
 FIRST = Owner("first", 1, "token-of-the-first")
 SECOND = Owner("second", 2, "token-of-the-second")
@@ -31,9 +30,7 @@ Line = tuple[str, str]
 
 @pytest.fixture(scope="module")
 def tiny() -> Dataset:
-    random = np.random.default_rng(0)
-    frame = pd.DataFrame({"a": random.normal(size=40), "y": random.normal(size=40) + 9})
-    return prepare("tiny", frame, DataOptions(target="y"))
+    return tiny_dataset(40)
 
 
 @pytest.fixture(autouse=True)

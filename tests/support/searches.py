@@ -11,6 +11,19 @@ from shoal.problems.evaluation import Evaluation, Task, result_hash
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.search import Search
 
+# A search in all its phases that is over in a moment: two generations, races, a confirmation.
+BRIEF = SearchSettings(
+    population=3,
+    generations=2,
+    repeats=2,
+    elitism=1,
+    iterations=5,
+    max_repeats=3,
+    finalists=2,
+    confirmations=3,
+    baselines=False,
+)
+
 
 def fake(task: Task) -> Evaluation:
     """A cheap stand-in for a training; one in nine fails.

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from shoal.data import Dataset
+from shoal.data import DataOptions, Dataset, prepare
+
+
+def tiny_dataset(rows: int = 30) -> Dataset:
+    """A regression on noise, for tests of what happens around trainings."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": random.normal(size=rows), "y": random.normal(size=rows) + 9})
+    return prepare("tiny", frame, DataOptions(target="y"))
 
 
 def parts(dataset: Dataset) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shoal.numerics.stats import ci95_half_width
@@ -90,6 +90,23 @@ def score_rows(
             others.append(row)
     others.sort(key=_from_best_to_failed)
     return (*rows, *others)
+
+
+def shown_metrics(rows: Sequence[ScoreRow]) -> list[str]:
+    """Choose the metrics that a table of these rows has columns for.
+
+    Regression and classification have different metrics; all rows of a champion have the same.
+
+    Returns
+    -------
+    list of str
+        Keys of `METRIC_NAMES`, in their order: those of the first row that has any.
+    """
+    for row in rows:
+        if row.metrics:
+            known = row.metrics.to_dict()
+            return [name for name in METRIC_NAMES if name in known]
+    return []
 
 
 def _champion_row(

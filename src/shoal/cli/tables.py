@@ -11,7 +11,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, confidence_text, score_rows
+from shoal.analysis.score_rows import (
+    METRIC_NAMES,
+    ScoreRow,
+    confidence_text,
+    score_rows,
+    shown_metrics,
+)
 from shoal.analysis.summary import Best, Summary
 from shoal.presentation.formatting import (
     duration,
@@ -135,7 +141,7 @@ def _ended_by_text(run: RunView) -> str:
 
 def _scores_table(rows: Sequence[ScoreRow]) -> Table:
     """A champion's scores, and those of other methods on the same rows."""
-    metrics = _metrics_shown(rows)
+    metrics = shown_metrics(rows)
     table = _table(("", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble"))
     for row in rows:
         if row.accuracy is None:
@@ -146,15 +152,6 @@ def _scores_table(rows: Sequence[ScoreRow]) -> Table:
         cells.append("" if row.ensemble is None else percent(row.ensemble))
         table.add_row(row.label, *cells, style=_CHAMPION_STYLE if row.is_champion else "")
     return table
-
-
-def _metrics_shown(rows: Sequence[ScoreRow]) -> list[str]:
-    """The metrics of the task, in their order; those of the first row that has any."""
-    for row in rows:
-        if row.metrics:
-            known = row.metrics.to_dict()
-            return [name for name in METRIC_NAMES if name in known]
-    return []
 
 
 def run_row(run: RunView) -> dict[str, Any]:

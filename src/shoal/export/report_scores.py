@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from shoal.analysis.evaluation_table import EvaluationTable
-from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, score_rows
+from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, score_rows, shown_metrics
 from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
 from shoal.export.svg import Point, history, interval
@@ -136,7 +136,7 @@ def _scored(
 def scores_section(champion: Champion, competing_runs: Mapping[str, Champion]) -> Html:
     """The champion's scores, and those of other methods on the same rows."""
     rows = score_rows(champion, competing_runs)
-    metrics = _metrics_shown(rows)
+    metrics = shown_metrics(rows)
     head = ("", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble")
 
     lines = [_score_cells(row, metrics) for row in rows]
@@ -149,15 +149,6 @@ def scores_section(champion: Champion, competing_runs: Mapping[str, Champion]) -
         )
     scores = table(head, lines, kind="scores", highlight=champion_place)
     return join(scores, tag("p", note, class_="note"))
-
-
-def _metrics_shown(rows: Sequence[ScoreRow]) -> list[str]:
-    """The metrics of the task, in their order; those of the first row that has any."""
-    for row in rows:
-        if row.metrics:
-            known = row.metrics.to_dict()
-            return [name for name in METRIC_NAMES if name in known]
-    return []
 
 
 def _score_cells(row: ScoreRow, metrics: Sequence[str]) -> list[str]:

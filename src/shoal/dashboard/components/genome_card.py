@@ -12,7 +12,13 @@ from html import escape
 
 import streamlit as st
 
-from shoal.analysis.score_rows import METRIC_NAMES, ScoreRow, confidence_text, score_rows
+from shoal.analysis.score_rows import (
+    METRIC_NAMES,
+    ScoreRow,
+    confidence_text,
+    score_rows,
+    shown_metrics,
+)
 from shoal.analysis.summary import Best, Summary
 from shoal.genome.genes import GENE_LABELS, Gene
 from shoal.genome.genome import Genome
@@ -179,22 +185,12 @@ def scores_html(champion: Champion, competing_runs: Mapping[str, Champion] | Non
         Champions of other searches on the same rows, by what to call them.
     """
     rows = score_rows(champion, competing_runs)
-    metrics = _known_metrics(rows)
+    metrics = shown_metrics(rows)
     labels = ["", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble"]
 
     head = "".join(f"<th>{label}</th>" for label in labels)
     body = "".join(_score_html(row, metrics) for row in rows)
     return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def _known_metrics(rows: tuple[ScoreRow, ...]) -> list[str]:
-    """The metrics that are columns: those of the first row that has any."""
-    # Regression and classification have different metrics; all rows of a champion have the same.
-    for row in rows:
-        if row.metrics:
-            known = row.metrics.to_dict()
-            return [name for name in METRIC_NAMES if name in known]
-    return []
 
 
 def _score_html(row: ScoreRow, metrics: list[str]) -> str:
