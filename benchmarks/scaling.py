@@ -21,7 +21,13 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
-from shoal.pso.benchmark import Shape, alternating, peak_form, peak_operations, swarms
+from shoal.pso.benchmark import (
+    Shape,
+    peak_operations,
+    peak_workload,
+    swarm_workload,
+    time_in_turns,
+)
 from shoal.pso.engines import cores
 from shoal.pso.engines.cpu import CpuEngine
 
@@ -42,8 +48,8 @@ class Curve:
 def share(shape: Shape, *, count: int = 1, threads: int = 1, seconds: float = 0.15) -> float:
     """Percent of the peak of the cores in use, by ``count`` swarms of as many ``threads`` each."""
     used = min(cores(), count * threads)
-    forms = [swarms(ENGINE.with_threads(threads), shape, count), peak_form(used)]
-    ours, peak = alternating(forms, seconds)
+    workloads = [swarm_workload(ENGINE.with_threads(threads), shape, count), peak_workload(used)]
+    ours, peak = time_in_turns(workloads, seconds)
     operations = count * shape.operations
     return 100 * statistics.median(
         operations / t / (peak_operations(used) / p) for t, p in zip(ours, peak, strict=True)

@@ -339,7 +339,7 @@ def _bench_cells(measurement: Measurement) -> list[str]:
         f"{measurement.gflops:.0f}",
         f"{measurement.percent_of_peak:.0f} %",
         f"{measurement.particle_rows_per_second / 1e6:.3g}",
-        f"{measurement.ms_sparing:.3g} -{measurement.percent_spared:.0f} %",
+        f"{measurement.ms_skipping_rows:.3g} -{measurement.percent_rows_skipped:.0f} %",
     ]
 
 
