@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 
 from shoal.errors import StoreError
 from shoal.store import connection, open_store
+from shoal.store.address import parse_url
 from shoal.store.migrate import MIGRATIONS
 from shoal.store.tables import REVISION, VERSION_TABLE
 from shoal.tuning.champion import CHAMPION
@@ -35,7 +36,7 @@ def write_sqlite(dump: Path, file: Path) -> str:
 def write_postgresql(dump: Path, folder: Path, url: str) -> str:
     """The tables by the migrations up to that revision, the rows out of the dump."""
     source = sa.create_engine(f"sqlite:///{write_sqlite(dump, folder / 'source.db')}")
-    target = connection.make_engine(connection.parse_url(url))
+    target = connection.make_engine(parse_url(url))
     with target.begin() as into, source.connect() as rows:
         config = Config(attributes={"connection": into})
         config.set_main_option("script_location", str(MIGRATIONS))
@@ -63,7 +64,7 @@ def write_postgresql(dump: Path, folder: Path, url: str) -> str:
 
 def content(url: str) -> Rows:
     """Every row of every table, but the version."""
-    engine = connection.make_engine(connection.parse_url(url))
+    engine = connection.make_engine(parse_url(url))
     with engine.connect() as there:
         tables = sa.MetaData()
         tables.reflect(there)
@@ -105,7 +106,7 @@ POSTGRESQL_CATALOGUE = (
 
 def _catalogue(url: str) -> set[str]:
     """Every table, index and constraint, as the database itself describes it."""
-    engine = connection.make_engine(connection.parse_url(url))
+    engine = connection.make_engine(parse_url(url))
     is_sqlite = engine.dialect.name == "sqlite"
     queries = POSTGRESQL_CATALOGUE
     if is_sqlite:
@@ -134,7 +135,7 @@ def test_a_new_store_is_what_migrations_make(
         for name in ("new.db", "migrated.db")
     )
     open_store(new).close()
-    engine = connection.make_engine(connection.parse_url(migrated))
+    engine = connection.make_engine(parse_url(migrated))
     with engine.begin() as into:
         config = Config(attributes={"connection": into})
         config.set_main_option("script_location", str(MIGRATIONS))
@@ -203,7 +204,7 @@ def test_without_a_copy_nothing_is_upgraded(dump: Path, tmp_path: Path) -> None:
 def test_a_process_that_had_it_open_goes_on(dump: Path, place: Any) -> None:
     """By the statements of its own version, which knows nothing of what is new."""
     url = place(dump)
-    engine = connection.make_engine(connection.parse_url(url))
+    engine = connection.make_engine(parse_url(url))
     old = sa.MetaData()
     with engine.connect() as there:
         old.reflect(there)

@@ -47,8 +47,9 @@ from shoal.store import (
     open_store,
 )
 from shoal.store import connection as store_connection
-from shoal.store import store as store_module
+from shoal.store import results as results_module
 from shoal.store import tables as t
+from shoal.store.address import parse_url
 from shoal.store.column_types import Number
 from support.property_tests import WITH_FIXTURES
 from support.records import evaluation, summary
@@ -564,7 +565,7 @@ class TestContract:
     def test_many_evaluations_are_read_in_pages(
         self, store: Store, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(store_module, "_PAGE", 4)
+        monkeypatch.setattr(results_module, "_PAGE", 4)
         claim = held(store, tiny)
         for count in (0, 3, 4, 8, 9):
             sent = [evaluation(i) for i in range(count)]
@@ -799,7 +800,7 @@ class TestContract:
             open_store(store.raw_url)
 
     def test_a_database_of_another_program_is_refused(self, store_url: str) -> None:
-        engine = store_connection.make_engine(store_connection.parse_url(store_url))
+        engine = store_connection.make_engine(parse_url(store_url))
         with engine.begin() as connection:
             connection.execute(sa.text("CREATE TABLE run (mine int)"))
         engine.dispose()

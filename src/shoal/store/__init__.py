@@ -11,6 +11,7 @@ locked, full or away.
 from __future__ import annotations
 
 from shoal.problems.progress import TrainingKind
+from shoal.store.address import shown_address, store_exists
 from shoal.store.live_status import Live, PollFlags, RunningTraining
 from shoal.store.outbox import OutboxMessage
 from shoal.store.records import (
@@ -30,7 +31,7 @@ from shoal.store.records import (
     SupervisorView,
     TableView,
 )
-from shoal.store.store import Store, open_store, shown_address, store_exists
+from shoal.store.store import Store, open_store
 from shoal.system.paths import default_path
 
 __all__ = [

@@ -1,8 +1,8 @@
-"""How a store is reached: its address, its connections, its transactions, and their failures.
+"""How a store is reached: its connections, its transactions, and their failures.
 
-A store is a SQLite file or a PostgreSQL database. `parse_url` reads the address, `make_engine`
-opens it, and `Database` runs transactions on it. No other module knows the error codes of a
-database, or tries a transaction again.
+A store is a SQLite file or a PostgreSQL database. `make_engine` opens it, and `Database`
+runs transactions on it. No other module knows the error codes of a database, or tries a transaction
+again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import random
-import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -22,9 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import (
-    ArgumentError,
     DBAPIError,
     InterfaceError,
     InternalError,
@@ -111,73 +109,6 @@ _TROUBLES: dict[int | str, _Trouble] = {
     ),
     "53100": _Trouble("cannot grow: its disk is full", "free some space; what runs waits for it"),
 }
-
-
-# --- addresses --------------------------------------------------------------------------------
-
-
-def parse_url(address: str | os.PathLike[str]) -> URL | Path:
-    """Read the address of a store.
-
-    Parameters
-    ----------
-    address
-        A file name, ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/DATABASE``.
-
-    Returns
-    -------
-    URL or Path
-        The absolute path of an SQLite store, or the URL of a PostgreSQL store.
-
-    Raises
-    ------
-    StoreError
-        If the address cannot be read. The message shows no password.
-
-    Examples
-    --------
-    >>> parse_url("postgres://ann@host/shoal").drivername
-    'postgresql+psycopg'
-    >>> parse_url("sqlite:////tmp/shoal.db").name
-    'shoal.db'
-    """
-    text = os.fspath(address)
-    expected = "a file name, sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
-
-    if text.startswith("sqlite:///"):
-        # The rest is taken as it stands: a path may hold any of ? # % @.
-        return _parse_path(text.removeprefix("sqlite:///"), expected)
-
-    scheme = re.match(r"([\w+.-]+)://|(sqlite|postgres\w*):", text)
-    if scheme is None:
-        return _parse_path(text, expected)
-
-    name = scheme[1]
-    if name not in ("postgresql", "postgres", "postgresql+psycopg"):
-        raise StoreError(
-            f"A store URL cannot begin with '{name or scheme[2]}:'.",
-            expected=expected,
-            remedy="correct the URL",
-        )
-    try:
-        return make_url(text).set(drivername="postgresql+psycopg")
-    except (ArgumentError, ValueError):
-        # "from None": the original error quotes the URL, and with it the password.
-        raise StoreError(
-            "The store URL cannot be read.", expected=expected, remedy="correct the URL"
-        ) from None
-
-
-def _parse_path(text: str, expected: str) -> Path:
-    if not text or text == ":memory:" or "\0" in text:
-        raise StoreError(f"{text!r} names no file, and processes share a store.", expected=expected)
-    return Path(text).expanduser().absolute()
-
-
-def show_url(url: URL) -> str:
-    """The URL without its passwords, wherever they stand in it."""
-    hidden = {name: "***" for name in url.query if "password" in name.lower()}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 # --- engines ----------------------------------------------------------------------------------

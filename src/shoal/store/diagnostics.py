@@ -19,8 +19,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select, text
 
 from shoal.errors import ShoalError
+from shoal.store.address import shown_address, store_exists
 from shoal.store.connection import WAL_IS_SAFE
-from shoal.store.store import Store, open_store, shown_address, store_exists
+from shoal.store.store import Store, open_store
 from shoal.store.tables import REVISION, dataset, now
 
 # Less free space than this is worth a look, in bytes.
