@@ -11,7 +11,7 @@ from shoal.presentation.palette import LIGHT
 
 def test_the_server_hides_the_store_from_the_process_list() -> None:
     secret = "postgresql://u:hunter2@db/shoal"
-    assert "hunter2" not in " ".join(launch.command("127.0.0.1", 8501))
+    assert "hunter2" not in " ".join(launch.server_arguments("127.0.0.1", 8501))
     environment = launch.environment(secret)
     assert environment["SHOAL_STORE"] == secret
     assert environment["STREAMLIT_THEME_LIGHT_TEXT_COLOR"] == LIGHT.text
@@ -21,7 +21,7 @@ def test_the_server_hides_the_store_from_the_process_list() -> None:
 def test_a_missing_extra_names_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"pip install 'shoal\[dashboard\]'"):
-        launch.command("127.0.0.1", 8501)
+        launch.server_arguments("127.0.0.1", 8501)
 
 
 def test_a_taken_port_is_passed_over() -> None:

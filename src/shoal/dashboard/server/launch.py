@@ -73,10 +73,10 @@ def check_dashboard_installed() -> None:
             )
 
 
-def command(host: str, port: int, access: ServerAccess = _LOCAL) -> list[str]:
-    """The command line of the server.
+def server_arguments(host: str, port: int, access: ServerAccess = _LOCAL) -> list[str]:
+    """The arguments of the server's process.
 
-    It does not name the store, since a password would be seen in the list of processes.
+    They do not name the store, since a password would be seen in the list of processes.
     """
     check_dashboard_installed()
     options = {"server.address": host, "server.port": str(port), **_OPTIONS}
@@ -85,10 +85,10 @@ def command(host: str, port: int, access: ServerAccess = _LOCAL) -> list[str]:
         options["server.sslCertFile"] = str(certificate)
         options["server.sslKeyFile"] = str(key)
 
-    arguments = []
+    arguments = ["run", str(APP)]
     for name, value in options.items():
         arguments += [f"--{name}", value]
-    return child.command(Entry.DASHBOARD, "run", str(APP), *arguments)
+    return arguments
 
 
 def environment(store_url: str, access: ServerAccess = _LOCAL) -> dict[str, str]:
@@ -119,10 +119,12 @@ def dashboard_process(
     store: Store,
     host: str,
     port: int,
-    stderr: IO[bytes] | None = None,
+    stderr: int | IO[bytes] = subprocess.DEVNULL,
     access: ServerAccess | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start the server; `wait_until_up` waits until it answers.
+
+    It ends when this process ends, see `shoal.system.child`.
 
     Parameters
     ----------
@@ -131,7 +133,7 @@ def dashboard_process(
     host, port
         Where the server listens.
     stderr
-        Where it writes what goes wrong; None drops it.
+        Where it writes what goes wrong, as in `subprocess.Popen`; by default nowhere.
     access
         How it can be reached; by default what `expose` says for ``host``.
 
@@ -142,15 +144,11 @@ def dashboard_process(
     """
     access = access or expose(host)
     _log.info("dashboard: starting on %s, port %d, login %s", host, port, access.login)
-    return subprocess.Popen(
-        command(host, port, access),
+    return child.start(
+        Entry.DASHBOARD,
+        *server_arguments(host, port, access),
         env=environment(store.raw_url, access),
-        # The end of its input ends the server, see shoal.system.child.
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL if stderr is None else stderr,
-        # A Ctrl-C in the terminal goes to the process that started the server, which ends it.
-        start_new_session=True,
+        stderr=stderr,
     )
 
 
