@@ -1,8 +1,10 @@
-"""How sure a mean of few repeats is: Student's interval, and the comparison of two means, paired or
-not.
+"""The uncertainty of a mean of few repeats: Student's interval, and comparisons of two means.
 
-Repeats share their random streams between genomes, so that differences of the same repeat say more
-than two means do.
+Repeat *r* has the same random stream for every genome. So the differences of equal repeats say more
+about two genomes than their means do, and comparisons are paired where they can be.
+
+SciPy is imported within functions: it is slow to import, and a search with fixed repeats needs none
+of it.
 """
 
 from __future__ import annotations
@@ -12,63 +14,140 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# The quantile at the upper end of a 95 % interval.
+_UPPER = 0.975
+
 
 def mean(values: Sequence[float]) -> float:
-    """The exactly added mean; raises `ZeroDivisionError` for none."""
+    """Compute the mean of values whose sum is rounded once.
+
+    Parameters
+    ----------
+    values
+        One or more.
+
+    Raises
+    ------
+    ZeroDivisionError
+        If there are none.
+
+    Examples
+    --------
+    >>> mean([0.1] * 10)
+    0.1
+    """
     return math.fsum(values) / len(values)
 
 
 def ci95(values: Sequence[float]) -> tuple[float, float] | None:
-    """Student's 95 % confidence interval of the mean of ``values``; None where `ci95_half_width`
-    is.
+    """Compute Student's 95 % confidence interval of a mean.
+
+    Parameters
+    ----------
+    values
+        A sample.
+
+    Returns
+    -------
+    tuple of two float, optional
+        Lower and upper end; None where `ci95_half_width` is None.
+
+    Examples
+    --------
+    >>> ci95([2.0, 2.0])
+    (2.0, 2.0)
     """
-    half = ci95_half_width(values)
-    return None if half is None else (mean(values) - half, mean(values) + half)
+    half_width = ci95_half_width(values)
+    if half_width is None:
+        return None
 
-
-def _has_spread(values: Sequence[float]) -> bool:
-    return len(values) >= 2 and all(map(math.isfinite, values))
+    middle = mean(values)
+    return middle - half_width, middle + half_width
 
 
 def ci95_half_width(values: Sequence[float]) -> float | None:
-    """Half of `ci95`; None for fewer than two values, and where one is not finite."""
+    """Compute half the width of Student's 95 % confidence interval of a mean.
+
+    Parameters
+    ----------
+    values
+        A sample.
+
+    Returns
+    -------
+    float, optional
+        None for fewer than two values, and if one of them is not finite.
+    """
     if not _has_spread(values):
         return None
-    from scipy.special import (
-        stdtrit,
-    )  # slow to import, and a search with fixed repeats needs none of this
+    from scipy.special import stdtrit
 
-    return (
-        float(stdtrit(len(values) - 1, 0.975)) * statistics.stdev(values) / math.sqrt(len(values))
-    )
+    count = len(values)
+    quantile = float(stdtrit(count - 1, _UPPER))
+    return quantile * statistics.stdev(values) / math.sqrt(count)
 
 
 def probability_better(values: Sequence[float], others: Sequence[float]) -> float | None:
-    """The probability that the mean of ``values`` is truly above that of ``others``, repeat by
-    repeat.
+    """Compute the probability that one mean is truly above another, by paired repeats.
 
-    Student's distribution of the mean difference of pairs (the posterior under a flat prior; Gelman
-    et al., "Bayesian Data Analysis", 2013, section 3.2). None for fewer than two pairs, and where a
-    difference is not finite; 0.5 when all are equal.
+    It is Student's distribution of the mean difference of pairs: the posterior under a flat prior.
+
+    Parameters
+    ----------
+    values, others
+        Accuracies, for example. Those at the same place are a pair.
+
+    Returns
+    -------
+    float, optional
+        0.5 if all pairs are equal. None for fewer than two pairs, and if a difference is not
+        finite.
+
+    Raises
+    ------
+    ValueError
+        If one sample is longer than the other.
+
+    References
+    ----------
+    Gelman et al., "Bayesian Data Analysis", 2013, section 3.2.
+
+    Examples
+    --------
+    >>> probability_better([2.0, 3.0], [1.0, 2.0])
+    1.0
     """
-    differences = [a - b for a, b in zip(values, others, strict=True)]
+    differences = _differences(values, others)
     if not _has_spread(differences):
         return None
-    middle, spread = mean(differences), statistics.stdev(differences)
+
+    middle = mean(differences)
+    spread = statistics.stdev(differences)
     if spread == 0.0:
-        return 0.5 if middle == 0.0 else float(middle > 0.0)
+        return _probability_without_spread(middle)
     from scipy.special import stdtr
 
-    return float(stdtr(len(differences) - 1, middle / (spread / math.sqrt(len(differences)))))
+    count = len(differences)
+    return float(stdtr(count - 1, middle / (spread / math.sqrt(count))))
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how much one mean lies above another, with a 95 % interval, and the probability that it
-    truly does.
+    """How far one mean lies above another.
 
-    ``paired``: by the differences of pairs (`probability_better`), of which there are ``count``;
-    else Welch's, where ``count`` is the smaller number of values.
+    Attributes
+    ----------
+    mean : float
+        The first mean minus the second, in the unit of the values.
+    low, high : float
+        The ends of its 95 % interval.
+    probability : float
+        The probability, 0 to 1, that the first mean is truly above the second.
+    paired : bool
+        Whether the difference is that of pairs (`paired_difference`). Otherwise the samples are
+        independent (`welch_difference`).
+    count : int
+        The number of pairs, or of values in the smaller sample.
     """
 
     mean: float
@@ -80,41 +159,117 @@ class Difference:
 
     @property
     def resolved(self) -> bool:
-        """Whether the interval lies on one side of 0: who is asked for the better of two has no
-        side beforehand.
+        """Whether the interval lies on one side of 0.
+
+        The interval has two sides, since nobody says beforehand which of the means is the better.
         """
         return self.low > 0.0 or self.high < 0.0
 
 
 def paired_difference(values: Sequence[float], others: Sequence[float]) -> Difference | None:
-    """Of pairs that share what chance there is, by Student's distribution; None for fewer
-    than two.
+    """Compare two means by the differences of pairs, with Student's distribution.
+
+    Parameters
+    ----------
+    values, others
+        Those at the same place are a pair: they share their random stream.
+
+    Returns
+    -------
+    Difference, optional
+        None for fewer than two pairs, and if a difference is not finite.
+
+    Raises
+    ------
+    ValueError
+        If one sample is longer than the other.
+
+    References
+    ----------
+    See `probability_better`.
     """
-    differences = [a - b for a, b in zip(values, others, strict=True)]
-    half, probability = ci95_half_width(differences), probability_better(values, others)
-    if half is None or probability is None:
+    differences = _differences(values, others)
+    half_width = ci95_half_width(differences)
+    probability = probability_better(values, others)
+    if half_width is None or probability is None:
         return None
+
     middle = mean(differences)
-    return Difference(middle, middle - half, middle + half, probability, True, len(differences))
+    return Difference(
+        mean=middle,
+        low=middle - half_width,
+        high=middle + half_width,
+        probability=probability,
+        paired=True,
+        count=len(differences),
+    )
 
 
 def welch_difference(values: Sequence[float], others: Sequence[float]) -> Difference | None:
-    """Of two independent samples whose variances may differ (Welch, Biometrika 34, 1947).
+    """Compare the means of two independent samples whose variances may differ.
 
-    None when one has fewer than two values, or one that is not finite.
+    Parameters
+    ----------
+    values, others
+        The samples.
+
+    Returns
+    -------
+    Difference, optional
+        None if a sample has fewer than two values, or one that is not finite.
+
+    References
+    ----------
+    Welch, "The Generalization of 'Student's' Problem when Several Different Population Variances
+    are Involved", Biometrika 34, 1947.
     """
-    if not (_has_spread(values) and _has_spread(others)):
+    if not _has_spread(values) or not _has_spread(others):
         return None
-    from scipy.special import stdtr, stdtrit
 
-    middle, count = mean(values) - mean(others), min(len(values), len(others))
-    one, other = (statistics.variance(sample) / len(sample) for sample in (values, others))
+    middle = mean(values) - mean(others)
+    count = min(len(values), len(others))
+    # The squared standard errors of the two means, and the standard error of their difference.
+    one = statistics.variance(values) / len(values)
+    other = statistics.variance(others) / len(others)
     error = math.sqrt(one + other)
+
     if error == 0.0:
-        probability = 0.5 if middle == 0.0 else float(middle > 0.0)
-        return Difference(middle, middle, middle, probability, False, count)
-    freedom = (one + other) ** 2 / (one**2 / (len(values) - 1) + other**2 / (len(others) - 1))
-    half = float(stdtrit(freedom, 0.975)) * error
+        half_width = 0.0
+        probability = _probability_without_spread(middle)
+    else:
+        from scipy.special import stdtr, stdtrit
+
+        # Welch's approximate degrees of freedom.
+        freedom = (one + other) ** 2 / (one**2 / (len(values) - 1) + other**2 / (len(others) - 1))
+        half_width = float(stdtrit(freedom, _UPPER)) * error
+        probability = float(stdtr(freedom, middle / error))
+
     return Difference(
-        middle, middle - half, middle + half, float(stdtr(freedom, middle / error)), False, count
+        mean=middle,
+        low=middle - half_width,
+        high=middle + half_width,
+        probability=probability,
+        paired=False,
+        count=count,
     )
+
+
+def _differences(values: Sequence[float], others: Sequence[float]) -> list[float]:
+    differences = []
+    for value, other in zip(values, others, strict=True):
+        differences.append(value - other)
+    return differences
+
+
+def _has_spread(values: Sequence[float]) -> bool:
+    """Whether a spread can be computed: of two values or more, all finite."""
+    return len(values) >= 2 and all(map(math.isfinite, values))
+
+
+def _probability_without_spread(difference: float) -> float:
+    """The probability that a difference is above 0 which is the same in all repeats."""
+    if difference == 0.0:
+        return 0.5
+    if difference > 0.0:
+        return 1.0
+    return 0.0
