@@ -1315,6 +1315,10 @@ def test_kernel_activations_are_close(kind, bound, exact) -> None:
 
 def test_variants_are_numbered_alike_in_reference_and_kernels() -> None:
     assert [loss.kernel_number for loss in LOSSES.values()] == list(range(5))
+    assert LOSSES["mse"].kernel_number == kernels.SQUARED
+    assert LOSSES["mae"].kernel_number == kernels.ABSOLUTE
+    assert LOSSES["huber"].kernel_number == kernels.HUBER
+    assert LOSSES["cross_entropy"].kernel_number == kernels.CROSS_ENTROPY
     assert {name: activation.kernel_number for name, activation in ACTIVATIONS.items()} == {
         "relu": kernels.RELU,
         "tanh": kernels.TANH,

@@ -1,14 +1,19 @@
-"""The compiled steps of a swarm: evaluate, settle the bests and informants, move.
+"""The compiled steps of a swarm: evaluate, settle bests and informants, move.
 
-Everything works on one swarm and a range of its particles, so that one thread can do a whole swarm
-and several can share one, with the same bits. Numba compiles it to run without Python's lock.
-Parameters carry ``Any``: their types are Numba's.
+The functions work on one swarm and a range of its particles, so that one thread can do a whole
+swarm, or several threads can share one, with the same bits. Numba compiles them to run without
+Python's lock. Parameters are annotated as ``Any``, since Numba infers their types.
 
-Start with `advance`, the last function, which calls everything else.
+Start with `advance`, the last function, which calls all the others.
 
-Arrays of a tuple that an inner loop uses are named before it, since Numba counts each look into a
-tuple. How the code is cut into functions changes its speed, though not its bits: measure before it
-is changed.
+Conventions of this file:
+
+- ``-(-a // b)`` is ``a / b``, rounded up.
+- A vector is `LANES` (16) numbers of float32, so an address moves by 4 bytes a number.
+- An array of a tuple gets a name before a loop that uses it: Numba counts a reference each time the
+  tuple is read.
+- The cut into functions changes the speed, though not the bits: measure before you change it. A
+  split into several modules was 5 to 20 % slower on small swarms.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from numpy.typing import NDArray
 
 from shoal.nn import activations
 from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
+from shoal.objectives import losses as objective_losses
 from shoal.pso.engines.cache import cached_njit
 from shoal.pso.engines.intrinsics.distances import PAIRS, distance_tile
 from shoal.pso.engines.intrinsics.losses import (
@@ -63,11 +69,24 @@ NEIGHBOURS = 16
 # Bytes of the data that stay in the second-level cache meanwhile.
 CHUNK_BYTES = 1 << 18
 
-# What threads tell each other: places in the array ``control``, each with a cache line of its own.
-# They are the next free job, the threads that wait, how often all have met, the particle with the
-# global best, and three flags: informants are drawn anew, patience has ended, a thread has failed.
-JOBS, ARRIVED, TURN, BEST, REWIRING, STOPPED, ABORTED = range(0, 56, 8)
+# The array ``control`` holds what the threads tell each other. These are its places, eight numbers
+# apart, so that each has a cache line of its own.
+# The next free job.
+JOBS = 0
+# How many threads wait for the others.
+ARRIVED = 8
+# How often all threads have met.
+TURN = 16
+# The particle that holds the global best.
+BEST = 24
+# 1 if informants are drawn anew in this iteration.
+REWIRING = 32
+# 1 if patience has ended the training.
+STOPPED = 40
+# 1 if a thread has failed, so that the others must not wait for it.
+ABORTED = 48
 CONTROL_SIZE = 64
+
 # Looks at a number, about 10 microseconds, before the processor is offered to another process.
 SPINS = 2000
 yield_processor = types.ExternalFunction(
@@ -80,18 +99,23 @@ RELU = activations.RELU.kernel_number
 SIGMOID = activations.SIGMOID.kernel_number
 LEAKY_RELU = activations.LEAKY_RELU.kernel_number
 GELU = activations.GELU.kernel_number
+SQUARED = objective_losses.MSE.kernel_number
+ABSOLUTE = objective_losses.MAE.kernel_number
+HUBER = objective_losses.HUBER.kernel_number
+CROSS_ENTROPY = objective_losses.CROSS_ENTROPY.kernel_number
 COMPETITIVE = competitive.COMPETITIVE.kernel_number
 NEAREST = INFORMANT_STRATEGIES["nearest"].kernel_number
 REWIRED = INFORMANT_STRATEGIES["rewired"].kernel_number
 
 _M0, _M1 = MULTIPLIERS
 _W0, _W1 = WEYL
-_INFORMANTS, _PAIRING = int(Purpose.INFORMANTS), int(Purpose.PAIRING)
+_INFORMANTS = int(Purpose.INFORMANTS)
+_PAIRING = int(Purpose.PAIRING)
 
 compiled = cached_njit(nogil=True, error_model="numpy")
 inlined = cached_njit(nogil=True, error_model="numpy", inline="always")
 
-
+# The reference's own functions.
 stalled = njit(nogil=True, error_model="numpy")(out_of_patience)
 at_time = njit(nogil=True, error_model="numpy")(scheduled)
 
@@ -111,7 +135,10 @@ class Data(NamedTuple):
 
 
 class CompiledNetwork(NamedTuple):
-    """The network and the objective, as numbers."""
+    """The network and the objective, as numbers.
+
+    The training loss is ``gain * mean of the rows' losses + shift``.
+    """
 
     # Widths from the inputs to the outputs.
     sizes: NDArray[np.int64]
@@ -124,26 +151,32 @@ class CompiledNetwork(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """The update rule with its coefficients. A coefficient that the rule does not read is 0."""
+    """The update rule with its coefficients; see shoal.pso.swarm and shoal.update_rules.
+
+    A coefficient that the rule does not read is 0.
+    """
 
     # `shoal.update_rules.UpdateRule.kernel_number`.
     number: int
-    # w in the first iteration, and in the last as a share of that.
+    # The inertia weight in the first iteration, and its value at the end as a share of the first.
     w: float
     w_end: float
-    # vmax, likewise.
+    # The velocity limit, likewise.
     vmax: float
     vmax_end: float
     # Iterations to those ends.
     horizon: int
+    # The weights of a particle's own best, of its leader, and of the global best.
     c1: np.float32
     c2: np.float32
     c3: np.float32
+    # The factor of the velocity in a move.
     jump: np.float32
+    # The position limit.
     xmax: np.float32
     # Weight decay.
     decay: float
-    # The random stream.
+    # The key of the random stream.
     key0: int
     key1: int
     # `shoal.update_rules.informants.InformantStrategy.kernel_number`.
@@ -155,19 +188,22 @@ class Rule(NamedTuple):
 
 
 class Swarm(NamedTuple):
-    """The other arrays of `shoal.pso.swarm.SwarmState`, and what only lives within an iteration."""
+    """The other arrays of `shoal.pso.swarm.SwarmState`, and those that live within an iteration.
+
+    P is the number of particles, k of informants.
+    """
 
     # Positions of the personal bests, in rows of ``stride``, (P * stride,).
     bests: NDArray[np.float32]
-    # (P,).
+    # The losses of the personal bests, (P,); +inf where a particle has none.
     best_losses: NDArray[np.float64]
-    # (P, k).
+    # (P, k), ascending in each row.
     informants: NDArray[np.int32]
-    # Of the iteration, (P,).
+    # The losses in this iteration, (P,).
     losses: NDArray[np.float64]
     # What is added to the losses: the objective's shift, and weight decay, (P,).
     shifts: NDArray[np.float64]
-    # See shoal.update_rules.competitive.winners, (P,).
+    # The winner that beat each particle; see shoal.update_rules.competitive.winners, (P,).
     winners: NDArray[np.int64]
     # The random order that pairs are made of, (P,).
     order: NDArray[np.int64]
@@ -175,8 +211,9 @@ class Swarm(NamedTuple):
     decayed: NDArray[np.float32]
     # Sums of the losses so far, one for every sixteenth row, (P * 16,).
     sums: NDArray[np.float64]
-    # (P, P) if the rule measures distances, else (1, 1).
+    # Squared distances between particles, (P, P) if the rule measures them, else (1, 1).
     distances: NDArray[np.float64]
+    # Number of weights, D.
     dimensions: int
     # The length of a row, see `padded`.
     stride: int
@@ -202,29 +239,58 @@ def padded(dimensions: int) -> int:
     return -(-(3 * quarter + whole_vectors) // LANES) * LANES
 
 
+# Random words
+
+
 @inlined
 def _philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
-    """Philox4x32-10; see shoal.numerics.philox."""
+    """Compute the four words of a block; see shoal.numerics.philox."""
     for _ in range(ROUNDS):
-        p0, p1 = uint64(c0) * uint64(_M0), uint64(c2) * uint64(_M1)
-        c0, c1, c2, c3 = (
-            uint32(uint32(p1 >> uint64(32)) ^ c1 ^ k0),
-            uint32(p1),
-            uint32(uint32(p0 >> uint64(32)) ^ c3 ^ k1),
-            uint32(p0),
-        )
-        k0, k1 = uint32(k0 + uint32(_W0)), uint32(k1 + uint32(_W1))
+        product0 = uint64(c0) * uint64(_M0)
+        product1 = uint64(c2) * uint64(_M1)
+
+        # Each line reads a word that is not yet replaced.
+        c0 = uint32(uint32(product1 >> uint64(32)) ^ c1 ^ k0)
+        c1 = uint32(product1)
+        c2 = uint32(uint32(product0 >> uint64(32)) ^ c3 ^ k1)
+        c3 = uint32(product0)
+
+        k0 = uint32(k0 + uint32(_W0))
+        k1 = uint32(k1 + uint32(_W1))
     return c0, c1, c2, c3
+
+
+@inlined
+def _word(n: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
+    """Choose the word of a block that is the n-th of a sequence."""
+    place = n % 4
+    if place == 0:
+        return c0
+    if place == 1:
+        return c1
+    if place == 2:
+        return c2
+    return c3
+
+
+@inlined
+def _below(limit: Any, word: Any) -> Any:
+    """Make a whole number in 0 .. ``limit`` - 1: the upper half of a product of 32-bit words."""
+    return np.int64((uint64(word) * uint64(limit)) >> uint64(32))
+
+
+# Evaluation
 
 
 @compiled
 def spin(rounds: Any) -> Any:
-    """`multiply_adds`, to time."""
+    """Do independent multiply-adds and nothing else, to measure the machine's peak."""
     return multiply_adds(rounds)
 
 
 @inlined
 def _activate(values: Any, vectors: Any, kind: Any) -> None:
+    """Apply an activation to 16 ``vectors`` numbers in place. `tile` has applied relu already."""
     if kind == TANH:
         apply_tanh(values, vectors)
     elif kind == SIGMOID:
@@ -239,63 +305,83 @@ def _activate(values: Any, vectors: Any, kind: Any) -> None:
 def _dense(
     inputs: Any, size: Any, width: Any, weights: Any, outputs: Any, vectors: Any, relu: Any
 ) -> None:
-    """A layer of ``width`` neurons on ``size`` inputs, for 16 ``vectors`` samples of a block; the
-    arrays by address.
+    """Compute a layer of ``width`` neurons on ``size`` inputs, for 16 ``vectors`` samples.
+
+    ``inputs``, ``weights`` and ``outputs`` are addresses. The layer is cut three times: into
+    `DEPTH` inputs that fit in the cache, into vectors of samples, and into the neurons of a tile.
     """
     for first in range(0, size, DEPTH):
         last = min(first + DEPTH, size)
-        end = relu and last == size
-        s = 0
+        # The activation follows the last inputs.
+        finish = relu and last == size
+
+        # The widest tiles first, then narrower ones for the vectors that are left.
+        vector = 0
         for step in TILE_VECTORS:
-            while s + step <= vectors:
-                start, j = 4 * s * LANES, 0
-                while j < width:
-                    height = width - j
-                    if (
-                        height > TILE_NEURONS
-                    ):  # the last two share what is left, so that none is low
-                        height = TILE_NEURONS if height >= 2 * TILE_NEURONS else (height + 1) // 2
-                    row, bias = weights + 4 * j * size, weights + 4 * (width * size + j)
-                    out = outputs + start + 4 * j * BLOCK
-                    tile(step, height, inputs + start, row, size, bias, out, first, last, end)
-                    j += height
-                s += step
+            while vector + step <= vectors:
+                start = 4 * vector * LANES
+                neuron = 0
+                while neuron < width:
+                    height = width - neuron
+                    if height > TILE_NEURONS:
+                        # The last two tiles share what is left, so that none is low.
+                        if height >= 2 * TILE_NEURONS:
+                            height = TILE_NEURONS
+                        else:
+                            height = (height + 1) // 2
+
+                    row = weights + 4 * neuron * size
+                    bias = weights + 4 * (width * size + neuron)
+                    out = outputs + start + 4 * neuron * BLOCK
+                    tile(step, height, inputs + start, row, size, bias, out, first, last, finish)
+                    neuron += height
+                vector += step
 
 
 @inlined
 def forward_block(weights: Any, data: Any, block: Any, vectors: Any, model: Any, work: Any) -> Any:
-    """The first 16 ``vectors`` samples of a block through the network at address ``weights``: where
-    ``work`` has its outputs.
+    """Take the first 16 ``vectors`` samples of a block through a network.
 
-    Layers read and write the two halves of ``work`` in turn.
+    ``weights`` is the address of the network's. The layers read one half of ``work`` and write the
+    other, in turns. The result is the place in ``work`` where the outputs begin.
     """
-    sizes, half = model.sizes, len(work) // 2
-    inputs, out = address_of(data.x, block * sizes[0] * BLOCK), np.int64(0)
+    sizes = model.sizes
+    half = len(work) // 2
+    inputs = address_of(data.x, block * sizes[0] * BLOCK)
+    out = np.int64(0)
+
     for layer in range(len(sizes) - 1):
-        size, width, hidden = sizes[layer], sizes[layer + 1], layer < len(sizes) - 2
+        size = sizes[layer]
+        width = sizes[layer + 1]
+        hidden = layer < len(sizes) - 2
         outputs = address_of(work, out)
+
         _dense(inputs, size, width, weights, outputs, vectors, hidden and model.activation == RELU)
         if hidden and model.activation != RELU:
-            for j in range(width):
-                _activate(outputs + 4 * j * BLOCK, vectors, model.activation)
+            for neuron in range(width):
+                _activate(outputs + 4 * neuron * BLOCK, vectors, model.activation)
+
+        # On to the next layer's weights, behind this one's biases, and to the other half.
         weights += 4 * (size + 1) * width
-        inputs, out = outputs, half - out
+        inputs = outputs
+        out = half - out
     return half - out
 
 
 @inlined
 def _add_block(outputs: Any, targets: Any, real: Any, model: Any, sums: Any) -> Any:
-    """Add the losses of a block's ``real`` rows to the sixteen sums at that address; their
-    total.
+    """Add the losses of a block's first ``real`` rows to sixteen sums; returns their total.
+
+    ``outputs``, ``targets`` and ``sums`` are addresses.
     """
     classes = model.sizes[-1]
-    if model.loss == 0:
+    if model.loss == SQUARED:
         return add_squared(outputs, targets, classes, real, sums)
-    if model.loss == 1:
+    if model.loss == ABSOLUTE:
         return add_absolute(outputs, targets, classes, real, sums)
-    if model.loss == 2:
+    if model.loss == HUBER:
         return add_huber(outputs, targets, classes, real, sums)
-    if model.loss == 3:
+    if model.loss == CROSS_ENTROPY:
         return add_cross_entropy(outputs, targets, classes, real, sums)
     return add_zero_one(outputs, targets, classes, real, sums)
 
@@ -311,30 +397,38 @@ def evaluate(
     rule: Any,
     scratch: Any,
 ) -> None:
-    """The losses of particles ``first .. last``, NaN and infinities as +inf; and their personal
-    bests.
+    """Compute the losses of particles ``first .. last - 1``, and update their personal bests.
 
-    By the competitive rule a particle that has a best stands on it: it is left out.
-    ``rule.abandon``: +inf too for a particle whose rows so far already make it no better than its
-    personal best. No loss of a row is negative, and rounding keeps the order of sums, so that it
-    would not have become a best: nothing else changes.
+    A loss that is NaN or infinite counts as +inf. By the competitive rule a particle that has a
+    best stands on it, so it is left out.
+
+    With ``rule.abandon`` an evaluation ends as soon as the rows so far make the particle no better
+    than its personal best; its loss is +inf then, too. No loss of a row is negative, and rounding
+    keeps the order of sums, so the particle would not have become a best: nothing else changes.
     """
     blocks = -(-data.rows // BLOCK)
     chunk = max(1, CHUNK_BYTES // (4 * BLOCK * model.sizes[0]))
-    losses, sums, work = swarm.losses, swarm.sums, scratch.work
+    losses = swarm.losses
+    sums = swarm.sums
+    work = scratch.work
+
+    # Before the data: which particles are left out, their weight decay, and empty sums.
     for p in range(first, last):
-        losses[p], swarm.shifts[p] = 0.0, model.shift
+        losses[p] = 0.0
+        swarm.shifts[p] = model.shift
         if rule.number == COMPETITIVE and swarm.best_losses[p] < np.inf:
             losses[p] = np.inf
             scratch.rows_skipped[0] += data.rows
             continue
+
         if rule.decay > 0:
             row = address_of(positions, p * swarm.stride)
-            swarm.shifts[p] += rule.decay * sum_squares(
-                row, address_of(swarm.decayed, 0), swarm.stride
-            )
+            decayed = address_of(swarm.decayed, 0)
+            swarm.shifts[p] += rule.decay * sum_squares(row, decayed, swarm.stride)
         for lane in range(LANES):
             sums[p * LANES + lane] = 0.0
+
+    # A chunk of the data stays in the cache while all the particles read it.
     for start in range(0, blocks, chunk):
         end = min(start + chunk, blocks)
         for p in range(first, last):
@@ -342,19 +436,24 @@ def evaluate(
                 continue
             weights = address_of(positions, p * swarm.stride)
             for block in range(start, end):
+                # The last block is not full.
                 real = min(BLOCK, data.rows - block * BLOCK)
-                out = address_of(
-                    work, forward_block(weights, data, block, -(-real // LANES), model, work)
-                )
-                total = _add_block(
-                    out, address_of(data.y, block * BLOCK), real, model, address_of(sums, p * LANES)
-                )
-                value = model.gain * (total / data.rows) + swarm.shifts[p]
-                losses[p] = value if math.isfinite(value) else np.inf
+                place = forward_block(weights, data, block, -(-real // LANES), model, work)
+                outputs = address_of(work, place)
+                targets = address_of(data.y, block * BLOCK)
+                total = _add_block(outputs, targets, real, model, address_of(sums, p * LANES))
+
+                # The loss if no row followed: the rest can only add to it.
+                loss = model.gain * (total / data.rows) + swarm.shifts[p]
+                if not math.isfinite(loss):
+                    loss = np.inf
+                losses[p] = loss
                 if rule.abandon and block < blocks - 1 and not losses[p] < swarm.best_losses[p]:
                     losses[p] = np.inf
                     scratch.rows_skipped[0] += data.rows - (block + 1) * BLOCK
                     break
+
+    # After the data: personal bests.
     for p in range(first, last):
         if losses[p] < swarm.best_losses[p]:
             swarm.best_losses[p] = losses[p]
@@ -364,30 +463,42 @@ def evaluate(
 
 @compiled
 def outputs(weights: Any, data: Any, model: Any, work: Any, out: Any) -> None:
-    """One network's outputs for every sample, into ``out`` (outputs, blocks * BLOCK)."""
+    """Compute one network's outputs for every sample, into ``out`` (outputs, blocks * BLOCK)."""
     for block in range(out.shape[1] // BLOCK):
-        at = forward_block(address_of(weights, 0), data, block, BLOCK // LANES, model, work)
+        place = forward_block(address_of(weights, 0), data, block, BLOCK // LANES, model, work)
         for c in range(out.shape[0]):
             for s in range(BLOCK):
-                out[c, block * BLOCK + s] = work[at + c * BLOCK + s]
+                out[c, block * BLOCK + s] = work[place + c * BLOCK + s]
+
+
+# Informants
 
 
 @compiled
 def _sort(row: Any) -> None:
-    """By insertion: rows are short, or nearly sorted."""
+    """Sort in place, by insertion: rows are short, or nearly sorted."""
     for n in range(1, len(row)):
-        value, at = row[n], n
-        while at > 0 and row[at - 1] > value:
-            row[at] = row[at - 1]
-            at -= 1
-        row[at] = value
+        value = row[n]
+        place = n
+        while place > 0 and row[place - 1] > value:
+            row[place] = row[place - 1]
+            place -= 1
+        row[place] = value
 
 
 @compiled
 def random_informants(i: Any, informants: Any, iteration: Any, key0: Any, key1: Any) -> None:
-    """See shoal.pso.swarm.random_informants."""
+    """Draw the informants of particle ``i``; see shoal.update_rules.informants.
+
+    References
+    ----------
+    Bentley and Floyd, "Programming Pearls: A Sample of Brilliance", 1987.
+    """
     particles, k = informants.shape
     row = informants[i]
+
+    # Floyd's sampling of the other particles, numbered 0 .. P - 2. The n-th draw is among the first
+    # ``top + 1`` of them; if it was drawn before, ``top`` itself is new.
     c0 = c1 = c2 = c3 = uint32(0)
     for n in range(k):
         if n % 4 == 0:
@@ -399,14 +510,15 @@ def random_informants(i: Any, informants: Any, iteration: Any, key0: Any, key1: 
                 uint32(key0),
                 uint32(key1),
             )
-        word = c0 if n % 4 == 0 else c1 if n % 4 == 1 else c2 if n % 4 == 2 else c3
         top = particles - 1 - k + n
-        pick = np.int64((uint64(word) * uint64(top + 1)) >> uint64(32))
+        pick = _below(top + 1, _word(n, c0, c1, c2, c3))
         for m in range(n):
             if row[m] == pick:
                 pick = top
                 break
         row[n] = pick
+
+    # The particle steps over itself.
     for n in range(k):
         if row[n] >= i:
             row[n] += 1
@@ -415,10 +527,10 @@ def random_informants(i: Any, informants: Any, iteration: Any, key0: Any, key1: 
 
 @inlined
 def measure(first: Any, positions: Any, stride: Any, distances: Any) -> None:
-    """The squared distances of particles ``first .. first + NEIGHBOURS`` to all before them, and to
-    each other.
+    """Measure squared distances: of `NEIGHBOURS` particles from ``first`` on to each other, and to
+    all before them.
 
-    Each tile of particles that is read serves all of them: they stay in the second-level cache.
+    The particles stay in the second-level cache while the others are read, a tile at a time.
     """
     particles = len(distances)
     last = min(first + NEIGHBOURS, particles)
@@ -429,51 +541,67 @@ def measure(first: Any, positions: Any, stride: Any, distances: Any) -> None:
 
 @compiled
 def nearest_informants(i: Any, informants: Any, distances: Any) -> None:
-    """Those at the smallest distances, the lower number first."""
-    row, near = distances[i], informants[i]
-    k, count = len(near), 0
+    """Choose the particles at the smallest distances from particle ``i``; of equals the lower
+    number.
+    """
+    row = distances[i]
+    near = informants[i]
+    k = len(near)
+
+    # The nearest so far, ascending by distance: each particle is inserted at its place.
+    count = 0
     for j in range(len(distances)):
-        if j == i or (count == k and not row[j] < row[near[k - 1]]):
+        if j == i:
             continue
-        at = min(count, k - 1)
-        while at > 0 and row[near[at - 1]] > row[j]:
-            near[at] = near[at - 1]
-            at -= 1
-        near[at] = j
+        if count == k and not row[j] < row[near[k - 1]]:
+            continue
+        place = min(count, k - 1)
+        while place > 0 and row[near[place - 1]] > row[j]:
+            near[place] = near[place - 1]
+            place -= 1
+        near[place] = j
         count = min(count + 1, k)
     _sort(near)
 
 
 @inlined
-def _leader(i: Any, informants: Any, best_losses: Any) -> Any:
-    """The best informant, the lower number first."""
-    leader = informants[i, 0]
+def _best_informant(i: Any, informants: Any, best_losses: Any) -> Any:
+    """Find the informant of the lowest loss; of equals the lower number."""
+    best = informants[i, 0]
     for n in range(informants.shape[1]):
-        if best_losses[informants[i, n]] < best_losses[leader]:
-            leader = informants[i, n]
-    return leader
+        if best_losses[informants[i, n]] < best_losses[best]:
+            best = informants[i, n]
+    return best
 
 
 @inlined
-def _follows(i: Any, swarm: Any, rewiring: Any, iteration: Any, rule: Any) -> Any:
-    """Whom particle ``i`` is drawn to: its best informant, settled first; by the competitive rule
-    who beat it, or itself.
+def _leader(i: Any, swarm: Any, rewiring: Any, iteration: Any, rule: Any) -> Any:
+    """Find the particle that particle ``i`` is drawn to.
+
+    By the informed rule it is the best informant, after the informants are chosen. By the
+    competitive rule it is the winner of the particle's pair, which may be the particle itself.
     """
     if rule.number == COMPETITIVE:
         return swarm.winners[i]
+
     if rule.strategy == NEAREST:
         nearest_informants(i, swarm.informants, swarm.distances)
     elif rewiring:
         random_informants(i, swarm.informants, iteration + 1, rule.key0, rule.key1)
-    return _leader(i, swarm.informants, swarm.best_losses)
+    return _best_informant(i, swarm.informants, swarm.best_losses)
 
 
 @compiled
 def _compete(swarm: Any, iteration: Any, key0: Any, key1: Any) -> None:
-    """See shoal.pso.swarm.winners; into ``swarm.winners``."""
-    particles, order = len(swarm.order), swarm.order
+    """Find the winners of all pairs; see shoal.update_rules.competitive.winners."""
+    particles = len(swarm.order)
+    order = swarm.order
     for n in range(particles):
-        order[n] = swarm.winners[n] = n
+        order[n] = n
+        swarm.winners[n] = n
+
+    # A random order, by the algorithm of Fisher and Yates. Words are read from the last to the
+    # first, so that a block is computed where its last word is due.
     c0 = c1 = c2 = c3 = uint32(0)
     for n in range(particles - 1, 0, -1):
         if n % 4 == 3 or n == particles - 1:
@@ -485,19 +613,24 @@ def _compete(swarm: Any, iteration: Any, key0: Any, key1: Any) -> None:
                 uint32(key0),
                 uint32(key1),
             )
-        word = c0 if n % 4 == 0 else c1 if n % 4 == 1 else c2 if n % 4 == 2 else c3
-        m = np.int64((uint64(word) * uint64(n + 1)) >> uint64(32))
+        m = _below(n + 1, _word(n, c0, c1, c2, c3))
         order[n], order[m] = order[m], order[n]
+
+    # Neighbours are pairs; of equals the lower number wins.
     for n in range(0, particles - 1, 2):
-        winner, loser = min(order[n], order[n + 1]), max(order[n], order[n + 1])
+        winner = min(order[n], order[n + 1])
+        loser = max(order[n], order[n + 1])
         if swarm.best_losses[loser] < swarm.best_losses[winner]:
             winner, loser = loser, winner
         swarm.winners[loser] = winner
 
 
+# Moves
+
+
 @inlined
 def stay(i: Any, old: Any, new: Any, stride: Any) -> None:
-    """Particle ``i`` of the pair ``old`` into the pair ``new``, as it is."""
+    """Copy position and velocity of particle ``i`` from the pair ``old`` to the pair ``new``."""
     for d in range(i * stride, (i + 1) * stride):
         new[0][d] = old[0][d]
         new[1][d] = old[1][d]
@@ -516,38 +649,57 @@ def move(
     vmax: Any,
     rule: Any,
 ) -> None:
-    """Position and velocity of particle ``i``: reads the pair ``old``, writes the pair ``new``.
+    """Move particle ``i``: reads position and velocity from ``old``, writes those in ``new``.
 
-    Two of each, because another particle may still have to read where this one stood
-    (`attractor="position"`), and so that the last vector of a quarter may write over the start of
-    the next, which is written after it.
+    There are two pairs for two reasons. Another particle may still have to read where this one
+    stood (`attractor="position"`). And the last vector of a quarter may write over the start of the
+    next quarter, which is written after it.
     """
     blocks = -(-swarm.dimensions // 4)
-    towards = old[0] if rule.to_position else swarm.bests
+    if rule.to_position:
+        towards = old[0]
+    else:
+        towards = swarm.bests
+
+    # Addresses of the particle's rows.
     row = 4 * i * swarm.stride
-    x, v = address_of(old[0], 0) + row, address_of(old[1], 0) + row
-    new_x, new_v = address_of(new[0], 0) + row, address_of(new[1], 0) + row
+    x = address_of(old[0], 0) + row
+    v = address_of(old[1], 0) + row
+    new_x = address_of(new[0], 0) + row
+    new_v = address_of(new[1], 0) + row
+
+    # Addresses of what it is drawn to: its own best, the global best, and its leader's best or
+    # position.
     bests = address_of(swarm.bests, 0)
-    own, top = bests + row, bests + 4 * best * swarm.stride
+    own = bests + row
+    top = bests + 4 * best * swarm.stride
     social = address_of(towards, leader * swarm.stride)
+
+    # Vectors of a quarter from the last to the first.
     for n in range(-(-blocks // LANES) - 1, -1, -1):
-        b = n * LANES
-        at = 4 * b
-        here, there = (x + at, v + at, new_x + at, new_v + at), (own + at, social + at, top + at)
+        block = n * LANES
+        offset = 4 * block
+        particle = (x + offset, v + offset, new_x + offset, new_v + offset)
+        targets = (own + offset, social + offset, top + offset)
         if rule.number == COMPETITIVE:
-            move_competitive(*here, *there, blocks, b, i, iteration, w, vmax, rule)
+            move_competitive(*particle, *targets, blocks, block, i, iteration, w, vmax, rule)
         else:
-            move_informed(*here, *there, blocks, b, i, iteration, w, vmax, rule)
+            move_informed(*particle, *targets, blocks, block, i, iteration, w, vmax, rule)
+
+
+# Threads
 
 
 @compiled
 def _arrive(control: Any, threads: Any) -> Any:
-    """Wait until all threads are here, but the last: it hears True, and lets the others go by
-    `_release`.
+    """Wait until all threads are here.
+
+    The last one does not wait: it gets True, and lets the others go by `_release`.
     """
     turn = atomic_load_acquire(control, TURN)
     if atomic_fetch_add(control, ARRIVED) == threads - 1:
         return True
+
     spins = 0
     while atomic_load_acquire(control, TURN) == turn and atomic_load_acquire(control, ABORTED) == 0:
         spins += 1
@@ -558,9 +710,37 @@ def _arrive(control: Any, threads: Any) -> Any:
 
 @inlined
 def _release(control: Any) -> None:
+    """Let the waiting threads go on, with jobs numbered from 0 again."""
     atomic_store_release(control, JOBS, 0)
     atomic_store_release(control, ARRIVED, 0)
     atomic_store_release(control, TURN, atomic_load_acquire(control, TURN) + 1)
+
+
+@inlined
+def _ended(control: Any) -> Any:
+    """Tell whether patience has ended, or a thread has failed."""
+    stopped = atomic_load_acquire(control, STOPPED) != 0
+    return stopped or atomic_load_acquire(control, ABORTED) != 0
+
+
+@inlined
+def _settle(swarm: Any, history: Any, done: Any, rule: Any, control: Any) -> None:
+    """Find the global best of an iteration, whether informants are drawn anew, and the winners."""
+    best = 0
+    for i in range(len(swarm.losses)):
+        if swarm.best_losses[i] < swarm.best_losses[best]:
+            best = i
+    history[done] = swarm.best_losses[best]
+    atomic_store_release(control, BEST, best)
+
+    before = np.inf
+    if done > 0:
+        before = history[done - 1]
+    rewiring = rule.strategy == REWIRED and not history[done] < before
+    atomic_store_release(control, REWIRING, np.int64(rewiring))
+
+    if rule.number == COMPETITIVE:
+        _compete(swarm, done, rule.key0, rule.key1)
 
 
 @compiled
@@ -580,73 +760,91 @@ def advance(
     threads: Any,
     scratch: Any,
 ) -> Any:
-    """Iterations ``done .. until`` of one swarm; says how many are done then.
+    """Do the iterations ``done .. until - 1`` of one swarm.
 
-    Called by ``threads`` threads at once, each with its own ``scratch``; they share the particles,
-    whoever is free taking the next, and meet twice an iteration. Which thread does what changes no
-    bit. ``old`` and ``new`` are pairs of positions and velocities; the last ones are in ``old``
-    after an even number of iterations, in ``new`` after an odd one.
+    It is called by ``threads`` threads at once, each with its own ``scratch``. They share the
+    particles: a thread that is free takes the next job. They meet twice an iteration. Which thread
+    does a job changes no bit.
+
+    Parameters
+    ----------
+    old, new
+        Pairs of positions and velocities, in rows of ``swarm.stride``. ``old`` holds the swarm.
+        Each iteration reads one pair and writes the other, so the last positions are in ``old``
+        after an even number of iterations, in ``new`` after an odd one.
+    swarm, data, model, rule
+        See the tuples above.
+    history
+        The global best loss after each iteration, with room up to ``until``.
+    done, until
+        Iterations before and after.
+    patience, least
+        See shoal.pso.swarm.out_of_patience.
+    control
+        What the threads tell each other, `CONTROL_SIZE` numbers.
+    threads
+        How many there are.
+    scratch
+        Working memory of this thread.
+
+    Returns
+    -------
+    int
+        Iterations that are done in the end, fewer than ``until`` if patience ended.
     """
     particles = len(swarm.losses)
-    group = max(1, min(GROUP, particles // (4 * threads))) if threads > 1 else GROUP
+
+    # The jobs of the first half of an iteration: groups of particles to evaluate, smaller ones for
+    # several threads so that none waits long, and tiles of distances to measure.
+    group = GROUP
+    if threads > 1:
+        group = max(1, min(GROUP, particles // (4 * threads)))
     groups = -(-particles // group)
-    tiles = (
-        -(-particles // NEIGHBOURS)
-        if rule.strategy == NEAREST and rule.number != COMPETITIVE
-        else 0
-    )
-    while (
-        done < until
-        and atomic_load_acquire(control, STOPPED) == 0
-        and atomic_load_acquire(control, ABORTED) == 0
-    ):
+    tiles = 0
+    if rule.strategy == NEAREST and rule.number != COMPETITIVE:
+        tiles = -(-particles // NEIGHBOURS)
+
+    while done < until and not _ended(control):
+        # Evaluate, and measure distances.
         job = atomic_fetch_add(control, JOBS)
         while job < groups + tiles:
             if job < tiles:
-                measure(
-                    (tiles - 1 - job) * NEIGHBOURS, old[0], swarm.stride, swarm.distances
-                )  # the longest first
+                # The longest first.
+                first = (tiles - 1 - job) * NEIGHBOURS
+                measure(first, old[0], swarm.stride, swarm.distances)
             else:
                 first = (job - tiles) * group
-                evaluate(
-                    first, min(first + group, particles), old[0], swarm, data, model, rule, scratch
-                )
+                last = min(first + group, particles)
+                evaluate(first, last, old[0], swarm, data, model, rule, scratch)
             job = atomic_fetch_add(control, JOBS)
+
+        # One thread settles what all need to know for the moves.
         if _arrive(control, threads):
-            best = 0
-            for i in range(particles):
-                if swarm.best_losses[i] < swarm.best_losses[best]:
-                    best = i
-            history[done] = swarm.best_losses[best]
-            improved = history[done] < (history[done - 1] if done > 0 else np.inf)
-            atomic_store_release(control, BEST, best)
-            atomic_store_release(
-                control, REWIRING, np.int64(rule.strategy == REWIRED and not improved)
-            )
-            if rule.number == COMPETITIVE:
-                _compete(swarm, done, rule.key0, rule.key1)
+            _settle(swarm, history, done, rule, control)
             _release(control)
-        best, rewiring = (
-            atomic_load_acquire(control, BEST),
-            atomic_load_acquire(control, REWIRING) == 1,
-        )
+
+        # Move.
+        best = atomic_load_acquire(control, BEST)
+        rewired = atomic_load_acquire(control, REWIRING) == 1
         w = at_time(rule.w, rule.w_end, done, rule.horizon)
         vmax = at_time(rule.vmax, rule.vmax_end, done, rule.horizon)
         i = atomic_fetch_add(control, JOBS)
         while i < particles:
-            leader = _follows(i, swarm, rewiring, done, rule)
+            leader = _leader(i, swarm, rewired, done, rule)
             if rule.number == COMPETITIVE and leader == i:
                 stay(i, old, new, swarm.stride)
             else:
                 move(i, old, new, swarm, leader, best, done, w, vmax, rule)
                 if rule.number == COMPETITIVE:
+                    # Who moves leaves its best behind.
                     swarm.best_losses[i] = np.inf
             i = atomic_fetch_add(control, JOBS)
         old, new = new, old
         done += 1
+
+        # One thread finds out whether patience has ended.
         if _arrive(control, threads):
-            atomic_store_release(
-                control, STOPPED, np.int64(stalled(history, done, patience, least))
-            )
+            stopped = np.int64(stalled(history, done, patience, least))
+            atomic_store_release(control, STOPPED, stopped)
             _release(control)
     return done
