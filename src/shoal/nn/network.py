@@ -40,10 +40,19 @@ class Network:
     @property
     def size(self) -> int:
         """Number of weights and biases: the dimension D of the search."""
-        return sum(inputs * neurons + neurons for inputs, neurons in pairwise(self.layers))
+        size = 0
+        for inputs, neurons in pairwise(self.layers):
+            size += inputs * neurons + neurons
+        return size
 
     def bias_mask(self) -> NDArray[np.bool_]:
-        """Mark the biases in the flat vector: True where it holds one, (D,)."""
+        """Mark the biases in the flat vector: True where it holds one, (D,).
+
+        Examples
+        --------
+        >>> Network((2, 1)).bias_mask().tolist()
+        [False, False, True]
+        """
         parts = []
         for inputs, neurons in pairwise(self.layers):
             weights = inputs * neurons
@@ -51,7 +60,13 @@ class Network:
         return np.concatenate(parts)
 
     def inputs_of_neurons(self) -> NDArray[np.float64]:
-        """Count for each weight and bias the inputs of its neuron, (D,)."""
+        """Count for each weight and bias the inputs of its neuron, (D,).
+
+        Examples
+        --------
+        >>> Network((3, 1)).inputs_of_neurons().tolist()
+        [3.0, 3.0, 3.0, 3.0]
+        """
         parts = []
         for inputs, neurons in pairwise(self.layers):
             parts.append(np.repeat(float(inputs), inputs * neurons + neurons))

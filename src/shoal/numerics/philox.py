@@ -45,9 +45,10 @@ class Purpose(IntEnum):
     VELOCITY = 3
     INFORMANTS = 4
     PAIRING = 5
-    COGNITIVE = 16  # r1
-    SOCIAL = 17  # r2
-    GLOBAL = 18  # r3
+    # r1, r2 and r3 of shoal.update_rules.informed.
+    COGNITIVE = 16
+    SOCIAL = 17
+    GLOBAL = 18
     INITIAL_GENOME = 32
     TOURNAMENT = 33
     CROSSOVER = 34
@@ -60,7 +61,7 @@ class Purpose(IntEnum):
 def philox(
     counter: tuple[object, object, object, object], key: Key
 ) -> tuple[NDArray[np.uint32], ...]:
-    """Compute the random words of counters.
+    """Compute the random words of counters, by Philox4x32-10.
 
     Parameters
     ----------
@@ -73,20 +74,28 @@ def philox(
     -------
     tuple of four ndarray of uint32
         Of the broadcast shape.
+
+    References
+    ----------
+    Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
     """
-    words = np.broadcast_arrays(*(np.asarray(word, dtype=np.uint64) for word in counter))
-    c0, c1, c2, c3 = (word & _MASK for word in words)
+    # Words have 32 bits. They are kept in 64, so that a product fits.
+    words = []
+    for word in counter:
+        words.append(np.asarray(word, dtype=np.uint64) & _MASK)
+    c0, c1, c2, c3 = np.broadcast_arrays(*words)
     k0, k1 = key
 
     for _ in range(ROUNDS):
         p0 = np.uint64(MULTIPLIERS[0]) * c0
         p1 = np.uint64(MULTIPLIERS[1]) * c2
-        c0, c1, c2, c3 = (
-            (p1 >> np.uint64(32)) ^ c1 ^ np.uint64(k0),
-            p1 & _MASK,
-            (p0 >> np.uint64(32)) ^ c3 ^ np.uint64(k1),
-            p0 & _MASK,
-        )
+
+        # Each line reads a word that is not yet replaced.
+        c0 = (p1 >> np.uint64(32)) ^ c1 ^ np.uint64(k0)
+        c1 = p1 & _MASK
+        c2 = (p0 >> np.uint64(32)) ^ c3 ^ np.uint64(k1)
+        c3 = p0 & _MASK
+
         k0 = (k0 + WEYL[0]) & 0xFFFFFFFF
         k1 = (k1 + WEYL[1]) & 0xFFFFFFFF
     return tuple(word.astype(np.uint32) for word in (c0, c1, c2, c3))
@@ -165,18 +174,48 @@ def normals(key: Key, purpose: int, particles: int, dimensions: int) -> NDArray[
 def draws(
     key: Key, purpose: int, generation: int, individual: int, count: int
 ) -> NDArray[np.float64]:
-    """Draw ``count`` uniform numbers in [0, 1) for one decision of a search; read-only."""
+    """Draw uniform numbers in [0, 1) for one decision of a search.
+
+    Parameters
+    ----------
+    key, purpose, generation, individual
+        Which numbers are drawn.
+    count
+        How many.
+
+    Returns
+    -------
+    ndarray of float64, (count,)
+        Read-only.
+    """
     row = individual % _SIDE
-    numbers: NDArray[np.float64] = _drawn(key, purpose, generation, individual - row, count)[row]
+    first = individual - row
+    numbers: NDArray[np.float64] = _drawn(key, purpose, generation, first, count)[row]
     return numbers
 
 
 def normal_draws(
     key: Key, purpose: int, generation: int, individual: int, count: int
 ) -> NDArray[np.float64]:
-    """Draw ``count`` standard normal numbers for one decision of a search; read-only.
+    """Draw standard normal numbers for one decision of a search.
 
     They are the cosine half of Box and Muller's pairs.
+
+    Parameters
+    ----------
+    key, purpose, generation, individual
+        Which numbers are drawn.
+    count
+        How many.
+
+    Returns
+    -------
+    ndarray of float64, (count,)
+        Read-only.
+
+    References
+    ----------
+    See `normals`.
     """
     row = individual % _SIDE
     first = individual - row

@@ -50,15 +50,15 @@ class TrainingTask:
     key : tuple of two int
         The random stream.
     iterations : int
-        The training ends after so many.
+        The training ends after this number of iterations.
     seconds : float, optional
-        It ends after so much wall time, too.
+        It ends after this wall time, too.
     patience : int, optional
         It ends, too, when the global best loss improved by less than ``min_improvement`` of its
-        size over so many iterations.
+        size over this number of iterations.
     horizon : int, optional
-        What changes with time (``inertia_end``, ``velocity_end``) comes to its end after so many
-        iterations, however early the training ends; None: after ``iterations``.
+        Iterations after which the inertia and the velocity limit have their last values
+        (``inertia_end``, ``velocity_end``), however early the training ends; None: ``iterations``.
     min_improvement : float
         See ``patience``; a share of the loss.
 
@@ -91,7 +91,7 @@ class TrainingTask:
 
     @property
     def schedule_length(self) -> int:
-        """Iterations after which what changes with time is at its end."""
+        """Iterations after which the inertia and the velocity limit have their last values."""
         return self.horizon or self.iterations
 
 
@@ -165,7 +165,7 @@ def _initial_deviations(task: TrainingTask) -> NDArray[np.float32]:
 
 
 def scheduled(value: float, end: float, iteration: int, horizon: int) -> np.float32:
-    """Compute what a gene is in one iteration, on its way to ``end`` times itself.
+    """Compute the value of a gene that changes linearly with time, in one iteration.
 
     The CPU engine compiles this very function.
 
@@ -287,7 +287,7 @@ def _losses(task: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.fl
 def out_of_patience(
     history: NDArray[np.float64], done: int, patience: int, min_improvement: float
 ) -> bool:
-    """Tell whether a training has stopped to improve.
+    """Tell whether a training no longer improves.
 
     The CPU engine compiles this very function.
 

@@ -84,7 +84,13 @@ class EvaluatedSwarm:
     informants: NDArray[np.int32]
 
     def uniforms(self, purpose: Purpose) -> NDArray[np.float32]:
-        """Draw a number in [0, 1) for each particle and dimension, (P, D)."""
+        """Draw a number in [0, 1) for each particle and dimension, (P, D).
+
+        Parameters
+        ----------
+        purpose
+            Which numbers. The key and the iteration are those of the swarm.
+        """
         return uniforms(self.key, purpose, self.iteration, *self.positions.shape)
 
     def pull(
@@ -171,7 +177,13 @@ class UpdateRule(ABC):
 
     @abstractmethod
     def evaluations_per_iteration(self, genes: SwarmGenes) -> int:
-        """Count the particles that move, and are evaluated anew, in an iteration."""
+        """Count the particles that move in an iteration, and are evaluated after it.
+
+        Parameters
+        ----------
+        genes
+            Name the size of the swarm.
+        """
 
     @abstractmethod
     def stability_margin(self, genes: SwarmGenes) -> float:
@@ -190,7 +202,13 @@ class UpdateRule(ABC):
 
     @abstractmethod
     def describe(self, genes: SwarmGenes) -> tuple[str, ...]:
-        """Say in short phrases how the swarm moves."""
+        """Say in short phrases how the swarm moves.
+
+        Parameters
+        ----------
+        genes
+            Name what the rule's own genes choose.
+        """
 
     @abstractmethod
     def move(self, swarm: EvaluatedSwarm) -> Motion:
@@ -218,15 +236,24 @@ class UpdateRule(ABC):
         return np.isinf(best_losses)
 
     def knows_informants(self, genes: SwarmGenes, iterations_done: int) -> bool:
-        """Whether ``SwarmState.informants`` means something after so many iterations."""
+        """Tell whether ``SwarmState.informants`` means something.
+
+        Parameters
+        ----------
+        genes
+            Name the strategy.
+        iterations_done
+            Iterations that the swarm has done.
+        """
         return False
 
     def measures_distances(self, genes: SwarmGenes) -> bool:
-        """Whether an iteration needs the distances between all particles."""
+        """Tell whether an iteration needs the distances between all particles."""
         return False
 
     def follows_positions(self, genes: SwarmGenes) -> bool:
-        """Whether a particle is drawn to where the one it follows stands, not to that one's
-        best.
+        """Tell whether a particle is drawn to the position of the one that it follows.
+
+        Otherwise it is drawn to that one's best.
         """
         return False

@@ -7,10 +7,6 @@ a pair stays where it is. Its loser moves, with r1 and r2 uniform on [0, 1)::
 
 A particle's best is where it stands. One that moved has none until it is evaluated, and only such
 particles are evaluated. The best particle never loses, so the global best never becomes worse.
-
-References
-----------
-Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015, with phi = 0.
 """
 
 from __future__ import annotations
@@ -25,17 +21,22 @@ from shoal.update_rules.base import EvaluatedSwarm, Motion, SwarmGenes, UpdateRu
 
 
 class CompetitiveRule(UpdateRule):
-    """See the module's head."""
+    """The rule of the module's head.
+
+    References
+    ----------
+    Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015, with phi = 0.
+    """
 
     name = "competitive"
     kernel_number = 1
     coefficients = MappingProxyType({"inertia_weight": 1.0, "social_weight": 1.0, "jump_size": 1.0})
-    # Those ranges are made for informed swarms.
+    # The initial ranges are made for informed swarms.
     fits_initial_ranges = False
     keeps_bests = False
 
     def evaluations_per_iteration(self, genes: SwarmGenes) -> int:
-        """The losers: one particle of each pair."""
+        """Count the losers: one particle of each pair."""
         return genes.swarm_size // 2
 
     def stability_margin(self, genes: SwarmGenes) -> float:
@@ -70,7 +71,7 @@ class CompetitiveRule(UpdateRule):
         v = (swarm.inertia * swarm.uniforms(Purpose.COGNITIVE)) * swarm.velocities
         v = swarm.pull(v, swarm.genes.social_weight, Purpose.SOCIAL, swarm.positions[winner])
 
-        # Who moves leaves its best behind.
+        # A particle that moves leaves its best behind.
         best_losses = np.where(loses, np.inf, swarm.best_losses)
         return Motion(v, loses, best_losses, swarm.informants)
 
@@ -96,6 +97,10 @@ def winners(key: Key, iteration: int, losses: NDArray[np.float64]) -> NDArray[np
     -------
     ndarray of int64, (P,)
         The winner that beat each particle; itself for one that wins or sits out.
+
+    References
+    ----------
+    See `CompetitiveRule`.
     """
     particles = len(losses)
     order = _shuffled(key, iteration, particles)

@@ -45,7 +45,7 @@ class InformantStrategy(ABC):
 
 
 class RandomInformants(InformantStrategy):
-    """Drawn once."""
+    """Random particles, drawn once."""
 
     name = "random"
     kernel_number = 0
@@ -56,7 +56,7 @@ class RandomInformants(InformantStrategy):
 
 
 class NearestInformants(InformantStrategy):
-    """The nearest particles, in each step anew."""
+    """The nearest particles, measured in each step."""
 
     name = "nearest"
     kernel_number = 1
@@ -64,7 +64,7 @@ class NearestInformants(InformantStrategy):
     measures_distances = True
 
     def initial(self, genes: SwarmGenes, key: Key) -> NDArray[np.int32]:
-        """Zeros: the first step fills them in."""
+        """Return zeros, which the first step replaces."""
         return np.zeros((genes.swarm_size, genes.num_informants), dtype=np.int32)
 
     def renewed(self, swarm: EvaluatedSwarm) -> NDArray[np.int32]:
@@ -84,8 +84,11 @@ class RingInformants(InformantStrategy):
 
 
 class RewiredInformants(InformantStrategy):
-    """Drawn at first, and anew after each iteration that did not improve the global best
-    (SPSO-2007).
+    """Random particles, drawn anew after each iteration that did not improve the global best.
+
+    References
+    ----------
+    Clerc, "Standard Particle Swarm Optimisation", 2012, its version of 2007.
     """
 
     name = "rewired"
@@ -116,6 +119,18 @@ INFORMANT_STRATEGIES: dict[str, InformantStrategy] = {
 def random_informants(genes: SwarmGenes, key: Key, iteration: int) -> NDArray[np.int32]:
     """Draw the informants of each particle by Floyd's sampling.
 
+    Parameters
+    ----------
+    genes
+        Name the number of particles and of informants.
+    key, iteration
+        Which random numbers are drawn.
+
+    Returns
+    -------
+    ndarray of int32, (P, k)
+        Ascending in each row.
+
     References
     ----------
     Bentley and Floyd, "Programming Pearls: A Sample of Brilliance", 1987.
@@ -144,7 +159,18 @@ def random_informants(genes: SwarmGenes, key: Key, iteration: int) -> NDArray[np
 
 
 def ring_informants(genes: SwarmGenes) -> NDArray[np.int32]:
-    """Take the k next particles on a ring: +1, -1, +2, -2, ..."""
+    """Take the k next particles on a ring: +1, -1, +2, -2, ...
+
+    Parameters
+    ----------
+    genes
+        Name the number of particles and of informants.
+
+    Returns
+    -------
+    ndarray of int32, (P, k)
+        Ascending in each row.
+    """
     particles = genes.swarm_size
     n = np.arange(genes.num_informants)
 
@@ -159,6 +185,18 @@ def nearest_informants(genes: SwarmGenes, positions: NDArray[np.float32]) -> NDA
     """Take the k nearest other particles by Euclidean distance; of equals the lower numbers.
 
     A particle whose distance is not a number is infinitely far.
+
+    Parameters
+    ----------
+    genes
+        Name the number of informants.
+    positions
+        (P, D).
+
+    Returns
+    -------
+    ndarray of int32, (P, k)
+        Ascending in each row.
     """
     difference = positions[:, None, :] - positions[None, :, :]
     distances = (difference * difference).sum(axis=2)

@@ -6,13 +6,6 @@ For particle i and dimension d, with r1, r2, r3 uniform on [0, 1)::
     v' = w v + c1 r1 (pbest_i - x) + c2 r2 (s_i - x) + c3 r3 (gbest - x)
 
 ``s_i`` is the personal best of the best informant of i, or the position of that informant.
-
-References
-----------
-Kennedy and Eberhart, "Particle Swarm Optimization", 1995. The inertia weight w: Shi and Eberhart,
-"A Modified Particle Swarm Optimizer", 1998. Informants: Clerc, "Standard Particle Swarm
-Optimisation", 2012, its version of 2007. The coefficients: Clerc and Kennedy, "The Particle Swarm -
-Explosion, Stability, and Convergence in a Multidimensional Complex Space", 2002.
 """
 
 from __future__ import annotations
@@ -29,7 +22,19 @@ ATTRACTORS = ("best", "position")
 
 
 class InformedRule(UpdateRule):
-    """See the module's head."""
+    """The rule of the module's head.
+
+    References
+    ----------
+    Kennedy and Eberhart, "Particle Swarm Optimization", 1995.
+
+    The inertia weight w: Shi and Eberhart, "A Modified Particle Swarm Optimizer", 1998.
+
+    Informants: Clerc, "Standard Particle Swarm Optimisation", 2012, its version of 2007.
+
+    The coefficients: Clerc and Kennedy, "The Particle Swarm - Explosion, Stability, and Convergence
+    in a Multidimensional Complex Space", 2002.
+    """
 
     name = "informed"
     kernel_number = 0
@@ -45,7 +50,7 @@ class InformedRule(UpdateRule):
     )
 
     def evaluations_per_iteration(self, genes: SwarmGenes) -> int:
-        """All particles."""
+        """Count all particles."""
         return genes.swarm_size
 
     def stability_margin(self, genes: SwarmGenes) -> float:

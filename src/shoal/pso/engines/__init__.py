@@ -3,7 +3,7 @@
 May import errors, nn, objectives, numerics, genome, update_rules and the rest of pso.
 
 Start with `base.Engine`, the contract, and reference.py, the plainest engine. The fast one is
-cpu.py, which hands arrays to kernels/; the vector code in there is written in intrinsics/.
+cpu.py, which hands arrays to kernels.py; the vector code of the kernels is written in intrinsics/.
 """
 
 from __future__ import annotations

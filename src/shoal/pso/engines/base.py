@@ -21,7 +21,7 @@ ChunkCallback = Callable[[TrainingTask, SwarmState], bool | None]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TrainingResult:
-    """What a training leaves.
+    """The result of a training.
 
     Attributes
     ----------
@@ -122,7 +122,13 @@ class Engine(ABC):
         """
 
     def with_threads(self, threads: int) -> Engine:
-        """Return the same engine on other threads, where it can use them; they change no bit."""
+        """Return the same engine on other threads, where it can use them.
+
+        Parameters
+        ----------
+        threads
+            They share the particles of each swarm, and change no bit.
+        """
         return self
 
     def train(
@@ -185,8 +191,9 @@ class Engine(ABC):
 
 
 def _next_chunk(chunk: int, seconds: float) -> int:
-    """Iterations of the next chunk: towards `CHUNK_SECONDS`, by at most a factor of four at
-    a time.
+    """Iterations of the next chunk, which is to take about `CHUNK_SECONDS`.
+
+    It is at most four times as long as the one before, and at least a quarter.
     """
     factor = CHUNK_SECONDS / max(seconds, 1e-6)
     return max(1, int(chunk * min(4.0, max(0.25, factor))))

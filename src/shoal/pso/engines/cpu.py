@@ -81,7 +81,7 @@ class CpuEngine(Engine):
         )
         done = _run_team(work, scratch, control)
 
-        # The kernel swaps the two in each iteration.
+        # The kernel swaps the pairs in each iteration.
         positions, velocities = old
         if (done - state.iteration) % 2 == 1:
             positions, velocities = new
@@ -119,8 +119,9 @@ class CpuEngine(Engine):
 def _run_team(
     work: partial[Any], scratch: list[kernels.Scratch], control: NDArray[np.int64]
 ) -> int:
-    """Run the work once for each scratch, all at the same time; how many iterations are
-    done then.
+    """Run the work once for each scratch, all at the same time.
+
+    Returns how many iterations are done then.
     """
     if len(scratch) == 1:
         return int(work(scratch[0]))
@@ -224,7 +225,11 @@ def _swarm(task: TrainingTask, state: SwarmState) -> kernels.Swarm:
     decayed = _aligned(stride)
     decayed[:dimensions] = ~task.network.bias_mask()
 
-    measured = particles if task.genome.rule.measures_distances(task.genome) else 1
+    # A rule that measures no distances gets the smallest array that Numba takes for one.
+    measured = 1
+    if task.genome.rule.measures_distances(task.genome):
+        measured = particles
+
     return kernels.Swarm(
         bests=_rows(state.best_positions),
         best_losses=state.best_losses.copy(),

@@ -89,9 +89,8 @@ CONTROL_SIZE = 64
 
 # Looks at a number, about 10 microseconds, before the processor is offered to another process.
 SPINS = 2000
-yield_processor = types.ExternalFunction(
-    "sched_yield" if os.name == "posix" else "SwitchToThread", types.int32()
-)
+_YIELD = {"posix": "sched_yield", "nt": "SwitchToThread"}
+yield_processor = types.ExternalFunction(_YIELD[os.name], types.int32())
 
 # What kernels compare with must be plain numbers.
 TANH = activations.TANH.kernel_number

@@ -66,13 +66,17 @@ class Value:
     def lanes(self) -> int:
         """Number of elements; 0 for a scalar."""
         kind = self.value.type
-        return kind.count if isinstance(kind, ir.VectorType) else 0
+        if isinstance(kind, ir.VectorType):
+            return int(kind.count)
+        return 0
 
     @property
     def element(self) -> Any:
         """The LLVM type of an element."""
         kind = self.value.type
-        return kind.element if isinstance(kind, ir.VectorType) else kind
+        if isinstance(kind, ir.VectorType):
+            return kind.element
+        return kind
 
     def spread(self, lanes: int) -> Value:
         """Put a scalar into every lane; a vector stays as it is."""
@@ -103,8 +107,9 @@ class Value:
 
     def _arithmetic(self, real: str, whole: str, other: Any) -> Value:
         """The instruction for real numbers or the one for whole numbers."""
-        name = real if self.element in (F32, F64) else whole
-        return self._instruction(name, other)
+        if self.element in (F32, F64):
+            return self._instruction(real, other)
+        return self._instruction(whole, other)
 
     def _instruction(self, name: str, other: Any) -> Value:
         instruction = getattr(self.emit.builder, name)
@@ -188,9 +193,11 @@ class Value:
         return self._call("floor", self.value)
 
     def _call(self, name: str, *arguments: Any) -> Value:
-        """Call a function of LLVM's own."""
+        """Call a function of LLVM's own on float32."""
         kind = arguments[0].type
-        suffix = f"v{kind.count}f32" if isinstance(kind, ir.VectorType) else "f32"
+        suffix = "f32"
+        if isinstance(kind, ir.VectorType):
+            suffix = f"v{kind.count}f32"
         function = cgutils.get_or_insert_function(
             self.emit.builder.module,
             ir.FunctionType(kind, [kind] * len(arguments)),
@@ -204,10 +211,14 @@ class Value:
 
     def bits(self) -> Value:
         """Read the bit patterns of float32 as 32-bit integers, or the reverse."""
-        return self._cast("bitcast", I32 if self.element == F32 else F32)
+        if self.element == F32:
+            return self._cast("bitcast", I32)
+        return self._cast("bitcast", F32)
 
     def _cast(self, name: str, element: Any) -> Value:
-        kind = ir.VectorType(element, self.lanes) if self.lanes else element
+        kind = element
+        if self.lanes:
+            kind = ir.VectorType(element, self.lanes)
         return self.emit.of(getattr(self.emit.builder, name)(self.value, kind))
 
     def part(self, lanes: Sequence[int], other: Value | None = None) -> Value:
@@ -326,7 +337,9 @@ class Emitter:
 
 def _alignment(pointer: Any) -> int:
     """Bytes of an element: all that a vector's address is a multiple of."""
-    return 4 if pointer.type.pointee in (F32, I32) else 8
+    if pointer.type.pointee in (F32, I32):
+        return 4
+    return 8
 
 
 class Variable:

@@ -2,11 +2,6 @@
 
 Those of a library would differ by machine, in bits and in speed. Errors are given in units of the
 last place (ulp) and are tested.
-
-References
-----------
-Moshier, "Cephes Mathematical Library", single precision: the polynomials of exp and log. Eigen: the
-rational function of tanh.
 """
 
 from __future__ import annotations
@@ -72,8 +67,11 @@ def _polynomial(x: Value, coefficients: tuple[float, ...]) -> Value:
 
 
 def exp(x: Value) -> Value:
-    """Compute e to the power of x: within 1 ulp on [-87, 88], beyond as at the end of that
-    interval.
+    """Compute e to the power of x, within 1 ulp on [-87, 88]; beyond as at the interval's end.
+
+    References
+    ----------
+    The polynomial: Moshier, "Cephes Mathematical Library", single precision.
     """
     x = x.clipped(-87.0, 88.0)
 
@@ -87,8 +85,13 @@ def exp(x: Value) -> Value:
 
 
 def log(x: Value) -> Value:
-    """Compute the natural logarithm of a finite x >= 1, as the sum of a softmax is; within
-    1 ulp.
+    """Compute the natural logarithm of a finite x >= 1, within 1 ulp.
+
+    The sum of a softmax is such a number.
+
+    References
+    ----------
+    The polynomial: Moshier, "Cephes Mathematical Library", single precision.
     """
     # x = m 2^e, with m in [0.5, 1) and then in [sqrt(0.5), sqrt(2)).
     bits = x.bits()
@@ -103,7 +106,12 @@ def log(x: Value) -> Value:
 
 
 def tanh(x: Value) -> Value:
-    """Compute the hyperbolic tangent within 6 ulp."""
+    """Compute the hyperbolic tangent within 6 ulp.
+
+    References
+    ----------
+    The rational function is that of the library Eigen.
+    """
     x = x.clipped(-_TANH_LIMIT, _TANH_LIMIT)
     z = x * x
     return x * _polynomial(z, _TANH_ODD) / _polynomial(z, _TANH_EVEN)
@@ -120,6 +128,11 @@ def leaky_relu(x: Value) -> Value:
 
 
 def gelu(x: Value) -> Value:
-    """Compute the form of GELU with tanh, within 1e-6 for inputs up to 12."""
+    """Compute the form of GELU with tanh, within 1e-6 for inputs up to 12.
+
+    References
+    ----------
+    Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016, section 2.
+    """
     inner = (x * _SQRT_2_PI) * (x * x).fma(_GELU_CUBIC, 1.0)
     return (x * 0.5) * (tanh(inner) + 1.0)

@@ -16,11 +16,14 @@ from shoal.pso.engines.llvm_vectors import (
     LANES,
     Emitter,
     Value,
+    Variable,
     has_wide_registers,
 )
 
 # A distance tile is PAIRS x PAIRS particles.
-PAIRS = 4 if has_wide_registers() else 2
+PAIRS = 2
+if has_wide_registers():
+    PAIRS = 4
 # Dimensions that are added in float32 before float64: sums of at most 64 terms a lane.
 DIMENSIONS = 1024
 
@@ -60,7 +63,7 @@ def distance_tile(
         left = _numbers(emit.of(args[2]), particles)
         right = _numbers(emit.of(args[3]), particles)
         zero = emit.constant(F32, 0.0, LANES)
-        totals = [[emit.variable(emit.constant(F64, 0.0)) for _ in right] for _ in left]
+        totals = _variables(emit.constant(F64, 0.0))
 
         vectors = stride // LANES
         most = DIMENSIONS // LANES
@@ -68,7 +71,7 @@ def distance_tile(
             start = part * DIMENSIONS
             rows_left = [emit.at(positions, n * stride + start) for n in left]
             rows_right = [emit.at(positions, n * stride + start) for n in right]
-            sums = [[emit.variable(zero) for _ in right] for _ in left]
+            sums = _variables(zero)
             for total in chain.from_iterable(sums):
                 total.set(zero)
 
@@ -98,10 +101,23 @@ def distance_tile(
     return types.void(x, *[types.intp] * 4, out), codegen
 
 
+def _variables(start: Value) -> list[list[Variable]]:
+    """A variable for each pair of particles of a tile, (PAIRS, PAIRS)."""
+    rows = []
+    for _ in range(PAIRS):
+        rows.append([start.emit.variable(start) for _ in range(PAIRS)])
+    return rows
+
+
 def _numbers(start: Value, particles: Value) -> list[Value]:
-    """`PAIRS` particles from one on; behind the last one the last again.
+    """The numbers of `PAIRS` particles from ``start`` on; behind the last one the last again.
 
     That one is measured twice, and writes the same numbers to the same place.
     """
-    numbers = [start + n for n in range(PAIRS)]
-    return [number.compare("<", particles).pick(number, particles - 1) for number in numbers]
+    following = [start + n for n in range(PAIRS)]
+
+    numbers = []
+    for number in following:
+        exists = number.compare("<", particles)
+        numbers.append(exists.pick(number, particles - 1))
+    return numbers

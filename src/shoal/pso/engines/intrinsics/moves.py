@@ -68,28 +68,31 @@ def make_move(*pulls: str, random_inertia: bool = False) -> Any:
             pointers = [emit.float_pointer(arg) for arg in args[:7]]
             x, v, new_x, new_v = pointers[:4]
             stride, block, particle, iteration, w, vmax = (emit.of(arg) for arg in args[7:13])
-            fields = enumerate(sig.args[13].fields)
-            rule = {name: emit.of(builder.extract_value(args[13], n)) for n, name in fields}
+            rule = {}
+            for n, name in enumerate(sig.args[13].fields):
+                rule[name] = emit.of(builder.extract_value(args[13], n))
 
             keys = _round_keys(rule["key0"], rule["key1"])
-            eight = emit.count(LANES // 2)
+            lanes_of_a_half = emit.count(LANES // 2)
+            # Where the four quarters of the dimensions begin.
             places = [stride * n for n in range(4)]
             here = [emit.load(x, place) for place in places]
 
             def random(purpose: Purpose) -> list[Value]:
-                counter = [
-                    [eight + (block + half), particle, iteration, emit.constant(I64, int(purpose))]
-                    for half in (0, LANES // 2)
-                ]
-                return _uniforms(counter, keys)
+                # Counters are 64 bits wide, so that two vectors of 8 make 16 blocks.
+                counters = []
+                for half in (0, LANES // 2):
+                    blocks = lanes_of_a_half + (block + half)
+                    purpose_word = emit.constant(I64, int(purpose))
+                    counters.append([blocks, particle, iteration, purpose_word])
+                return _uniforms(counters, keys)
 
             inertia = [w] * 4
             if random_inertia:
                 inertia = [w * r for r in random(Purpose.COGNITIVE)]
-            velocities = [
-                emit.variable(factor * emit.load(v, place))
-                for factor, place in zip(inertia, places, strict=True)
-            ]
+            velocities = []
+            for factor, place in zip(inertia, places, strict=True):
+                velocities.append(emit.variable(factor * emit.load(v, place)))
 
             for pull in pulls:
                 purpose, weight_name, argument = _PULLS[pull]
@@ -122,18 +125,27 @@ def _round_keys(key0: Value, key1: Value) -> _Keys:
 
 
 def _philox(counter: list[Value], keys: _Keys) -> list[Value]:
-    """Philox4x32-10 of words kept in the low halves of 64 bits, as a multiplication wants them."""
+    """The four words of a block; see shoal.numerics.philox.
+
+    They are kept in the low halves of 64 bits, as a multiplication wants them.
+    """
     c0, c1, c2, c3 = counter
     for k0, k1 in keys:
         p0 = (c0 & _LOW) * MULTIPLIERS[0]
         p1 = (c2 & _LOW) * MULTIPLIERS[1]
-        c0, c1, c2, c3 = (p1 >> 32) ^ c1 ^ k0, p1, (p0 >> 32) ^ c3 ^ k1, p0
+        # Each line reads a word that is not yet replaced.
+        c0 = (p1 >> 32) ^ c1 ^ k0
+        c1 = p1
+        c2 = (p0 >> 32) ^ c3 ^ k1
+        c3 = p0
     return [c0, c1, c2, c3]
 
 
-def _uniforms(counter: list[list[Value]], keys: _Keys) -> list[Value]:
+def _uniforms(counters: list[list[Value]], keys: _Keys) -> list[Value]:
     """The four vectors of 16 numbers on [0, 1) of 16 blocks, whose counters come in two halves."""
-    low_words, high_words = (_philox(half, keys) for half in counter)
+    low_half, high_half = counters
+    low_words = _philox(low_half, keys)
+    high_words = _philox(high_half, keys)
 
     uniforms = []
     for low, high in zip(low_words, high_words, strict=True):
