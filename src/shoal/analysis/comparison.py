@@ -93,11 +93,13 @@ def _check(run_ids: Sequence[int], rows: Sequence[Row], against: int | None) -> 
             expected=f"{FEWEST} to {MOST} different runs",
             remedy="name others; `shoal runs` lists them",
         )
+
     if all(row.search is None for row in rows):
         raise AnalysisError(
             f"None of {runs_text(run_ids)} has a result yet.",
             remedy="wait for their first generations to be completed",
         )
+
     if against is not None and against not in run_ids:
         raise AnalysisError(
             f"Run {against} is not among those that are compared.", expected=runs_text(run_ids)

@@ -223,6 +223,7 @@ def _warnings(
             "start with fewer generations or iterations, a finished run can be continued; "
             "or give it max seconds",
         )
+
     if estimate.weights > MANY_WEIGHTS:
         yield Finding(
             "look",
@@ -230,6 +231,7 @@ def _warnings(
             "few swarms find their way in so many dimensions.",
             "leave columns out, or allow fewer and narrower layers",
         )
+
     rows = len(problem.dataset.train.x)
     if rows > MANY_ROWS:
         yield Finding(
@@ -237,6 +239,7 @@ def _warnings(
             f"Each training goes through {rows:,} rows in every iteration.",
             "take a random sample of the rows first",
         )
+
     installed = _installed_memory()
     if installed and estimate.memory > installed / 2:
         needed = f"{estimate.memory / 1e9:.1f} GB of this machine's {installed / 1e9:.1f}"
@@ -245,6 +248,7 @@ def _warnings(
             f"Trainings side by side need about {needed}.",
             "ask for fewer workers, or take a sample of the rows",
         )
+
     waiting = [run for run in runs if run.state in ("running", "queued")]
     if len(waiting) >= MANY_RUNS:
         yield Finding(

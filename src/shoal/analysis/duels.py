@@ -11,7 +11,7 @@ are paired by seed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,21 @@ class Duel:
         }
 
 
+def _paired_difference(
+    first: Mapping[int, float], second: Mapping[int, float], common: Sequence[int]
+) -> Difference | None:
+    """The difference of the accuracies that both have, pair by pair.
+
+    ``common`` names the pairs: repeats of two champions, or seeds of two methods.
+    """
+    first_values = []
+    second_values = []
+    for number in common:
+        first_values.append(first[number])
+        second_values.append(second[number])
+    return paired_difference(first_values, second_values)
+
+
 def _judged(
     first: str, second: str, measure: str, difference: Difference | None, reservation: str = ""
 ) -> Duel:
@@ -160,10 +175,7 @@ def champion_duel(one: Summary, other: Summary) -> Duel:
     # Repeats of the same number: with the same seed they met the same random numbers and folds.
     common = sorted(r for r in mine.accuracies.keys() & theirs.accuracies.keys() if r >= 0)
     if one.run.settings.seed == other.run.settings.seed and len(common) > 1:
-        paired = paired_difference(
-            [mine.accuracies[repeat] for repeat in common],
-            [theirs.accuracies[repeat] for repeat in common],
-        )
+        paired = _paired_difference(mine.accuracies, theirs.accuracies, common)
         return _judged(first, second, mine.measure, paired)
 
     reservation = "other seeds share no random streams" if common else ""
@@ -278,7 +290,7 @@ def _duels_of_best(
     """The method with the highest mean against each of the others."""
     means = []
     for pairs in scores:
-        means.append(mean([accuracy for _, accuracy in pairs]))
+        means.append(mean(_accuracies(pairs)))
     best = means.index(max(means))
 
     duels = []
@@ -301,12 +313,13 @@ def _method_duel(
     other_by_seed = dict(second_scores)
     common = sorted(by_seed.keys() & other_by_seed.keys())
     if len(common) > 1:
-        paired = paired_difference(
-            [by_seed[seed] for seed in common], [other_by_seed[seed] for seed in common]
-        )
+        paired = _paired_difference(by_seed, other_by_seed, common)
         return _judged(first, second, measure, paired)
 
-    unpaired = welch_difference(
-        [accuracy for _, accuracy in first_scores], [accuracy for _, accuracy in second_scores]
-    )
+    unpaired = welch_difference(_accuracies(first_scores), _accuracies(second_scores))
     return _judged(first, second, measure, unpaired, "their seeds differ")
+
+
+def _accuracies(scores: Sequence[tuple[int, float]]) -> list[float]:
+    """The accuracies, in percent, of runs that are given with their seeds."""
+    return [accuracy for _, accuracy in scores]

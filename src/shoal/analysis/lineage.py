@@ -157,16 +157,19 @@ class Lineage:
         """
         relatives: dict[str, Relative] = {}
         names: Sequence[str] = [name]
+
         for distance in range(depth + 1):
             parents_of_these: list[str] = []
             for nearer in names:
                 if nearer in relatives:
                     continue
+
                 relative = self.origin(nearer, distance)
                 if relative is not None:
                     relatives[nearer] = relative
                     parents_of_these += relative.parents
             names = parents_of_these
+
         return tuple(relatives.values())
 
     def children(self, name: str) -> Iterator[Relative]:
@@ -175,14 +178,17 @@ class Lineage:
         for generation, individual in self._places.get(name, ()):
             if generation == len(self._populations):
                 return
+
             for child in range(self._settings.elitism, self._settings.population):
                 # The tournaments alone are quickly drawn; most children have other parents.
                 if individual not in self._parents(generation, child):
                     continue
+
                 child_name = self._populations[generation][child]
                 first_place = self._places[child_name][0]
                 if child_name in known or first_place != (generation + 1, child):
                     continue
+
                 birth = self.birth(generation + 1, child)
                 relative = Relative(child_name, generation + 1, child, birth, distance=1)
                 if name in relative.parents:

@@ -38,6 +38,7 @@ def _scores(rows: tuple[Row, ...]) -> Table:
     table = _table(
         ("Run", "Name", "Search", "Confirmation", "Test", "Ensemble", "Trainings", "Time")
     )
+
     for row in rows:
         table.add_row(
             str(row.run),
@@ -72,6 +73,7 @@ def _duels(title: str, duels: tuple[Duel, ...]) -> Table:
             probability = f"{duel.difference.probability:.2f}"
             if duel.difference.resolved:
                 style = "bold green"
+
         table.add_row(
             Text(f"{duel.first} - {duel.second}"),
             duel.measure,

@@ -227,11 +227,12 @@ def _from_objects(values: list[object], name: str, column: str) -> pd.Series:
     numbers = [to_number(cell) for cell in cells]
     any_text = any(isinstance(cell, str) for cell in cells)
     if not any_text and None not in numbers:
-        whole = [cell for cell in cells if isinstance(cell, int | np.integer)]
-        exact = all(abs(int(number)) < EXACT_INTEGERS for number in whole)
-        if exact and len(whole) == len(cells):
+        integers = [cell for cell in cells if isinstance(cell, int | np.integer)]
+        largest = max(map(abs, map(int, integers)), default=0)
+        is_exact = largest < EXACT_INTEGERS
+        if is_exact and len(integers) == len(cells):
             return pd.Series(np.array(cells, dtype=np.int64))
-        if exact:
+        if is_exact:
             return pd.Series(np.array(numbers, dtype=np.float64))
 
     return _from_texts([to_level(cell) for cell in cells])

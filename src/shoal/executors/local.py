@@ -77,16 +77,19 @@ class LocalExecutor(Executor):
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Any], Job] = {}
         self._queue = JobQueue()
+
         # Done when a worker has started: no job's deadline counts the start.
         self._ready: Future[Any] = Future()
         # When a future was first seen running, in monotonic seconds; some wait in a queue first.
         self._begun: dict[Future[Any], float] = {}
+
         # How many jobs the present workers have done.
         self._done = 0
         # Memory of each present worker after its first job, in bytes.
         self._memory: dict[str, int] = {}
         # Whether the workers are to be replaced as soon as they are idle.
         self._worn = False
+
         self._progress = ProgressDirectory()
         forkserver.warm_up()
 

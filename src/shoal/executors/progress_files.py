@@ -125,6 +125,7 @@ class ProgressWriter:
         self._worker = worker
         self._clock = clock
         self._effort = effort
+
         # How long the cost of the last note asks to wait for the next one, in seconds.
         self._pause = 0.0
         # The job, and its training that was seen last.

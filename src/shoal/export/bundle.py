@@ -235,10 +235,12 @@ def _csv_row(evaluation: Evaluation) -> dict[str, object]:
         "worker": standalone.escape(evaluation.worker),
         "error": standalone.escape(evaluation.error or ""),
     }
+
     if evaluation.scores:
         for part, metrics in evaluation.scores.to_dict().items():
             for name, value in metrics.items():
                 row[f"{part}_{name}"] = value
+
     row |= task.genome.to_dict()
     row["hidden_layers"] = layers_text(task.genome.hidden_layers)
     return row

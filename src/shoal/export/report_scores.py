@@ -231,6 +231,7 @@ def _leader_cells(rank: int, leader: _Leader, strip: Html) -> list[str]:
     activation = str(row["activation"]).replace("_", "-")
     swarm = f"{row['update_rule']}, {int(row['swarm_size'])} particles"
     network = f"{layers_text(row['hidden_layers'])} {activation}"
+
     return [
         f"{rank}",
         with_plus_minus(f"{leader.accuracy:.2f}", leader.half),

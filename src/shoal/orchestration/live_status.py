@@ -84,6 +84,7 @@ def running_training(problem: Problem, progress: Progress) -> RunningTraining:
     """One job of a run, and how far it is."""
     assert isinstance(progress.job, TrainingJob)
     info = progress.job.describe(problem)
+
     return RunningTraining(
         genome=info.task.genome,
         repeat=info.task.repeat,

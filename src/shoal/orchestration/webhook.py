@@ -77,6 +77,7 @@ def post(url: str, content: Mapping[str, Any]) -> str | None:
     """
     body = json.dumps(content).encode()
     headers = {"Content-Type": "application/json", "User-Agent": "shoal"}
+
     try:
         request = urllib.request.Request(url, body, headers, method="POST")
         with _opener().open(request, timeout=ANSWER_SECONDS):

@@ -209,6 +209,7 @@ def series(frames: Sequence[SwarmSnapshot]) -> pd.DataFrame:
             "stagnation": frame.stagnation,
         }
         rows.append(row)
+
     return pd.DataFrame(rows)
 
 

@@ -231,6 +231,7 @@ class Champion:
             "shares": list(self.shares),
             "baselines": [baseline.to_dict() for baseline in self.baselines],
         }
+
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         buffer = io.BytesIO()
         np.savez(buffer, weights=self.weights, about=text)

@@ -19,6 +19,7 @@ from shoal.dashboard.charts.vega import (
     Spec,
     category_channel,
     layer,
+    legend_channels,
     number_channel,
     tooltip,
     vega_chart,
@@ -268,8 +269,7 @@ def duels_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         LegendEntry("Resolved", colours.best, "diamond"),
         LegendEntry("Unresolved", colours.muted, "circle"),
     ]
-    colour = category_channel("verdict", {entry.label: entry.colour for entry in legend})
-    shape = category_channel("verdict", {entry.label: entry.shape for entry in legend})
+    colour, shape = legend_channels("verdict", legend)
 
     x = number_channel("ahead", "Ahead by (percentage points)", tickCount=7, scale={"padding": 16})
     y = {

@@ -14,8 +14,8 @@ from shoal.dashboard.charts.base import COLOUR_SCALE, palette
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
-    category_channel,
     layer,
+    legend_channels,
     number_channel,
     records,
     tooltip,
@@ -123,20 +123,15 @@ def _points_chart(
 ) -> Spec:
     """A point for each row of data over a thin line."""
     legend = []
-    for (part, label), colour in zip(PART_LABELS.items(), colours.series, strict=False):
+    for (part, label), part_colour in zip(PART_LABELS.items(), colours.series, strict=False):
         if (frame["part"] == part).any():
-            legend.append(LegendEntry(label, colour, _SYMBOLS[part], hollow=True))
+            legend.append(LegendEntry(label, part_colour, _SYMBOLS[part], hollow=True))
 
     tooltips = tooltip(
         ("label", "Rows"), ("target", "True", ".4~g"), ("predicted", "Predicted", ".4~g")
     )
-    encoding = {
-        "x": x,
-        "y": y,
-        "tooltip": tooltips,
-        "color": category_channel("label", {entry.label: entry.colour for entry in legend}),
-        "shape": category_channel("label", {entry.label: entry.shape for entry in legend}),
-    }
+    colour, shape = legend_channels("label", legend)
+    encoding = {"x": x, "y": y, "tooltip": tooltips, "color": colour, "shape": shape}
     points = frame.assign(label=frame["part"].map(PART_LABELS))
 
     layers = [

@@ -280,6 +280,16 @@ def category_channel(field: str, looks: Mapping[str, Any]) -> Spec:
     }
 
 
+def legend_channels(field: str, legend: Sequence[LegendEntry]) -> tuple[Spec, Spec]:
+    """The channels of colour and of shape that show a column's categories as the legend does."""
+    colours = {}
+    shapes = {}
+    for entry in legend:
+        colours[entry.label] = entry.colour
+        shapes[entry.label] = entry.shape
+    return category_channel(field, colours), category_channel(field, shapes)
+
+
 def word_labels(words: Sequence[str]) -> str:
     """The ``labelExpr`` of an axis whose number n is shown as the n-th of ``words``."""
     return f"{json.dumps(list(words))}[datum.value]"

@@ -75,6 +75,7 @@ def _button(run: RunView, kind: CommandKind, label: str, icon: str, obstacle: st
     # What a viewer may not do comes before what nobody can do now.
     obstacle = permission_hint() or obstacle
     is_primary = kind == "resume" and obstacle is None
+
     st.button(
         label,
         key=f"{kind}-{run.id}",

@@ -81,6 +81,7 @@ def _not_yet(snapshot: RunSnapshot) -> None:
             f"The run is {run.state}, and no champion was named: these are its best so far. "
             "Resume it for more."
         )
+
     link("live", "Back to the run", icon=":material/arrow_back:", run=run.id)
 
 

@@ -118,6 +118,7 @@ def _curves(snapshots: list[RunSnapshot]) -> None:
     """The best so far, by trainings or by time."""
     left, right = st.columns([2, 1], vertical_alignment="center")
     left.subheader("The best so far", anchor=False)
+
     units = {"evaluations": "Trainings", "seconds": "Active time"}
     unit = right.segmented_control(
         "Over",
@@ -127,6 +128,7 @@ def _curves(snapshots: list[RunSnapshot]) -> None:
         label_visibility="collapsed",
         key="over",
     )
+
     generations = tuple((snapshot.run.id, snapshot.run.generations) for snapshot in snapshots)
     figure = _curves_figure(snapshots, generations, unit or "evaluations", _dark())
     chart(figure, "curves-figure", f"The best accuracy so far of {len(snapshots)} runs")

@@ -292,4 +292,5 @@ def _failure(evaluation: Evaluation) -> ShoalError:
         )
     else:
         remedy = "the command above repeats it"
+
     return ShoalError(text, remedy=remedy)

@@ -314,6 +314,7 @@ def _chosen_genes(run: RunView, analysis: Analysis) -> list[str]:
     labels = analysis.labels
     key = f"slices-{run.id}"
     usual = list(labels)[:_SLICES]
+
     with on_demand("Choose genes", ":material/tune:", "choose") as wanted:
         if wanted:
             st.multiselect(
@@ -325,6 +326,7 @@ def _chosen_genes(run: RunView, analysis: Analysis) -> list[str]:
                 label_visibility="collapsed",
                 persist_state="session",
             )
+
     chosen: list[str] = st.session_state.get(key, usual)
     return chosen
 

@@ -113,6 +113,7 @@ def _table(runs: list[RunView]) -> new_run_draft.Table | DataError | None:
         sources.append(new_run_draft.FROM_RUN)
     if state("kind") not in sources:
         put(kind=new_run_draft.BUNDLED_TABLE)
+
     source = st.segmented_control(
         "Table",
         sources,
@@ -121,6 +122,7 @@ def _table(runs: list[RunView]) -> new_run_draft.Table | DataError | None:
         label_visibility="collapsed",
         persist_state="session",
     )
+
     if source == new_run_draft.UPLOAD:
         return _uploaded()
     if source == new_run_draft.FROM_RUN:

@@ -230,16 +230,19 @@ def _larger_budgets(settings: SearchSettings) -> dict[str, float]:
     wanted: dict[str, float] = {
         "generations": st.number_input("Generations in all", now, 1_000_000, now + 10)
     }
+
     if settings.evaluations is not None:
         budgets["evaluations"] = settings.evaluations
         wanted["evaluations"] = st.number_input(
             "Trainings in all", settings.evaluations, None, 2 * settings.evaluations
         )
+
     if settings.max_seconds is not None:
         budgets["max_seconds"] = settings.max_seconds
         wanted["max_seconds"] = st.number_input(
             "Seconds in all", settings.max_seconds, None, 2 * settings.max_seconds
         )
+
     return {name: value for name, value in wanted.items() if value > budgets[name]}
 
 

@@ -207,9 +207,11 @@ def _window(training: Evaluation) -> Window:
     """Which iterations to show, how densely, and on which plane."""
     last = training.iterations
     key = f"window-{training.task.genome.hash}-{training.task.repeat}"
+
     with st.container(key="window"):
         left, middle, right = st.columns([2, 1.2, 1.2], gap="medium")
         first, end = left.slider("Iterations", 0, last, (0, last), key=key)
+
         spacing = middle.segmented_control(
             "Frames",
             list(_SPACINGS),
@@ -218,6 +220,7 @@ def _window(training: Evaluation) -> Window:
             required=True,
             key="spacing",
         )
+
         plane = right.segmented_control(
             "Plane",
             list(_PLANES),
@@ -226,6 +229,7 @@ def _window(training: Evaluation) -> Window:
             required=True,
             key="plane",
         )
+
     return Window(first, end, projection=plane, spacing=spacing)
 
 

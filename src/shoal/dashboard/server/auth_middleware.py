@@ -301,6 +301,7 @@ def _start_session(request: Request, session: str, after: str) -> Response:
         samesite="lax",
         secure=request.url.scheme == "https",
     )
+
     oidc.forget(request, answer)
     return answer
 

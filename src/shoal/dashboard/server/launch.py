@@ -163,6 +163,7 @@ def free_port(host: str, preferred: int, tries: int = 20) -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     last = min(preferred + tries - 1, _HIGHEST_PORT)
     any_port = 0
+
     for port in [*range(preferred, last + 1), any_port]:
         with socket.socket(family) as probe:
             # As the server itself does, so that a port in TIME_WAIT counts as free.
@@ -173,6 +174,7 @@ def free_port(host: str, preferred: int, tries: int = 20) -> int:
                 refused = error
                 continue
             return int(probe.getsockname()[1])
+
     raise DashboardError(
         f"No port of {host} can be used: {refused}.", remedy="check --host and --port"
     )

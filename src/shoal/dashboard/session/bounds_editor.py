@@ -42,6 +42,7 @@ def bounds_frame(
         is_searched = gene.name not in LATER or gene.name in also or gene.name in bounds
         if not is_searched:
             continue
+
         low, high = bounds.get(gene.name, (gene.low, gene.high))
         rows.append(
             {
@@ -52,6 +53,7 @@ def bounds_frame(
                 "highest": float(gene.high),
             }
         )
+
     return pd.DataFrame(rows)
 
 

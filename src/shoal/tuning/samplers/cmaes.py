@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.genome.genes import Gene
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key
 from shoal.settings.search_settings import SearchSettings
@@ -38,14 +39,19 @@ class CmaesSampler(Sampler):
         choices: dict[str, Sequence[Any]] = dict(self.space.categorical)
         choices["depth"] = range(1, self.space.max_depth + 1)
 
-        self._genes = [gene for gene in numbers if gene.low != gene.high]
-        self._choices = {name: allowed for name, allowed in choices.items() if len(allowed) > 1}
-        self._fixed: dict[str, Any] = {
-            gene.name: gene.low for gene in numbers if gene.low == gene.high
-        }
+        self._genes: list[Gene] = []
+        self._choices: dict[str, Sequence[Any]] = {}
+        self._fixed: dict[str, Any] = {}
+        for gene in numbers:
+            if gene.low == gene.high:
+                self._fixed[gene.name] = gene.low
+            else:
+                self._genes.append(gene)
         for name, allowed in choices.items():
             if len(allowed) == 1:
                 self._fixed[name] = allowed[0]
+            else:
+                self._choices[name] = allowed
 
         # What the optimizer has seen, so that a long search does not report everything to it for
         # every generation. Genomes wait until there are enough for an update.
