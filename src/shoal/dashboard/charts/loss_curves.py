@@ -6,6 +6,7 @@ The chart in the card *Training now* of the page Live.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -24,8 +25,14 @@ from shoal.store import RunningTraining
 # The height of the whole chart, in pixels.
 HEIGHT = 230
 
-# The columns of `loss_curves_data`, in their order.
-COLUMNS = ("label", "state", "iteration", "loss")
+
+class _Point(NamedTuple):
+    """A point of a curve: a row of `loss_curves_data`, whose columns are named like its fields."""
+
+    label: str
+    state: str
+    iteration: int
+    loss: float
 
 
 def loss_curves_data(
@@ -47,32 +54,30 @@ def loss_curves_data(
         the swarm's best so far. A loss that is not finite, or not above 0, has no place on a
         logarithmic axis and is left out.
     """
-    rows: list[tuple[str, str, int, float]] = []
+    points: list[_Point] = []
     for evaluation in reversed(recorded):
         task = evaluation.task
         # These are thin and grey in the background: every second point is enough, counted from the
         # end so that the last one stays.
         thinned = evaluation.curve[::-2][::-1]
-        rows += _points(_label(task.genome.hash, task.repeat), "recorded", thinned)
+        points += _points(_label(task.genome.hash, task.repeat), "recorded", thinned)
     for training in under_way:
         label = _label(training.genome.hash, training.repeat)
-        rows += _points(label, "now", training.curve)
+        points += _points(label, "now", training.curve)
 
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(points, columns=_Point._fields)
 
 
 def _label(genome: str, repeat: int) -> str:
     return f"{genome[:8]}, repeat {repeat}"
 
 
-def _points(
-    label: str, state: str, curve: Iterable[tuple[int, float]]
-) -> list[tuple[str, str, int, float]]:
+def _points(label: str, state: str, curve: Iterable[tuple[int, float]]) -> list[_Point]:
     """The points of one curve that a logarithmic axis can show."""
     points = []
     for iteration, loss in curve:
         if 0.0 < loss < float("inf"):
-            points.append((label, state, iteration, loss))
+            points.append(_Point(label, state, iteration, loss))
     return points
 
 
