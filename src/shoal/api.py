@@ -334,7 +334,25 @@ def search(
 
 
 def search_result(store: Store, run_id: int) -> SearchResult:
-    """What is recorded of a run, whatever its state."""
+    """What is recorded of a run, whatever its state.
+
+    Parameters
+    ----------
+    store
+        The store that has the run.
+    run_id
+        The run.
+
+    Returns
+    -------
+    SearchResult
+        Without a champion unless the run has finished. All evaluations come with their curves.
+
+    Raises
+    ------
+    RunNotFoundError
+        If the store has no such run.
+    """
     run = store.run(run_id)
     return SearchResult(
         run=run,

@@ -1,7 +1,11 @@
 """The accuracy by two genes, averaged over all others.
 
-It is the partial dependence of a forest: J. H. Friedman, "Greedy Function Approximation: A Gradient
-Boosting Machine", Annals of Statistics 29, 2001, section 8.2.
+It is the partial dependence of a forest [1]_.
+
+References
+----------
+.. [1] J. H. Friedman, "Greedy Function Approximation: A Gradient Boosting Machine", Annals of
+   Statistics 29, 2001, section 8.2.
 """
 
 from __future__ import annotations

@@ -148,7 +148,20 @@ class _Evidence:
 
 
 def champion_duel(one: Summary, other: Summary) -> Duel:
-    """The champions of two runs against each other."""
+    """The champions of two runs against each other.
+
+    Parameters
+    ----------
+    one, other
+        The summaries of two runs, finished or not.
+
+    Returns
+    -------
+    Duel
+        Paired where both runs have the same seed and share two repeats or more, else by Welch's
+        test. Without a test, its ``reason`` says why: the runs cannot be compared, or one of them
+        did not finish.
+    """
     first = f"run {one.run.id}"
     second = f"run {other.run.id}"
     blocking = obstacles([one.run, other.run])

@@ -100,7 +100,18 @@ class EvaluationTable:
         return Genome.from_dict(self.store.genomes([int(ids.iloc[0])])[0])
 
     def accuracies(self, names: set[str]) -> dict[str, dict[int, float]]:
-        """Accuracies in percent of some genomes, by hash and repeat, without what failed."""
+        """Accuracies of some genomes, without what failed.
+
+        Parameters
+        ----------
+        names
+            The hashes of the genomes.
+
+        Returns
+        -------
+        dict
+            By hash, then by repeat: the accuracy in percent.
+        """
         frame = self.frame
         rows = frame[frame["genome"].isin(names) & frame["accuracy"].notna()]
         by_genome: dict[str, dict[int, float]] = {}

@@ -66,7 +66,13 @@ class GeneFeature:
         return np.log10(np.where(is_positive, self.values, least / 10**0.5))
 
     def of(self, rows: NDArray[np.int64]) -> GeneFeature:
-        """The feature of these genomes alone."""
+        """The feature of some genomes alone.
+
+        Parameters
+        ----------
+        rows
+            Which genomes, by row, in the order that the new feature shall have.
+        """
         return replace(self, values=self.values[rows], used=self.used[rows])
 
 

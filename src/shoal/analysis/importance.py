@@ -254,7 +254,22 @@ class Model:
         return cls(np.hstack(blocks), y, tuple(columns), varying, fixed, accuracies)
 
     def forest(self, rows: NDArray[np.int64], seed: int, trees: int = TREES) -> Any:
-        """A forest that has learned from these genomes."""
+        """A forest that has learned the accuracy from the genes of some genomes.
+
+        Parameters
+        ----------
+        rows
+            The genomes to learn from, by row; a row may occur twice (bootstrap).
+        seed
+            Of the forest's own random generator: equal seeds give equal forests.
+        trees
+            How many trees it has.
+
+        Returns
+        -------
+        sklearn.ensemble.ExtraTreesRegressor
+            Fitted; it predicts accuracies in percent.
+        """
         # scikit-learn takes a second to load, and few commands need it.
         from sklearn.ensemble import ExtraTreesRegressor
 

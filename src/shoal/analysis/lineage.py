@@ -124,7 +124,20 @@ class Lineage:
         return tuple(self._places.get(name, ()))
 
     def origin(self, name: str, distance: int = 0) -> Relative | None:
-        """A genome at its first birth; None for one that was never an individual."""
+        """A genome at its first birth.
+
+        Parameters
+        ----------
+        name
+            The genome's hash.
+        distance
+            What the relative says of its own distance, in births.
+
+        Returns
+        -------
+        Relative or None
+            None for a genome that was never an individual.
+        """
         places = self._places.get(name)
         if not places:
             return None
@@ -132,7 +145,22 @@ class Lineage:
         return Relative(name, generation, individual, self.birth(generation, individual), distance)
 
     def birth(self, generation: int, individual: int) -> Offspring:
-        """How an individual of a generation (from 1) came about."""
+        """How an individual came about.
+
+        No birth is recorded. It is drawn again, from the random stream that bred the individual.
+
+        Parameters
+        ----------
+        generation
+            From 1.
+        individual
+            Its place in the generation, from 0.
+
+        Raises
+        ------
+        StoreError
+            When the genome drawn is not the one on record: another version of Shoal ran the search.
+        """
         offspring = self._draw(generation, individual)
         recorded = self._populations[generation - 1][individual]
         drawn = offspring.child.hash

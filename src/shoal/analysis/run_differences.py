@@ -102,7 +102,18 @@ def _text(value: Any) -> str:
 
 
 def obstacles(runs: Sequence[RunView]) -> tuple[Obstacle, ...]:
-    """Why the accuracies of these runs cannot be compared; empty if they can be."""
+    """Why the accuracies of these runs cannot be compared.
+
+    Parameters
+    ----------
+    runs
+        Any number of runs of one store.
+
+    Returns
+    -------
+    tuple of Obstacle
+        Empty if they can be compared: the same table, target, task, split and selection rows.
+    """
     # What has to be the same in all runs, with its value in each.
     required = {
         "Another table": [_table_name(run) for run in runs],

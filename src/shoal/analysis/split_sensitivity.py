@@ -168,7 +168,18 @@ class MethodSummary:
 
 
 def summarise_splits(splits: Iterable[SplitScores]) -> list[MethodSummary]:
-    """All methods over these splits, the best ensemble first, those that nowhere worked last."""
+    """All methods over these splits.
+
+    Parameters
+    ----------
+    splits
+        The scores of each split, by method. A method may be missing from a split.
+
+    Returns
+    -------
+    list of MethodSummary
+        The best ensemble first, the methods that worked nowhere last.
+    """
     splits = list(splits)
     # A dictionary keeps the order in which the methods are first met.
     labels = dict.fromkeys(label for split in splits for label in split)

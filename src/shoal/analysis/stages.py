@@ -51,7 +51,19 @@ class _Generation:
 
 
 def stages(settings: SearchSettings) -> tuple[Stage, ...]:
-    """The stages of a search in their order, within its budget of ``evaluations``."""
+    """The stages of a search in their order.
+
+    Parameters
+    ----------
+    settings
+        The settings of the search. A budget of ``evaluations`` cuts the search short, and not what
+        follows it.
+
+    Returns
+    -------
+    tuple of Stage
+        Those of the search; the confirmation, where there are finalists; the champion's networks.
+    """
     search = _SEARCH_STAGES[settings.racing](settings)
     total = sum(stage.most for stage in search)
     if settings.evaluations is not None and settings.evaluations < total:

@@ -166,7 +166,13 @@ def summarise(store: Store, run_id: int | str) -> Summary:
 
 
 def load_champion(store: Store, run: RunView) -> Champion | None:
-    """The champion that a finished run kept; None for any other run."""
+    """The champion that a finished run kept.
+
+    Returns
+    -------
+    Champion or None
+        None for a run that has not finished, or that kept none.
+    """
     if run.state != "finished":
         return None
     content = store.artifact(run.id, CHAMPION)

@@ -141,7 +141,18 @@ class Accounts:
         return None
 
     def find_by_token(self, token: str) -> Account | None:
-        """The account that the token opens."""
+        """The account that a token opens.
+
+        Parameters
+        ----------
+        token
+            The token itself; accounts keep its digest only.
+
+        Returns
+        -------
+        Account or None
+            None when the token opens none.
+        """
         digest = token_digest(token)
         opened = None
         # All accounts are compared, each in constant time: the time tells nothing about the token.

@@ -44,7 +44,22 @@ class _Count:
         self.last = now
 
     def wait(self, free_tries: int, longest_wait: float, now: float) -> float:
-        """Seconds until the next try; 0 or less: it may come now."""
+        """How long the next try has to wait.
+
+        Parameters
+        ----------
+        free_tries
+            How many wrong tries cost no wait.
+        longest_wait
+            The longest wait, in seconds: each wrong try beyond the free ones doubles the wait.
+        now
+            The time, in seconds of the same clock as in `add`.
+
+        Returns
+        -------
+        float
+            Seconds; 0 or less when the try may come now.
+        """
         over = self.wrong - free_tries
         if over < 0 or now - self.last > FORGOTTEN_AFTER:
             return 0.0

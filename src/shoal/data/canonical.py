@@ -105,7 +105,13 @@ class CanonicalTable:
 
     @classmethod
     def from_texts(cls, columns: Mapping[str, list[str]]) -> CanonicalTable:
-        """Convert columns of text cells of equal length, as `parse_csv` gives them."""
+        """Convert columns of text cells: to numbers where all cells of a column are, else as text.
+
+        Parameters
+        ----------
+        columns
+            By name, as `parse_csv` gives them: lists of equal length. An empty cell is missing.
+        """
         converted = {name: _from_texts(cells) for name, cells in columns.items()}
         return cls(pd.DataFrame(converted))
 
@@ -142,7 +148,10 @@ class CanonicalTable:
         return CanonicalTable(self._frame.drop(columns=list(columns), errors="ignore"))
 
     def every_nth_row(self, step: int) -> CanonicalTable:
-        """Rows 0, step, 2 step, ...: an evenly spread sample, with its row numbers from 0."""
+        """An evenly spread sample: rows 0, ``step``, 2 ``step`` and so on.
+
+        Its rows are numbered anew, from 0.
+        """
         return CanonicalTable(self._frame.iloc[::step].reset_index(drop=True))
 
 

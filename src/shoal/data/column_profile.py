@@ -41,7 +41,13 @@ class ColumnFacts:
 
 
 def column_facts(table: CanonicalTable) -> tuple[ColumnFacts, ...]:
-    """The facts of each column, in the table's order."""
+    """The facts of each column, in the table's order.
+
+    Parameters
+    ----------
+    table
+        The table with all its rows; facts are counted, and not estimated from a sample.
+    """
     facts = []
     for name in table.columns:
         column = table[name]

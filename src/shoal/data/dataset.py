@@ -299,11 +299,33 @@ class Part:
     rows: NDArray[np.int64]
 
     def select(self, chosen: NDArray[np.bool_]) -> Part:
-        """A copy of the rows where ``chosen`` (rows,) is true."""
+        """A part of some of the rows.
+
+        Parameters
+        ----------
+        chosen
+            Shape (rows,): true for the rows to keep, which stay in their order.
+
+        Returns
+        -------
+        Part
+            A copy.
+        """
         return Part(self.x[chosen], self.y[chosen], self.target[chosen], self.rows[chosen])
 
     def followed_by(self, other: Part) -> Part:
-        """A copy of these rows and the ``other`` part's after them."""
+        """The rows of two parts as one.
+
+        Parameters
+        ----------
+        other
+            A part with the same inputs; its rows come after these.
+
+        Returns
+        -------
+        Part
+            A copy.
+        """
         return Part(
             np.concatenate([self.x, other.x]),
             np.concatenate([self.y, other.y]),

@@ -128,7 +128,7 @@ class Executor(ABC):
 
     @abstractmethod
     def submit(self, job: Job) -> None:
-        """Take a job."""
+        """Take a job, whose outcome `poll` will give; beyond `capacity` it waits for its turn."""
 
     @abstractmethod
     def poll(self, timeout: float) -> list[Outcome]:

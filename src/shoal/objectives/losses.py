@@ -67,7 +67,13 @@ def _absolute_error(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
 
 
 def _huber_loss(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
-    """e^2 / 2 where e = |o - y| is at most delta, else delta (e - delta / 2). Huber (1964)."""
+    """e^2 / 2 where e = |o - y| is at most delta, else delta (e - delta / 2).
+
+    References
+    ----------
+    P. J. Huber: Robust Estimation of a Location Parameter. Annals of Mathematical Statistics 35
+    (1964).
+    """
     error = np.abs(outputs[..., 0] - y)
     parabola = np.float32(0.5) * error * error
     line = HUBER_DELTA * (error - np.float32(0.5 * HUBER_DELTA))

@@ -90,7 +90,17 @@ class OwnedRun:
     def record(
         self, evaluations: Sequence[Evaluation], generations: Sequence[GenerationSummary]
     ) -> None:
-        """Write down evaluations, and generations that are complete with them."""
+        """Write down evaluations, and generations that are complete with them.
+
+        They are on the disk when this returns. While the disk is full, it waits.
+
+        Parameters
+        ----------
+        evaluations
+            Results since the last call.
+        generations
+            Generations that these results have completed.
+        """
         assert self._live_status is not None
         trainings = self._live_status.snapshot_if_due()
         self._patiently(

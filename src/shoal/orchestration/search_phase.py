@@ -118,7 +118,16 @@ class SearchPhase:
 
 
 def threads_per_job(executor: Executor, jobs: int) -> int:
-    """Cores for each of ``jobs`` that run side by side."""
+    """How many threads each job may use, where several run side by side.
+
+    Parameters
+    ----------
+    executor
+        Has the cores.
+    jobs
+        How many jobs there are. With fewer jobs than cores, each gets several threads; a result
+        does not depend on their number.
+    """
     return max(1, executor.cores // max(1, jobs))
 
 

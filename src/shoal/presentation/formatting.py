@@ -62,7 +62,13 @@ def percent(value: float | None) -> str:
 
 
 def half_width(interval: tuple[float, float] | None) -> float | None:
-    """Half of the width of an interval (low, high); None where there is no interval."""
+    """Half of the width of an interval, as the number after ±.
+
+    Parameters
+    ----------
+    interval
+        Its lower and upper end; None: there is no interval, and so no width.
+    """
     if interval is None:
         return None
     low, high = interval

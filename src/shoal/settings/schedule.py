@@ -4,9 +4,13 @@
 (`shoal.tuning.racing`) play it, the cost estimate (`shoal.analysis.stages`) counts it, and the time
 budget of the finals (`shoal.orchestration.finals_budget`) shortens it.
 
-Successive halving: all genomes of a generation train until the first rung, the better half until
-the next rung, and so on, each rung with longer trainings (Jamieson and Talwalkar, "Non-stochastic
-Best Arm Identification and Hyperparameter Optimization", AISTATS 2016).
+Successive halving [1]_: all genomes of a generation train until the first rung, the better half
+until the next rung, and so on, each rung with longer trainings.
+
+References
+----------
+.. [1] K. Jamieson and A. Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter
+   Optimization", AISTATS 2016.
 """
 
 from __future__ import annotations
@@ -127,7 +131,13 @@ class Schedule:
         return tuple(rungs)
 
     def promoted(self, standing: int) -> int:
-        """How many of ``standing`` genomes go on to the next rung of halving: the better half."""
+        """How many of ``standing`` genomes go on to the next rung of halving: the better half.
+
+        Parameters
+        ----------
+        standing
+            How many genomes have completed the rung without a failure.
+        """
         return _half(standing)
 
     # ---- The final race --------------------------------------------------------------------------

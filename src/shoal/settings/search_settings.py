@@ -304,7 +304,10 @@ class SearchSettings(BaseModel):
         return space.with_genes(named_genes).narrowed(self.bounds, self.choices)
 
     def competes_with(self, other: SearchSettings) -> bool:
-        """Whether both searches had the same budget and space, but different samplers."""
+        """Whether both searches had the same budget and space, but different samplers.
+
+        Seeds, baselines, options of samplers and machines may differ.
+        """
         if self.sampler == other.sampler:
             return False
 

@@ -159,7 +159,17 @@ def pending(connection: Connection, run_id: int) -> tuple[Command, ...]:
 
 
 def mark_applied(connection: Connection, commands: tuple[Command, ...], result: str) -> None:
-    """Mark commands as applied; ``result`` says what has become of them."""
+    """Mark commands as applied.
+
+    Parameters
+    ----------
+    connection
+        The caller's transaction.
+    commands
+        The commands; they may be none.
+    result
+        What has become of them, in words for people.
+    """
     ids = [applied.id for applied in commands]
     changed = update(command).where(command.c.id.in_(ids))
     connection.execute(changed.values(applied=now(), result=result))

@@ -355,7 +355,20 @@ def _report_end(connection: Connection, claim: Claim, state: str, error: str | N
 
 
 def release(connection: Connection, claim: Claim, seconds: float) -> None:
-    """Let go of the run as it stands: anybody may claim it at once."""
+    """Let go of the run as it stands: anybody may claim it at once.
+
+    Its state stays "running" without an owner, which people see as "interrupted". Commands that
+    wait are applied now, as nobody is left who would.
+
+    Parameters
+    ----------
+    connection
+        The caller's transaction.
+    claim
+        The owner's claim.
+    seconds
+        The run's active training time, in seconds.
+    """
     require_ownership(connection, claim)
     values = {"owner": None, "heartbeat": None, "seconds": seconds}
     connection.execute(update(run).where(run.c.id == claim.run_id).values(values))
@@ -366,7 +379,19 @@ def release(connection: Connection, claim: Claim, seconds: float) -> None:
 
 
 def save_artifact(connection: Connection, claim: Claim, kind: str, content: bytes) -> None:
-    """Write or replace an artifact."""
+    """Write an artifact, in place of the one of the same name.
+
+    Parameters
+    ----------
+    connection
+        The caller's transaction.
+    claim
+        The owner's claim.
+    kind
+        The artifact's name.
+    content
+        Its bytes.
+    """
     require_ownership(connection, claim)
     is_old = (artifact.c.run_id == claim.run_id) & (artifact.c.kind == kind)
     connection.execute(delete(artifact).where(is_old))

@@ -36,7 +36,20 @@ class RecordedResults:
     _database: Database
 
     def artifact(self, run_id: int | str, kind: str) -> bytes | None:
-        """The bytes that are kept under the name ``kind``, if there are any."""
+        """The bytes that a run keeps under a name.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        kind
+            The name, such as "champion".
+
+        Returns
+        -------
+        bytes or None
+            What `save_artifact` has kept last; None if there is nothing, or no such run.
+        """
         query = select(artifact.c.content).where(
             artifact.c.run_id == runs.parse_id(run_id), artifact.c.kind == kind
         )
@@ -74,7 +87,20 @@ class RecordedResults:
         return recorded
 
     def latest_evaluations(self, run_id: int | str, count: int) -> list[Evaluation]:
-        """The ``count`` evaluations that were recorded last, newest first, with their curves."""
+        """The evaluations that were recorded last, with their curves.
+
+        Parameters
+        ----------
+        run_id
+            The run.
+        count
+            How many, at most.
+
+        Returns
+        -------
+        list of Evaluation
+            The newest first.
+        """
         query = _select_evaluations(run_id).order_by(evaluation.c.id.desc()).limit(count)
         return read_evaluations(self._all(query), {})
 
@@ -107,7 +133,18 @@ class RecordedResults:
         return rows
 
     def genomes(self, ids: Sequence[int]) -> list[dict[str, Any]]:
-        """The genes of the evaluations with those ids, in their order."""
+        """The genes of some evaluations.
+
+        Parameters
+        ----------
+        ids
+            Ids of evaluations, as `evaluation_rows` gives them.
+
+        Returns
+        -------
+        list of dict
+            In the order of ``ids``: what `Genome.from_dict` reads.
+        """
         genes = cast(evaluation.c.genome, Text).label("genome")
         texts: dict[int, str] = {}
         for start in range(0, len(ids), _VALUES_IN):
@@ -118,7 +155,10 @@ class RecordedResults:
         return [json.loads(texts[evaluation_id]) for evaluation_id in ids]
 
     def generations(self, run_id: int | str) -> list[GenerationRecord]:
-        """The completed generations, in order."""
+        """The completed generations of a run, in order; empty for a run that is not there.
+
+        A record has the generation's summary, and the run's active seconds at its end.
+        """
         query = (
             select(generation)
             .where(generation.c.run_id == runs.parse_id(run_id))
@@ -142,7 +182,20 @@ class RecordedResults:
         self._database.write(lambda c: runs.add_event(c, text, run_id, level))
 
     def events(self, run_id: int | None = None, limit: int = 200) -> list[Event]:
-        """The last events, newest first; of one run, or (None) all events."""
+        """The last events.
+
+        Parameters
+        ----------
+        run_id
+            Only events of this run; None: of all runs, and of none.
+        limit
+            How many, at most.
+
+        Returns
+        -------
+        list of Event
+            The newest first.
+        """
         query = select(event).order_by(event.c.id.desc()).limit(limit)
         if run_id is not None:
             query = query.where(event.c.run_id == run_id)

@@ -197,7 +197,19 @@ def dialect_insert(connection: Connection, table: Table) -> Any:
 def add_event(
     connection: Connection, text: str, run_id: int | None = None, level: str = "info"
 ) -> None:
-    """Write an event for people."""
+    """Write an event for people.
+
+    Parameters
+    ----------
+    connection
+        The caller's transaction: the event is written with what it tells of, or not at all.
+    text
+        One or two sentences; characters that a database cannot hold are replaced.
+    run_id
+        The run that it is about, if it is about one.
+    level
+        "info", "warning" or "error".
+    """
     connection.execute(insert(event).values(run_id=run_id, level=level, text=sanitise_text(text)))
 
 
@@ -276,7 +288,22 @@ def shown_state(row: Row[Any]) -> str:
 def read_runs(
     connection: Connection, condition: ColumnElement[bool] | None = None, limit: int | None = None
 ) -> list[RunView]:
-    """The runs that meet the condition, newest first; at most ``limit``."""
+    """The runs that meet a condition.
+
+    Parameters
+    ----------
+    connection
+        The caller's transaction.
+    condition
+        On columns of the table ``run``; None: all runs.
+    limit
+        How many, at most; None: all of them.
+
+    Returns
+    -------
+    list of RunView
+        The newest first, each with the commands that its owner has yet to obey.
+    """
     age = (now() - run.c.heartbeat).label("age")
     query = select(run, dataset.c.name.label("dataset"), age).join(dataset)
     if condition is not None:
@@ -396,7 +423,17 @@ def _check_budget(settings: SearchSettings, name: str, budget: float) -> None:
 
 
 def delete_run(connection: Connection, run_id: int | str) -> None:
-    """Delete a run and all that belongs to it. Raises `RunStateError` while someone holds it."""
+    """Delete a run and all that belongs to it.
+
+    Its table goes too, when no other run uses it. An event for people stays.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no such run.
+    RunStateError
+        While a live owner holds it.
+    """
     take_lock(connection, _ADDING)
     row = lock_run(connection, run_id)
     if shown_state(row) == "running":

@@ -149,7 +149,17 @@ def _scores_from_json(text: str) -> Scores:
 
 
 def generation_row(run_id: int, summary: GenerationSummary, seconds: float) -> dict[str, Any]:
-    """A row of the table ``generation``; ``seconds`` is the run's active time at its end."""
+    """A row of the table ``generation``.
+
+    Parameters
+    ----------
+    run_id
+        The run.
+    summary
+        The completed generation.
+    seconds
+        The run's active training time at its end, in seconds.
+    """
     return {
         "run_id": run_id,
         "number": summary.number,

@@ -340,7 +340,18 @@ class Store(RunOwnership, RecordedResults, Supervision):
         return self._database.read(runs.read_tables)
 
     def runs(self, limit: int | None = None) -> list[RunView]:
-        """All runs, newest first; at most ``limit`` of them."""
+        """The runs of the store.
+
+        Parameters
+        ----------
+        limit
+            How many, at most; None: all of them.
+
+        Returns
+        -------
+        list of RunView
+            The newest first.
+        """
         return self._database.read(lambda c: runs.read_runs(c, limit=limit))
 
     def run_count(self) -> int:
@@ -352,7 +363,11 @@ class Store(RunOwnership, RecordedResults, Supervision):
         return self._database.read(lambda c: runs.read_run(c, run_id))
 
     def comparable(self, run: RunView) -> list[RunView]:
-        """The other finished runs on the same table, newest first."""
+        """The other finished runs on the same table, newest first.
+
+        They may differ in the target, the split and all settings. `shoal.analysis` says which of
+        them can be compared.
+        """
         return self._database.read(lambda c: runs.read_comparable_runs(c, run.id))
 
     def command(self, run_id: int | str, kind: CommandKind, key: str | None = None) -> RunView:

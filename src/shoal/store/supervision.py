@@ -77,7 +77,10 @@ class Supervision:
         return is_known
 
     def remove_supervisor(self, owner: Owner) -> None:
-        """Forget a supervisor that ends."""
+        """Forget a supervisor that ends.
+
+        Runs are not touched here: the supervisor lets go of its own before.
+        """
         removed = delete(supervisor).where(supervisor.c.owner == str(owner))
         self._database.write(lambda c: c.execute(removed))
         _log.info("the supervisor %s has ended", process_of(str(owner)))

@@ -61,7 +61,13 @@ def gc_paused() -> Iterator[None]:
 
 @contextmanager
 def environment(values: Mapping[str, str | None]) -> Iterator[None]:
-    """Set these variables (None: unset) for the processes that are started inside the block."""
+    """Set environment variables for the processes that are started inside the block.
+
+    Parameters
+    ----------
+    values
+        Variables by name; None unsets one. At the end of the block each has its old value again.
+    """
     before = {name: os.environ.get(name) for name in values}
     _set(values)
     try:

@@ -286,7 +286,24 @@ def baseline_jobs(
 def baselines(
     problem: Problem, genome: Genome, networks: int = 1, engine: Engine | None = None
 ) -> list[Baseline]:
-    """All `baseline_jobs`, one after the other, here and now."""
+    """All `baseline_jobs`, one after the other, here and now.
+
+    Parameters
+    ----------
+    problem
+        The data, and the settings that name the baselines.
+    genome
+        The champion's genome: networks that gradients train get its shape.
+    networks
+        How many networks the champion has.
+    engine
+        Computes the networks' outputs; None: the engine of the settings.
+
+    Returns
+    -------
+    list of Baseline
+        One row for each baseline. What could not be computed has an ``error``.
+    """
     engine = engine or get_engine(problem.settings.engine)
     return [job.run(problem, engine) for job in baseline_jobs(problem, genome, networks)]
 

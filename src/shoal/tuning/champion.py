@@ -157,7 +157,19 @@ class Selection:
 
 
 def select_champion(search: Search) -> Selection | None:
-    """What a search recommends by now; None when there is nothing, or when all of it failed."""
+    """What a search recommends by now.
+
+    Parameters
+    ----------
+    search
+        Finished or under way. The best of the confirmed genomes is recommended; without
+        confirmations, the best of the last completed generation.
+
+    Returns
+    -------
+    Selection or None
+        None when there is nothing yet, or when all of it failed.
+    """
     confirmed = search.confirmed
     if confirmed:
         return Selection(search.standing(confirmed[0].genome), confirmed)

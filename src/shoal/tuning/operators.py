@@ -4,8 +4,11 @@ All of it is a pure function of a key and a counter: the random numbers of a dec
 generation and the individual alone, so a resumed search draws the same ones.
 
 Tournament selection, uniform crossover of the numbers and choices, one-point crossover of the
-layers, Gaussian mutation, elitism (Eiben and Smith, "Introduction to Evolutionary Computing", 2015,
-chapters 4 and 5).
+layers, Gaussian mutation, elitism [1]_.
+
+References
+----------
+.. [1] Eiben and Smith, "Introduction to Evolutionary Computing", 2015, chapters 4 and 5.
 """
 
 from __future__ import annotations
@@ -299,7 +302,28 @@ def best(fitness: Sequence[float], count: int) -> list[int]:
 def parents(
     rates: Rates, key: Key, generation: int, individual: int, fitness: Sequence[float]
 ) -> tuple[int, int]:
-    """The winners of two tournaments among the individuals of the generation before."""
+    """The winners of two tournaments among the individuals of the generation before.
+
+    They may be the same individual. The draws depend on key, generation and individual alone.
+
+    Parameters
+    ----------
+    rates
+        Gives the size of a tournament.
+    key
+        The random stream of the search's sampler.
+    generation
+        How many generations came before the individual's.
+    individual
+        Its place in its generation.
+    fitness
+        Of the generation before, by individual; the larger the better.
+
+    Returns
+    -------
+    tuple of int
+        The places of the two parents in the generation before.
+    """
     shares = draws(key, Purpose.TOURNAMENT, generation, individual, 2 * rates.tournament)
     contenders = [int(share * len(fitness)) for share in shares]
     first = _winner(contenders[: rates.tournament], fitness)

@@ -6,13 +6,18 @@ every genome has the same random stream, so genomes are compared on common groun
 
 - `fixed`: some more for every genome, as the student system did.
 - `halving`: all get the first rung's repeats, the better half the next rung's, and so on, with
-  longer trainings from rung to rung (Jamieson and Talwalkar, "Non-stochastic Best Arm
-  Identification and Hyperparameter Optimization", AISTATS 2016).
+  longer trainings from rung to rung [1]_.
 - `t_race`: one more repeat for all that are not yet significantly worse than the best, by paired
-  t-tests (Birattari et al., "A Racing Algorithm for Configuring Metaheuristics", GECCO 2002).
+  t-tests [2]_.
 - `finals`: the confirmation of the best after the last generation.
 
 The numbers (rungs, repeats, how many go on) are those of `shoal.settings.schedule.Schedule`.
+
+References
+----------
+.. [1] K. Jamieson and A. Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter
+   Optimization", AISTATS 2016.
+.. [2] M. Birattari et al., "A Racing Algorithm for Configuring Metaheuristics", GECCO 2002.
 """
 
 from __future__ import annotations
@@ -105,7 +110,22 @@ class RepeatLedger:
 
 
 def fixed(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger) -> Race:
-    """``repeats`` more for each genome, up to ``max_repeats``."""
+    """``repeats`` more for each genome, up to ``max_repeats``.
+
+    Parameters
+    ----------
+    schedule
+        Gives ``repeats`` and ``max_repeats``.
+    genomes
+        The genomes of the generation, each once.
+    ledger
+        How many repeats of the search each genome has; an elite has those of earlier generations.
+
+    Yields
+    ------
+    dict
+        How many repeats each genome shall have.
+    """
     targets = {}
     for genome in genomes:
         target = ledger.repeats(genome) + schedule.repeats
@@ -117,6 +137,20 @@ def halving(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger)
     """From rung to rung the better half.
 
     Genomes that went further in an earlier generation come along at no cost.
+
+    Parameters
+    ----------
+    schedule
+        Gives the rungs, and how many go on from each.
+    genomes
+        The genomes of the generation, each once.
+    ledger
+        The repeats of the search, and the mean accuracies by which genomes go on.
+
+    Yields
+    ------
+    dict
+        How many repeats each genome that stands below the rung shall have.
     """
     racing = list(genomes)
     for rung in schedule.rungs:
@@ -133,7 +167,22 @@ def halving(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger)
 
 
 def t_race(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger) -> Race:
-    """After the first ``repeats``, one more at a time for those that may still be the best."""
+    """After the first ``repeats``, one more at a time for those that may still be the best.
+
+    Parameters
+    ----------
+    schedule
+        Gives ``repeats`` and ``max_repeats``.
+    genomes
+        The genomes of the generation, each once.
+    ledger
+        The repeats of the search, and the accuracies by which `survivors` chooses.
+
+    Yields
+    ------
+    dict
+        How many repeats each genome that lacks one shall have.
+    """
     racing = list(genomes)
     for repeats in range(schedule.repeats, schedule.max_repeats + 1):
         yield {genome: repeats for genome in racing if ledger.repeats(genome) < repeats}

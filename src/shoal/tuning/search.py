@@ -164,7 +164,15 @@ class Search:
 
     @classmethod
     def replay(cls, settings: SearchSettings, evaluations: Iterable[Evaluation]) -> Search:
-        """The search as it stood when it had been told these evaluations, in any order."""
+        """The search as it stood when it had been told these evaluations.
+
+        Parameters
+        ----------
+        settings
+            The settings that the search began with, or the same with a larger budget.
+        evaluations
+            All that was recorded, in any order.
+        """
         search = cls(settings)
         for evaluation in evaluations:
             search._take(evaluation)
@@ -234,7 +242,10 @@ class Search:
         return tuple(belonging)
 
     def standing(self, genome: Genome) -> RankedGenome:
-        """What is known of a genome in the search, over the repeats that are its score so far."""
+        """What is known of a genome in the search, over the repeats that are its score so far.
+
+        Confirmations do not count here: their random streams are none that the search selects on.
+        """
         repeats = self._search_ledger.repeats(genome)
         scored_repeats = self._schedule.scored_repeats(repeats)
         evaluations = self._search_ledger.evaluations(genome, scored_repeats)

@@ -132,6 +132,11 @@ class Sampler(ABC):
         return [birth.child for birth in births]
 
     def library_seed(self, generation: int) -> int:
-        """A seed below 2**32 for the random generator of a library, in this generation."""
+        """A seed below 2**32 for the random generator of a library, in this generation.
+
+        A library draws from a generator of its own, and cannot take our counters. A new seed for
+        every generation makes its draws a function of the past, so that a resumed search proposes
+        the same genomes.
+        """
         (share,) = draws(self.key, Purpose.SAMPLER, generation, 0, 1)
         return int(share * 2**32)

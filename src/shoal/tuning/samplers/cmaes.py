@@ -1,7 +1,11 @@
 """CatCMA: an evolution strategy for numbers with categories, of the package cmaes.
 
+The package is an extra, imported only by searches that ask for it.
+
+References
+----------
 Hamano, Saito, Nomura, Uchida and Shirakawa, "CatCMA: Stochastic Optimization for Mixed-Category
-Problems", GECCO 2024. The package is an extra, imported only by searches that ask for it.
+Problems", GECCO 2024.
 """
 
 from __future__ import annotations

@@ -81,7 +81,17 @@ def share_of(gene: Gene, value: float, values: Mapping[str, Any]) -> float:
 
 
 def genome_of(space: SearchSpace, values: Mapping[str, Any], depth: int) -> Genome:
-    """The genome of these values, with ``depth`` layers; further widths are left out."""
+    """The genome of these values, with ``depth`` layers; further widths are left out.
+
+    Parameters
+    ----------
+    space
+        The search space. A value outside of it is moved to the nearest bound.
+    values
+        By the genes' names; the layers as ``width_0``, ``width_1`` and so on.
+    depth
+        The number of hidden layers.
+    """
     genes = {
         name: _rounded(value) for name, value in values.items() if not name.startswith("width_")
     }

@@ -21,7 +21,17 @@ class RandomSampler(Sampler):
 
 
 def random_genome(space: SearchSpace, key: Key, generation: int, individual: int) -> Genome:
-    """A genome from anywhere in the space; widths are uniform in their logarithm."""
+    """A genome from anywhere in the space; widths are uniform in their logarithm.
+
+    Parameters
+    ----------
+    space
+        The search space.
+    key
+        The random stream of the search's sampler.
+    generation, individual
+        They say, with the key, which random numbers are drawn: the same ones every time.
+    """
     genes = (*space.numeric, *width_genes(space))
     count = len(genes) + len(space.categorical) + 1
     # Draw 0 of a generation is the seed of a library's generator (`Sampler.library_seed`).

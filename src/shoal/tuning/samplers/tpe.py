@@ -1,7 +1,11 @@
 """The tree-structured Parzen estimator of Optuna.
 
-Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter Optimization", NIPS 2011.
 Optuna is an extra, imported only by searches that ask for it.
+
+References
+----------
+J. Bergstra, R. Bardenet, Y. Bengio and B. Kégl, "Algorithms for Hyper-Parameter Optimization",
+NIPS 2011.
 """
 
 from __future__ import annotations
