@@ -45,6 +45,8 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
     engine = get_engine(problem.settings.engine)
     jobs = refit_jobs(problem, selection)
     _log.info("run %s kept no champion: %d networks are trained here", run.id, len(jobs))
+    # Compiled engines let other threads run, so that threads train side by side without new
+    # processes.
     with ThreadPoolExecutor(cores()) as pool:
         results = list(pool.map(lambda job: job.run(problem, engine), jobs))
     weights = dict(zip(jobs, results, strict=True))

@@ -100,6 +100,7 @@ def estimate_cost(
     settings = problem.settings
     pace = pace or guessed_throughput(settings)
     planned = stages(settings)
+    # The champion's networks are trained once more, and are no evaluations.
     recorded = [stage for stage in planned if stage.name != "champion"]
     genomes = first_genomes(settings)
     workers = _workers(settings)

@@ -266,6 +266,7 @@ def method_duels(summaries: Sequence[Summary], rows: Sequence[Row]) -> tuple[Due
     duels: list[Duel] = []
     for measure in MEASURES:
         scores = [method.accuracies(measure) for method in methods]
+        # Where a run lacks the measure, its method would be judged by the runs that have it.
         complete = all(
             len(pairs) == len(method.runs) for pairs, method in zip(scores, methods, strict=True)
         )

@@ -138,6 +138,7 @@ class EvaluationTable:
         with self._lock:
             frame = self._frame
             before = self._scored
+            # Evaluations are only ever appended: as many rows are the same rows.
             if before is not None and before.rows == len(frame):
                 return before.genomes
             if before is None:

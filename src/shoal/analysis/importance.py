@@ -150,6 +150,7 @@ def importances(genomes: pd.DataFrame, *, seed: int = 0) -> Importances:
 
     losses = np.array([bootstrap.losses for bootstrap in bootstraps])
     ranked = []
+    # Of equally important genes the first stays first: the order must not depend on the sort.
     for place in np.argsort(-np.mean(losses, axis=0), kind="stable"):
         feature = model.features[int(place)]
         loss = _mean_interval([float(value) for value in losses[:, place]])

@@ -90,6 +90,8 @@ def change_accounts(file: Path, change: Callable[[Accounts], Accounts]) -> Accou
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The lock is on the folder: the file itself is replaced, and a lock on it would go with the
+        # old one.
         with alone_in(file.parent):
             changed = change(read_accounts(file))
             _write(file, changed)

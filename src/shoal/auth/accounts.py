@@ -189,6 +189,7 @@ class Accounts:
                 remedy=f"remove it first: shoal access remove {known.name}",
             )
 
+        # The new stamp ends the sessions that began with the old password or token.
         changed = replace(known, stamp=_new_stamp(), **ways)
         accounts = list(self.accounts)
         accounts[accounts.index(known)] = changed

@@ -119,12 +119,15 @@ class SessionManager:
             If too many tries were wrong.
         """
         try:
+            # Text that differs in its case only is one name here, as it is in `Accounts.find`.
             self._throttle.begin(name.casefold())
         except TooManyTriesError as error:
             shown = self._shown_name(name)
             _log.warning("login of %s throttled for another %.1f s", shown, error.seconds)
             raise
 
+        # An unknown name is hashed against nothing, so that the time does not tell who has an
+        # account.
         account = self._accounts().find(name)
         known_password = None
         if account is not None:

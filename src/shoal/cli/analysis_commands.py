@@ -72,6 +72,7 @@ def splits(
         champion, problem = champion_of(opened, run)
 
     own_seed = problem.dataset.options.seed
+    # The run's own split is none of the others.
     seeds = [seed for seed in range(splits + 1) if seed != own_seed][:splits]
     networks = len(champion.weights)
     workers = problem.settings.workers
@@ -81,6 +82,7 @@ def splits(
             if not as_json:
                 typer.echo(f"{len(done)} of {splits} splits", err=True)
     except KeyboardInterrupt:
+        # Ctrl-C ends it with what is done, if anything is.
         if not done:
             raise
 

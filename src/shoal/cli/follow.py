@@ -137,6 +137,7 @@ def _follow(
             run = store.run(run_id)
             if run.state in ENDED:
                 return
+            # A run that is running has another supervisor by now, and goes on without the child.
             if child is not None and child.poll() is not None and run.state != "running":
                 print(
                     f"shoal: the supervisor ended unexpectedly; {log_path()} says more.",

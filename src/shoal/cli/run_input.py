@@ -60,6 +60,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
 
     name = values.pop("name", None)
     source = values.pop("data", "concrete")
+    # A file names its table as seen from the file, a command as seen from where it was typed.
     if settings_file is not None and given.get("data") is None:
         source = _beside(settings_file, source)
     data_options = _take_data_options(values)

@@ -59,6 +59,7 @@ def serve(
     """
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Handlers only set a flag: the loop below ends the processes in their order.
         signal.signal(number, lambda *_: leave.set())
     if demo:
         _start_demo(store)

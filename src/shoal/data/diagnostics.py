@@ -89,6 +89,7 @@ def check_table(
     except ShoalError as error:
         refusal = error
 
+    # Without the target or without rows there is nothing more to examine.
     if refusal is not None and (target not in table or not len(table)):
         return Checked((Finding.of(refusal),))
 
@@ -123,6 +124,7 @@ def check_table(
         *answers_in_disguise(examination),
         *copies_of_rows(examination),
     ]
+    # The sort is stable: findings of one status stay in the order above.
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.status))
     return Checked(tuple(findings), dataset)
 

@@ -419,6 +419,7 @@ def check_text(name: str, column: str, texts: Sequence[object]) -> None:
     """
     words: list[_Word] = []
     numbers: list[_Number] = []
+    # Row 1 is the header.
     for row, text in enumerate(texts, 2):
         if not isinstance(text, str):
             continue
@@ -481,6 +482,8 @@ def _check_numbers_are_exact(where: _TableColumn, numbers: Sequence[_Number]) ->
             )
 
     for row, text, value in numbers:
+        # With a point it is a measured amount, whose last digits mean nothing. Without one it may
+        # be an identifier, and two of them would become one number.
         if abs(value) >= _EXACT_INTEGERS and "." not in text:
             raise DataError(
                 f"{where.cell(row)} {text[:60]!r} has more digits than a number holds exactly.",

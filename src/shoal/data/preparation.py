@@ -119,6 +119,7 @@ def load_dataset(
         "test_fraction": test_fraction,
         "seed": seed,
     }
+    # Only where it was named: its absence asks for folds.
     if validation_fraction is not None:
         options["validation_fraction"] = validation_fraction
 

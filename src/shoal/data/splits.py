@@ -99,6 +99,7 @@ def stratified_split(
     """
     if not fraction:
         return rows, rows[:0]
+    # scikit-learn takes a second to load.
     from sklearn.model_selection import train_test_split  # type: ignore[import-untyped, unused-ignore]
 
     present, counts = np.unique(labels, return_counts=True)

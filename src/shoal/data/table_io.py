@@ -98,6 +98,7 @@ def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
     if len(content) > MAX_BYTES:
         raise _too_large(name)
 
+    # An upload may come under any name, so that the first bytes count, too.
     named_parquet = Path(name).suffix.lower() in _PARQUET_SUFFIXES
     if named_parquet or content.startswith(_PARQUET_MAGIC):
         _log.debug("reading %r (%d bytes) as Parquet", name, len(content))

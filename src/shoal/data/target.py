@@ -141,6 +141,7 @@ def _read_classes(name: str, column: str, series: pd.Series) -> Labels:
         )
     if counts.min() < 2:
         rarest = int(counts.argmin())
+        # From the index to the row in the file: the header is row 1.
         row = int(np.flatnonzero(index == rarest)[0]) + 2
         raise DataError(
             f"{name}: class {classes[rarest]!r} of {column!r} has one member, in row {row}.",

@@ -228,6 +228,8 @@ class LocalExecutor(Executor):
 
         _log.warning("%d jobs took longer than %g s; their workers are ended", len(late), deadline)
         hanging = [self._running.pop(future) for future in late]
+        # One worker cannot be ended alone, since the pool does not say which process has which job.
+        # All are ended, and what ran beside the late jobs is begun again, without blame.
         finished = {}
         beside = []
         for future, job in self._running.items():

@@ -131,6 +131,8 @@ class RayExecutor(Executor):
         self._feed()
 
         outcomes = []
+        # The first call waits for one result. The next ones take, without waiting, what has come
+        # since.
         ready = self._ready(timeout, 1)
         while ready:
             for stream in ready:
@@ -236,6 +238,7 @@ class RayExecutor(Executor):
             del self._running[stream]
             self._cancel(stream)
             hanging = batch.jobs.popleft()
+            # A batch runs in order: those behind the late job have not begun.
             self._queue.put_back(batch.jobs)
             outcomes += self._queue.count_failure(hanging, why)
         return outcomes

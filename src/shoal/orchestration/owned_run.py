@@ -198,6 +198,7 @@ class OwnedRun:
             except StoreFullError as error:
                 if self._leaving():
                     raise
+                # Once, and not for every try: a full disk may stay full for hours.
                 if not waits:
                     _log.warning("run %s waits: %s", self._claim.run_id, error)
                 waits += 1

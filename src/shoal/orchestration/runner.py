@@ -66,6 +66,8 @@ class Runner:
         run = OwnedRun(self.store, self.claim, view.seconds, self.leaving, self.clock, self.wait)
         problem = self.store.load_problem(self.claim.run_id)
         recorded = self.store.evaluations(self.claim.run_id, curves=False)
+        # The record is the state: a search that went on elsewhere is played again from its
+        # evaluations.
         search = Search.replay(problem.settings, recorded)
         _log.debug("run %s: %d evaluations are recorded", self.claim.run_id, len(recorded))
 

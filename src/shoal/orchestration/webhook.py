@@ -82,6 +82,7 @@ def post(url: str, content: Mapping[str, Any]) -> str | None:
         request = urllib.request.Request(url, body, headers, method="POST")
         with _opener().open(request, timeout=ANSWER_SECONDS):
             return None
+    # The address may hold a secret, so that no error's own text is handed on as it is.
     except urllib.error.HTTPError as error:
         error.close()
         return f"HTTP {error.code}"

@@ -120,6 +120,8 @@ class Problem:
         full_length = self.iterations_for(task)
         seconds = None
         patience = None
+        # A training that is repeated has its recorded length, whatever had ended it: neither the
+        # clock nor patience may end it again.
         if iterations is None:
             iterations = full_length
             seconds = settings.training_seconds
@@ -263,6 +265,7 @@ def train_and_score(
     if validation_part is not None:
         validation = problem.score(engine, task.genome, result.weights, validation_part)
 
+    # Scores are recorded all or none, so that no genome is ranked by one that is not finite.
     scores = None
     error = None
     if not np.isfinite(result.loss):

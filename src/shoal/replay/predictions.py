@@ -207,6 +207,7 @@ def champion_predictions(store: Store, run_id: int) -> Predictions | None:
     if champion is None or data.test is None:
         return None
 
+    # The compiled engine would take seconds to load in a process that only shows pages.
     engine = get_engine("reference")
     weighted = []
     for share, weights in zip(champion.shares, champion.weights, strict=True):

@@ -55,6 +55,7 @@ def backup(store: Store, to: Path) -> int:
             f"{to} is there already.", expected="a new file", remedy="name another, or move it away"
         )
 
+    # With the process id, so that two backups at once do not write one file.
     part = to.with_name(f".{to.name}.{os.getpid()}.part")
     try:
         with Store(part) as target:
@@ -93,6 +94,7 @@ def restore(backup_file: Path, store: Store) -> int:
         raise StoreError(f"There is no backup {backup_file}.", remedy="check the path")
 
     known = store.runs()
+    # Events outlive the runs that they tell of: a store with events was used.
     if known or store.events(limit=1):
         end = "."
         if not known:

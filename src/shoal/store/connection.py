@@ -157,6 +157,7 @@ def _make_sqlite_engine(path: Path, serializer: Callable[[Any], str]) -> Engine:
 
 
 def _make_postgres_engine(url: URL, serializer: Callable[[Any], str]) -> Engine:
+    # In seconds. Without it, a host that drops packets would be waited for for minutes.
     arguments = {"connect_timeout": 10}
     if "connect_timeout" in url.query:
         arguments = {}
@@ -395,6 +396,7 @@ class Database:
         _log.debug("emptying the write-ahead log of %s", self.shown)
         with suppress(sqlite3.Error), self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
+            # In milliseconds: heartbeats wait for this call.
             driver.execute("PRAGMA busy_timeout = 1000")
             try:
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -464,6 +466,7 @@ class Database:
                 wait.pause(_error_code(error.orig))
             else:
                 wait.end()
+                # Only now: what a transaction that failed had decided did not happen.
                 for line in lines:
                     line.logger.log(line.level, line.message, *line.arguments)
                 return result

@@ -36,6 +36,7 @@ def genome_name(store: Store, run_id: int | str, beginning: str) -> str:
     run = store.run(run_id)
     digits = beginning.strip().lower()
     names: list[str] = []
+    # Nothing but digits reaches the query, in which % and _ would match anything.
     if re.fullmatch("[0-9a-f]{1,16}", digits):
         names = _names(store, run.id, digits)
 

@@ -349,6 +349,7 @@ def _report_end(connection: Connection, claim: Claim, state: str, error: str | N
     line = "run %d: %s, let go of by %s"
     log_on_commit(connection, _log, log_level, line, claim.run_id, state, process)
 
+    # In the transaction that ends the run: there is a message exactly when the run has ended.
     if state in ("finished", "failed"):
         key = f"{state}:{claim.run_id}:{claim.epoch}"
         outbox.add(connection, claim.run_id, state, key, Owner.parse(claim.owner).host)

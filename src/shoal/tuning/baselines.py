@@ -203,6 +203,8 @@ class BaselineJob:
     ) -> Fitted:
         """Swarms of the genome, trained as a champion's networks are."""
         engine = engine.with_threads(self.threads)
+        # By default those of the champion's own networks, so that both meet the same random
+        # streams.
         first = self.first
         if first is None and problem.settings.finalists:
             first = Phase.CONFIRMATION.first_repeat

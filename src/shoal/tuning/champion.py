@@ -244,6 +244,7 @@ class Champion:
             "baselines": [baseline.to_dict() for baseline in self.baselines],
         }
 
+        # As bytes, since NumPy would store a text with four bytes for each character.
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         buffer = io.BytesIO()
         np.savez(buffer, weights=self.weights, about=text)

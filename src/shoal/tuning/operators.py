@@ -203,6 +203,7 @@ def first_offspring(
     for individual, (activation, name) in enumerate(islice(beginnings, count // 2)):
         drawn = replace(offspring[individual].child, activation=activation)
         child = started_from(space, name, drawn)
+        # The space lacks the swarm's update rule, so that the drawn genome stays.
         if child is drawn:
             offspring[individual] = Offspring(child, "uniform")
         else:
@@ -270,6 +271,8 @@ def birth(
     parent_a = population[index_a]
     parent_b = population[index_b]
 
+    # One draw decides whether there is a crossover, one places the cut, and each field may need one
+    # more. Draws are numbered, so that those left over move no other.
     count = 2 + len(Genome.__dataclass_fields__)
     shares = draws(key, Purpose.CROSSOVER, generation, individual, count)
     if shares[0] < rates.crossover:
@@ -359,6 +362,7 @@ def crossover(space: SearchSpace, a: Genome, b: Genome, shares: Floats) -> Genom
         giver = a if share < 0.5 else b
         genes[name] = getattr(giver, name)
 
+    # A coefficient of one rule is no good for another: all come from the parent whose rule it is.
     if "update_rule" in genes and a.update_rule != b.update_rule:
         giver = a if genes["update_rule"] == a.update_rule else b
         for name in giver.rule.coefficients:

@@ -348,6 +348,8 @@ class Search:
         self.generations.append(self._summary(standings))
         _log.debug("generation %d is complete", len(self.generations))
 
+        # The generation in which the budget runs out is kept: its genomes are ranked by what they
+        # have.
         budget_is_spent = self._evaluations_left() <= 0
         if len(self.generations) >= self.settings.generations or budget_is_spent:
             self._begin_finals(self._schedule)

@@ -145,6 +145,8 @@ class CmaesSampler(Sampler):
             if gene.name in values:
                 shares[n] = share_of(gene, values[gene.name], values)
 
+        # The package takes one row for each choice, all as wide as the choice with most
+        # alternatives.
         chosen = [allowed.index(values[name]) for name, allowed in self._choices.items()]
         most_choices = max((len(allowed) for allowed in self._choices.values()), default=2)
         one_hot = np.arange(most_choices) == np.array(chosen or [0])[:, None]

@@ -57,6 +57,8 @@ def values_at(
             value = low + share * (high - low)
 
         if gene.integer:
+            # Each whole number has the unit above it. The share 1 would be the first beyond the
+            # range.
             values[gene.name] = min(int(value), high - 1)
         else:
             values[gene.name] = value

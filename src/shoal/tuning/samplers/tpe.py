@@ -38,11 +38,13 @@ class TpeSampler(Sampler):
         for population, fitness in past:
             latest_fitness.update(zip(population, fitness, strict=True))
 
+        # Optuna would log each new study.
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
             sampler = optuna.samplers.TPESampler(
                 seed=self.library_seed(len(past)),
+                # The first generation stands for Optuna's random trials at the start.
                 n_startup_trials=1,
                 multivariate=True,
                 constant_liar=True,
