@@ -110,6 +110,8 @@ def again_section(
     data = "" if dataset.name == "concrete" else "TABLE "
     frame = evaluations.frame
     repeats = frame.loc[frame["genome"] == genome.hash, "repeat"]
+    # The smallest number is the first repeat of the search; confirmations are numbered from far
+    # above.
     repeat = int(repeats.min()) if len(repeats) else 0
     commands = {
         "The same search, with the same result hash:": (

@@ -167,7 +167,15 @@ class Problem:
         return max(1, patience * self.iterations_for(task) // self.settings.iterations)
 
     def cost(self, task: Task) -> int:
-        """Multiply-adds of a task's training, at most. Long trainings are started first."""
+        """How much work a task's training is, at most.
+
+        An executor begins with the longest, so that none of them is left over at the end.
+
+        Returns
+        -------
+        int
+            Multiply-adds over all iterations and all training rows.
+        """
         rows = len(self.dataset.train.x)
         return self._effort(task.genome) * rows * self.iterations_for(task)
 
@@ -203,11 +211,25 @@ class Problem:
         if self.dataset.task != "classification":
             return values
 
+        # Outputs that are not finite give NaN, of which `metrics` makes None.
         with np.errstate(all="ignore"):
             return probabilities(values)
 
     def metrics(self, predictions: NDArray[np.float64], part: Part) -> Metrics | None:
-        """Scores of `predictions` on a part; None when they are not finite."""
+        """Score the predictions for a part of the data.
+
+        Parameters
+        ----------
+        predictions
+            What `predictions` returns for the part, or a weighted sum of several such results.
+        part
+            The rows, with their true targets.
+
+        Returns
+        -------
+        Metrics or None
+            None when a prediction is not finite.
+        """
         if self.dataset.task == "classification":
             return classification_metrics(predictions, part.target)
         return regression_metrics(predictions, part.target)
@@ -215,7 +237,19 @@ class Problem:
     def score(
         self, engine: Engine, genome: Genome, weights: NDArray[np.float32], part: Part
     ) -> Metrics | None:
-        """Scores of one network (`predictions`, then `metrics`)."""
+        """Score one network on a part of the data: `predictions`, then `metrics`.
+
+        Parameters
+        ----------
+        engine
+            Computes the network's outputs.
+        genome
+            Gives the network's topology.
+        weights
+            (D,): the trained weights.
+        part
+            The rows, with their true targets.
+        """
         return self.metrics(self.predictions(engine, genome, weights, part), part)
 
 

@@ -195,7 +195,7 @@ def apply_pending(connection: Connection, run_id: int, state: str) -> str:
     new_state = state
     for waiting in pending(connection, run_id):
         next_state = NEXT[waiting.kind].get(new_state)
-        # It was possible when it was given. An earlier command has changed the state since.
+        # It was allowed when it was given. The state of the run has changed since.
         if next_state is None:
             result = f"no effect: the run was {new_state}"
         else:

@@ -238,6 +238,7 @@ def duels_data(comparison: Comparison) -> pd.DataFrame:
     rows = []
     for duel in _all_duels(comparison):
         difference = duel.difference
+        # Nothing was tested; the table beside the chart says why.
         if difference is None:
             continue
         rows.append(

@@ -165,6 +165,7 @@ def _accuracy_channel(accuracies: pd.Series, dark: bool) -> Spec:
     return shade_channel(
         "accuracy",
         low,
+        # Where all are alike, a scale without width would have no colour.
         max(high, low + 0.1),
         dark,
         orient="right",

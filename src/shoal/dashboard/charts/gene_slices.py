@@ -179,6 +179,8 @@ def slice_data(
     rows = users[sample_rows(len(users), most)]
     drawn_x = x[rows]
     if feature.choices:
+        # Genomes of one choice would hide each other. The seed is fixed: a redrawn chart is the
+        # same.
         drawn_x = drawn_x + np.random.default_rng(1).uniform(-_JITTER, _JITTER, len(rows))
     dots = pd.DataFrame(
         {

@@ -46,6 +46,7 @@ def _view(run_id: int, state: str) -> None:
     except ShoalError as error:
         error_box(error)
         return
+    # The rest of the page was drawn for the old state.
     if run.state != state:
         st.rerun()
 

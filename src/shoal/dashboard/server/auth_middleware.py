@@ -79,6 +79,7 @@ class AuthMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        # Whoever starts the server asks whether it is up, and has no account.
         if self._sessions is None or request.url.path == HEALTH:
             await self._app(scope, receive, send)
             return
@@ -142,6 +143,7 @@ async def _answer(request: Request, sessions: SessionManager) -> Response | None
     reads = request.method in ("GET", "HEAD")
     session = request.cookies.get(_cookie(request))
 
+    # Another site's form could log a visitor in under a name of its choice, or out.
     if not reads and path in ("/login", "/logout") and not _is_same_origin(request):
         raise AccessError("That form came from another site.", remedy="log in here")
 
