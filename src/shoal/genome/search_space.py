@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from shoal.errors import GenomeError
 from shoal.genome.genes import (
@@ -80,8 +80,10 @@ class SearchSpace:
         The hidden layers of a first generation.
     """
 
-    numeric: tuple[Gene, ...] = _default_numeric()
-    categorical: tuple[tuple[str, tuple[str, ...]], ...] = _default_categorical()
+    numeric: tuple[Gene, ...] = field(default_factory=_default_numeric)
+    categorical: tuple[tuple[str, tuple[str, ...]], ...] = field(
+        default_factory=_default_categorical
+    )
     max_depth: int = MAX_DEPTH
     max_width: int = MAX_WIDTH
     start_layers: tuple[int, ...] = START_LAYERS

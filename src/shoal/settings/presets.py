@@ -21,6 +21,17 @@ RECORDED_DEFAULTS: dict[str, Any] = {
     "patience": None,
 }
 
+# The values of each categorical gene at the time of the runs whose records do not name them. Since
+# then a record names the values of every gene that is searched, so nothing is ever added here: a
+# value that the registries learn later would make an old run draw other genomes.
+RECORDED_VALUES: Choices = {
+    "informant_strategy": ("random", "nearest", "ring", "rewired"),
+    "attractor": ("best", "position"),
+    "activation": ("relu", "tanh", "sigmoid", "leaky_relu", "gelu"),
+    "update_rule": ("informed", "competitive"),
+    "initialisation": ("plain", "fan_in"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Preset:

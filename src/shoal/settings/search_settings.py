@@ -17,7 +17,14 @@ from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.losses import LOSS_NAMES
 from shoal.settings.phase import FIRST_CONFIRMATION
-from shoal.settings.presets import DEFAULT_PRESET, PRESETS, RECORDED_DEFAULTS, Preset
+from shoal.settings.presets import (
+    DEFAULT_PRESET,
+    PRESETS,
+    RECORDED_DEFAULTS,
+    RECORDED_VALUES,
+    Choices,
+    Preset,
+)
 from shoal.settings.samplers import check_sampler_name, check_sampler_options, describe_sampler
 from shoal.settings.schedule import SCHEDULES, Schedule
 
@@ -122,7 +129,8 @@ class SearchSettings(BaseModel):
 
     # Narrower bounds of numeric genes, (low, high) by name.
     bounds: dict[str, tuple[Bound, Bound]] = Field(default_factory=dict)
-    # Allowed values of categorical genes, by name.
+    # Allowed values of categorical genes, by name. Every gene that is searched has its values here,
+    # given or not, so that a record says what was drawn from: later versions may know more values.
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     # Genes that are searched besides the first version's, or over all their values.
     extra_genes: tuple[str, ...] = ()
@@ -163,7 +171,7 @@ class SearchSettings(BaseModel):
         if "elitism" not in given and isinstance(given.get("population"), int):
             filled["elitism"] = cls._elitism_for(given["population"])
         if isinstance(filled.get("choices", {}), dict):
-            filled["choices"] = _choices_for(filled, preset)
+            filled["choices"] = _choices_for(filled, preset, CATEGORICAL_GENES)
 
         return filled
 
@@ -249,12 +257,13 @@ class SearchSettings(BaseModel):
         what `parse` has passed is recorded, so bounds are not checked again: an older version may
         have passed what this one refuses.
         """
-        choices = values.get("choices", {})
+        preset = PRESETS[values.get("preset", DEFAULT_PRESET)]
+        filled = {**RECORDED_DEFAULTS, **values}
         if "racing" not in values:
-            preset = PRESETS[values.get("preset", DEFAULT_PRESET)]
-            choices = {**preset.recorded_choices, **choices}
+            filled["choices"] = {**preset.recorded_choices, **values.get("choices", {})}
 
-        return cls._validated({**RECORDED_DEFAULTS, **values, "choices": choices})
+        filled["choices"] = _choices_for(filled, preset, RECORDED_VALUES)
+        return cls._validated(filled)
 
     @classmethod
     def _validated(cls, values: Mapping[str, Any]) -> SearchSettings:
@@ -349,13 +358,24 @@ def _patience_for(iterations: Any, preset: Preset) -> int | None:
     return None
 
 
-def _choices_for(values: Mapping[str, Any], preset: Preset) -> dict[str, Any]:
-    """The preset's choices, but for genes that are searched over all values; then the user's."""
+def _choices_for(values: Mapping[str, Any], preset: Preset, known: Choices) -> dict[str, Any]:
+    """The values of each categorical gene that is searched.
+
+    They are the user's, or the preset's unless ``extra_genes`` asks for all, or all that are
+    ``known``.
+    """
     searched = values.get("extra_genes", ())
     if not isinstance(searched, list | tuple):
         searched = ()
 
-    choices = {gene: allowed for gene, allowed in preset.choices.items() if gene not in searched}
+    choices: dict[str, Any] = {}
+    for gene, every_value in known.items():
+        if gene in searched:
+            choices[gene] = every_value
+        elif gene in preset.choices:
+            choices[gene] = preset.choices[gene]
+        elif gene not in NEUTRAL:
+            choices[gene] = every_value
     return {**choices, **values.get("choices", {})}
 
 

@@ -157,7 +157,9 @@ class UpdateRule(ABC):
     kernel_number : int
         The rule's number in the compiled kernels, never used twice.
     own_genes : tuple of str
-        Genes that not every rule reads, but this one does.
+        Genes that not every rule reads, but this one does. A gene that all rules read is no rule's
+        own. If a new rule does not read one, it becomes the own gene of all the others; what they
+        read must stay, or recorded runs would change.
     coefficients : mapping of str to float
         Published values of the genes that all rules read, each in a range of its own: a genome that
         changes to this rule takes them over.

@@ -1,13 +1,18 @@
-"""A new update rule or activation is its file and one registry line: everything else asks the
-object.
+"""A value that a registry learns: what follows by itself, and what must stay as it was.
 
-These are made up here, and registered for one test each. Only the CPU engine needs a kernel for
-them.
+The rule, the activation, the strategy and the loss are made up here, and registered for one test
+each. Genomes, operators, the reference engine and the analyses ask the object. The CPU engine needs
+a kernel for it, and refuses it without. Recorded runs draw the genomes that they drew before.
 """
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +25,21 @@ from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.nn.activations import ACTIVATIONS, Activation
 from shoal.nn.network import Network
-from shoal.objectives.losses import make_objective
+from shoal.objectives.losses import LOSSES, make_objective
 from shoal.presentation.formatting import genome_text
 from shoal.pso.engines import get_engine
 from shoal.pso.snapshot import take_snapshot
 from shoal.pso.swarm import TrainingTask, initial_state
+from shoal.settings.presets import PRESETS, RECORDED_VALUES
+from shoal.settings.samplers import SAMPLERS
+from shoal.settings.search_settings import SearchSettings
+from shoal.store import open_store
 from shoal.tuning.operators import initial_genome, mutate
+from shoal.tuning.search import Search
 from shoal.update_rules import UPDATE_RULES, EvaluatedSwarm, Motion, UpdateRule, unread_genes
+from shoal.update_rules.informants import INFORMANT_STRATEGIES
+from support import schemas
+from support.searches import finish, outcome, small_settings
 
 COEFFICIENTS = {"inertia_weight": 0.5, "social_weight": 0.25, "jump_size": 0.75}
 
@@ -160,7 +173,105 @@ def test_a_new_activation_is_a_gene_and_moves_the_reference(activation) -> None:
 
 
 def test_numbers_of_kernels_are_never_used_twice() -> None:
-    for registry in (UPDATE_RULES, ACTIVATIONS):
+    for registry in (UPDATE_RULES, ACTIVATIONS, INFORMANT_STRATEGIES, LOSSES):
         numbers = [variant.kernel_number for variant in registry.values()]
         assert len(set(numbers)) == len(numbers)
         assert all(name == variant.name for name, variant in registry.items())
+
+
+# ---- Recorded runs -------------------------------------------------------------------------------
+
+# Genes of which a search takes all the values that there are, in two spaces: the preset's, and the
+# widest.
+SEARCHED = [("update_rule",), tuple(CATEGORICAL_GENES)]
+
+
+def older_record(settings: SearchSettings) -> dict[str, Any]:
+    """As versions wrote it that named only the preset's values, of genes that it narrows."""
+    record: dict[str, Any] = json.loads(json.dumps(settings.to_dict()))
+    named_before = set(PRESETS[settings.preset].choices) - set(settings.extra_genes)
+    record["choices"] = {gene: record["choices"][gene] for gene in named_before}
+    return record
+
+
+def genomes(search: Search) -> list[str]:
+    return [evaluation.task.genome.hash for evaluation in search.evaluations]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("searched", SEARCHED, ids=["the_preset", "all"])
+@pytest.mark.parametrize("version", ["today", "older"])
+def test_a_recorded_run_draws_the_same_genomes_when_registries_have_grown(
+    sampler: str, searched: tuple[str, ...], version: str, request: pytest.FixtureRequest
+) -> None:
+    settings = small_settings(
+        sampler=sampler, extra_genes=searched, start=("competitive",), racing="fixed"
+    )
+    whole = finish(Search(settings))
+    record = json.loads(json.dumps(settings.to_dict()))
+    if version == "older":
+        record = older_record(settings)
+
+    rule = request.getfixturevalue("rule")
+    activation = request.getfixturevalue("activation")
+    grown = dict(SearchSettings.parse({"extra_genes": searched}).space.categorical)
+    assert grown["update_rule"][-1] == rule.name
+    if "activation" in searched:
+        assert grown["activation"][-1] == activation.name
+
+    recorded = SearchSettings.recorded(record)
+    assert recorded == settings
+    resumed = finish(Search.replay(recorded, whole.evaluations[:9]))
+    assert genomes(resumed) == genomes(whole)
+    assert outcome(resumed) == outcome(whole)
+
+
+@pytest.mark.parametrize(
+    "dump", sorted(schemas.FOLDER.glob("*.sql")), ids=lambda dump: str(dump.stem)
+)
+def test_runs_of_every_released_version_are_replayed_when_registries_have_grown(
+    dump: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The stored runs themselves. All that was asked for is there, so nothing is left to ask."""
+    file = tmp_path / "shoal.db"
+    with closing(sqlite3.connect(file)) as raw:
+        raw.executescript(dump.read_text())
+
+    with open_store(file) as store:
+        before = store.run(schemas.FINISHED).settings
+        request.getfixturevalue("rule")
+        request.getfixturevalue("activation")
+
+        run = store.run(schemas.FINISHED)
+        assert run.settings.space == before.space
+        search = Search.replay(run.settings, store.evaluations(schemas.FINISHED))
+        assert search.done
+        assert outcome(search) == run.result_hash
+
+
+def test_a_record_names_the_values_of_every_gene_that_is_searched() -> None:
+    for preset in PRESETS:
+        for searched in ((), *SEARCHED):
+            settings = SearchSettings(preset=preset, extra_genes=searched)
+            assert settings.choices == dict(settings.space.categorical)
+
+
+def test_values_of_older_records_are_still_known() -> None:
+    for gene, values in RECORDED_VALUES.items():
+        assert set(values) <= set(CATEGORICAL_GENES[gene])
+
+
+def test_what_rules_do_not_read_is_as_it_was() -> None:
+    """A new rule's ``own_genes`` must not take from the others what they read: runs would change.
+
+    A gene that is read by all is nobody's own. If a new rule does not read it, it becomes the own
+    gene of those that do.
+    """
+    assert unread_genes("informed") == ()
+    assert set(unread_genes("competitive")) == {
+        "num_informants",
+        "cognitive_weight",
+        "global_best_weight",
+        "informant_strategy",
+        "attractor",
+    }
