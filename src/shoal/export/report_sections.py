@@ -18,10 +18,10 @@ _MOST_OF_VALUE = 200
 # Notes on the table that are shown.
 _MOST_NOTES = 20
 
+# How genomes race, in words. Without a race there is nothing to say.
 _RACES = {
     "halving": "successive halving",
     "t-race": "a race by t-tests",
-    "fixed": "a fixed number of repeats",
 }
 
 
@@ -37,7 +37,7 @@ def facts_section(run: RunView, dataset: Dataset) -> Html:
 
     sampler = sampler_entry(settings.sampler).label
     search = f"{sampler}, population {settings.population}"
-    if settings.racing != "fixed":
+    if settings.racing in _RACES:
         search += f", {_RACES[settings.racing]}"
     search += f", seed {settings.seed}"
 

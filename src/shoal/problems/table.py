@@ -169,7 +169,7 @@ class Problem:
     def cost(self, task: Task) -> int:
         """How much work a task's training is, at most.
 
-        An executor begins with the longest, so that none of them is left over at the end.
+        A search begins with the longest trainings, so that none of them is left over at the end.
 
         Returns
         -------

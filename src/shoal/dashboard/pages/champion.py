@@ -211,6 +211,8 @@ def _downloads(run_id: int) -> None:
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             "Model",
+            # A function, so that the file is made when the button is pressed, and not for every
+            # look.
             partial(archive, store(), run_id),
             f"shoal-run-{run_id}.zip",
             "application/zip",

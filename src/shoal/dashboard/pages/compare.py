@@ -91,6 +91,7 @@ def _chosen_runs(known: dict[int, RunView]) -> list[int]:
         named or list(known)[:FEWEST],
         format_func=lambda run: f"{run} · {known[run].name}",
         max_selections=MOST,
+        # Streamlit keeps a choice by its key. Another address is another choice.
         key=f"compare-{','.join(map(str, named))}",
     )
     if chosen != named:
