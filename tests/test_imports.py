@@ -61,17 +61,21 @@ def test_nothing_inside_imports_the_public_face(path: Path) -> None:
 
 
 def store_methods_that_write() -> set[str]:
-    """Methods of `Store` that call its `write`, or that call a method that does."""
-    tree = ast.parse((SOURCE / "store" / "store.py").read_text())
-    (store,) = [
-        node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "Store"
-    ]
+    """Methods of `Store` and its base classes that call `write`, or a method that does."""
+    classes: dict[str, ast.ClassDef] = {}
+    for path in (SOURCE / "store").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                classes[node.name] = node
+    bases = [classes[ast.unparse(base)] for base in classes["Store"].bases]
 
     calls: dict[str, set[str]] = {}
-    for method in store.body:
-        if isinstance(method, ast.FunctionDef):
-            nodes = ast.walk(method)
-            calls[method.name] = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    for defined in (classes["Store"], *bases):
+        for method in defined.body:
+            if isinstance(method, ast.FunctionDef):
+                nodes = ast.walk(method)
+                names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+                calls[method.name] = names
 
     writing = {"write"}
     while True:
