@@ -33,33 +33,43 @@ def tiny() -> Dataset:
 def _race(store: Store, dataset: Dataset, rounds: int) -> None:
     """Threads, each with a store of its own, race for one run, again and again."""
     run_id, _ = store.add_run(dataset, SearchSettings())
-    start, end = Barrier(RACERS + 1), Barrier(RACERS + 1)
-    won: list[Claim] = []
 
-    def racer(mine: Store) -> None:
-        me = Owner.here()
+    # All racers and this thread meet at both ends of a round.
+    start = Barrier(RACERS + 1)
+    end = Barrier(RACERS + 1)
+    claims: list[Claim] = []
+
+    def race(own_store: Store) -> None:
+        owner = Owner.here()
         for _ in range(rounds):
             start.wait()
-            if claim := mine.claim(me, run_id):
-                won.append(claim)
+            claim = own_store.claim(owner, run_id)
+            if claim is not None:
+                claims.append(claim)
             end.wait()
 
     with ExitStack() as stack, ThreadPoolExecutor(RACERS) as threads:
         stores = [stack.enter_context(open_store(store.raw_url)) for _ in range(RACERS)]
-        done = [threads.submit(racer, mine) for mine in stores]
+        racers = [threads.submit(race, own_store) for own_store in stores]
+
         try:
-            for number in range(rounds):
+            for epoch in range(1, rounds + 1):
                 start.wait()
                 end.wait()
+
+                (claim,) = claims
                 run = store.run(run_id)
-                assert [(c.owner, c.epoch) for c in won] == [(run.owner, number + 1)]
-                store.release(won.pop(), 1.0)
+                assert (claim.owner, claim.epoch) == (run.owner, epoch)
+
+                store.release(claims.pop(), 1.0)
         except BaseException:
+            # Nobody may wait for a thread that is gone.
             start.abort()
             end.abort()
             raise
-        for future in done:
-            future.result()
+
+        for racer in racers:
+            racer.result()
 
 
 def test_sixteen_race_for_one_run_and_one_wins(store: Store, tiny: Dataset) -> None:
@@ -71,22 +81,29 @@ def test_sixteen_race_two_hundred_times(store: Store, tiny: Dataset) -> None:
     _race(store, tiny, 200)
 
 
-CROWD = """
+# Claims run 1 for each line it reads, and prints how that went; argument: the store.
+RACER = """
 import sys
 from shoal.store import Owner, open_store
-store, me = open_store(sys.argv[1]), Owner.here()
+
+store = open_store(sys.argv[1])
+owner = Owner.here()
 print("ready", flush=True)
 for line in sys.stdin:
-    claim = store.claim(me, 1)
-    print(f"{claim.epoch} {claim.owner}" if claim else "lost", flush=True)
+    claim = store.claim(owner, 1)
+    if claim is None:
+        print("lost", flush=True)
+    else:
+        print(claim.epoch, claim.owner, flush=True)
 """
 
 
 @contextmanager
-def _crowd(program: str, size: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]]:
+def _processes(program: str, count: int, *arguments: str) -> Iterator[list[subprocess.Popen[str]]]:
     """Processes that have started and wait for a line."""
-    crowd = [
-        subprocess.Popen(
+    processes = []
+    for _ in range(count):
+        process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -94,31 +111,29 @@ def _crowd(program: str, size: int, *arguments: str) -> Iterator[list[subprocess
             text=True,
             env=_environment(),
         )
-        for _ in range(size)
-    ]
+        processes.append(process)
+
     try:
-        assert [_line(process) for process in crowd] == ["ready"] * size
-        yield crowd
+        assert [_read_line(process) for process in processes] == ["ready"] * count
+        yield processes
     finally:
-        for process in crowd:
+        for process in processes:
             process.kill()
             process.communicate()
 
 
 def _environment() -> dict[str, str]:
-    """Ours, and the tests can be imported."""
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parent), *sys.path])),
-    }
+    """The environment of this process, in which the tests can be imported."""
+    folders = [str(Path(__file__).parent), *sys.path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
 
 
-def _line(process: subprocess.Popen[str]) -> str:
+def _read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     return process.stdout.readline().strip()
 
 
-def _tell(process: subprocess.Popen[str], line: str) -> None:
+def _write_line(process: subprocess.Popen[str], line: str) -> None:
     assert process.stdin
     process.stdin.write(f"{line}\n")
     process.stdin.flush()
@@ -126,32 +141,42 @@ def _tell(process: subprocess.Popen[str], line: str) -> None:
 
 def test_processes_race_for_one_run_and_one_wins(store: Store, tiny: Dataset) -> None:
     run_id, _ = store.add_run(tiny, SearchSettings())
-    with _crowd(CROWD, 6, store.raw_url) as crowd:
+
+    with _processes(RACER, 6, store.raw_url) as racers:
         for number in range(1, 11):
-            for process in crowd:
-                _tell(process, "go")
-            (won,) = [line for process in crowd if (line := _line(process)) != "lost"]
+            for racer in racers:
+                _write_line(racer, "go")
+            answers = [_read_line(racer) for racer in racers]
+
+            (won,) = [answer for answer in answers if answer != "lost"]
             epoch, owner = won.split()
             run = store.run(run_id)
-            assert (int(epoch), owner) == (run.epoch, run.owner) == (number, run.owner)
+            assert int(epoch) == run.epoch == number
+            assert owner == run.owner
+
             store.release(Claim(run_id, owner, number), 1.0)
 
 
 def test_of_several_supervisors_one_drives_the_run(store_url: str, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
-    with Scene(store_url, tmp_path / "home") as here:
+    home = tmp_path / "home"
+    home.mkdir()
+
+    with Scene(store_url, home) as scene:
         for _ in range(4):
-            here.supervise()
-        eventually(lambda: here.store.run(1).state == "finished")
-        assert [process.wait() for process in here.started] == [0] * 4
-        assert here.store.run(1).epoch == 1
-        assert sum(event.text.startswith("Taken") for event in here.store.events(1)) == 1
-        assert here.log().count("run 1: claimed") == 1
+            scene.supervise()
+        eventually(lambda: scene.store.run(1).state == "finished")
+
+        assert [process.wait() for process in scene.started] == [0] * 4
+        assert scene.store.run(1).epoch == 1
+        assert sum(event.text.startswith("Taken") for event in scene.store.events(1)) == 1
+        assert scene.log().count("run 1: claimed") == 1
 
 
+# Eight users at once; arguments: the store, and transactions of each user.
 BUSY = """
 import os, sys
 from test_races import busy
+
 # Forked before anything is opened: eight processes for the price of one start.
 for number in range(8):
     if os.fork() == 0:
@@ -166,37 +191,54 @@ for _ in range(8):
 
 
 def busy(url: str, transactions: str, number: str) -> str:
-    """One of many users: adds a run, drives it, reads all. Returns what went well, or raises."""
-    dataset = prepare(
-        "tiny", pd.DataFrame({"a": range(40), "y": range(40, 80)}), DataOptions(target="y")
-    )
+    """One of many users: adds a run, drives it, reads all.
+
+    Returns
+    -------
+    str
+        The run and how many calls of the store went well. A call that fails raises.
+    """
+    table = pd.DataFrame({"a": range(40), "y": range(40, 80)})
+    dataset = prepare("tiny", table, DataOptions(target="y"))
+
     with open_store(url) as store:
         run_id, _ = store.add_run(dataset, SearchSettings(), name=f"user {number}")
         claim = store.claim(Owner.here(), run_id)
         assert claim
-        done = 2
+        calls = 2
+
         for turn in range(int(transactions)):
             store.record(claim, [evaluation(turn)], [summary(turn + 1)], float(turn))
             store.heartbeat(claim, float(turn))
+
             assert store.run(run_id).evaluations == turn + 1 == len(store.evaluations(run_id))
             assert any(run.id == run_id for run in store.runs())
-            done += 6
+            calls += 6
+
         store.finish(claim, "finished", seconds=1.0)
-        return f"{run_id} {done + 1}"
+        return f"{run_id} {calls + 1}"
 
 
 def _busy_store(url: str, transactions: int) -> None:
+    """Eight processes drive a run each; every call goes well, and every run is complete."""
     with open_store(url) as store:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", BUSY, url, str(transactions)],
             capture_output=True,
             text=True,
             env=_environment(),
             check=False,
         )
-        answers = [line.split() for line in done.stdout.splitlines()]
-        assert [answer[1:] for answer in answers] == [[str(3 + 6 * transactions)]] * 8, done.stderr
-        assert sorted(int(answer[0]) for answer in answers) == list(range(1, 9))
+
+        run_ids = []
+        calls = []
+        for line in process.stdout.splitlines():
+            run_id, calls_of_run = line.split()
+            run_ids.append(int(run_id))
+            calls.append(int(calls_of_run))
+
+        assert calls == [3 + 6 * transactions] * 8, process.stderr
+        assert sorted(run_ids) == list(range(1, 9))
         assert {run.evaluations for run in store.runs()} == {transactions}
         assert {run.state for run in store.runs()} == {"finished"}
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,30 +42,34 @@ GENES: dict[str, Any] = {
 }
 
 
-def problem(**settings: Any) -> Problem:
-    data = load_dataset("concrete", preset=settings.get("preset", "modern"))
-    return Problem(
-        data,
-        SearchSettings.parse(
-            {"iterations": 40, "equal_effort": False, "racing": "fixed", **settings}
-        ),
-    )
+def make_problem(**settings: Any) -> Problem:
+    """Concrete's strength, with trainings of 40 iterations unless ``settings`` say otherwise."""
+    dataset = load_dataset("concrete", preset=settings.get("preset", "modern"))
+    brief = {"iterations": 40, "equal_effort": False, "racing": "fixed"}
+    return Problem(dataset, SearchSettings.parse({**brief, **settings}))
 
 
-def recorded(of: Problem, genome: Genome, repeat: int = 1) -> Evaluation:
-    found = evaluate(of, Task(genome, repeat), get_engine(of.settings.engine))
-    assert found.error is None
-    return found
+def recorded(problem: Problem, genome: Genome, repeat: int = 1) -> Evaluation:
+    """The evaluation that a run would record of this genome and repeat."""
+    evaluation = evaluate(problem, Task(genome, repeat), get_engine(problem.settings.engine))
+    assert evaluation.error is None
+    return evaluation
 
 
-def again(
-    of: Problem,
+def replay_of(
+    problem: Problem,
     evaluation: Evaluation,
     window: Window = Window(),  # noqa: B008
     **options: Any,
 ) -> Replay:
+    """The recorded evaluation's training, run again."""
     return replay_training(
-        of, evaluation.task, evaluation.iterations, window, recorded=evaluation.loss, **options
+        problem,
+        evaluation.task,
+        evaluation.iterations,
+        window,
+        recorded=evaluation.loss,
+        **options,
     )
 
 
@@ -72,91 +77,128 @@ def again(
 @pytest.mark.parametrize("rule", UPDATE_RULES)
 @pytest.mark.parametrize("kind", ["random", "principal"])
 def test_the_very_loss_that_was_recorded(kind: Any, rule: str, engine: str) -> None:
-    of = problem(engine=engine, iterations=25, patience=25)
-    evaluation = recorded(of, Genome(**GENES, update_rule=rule))
-    film = again(of, evaluation, Window(last=9, most=4, projection=kind))
-    assert film.exact is True
-    assert film.loss == evaluation.loss
-    assert film.history == evaluation.curve, "all 25 iterations"
-    assert [frame.iteration for frame in film.frames] == [0, 3, 6, 9]
-    assert film.plane == kind
-    assert replace(film, recorded=float(np.nextafter(film.loss, 1))).exact is False
+    problem = make_problem(engine=engine, iterations=25, patience=25)
+    evaluation = recorded(problem, Genome(**GENES, update_rule=rule))
+
+    replay = replay_of(problem, evaluation, Window(last=9, most=4, projection=kind))
+
+    assert replay.exact is True
+    assert replay.loss == evaluation.loss
+    assert replay.history == evaluation.curve, "all 25 iterations"
+    assert [frame.iteration for frame in replay.frames] == [0, 3, 6, 9]
+    assert replay.plane == kind
+
+    next_number = float(np.nextafter(replay.loss, 1))
+    assert replace(replay, recorded=next_number).exact is False
 
 
 @pytest.mark.parametrize("preset", ["classic", "modern"])
 def test_a_training_that_patience_ended(preset: str) -> None:
-    of = problem(preset=preset, iterations=400, patience=5, min_improvement=0.02)
-    evaluation = recorded(of, Genome(**GENES), repeat=3)
-    assert evaluation.iterations < of.iterations_for(evaluation.task) / 2
-    film = again(of, evaluation, Window(most=3))
-    assert film.exact is True
-    assert film.frames[-1].iteration == film.iterations == evaluation.iterations
+    problem = make_problem(preset=preset, iterations=400, patience=5, min_improvement=0.02)
+    evaluation = recorded(problem, Genome(**GENES), repeat=3)
+    assert evaluation.iterations < problem.iterations_for(evaluation.task) / 2
+
+    replay = replay_of(problem, evaluation, Window(most=3))
+
+    assert replay.exact is True
+    assert replay.frames[-1].iteration == replay.iterations == evaluation.iterations
 
 
 def test_a_training_that_a_clock_ended() -> None:
-    of = problem(iterations=100_000, training_seconds=0.05)
-    evaluation = recorded(of, Genome(**GENES))
+    problem = make_problem(iterations=100_000, training_seconds=0.05)
+    evaluation = recorded(problem, Genome(**GENES))
     assert evaluation.iterations < 100_000
-    assert again(of, evaluation, Window(most=2)).exact is True
+
+    assert replay_of(problem, evaluation, Window(most=2)).exact is True
 
 
 def test_frames_are_those_of_the_reference_steps() -> None:
-    of = problem(engine="reference")
-    evaluation = recorded(of, Genome(**GENES))
-    training = of.training(evaluation.task, iterations=evaluation.iterations)
-    state, plane = initial_state(training), random_projection(training.network.size)
+    problem = make_problem(engine="reference")
+    evaluation = recorded(problem, Genome(**GENES))
+    training = problem.training(evaluation.task, iterations=evaluation.iterations)
+    state = initial_state(training)
     for _ in range(5):
         state = step(training, state)
-    film = again(of, evaluation, Window(first=5, last=6, projection="random"))
-    wanted, seen = take_snapshot(training, state, plane), film.frames[0]
-    assert seen.current is not None
-    assert replace(seen, current=None).to_dict() == wanted.to_dict()
-    np.testing.assert_array_equal(seen.current, losses_at(training, state.positions))
+    plane = random_projection(training.network.size)
+    expected = take_snapshot(training, state, plane)
+
+    replay = replay_of(problem, evaluation, Window(first=5, last=6, projection="random"))
+
+    frame = replay.frames[0]
+    assert frame.current is not None
+    assert replace(frame, current=None).to_dict() == expected.to_dict()
+    np.testing.assert_array_equal(frame.current, losses_at(training, state.positions))
 
 
 def test_losses_where_particles_stand() -> None:
-    of = problem()
-    training = of.training(Task(Genome(**GENES), 0))
+    training = make_problem().training(Task(Genome(**GENES), 0))
     positions = initial_state(training).positions
+
     outputs = training.network.forward(positions, training.x)
-    wanted = loss_values(training.objective, outputs, training.y) + penalties(training, positions)
-    np.testing.assert_array_equal(losses_at(training, positions), wanted)
-    many = replace(training, x=np.tile(training.x, (8, 1)), y=np.tile(training.y, 8))
-    np.testing.assert_allclose(losses_at(many, positions), wanted, rtol=0.2)
+    losses = loss_values(training.objective, outputs, training.y)
+    expected = losses + penalties(training, positions)
+    np.testing.assert_array_equal(losses_at(training, positions), expected)
+
+    # More rows than a replay reads: the losses are estimates.
+    many_rows = replace(training, x=np.tile(training.x, (8, 1)), y=np.tile(training.y, 8))
+    np.testing.assert_allclose(losses_at(many_rows, positions), expected, rtol=0.2)
+
     broken = positions.copy()
     broken[0] = np.nan
     assert np.isinf(losses_at(training, broken)[0])
 
 
 def test_the_axes_are_those_of_the_whole_training_whatever_the_window() -> None:
-    of = problem(iterations=60, patience=60)
-    evaluation = recorded(of, Genome(**GENES))
-    early, late = (again(of, evaluation, Window(first, first + 2)).frames[0] for first in (0, 20))
-    both = again(of, evaluation, Window(0, 20, most=21)).frames
+    problem = make_problem(iterations=60, patience=60)
+    evaluation = recorded(problem, Genome(**GENES))
+
+    early = replay_of(problem, evaluation, Window(0, 2)).frames[0]
+    late = replay_of(problem, evaluation, Window(20, 22)).frames[0]
+    both = replay_of(problem, evaluation, Window(0, 20, most=21)).frames
+
     np.testing.assert_array_equal(both[0].positions, early.positions)
     np.testing.assert_array_equal(both[20].positions, late.positions)
-    share = again(of, evaluation, Window(most=2)).share
-    assert share is not None and 0.1 < share <= 1
+
+
+def test_the_share_of_the_spread_that_the_axes_show() -> None:
+    problem = make_problem(iterations=60, patience=60)
+    evaluation = recorded(problem, Genome(**GENES))
+
+    share = replay_of(problem, evaluation, Window(most=2)).share
+
+    assert share is not None
+    assert 0.1 < share <= 1
 
 
 def test_large_swarms_are_trained_twice_and_look_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    of, heard = problem(), []
-    evaluation = recorded(of, Genome(**GENES))
+    problem = make_problem()
+    evaluation = recorded(problem, Genome(**GENES))
     window = Window(3, 30, most=10)
-    once = again(of, evaluation, window).to_dict()
+    once = replay_of(problem, evaluation, window)
+
+    # No swarm is small enough for its positions to be kept in memory.
     monkeypatch.setattr("shoal.replay.recorder._HELD", 0)
-    twice = again(of, evaluation, window, on_progress=heard.append)
-    assert twice.to_dict() == once
-    assert heard[-1] == 1.0 and twice.exact is True
+    shares_done: list[float] = []
+    twice = replay_of(problem, evaluation, window, on_progress=shares_done.append)
+
+    assert twice.to_dict() == once.to_dict()
+    assert twice.exact is True
+    assert shares_done[-1] == 1.0
 
 
-def test_moments() -> None:
+def test_iterations_that_a_window_shows() -> None:
     assert Window(most=5).moments(100) == [0, 25, 50, 75, 100]
     assert Window(10, 13).moments(100) == [10, 11, 12, 13]
-    early = Window(most=20, spacing="early").moments(1000)
-    assert (early[0], early[-1], len(set(early))) == (0, 1000, 20)
-    assert early[:5] == [0, 1, 2, 3, 4] and early[-1] - early[-2] > 200
     assert Window(7, 7).moments(9) == [7]
+
+
+def test_early_iterations_may_be_shown_more_closely() -> None:
+    early = Window(most=20, spacing="early").moments(1000)
+
+    assert len(set(early)) == 20
+    assert early[:5] == [0, 1, 2, 3, 4]
+    assert early[-1] == 1000
+    assert early[-1] - early[-2] > 200
 
 
 @pytest.mark.parametrize(
@@ -169,35 +211,39 @@ def test_windows_that_do_not_fit(window: Window) -> None:
 
 def test_a_training_that_never_began() -> None:
     with pytest.raises(ReplayError, match="made no iteration"):
-        replay_training(problem(), Task(Genome(), 0), 0)
+        replay_training(make_problem(), Task(Genome(), 0), 0)
 
 
 def test_progress_rises_and_what_it_raises_ends_the_replay() -> None:
-    of, heard = problem(), []
-    evaluation = recorded(of, Genome(**GENES))
-    again(of, evaluation, on_progress=heard.append)
-    assert heard == sorted(heard) and heard[-1] == 1.0
+    problem = make_problem()
+    evaluation = recorded(problem, Genome(**GENES))
 
-    def enough(done: float) -> None:
-        if done > 0.5:
+    shares_done: list[float] = []
+    replay_of(problem, evaluation, on_progress=shares_done.append)
+    assert shares_done == sorted(shares_done)
+    assert shares_done[-1] == 1.0
+
+    def stop_halfway(share_done: float) -> None:
+        if share_done > 0.5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        again(of, evaluation, on_progress=enough)
+        replay_of(problem, evaluation, on_progress=stop_halfway)
 
 
 def test_written_down_and_read_again() -> None:
-    of = problem()
-    film = again(of, recorded(of, Genome(**GENES)), Window(most=3, spacing="early"))
-    values = json.loads(json.dumps(film.to_dict(), allow_nan=False))
+    problem = make_problem()
+    evaluation = recorded(problem, Genome(**GENES))
+    replay = replay_of(problem, evaluation, Window(most=3, spacing="early"))
+
+    values = json.loads(json.dumps(replay.to_dict(), allow_nan=False))
     read = Replay.from_dict(values)
+
     assert read.to_dict() == values
-    assert (read.window, read.genome, read.loss, read.exact) == (
-        film.window,
-        film.genome,
-        film.loss,
-        True,
-    )
+    assert read.window == replay.window
+    assert read.genome == replay.genome
+    assert read.loss == replay.loss
+    assert read.exact is True
 
 
 @pytest.fixture
@@ -213,56 +259,70 @@ def pool(opened: Store) -> Iterator[ReplayPool]:
     replays.close()
 
 
+def evaluated(genome: Genome, repeat: int) -> Evaluation:
+    """A made-up evaluation."""
+    scores = Scores(Metrics(70.0), Metrics(70.0))
+    return Evaluation(Task(genome, repeat), "ok", scores, loss=0.25, iterations=3)
+
+
 def test_which_training_a_run_is_asked_for(opened: Store) -> None:
-    of = problem()
-    run_id, _ = opened.add_run(of.dataset, of.settings)
+    problem = make_problem()
+    run_id, _ = opened.add_run(problem.dataset, problem.settings)
     with pytest.raises(ReplayError, match="none is recorded"):
         recorded_training(opened, run_id)
-    one, other = Genome(**GENES), Genome(**GENES, jump_size=0.5)
-    told = [
-        evaluated(one, 1),
-        evaluated(other, 0),
-        evaluated(one, 0),
-        Evaluation(Task(other, 1), "failed", error="no"),
+
+    first = Genome(**GENES)
+    best = Genome(**GENES, jump_size=0.5)
+    evaluations = [
+        evaluated(first, 1),
+        evaluated(best, 0),
+        evaluated(first, 0),
+        Evaluation(Task(best, 1), "failed", error="no"),
     ]
     claim = opened.claim(Owner.here())
     assert claim is not None
-    opened.record(claim, told, [], 1.0)
-    assert recorded_training(opened, run_id).task.id == (one.hash, 0), (
-        "no generation yet: the first that was met"
-    )
-    opened.record(claim, [], [GenerationSummary(1, other, 70.0, 1, 60.0, 4)], 1.0)
-    assert recorded_training(opened, run_id).task.id == (other.hash, 0), "the best one"
-    assert recorded_training(opened, run_id, one.hash[:6]).task.id == (one.hash, 0)
-    assert recorded_training(opened, run_id, one.hash, 1).loss == 0.25
-    for genome, repeat in ((other.hash, 1), (other.hash, 9), ("nothing", None), (None, 5)):
+
+    # Before a generation is complete: the genome that was evaluated first.
+    opened.record(claim, evaluations, [], 1.0)
+    assert recorded_training(opened, run_id).task.id == (first.hash, 0)
+
+    # After that: the best one.
+    opened.record(claim, [], [GenerationSummary(1, best, 70.0, 1, 60.0, 4)], 1.0)
+    assert recorded_training(opened, run_id).task.id == (best.hash, 0)
+
+    # A genome may be asked for by the beginning of its hash, and a repeat by its number.
+    assert recorded_training(opened, run_id, first.hash[:6]).task.id == (first.hash, 0)
+    assert recorded_training(opened, run_id, first.hash, 1).loss == 0.25
+
+    for genome, repeat in ((best.hash, 1), (best.hash, 9), ("nothing", None), (None, 5)):
         with pytest.raises(ReplayError, match="no such training"):
             recorded_training(opened, run_id, genome, repeat)
+
     with pytest.raises(ReplayError, match="more digits"):
         recorded_training(opened, run_id, "")
 
 
-def evaluated(genome: Genome, repeat: int) -> Evaluation:
-    return Evaluation(
-        Task(genome, repeat), "ok", Scores(Metrics(70.0), Metrics(70.0)), loss=0.25, iterations=3
-    )
-
-
 def request_for(opened: Store, **window: Any) -> Request:
-    of = problem()
-    run_id, _ = opened.add_run(of.dataset, of.settings)
-    evaluation = recorded(of, Genome(**GENES))
+    """A request to replay a training of a new run in the store."""
+    problem = make_problem()
+    run_id, _ = opened.add_run(problem.dataset, problem.settings)
+    evaluation = recorded(problem, Genome(**GENES))
     return Request(
         run_id, evaluation.task, evaluation.iterations, evaluation.loss, Window(**window)
     )
 
 
-def test_a_process_makes_one_for_all_who_ask(opened: Store, pool: ReplayPool) -> None:
+def test_a_request_can_be_written_down(opened: Store) -> None:
     request = request_for(opened, most=5)
     assert Request.from_dict(json.loads(json.dumps(request.to_dict()))) == request
-    first = pool.look(request)
-    assert first == 0.0, "nobody waits"
+
+
+def test_a_process_makes_one_for_all_who_ask(opened: Store, pool: ReplayPool) -> None:
+    request = request_for(opened, most=5)
+
+    assert pool.look(request) == 0.0, "nobody waits"
     eventually(lambda: isinstance(pool.look(request), Replay))
+
     replay = pool.look(request)
     assert isinstance(replay, Replay)
     assert replay is pool.look(request)
@@ -272,7 +332,7 @@ def test_a_process_makes_one_for_all_who_ask(opened: Store, pool: ReplayPool) ->
 
 @pytest.fixture
 def entry(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Has the pool's processes run another entry than that of replays."""
+    """Has the pool's processes run another entry than the one that replays."""
     tests = str(Path(__file__).parents[1])
     paths = [tests, *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
@@ -283,11 +343,13 @@ def test_what_cannot_be_replayed_says_why_until_it_is_forgotten(
     opened: Store, pool: ReplayPool, entry: Callable[[str], None]
 ) -> None:
     request = request_for(opened)
+
     entry(child_entries.REFUSE)
     for _ in range(2):
         with pytest.raises(ReplayError, match="a shorter one"):
             eventually(lambda: pool.look(request) == 1.0)
         assert not pool._running, "it is not tried again and again"
+
     pool.forget(request)
     entry(child_entries.FAIL)
     with pytest.raises(ReplayError, match="has ended: MemoryError: no room left"):
@@ -300,55 +362,78 @@ def test_a_number_of_processes_at_once(
     entry(child_entries.SILENT)
     request = request_for(opened)
     for repeat in range(5):
-        assert pool.look(replace(request, task=replace(request.task, repeat=repeat))) == 0.0
+        task = replace(request.task, repeat=repeat)
+        assert pool.look(replace(request, task=task)) == 0.0
     first, second = [running.child.process for running in pool._running.values()]
+
+    # The place of a dead process is free.
     first.kill()
     first.wait()
     assert pool.look(replace(request, run_id=99)) == 0.0
-    assert {r.run_id for r in pool._running} == {request.run_id, 99}, (
-        "the place of a dead one is free"
-    )
+    assert {running.run_id for running in pool._running} == {request.run_id, 99}
+
     pool.close()
     assert second.returncode is not None
 
 
-def test_a_replay_that_nobody_waits_for_or_that_takes_too_long_ends() -> None:
+@contextmanager
+def parent_and_pipe() -> Iterator[tuple[Parent, int]]:
+    """A process that asked for a replay, and the pipe through which it gives signs of life."""
     reading, writing = os.pipe()
     parent = Parent(reading)
     parent.when_gone(lambda: None)
-    now = [parent.last_sign]
-    reporter = worker._Reporter(parent, clock=lambda: now[0])
-    now[0] += worker.ABANDONED_SECONDS
-    reporter(0.5)
-    now[0] += 0.1
-    with pytest.raises(worker._Abandoned):
-        reporter(0.5)
+    yield parent, writing
 
-    before = parent.last_sign
-    os.write(writing, b"\n")
-    eventually(lambda: parent.last_sign > before)
-    now[0] = parent.last_sign
-    reporter(0.5)
-    now[0] += worker.LIMIT_SECONDS + 1.0
-    parent.last_sign = now[0]
-    with pytest.raises(ReplayError, match="shorter training"):
-        reporter(0.5)
     os.close(writing)
     parent.wait_until_gone()
     os.close(reading)
 
 
+def test_a_replay_that_nobody_waits_for_ends() -> None:
+    with parent_and_pipe() as (parent, pipe):
+        now = [parent.last_sign]
+        reporter = worker._Reporter(parent, clock=lambda: now[0])
+
+        now[0] += worker.ABANDONED_SECONDS
+        reporter(0.5)
+        now[0] += 0.1
+        with pytest.raises(worker._Abandoned):
+            reporter(0.5)
+
+        # Somebody waits again.
+        before = parent.last_sign
+        os.write(pipe, b"\n")
+        eventually(lambda: parent.last_sign > before)
+        now[0] = parent.last_sign
+        reporter(0.5)
+
+
+def test_a_replay_that_takes_too_long_ends() -> None:
+    with parent_and_pipe() as (parent, _):
+        now = [parent.last_sign]
+        reporter = worker._Reporter(parent, clock=lambda: now[0])
+        reporter(0.5)
+
+        # Somebody still waits.
+        now[0] += worker.LIMIT_SECONDS + 1.0
+        parent.last_sign = now[0]
+        with pytest.raises(ReplayError, match="shorter training"):
+            reporter(0.5)
+
+
 def test_it_ends_with_who_started_it(opened: Store) -> None:
-    request = replace(request_for(opened), iterations=10**7).to_dict()
+    endless = replace(request_for(opened), iterations=10**7)
     environment = {**os.environ, "SHOAL_STORE": opened.raw_url}
     process = start(Entry.REPLAY, env=environment, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
-    send(process, request)
+
+    send(process, endless.to_dict())
     assert b"done" in process.stdout.readline()
     assert alive(process.pid)
     lowered = os.getpriority(os.PRIO_PROCESS, 0) + worker.NICENESS
     assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(lowered, 19)
+
     process.stdin.close()
     assert process.wait(60) == 1
     process.stdout.close()

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from shoal.errors import NotOwnerError, RunStateError, StoreFullError
 from shoal.executors import Evaluate, Job, Outcome
 from shoal.orchestration.runner import Runner
+from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.store import LEASE_SECONDS, Owner, Store
 from shoal.store import tables as t
@@ -37,58 +38,85 @@ class Crash(BaseException):
 
 @dataclass
 class World:
-    """A store with one run, and what may happen to it: at most ``budget`` troubles, in ``log``."""
+    """A store with one run, and what may happen to it.
+
+    Attributes
+    ----------
+    store, run_id
+        The run and where it is stored.
+    seed
+        Of all that happens by chance: the same seed gives the same history.
+    budget
+        Troubles that may still happen.
+    log
+        What happened, in words.
+    commands
+        Kind and key of each command that was given. A command may be given again.
+    refused_writes
+        Writes that the full disk still refuses.
+    depth
+        Supervisors that are alive now, each inside a standstill of the one before.
+    supervisors
+        Supervisors that ever started.
+    now
+        Seconds on the clock of every process.
+    problem
+        The run's problem, prepared once to save time.
+    """
 
     store: Store
     run_id: int
     seed: int
     budget: int = BUDGET
     log: list[str] = field(default_factory=list)
-    keys: list[tuple[str, str]] = field(default_factory=list)
-    full: int = 0  # writes that the disk still refuses
+    commands: list[tuple[str, str]] = field(default_factory=list)
+    refused_writes: int = 0
     depth: int = 0
-    number: int = 0
-    problem: Any = None  # prepared, to save time
+    supervisors: int = 0
+    now: float = 0.0
+    problem: Any = None
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
 
-    def happens(self, chance: float, what: str) -> bool:
-        """Whether it happens now; within the budget."""
+    def happens(self, chance: float, trouble: str) -> bool:
+        """Whether a trouble happens now. It is logged, and counts against the budget."""
         if self.budget <= 0 or self.random.random() >= chance:
             return False
+
         self.budget -= 1
-        self.log.append(what)
+        self.log.append(trouble)
         return True
 
     def clock(self) -> float:
         """Seconds that now and then jump, also backwards."""
-        self.now = getattr(self, "now", 0.0) + self.random.choice((0.01, 0.01, 3.0, 40.0, -20.0))
+        self.now += self.random.choice((0.01, 0.01, 3.0, 40.0, -20.0))
         return self.now
 
     def person(self) -> None:
-        """A command, or the same click once more."""
-        if self.keys and self.random.random() < 0.3:
-            kind, key = self.random.choice(self.keys)
+        """Somebody gives a command, or clicks once more on one of before."""
+        if self.commands and self.random.random() < 0.3:
+            kind, key = self.random.choice(self.commands)
         else:
-            kind, key = (
-                self.random.choice(("pause", "resume", "stop")),
-                f"{self.seed}-{len(self.keys)}",
-            )
-            self.keys.append((kind, key))
+            kind = self.random.choice(("pause", "resume", "stop"))
+            key = f"{self.seed}-{len(self.commands)}"
+            self.commands.append((kind, key))
+
         self.log.append(f"{kind} {key}")
         try:
             self.store.command(self.run_id, kind, key=key)  # type: ignore[arg-type]
         except RunStateError:
-            self.keys = [known for known in self.keys if known != (kind, key)]
+            # A refused command leaves no trace, so its key is as good as new.
+            self.commands = [command for command in self.commands if command != (kind, key)]
 
     def supervise(self) -> None:
-        """A supervisor that lives until the run is let go of, or until it dies."""
-        self.number += 1
-        owner = Owner(f"host{self.number}", 1, "t")
+        """A supervisor lives until it lets go of the run, or until it dies."""
+        self.supervisors += 1
+        owner = Owner(f"host{self.supervisors}", 1, "t")
         claim = self.store.claim(owner, self.run_id)
         if claim is None:
             return
+
         self.depth += 1
         self.log.append(f"{owner.host} takes it, epoch {claim.epoch}")
         store: Any = Faulty(self, self.store)
@@ -99,6 +127,7 @@ class World:
             wait=lambda _: None,
             make_executor=lambda problem, workers: Executor(self, problem, claim),
         )
+
         try:
             state = runner.drive()
             self.log.append(f"{owner.host} leaves it {state}")
@@ -111,12 +140,16 @@ class World:
             self.depth -= 1
 
     def expire(self, owner: str | None = None) -> None:
-        """The lease ends, as nobody renewed it: of that owner only, if it is still the owner."""
-        late = sa.update(t.run).where(t.run.c.id == self.run_id)
+        """The lease ends, as nobody renewed it.
+
+        With ``owner``, it ends only if this is still the owner.
+        """
+        update = sa.update(t.run).where(t.run.c.id == self.run_id)
         if owner is not None:
-            late = late.where(t.run.c.owner == owner)
-        late = late.values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1)
-        self.store.write(lambda c: c.execute(late))
+            update = update.where(t.run.c.owner == owner)
+        update = update.values(heartbeat=t.run.c.heartbeat - LEASE_SECONDS - 1)
+
+        self.store.write(lambda connection: connection.execute(update))
 
     def stall(self) -> None:
         """The process at work stands still longer than its lease; others go on; then it wakes."""
@@ -129,13 +162,16 @@ class World:
         for _ in range(40):
             if self.store.run(self.run_id).state in ("finished", "failed"):
                 return
+
             if self.happens(0.3, "a person"):
                 self.person()
-            state = self.store.run(self.run_id).state
-            if state in ("paused", "stopped"):
+
+            if self.store.run(self.run_id).state in ("paused", "stopped"):
                 self.log.append("resumed")
                 self.store.command(self.run_id, "resume")
+
             self.supervise()
+
         raise AssertionError("it does not come to an end")
 
 
@@ -143,89 +179,123 @@ class Faulty:
     """The store as one process sees it, which may die around any write; the disk may be full."""
 
     def __init__(self, world: World, store: Store) -> None:
-        self._world, self._store = world, store
+        self._world = world
+        self._store = store
 
     def __getattr__(self, name: str) -> Any:
-        world, method = self._world, getattr(self._store, name)
-        if name == "load_problem":  # the same tables each time, and slow to prepare
-            return lambda run_id: world.problem or method(run_id)
+        method = getattr(self._store, name)
+        if name == "load_problem":
+            return self._load_problem
         if name not in _WRITES:
             return method
 
         def write(*arguments: Any, **options: Any) -> Any:
-            if world.full:
-                world.full -= 1
-                raise StoreFullError("full")
-            if world.happens(0.02, f"disk full at {name}"):
-                world.full = world.random.randint(0, 3)
-                raise StoreFullError("full")
-            if world.happens(0.03, f"death before {name}"):
-                raise Crash
-            if world.depth < DEPTH and world.happens(0.02, f"standstill before {name}"):
-                world.stall()
+            self._trouble_before(name)
+
             result = method(*arguments, **options)
-            if name != "finish" and world.happens(0.02, f"{name} sent twice"):
+            if name != "finish" and self._world.happens(0.02, f"{name} sent twice"):
                 method(*arguments, **options)
-            if world.happens(0.03, f"death after {name}"):
+
+            if self._world.happens(0.03, f"death after {name}"):
                 raise Crash
             return result
 
         return write
 
+    def _load_problem(self, run_id: int) -> Any:
+        """The prepared problem: its tables are the same each time, and slow to prepare."""
+        return self._world.problem or self._store.load_problem(run_id)
+
+    def _trouble_before(self, name: str) -> None:
+        """The disk is full, the process dies, or it stands still."""
+        world = self._world
+        if world.refused_writes:
+            world.refused_writes -= 1
+            raise StoreFullError("full")
+
+        if world.happens(0.02, f"disk full at {name}"):
+            world.refused_writes = world.random.randint(0, 3)
+            raise StoreFullError("full")
+
+        if world.happens(0.03, f"death before {name}"):
+            raise Crash
+
+        if world.depth < DEPTH and world.happens(0.02, f"standstill before {name}"):
+            world.stall()
+
 
 def some_fail(job: Job) -> str | None:
-    """Trainings that fail whoever does them: one in eight."""
-    fails = (
-        isinstance(job, Evaluate) and (int(job.task.genome.hash[:2], 16) + job.task.repeat) % 8 == 0
-    )
-    return "It has no finite loss." if fails else None
+    """The error of the trainings that fail on every worker: one in eight."""
+    if not isinstance(job, Evaluate):
+        return None
+
+    number = int(job.task.genome.hash[:2], 16) + job.task.repeat
+    if number % 8 == 0:
+        return "It has no finite loss."
+    return None
 
 
 class Executor(InlineExecutor):
     """Pretends to train; results come late, in any order, or at the second try (a worker died).
 
-    Notes what was asked for although it was recorded.
+    No evaluation may be asked for that is recorded already.
     """
 
     def __init__(self, world: World, problem: Problem, claim: Any) -> None:
         super().__init__(problem, on_job=some_fail)
-        self.world, self.claim = world, claim
+        self.world = world
+        self.claim = claim
 
     def submit(self, job: Job) -> None:
         if isinstance(job, Evaluate):
-            recorded = (
-                sa.select(t.run.c.id)
-                .join(t.evaluation)
-                .where(
-                    t.run.c.epoch == self.claim.epoch,
-                    t.run.c.owner == self.claim.owner,
-                    t.evaluation.c.genome_hash == job.task.genome.hash,
-                    t.evaluation.c.repeat == job.task.repeat,
-                )
-            )
-            found = self.world.store.read(lambda c: c.execute(recorded).first())
-            assert found is None, f"asked for again: {job.task.id}"
+            assert not self._is_recorded(job.task), f"asked for again: {job.task.id}"
         super().submit(job)
+
+    def _is_recorded(self, task: Task) -> bool:
+        """Whether the store has this evaluation, while the run is this executor's."""
+        query = (
+            sa.select(t.run.c.id)
+            .join(t.evaluation)
+            .where(
+                t.run.c.epoch == self.claim.epoch,
+                t.run.c.owner == self.claim.owner,
+                t.evaluation.c.genome_hash == task.genome.hash,
+                t.evaluation.c.repeat == task.repeat,
+            )
+        )
+        row = self.world.store.read(lambda connection: connection.execute(query).first())
+        return row is not None
 
     def poll(self, timeout: float) -> list[Outcome]:
         world = self.world
-        if world.happens(0.02, "death at work"):
-            raise Crash
-        if world.happens(0.03, "a person meanwhile"):
-            world.person()
-        if world.random.random() < 0.05:  # somebody looks, which is no trouble
-            world.store.announce_viewer(world.run_id)
-            note = world.store.live(world.run_id)
-            assert note is None or world.store.run(world.run_id).state == "running"
-        if world.depth < DEPTH and world.happens(0.03, "standstill at work"):
-            world.stall()
+        self._trouble_at_work()
+
         world.random.shuffle(self.jobs)
         if world.random.random() < 0.2:
             return []
+
         outcomes = super().poll(timeout)
         if outcomes and world.happens(0.05, "a worker dies"):
             self.jobs.append(outcomes.pop().job)
         return outcomes
+
+    def _trouble_at_work(self) -> None:
+        """The process dies, a person interferes, or it stands still."""
+        world = self.world
+        if world.happens(0.02, "death at work"):
+            raise Crash
+
+        if world.happens(0.03, "a person meanwhile"):
+            world.person()
+
+        # Somebody looks, which is no trouble.
+        if world.random.random() < 0.05:
+            world.store.announce_viewer(world.run_id)
+            note = world.store.live(world.run_id)
+            assert note is None or world.store.run(world.run_id).state == "running"
+
+        if world.depth < DEPTH and world.happens(0.03, "standstill at work"):
+            world.stall()
 
     def close(self) -> None:
         self.jobs = []
