@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,15 +20,15 @@ import pandas as pd
 import pytest
 
 from shoal.analysis.gene_features import gene_features
-from shoal.errors import GenomeError
+from shoal.errors import GenomeError, SettingsError
 from shoal.genome.genes import CATEGORICAL_GENES
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.nn.activations import ACTIVATIONS, Activation
 from shoal.nn.network import Network
-from shoal.objectives.losses import LOSSES, make_objective
+from shoal.objectives.losses import LOSSES, MSE, Loss, Objective, make_objective
 from shoal.presentation.formatting import genome_text
-from shoal.pso.engines import get_engine
+from shoal.pso.engines import get_engine, kernels
 from shoal.pso.snapshot import take_snapshot
 from shoal.pso.swarm import TrainingTask, initial_state
 from shoal.settings.presets import PRESETS, RECORDED_VALUES
@@ -37,7 +38,7 @@ from shoal.store import open_store
 from shoal.tuning.operators import initial_genome, mutate
 from shoal.tuning.search import Search
 from shoal.update_rules import UPDATE_RULES, EvaluatedSwarm, Motion, UpdateRule, unread_genes
-from shoal.update_rules.informants import INFORMANT_STRATEGIES
+from shoal.update_rules.informants import INFORMANT_STRATEGIES, RingInformants
 from support import schemas
 from support.searches import finish, outcome, small_settings
 
@@ -170,6 +171,69 @@ def test_a_new_activation_is_a_gene_and_moves_the_reference(activation) -> None:
     table = pd.DataFrame([vars_of(genome), vars_of(Genome())])
     places = {feature.name: feature for feature in gene_features(table)}["activation"]
     assert places.used.all()
+
+
+# ---- The compiled engine -------------------------------------------------------------------------
+
+
+class StrangeInformants(RingInformants):
+    """A ring under another name, with a number that no kernel knows."""
+
+    name = "strange"
+    kernel_number = 99
+
+
+@pytest.fixture
+def strategy(monkeypatch):
+    """Register the strategy."""
+    made_up = StrangeInformants()
+    monkeypatch.setitem(INFORMANT_STRATEGIES, made_up.name, made_up)
+    monkeypatch.setitem(CATEGORICAL_GENES, "informant_strategy", tuple(INFORMANT_STRATEGIES))
+    return made_up
+
+
+def assert_cpu_refuses(task: TrainingTask, *named: str) -> None:
+    """The CPU engine refuses the task and names these; the reference trains it."""
+    with pytest.raises(SettingsError) as refused:
+        get_engine("cpu").train([task])
+    for text in (*named, "has no kernel", "99", "kernels.py", 'engine="reference"'):
+        assert text in str(refused.value)
+    (training,) = get_engine("reference").train([task])
+    assert np.isfinite(training.loss)
+
+
+def test_without_a_kernel_an_activation_does_not_train_as_a_linear_network(activation) -> None:
+    network = Network((3, 4, 1), activation.name)
+    assert_cpu_refuses(make_task(Genome(swarm_size=5), network), "activation='absolute'")
+    weights = np.zeros(network.size, np.float32)
+    with pytest.raises(SettingsError, match="activation='absolute' has no kernel"):
+        get_engine("cpu").outputs(network, weights, np.zeros((2, 3), np.float32))
+
+
+def test_without_a_kernel_a_loss_does_not_count_wrong_classes() -> None:
+    made_up = Loss("strange", "regression", 99, MSE.per_row)
+    task = make_task(Genome(swarm_size=5), Network((3, 4, 1)))
+    assert_cpu_refuses(replace(task, objective=Objective(made_up)), "loss='strange'")
+
+
+def test_without_a_kernel_a_rule_does_not_move_as_the_informed_one(rule) -> None:
+    genome = Genome(swarm_size=5, update_rule=rule.name)
+    assert_cpu_refuses(make_task(genome, Network((3, 4, 1))), "update_rule='towards_the_best'")
+
+
+def test_without_a_kernel_a_strategy_is_not_one_that_keeps_its_informants(strategy) -> None:
+    genome = Genome(swarm_size=5, informant_strategy=strategy.name)
+    assert_cpu_refuses(make_task(genome, Network((3, 4, 1))), "informant_strategy='strange'")
+
+
+def test_every_registered_variant_has_a_kernel() -> None:
+    for registry, handled in (
+        (ACTIVATIONS, kernels.ACTIVATIONS),
+        (LOSSES, kernels.LOSSES),
+        (UPDATE_RULES, kernels.RULES),
+        (INFORMANT_STRATEGIES, kernels.STRATEGIES),
+    ):
+        assert {variant.kernel_number for variant in registry.values()} == handled
 
 
 def test_numbers_of_kernels_are_never_used_twice() -> None:

@@ -8,13 +8,15 @@ vectors.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.errors import SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.activations import ACTIVATIONS
 from shoal.nn.network import Network
@@ -175,11 +177,34 @@ def _aligned(count: int) -> NDArray[np.float32]:
     return memory[start : start + count]
 
 
+class _Numbered(Protocol):
+    """A registered activation, loss, update rule or informant strategy."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def kernel_number(self) -> int: ...  # noqa: D102
+
+
+def _kernel_number(kind: str, variant: _Numbered, handled: Set[int]) -> int:
+    """The variant's number. Refused unless it is ``handled``: it would train something else."""
+    if variant.kernel_number not in handled:
+        raise SettingsError(
+            f"{kind}={variant.name!r} has no kernel: its number, {variant.kernel_number}, is not "
+            "known to shoal/pso/engines/kernels.py.",
+            expected="one of the numbers " + ", ".join(map(str, sorted(handled))),
+            remedy='write its kernel (CONTRIBUTING.md says where), or choose engine="reference"',
+        )
+    return variant.kernel_number
+
+
 def _compiled_network(network: Network, objective: Objective) -> kernels.CompiledNetwork:
+    activation = ACTIVATIONS[network.activation]
+
     return kernels.CompiledNetwork(
         sizes=np.array(network.layers, dtype=np.int64),
-        activation=ACTIVATIONS[network.activation].kernel_number,
-        loss=objective.loss.kernel_number,
+        activation=_kernel_number("activation", activation, kernels.ACTIVATIONS),
+        loss=_kernel_number("loss", objective.loss, kernels.LOSSES),
         gain=float(objective.gain),
         shift=float(objective.shift),
     )
@@ -188,10 +213,11 @@ def _compiled_network(network: Network, objective: Objective) -> kernels.Compile
 def _rule(task: TrainingTask, abandon: bool) -> kernels.Rule:
     genome = task.genome
     rule = genome.rule
+    strategy = INFORMANT_STRATEGIES[genome.informant_strategy]
     key0, key1 = task.key
 
     return kernels.Rule(
-        number=rule.kernel_number,
+        number=_kernel_number("update_rule", rule, kernels.RULES),
         w=genome.inertia_weight,
         w_end=genome.inertia_end,
         vmax=genome.max_velocity,
@@ -205,7 +231,7 @@ def _rule(task: TrainingTask, abandon: bool) -> kernels.Rule:
         decay=genome.weight_decay,
         key0=key0,
         key1=key1,
-        strategy=INFORMANT_STRATEGIES[genome.informant_strategy].kernel_number,
+        strategy=_kernel_number("informant_strategy", strategy, kernels.STRATEGIES),
         to_position=rule.follows_positions(genome),
         abandon=abandon,
     )

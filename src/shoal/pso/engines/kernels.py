@@ -55,7 +55,7 @@ from shoal.pso.engines.intrinsics.sums import multiply_adds, sum_squares
 from shoal.pso.engines.intrinsics.tiles import BLOCK, TILE_NEURONS, TILE_VECTORS, tile
 from shoal.pso.engines.llvm_vectors import LANES
 from shoal.pso.swarm import out_of_patience, scheduled
-from shoal.update_rules import competitive
+from shoal.update_rules import competitive, informed
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
 
 # Inputs of a layer that are added up at once: with a block's samples, half of a first-level cache
@@ -102,9 +102,24 @@ SQUARED = objective_losses.MSE.kernel_number
 ABSOLUTE = objective_losses.MAE.kernel_number
 HUBER = objective_losses.HUBER.kernel_number
 CROSS_ENTROPY = objective_losses.CROSS_ENTROPY.kernel_number
+ZERO_ONE = objective_losses.ZERO_ONE.kernel_number
+INFORMED = informed.INFORMED.kernel_number
 COMPETITIVE = competitive.COMPETITIVE.kernel_number
+RANDOM = INFORMANT_STRATEGIES["random"].kernel_number
 NEAREST = INFORMANT_STRATEGIES["nearest"].kernel_number
+RING = INFORMANT_STRATEGIES["ring"].kernel_number
 REWIRED = INFORMANT_STRATEGIES["rewired"].kernel_number
+
+# The numbers that have a branch below, or are what a last branch does. A branch does not check that
+# a number is known, which would cost time: the engine refuses all others (shoal.pso.engines.cpu).
+# By `_activate`; relu by `tile`.
+ACTIVATIONS = frozenset((RELU, TANH, SIGMOID, LEAKY_RELU, GELU))
+# By `_add_block`.
+LOSSES = frozenset((SQUARED, ABSOLUTE, HUBER, CROSS_ENTROPY, ZERO_ONE))
+# By `evaluate`, `_leader`, `move`, `_settle` and `advance`.
+RULES = frozenset((INFORMED, COMPETITIVE))
+# By `_leader` and `_settle`. Those of "random" and "ring" are drawn before the first iteration.
+STRATEGIES = frozenset((RANDOM, NEAREST, RING, REWIRED))
 
 _M0, _M1 = MULTIPLIERS
 _W0, _W1 = WEYL
@@ -289,7 +304,11 @@ def spin(rounds: Any) -> Any:
 
 @inlined
 def _activate(values: Any, vectors: Any, kind: Any) -> None:
-    """Apply an activation to 16 ``vectors`` numbers in place. `tile` has applied relu already."""
+    """Apply an activation to 16 ``vectors`` numbers in place.
+
+    Relu does not come here, since `tile` applies it. A number without a branch would leave the
+    values as they are, so `ACTIVATIONS` names those that have one.
+    """
     if kind == TANH:
         apply_tanh(values, vectors)
     elif kind == SIGMOID:
