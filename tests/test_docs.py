@@ -11,7 +11,9 @@ import shoal
 from shoal.cli.main import app
 from shoal.data import DataOptions
 from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
+from shoal.nn.activations import ACTIVATIONS
 from shoal.settings.search_settings import SearchSettings
+from shoal.tuning import baselines
 from shoal.tuning.baselines import KINDS
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +48,12 @@ def test_every_data_option_with_its_default() -> None:
 def test_every_baseline() -> None:
     for kind in KINDS:
         assert f"| `{kind}` |" in REFERENCE, f"baseline {kind} is not documented"
+
+
+def test_the_activations_that_scikit_learn_lacks() -> None:
+    lacking = [name for name in ACTIVATIONS if name not in baselines._ACTIVATIONS]
+    prose = " ".join(REFERENCE.split())
+    assert f"scikit-learn lacks the activation ({', '.join(lacking)})" in prose
 
 
 def test_every_gene_with_its_bounds() -> None:

@@ -39,7 +39,7 @@ from shoal.tuning.operators import initial_genome, mutate
 from shoal.tuning.search import Search
 from shoal.update_rules import UPDATE_RULES, EvaluatedSwarm, Motion, UpdateRule, unread_genes
 from shoal.update_rules.informants import INFORMANT_STRATEGIES, RingInformants
-from support import schemas
+from support import golden, schemas
 from support.searches import finish, outcome, small_settings
 
 COEFFICIENTS = {"inertia_weight": 0.5, "social_weight": 0.25, "jump_size": 0.75}
@@ -311,6 +311,21 @@ def test_runs_of_every_released_version_are_replayed_when_registries_have_grown(
         search = Search.replay(run.settings, store.evaluations(schemas.FINISHED))
         assert search.done
         assert outcome(search) == run.result_hash
+
+
+def test_golden_genomes_stay_when_registries_grow(rule, activation) -> None:
+    """`make golden` would write others, and with them hide a change that was not meant."""
+    golden.check("genome")
+
+
+def test_make_golden_says_what_it_changes() -> None:
+    before = {"cpu": {"relu mse": "a", "gelu mse": "b"}, "genome": {"hash": "c"}}
+    after = {"cpu": {"relu mse": "d", "strange mse": "e"}, "genome": {"hash": "c"}}
+    assert golden.differences(before, after) == [
+        "GONE: cpu, gelu mse",
+        "CHANGED: cpu, relu mse: recorded runs have other results",
+        "added: cpu, strange mse",
+    ]
 
 
 def test_a_record_names_the_values_of_every_gene_that_is_searched() -> None:

@@ -31,6 +31,8 @@ from shoal.inference.standalone import (
     to_level,
     to_number,
 )
+from shoal.nn.activations import ACTIVATIONS
+from support.activations import DEFINITIONS
 
 SOURCE = Path(standalone.__file__)
 
@@ -79,19 +81,15 @@ def test_it_needs_only_the_standard_library_and_numpy() -> None:
     assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names | {"numpy"}
 
 
-ACTIVATIONS = {
-    "relu": lambda x: max(x, 0.0),
-    "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
-    "tanh": math.tanh,
-    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
-    "gelu": lambda x: 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
-}
+def test_every_activation_is_exported_and_has_a_definition() -> None:
+    """A search may choose any that is registered, and an exported model has to know it."""
+    assert set(ACTIVATIONS) == set(standalone.ACTIVATIONS) == set(DEFINITIONS)
 
 
 @settings(max_examples=50, deadline=None)
 @given(
     layers=st.lists(st.integers(1, 6), min_size=2, max_size=5),
-    activation=st.sampled_from(sorted(ACTIVATIONS)),
+    activation=st.sampled_from(sorted(DEFINITIONS)),
     seed=st.integers(0, 1000),
 )
 def test_forward_follows_the_definition(layers: list[int], activation: str, seed: int) -> None:
@@ -111,7 +109,7 @@ def test_forward_follows_the_definition(layers: list[int], activation: str, seed
                 for m, b in zip(matrix, bias, strict=True)
             ]
             if number < len(layers) - 2:
-                values = [ACTIVATIONS[activation](v) for v in values]
+                values = [DEFINITIONS[activation](v) for v in values]
         expected.append(values)
     result = forward(weights, layers, activation, x)
     assert result.dtype == np.float32

@@ -26,6 +26,7 @@ from shoal.problems.evaluation import result_hash
 from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines import Engine, get_engine
 from shoal.pso.swarm import TrainingTask, initial_state
+from shoal.settings.presets import RECORDED_VALUES
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.operators import initial_genome, next_generation
 from shoal.tuning.search import Search
@@ -88,11 +89,12 @@ def genome_values() -> dict[str, Any]:
         "rewired",
         "position",
     )
-    space, key, rates = (
-        SearchSpace(),
-        (1, 2),
-        SearchSettings(population=5, mutation=0.5, max_repeats=3),
-    )
+    # Not all that the registries hold: a value that is added to them must change nothing here.
+    chosen = {gene: RECORDED_VALUES[gene] for gene, _ in SearchSpace().categorical}
+    space = SearchSpace().narrowed({}, chosen)
+    key = (1, 2)
+    rates = SearchSettings(population=5, mutation=0.5, max_repeats=3)
+
     first = [initial_genome(space, key, n) for n in range(5)]
     second = next_generation(space, rates, key, 1, first, [3.0, 1.0, 4.0, 1.0, 5.0])
     return {
@@ -166,6 +168,29 @@ def check(name: str) -> None:
     )
 
 
+def differences(recorded: dict[str, Any], actual: dict[str, Any]) -> list[str]:
+    """What a refreshed file changes, a line each. Values that are new change no result."""
+    lines = []
+    for case in sorted({*recorded, *actual}):
+        before = recorded.get(case, {})
+        now = actual.get(case, {})
+        for name in sorted({*before, *now}):
+            if name not in before:
+                lines.append(f"added: {case}, {name}")
+            elif name not in now:
+                lines.append(f"GONE: {case}, {name}")
+            elif before[name] != now[name]:
+                lines.append(f"CHANGED: {case}, {name}: recorded runs have other results")
+    return lines
+
+
+def main() -> None:
+    """The script."""
+    actual = json.loads(json.dumps({name: make() for name, make in CASES.items()}))
+    for line in differences(json.loads(FILE.read_text()), actual):
+        print(line)
+    FILE.write_text(json.dumps(actual, indent=1) + "\n")
+
+
 if __name__ == "__main__":
-    FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps({name: make() for name, make in CASES.items()}, indent=1) + "\n")
+    main()

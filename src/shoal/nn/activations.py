@@ -1,7 +1,9 @@
 """Activations of hidden layers, one entry each.
 
-The NumPy functions stand in shoal.inference.standalone, the file that leaves with an exported
-model. Their vector forms are in shoal.pso.engines.vector_math.
+An activation is appended, with the next free number, and none is ever removed: recorded genomes
+name them. It has three forms besides its entry here. The NumPy function stands in
+shoal.inference.standalone, the file that leaves with an exported model. The vector form is in
+shoal.pso.engines.vector_math, and shoal.pso.engines.kernels calls it by the number.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ SIGMOID = _standard("sigmoid", 2)
 LEAKY_RELU = _standard("leaky_relu", 3)
 GELU = _standard("gelu", 4)
 
-# By name. A search draws from them in this order.
+# By name, in the order in which they came. A search over all of them draws in this order.
 ACTIVATIONS: dict[str, Activation] = {
     activation.name: activation for activation in (RELU, TANH, SIGMOID, LEAKY_RELU, GELU)
 }

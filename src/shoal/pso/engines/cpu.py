@@ -181,9 +181,9 @@ class _Numbered(Protocol):
     """A registered activation, loss, update rule or informant strategy."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str: ...
     @property
-    def kernel_number(self) -> int: ...  # noqa: D102
+    def kernel_number(self) -> int: ...
 
 
 def _kernel_number(kind: str, variant: _Numbered, handled: Set[int]) -> int:
