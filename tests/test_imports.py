@@ -14,10 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from shoal.settings.samplers import SAMPLERS
 from support.locations import SOURCE
 
 FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 COMMANDS = SOURCE / "dashboard" / "session" / "commands.py"
+
+# Libraries that only a sampler needs.
+OF_SAMPLERS = [entry.package for entry in SAMPLERS.values() if entry.package is not None]
 
 # Each of these libraries is known to one package, so that it can be replaced there.
 HOMES = {
@@ -27,10 +31,9 @@ HOMES = {
     "streamlit": "dashboard",
     "plotly": "dashboard",
     "ray": "executors",
-    "optuna": "tuning",
-    "cmaes": "tuning",
+    **dict.fromkeys(OF_SAMPLERS, "tuning"),
 }
-EXTRAS = ["streamlit", "plotly", "psycopg", "ray", "optuna", "cmaes"]
+EXTRAS = ["streamlit", "plotly", "psycopg", "ray", *OF_SAMPLERS]
 
 
 def package_of(path: Path) -> str:

@@ -17,6 +17,7 @@ from shoal.errors import SettingsError, StoreError
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS
 from shoal.tuning.operators import best, birth, first_offspring, next_generation
@@ -77,7 +78,7 @@ def hashes(population: tuple[Genome, ...]) -> tuple[str, ...]:
 
 SEARCHES = st.fixed_dictionaries(
     {
-        "preset": st.sampled_from(["modern", "classic"]),
+        "preset": st.sampled_from(list(PRESETS)),
         "seed": st.integers(0, 2**40),
         "population": st.integers(2, 7),
         "generations": st.integers(1, 6),

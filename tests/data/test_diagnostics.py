@@ -17,6 +17,7 @@ from shoal.cli.main import app
 from shoal.data import CanonicalTable, load_dataset, prepare_new, table_from_bytes
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, Finding, check_table
+from shoal.data.presets import DATA_PRESETS
 from shoal.errors import DataError, ShoalError
 
 ROWS = 200
@@ -83,7 +84,7 @@ CHOICES: dict[str, list[object]] = {
 @given(
     kinds=st.lists(st.sampled_from(sorted(CHOICES)), min_size=1, max_size=4),
     rows=st.integers(1, 60),
-    preset=st.sampled_from(["modern", "classic"]),
+    preset=st.sampled_from(list(DATA_PRESETS)),
     folds=st.sampled_from([None, 1, 3, 40]),
     same=st.sampled_from(["", "all", "c0", "nothing"]),
     task=st.sampled_from([None, "regression", "classification"]),

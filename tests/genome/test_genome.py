@@ -68,7 +68,8 @@ def test_bounds_are_those_of_the_design() -> None:
     assert (space.max_depth, space.max_width, space.start_layers) == (3, 1024, (32, 16))
 
 
-WRONG = [  # gene, value, what the message has to name besides both
+# Gene, value, and what the message has to name besides both.
+WRONG = [
     ("swarm_size", 1, "at least 2"),
     ("swarm_size", 20.5, "between 4 and 200"),
     ("swarm_size", "20", "between 4 and 200"),
@@ -91,12 +92,12 @@ WRONG = [  # gene, value, what the message has to name besides both
     ("hidden_layers", (True,), "whole"),
     ("activation", "swish", ", ".join(CATEGORICAL_GENES["activation"])),
     ("informant_strategy", "star", ", ".join(CATEGORICAL_GENES["informant_strategy"])),
-    ("attractor", "mean", "best, position"),
+    ("attractor", "mean", ", ".join(CATEGORICAL_GENES["attractor"])),
     ("weight_decay", -1e-9, "0 or more"),
     ("inertia_end", -0.5, "0 or more"),
     ("velocity_end", math.nan, "between 0 and 1"),
-    ("update_rule", "cooperative", "informed, competitive"),
-    ("initialisation", "xavier", "plain, fan_in"),
+    ("update_rule", "cooperative", ", ".join(CATEGORICAL_GENES["update_rule"])),
+    ("initialisation", "xavier", ", ".join(CATEGORICAL_GENES["initialisation"])),
 ]
 
 

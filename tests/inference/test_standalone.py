@@ -9,7 +9,7 @@ import math
 import shutil
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -86,32 +86,43 @@ def test_every_activation_is_exported_and_has_a_definition() -> None:
     assert set(ACTIVATIONS) == set(standalone.ACTIVATIONS) == set(DEFINITIONS)
 
 
+def outputs_of_row(
+    weights: list[float], layers: list[int], activation: str, row: list[float]
+) -> list[float]:
+    """A dense network for one row, one neuron after another."""
+    function = DEFINITIONS[activation]
+    values = row
+    unread = iter(weights)
+
+    for number, (inputs, outputs) in enumerate(pairwise(layers), 1):
+        matrix = [list(islice(unread, inputs)) for _ in range(outputs)]
+        biases = list(islice(unread, outputs))
+
+        sums = []
+        for neuron, bias in zip(matrix, biases, strict=True):
+            products = [weight * value for weight, value in zip(neuron, values, strict=True)]
+            sums.append(math.fsum(products) + bias)
+
+        values = sums
+        if number < len(layers) - 1:
+            values = [function(value) for value in sums]
+    return values
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     layers=st.lists(st.integers(1, 6), min_size=2, max_size=5),
-    activation=st.sampled_from(sorted(DEFINITIONS)),
+    activation=st.sampled_from(sorted(ACTIVATIONS)),
     seed=st.integers(0, 1000),
 )
 def test_forward_follows_the_definition(layers: list[int], activation: str, seed: int) -> None:
     draw = np.random.default_rng(seed)
-    weights, x = (
-        draw.normal(size=size(layers)).astype(np.float32),
-        draw.normal(size=(3, layers[0])).astype(np.float32),
-    )
-    expected = []
-    for row in x.tolist():
-        values, rest = row, weights.tolist()
-        for number, (inputs, outputs) in enumerate(pairwise(layers)):
-            matrix = [rest[o * inputs : (o + 1) * inputs] for o in range(outputs)]
-            bias, rest = rest[inputs * outputs :][:outputs], rest[inputs * outputs + outputs :]
-            values = [
-                math.fsum(w * v for w, v in zip(m, values, strict=True)) + b
-                for m, b in zip(matrix, bias, strict=True)
-            ]
-            if number < len(layers) - 2:
-                values = [DEFINITIONS[activation](v) for v in values]
-        expected.append(values)
+    weights = draw.normal(size=size(layers)).astype(np.float32)
+    x = draw.normal(size=(3, layers[0])).astype(np.float32)
+    expected = [outputs_of_row(weights.tolist(), layers, activation, row) for row in x.tolist()]
+
     result = forward(weights, layers, activation, x)
+
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
 

@@ -13,11 +13,14 @@ from pydantic import ValidationError
 
 from shoal.errors import GenomeError, SettingsError, ShoalError
 from shoal.genome.genes import NEUTRAL
+from shoal.objectives.losses import LOSSES
+from shoal.pso.engines import ENGINES
 from shoal.settings.presets import PRESETS
+from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings, read_settings_file
 
 WRONG = [
-    ({"preset": "fast"}, ["preset", "fast", "modern", "classic"]),
+    ({"preset": "fast"}, ["preset", "fast", *PRESETS]),
     ({"seed": -1}, ["seed", "-1"]),
     ({"seed": 2**63}, ["seed", str(2**63)]),
     ({"seed": "x"}, ["seed", "x"]),
@@ -30,7 +33,7 @@ WRONG = [
     ({"max_seconds": 0}, ["max_seconds", "0"]),
     ({"max_seconds": math.inf}, ["max_seconds", "inf"]),
     ({"max_seconds": math.nan}, ["max_seconds", "nan"]),
-    ({"sampler": "grid"}, ["sampler", "grid", "genetic", "random", "tpe", "cmaes"]),
+    ({"sampler": "grid"}, ["sampler", "grid", *SAMPLERS]),
     ({"sampler": 5}, ["sampler=5", "string"]),
     ({"sampler": "my_module:"}, ["my_module:", "package.module:ClassName"]),
     ({"sampler_options": {"a": math.nan}}, ["sampler_options", "nan", "numbers"]),
@@ -138,7 +141,7 @@ def test_values_at_the_edge_are_taken(values) -> None:
     st.fixed_dictionaries(
         {},
         optional={
-            "preset": st.sampled_from(["modern", "classic"]),
+            "preset": st.sampled_from(list(PRESETS)),
             "seed": st.integers(0, 2**63 - 1),
             "population": st.integers(3, 10_000),
             "generations": st.integers(1, 1_000_000),
@@ -148,11 +151,11 @@ def test_values_at_the_edge_are_taken(values) -> None:
             "repeats": st.integers(1, 21),
             "training_seconds": st.floats(1e-9, 1e12),
             "patience": st.integers(1, 10**6),
-            "loss": st.sampled_from([None, "mse", "cross_entropy"]),
+            "loss": st.sampled_from([None, *LOSSES]),
             "bounds": st.just({"jump_size": (0.1, 0.30000000000000004), "swarm_size": (20, 20)}),
             "choices": st.just({"activation": ("tanh", "relu")}),
             "max_width": st.integers(1, 1024),
-            "engine": st.sampled_from(["cpu", "reference"]),
+            "engine": st.sampled_from(list(ENGINES)),
             "workers": st.none() | st.integers(1, 64),
         },
     )

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 
 def _sigmoid(v: float) -> float:
+    # Of a large number the exponential overflows, and of its opposite it does not.
+    if v < 0:
+        return math.exp(v) / (1 + math.exp(v))
     return 1 / (1 + math.exp(-v))
 
 
