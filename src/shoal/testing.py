@@ -137,10 +137,12 @@ class SamplerContract(ABC):
         for preset in ("modern", "classic"):
             for limits in ({}, NARROW_SPACE):
                 settings = self.settings(preset=preset, **limits)
-                for population, _ in climb(make_sampler(settings, KEY), 5):
-                    assert len(population) == settings.population
-                    for genome in population:
-                        _check_within(genome, settings.space)
+                _check_populations(settings)
+
+    def test_the_usual_space(self) -> None:
+        """So does each generation of a search that a user starts with this sampler alone."""
+        settings = SearchSettings.parse({"sampler": self.sampler(), "population": 6})
+        _check_populations(settings)
 
     def test_elite_comes_first(self) -> None:
         """The best of a generation lead the next one unchanged."""
@@ -177,21 +179,28 @@ class SamplerContract(ABC):
 
         climb(self.made(), 5, fails_often)
         all_failed = climb(self.made(), 5, lambda _: -math.inf)
-        assert len(all_failed[-1][0]) == self.settings().population
+        given = len(all_failed[-1][0])
+        wanted = self.settings().population
+        assert given == wanted, f"{given} genomes, expected {wanted}"
 
     def test_nothing_left_to_choose(self) -> None:
         """A space of one genome gives that genome."""
         past = climb(self.made(**FIXED_SPACE), 4)
-        (genome,) = {genome for population, _ in past for genome in population}
-        assert genome.hidden_layers == (1,)
+        proposed = {genome for population, _ in past for genome in population}
+        assert len(proposed) == 1, f"{len(proposed)} genomes in a space of one: {proposed}"
+
+        (genome,) = proposed
+        assert genome.hidden_layers == (1,), f"hidden_layers {genome.hidden_layers}, expected (1,)"
         for gene, (value, _) in FIXED_NUMBERS.items():
-            assert getattr(genome, gene) == value
+            actual = getattr(genome, gene)
+            assert actual == value, f"{gene} {actual}, expected {value}"
 
     def test_populations_of_any_size(self) -> None:
         """Small and large populations are filled."""
         for size in (2, 3, 30):
             past = climb(self.made(population=size, elitism=1), 4)
-            assert [len(population) for population, _ in past] == [size] * 4
+            sizes = [len(population) for population, _ in past]
+            assert sizes == [size] * 4, f"populations of {sizes}, expected {size} each"
 
     def test_interrupted_anywhere(self) -> None:
         """Replaying what is recorded, in any order, and going on gives the same evaluations."""
@@ -239,15 +248,27 @@ class SamplerContract(ABC):
         assert process.stdout.splitlines() == lines
 
 
+def _check_populations(settings: SearchSettings) -> None:
+    """Check the first generations of a search with these settings."""
+    for population, _ in climb(make_sampler(settings, KEY), 5):
+        wanted = settings.population
+        assert len(population) == wanted, f"{len(population)} genomes, expected {wanted}"
+        for genome in population:
+            _check_within(genome, settings.space)
+
+
 def _check_within(genome: Genome, space: SearchSpace) -> None:
     for gene in space.numeric:
-        assert gene.low <= getattr(genome, gene.name) <= gene.high, gene.name
-    assert genome.num_informants < genome.swarm_size
+        value = getattr(genome, gene.name)
+        assert gene.low <= value <= gene.high, f"{gene.name} {value}, not {gene.low}..{gene.high}"
+    assert genome.num_informants < genome.swarm_size, "as many informants as particles"
 
     for name, allowed in space.categorical:
-        assert getattr(genome, name) in allowed, name
+        value = getattr(genome, name)
+        assert value in allowed, f"{name} {value!r}, not one of {allowed}"
 
-    assert 1 <= len(genome.hidden_layers) <= space.max_depth
+    depth = len(genome.hidden_layers)
+    assert 1 <= depth <= space.max_depth, f"{depth} hidden layers, at most {space.max_depth}"
     assert all(1 <= width <= space.max_width for width in genome.hidden_layers)
 
 

@@ -11,6 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from shoal.genome.genes import INITIALISATIONS
+from shoal.settings.presets import PRESETS
+from shoal.settings.samplers import SAMPLERS
+from shoal.settings.schedule import SCHEDULES
+from shoal.update_rules import UPDATE_RULES
+from shoal.update_rules.informants import INFORMANT_STRATEGIES
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # The scripts stand beside the package and are no part of it.
@@ -181,6 +188,28 @@ def test_layers_follow_the_order_of_the_import_contract():
     heights = [height[room] for room in rooms]
 
     assert heights == sorted(heights)
+
+
+def test_contracts_of_independence_name_every_sampler_and_every_rule():
+    """A module that is left out of the list may import the others, and nothing is said."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    contracts = tomllib.loads(text)["tool"]["importlinter"]["contracts"]
+    listed = {entry["name"]: set(entry["modules"]) for entry in contracts if "modules" in entry}
+
+    samplers = {entry.path.partition(":")[0] for entry in SAMPLERS.values()}
+    rules = {type(rule).__module__ for rule in UPDATE_RULES.values()}
+
+    assert listed["A sampler does not know the others"] == samplers
+    assert listed["An update rule does not know the others"] == rules
+
+
+def test_strategies_are_the_names_of_the_registries():
+    """Code that compares with such a name is found by `python tools/house.py`."""
+    registries = (UPDATE_RULES, INFORMANT_STRATEGIES, INITIALISATIONS, SAMPLERS, SCHEDULES, PRESETS)
+
+    names = {name for registry in registries for name in registry}
+
+    assert names <= places.STRATEGIES
 
 
 def test_layers_name_a_room_once():

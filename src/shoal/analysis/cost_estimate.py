@@ -19,6 +19,7 @@ from shoal.nn.network import Network
 from shoal.problems.evaluation import Task
 from shoal.problems.table import Problem
 from shoal.pso.engines import cores
+from shoal.settings.samplers import sampler_entry
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
 from shoal.tuning.search import Search
@@ -123,8 +124,11 @@ def estimate_cost(
 
 def first_genomes(settings: SearchSettings) -> tuple[Genome, ...]:
     """Some of the genomes that the first generation has, or might have."""
-    # The other samplers begin as the genetic one does, or nearly so.
-    sampler = "random" if settings.sampler == "random" else "genetic"
+    # Each sampler begins as one of these two does, or nearly so.
+    sampler = "genetic"
+    if sampler_entry(settings.sampler).starts_anywhere:
+        sampler = "random"
+
     population = min(settings.population, SAMPLED)
     few = settings.model_copy(update={"population": population, "sampler": sampler, "elitism": 0})
     return Search(few).population

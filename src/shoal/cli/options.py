@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from shoal.settings.samplers import SAMPLERS
+
 # What many commands take
 
 StoreOption = Annotated[
@@ -98,7 +100,7 @@ IterationsOption = Annotated[
 SamplerOption = Annotated[
     str | None,
     typer.Option(
-        metavar="genetic|random|tpe|cmaes|MODULE:CLASS",
+        metavar="|".join((*SAMPLERS, "MODULE:CLASS")),
         help="What proposes genomes; default: genetic",
     ),
 ]

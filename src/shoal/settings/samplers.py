@@ -34,7 +34,11 @@ class SamplerEntry:
     package
         The package that it needs beyond those of Shoal; None for no other.
     proposal
-        How it proposes genomes, to complete "Random search ..."; None where genomes have parents.
+        How it proposes genomes, to complete "Random search ...". None says that genomes have
+        parents.
+    starts_anywhere
+        Whether its first genomes come from the whole bounds. Others start in the initial ranges,
+        or near them; the estimate of a search's cost reads it.
     """
 
     name: str
@@ -42,6 +46,7 @@ class SamplerEntry:
     path: str
     package: str | None = None
     proposal: str | None = None
+    starts_anywhere: bool = False
 
 
 SAMPLERS = {
@@ -57,6 +62,7 @@ SAMPLERS = {
             "Random search",
             "shoal.tuning.samplers.random_search:RandomSampler",
             proposal="draws every genome anew",
+            starts_anywhere=True,
         ),
         SamplerEntry(
             "tpe",

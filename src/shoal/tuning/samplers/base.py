@@ -34,10 +34,14 @@ class Sampler(ABC):
 
     - `population` is a pure function of the settings, the key and the past: in another process, or
       asked twice, it gives the same genomes. Random numbers come from the key and the number of the
-      generation (`shoal.numerics.philox.draws`), or from a library's generator that is seeded anew
-      for each generation (`library_seed`). An instance may keep what it has worked out, never what
-      changes an answer.
-    - It gives ``settings.population`` genomes within the settings' space. The first are the best
+      generation, as ``draws(key, Purpose.SAMPLER, generation, 1 + individual, count)`` of
+      `shoal.numerics.philox` (individual 0 there is taken), or from a library's generator that is
+      seeded anew for each generation (`library_seed`). An instance may keep what it has worked out,
+      never what changes an answer.
+    - It gives ``settings.population`` genomes within the settings' space, which may hold one genome
+      only. Informants are fewer than particles, and genes that a genome's update rule does not read
+      have their default values: `shoal.tuning.operators.repaired` sees to both, and so do
+      ``genome_of`` and ``genome_at`` of `shoal.tuning.samplers.encoding`. The first are the best
       ``settings.elitism`` genomes of the generation before, unchanged, so that these are trained
       again; of equals the earlier individual.
     - Only the order of fitness counts: larger is better, -inf (failed) is worst. All of it may be
@@ -134,9 +138,10 @@ class Sampler(ABC):
     def library_seed(self, generation: int) -> int:
         """A seed below 2**32 for the random generator of a library, in this generation.
 
-        A library draws from a generator of its own, and cannot take our counters. A new seed for
-        every generation makes its draws a function of the past, so that a resumed search proposes
-        the same genomes.
+        It is one seed for the whole generation: what is drawn for its individuals comes from it one
+        after another. A library draws from a generator of its own, and cannot take our counters. A
+        new seed for every generation makes its draws a function of the past, so that a resumed
+        search proposes the same genomes.
         """
         (share,) = draws(self.key, Purpose.SAMPLER, generation, 0, 1)
         return int(share * 2**32)

@@ -3,7 +3,8 @@
 Where a range spans decades, the share is one of its logarithm.
 
 Samplers that know nothing of genes (random search, CMA-ES) move in these shares; Optuna takes the
-genes themselves. All of them make their genomes with `genome_of`.
+genes themselves. All of them make their genomes with `genome_of`. A sampler that has a share of
+everything takes `genome_at`.
 """
 
 from __future__ import annotations
@@ -99,6 +100,30 @@ def genome_of(space: SearchSpace, values: Mapping[str, Any], depth: int) -> Geno
     }
     genes["hidden_layers"] = [values[f"width_{n}"] for n in range(depth)]
     return repaired(space, genes)
+
+
+def count_shares(space: SearchSpace) -> int:
+    """How many shares `genome_at` takes: of each number, width and choice, and of the depth."""
+    return len(space.numeric) + space.max_depth + len(space.categorical) + 1
+
+
+def genome_at(space: SearchSpace, shares: Sequence[float]) -> Genome:
+    """The genome at these shares, which is uniform if the shares are.
+
+    Parameters
+    ----------
+    space
+        The genomes that may be proposed. The whole bounds count, not the initial ranges.
+    shares
+        In [0, 1), `count_shares` of them: of the numbers, the widths, the choices and the depth.
+    """
+    genes = (*space.numeric, *width_genes(space))
+    values = values_at(genes, shares)
+    for (name, choices), share in zip(space.categorical, shares[len(genes) :], strict=False):
+        values[name] = choices[int(share * len(choices))]
+
+    depth = 1 + int(shares[-1] * space.max_depth)
+    return genome_of(space, values, depth)
 
 
 def _range(gene: Gene, values: Mapping[str, Any]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import Key, Purpose, draws
 from shoal.tuning.samplers.base import Past, Sampler
-from shoal.tuning.samplers.encoding import genome_of, values_at, width_genes
+from shoal.tuning.samplers.encoding import count_shares, genome_at
 
 
 class RandomSampler(Sampler):
@@ -32,14 +32,6 @@ def random_genome(space: SearchSpace, key: Key, generation: int, individual: int
     generation, individual
         They say, with the key, which random numbers are drawn: the same ones every time.
     """
-    genes = (*space.numeric, *width_genes(space))
-    count = len(genes) + len(space.categorical) + 1
     # Draw 0 of a generation is the seed of a library's generator (`Sampler.library_seed`).
-    shares = draws(key, Purpose.SAMPLER, generation, 1 + individual, count).tolist()
-
-    values = values_at(genes, shares)
-    for (name, choices), share in zip(space.categorical, shares[len(genes) :], strict=False):
-        values[name] = choices[int(share * len(choices))]
-
-    depth = 1 + int(shares[-1] * space.max_depth)
-    return genome_of(space, values, depth)
+    shares = draws(key, Purpose.SAMPLER, generation, 1 + individual, count_shares(space))
+    return genome_at(space, shares.tolist())
