@@ -67,6 +67,8 @@ def test_same_seed_same_hash_other_seed_other_hash(finished: Path, tmp_path: Pat
     short = ["--seed", "1", "--generations", "1", "--iterations", "20"]
     other = last_json(shoal("run", *SMALL, *short, "--json", store=tmp_path / "a.db").stdout)
     assert same["result_hash"] == ran["result_hash"] != other["result_hash"]
+    listed = last_json(shoal("runs", "--json", store=tmp_path / "a.db").stdout)["runs"]
+    assert [run["seed"] for run in listed] == [1, 0], "newest first"
 
 
 def test_settings_file_and_options_before_it(tmp_path: Path) -> None:

@@ -377,5 +377,5 @@ def test_every_page_asks_for_its_code_at_once_and_fits_a_telephone(
                 f"charts of {place.name} that are not as wide as their place"
             )
             assert page.evaluate(UNASKED) == [], (
-                f"missing in firstpage.py: elements of {place.name}"
+                f"missing in _ELEMENTS of server/index_page.py: elements of {place.name}"
             )

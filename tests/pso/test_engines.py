@@ -1385,9 +1385,12 @@ AVX512 = Processor("x86-64-v4", "avx512vl", "+avx512f,+avx512dq,+avx512vl,+avx51
 
 # Checks golden values, and prints whether the compiled code has wide registers.
 CHECK_GOLDEN = """
+import sys
+
 import shoal.pso.engines.llvm_vectors
 from support import golden
 
+assert shoal.__file__ == sys.argv[1], f"another checkout is tested: {shoal.__file__}"
 for name in ("cpu", "search"):
     golden.check(name)
 print(shoal.pso.engines.llvm_vectors.has_wide_registers())
@@ -1404,11 +1407,12 @@ def test_older_and_newer_instructions_give_the_same_bits(processor, tmp_path) ->
         "NUMBA_CPU_NAME": processor.name,
         "NUMBA_CPU_FEATURES": processor.features,
         "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": str(TESTS),
+        # The paths of this process, too: another checkout may be the one that is installed.
+        "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)]),
     }
 
     process = subprocess.run(
-        [sys.executable, "-c", CHECK_GOLDEN],
+        [sys.executable, "-c", CHECK_GOLDEN, str(shoal.__file__)],
         env=environment,
         capture_output=True,
         text=True,

@@ -155,12 +155,13 @@ def _scores_table(rows: Sequence[ScoreRow]) -> Table:
 
 
 def run_row(run: RunView) -> dict[str, Any]:
-    """One run in `shoal runs --json`."""
+    """One run in `shoal runs --json`, and after a command. docs/reference.md lists the keys."""
     return {
         "run": run.id,
         "name": run.name,
         "dataset": run.dataset,
         "preset": run.settings.preset,
+        "seed": run.seed,
         "state": run.state,
         "pending": list(run.pending),
         "generations": run.generations,
@@ -177,8 +178,10 @@ def run_row(run: RunView) -> dict[str, Any]:
 def runs_table(runs: Sequence[RunView]) -> Table:
     """`shoal runs`."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("Run", justify="right")
-    table.add_column("Name", no_wrap=True, max_width=16)
+    # The terminal may be narrower than the table. Only the column of names gives way then, since it
+    # alone may wrap; the names themselves are cut instead.
+    table.add_column("Run", justify="right", no_wrap=True)
+    table.add_column("Name", max_width=16)
     table.add_column("State", no_wrap=True)
     for name in ("Gen.", "Trainings", "Best", "Time"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -188,7 +191,7 @@ def runs_table(runs: Sequence[RunView]) -> Table:
         best = "-" if run.best_accuracy is None else percent(run.best_accuracy)
         table.add_row(
             str(run.id),
-            Text(run.name),
+            Text(run.name, no_wrap=True, overflow="ellipsis"),
             state_text(run.state),
             f"{run.generations}/{run.settings.generations}",
             f"{run.evaluations:,}",

@@ -230,7 +230,7 @@ class RunView:
     data_options
         How the table is prepared, as `DataOptions.to_dict` gives it.
     seed
-        The seed of all random numbers of the run.
+        The seed of all random numbers of the run: 0 to 2**63 - 1.
     epoch
         How often the run was claimed.
     owner

@@ -1,0 +1,65 @@
+"""What commands print of runs: the documented JSON, and tables for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from shoal.cli.tables import run_row, runs_table
+from shoal.settings.search_settings import SearchSettings
+from shoal.store import RunView
+from support.locations import ROOT
+
+
+def make_run(number: int) -> RunView:
+    """A run whose every value is about as wide as it gets."""
+    return RunView(
+        id=number,
+        name="Concrete with a long name",
+        dataset="concrete",
+        state="interrupted",
+        settings=SearchSettings(generations=40),
+        data_options={},
+        seed=7,
+        epoch=1,
+        owner=None,
+        heartbeat_age=None,
+        generations=40,
+        evaluations=1_500,
+        iterations=60_000,
+        seconds=192.0,
+        best_accuracy=83.25,
+        best_repeats=8,
+        avg_accuracy=80.0,
+        created=1_735_700_000.0,
+        started=None,
+        ended=None,
+        error=None,
+        result_hash=None,
+    )
+
+
+def printed(*runs: RunView) -> list[str]:
+    """`shoal runs` on 80 columns, line by line."""
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(runs_table(runs))
+    return captured.get().splitlines()
+
+
+def test_every_key_of_a_run_is_documented() -> None:
+    reference = " ".join((ROOT / "docs" / "reference.md").read_text(encoding="utf-8").split())
+    assert f"each of which has `{', '.join(run_row(make_run(1)))}`" in reference
+
+
+def test_a_run_keeps_its_number_on_eighty_columns() -> None:
+    header, *lines = printed(make_run(112), make_run(9))
+    assert header.split()[0] == "Run"
+    assert [line.split()[0] for line in lines] == ["112", "9"]
+    for line in lines:
+        assert len(line) <= 80
+        for value in ("40/40", "1,500", "83.25 %", "3 min 12 s"):
+            assert value in line
+
+
+def test_no_runs_are_a_header() -> None:
+    assert [line.split()[0] for line in printed()] == ["Run"]
