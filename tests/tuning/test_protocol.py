@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.champion import Champion, assemble_champion, refit_jobs, select_champion
 from shoal.tuning.search import Search
+from support.searches import finish
 
 ROWS = 90
 QUICK: dict[str, Any] = {
@@ -31,10 +32,10 @@ SMALL = {"swarm_size": (6, 8)}
 def table() -> pd.DataFrame:
     """Two numbers (one has a long tail and gaps), a word, groups of three rows, a target."""
     random = np.random.default_rng(5)
-    frame = pd.DataFrame(
-        {"a": random.normal(size=ROWS), "long": np.exp(2 * random.normal(size=ROWS))}
-    )
-    frame["g"], frame["word"] = np.arange(ROWS) // 3, random.choice(["x", "y", "z"], ROWS)
+    frame = pd.DataFrame({"a": random.normal(size=ROWS)})
+    frame["long"] = np.exp(2 * random.normal(size=ROWS))
+    frame["g"] = np.arange(ROWS) // 3
+    frame["word"] = random.choice(["x", "y", "z"], ROWS)
     frame["y"] = 20 + 3 * frame.a + frame.long.clip(upper=5) + (frame.word == "x")
     frame.loc[::7, "long"] = np.nan
     return frame
@@ -52,22 +53,50 @@ def with_other_test_rows(frame: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
     return other
 
 
-def search(data: Dataset, preset: str) -> tuple[list[Evaluation], Champion, Champion]:
-    """All evaluations, without times; the champion; and one whose weights are all 0."""
+@dataclass(frozen=True)
+class Outcome:
+    """What a search of a table gives.
+
+    Attributes
+    ----------
+    evaluations
+        All of them, without their times.
+    champion
+        The champion, with networks trained for it.
+    untrained
+        The same genome with networks whose weights are all 0.
+    """
+
+    evaluations: list[Evaluation]
+    champion: Champion
+    untrained: Champion
+
+
+def searched(problem: Problem) -> Search:
+    """A whole search of the problem."""
+    engine = get_engine("cpu")
+    return finish(Search(problem.settings), lambda task: evaluate(problem, task, engine))
+
+
+def outcome(data: Dataset, preset: str) -> Outcome:
+    """A whole search of the table, and its champion."""
     settings = SearchSettings.parse({"preset": preset, "bounds": SMALL, **QUICK})
-    problem, engine, found = Problem(data, settings), get_engine("cpu"), Search(settings)
-    while tasks := found.ask():
-        for task in tasks:
-            found.tell(evaluate(problem, task, engine))
-    chosen = select_champion(found)
-    assert chosen is not None
-    weights = {job: job.run(problem, engine) for job in refit_jobs(problem, chosen)}
-    told = sorted((replace(e, seconds=0.0) for e in found.evaluations), key=lambda e: e.task.id)
-    nothing = {job: np.zeros_like(w) for job, w in weights.items()}
-    return (
-        told,
-        assemble_champion(problem, chosen, weights, engine),
-        assemble_champion(problem, chosen, nothing, engine),
+    problem = Problem(data, settings)
+    engine = get_engine("cpu")
+
+    search = searched(problem)
+    evaluations = [replace(evaluation, seconds=0.0) for evaluation in search.evaluations]
+    evaluations.sort(key=lambda evaluation: evaluation.task.id)
+
+    selected = select_champion(search)
+    assert selected is not None
+    weights = {job: job.run(problem, engine) for job in refit_jobs(problem, selected)}
+    zeros = {job: np.zeros_like(trained) for job, trained in weights.items()}
+
+    return Outcome(
+        evaluations,
+        assemble_champion(problem, selected, weights, engine),
+        assemble_champion(problem, selected, zeros, engine),
     )
 
 
@@ -86,59 +115,98 @@ def search(data: Dataset, preset: str) -> tuple[list[Evaluation], Champion, Cham
 def test_up_to_the_champion_s_networks_nothing_depends_on_the_test_rows(
     options: dict[str, Any],
 ) -> None:
-    frame, preset = table(), options.get("preset", "modern")
-    if preset == "classic":  # which takes numbers alone
+    frame = table()
+    preset = options.get("preset", "modern")
+    if preset == "classic":
+        # The classic preset takes numbers alone.
         frame = frame[["a", "y"]]
     if options.get("task"):
         frame = frame.assign(y=np.where(frame.a > 0, "p", "q"))
+
     data = load_dataset(frame, "y", **options)
     assert data.test is not None
-    other = load_dataset(with_other_test_rows(frame, data.test.rows), "y", **options)
-    assert other.test is not None and other.test.rows.tolist() == data.test.rows.tolist()
-    (evaluations, champion, nothing), (again, same, _) = search(data, preset), search(other, preset)
-    assert evaluations == again
-    assert all(
-        e.status == "ok" and e.scores is not None and e.scores.test is None for e in evaluations
+    other_data = load_dataset(with_other_test_rows(frame, data.test.rows), "y", **options)
+    assert other_data.test is not None
+    assert other_data.test.rows.tolist() == data.test.rows.tolist()
+
+    first = outcome(data, preset)
+    second = outcome(other_data, preset)
+
+    assert first.evaluations == second.evaluations
+    for evaluation in first.evaluations:
+        assert evaluation.status == "ok"
+        assert evaluation.scores is not None
+        assert evaluation.scores.test is None
+
+    champion = first.champion
+    other = second.champion
+    assert champion.genome == other.genome
+    assert champion.accuracies == other.accuracies
+    assert champion.confirmation == other.confirmation
+    np.testing.assert_array_equal(champion.weights, other.weights)
+    assert champion.scores.train == other.scores.train
+    assert champion.scores.validation == other.scores.validation
+
+    # The one thing that depends on them.
+    assert champion.scores.test != other.scores.test
+    assert champion.scores.test != first.untrained.scores.test
+
+
+@dataclass(frozen=True)
+class Blend:
+    """An ensemble of a search's champion.
+
+    Attributes
+    ----------
+    shares
+        How much each network counts.
+    errors
+        The root mean square error of each network in validation.
+    champion
+        The champion whose networks they are.
+    """
+
+    shares: tuple[float, ...]
+    errors: list[float]
+    champion: Champion
+
+
+def blended(data: Dataset, ensemble: str) -> Blend:
+    """The champion's ensemble, whose test metrics are those of its networks' weighted mean."""
+    settings = SearchSettings.parse(
+        {**QUICK, "bounds": SMALL, "ensemble": ensemble, "generations": 1}
     )
-    assert (champion.genome, champion.accuracies, champion.confirmation) == (
-        same.genome,
-        same.accuracies,
-        same.confirmation,
-    )
-    np.testing.assert_array_equal(champion.weights, same.weights)
-    assert (
-        champion.scores.train == same.scores.train
-        and champion.scores.validation == same.scores.validation
-    )
-    assert champion.scores.test != same.scores.test  # the one thing that does
-    assert champion.scores.test != nothing.scores.test
+    problem = Problem(data, settings)
+    engine = get_engine("cpu")
+
+    selected = select_champion(searched(problem))
+    assert selected is not None
+    weights = {job: job.run(problem, engine) for job in refit_jobs(problem, selected)}
+    champion = assemble_champion(problem, selected, weights, engine)
+
+    assert data.test is not None
+    blend = 0.0
+    for share, network in zip(champion.shares, champion.weights, strict=True):
+        blend = blend + share * problem.predictions(engine, champion.genome, network, data.test)
+    assert champion.ensemble.test == problem.metrics(np.asarray(blend), data.test)
+
+    evaluations = selected.confirmed[0].evaluations
+    errors = [evaluation.scores.validation.rmse for evaluation in evaluations]
+    return Blend(champion.shares, errors, champion)
 
 
 def test_a_weighted_ensemble_counts_networks_by_their_validation_error() -> None:
-    data, found = load_dataset(table(), "y"), {}
-    for ensemble in ("mean", "weighted"):
-        settings = SearchSettings.parse(
-            {**QUICK, "bounds": SMALL, "ensemble": ensemble, "generations": 1}
-        )
-        problem, engine, search = Problem(data, settings), get_engine("cpu"), Search(settings)
-        while tasks := search.ask():
-            for task in tasks:
-                search.tell(evaluate(problem, task, engine))
-        chosen = select_champion(search)
-        assert chosen is not None and data.test is not None
-        weights = {job: job.run(problem, engine) for job in refit_jobs(problem, chosen)}
-        champion = assemble_champion(problem, chosen, weights, engine)
-        each = [
-            problem.predictions(engine, champion.genome, w, data.test) for w in champion.weights
-        ]
-        blend = sum(share * p for share, p in zip(champion.shares, each, strict=True))
-        assert champion.ensemble.test == problem.metrics(np.asarray(blend), data.test)
-        errors = [e.scores.validation.rmse for e in chosen.confirmed[0].evaluations]
-        found[ensemble] = champion.shares, errors, champion.ensemble.test
-    shares, errors, _ = found["weighted"]
-    assert sum(shares) == pytest.approx(1.0) and len(set(errors)) > 1
-    assert np.ptp(
-        [share * error**2 for share, error in zip(shares, errors, strict=True)]
-    ) == pytest.approx(0.0, abs=1e-9)
-    assert found["mean"][0] == (1 / len(shares),) * len(shares)
-    assert found["mean"][2] != found["weighted"][2]
+    data = load_dataset(table(), "y")
+
+    mean = blended(data, "mean")
+    weighted = blended(data, "weighted")
+
+    # A network's share is inversely proportional to the square of its error.
+    assert sum(weighted.shares) == pytest.approx(1.0)
+    assert len(set(weighted.errors)) > 1
+    products = np.array(weighted.shares) * np.array(weighted.errors) ** 2
+    assert np.ptp(products) == pytest.approx(0.0, abs=1e-9)
+
+    networks = len(weighted.shares)
+    assert mean.shares == (1 / networks,) * networks
+    assert mean.champion.ensemble.test != weighted.champion.ensemble.test
