@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from shoal.data import load_dataset
-from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES, Gene
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
 from shoal.objectives.metrics import Metrics, Scores
@@ -29,26 +28,36 @@ def some_genomes(count: int, seed: int = 0) -> list[Genome]:
 
     Genes that came later stay neutral.
     """
-    rng, found = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    genomes = []
     for _ in range(count):
         genes: dict[str, Any] = {}
         for gene in NUMERIC_GENES:
             if gene.name not in NEUTRAL:
-                low, high = (np.log([gene.low, gene.high])) if gene.log else (gene.low, gene.high)
-                value = float(rng.uniform(low, high))
-                genes[gene.name] = (
-                    min(max(np.exp(value), gene.low), gene.high) if gene.log else value
-                )
+                genes[gene.name] = _uniform(rng, gene)
+
         genes["swarm_size"] = int(rng.integers(6, 100))
         genes["num_informants"] = int(rng.integers(1, 6))
-        genes["hidden_layers"] = tuple(
-            int(w) for w in np.exp(rng.uniform(0.0, 5.0, rng.integers(1, 4)))
-        )
+        widths = np.exp(rng.uniform(0.0, 5.0, rng.integers(1, 4)))
+        genes["hidden_layers"] = tuple(int(width) for width in widths)
+
         for name, choices in CATEGORICAL_GENES.items():
             if name != "initialisation":
                 genes[name] = str(rng.choice(choices))
-        found.append(Genome(**genes))
-    return found
+
+        genomes.append(Genome(**genes))
+    return genomes
+
+
+def _uniform(rng: np.random.Generator, gene: Gene) -> float:
+    """A value of a gene within its bounds."""
+    if not gene.log:
+        return float(rng.uniform(gene.low, gene.high))
+
+    low, high = np.log([gene.low, gene.high])
+    value = np.exp(float(rng.uniform(low, high)))
+    # Rounding may lead out of the bounds.
+    return min(max(value, gene.low), gene.high)
 
 
 def jumps(genome: Genome) -> float:
@@ -69,10 +78,16 @@ def table(
     ``others`` is the seed of the noise, where that is another.
     """
     genomes = some_genomes(count, seed)
-    shakes = np.random.default_rng(seed + 1 if others is None else others).normal(0.0, noise, count)
-    frame = pd.DataFrame([g.to_dict() | {"hidden_layers": g.hidden_layers} for g in genomes])
-    frame.index = pd.Index([g.hash for g in genomes], name="genome")
-    accuracies = np.array([landscape(g) for g in genomes]) + shakes
+    rows = [genome.to_dict() | {"hidden_layers": genome.hidden_layers} for genome in genomes]
+    frame = pd.DataFrame(rows)
+    frame.index = pd.Index([genome.hash for genome in genomes], name="genome")
+
+    noise_seed = others
+    if noise_seed is None:
+        noise_seed = seed + 1
+    deviations = np.random.default_rng(noise_seed).normal(0.0, noise, count)
+    accuracies = np.array([landscape(genome) for genome in genomes]) + deviations
+
     numbers = np.arange(count)
     return frame.assign(
         generation=1 + numbers // 12,
@@ -91,22 +106,26 @@ class LandscapeExecutor(InlineExecutor):
 
     def __init__(self, problem: Problem, landscape: Landscape = jumps, noise: float = 1.0) -> None:
         super().__init__(problem)
-        self.landscape, self.noise = landscape, noise
+        self.landscape = landscape
+        self.noise = noise
 
     def evaluated(self, task: Task) -> Evaluation:
-        common = np.random.default_rng(derive_key(self.problem.settings.seed, task.repeat)).normal(
-            0.0, self.noise
-        )
-        own = np.random.default_rng(int(task.genome.hash, 16) + task.repeat).normal(
-            0.0, self.noise / 4
-        )
+        # One part of the noise is that of the repeat, whatever the genome; one is the training's.
+        of_repeat = np.random.default_rng(derive_key(self.problem.settings.seed, task.repeat))
+        of_training = np.random.default_rng(int(task.genome.hash, 16) + task.repeat)
+        common = of_repeat.normal(0.0, self.noise)
+        own = of_training.normal(0.0, self.noise / 4)
+
         accuracy = self.landscape(task.genome) + common + own
         if not np.isfinite(accuracy):
             return Evaluation(
                 task, "failed", error="No particle ever had a finite loss.", worker="landscape:1"
             )
+
         metrics = Metrics(accuracy, mae=1.0, rmse=1.0, r2=0.5)
-        scores = Scores(metrics, metrics if self.problem.dataset.validates else None)
+        scores = Scores(metrics)
+        if self.problem.dataset.validates:
+            scores = Scores(metrics, metrics)
         return Evaluation(task, "ok", scores, 1 - accuracy / 100, 100, 0.1, worker="landscape:1")
 
 
@@ -114,12 +133,15 @@ def searched(
     store: Store, settings: SearchSettings, landscape: Landscape = jumps, name: str | None = None
 ) -> int:
     """A whole search on the bundled table, recorded as a finished run; its number."""
-    run_id, _ = store.add_run(load_dataset("concrete", preset=settings.preset), settings, name=name)
+    dataset = load_dataset("concrete", preset=settings.preset)
+    run_id, _ = store.add_run(dataset, settings, name=name)
     claim = store.claim(Owner.here(), run_id)
     assert claim is not None
-    make = partial(LandscapeExecutor, landscape=landscape)
-    assert (
-        Runner(store, claim, make_executor=lambda problem, workers: make(problem)).drive()
-        == "finished"
+
+    runner = Runner(
+        store,
+        claim,
+        make_executor=lambda problem, workers: LandscapeExecutor(problem, landscape),
     )
+    assert runner.drive() == "finished"
     return run_id
