@@ -16,19 +16,19 @@ test: .venv/dev.stamp  ## everything but the long forms
 
 test-long: .venv/dev.stamp  ## the long forms: all, or a part (make test-long PART=kills SEED=7)
 	@sh tests/install_services.sh
-	@PYTHONPATH=tests $(BIN)/python -m support.long_parts $(PART) $(if $(SEED),--seed $(SEED))
+	@PYTHONPATH=src:tests $(BIN)/python -m support.long_parts $(PART) $(if $(SEED),--seed $(SEED))
 
 parts: .venv/dev.stamp  ## the parts of the long forms
-	@PYTHONPATH=tests $(BIN)/python -m support.long_parts --list
+	@PYTHONPATH=src:tests $(BIN)/python -m support.long_parts --list
 
 golden: .venv/dev.stamp  ## golden values anew, after a change that is meant to change results: review the difference
-	PYTHONPATH=tests $(BIN)/python -m support.golden
+	PYTHONPATH=src:tests $(BIN)/python -m support.golden
 
 schema: .venv/dev.stamp  ## a small store in the newest schema, once, when a migration is new
-	PYTHONPATH=tests $(BIN)/python -m support.schemas
+	PYTHONPATH=src:tests $(BIN)/python -m support.schemas
 
 pictures: .venv/dev.stamp  ## the pictures of docs/ anew, from real runs: make pictures ONLY=live,runs
-	PYTHONPATH=tests $(BIN)/python -m support.screenshot $(if $(ONLY),--only $(ONLY))
+	PYTHONPATH=src:tests $(BIN)/python -m support.screenshot $(if $(ONLY),--only $(ONLY))
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

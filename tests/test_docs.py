@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import typer.main
 
@@ -15,15 +14,27 @@ from shoal.nn.activations import ACTIVATIONS
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning import baselines
 from shoal.tuning.baselines import KINDS
+from support.locations import ROOT, SOURCE
 
-ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def test_every_command_is_in_the_reference_and_only_those() -> None:
     commands = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     assert set(re.findall(r"^\| `shoal (\w+)", REFERENCE, re.MULTILINE)) == commands
+
+
+def test_places_that_contributing_names_exist() -> None:
+    """In a row of its tables, a place is a path of the checkout, or of the package."""
+    rows = "\n".join(line for line in CONTRIBUTING.splitlines() if line.startswith("|"))
+    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", rows))
+    missing = {
+        place for place in named if not (ROOT / place).exists() and not (SOURCE / place).exists()
+    }
+    assert len(named) > 30
+    assert missing == set()
 
 
 def test_every_setting_with_its_default() -> None:
