@@ -92,6 +92,18 @@ class GenomeError(ShoalError):
     """
 
 
+class FunctionError(ShoalError):
+    """A function cannot be minimised as it is.
+
+    Raised by `shoal.minimize` and `shoal.Swarm`: the function returns another shape than one loss
+    for each row, NaN for every row, or other values in another order of rows; it raises, or changes
+    its input; bounds are no box; losses are told for another number of particles.
+
+    What to do: correct what the message names. ``vectorized=False`` calls a function that takes one
+    point at a time.
+    """
+
+
 class ModelError(ShoalError):
     """An exported model cannot be applied.
 

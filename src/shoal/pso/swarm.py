@@ -126,23 +126,11 @@ class SwarmState:
 
 
 def initial_state(task: TrainingTask) -> SwarmState:
-    """Make the swarm before its first iteration.
-
-    Weights are normal with the deviation `Genome.weight_scale`; with ``initialisation`` "fan_in"
-    that is divided by the root of the number of their neuron's inputs. Then it is the deviation of
-    a neuron's sum, for inputs of size 1, however wide the layer before. Biases are constant.
-    Velocities are normal, times `INITIAL_VELOCITY_SCALE`.
-    """
+    """Make the swarm before its first iteration."""
     genome = task.genome
-    particles = genome.swarm_size
-    dimensions = task.network.size
 
-    positions = normals(task.key, Purpose.POSITION, particles, dimensions)
-    positions *= _initial_deviations(task)
-    positions[:, task.network.bias_mask()] = genome.bias_scale
-
-    velocities = normals(task.key, Purpose.VELOCITY, particles, dimensions)
-    velocities *= np.float32(INITIAL_VELOCITY_SCALE)
+    positions = initial_positions(genome, task.network, task.key)
+    velocities = initial_velocities(task.key, *positions.shape)
 
     strategy = INFORMANT_STRATEGIES[genome.informant_strategy]
     return SwarmState(
@@ -150,18 +138,51 @@ def initial_state(task: TrainingTask) -> SwarmState:
         positions=positions,
         velocities=velocities,
         best_positions=positions.copy(),
-        best_losses=np.full(particles, np.inf),
+        best_losses=np.full(genome.swarm_size, np.inf),
         informants=strategy.initial(genome, task.key),
         history=np.empty(0),
     )
 
 
-def _initial_deviations(task: TrainingTask) -> NDArray[np.float32]:
+def initial_positions(genome: Genome, network: Network, key: Key) -> NDArray[np.float32]:
+    """Draw where the particles start.
+
+    Weights are normal with the deviation `Genome.weight_scale`; with ``initialisation`` "fan_in"
+    that is divided by the root of the number of their neuron's inputs. Then it is the deviation of
+    a neuron's sum, for inputs of size 1, however wide the layer before. Biases are constant.
+
+    Parameters
+    ----------
+    genome
+        Names the number of particles and the scales.
+    network
+        The network whose weights the particles are; D of them.
+    key
+        The random stream.
+
+    Returns
+    -------
+    ndarray of float32, (P, D)
+    """
+    positions = normals(key, Purpose.POSITION, genome.swarm_size, network.size)
+    positions *= _initial_deviations(genome, network)
+    positions[:, network.bias_mask()] = genome.bias_scale
+    return positions
+
+
+def initial_velocities(key: Key, particles: int, dimensions: int) -> NDArray[np.float32]:
+    """Draw how fast the particles start, (P, D): normal, times `INITIAL_VELOCITY_SCALE`."""
+    velocities = normals(key, Purpose.VELOCITY, particles, dimensions)
+    velocities *= np.float32(INITIAL_VELOCITY_SCALE)
+    return velocities
+
+
+def _initial_deviations(genome: Genome, network: Network) -> NDArray[np.float32]:
     """The standard deviation of each initial weight, (D,)."""
-    scale = task.genome.weight_scale
-    if task.genome.initialisation == "fan_in":
-        return (scale / np.sqrt(task.network.inputs_of_neurons())).astype(np.float32)
-    return np.full(task.network.size, scale, np.float32)
+    scale = genome.weight_scale
+    if genome.initialisation == "fan_in":
+        return (scale / np.sqrt(network.inputs_of_neurons())).astype(np.float32)
+    return np.full(network.size, scale, np.float32)
 
 
 def scheduled(value: float, end: float, iteration: int, horizon: int) -> np.float32:

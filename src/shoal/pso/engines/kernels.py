@@ -257,7 +257,7 @@ def padded(dimensions: int) -> int:
 
 
 @inlined
-def _philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
+def philox_words(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     """Compute the four words of a block; see shoal.numerics.philox."""
     for _ in range(ROUNDS):
         product0 = uint64(c0) * uint64(_M0)
@@ -520,7 +520,7 @@ def random_informants(i: Any, informants: Any, iteration: Any, key0: Any, key1: 
     c0 = c1 = c2 = c3 = uint32(0)
     for n in range(k):
         if n % 4 == 0:
-            c0, c1, c2, c3 = _philox(
+            c0, c1, c2, c3 = philox_words(
                 uint32(n // 4),
                 uint32(i),
                 uint32(iteration),
@@ -583,7 +583,7 @@ def nearest_informants(i: Any, informants: Any, distances: Any) -> None:
 
 
 @inlined
-def _best_informant(i: Any, informants: Any, best_losses: Any) -> Any:
+def best_informant(i: Any, informants: Any, best_losses: Any) -> Any:
     """Find the informant of the lowest loss; of equals the lower number."""
     best = informants[i, 0]
     for n in range(informants.shape[1]):
@@ -606,11 +606,11 @@ def _leader(i: Any, swarm: Any, rewiring: Any, iteration: Any, rule: Any) -> Any
         nearest_informants(i, swarm.informants, swarm.distances)
     elif rewiring:
         random_informants(i, swarm.informants, iteration + 1, rule.key0, rule.key1)
-    return _best_informant(i, swarm.informants, swarm.best_losses)
+    return best_informant(i, swarm.informants, swarm.best_losses)
 
 
 @compiled
-def _compete(swarm: Any, iteration: Any, key0: Any, key1: Any) -> None:
+def compete(swarm: Any, iteration: Any, key0: Any, key1: Any) -> None:
     """Find the winners of all pairs; see shoal.update_rules.competitive.winners."""
     particles = len(swarm.order)
     order = swarm.order
@@ -623,7 +623,7 @@ def _compete(swarm: Any, iteration: Any, key0: Any, key1: Any) -> None:
     c0 = c1 = c2 = c3 = uint32(0)
     for n in range(particles - 1, 0, -1):
         if n % 4 == 3 or n == particles - 1:
-            c0, c1, c2, c3 = _philox(
+            c0, c1, c2, c3 = philox_words(
                 uint32(n // 4),
                 uint32(0),
                 uint32(iteration),
@@ -758,7 +758,7 @@ def _settle(swarm: Any, history: Any, done: Any, rule: Any, control: Any) -> Non
     atomic_store_release(control, REWIRING, np.int64(rewiring))
 
     if rule.number == COMPETITIVE:
-        _compete(swarm, done, rule.key0, rule.key1)
+        compete(swarm, done, rule.key0, rule.key1)
 
 
 @compiled
