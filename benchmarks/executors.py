@@ -18,7 +18,7 @@ from shoal.data import load_dataset
 from shoal.executors import Evaluate, Executor, make_executor
 from shoal.genome.genome import Genome
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
 
 ROUNDS = 3
@@ -26,8 +26,8 @@ LENGTHS = {10: 200, 100: 100, 1000: 20}  # iterations of a training: trainings a
 _repeat = itertools.count()
 
 
-def problem(executor: str, iterations: int) -> Problem:
-    return Problem(
+def problem(executor: str, iterations: int) -> TableProblem:
+    return TableProblem(
         load_dataset("concrete"),
         SearchSettings(executor=executor, iterations=iterations, racing="fixed"),
     )

@@ -19,8 +19,9 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import shoal
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem, evaluate
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.search import Search
@@ -34,7 +35,7 @@ def score(task: tuple[shoal.Genome, int, bool], split: int, repeats: int) -> tup
     settings = SearchSettings(
         iterations=iterations, racing="fixed", patience=iterations // 5, equal_effort=equal
     )
-    problem = Problem(shoal.load_dataset("concrete", seed=split, folds=5), settings)
+    problem = TableProblem(shoal.load_dataset("concrete", seed=split, folds=5), settings)
     found = [
         evaluate(problem, Task(genome, repeat), get_engine("cpu", 1)) for repeat in range(repeats)
     ]

@@ -41,8 +41,9 @@ from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
 from shoal.numerics.stats import ci95_half_width
 from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import Problem, evaluate
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings
@@ -127,7 +128,7 @@ def real_trainings(seeds: int) -> tuple[list[Trained], list[Found]]:
     found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-        def evaluate_all(problem: Problem, tasks: Sequence[Task]) -> list[Evaluation]:
+        def evaluate_all(problem: TableProblem, tasks: Sequence[Task]) -> list[Evaluation]:
             done = list(pool.map(lambda task: evaluate(problem, task, engine), tasks))
             for evaluation in done:
                 by_genome.setdefault(evaluation.task.genome, []).append(evaluation.accuracy)
@@ -136,7 +137,7 @@ def real_trainings(seeds: int) -> tuple[list[Trained], list[Found]]:
         scatter = SearchSettings.parse(SPACE)
         genomes = [random_genome(scatter.space, derive_key(0, 0), 0, i) for i in range(SCATTERED)]
         evaluate_all(
-            Problem(data, scatter),
+            TableProblem(data, scatter),
             [Task(genome, repeat) for genome in genomes for repeat in range(2)],
         )
         for seed in range(seeds):
@@ -144,7 +145,7 @@ def real_trainings(seeds: int) -> tuple[list[Trained], list[Found]]:
                 settings = SearchSettings.parse(
                     {**SPACE, "sampler": sampler, "seed": seed, "generations": REAL_GENERATIONS}
                 )
-                problem = Problem(data, settings)
+                problem = TableProblem(data, settings)
                 steps, _ = recommendations(
                     settings, lambda tasks, problem=problem: evaluate_all(problem, tasks)
                 )
@@ -173,7 +174,7 @@ class Landscape:
     """The height of a genome, and the spread of its repeats, in percent of accuracy."""
 
     def __init__(self, trained: Sequence[Trained]) -> None:
-        kept = [(t.genome, [a for a in t.accuracies if a is not None]) for t in trained]
+        kept = [(t.genome, [a for a in t.scores if a is not None]) for t in trained]
         kept = [(genome, values) for genome, values in kept if len(values) > 1]
         x = [features(genome) for genome, _ in kept]
         y = np.array([(statistics.fmean(v), math.log(statistics.stdev(v) + 1e-3)) for _, v in kept])
@@ -259,7 +260,7 @@ def recorded(file: Path | None, seeds: int) -> tuple[list[Trained], list[Found]]
     trained, found = real_trainings(seeds)
     if file is not None:
         lines = [vars(f) for f in found]
-        lines += [{"genome": t.genome.to_dict(), "accuracies": t.accuracies} for t in trained]
+        lines += [{"genome": t.genome.to_dict(), "accuracies": t.scores} for t in trained]
         file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return trained, found
 

@@ -32,7 +32,7 @@ from shoal import Dataset, Genome, SearchSettings, load_dataset, named_genome
 from shoal.genome.genes import CATEGORICAL_GENES, NUMERIC_GENES
 from shoal.numerics.philox import derive_key
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines.cpu import CpuEngine
 from shoal.pso.swarm import SwarmState, TrainingTask, initial_state
 from shoal.tuning.operators import initial_genome
@@ -61,9 +61,9 @@ def data(name: str) -> Dataset:
     return load_dataset(table.iloc[rows].reset_index(drop=True), target="y", folds=1)
 
 
-def training(name: str, genome: Genome, seed: int) -> tuple[Problem, TrainingTask]:
+def training(name: str, genome: Genome, seed: int) -> tuple[TableProblem, TrainingTask]:
     """One training of a genome on that data."""
-    problem = Problem(data(name), SearchSettings(seed=seed, iterations=ITERATIONS, **ALIKE))
+    problem = TableProblem(data(name), SearchSettings(seed=seed, iterations=ITERATIONS, **ALIKE))
     return problem, replace(problem.training(Task(genome, 0)), iterations=2**31, horizon=ITERATIONS)
 
 
@@ -79,7 +79,9 @@ class Outcome:
     seconds: float
 
 
-def outcome(problem: Problem, task: TrainingTask, weights: Any, loss: float, *rest: Any) -> Outcome:
+def outcome(
+    problem: TableProblem, task: TrainingTask, weights: Any, loss: float, *rest: Any
+) -> Outcome:
     """Scores of the weights that a swarm found."""
     scores = []
     for part in (problem.dataset.validation, problem.dataset.test):

@@ -24,7 +24,7 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.preflight import check_dataset, check_search
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import LEAST_IMPROVEMENT
@@ -184,7 +184,7 @@ def train(
         }
     )
     # One training, exactly as a search would make it.
-    problem = Problem(data, settings)
+    problem = TableProblem(data, settings)
     task = Task(genome or Genome(), repeat)
     trainer = get_engine(engine, threads or cores())
 
@@ -231,7 +231,7 @@ def _check_train_arguments(data: Dataset, genome: Genome | None, repeat: int) ->
 
 
 def _score(
-    problem: Problem,
+    problem: TableProblem,
     engine: Engine,
     genome: Genome,
     weights: NDArray[np.float32],

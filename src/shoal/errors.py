@@ -71,6 +71,14 @@ class DataError(ShoalError):
     """
 
 
+class ProblemError(ShoalError):
+    """A simulation, function or objective cannot be used, or is of another kind than needed."""
+
+
+class CodeChangedError(ProblemError):
+    """The code that a run began with is not on this machine, or has changed."""
+
+
 class SettingsError(ShoalError):
     """A setting has no meaning, or two settings do not go together.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
@@ -16,6 +16,9 @@ from shoal.orchestration.launcher import ensure_supervisor
 from shoal.orchestration.preflight import check_search
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
+
+if TYPE_CHECKING:
+    from shoal.data import Preset
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +75,7 @@ class TrainManager:
         self._settings = SearchSettings.parse({"preset": "classic", **settings})
         # Everything that may be wrong is found before the store is opened.
         if not isinstance(data, Dataset):
-            data = load_dataset(data, target, preset=self._settings.preset)
+            data = load_dataset(data, target, preset=cast("Preset", self._settings.preset))
         check_search(data, self._settings)
         self._data = data
 

@@ -20,7 +20,7 @@ from shoal.data import load_dataset
 from shoal.executors import Executor, Job, Outcome
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.phase import Phase
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
@@ -108,7 +108,7 @@ def concrete() -> Any:
 
 
 def test_costs_are_the_sum_over_stages_of_what_each_training_costs(concrete: Any) -> None:
-    problem = Problem(
+    problem = TableProblem(
         concrete, SearchSettings.parse({"population": 6, "generations": 3, "workers": 1})
     )
     genomes = first_genomes(problem.settings)
@@ -130,7 +130,7 @@ def test_costs_are_the_sum_over_stages_of_what_each_training_costs(concrete: Any
 def test_budgets_of_time_bound_the_seconds(concrete: Any) -> None:
     def seconds(**values: Any) -> tuple[float, float]:
         return estimate_cost(
-            Problem(concrete, SearchSettings.parse({"workers": 1, **values})), HERE
+            TableProblem(concrete, SearchSettings.parse({"workers": 1, **values})), HERE
         ).seconds
 
     free = seconds(generations=1000)
@@ -142,7 +142,7 @@ def test_budgets_of_time_bound_the_seconds(concrete: Any) -> None:
 
 def test_quotas_are_warned_of(concrete: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def warned(**values: Any) -> str:
-        found = estimate_cost(Problem(concrete, SearchSettings.parse(values)), HERE)
+        found = estimate_cost(TableProblem(concrete, SearchSettings.parse(values)), HERE)
         return " ".join(f.what for f in found.warnings)
 
     assert warned() == ""
@@ -159,7 +159,7 @@ def test_searches_that_come_first_are_counted(concrete: Any, tmp_path: Path) -> 
     with open_store(tmp_path / "s.db") as store:
         for seed in range(5):
             store.add_run(concrete, SearchSettings(seed=seed))
-        found = estimate_cost(Problem(concrete, SearchSettings()), None, store.runs())
+        found = estimate_cost(TableProblem(concrete, SearchSettings()), None, store.runs())
         assert [f.what for f in found.warnings] == [
             "5 searches are running or queued here, and this one comes after them."
         ]
@@ -201,7 +201,7 @@ def record(tmp_path_factory: pytest.TempPathFactory, concrete: Any) -> Iterator[
 class _Here(Executor):
     """Trains in this process, at once."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: TableProblem) -> None:
         from shoal.pso.engines import get_engine
 
         self.problem, self.engine, self.done = problem, get_engine("cpu"), list[Outcome]()
@@ -229,7 +229,10 @@ class _Here(Executor):
 
 
 def test_a_real_search_is_what_was_foreseen(record: Store, concrete: Any) -> None:
-    evaluations, problem = record.evaluations(1), Problem(concrete, SearchSettings.parse(SMALL))
+    evaluations, problem = (
+        record.evaluations(1),
+        TableProblem(concrete, SearchSettings.parse(SMALL)),
+    )
     found = estimate_cost(problem, recorded_throughput(record, problem.settings))
     searched = [e for e in evaluations if e.task.phase is Phase.SEARCH]
     assert planned(problem.settings)["search"] == (len(searched), len(searched))
@@ -262,7 +265,8 @@ def test_workers_share_the_time_but_not_the_memory(
 ) -> None:
     monkeypatch.setattr("shoal.analysis.cost_estimate.cores", lambda: 8)
     one, four = (
-        estimate_cost(Problem(concrete, SearchSettings.parse({"workers": n})), HERE) for n in (1, 4)
+        estimate_cost(TableProblem(concrete, SearchSettings.parse({"workers": n})), HERE)
+        for n in (1, 4)
     )
     assert four.seconds[0] == pytest.approx(one.seconds[0] / 4) and four.memory == 4 * one.memory
     assert replace(four, seconds=one.seconds, memory=one.memory, largest=one.largest) == one

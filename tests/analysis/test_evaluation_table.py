@@ -15,7 +15,7 @@ from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.data import load_dataset
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.problems.evaluation import Evaluation
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.phase import Phase
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS, Owner, Store, open_store
@@ -32,7 +32,7 @@ def recorded(store: Store) -> tuple[Store, int, Search]:
     run_id, _ = store.add_run(dataset, SETTINGS)
     claim = store.claim(Owner.here(), run_id)
     assert claim is not None
-    search, problem, number = Search(SETTINGS), Problem(dataset, SETTINGS), 0
+    search, problem, number = Search(SETTINGS), TableProblem(dataset, SETTINGS), 0
     while tasks := search.ask():
         for task in tasks:
             number += 1
@@ -101,7 +101,7 @@ def test_scores_are_those_of_the_search(recorded: tuple[Store, int, Search]) -> 
 
 
 def test_scores_follow_what_is_new_as_if_all_were_scored_again(tmp_path: Path) -> None:
-    problem = Problem(load_dataset("concrete"), SETTINGS)
+    problem = TableProblem(load_dataset("concrete"), SETTINGS)
     with open_store(tmp_path / "shoal.db") as store:
         run_id, _ = store.add_run(problem.dataset, SETTINGS)
         claim = store.claim(Owner.here())
@@ -134,7 +134,7 @@ def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Searc
     assert best["rank"].tolist() == [1, 2, 3, 4]
     assert set(dots["genome"]) == set(best.index)
     first = next(s for s in search.confirmed if s.genome.hash == best.index[0])
-    values = [a for a in search.standing(first.genome).accuracies if a is not None]
+    values = [a for a in search.standing(first.genome).scores if a is not None]
     assert best["half"].iloc[0] == pytest.approx(ci95_half_width(values))
     assert best["luck"].iloc[0] == pytest.approx(max(values) - mean(values))
     assert sorted(

@@ -19,7 +19,7 @@ from shoal.errors import DataError
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics
 from shoal.orchestration.runner import Runner
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
@@ -70,7 +70,7 @@ def test_methods_are_compared_split_by_split() -> None:
 
 def test_every_split_is_what_that_split_alone_gives() -> None:
     data = load_dataset("concrete")
-    problem = Problem(data, SearchSettings(iterations=20, final_factor=1, workers=2))
+    problem = TableProblem(data, SearchSettings(iterations=20, final_factor=1, workers=2))
     *_, done = resplit_scores(problem, GENOME, 2, [3, 4, 5], workers=2)
     assert len(done) == 3
     assert all(set(split) == {CHAMPION, *NAMES.values()} for split in done)
@@ -81,7 +81,7 @@ def test_every_split_is_what_that_split_alone_gives() -> None:
 
 
 def test_without_test_rows_there_is_nothing_to_compare() -> None:
-    problem = Problem(load_dataset("concrete", test_fraction=0), SearchSettings())
+    problem = TableProblem(load_dataset("concrete", test_fraction=0), SearchSettings())
     with pytest.raises(DataError, match="test_fraction"):
         next(resplit_scores(problem, GENOME, 1, [1]))
 

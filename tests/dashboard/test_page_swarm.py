@@ -18,8 +18,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import GenerationSummary, Task
-from shoal.problems.table import Problem, evaluate
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.pso.snapshot import take_snapshot
 from shoal.pso.swarm import initial_state
@@ -44,7 +45,7 @@ def opened(tmp_path: Path) -> Iterator[Store]:
 def claim(opened: Store) -> Claim:
     """Run 1, in our hands, with two trainings on record."""
     settings = SearchSettings.parse({"preset": "classic", "iterations": ITERATIONS})
-    problem = Problem(load_dataset("concrete", preset="classic"), settings)
+    problem = TableProblem(load_dataset("concrete", preset="classic"), settings)
     opened.add_run(problem.dataset, problem.settings)
     claim = opened.claim(Owner.here())
     assert claim is not None

@@ -12,8 +12,9 @@ from shoal.data import load_dataset
 from shoal.data.splits import repeated_rows
 from shoal.errors import DataError
 from shoal.genome.genome import Genome
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem, evaluate
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.champion import assemble_champion, refit_jobs, select_champion
@@ -134,7 +135,7 @@ def test_a_search_over_folds_trains_and_scores_on_them() -> None:
     options = SearchSettings(
         population=2, elitism=0, generations=1, repeats=3, iterations=5, racing="fixed", finalists=0
     )
-    problem = Problem(data, options)
+    problem = TableProblem(data, options)
     engine = get_engine("cpu")
 
     # Each repeat trains on the other folds and is scored on its own. The fourth begins again.

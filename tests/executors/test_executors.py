@@ -19,13 +19,13 @@ import pytest
 from shoal.data import load_dataset
 from shoal.executors import Executor, LocalExecutor, Outcome
 from shoal.executors.job_queue import JobQueue
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
 from shoal.system import forkserver
 from support.locations import TESTS
 from support.processes import alive, descendants, eventually
 
-PROBLEM = Problem(
+PROBLEM = TableProblem(
     load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference")
 )
 HURRIED = replace(PROBLEM, settings=PROBLEM.settings.model_copy(update={"deadline": 1.5}))
@@ -37,7 +37,7 @@ class Echo:
 
     number: int
 
-    def run(self, problem: Problem, engine: Any) -> tuple[int, int]:
+    def run(self, problem: TableProblem, engine: Any) -> tuple[int, int]:
         assert len(problem.dataset.train.x) == 721
         return self.number, os.getpid()
 
@@ -46,7 +46,7 @@ class Echo:
 class Raise:
     number: int
 
-    def run(self, problem: Problem, engine: Any) -> None:
+    def run(self, problem: TableProblem, engine: Any) -> None:
         raise ValueError(f"job {self.number}")
 
 
@@ -58,7 +58,7 @@ class Die:
     count_in: str = ""
     times: int = 10**9
 
-    def run(self, problem: Problem, engine: Any) -> str:
+    def run(self, problem: TableProblem, engine: Any) -> str:
         if self.count_in:
             with Path(self.count_in).open("a") as file:
                 file.write("x")
@@ -76,7 +76,7 @@ class Stall:
     count_in: str
     times: int
 
-    def run(self, problem: Problem, engine: Any) -> str:
+    def run(self, problem: TableProblem, engine: Any) -> str:
         with Path(self.count_in).open("a") as file:
             file.write("x")
         if len(Path(self.count_in).read_text()) <= self.times:
@@ -88,7 +88,7 @@ class Stall:
 class Hang:
     number: int = 0
 
-    def run(self, problem: Problem, engine: Any) -> None:
+    def run(self, problem: TableProblem, engine: Any) -> None:
         signal.pause()
 
 

@@ -24,15 +24,17 @@ from shoal.executors.progress_files import (
     ProgressWriter,
 )
 from shoal.genome.genome import Genome
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem, evaluate
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import ENGINES, get_engine
 from shoal.pso.snapshot import take_snapshot
 from shoal.settings.search_settings import SearchSettings
+from shoal.system import forkserver
 from support.processes import eventually
 
 SETTINGS = SearchSettings(preset="classic", engine="reference", iterations=30)
-PROBLEM = Problem(load_dataset("concrete", preset="classic"), SETTINGS)
+PROBLEM = TableProblem(load_dataset("concrete", preset="classic"), SETTINGS)
 ENDLESS = replace(PROBLEM, settings=SETTINGS.model_copy(update={"iterations": 10**6}))
 GENOME = Genome(swarm_size=6, num_informants=2, hidden_layers=(3,))
 JOB = Evaluate(Task(GENOME, 1))
@@ -222,6 +224,8 @@ class TestHarmless:
         put_boards(Path("/nowhere"), monkeypatch)
         with LocalExecutor(PROBLEM, 1) as executor:
             executor.set_watched(True)
+            # A job waits for the fork server, which the first test of a process starts.
+            assert forkserver.is_ready(120)
             executor.submit(JOB)
             assert [progress.job for progress in executor.under_way()] == [JOB]
             (outcome,) = eventually(lambda: executor.poll(0.5))

@@ -27,7 +27,7 @@ from shoal.genome.genome import Genome
 from shoal.orchestration.runner import Runner
 from shoal.orchestration.supervisor import Supervisor
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, open_store
@@ -92,7 +92,7 @@ class WhichTask:
 
     number: int
 
-    def run(self, problem: Problem, engine: Any) -> str:
+    def run(self, problem: TableProblem, engine: Any) -> str:
         import ray
 
         return str(ray.get_runtime_context().get_task_id())
@@ -131,7 +131,7 @@ def test_a_batch_that_dies_is_split(cluster: Any, tmp_path: Path) -> None:
 class Kernels:
     """Trains; returns whether data were writable, and how many kernels were compiled and loaded."""
 
-    def run(self, problem: Problem, engine: Any) -> tuple[bool, str | None, int, int]:
+    def run(self, problem: TableProblem, engine: Any) -> tuple[bool, str | None, int, int]:
         from shoal.pso.engines import kernels
 
         evaluation = Evaluate(Task(Genome(swarm_size=5, num_informants=2), 0)).run(problem, engine)
@@ -145,7 +145,7 @@ class Kernels:
 
 
 def test_workers_train_on_shared_read_only_data_with_kernels_from_the_cache(cluster: Any) -> None:
-    problem = Problem(PROBLEM.dataset, SearchSettings(preset="classic", iterations=3))
+    problem = TableProblem(PROBLEM.dataset, SearchSettings(preset="classic", iterations=3))
     assert (
         Evaluate(Task(Genome(), 0)).run(problem, get_engine()).status == "ok"
     )  # they are in the cache now

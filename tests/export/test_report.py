@@ -291,7 +291,7 @@ def test_infinite_accuracies_are_shown_and_exported(tmp_path: Path) -> None:
             replace(e, scores=Scores(bad, bad), loss=math.inf) for e in store.evaluations(whole)
         ]
         summaries = [
-            replace(record.summary, best_accuracy=-math.inf, mean_accuracy=-math.inf)
+            replace(record.summary, best_score=-math.inf, mean_score=-math.inf)
             for record in store.generations(whole)
         ]
         run_id, _ = store.add_run(

@@ -24,7 +24,7 @@ from shoal.orchestration.live_status import (
 )
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.snapshot import SwarmSnapshot
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.store import LEASE_SECONDS, Claim, Owner, RunningTraining, Store, open_store
@@ -257,7 +257,7 @@ class TestRunner:
         claim = held(store, dataset)
         made: list[InlineExecutor] = []
 
-        def make(problem: Problem, workers: int | None) -> InlineExecutor:
+        def make(problem: TableProblem, workers: int | None) -> InlineExecutor:
             made.append(InlineExecutor(problem, workers, on_job))
             return made[0]
 
@@ -331,7 +331,7 @@ class TestRunner:
 
 
 def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
-    problem, genome = Problem(tiny, BRIEF), Genome()
+    problem, genome = TableProblem(tiny, BRIEF), Genome()
     search, fresh = Task(genome, 1, generation=3, individual=2), Task(genome, FIRST_CONFIRMATION)
     cases = [
         (Evaluate(search), ("search", 1, 3, 2, problem.iterations_for(search), "")),
@@ -371,7 +371,7 @@ def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
 
 
 def test_a_note_holds_a_bounded_number_of_frames_and_each_has_its_turn(tiny: Dataset) -> None:
-    problem = Problem(tiny, BRIEF)
+    problem = TableProblem(tiny, BRIEF)
     jobs = [Evaluate(Task(Genome(), repeat)) for repeat in range(2 * MAX_FRAMES + 3)]
     without = Progress(Evaluate(Task(Genome(), 99)), worker="w:99")
 

@@ -14,7 +14,7 @@ from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
 from shoal.executors import Evaluate, Job
 from shoal.orchestration.runner import Runner
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.phase import Phase
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
@@ -109,7 +109,7 @@ def test_generation_row_lost_with_its_process_is_written_on_return(
     run_id, _ = store.add_run(data, SETTINGS)
     claim = store.claim(Owner.here())
     assert claim is not None
-    problem = Problem(data, SETTINGS)
+    problem = TableProblem(data, SETTINGS)
 
     evaluations = [pretend(problem, task) for task in Search(SETTINGS).ask()]
     store.record(claim, evaluations, [], seconds=1.0)
@@ -230,7 +230,7 @@ def test_executor_is_closed_whatever_happens(store: Store, data: Dataset) -> Non
     def explode(job: Job) -> None:
         raise RuntimeError("boom")
 
-    def make(problem: Problem, workers: int | None) -> InlineExecutor:
+    def make(problem: TableProblem, workers: int | None) -> InlineExecutor:
         made.append(InlineExecutor(problem, workers, explode))
         return made[0]
 

@@ -21,7 +21,7 @@ from shoal.data import load_dataset
 from shoal.errors import SettingsError
 from shoal.orchestration import webhook
 from shoal.orchestration.webhook import WebhookSender, check_webhook, post
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import LEASE_SECONDS, Claim, Owner, Store, open_store
 from shoal.store import tables as t
@@ -215,7 +215,7 @@ class TestNotices:
         assert "Nothing was recorded for 10 minutes; its supervisor is at work." in texts(store)
 
     def test_a_run_that_goes_on_may_stall_again(self, store: Store) -> None:
-        claim, problem = claimed(store), Problem(DATA, SETTINGS)
+        claim, problem = claimed(store), TableProblem(DATA, SETTINGS)
         later(store, 601.0)
         assert store.note_stalled() == [claim.run_id]
         taken = store.claim(THERE, claim.run_id)
@@ -228,7 +228,7 @@ class TestNotices:
         assert any("nobody has taken it over" in text for text in texts(store))
 
     def test_long_trainings_are_waited_for(self, store: Store) -> None:
-        claim, problem = claimed(store), Problem(DATA, SETTINGS)
+        claim, problem = claimed(store), TableProblem(DATA, SETTINGS)
         (task, *_) = Search(SETTINGS).ask()
         store.record(claim, [pretend(problem, task)], [], 1.0)
         store.write(lambda c: c.execute(sa.update(t.evaluation).values(seconds=60.0)))

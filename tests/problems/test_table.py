@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from shoal.data import load_dataset
 from shoal.genome.genome import Genome
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Task, result_hash
-from shoal.problems.table import Problem, evaluate
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.search_settings import SearchSettings
@@ -28,7 +29,7 @@ def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
     settings = small_settings(
         racing="halving", iterations=800, patience=100, repeats=3, max_repeats=21, final_factor=8
     )
-    problem = Problem(DATA, settings)
+    problem = TableProblem(DATA, settings)
     patience = [
         problem.patience(Task(Genome(), repeat)) for repeat in (0, 3, 6, 12, FIRST_CONFIRMATION)
     ]
@@ -37,14 +38,16 @@ def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
     assert SearchSettings(iterations=800).patience == 160
     assert SearchSettings(preset="classic", iterations=800).patience is None
     assert (
-        Problem(DATA, SearchSettings(iterations=800, patience=None)).patience(Task(Genome(), 3))
+        TableProblem(DATA, SearchSettings(iterations=800, patience=None)).patience(
+            Task(Genome(), 3)
+        )
         is None
     )
 
 
 def test_a_swarm_that_stands_still_ends_early() -> None:
     """One without inertia and pulls never gets better."""
-    problem = Problem(DATA, SearchSettings(**AS_LONG_AS_SAID, iterations=400))
+    problem = TableProblem(DATA, SearchSettings(**AS_LONG_AS_SAID, iterations=400))
     still = Genome(swarm_size=5, inertia_weight=0.0, cognitive_weight=0.0, social_weight=0.0)
     found = evaluate(problem, Task(still, 0), get_engine("cpu"))
     assert found.iterations == 81  # a fifth, and one to compare with
@@ -56,7 +59,7 @@ class BrokenEngine:
 
 
 def test_a_training_that_breaks_is_a_failed_evaluation() -> None:
-    problem = Problem(
+    problem = TableProblem(
         load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", iterations=3)
     )
     task = Task(Genome(swarm_size=5), 4)
@@ -70,13 +73,15 @@ def test_a_training_that_breaks_is_a_failed_evaluation() -> None:
     blind = replace(
         problem.dataset, train=replace(problem.dataset.train, y=problem.dataset.train.y * math.nan)
     )
-    failed = evaluate(Problem(blind, problem.settings), task, get_engine("cpu"))
+    failed = evaluate(TableProblem(blind, problem.settings), task, get_engine("cpu"))
     assert (failed.status, failed.error) == ("failed", "No particle ever had a finite loss.")
     assert failed.iterations == 3
 
 
 def test_an_evaluation_is_the_training_that_it_says() -> None:
-    problem = Problem(DATA, SearchSettings(**AS_LONG_AS_SAID, iterations=90, seed=5, patience=None))
+    problem = TableProblem(
+        DATA, SearchSettings(**AS_LONG_AS_SAID, iterations=90, seed=5, patience=None)
+    )
     task, engine = Task(Genome(swarm_size=8), 2), get_engine("cpu")
     found = evaluate(problem, task, engine)
     training = problem.training(task)
@@ -101,7 +106,7 @@ def test_an_evaluation_is_the_training_that_it_says() -> None:
 
 def test_a_training_that_ended_early_is_repeated_with_its_schedules() -> None:
     """They follow the planned iterations and not those that patience left of them."""
-    problem = Problem(DATA, small_settings(iterations=600, patience=10, equal_effort=False))
+    problem = TableProblem(DATA, small_settings(iterations=600, patience=10, equal_effort=False))
     genome = Genome(swarm_size=12, inertia_end=0.2, velocity_end=0.1, max_velocity=0.3)
     found = evaluate(problem, Task(genome, 0), get_engine("cpu"))
     assert 10 < found.iterations < 600
@@ -118,7 +123,7 @@ def test_a_training_that_ended_early_is_repeated_with_its_schedules() -> None:
 def test_all_trainings_of_a_rung_do_as_many_multiply_adds(
     size: int, rule: str, layers: list[int]
 ) -> None:
-    problem = Problem(DATA, SearchSettings(iterations=100_000))
+    problem = TableProblem(DATA, SearchSettings(iterations=100_000))
     usual, own = (
         Genome(),
         Genome(swarm_size=size, num_informants=1, update_rule=rule, hidden_layers=tuple(layers)),
@@ -142,7 +147,7 @@ def test_effort_is_counted_by_iterations_where_asked_for() -> None:
         SearchSettings(preset="classic"),
         SearchSettings(equal_effort=False, racing="fixed"),
     ):
-        assert Problem(DATA, chosen).iterations_for(wide) == chosen.iterations
-    assert Problem(DATA, SearchSettings()).iterations_for(wide) < Problem(
+        assert TableProblem(DATA, chosen).iterations_for(wide) == chosen.iterations
+    assert TableProblem(DATA, SearchSettings()).iterations_for(wide) < TableProblem(
         DATA, SearchSettings()
     ).iterations_for(Task(Genome(), 0))

@@ -19,8 +19,9 @@ from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
 from shoal.objectives.losses import loss_values
 from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
-from shoal.problems.table import Problem, evaluate
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import ENGINES, get_engine
 from shoal.pso.snapshot import random_projection, take_snapshot
 from shoal.pso.swarm import initial_state, penalties, step
@@ -42,14 +43,14 @@ GENES: dict[str, Any] = {
 }
 
 
-def make_problem(**settings: Any) -> Problem:
+def make_problem(**settings: Any) -> TableProblem:
     """Concrete's strength, with trainings of 40 iterations unless ``settings`` say otherwise."""
     dataset = load_dataset("concrete", preset=settings.get("preset", "modern"))
     brief = {"iterations": 40, "equal_effort": False, "racing": "fixed"}
-    return Problem(dataset, SearchSettings.parse({**brief, **settings}))
+    return TableProblem(dataset, SearchSettings.parse({**brief, **settings}))
 
 
-def recorded(problem: Problem, genome: Genome, repeat: int = 1) -> Evaluation:
+def recorded(problem: TableProblem, genome: Genome, repeat: int = 1) -> Evaluation:
     """The evaluation that a run would record of this genome and repeat."""
     evaluation = evaluate(problem, Task(genome, repeat), get_engine(problem.settings.engine))
     assert evaluation.error is None
@@ -57,7 +58,7 @@ def recorded(problem: Problem, genome: Genome, repeat: int = 1) -> Evaluation:
 
 
 def replay_of(
-    problem: Problem,
+    problem: TableProblem,
     evaluation: Evaluation,
     window: Window = Window(),  # noqa: B008
     **options: Any,

@@ -20,6 +20,12 @@ from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings, read_settings_file
 
 WRONG = [
+    ({"metric": "f2"}, ["metric", "f2", "accuracy", "rmse"]),
+    ({"scenarios": 0}, ["scenarios", "0"]),
+    ({"fresh_scenarios": "perhaps"}, ["fresh_scenarios", "perhaps"]),
+    ({"validation_scenarios": 0}, ["validation_scenarios", "0"]),
+    ({"test_scenarios": 1.5}, ["test_scenarios", "1.5"]),
+    ({"steps": 0}, ["steps", "0"]),
     ({"preset": "fast"}, ["preset", "fast", *PRESETS]),
     ({"seed": -1}, ["seed", "-1"]),
     ({"seed": 2**63}, ["seed", str(2**63)]),

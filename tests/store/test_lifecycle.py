@@ -36,7 +36,7 @@ from shoal.data import Dataset
 from shoal.errors import NotOwnerError, RunNotFoundError, RunStateError, SettingsError, StoreError
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import result_hash
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.store import LEASE_SECONDS, Claim, Command, Owner, Store, open_store
 from shoal.store import tables as t
 from shoal.tuning.search import Search
@@ -57,7 +57,7 @@ def data() -> Dataset:
 @cache
 def undisturbed(generations: int) -> str:
     """The result hash of a search that nothing happens to."""
-    problem = Problem(data(), BRIEF.model_copy(update={"generations": generations}))
+    problem = TableProblem(data(), BRIEF.model_copy(update={"generations": generations}))
     search = Search.replay(problem.settings, [])
     while tasks := search.ask():
         for task in tasks:
@@ -267,7 +267,7 @@ class Life(RuleBasedStateMachine):
         if run is None or run.holder != claim:
             self._refused(lambda: store.record(claim, [], [], 1.0))
             return
-        problem = Problem(data(), store.run(claim.run_id).settings)
+        problem = TableProblem(data(), store.run(claim.run_id).settings)
         search = Search.replay(problem.settings, store.evaluations(claim.run_id))
         known = len(search.generations)
         done = [pretend(problem, task) for task in search.ask()[:count]]

@@ -469,7 +469,7 @@ class TestContract:
         store.record(
             claim,
             [failed, odd, worse],
-            [replace(summary(1), best_accuracy=None, mean_accuracy=None)],
+            [replace(summary(1), best_score=None, mean_score=None)],
             0.0,
         )
         read = store.evaluations(claim.run_id)
@@ -496,7 +496,7 @@ class TestContract:
         a, b, c, d = values
         task = Task(Genome(cognitive_weight=weight, jump_size=weight), 0)
         sent = Evaluation(task, "ok", Scores(Metrics(a, mae=b)), c, 1, 0.5, ((1, d),))
-        sent_summary = replace(summary(1), best=task.genome, best_accuracy=a, mean_accuracy=b)
+        sent_summary = replace(summary(1), best=task.genome, best_score=a, mean_score=b)
 
         claim = held(store, tiny)
         store.record(claim, [sent], [sent_summary], 0.5)

@@ -10,12 +10,12 @@ import numpy as np
 from shoal.executors import Evaluate, Executor, Job, Outcome, Progress
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.tuning.champion import RefitJob
 
 
-def pretend(problem: Problem, task: Task) -> Evaluation:
+def pretend(problem: TableProblem, task: Task) -> Evaluation:
     """An evaluation whose accuracy is a hash of genome and repeat."""
     digest = hashlib.sha256(f"{task.genome.hash} {task.repeat}".encode()).digest()
     accuracy = 60.0 + int.from_bytes(digest[:4], "big") / 2**32 * 30.0
@@ -39,7 +39,7 @@ class InlineExecutor(Executor):
 
     def __init__(
         self,
-        problem: Problem,
+        problem: TableProblem,
         workers: int | None = None,
         on_job: Callable[[Job], str | None] = lambda job: None,
     ) -> None:

@@ -22,8 +22,9 @@ from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, derive_key, draws, normal_draws, normals, uniforms
 from shoal.numerics.portable_math import cos_sin_turns, exp, log
 from shoal.objectives.losses import LOSSES, MSE, Loss, Objective
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import result_hash
-from shoal.problems.table import Problem, evaluate
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import Engine, get_engine
 from shoal.pso.swarm import TrainingTask, initial_state
 from shoal.settings.presets import RECORDED_VALUES
@@ -133,7 +134,7 @@ def search_values(engine: Engine | None = None) -> dict[str, Any]:
     """A small search on the bundled data: what `result_hash` promises, with any threads."""
     settings = SearchSettings(preset="classic", population=4, generations=2, iterations=20, seed=0)
     problem, engine = (
-        Problem(load_dataset("concrete", preset="classic"), settings),
+        TableProblem(load_dataset("concrete", preset="classic"), settings),
         engine or get_engine("cpu"),
     )
     search = Search(settings)

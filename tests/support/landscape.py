@@ -15,7 +15,7 @@ from shoal.numerics.philox import derive_key
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store
 from support.fakes import InlineExecutor
@@ -104,7 +104,9 @@ class LandscapeExecutor(InlineExecutor):
     Trainings come from a landscape, with noise that the repeat decides.
     """
 
-    def __init__(self, problem: Problem, landscape: Landscape = jumps, noise: float = 1.0) -> None:
+    def __init__(
+        self, problem: TableProblem, landscape: Landscape = jumps, noise: float = 1.0
+    ) -> None:
         super().__init__(problem)
         self.landscape = landscape
         self.noise = noise

@@ -16,7 +16,8 @@ def evaluation(number: int, repeat: int = 0, accuracy: float = 90.5, **changes: 
     )
     task = Task(Genome(swarm_size=10 + number), repeat, generation=1, individual=number)
     made = Evaluation(task, "ok", scores, 0.25, 7, 0.5, ((0, 2.0), (7, 0.25)), None, "here:1")
-    return replace(made, **changes)
+    # The score follows from the scores.
+    return replace(made, **{"score": None, **changes})
 
 
 def summary(number: int, best: float = 91.0) -> GenerationSummary:

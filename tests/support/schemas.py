@@ -20,7 +20,7 @@ from sqlalchemy import Connection, select, update
 from shoal.data import load_dataset
 from shoal.executors import Job, Outcome
 from shoal.orchestration.runner import Runner
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
@@ -41,7 +41,7 @@ SETTINGS = SearchSettings(
 class Training(InlineExecutor):
     """Trains, in this process."""
 
-    def __init__(self, problem: Problem, workers: int | None = None, **options: Any) -> None:
+    def __init__(self, problem: TableProblem, workers: int | None = None, **options: Any) -> None:
         super().__init__(problem, workers, **options)
         self.engine = get_engine(problem.settings.engine)
 

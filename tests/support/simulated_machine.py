@@ -18,7 +18,7 @@ from shoal.errors import NotOwnerError, RunStateError, StoreFullError
 from shoal.executors import Evaluate, Job, Outcome
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.store import LEASE_SECONDS, Owner, Store
 from shoal.store import tables as t
 from support.fakes import InlineExecutor
@@ -241,7 +241,7 @@ class Executor(InlineExecutor):
     No evaluation may be asked for that is recorded already.
     """
 
-    def __init__(self, world: World, problem: Problem, claim: Any) -> None:
+    def __init__(self, world: World, problem: TableProblem, claim: Any) -> None:
         super().__init__(problem, on_job=some_fail)
         self.world = world
         self.claim = claim

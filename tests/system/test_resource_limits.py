@@ -23,7 +23,7 @@ from shoal.data import load_dataset
 from shoal.executors import LocalExecutor, Outcome, local
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, connection, open_store
 from shoal.system import shared_log
@@ -32,7 +32,7 @@ from shoal.tuning.search import Search
 from support.fakes import InlineExecutor
 from support.processes import eventually
 
-PROBLEM = Problem(
+PROBLEM = TableProblem(
     load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference")
 )
 
@@ -46,7 +46,7 @@ class Keep:
 
     size: int
 
-    def run(self, problem: Problem, engine: Any) -> int:
+    def run(self, problem: TableProblem, engine: Any) -> int:
         sys.modules[__name__].__dict__.setdefault("_kept", []).append(b"x" * self.size)
         return os.getpid()
 

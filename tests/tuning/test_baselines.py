@@ -14,7 +14,7 @@ from shoal.executors import make_executor
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics, mean_metrics
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.search_settings import SearchSettings
@@ -31,8 +31,8 @@ def table(rows: int = 150, **columns: object) -> pd.DataFrame:
     return pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": y, **columns})
 
 
-def problem(data: Dataset, **settings: object) -> Problem:
-    return Problem(data, SearchSettings(preset=data.options.preset, iterations=30, **settings))
+def problem(data: Dataset, **settings: object) -> TableProblem:
+    return TableProblem(data, SearchSettings(preset=data.options.preset, iterations=30, **settings))
 
 
 def by_kind(rows: list[Baseline]) -> dict[str, Baseline]:
@@ -142,7 +142,7 @@ def test_a_baseline_that_fails_is_a_row_that_says_why(monkeypatch: pytest.Monkey
         and rows["swarm"].error is None
     )
     monkeypatch.undo()
-    monkeypatch.setattr(Problem, "metrics", lambda *arguments: None)
+    monkeypatch.setattr(TableProblem, "metrics", lambda *arguments: None)
     assert "not finite" in BaselineJob("linear", GENOME).run(about, engine).error
     monkeypatch.undo()
     huge = Genome(weight_scale=1e30, max_position=1e38, max_velocity=1e38)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shoal.data import load_dataset
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.phase import Phase
 from shoal.tuning.champion import Selection, refit_jobs, select_champion
 from shoal.tuning.search import Search
@@ -49,7 +49,7 @@ def test_the_luckiest_of_the_search_loses_to_the_best_of_the_confirmation() -> N
     selection = select_champion(search)
     assert selection is not None
     assert selection.genome == first[1]
-    assert selection.ranked.accuracy == 90.0
+    assert selection.ranked.score == 90.0
 
 
 def test_all_confirmations_fail_and_the_search_still_has_its_best() -> None:
@@ -69,11 +69,11 @@ def test_all_confirmations_fail_and_the_search_still_has_its_best() -> None:
 def test_a_search_cut_off_in_its_first_generation_has_a_champion_with_its_own_networks() -> None:
     """Repeats come in any order: only a genome's third may be known when the time is over."""
     chosen = small_settings(population=3, repeats=3)
-    problem = Problem(load_dataset("concrete", preset="classic"), chosen)
+    problem = TableProblem(load_dataset("concrete", preset="classic"), chosen)
     search = Search(chosen)
     assert search.best is None
     third = search.ask()[2]
     search.tell(Evaluation(third, "ok", Scores(Metrics(90.0, mae=1.0)), 1.0, 5))
     assert search.best is not None
-    assert search.best.accuracies == (90.0,)
+    assert search.best.scores == (90.0,)
     assert [job.task for job in refit_jobs(problem, Selection(search.best))] == [third]

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from shoal.data import Dataset, load_dataset
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Evaluation
-from shoal.problems.table import Problem, evaluate
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.champion import Champion, assemble_champion, refit_jobs, select_champion
@@ -72,7 +73,7 @@ class Outcome:
     untrained: Champion
 
 
-def searched(problem: Problem) -> Search:
+def searched(problem: TableProblem) -> Search:
     """A whole search of the problem."""
     engine = get_engine("cpu")
     return finish(Search(problem.settings), lambda task: evaluate(problem, task, engine))
@@ -81,7 +82,7 @@ def searched(problem: Problem) -> Search:
 def outcome(data: Dataset, preset: str) -> Outcome:
     """A whole search of the table, and its champion."""
     settings = SearchSettings.parse({"preset": preset, "bounds": SMALL, **QUICK})
-    problem = Problem(data, settings)
+    problem = TableProblem(data, settings)
     engine = get_engine("cpu")
 
     search = searched(problem)
@@ -176,7 +177,7 @@ def blended(data: Dataset, ensemble: str) -> Blend:
     settings = SearchSettings.parse(
         {**QUICK, "bounds": SMALL, "ensemble": ensemble, "generations": 1}
     )
-    problem = Problem(data, settings)
+    problem = TableProblem(data, settings)
     engine = get_engine("cpu")
 
     selected = select_champion(searched(problem))

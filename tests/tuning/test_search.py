@@ -153,7 +153,7 @@ def test_repeats_grow_by_some_a_generation_up_to_their_limit() -> None:
     assert [generation.best for generation in search.generations] == [best] * 6
     assert [generation.best_repeats for generation in search.generations] == [2, 4, 5, 5, 5, 5]
     assert search.best is not None
-    assert search.best.accuracies == (90.0,) * 5
+    assert search.best.scores == (90.0,) * 5
     repeats = sorted(e.task.repeat for e in search.evaluations if e.task.genome == best)
     assert repeats == [0, 1, 2, 3, 4]
 
@@ -162,7 +162,7 @@ def recorded_accuracies(search: Search, genome: Genome) -> tuple[float | None, .
     """Accuracies of a genome's evaluations, in the order of their repeats."""
     evaluations = [e for e in search.evaluations if e.task.genome == genome]
     evaluations.sort(key=lambda evaluation: evaluation.task.repeat)
-    return tuple(evaluation.accuracy for evaluation in evaluations)
+    return tuple(evaluation.score for evaluation in evaluations)
 
 
 def test_elites_keep_their_repeats() -> None:
@@ -179,9 +179,9 @@ def test_elites_keep_their_repeats() -> None:
 
         for genome in set(search.population[:3]) & set(parents):
             accuracies = recorded_accuracies(search, genome)
-            assert search.standing(genome).accuracies == accuracies
+            assert search.standing(genome).scores == accuracies
 
-            earlier = parents[genome].accuracies
+            earlier = parents[genome].scores
             assert accuracies[: len(earlier)] == earlier
             if earlier:
                 elites_with_repeats += 1
@@ -220,8 +220,8 @@ def test_one_failed_repeat_fails_the_individual() -> None:
     assert summary.evaluations == 10
 
     failed = search.standing(population[4])
-    assert failed.accuracies == (40.0, None)
-    assert failed.accuracy is None
+    assert failed.scores == (40.0, None)
+    assert failed.score is None
     assert failed.fitness == -math.inf
     assert search.best is not None
     assert search.best.genome == population[2]
@@ -269,7 +269,7 @@ def test_best_before_the_first_generation_is_of_the_results_so_far() -> None:
 
     search.tell(evaluation(tasks[-1]))
     assert search.best.genome == search.population[4]
-    assert search.best.accuracies == (41.0,)
+    assert search.best.scores == (41.0,)
 
 
 @pytest.mark.parametrize("budget", [10, 11, 17, 23, 24, 37])
@@ -296,7 +296,7 @@ def test_individuals_that_the_budget_left_untrained_are_neither_best_nor_in_the_
 
     standings = [search.standing(genome) for genome in search.population]
     assert any(standing.repeats == 0 for standing in standings)
-    trained = [standing.accuracy for standing in standings if standing.repeats]
+    trained = [standing.score for standing in standings if standing.repeats]
 
     last = search.generations[-1]
     assert last.best_accuracy is not None

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from shoal.analysis.summary import load_champion
 from shoal.errors import StoreError
-from shoal.problems.table import Problem
+from shoal.problems.base import Problem
 from shoal.pso.engines import cores, get_engine
 from shoal.store import Store
 from shoal.tuning.champion import Champion, assemble_champion, refit_jobs, select_champion
@@ -35,7 +35,7 @@ def champion_of(store: Store, run_id: int | str) -> tuple[Champion, Problem]:
         return kept, problem
 
     evaluations = store.evaluations(run.id, curves=False)
-    selection = select_champion(Search.replay(problem.settings, evaluations))
+    selection = select_champion(Search.replay(problem.settings, evaluations, problem.metric))
     if selection is None:
         raise StoreError(
             f"Run {run.id} has no trained network yet.",

@@ -15,9 +15,9 @@ from shoal.analysis.stages import Stage, stages
 from shoal.analysis.throughput import Throughput, guessed_throughput
 from shoal.data.diagnostics import Finding
 from shoal.genome.genome import Genome
-from shoal.nn.network import Network
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Task
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores
 from shoal.settings.samplers import sampler_entry
 from shoal.settings.search_settings import SearchSettings
@@ -204,14 +204,16 @@ def _largest_swarm(problem: Problem) -> _SwarmSize:
     space = problem.settings.space
     particles = next(int(gene.high) for gene in space.numeric if gene.name == "swarm_size")
     hidden = (space.max_width,) * space.max_depth
-    network = Network((problem.dataset.inputs, *hidden, problem.dataset.outputs))
-    return _SwarmSize(particles, network.size)
+    largest = problem.network(Genome(hidden_layers=hidden))
+    return _SwarmSize(particles, largest.size)
 
 
 def _memory(problem: Problem, size: _SwarmSize) -> int:
     """Bytes of one training: its swarm, the rows that it trains on, and its copy of the table."""
     swarm = _COPIES_OF_WEIGHTS * size.particles * size.weights
-    rows = _COPIES_OF_ROWS * problem.dataset.train.x.size
+    rows = 0
+    if isinstance(problem, TableProblem):
+        rows = _COPIES_OF_ROWS * problem.dataset.train.x.size
     return _BYTES_OF_FLOAT32 * (swarm + rows)
 
 
@@ -236,8 +238,9 @@ def _warnings(
             "few swarms find their way in so many dimensions.",
             "leave columns out, or allow fewer and narrower layers",
         )
-
-    rows = len(problem.dataset.train.x)
+    rows = 0
+    if isinstance(problem, TableProblem):
+        rows = len(problem.dataset.train.x)
     if rows > MANY_ROWS:
         yield Finding(
             "look",

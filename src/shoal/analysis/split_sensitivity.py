@@ -19,7 +19,8 @@ from shoal.executors import make_executor
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.metrics import Metrics
-from shoal.problems.table import Problem
+from shoal.problems.base import Problem
+from shoal.problems.table import TableProblem
 from shoal.pso.engines.base import Engine
 from shoal.tuning.baselines import NAMES, Baseline, BaselineJob, baseline_jobs
 
@@ -53,14 +54,14 @@ class SplitJob:
 
     def run(self, problem: Problem, engine: Engine) -> SplitScores:
         """Score all methods; of ``problem`` only the settings count."""
-        split = Problem(self.dataset, problem.settings)
+        split = TableProblem(self.dataset, problem.settings)
         jobs = {NAMES[job.kind]: job for job in baseline_jobs(split, self.genome, self.networks)}
         jobs[CHAMPION] = BaselineJob("swarm", self.genome, self.networks)
         return {name: job.run(split, engine) for name, job in jobs.items()}
 
 
 def resplit_scores(
-    problem: Problem,
+    problem: TableProblem,
     genome: Genome,
     networks: int,
     seeds: Iterable[int],
@@ -215,9 +216,11 @@ def _summarise_method(label: str, splits: Sequence[SplitScores]) -> MethodSummar
     return MethodSummary(
         label=label,
         splits=len(pairs),
-        single=_mean_half([pair.single.accuracy for pair in pairs]),
-        ensemble=_mean_half([pair.ensemble.accuracy for pair in pairs]),
-        behind=_mean_half([pair.champion.accuracy - pair.ensemble.accuracy for pair in pairs]),
+        single=_mean_half([pair.single["accuracy"] for pair in pairs]),
+        ensemble=_mean_half([pair.ensemble["accuracy"] for pair in pairs]),
+        behind=_mean_half(
+            [pair.champion["accuracy"] - pair.ensemble["accuracy"] for pair in pairs]
+        ),
         error=error,
     )
 

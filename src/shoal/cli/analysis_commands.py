@@ -66,11 +66,13 @@ def splits(
     from shoal.analysis.best_model import champion_of
     from shoal.analysis.split_sensitivity import resplit_scores, summarise_splits
     from shoal.cli.tables import splits_table
+    from shoal.problems.table import as_table
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:
-        champion, problem = champion_of(opened, run)
+        champion, solved = champion_of(opened, run)
 
+    problem = as_table(solved, "A comparison of splits")
     own_seed = problem.dataset.options.seed
     # The run's own split is none of the others.
     seeds = [seed for seed in range(splits + 1) if seed != own_seed][:splits]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from shoal.data import Dataset
+    from shoal.data import Dataset, Preset
     from shoal.settings.search_settings import SearchSettings
 
 # Options of the data; all others are settings of the search.
@@ -66,7 +66,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     data_options = _take_data_options(values)
 
     settings = SearchSettings.parse(values)
-    dataset = load_dataset(source, preset=settings.preset, **data_options)
+    dataset = load_dataset(source, preset=cast("Preset", settings.preset), **data_options)
     check_search(dataset, settings, name)
     return RunInput(dataset, settings, name)
 

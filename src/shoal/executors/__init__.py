@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from shoal.errors import ExecutorError
 from shoal.executors.base import Evaluate, Executor, Job, Outcome, Progress, TrainingJob
 from shoal.executors.local import LocalExecutor
-from shoal.problems.table import Problem
+from shoal.problems.base import Problem
 
 __all__ = [
     "Evaluate",

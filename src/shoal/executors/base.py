@@ -9,9 +9,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from shoal.problems.base import Problem, evaluate
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.progress import TrainingInfo, TrainingKind, TrainingProgress
-from shoal.problems.table import Problem, evaluate
 from shoal.pso.engines.base import Engine
 from shoal.settings.phase import Phase
 
@@ -47,7 +47,7 @@ class Evaluate:
     threads: int = 1
 
     def run(self, problem: Problem, engine: Engine) -> Evaluation:
-        """See `shoal.problems.table.evaluate`."""
+        """See `shoal.problems.base.evaluate`."""
         return evaluate(problem, self.task, engine.with_threads(self.threads))
 
     def describe(self, problem: Problem) -> TrainingInfo:

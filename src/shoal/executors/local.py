@@ -17,7 +17,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from loky.process_executor import ProcessPoolExecutor
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.job_queue import JobQueue
 from shoal.executors.progress_files import ProgressDirectory, ProgressWriter
-from shoal.problems.table import Problem
+from shoal.problems.base import Problem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.system import forkserver
@@ -71,8 +71,7 @@ class LocalExecutor(Executor):
     """
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
-        # Without the table that it was made from, workers need no pandas.
-        self._problem = replace(problem, dataset=problem.dataset.without_table())
+        self._problem = problem.for_workers()
         self._workers = workers or cores()
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Any], Job] = {}

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from shoal.executors.base import Job, Progress
-from shoal.problems.table import downsample_history
+from shoal.problems.base import downsample_history
 from shoal.pso.snapshot import SwarmSnapshot, take_snapshot
 from shoal.pso.swarm import SwarmState, TrainingTask
 from shoal.system.private_folder import make_private_folder

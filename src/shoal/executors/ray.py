@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from shoal.errors import ExecutorError
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.job_queue import JobQueue
 from shoal.executors.ray_connection import Connection
-from shoal.problems.table import Problem
+from shoal.problems.base import Problem
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
 
@@ -87,8 +87,7 @@ class RayExecutor(Executor):
     """
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
-        # Without the table that it was made from, workers need no pandas.
-        problem = replace(problem, dataset=problem.dataset.without_table())
+        problem = problem.for_workers()
         self._deadline = problem.settings.deadline
         self._workers = workers
         self._queue = JobQueue()

@@ -25,8 +25,9 @@ from shoal.export.report import Report
 from shoal.export.settings_file import settings_toml
 from shoal.inference import standalone
 from shoal.presentation.formatting import layers_text
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem, as_table
 from shoal.store import RunView, Store
 from shoal.tuning.champion import Champion
 
@@ -151,19 +152,21 @@ def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:
 def _report(store: Store, run: RunView, champion: Champion, problem: Problem) -> bytes:
     summary = replace(summarise(store, run.id), champion=champion)
     evaluations = EvaluationTable(store, run).refresh()
-    page = Report(summary, champion, problem.dataset, evaluations).html()
+    table = as_table(problem, "A report")
+    page = Report(summary, champion, table.dataset, evaluations).html()
     return page.encode(errors="replace")
 
 
 def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
     """The content of each of `FILES`."""
-    dataset = problem.dataset
+    table = as_table(problem, "An export")
+    dataset = table.dataset
     settings = settings_toml(run.settings, dataset.options, dataset.name)
     evaluations = store.evaluations(run.id, curves=False)
     return {
         "genome.json": _json(champion.genome.to_dict()),
         "settings.toml": settings.encode(errors="replace"),
-        "model.json": _json(_model(champion, problem, run.id)),
+        "model.json": _json(_model(champion, table, run.id)),
         "weights.npz": _weights(champion),
         "predict.py": Path(standalone.__file__).read_bytes(),
         "evaluations.csv": _csv([_csv_row(evaluation) for evaluation in evaluations]),
@@ -171,7 +174,7 @@ def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) 
     }
 
 
-def _model(champion: Champion, problem: Problem, run_id: int) -> dict[str, object]:
+def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, object]:
     """What predict.py reads beside the weights: the networks' shape, and how a table is encoded."""
     dataset = problem.dataset
     confirmation = champion.confirmation

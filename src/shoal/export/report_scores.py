@@ -53,11 +53,15 @@ def champion_cards(champion: Champion, dataset: Dataset) -> Html:
     single = champion.scores.test
     if single is not None:
         about = f"mean of {networks} networks" if networks > 1 else "one network"
-        cards.append(_card("Test rows", single.accuracy, None, about, highlight=networks == 1))
+        cards.append(
+            _card("Test rows", single[champion.metric.name], None, about, highlight=networks == 1)
+        )
     ensemble = champion.ensemble.test
     if ensemble is not None and networks > 1:
         title = "Test rows, together"
-        cards.append(_card(title, ensemble.accuracy, None, "mean prediction", highlight=True))
+        cards.append(
+            _card(title, ensemble[champion.metric.name], None, "mean prediction", highlight=True)
+        )
     return tag("dl", *cards, class_="cards")
 
 

@@ -36,6 +36,9 @@ class Gene:
     log : bool
         Whether its bounds span decades: then a mutation's step is a share of the logarithm's range
         (docs/decisions/0003).
+    widest : float, optional
+        How far a search's upper bound may be widened; None: not beyond ``high``. Policies of
+        simulations need larger weights than networks of scaled tables.
     """
 
     name: str
@@ -46,6 +49,14 @@ class Gene:
     start_high: float
     integer: bool = False
     log: bool = False
+    widest: float | None = None
+
+    @property
+    def highest(self) -> float:
+        """The largest upper bound that a search may have."""
+        if self.widest is None:
+            return self.high
+        return self.widest
 
 
 # The order decides which random number draws which gene.
@@ -58,10 +69,10 @@ NUMERIC_GENES: tuple[Gene, ...] = (
     Gene("social_weight", "Social Weight", 0.0, 4.0, 0.5, 2.0),
     Gene("global_best_weight", "Global Best Weight", 0.0, 4.0, 0.1, 1.0),
     Gene("jump_size", "Jump Size", 1e-4, 2.0, 0.01, 1.0, log=True),
-    Gene("max_velocity", "Max Velocity", 1e-6, 10.0, 0.001, 1.0, log=True),
-    Gene("max_position", "Max Position", 1e-3, 100.0, 0.1, 10.0, log=True),
-    Gene("weight_scale", "Weight Scale", 1e-4, 1.0, 1e-4, 0.1, log=True),
-    Gene("bias_scale", "Bias Scale", 1e-8, 1.0, 1e-4, 0.1, log=True),
+    Gene("max_velocity", "Max Velocity", 1e-6, 10.0, 0.001, 1.0, log=True, widest=100.0),
+    Gene("max_position", "Max Position", 1e-3, 100.0, 0.1, 10.0, log=True, widest=1e4),
+    Gene("weight_scale", "Weight Scale", 1e-4, 1.0, 1e-4, 0.1, log=True, widest=100.0),
+    Gene("bias_scale", "Bias Scale", 1e-8, 1.0, 1e-4, 0.1, log=True, widest=100.0),
     Gene("weight_decay", "Weight Decay", 1e-7, 1e-2, 1e-6, 1e-4, log=True),
     Gene("inertia_end", "Inertia at the End", 0.0, 1.0, 0.5, 1.0),
     Gene("velocity_end", "Max Velocity at the End", 0.0, 1.0, 0.1, 1.0),

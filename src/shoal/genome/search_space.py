@@ -153,6 +153,22 @@ class SearchSpace:
 
         return replace(self, numeric=tuple(genes.values()), categorical=tuple(known.items()))
 
+    def starting(self, ranges: Mapping[str, tuple[float, float]]) -> SearchSpace:
+        """Replace the ranges of a first generation.
+
+        Parameters
+        ----------
+        ranges
+            New ``(low, high)`` by gene. They are cut to the gene's bounds.
+        """
+        genes = []
+        for gene in self.numeric:
+            low, high = ranges.get(gene.name, (gene.start_low, gene.start_high))
+            start_low = min(max(low, gene.low), gene.high)
+            start_high = min(max(high, gene.low), gene.high)
+            genes.append(replace(gene, start_low=start_low, start_high=start_high))
+        return replace(self, numeric=tuple(genes))
+
     def check_informants(self) -> None:
         """Refuse a space with swarms that are too small for the fewest informants.
 
@@ -204,7 +220,7 @@ class SearchSpace:
             if gene.low != limits.low and _is_near(gene, value, gene.low):
                 found.append(OnBound(gene.name, value, "lower", gene.low, limits.low))
             if _is_near(gene, value, gene.high):
-                found.append(OnBound(gene.name, value, "upper", gene.high, limits.high))
+                found.append(OnBound(gene.name, value, "upper", gene.high, limits.highest))
         return tuple(found)
 
 
@@ -223,10 +239,10 @@ def _narrowed_gene(gene: Gene, low: float, high: float) -> Gene:
             expected="whole numbers",
             remedy="round them",
         )
-    if not gene.low <= low <= high <= gene.high:
+    if not gene.low <= low <= high <= gene.highest:
         raise GenomeError(
             f"Bounds {low}..{high} of {gene.name} leave nothing to search, or reach too far.",
-            expected=f"low <= high within {gene.low:g}..{gene.high:g}",
+            expected=f"low <= high within {gene.low:g}..{gene.highest:g}",
             remedy="correct them, or leave them out",
         )
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,29 +47,47 @@ class Metrics:
         Classification: mean F1 of the classes that occur or are predicted, in [0, 1].
     log_loss
         Classification: mean of ``-ln`` of the true class's probability.
+    others
+        Scores of other metrics, by name: those of simulations, functions and own objectives.
     """
 
-    accuracy: float
+    accuracy: float | None = None
     mae: float | None = None
     rmse: float | None = None
     r2: float | None = None
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
     log_loss: float | None = None
+    others: Mapping[str, float] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> float:
+        """The score of a metric, by its name. Raises `KeyError` where there is none."""
+        return self.to_dict()[name]
 
     def to_dict(self) -> dict[str, float]:
         """The scores that there are, by name."""
         values = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name in _NAMED:
+            value = getattr(self, name)
             if value is not None:
-                values[field.name] = value
-        return values
+                values[name] = value
+        return {**values, **self.others}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, float]) -> Metrics:
         """Read what `to_dict` wrote."""
-        return cls(**values)
+        named = {}
+        others = {}
+        for name, value in values.items():
+            if name in _NAMED:
+                named[name] = value
+            else:
+                others[name] = value
+        return cls(**named, others=others)
+
+
+# The metrics that are fields.
+_NAMED = tuple(own.name for own in fields(Metrics) if own.name != "others")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +116,10 @@ class Scores:
     def to_dict(self) -> dict[str, dict[str, float]]:
         """The metrics of the parts that there are, by the part's name."""
         values = {}
-        for field in fields(self):
-            metrics = getattr(self, field.name)
+        for part in fields(self):
+            metrics = getattr(self, part.name)
             if metrics is not None:
-                values[field.name] = metrics.to_dict()
+                values[part.name] = metrics.to_dict()
         return values
 
     @classmethod
@@ -230,7 +248,7 @@ def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
     means = {}
     for name in rows[0]:
         means[name] = math.fsum(row[name] for row in rows) / len(rows)
-    return Metrics(**means)
+    return Metrics.from_dict(means)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -11,7 +11,7 @@ from shoal.errors import ExecutorError
 from shoal.executors import Executor, Outcome
 from shoal.orchestration.owned_run import OwnedRun
 from shoal.orchestration.search_phase import threads_per_job
-from shoal.problems.table import Problem
+from shoal.problems.base import Problem
 from shoal.tuning.baselines import Baseline, BaselineJob, baseline_jobs
 from shoal.tuning.champion import (
     CHAMPION,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import Problem
 from shoal.settings.phase import Phase
 from shoal.settings.schedule import Schedule
 from shoal.tuning.search import Search

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from shoal.executors import Executor, Progress, TrainingJob
-from shoal.problems.table import Problem
+from shoal.problems.base import Problem
 from shoal.store import RunningTraining
 
 # Between two notes, at least.

@@ -10,8 +10,8 @@ from typing import TypeVar
 from shoal.errors import StoreFullError
 from shoal.executors import Executor, Outcome
 from shoal.orchestration.live_status import LiveStatus
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, GenerationSummary
-from shoal.problems.table import Problem
 from shoal.store import HEARTBEAT_SECONDS, Claim, Command, FinalState, Store
 
 # How soon a command or a signal is noticed.

@@ -8,7 +8,8 @@ import reprlib
 from shoal.data import Dataset
 from shoal.errors import DataError, SettingsError
 from shoal.executors import check_executor_installed
-from shoal.problems.table import Problem
+from shoal.problems.base import Problem
+from shoal.problems.registry import make_problem
 from shoal.pso.engines import cores
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.registry import check_sampler
@@ -49,7 +50,7 @@ def check_search(data: Dataset, settings: SearchSettings, name: str | None = Non
     check_executor_installed(settings.executor)
     check_sampler(settings)
     # Making the problem checks the loss.
-    _check_time(Problem(data, settings))
+    _check_time(make_problem(data, settings))
 
 
 def check_dataset(data: Dataset) -> None:
@@ -77,7 +78,7 @@ def _check_time(problem: Problem) -> None:
     if settings.executor != "local":
         return
 
-    first_tasks = Search(settings).ask()
+    first_tasks = Search(settings, problem.metric).ask()
     least = math.fsum(problem.cost(task) for task in first_tasks) / (FASTEST * cores())
     if settings.max_seconds < least:
         raise SettingsError(

@@ -14,8 +14,8 @@ from shoal.executors import Executor, make_executor
 from shoal.orchestration.champion_phase import ChampionPhase
 from shoal.orchestration.owned_run import OwnedRun, RunReleasedError
 from shoal.orchestration.search_phase import SearchPhase
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, result_hash
-from shoal.problems.table import Problem
 from shoal.store import Claim, Store
 from shoal.tuning.search import Search
 
@@ -68,7 +68,7 @@ class Runner:
         recorded = self.store.evaluations(self.claim.run_id, curves=False)
         # The record is the state: a search that went on elsewhere is played again from its
         # evaluations.
-        search = Search.replay(problem.settings, recorded)
+        search = Search.replay(problem.settings, recorded, problem.metric)
         _log.debug("run %s: %d evaluations are recorded", self.claim.run_id, len(recorded))
 
         try:

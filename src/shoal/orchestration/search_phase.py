@@ -9,8 +9,8 @@ from dataclasses import replace
 from shoal.executors import Evaluate, Executor, Outcome
 from shoal.orchestration.finals_budget import FinalsBudget
 from shoal.orchestration.owned_run import OwnedRun
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import Problem
 from shoal.tuning.search import Search
 
 _log = logging.getLogger(__name__)

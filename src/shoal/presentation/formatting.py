@@ -1,4 +1,4 @@
-"""Accuracies, times and genomes as text, for the terminal, the dashboard and reports alike."""
+"""Scores, times and genomes as text, for the terminal, the dashboard and reports alike."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from shoal.genome.genes import NEUTRAL, NUMERIC_GENES
 from shoal.genome.genome import Genome
 
 if TYPE_CHECKING:
+    from shoal.objectives.registry import Metric
     from shoal.store import RunView
 
 _MINUTE = 60
@@ -45,7 +46,63 @@ def shortened(text: str, most: int) -> str:
     return text[: most - 1] + "…"
 
 
-# Accuracies
+# Scores
+
+# Significant digits of a score that is no percentage.
+_DIGITS = 5
+
+
+def score_text(score: float | None, metric: Metric) -> str:
+    """A score as people read it; a dash where there is none.
+
+    A percentage has its sign. Other units stand in headings (`metric_heading`).
+
+    Examples
+    --------
+    >>> from shoal.objectives.registry import ACCURACY, Metric
+    >>> score_text(91.234, ACCURACY)
+    '91.23 %'
+    >>> score_text(4.748123, Metric("score", "Score", "minimize", "cost per period"))
+    '4.7481'
+    """
+    if metric.unit == "%":
+        return percent(score)
+    if score is None:
+        return "–"
+    return f"{score:.{_DIGITS}g}"
+
+
+def spread_text(half: float | None, metric: Metric) -> str:
+    """The half-width of a score's 95 % interval; empty where there is none.
+
+    Examples
+    --------
+    >>> from shoal.objectives.registry import ACCURACY
+    >>> spread_text(0.456, ACCURACY)
+    '± 0.46'
+    """
+    if metric.unit == "%" or half is None:
+        return plus_minus(half)
+    return f"± {half:.2g}"
+
+
+def metric_heading(metric: Metric) -> str:
+    """What a metric's scores are, over a column or beside a chart.
+
+    Examples
+    --------
+    >>> from shoal.objectives.registry import ACCURACY, Metric
+    >>> metric_heading(ACCURACY)
+    'Accuracy'
+    >>> metric_heading(Metric("score", "Score", "minimize", "cost per period"))
+    'Score, cost per period (smaller is better)'
+    """
+    if metric.is_accuracy:
+        return metric.label
+
+    unit = f", {metric.unit}" if metric.unit else ""
+    better = "larger" if metric.maximizes else "smaller"
+    return f"{metric.label}{unit} ({better} is better)"
 
 
 def percent(value: float | None) -> str:

@@ -61,7 +61,10 @@ class Evaluation:
     status
         "ok", or "failed": then it has no scores, says why in ``error``, and ranks worst.
     scores
-        On the training part and, where there is one, on the validation part.
+        All metrics, on the training part and, where there is one, on the validation part.
+    score
+        What the search selects on: the run's metric, in that metric's unit. Without it the accuracy
+        is taken out of ``scores``.
     loss
         The final global best loss on the training part, weight decay included.
     iterations
@@ -85,10 +88,16 @@ class Evaluation:
     curve: tuple[tuple[int, float], ...] = field(default=(), repr=False)
     error: str | None = None
     worker: str = ""
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.score is None and self.scores is not None:
+            # The dataclass is frozen.
+            object.__setattr__(self, "score", self.scores.selection.accuracy)
 
     @property
     def accuracy(self) -> float | None:
-        """The score that the search selects on, in percent; None when failed."""
+        """The accuracy on the part that the search selects by, in percent; None without one."""
         if self.scores is None:
             return None
         return self.scores.selection.accuracy
@@ -106,22 +115,32 @@ class GenerationSummary:
         From 1.
     best
         The genome that ranks first.
-    best_accuracy
-        Of the best genome, in percent; None when all failed.
+    best_score
+        Of the best genome, in the metric's unit; None when all failed.
     best_repeats
         Repeats that the best genome had.
-    mean_accuracy
-        Over the individuals that did not fail, in percent; None when all failed.
+    mean_score
+        Over the individuals that did not fail; None when all failed.
     evaluations
         Evaluations of the run up to the end of the generation.
     """
 
     number: int
     best: Genome
-    best_accuracy: float | None
+    best_score: float | None
     best_repeats: int
-    mean_accuracy: float | None
+    mean_score: float | None
     evaluations: int
+
+    @property
+    def best_accuracy(self) -> float | None:
+        """The name of `best_score` until 1.0."""
+        return self.best_score
+
+    @property
+    def mean_accuracy(self) -> float | None:
+        """The name of `mean_score` until 1.0."""
+        return self.mean_score
 
 
 def result_hash(evaluations: Iterable[Evaluation]) -> str:

@@ -1,19 +1,17 @@
-"""A table of data as a problem: what a genome trains, what that costs, and how good it becomes.
-
-`evaluate` is what a worker is asked for: a task (one repeat of one genome) becomes an evaluation.
-"""
+"""A table of data as a problem: what a genome trains, what that costs, and how good it becomes."""
 
 from __future__ import annotations
 
-import logging
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data import Dataset, Part, RegressionTarget
+from shoal.errors import ProblemError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
@@ -22,28 +20,25 @@ from shoal.objectives.metrics import (
     Metrics,
     Scores,
     classification_metrics,
+    mean_metrics,
     probabilities,
     regression_metrics,
 )
+from shoal.objectives.registry import Metric, table_metric
+from shoal.problems.base import ChampionScores, Problem, downsample_history
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import TrainingTask
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
 
-# Points of a recorded loss curve, at most.
-CURVE_POINTS = 64
-
-# How many times more iterations than the default genome a small one makes at most, where effort is
-# equal. The smallest networks spend their time on other things than multiply-adds.
-MOST_LONGER = 8
-
-_log = logging.getLogger(__name__)
+# The least error that a network's weight in an ensemble is computed from.
+_LEAST_ERROR = 1e-12
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What every evaluation of a run shares.
+class TableProblem(Problem):
+    """A prepared table, and the settings of a run on it.
 
     Attributes
     ----------
@@ -55,15 +50,34 @@ class Problem:
     Raises
     ------
     SettingsError
-        When the loss does not fit the target.
+        When the loss or the metric does not fit the target.
     """
 
     dataset: Dataset
     settings: SearchSettings
+    kind = "table"
 
     def __post_init__(self) -> None:
-        # A loss that does not fit is found before anything starts.
+        # A loss or metric that does not fit is found before anything starts.
         self.objective  # noqa: B018
+        self.metric  # noqa: B018
+
+    @property
+    def name(self) -> str:
+        """See `Problem.name`."""
+        return self.dataset.name
+
+    @cached_property
+    def metric(self) -> Metric:
+        """See `Problem.metric`."""
+        return table_metric(self.settings.metric, self.dataset.task)
+
+    def for_workers(self) -> TableProblem:
+        """See `Problem.for_workers`: without the table that was read, workers need no pandas."""
+        return replace(self, dataset=self.dataset.without_table())
+
+    def to_dict(self) -> None:
+        """See `Problem.to_dict`: the settings name the metric, the table is stored by itself."""
 
     @cached_property
     def objective(self) -> Objective:
@@ -79,7 +93,8 @@ class Problem:
         return make_objective(self.settings.loss, data.task, scale, mean_abs_target)
 
     @cached_property
-    def _schedule(self) -> Schedule:
+    def schedule(self) -> Schedule:
+        """See `Problem.schedule`."""
         return self.settings.schedule
 
     # ---- What is trained, and for how long -------------------------------------------------------
@@ -141,30 +156,9 @@ class Problem:
             min_improvement=settings.min_improvement,
         )
 
-    def iterations_for(self, task: Task) -> int:
-        """Iterations of a task's training, at most.
-
-        Where effort is equal, as many as make the multiply-adds of the default genome on this data,
-        but no more than `MOST_LONGER` times its iterations.
-        """
-        length = self._schedule.iterations_for(task.repeat)
-        if not self.settings.equal_effort:
-            return length
-
-        default_effort = self._effort(Genome())
-        own_effort = self._effort(task.genome)
-        equal_length = max(1, length * default_effort // own_effort)
-        return min(equal_length, MOST_LONGER * length)
-
-    def patience(self, task: Task) -> int | None:
-        """The patience of a task's training, in iterations.
-
-        It is the same share of the training's length for all tasks.
-        """
-        patience = self.settings.patience
-        if patience is None:
-            return None
-        return max(1, patience * self.iterations_for(task) // self.settings.iterations)
+    def effort(self, genome: Genome) -> int:
+        """See `Problem.effort`: multiply-adds on one row."""
+        return genome.evaluations_per_iteration * self.network(genome).size
 
     def cost(self, task: Task) -> int:
         """How much work a task's training is, at most.
@@ -177,11 +171,104 @@ class Problem:
             Multiply-adds over all iterations and all training rows.
         """
         rows = len(self.dataset.train.x)
-        return self._effort(task.genome) * rows * self.iterations_for(task)
+        return self.effort(task.genome) * rows * self.iterations_for(task)
 
-    def _effort(self, genome: Genome) -> int:
-        """Multiply-adds of an iteration on one row."""
-        return genome.evaluations_per_iteration * self.network(genome).size
+    def train(
+        self, task: Task, engine: Engine, iterations: int | None = None
+    ) -> tuple[Evaluation, NDArray[np.float32]]:
+        """See `Problem.train`: on the training part, scored on that and the validation part."""
+        train_part, validation_part = self.dataset.parts(task.repeat)
+        training = self.training(task, part=train_part, iterations=iterations)
+        (result,) = engine.train([training])
+
+        train = self.scores_of(engine, task.genome, result.weights, train_part)
+        validation = None
+        if validation_part is not None:
+            validation = self.scores_of(engine, task.genome, result.weights, validation_part)
+
+        scores = None
+        score = None
+        error = None
+        if not np.isfinite(result.loss):
+            error = "No particle ever had a finite loss."
+        elif train is None or (validation is None and validation_part is not None):
+            error = "The predictions are not finite."
+        else:
+            scores = Scores(train, validation)
+            score = scores.selection[self.metric.name]
+
+        evaluation = Evaluation(
+            task=task,
+            status="ok" if error is None else "failed",
+            scores=scores,
+            loss=result.loss,
+            iterations=result.iterations,
+            seconds=result.seconds,
+            curve=downsample_history(result.history),
+            error=error,
+            score=score,
+        )
+        return evaluation, result.weights
+
+    # ---- The champion ----------------------------------------------------------------------------
+
+    @property
+    def refits(self) -> bool:
+        """See `Problem.refits`: on train + validation, where there is a validation part."""
+        return self.dataset.validates
+
+    def refit(
+        self, task: Task, engine: Engine, iterations: int, *, refit: bool
+    ) -> NDArray[np.float32]:
+        """See `Problem.refit`."""
+        training = self.training(task, refit=refit, iterations=iterations)
+        (result,) = engine.train([training])
+        return result.weights
+
+    def shares(self, scores: Sequence[Scores]) -> tuple[float, ...]:
+        """See `Problem.shares`, by the setting ``ensemble``.
+
+        "mean": all alike. "weighted": in inverse proportion to the error on the rows that the
+        network did not see, which is the log loss or the mean square: of independent errors without
+        bias, the inverse variance is the best weight.
+        """
+        weights = [1.0] * len(scores)
+        if self.settings.ensemble == "weighted":
+            errors = [_error(own.selection) for own in scores]
+            weights = [1.0 / max(error, _LEAST_ERROR) for error in errors]
+
+        total = math.fsum(weights)
+        return tuple(weight / total for weight in weights)
+
+    def score_champion(
+        self,
+        engine: Engine,
+        genome: Genome,
+        networks: Sequence[NDArray[np.float32]],
+        shares: Sequence[float],
+    ) -> ChampionScores:
+        """See `Problem.score_champion`: on train + validation, and on the test part."""
+        data = self.dataset
+        single: dict[str, Metrics] = {}
+        together: dict[str, Metrics] = {}
+        for name, part in (("train", data.fit_part(data.validates)), ("test", data.test)):
+            if part is None:
+                continue
+
+            predictions = [self.predictions(engine, genome, own, part) for own in networks]
+            metrics = [self.metrics(prediction, part) for prediction in predictions]
+            single[name] = mean_metrics([own for own in metrics if own is not None])
+
+            weighted = [share * each for share, each in zip(shares, predictions, strict=True)]
+            of_mean = self.metrics(np.asarray(sum(weighted)), part)
+            together[name] = of_mean or single[name]
+
+        return ChampionScores(Scores(**single), Scores(**together))
+
+    @property
+    def has_baselines(self) -> bool:
+        """See `Problem.has_baselines`: they are judged on the test part."""
+        return self.dataset.test is not None
 
     # ---- How good a network is -------------------------------------------------------------------
 
@@ -234,7 +321,7 @@ class Problem:
             return classification_metrics(predictions, part.target)
         return regression_metrics(predictions, part.target)
 
-    def score(
+    def scores_of(
         self, engine: Engine, genome: Genome, weights: NDArray[np.float32], part: Part
     ) -> Metrics | None:
         """Score one network on a part of the data: `predictions`, then `metrics`.
@@ -253,94 +340,32 @@ class Problem:
         return self.metrics(self.predictions(engine, genome, weights, part), part)
 
 
-def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
-    """Train one repeat of one genome, and score it. The test part is not touched.
-
-    Whatever goes wrong becomes a failed evaluation, never an exception: a search outlives its
-    individuals.
-    """
-    try:
-        evaluation, _ = train_and_score(problem, task, engine)
-    except Exception as error:
-        _log.info("repeat %d of genome %s failed: %r", task.repeat, task.genome.hash, error)
-        return Evaluation(task, "failed", error=f"{type(error).__name__}: {error}")
-    return evaluation
+def _error(metrics: Metrics) -> float:
+    """The log loss, or the mean square."""
+    if metrics.log_loss:
+        return metrics.log_loss
+    return (metrics.rmse or 0.0) ** 2
 
 
-def train_and_score(
-    problem: Problem, task: Task, engine: Engine, iterations: int | None = None
-) -> tuple[Evaluation, NDArray[np.float32]]:
-    """Train one repeat of one genome, and score it on its training and validation parts.
+def as_table(problem: Problem, purpose: str) -> TableProblem:
+    """The problem, if it is a table.
 
     Parameters
     ----------
     problem
-        The data and the settings of the run.
-    task
-        The genome and the repeat.
-    engine
-        Trains.
-    iterations
-        Repeats a training of this recorded length; None: a new one.
+        A problem of any kind.
+    purpose
+        What needs a table, as the subject of a sentence.
 
-    Returns
-    -------
-    evaluation
-        The record. It is a failed one when the loss or the predictions are not finite.
-    weights
-        (D,): the trained network.
+    Raises
+    ------
+    ProblemError
+        It is no table.
     """
-    train_part, validation_part = problem.dataset.parts(task.repeat)
-    training = problem.training(task, part=train_part, iterations=iterations)
-    (result,) = engine.train([training])
-
-    train = problem.score(engine, task.genome, result.weights, train_part)
-    validation = None
-    if validation_part is not None:
-        validation = problem.score(engine, task.genome, result.weights, validation_part)
-
-    # Scores are recorded all or none, so that no genome is ranked by one that is not finite.
-    scores = None
-    error = None
-    if not np.isfinite(result.loss):
-        error = "No particle ever had a finite loss."
-    elif train is None or (validation is None and validation_part is not None):
-        error = "The predictions are not finite."
-    else:
-        scores = Scores(train, validation)
-
-    evaluation = Evaluation(
-        task=task,
-        status="ok" if error is None else "failed",
-        scores=scores,
-        loss=result.loss,
-        iterations=result.iterations,
-        seconds=result.seconds,
-        curve=downsample_history(result.history),
-        error=error,
-    )
-    return evaluation, result.weights
-
-
-def downsample_history(history: NDArray[np.float64]) -> tuple[tuple[int, float], ...]:
-    """A few points of a loss history, its first and last included.
-
-    Parameters
-    ----------
-    history
-        (iterations,): the global best loss after each iteration.
-
-    Returns
-    -------
-    tuple of (int, float)
-        At most `CURVE_POINTS` finite points (iteration from 1, loss).
-
-    Examples
-    --------
-    >>> downsample_history(np.array([np.inf, 0.5, 0.25]))
-    ((2, 0.5), (3, 0.25))
-    """
-    last = max(len(history) - 1, 0)
-    spread = np.linspace(0, last, CURVE_POINTS).round().astype(int)
-    indices = np.unique(spread)[: len(history)].tolist()
-    return tuple((i + 1, float(history[i])) for i in indices if np.isfinite(history[i]))
+    if not isinstance(problem, TableProblem):
+        raise ProblemError(
+            f"{purpose} needs a table, and {problem.name} is a {problem.kind}.",
+            expected="a run that solves a table",
+            remedy="choose another run",
+        )
+    return problem

@@ -301,15 +301,18 @@ def _coefficients(
     genome: Genome, key: Key, dtype: type[np.floating[Any]], *, stops_at_limits: bool
 ) -> kernels.Coefficients:
     """The rule in numbers of that type; a coefficient that it does not read is 0."""
-    weights = []
-    for name in ("cognitive_weight", "social_weight", "global_best_weight"):
-        weight = 0.0 if name in genome.unread_genes else getattr(genome, name)
-        weights.append(dtype(weight))
+
+    def weight(name: str) -> Any:
+        if name in genome.unread_genes:
+            return dtype(0.0)
+        return dtype(getattr(genome, name))
 
     rule = genome.rule
     return kernels.Coefficients(
-        rule.kernel_number,
-        *weights,
+        number=rule.kernel_number,
+        c1=weight("cognitive_weight"),
+        c2=weight("social_weight"),
+        c3=weight("global_best_weight"),
         jump=dtype(genome.jump_size),
         key0=key[0],
         key1=key[1],

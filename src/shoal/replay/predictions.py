@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from shoal.analysis.summary import load_champion
 from shoal.errors import ShoalError, StoreError
 from shoal.problems.evaluation import Evaluation
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem, as_table
 from shoal.pso.engines import get_engine
 from shoal.replay.process import child_environment, load_problem
 from shoal.replay.verify import recorded_evaluation, retrain
@@ -167,7 +167,7 @@ def _ask(store: Store, request: Mapping[str, Any], limit: float) -> Predictions:
     )
 
 
-def _retrained_predictions(problem: Problem, evaluation: Evaluation) -> Predictions:
+def _retrained_predictions(problem: TableProblem, evaluation: Evaluation) -> Predictions:
     again, weights = retrain(problem, evaluation)
     if weights is None:
         raise StoreError(
@@ -201,7 +201,7 @@ def champion_predictions(store: Store, run_id: int) -> Predictions | None:
     Predictions or None
         None where there is no champion, or no test part.
     """
-    problem = store.load_problem(run_id)
+    problem = as_table(store.load_problem(run_id), "A picture of predictions")
     data = problem.dataset
     champion = load_champion(store, store.run(run_id))
     if champion is None or data.test is None:
@@ -223,7 +223,7 @@ def champion_predictions(store: Store, run_id: int) -> Predictions | None:
     recorded = champion.ensemble.test
     same = False
     if metrics is not None and recorded is not None:
-        same = abs(metrics.accuracy - recorded.accuracy) < _NEAR
+        same = abs(metrics["accuracy"] - recorded["accuracy"]) < _NEAR
 
     parts = {"test": PartPredictions(data.test.target, predicted)}
     return Predictions(parts, data.classes, data.options.target, same)
@@ -237,7 +237,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
             evaluation = recorded_evaluation(
                 store, request["run"], request["genome"], request["repeat"]
             )
-        problem = load_problem(request["run"])
+        problem = as_table(load_problem(request["run"]), "A picture of predictions")
         # Only now: until here it is quick, and somebody waits.
         lower_priority(_NICENESS)
         predictions = _retrained_predictions(problem, evaluation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from shoal.problems.table import Problem
+from shoal.problems.base import Problem
 from shoal.store import open_store
 from shoal.system.process import SINGLE_THREADED
 

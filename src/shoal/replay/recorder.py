@@ -30,8 +30,9 @@ from shoal.analysis.summary import summarise
 from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
 from shoal.objectives.losses import loss_values
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import Problem
+from shoal.problems.table import as_table
 from shoal.pso.engines import Engine, get_engine
 from shoal.pso.engines.base import CHUNK_SECONDS
 from shoal.pso.snapshot import (
@@ -235,7 +236,9 @@ def replay_training(
 
     moments = window.moments(iterations)
     engine = engine or get_engine(problem.settings.engine)
-    training = problem.training(task, iterations=iterations)
+    # Positions of other problems are seen live only.
+    table = as_table(problem, "A replay of the swarm")
+    training = table.training(task, iterations=iterations)
     recorder = _Recorder(engine, training, moments, on_progress)
     if window.projection == "principal":
         recorder.record_on_principal_axes()
@@ -250,7 +253,7 @@ def replay_training(
         frames=tuple(recorder.frames),
         history=_thinned(recorder.history),
         loss=float(recorder.history[-1]),
-        loss_name=problem.objective.loss.name,
+        loss_name=table.objective.loss.name,
         recorded=recorded,
         plane=recorder.projection.kind,
         share=recorder.projection.share,

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import SettingsError, StoreError
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation
-from shoal.problems.table import Problem, train_and_score
 from shoal.pso.engines import cores, get_engine
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.store import Store, default_path
@@ -83,6 +83,7 @@ class ReplayCheck:
             "same": self.same,
             "status": self.recorded.status,
             "error": self.recorded.error,
+            "score": self.recorded.score,
             "accuracy": self.recorded.accuracy,
             "iterations": self.recorded.iterations,
             "seconds": round(self.again.seconds, 3),
@@ -191,7 +192,7 @@ def retrain(
 
     engine = get_engine(problem.settings.engine, threads)
     try:
-        return train_and_score(problem, evaluation.task, engine, length)
+        return problem.train(evaluation.task, engine, length)
     except Exception as error:
         # As `evaluate` records it.
         message = f"{type(error).__name__}: {error}"

@@ -50,6 +50,11 @@ class Preset:
     patience_share
         The patience of a training as a share of ``iterations``, 1 / ``patience_share``; None for a
         search that waits until a training's last iteration.
+    start_ranges
+        Ranges of numeric genes in a first generation, where they are not those of
+        `shoal.genome.genes`.
+    start_layers
+        The hidden layers of a first generation, where they are not those of `SearchSpace`.
     """
 
     name: str
@@ -57,6 +62,8 @@ class Preset:
     choices: Choices = field(default_factory=dict)
     recorded_choices: Choices = field(default_factory=dict)
     patience_share: int | None = None
+    start_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    start_layers: tuple[int, ...] | None = None
 
     def patience(self, iterations: int) -> int | None:
         """The patience of a training of full length, in iterations."""
@@ -96,4 +103,29 @@ CLASSIC = Preset(
     recorded_choices=_CLASSIC_CHOICES,
 )
 
-PRESETS = {preset.name: preset for preset in (MODERN, CLASSIC)}
+# Policies of simulations. Their weights are larger than those of networks of scaled tables: what an
+# action depends on sharply takes steep neurons (docs/reports/simulations.md).
+SIMULATION = Preset(
+    "simulation",
+    defaults={
+        **MODERN.defaults,
+        "iterations": 200,
+        "max_depth": 2,
+        "max_width": 64,
+        "baselines": False,
+        "bounds": {
+            "weight_scale": (0.05, 5.0),
+            "max_velocity": (0.05, 10.0),
+            "max_position": (1.0, 100.0),
+        },
+    },
+    choices={"attractor": ("best",), "activation": ("tanh", "relu")},
+    start_ranges={
+        "weight_scale": (0.3, 3.0),
+        "max_velocity": (0.3, 3.0),
+        "max_position": (5.0, 50.0),
+    },
+    start_layers=(8,),
+)
+
+PRESETS = {preset.name: preset for preset in (MODERN, CLASSIC, SIMULATION)}

@@ -16,6 +16,7 @@ from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL
 from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.losses import LOSS_NAMES
+from shoal.objectives.registry import METRICS
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.presets import (
     DEFAULT_PRESET,
@@ -60,7 +61,7 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # What is meant by settings that are not given: see `shoal.settings.presets`.
-    preset: Literal["modern", "classic"] = "modern"
+    preset: Literal["modern", "classic", "simulation"] = "modern"
     # Of all random numbers of the search.
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
@@ -124,6 +125,20 @@ class SearchSettings(BaseModel):
     # Whether other methods are fitted to the champion's rows at the end.
     baselines: bool = True
 
+    # Simulations: the scenarios that each particle meets in an iteration.
+    scenarios: Annotated[int, Field(ge=1, le=1_000_000)] = 8
+    # Simulations: whether each iteration has new scenarios. Bests are then evaluated anew, too.
+    fresh_scenarios: bool = True
+    # Simulations: the unused scenarios on which the best positions of a training are compared.
+    validation_scenarios: Annotated[int, Field(ge=1, le=1_000_000)] = 64
+    # Simulations: the scenarios on which the champion is tested, which nothing else meets.
+    test_scenarios: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    # Simulations: a training ends after this number of simulated steps; None: no limit.
+    steps: Positive | None = None
+
+    # What the search selects, confirms and reports on: a name of `shoal.objectives.registry`.
+    # None: the accuracy.
+    metric: str | None = None
     # What swarms minimise. None: "mse" for regression, "cross_entropy" for classification.
     loss: str | None = None
 
@@ -170,6 +185,8 @@ class SearchSettings(BaseModel):
             filled["patience"] = _patience_for(filled.get("iterations"), preset)
         if "elitism" not in given and isinstance(given.get("population"), int):
             filled["elitism"] = cls._elitism_for(given["population"])
+        if isinstance(given.get("bounds", {}), dict):
+            filled["bounds"] = {**preset.defaults.get("bounds", {}), **given.get("bounds", {})}
         if isinstance(filled.get("choices", {}), dict):
             filled["choices"] = _choices_for(filled, preset, CATEGORICAL_GENES)
 
@@ -219,6 +236,8 @@ class SearchSettings(BaseModel):
 
         if self.loss is not None and self.loss not in LOSS_NAMES:
             raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSS_NAMES)}")
+        if self.metric is not None and self.metric not in METRICS:
+            raise ValueError(f"metric={self.metric!r} must be one of {', '.join(METRICS)}")
         _check_names("start", self.start, NAMED_GENOMES)
         _check_names("extra_genes", self.extra_genes, _extra_genes())
         return self
@@ -301,7 +320,8 @@ class SearchSettings(BaseModel):
     @property
     def space(self) -> SearchSpace:
         """The genomes that the search may propose."""
-        start_layers = SearchSpace().start_layers[: self.max_depth]
+        preset = PRESETS[self.preset]
+        start_layers = (preset.start_layers or SearchSpace().start_layers)[: self.max_depth]
         space = SearchSpace(
             max_depth=self.max_depth,
             max_width=self.max_width,
@@ -310,7 +330,8 @@ class SearchSettings(BaseModel):
 
         # A gene is searched when a user names it anywhere.
         named_genes = {*self.extra_genes, *self.bounds, *self.choices}
-        return space.with_genes(named_genes).narrowed(self.bounds, self.choices)
+        space = space.with_genes(named_genes).narrowed(self.bounds, self.choices)
+        return space.starting(preset.start_ranges)
 
     def competes_with(self, other: SearchSettings) -> bool:
         """Whether both searches had the same budget and space, but different samplers.

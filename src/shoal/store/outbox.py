@@ -92,6 +92,8 @@ def add(connection: Connection, run_id: int, kind: str, key: str, host: str | No
         "run": row.id,
         "name": row.name,
         "state": row.state,
+        "best_score": finite(row.best_accuracy),
+        # The name of best_score until 1.0.
         "best_accuracy": finite(row.best_accuracy),
         "error": row.error,
         "result_hash": row.result_hash,

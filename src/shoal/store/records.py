@@ -1,7 +1,7 @@
 """What the store hands out: frozen values, and the rule that says whether an owner is alive.
 
-Times are seconds since 1970 by the database's clock, durations are seconds, and accuracies are
-percent, unless a field says otherwise.
+Times are seconds since 1970 by the database's clock, durations are seconds, and scores are
+in the unit of the run's metric, unless a field says otherwise.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shoal.errors import StoreError
+from shoal.objectives.registry import ACCURACY, METRICS, Metric
 from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.search_settings import SearchSettings
 
@@ -241,11 +242,11 @@ class RunView:
         Completed generations, recorded evaluations, and the sum of their iterations.
     seconds
         Active training time, in seconds.
-    best_accuracy, best_repeats
-        Mean accuracy of the best genome after the last generation, in percent, and the number of
-        repeats that it is the mean of.
-    avg_accuracy
-        Mean accuracy over the genomes of the last generation, in percent.
+    best_score, best_repeats
+        Mean score of the best genome after the last generation, in the metric's unit, and the
+        number of repeats that it is the mean of.
+    mean_score
+        Mean score over the genomes of the last generation that did not fail.
     created, started, ended
         When it was queued, first claimed, and ended; seconds since 1970.
     error
@@ -255,7 +256,10 @@ class RunView:
     pending
         The kinds of the commands that its owner has not applied yet, oldest first.
     dataset_hash
-        SHA-256 of the stored table.
+        SHA-256 of the stored table; that of nothing, where the run has no table.
+    problem
+        What is solved, as `shoal.problems.base.Problem.to_dict` gives it. None: a table, with a
+        metric that its settings name.
     """
 
     id: int
@@ -272,9 +276,9 @@ class RunView:
     evaluations: int
     iterations: int
     seconds: float
-    best_accuracy: float | None
+    best_score: float | None
     best_repeats: int | None
-    avg_accuracy: float | None
+    mean_score: float | None
     created: float
     started: float | None
     ended: float | None
@@ -282,6 +286,31 @@ class RunView:
     result_hash: str | None
     pending: tuple[str, ...] = ()
     dataset_hash: str = ""
+    problem: dict[str, Any] | None = None
+
+    @property
+    def kind(self) -> str:
+        """What kind of problem is solved: "table", "simulation" or "function"."""
+        if self.problem is None:
+            return "table"
+        return str(self.problem["kind"])
+
+    @property
+    def metric(self) -> Metric:
+        """What the run's scores are scores of."""
+        if self.problem is not None and "metric" in self.problem:
+            return Metric.from_dict(self.problem["metric"])
+        return METRICS[self.settings.metric or ACCURACY.name]
+
+    @property
+    def best_accuracy(self) -> float | None:
+        """The name of `best_score` until 1.0."""
+        return self.best_score
+
+    @property
+    def avg_accuracy(self) -> float | None:
+        """The name of `mean_score` until 1.0."""
+        return self.mean_score
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from shoal.store.migrate import take_lock
 from shoal.store.records import RunView, TableView, is_alive
 from shoal.store.serialization import sanitise_text
 from shoal.store.tables import (
+    NO_TABLE,
     artifact,
     command,
     dataset,
@@ -72,6 +73,8 @@ class NewRun:
         The row of the table ``dataset``, without its time.
     data_options
         How the table is prepared, as JSON.
+    problem
+        What is solved, as JSON; None: the table.
     settings
         The search settings.
     notes
@@ -85,6 +88,7 @@ class NewRun:
     name: str
     dataset: dict[str, Any]
     data_options: dict[str, Any]
+    problem: dict[str, Any] | None
     settings: SearchSettings
     notes: tuple[str, ...]
     key: str
@@ -130,6 +134,7 @@ def _insert_run(connection: Connection, new: NewRun) -> int:
         "name": new.name,
         "dataset_hash": new.dataset["hash"],
         "data_options": new.data_options,
+        "problem": new.problem,
         "settings": new.settings.to_dict(),
         "seed": new.settings.seed,
         "state": "queued",
@@ -325,7 +330,7 @@ def read_run(connection: Connection, run_id: int | str) -> RunView:
 def read_comparable_runs(connection: Connection, run_id: int) -> list[RunView]:
     """The other finished runs on the same table, newest first."""
     own_table = select(run.c.dataset_hash).where(run.c.id == run_id).scalar_subquery()
-    same_table = run.c.dataset_hash == own_table
+    same_table = (run.c.dataset_hash == own_table) & (own_table != NO_TABLE)
     return read_runs(connection, same_table & (run.c.state == "finished") & (run.c.id != run_id))
 
 
@@ -335,6 +340,7 @@ def read_tables(connection: Connection) -> list[TableView]:
     query = (
         select(dataset.c.name, dataset.c.rows, dataset.c.columns, newest_run)
         .join(run)
+        .where(dataset.c.hash != NO_TABLE)
         .group_by(dataset.c.hash)
         .order_by(newest_run.desc())
     )
@@ -366,6 +372,10 @@ def _run_view(row: Row[Any], pending: tuple[str, ...]) -> RunView:
     values["heartbeat_age"] = row.age
     values["state"] = shown_state(row)
     values["pending"] = pending
+    values["best_score"] = row.best_accuracy
+    values["mean_score"] = row.avg_accuracy
+    if row.problem is not None:
+        values["dataset"] = row.problem["name"]
     return RunView(**{name: values[name] for name in RunView.__dataclass_fields__})
 
 

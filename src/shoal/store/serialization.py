@@ -73,7 +73,7 @@ def evaluation_row(
         "generation": task.generation,
         "individual": task.individual,
         "status": evaluation.status,
-        "accuracy": evaluation.accuracy,
+        "accuracy": evaluation.score,
         "loss": evaluation.loss,
         "scores": scores,
         "iterations": evaluation.iterations,
@@ -120,6 +120,7 @@ def _read_evaluation(row: Row[Any], genomes: dict[str, Genome]) -> Evaluation:
         curve=curve,
         error=row.error,
         worker=row.worker,
+        score=row.accuracy,
     )
 
 
@@ -164,9 +165,9 @@ def generation_row(run_id: int, summary: GenerationSummary, seconds: float) -> d
         "run_id": run_id,
         "number": summary.number,
         "best": summary.best.to_dict(),
-        "best_accuracy": summary.best_accuracy,
+        "best_accuracy": summary.best_score,
         "best_repeats": summary.best_repeats,
-        "mean_accuracy": summary.mean_accuracy,
+        "mean_accuracy": summary.mean_score,
         "evaluations": summary.evaluations,
         "seconds": seconds,
     }
@@ -177,8 +178,8 @@ def read_generation(row: Row[Any]) -> GenerationSummary:
     return GenerationSummary(
         number=row.number,
         best=Genome.from_dict(row.best),
-        best_accuracy=row.best_accuracy,
+        best_score=row.best_accuracy,
         best_repeats=row.best_repeats,
-        mean_accuracy=row.mean_accuracy,
+        mean_score=row.mean_accuracy,
         evaluations=row.evaluations,
     )

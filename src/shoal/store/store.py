@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy import Connection, func, select
 
@@ -34,8 +34,9 @@ from shoal.store.tables import dataset, run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from shoal.data import CanonicalTable, Dataset
-    from shoal.problems.table import Problem
+    from shoal.data import CanonicalTable
+    from shoal.problems.base import Problem
+    from shoal.problems.registry import Subject
 
 _log = logging.getLogger(__name__)
 
@@ -213,7 +214,7 @@ class Store(RunOwnership, RecordedResults, Supervision):
 
     def add_run(
         self,
-        dataset: Dataset,
+        subject: Subject,
         settings: SearchSettings,
         *,
         name: str | None = None,
@@ -224,12 +225,12 @@ class Store(RunOwnership, RecordedResults, Supervision):
 
         Parameters
         ----------
-        dataset
-            The data set, with the table that it was prepared from.
+        subject
+            What is solved: a data set, with the table that it was prepared from, or a simulation.
         settings
             The search settings.
         name
-            What to call the run; None: the name of the data set.
+            What to call the run; None: the name of what is solved.
         key
             What makes this command unique: the same key again gives the same run.
         exclusive
@@ -247,28 +248,12 @@ class Store(RunOwnership, RecordedResults, Supervision):
         StoreError
             If the data set comes without its table, or the key was used for another command.
         """
-        from shoal.data import to_parquet
-
-        if dataset.table is None:
-            raise StoreError(f"{dataset.name}: a data set without its table cannot be recorded.")
-
-        rows, columns = dataset.table.shape
-        content = to_parquet(dataset.table)
-        table = {
-            "hash": hashlib.sha256(content).hexdigest(),
-            "name": sanitise_text(dataset.name),
-            "parquet": content,
-            "rows": rows,
-            "columns": columns,
-        }
         new = runs.NewRun(
-            name=sanitise_text(name or dataset.name),
-            dataset=table,
-            data_options=dataset.options.to_dict(),
+            name=sanitise_text(name or subject.name),
             settings=settings,
-            notes=tuple(map(sanitise_text, dataset.notes)),
             key=key or _new_key(),
             exclusive=exclusive,
+            **_described(subject),
         )
         return self._database.write(lambda c: runs.add_run(c, new))
 
@@ -292,18 +277,20 @@ class Store(RunOwnership, RecordedResults, Supervision):
             If the store has no such run.
         StoreError
             If the stored table is damaged.
+        CodeChangedError
+            If the code of a simulation is not on this machine, or has changed.
         SettingsError
             If the run's loss does not fit its target. Such a run can be stored, and fails when it
             is driven. `run` and `table` still show it.
         """
         # Imported here, since most processes that open a store train nothing.
         from shoal.data import DataOptions, prepare
-        from shoal.problems.table import Problem
+        from shoal.problems.table import TableProblem
 
         run = self.run(run_id)
         options = DataOptions.from_dict(run.data_options)
         dataset = prepare(run.dataset, self.canonical_table(run.id), options)
-        return Problem(dataset, run.settings)
+        return TableProblem(dataset, run.settings)
 
     def table(self, run_id: int | str) -> pd.DataFrame:
         """The table that a run uses, in canonical form: one row a sample.
@@ -463,3 +450,28 @@ class Store(RunOwnership, RecordedResults, Supervision):
 def _new_key() -> str:
     """A key that no other command has."""
     return uuid.uuid4().hex
+
+
+def _described(subject: Subject) -> dict[str, Any]:
+    """The fields of `runs.NewRun` that say what is solved."""
+    from shoal.data import to_parquet
+
+    dataset = subject
+    if dataset.table is None:
+        raise StoreError(f"{dataset.name}: a data set without its table cannot be recorded.")
+
+    rows, columns = dataset.table.shape
+    content = to_parquet(dataset.table)
+    table = {
+        "hash": hashlib.sha256(content).hexdigest(),
+        "name": sanitise_text(dataset.name),
+        "parquet": content,
+        "rows": rows,
+        "columns": columns,
+    }
+    return {
+        "dataset": table,
+        "data_options": dataset.options.to_dict(),
+        "problem": None,
+        "notes": tuple(map(sanitise_text, dataset.notes)),
+    }

@@ -6,6 +6,7 @@ stands above it. Times are seconds since 1970 by the database's clock; durations
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from sqlalchemy import (
@@ -31,7 +32,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from shoal.store.column_types import Number
 
 # The revision that the newest migration leaves behind.
-REVISION = "0003"
+REVISION = "0004"
 # Alembic's own default name may belong to another program of a shared database.
 VERSION_TABLE = "shoal_version"
 
@@ -79,6 +80,9 @@ def _created() -> Column[float]:
     return Column("created", Time, nullable=False, default=now())
 
 
+# The hash of nothing: what runs refer to that have no table. Their foreign key needs a row.
+NO_TABLE = hashlib.sha256(b"").hexdigest()
+
 # A table that runs train on. Runs share it; it goes with the last of them.
 dataset = Table(
     "dataset",
@@ -103,7 +107,7 @@ run = Table(
     Column("id", Id, primary_key=True),
     # The name that a person gave it, or that of its data set.
     Column("name", Text, nullable=False),
-    # The table that it trains on.
+    # The table that it trains on; `NO_TABLE` where it solves no table.
     Column("dataset_hash", Text, ForeignKey("dataset.hash", name="run_dataset"), nullable=False),
     # How the table is prepared: a `DataOptions`.
     Column("data_options", Json, nullable=False),
@@ -125,9 +129,10 @@ run = Table(
     Column("iterations", BigInteger, nullable=False, server_default=text("0")),
     # Active training time, in seconds: pauses do not count.
     Column("seconds", Time, nullable=False, server_default=text("0")),
-    # After the last complete generation: mean accuracy of the best genome in percent, the number
-    # of repeats that it is the mean of, and the mean over the genomes that did not fail, in
-    # percent. Accuracies are NULL when all failed.
+    # After the last complete generation: mean score of the best genome, the number of repeats that
+    # it is the mean of, and the mean over the genomes that did not fail. Scores are in the unit of
+    # the run's metric, and NULL when all failed. The columns are named after the first metric:
+    # processes of earlier versions write to the same store.
     Column("best_accuracy", Number()),
     Column("best_repeats", BigInteger),
     Column("avg_accuracy", Number()),
@@ -139,6 +144,8 @@ run = Table(
     Column("error", Text),
     # Of a finished run: SHA-256 of all that it found, 64 hexadecimal digits.
     Column("result_hash", Text),
+    # What is solved: `Problem.to_dict`. NULL: a table, with a metric that the settings name.
+    Column("problem", Json),
     Index("run_state", "state"),
     # An id that a person has seen never comes to mean another run.
     sqlite_autoincrement=True,
@@ -161,7 +168,7 @@ evaluation = Table(
     Column("individual", BigInteger, nullable=False),
     # ok or failed.
     Column("status", Text, nullable=False),
-    # The score that the search selects on, in percent. NULL: failed.
+    # The score that the search selects on, in the unit of the run's metric. NULL: failed.
     Column("accuracy", Number()),
     # The final global best loss on the training part, weight decay included; no unit.
     Column("loss", Number()),
@@ -189,12 +196,12 @@ generation = Table(
     Column("run_id", Id, ForeignKey("run.id", name="generation_run"), primary_key=True),
     # From 1.
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    # The genes of its best genome, the mean accuracy of that in percent (NULL: all failed), and
+    # The genes of its best genome, the mean score of that (NULL: all failed), and
     # the number of repeats that it is the mean of.
     Column("best", Json, nullable=False),
     Column("best_accuracy", Number()),
     Column("best_repeats", BigInteger, nullable=False),
-    # Mean over the genomes that did not fail, in percent. NULL: all failed.
+    # Mean over the genomes that did not fail. NULL: all failed.
     Column("mean_accuracy", Number()),
     # How many evaluations the run had at its end.
     Column("evaluations", BigInteger, nullable=False),

@@ -29,9 +29,10 @@ from shoal.data import Part
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import derive_key
 from shoal.objectives.metrics import Metrics, mean_metrics
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Task
 from shoal.problems.progress import TrainingInfo
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem, as_table
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
 from shoal.settings.phase import Phase
@@ -77,7 +78,7 @@ class Baseline:
     detail
         What was fitted, in a few words.
     accuracies
-        One for each network, in percent.
+        The score of each network by the run's metric; the name is from the first versions.
     test
         The mean over its networks; None when it failed.
     ensemble
@@ -158,7 +159,8 @@ class BaselineJob:
         from threadpoolctl import threadpool_limits
 
         begun = time.perf_counter()
-        test_part = problem.dataset.test
+        table = as_table(problem, "A baseline")
+        test_part = table.dataset.test
         if test_part is None:
             return self.failed("There is no test part.")
 
@@ -166,22 +168,22 @@ class BaselineJob:
             with warnings.catch_warnings(), threadpool_limits(self.threads):
                 # A training that ended before it converged is no news.
                 warnings.simplefilter("ignore")
-                detail, predictions = self._fitted(problem, engine, test_part)
+                detail, predictions = self._fitted(table, engine, test_part)
         except Exception as error:
             _log.info("baseline %s failed: %r", self.kind, error)
             return self.failed(f"{type(error).__name__}: {error}")
 
-        scores = [problem.metrics(prediction, test_part) for prediction in predictions]
+        scores = [table.metrics(prediction, test_part) for prediction in predictions]
         finite = [metrics for metrics in scores if metrics is not None]
         mean_prediction = sum(predictions[1:], predictions[0]) / len(predictions)
-        ensemble = problem.metrics(mean_prediction, test_part)
+        ensemble = table.metrics(mean_prediction, test_part)
         if len(finite) < len(scores) or ensemble is None:
             return self.failed("The predictions are not finite.")
 
         return Baseline(
             kind=self.kind,
             detail=detail,
-            accuracies=tuple(metrics.accuracy for metrics in finite),
+            accuracies=tuple(metrics[problem.metric.name] for metrics in finite),
             test=mean_metrics(finite),
             ensemble=ensemble,
             seconds=time.perf_counter() - begun,
@@ -191,7 +193,7 @@ class BaselineJob:
         """The row of a baseline that could not be computed."""
         return Baseline(self.kind, "", error=error)
 
-    def _fitted(self, problem: Problem, engine: Engine, test_part: Part) -> Fitted:
+    def _fitted(self, problem: TableProblem, engine: Engine, test_part: Part) -> Fitted:
         data = problem.dataset
         train_part = data.fit_part(data.validates)
         if self.kind == "swarm":
@@ -199,7 +201,7 @@ class BaselineJob:
         return self._scikit_models(problem, train_part, test_part)
 
     def _swarms(
-        self, problem: Problem, engine: Engine, train_part: Part, test_part: Part
+        self, problem: TableProblem, engine: Engine, train_part: Part, test_part: Part
     ) -> Fitted:
         """Swarms of the genome, trained as a champion's networks are."""
         engine = engine.with_threads(self.threads)
@@ -222,7 +224,7 @@ class BaselineJob:
         iterations = problem.iterations_for(Task(self.genome, first))
         return f"{_shape(self.genome)}, {iterations:,} iterations", predictions
 
-    def _scikit_models(self, problem: Problem, train_part: Part, test_part: Part) -> Fitted:
+    def _scikit_models(self, problem: TableProblem, train_part: Part, test_part: Part) -> Fitted:
         """Models of scikit-learn, with the seeds of the first repeats."""
         data = problem.dataset
         regression = data.task == "regression"
@@ -266,7 +268,7 @@ def baseline_jobs(
     Parameters
     ----------
     problem
-        The data and the settings of the run. Without a test part there are no baselines.
+        What was searched. A table without a test part has no baselines, nor has any other kind.
     genome
         The champion's genome.
     networks
@@ -274,7 +276,7 @@ def baseline_jobs(
     first
         The repeat of the champion's first network; None: see `BaselineJob`.
     """
-    if problem.dataset.test is None:
+    if not problem.has_baselines:
         return ()
 
     jobs = []

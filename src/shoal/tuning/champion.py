@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,10 +17,11 @@ from numpy.typing import NDArray
 
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95, mean, probability_better
-from shoal.objectives.metrics import Metrics, Scores, mean_metrics
+from shoal.objectives.metrics import Scores, mean_metrics
+from shoal.objectives.registry import ACCURACY, Metric
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.progress import TrainingInfo
-from shoal.problems.table import Problem
 from shoal.pso.engines.base import Engine
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.racing import SIGNIFICANT
@@ -32,9 +32,6 @@ T = TypeVar("T")
 # The kind of the artifact that a run keeps its champion as.
 CHAMPION = "champion"
 
-# The least error that a network's weight in an ensemble is computed from.
-_LEAST_ERROR = 1e-12
-
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
@@ -42,32 +39,52 @@ class Confirmation:
 
     Attributes
     ----------
-    accuracies
-        Of the champion's confirmations, in percent.
+    scores
+        Of the champion's confirmations, in the metric's unit.
     second
         The genome that came closest in as many confirmations; None where there is none.
-    second_accuracies
-        Of the second genome, on the same random streams, in percent.
+    second_scores
+        Of the second genome, on the same random streams.
+    metric
+        What the scores are scores of.
     """
 
-    accuracies: tuple[float, ...]
+    scores: tuple[float, ...]
     second: Genome | None = None
-    second_accuracies: tuple[float, ...] = ()
+    second_scores: tuple[float, ...] = ()
+    metric: Metric = ACCURACY
+
+    @property
+    def score(self) -> float:
+        """The mean of the champion's confirmations."""
+        return mean(self.scores)
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """The name of `scores` until 1.0."""
+        return self.scores
+
+    @property
+    def second_accuracies(self) -> tuple[float, ...]:
+        """The name of `second_scores` until 1.0."""
+        return self.second_scores
 
     @property
     def accuracy(self) -> float:
-        """The mean of the champion's confirmations, in percent."""
-        return mean(self.accuracies)
+        """The name of `score` until 1.0."""
+        return self.score
 
     @property
     def ci95(self) -> tuple[float, float] | None:
         """Student's 95 % interval of the mean over trainings (not over other data)."""
-        return ci95(self.accuracies)
+        return ci95(self.scores)
 
     @property
     def best_minus_mean(self) -> float:
-        """How far the luckiest repeat lies above the mean, in percentage points."""
-        return max(self.accuracies) - self.accuracy
+        """By how much the luckiest repeat is better than the mean; never negative."""
+        if self.metric.maximizes:
+            return max(self.scores) - self.score
+        return self.score - min(self.scores)
 
     @property
     def probability(self) -> float | None:
@@ -77,7 +94,10 @@ class Confirmation:
         """
         if self.second is None:
             return None
-        return probability_better(self.accuracies, self.second_accuracies)
+
+        fitness = [self.metric.fitness(score) for score in self.scores]
+        second_fitness = [self.metric.fitness(score) for score in self.second_scores]
+        return probability_better(fitness, second_fitness)
 
     @property
     def resolved(self) -> bool:
@@ -88,27 +108,36 @@ class Confirmation:
 
     def to_dict(self) -> dict[str, Any]:
         """As the command line's JSON shows it."""
-        return {
-            "accuracy": self.accuracy,
+        values = {
+            "score": self.score,
             "ci95": self.ci95,
-            "repeats": len(self.accuracies),
+            "repeats": len(self.scores),
             "best_minus_mean": self.best_minus_mean,
-            # The name of best_minus_mean until 1.0.
-            "luck": self.best_minus_mean,
             "probability_better": self.probability,
             "resolved": self.resolved,
-            "accuracies": list(self.accuracies),
+            "scores": list(self.scores),
             "second": self.second.to_dict() if self.second else None,
-            "second_accuracies": list(self.second_accuracies),
+            "second_scores": list(self.second_scores),
         }
+        # Names until 1.0.
+        values["luck"] = self.best_minus_mean
+        if self.metric.is_accuracy:
+            values["accuracy"] = self.score
+            values["accuracies"] = list(self.scores)
+            values["second_accuracies"] = list(self.second_scores)
+        return values
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Confirmation:
-        """Read what `to_dict` wrote; what follows from the accuracies is computed anew."""
+    def from_dict(cls, values: Mapping[str, Any], metric: Metric = ACCURACY) -> Confirmation:
+        """Read what `to_dict` wrote; what follows from the scores is computed anew."""
         second = None
         if values["second"]:
             second = Genome.from_dict(values["second"])
-        return cls(tuple(values["accuracies"]), second, tuple(values["second_accuracies"]))
+
+        # The first versions wrote accuracies only.
+        scores = values.get("scores", values.get("accuracies", ()))
+        second_scores = values.get("second_scores", values.get("second_accuracies", ()))
+        return cls(tuple(scores), second, tuple(second_scores), metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +169,10 @@ class Selection:
         first, *others = self.confirmed
         # A finalist that left the race earlier has fewer repeats, and is no second.
         if not others or others[0].repeats != first.repeats:
-            return Confirmation(_known(first))
+            return Confirmation(_known(first), metric=first.metric)
 
         second = others[0]
-        return Confirmation(_known(first), second.genome, _known(second))
+        return Confirmation(_known(first), second.genome, _known(second), first.metric)
 
     def behind_networks(self, most: int) -> tuple[Evaluation, ...]:
         """The evaluations that the champion's networks are trained like.
@@ -179,7 +208,7 @@ def select_champion(search: Search) -> Selection | None:
 
 
 def _known(ranked: RankedGenome) -> tuple[float, ...]:
-    return tuple(_present(ranked.accuracies))
+    return tuple(_present(ranked.scores))
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,8 +219,8 @@ class Champion:
     ----------
     genome
         The genome.
-    accuracies
-        What the search selected on, one for each repeat, in percent.
+    selection_scores
+        What the search selected on, one for each repeat, in the metric's unit.
     refitted
         Whether the networks were trained on train + validation. Otherwise they are those that the
         search trained (the classic preset).
@@ -209,10 +238,12 @@ class Champion:
         (networks,): the weight of each network in the ensemble; they add up to 1.
     baselines
         Other methods on the same rows, where they were asked for.
+    metric
+        What the scores are scores of.
     """
 
     genome: Genome
-    accuracies: tuple[float, ...]
+    selection_scores: tuple[float, ...]
     refitted: bool
     weights: NDArray[np.float32] = field(repr=False)
     scores: Scores
@@ -220,22 +251,35 @@ class Champion:
     confirmation: Confirmation | None = None
     shares: tuple[float, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    metric: Metric = ACCURACY
+
+    @property
+    def score(self) -> float:
+        """Mean over the repeats of what the search selected on."""
+        return mean(self.selection_scores)
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        """The name of `selection_scores` until 1.0."""
+        return self.selection_scores
 
     @property
     def accuracy(self) -> float:
-        """Mean over the repeats of what the search selected on, in percent."""
-        return mean(self.accuracies)
+        """The name of `score` until 1.0."""
+        return self.score
 
     @property
     def ci95(self) -> tuple[float, float] | None:
-        """Student's 95 % interval of `accuracy`. It is optimistic: the best of many was chosen."""
-        return ci95(self.accuracies)
+        """Student's 95 % interval of `score`. It is optimistic: the best of many was chosen."""
+        return ci95(self.selection_scores)
 
     def to_bytes(self) -> bytes:
         """An npz archive without pickle: the weights, and a JSON text of all else."""
         about = {
             "genome": self.genome.to_dict(),
-            "accuracies": list(self.accuracies),
+            # The name in the archives of all versions.
+            "accuracies": list(self.selection_scores),
+            "metric": self.metric.to_dict(),
             "refitted": self.refitted,
             "scores": self.scores.to_dict(),
             "ensemble": self.ensemble.to_dict(),
@@ -257,16 +301,20 @@ class Champion:
             weights = archive["weights"]
             about = json.loads(archive["about"].tobytes())
 
+        # The first versions knew no metric but the accuracy, neither shares nor baselines.
+        metric = ACCURACY
+        if "metric" in about:
+            metric = Metric.from_dict(about["metric"])
+
         confirmation = None
         if about.get("confirmation"):
-            confirmation = Confirmation.from_dict(about["confirmation"])
+            confirmation = Confirmation.from_dict(about["confirmation"], metric)
 
-        # The first versions knew neither shares nor baselines.
         shares = about.get("shares") or [1 / len(weights)] * len(weights)
         baselines = [Baseline.from_dict(row) for row in about.get("baselines", ())]
         return cls(
             genome=Genome.from_dict(about["genome"]),
-            accuracies=tuple(about["accuracies"]),
+            selection_scores=tuple(about["accuracies"]),
             refitted=about["refitted"],
             weights=weights,
             scores=Scores.from_dict(about["scores"]),
@@ -274,6 +322,7 @@ class Champion:
             confirmation=confirmation,
             shares=tuple(shares),
             baselines=tuple(baselines),
+            metric=metric,
         )
 
 
@@ -300,9 +349,8 @@ class RefitJob:
 
     def run(self, problem: Problem, engine: Engine) -> NDArray[np.float32]:
         """The trained weights (D,)."""
-        training = problem.training(self.task, refit=self.refit, iterations=self.iterations)
-        (result,) = engine.with_threads(self.threads).train([training])
-        return result.weights
+        engine = engine.with_threads(self.threads)
+        return problem.refit(self.task, engine, self.iterations, refit=self.refit)
 
     def describe(self, problem: Problem) -> TrainingInfo:
         """What it trains, for people."""
@@ -315,7 +363,7 @@ def refit_jobs(problem: Problem, selection: Selection) -> tuple[RefitJob, ...]:
     One network for each repeat that confirmed it, up to the setting ``networks``. Without a
     confirmation, one for each repeat that it was selected on.
     """
-    refit = problem.dataset.validates
+    refit = problem.refits
     behind = selection.behind_networks(problem.settings.networks)
     return tuple(RefitJob(e.task, e.iterations, refit) for e in behind)
 
@@ -365,7 +413,6 @@ def assemble_champion(
     engine
         Computes the networks' outputs.
     """
-    data = problem.dataset
     behind = selection.behind_networks(problem.settings.networks)
     scores_of = {evaluation.task.id: evaluation.scores for evaluation in behind}
 
@@ -373,63 +420,28 @@ def assemble_champion(
     recorded = [scores_of[job.task.id] for job in weights]
     recorded_scores = _present(recorded)
     networks = list(weights.values())
-    shares = _ensemble_shares(problem, recorded_scores)
+    shares = problem.shares(recorded_scores)
+    scores = problem.score_champion(engine, selection.genome, networks, shares)
 
-    single: dict[str, Metrics] = {}
-    ensemble: dict[str, Metrics] = {}
-    for name, part in (("train", data.fit_part(data.validates)), ("test", data.test)):
-        if part is None:
-            continue
-
-        predictions = [
-            problem.predictions(engine, selection.genome, network, part) for network in networks
-        ]
-        metrics = [problem.metrics(prediction, part) for prediction in predictions]
-        single[name] = mean_metrics(_present(metrics))
-
-        weighted = [share * each for share, each in zip(shares, predictions, strict=True)]
-        together = problem.metrics(np.asarray(sum(weighted)), part)
-        ensemble[name] = together or single[name]
-
-    if data.validates:
-        validation = [scores.validation for scores in recorded_scores]
-        single["validation"] = mean_metrics(_present(validation))
+    # After a refit the networks have seen the validation part.
+    single = scores.single
+    if problem.refits:
+        validation = _present([own.validation for own in recorded_scores])
+        single = replace(single, validation=mean_metrics(validation))
 
     return Champion(
         genome=selection.genome,
-        accuracies=_known(selection.ranked),
-        refitted=data.validates,
+        selection_scores=_known(selection.ranked),
+        refitted=problem.refits,
         weights=np.stack(networks),
-        scores=Scores(**single),
-        ensemble=Scores(**ensemble),
+        scores=single,
+        ensemble=scores.together,
         confirmation=selection.confirmation,
         shares=shares,
+        metric=problem.metric,
     )
 
 
 def _present(values: Iterable[T | None]) -> list[T]:
     """The values that are not None."""
     return [value for value in values if value is not None]
-
-
-def _ensemble_shares(problem: Problem, scores: Sequence[Scores]) -> tuple[float, ...]:
-    """The weight of each network in the ensemble, by the setting ``ensemble``.
-
-    "mean": all alike. "weighted": in inverse proportion to the error on the rows that the network
-    did not see, which is the log loss or the mean square: of independent errors without bias, the
-    inverse variance is the best weight.
-    """
-    weights = [1.0] * len(scores)
-    if problem.settings.ensemble == "weighted":
-        errors = [_error(own.selection) for own in scores]
-        weights = [1.0 / max(error, _LEAST_ERROR) for error in errors]
-
-    total = math.fsum(weights)
-    return tuple(weight / total for weight in weights)
-
-
-def _error(metrics: Metrics) -> float:
-    """The log loss, or the mean square."""
-    if metrics.log_loss:
-        return metrics.log_loss
-    return (metrics.rmse or 0.0) ** 2

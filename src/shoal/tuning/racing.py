@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import mean, probability_better
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.settings.phase import Phase
 from shoal.settings.schedule import Schedule
@@ -53,10 +54,13 @@ class RepeatLedger:
         is given. The ledger reads them; whoever owns the mapping adds to it.
     phase
         The phase of the repeats.
+    metric
+        What the scores of the evaluations are scores of.
     """
 
     known: Mapping[tuple[str, int], Evaluation]
     phase: Phase = Phase.SEARCH
+    metric: Metric = ACCURACY
     _given: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -96,17 +100,19 @@ class RepeatLedger:
                 evaluations.append(self.known[task_id])
         return tuple(evaluations)
 
-    def accuracies(self, genome: Genome, repeats: range) -> list[float]:
-        """The accuracies of `evaluations`, in percent; -inf for one that failed."""
-        accuracies = []
+    def fitness(self, genome: Genome, repeats: range) -> list[float]:
+        """The fitness of `evaluations`, where larger is better; -inf for one that failed."""
+        values = []
         for evaluation in self.evaluations(genome, repeats):
-            accuracy = evaluation.accuracy
-            accuracies.append(-math.inf if accuracy is None else accuracy)
-        return accuracies
+            if evaluation.score is None:
+                values.append(-math.inf)
+            else:
+                values.append(self.metric.fitness(evaluation.score))
+        return values
 
-    def mean(self, genome: Genome, repeats: range) -> float:
-        """The mean of `accuracies`; -inf when one failed, or when there is none."""
-        return mean(self.accuracies(genome, repeats) or [-math.inf])
+    def mean_fitness(self, genome: Genome, repeats: range) -> float:
+        """The mean of `fitness`; -inf when one failed, or when there is none."""
+        return mean(self.fitness(genome, repeats) or [-math.inf])
 
 
 def fixed(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger) -> Race:
@@ -161,8 +167,8 @@ def halving(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger)
         standing = [genome for genome in racing if ledger.repeats(genome) == rung]
 
         scored_repeats = schedule.scored_repeats(rung)
-        scores = {genome: ledger.mean(genome, scored_repeats) for genome in standing}
-        ranked = _ranked(standing, scores)
+        means = {genome: ledger.mean_fitness(genome, scored_repeats) for genome in standing}
+        ranked = _ranked(standing, means)
         racing = ahead + ranked[: schedule.promoted(len(ranked))]
 
 
@@ -187,34 +193,34 @@ def t_race(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger) 
     for repeats in range(schedule.repeats, schedule.max_repeats + 1):
         yield {genome: repeats for genome in racing if ledger.repeats(genome) < repeats}
 
-        accuracies = {
-            genome: ledger.accuracies(genome, range(repeats))
+        fitness = {
+            genome: ledger.fitness(genome, range(repeats))
             for genome in racing
             if ledger.repeats(genome) >= repeats
         }
-        racing = survivors(accuracies)
+        racing = survivors(fitness)
         if len(racing) < 2:
             return
 
 
-def survivors(accuracies: Mapping[Genome, Sequence[float]]) -> list[Genome]:
+def survivors(fitness: Mapping[Genome, Sequence[float]]) -> list[Genome]:
     """The genomes that are not significantly worse than the best, in their order.
 
     Parameters
     ----------
-    accuracies
-        Of each genome, in percent, repeat by repeat. A genome with a failed repeat (-inf) is no
-        survivor.
+    fitness
+        Of each genome, repeat by repeat; larger is better. A genome with a failed repeat (-inf) is
+        no survivor.
     """
-    alive = [genome for genome, values in accuracies.items() if -math.inf not in values]
+    alive = [genome for genome, values in fitness.items() if -math.inf not in values]
     if not alive:
         return []
 
-    best = max(alive, key=lambda genome: mean(accuracies[genome]))
+    best = max(alive, key=lambda genome: mean(fitness[genome]))
     return [
         genome
         for genome in alive
-        if genome == best or not _is_better(accuracies[best], accuracies[genome])
+        if genome == best or not _is_better(fitness[best], fitness[genome])
     ]
 
 
@@ -240,24 +246,24 @@ def finals(schedule: Schedule, finalists: Sequence[Genome], ledger: RepeatLedger
     for rung in schedule.final_rungs:
         yield dict.fromkeys(racing, rung)
 
-        accuracies = {genome: ledger.accuracies(genome, range(rung)) for genome in racing}
-        means = {genome: mean(values or [-math.inf]) for genome, values in accuracies.items()}
+        fitness = {genome: ledger.fitness(genome, range(rung)) for genome in racing}
+        means = {genome: mean(values or [-math.inf]) for genome, values in fitness.items()}
         ranked = _ranked(racing, means)
         racing = ranked[: schedule.promoted_finalists(len(ranked))]
 
         if len(racing) == 2:
             first, second = racing
-            if _is_better(accuracies[first], accuracies[second]):
+            if _is_better(fitness[first], fitness[second]):
                 return
 
 
-def _ranked(genomes: Sequence[Genome], scores: Mapping[Genome, float]) -> list[Genome]:
+def _ranked(genomes: Sequence[Genome], means: Mapping[Genome, float]) -> list[Genome]:
     """The genomes that did not fail, the best first; equals stay in their order."""
-    alive = [genome for genome in genomes if scores[genome] > -math.inf]
-    return sorted(alive, key=lambda genome: -scores[genome])
+    alive = [genome for genome in genomes if means[genome] > -math.inf]
+    return sorted(alive, key=lambda genome: -means[genome])
 
 
-def _is_better(accuracies: Sequence[float], others: Sequence[float]) -> bool:
+def _is_better(fitness: Sequence[float], others: Sequence[float]) -> bool:
     """Whether the first genome is significantly better, by paired repeats."""
-    probability = probability_better(accuracies, others)
+    probability = probability_better(fitness, others)
     return probability is not None and probability >= SIGNIFICANT

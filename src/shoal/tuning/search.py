@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key, derive_key
 from shoal.numerics.stats import mean
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 from shoal.settings.phase import Phase, number_in_phase, phase_of
 from shoal.settings.schedule import Schedule
@@ -30,10 +31,6 @@ from shoal.tuning.samplers.registry import make_sampler
 
 # The sampler's own random stream: no repeat has this number.
 _SAMPLER_STREAM = 0xFFFFFFFF
-
-# Percentage points that a rung of a race is worth: a genome that came further ranks higher,
-# whatever the accuracies of the others.
-_LEVEL = 1000.0
 
 _log = logging.getLogger(__name__)
 
@@ -51,16 +48,19 @@ class RankedGenome:
     level
         How far it came in its race. Scores of different levels are not compared, since their
         trainings may differ in length: the higher level is the better one.
+    metric
+        What the scores are scores of.
     """
 
     genome: Genome
     evaluations: tuple[Evaluation, ...]
     level: int = 0
+    metric: Metric = ACCURACY
 
     @property
-    def accuracies(self) -> tuple[float | None, ...]:
-        """In percent, one for each repeat; None for one that failed."""
-        return tuple(evaluation.accuracy for evaluation in self.evaluations)
+    def scores(self) -> tuple[float | None, ...]:
+        """One for each repeat; None for one that failed."""
+        return tuple(evaluation.score for evaluation in self.evaluations)
 
     @property
     def repeats(self) -> int:
@@ -68,45 +68,47 @@ class RankedGenome:
         return len(self.evaluations)
 
     @property
-    def accuracy(self) -> float | None:
-        """The mean over the scored repeats, in percent; None if one of them failed."""
-        return _mean_accuracy(self.accuracies)
+    def score(self) -> float | None:
+        """The mean over the scored repeats; None if one of them failed."""
+        return _mean_score(self.scores)
 
     @property
     def fitness(self) -> float:
         """What selection compares: see `fitness_of`."""
-        return fitness_of(self.accuracies, self.level)
+        return fitness_of(self.scores, self.level, self.metric)
 
 
-def fitness_of(accuracies: Sequence[float | None], level: int) -> float:
+def fitness_of(scores: Sequence[float | None], level: int, metric: Metric = ACCURACY) -> float:
     """What selection compares.
 
     Parameters
     ----------
-    accuracies
-        Of the scored repeats, in percent; None for one that failed.
+    scores
+        Of the scored repeats; None for one that failed.
     level
         How far the genome came in its race.
+    metric
+        What the scores are scores of.
 
     Returns
     -------
     float
-        The mean accuracy, raised by the level; -inf when a repeat failed, or when there is none.
+        The mean score, ranked by the level; -inf when a repeat failed, or when there is none.
 
     Examples
     --------
     >>> fitness_of([80.0, 82.0], level=1), fitness_of([99.0, None], level=2)
     (1081.0, -inf)
     """
-    accuracy = _mean_accuracy(accuracies)
-    if accuracy is None:
+    score = _mean_score(scores)
+    if score is None:
         return -math.inf
-    return accuracy + _LEVEL * level
+    return metric.rank(metric.fitness(score), level)
 
 
-def _mean_accuracy(accuracies: Sequence[float | None]) -> float | None:
-    known = [accuracy for accuracy in accuracies if accuracy is not None]
-    if not known or len(known) < len(accuracies):
+def _mean_score(scores: Sequence[float | None]) -> float | None:
+    known = [score for score in scores if score is not None]
+    if not known or len(known) < len(scores):
         return None
     return mean(known)
 
@@ -128,17 +130,20 @@ class Search:
     ----------
     settings
         The settings of the run. `SettingsError` is raised when its sampler cannot be made here.
+    metric
+        What is searched for.
 
     Attributes
     ----------
-    settings
-        The settings of the run.
+    settings, metric
+        The settings of the run, and what is searched for.
     generations
         Summaries of the completed generations.
     """
 
-    def __init__(self, settings: SearchSettings) -> None:
+    def __init__(self, settings: SearchSettings, metric: Metric = ACCURACY) -> None:
         self.settings = settings
+        self.metric = metric
         self.generations: list[GenerationSummary] = []
 
         self._schedule = settings.schedule
@@ -148,8 +153,8 @@ class Search:
 
         # Everything that was told, by Task.id, and the repeats that were given of each phase.
         self._evaluations: dict[tuple[str, int], Evaluation] = {}
-        self._search_ledger = RepeatLedger(self._evaluations, Phase.SEARCH)
-        self._final_ledger = RepeatLedger(self._evaluations, Phase.CONFIRMATION)
+        self._search_ledger = RepeatLedger(self._evaluations, Phase.SEARCH, metric)
+        self._final_ledger = RepeatLedger(self._evaluations, Phase.CONFIRMATION, metric)
         # Tasks that were given and have no evaluation yet, in the order in which they are asked.
         self._missing: dict[tuple[str, int], Task] = {}
 
@@ -163,17 +168,14 @@ class Search:
         self._advance()
 
     @classmethod
-    def replay(cls, settings: SearchSettings, evaluations: Iterable[Evaluation]) -> Search:
-        """The search as it stood when it had been told these evaluations.
-
-        Parameters
-        ----------
-        settings
-            The settings that the search began with, or the same with a larger budget.
-        evaluations
-            All that was recorded, in any order.
-        """
-        search = cls(settings)
+    def replay(
+        cls,
+        settings: SearchSettings,
+        evaluations: Iterable[Evaluation],
+        metric: Metric = ACCURACY,
+    ) -> Search:
+        """The search as it stood when it had been told these evaluations, in any order."""
+        search = cls(settings, metric)
         for evaluation in evaluations:
             search._take(evaluation)
         search._advance()
@@ -218,7 +220,7 @@ class Search:
         confirmed = []
         for genome in self._finalists or ():
             finalist = self._finalist(genome)
-            if finalist.accuracy is not None:
+            if finalist.score is not None:
                 confirmed.append(finalist)
         return tuple(sorted(confirmed, key=lambda ranked: -ranked.fitness))
 
@@ -249,7 +251,7 @@ class Search:
         repeats = self._search_ledger.repeats(genome)
         scored_repeats = self._schedule.scored_repeats(repeats)
         evaluations = self._search_ledger.evaluations(genome, scored_repeats)
-        return RankedGenome(genome, evaluations, self._schedule.rung(repeats))
+        return RankedGenome(genome, evaluations, self._schedule.rung(repeats), self.metric)
 
     # ---- Ask and tell ----------------------------------------------------------------------------
 
@@ -364,7 +366,7 @@ class Search:
         # The latest standing of a genome counts, at the place of its first.
         latest = {}
         for ranked in (*self._best_of_kinds, *standings):
-            if ranked.accuracy is not None:
+            if ranked.score is not None:
                 latest[ranked.genome] = ranked
 
         candidates = sorted(latest.values(), key=lambda ranked: -ranked.fitness)
@@ -397,23 +399,23 @@ class Search:
         """What is known of a finalist. Its level is how often it was confirmed."""
         repeats = self._final_ledger.repeats(genome)
         evaluations = self._final_ledger.evaluations(genome, range(repeats))
-        return RankedGenome(genome, evaluations, repeats)
+        return RankedGenome(genome, evaluations, repeats, self.metric)
 
     def _scored(self, genomes: Iterable[Genome]) -> list[RankedGenome]:
         """The standings of those genomes that have a score."""
         standings = [self.standing(genome) for genome in genomes]
-        return [ranked for ranked in standings if ranked.accuracy is not None]
+        return [ranked for ranked in standings if ranked.score is not None]
 
     def _summary(self, standings: Sequence[RankedGenome]) -> GenerationSummary:
         # The first of equals, and the first individual where all failed.
         best = max(standings, key=lambda ranked: ranked.fitness)
-        accuracies = [ranked.accuracy for ranked in standings if ranked.accuracy is not None]
+        scores = [ranked.score for ranked in standings if ranked.score is not None]
         return GenerationSummary(
             number=len(self.generations) + 1,
             best=best.genome,
-            best_accuracy=best.accuracy,
+            best_score=best.score,
             best_repeats=self._search_ledger.repeats(best.genome),
-            mean_accuracy=mean(accuracies) if accuracies else None,
+            mean_score=mean(scores) if scores else None,
             evaluations=self._search_ledger.total,
         )
 
@@ -421,7 +423,7 @@ class Search:
 def _best_of(standings: Sequence[RankedGenome]) -> RankedGenome | None:
     """The first of the fittest; None when all failed."""
     best = max(standings, key=lambda ranked: ranked.fitness)
-    if best.accuracy is None:
+    if best.score is None:
         return None
     return best
 

@@ -32,7 +32,7 @@ from shoal.data.diagnostics import Checked, Finding
 from shoal.errors import DataError, ShoalError
 from shoal.executors import check_executor_installed
 from shoal.presentation.formatting import duration, quoted
-from shoal.problems.table import Problem
+from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
 from shoal.tuning.samplers.registry import check_sampler
@@ -254,7 +254,7 @@ def _start(
         cost = None
         if settings is not None and checked is not None and checked.dataset is not None:
             try:
-                problem = Problem(checked.dataset, settings)
+                problem = TableProblem(checked.dataset, settings)
                 cost = estimate_cost(problem, _throughput(settings, runs), runs)
                 _cost(cost)
             except ShoalError as refusal:
