@@ -12,7 +12,7 @@ run: .venv/run.stamp  ## the service and the dashboard, with a search on the Con
 
 test: .venv/dev.stamp  ## everything but the long forms
 	@sh tests/install_services.sh
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-long: .venv/dev.stamp  ## the long forms: all, or a part (make test-long PART=kills SEED=7)
 	@sh tests/install_services.sh
