@@ -100,6 +100,17 @@ class GenomeError(ShoalError):
     """
 
 
+class SimulationError(ShoalError):
+    """A simulation cannot be run.
+
+    Raised by `shoal.simulation` for a function that takes other arguments or for settings that do
+    not exist, and by whatever runs a simulation that raises, that returns something else than a
+    number, or that needs a package that is not installed.
+
+    What to do: correct the function. The message names its file and line.
+    """
+
+
 class FunctionError(ShoalError):
     """A function cannot be minimised as it is.
 

@@ -56,6 +56,14 @@ class Purpose(IntEnum):
     MUTATION_STEP = 36
     SAMPLER = 48
     PROJECTION = 64
+    # Scenarios of simulations: those that a swarm trains on, those that choose among its
+    # networks, those of a confirmation, and those that only a report sees.
+    TRAINING_SCENARIO = 80
+    VALIDATION_SCENARIO = 81
+    CONFIRMATION_SCENARIO = 82
+    TEST_SCENARIO = 83
+    # Random actions, from which the ranges of observations are taken.
+    RANDOM_PLAY = 84
 
 
 def philox(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,27 +36,32 @@ _SOURCES = (
 )
 
 
-def cache_folder() -> Path:
+def cache_folder(sources: Sequence[Path] = _SOURCES) -> Path:
     """Name the folder of these very sources: under NUMBA_CACHE_DIR, or the user's cache
     directory.
     """
-    content = b"".join(path.read_bytes() for path in _SOURCES)
+    content = b"".join(path.read_bytes() for path in sources)
     digest = hashlib.sha256(content).hexdigest()[:16]
     home = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "shoal" / f"kernels-{digest}"
 
 
-def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+def cached_njit(
+    sources: Sequence[Path] = _SOURCES, **options: Any
+) -> Callable[[Callable[..., Any]], Any]:
     """Compile as `numba.njit` does, and keep the result in `cache_folder`.
 
     If that folder cannot be written, the result is kept beside the source, or not at all.
 
     Parameters
     ----------
+    sources
+        The files that the function is made of: those of the engines, unless it is another
+        package's.
     **options
         Of `numba.njit`.
     """
-    folder = str(cache_folder())
+    folder = str(cache_folder(sources))
 
     def decorate(function: Callable[..., Any]) -> Any:
         # Numba chooses the place when it decorates. Other code of this process keeps its own.
