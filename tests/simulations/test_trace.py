@@ -1,0 +1,43 @@
+"""An episode, step by step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shoal.errors import SimulationError
+from shoal.nn.network import Network
+from shoal.numerics.philox import Purpose
+from shoal.simulations.evaluation import ScenarioSet, evaluate_policies
+from shoal.simulations.policy import Policy
+from shoal.simulations.trace import trace_episode
+from simulations import worlds
+
+TEST = ScenarioSet((3, 4), Purpose.TEST_SCENARIO)
+NETWORK = Network((3, 6, 2), "tanh")
+WEIGHTS = np.linspace(-1, 1, NETWORK.size, dtype=np.float32)
+
+
+def test_it_is_the_episode_that_was_scored() -> None:
+    episode = trace_episode(worlds.wander, NETWORK, WEIGHTS, TEST, number=2)
+    scored = evaluate_policies(worlds.wander, NETWORK, WEIGHTS[None], TEST, [2])
+    assert episode.score == scored.scores[0, 0]
+    assert episode.steps == scored.steps[0, 0] == 90
+    assert episode.observations.shape == (90, 3)
+    assert episode.outputs.shape == (90, 2)
+
+    answer = Policy(NETWORK, WEIGHTS).act(episode.observations[17])
+    assert (answer == episode.outputs[17]).all()
+
+
+def test_only_the_first_steps_are_kept() -> None:
+    short = trace_episode(worlds.wander, NETWORK, WEIGHTS, TEST, most_steps=5)
+    long = trace_episode(worlds.wander, NETWORK, WEIGHTS, TEST)
+    assert short.score == long.score
+    assert short.steps == 90
+    assert (short.observations == long.observations[:5]).all()
+
+
+def test_a_batched_simulation_is_refused() -> None:
+    with pytest.raises(SimulationError, match="batched"):
+        trace_episode(worlds.follow_together, NETWORK, WEIGHTS, TEST)
