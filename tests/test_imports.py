@@ -31,9 +31,10 @@ HOMES = {
     "streamlit": "dashboard",
     "plotly": "dashboard",
     "ray": "executors",
+    "gymnasium": "simulations",
     **dict.fromkeys(OF_SAMPLERS, "tuning"),
 }
-EXTRAS = ["streamlit", "plotly", "psycopg", "ray", *OF_SAMPLERS]
+EXTRAS = ["streamlit", "plotly", "psycopg", "ray", "gymnasium", *OF_SAMPLERS]
 
 
 def package_of(path: Path) -> str:

@@ -1,0 +1,228 @@
+"""How good are trained policies, and how quick are simulations?
+
+    python benchmarks/simulations.py [--seeds 10] [--part quality|speed|optimum]
+
+Quality: for each bundled simulation one swarm trains a policy, from several seeds, with a genome of
+shoal.simulations.defaults. The policy then acts in scenarios that nobody saw before. The table has
+the median and the worst of the seeds, what the swarm simulated, and what others reach. Speed: 48
+policies on one core. Optimum: the best policies of the inventories by value iteration, which takes
+minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numba import njit
+from scipy import stats
+
+from shoal.genome.genome import Genome
+from shoal.nn.network import Network
+from shoal.numerics.philox import Purpose, derive_key
+from shoal.simulations.bundled.known_scores import known_scores
+from shoal.simulations.bundled.order_levels import (
+    best_base_stock,
+    best_capped_base_stock,
+    best_reorder_point,
+)
+from shoal.simulations.defaults import COMPETITIVE, INFORMED, INVENTORY, RECTIFIED, usual_plan
+from shoal.simulations.definition import Simulation
+from shoal.simulations.evaluation import Evaluator, ScenarioSet, evaluate_policies
+from shoal.simulations.registry import BUNDLED, get_simulation
+from shoal.simulations.training import PolicyTraining, TrainingPlan, train_policy
+
+TEST = ScenarioSet(derive_key(99, 0), Purpose.TEST_SCENARIO)
+CHOICE = ScenarioSet(derive_key(99, 0), Purpose.VALIDATION_SCENARIO)
+LOTS = {"penalty": 9, "lot": 6, "fixed_cost": 10}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table."""
+
+    name: str
+    # The score to reach.
+    target: float
+    genome: Genome
+    options: dict[str, Any] = field(default_factory=dict)
+    # Scenarios of the test.
+    test: int = 1000
+
+    @property
+    def simulation(self) -> Simulation:
+        return get_simulation(self.name, **self.options)
+
+
+CASES = (
+    Case("lost-sales", 4.728 * 1.005, INVENTORY, test=40),
+    Case("lost-sales", 6.836 * 1.005, INVENTORY, {"penalty": 9}, test=40),
+    Case("lost-sales", 13.731 * 1.01, INVENTORY, LOTS, test=40),
+    Case("cartpole", 500.0, COMPETITIVE),
+    Case("acrobot", -80.0, INFORMED),
+    Case("mountain-car", -105.0, INFORMED),
+    Case("pendulum", -160.0, RECTIFIED),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--part", choices=("quality", "speed", "optimum"), action="append")
+    options = parser.parse_args()
+
+    parts = options.part or ["speed", "quality"]
+    if "speed" in parts:
+        show_speed()
+    if "quality" in parts:
+        show_quality(options.seeds, options.threads)
+    if "optimum" in parts:
+        show_optimum()
+
+
+def show_quality(seeds: int, threads: int) -> None:
+    print(
+        "\n| simulation | median score | worst | to reach | episodes | steps | s | others |\n"
+        "|---|---|---|---|---|---|---|---|"
+    )
+    for case in CASES:
+        plan = usual_plan(case.name)
+        trained = [train(case, plan, seed, threads) for seed in range(seeds)]
+        scores = [score for score, _ in trained]
+        worst = max(scores) if case.simulation.direction == "minimize" else min(scores)
+        numbers = [
+            statistics.median(getattr(training, name) for _, training in trained)
+            for name in ("episodes", "steps", "seconds")
+        ]
+        title = " ".join([case.name, *(f"{k}={v}" for k, v in case.options.items())])
+        print(
+            f"| {title} | {statistics.median(scores):.4g} | {worst:.4g} | {case.target:.4g} "
+            f"| {numbers[0]:,.0f} | {numbers[1]:,.0f} | {numbers[2]:.1f} | {others(case)} |",
+            flush=True,
+        )
+
+
+def train(case: Case, plan: TrainingPlan, seed: int, threads: int) -> tuple[float, PolicyTraining]:
+    """A policy's mean score in scenarios of the test, and its training."""
+    simulation = case.simulation
+    training = train_policy(simulation, case.genome, derive_key(seed, 0), plan, threads=threads)
+    tested = evaluate_policies(
+        simulation, training.network, training.weights[None], TEST, np.arange(case.test), threads
+    )
+    return float(tested.mean[0]), training
+
+
+def others(case: Case) -> str:
+    """What is known, and for an inventory what the rules of shops cost."""
+    simulation = case.simulation
+    found = [f"{known.label} {known.score:g}" for known in known_scores(simulation)]
+    if case.name == "lost-sales":
+        rules = [best_base_stock, best_capped_base_stock]
+        if simulation.options["fixed_cost"]:
+            rules = [best_base_stock, best_reorder_point]
+        for rule in rules:
+            level = rule(simulation, CHOICE, TEST, scenarios=case.test)
+            found.append(f"{level.name} {level.cost:.4g}")
+    return ", ".join(found)
+
+
+def show_speed(particles: int = 48, rounds: int = 40) -> None:
+    print("\n| 48 policies, one core | activation | ms a scenario | ns a step |\n|---|---|---|---|")
+    for name in BUNDLED:
+        simulation = get_simulation(name)
+        for activation in ("relu", "tanh"):
+            network = Network((simulation.input_count, 8, simulation.outputs), activation)
+            rng = np.random.default_rng(0)
+            weights = rng.standard_normal((particles, network.size)).astype(np.float32)
+            seconds, nanoseconds = [], []
+            with Evaluator(simulation, network) as evaluator:
+                evaluator.scores(weights, TEST, [0])
+                for number in range(1, rounds + 1):
+                    took, found = timed(partial(evaluator.scores, weights, TEST, [number]))
+                    seconds.append(took)
+                    nanoseconds.append(1e9 * took / found.steps.sum())
+            print(
+                f"| {name} | {activation} | {1e3 * statistics.median(seconds):.2f} (best "
+                f"{1e3 * min(seconds):.2f}) | {statistics.median(nanoseconds):.1f} (best "
+                f"{min(nanoseconds):.1f}) |",
+                flush=True,
+            )
+
+
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def show_optimum() -> None:
+    """Value iteration over the stock and the orders of the three last periods."""
+    print("\n| inventory | optimal cost | bounds differ by | sweeps |\n|---|---|---|---|")
+    for label, arguments in (
+        ("penalty 4", (4.0, 1, 0.0, 34, 11)),
+        ("penalty 9", (9.0, 1, 0.0, 34, 11)),
+        ("penalty 9, lots of 6, 10 an order", (9.0, 6, 10.0, 50, 5)),
+    ):
+        cost, gap, sweeps = optimal_cost(*arguments)
+        print(f"| {label} | {cost:.3f} | {gap:.4f} | {sweeps} |", flush=True)
+
+
+def optimal_cost(
+    penalty: float, lot: int, fixed_cost: float, most_stock: int, most_lots: int
+) -> tuple[float, float, int]:
+    """The mean cost of the best policy for lead time 4 and demand 5, by relative values."""
+    demands = np.arange(18)
+    chances = stats.poisson.pmf(demands, 5.0)
+    chances /= chances.sum()
+
+    stocks = np.arange(most_stock)[:, None]
+    left = np.maximum(stocks - demands, 0) + penalty * np.maximum(demands - stocks, 0)
+    costs = left @ chances
+
+    values = np.zeros((most_stock, most_lots, most_lots, most_lots))
+    updated = values.copy()
+    low, high = 0.0, np.inf
+    sweeps = 0
+    while high - low >= 2e-3 and sweeps < 400:
+        low, high = sweep(values, updated, costs, chances, lot, fixed_cost)
+        updated -= updated[0, 0, 0, 0]
+        values, updated = updated, values
+        sweeps += 1
+    return (low + high) / 2, high - low, sweeps
+
+
+@njit(nogil=True)
+def sweep(values, updated, costs, chances, lot, fixed_cost):
+    """One step of value iteration: the least and the largest change of a value."""
+    stocks, lots = values.shape[:2]
+    low, high = np.inf, -np.inf
+    for stock in range(stocks):
+        for first in range(lots):
+            for second in range(lots):
+                for third in range(lots):
+                    best = np.inf
+                    for order in range(lots):
+                        cost = fixed_cost if order > 0 else 0.0
+                        for demand in range(len(chances)):
+                            rest = max(stock - demand, 0) + first * lot
+                            later = values[min(rest, stocks - 1), second, third, order]
+                            cost += chances[demand] * later
+                        best = min(best, cost)
+                    value = costs[stock] + best
+                    updated[stock, first, second, third] = value
+                    change = value - values[stock, first, second, third]
+                    low = min(low, change)
+                    high = max(high, change)
+    return low, high
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Simulations by name: those that come with Shoal, and environments of Gymnasium."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from shoal.errors import SimulationError
+from shoal.simulations.definition import Option, Simulation
+from shoal.simulations.gym import PREFIX, gym_simulation
+
+# Where each stands: they are imported on first use.
+_HOMES = {
+    "lost-sales": "lost_sales",
+    "cartpole": "cartpole",
+    "mountain-car": "mountain_car",
+    "acrobot": "acrobot",
+    "pendulum": "pendulum",
+}
+
+BUNDLED = tuple(_HOMES)
+
+
+def get_simulation(name: str, **options: Option) -> Simulation:
+    """Find a simulation by its name.
+
+    Parameters
+    ----------
+    name
+        One of `BUNDLED`, or "gym:" and the id of an environment of Gymnasium.
+    **options
+        Values that differ from the defaults.
+
+    Raises
+    ------
+    SimulationError
+        For a name or an option that does not exist.
+
+    Examples
+    --------
+    >>> get_simulation("lost-sales", penalty=9).options["penalty"]
+    9.0
+    """
+    if name.startswith(PREFIX):
+        return gym_simulation(name).with_options(**options)
+    if name not in _HOMES:
+        raise SimulationError(
+            f"There is no simulation {name!r}.",
+            expected="one of " + ", ".join(BUNDLED) + ", or gym:NAME",
+            remedy="for one of your own, give its file and function, as in inventory.py:shop",
+        )
+
+    module = import_module(f"shoal.simulations.bundled.{_HOMES[name]}")
+    found: Simulation = getattr(module, _HOMES[name])
+    return found.with_options(**options)
