@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shoal.genome.presets import named_genome
     from shoal.manager import TrainManager
     from shoal.settings.search_settings import SearchSettings
+    from shoal.simulations.definition import Simulation, simulation
     from shoal.store import Store, open_store
     from shoal.tuning.samplers.base import Sampler
 
@@ -50,6 +51,8 @@ _HOMES = {
     "Store": "store",
     "open_store": "store",
     "Sampler": "tuning.samplers.base",
+    "Simulation": "simulations.definition",
+    "simulation": "simulations.definition",
 }
 
 __all__ = [
@@ -59,6 +62,7 @@ __all__ = [
     "SearchResult",
     "SearchSettings",
     "ShoalError",
+    "Simulation",
     "Store",
     "SwarmClassifier",
     "SwarmRegressor",
@@ -69,6 +73,7 @@ __all__ = [
     "named_genome",
     "open_store",
     "search",
+    "simulation",
     "train",
 ]
 

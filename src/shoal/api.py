@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,20 @@ from shoal.errors import GenomeError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.metrics import Metrics, Scores
-from shoal.orchestration.preflight import check_dataset, check_search
+from shoal.orchestration.preflight import check_dataset, check_search, check_subject
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import LEAST_IMPROVEMENT
+from shoal.settings.presets import SIMULATION
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
 from shoal.tuning.champion import Champion
+
+if TYPE_CHECKING:
+    from shoal.problems.registry import Subject
 
 _log = logging.getLogger(__name__)
 
@@ -245,7 +249,7 @@ def _score(
 
 
 def search(
-    data: Dataset,
+    data: Subject,
     *,
     store: str | os.PathLike[str] | Store | None = None,
     name: str | None = None,
@@ -259,7 +263,7 @@ def search(
     Parameters
     ----------
     data
-        What `shoal.load_dataset` gives.
+        What is solved: what `shoal.load_dataset` gives, or a simulation of `shoal.simulation`.
     store
         Where to record: a path, the URL of a PostgreSQL database, or an open `shoal.Store`. None:
         the default store, which the command line and the dashboard use, too.
@@ -280,7 +284,9 @@ def search(
         For a setting out of range, a name that no setting has, or a loss that does not fit the
         target. Like the next two, before anything is written.
     DataError
-        If ``data`` is no prepared data set.
+        If ``data`` is neither a prepared data set nor a simulation.
+    ProblemError
+        If the simulation is in no file, so that no other process could import it.
     ExecutorError
         If trainings are to run on Ray and Ray cannot be used.
     StoreError
@@ -306,8 +312,11 @@ def search(
     >>> result.champion.genome in {evaluation.task.genome for evaluation in result.evaluations}
     True
     """
-    check_dataset(data)
-    parsed = SearchSettings.parse({"preset": data.options.preset, **settings})
+    check_subject(data)
+    preset = SIMULATION.name
+    if isinstance(data, Dataset):
+        preset = data.options.preset
+    parsed = SearchSettings.parse({"preset": preset, **settings})
     check_search(data, parsed, name)
 
     opened = store

@@ -158,9 +158,9 @@ def run(
 
         search = read_run_input(given, settings)
         with open_store(store) as opened:
-            run_id, _ = opened.add_run(search.dataset, search.settings, name=search.name)
+            run_id, _ = opened.add_run(search.subject, search.settings, name=search.name)
             if not as_json:
-                for note in search.dataset.notes:
+                for note in getattr(search.subject, "notes", ()):
                     typer.echo(f"Note: {note}", err=True)
             raise typer.Exit(follow_run(opened, run_id, as_json=as_json, prepared=prepared))
 

@@ -1,4 +1,4 @@
-"""What `shoal run` was given, read and checked: the table, the settings and the run's name."""
+"""What `shoal run` was given, read and checked: what to solve, the settings and the run's name."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from shoal.data import Dataset, Preset
+    from shoal.data import Preset
+    from shoal.problems.registry import Subject
     from shoal.settings.search_settings import SearchSettings
+    from shoal.simulations.definition import Simulation
 
 # Options of the data; all others are settings of the search.
 _DATA_OPTIONS = (
@@ -25,15 +27,15 @@ _DATA_OPTIONS = (
 
 @dataclass(frozen=True)
 class RunInput:
-    """A search that can start. ``name`` is what lists call it; None: the data's name."""
+    """A search that can start. ``name`` is what lists call it; None: the name of its subject."""
 
-    dataset: Dataset
+    subject: Subject
     settings: SearchSettings
     name: str | None
 
 
 def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInput:
-    """Read data and settings, and check them before the store is opened.
+    """Read what to solve and the settings, and check them before the store is opened.
 
     Bad input is found here, so that it leaves nothing behind in the store.
 
@@ -46,11 +48,12 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
 
     Raises
     ------
-    DataError, SettingsError
-        The table or a setting cannot be used.
+    DataError, ProblemError, SettingsError
+        The table, the simulation or a setting cannot be used.
     """
     from shoal.data import load_dataset
     from shoal.orchestration.preflight import check_search
+    from shoal.settings.presets import SIMULATION
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
     values: dict[str, Any] = {}
@@ -65,10 +68,33 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         source = _beside(settings_file, source)
     data_options = _take_data_options(values)
 
-    settings = SearchSettings.parse(values)
-    dataset = load_dataset(source, preset=cast("Preset", settings.preset), **data_options)
-    check_search(dataset, settings, name)
-    return RunInput(dataset, settings, name)
+    subject: Subject | None = _simulation(source, data_options)
+    if subject is not None:
+        settings = SearchSettings.parse({"preset": SIMULATION.name, **values})
+    else:
+        settings = SearchSettings.parse(values)
+        preset = cast("Preset", settings.preset)
+        subject = load_dataset(source, preset=preset, **data_options)
+    check_search(subject, settings, name)
+    return RunInput(subject, settings, name)
+
+
+def _simulation(source: Any, data_options: dict[str, Any]) -> Simulation | None:
+    """The simulation that DATA names; None where it names a table."""
+    from shoal.errors import SettingsError
+    from shoal.problems.registry import find_simulation
+
+    simulation = find_simulation(source) if isinstance(source, str) else None
+    if simulation is None:
+        return None
+    if data_options:
+        named = next(iter(data_options))
+        raise SettingsError(
+            f"{named}={data_options[named]!r} is an option of tables; {source} is a simulation.",
+            expected="settings of the search alone",
+            remedy="leave it out",
+        )
+    return simulation
 
 
 def _take_data_options(values: dict[str, Any]) -> dict[str, Any]:

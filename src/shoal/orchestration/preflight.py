@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import math
 import reprlib
+from typing import TYPE_CHECKING
 
 from shoal.data import Dataset
 from shoal.errors import DataError, SettingsError
 from shoal.executors import check_executor_installed
 from shoal.problems.base import Problem
-from shoal.problems.registry import make_problem
+from shoal.problems.registry import describe, is_simulation, make_problem
 from shoal.pso.engines import cores
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.registry import check_sampler
 from shoal.tuning.search import Search
 
+if TYPE_CHECKING:
+    from shoal.problems.registry import Subject
+
 # Multiply-adds a second that no core makes; docs/performance.md measures a tenth of it.
 FASTEST = 1e12
 
 
-def check_search(data: Dataset, settings: SearchSettings, name: str | None = None) -> None:
+def check_search(subject: Subject, settings: SearchSettings, name: str | None = None) -> None:
     """Check that these make a search.
 
     Parameters
     ----------
-    data
-        A prepared table.
+    subject
+        A prepared table, or a simulation.
     settings
         The settings of the search.
     name
@@ -34,14 +38,16 @@ def check_search(data: Dataset, settings: SearchSettings, name: str | None = Non
     Raises
     ------
     DataError
-        ``data`` is not prepared.
+        ``subject`` is nothing that can be solved.
+    ProblemError
+        No other process could import the simulation.
     SettingsError
         The loss does not fit the target, the name is no text, no machine could train one generation
         in the given time, or the sampler's package is missing.
     ExecutorError
         Ray is asked for, and not installed.
     """
-    check_dataset(data)
+    check_subject(subject)
     if name is not None and not isinstance(name, str):
         raise SettingsError(
             f"name={reprlib.repr(name)}.", expected="text", remedy="put it in quotes"
@@ -49,11 +55,27 @@ def check_search(data: Dataset, settings: SearchSettings, name: str | None = Non
 
     check_executor_installed(settings.executor)
     check_sampler(settings)
-    # Making the problem checks the loss.
-    _check_time(make_problem(data, settings))
+    # Making the problem checks the loss and the metric.
+    _check_time(make_problem(subject, settings))
 
 
-def check_dataset(data: Dataset) -> None:
+def check_subject(subject: Subject) -> None:
+    """Check that this can be solved, and found again by other processes.
+
+    Raises
+    ------
+    DataError
+        It is neither a prepared table nor a simulation.
+    ProblemError
+        It is a simulation that no other process could import.
+    """
+    if is_simulation(subject):
+        describe(subject)
+    else:
+        check_dataset(subject)
+
+
+def check_dataset(data: object) -> None:
     """Check that this is a prepared table.
 
     Raises

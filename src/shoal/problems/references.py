@@ -201,8 +201,8 @@ def _read(path: Path) -> bytes:
 
 
 def _module_of(path: Path, content: bytes) -> ModuleType:
-    """The module of a file's content. The same content is executed once in a process."""
-    name = f"shoal_code_{_sha256(content)[:16]}"
+    """The module of a file. The same content in the same place is executed once in a process."""
+    name = f"shoal_code_{_sha256(str(path).encode() + content)[:16]}"
     known = sys.modules.get(name)
     if known is not None:
         return known
@@ -296,7 +296,9 @@ def _names_in(module: ModuleType) -> str:
     """What a file defines, for a message."""
     names = []
     for name, value in vars(module).items():
-        is_own = getattr(value, "__module__", None) == module.__name__
+        # What decorators make of a function keeps it as ``function``.
+        function = getattr(value, "function", value)
+        is_own = getattr(function, "__module__", None) == module.__name__
         if callable(value) and is_own and not name.startswith("_"):
             names.append(name)
     if not names:

@@ -2,21 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
+
 from shoal.data import Dataset
+from shoal.errors import ProblemError
 from shoal.problems.base import Problem
 from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
 
-# What a search can be asked to solve.
-Subject = Dataset
+if TYPE_CHECKING:
+    from shoal.simulations.definition import Simulation
+
+    # What a search can be asked to solve.
+    Subject = Dataset | Simulation
 
 
 def make_problem(subject: Subject, settings: SearchSettings) -> Problem:
-    """The problem of solving that with these settings.
+    """The problem of solving a table or a simulation with these settings.
 
     Raises
     ------
+    ProblemError
+        It is neither.
     SettingsError
         When the settings do not fit.
     """
-    return TableProblem(subject, settings)
+    if isinstance(subject, Dataset):
+        return TableProblem(subject, settings)
+
+    # Most processes solve tables, and the compiler of simulations is heavy.
+    from shoal.problems.simulation import SimulationProblem
+    from shoal.simulations.definition import Simulation
+
+    if isinstance(subject, Simulation):
+        return SimulationProblem(subject, settings)
+    raise ProblemError(
+        f"A {type(subject).__name__} cannot be solved.",
+        expected="a data set of shoal.load_dataset, or a simulation of @shoal.simulation",
+    )
+
+
+def is_simulation(subject: Any) -> TypeGuard[Simulation]:
+    """Whether something is a simulation."""
+    from shoal.simulations.definition import Simulation
+
+    return isinstance(subject, Simulation)
+
+
+def describe(subject: Simulation) -> dict[str, Any]:
+    """What a run records of a subject that is no table, as JSON values. Raises `ProblemError`."""
+    from shoal.problems.simulation import describe_simulation
+
+    return describe_simulation(subject)
+
+
+def load_recorded(record: Mapping[str, Any], settings: SearchSettings) -> Problem:
+    """The problem of a run that solves no table.
+
+    Raises
+    ------
+    CodeChangedError
+        Its file is missing, or is not the recorded one.
+    ProblemError
+        It cannot be imported.
+    """
+    from shoal.problems.simulation import load_simulation_problem
+
+    return load_simulation_problem(record, settings)
+
+
+def find_simulation(text: str) -> Simulation | None:
+    """The simulation that a text names; None where it may be a table's name.
+
+    Parameters
+    ----------
+    text
+        A bundled simulation's name, ``gym:NAME``, ``module:function`` or ``file.py:function``.
+
+    Raises
+    ------
+    ProblemError
+        It names code that cannot be imported, or that is no simulation.
+    """
+    from shoal.problems import references
+    from shoal.simulations.registry import BUNDLED, get_simulation
+
+    if text in BUNDLED or text.startswith("gym:"):
+        return get_simulation(text)
+    if not references.is_reference(text):
+        return None
+
+    from shoal.problems.simulation import as_simulation
+
+    found, code = references.find(text)
+    return as_simulation(found, code.reference)

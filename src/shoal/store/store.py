@@ -29,7 +29,7 @@ from shoal.store.records import CommandKind, RunView, TableView
 from shoal.store.results import RecordedResults
 from shoal.store.serialization import sanitise_text
 from shoal.store.supervision import Supervision
-from shoal.store.tables import dataset, run
+from shoal.store.tables import NO_TABLE, dataset, run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -285,9 +285,13 @@ class Store(RunOwnership, RecordedResults, Supervision):
         """
         # Imported here, since most processes that open a store train nothing.
         from shoal.data import DataOptions, prepare
+        from shoal.problems.registry import load_recorded
         from shoal.problems.table import TableProblem
 
         run = self.run(run_id)
+        if run.problem is not None:
+            return load_recorded(run.problem, run.settings)
+
         options = DataOptions.from_dict(run.data_options)
         dataset = prepare(run.dataset, self.canonical_table(run.id), options)
         return TableProblem(dataset, run.settings)
@@ -454,7 +458,13 @@ def _new_key() -> str:
 
 def _described(subject: Subject) -> dict[str, Any]:
     """The fields of `runs.NewRun` that say what is solved."""
-    from shoal.data import to_parquet
+    from shoal.data import Dataset, to_parquet
+    from shoal.problems.registry import describe
+
+    if not isinstance(subject, Dataset):
+        nothing = {"hash": NO_TABLE, "name": "", "parquet": b"", "rows": 0, "columns": 0}
+        record = describe(subject)
+        return {"dataset": nothing, "data_options": {}, "problem": record, "notes": ()}
 
     dataset = subject
     if dataset.table is None:

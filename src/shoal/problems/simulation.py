@@ -1,0 +1,331 @@
+"""A simulation as a problem: a network is a policy, trained and judged in scenarios.
+
+Scenarios come in four sets that have nothing in common: those that a swarm trains on, those on
+which the positions of a training are compared, those of the confirmation, and those of the test,
+which only a champion meets. A run records a reference to the simulation, never code that is run
+(`shoal.problems.references`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.errors import ProblemError, SimulationError
+from shoal.genome.genome import Genome
+from shoal.genome.presets import named_genome
+from shoal.nn.network import Network
+from shoal.numerics.philox import Key, Purpose, derive_key
+from shoal.objectives.metrics import Metrics, Scores
+from shoal.objectives.registry import Metric
+from shoal.problems import references
+from shoal.problems.base import ChampionScores, Problem, downsample_history
+from shoal.problems.evaluation import Evaluation, Task
+from shoal.pso.engines.base import Engine
+from shoal.pso.swarm import SwarmState
+from shoal.settings.phase import Phase
+from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.definition import Simulation
+from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_policies
+from shoal.simulations.registry import get_simulation
+from shoal.simulations.training import Observer, TrainingPlan, train_policy
+
+# The name of the one metric of a simulation.
+SCORE = "score"
+# The random stream of the scenarios on which trainings are compared: no repeat has this number.
+_SHARED_STREAM = 0xFFFFFFFE
+# The scenarios that score a training, the same for all of a phase. Those that choose among its own
+# policies belong to the training alone, so that no score is that of the luckiest of them.
+_SCORED_ON = {
+    Phase.SEARCH: Purpose.VALIDATION_SCENARIO,
+    Phase.CONFIRMATION: Purpose.CONFIRMATION_SCENARIO,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """What a snapshot of a swarm reads of its training."""
+
+    genome: Genome
+    iterations: int
+    schedule_length: int
+
+
+@dataclass(frozen=True)
+class SimulationProblem(Problem):
+    """A simulation, and the settings of a run on it.
+
+    Attributes
+    ----------
+    simulation
+        What a policy is trained in.
+    settings
+        The settings of the run.
+    """
+
+    simulation: Simulation
+    settings: SearchSettings
+    kind = "simulation"
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        # Another process imports the simulation from its own machine: code is never sent.
+        return load_simulation_problem, (self.to_dict(), self.settings)
+
+    # ---- What it is ------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """See `Problem.name`."""
+        return self.simulation.name
+
+    @property
+    def metric(self) -> Metric:
+        """See `Problem.metric`: what the simulation returns."""
+        return simulation_metric(self.simulation)
+
+    def network(self, genome: Genome) -> Network:
+        """See `Problem.network`: from observations to actions."""
+        simulation = self.simulation
+        layers = (simulation.input_count, *genome.hidden_layers, simulation.outputs)
+        return Network(layers, genome.activation)
+
+    def to_dict(self) -> dict[str, Any]:
+        """See `Problem.to_dict`."""
+        return describe_simulation(self.simulation)
+
+    # ---- How long a training is ------------------------------------------------------------------
+
+    @property
+    def default_genome(self) -> Genome:
+        """See `Problem.default_genome`: the first swarm that a search starts with."""
+        layers = self.settings.space.start_layers
+        start = self.settings.start or ("local",)
+        return named_genome(start[0], hidden_layers=layers)
+
+    def effort(self, genome: Genome) -> int:
+        """See `Problem.effort`: episodes of an iteration, in each of which as much is simulated."""
+        evaluated = genome.evaluations_per_iteration
+        noisy = self.settings.fresh_scenarios and not self.simulation.deterministic
+        if noisy:
+            # Bests are evaluated anew on the same scenarios.
+            evaluated += genome.swarm_size
+        return evaluated * self.settings.scenarios
+
+    # ---- What a worker does ----------------------------------------------------------------------
+
+    def train(
+        self, task: Task, engine: Engine, iterations: int | None = None
+    ) -> tuple[Evaluation, NDArray[np.float32] | None]:
+        """See `Problem.train`: in its own scenarios, scored on those of its phase."""
+        begun = time.perf_counter()
+        try:
+            trained = train_policy(
+                self.simulation,
+                task.genome,
+                derive_key(self.settings.seed, task.repeat),
+                self._plan(task, iterations),
+                scored_on=ScenarioSet(self._shared_key, _SCORED_ON[task.phase]),
+                threads=_threads(engine),
+                observer=self._observer(task, engine),
+            )
+        except SimulationError as failure:
+            seconds = time.perf_counter() - begun
+            return Evaluation(task, "failed", seconds=seconds, error=str(failure)), None
+
+        score = trained.score
+        counts = {"episodes": float(trained.episodes), "steps": float(trained.steps)}
+        evaluation = Evaluation(
+            task=task,
+            status="ok",
+            scores=Scores(
+                train=Metrics(others={SCORE: trained.training_score, **counts}),
+                validation=Metrics(others={SCORE: score}),
+            ),
+            loss=trained.loss,
+            iterations=trained.iterations,
+            seconds=trained.seconds,
+            curve=downsample_history(trained.history),
+            score=score,
+        )
+        return evaluation, trained.weights
+
+    def _plan(self, task: Task, iterations: int | None) -> TrainingPlan:
+        """How long a task's policy is trained; ``iterations`` repeats a recorded length."""
+        settings = self.settings
+        full_length = self.iterations_for(task)
+        seconds = None
+        patience = None
+        if iterations is None:
+            iterations = full_length
+            seconds = settings.training_seconds
+            patience = self.patience(task)
+
+        return TrainingPlan(
+            iterations=iterations,
+            scenarios=settings.scenarios,
+            fresh_scenarios=settings.fresh_scenarios,
+            validation_scenarios=settings.validation_scenarios,
+            max_steps=settings.steps,
+            seconds=seconds,
+            patience=patience,
+            horizon=full_length,
+            min_improvement=settings.min_improvement,
+        )
+
+    def _observer(self, task: Task, engine: Engine) -> Observer | None:
+        """What shows the swarm to whoever watches the engine's trainings."""
+        shown = engine.observer
+        if shown is None:
+            return None
+
+        length = self.iterations_for(task)
+        training: Any = _Observed(task.genome, length, length)
+
+        def observe(state: SwarmState, steps: int) -> None:
+            shown(training, state)
+
+        return observe
+
+    @property
+    def _shared_key(self) -> Key:
+        return derive_key(self.settings.seed, _SHARED_STREAM)
+
+    # ---- The champion ----------------------------------------------------------------------------
+
+    @property
+    def refits(self) -> bool:
+        """See `Problem.refits`: there are as many scenarios as one likes."""
+        return False
+
+    def refit(
+        self, task: Task, engine: Engine, iterations: int, *, refit: bool
+    ) -> NDArray[np.float32]:
+        """See `Problem.refit`: the recorded training again."""
+        evaluation, weights = self.train(task, engine, iterations)
+        if weights is None:
+            raise SimulationError(f"A policy could not be trained again. {evaluation.error}")
+        return weights
+
+    def shares(self, scores: Sequence[Scores]) -> tuple[float, ...]:
+        """See `Problem.shares`: the policy with the best score on validation acts alone."""
+        fitness = [self.metric.fitness(own.selection[SCORE]) for own in scores]
+        best = int(np.argmax(fitness))
+        return tuple(float(number == best) for number in range(len(scores)))
+
+    def score_champion(
+        self,
+        engine: Engine,
+        genome: Genome,
+        networks: Sequence[NDArray[np.float32]],
+        shares: Sequence[float],
+    ) -> ChampionScores:
+        """See `Problem.score_champion`: on the test scenarios."""
+        tested = self.test(engine, genome, networks)
+        means = tested.mean
+        single = Metrics(others={SCORE: math.fsum(means) / len(means)})
+        alone = Metrics(others={SCORE: float(means[int(np.argmax(shares))])})
+
+        # A policy has no rows to be scored on again: training scores are those of the trainings.
+        return ChampionScores(Scores(single, test=single), Scores(alone, test=alone))
+
+    def test(
+        self, engine: Engine, genome: Genome, networks: Sequence[NDArray[np.float32]]
+    ) -> PolicyScores:
+        """The policies in the test scenarios, which nothing was selected on."""
+        return evaluate_policies(
+            self.simulation,
+            self.network(genome),
+            np.stack(networks),
+            ScenarioSet(self._shared_key, Purpose.TEST_SCENARIO),
+            np.arange(self.settings.test_scenarios),
+            threads=_threads(engine),
+        )
+
+
+def _threads(engine: Engine) -> int:
+    """The threads that a training may use: those of a compiled engine, or one."""
+    return int(getattr(engine, "threads", 1))
+
+
+def simulation_metric(simulation: Simulation) -> Metric:
+    """The metric of a simulation: what it returns."""
+    return Metric(SCORE, "Score", simulation.direction, simulation.unit)
+
+
+def describe_simulation(simulation: Simulation) -> dict[str, Any]:
+    """What a run records of a simulation, as JSON values.
+
+    Raises
+    ------
+    ProblemError
+        No other process could import it: it is defined in a notebook or in another function.
+    """
+    record = {
+        "kind": SimulationProblem.kind,
+        "name": simulation.name,
+        "metric": simulation_metric(simulation).to_dict(),
+        "inputs": simulation.input_count,
+        "outputs": simulation.outputs,
+        "options": dict(simulation.options),
+        "reference": simulation.name,
+        "sha256": None,
+        "code": None,
+        "versions": references.versions(),
+    }
+    if _is_bundled(simulation):
+        return record
+
+    code = references.code_of(simulation.function, "a simulation")
+    return {**record, "reference": code.reference, "sha256": code.sha256, "code": code.text}
+
+
+def _is_bundled(simulation: Simulation) -> bool:
+    """Whether a name alone finds this very simulation: a bundled one, or one of Gymnasium."""
+    try:
+        known = get_simulation(simulation.name)
+    except SimulationError:
+        return False
+    return known.name.startswith("gym:") or known.function is simulation.function
+
+
+def load_simulation(record: Mapping[str, Any]) -> Simulation:
+    """The simulation that a record names, imported from this machine.
+
+    Raises
+    ------
+    CodeChangedError
+        Its file is missing, or is not the recorded one.
+    ProblemError
+        It cannot be imported, or is none.
+    """
+    reference = record["reference"]
+    if record["sha256"] is None:
+        simulation = get_simulation(reference)
+    else:
+        found = references.find_recorded(reference, record["sha256"])
+        simulation = as_simulation(found, reference)
+    return simulation.with_options(**record["options"])
+
+
+def as_simulation(found: Any, reference: str) -> Simulation:
+    """What was found under a reference, if it is a simulation. Raises `ProblemError`."""
+    if isinstance(found, Simulation):
+        return found
+    raise ProblemError(
+        f"{reference} is a {type(found).__name__}, not a simulation.",
+        expected="a function under @shoal.simulation(inputs=..., outputs=...)",
+        remedy="write that line above the function",
+    )
+
+
+def load_simulation_problem(
+    record: Mapping[str, Any], settings: SearchSettings
+) -> SimulationProblem:
+    """A recorded problem, in another process or at another time. Raises as `load_simulation`."""
+    return SimulationProblem(load_simulation(record), settings)
