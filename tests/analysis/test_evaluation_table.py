@@ -46,14 +46,15 @@ def recorded(store: Store) -> tuple[Store, int, Search]:
 def test_it_has_what_was_recorded_in_that_order(recorded: tuple[Store, int, Search]) -> None:
     store, run_id, _ = recorded
     frame = EvaluationTable(store, store.run(run_id)).refresh().frame
-    assert tuple(frame.columns) == EVALUATION_COLUMNS
+    renamed = ["score" if name == "accuracy" else name for name in EVALUATION_COLUMNS]
+    assert list(frame.columns) == renamed
     found = store.evaluations(run_id)
     assert frame["genome"].tolist() == [e.task.genome.hash for e in found]
     for name in ("repeat", "generation", "individual"):
         assert frame[name].tolist() == [getattr(e.task, name) for e in found]
     for name in ("status", "iterations", "seconds", "worker"):
         assert frame[name].tolist() == [getattr(e, name) for e in found]
-    for name in ("accuracy", "loss"):
+    for name in ("score", "loss"):
         wanted = [np.nan if getattr(e, name) is None else getattr(e, name) for e in found]
         np.testing.assert_array_equal(frame[name].to_numpy(), wanted)
     assert frame["created"].is_monotonic_increasing
@@ -89,8 +90,8 @@ def test_scores_are_those_of_the_search(recorded: tuple[Store, int, Search]) -> 
     assert set(genomes.index) == {genome.hash for genome in searched}
     for genome in searched:
         row, standing = genomes.loc[genome.hash], search.standing(genome)
-        assert row["accuracy"] == pytest.approx(standing.accuracy, nan_ok=True, abs=1e-12) or (
-            standing.accuracy is None and np.isnan(row["accuracy"])
+        assert row["score"] == pytest.approx(standing.score, nan_ok=True, abs=1e-12) or (
+            standing.score is None and np.isnan(row["score"])
         )
         assert (row["counted"], row["level"]) == (standing.repeats, standing.level)
         assert (
@@ -123,7 +124,7 @@ def test_the_first_of_the_ranked_is_the_champion(recorded: tuple[Store, int, Sea
     table = EvaluationTable(store, store.run(run_id)).refresh()
     confirmed = [standing.genome.hash for standing in search.confirmed]
     assert table.ranked().index[: len(confirmed)].tolist() == confirmed
-    assert not table.ranked()["accuracy"].isna().any()
+    assert not table.ranked()["score"].isna().any()
 
 
 def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Search]) -> None:
@@ -137,12 +138,12 @@ def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Searc
     values = [a for a in search.standing(first.genome).scores if a is not None]
     assert best["half"].iloc[0] == pytest.approx(ci95_half_width(values))
     assert best["luck"].iloc[0] == pytest.approx(max(values) - mean(values))
-    assert sorted(
-        dots[(dots["rank"] == 1) & (dots["phase"] == "confirmation")]["accuracy"]
-    ) == sorted(a for a in first.accuracies if a is not None)
+    assert sorted(dots[(dots["rank"] == 1) & (dots["phase"] == "confirmation")]["score"]) == sorted(
+        a for a in first.scores if a is not None
+    )
     figure = leaderboard_chart(best, dots)
     points = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
-    shown = [row["accuracy"] for layer in points for row in layer["data"]["values"]]
+    shown = [row["score"] for layer in points for row in layer["data"]["values"]]
     low, high = points[0]["encoding"]["x"]["scale"]["domain"]
     assert all(low < x < high for x in shown)
     drawn = dots[dots["counted"] | (dots["phase"] == "confirmation")]

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.analysis.accuracy_surface import surface
-from shoal.analysis.comparable_accuracies import floored_accuracies, with_comparable_accuracies
+from shoal.analysis.comparable_scores import floored_scores, with_comparable_scores
 from shoal.analysis.gene_features import gene_features
 from shoal.analysis.importance import LEAST, MOST, Importances, Model, importances
+from shoal.analysis.score_surface import surface
 from shoal.errors import AnalysisError
 from shoal.genome.genome import Genome
+from shoal.objectives.registry import ACCURACY
 from shoal.settings.search_settings import SearchSettings
 from support.landscape import jumps, table
 
@@ -22,7 +23,7 @@ def loss_of(found: Importances, name: str) -> tuple[float, float, float]:
 
 
 def test_the_gene_that_matters_is_found_with_an_interval_that_holds_its_true_worth() -> None:
-    found = importances(table(600))
+    found = importances(table(600), ACCURACY)
     assert found.genes[0].name == "jump_size" and found.genes[0].clear
     # Shuffled, a uniform of width 17.2 misses itself by a third of that on average. Known, the
     # noise alone is left.
@@ -36,7 +37,7 @@ def test_the_gene_that_matters_is_found_with_an_interval_that_holds_its_true_wor
 def test_genes_that_do_not_matter_have_intervals_around_nothing() -> None:
     clear = total = 0
     for seed in range(4):
-        for gene in importances(table(150, seed=seed)).genes:
+        for gene in importances(table(150, seed=seed), ACCURACY).genes:
             if gene.name != "jump_size":
                 total, clear = total + 1, clear + gene.clear
                 assert abs(gene.loss.mean) < 0.25
@@ -44,10 +45,10 @@ def test_genes_that_do_not_matter_have_intervals_around_nothing() -> None:
 
 
 def test_noise_explains_nothing_and_says_so() -> None:
-    found = importances(table(200, lambda genome: 70.0))
+    found = importances(table(200, lambda genome: 70.0), ACCURACY)
     assert found.r2.mean < 0.2
     assert "do not trust the bars" in found.trust
-    assert "do not trust" not in importances(table(200)).trust
+    assert "do not trust" not in importances(table(200), ACCURACY).trust
 
 
 def test_a_choice_is_one_gene_and_a_width_one_of_its_own() -> None:
@@ -55,7 +56,7 @@ def test_a_choice_is_one_gene_and_a_width_one_of_its_own() -> None:
         wide = np.log(genome.hidden_layers[0])
         return 60.0 + 8.0 * (genome.activation == "tanh") + 3.0 * float(wide)
 
-    found = importances(table(500, landscape))
+    found = importances(table(500, landscape), ACCURACY)
     assert {gene.name for gene in found.genes[:2]} == {"activation", "width_1"}
     assert len({gene.name for gene in found.genes}) == len(found.genes)
     assert not next(gene for gene in found.genes if gene.name == "depth").clear
@@ -63,7 +64,7 @@ def test_a_choice_is_one_gene_and_a_width_one_of_its_own() -> None:
 
 
 def test_depth_matters_without_the_widths_of_layers_that_are_not_there() -> None:
-    found = importances(table(500, lambda genome: 60.0 + 6.0 * len(genome.hidden_layers)))
+    found = importances(table(500, lambda genome: 60.0 + 6.0 * len(genome.hidden_layers)), ACCURACY)
     assert found.genes[0].name == "depth"
     assert (
         max(abs(loss_of(found, name)[1]) for name in ("width_2", "width_3"))
@@ -73,28 +74,28 @@ def test_depth_matters_without_the_widths_of_layers_that_are_not_there() -> None
 
 def test_the_same_seed_gives_the_same_numbers() -> None:
     frame = table(60)
-    assert importances(frame) == importances(frame)
-    assert importances(frame) != importances(frame, seed=1)
+    assert importances(frame, ACCURACY) == importances(frame, ACCURACY)
+    assert importances(frame, ACCURACY) != importances(frame, ACCURACY, seed=1)
 
 
 def test_failures_and_awful_scores_count_as_the_floor() -> None:
     frame = table(300)
-    clean = importances(frame)
-    frame.iloc[::10, frame.columns.get_loc("accuracy")] = -1e6
-    frame.iloc[5::50, frame.columns.get_loc("accuracy")] = np.nan
-    found = importances(frame)
-    assert (found.failed, found.below) == (6, 30)
+    clean = importances(frame, ACCURACY)
+    frame.iloc[::10, frame.columns.get_loc("score")] = -1e6
+    frame.iloc[5::50, frame.columns.get_loc("score")] = np.nan
+    found = importances(frame, ACCURACY)
+    assert (found.failed, found.worse) == (6, 30)
     assert found.floor > 0.0
     assert found.genes[0].name == "jump_size"
     assert abs(loss_of(found, "jump_size")[1] - loss_of(clean, "jump_size")[1]) < 3.0
-    assert (clean.failed, clean.below) == (0, 0)
+    assert (clean.failed, clean.worse) == (0, 0)
 
 
 def test_the_floor_is_the_worst_where_nothing_is_awful() -> None:
-    told = floored_accuracies(pd.Series([80.0, 81.0, 82.0, 79.5, np.nan]))
-    assert told.floor == 79.5 and told.failed == 1 and told.below == 0
+    told = floored_scores(pd.Series([80.0, 81.0, 82.0, 79.5, np.nan]), ACCURACY)
+    assert told.floor == 79.5 and told.failed == 1 and told.worse == 0
     assert told.values.tolist() == [80.0, 81.0, 82.0, 79.5, 79.5]
-    assert floored_accuracies(pd.Series([90.0, 90.0, 90.0, -50.0])).floor < 90.0, (
+    assert floored_scores(pd.Series([90.0, 90.0, 90.0, -50.0]), ACCURACY).floor < 90.0, (
         "alike at the top, the floor lies below them"
     )
 
@@ -103,26 +104,26 @@ def test_the_floor_is_the_worst_where_nothing_is_awful() -> None:
     ("frame", "problem"),
     [
         (table(LEAST - 1), "too few"),
-        (table(40).assign(accuracy=np.nan), "None of 40"),
+        (table(40).assign(score=np.nan), "None of 40"),
         (table(40, lambda genome: 70.0, noise=0.0), "are the same"),
-        (pd.concat([table(1)] * 40).assign(accuracy=np.arange(40.0)), "are the same"),
-        (table(40).assign(accuracy=[1.0] + 39 * [2.0]), "equally good"),
+        (pd.concat([table(1)] * 40).assign(score=np.arange(40.0)), "are the same"),
+        (table(40).assign(score=[1.0] + 39 * [2.0]), "equally good"),
     ],
 )
 def test_too_little_is_refused(frame: pd.DataFrame, problem: str) -> None:
     with pytest.raises(AnalysisError, match=problem):
-        importances(frame)
+        importances(frame, ACCURACY)
 
 
 def test_genes_that_do_not_vary_are_named() -> None:
-    found = importances(table(40).assign(activation="relu", social_weight=1.5))
+    found = importances(table(40).assign(activation="relu", social_weight=1.5), ACCURACY)
     assert {"Activation", "Social Weight", "Initialisation", "Weight Decay"} <= set(found.fixed)
     assert not {"activation", "social_weight"} & {gene.name for gene in found.genes}
 
 
 def test_of_very_many_a_sample_is_taken_and_said() -> None:
     frame = pd.concat([table(250)] * 12, ignore_index=True)
-    found = importances(frame)
+    found = importances(frame, ACCURACY)
     assert found.genomes == 3_000 and found.learned == MOST
     assert found.genes[0].name == "jump_size"
 
@@ -139,11 +140,11 @@ def test_scores_are_over_the_trainings_that_all_have_had() -> None:
         (b, 1, None),
         (c, 0, 80.0),
     ]
-    evaluations = pd.DataFrame(rows, columns=["genome", "repeat", "accuracy"])
+    evaluations = pd.DataFrame(rows, columns=["genome", "repeat", "score"])
     # Two repeats to begin with.
-    got = with_comparable_accuracies(genomes, evaluations, SearchSettings())
+    got = with_comparable_scores(genomes, evaluations, SearchSettings())
     assert list(got.index) == [a, b], "the third is under way, the fourth has not begun"
-    assert got["accuracy"].tolist()[0] == 71.0 and np.isnan(got["accuracy"].iloc[1])
+    assert got["score"].tolist()[0] == 71.0 and np.isnan(got["score"].iloc[1])
     assert got["jump_size"].iloc[0] == genomes["jump_size"].iloc[0]
 
 
@@ -169,7 +170,7 @@ def test_a_weight_decay_of_nothing_has_a_place_below_the_others() -> None:
 def test_the_surface_follows_the_landscape_where_there_are_genomes() -> None:
     frame = table(400)
     frame = frame[(frame["inertia_weight"] < 0.8) | (frame["jump_size"] < 0.01)]
-    made = surface(Model.of(frame), "jump_size", "inertia_weight")
+    made = surface(Model.of(frame, ACCURACY), "jump_size", "inertia_weight")
     assert made is not None
     known = np.isfinite(made.z)
     assert 0.3 < known.mean() < 0.95 and not known[-1, -1], (
@@ -178,8 +179,8 @@ def test_the_surface_follows_the_landscape_where_there_are_genomes() -> None:
     column = np.nanmean(made.z, axis=0)
     assert column[-1] - column[0] > 10.0
     assert np.corrcoef(made.x, column)[0, 1] > 0.95
-    assert surface(Model.of(frame), "jump_size", "activation") is None
-    assert surface(Model.of(frame), "jump_size", "weight_decay") is None
+    assert surface(Model.of(frame, ACCURACY), "jump_size", "activation") is None
+    assert surface(Model.of(frame, ACCURACY), "jump_size", "weight_decay") is None
 
 
 def test_the_landscape_is_what_the_tests_say() -> None:

@@ -16,6 +16,7 @@ from shoal.analysis.lineage import Lineage, without_parents
 from shoal.errors import SettingsError, StoreError
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics, Scores
+from shoal.objectives.registry import ACCURACY
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
@@ -45,12 +46,14 @@ class Recorded:
                 e.task.generation,
                 e.task.individual,
                 e.status,
-                math.nan if e.accuracy is None else e.accuracy,
+                math.nan if e.score is None else e.score,
                 *(0.1, 5, 0.1, 0.0, "here"),
             )
             for n, e in enumerate(evaluations, 1)
         ]
-        self.frame = pd.DataFrame.from_records(rows, columns=list(EVALUATION_COLUMNS))
+        columns = ["score" if name == "accuracy" else name for name in EVALUATION_COLUMNS]
+        self.frame = pd.DataFrame.from_records(rows, columns=columns)
+        self.metric = ACCURACY
 
     def genomes(self) -> None:
         """They are all there."""

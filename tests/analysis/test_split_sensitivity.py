@@ -18,6 +18,7 @@ from shoal.data import Dataset, load_dataset, resplit
 from shoal.errors import DataError
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics
+from shoal.objectives.registry import ACCURACY
 from shoal.orchestration.runner import Runner
 from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
@@ -62,7 +63,7 @@ def test_methods_are_compared_split_by_split() -> None:
     assert (c.splits, c.error) == (0, "no")
     assert summarise_splits(splits[:1])[0].ensemble == (85.0, None)
     console = Console(width=80, file=StringIO(), force_terminal=False)
-    console.print(splits_table(rows))
+    console.print(splits_table(rows, ACCURACY))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "2 other random splits" in shown and "3.00 ± 12.71" in shown
     assert [line.split("  ")[0] for line in shown.splitlines()[1:5]] == [CHAMPION, "A", "B", "C"]
@@ -132,7 +133,7 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
             for r in score_rows(champion, summary.competing_runs)
             if r.label == "Random search (run 3)"
         )
-        assert (shown.accuracy, shown.ensemble) == (
+        assert (shown.score, shown.ensemble) == (
             rival.scores.test.accuracy,
             rival.ensemble.test.accuracy,
         )
@@ -140,7 +141,7 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
             summary.to_dict()["competing_runs"]["Random search (run 3)"]["scores"]["test"][
                 "accuracy"
             ]
-            == shown.accuracy
+            == shown.score
         )
     told = command("show", "1", store=tmp_path / "shoal.db")
     assert "Random search (run 3)" in told.stdout

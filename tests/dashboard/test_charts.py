@@ -47,8 +47,8 @@ def record(
 def framed(evaluations: list[Evaluation], generation: int = 1) -> pd.DataFrame:
     """As `EvaluationTable.frame` has them."""
     rows = [(e.task.genome.hash, e.task.repeat, generation, e.accuracy) for e in evaluations]
-    frame = pd.DataFrame(rows, columns=["genome", "repeat", "generation", "accuracy"])
-    return frame.astype({"accuracy": "float64", "repeat": "int64", "generation": "int64"})
+    frame = pd.DataFrame(rows, columns=["genome", "repeat", "generation", "score"])
+    return frame.astype({"score": "float64", "repeat": "int64", "generation": "int64"})
 
 
 def frame(best: list[float], average: list[float]) -> pd.DataFrame:

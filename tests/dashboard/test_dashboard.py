@@ -281,7 +281,7 @@ def test_a_finished_run_on_every_page_of_it(
         page.get_by_role("button", name="CSV", exact=True).click()
     taken.value.save_as(tmp_path / "taken.csv")
     table = pd.read_csv(tmp_path / "taken.csv")
-    assert table["accuracy"].tolist() == frame.frame["accuracy"].tolist(), (
+    assert table["accuracy"].tolist() == frame.frame["score"].tolist(), (
         "to the bit, in the order of recording"
     )
     assert {"swarm_size", "hidden_layers", "seconds"} <= set(table.columns)

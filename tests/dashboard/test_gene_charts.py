@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shoal.analysis.accuracy_surface import surface
-from shoal.analysis.comparable_accuracies import floored_accuracies
+from shoal.analysis.comparable_scores import floored_scores
 from shoal.analysis.comparison import compare
 from shoal.analysis.gene_features import GeneFeature, gene_features
 from shoal.analysis.importance import GeneImportance, Importances, MeanInterval, Model
+from shoal.analysis.score_surface import surface
 from shoal.dashboard.charts.base import log_ticks
 from shoal.dashboard.charts.bound_alarms import bound_alarms
 from shoal.dashboard.charts.compare import (
@@ -45,6 +45,7 @@ from shoal.dashboard.charts.gene_slices import (
 from shoal.dashboard.charts.importance_bars import importance_bars_html
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
+from shoal.objectives.registry import ACCURACY
 from shoal.presentation.palette import DARK, LIGHT
 from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.search_settings import SearchSettings
@@ -56,7 +57,7 @@ from support.summaries import GOOD, POOR, summary
 @pytest.fixture(scope="module")
 def genomes() -> pd.DataFrame:
     frame = table(200)
-    frame.iloc[7, frame.columns.get_loc("accuracy")] = -1e6
+    frame.iloc[7, frame.columns.get_loc("score")] = -1e6
     return frame
 
 
@@ -70,7 +71,7 @@ def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> Non
         GeneImportance("swarm_size", "Swarm Size", MeanInterval(-0.1, -0.3, 0.1)),
     )
     table = importance_bars_html(
-        Importances(genes, MeanInterval(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0)
+        Importances(genes, MeanInterval(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0, ACCURACY)
     )
     clear, unclear = re.findall("<tr><th scope.*?</tr>", table)
     assert "Jump &lt;Size&gt;" in clear and "2.0 to 3.7" in clear and "hollow" not in clear
@@ -85,7 +86,7 @@ def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> Non
 
 
 def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) -> None:
-    accuracies = floored_accuracies(genomes["accuracy"])
+    accuracies = floored_scores(genomes["score"], ACCURACY)
     generations = genomes["generation"].to_numpy()
     jump = feature(genomes, "jump_size")
     champion = int(np.argmax(accuracies.values))
@@ -117,7 +118,7 @@ def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) 
 
 
 def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame) -> None:
-    accuracies = floored_accuracies(genomes["accuracy"])
+    accuracies = floored_scores(genomes["score"], ACCURACY)
     activation = feature(genomes, "activation")
 
     data = slice_data(activation, accuracies, genomes["generation"].to_numpy(), 3)
@@ -137,7 +138,7 @@ def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame
 
 
 def test_genomes_that_do_not_use_a_gene_are_not_in_its_slice(genomes: pd.DataFrame) -> None:
-    accuracies = floored_accuracies(genomes["accuracy"])
+    accuracies = floored_scores(genomes["score"], ACCURACY)
     data = slice_data(
         feature(genomes, "cognitive_weight"), accuracies, genomes["generation"].to_numpy(), None
     )
@@ -145,7 +146,7 @@ def test_genomes_that_do_not_use_a_gene_are_not_in_its_slice(genomes: pd.DataFra
 
 
 def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> None:
-    accuracies = floored_accuracies(genomes["accuracy"])
+    accuracies = floored_scores(genomes["score"], ACCURACY)
     one = feature(genomes, "jump_size")
     other = feature(genomes, "inertia_weight")
     champion = int(np.argmax(accuracies.values))
@@ -160,7 +161,7 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
         "sampling keeps the champion"
     )
 
-    model = Model.of(genomes)
+    model = Model.of(genomes, ACCURACY)
     figure = pair_chart(frame, one, other, surface(model, "jump_size", "inertia_weight"))
     tiles, dots, best = figure["layer"]
     corner = tiles["data"]["values"][0]
@@ -180,7 +181,7 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
 def test_parallel_lines_keep_the_best_and_have_a_place_for_what_is_not_there(
     genomes: pd.DataFrame,
 ) -> None:
-    accuracies = floored_accuracies(genomes["accuracy"])
+    accuracies = floored_scores(genomes["score"], ACCURACY)
     chosen = [feature(genomes, name) for name in ("jump_size", "activation", "width_2", "depth")]
     data = parallel_data(chosen, accuracies, most=60)
     assert len(data.best) == 60 and data.best.sum() == 10 and data.best[-1] and data.total == 200

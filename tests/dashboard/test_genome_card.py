@@ -129,7 +129,7 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     )
     confirmation = Confirmation((88.0, 89.0, 90.0), Genome(), (88.0, 89.5, 89.0))
     rows = score_rows(champion(baselines=rivals, confirmation=confirmation))
-    assert ScoreRow("", 0.0, metrics=Metrics(0.0, r2=-0.0001)).metric("r2") == "0.000"
+    assert ScoreRow("", 0.0, metrics=Metrics(0.0, r2=-0.0001)).other("r2") == "0.000"
     names = [
         "Search",
         "Confirmation",

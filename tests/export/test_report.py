@@ -288,7 +288,8 @@ def test_infinite_accuracies_are_shown_and_exported(tmp_path: Path) -> None:
     with open_store(tmp_path / "shoal.db") as store:
         whole = finished(store, preset="classic")
         evaluations = [
-            replace(e, scores=Scores(bad, bad), loss=math.inf) for e in store.evaluations(whole)
+            replace(e, scores=Scores(bad, bad), score=-math.inf, loss=math.inf)
+            for e in store.evaluations(whole)
         ]
         summaries = [
             replace(record.summary, best_score=-math.inf, mean_score=-math.inf)
@@ -302,7 +303,7 @@ def test_infinite_accuracies_are_shown_and_exported(tmp_path: Path) -> None:
         store.record(claim, evaluations, summaries, 1.0)
         store.finish(claim, "finished", seconds=1.0)
 
-        assert summarise(store, run_id).best.accuracy == -math.inf
+        assert summarise(store, run_id).best.score == -math.inf
         json.dumps(run_row(store.run(run_id)), allow_nan=False)
         export_run(store, run_id, tmp_path / "out")
 

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from shoal.data import load_dataset
 from shoal.errors import SettingsError
+from shoal.objectives.registry import ACCURACY
 from shoal.orchestration import webhook
 from shoal.orchestration.webhook import WebhookSender, check_webhook, post
 from shoal.problems.table import TableProblem
@@ -140,6 +141,8 @@ class TestNotices:
             "run": claim.run_id,
             "name": "prices",
             "state": state,
+            "metric": ACCURACY.to_dict(),
+            "best_score": None,
             "best_accuracy": None,
             "error": error,
             "result_hash": "abc",
@@ -351,6 +354,7 @@ def test_a_command_without_a_service_tells_too(
     result = json.loads(done.stdout.splitlines()[-1])
     assert (told["event"], told["state"], told["run"]) == ("finished", "finished", 1)
     assert told["result_hash"] == result["result_hash"]
+    assert told["best_score"] == told["best_accuracy"]
     assert told["best_accuracy"] == pytest.approx(result["best"]["accuracy"])
 
 

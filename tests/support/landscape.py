@@ -92,7 +92,7 @@ def table(
     return frame.assign(
         generation=1 + numbers // 12,
         individual=numbers % 12,
-        accuracy=accuracies,
+        score=accuracies,
         repeats=1,
         level=0,
     )

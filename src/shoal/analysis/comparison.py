@@ -11,6 +11,7 @@ from shoal.analysis.measures import Row
 from shoal.analysis.run_differences import Obstacle, Setting, differing, obstacles, runs_text
 from shoal.analysis.summary import Summary
 from shoal.errors import AnalysisError
+from shoal.objectives.registry import Metric
 
 # Runs that one comparison takes.
 FEWEST, MOST = 2, 8
@@ -27,12 +28,14 @@ class Comparison:
     settings
         The settings that differ.
     obstacles
-        Why the accuracies cannot be compared; empty if they can be.
+        Why the scores cannot be compared; empty if they can be.
     duels
         The leader, or the run that was asked for, against each of the others.
     methods
         Of groups of runs that differ in nothing but their seeds, the best against each of the
         others. Empty unless two groups have two runs or more.
+    metrics
+        Of each run, what its scores are scores of.
     """
 
     rows: tuple[Row, ...]
@@ -40,10 +43,17 @@ class Comparison:
     obstacles: tuple[Obstacle, ...]
     duels: tuple[Duel, ...]
     methods: tuple[Duel, ...]
+    metrics: tuple[Metric, ...]
+
+    @property
+    def metric(self) -> Metric | None:
+        """The metric of all runs; None where they have different ones."""
+        return _common_metric(self.metrics)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of `shoal compare --json`."""
         return {
+            "metric": self.metric.to_dict() if self.metric else None,
             "runs": [asdict(row) for row in self.rows],
             "settings": {setting.name: list(setting.values) for setting in self.settings},
             "not_comparable": [str(obstacle) for obstacle in self.obstacles],
@@ -72,15 +82,16 @@ def compare(summaries: Sequence[Summary], against: int | None = None) -> Compari
     rows = tuple(Row.of(summary) for summary in summaries)
     _check(run_ids, rows, against)
 
-    first_id = against or _leader(rows)
-    first = summaries[run_ids.index(first_id)]
     runs = [summary.run for summary in summaries]
+    first_id = against or _leader([run.metric for run in runs], rows)
+    first = summaries[run_ids.index(first_id)]
     return Comparison(
         rows=rows,
         settings=differing(runs),
         obstacles=obstacles(runs),
         duels=tuple(champion_duel(first, other) for other in summaries if other is not first),
         methods=method_duels(summaries, rows),
+        metrics=tuple(run.metric for run in runs),
     )
 
 
@@ -106,14 +117,27 @@ def _check(run_ids: Sequence[int], rows: Sequence[Row], against: int | None) -> 
         )
 
 
-def _leader(rows: Sequence[Row]) -> int:
-    """The best run by confirmation where all have one, else as the searches saw it."""
+def _common_metric(metrics: Sequence[Metric]) -> Metric | None:
+    """The one metric; None where there are different ones."""
+    if len(set(metrics)) > 1:
+        return None
+    return metrics[0]
+
+
+def _leader(metrics: Sequence[Metric], rows: Sequence[Row]) -> int:
+    """The best run by confirmation where all have one, else as the searches saw it.
+
+    Runs with different metrics have no leader: then it is the first that has a score.
+    """
     all_confirmed = all(row.confirmation is not None for row in rows)
     measure = "confirmation" if all_confirmed else "search"
 
-    accuracies = {}
+    metric = _common_metric(metrics)
+    fitness = {}
     for row in rows:
-        accuracy = row.accuracy(measure)
-        if accuracy is not None:
-            accuracies[row.run] = accuracy
-    return max(accuracies, key=accuracies.__getitem__)
+        score = row.score(measure)
+        if score is not None and metric is None:
+            return row.run
+        if score is not None and metric is not None:
+            fitness[row.run] = metric.fitness(score)
+    return max(fitness, key=fitness.__getitem__)

@@ -1,8 +1,8 @@
 """Tests of one run, or one method, against another: is it truly better?
 
-Champions are compared over the repeats that confirmed them. Two runs of the same seed met the
-same random numbers and the same folds there, so differences of the same repeat are paired. Runs of
-different seeds share nothing, and the test is Welch's.
+Champions are compared over the repeats that confirmed them, by the metric of their runs. Two runs
+of the same seed met the same random numbers and the same folds there, so differences of the same
+repeat are paired. Runs of different seeds share nothing, and the test is Welch's.
 
 A method is a group of runs that differ in nothing but chance. Its runs are its repeats, and they
 are paired by seed.
@@ -38,7 +38,8 @@ class Duel:
     measure
         One of `MEASURES`; empty where nothing was tested.
     difference
-        By how many percentage points the first is ahead; None where that cannot be said.
+        By how much the first is ahead, in `Metric.difference_unit`: above 0 where it is better,
+        whatever the metric's direction. None where that cannot be said.
     reason
         Without a difference: why there is none. With one: a reservation, or empty.
     """
@@ -102,7 +103,7 @@ class Duel:
 def _paired_difference(
     first: Mapping[int, float], second: Mapping[int, float], common: Sequence[int]
 ) -> Difference | None:
-    """The difference of the accuracies that both have, pair by pair.
+    """The difference of the values that both have, pair by pair.
 
     ``common`` names the pairs: repeats of two champions, or seeds of two methods.
     """
@@ -128,23 +129,24 @@ def _judged(
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What a champion's accuracy rests on.
+    """What a champion's score rests on.
 
     Attributes
     ----------
     measure
         "confirmation" or "search".
-    accuracies
-        In percent, by repeat. A negative repeat is one whose number is not known.
+    fitness
+        `Metric.fitness` of its scores, by repeat. A negative repeat is one whose number is not
+        known.
     """
 
     measure: str
-    accuracies: dict[int, float]
+    fitness: dict[int, float]
 
     @property
     def values(self) -> list[float]:
-        """The accuracies, in the order of their repeats."""
-        return list(self.accuracies.values())
+        """The fitness, in the order of the repeats."""
+        return list(self.fitness.values())
 
 
 def champion_duel(one: Summary, other: Summary) -> Duel:
@@ -186,9 +188,9 @@ def champion_duel(one: Summary, other: Summary) -> Duel:
         return _judged(first, second, "search", unpaired, reservation)
 
     # Repeats of the same number: with the same seed they met the same random numbers and folds.
-    common = sorted(r for r in mine.accuracies.keys() & theirs.accuracies.keys() if r >= 0)
+    common = sorted(r for r in mine.fitness.keys() & theirs.fitness.keys() if r >= 0)
     if one.run.settings.seed == other.run.settings.seed and len(common) > 1:
-        paired = _paired_difference(mine.accuracies, theirs.accuracies, common)
+        paired = _paired_difference(mine.fitness, theirs.fitness, common)
         return _judged(first, second, mine.measure, paired)
 
     reservation = "other seeds share no random streams" if common else ""
@@ -197,23 +199,25 @@ def champion_duel(one: Summary, other: Summary) -> Duel:
 
 
 def _evidence(summary: Summary) -> _Evidence | None:
-    """What the accuracy of a run's champion rests on; None if the run has no champion."""
+    """What the score of a run's champion rests on; None if the run has no champion."""
     champion = summary.champion
     if champion is None:
         return None
 
+    metric = summary.run.metric
     confirmation = champion.confirmation
     if confirmation:
         first_repeat = Phase.CONFIRMATION.first_repeat
-        by_repeat = dict(enumerate(confirmation.accuracies, start=first_repeat))
-        return _Evidence("confirmation", by_repeat)
+        confirmed = [metric.fitness(score) for score in confirmation.scores]
+        return _Evidence("confirmation", dict(enumerate(confirmed, start=first_repeat)))
 
     last = summary.generations[-1].summary
     repeats = summary.run.settings.schedule.scored_repeats(last.best_repeats)
-    if last.best != champion.genome or len(repeats) != len(champion.accuracies):
+    fitness = [metric.fitness(score) for score in champion.selection_scores]
+    if last.best != champion.genome or len(repeats) != len(fitness):
         # It is not known which repeats these were, so that they pair with nothing.
-        repeats = range(-len(champion.accuracies), 0)
-    return _Evidence("search", dict(zip(repeats, champion.accuracies, strict=True)))
+        repeats = range(-len(fitness), 0)
+    return _Evidence("search", dict(zip(repeats, fitness, strict=True)))
 
 
 # Methods
@@ -234,13 +238,14 @@ class _Method:
     label: str
     runs: tuple[_Run, ...]
 
-    def accuracies(self, measure: str) -> list[tuple[int, float]]:
-        """(seed, accuracy in percent) of the runs that have an accuracy by this measure."""
+    def fitness(self, measure: str) -> list[tuple[int, float]]:
+        """(seed, `Metric.fitness`) of the runs that have a score by this measure."""
         pairs = []
         for run in self.runs:
-            accuracy = run.row.accuracy(measure)
-            if accuracy is not None:
-                pairs.append((run.summary.run.settings.seed, accuracy))
+            score = run.row.score(measure)
+            if score is not None:
+                view = run.summary.run
+                pairs.append((view.settings.seed, view.metric.fitness(score)))
         return pairs
 
 
@@ -265,13 +270,13 @@ def method_duels(summaries: Sequence[Summary], rows: Sequence[Row]) -> tuple[Due
 
     duels: list[Duel] = []
     for measure in MEASURES:
-        scores = [method.accuracies(measure) for method in methods]
+        fitness = [method.fitness(measure) for method in methods]
         # Where a run lacks the measure, its method would be judged by the runs that have it.
         complete = all(
-            len(pairs) == len(method.runs) for pairs, method in zip(scores, methods, strict=True)
+            len(pairs) == len(method.runs) for pairs, method in zip(fitness, methods, strict=True)
         )
         if complete:
-            duels += _duels_of_best(methods, scores, measure)
+            duels += _duels_of_best(methods, fitness, measure)
     return tuple(duels)
 
 
@@ -299,19 +304,19 @@ def _methods(summaries: Sequence[Summary], rows: Sequence[Row]) -> list[_Method]
 
 
 def _duels_of_best(
-    methods: Sequence[_Method], scores: Sequence[list[tuple[int, float]]], measure: str
+    methods: Sequence[_Method], fitness: Sequence[list[tuple[int, float]]], measure: str
 ) -> list[Duel]:
-    """The method with the highest mean against each of the others."""
+    """The method with the best mean against each of the others."""
     means = []
-    for pairs in scores:
-        means.append(mean(_accuracies(pairs)))
+    for pairs in fitness:
+        means.append(mean(_values(pairs)))
     best = means.index(max(means))
 
     duels = []
     for place, method in enumerate(methods):
         if place != best:
             first = methods[best].label
-            duels.append(_method_duel(first, method.label, measure, scores[best], scores[place]))
+            duels.append(_method_duel(first, method.label, measure, fitness[best], fitness[place]))
     return duels
 
 
@@ -319,21 +324,21 @@ def _method_duel(
     first: str,
     second: str,
     measure: str,
-    first_scores: list[tuple[int, float]],
-    second_scores: list[tuple[int, float]],
+    first_fitness: list[tuple[int, float]],
+    second_fitness: list[tuple[int, float]],
 ) -> Duel:
     """Two methods on one measure: paired by seed where they share two seeds or more."""
-    by_seed = dict(first_scores)
-    other_by_seed = dict(second_scores)
+    by_seed = dict(first_fitness)
+    other_by_seed = dict(second_fitness)
     common = sorted(by_seed.keys() & other_by_seed.keys())
     if len(common) > 1:
         paired = _paired_difference(by_seed, other_by_seed, common)
         return _judged(first, second, measure, paired)
 
-    unpaired = welch_difference(_accuracies(first_scores), _accuracies(second_scores))
+    unpaired = welch_difference(_values(first_fitness), _values(second_fitness))
     return _judged(first, second, measure, unpaired, "their seeds differ")
 
 
-def _accuracies(scores: Sequence[tuple[int, float]]) -> list[float]:
-    """The accuracies, in percent, of runs that are given with their seeds."""
-    return [accuracy for _, accuracy in scores]
+def _values(by_seed: Sequence[tuple[int, float]]) -> list[float]:
+    """The values of runs that are given with their seeds."""
+    return [value for _, value in by_seed]

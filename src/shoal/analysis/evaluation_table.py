@@ -23,10 +23,16 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.store import EVALUATION_COLUMNS, RunView, Store
 
 _TEXT_COLUMNS = ("genome", "status", "worker")
-_REAL_COLUMNS = ("accuracy", "loss", "seconds", "created")
+_REAL_COLUMNS = ("score", "loss", "seconds", "created")
 
-# How genomes are ranked: by the first of these in which they differ, higher values first.
-_RANKING = ["confirmations", "confirmed", "level", "accuracy"]
+# How genomes are ranked: by the first of these in which they differ, larger counts and better
+# scores first.
+_RANKING = ["confirmations", "confirmed", "level", "score"]
+_SCORES = ("confirmed", "score")
+
+# The columns of a frame: those that the store gives, in that order. There the score has the name
+# that it had when every score was an accuracy.
+_COLUMNS = tuple("score" if name == "accuracy" else name for name in EVALUATION_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,12 +57,15 @@ class EvaluationTable:
     ----------
     settings
         The run's settings.
+    metric
+        What its scores are scores of.
     """
 
     def __init__(self, store: Store, run: RunView) -> None:
         self.store = store
         self.run_id = run.id
         self.settings = run.settings
+        self.metric = run.metric
         self._lock = threading.Lock()
         self._frame = _to_frame([])
         # Genes by the genome's hash, read when they are first asked for.
@@ -82,9 +91,9 @@ class EvaluationTable:
     def frame(self) -> pd.DataFrame:
         """A row for each evaluation, in the order of their recording; do not change it.
 
-        The columns are `EVALUATION_COLUMNS`. ``genome`` is the genome's hash, ``accuracy`` is in
-        percent, ``created`` in seconds since 1970 by the database's clock. Accuracy and loss are
-        NaN where there is none.
+        The columns are `EVALUATION_COLUMNS`, with ``accuracy`` called ``score``: what the search
+        selects by, in the metric's unit. ``genome`` is the genome's hash, ``created`` is in seconds
+        since 1970 by the database's clock. Score and loss are NaN where there is none.
         """
         return self._frame
 
@@ -99,8 +108,8 @@ class EvaluationTable:
             return None
         return Genome.from_dict(self.store.genomes([int(ids.iloc[0])])[0])
 
-    def accuracies(self, names: set[str]) -> dict[str, dict[int, float]]:
-        """Accuracies of some genomes, without what failed.
+    def scores(self, names: set[str]) -> dict[str, dict[int, float]]:
+        """Scores of some genomes, without what failed.
 
         Parameters
         ----------
@@ -110,14 +119,14 @@ class EvaluationTable:
         Returns
         -------
         dict
-            By hash, then by repeat: the accuracy in percent.
+            By hash, then by repeat: the score in the metric's unit.
         """
         frame = self.frame
-        rows = frame[frame["genome"].isin(names) & frame["accuracy"].notna()]
+        rows = frame[frame["genome"].isin(names) & frame["score"].notna()]
         by_genome: dict[str, dict[int, float]] = {}
-        columns = (rows["genome"], rows["repeat"], rows["accuracy"])
-        for name, repeat, accuracy in zip(*columns, strict=True):
-            by_genome.setdefault(name, {})[int(repeat)] = float(accuracy)
+        columns = (rows["genome"], rows["repeat"], rows["score"])
+        for name, repeat, score in zip(*columns, strict=True):
+            by_genome.setdefault(name, {})[int(repeat)] = float(score)
         return by_genome
 
     def genomes(self) -> pd.DataFrame:
@@ -130,10 +139,11 @@ class EvaluationTable:
 
             - ``generation``, ``individual``: where it was first wanted;
             - ``repeats``: trainings in the search; ``level``: the rung that it reached in its race;
-            - ``accuracy``, ``deviation``: mean and standard deviation, in percent, of the repeats
-              on which the search ranks it; NaN where one failed; ``counted``: how many those are;
-            - ``confirmed``, ``confirmations``: mean, in percent, and number of the repeats that
-              confirmed it; NaN and 0 for most, and where one failed.
+            - ``score``, ``deviation``: mean and standard deviation, in the metric's unit, of the
+              repeats on which the search ranks it; NaN where one failed; ``counted``: how many
+              those are;
+            - ``confirmed``, ``confirmations``: mean score and number of the repeats that confirmed
+              it; NaN and 0 for most, and where one failed.
         """
         with self._lock:
             frame = self._frame
@@ -150,14 +160,17 @@ class EvaluationTable:
             return genomes
 
     def ranked(self) -> pd.DataFrame:
-        """`genomes` that have an accuracy, the best first, as the search ranks them.
+        """`genomes` that have a score, the best first, as the search ranks them.
 
         Those that were confirmed more often come first, then those that came further in their
         race.
         """
         genomes = self.genomes()
-        return genomes[genomes["accuracy"].notna()].sort_values(
-            _RANKING, ascending=False, na_position="last", kind="stable"
+        smaller_first = []
+        for column in _RANKING:
+            smaller_first.append(column in _SCORES and not self.metric.maximizes)
+        return genomes[genomes["score"].notna()].sort_values(
+            _RANKING, ascending=smaller_first, na_position="last", kind="stable"
         )
 
     def _rescored(self, frame: pd.DataFrame, before: _ScoredGenomes) -> pd.DataFrame:
@@ -189,10 +202,10 @@ class EvaluationTable:
 
 
 def _to_frame(rows: list[tuple[Any, ...]]) -> pd.DataFrame:
-    """Rows of the store, in columns of `EVALUATION_COLUMNS`."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(EVALUATION_COLUMNS)
+    """Rows of the store, in the columns of `EvaluationTable.frame`."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(_COLUMNS)
     arrays = {}
-    for name, values in zip(EVALUATION_COLUMNS, columns, strict=True):
+    for name, values in zip(_COLUMNS, columns, strict=True):
         arrays[name] = np.array(values, dtype=_type_of(name))
     return pd.DataFrame(arrays)
 
@@ -236,12 +249,12 @@ def _score(frame: pd.DataFrame, genes: pd.DataFrame, settings: SearchSettings) -
     is_scored = (repeat >= search["genome"].map(repeats.map(starts))) & (
         repeat < search["genome"].map(repeats.map(stops))
     )
-    by_genome = search[is_scored].groupby("genome", sort=False)["accuracy"]
+    by_genome = search[is_scored].groupby("genome", sort=False)["score"]
     scores = by_genome.agg(["mean", "std", "count", "size"])
     # pandas counts no failures among "count"; "size" has them.
     none_failed = scores["count"] == scores["size"]
 
-    confirmations = frame[confirming].groupby("genome", sort=False)["accuracy"]
+    confirmations = frame[confirming].groupby("genome", sort=False)["score"]
     confirmed = confirmations.agg(["mean", "count", "size"])
     confirmed = confirmed[confirmed["count"] == confirmed["size"]]
 
@@ -251,7 +264,7 @@ def _score(frame: pd.DataFrame, genes: pd.DataFrame, settings: SearchSettings) -
         individual=first["individual"],
         repeats=repeats,
         level=repeats.map(rungs),
-        accuracy=scores["mean"].where(none_failed, np.nan),
+        score=scores["mean"].where(none_failed, np.nan),
         deviation=scores["std"].where(none_failed, np.nan),
         counted=scores["size"].reindex(genes.index, fill_value=0).astype("int64"),
         confirmed=confirmed["mean"],

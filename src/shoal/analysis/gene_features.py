@@ -1,4 +1,4 @@
-"""What may matter for a genome's accuracy: its genes, and its layers' number and widths."""
+"""What may matter for a genome's score: its genes, and its layers' number and widths."""
 
 from __future__ import annotations
 

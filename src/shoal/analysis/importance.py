@@ -1,10 +1,11 @@
-"""Which genes matter for the accuracy, and how sure that is.
+"""Which genes matter for the score, and how sure that is.
 
 The measure is permutation importance [1]_ of extremely randomised trees [2]_, over bootstraps. Each
-bootstrap draws the genomes anew with replacement. A forest learns accuracy from genes on them. It
-then predicts the genomes that were not drawn, once as they are, and once for each gene with that
-gene shuffled. What the shuffling adds to the mean absolute error is the gene's importance, in
-percentage points of accuracy. The spread over bootstraps gives the interval.
+bootstrap draws the genomes anew with replacement. A forest learns the score from genes on them.
+It then predicts the genomes that were not drawn, once as they are, and once for each gene with that
+gene shuffled. What the shuffling adds to the mean absolute error is the gene's importance. Its unit
+is that of a difference of scores, for accuracies percentage points. The spread over bootstraps
+gives the interval.
 
 The share of the held-out variance that the forest explains (R2) says whether any of it means
 something.
@@ -25,9 +26,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.analysis.comparable_accuracies import FlooredAccuracies, floored_accuracies
+from shoal.analysis.comparable_scores import FlooredScores, floored_scores
 from shoal.analysis.gene_features import GeneFeature, gene_features
 from shoal.errors import AnalysisError
+from shoal.objectives.registry import Metric
 
 # Genomes, below which nothing is said.
 LEAST = 20
@@ -55,14 +57,14 @@ class MeanInterval:
 
 @dataclass(frozen=True, slots=True)
 class GeneImportance:
-    """How much worse accuracies are predicted without knowledge of a gene.
+    """How much worse scores are predicted without knowledge of a gene.
 
     Attributes
     ----------
     name, label
         The gene, and what people call it.
     loss
-        What not knowing it adds to the mean absolute error, in percentage points.
+        What not knowing it adds to the mean absolute error, in `Metric.difference_unit`.
     """
 
     name: str
@@ -87,9 +89,11 @@ class Importances:
         Share of the variance that the forest explains of genomes that it has not seen.
     genomes, learned
         How many genomes were recorded, and how many of them were taken, at random.
-    failed, below, floor
-        How many failed, how many scored below the floor, and the floor, in percent, as which both
-        counted.
+    failed, worse, floor
+        How many failed, how many scored worse than the floor, and the floor, in the metric's unit,
+        as which both counted.
+    metric
+        What the scores are scores of.
     fixed
         Labels of the genes that do not vary.
     """
@@ -99,8 +103,9 @@ class Importances:
     genomes: int
     learned: int
     failed: int
-    below: int
+    worse: int
     floor: float
+    metric: Metric
     fixed: tuple[str, ...] = ()
 
     @property
@@ -118,23 +123,25 @@ class Importances:
         return f"{explained}: a good model."
 
 
-def importances(genomes: pd.DataFrame, *, seed: int = 0) -> Importances:
-    """How important every gene is for the accuracy; each layer's width and their number count too.
+def importances(genomes: pd.DataFrame, metric: Metric, *, seed: int = 0) -> Importances:
+    """How important every gene is for the score; each layer's width and their number count too.
 
     Parameters
     ----------
     genomes
-        A row for each genome, with a column for each gene and ``accuracy`` in percent (see
-        `EvaluationTable.genomes` and `with_comparable_accuracies`).
+        A row for each genome, with a column for each gene and ``score`` (see
+        `EvaluationTable.genomes` and `with_comparable_scores`).
+    metric
+        What the scores are scores of.
     seed
         The same table and seed give the same numbers.
 
     Raises
     ------
     AnalysisError
-        There are fewer than `LEAST` genomes, or accuracies or genes do not vary.
+        There are fewer than `LEAST` genomes, or scores or genes do not vary.
     """
-    model = Model.of(genomes, seed)
+    model = Model.of(genomes, metric, seed)
     rng = np.random.default_rng(seed)
     bootstraps = []
     for _ in range(BOOTSTRAPS):
@@ -161,9 +168,10 @@ def importances(genomes: pd.DataFrame, *, seed: int = 0) -> Importances:
         r2=_mean_interval([bootstrap.r2 for bootstrap in bootstraps]),
         genomes=len(genomes),
         learned=len(model.y),
-        failed=model.accuracies.failed,
-        below=model.accuracies.below,
-        floor=model.accuracies.floor,
+        failed=model.scores.failed,
+        worse=model.scores.worse,
+        floor=model.scores.floor,
+        metric=metric,
         fixed=model.fixed,
     )
 
@@ -176,7 +184,7 @@ def _mean_interval(values: Sequence[float]) -> MeanInterval:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Bootstrap:
-    """What one bootstrap says: ``losses`` (features,) in percentage points, and the forest's R2."""
+    """What one bootstrap says: ``losses`` (features,) in the metric's unit, and the forest's R2."""
 
     losses: NDArray[np.float64]
     r2: float
@@ -192,15 +200,15 @@ class Model:
         The features in columns, (genomes, columns): one for a number, one for each value of a
         choice.
     y
-        Accuracies in percent, none below the floor, (genomes,).
+        Scores in the metric's unit, none worse than the floor, (genomes,).
     columns
         The columns of ``x`` that belong to each feature.
     features
         The features that vary, of these genomes.
     fixed
         Labels of the features that do not vary.
-    accuracies
-        The accuracies of the whole table.
+    scores
+        The scores of the whole table.
     """
 
     x: NDArray[np.float64]
@@ -208,10 +216,10 @@ class Model:
     columns: tuple[NDArray[np.int64], ...]
     features: tuple[GeneFeature, ...]
     fixed: tuple[str, ...]
-    accuracies: FlooredAccuracies
+    scores: FlooredScores
 
     @classmethod
-    def of(cls, genomes: pd.DataFrame, seed: int = 0) -> Model:
+    def of(cls, genomes: pd.DataFrame, metric: Metric, seed: int = 0) -> Model:
         """Take at most `MOST` genomes of the table, drawn at random.
 
         Raises `AnalysisError`; see `importances`.
@@ -223,7 +231,7 @@ class Model:
                 remedy="let the search go on, or raise its generations or population",
             )
 
-        accuracies = floored_accuracies(genomes["accuracy"])
+        scores = floored_scores(genomes["score"], metric)
         rng = np.random.default_rng(seed)
         rows = np.arange(len(genomes))
         if len(rows) > MOST:
@@ -231,9 +239,9 @@ class Model:
 
         everything = [feature.of(rows) for feature in gene_features(genomes)]
         varying = tuple(feature for feature in everything if feature.varies)
-        y = accuracies.values[rows]
+        y = scores.values[rows]
         if not varying or np.ptp(y) == 0.0:
-            same = "accuracies" if varying else "genes"
+            same = _scores_word(metric) if varying else "genes"
             raise AnalysisError(
                 f"The {same} of all {len(genomes):,} genomes are the same.",
                 remedy="search more widely",
@@ -252,10 +260,10 @@ class Model:
         fixed = tuple(
             feature.label for feature in everything if not feature.varies and feature.used.any()
         )
-        return cls(np.hstack(blocks), y, tuple(columns), varying, fixed, accuracies)
+        return cls(np.hstack(blocks), y, tuple(columns), varying, fixed, scores)
 
     def forest(self, rows: NDArray[np.int64], seed: int, trees: int = TREES) -> Any:
-        """A forest that has learned the accuracy from the genes of some genomes.
+        """A forest that has learned the score from the genes of some genomes.
 
         Parameters
         ----------
@@ -269,7 +277,7 @@ class Model:
         Returns
         -------
         sklearn.ensemble.ExtraTreesRegressor
-            Fitted; it predicts accuracies in percent.
+            Fitted; it predicts scores in the metric's unit.
         """
         # scikit-learn takes a second to load, and few commands need it.
         from sklearn.ensemble import ExtraTreesRegressor
@@ -304,6 +312,10 @@ class Model:
         residual = ((predicted[0] - truth) ** 2).sum()
         variance = ((truth - truth.mean()) ** 2).sum()
         return _Bootstrap(losses=errors[1:] - errors[0], r2=1.0 - float(residual / variance))
+
+
+def _scores_word(metric: Metric) -> str:
+    return "accuracies" if metric.is_accuracy else "scores"
 
 
 def _columns_of(feature: GeneFeature, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ from typing import Any
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.errors import SettingsError, StoreError
 from shoal.genome.genome import Genome
+from shoal.objectives.registry import Metric
 from shoal.settings.phase import is_confirmation
 from shoal.settings.samplers import sampler_entry
 from shoal.settings.search_settings import SearchSettings
@@ -263,16 +264,19 @@ class Lineage:
         # By generation and individual: the genome that was trained for it.
         trained: dict[int, dict[int, str]] = defaultdict(dict)
         histories: dict[str, _History] = defaultdict(_History)
-        columns = ("generation", "individual", "genome", "repeat", "accuracy")
+        columns = ("generation", "individual", "genome", "repeat", "score")
         rows = zip(*(search[column].tolist() for column in columns), strict=True)
-        for generation, individual, name, repeat, accuracy in rows:
+        for generation, individual, name, repeat, score in rows:
             trained[generation].setdefault(individual, name)
-            histories[name].add(generation, repeat, accuracy)
+            histories[name].add(generation, repeat, score)
 
         last = max(completed, *trained, 1)
         for generation in range(1, last + 1):
             population = self._population(generation, trained[generation])
-            fitness = [histories[name].fitness(self._settings, generation) for name in population]
+            fitness = []
+            for name in population:
+                history = histories[name]
+                fitness.append(history.fitness(self._settings, self._table.metric, generation))
             self._populations.append(population)
             self._fitness.append(tuple(fitness))
             for individual, name in enumerate(population):
@@ -319,28 +323,28 @@ class _Population(Sequence[Genome]):
 
 
 class _History:
-    """The accuracies of one genome by repeat, and the generations that wanted them."""
+    """The scores of one genome by repeat, and the generations that wanted them."""
 
-    __slots__ = ("_accuracies", "_generations")
+    __slots__ = ("_generations", "_scores")
 
     def __init__(self) -> None:
         # None: it failed.
-        self._accuracies: dict[int, float | None] = {}
+        self._scores: dict[int, float | None] = {}
         self._generations: list[int] = []
 
-    def add(self, generation: int, repeat: int, accuracy: float) -> None:
+    def add(self, generation: int, repeat: int, score: float) -> None:
         """Record a training; NaN for a failure."""
         self._generations.append(generation)
-        self._accuracies[repeat] = None if math.isnan(accuracy) else accuracy
+        self._scores[repeat] = None if math.isnan(score) else score
 
-    def fitness(self, settings: SearchSettings, generation: int) -> float:
+    def fitness(self, settings: SearchSettings, metric: Metric, generation: int) -> float:
         """The fitness as it was when that generation was complete.
 
         What was recorded later had been wanted later.
         """
         repeats = bisect_right(sorted(self._generations), generation)
-        accuracies = []
+        scores = []
         for repeat in settings.schedule.scored_repeats(repeats):
-            if repeat in self._accuracies and repeat < repeats:
-                accuracies.append(self._accuracies[repeat])
-        return fitness_of(accuracies, settings.schedule.rung(repeats))
+            if repeat in self._scores and repeat < repeats:
+                scores.append(self._scores[repeat])
+        return fitness_of(scores, settings.schedule.rung(repeats), metric)

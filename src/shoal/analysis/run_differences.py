@@ -1,4 +1,4 @@
-"""Where the settings and the data of runs differ, and whether their accuracies can be compared."""
+"""Where the settings and the data of runs differ, and whether their scores can be compared."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shoal.objectives.registry import Metric
 from shoal.store import RunView
 
 # Options of the data that decide which rows are test rows.
 _SPLIT_OPTIONS = ("preset", "seed", "test_fraction", "group", "same")
+# What a record of a problem says of it, besides its kind and its metric.
+_OF_PROBLEMS = ("name", "reference", "sha256", "options")
+
 # The task of a run that did not name one, as long as its data have not been read.
 _TASK_NOT_NAMED = "recognised"
 
@@ -82,9 +86,14 @@ def setting_values(run: RunView) -> dict[str, Any]:
     for name in ("bounds", "choices"):
         by_gene = values.pop(name)
         values |= {f"{name}.{gene}": value for gene, value in by_gene.items()}
-    for name, value in run.data_options.items():
-        values[f"data.{name}"] = value
-    values["data.table"] = _table_name(run)
+    if run.problem is not None:
+        values["problem.kind"] = run.kind
+        for name in _OF_PROBLEMS:
+            values[f"problem.{name}"] = run.problem.get(name)
+    if run.is_table:
+        for name, value in run.data_options.items():
+            values[f"data.{name}"] = value
+        values["data.table"] = _table_name(run)
     return values
 
 
@@ -102,7 +111,7 @@ def _text(value: Any) -> str:
 
 
 def obstacles(runs: Sequence[RunView]) -> tuple[Obstacle, ...]:
-    """Why the accuracies of these runs cannot be compared.
+    """Why the scores of these runs cannot be compared.
 
     Parameters
     ----------
@@ -112,16 +121,17 @@ def obstacles(runs: Sequence[RunView]) -> tuple[Obstacle, ...]:
     Returns
     -------
     tuple of Obstacle
-        Empty if they can be compared: the same table, target, task, split and selection rows.
+        Empty if they can be compared: the same kind of problem, the same metric, and the same
+        table, target, task, split and selection rows, or the same simulation.
     """
     # What has to be the same in all runs, with its value in each.
-    required = {
-        "Another table": [_table_name(run) for run in runs],
-        "Another target": [str(run.data_options.get("target")) for run in runs],
-        "Another task, and so another accuracy": _tasks(runs),
-        "Another split": [_split(run.data_options) for run in runs],
-        "Selected on other rows": [_selection_rows(run.data_options) for run in runs],
-    }
+    required = {"Another metric": [_metric_text(run.metric) for run in runs]}
+    if len({run.kind for run in runs}) > 1:
+        required["Another kind of problem"] = [run.kind for run in runs]
+    elif all(run.is_table for run in runs):
+        required |= _required_of_tables(runs)
+    else:
+        required |= _required_of_problems(runs)
 
     met = []
     for what, values in required.items():
@@ -132,6 +142,41 @@ def obstacles(runs: Sequence[RunView]) -> tuple[Obstacle, ...]:
             groups = tuple((value, tuple(ids)) for value, ids in run_ids.items())
             met.append(Obstacle(what, groups))
     return tuple(met)
+
+
+def _required_of_tables(runs: Sequence[RunView]) -> dict[str, list[str]]:
+    """What runs on tables have to share."""
+    return {
+        "Another table": [_table_name(run) for run in runs],
+        "Another target": [str(run.data_options.get("target")) for run in runs],
+        "Another task, and so another accuracy": _tasks(runs),
+        "Another split": [_split(run.data_options) for run in runs],
+        "Selected on other rows": [_selection_rows(run.data_options) for run in runs],
+    }
+
+
+def _required_of_problems(runs: Sequence[RunView]) -> dict[str, list[str]]:
+    """What runs on simulations, or on functions, have to share."""
+    records: list[dict[str, Any]] = [run.problem or {} for run in runs]
+    return {
+        f"Another {runs[0].kind}": [str(record.get("name")) for record in records],
+        "Other options": [_text(record.get("options")) for record in records],
+        "Another version of its code": [_hash_text(record.get("sha256")) for record in records],
+    }
+
+
+def _metric_text(metric: Metric) -> str:
+    """A metric by its name and unit."""
+    if not metric.unit:
+        return metric.label
+    return f"{metric.label} in {metric.unit}"
+
+
+def _hash_text(sha256: str | None) -> str:
+    """As much of a file's hash as tells it from another."""
+    if sha256 is None:
+        return "bundled"
+    return sha256[:8]
 
 
 def _tasks(runs: Sequence[RunView]) -> list[str]:

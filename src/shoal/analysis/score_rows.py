@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoal.numerics.stats import ci95_half_width
 from shoal.objectives.metrics import Metrics
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.champion import Champion
 
 # Metrics in the order in which they are shown, and what people call them.
 METRIC_NAMES = {
+    "accuracy": "Accuracy",
     "mae": "MAE",
     "rmse": "RMSE",
     "r2": "R²",
@@ -30,33 +32,35 @@ class ScoreRow:
     ----------
     label
         What was scored, or on which rows.
-    accuracy
-        In percent, of single networks on average; None where there is none.
+    score
+        By the run's metric, of single networks on average; None where there is none.
     half
-        Half-width of the 95 % interval of ``accuracy``, in percentage points.
+        Half-width of the 95 % interval of ``score``.
     ensemble
-        In percent, of the mean of the networks' predictions.
+        By the run's metric, of what the networks give together.
     metrics
         All metrics of the single networks.
     is_champion
         Whether this is the champion's line among those of other methods.
     error
-        Why there is no accuracy.
+        Why there is no score.
     """
 
     label: str
-    accuracy: float | None
+    score: float | None
     half: float | None = None
     ensemble: float | None = None
     metrics: Metrics | None = None
     is_champion: bool = False
     error: str | None = None
 
-    def metric(self, name: str) -> str:
-        """A metric with three decimals; empty where there is none."""
+    def other(self, name: str) -> str:
+        """Another metric than the run's, with three decimals; empty where there is none."""
         value = self.metrics.to_dict().get(name) if self.metrics else None
         if value is None:
             return ""
+        if name == ACCURACY.name:
+            return f"{value:.2f}"
         # Adding 0 turns -0.0 into 0.0, so that no line reads -0.000.
         return f"{round(value, 3) + 0.0:.3f}"
 
@@ -74,28 +78,40 @@ def score_rows(
         Champions of other searches by what to call them. Like the champion's baselines they are
         scored on the same test rows.
     """
-    rows = [ScoreRow("Search", champion.accuracy, ci95_half_width(champion.accuracies))]
+    metric = champion.metric
+    rows = [ScoreRow("Search", champion.score, ci95_half_width(champion.selection_scores))]
     confirmation = champion.confirmation
     if confirmation:
-        half = ci95_half_width(confirmation.accuracies)
-        rows.append(ScoreRow("Confirmation", confirmation.accuracy, half))
-    train = _champion_row("Train", champion.scores.train, champion.ensemble.train)
-    test = _champion_row("Test", champion.scores.test, champion.ensemble.test, is_champion=True)
-    rows += [row for row in (train, test) if row is not None]
+        half = ci95_half_width(confirmation.scores)
+        rows.append(ScoreRow("Confirmation", confirmation.score, half))
+    # A policy is scored in its test scenarios only, so its training has no line of its own.
+    if champion.scores.train != champion.scores.test:
+        train = _champion_row("Train", metric, champion.scores.train, champion.ensemble.train)
+        rows += [row for row in (train,) if row is not None]
+    test = _champion_row("Test", metric, champion.scores.test, champion.ensemble.test)
+    if test is not None:
+        rows.append(replace(test, is_champion=True))
 
-    others = [_baseline_row(baseline) for baseline in champion.baselines]
+    others = [_baseline_row(baseline, metric) for baseline in champion.baselines]
     for label, other in (competing_runs or {}).items():
-        row = _champion_row(label, other.scores.test, other.ensemble.test)
+        row = _champion_row(label, metric, other.scores.test, other.ensemble.test)
         if row is not None:
             others.append(row)
-    others.sort(key=_from_best_to_failed)
+    others.sort(key=lambda row: _from_best_to_failed(row, metric))
     return (*rows, *others)
 
 
-def shown_metrics(rows: Sequence[ScoreRow]) -> list[str]:
-    """Choose the metrics that a table of these rows has columns for.
+def shown_metrics(rows: Sequence[ScoreRow], metric: Metric) -> list[str]:
+    """Choose the metrics that a table of these rows has columns for, besides the run's own.
 
     Regression and classification have different metrics; all rows of a champion have the same.
+
+    Parameters
+    ----------
+    rows
+        The rows of the table.
+    metric
+        The run's metric, which every row has as its score.
 
     Returns
     -------
@@ -105,36 +121,33 @@ def shown_metrics(rows: Sequence[ScoreRow]) -> list[str]:
     for row in rows:
         if row.metrics:
             known = row.metrics.to_dict()
-            return [name for name in METRIC_NAMES if name in known]
+            return [name for name in METRIC_NAMES if name in known and name != metric.name]
     return []
 
 
 def _champion_row(
-    label: str, single: Metrics | None, ensemble: Metrics | None, *, is_champion: bool = False
+    label: str, metric: Metric, single: Metrics | None, ensemble: Metrics | None
 ) -> ScoreRow | None:
     """The scores of a champion on some rows; None where there are no such rows."""
     if single is None or ensemble is None:
         return None
-    return ScoreRow(
-        label,
-        single.accuracy,
-        ensemble=ensemble.accuracy,
-        metrics=single,
-        is_champion=is_champion,
-    )
+    return ScoreRow(label, single[metric.name], ensemble=ensemble[metric.name], metrics=single)
 
 
-def _baseline_row(baseline: Baseline) -> ScoreRow:
+def _baseline_row(baseline: Baseline, metric: Metric) -> ScoreRow:
     if baseline.test is None or baseline.ensemble is None:
         return ScoreRow(baseline.name, None, error=baseline.error)
     # A method that gives the same model each time has no ensemble.
-    ensemble = baseline.ensemble.accuracy if len(baseline.accuracies) > 1 else None
-    return ScoreRow(baseline.name, baseline.test.accuracy, ensemble=ensemble, metrics=baseline.test)
+    ensemble = None
+    if len(baseline.accuracies) > 1:
+        ensemble = baseline.ensemble[metric.name]
+    score = baseline.test[metric.name]
+    return ScoreRow(baseline.name, score, ensemble=ensemble, metrics=baseline.test)
 
 
-def _from_best_to_failed(row: ScoreRow) -> float:
-    """Sorts the highest accuracy first, and methods without one last."""
-    return math.inf if row.accuracy is None else -row.accuracy
+def _from_best_to_failed(row: ScoreRow, metric: Metric) -> float:
+    """Sorts the best score first, and methods without one last."""
+    return math.inf if row.score is None else -metric.fitness(row.score)
 
 
 def confidence_text(champion: Champion, longer: int = 1) -> str:
@@ -156,11 +169,13 @@ def _confirmation_text(champion: Champion, longer: int) -> str:
         return "Not confirmed on unused random streams."
 
     times = f", {longer} times as long as in the search" if longer > 1 else ""
-    count = len(confirmation.accuracies)
-    above = f"{confirmation.best_minus_mean:.2f}"
+    count = len(confirmation.scores)
+    metric = champion.metric
+    side = "above" if metric.maximizes else "below"
+    distance = _distance_text(confirmation.best_minus_mean, metric)
     text = (
         f"Confirmed on {count} unused random streams{times}; "
-        f"the luckiest lies {above} above their mean."
+        f"the luckiest lies {distance} {side} their mean."
     )
     if confirmation.probability is None:
         return text
@@ -169,6 +184,13 @@ def _confirmation_text(champion: Champion, longer: int) -> str:
     percent = min(math.floor(100 * confirmation.probability), 99)
     unresolved = "" if confirmation.resolved else ", which leaves it unresolved"
     return f"{text} Better than the second genome with a probability of {percent} %{unresolved}."
+
+
+def _distance_text(distance: float, metric: Metric) -> str:
+    """A difference of scores, without its unit."""
+    if metric.unit == "%":
+        return f"{distance:.2f}"
+    return f"{distance:.2g}"
 
 
 def _training_text(champion: Champion) -> str:

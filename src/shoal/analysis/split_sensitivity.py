@@ -19,6 +19,7 @@ from shoal.executors import make_executor
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.metrics import Metrics
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.problems.base import Problem
 from shoal.problems.table import TableProblem
 from shoal.pso.engines.base import Engine
@@ -144,9 +145,9 @@ class MethodSummary:
     splits
         On how many splits both the method and the champion worked.
     single, ensemble
-        Test accuracy in percent, of single networks on average and of their ensemble.
+        On the test rows by the metric, of single networks on average and of their ensemble.
     behind
-        By how many percentage points the ensemble lies behind the champion's, split by split.
+        By how much the ensemble is worse than the champion's, split by split.
     error
         Why it failed on the first split on which it did.
     """
@@ -168,13 +169,17 @@ class MethodSummary:
         return asdict(self)
 
 
-def summarise_splits(splits: Iterable[SplitScores]) -> list[MethodSummary]:
+def summarise_splits(
+    splits: Iterable[SplitScores], metric: Metric = ACCURACY
+) -> list[MethodSummary]:
     """All methods over these splits.
 
     Parameters
     ----------
     splits
         The scores of each split, by method. A method may be missing from a split.
+    metric
+        What the methods are compared by.
 
     Returns
     -------
@@ -184,8 +189,8 @@ def summarise_splits(splits: Iterable[SplitScores]) -> list[MethodSummary]:
     splits = list(splits)
     # A dictionary keeps the order in which the methods are first met.
     labels = dict.fromkeys(label for split in splits for label in split)
-    rows = [_summarise_method(label, splits) for label in labels]
-    return sorted(rows, key=lambda row: (row.splits == 0, -row.ensemble.mean))
+    rows = [_summarise_method(label, splits, metric) for label in labels]
+    return sorted(rows, key=lambda row: (row.splits == 0, -metric.fitness(row.ensemble.mean)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +202,7 @@ class _Pair:
     champion: Metrics
 
 
-def _summarise_method(label: str, splits: Sequence[SplitScores]) -> MethodSummary:
+def _summarise_method(label: str, splits: Sequence[SplitScores], metric: Metric) -> MethodSummary:
     """One method over the splits on which it and the champion worked."""
     pairs = []
     error = None
@@ -213,14 +218,17 @@ def _summarise_method(label: str, splits: Sequence[SplitScores]) -> MethodSummar
     if not pairs:
         reason = error or "nothing to compare with"
         return MethodSummary(label, 0, _UNKNOWN, _UNKNOWN, _UNKNOWN, reason)
+
+    behind = []
+    for pair in pairs:
+        champion_fitness = metric.fitness(pair.champion[metric.name])
+        behind.append(champion_fitness - metric.fitness(pair.ensemble[metric.name]))
     return MethodSummary(
         label=label,
         splits=len(pairs),
-        single=_mean_half([pair.single["accuracy"] for pair in pairs]),
-        ensemble=_mean_half([pair.ensemble["accuracy"] for pair in pairs]),
-        behind=_mean_half(
-            [pair.champion["accuracy"] - pair.ensemble["accuracy"] for pair in pairs]
-        ),
+        single=_mean_half([pair.single[metric.name] for pair in pairs]),
+        ensemble=_mean_half([pair.ensemble[metric.name] for pair in pairs]),
+        behind=_mean_half(behind),
         error=error,
     )
 

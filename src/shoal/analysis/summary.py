@@ -14,6 +14,7 @@ from shoal.genome.genome import Genome
 from shoal.genome.search_space import OnBound
 from shoal.numerics.stats import ci95, mean
 from shoal.objectives.metrics import Scores
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.samplers import sampler_entry
 from shoal.store import GenerationRecord, RunView, Store
@@ -28,34 +29,42 @@ class Best:
     ----------
     genome
         The genome.
-    accuracy
-        Mean over its scored repeats, in percent.
+    score
+        Mean over its scored repeats, in the metric's unit.
     repeats
         How many were scored.
     ci95
-        Student's 95 % interval of ``accuracy``; None for one repeat.
+        Student's 95 % interval of ``score``; None for one repeat.
     generation, found
         The generation in which it first became the best, and when that was (seconds since 1970).
     confirmation
         What fresh repeats said; None if there were none.
     on_bounds
         Genes for which a better value may lie beyond what the search may try.
+    metric
+        What the score is a score of.
     """
 
     genome: Genome
-    accuracy: float
+    score: float
     repeats: int
     ci95: tuple[float, float] | None
     generation: int
     found: float
     confirmation: Confirmation | None = None
     on_bounds: tuple[OnBound, ...] = ()
+    metric: Metric = ACCURACY
+
+    @property
+    def accuracy(self) -> float:
+        """The name of `score` until 1.0."""
+        return self.score
 
     def to_dict(self) -> dict[str, Any]:
         """``best`` in the JSON object of `shoal show --json`."""
-        return {
+        values = {
             "genome": self.genome.to_dict(),
-            "accuracy": self.accuracy,
+            "score": self.score,
             "repeats": self.repeats,
             "ci95": list(self.ci95) if self.ci95 else None,
             "stability_margin": self.genome.stability_margin,
@@ -63,6 +72,10 @@ class Best:
             "confirmation": self.confirmation.to_dict() if self.confirmation else None,
             "on_bounds": [asdict(gene) for gene in self.on_bounds],
         }
+        # The name until 1.0.
+        if self.metric.is_accuracy:
+            values["accuracy"] = self.score
+        return values
 
 
 @dataclass(frozen=True)
@@ -125,6 +138,8 @@ class Summary:
         return {
             "run": run.id,
             "state": run.state,
+            "kind": run.kind,
+            "metric": run.metric.to_dict(),
             "generations": run.generations,
             "evaluations": run.evaluations,
             "iterations": run.iterations,
@@ -140,6 +155,7 @@ class Summary:
             "dataset": run.dataset,
             "settings": run.settings.to_dict(),
             "data_options": run.data_options,
+            "problem": run.problem,
             "error": run.error,
         }
 
@@ -212,33 +228,34 @@ def _best(
     last = generations[-1].summary if generations else None
     if champion:
         genome = champion.genome
-        accuracies = list(champion.accuracies)
-    elif last and last.best_accuracy is not None:
+        scores = list(champion.selection_scores)
+    elif last and last.best_score is not None:
         genome = last.best
-        accuracies = _scored_accuracies(store, run, last)
+        scores = _scored(store, run, last)
     else:
         return None
 
     generation, found = _when_found(run, generations, genome)
     return Best(
         genome=genome,
-        accuracy=mean(accuracies),
-        repeats=len(accuracies),
-        ci95=ci95(accuracies),
+        score=mean(scores),
+        repeats=len(scores),
+        ci95=ci95(scores),
         generation=generation,
         found=found,
         confirmation=champion.confirmation if champion else None,
         on_bounds=run.settings.space.on_bounds(genome),
+        metric=run.metric,
     )
 
 
-def _scored_accuracies(store: Store, run: RunView, last: GenerationSummary) -> list[float]:
-    """Accuracies in percent of the repeats on which the last generation's best was ranked."""
+def _scored(store: Store, run: RunView, last: GenerationSummary) -> list[float]:
+    """Scores of the repeats on which the last generation's best was ranked."""
     evaluations = store.evaluations(run.id, curves=False, genome=last.best.hash)
     by_repeat = {
-        evaluation.task.repeat: evaluation.accuracy
+        evaluation.task.repeat: evaluation.score
         for evaluation in evaluations
-        if evaluation.accuracy is not None
+        if evaluation.score is not None
     }
     scored = run.settings.schedule.scored_repeats(last.best_repeats)
     return [by_repeat[repeat] for repeat in scored if repeat in by_repeat]

@@ -41,12 +41,12 @@ def replay(
 
     with open_store(store, create=False) as opened:
         verdict = verify(opened, run, genome, repeat)
-        run_id = opened.run(run).id
+        view = opened.run(run)
 
     if as_json:
-        typer.echo(json.dumps(verdict.to_dict(run_id)))
+        typer.echo(json.dumps(verdict.to_dict(view.id)))
     else:
-        Console().print(verdict_text(run_id, verdict))
+        Console().print(verdict_text(view.id, verdict, view.metric))
     if not verdict.same:
         raise typer.Exit(1)
 
@@ -88,11 +88,16 @@ def splits(
         if not done:
             raise
 
-    rows = summarise_splits(done)
+    rows = summarise_splits(done, problem.metric)
     if as_json:
-        typer.echo(json.dumps({"splits": len(done), "methods": [row.to_dict() for row in rows]}))
+        answer = {
+            "splits": len(done),
+            "metric": problem.metric.to_dict(),
+            "methods": [row.to_dict() for row in rows],
+        }
+        typer.echo(json.dumps(answer))
     else:
-        Console().print(splits_table(rows))
+        Console().print(splits_table(rows, problem.metric))
 
 
 @app.command()

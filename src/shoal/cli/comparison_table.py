@@ -8,8 +8,14 @@ from rich.text import Text
 
 from shoal.analysis.comparison import Comparison
 from shoal.analysis.duels import Duel
-from shoal.analysis.measures import Row
-from shoal.presentation.formatting import duration, half_width, with_plus_minus
+from shoal.objectives.registry import Metric
+from shoal.presentation.formatting import (
+    difference_text,
+    duration,
+    half_width,
+    metric_heading,
+    score_with_spread,
+)
 
 _LEGEND = (
     "± and brackets: 95 % intervals over trainings, not over other data. A test is unresolved "
@@ -21,32 +27,40 @@ _WORDS = ("Name", "Verdict", "")
 
 def comparison_table(comparison: Comparison) -> RenderableType:
     """What each run found, the settings that differ, and the tests."""
-    parts: list[RenderableType] = [_scores(comparison.rows)]
+    parts: list[RenderableType] = [_scores(comparison)]
     for obstacle in comparison.obstacles:
         parts.append(Text(f"Not comparable. {obstacle}.", style="yellow"))
     if comparison.settings:
         parts += ["", _settings(comparison)]
     if comparison.duels:
-        parts += ["", _duels("Champions", comparison.duels)]
+        parts += ["", _duels("Champions", comparison.duels, comparison.metric)]
     if comparison.methods:
-        parts += ["", _duels("Methods, run by run", comparison.methods)]
+        parts += ["", _duels("Methods, run by run", comparison.methods, comparison.metric)]
+    if comparison.metric is not None and not comparison.metric.is_accuracy:
+        parts += ["", Text(f"Scores are of {_described(comparison.metric)}.", style="dim")]
     return Group(*parts, "", Text(_LEGEND, style="dim"))
 
 
-def _scores(rows: tuple[Row, ...]) -> Table:
+def _described(metric: Metric) -> str:
+    """A metric within a sentence: its name, its unit, and what is better."""
+    heading = metric_heading(metric)
+    return metric.word + heading.removeprefix(metric.label)
+
+
+def _scores(comparison: Comparison) -> Table:
     """A line for each run: what it found, and at what cost."""
     table = _table(
         ("Run", "Name", "Search", "Confirmation", "Test", "Ensemble", "Trainings", "Time")
     )
 
-    for row in rows:
+    for row, metric in zip(comparison.rows, comparison.metrics, strict=True):
         table.add_row(
             str(row.run),
             Text(row.name),
-            accuracy_text(row.search, row.search_ci95),
-            accuracy_text(row.confirmation, row.confirmation_ci95),
-            accuracy_text(row.test),
-            accuracy_text(row.ensemble),
+            _score_cell(metric, row.search, row.search_ci95),
+            _score_cell(metric, row.confirmation, row.confirmation_ci95),
+            _score_cell(metric, row.test),
+            _score_cell(metric, row.ensemble),
             f"{row.evaluations:,}",
             duration(row.seconds),
         )
@@ -63,7 +77,7 @@ def _settings(comparison: Comparison) -> Table:
     return table
 
 
-def _duels(title: str, duels: tuple[Duel, ...]) -> Table:
+def _duels(title: str, duels: tuple[Duel, ...], metric: Metric | None) -> Table:
     """A line for each test."""
     table = _table((title, "Measure", "Ahead by", "P(better)", "Verdict", ""))
     for duel in duels:
@@ -77,7 +91,7 @@ def _duels(title: str, duels: tuple[Duel, ...]) -> Table:
         table.add_row(
             Text(f"{duel.first} - {duel.second}"),
             duel.measure,
-            difference_text(duel),
+            _difference_cell(duel, metric),
             probability,
             Text(duel.verdict, style=style),
             Text(duel.how, style="dim"),
@@ -93,17 +107,21 @@ def _table(names: tuple[str, ...]) -> Table:
     return table
 
 
-def accuracy_text(value: float | None, interval: tuple[float, float] | None = None) -> str:
-    """An accuracy in percent, with the half-width of its interval where there is one."""
-    if value is None:
+def _score_cell(
+    metric: Metric, score: float | None, interval: tuple[float, float] | None = None
+) -> str:
+    """A score without its unit, with the half-width of its interval where there is one."""
+    if score is None:
         return "-"
-    return with_plus_minus(f"{value:.2f}", half_width(interval))
+    text = score_with_spread(score, half_width(interval), metric)
+    return text.replace(" %", "")
 
 
-def difference_text(duel: Duel) -> str:
-    """By how many percentage points the first is ahead, with the interval of that."""
+def _difference_cell(duel: Duel, metric: Metric | None) -> str:
+    """By how much the first is ahead, with the interval of that."""
     difference = duel.difference
-    if difference is None:
+    if difference is None or metric is None:
         return "-"
-    interval = f"[{difference.low:+.2f}, {difference.high:+.2f}]"
-    return f"{difference.mean:+.2f} {interval}"
+    low = difference_text(difference.low, metric)
+    high = difference_text(difference.high, metric)
+    return f"{difference_text(difference.mean, metric)} [{low}, {high}]"

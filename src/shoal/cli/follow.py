@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from shoal.analysis.summary import Summary, blocking_run, summarise
-from shoal.cli.tables import best_accuracy_text, report
+from shoal.cli.tables import best_score_text, report
 from shoal.orchestration.launcher import ensure_supervisor
-from shoal.presentation.formatting import blocking_run_text, duration
+from shoal.presentation.formatting import blocking_run_text, duration, score_text
 from shoal.store import TERMINAL, RunView, Store
 from shoal.system.paths import log_path
 from shoal.system.process import end_process
@@ -161,6 +161,7 @@ def _refreshed(store: Store, before: Summary | None, run: RunView) -> Summary:
 def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
     """The display of a run. ``ahead``: the run that it waits for, if it does."""
     run = summary.run
+    metric = run.metric
     settings = run.settings
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
@@ -174,11 +175,11 @@ def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
     grid.add_row("Generation", Group(count, bar))
 
     if summary.best is None:
-        grid.add_row("Best accuracy", Text("waiting for the first generation", style="dim"))
+        grid.add_row(f"Best {metric.word}", Text("waiting for the first generation", style="dim"))
     else:
-        grid.add_row("Best accuracy", best_accuracy_text(summary.best))
-    if run.avg_accuracy is not None:
-        grid.add_row("Mean accuracy", f"{run.avg_accuracy:.2f} %")
+        grid.add_row(f"Best {metric.word}", best_score_text(summary.best))
+    if run.mean_score is not None:
+        grid.add_row(f"Mean {metric.word}", score_text(run.mean_score, metric))
     if summary.best is not None:
         grid.add_row("Repeats of the best", str(summary.best.repeats))
 

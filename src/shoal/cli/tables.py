@@ -20,13 +20,16 @@ from shoal.analysis.score_rows import (
 )
 from shoal.analysis.summary import Best, Summary
 from shoal.presentation.formatting import (
+    difference_text,
     duration,
     genome_text,
     half_width,
     layers_text,
-    percent,
+    metric_heading,
+    score_text,
+    score_with_spread,
+    spread_text,
     stability_text,
-    with_plus_minus,
 )
 from shoal.presentation.palette import STATE_COLOURS
 from shoal.store import RunView
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from shoal.analysis.split_sensitivity import MethodSummary
     from shoal.data.column_profile import ColumnFacts
     from shoal.data.diagnostics import Finding
+    from shoal.objectives.registry import Metric
     from shoal.pso.benchmark import Benchmark, Measurement
     from shoal.replay.verify import ReplayCheck
     from shoal.store.diagnostics import Check
@@ -66,7 +70,8 @@ def report(summary: Summary) -> RenderableType:
     grid.add_column()
 
     grid.add_row("State", state_text(run.state))
-    grid.add_row("Data", Text(_data_text(run)))
+    for name, text in _problem_lines(run).items():
+        grid.add_row(name, Text(text))
     generations = f"{run.generations} of {run.settings.generations}"
     grid.add_row("Generations", generations + _ended_by_text(run))
     trainings = f"{run.evaluations:,} ({run.iterations:,} iterations)"
@@ -76,7 +81,7 @@ def report(summary: Summary) -> RenderableType:
 
     if summary.best is not None:
         genome = summary.best.genome
-        grid.add_row("Best accuracy", best_accuracy_text(summary.best))
+        grid.add_row(f"Best {run.metric.word}", best_score_text(summary.best))
         grid.add_row("Genome", Text(genome_text(genome)))
         grid.add_row("Stability", Text(stability_text(genome)))
         for alarm in summary.best.on_bounds:
@@ -86,7 +91,7 @@ def report(summary: Summary) -> RenderableType:
     if summary.champion is not None:
         confidence = confidence_text(summary.champion, run.settings.final_factor)
         rows = score_rows(summary.champion, summary.competing_runs)
-        parts += ["", _scores_table(rows), Text(confidence, style="dim")]
+        parts += ["", _scores_table(rows, run.metric), Text(confidence, style="dim")]
     if run.result_hash:
         parts.append(Text(f"Result hash {run.result_hash[:16]}", style="dim"))
 
@@ -104,11 +109,37 @@ def state_text(state: str) -> Text:
     return Text(state, style=_TERMINAL_COLOURS.get(colour, colour))
 
 
-def best_accuracy_text(best: Best) -> Text:
-    """The best genome's accuracy, with its interval and how many repeats that rests on."""
-    accuracy = with_plus_minus(percent(best.accuracy), half_width(best.ci95))
+def best_score_text(best: Best) -> Text:
+    """The best genome's score, with its interval and how many repeats that rests on."""
+    score = score_with_spread(best.score, half_width(best.ci95), best.metric)
     basis = f"  ({best.repeats} repeats, 95 % interval)" if best.ci95 else ""
-    return Text.assemble((accuracy, "bold green"), basis)
+    return Text.assemble((score, "bold green"), basis)
+
+
+def _problem_lines(run: RunView) -> dict[str, str]:
+    """What is solved, line by line: a table, or a simulation with its options."""
+    lines = {}
+    if run.is_table:
+        lines["Data"] = _data_text(run)
+    else:
+        lines = _record_lines(run)
+    if not run.metric.is_accuracy:
+        lines["Metric"] = metric_heading(run.metric)
+    return lines
+
+
+def _record_lines(run: RunView) -> dict[str, str]:
+    """What the record of a problem that is no table says of it."""
+    record = run.problem or {}
+    name = str(record.get("name", run.dataset))
+    lines = {run.kind.capitalize(): name}
+    reference = record.get("reference")
+    if reference and reference != name:
+        lines["Reference"] = str(reference)
+    options = record.get("options")
+    if options:
+        lines["Options"] = ", ".join(f"{option} {value}" for option, value in options.items())
+    return lines
 
 
 def _data_text(run: RunView) -> str:
@@ -139,24 +170,24 @@ def _ended_by_text(run: RunView) -> str:
     return f" (ended by {' or '.join(limits)})"
 
 
-def _scores_table(rows: Sequence[ScoreRow]) -> Table:
+def _scores_table(rows: Sequence[ScoreRow], metric: Metric) -> Table:
     """A champion's scores, and those of other methods on the same rows."""
-    metrics = shown_metrics(rows)
+    metrics = shown_metrics(rows, metric)
     table = _table(("", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble"))
     for row in rows:
-        if row.accuracy is None:
+        if row.score is None:
             table.add_row(row.label, _error_text(row.error))
             continue
-        cells = [with_plus_minus(percent(row.accuracy), row.half)]
-        cells += [row.metric(name) for name in metrics]
-        cells.append("" if row.ensemble is None else percent(row.ensemble))
+        cells = [score_with_spread(row.score, row.half, metric)]
+        cells += [row.other(name) for name in metrics]
+        cells.append("" if row.ensemble is None else score_text(row.ensemble, metric))
         table.add_row(row.label, *cells, style=_CHAMPION_STYLE if row.is_champion else "")
     return table
 
 
 def run_row(run: RunView) -> dict[str, Any]:
     """One run in `shoal runs --json`, and after a command. docs/reference.md lists the keys."""
-    return {
+    row = {
         "run": run.id,
         "name": run.name,
         "dataset": run.dataset,
@@ -168,11 +199,17 @@ def run_row(run: RunView) -> dict[str, Any]:
         "evaluations": run.evaluations,
         "iterations": run.iterations,
         "seconds": round(run.seconds, 3),
-        "best_accuracy": finite(run.best_accuracy),
+        "kind": run.kind,
+        "metric": run.metric.name,
+        "best_score": finite(run.best_score),
         "best_repeats": run.best_repeats,
         "created": run.created,
         "result_hash": run.result_hash,
     }
+    # The name until 1.0.
+    if run.metric.is_accuracy:
+        row["best_accuracy"] = finite(run.best_score)
+    return row
 
 
 def runs_table(runs: Sequence[RunView]) -> Table:
@@ -188,7 +225,7 @@ def runs_table(runs: Sequence[RunView]) -> Table:
     table.add_column("Started", no_wrap=True)
 
     for run in runs:
-        best = "-" if run.best_accuracy is None else percent(run.best_accuracy)
+        best = "-" if run.best_score is None else score_text(run.best_score, run.metric)
         table.add_row(
             str(run.id),
             Text(run.name, no_wrap=True, overflow="ellipsis"),
@@ -205,7 +242,7 @@ def runs_table(runs: Sequence[RunView]) -> Table:
 # What was trained again
 
 
-def verdict_text(run_id: int, verdict: ReplayCheck) -> RenderableType:
+def verdict_text(run_id: int, verdict: ReplayCheck, metric: Metric) -> RenderableType:
     """`shoal replay`."""
     recorded = verdict.recorded
     again = verdict.again
@@ -213,11 +250,12 @@ def verdict_text(run_id: int, verdict: ReplayCheck) -> RenderableType:
     training = f"Run {run_id}, genome {task.genome.hash}, repeat {task.repeat}"
     training += f": {again.iterations:,} iterations in {again.seconds:.1f} s. "
 
-    if verdict.same and recorded.accuracy is None:
+    if verdict.same and recorded.score is None:
         same_error = ("The same failure", "bold green")
         return Text.assemble(training, same_error, f": {recorded.error}")
     if verdict.same:
-        scores = f"{recorded.accuracy:.4f} % and all other scores are those recorded, to the bit."
+        unit = " %" if metric.unit == "%" else ""
+        scores = f"{recorded.score:.4f}{unit} and all other scores are those recorded, to the bit."
         return Text.assemble(training, ("The same", "bold green"), f": {scores}")
 
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
@@ -226,7 +264,7 @@ def verdict_text(run_id: int, verdict: ReplayCheck) -> RenderableType:
     for difference in verdict.differences[:_MOST_DIFFERENCES]:
         table.add_row(difference.name, Text(difference.recorded), Text(difference.again))
 
-    if recorded.accuracy is None and again.accuracy is not None:
+    if recorded.score is None and again.score is not None:
         reason = "The training itself does not fail: its worker was lost, or out of time or memory."
     else:
         reason = (
@@ -241,7 +279,7 @@ def verdict_text(run_id: int, verdict: ReplayCheck) -> RenderableType:
     )
 
 
-def splits_table(rows: Sequence[MethodSummary]) -> RenderableType:
+def splits_table(rows: Sequence[MethodSummary], metric: Metric) -> RenderableType:
     """`shoal splits`."""
     table = _table(("", "Single networks", "Ensemble", "Champion's is ahead by"))
     for row in rows:
@@ -250,18 +288,19 @@ def splits_table(rows: Sequence[MethodSummary]) -> RenderableType:
             continue
         behind = ""
         if not row.is_champion:
-            behind = with_plus_minus(f"{row.behind.mean:.2f}", row.behind.half)
+            ahead = difference_text(row.behind.mean, metric).removeprefix("+")
+            behind = f"{ahead} {spread_text(row.behind.half, metric)}".rstrip()
         table.add_row(
             row.label,
-            with_plus_minus(percent(row.single.mean), row.single.half),
-            with_plus_minus(percent(row.ensemble.mean), row.ensemble.half),
+            score_with_spread(row.single.mean, row.single.half, metric),
+            score_with_spread(row.ensemble.mean, row.ensemble.half, metric),
             behind,
             style=_CHAMPION_STYLE if row.is_champion else "",
         )
 
     count = max((row.splits for row in rows), default=0)
     legend = (
-        f"Accuracy on the test rows of {count} other random splits: mean and 95 % interval. "
+        f"{metric.label} on the test rows of {count} other random splits: mean and 95 % interval. "
         "Splits share rows, so that intervals are somewhat too narrow, and the genome was found "
         "on some of these rows."
     )

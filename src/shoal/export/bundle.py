@@ -24,6 +24,7 @@ from shoal.errors import RunStateError, StoreError
 from shoal.export.report import Report
 from shoal.export.settings_file import settings_toml
 from shoal.inference import standalone
+from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import layers_text
 from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation
@@ -169,7 +170,7 @@ def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) 
         "model.json": _json(_model(champion, table, run.id)),
         "weights.npz": _weights(champion),
         "predict.py": Path(standalone.__file__).read_bytes(),
-        "evaluations.csv": _csv([_csv_row(evaluation) for evaluation in evaluations]),
+        "evaluations.csv": _csv([_csv_row(evaluation, run.metric) for evaluation in evaluations]),
         "report.html": _report(store, run, champion, problem),
     }
 
@@ -178,7 +179,7 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
     """What predict.py reads beside the weights: the networks' shape, and how a table is encoded."""
     dataset = problem.dataset
     confirmation = champion.confirmation
-    return {
+    model = {
         "format": max(standalone.FORMATS),
         "shoal": __version__,
         "name": dataset.name,
@@ -189,13 +190,18 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
         "networks": len(champion.weights),
         "shares": champion.shares,
         "trained_on": "all rows but the test part" if champion.refitted else "train",
-        "accuracy": champion.accuracy,
+        "metric": champion.metric.to_dict(),
+        "score": champion.score,
         "ci95": champion.ci95,
         "confirmation": confirmation.to_dict() if confirmation else None,
         "scores": champion.scores.to_dict(),
         "ensemble": champion.ensemble.to_dict(),
         "encoder": dataset.encoder.to_dict(),
     }
+    # The name until 1.0.
+    if champion.metric.is_accuracy:
+        model["accuracy"] = champion.score
+    return model
 
 
 def _json(value: object) -> bytes:
@@ -219,7 +225,7 @@ def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
     return buffer.getvalue().encode()
 
 
-def _csv_row(evaluation: Evaluation) -> dict[str, object]:
+def _csv_row(evaluation: Evaluation, metric: Metric) -> dict[str, object]:
     """An evaluation with its scores and genes.
 
     Texts of others are escaped, so that no spreadsheet takes one for a formula.
@@ -231,7 +237,8 @@ def _csv_row(evaluation: Evaluation) -> dict[str, object]:
         "genome": task.genome.hash,
         "repeat": task.repeat,
         "status": evaluation.status,
-        "accuracy": evaluation.accuracy,
+        # An accuracy has had this name from the first version on.
+        "accuracy" if metric.is_accuracy else "score": evaluation.score,
         "loss": evaluation.loss,
         "iterations": evaluation.iterations,
         "seconds": evaluation.seconds,

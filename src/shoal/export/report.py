@@ -25,6 +25,8 @@ from shoal.export.report_sections import (
     settings_section,
 )
 from shoal.export.style import STYLE
+from shoal.objectives.registry import Metric
+from shoal.presentation.formatting import metric_heading
 from shoal.store import RunView
 from shoal.tuning.champion import Champion
 
@@ -96,8 +98,15 @@ class Report:
             if content:
                 parts += [tag("h2", title), content]
 
-        footer = f"Shoal {__version__}. Accuracies are in percent; ± is half of a 95 % interval."
+        footer = f"Shoal {__version__}. {_scores_are(run.metric)}; ± is half of a 95 % interval."
         return tag("main", *parts, tag("footer", footer))
+
+
+def _scores_are(metric: Metric) -> str:
+    """What the scores of the report are, as the beginning of a sentence."""
+    if metric.is_accuracy:
+        return "Accuracies are in percent"
+    return f"Scores: {metric_heading(metric)}"
 
 
 def _header(run: RunView) -> Html:

@@ -1,4 +1,4 @@
-"""The sections of a report that show accuracies: cards, history, other methods, leading genomes."""
+"""The sections of a report that show scores: cards, history, other methods, leading genomes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
 from shoal.export.svg import Point, history, interval
 from shoal.numerics.stats import ci95, ci95_half_width
+from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     layers_text,
-    percent,
-    plus_minus,
+    score_text,
+    score_with_spread,
     shortened,
-    with_plus_minus,
+    spread_text,
 )
 from shoal.store import GenerationRecord
 from shoal.store.serialization import finite
@@ -27,8 +28,12 @@ from shoal.tuning.champion import Champion
 
 # Genomes on the leaderboard.
 LEADERS = 10
-# Percentage points beyond the best accuracy, at which the leaderboard's scale ends at the latest.
+# Percentage points beyond the best accuracy, at which the leaderboard's scale ends at the latest,
+# and room at its ends.
 _FARTHEST = 30.0
+_ROOM = 0.2
+# The room at the ends of the scale of another metric, as a share of that.
+_ROOM_SHARE = 0.02
 # Characters of an error that are shown.
 _MOST_OF_ERROR = 200
 
@@ -37,44 +42,50 @@ _MOST_OF_ERROR = 200
 
 
 def champion_cards(champion: Champion, dataset: Dataset) -> Html:
-    """The champion's accuracies in large figures; the one that counts in the end stands out."""
+    """The champion's scores in large figures; the one that counts in the end stands out."""
     rows = "validation rows" if dataset.validates else "training rows"
-    about_search = f"{_trainings(len(champion.accuracies))} on {rows}"
-    half = ci95_half_width(champion.accuracies)
-    cards = [_card("Search", champion.accuracy, half, about_search)]
+    metric = champion.metric
+    about_search = f"{_trainings(len(champion.selection_scores))} on {rows}"
+    half = ci95_half_width(champion.selection_scores)
+    cards = [_card("Search", champion.score, half, metric, about_search)]
 
     confirmation = champion.confirmation
     if confirmation:
-        about = f"{_trainings(len(confirmation.accuracies))} on unused random streams"
-        half = ci95_half_width(confirmation.accuracies)
-        cards.append(_card("Confirmation", confirmation.accuracy, half, about))
+        about = f"{_trainings(len(confirmation.scores))} on unused random streams"
+        half = ci95_half_width(confirmation.scores)
+        cards.append(_card("Confirmation", confirmation.score, half, metric, about))
 
     networks = len(champion.weights)
     single = champion.scores.test
     if single is not None:
         about = f"mean of {networks} networks" if networks > 1 else "one network"
-        cards.append(
-            _card("Test rows", single[champion.metric.name], None, about, highlight=networks == 1)
-        )
+        is_only = networks == 1
+        score = single[metric.name]
+        cards.append(_card("Test rows", score, None, metric, about, highlight=is_only))
     ensemble = champion.ensemble.test
     if ensemble is not None and networks > 1:
-        title = "Test rows, together"
-        cards.append(
-            _card(title, ensemble[champion.metric.name], None, "mean prediction", highlight=True)
-        )
+        score = ensemble[metric.name]
+        about = "mean prediction"
+        cards.append(_card("Test rows, together", score, None, metric, about, highlight=True))
     return tag("dl", *cards, class_="cards")
 
 
 def _card(
-    title: str, accuracy: float, half: float | None, about: str, *, highlight: bool = False
+    title: str,
+    score: float,
+    half: float | None,
+    metric: Metric,
+    about: str,
+    *,
+    highlight: bool = False,
 ) -> Html:
     spread = Html()
     if half is not None:
-        spread = tag("small", f" {plus_minus(half)}")
+        spread = tag("small", f" {spread_text(half, metric)}")
     return tag(
         "div",
         tag("dt", title),
-        tag("dd", percent(accuracy), spread, class_="value"),
+        tag("dd", score_text(score, metric), spread, class_="value"),
         tag("dd", about, class_="about"),
         class_="card highlight" if highlight else "card",
     )
@@ -88,7 +99,7 @@ def _trainings(count: int) -> str:
 
 
 def history_section(generations: Sequence[GenerationRecord], evaluations: EvaluationTable) -> Html:
-    """The accuracies by generation; empty before the first."""
+    """The scores by generation; empty before the first."""
     points = history_points(generations, evaluations)
     if not points:
         return Html()
@@ -99,7 +110,7 @@ def history_section(generations: Sequence[GenerationRecord], evaluations: Evalua
         tag("span", "Mean of the generation", class_="mean"),
         class_="legend",
     )
-    return join(legend, history(points))
+    return join(legend, history(points, evaluations.metric))
 
 
 def history_points(
@@ -107,7 +118,7 @@ def history_points(
 ) -> list[Point]:
     """The run's history, with the interval of each generation's best genome."""
     best_genomes = {record.summary.best.hash for record in generations}
-    accuracies = evaluations.accuracies(best_genomes)
+    scores = evaluations.scores(best_genomes)
 
     # A genome is often the best of many generations, with the same repeats.
     intervals: dict[tuple[str, int], tuple[float, float] | None] = {}
@@ -116,11 +127,11 @@ def history_points(
         summary = record.summary
         key = (summary.best.hash, summary.best_repeats)
         if key not in intervals:
-            by_repeat = accuracies.get(summary.best.hash, {})
+            by_repeat = scores.get(summary.best.hash, {})
             intervals[key] = ci95(_scored(evaluations, by_repeat, summary.best_repeats))
 
-        best = finite(summary.best_accuracy)
-        mean = finite(summary.mean_accuracy)
+        best = finite(summary.best_score)
+        mean = finite(summary.mean_score)
         low, high = intervals[key] or (None, None)
         points.append(Point(summary.number, best, mean, low, high))
     return points
@@ -129,7 +140,7 @@ def history_points(
 def _scored(
     evaluations: EvaluationTable, by_repeat: Mapping[int, float], repeats: int
 ) -> list[float]:
-    """Accuracies of those of a genome's ``repeats`` trainings on which it was ranked."""
+    """Scores of those of a genome's ``repeats`` trainings on which it was ranked."""
     scored = evaluations.settings.schedule.scored_repeats(repeats)
     return [by_repeat[repeat] for repeat in scored if repeat in by_repeat]
 
@@ -140,10 +151,11 @@ def _scored(
 def scores_section(champion: Champion, competing_runs: Mapping[str, Champion]) -> Html:
     """The champion's scores, and those of other methods on the same rows."""
     rows = score_rows(champion, competing_runs)
-    metrics = shown_metrics(rows)
+    metric = champion.metric
+    metrics = shown_metrics(rows, metric)
     head = ("", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble")
 
-    lines = [_score_cells(row, metrics) for row in rows]
+    lines = [_score_cells(row, metric, metrics) for row in rows]
     champion_place = next((place for place, row in enumerate(rows) if row.is_champion), None)
     note = ""
     if champion.baselines:
@@ -155,15 +167,15 @@ def scores_section(champion: Champion, competing_runs: Mapping[str, Champion]) -
     return join(scores, tag("p", note, class_="note"))
 
 
-def _score_cells(row: ScoreRow, metrics: Sequence[str]) -> list[str]:
-    if row.accuracy is None:
+def _score_cells(row: ScoreRow, metric: Metric, metrics: Sequence[str]) -> list[str]:
+    if row.score is None:
         error = tag("span", shortened(row.error or "failed", _MOST_OF_ERROR), class_="why")
         empty = [""] * (len(metrics) + 1)
         return [row.label, error, *empty]
 
-    ensemble = "" if row.ensemble is None else percent(row.ensemble)
-    accuracy = with_plus_minus(percent(row.accuracy), row.half)
-    return [row.label, accuracy, *(row.metric(name) for name in metrics), ensemble]
+    ensemble = "" if row.ensemble is None else score_text(row.ensemble, metric)
+    score = score_with_spread(row.score, row.half, metric)
+    return [row.label, score, *(row.other(name) for name in metrics), ensemble]
 
 
 # Leading genomes
@@ -178,31 +190,32 @@ class _Leader:
     half: float | None
 
     @property
-    def accuracy(self) -> float:
-        """In percent."""
-        return float(self.row["accuracy"])
+    def score(self) -> float:
+        """In the metric's unit."""
+        return float(self.row["score"])
 
 
 def leaders_section(evaluations: EvaluationTable, champion_hash: str) -> Html:
-    """The best genomes, each with its interval; empty where none has an accuracy."""
+    """The best genomes, each with its interval; empty where none has a score."""
     leaders = _leaders(evaluations)
     if not leaders:
         return Html()
 
-    low, high = _leader_scale(leaders)
+    metric = evaluations.metric
+    low, high = _leader_scale(leaders, metric)
     lines = []
     champion_place = None
     for place, leader in enumerate(leaders):
         is_champion = leader.name == champion_hash
         if is_champion:
             champion_place = place
-        strip = interval(leader.accuracy, leader.half, low, high, highlight=is_champion)
-        lines.append(_leader_cells(place + 1, leader, strip))
+        strip = interval(leader.score, leader.half, low, high, highlight=is_champion)
+        lines.append(_leader_cells(place + 1, leader, metric, strip))
 
-    head = ("", "Accuracy", "95 % interval", "Repeats", "Confirmed", "Genome", "What it is")
+    head = ("", metric.label, "95 % interval", "Repeats", "Confirmed", "Genome", "What it is")
     note = (
         "As the search ranks them: confirmed ones first, then by how far they came in their race, "
-        "then by accuracy."
+        f"then by {metric.word}."
     )
     board = table(head, lines, kind="board", highlight=champion_place)
     return join(board, tag("p", note, class_="note"))
@@ -210,26 +223,31 @@ def leaders_section(evaluations: EvaluationTable, champion_hash: str) -> Html:
 
 def _leaders(evaluations: EvaluationTable) -> list[_Leader]:
     ranked = evaluations.ranked().head(LEADERS)
-    accuracies = evaluations.accuracies(set(ranked.index))
+    scores = evaluations.scores(set(ranked.index))
     leaders = []
     for label, row in ranked.iterrows():
         name = str(label)
-        scored = _scored(evaluations, accuracies[name], int(row["repeats"]))
+        scored = _scored(evaluations, scores[name], int(row["repeats"]))
         leaders.append(_Leader(name, row, ci95_half_width(scored)))
     return leaders
 
 
-def _leader_scale(leaders: Sequence[_Leader]) -> tuple[float, float]:
-    """The scale of all intervals, in percent: whole, unless one reaches very far."""
-    lowest = min(leader.accuracy - (leader.half or 0.0) for leader in leaders)
-    highest = max(leader.accuracy + (leader.half or 0.0) for leader in leaders)
-    best = max(leader.accuracy for leader in leaders)
-    low = max(lowest, best - _FARTHEST) - 0.2
-    high = min(highest, best + _FARTHEST) + 0.2
+def _leader_scale(leaders: Sequence[_Leader], metric: Metric) -> tuple[float, float]:
+    """The scale of all intervals. One of percentages is whole, unless an interval is very long."""
+    lowest = min(leader.score - (leader.half or 0.0) for leader in leaders)
+    highest = max(leader.score + (leader.half or 0.0) for leader in leaders)
+    if metric.unit != "%":
+        # One score alone has no extent.
+        room = _ROOM_SHARE * ((highest - lowest) or abs(highest) or 1.0)
+        return lowest - room, highest + room
+
+    best = max(leader.score for leader in leaders)
+    low = max(lowest, best - _FARTHEST) - _ROOM
+    high = min(highest, best + _FARTHEST) + _ROOM
     return low, high
 
 
-def _leader_cells(rank: int, leader: _Leader, strip: Html) -> list[str]:
+def _leader_cells(rank: int, leader: _Leader, metric: Metric, strip: Html) -> list[str]:
     row = leader.row
     confirmed = float(row["confirmed"])
     activation = str(row["activation"]).replace("_", "-")
@@ -238,10 +256,10 @@ def _leader_cells(rank: int, leader: _Leader, strip: Html) -> list[str]:
 
     return [
         f"{rank}",
-        with_plus_minus(f"{leader.accuracy:.2f}", leader.half),
+        score_with_spread(leader.score, leader.half, metric).replace(" %", ""),
         strip,
         f"{int(row['counted'])}",
-        "" if math.isnan(confirmed) else f"{confirmed:.2f}",
+        "" if math.isnan(confirmed) else score_text(confirmed, metric).removesuffix(" %"),
         tag("code", leader.name[:8]),
         f"{swarm}, {network}",
     ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shoal.export.html import Html, tag
+from shoal.objectives.registry import ACCURACY, Metric
+from shoal.presentation.formatting import score_text
 
 # All lengths are in units of the drawing, which the page scales.
 WIDTH = 860
@@ -22,6 +24,15 @@ _MOST_POINTS = 300
 # Generations up to which each is a dot.
 _MOST_DOTS = 40
 
+# Room at both ends of the axis of scores, as a share of it, and at least: in percentage points, or
+# as a share of the best score.
+_MARGIN = 0.06
+_LEAST_MARGIN = 0.5
+_LEAST_MARGIN_SHARE = 0.01
+# Percentage points below the best accuracy, at which the better half of the axis ends at the
+# latest.
+_FARTHEST = 100.0
+
 # The drawing of one interval: its width, its height, and the room at both ends.
 _STRIP_WIDTH = 220
 _STRIP_HEIGHT = 18
@@ -30,14 +41,14 @@ _STRIP_ROOM = 6
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One generation of a history. Accuracies are in percent, None where all failed.
+    """One generation of a history. Scores are in the metric's unit, None where all failed.
 
     Attributes
     ----------
     number
         The generation, from 1.
     best, mean
-        Accuracy of its best genome, and the mean of all.
+        Score of its best genome, and the mean of all.
     low, high
         The 95 % interval of the best one's mean.
     """
@@ -55,7 +66,7 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class _Axes:
-    """The part of a history that is shown: generations along x, accuracies in percent along y."""
+    """The part of a history that is shown: generations along x, scores along y."""
 
     first: int
     last: int
@@ -67,19 +78,19 @@ class _Axes:
         share = (number - self.first) / (self.last - self.first)
         return _LEFT + share * (WIDTH - _LEFT - _RIGHT)
 
-    def y(self, accuracy: float) -> float:
-        """The place of an accuracy."""
-        share = (self.high - accuracy) / (self.high - self.low)
+    def y(self, score: float) -> float:
+        """The place of a score."""
+        share = (self.high - score) / (self.high - self.low)
         return _TOP + share * (HEIGHT - _TOP - _BOTTOM)
 
 
-def history(points: Sequence[Point]) -> Html:
-    """Best and mean accuracy by generation, with the interval of the best.
+def history(points: Sequence[Point], metric: Metric = ACCURACY) -> Html:
+    """Best and mean score by generation, with the interval of the best.
 
     Of a long search only some of the generations are drawn.
     """
     shown = _thinned(points)
-    low, high = _accuracy_range(shown)
+    low, high = _score_range(shown, metric)
     first = shown[0].number
     axes = _Axes(first, max(shown[-1].number, first + 1), low, high)
 
@@ -89,21 +100,22 @@ def history(points: Sequence[Point]) -> Html:
     return tag(
         "svg",
         tag("clipPath", frame, id="plot"),
-        *_grid(axes),
+        *_grid(axes, metric),
         tag("g", *curves, clip_path="url(#plot)"),
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
-        aria_label=_history_text(shown),
+        aria_label=_history_text(shown, metric),
     )
 
 
-def _grid(axes: _Axes) -> list[Html]:
+def _grid(axes: _Axes, metric: Metric) -> list[Html]:
     """Lines and labels of the axes."""
+    unit = " %" if metric.unit == "%" else ""
     parts = []
     for value in ticks(axes.low, axes.high):
         y = axes.y(value)
         parts.append(tag("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, class_="grid"))
-        parts.append(tag("text", f"{value:g} %", x=_LEFT - 9, y=y + 4, text_anchor="end"))
+        parts.append(tag("text", f"{value:g}{unit}", x=_LEFT - 9, y=y + 4, text_anchor="end"))
 
     generations = range(axes.first, axes.last + 1)
     numbers = {round(tick) for tick in ticks(axes.first, axes.last)}
@@ -140,9 +152,9 @@ def _curve(points: Sequence[Point], axes: _Axes, kind: str) -> list[Html]:
     """The line of "best" or "mean", with dots where there is room for them."""
     places: list[Place] = []
     for point in points:
-        accuracy = point.best if kind == "best" else point.mean
-        if accuracy is not None:
-            places.append((axes.x(point.number), axes.y(accuracy)))
+        score = point.best if kind == "best" else point.mean
+        if score is not None:
+            places.append((axes.x(point.number), axes.y(score)))
 
     parts = [tag("polyline", points=_path(places), class_=kind)]
     if len(points) <= _MOST_DOTS:
@@ -206,24 +218,36 @@ def ticks(low: float, high: float, count: int = 6) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def _accuracy_range(points: Sequence[Point]) -> tuple[float, float]:
-    """The accuracies that are shown: all of the best, and the means but for a few terrible ones.
+def _score_range(points: Sequence[Point], metric: Metric) -> tuple[float, float]:
+    """The scores that are shown: all of the best, and the means but for a few terrible ones.
 
     The better half of the means keeps half of the axis.
     """
-    best = [point.best for point in points if point.best is not None]
-    means = sorted(point.mean for point in points if point.mean is not None)
+    best = [metric.fitness(point.best) for point in points if point.best is not None]
+    means = sorted(metric.fitness(point.mean) for point in points if point.mean is not None)
     if not best:
         return 0.0, 100.0
 
-    highs = [point.high for point in points if point.high is not None]
-    lows = [point.low for point in points if point.low is not None]
-    top = max([*best, *highs])
-    better_half = means[len(means) // 2 :]
-    base = max(min([*best, *better_half]), top - 100.0)
-    lowest = max(min([*best, *means, *lows]), 2 * base - top)
-    margin = max(0.06 * (top - lowest), 0.5)
-    return lowest - margin, top + margin
+    ends = []
+    for point in points:
+        if point.low is not None and point.high is not None:
+            ends += [metric.fitness(point.low), metric.fitness(point.high)]
+    top = max([*best, *ends])
+    base = min([*best, *means[len(means) // 2 :]])
+    if metric.unit == "%":
+        base = max(base, top - _FARTHEST)
+    worst = max(min([*best, *means, *ends]), 2 * base - top)
+
+    margin = max(_MARGIN * (top - worst), _least_margin(top, metric))
+    low, high = sorted((metric.score(worst - margin), metric.score(top + margin)))
+    return low, high
+
+
+def _least_margin(score: float, metric: Metric) -> float:
+    """The room at both ends of the axis where all scores are alike."""
+    if metric.unit == "%":
+        return _LEAST_MARGIN
+    return _LEAST_MARGIN_SHARE * abs(score) or 1.0
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:
@@ -240,13 +264,16 @@ def _path(places: Sequence[Place]) -> str:
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
 
 
-def _history_text(points: Sequence[Point]) -> str:
+def _history_text(points: Sequence[Point], metric: Metric) -> str:
     """The history in a sentence, for those who do not see it."""
     best = [point.best for point in points if point.best is not None]
     if not best:
-        return "No generation had an accuracy."
-    steps = sum(later > earlier for earlier, later in pairwise(best))
+        word = "an accuracy" if metric.is_accuracy else "a score"
+        return f"No generation had {word}."
+    steps = sum(metric.better(later, earlier) for earlier, later in pairwise(best))
+    first = score_text(best[0], metric)
+    last = score_text(best[-1], metric)
     return (
-        f"Accuracy by generation: the best went from {best[0]:.2f} % to {best[-1]:.2f} % "
+        f"{metric.label} by generation: the best went from {first} to {last} "
         f"in {points[-1].number} generations, in {steps} steps."
     )

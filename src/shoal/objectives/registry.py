@@ -71,6 +71,20 @@ class Metric:
             return "percentage points"
         return self.unit
 
+    @property
+    def word(self) -> str:
+        """The label within a sentence: without its capital, unless that is a symbol's.
+
+        Examples
+        --------
+        >>> ACCURACY.word, METRICS["r2"].word
+        ('accuracy', 'R²')
+        """
+        second = self.label[1:2]
+        if not second.isalpha() or second.isupper():
+            return self.label
+        return self.label[0].lower() + self.label[1:]
+
     def better(self, score: float, other: float) -> bool:
         """Whether a score is better than another one."""
         return self.fitness(score) > self.fitness(other)

@@ -86,6 +86,34 @@ def spread_text(half: float | None, metric: Metric) -> str:
     return f"± {half:.2g}"
 
 
+def score_with_spread(score: float | None, half: float | None, metric: Metric) -> str:
+    """A score, followed by the half-width of its 95 % interval where there is one.
+
+    Examples
+    --------
+    >>> from shoal.objectives.registry import ACCURACY
+    >>> score_with_spread(91.234, 0.456, ACCURACY)
+    '91.23 % ± 0.46'
+    """
+    return f"{score_text(score, metric)} {spread_text(half, metric)}".rstrip()
+
+
+def difference_text(difference: float, metric: Metric) -> str:
+    """A difference of scores with its sign, in `Metric.difference_unit`.
+
+    Examples
+    --------
+    >>> from shoal.objectives.registry import ACCURACY, Metric
+    >>> difference_text(0.456, ACCURACY)
+    '+0.46'
+    >>> difference_text(-0.0123456, Metric("score", "Score", "minimize"))
+    '-0.0123'
+    """
+    if metric.unit == "%":
+        return f"{difference:+.2f}"
+    return f"{difference:+.3g}"
+
+
 def metric_heading(metric: Metric) -> str:
     """What a metric's scores are, over a column or beside a chart.
 

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from shoal.store.connection import log_on_commit
-from shoal.store.records import Owner
+from shoal.store.records import Owner, recorded_metric
 from shoal.store.runs import add_event, insert_new, lock_run_if_there, shown_state
 from shoal.store.serialization import finite
 from shoal.store.tables import evaluation, event, notice, now, run
@@ -87,19 +87,22 @@ def add(connection: Connection, run_id: int, kind: str, key: str, host: str | No
         return False
 
     row = connection.execute(select(run, now().label("time")).where(run.c.id == run_id)).one()
+    metric = recorded_metric(row.settings.get("metric"), row.problem)
     content = {
         "event": kind,
         "run": row.id,
         "name": row.name,
         "state": row.state,
+        "metric": metric.to_dict(),
         "best_score": finite(row.best_accuracy),
-        # The name of best_score until 1.0.
-        "best_accuracy": finite(row.best_accuracy),
         "error": row.error,
         "result_hash": row.result_hash,
         "time": row.time,
         "host": host,
     }
+    # The name of best_score until 1.0.
+    if metric.is_accuracy:
+        content["best_accuracy"] = finite(row.best_accuracy)
     values = {
         "run_id": run_id,
         "key": key,

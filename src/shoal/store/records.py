@@ -51,6 +51,9 @@ EVALUATION_COLUMNS = (
     "worker",
 )
 
+# The kind of problem of a run that records none.
+_TABLE = "table"
+
 # The number of Linux's initial process namespace.
 _INITIAL_NAMESPACE = "4026531836"
 
@@ -210,6 +213,24 @@ class Command:
     kind: str
 
 
+# --- what is recorded of a run ----------------------------------------------------------------
+
+
+def recorded_metric(setting: str | None, problem: dict[str, Any] | None) -> Metric:
+    """What a run's scores are scores of.
+
+    Parameters
+    ----------
+    setting
+        The run's setting ``metric``; None: the accuracy.
+    problem
+        What the run records of its problem; a metric in it counts before the setting.
+    """
+    if problem is not None and "metric" in problem:
+        return Metric.from_dict(problem["metric"])
+    return METRICS[setting or ACCURACY.name]
+
+
 # --- what people see --------------------------------------------------------------------------
 
 
@@ -292,15 +313,18 @@ class RunView:
     def kind(self) -> str:
         """What kind of problem is solved: "table", "simulation" or "function"."""
         if self.problem is None:
-            return "table"
+            return _TABLE
         return str(self.problem["kind"])
+
+    @property
+    def is_table(self) -> bool:
+        """Whether a table is solved; then `data_options` say how it is prepared."""
+        return self.kind == _TABLE
 
     @property
     def metric(self) -> Metric:
         """What the run's scores are scores of."""
-        if self.problem is not None and "metric" in self.problem:
-            return Metric.from_dict(self.problem["metric"])
-        return METRICS[self.settings.metric or ACCURACY.name]
+        return recorded_metric(self.settings.metric, self.problem)
 
     @property
     def best_accuracy(self) -> float | None:

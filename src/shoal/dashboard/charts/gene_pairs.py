@@ -15,9 +15,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from shoal.analysis.accuracy_surface import Surface
-from shoal.analysis.comparable_accuracies import FlooredAccuracies
+from shoal.analysis.comparable_scores import FlooredScores
 from shoal.analysis.gene_features import GeneFeature
+from shoal.analysis.score_surface import Surface
 from shoal.dashboard.charts.base import extent, palette, plotly_axis, plotly_layout
 from shoal.dashboard.charts.gene_slices import (
     FLOORED,
@@ -51,7 +51,7 @@ _MUTED = {False: "#cfd8dc", True: "#33434c"}
 def pair_data(
     one: GeneFeature,
     other: GeneFeature,
-    accuracies: FlooredAccuracies,
+    accuracies: FlooredScores,
     champion: int | None,
     most: int = MOST_DOTS,
 ) -> pd.DataFrame:
@@ -260,7 +260,7 @@ class ParallelLines:
 
 
 def parallel_data(
-    chosen: Sequence[GeneFeature], accuracies: FlooredAccuracies, most: int = MOST_LINES
+    chosen: Sequence[GeneFeature], accuracies: FlooredScores, most: int = MOST_LINES
 ) -> ParallelLines:
     """A line for each genome, or for a sample that holds the best twentieth of all.
 

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
-from shoal.analysis.comparable_accuracies import FlooredAccuracies
+from shoal.analysis.comparable_scores import FlooredScores
 from shoal.analysis.gene_features import GeneFeature
 from shoal.dashboard.charts.base import COLOUR_SCALE, extent, log_ticks, palette
 from shoal.dashboard.charts.vega import (
@@ -148,7 +148,7 @@ def sample_rows(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.i
 
 def slice_data(
     feature: GeneFeature,
-    accuracies: FlooredAccuracies,
+    accuracies: FlooredScores,
     generations: NDArray[np.int64],
     champion: int | None,
     most: int = MOST_DOTS,
@@ -214,7 +214,7 @@ def value_texts(feature: GeneFeature, rows: NDArray[np.int64]) -> list[str]:
 
 
 def _smoothed_median(
-    feature: GeneFeature, accuracies: FlooredAccuracies, users: NDArray[np.int64]
+    feature: GeneFeature, accuracies: FlooredScores, users: NDArray[np.int64]
 ) -> pd.DataFrame:
     """The median accuracy of the genomes near each of some places along the axis.
 
@@ -244,14 +244,14 @@ def _smoothed_median(
 
 
 def _choice_medians(
-    feature: GeneFeature, accuracies: FlooredAccuracies, users: NDArray[np.int64]
+    feature: GeneFeature, accuracies: FlooredScores, users: NDArray[np.int64]
 ) -> pd.DataFrame:
     """The median accuracy of each choice that some genome has."""
     frame = pd.DataFrame({"x": feature.values[users], "accuracy": accuracies.values[users]})
     return frame.groupby("x")["accuracy"].median().reset_index()
 
 
-def accuracy_axis(accuracies: FlooredAccuracies) -> tuple[float, float]:
+def accuracy_axis(accuracies: FlooredScores) -> tuple[float, float]:
     """The accuracies that all slices show, in percent: from a little below the floor upwards."""
     low = float(accuracies.values.min())
     high = float(accuracies.values.max())

@@ -115,10 +115,10 @@ def _accuracies_of_leaders(
 ) -> dict[str, dict[int, float]]:
     """The accuracies of all genomes that ever led, by genome and repeat; failed ones are absent."""
     leaders = {record.summary.best.hash for record in generations}
-    scored = frame[frame["genome"].isin(leaders) & frame["accuracy"].notna()]
+    scored = frame[frame["genome"].isin(leaders) & frame["score"].notna()]
 
     accuracies: dict[str, dict[int, float]] = {}
-    columns = (scored["genome"], scored["repeat"], scored["accuracy"])
+    columns = (scored["genome"], scored["repeat"], scored["score"])
     for genome, repeat, accuracy in zip(*columns, strict=True):
         accuracies.setdefault(genome, {})[repeat] = accuracy
     return accuracies
@@ -127,7 +127,7 @@ def _accuracies_of_leaders(
 def _quartiles(frame: pd.DataFrame) -> pd.DataFrame:
     """The quartiles of the search's trainings, by generation."""
     search = frame[~is_confirmation(frame["repeat"])]
-    accuracies = search.groupby("generation")["accuracy"]
+    accuracies = search.groupby("generation")["score"]
     return pd.DataFrame({"q1": accuracies.quantile(0.25), "q3": accuracies.quantile(0.75)})
 
 

@@ -41,7 +41,7 @@ class _PhaseStyle(NamedTuple):
 
 
 _PHASES = (
-    _PhaseStyle("search", "Search", "circle", "accuracy", "half"),
+    _PhaseStyle("search", "Search", "circle", "score", "half"),
     _PhaseStyle("confirmation", "Confirmation", "diamond", "confirmed", "confirmed_half"),
 )
 
@@ -65,8 +65,8 @@ def leaderboard_data(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
     """
     best = table.ranked().head(count)
     dots = repeats_data(table, best)
-    scored = dots[dots["counted"]].groupby("genome", sort=False)["accuracy"]
-    confirmed = dots[dots["phase"] == "confirmation"].groupby("genome", sort=False)["accuracy"]
+    scored = dots[dots["counted"]].groupby("genome", sort=False)["score"]
+    confirmed = dots[dots["phase"] == "confirmation"].groupby("genome", sort=False)["score"]
 
     return best.assign(
         rank=range(1, len(best) + 1),
@@ -94,8 +94,8 @@ def repeats_data(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
         percent.
     """
     frame = table.frame
-    of_best = frame["genome"].isin(best.index) & frame["accuracy"].notna()
-    dots = frame.loc[of_best, ["genome", "repeat", "accuracy"]]
+    of_best = frame["genome"].isin(best.index) & frame["score"].notna()
+    dots = frame.loc[of_best, ["genome", "repeat", "score"]]
 
     ranks = {genome: rank for rank, genome in enumerate(best.index, 1)}
     scored = {}
@@ -138,7 +138,7 @@ def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = Fa
     both_phases = len(phases) > 1
 
     x = number_channel(
-        "accuracy", "Accuracy (%)", tickCount=8, scale={"domain": list(_accuracy_range(best, dots))}
+        "score", "Accuracy (%)", tickCount=8, scale={"domain": list(_accuracy_range(best, dots))}
     )
     y = number_channel(
         "y",
@@ -187,7 +187,7 @@ def _dots_layer(dots: pd.DataFrame, offset: float, entry: LegendEntry, x: Spec, 
         "opacity": 0.85,
         "clip": True,
     }
-    tooltips = tooltip(("repeat", f"{entry.label}, repeat"), ("accuracy", "Accuracy (%)", ".2f"))
+    tooltips = tooltip(("repeat", f"{entry.label}, repeat"), ("score", "Accuracy (%)", ".2f"))
 
     encoding = {
         "x": x,
@@ -198,17 +198,17 @@ def _dots_layer(dots: pd.DataFrame, offset: float, entry: LegendEntry, x: Spec, 
     }
 
     placed = dots.assign(y=dots["rank"] + offset)
-    return layer(mark, encoding, placed[["accuracy", "y", "repeat"]])
+    return layer(mark, encoding, placed[["score", "y", "repeat"]])
 
 
 def _means(best: pd.DataFrame, style: _PhaseStyle, offset: float) -> pd.DataFrame:
     """Mean and interval of each genome in one phase, with its place on the axis."""
     known = best[best[style.mean].notna()]
     means = pd.DataFrame(
-        {"accuracy": known[style.mean], "y": known["rank"] + offset, "half": known[style.half]}
+        {"score": known[style.mean], "y": known["rank"] + offset, "half": known[style.half]}
     )
-    low = means["accuracy"] - means["half"]
-    high = means["accuracy"] + means["half"]
+    low = means["score"] - means["half"]
+    high = means["score"] + means["half"]
     return means.assign(low=low, high=high)
 
 
@@ -216,7 +216,7 @@ def _mean_layers(means: pd.DataFrame, entry: LegendEntry, x: Spec, y: Spec) -> l
     """The interval of each mean as a line, the mean as a tick across it."""
     colour = {"value": entry.colour}
     interval = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour}
-    tooltips = tooltip(("accuracy", f"{entry.label}, mean (%)", ".2f"), ("half", "± (95 %)", ".2f"))
+    tooltips = tooltip(("score", f"{entry.label}, mean (%)", ".2f"), ("half", "± (95 %)", ".2f"))
     mean = {"x": x, "y": y, "color": colour, "tooltip": tooltips}
 
     return [
@@ -231,7 +231,7 @@ def _accuracy_range(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, floa
     It shows every dot. An interval may be far wider than its dots, so it widens the axis by at most
     their range on each side.
     """
-    accuracies = dots["accuracy"]
+    accuracies = dots["score"]
     if accuracies.empty:
         return 0.0, 100.0
 
@@ -239,8 +239,8 @@ def _accuracy_range(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, floa
     highest = float(accuracies.max())
     width = max(highest - lowest, 1.0)
 
-    lower_ends = best["accuracy"] - best["half"]
-    upper_ends = best["accuracy"] + best["half"]
+    lower_ends = best["score"] - best["half"]
+    upper_ends = best["score"] + best["half"]
     ends = pd.concat([lower_ends, upper_ends]).dropna()
     lowest_end, highest_end = extent(ends, empty=(0.0, 0.0))
 

@@ -111,7 +111,7 @@ def _accuracies(run: RunView, relatives: Sequence[Relative]) -> dict[str, float]
         names.add(relative.name)
         names.update(relative.parents)
 
-    accuracies = evaluation_table(run.id).genomes()["accuracy"]
+    accuracies = evaluation_table(run.id).genomes()["score"]
     known = accuracies[accuracies.index.isin(names)]
     return dict(zip(known.index.tolist(), known.tolist(), strict=True))
 

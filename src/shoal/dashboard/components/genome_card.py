@@ -185,7 +185,7 @@ def scores_html(champion: Champion, competing_runs: Mapping[str, Champion] | Non
         Champions of other searches on the same rows, by what to call them.
     """
     rows = score_rows(champion, competing_runs)
-    metrics = shown_metrics(rows)
+    metrics = shown_metrics(rows, champion.metric)
     labels = ["", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble"]
 
     head = "".join(f"<th>{label}</th>" for label in labels)
@@ -194,13 +194,13 @@ def scores_html(champion: Champion, competing_runs: Mapping[str, Champion] | Non
 
 
 def _score_html(row: ScoreRow, metrics: list[str]) -> str:
-    if row.accuracy is None:
+    if row.score is None:
         columns = len(metrics) + 2
         reason = escape(row.error or "")
         return f"<tr><td>{escape(row.label)}</td><td colspan={columns}>{reason}</td></tr>"
 
-    cells = [row.label, with_plus_minus(percent(row.accuracy), row.half)]
-    cells += [row.metric(name) for name in metrics]
+    cells = [row.label, with_plus_minus(percent(row.score), row.half)]
+    cells += [row.other(name) for name in metrics]
     cells.append("" if row.ensemble is None else percent(row.ensemble))
 
     attributes = ' class="highlight"' if row.is_champion else ""

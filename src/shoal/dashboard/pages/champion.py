@@ -140,7 +140,7 @@ def _leaders_table(best: pd.DataFrame) -> pd.DataFrame:
         {
             "": best["rank"].to_numpy(),
             "Genome": best.index,
-            "Search (%)": best["accuracy"].to_numpy(),
+            "Search (%)": best["score"].to_numpy(),
             "±": best["half"].to_numpy(),
             "n": best["counted"].to_numpy(),
             "Luck": best["luck"].to_numpy(),

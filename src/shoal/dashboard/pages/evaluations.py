@@ -94,7 +94,7 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
     if status != "any":
         keep &= frame["status"] == status
     if least is not None:
-        keep &= frame["accuracy"] >= least
+        keep &= frame["score"] >= least
     if name:
         keep &= frame["genome"].str.startswith(name.strip().lower())
     return frame[keep]
@@ -117,7 +117,7 @@ def _table(run_id: int, shown: pd.DataFrame) -> None:
             "Generation": newest_first["generation"].to_numpy(),
             "Individual": newest_first["individual"].to_numpy(),
             "Status": newest_first["status"].to_numpy(),
-            "Accuracy": newest_first["accuracy"].to_numpy(),
+            "Accuracy": newest_first["score"].to_numpy(),
             "Loss": newest_first["loss"].to_numpy(),
             "Iterations": newest_first["iterations"].to_numpy(),
             "Seconds": newest_first["seconds"].to_numpy(),
@@ -157,6 +157,9 @@ def _columns() -> dict[str, Any]:
 
 def _with_genes(table: EvaluationTable, shown: pd.DataFrame) -> pd.DataFrame:
     """The evaluations with the genes of their genomes, for a download."""
+    # An accuracy has had this name from the first version on.
+    if table.metric.is_accuracy:
+        shown = shown.rename(columns={"score": "accuracy"})
     genes = table.genomes().drop(columns=_COMPUTED)
     genes = genes.drop(columns=[name for name in shown.columns if name in genes.columns])
     genes["hidden_layers"] = ["-".join(map(str, layers)) for layers in genes["hidden_layers"]]

@@ -123,7 +123,7 @@ def _choose(run: RunView) -> None:
         return
 
     labels = {}
-    for rank, (name, accuracy) in enumerate(ranked["accuracy"].items(), 1):
+    for rank, (name, accuracy) in enumerate(ranked["score"].items(), 1):
         labels[str(name)] = f"{rank}. {str(name)[:8]} · {percent(float(accuracy))}"
     chosen = st.selectbox(
         "The best genomes of the run",

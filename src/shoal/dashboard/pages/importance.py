@@ -12,14 +12,14 @@ import pandas as pd
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from shoal.analysis.accuracy_surface import surface
-from shoal.analysis.comparable_accuracies import (
-    FlooredAccuracies,
-    floored_accuracies,
-    with_comparable_accuracies,
+from shoal.analysis.comparable_scores import (
+    FlooredScores,
+    floored_scores,
+    with_comparable_scores,
 )
 from shoal.analysis.gene_features import GeneFeature, gene_features
 from shoal.analysis.importance import Importances, Model, importances
+from shoal.analysis.score_surface import surface
 from shoal.dashboard.charts.bound_alarms import BEST, BoundAlarm, bound_alarms
 from shoal.dashboard.charts.gene_pairs import (
     MOST_LINES,
@@ -73,7 +73,7 @@ class Analysis:
     """
 
     genomes: pd.DataFrame
-    accuracies: FlooredAccuracies
+    accuracies: FlooredScores
     order: tuple[GeneFeature, ...]
     champion: int | None
     importances: Importances | AnalysisError
@@ -175,16 +175,16 @@ def _analysis(run_id: int, trained: int) -> Analysis:
     table = evaluation_table(run_id)
     snapshot = read(run_id)
     evaluations = table.frame.iloc[:trained]
-    genomes = with_comparable_accuracies(table.genomes(), evaluations, snapshot.run.settings)
-    accuracies = floored_accuracies(genomes["accuracy"])
+    genomes = with_comparable_scores(table.genomes(), evaluations, snapshot.run.settings)
+    accuracies = floored_scores(genomes["score"], table.metric)
 
     varying = {feature.name: feature for feature in gene_features(genomes) if feature.varies}
     order = tuple(varying.values())
     found: Importances | AnalysisError
     model: Model | None = None
     try:
-        found = importances(genomes)
-        model = Model.of(genomes)
+        found = importances(genomes, table.metric)
+        model = Model.of(genomes, table.metric)
         order = tuple(varying[gene.name] for gene in found.genes if gene.name in varying)
     except AnalysisError as error:
         found = error
@@ -346,8 +346,8 @@ def _slice_notes(run: RunView, analysis: Analysis, most: int) -> list[str]:
     at_the_bottom = []
     if accuracies.failed:
         at_the_bottom.append(f"{accuracies.failed:,} failed")
-    if accuracies.below:
-        at_the_bottom.append(f"{accuracies.below:,} scored less")
+    if accuracies.worse:
+        at_the_bottom.append(f"{accuracies.worse:,} scored less")
     if at_the_bottom:
         notes.append(
             f"The triangles at the bottom lie at {accuracies.floor:.1f} % or lower "

@@ -157,7 +157,7 @@ def _chosen(run: RunView) -> Evaluation:
 
 def _choose_genome(run: RunView, shown: str, key: str) -> None:
     """The best genomes of the run, and the one that is shown."""
-    accuracies = evaluation_table(run.id).ranked()["accuracy"].head(BEST)
+    accuracies = evaluation_table(run.id).ranked()["score"].head(BEST)
     labels = {}
     for rank, (name, accuracy) in enumerate(accuracies.items(), 1):
         labels[str(name)] = f"No. {rank} · {percent(accuracy)}"
@@ -185,7 +185,7 @@ def _choose_repeat(run: RunView, shown: Evaluation, key: str) -> None:
     trained = frame[(frame["genome"] == genome) & (frame["iterations"] > 0)]
     labels = {}
     for row in trained.sort_values("repeat").to_dict("records"):
-        result = "failed" if math.isnan(row["accuracy"]) else percent(row["accuracy"])
+        result = "failed" if math.isnan(row["score"]) else percent(row["score"])
         repeat = int(row["repeat"])
         labels[repeat] = f"{repeat} · {result} · {row['iterations']:,} iterations"
 

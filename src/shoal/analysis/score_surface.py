@@ -1,4 +1,4 @@
-"""The accuracy by two genes, averaged over all others.
+"""The score by two genes, averaged over all others.
 
 It is the partial dependence of a forest [1]_.
 
@@ -29,15 +29,15 @@ _SURFACE_TREES = 4 * TREES
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
-    """The accuracy by two features.
+    """The score by two features.
 
     Attributes
     ----------
     x, y
         Places along the axes, on the scale of `GeneFeature.scaled`.
     z
-        Accuracies in percent, (len(y), len(x)). NaN where no genome is near, since a model knows
-        nothing there.
+        Scores in the metric's unit, (len(y), len(x)). NaN where no genome is near, since a model
+        knows nothing there.
     """
 
     x: NDArray[np.float64]
@@ -46,7 +46,7 @@ class Surface:
 
 
 def surface(model: Model, one: str, other: str, *, seed: int = 0) -> Surface | None:
-    """The accuracy by two numeric features, as the model predicts it.
+    """The score by two numeric features, as the model predicts it.
 
     Parameters
     ----------
