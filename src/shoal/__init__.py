@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from shoal.data import Dataset, load_dataset
     from shoal.errors import ShoalError
     from shoal.estimators import SwarmClassifier, SwarmRegressor
+    from shoal.functions.minimization import MinimizeResult, minimize
+    from shoal.functions.swarm import Swarm
     from shoal.genome.genome import Genome
     from shoal.genome.presets import named_genome
     from shoal.manager import TrainManager
@@ -44,6 +46,9 @@ _HOMES = {
     "ShoalError": "errors",
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
+    "MinimizeResult": "functions.minimization",
+    "minimize": "functions.minimization",
+    "Swarm": "functions.swarm",
     "Genome": "genome.genome",
     "named_genome": "genome.presets",
     "TrainManager": "manager",
@@ -58,18 +63,21 @@ _HOMES = {
 __all__ = [
     "Dataset",
     "Genome",
+    "MinimizeResult",
     "Sampler",
     "SearchResult",
     "SearchSettings",
     "ShoalError",
     "Simulation",
     "Store",
+    "Swarm",
     "SwarmClassifier",
     "SwarmRegressor",
     "TrainManager",
     "TrainResult",
     "__version__",
     "load_dataset",
+    "minimize",
     "named_genome",
     "open_store",
     "search",

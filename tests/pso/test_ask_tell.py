@@ -17,6 +17,7 @@ from shoal.nn.network import Network
 from shoal.objectives.losses import make_objective
 from shoal.pso import swarm as reference
 from shoal.pso.ask_tell import AskTell
+from shoal.pso.engines.ask_tell_kernels import SHORT
 from shoal.pso.swarm import TrainingTask, initial_positions, initial_state, step
 from shoal.update_rules import UPDATE_RULES
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
@@ -34,14 +35,19 @@ STATE_ARRAYS = (
 RULES = list(product(UPDATE_RULES, INFORMANT_STRATEGIES, ATTRACTORS))
 
 
-def make_task(iterations: int = 25, **genes: object) -> TrainingTask:
+# Networks of 7 and 31 weights: particles with few and with many dimensions are moved by different
+# loops.
+SHORT_AND_LONG = (1, 5)
+
+
+def make_task(iterations: int = 25, width: int = 5, **genes: object) -> TrainingTask:
     """A small regression on made-up data."""
     random = np.random.default_rng(1)
     x = random.normal(size=(40, 4)).astype(np.float32)
     y = np.sin(x.sum(axis=1)).astype(np.float32)
     values = {"swarm_size": 9, "weight_scale": 0.7, "bias_scale": 0.3, **genes}
-    genome = Genome(**values, hidden_layers=(5,))
-    network = Network((4, 5, 1), genome.activation)
+    genome = Genome(**values, hidden_layers=(width,))
+    network = Network((4, width, 1), genome.activation)
     objective = make_objective(None, "regression", 1.7, 2.3)
     return TrainingTask(genome, network, objective, x, y, KEY, iterations)
 
@@ -75,9 +81,11 @@ def sphere(x: np.ndarray) -> np.ndarray:
 # --- the reference --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("width", SHORT_AND_LONG)
 @pytest.mark.parametrize(("rule", "strategy", "attractor"), RULES)
-def test_it_moves_as_the_reference_to_the_bit(rule, strategy, attractor) -> None:
+def test_it_moves_as_the_reference_to_the_bit(rule, strategy, attractor, width) -> None:
     task = make_task(
+        width=width,
         update_rule=rule,
         informant_strategy=strategy,
         attractor=attractor,
@@ -131,9 +139,12 @@ def test_without_a_finite_loss_there_is_no_best() -> None:
     assert np.isfinite(swarm.ask()).all()
 
 
+@pytest.mark.parametrize("width", SHORT_AND_LONG)
 @pytest.mark.parametrize(("rule", "strategy", "attractor"), RULES)
-def test_float64_moves_alike_but_for_rounding(rule, strategy, attractor) -> None:
-    task = make_task(update_rule=rule, informant_strategy=strategy, attractor=attractor)
+def test_float64_moves_alike_but_for_rounding(rule, strategy, attractor, width) -> None:
+    task = make_task(
+        width=width, update_rule=rule, informant_strategy=strategy, attractor=attractor
+    )
     single = asked_and_told(task)
     double = asked_and_told(task, dtype=np.float64)
     assert double.ask().dtype == np.float64
@@ -144,6 +155,11 @@ def test_float64_moves_alike_but_for_rounding(rule, strategy, attractor) -> None
     np.testing.assert_allclose(single.ask(), double.ask(), rtol=1e-4, atol=1e-5)
 
 
+def test_those_networks_are_moved_by_both_loops() -> None:
+    few, many = (make_task(width=width).network.size for width in SHORT_AND_LONG)
+    assert few <= 4 * SHORT < many
+
+
 # --- laws -----------------------------------------------------------------------------------------
 
 
@@ -151,7 +167,7 @@ def test_float64_moves_alike_but_for_rounding(rule, strategy, attractor) -> None
 @given(
     rule=st.sampled_from(RULES),
     seed=st.integers(0, 2**32 - 1),
-    dimensions=st.integers(1, 9),
+    dimensions=st.integers(1, 40),
     width=st.floats(1e-3, 1e3),
     velocity=st.floats(1e-3, 10.0),
     dtype=st.sampled_from([np.float32, np.float64]),

@@ -188,6 +188,70 @@ class AskTell:
         self._history[self.iteration] = self._swarm.best_losses[self._best]
         self.iteration += 1
 
+    def run_compiled(
+        self,
+        function: Any,
+        box: kernels.Box,
+        best_point: NDArray[np.float64],
+        iterations: int,
+        *,
+        patience: int | None = None,
+        min_improvement: float = 0.0,
+        target: float | None = None,
+    ) -> int:
+        """Ask and tell without Python in between, for a function that Numba compiled.
+
+        Parameters
+        ----------
+        function
+            Points (n, D) of the box -> losses (n,).
+        box
+            Positions in [-1, 1] are points of this box.
+        best_point
+            The point of the global best, (D,); renewed in place.
+        iterations
+            1 or more. It ends earlier by patience, at the target, or where the function returns
+            another number of losses.
+        patience, min_improvement
+            See `shoal.pso.swarm.out_of_patience`.
+        target
+            The loss at which it ends.
+
+        Returns
+        -------
+        int
+            Points evaluated.
+        """
+        genome = self.genome
+        schedule = kernels.Schedule(
+            w=genome.inertia_weight,
+            w_end=genome.inertia_end,
+            vmax=genome.max_velocity,
+            vmax_end=genome.velocity_end,
+            horizon=self.horizon,
+            patience=patience or 0,
+            least=min_improvement,
+            target=-np.inf if target is None else float(target),
+        )
+        until = self.iteration + iterations
+        history = np.concatenate([self.history, np.empty(iterations)])
+        done, best, evaluations = kernels.run(
+            function,
+            self._swarm,
+            self._rule,
+            box,
+            schedule,
+            history,
+            self.iteration,
+            until,
+            best_point,
+        )
+        if done > self.iteration:
+            self._best = best
+        self._history = history
+        self.iteration = done
+        return int(evaluations)
+
     def state(self) -> SwarmState:
         """Show the swarm to an observer, who keeps none of its arrays: `tell` changes them."""
         swarm = self._swarm
@@ -275,6 +339,7 @@ def _moved(
     strategy = INFORMANT_STRATEGIES[genome.informant_strategy]
     dtype = positions.dtype
 
+    drawn = kernels.group_size(particles, dimensions) * -(-dimensions // 4)
     measured = particles if rule.measures_distances(genome) else 1
     before = np.empty((1, 1), dtype)
     if rule.follows_positions(genome) and rule.keeps_bests:
@@ -289,9 +354,12 @@ def _moved(
         informants=strategy.initial(genome, key),
         winners=np.empty(particles, np.int64),
         order=np.empty(particles, np.int64),
+        movers=np.empty(particles, np.int64),
+        leaders=np.empty(particles, np.int64),
         before=before,
         distances=np.empty((measured, measured)),
-        uniforms=np.empty(-(-dimensions // 4) * 4, dtype),
+        uniforms=np.empty((3, 4 * drawn), np.float32),
+        counters=np.empty((2, drawn), np.uint32),
         lower=lower,
         upper=upper,
     )
