@@ -622,3 +622,21 @@ def test_a_compiled_function_that_does_not_fit_the_loop_is_called() -> None:
         best = shoal.minimize(function, BOX, iterations=60)
         assert best.fun == -5.0
         assert best.nit == 60
+
+
+def test_a_function_that_no_loop_can_call_is_tried_once(monkeypatch) -> None:
+    @numba.jit(forceobj=True)
+    def in_object_mode(x):
+        return (x**2).sum(axis=1)
+
+    attempts = []
+    compiled = shoal.Swarm.run_compiled
+
+    def attempt(self, function, iterations, **options):
+        attempts.append(iterations)
+        return compiled(self, function, iterations, **options)
+
+    monkeypatch.setattr(shoal.Swarm, "run_compiled", attempt)
+    best = shoal.minimize(in_object_mode, BOX, iterations=300)
+    assert (best.nit, len(attempts)) == (300, 1)
+    assert best.fun < 1e-3

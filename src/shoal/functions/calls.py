@@ -42,6 +42,9 @@ class CheckedFunction:
     ----------
     evaluations : int
         Points evaluated, those of the checks included.
+    compiled : object
+        The function, if Numba compiled it and it takes all points at once; else None. Whoever finds
+        that no loop can be compiled with it sets None.
     """
 
     def __init__(self, function: Function, *, vectorized: bool, workers: int | Mapper = 1) -> None:
@@ -53,13 +56,9 @@ class CheckedFunction:
         self._name = getattr(function, "__name__", type(function).__name__)
         self._vectorized = vectorized
         self._map: Mapper = _mapper(workers)
-
-    @property
-    def compiled(self) -> Any:
-        """The function, if Numba compiled it and it takes all points at once; else None."""
-        if self._vectorized and isinstance(self._function, Dispatcher):
-            return self._function
-        return None
+        self.compiled: Any = None
+        if vectorized and isinstance(function, Dispatcher):
+            self.compiled = function
 
     def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute the losses of points.

@@ -234,6 +234,7 @@ def _run_compiled(
             )
         except NumbaError as error:
             _log.info("The loop is not compiled with the function: %s", error)
+            function.compiled = None
             return
         except Exception as error:
             raise function.refusal(error, swarm.ask()) from error
