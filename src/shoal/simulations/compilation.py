@@ -133,7 +133,8 @@ def _driver_of(function: Callable[..., Any]) -> tuple[Any, Any]:
     # In code of a user's, an index out of bounds would read whatever lies there.
     compiled = compiler(nogil=True, boundscheck=not own)(function)
 
-    @compiler(nogil=True)
+    # It is compiled anew in each process: what it calls is another object there.
+    @njit(nogil=True)
     def drive(
         weights: Any,
         policy_record: Any,
