@@ -18,7 +18,16 @@ PACKAGE = "shoal"
 # A room may import its own layer and those before it.
 LAYERS: dict[str, tuple[str, ...]] = {
     "foundation": ("errors", "system", "inference", "numerics"),
-    "domain": ("nn", "update_rules", "objectives", "genome", "data", "pso", "simulations"),
+    "domain": (
+        "nn",
+        "update_rules",
+        "objectives",
+        "genome",
+        "data",
+        "pso",
+        "functions",
+        "simulations",
+    ),
     "search": ("settings", "problems", "tuning"),
     "infrastructure": ("store", "executors"),
     "application": (
