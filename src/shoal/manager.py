@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
-_HISTORY_COLUMNS = ["best_accuracy", "avg_accuracy"]
+# The columns of a history of accuracies, which have their names from the student system, and of one
+# of scores by another metric.
+_ACCURACY_COLUMNS = ["best_accuracy", "avg_accuracy"]
+_SCORE_COLUMNS = ["best_score", "mean_score"]
 
 
 class TrainManager:
@@ -165,9 +168,9 @@ class TrainManager:
             ``percent``
                 Share of the generations, a whole number from 0 to 100.
             ``best_fitness``, ``avg_fitness``
-                Accuracy in percent of the best genome, and the mean of the last generation.
+                Score of the best genome by the run's metric, and the mean of the last generation.
             ``best_repeats``
-                Trainings that the best genome's accuracy is the mean of.
+                Trainings that the best genome's score is the mean of.
             ``best_genome``
                 The best genome as a dict of genes; None before the first generation is completed.
             ``best_genome_timestamp``
@@ -177,7 +180,8 @@ class TrainManager:
             ``time_left``
                 Estimated seconds to the end; None where there is no estimate.
             ``ga_history``
-                DataFrame (generations, 2): best_accuracy and avg_accuracy in percent.
+                DataFrame (generations, 2): best_accuracy and avg_accuracy in percent. By another
+                metric than the accuracy: best_score and mean_score.
 
         Raises
         ------
@@ -246,7 +250,7 @@ def _no_progress() -> dict[str, Any]:
         "best_genome": None,
         "best_genome_timestamp": 0.0,
         # Typed like a history with rows, so that callers may compute with it.
-        "ga_history": pd.DataFrame([], columns=_HISTORY_COLUMNS, dtype=float),
+        "ga_history": pd.DataFrame([], columns=_ACCURACY_COLUMNS, dtype=float),
     }
 
 
@@ -259,7 +263,8 @@ def _progress_of(summary: Summary) -> dict[str, Any]:
 
     history = []
     for generation in summary.generations:
-        history.append((generation.summary.best_accuracy, generation.summary.mean_accuracy))
+        history.append((generation.summary.best_score, generation.summary.mean_score))
+    columns = _ACCURACY_COLUMNS if run.metric.is_accuracy else _SCORE_COLUMNS
 
     progress = _no_progress()
     progress.update(
@@ -267,16 +272,16 @@ def _progress_of(summary: Summary) -> dict[str, Any]:
         state=run.state,
         epoch=run.generations,
         percent=percent,
-        avg_fitness=run.avg_accuracy or 0.0,
+        avg_fitness=run.mean_score or 0.0,
         elapsed_time=run.seconds,
         time_left=summary.time_left,
-        ga_history=pd.DataFrame(history, columns=_HISTORY_COLUMNS, dtype=float),
+        ga_history=pd.DataFrame(history, columns=columns, dtype=float),
     )
 
     best = summary.best
     if best is not None:
         progress.update(
-            best_fitness=best.accuracy,
+            best_fitness=best.score,
             best_repeats=best.repeats,
             best_genome=best.genome.to_dict(),
             best_genome_timestamp=best.found,

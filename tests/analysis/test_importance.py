@@ -12,7 +12,7 @@ from shoal.analysis.importance import LEAST, MOST, Importances, Model, importanc
 from shoal.analysis.score_surface import surface
 from shoal.errors import AnalysisError
 from shoal.genome.genome import Genome
-from shoal.objectives.registry import ACCURACY
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.settings.search_settings import SearchSettings
 from support.landscape import jumps, table
 
@@ -159,6 +159,20 @@ def test_factors_know_who_reads_them() -> None:
         "activation"
     ].tolist()
     assert not found["weight_decay"].varies
+
+
+def test_where_smaller_scores_are_better_the_floor_is_the_largest_that_counts() -> None:
+    """It is the floor of the scores with their sign turned."""
+    cost = Metric("cost", "Cost", "minimize", "EUR")
+    gain = Metric("gain", "Gain", "maximize", "EUR")
+    gains = pd.Series([4.0, 5.0, 5.5, 6.0, -900.0, np.nan])
+    of_gains = floored_scores(gains, gain)
+    of_costs = floored_scores(-gains, cost)
+
+    assert of_costs.floor == -of_gains.floor
+    assert np.array_equal(of_costs.values, -of_gains.values)
+    assert of_costs.values.max() == of_costs.floor
+    assert (of_costs.failed, of_costs.worse) == (1, 1)
 
 
 def test_a_weight_decay_of_nothing_has_a_place_below_the_others() -> None:

@@ -34,6 +34,7 @@ from shoal.cli.options import (
     LossOption,
     MainLogLevelOption,
     MaxSecondsOption,
+    MetricOption,
     NameOption,
     PatienceOption,
     PopulationOption,
@@ -127,7 +128,8 @@ def run(
     max_seconds: MaxSecondsOption = None,
     training_seconds: TrainingSecondsOption = None,
     patience: PatienceOption = None,
-    # What a training minimises, and where it runs
+    # What is better, what a training minimises, and where it runs
+    metric: MetricOption = None,
     loss: LossOption = None,
     workers: WorkersOption = None,
     engine: EngineOption = None,

@@ -116,6 +116,14 @@ RacingOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int | None, typer.Option(help="default: 0")]
+MetricOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What is selected and reported on: accuracy, mae, rmse, r2, balanced_accuracy, "
+        "macro_f1, log_loss; default: accuracy",
+    ),
+]
 LossOption = Annotated[
     str | None,
     typer.Option(
