@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from shoal.dashboard.charts.history import (
     COLUMNS,
-    accuracy_range,
-    below_axis_text,
+    beyond_axis_text,
     drawn_every,
     history_chart,
     history_data,
+    score_range,
 )
 from shoal.dashboard.charts.vega import LegendEntry, steady_domain, vega_chart
 from shoal.genome.genome import Genome
@@ -80,28 +80,28 @@ def test_history_bounds_the_best_by_the_repeats_that_counted_then() -> None:
 def test_an_empty_history_is_drawn() -> None:
     empty = history_data([], framed([]))
     assert len(empty) == 0
-    assert accuracy_range(empty) == (0.0, 100.0)
+    assert score_range(empty) == (0.0, 100.0)
     assert [layer["mark"]["type"] for layer in history_chart(empty)["layer"]] == [
         "line",
         "line",
         "rule",
     ]
-    assert below_axis_text(empty) == ""
+    assert beyond_axis_text(empty) == ""
 
 
 def test_a_terrible_early_average_does_not_squash_the_rest() -> None:
     got = frame([60, 70, 75, 78, 80, 81], [-900, 20, 60, 66, 70, 72])
-    low, high = accuracy_range(got)
+    low, high = score_range(got)
     assert 30 <= low < 60
     assert 81 < high < 85
-    assert below_axis_text(got) == "2 averages lie below the axis, the lowest at -900 %"
+    assert beyond_axis_text(got) == "2 averages lie below the axis, the lowest at -900 %"
 
 
 def test_the_axis_shows_everything_when_nothing_is_terrible() -> None:
-    low, high = accuracy_range(frame([70, 80, 90], [60, 65, 70]))
+    low, high = score_range(frame([70, 80, 90], [60, 65, 70]))
     assert low < 60
     assert 90 < high <= 100.5
-    assert below_axis_text(frame([70, 80, 90], [60, 65, 70])) == ""
+    assert beyond_axis_text(frame([70, 80, 90], [60, 65, 70])) == ""
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_the_axis_shows_everything_when_nothing_is_terrible() -> None:
     [([50.0], [-1e6]), ([-400.0, -300.0], [-1e9, -1e9]), ([100.0, 100.0], [100.0, 100.0])],
 )
 def test_the_axis_is_never_degenerate(best: list[float], average: list[float]) -> None:
-    low, high = accuracy_range(frame(best, average))
+    low, high = score_range(frame(best, average))
     assert np.isfinite([low, high]).all()
     assert low < min(best)
     assert max(best) < high

@@ -36,9 +36,9 @@ from shoal.dashboard.charts.gene_pairs import (
     parallel_data,
 )
 from shoal.dashboard.charts.gene_slices import (
-    accuracy_axis,
     colour_scale,
     sample_rows,
+    score_axis,
     slice_chart,
     slice_data,
 )
@@ -99,21 +99,21 @@ def test_a_slice_follows_the_gene_and_marks_the_champion(genomes: pd.DataFrame) 
     )
 
     middle = data.middle
-    assert middle["accuracy"].iloc[-1] - middle["accuracy"].iloc[0] > 12.0
+    assert middle["score"].iloc[-1] - middle["score"].iloc[0] > 12.0
     expected = [jumps(Genome(jump_size=x)) for x in middle["x"]]
-    assert np.abs(middle["accuracy"] - expected).max() < 1.5
-    assert data.dots["floored"].sum() == 1 and data.dots["accuracy"].min() == accuracies.floor
+    assert np.abs(middle["score"] - expected).max() < 1.5
+    assert data.dots["floored"].sum() == 1 and data.dots["score"].min() == accuracies.floor
 
     few = slice_data(jump, accuracies, generations, None, most=50)
     assert len(few.dots) == 50 and few.total == 200 and few.champion is None
     assert few.middle.equals(middle), "the median is of all, also where dots are sampled"
 
-    figure = slice_chart(data, accuracy_axis(accuracies), 17)
+    figure = slice_chart(data, score_axis(accuracies), 17)
     dots, line, best = figure["layer"]
     assert dots["encoding"]["x"]["scale"]["type"] == "log"
     assert sum(row["floored"] for row in dots["data"]["values"]) == 1
     assert line["mark"]["type"] == "line" and best["data"]["values"] == [
-        {"x": data.champion[0], "accuracy": data.champion[1]}
+        {"x": data.champion[0], "score": data.champion[1]}
     ]
 
 
@@ -129,7 +129,7 @@ def test_a_slice_of_a_choice_is_a_strip_with_a_median_each(genomes: pd.DataFrame
         ]
         assert middle == np.median(own)
 
-    figure = slice_chart(data, accuracy_axis(accuracies), 17)
+    figure = slice_chart(data, score_axis(accuracies), 17)
     axis = figure["layer"][0]["encoding"]["x"]["axis"]
     words = json.loads(axis["labelExpr"].removesuffix("[datum.value]"))
     assert [words[value] for value in axis["values"]] == [
@@ -152,7 +152,7 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
     champion = int(np.argmax(accuracies.values))
 
     frame = pair_data(one, other, accuracies, champion)
-    assert len(frame) == 200 and frame["accuracy"].is_monotonic_increasing
+    assert len(frame) == 200 and frame["score"].is_monotonic_increasing
     assert frame["champion"].tolist() == 199 * [False] + [True]
     assert frame["x"].to_numpy() == pytest.approx(
         genomes["jump_size"].to_numpy()[np.argsort(accuracies.values, kind="stable")]
@@ -169,7 +169,7 @@ def test_two_genes_draw_the_best_last_over_the_model(genomes: pd.DataFrame) -> N
         tiles["mark"]["type"] == "rect"
         and corner["x"] < genomes["jump_size"].min() < corner["right"]
     )
-    assert [row["accuracy"] for row in dots["data"]["values"]] == frame["accuracy"].tolist()
+    assert [row["score"] for row in dots["data"]["values"]] == frame["score"].tolist()
     assert len(best["data"]["values"]) == 1
 
     strip = pair_chart(
@@ -337,6 +337,9 @@ def test_tables_and_tests_of_a_comparison() -> None:
 
     figure = duels_chart(duels_data(comparison))
     (row,) = figure["data"]["values"]
-    assert (row["title"], row["verdict"]) == ("run 1 – run 2, confirmation", "Resolved")
+    assert (row["title"], row["verdict"]) == (
+        "run 1 – run 2, accuracy on unused random streams",
+        "Resolved",
+    )
     assert row["low"] == pytest.approx(tests["Low"].iloc[0])
     assert duels_data(compare([summary(1, GOOD[:1]), summary(2, GOOD[:1])])).empty

@@ -77,16 +77,16 @@ def test_search_and_confirmation_are_kept_apart() -> None:
     )
     assert frame["fold"].tolist() == [1, 2, 3, 1, 2, 3, 1]
     searched, confirmed = phase_means(frame)
-    assert (searched.accuracy, searched.half, searched.repeats) == (
+    assert (searched.score, searched.half, searched.repeats) == (
         81.0,
         ci95_half_width([80.0, 82.0]),
         2,
     )
-    assert (confirmed.accuracy, confirmed.repeats) == (91.0, 3)
+    assert (confirmed.score, confirmed.repeats) == (91.0, 3)
     figure = trainings_chart(frame, highlight=2)
     dots = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
     drawn = {
-        d["mark"]["shape"] + d["mark"]["fill"]: [row["accuracy"] for row in d["data"]["values"]]
+        d["mark"]["shape"] + d["mark"]["fill"]: [row["score"] for row in d["data"]["values"]]
         for d in dots
     }
     one, other, *_ = LIGHT.series

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,19 +46,41 @@ class Throughput:
     source: str
 
 
-def recorded_throughput(store: Store, settings: SearchSettings) -> Throughput | None:
+def recorded_throughput(
+    store: Store, settings: SearchSettings, problem: Mapping[str, Any] | None = None
+) -> Throughput | None:
     """The pace of the newest run with the same engine that was trained on this host.
 
-    Returns None where there is no such run.
+    Parameters
+    ----------
+    store
+        Has the runs.
+    settings
+        Of the search whose pace is wanted.
+    problem
+        What a run would record of its problem (`Problem.to_dict`); None for a table. Simulations
+        are counted in episodes, which last as long as the simulation has them.
+
+    Returns
+    -------
+    Throughput or None
+        None where there is no such run.
     """
     for run in store.runs():
-        is_like = run.settings.engine == settings.engine
+        is_like = run.settings.engine == settings.engine and _same_problem(run, problem)
         if is_like and _LEAST_TRAININGS <= run.evaluations <= _MOST_TRAININGS:
             pace = _throughput_of(store, run)
             if pace is not None:
                 _log.debug("the pace is taken %s", pace.source)
                 return pace
     return None
+
+
+def _same_problem(run: RunView, problem: Mapping[str, Any] | None) -> bool:
+    """Whether the work of a run is counted in the same unit: any table, or the same simulation."""
+    if problem is None or run.problem is None:
+        return problem is None and run.is_table
+    return all(run.problem.get(name) == problem.get(name) for name in ("reference", "options"))
 
 
 def _throughput_of(store: Store, run: RunView) -> Throughput | None:

@@ -234,6 +234,11 @@ class SimulationProblem(Problem):
         # A policy has no rows to be scored on again: training scores are those of the trainings.
         return ChampionScores(Scores(single, test=single), Scores(alone, test=alone))
 
+    @property
+    def test_scenarios(self) -> ScenarioSet:
+        """The scenarios of the test, which nothing was selected on."""
+        return ScenarioSet(self._shared_key, Purpose.TEST_SCENARIO)
+
     def test(
         self, engine: Engine, genome: Genome, networks: Sequence[NDArray[np.float32]]
     ) -> PolicyScores:
@@ -242,7 +247,7 @@ class SimulationProblem(Problem):
             self.simulation,
             self.network(genome),
             np.stack(networks),
-            ScenarioSet(self._shared_key, Purpose.TEST_SCENARIO),
+            self.test_scenarios,
             np.arange(self.settings.test_scenarios),
             threads=_threads(engine),
         )

@@ -6,7 +6,9 @@ from importlib import import_module
 
 from shoal.errors import SimulationError
 from shoal.simulations.definition import Option, Simulation
-from shoal.simulations.gym import PREFIX, gym_simulation
+
+# What the names of environments of Gymnasium begin with.
+_GYM = "gym:"
 
 # Where each stands: they are imported on first use.
 _HOMES = {
@@ -40,7 +42,10 @@ def get_simulation(name: str, **options: Option) -> Simulation:
     >>> get_simulation("lost-sales", penalty=9).options["penalty"]
     9.0
     """
-    if name.startswith(PREFIX):
+    if name.startswith(_GYM):
+        # It brings the compiler, which names and options do not need.
+        from shoal.simulations.gym import gym_simulation
+
         return gym_simulation(name).with_options(**options)
     if name not in _HOMES:
         raise SimulationError(

@@ -50,6 +50,7 @@ class Entry(StrEnum):
     DASHBOARD = "shoal.dashboard.server.process:serve"
     REPLAY = "shoal.replay.worker:main"
     PREDICTIONS = "shoal.replay.predictions:main"
+    EPISODE = "shoal.replay.episodes:main"
     FOLDER_GUARD = "shoal.system.folder_guard:guard"
     DETACHED_LAUNCHER = f"{_MODULE}:launch_detached"
 

@@ -1,4 +1,4 @@
-"""Several runs side by side: their best accuracy over trainings or active time, and their tests.
+"""Several runs side by side: their best score over trainings or active time, and their tests.
 
 The charts and tables of the page Compare.
 """
@@ -12,7 +12,9 @@ import pandas as pd
 
 from shoal.analysis.comparison import Comparison
 from shoal.analysis.duels import Duel
+from shoal.analysis.measures import measure_text
 from shoal.dashboard.charts.base import palette
+from shoal.dashboard.charts.scores import column_title, least_width, score_title, vega_format
 from shoal.dashboard.charts.vega import (
     FONT,
     LegendEntry,
@@ -25,11 +27,15 @@ from shoal.dashboard.charts.vega import (
     vega_chart,
 )
 from shoal.numerics.stats import Difference
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.presentation.formatting import half_width
 from shoal.store import GenerationRecord
 
 # The height of the chart of curves, in pixels.
 HEIGHT = 400
+
+# An interval lifts the axis by this much at most, in percentage points.
+_MOST_POINTS = 5.0
 
 # Patterns of a line: lengths of line and gap in turn, in pixels.
 DASHES = ((1, 0), (7, 4), (2, 3), (7, 3, 2, 3), (12, 4), (12, 3, 2, 3))
@@ -62,7 +68,7 @@ def curves_data(
     -------
     DataFrame
         A row for each generation of each run: ``run``, ``generation``, ``evaluations``,
-        ``seconds`` of active time, and ``best``, ``low`` and ``high`` of the history in percent.
+        ``seconds`` of active time, and ``best``, ``low`` and ``high`` of the history.
     """
     if not runs:
         return pd.DataFrame(columns=CURVE_COLUMNS)
@@ -91,28 +97,45 @@ def run_style(place: int, colours: Sequence[str]) -> RunStyle:
     return RunStyle(colours[place % len(colours)], DASHES[(place + rounds) % len(DASHES)])
 
 
-def best_range(frame: pd.DataFrame) -> tuple[float, float]:
-    """The accuracies that the axis shows, in percent: where the runs end, and most of the way.
+def best_range(frame: pd.DataFrame, metric: Metric = ACCURACY) -> tuple[float, float]:
+    """The scores that the axis shows: where the runs end, and most of the way.
 
     The first generations of a run may be so bad that the others would be flat with them on the
-    axis. So what lies above the worst end gets at least half of the axis.
+    axis. So what is better than the worst end gets at least half of the axis.
     """
-    best = frame["best"].dropna()
+    # The larger the fitness, the better, whatever the metric's direction.
+    sign = metric.fitness(1.0)
+    known = frame.dropna(subset=["best"])
+    best = sign * known["best"]
     if not len(best):
         return 0.0, 100.0
 
-    last_best = frame.dropna(subset=["best"]).groupby("run")["best"].last()
-    worst_end = float(last_best.min())
-    # A wide interval lifts the axis by 5 percentage points at most.
-    top = float(max(best.max(), frame["high"].clip(upper=best.max() + 5.0).max()))
+    worst_end = float((sign * known.groupby("run")["best"].last()).min())
+    top = _top_with_intervals(frame, best, metric)
 
     usual_low = min(float(best.quantile(0.1)), worst_end) - (top - worst_end)
     low = max(float(best.min()), usual_low)
-    margin = max(0.06 * (top - low), 0.2)
-    return low - margin, top + margin
+    margin = max(0.06 * (top - low), 0.2 * least_width(metric, top))
+    ends = sorted((sign * (low - margin), sign * (top + margin)))
+    return ends[0], ends[1]
 
 
-def curves_chart(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec:
+def _top_with_intervals(frame: pd.DataFrame, best: pd.Series, metric: Metric) -> float:
+    """The fitness at the good end of the axis. A wide interval lifts it a little only."""
+    highest = float(best.max())
+    reach = _MOST_POINTS
+    if metric.unit != "%":
+        reach = max(highest - float(best.quantile(0.1)), least_width(metric, highest))
+
+    ends = frame["high"] if metric.maximizes else -frame["low"]
+    lifted = float(ends.clip(upper=highest + reach).max())
+    # Without any interval it is not a number.
+    return max(highest, lifted)
+
+
+def curves_chart(
+    frame: pd.DataFrame, unit: str, *, metric: Metric = ACCURACY, dark: bool = False
+) -> Spec:
     """A step line for each run, with the interval of its best genome as a band.
 
     Parameters
@@ -121,6 +144,8 @@ def curves_chart(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec:
         What `curves_data` returned.
     unit
         What the horizontal axis shows: "evaluations" or "seconds".
+    metric
+        What the scores of all runs are scores of.
     dark
         Draw for the dark theme.
     """
@@ -137,9 +162,16 @@ def curves_chart(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec:
 
     x = number_channel("spent", title, grid=False, tickCount=7, scale={"domainMin": 0})
     y = number_channel(
-        "best", "Best accuracy (%)", tickCount=7, scale={"domain": list(best_range(frame))}
+        "best",
+        score_title(metric, "Best"),
+        tickCount=7,
+        scale={"domain": list(best_range(frame, metric))},
     )
-    tooltips = tooltip(("name", " "), ("best", "Best (%)", ".2f"), ("generation", "Generation"))
+    tooltips = tooltip(
+        ("name", " "),
+        ("best", column_title("Best", metric), vega_format(metric)),
+        ("generation", "Generation"),
+    )
     band_encoding = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}, "color": colour}
     encoding = {"x": x, "y": y, "color": colour, "tooltip": tooltips}
 
@@ -161,6 +193,7 @@ def curves_chart(frame: pd.DataFrame, unit: str, *, dark: bool = False) -> Spec:
 
 def scores_table(comparison: Comparison) -> pd.DataFrame:
     """What each run found, one row each, with the column names of the page's table."""
+    metric = comparison.metric
     rows = []
     for row in comparison.rows:
         rows.append(
@@ -168,13 +201,13 @@ def scores_table(comparison: Comparison) -> pd.DataFrame:
                 "Run": row.run,
                 "Name": row.name,
                 "State": row.state,
-                "Best (%)": row.search,
+                column_title("Best", metric): row.search,
                 "± 95 %": half_width(row.search_ci95),
-                "Confirmed (%)": row.confirmation,
+                column_title("Confirmed", metric): row.confirmation,
                 # The space at the end makes it another column than the one above.
                 "± 95 % ": half_width(row.confirmation_ci95),
-                "Test (%)": row.test,
-                "Ensemble (%)": row.ensemble,
+                column_title("Test", metric): row.test,
+                column_title("Ensemble", metric): row.ensemble,
                 "Generations": row.generations,
                 "Trainings": row.evaluations,
                 "Minutes": row.seconds / 60.0,
@@ -201,12 +234,19 @@ def duels_table(comparison: Comparison) -> pd.DataFrame:
                 "Test": f"{duel.first} – {duel.second}",
                 "Verdict": duel.verdict,
                 **_difference_cells(duel.difference),
-                "Of": duel.measure,
+                "Of": _measure_words(duel, comparison.metric),
                 "By": duel.how,
             }
         )
 
     return pd.DataFrame(rows)
+
+
+def _measure_words(duel: Duel, metric: Metric | None) -> str:
+    """What a test compared; empty where nothing was tested."""
+    if metric is None or not duel.measure:
+        return ""
+    return measure_text(duel.measure, metric)
 
 
 def _difference_cells(difference: Difference | None) -> dict[str, float | None]:
@@ -231,8 +271,8 @@ def duels_data(comparison: Comparison) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``title`` of the test; ``ahead``, by how many percentage points the first is ahead, with
-        its interval from ``low`` to ``high``; ``probability`` that it is better; ``verdict``,
+        ``title`` of the test; ``ahead``, by how much the first is ahead, with its interval from
+        ``low`` to ``high``; ``probability`` that it is better; ``verdict``,
         "Resolved" or "Unresolved". Empty where nothing could be tested.
     """
     rows = []
@@ -243,7 +283,7 @@ def duels_data(comparison: Comparison) -> pd.DataFrame:
             continue
         rows.append(
             {
-                "title": f"{duel.first} – {duel.second}, {duel.measure}",
+                "title": f"{duel.first} – {duel.second}, {_measure_words(duel, comparison.metric)}",
                 "ahead": difference.mean,
                 "low": difference.low,
                 "high": difference.high,
@@ -255,13 +295,15 @@ def duels_data(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def duels_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+def duels_chart(frame: pd.DataFrame, *, metric: Metric = ACCURACY, dark: bool = False) -> Spec:
     """By how much the first of each test is ahead, with its interval, and a line at 0.
 
     Parameters
     ----------
     frame
         What `duels_data` returned, with one row at least.
+    metric
+        What was compared.
     dark
         Draw for the dark theme.
     """
@@ -272,7 +314,7 @@ def duels_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     ]
     colour, shape = legend_channels("verdict", legend)
 
-    x = number_channel("ahead", "Ahead by (percentage points)", tickCount=7, scale={"padding": 16})
+    x = number_channel("ahead", _ahead_title(metric), tickCount=7, scale={"padding": 16})
     y = {
         "field": "title",
         "type": "nominal",
@@ -280,11 +322,12 @@ def duels_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         "axis": None,
         "scale": {"paddingOuter": 0.4},
     }
+    signed = f"+{vega_format(metric)}"
     tooltips = tooltip(
         ("title", " "),
-        ("ahead", "Ahead by", "+.2f"),
-        ("low", "From", "+.2f"),
-        ("high", "To", "+.2f"),
+        ("ahead", "Ahead by", signed),
+        ("low", "From", signed),
+        ("high", "To", signed),
         ("probability", "Better with a probability of", ".2f"),
     )
     interval = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y}
@@ -316,3 +359,9 @@ def duels_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         legend=legend,
         data={"values": frame.to_dict("records")},
     )
+
+
+def _ahead_title(metric: Metric) -> str:
+    if not metric.difference_unit:
+        return "Ahead by"
+    return f"Ahead by ({metric.difference_unit})"

@@ -1,7 +1,7 @@
-"""Several genes at once: two against the accuracy, or the important ones as parallel lines.
+"""Several genes at once: two against the score, or the important ones as parallel lines.
 
 Two charts of the page *What matters*. The first places a genome by two genes and colours it by its
-accuracy; the second draws it as a line through the axes of its genes.
+score; the second draws it as a line through the axes of its genes.
 """
 
 from __future__ import annotations
@@ -20,16 +20,24 @@ from shoal.analysis.gene_features import GeneFeature
 from shoal.analysis.score_surface import Surface
 from shoal.dashboard.charts.base import extent, palette, plotly_axis, plotly_layout
 from shoal.dashboard.charts.gene_slices import (
-    FLOORED,
     MOST_DOTS,
     axis_values,
+    floored_shape,
     gene_axis,
     sample_rows,
     shade_channel,
     star_layer,
     value_texts,
 )
+from shoal.dashboard.charts.scores import (
+    column_title,
+    least_width,
+    score_title,
+    tick_labels,
+    vega_format,
+)
 from shoal.dashboard.charts.vega import Spec, layer, tooltip, vega_chart
+from shoal.objectives.registry import ACCURACY, Metric
 
 # The most genomes that are drawn as lines.
 MOST_LINES = 2_000
@@ -51,7 +59,7 @@ _MUTED = {False: "#cfd8dc", True: "#33434c"}
 def pair_data(
     one: GeneFeature,
     other: GeneFeature,
-    accuracies: FlooredScores,
+    scores: FlooredScores,
     champion: int | None,
     most: int = MOST_DOTS,
 ) -> pd.DataFrame:
@@ -61,8 +69,8 @@ def pair_data(
     ----------
     one, other
         The genes.
-    accuracies
-        The genomes' accuracies.
+    scores
+        The genomes' scores.
     champion
         The place of the best genome among them; None without one.
     most
@@ -71,8 +79,8 @@ def pair_data(
     Returns
     -------
     DataFrame
-        ``x`` and ``y``, the genes' values, jittered for choices; ``accuracy`` in percent;
-        ``floored``; ``a`` and ``b``, the values as text; ``champion``, whether it is the best. The
+        ``x`` and ``y``, the genes' values, jittered for choices; ``score``; ``floored``;
+        ``a`` and ``b``, the values as text; ``champion``, whether it is the best. The
         worst genome comes first, so that the best are drawn last.
     """
     users = np.flatnonzero(one.used & other.used)
@@ -80,8 +88,9 @@ def pair_data(
     if champion is not None:
         keep = np.flatnonzero(users == champion).tolist()
     rows = users[sample_rows(len(users), most, keep)]
-    # A stable sort keeps genomes of equal accuracy in their order, so a redrawn chart is the same.
-    rows = rows[np.argsort(accuracies.values[rows], kind="stable")]
+    # A stable sort keeps genomes of equal score in their order, so a redrawn chart is the same.
+    fitness = scores.metric.fitness(1.0) * scores.values
+    rows = rows[np.argsort(fitness[rows], kind="stable")]
 
     is_champion = np.zeros(len(rows), dtype=bool)
     if champion is not None:
@@ -90,8 +99,8 @@ def pair_data(
         {
             "x": _drawn_values(one, rows, seed=2),
             "y": _drawn_values(other, rows, seed=3),
-            "accuracy": accuracies.values[rows],
-            "floored": accuracies.floored[rows],
+            "score": scores.values[rows],
+            "floored": scores.floored[rows],
             "a": value_texts(one, rows),
             "b": value_texts(other, rows),
             "champion": is_champion,
@@ -115,9 +124,10 @@ def pair_chart(
     other: GeneFeature,
     surface: Surface | None,
     *,
+    metric: Metric = ACCURACY,
     dark: bool = False,
 ) -> Spec:
-    """Genomes as dots, coloured by accuracy, over the model's accuracy where there is one.
+    """Genomes as dots, coloured by score, over the model's score where there is one.
 
     Parameters
     ----------
@@ -126,18 +136,20 @@ def pair_chart(
     one, other
         The genes across and up.
     surface
-        The model's accuracy by the two genes; None where it has none.
+        The model's score by the two genes; None where it has none.
+    metric
+        What the scores are scores of.
     dark
         Draw for the dark theme.
     """
     colours = palette(dark)
     x = gene_axis(one, "x")
     y = gene_axis(other, "y")
-    shade = _accuracy_channel(frame["accuracy"], dark)
+    shade = _score_channel(frame["score"], metric, dark)
 
     layers = []
     if surface is not None:
-        layers.append(_surface_layer(_surface_tiles(surface, one, other), x, y, shade))
+        layers.append(_surface_layer(_surface_tiles(surface, one, other), x, y, shade, metric))
 
     mark = {
         "type": "point",
@@ -147,41 +159,49 @@ def pair_chart(
         "stroke": colours.surface,
         "strokeWidth": 0.5,
     }
-    tooltips = tooltip(("accuracy", "Accuracy (%)", ".2f"), ("a", one.label), ("b", other.label))
-    encoding = {"x": x, "y": y, "color": shade, "shape": FLOORED, "tooltip": tooltips}
+    tooltips = tooltip(
+        ("score", score_title(metric), vega_format(metric)), ("a", one.label), ("b", other.label)
+    )
+    encoding = {"x": x, "y": y, "color": shade, "shape": floored_shape(metric), "tooltip": tooltips}
     layers.append(layer(mark, encoding, frame))
     layers.append(star_layer(frame.loc[frame["champion"], ["x", "y"]], {"x": x, "y": y}, colours))
     return vega_chart(colours, height=PLANE_HEIGHT, layers=layers, fit=True)
 
 
-def _accuracy_channel(accuracies: pd.Series, dark: bool) -> Spec:
-    """The scale of colours: without the worst twentieth, so that the others differ."""
-    low = 0.0
-    high = 1.0
-    if len(accuracies):
-        low = float(np.quantile(accuracies, 0.05))
-        high = float(np.quantile(accuracies, 1.0))
+def _score_channel(scores: pd.Series, metric: Metric, dark: bool) -> Spec:
+    """The scale of colours: without the worst twentieth, so that the others differ.
 
+    The best end has the same colour whatever the metric's direction.
+    """
+    # The larger the fitness, the better.
+    sign = metric.fitness(1.0)
+    worst = 0.0
+    best = 1.0
+    if len(scores):
+        worst = float(np.quantile(sign * scores, 0.05))
+        best = float(np.quantile(sign * scores, 1.0))
+
+    # Where all are alike, a scale without width would have no colour.
+    best = max(best, worst + 0.1 * least_width(metric, best))
     return shade_channel(
-        "accuracy",
-        low,
-        # Where all are alike, a scale without width would have no colour.
-        max(high, low + 0.1),
+        "score",
+        sign * worst,
+        sign * best,
         dark,
         orient="right",
-        labelExpr="datum.label + ' %'",
         gradientThickness=10,
+        **tick_labels(metric),
     )
 
 
-def _surface_layer(tiles: pd.DataFrame, x: Spec, y: Spec, shade: Spec) -> Spec:
+def _surface_layer(tiles: pd.DataFrame, x: Spec, y: Spec, shade: Spec, metric: Metric) -> Spec:
     encoding = {
         "x": x,
         "x2": {"field": "right"},
         "y": y,
         "y2": {"field": "top"},
         "color": shade,
-        "tooltip": tooltip(("accuracy", "The model (%)", ".2f")),
+        "tooltip": tooltip(("score", column_title("The model", metric), vega_format(metric))),
     }
     return layer({"type": "rect", "opacity": 0.4}, encoding, tiles)
 
@@ -192,7 +212,7 @@ def _surface_tiles(surface: Surface, one: GeneFeature, other: GeneFeature) -> pd
     Returns
     -------
     DataFrame
-        ``x`` to ``right``, ``y`` to ``top``, and ``accuracy`` in percent.
+        ``x`` to ``right``, ``y`` to ``top``, and ``score``.
     """
     x_edges = _tile_edges(surface.x, one)
     y_edges = _tile_edges(surface.y, other)
@@ -204,7 +224,7 @@ def _surface_tiles(surface: Surface, one: GeneFeature, other: GeneFeature) -> pd
             "right": x_edges[1:][column],
             "y": y_edges[:-1][row],
             "top": y_edges[1:][row],
-            "accuracy": surface.z[row, column],
+            "score": surface.z[row, column],
         }
     )
 
@@ -247,7 +267,7 @@ class ParallelLines:
     Attributes
     ----------
     dimensions
-        The axes; the last one is the accuracy.
+        The axes; the last one is the score.
     best
         Whether a line is emphasised, of shape (lines,).
     total
@@ -260,7 +280,7 @@ class ParallelLines:
 
 
 def parallel_data(
-    chosen: Sequence[GeneFeature], accuracies: FlooredScores, most: int = MOST_LINES
+    chosen: Sequence[GeneFeature], scores: FlooredScores, most: int = MOST_LINES
 ) -> ParallelLines:
     """A line for each genome, or for a sample that holds the best twentieth of all.
 
@@ -268,13 +288,14 @@ def parallel_data(
     ----------
     chosen
         The genes, from left to right.
-    accuracies
-        The genomes' accuracies.
+    scores
+        The genomes' scores.
     most
         The most lines.
     """
-    count = len(accuracies.values)
-    ranked = np.argsort(-accuracies.values, kind="stable")
+    count = len(scores.values)
+    fitness = scores.metric.fitness(1.0) * scores.values
+    ranked = np.argsort(-fitness, kind="stable")
     emphasised = max(1, min(round(_EMPHASISED * count), most // 4))
     top = ranked[:emphasised]
 
@@ -285,11 +306,24 @@ def parallel_data(
     best = np.sort(best)
 
     dimensions = [_dimension(feature, rows) for feature in chosen]
-    drawn = accuracies.values[rows]
+    drawn = scores.values[rows]
     ticks = np.linspace(drawn.min(), drawn.max(), 6).tolist()
-    words = [f"{tick:.1f}" for tick in ticks]
-    dimensions.append(Dimension("Accuracy (%)", drawn, ticks, words))
+    words = [_score_tick(tick, scores.metric) for tick in ticks]
+    dimensions.append(Dimension(_score_label(scores.metric), drawn, ticks, words))
     return ParallelLines(tuple(dimensions), best, count)
+
+
+def _score_label(metric: Metric) -> str:
+    """The title of the scores' axis: short, since it stands over a narrow axis."""
+    if metric.unit == "%":
+        return score_title(metric)
+    return metric.label
+
+
+def _score_tick(tick: float, metric: Metric) -> str:
+    if metric.unit == "%":
+        return f"{tick:.1f}"
+    return f"{tick:.4g}"
 
 
 def _dimension(feature: GeneFeature, rows: NDArray[np.int64]) -> Dimension:

@@ -1,7 +1,7 @@
-"""Genes against the accuracy, one by one: importance, slices, and bounds on which the best lie.
+"""Genes against the score, one by one.
 
 Charts and data of the page *What matters*. A slice has a dot for each genome, placed by the value
-of one gene and by its accuracy, and a line for the median.
+of one gene and by its score, and a line for the median.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from plotly.colors import sample_colorscale
 from shoal.analysis.comparable_scores import FlooredScores
 from shoal.analysis.gene_features import GeneFeature
 from shoal.dashboard.charts.base import COLOUR_SCALE, extent, log_ticks, palette
+from shoal.dashboard.charts.scores import least_width, score_title, tick_labels, vega_format
 from shoal.dashboard.charts.vega import (
     Spec,
     layer,
@@ -26,6 +27,7 @@ from shoal.dashboard.charts.vega import (
     vega_chart,
     word_labels,
 )
+from shoal.objectives.registry import Metric
 from shoal.presentation.palette import Palette
 
 # The most dots in all slices of the page together: each dot is an element that a browser lays out.
@@ -37,8 +39,6 @@ SLICE_HEIGHT = 250
 # The part of `COLOUR_SCALE` that is seen on the background, by whether the theme is dark.
 _VISIBLE = {False: (0.0, 0.86), True: (0.22, 1.0)}
 
-# The shape of a dot: a triangle for a genome at the floor, which may lie far below it.
-FLOORED = {"condition": {"test": "datum.floored", "value": "triangle-down"}, "value": "circle"}
 
 # The outline of a star as an SVG path, since Vega has no such shape.
 _STAR = (
@@ -79,7 +79,8 @@ def shade_channel(field: str, low: float, high: float, dark: bool, **legend: Any
     field
         The column.
     low, high
-        The numbers at the ends of the scale; those beyond have the colour of the end.
+        The numbers at the ends of the scale; those beyond have the colour of the end. ``low`` may
+        be the larger one.
     dark
         Draw for the dark theme.
     **legend
@@ -96,21 +97,23 @@ def shade_channel(field: str, low: float, high: float, dark: bool, **legend: Any
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """One gene against the accuracy.
+    """One gene against the score.
 
     Attributes
     ----------
     feature
         The gene.
     dots
-        A sample of the genomes: ``x``, the gene's value, jittered for choices; ``accuracy`` in
-        percent; ``generation``; ``floored``, whether it counts as the floor; ``value`` as text.
+        A sample of the genomes: ``x``, the gene's value, jittered for choices; ``score``;
+        ``generation``; ``floored``, whether it counts as the floor; ``value`` as text.
     middle
-        ``x`` and the median ``accuracy`` of all genomes near it, or of those with that choice.
+        ``x`` and the median ``score`` of all genomes near it, or of those with that choice.
     total
         How many genomes have the gene.
     champion
-        ``x`` and accuracy of the best genome; None where it does not have the gene.
+        ``x`` and score of the best genome; None where it does not have the gene.
+    metric
+        What the scores are scores of.
     """
 
     feature: GeneFeature
@@ -118,6 +121,7 @@ class Slice:
     middle: pd.DataFrame
     total: int
     champion: tuple[float, float] | None
+    metric: Metric
 
 
 def sample_rows(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.int64]:
@@ -148,7 +152,7 @@ def sample_rows(count: int, most: int, keep: Sequence[int] = ()) -> NDArray[np.i
 
 def slice_data(
     feature: GeneFeature,
-    accuracies: FlooredScores,
+    scores: FlooredScores,
     generations: NDArray[np.int64],
     champion: int | None,
     most: int = MOST_DOTS,
@@ -159,8 +163,8 @@ def slice_data(
     ----------
     feature
         The gene, of all genomes.
-    accuracies
-        The genomes' accuracies.
+    scores
+        The genomes' scores.
     generations
         In which each genome was born, of shape (genomes,).
     champion
@@ -171,10 +175,10 @@ def slice_data(
     users = np.flatnonzero(feature.used)
     if feature.choices:
         x = feature.values
-        middle = _choice_medians(feature, accuracies, users)
+        middle = _choice_medians(feature, scores, users)
     else:
         x = axis_values(feature)
-        middle = _smoothed_median(feature, accuracies, users)
+        middle = _smoothed_median(feature, scores, users)
 
     rows = users[sample_rows(len(users), most)]
     drawn_x = x[rows]
@@ -185,17 +189,17 @@ def slice_data(
     dots = pd.DataFrame(
         {
             "x": drawn_x,
-            "accuracy": accuracies.values[rows],
+            "score": scores.values[rows],
             "generation": generations[rows],
-            "floored": accuracies.floored[rows],
+            "floored": scores.floored[rows],
             "value": value_texts(feature, rows),
         }
     )
 
     champion_dot = None
     if champion is not None and feature.used[champion]:
-        champion_dot = (float(x[champion]), float(accuracies.values[champion]))
-    return Slice(feature, dots, middle, len(users), champion_dot)
+        champion_dot = (float(x[champion]), float(scores.values[champion]))
+    return Slice(feature, dots, middle, len(users), champion_dot, scores.metric)
 
 
 def axis_values(feature: GeneFeature) -> NDArray[np.float64]:
@@ -214,15 +218,15 @@ def value_texts(feature: GeneFeature, rows: NDArray[np.int64]) -> list[str]:
 
 
 def _smoothed_median(
-    feature: GeneFeature, accuracies: FlooredScores, users: NDArray[np.int64]
+    feature: GeneFeature, scores: FlooredScores, users: NDArray[np.int64]
 ) -> pd.DataFrame:
-    """The median accuracy of the genomes near each of some places along the axis.
+    """The median score of the genomes near each of some places along the axis.
 
     Near is within an eighth of the gene's range on either side. A gene with few whole numbers has a
     median for each number instead. Places with too few genomes are left out.
     """
     places = feature.scaled[users]
-    of_users = accuracies.values[users]
+    of_users = scores.values[users]
     low, high = extent(places, empty=(0.0, 0.0))
 
     if feature.integer and not feature.log and high - low < _MEDIAN_PLACES:
@@ -240,27 +244,27 @@ def _smoothed_median(
             x = 10**place if feature.log else place
             medians.append((x, float(np.median(near))))
 
-    return pd.DataFrame(medians, columns=["x", "accuracy"], dtype="float64")
+    return pd.DataFrame(medians, columns=["x", "score"], dtype="float64")
 
 
 def _choice_medians(
-    feature: GeneFeature, accuracies: FlooredScores, users: NDArray[np.int64]
+    feature: GeneFeature, scores: FlooredScores, users: NDArray[np.int64]
 ) -> pd.DataFrame:
-    """The median accuracy of each choice that some genome has."""
-    frame = pd.DataFrame({"x": feature.values[users], "accuracy": accuracies.values[users]})
-    return frame.groupby("x")["accuracy"].median().reset_index()
+    """The median score of each choice that some genome has."""
+    frame = pd.DataFrame({"x": feature.values[users], "score": scores.values[users]})
+    return frame.groupby("x")["score"].median().reset_index()
 
 
-def accuracy_axis(accuracies: FlooredScores) -> tuple[float, float]:
-    """The accuracies that all slices show, in percent: from a little below the floor upwards."""
-    low = float(accuracies.values.min())
-    high = float(accuracies.values.max())
-    margin = max(0.06 * (high - low), 0.2)
+def score_axis(scores: FlooredScores) -> tuple[float, float]:
+    """The scores that all slices show: from a little beyond the floor to the best."""
+    low = float(scores.values.min())
+    high = float(scores.values.max())
+    margin = max(0.06 * (high - low), 0.2 * least_width(scores.metric, high))
     return low - margin, high + margin
 
 
 def slice_chart(
-    data: Slice, accuracy_domain: tuple[float, float], generations: int, *, dark: bool = False
+    data: Slice, score_domain: tuple[float, float], generations: int, *, dark: bool = False
 ) -> Spec:
     """The genomes as dots, coloured by generation, with the median and the best genome as a star.
 
@@ -268,8 +272,8 @@ def slice_chart(
     ----------
     data
         What `slice_data` returned.
-    accuracy_domain
-        The ends of the accuracy's axis, which all slices of a page share (`accuracy_axis`).
+    score_domain
+        The ends of the score's axis, which all slices of a page share (`score_axis`).
     generations
         How many generations the run has: the end of the scale of colours.
     dark
@@ -279,11 +283,11 @@ def slice_chart(
     feature = data.feature
     x = gene_axis(feature, "x")
     y = number_channel(
-        "accuracy",
+        "score",
         None,
         tickCount=5,
-        labelExpr="datum.label + ' %'",
-        scale={"domain": list(accuracy_domain)},
+        scale={"domain": list(score_domain)},
+        **tick_labels(data.metric),
     )
 
     mark = {
@@ -296,17 +300,17 @@ def slice_chart(
         "x": x,
         "y": y,
         "color": shade_channel("generation", 1, max(2, generations), dark),
-        "shape": FLOORED,
+        "shape": floored_shape(data.metric),
         "tooltip": tooltip(
             ("value", feature.label),
-            ("accuracy", "Accuracy (%)", ".2f"),
+            ("score", score_title(data.metric), vega_format(data.metric)),
             ("generation", "Generation"),
         ),
     }
 
     layers = [layer(mark, encoding, data.dots), _median_layer(data, x, y, colours)]
     if data.champion is not None:
-        place = pd.DataFrame([data.champion], columns=["x", "accuracy"])
+        place = pd.DataFrame([data.champion], columns=["x", "score"])
         layers.append(star_layer(place, {"x": x, "y": y}, colours))
     return vega_chart(colours, height=SLICE_HEIGHT, layers=layers)
 
@@ -315,12 +319,18 @@ def _median_layer(data: Slice, x: Spec, y: Spec, colours: Palette) -> Spec:
     """The median as one line, or as a short line over each choice."""
     style = {"color": colours.text, "strokeWidth": 2.5}
     # Of all genomes, not of those that are drawn.
-    middle = data.middle[["x", "accuracy"]]
+    middle = data.middle[["x", "score"]]
     if not data.feature.choices:
         return layer({"type": "line", **style}, {"x": x, "y": y}, middle)
 
     strips = middle.assign(x=middle["x"] - _STRIP, end=middle["x"] + _STRIP)
     return layer({"type": "rule", **style}, {"x": x, "x2": {"field": "end"}, "y": y}, strips)
+
+
+def floored_shape(metric: Metric) -> Spec:
+    """The shape of a dot: a triangle for a genome at the floor, which points to what is worse."""
+    triangle = "triangle-down" if metric.maximizes else "triangle-up"
+    return {"condition": {"test": "datum.floored", "value": triangle}, "value": "circle"}
 
 
 def star_layer(places: pd.DataFrame, encoding: Spec, colours: Palette) -> Spec:

@@ -1,4 +1,4 @@
-"""The history of a run: best and average accuracy by generation, with an interval and quartiles.
+"""The history of a run: best and average score by generation, with an interval and quartiles.
 
 The chart of the page Live. The best genome's line has the 95 % interval of its mean as a band; the
 average's has the middle half of all trainings of its generation.
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.charts.base import palette
+from shoal.dashboard.charts.scores import column_title, least_width, score_title, vega_format
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
@@ -25,7 +26,8 @@ from shoal.dashboard.charts.vega import (
     vega_chart,
 )
 from shoal.numerics.stats import ci95
-from shoal.presentation.formatting import half_width, plus_minus
+from shoal.objectives.registry import ACCURACY, Metric
+from shoal.presentation.formatting import half_width, score_text, spread_text
 from shoal.presentation.palette import Palette
 from shoal.settings.phase import is_confirmation
 from shoal.store import GenerationRecord
@@ -72,12 +74,12 @@ def history_data(
     Returns
     -------
     DataFrame
-        ``generation``; ``best`` and ``average`` accuracy in percent, NaN when all trainings failed;
+        ``generation``; ``best`` and ``average`` score, NaN when all trainings failed;
         ``low`` and ``high``, the ends of Student's 95 % interval of the best genome's mean, NaN
         for a single repeat; ``repeats``, how many repeats that mean averages; ``q1`` and ``q3``,
         the quartiles of the trainings that this generation asked for, NaN where it asked for none.
     """
-    accuracies = _accuracies_of_leaders(generations, frame)
+    scores = _scores_of_leaders(generations, frame)
     # A leader often stays for many generations; its interval is computed once.
     intervals: dict[tuple[str, int], tuple[float, float] | None] = {}
 
@@ -89,18 +91,18 @@ def history_data(
 
         key = (leader, summary.best_repeats)
         if key not in intervals:
-            known = accuracies.get(leader, {})
+            known = scores.get(leader, {})
             intervals[key] = ci95([known[repeat] for repeat in repeats if repeat in known])
 
         low, high = intervals[key] or (None, None)
         rows.append(
             {
                 "generation": summary.number,
-                "best": summary.best_accuracy,
+                "best": summary.best_score,
                 "low": low,
                 "high": high,
                 "repeats": len(repeats),
-                "average": summary.mean_accuracy,
+                "average": summary.mean_score,
             }
         )
 
@@ -110,64 +112,73 @@ def history_data(
     return history.astype(types)
 
 
-def _accuracies_of_leaders(
+def _scores_of_leaders(
     generations: Sequence[GenerationRecord], frame: pd.DataFrame
 ) -> dict[str, dict[int, float]]:
-    """The accuracies of all genomes that ever led, by genome and repeat; failed ones are absent."""
+    """The scores of all genomes that ever led, by genome and repeat; failed ones are absent."""
     leaders = {record.summary.best.hash for record in generations}
     scored = frame[frame["genome"].isin(leaders) & frame["score"].notna()]
 
-    accuracies: dict[str, dict[int, float]] = {}
+    scores: dict[str, dict[int, float]] = {}
     columns = (scored["genome"], scored["repeat"], scored["score"])
-    for genome, repeat, accuracy in zip(*columns, strict=True):
-        accuracies.setdefault(genome, {})[repeat] = accuracy
-    return accuracies
+    for genome, repeat, score in zip(*columns, strict=True):
+        scores.setdefault(genome, {})[repeat] = score
+    return scores
 
 
 def _quartiles(frame: pd.DataFrame) -> pd.DataFrame:
     """The quartiles of the search's trainings, by generation."""
     search = frame[~is_confirmation(frame["repeat"])]
-    accuracies = search.groupby("generation")["score"]
-    return pd.DataFrame({"q1": accuracies.quantile(0.25), "q3": accuracies.quantile(0.75)})
+    scores = search.groupby("generation")["score"]
+    return pd.DataFrame({"q1": scores.quantile(0.25), "q3": scores.quantile(0.75)})
 
 
-def accuracy_range(frame: pd.DataFrame) -> tuple[float, float]:
-    """The accuracies that the axis shows, in percent.
+def score_range(frame: pd.DataFrame, metric: Metric = ACCURACY) -> tuple[float, float]:
+    """The scores that the axis shows, in the metric's unit.
 
-    It shows all best accuracies, and the averages but for a few terrible early ones. A swarm that
-    explodes scores far below zero, and one such individual ruins an average. A line that leaves the
-    axis at the bottom is better than an axis on which everything else is flat, so the rest keeps at
+    It shows all best scores, and the averages but for a few terrible early ones. A swarm that
+    explodes scores terribly, and one such individual ruins an average. A line that leaves the axis
+    at its bad end is better than an axis on which everything else is flat, so the rest keeps at
     least half of the axis.
     """
-    values = frame[["best", "average"]].to_numpy(dtype=np.float64)
-    if not np.isfinite(values).any():
+    # The larger the fitness, the better, whatever the metric's direction.
+    sign = metric.fitness(1.0)
+    fitness = sign * frame[["best", "average"]].to_numpy(dtype=np.float64)
+    if not np.isfinite(fitness).any():
         return 0.0, 100.0
 
-    best = values[:, 0][np.isfinite(values[:, 0])]
-    average = values[:, 1][np.isfinite(values[:, 1])]
+    best = fitness[:, 0][np.isfinite(fitness[:, 0])]
+    average = fitness[:, 1][np.isfinite(fitness[:, 1])]
     top = max(best.max(initial=-np.inf), average.max(initial=-np.inf))
 
     typical_average = top
     if len(average):
         typical_average = np.quantile(average, 0.5, method="higher")
-    # No axis shows more than 100 percentage points above its base.
-    base = max(min(best.min(initial=np.inf), typical_average), top - 100.0)
+    base = min(best.min(initial=np.inf), typical_average)
+    if metric.unit == "%":
+        # No axis shows more than 100 percentage points above its base.
+        base = max(base, top - 100.0)
     # What lies above `base` gets half of the axis at least.
-    low = max(float(np.nanmin(values)), 2 * base - top)
+    low = max(float(np.nanmin(fitness)), 2 * base - top)
 
-    margin = max(0.06 * (top - low), 0.5)
-    # An accuracy cannot exceed 100 %, so the margin above it is small.
-    ceiling = max(100.5, top)
-    return steady_domain(float(low - margin), float(min(top + margin, ceiling)))
+    margin = max(0.06 * (top - low), 0.5 * least_width(metric, top))
+    high = top + margin
+    if metric.is_accuracy:
+        # An accuracy cannot exceed 100 %, so the margin above it is small.
+        high = min(high, max(100.5, top))
+    ends = sorted((sign * (low - margin), sign * high))
+    return steady_domain(float(ends[0]), float(ends[1]))
 
 
-def history_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
-    """Best and average accuracy by generation.
+def history_chart(frame: pd.DataFrame, *, metric: Metric = ACCURACY, dark: bool = False) -> Spec:
+    """Best and average score by generation.
 
     Parameters
     ----------
     frame
         What `history_data` returned.
+    metric
+        What the scores are scores of.
     dark
         Draw for the dark theme.
     """
@@ -186,22 +197,25 @@ def history_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
         scale={"domain": [0.5, end + 0.5]},
     )
     y = number_channel(
-        "best", "Accuracy (%)", tickCount=7, scale={"domain": list(accuracy_range(frame))}
+        "best",
+        score_title(metric),
+        tickCount=7,
+        scale={"domain": list(score_range(frame, metric))},
     )
 
     layers = [_band_layer(band, y) for band in bands]
     layers += _line_layers(y, colours, with_dots=len(frame) <= _MANY_GENERATIONS)
     tooltips = tooltip(
         ("generation", "Generation"),
-        ("best", "Best (%)", ".2f"),
+        ("best", column_title("Best", metric), vega_format(metric)),
         ("spread", " "),
-        ("average", "Average (%)", ".2f"),
+        ("average", column_title("Average", metric), vega_format(metric)),
     )
     layers.append(pointer_layer(colours, each / end, tooltips))
 
     # Counted from the last generation, which is always drawn.
     drawn = frame[(last - frame["generation"]) % each == 0]
-    drawn = drawn.assign(spread=_spread_texts(drawn))
+    drawn = drawn.assign(spread=_spread_texts(drawn, metric))
     return vega_chart(
         colours,
         height=HEIGHT,
@@ -270,7 +284,7 @@ def drawn_every(generations: int) -> int:
     return -(-generations // _MOST_DRAWN) or 1
 
 
-def _spread_texts(frame: pd.DataFrame) -> list[str]:
+def _spread_texts(frame: pd.DataFrame, metric: Metric) -> list[str]:
     """The best genome's interval and number of repeats, such as "± 1.20, 4 repeats"."""
     texts = []
     for low, high, repeats in zip(frame["low"], frame["high"], frame["repeats"], strict=True):
@@ -278,19 +292,33 @@ def _spread_texts(frame: pd.DataFrame) -> list[str]:
         if repeats == 1:
             text = "1 repeat"
         if not np.isnan(low):
-            text = f"{plus_minus(half_width((low, high)))}, {text}"
+            text = f"{spread_text(half_width((low, high)), metric)}, {text}"
         texts.append(text)
     return texts
 
 
-def below_axis_text(frame: pd.DataFrame) -> str:
-    """A sentence about averages that lie below the axis; empty where none does."""
-    low, _ = accuracy_range(frame)
-    below = frame["average"][frame["average"] < low]
-    if not len(below):
+def beyond_axis_text(frame: pd.DataFrame, metric: Metric = ACCURACY) -> str:
+    """A sentence about averages that lie beyond the bad end of the axis; empty where none does."""
+    low, high = score_range(frame, metric)
+    averages = frame["average"]
+    if metric.maximizes:
+        beyond = averages[averages < low]
+        where = "below the axis, the lowest"
+    else:
+        beyond = averages[averages > high]
+        where = "above the axis, the highest"
+    if not len(beyond):
         return ""
 
-    subject = f"{len(below)} averages lie"
-    if len(below) == 1:
+    subject = f"{len(beyond)} averages lie"
+    if len(beyond) == 1:
         subject = "1 average lies"
-    return f"{subject} below the axis, the lowest at {below.min():,.0f} %"
+    return f"{subject} {where} at {_rough_text(beyond, metric)}"
+
+
+def _rough_text(scores: pd.Series, metric: Metric) -> str:
+    """The worst of some scores; of a percentage that is terrible, no decimals are of interest."""
+    worst = scores.min() if metric.maximizes else scores.max()
+    if metric.unit == "%":
+        return f"{worst:,.0f} %"
+    return score_text(worst, metric)

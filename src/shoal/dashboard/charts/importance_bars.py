@@ -9,6 +9,7 @@ import math
 from html import escape
 
 from shoal.analysis.importance import GeneImportance, Importances
+from shoal.objectives.registry import Metric
 
 
 def importance_bars_html(importances: Importances) -> str:
@@ -26,10 +27,17 @@ def importance_bars_html(importances: Importances) -> str:
 
     rows = "".join(_importance_row(gene, low, width) for gene in importances.genes)
     head = (
-        '<th>Gene</th><th></th><th class="n">Percentage points lost</th>'
+        f'<th>Gene</th><th></th><th class="n">{escape(_loss_title(importances.metric))}</th>'
         '<th class="n">95 % interval</th>'
     )
     return f'<table class="grid bars"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _loss_title(metric: Metric) -> str:
+    """The head of the column with what predictions lose. Units that may be long stand below."""
+    if metric.unit != "%":
+        return "Lost"
+    return f"{metric.difference_unit.capitalize()} lost"
 
 
 def _importance_row(gene: GeneImportance, low: float, width: float) -> str:

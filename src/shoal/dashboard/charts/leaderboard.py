@@ -12,6 +12,7 @@ import pandas as pd
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.dashboard.charts.base import extent, palette
+from shoal.dashboard.charts.scores import column_title, least_width, score_title, vega_format
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
@@ -21,6 +22,7 @@ from shoal.dashboard.charts.vega import (
     vega_chart,
 )
 from shoal.numerics.stats import ci95_half_width
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.settings.phase import phase_of
 
 # The height of the line of one genome, in pixels.
@@ -60,19 +62,23 @@ def leaderboard_data(table: EvaluationTable, count: int = 10) -> pd.DataFrame:
     -------
     DataFrame
         The columns of `EvaluationTable.genomes`, and ``rank``, from 1; ``half``, half of the 95 %
-        interval of ``accuracy``; ``confirmed_half``, that of ``confirmed``; ``luck``, the best
-        scored repeat minus their mean. The last three are in percentage points.
+        interval of ``score``; ``confirmed_half``, that of ``confirmed``; ``luck``, by how much the
+        best scored repeat is better than their mean. The last three are in
+        `Metric.difference_unit`.
     """
     best = table.ranked().head(count)
     dots = repeats_data(table, best)
     scored = dots[dots["counted"]].groupby("genome", sort=False)["score"]
     confirmed = dots[dots["phase"] == "confirmation"].groupby("genome", sort=False)["score"]
 
+    luck = scored.mean() - scored.min()
+    if table.metric.maximizes:
+        luck = scored.max() - scored.mean()
     return best.assign(
         rank=range(1, len(best) + 1),
         half=scored.agg(_half_width).reindex(best.index),
         confirmed_half=confirmed.agg(_half_width).reindex(best.index),
-        luck=(scored.max() - scored.mean()).reindex(best.index),
+        luck=luck.reindex(best.index),
     )
 
 
@@ -90,8 +96,7 @@ def repeats_data(table: EvaluationTable, best: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``genome``; ``rank`` of the genome, from 1; ``repeat``; ``phase``, "search" or
-        "confirmation"; ``counted``, whether it is in the mean of the search; ``accuracy`` in
-        percent.
+        "confirmation"; ``counted``, whether it is in the mean of the search; ``score``.
     """
     frame = table.frame
     of_best = frame["genome"].isin(best.index) & frame["score"].notna()
@@ -121,7 +126,9 @@ def _half_width(values: pd.Series) -> float:
     return half
 
 
-def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = False) -> Spec:
+def leaderboard_chart(
+    best: pd.DataFrame, dots: pd.DataFrame, *, metric: Metric = ACCURACY, dark: bool = False
+) -> Spec:
     """A line for each genome, the best at the top, with its repeats, its mean and its interval.
 
     Parameters
@@ -130,6 +137,8 @@ def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = Fa
         What `leaderboard_data` returned.
     dots
         What `repeats_data` returned.
+    metric
+        What the scores are scores of.
     dark
         Draw for the dark theme.
     """
@@ -138,7 +147,10 @@ def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = Fa
     both_phases = len(phases) > 1
 
     x = number_channel(
-        "score", "Accuracy (%)", tickCount=8, scale={"domain": list(_accuracy_range(best, dots))}
+        "score",
+        score_title(metric),
+        tickCount=8,
+        scale={"domain": list(_score_range(best, dots, metric))},
     )
     y = number_channel(
         "y",
@@ -168,17 +180,19 @@ def leaderboard_chart(best: pd.DataFrame, dots: pd.DataFrame, *, dark: bool = Fa
         )
         legend.append(entry)
 
-        # Repeats of shorter rungs are not drawn: their accuracies do not compare.
+        # Repeats of shorter rungs are not drawn: their scores do not compare.
         shown = dots[(dots["phase"] == style.phase) & (dots["counted"] | is_confirmation)]
-        layers.append(_dots_layer(shown, offset, entry, x, y))
-        layers += _mean_layers(_means(best, style, offset), entry, x, y)
+        layers.append(_dots_layer(shown, offset, entry, x, y, metric))
+        layers += _mean_layers(_means(best, style, offset), entry, x, y, metric)
 
     # A leaderboard of one or two genomes is as high as one of three.
     height = 80 + ROW_HEIGHT * max(len(best), 3)
     return vega_chart(colours, height=height, layers=layers, legend=legend)
 
 
-def _dots_layer(dots: pd.DataFrame, offset: float, entry: LegendEntry, x: Spec, y: Spec) -> Spec:
+def _dots_layer(
+    dots: pd.DataFrame, offset: float, entry: LegendEntry, x: Spec, y: Spec, metric: Metric
+) -> Spec:
     """A dot for each repeat."""
     mark = {
         "type": "point",
@@ -187,7 +201,10 @@ def _dots_layer(dots: pd.DataFrame, offset: float, entry: LegendEntry, x: Spec, 
         "opacity": 0.85,
         "clip": True,
     }
-    tooltips = tooltip(("repeat", f"{entry.label}, repeat"), ("score", "Accuracy (%)", ".2f"))
+    tooltips = tooltip(
+        ("repeat", f"{entry.label}, repeat"),
+        ("score", score_title(metric), vega_format(metric)),
+    )
 
     encoding = {
         "x": x,
@@ -212,11 +229,17 @@ def _means(best: pd.DataFrame, style: _PhaseStyle, offset: float) -> pd.DataFram
     return means.assign(low=low, high=high)
 
 
-def _mean_layers(means: pd.DataFrame, entry: LegendEntry, x: Spec, y: Spec) -> list[Spec]:
+def _mean_layers(
+    means: pd.DataFrame, entry: LegendEntry, x: Spec, y: Spec, metric: Metric
+) -> list[Spec]:
     """The interval of each mean as a line, the mean as a tick across it."""
     colour = {"value": entry.colour}
     interval = {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour}
-    tooltips = tooltip(("score", f"{entry.label}, mean (%)", ".2f"), ("half", "± (95 %)", ".2f"))
+    number_format = vega_format(metric)
+    tooltips = tooltip(
+        ("score", column_title(f"{entry.label}, mean", metric), number_format),
+        ("half", "± (95 %)", number_format),
+    )
     mean = {"x": x, "y": y, "color": colour, "tooltip": tooltips}
 
     return [
@@ -225,19 +248,19 @@ def _mean_layers(means: pd.DataFrame, entry: LegendEntry, x: Spec, y: Spec) -> l
     ]
 
 
-def _accuracy_range(best: pd.DataFrame, dots: pd.DataFrame) -> tuple[float, float]:
-    """The accuracies that the axis shows, in percent.
+def _score_range(best: pd.DataFrame, dots: pd.DataFrame, metric: Metric) -> tuple[float, float]:
+    """The scores that the axis shows.
 
     It shows every dot. An interval may be far wider than its dots, so it widens the axis by at most
     their range on each side.
     """
-    accuracies = dots["score"]
-    if accuracies.empty:
+    scores = dots["score"]
+    if scores.empty:
         return 0.0, 100.0
 
-    lowest = float(accuracies.min())
-    highest = float(accuracies.max())
-    width = max(highest - lowest, 1.0)
+    lowest = float(scores.min())
+    highest = float(scores.max())
+    width = max(highest - lowest, least_width(metric, highest))
 
     lower_ends = best["score"] - best["half"]
     upper_ends = best["score"] + best["half"]

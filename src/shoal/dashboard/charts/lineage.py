@@ -15,7 +15,8 @@ from html import escape
 from shoal.analysis.lineage import Relative
 from shoal.dashboard.charts.base import palette
 from shoal.genome.genes import GENE_LABELS
-from shoal.presentation.formatting import gene_text
+from shoal.objectives.registry import ACCURACY, Metric
+from shoal.presentation.formatting import gene_text, score_text
 from shoal.presentation.palette import Palette
 from shoal.tuning.operators import Change
 
@@ -94,7 +95,9 @@ def birth_text(relative: Relative) -> str:
     return "one parent"
 
 
-def lineage_data(relatives: Sequence[Relative], accuracies: Mapping[str, float]) -> LineageGraph:
+def lineage_data(
+    relatives: Sequence[Relative], scores: Mapping[str, float], metric: Metric = ACCURACY
+) -> LineageGraph:
     """Where each genome stands in the graph.
 
     A genome stands in a column left of all its children, near their rows.
@@ -103,8 +106,10 @@ def lineage_data(relatives: Sequence[Relative], accuracies: Mapping[str, float])
     ----------
     relatives
         The genome and its ancestors (`Lineage.ancestors`).
-    accuracies
-        The accuracy of each genome in percent, by name; those that have one.
+    scores
+        The score of each genome, by name; those that have one.
+    metric
+        What they are scores of.
     """
     known = {relative.name: relative for relative in relatives}
     columns = _columns(relatives)
@@ -120,7 +125,7 @@ def lineage_data(relatives: Sequence[Relative], accuracies: Mapping[str, float])
             # Column 0 is on the right.
             x=_MARGIN + (deepest - column) * (BOX_WIDTH + _GAP_X),
             y=_MARGIN + rows[name] * (BOX_HEIGHT + _GAP_Y),
-            lines=_box_lines(known[name], accuracies.get(name, math.nan)),
+            lines=_box_lines(known[name], scores.get(name, math.nan), metric),
             is_root=column == 0,
         )
 
@@ -192,9 +197,9 @@ def _mean_row_of_children(
     return sum(children) / len(children)
 
 
-def _box_lines(relative: Relative, accuracy: float) -> tuple[str, ...]:
-    """What stands in a box: accuracy and name, birth, and mutations as far as there is room."""
-    score = "no score" if math.isnan(accuracy) else f"{accuracy:.2f} %"
+def _box_lines(relative: Relative, value: float, metric: Metric) -> tuple[str, ...]:
+    """What stands in a box: score and name, birth, and mutations as far as there is room."""
+    score = "no score" if math.isnan(value) else score_text(value, metric)
 
     changes = [_shortened(change_text(change)) for change in relative.birth.mutations]
     if len(changes) > _MOST_CHANGES:

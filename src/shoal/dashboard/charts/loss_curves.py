@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from shoal.dashboard.charts.base import log_ticks, palette
+from shoal.dashboard.charts.base import palette
+from shoal.dashboard.charts.loss_axis import has_place, loss_channel, loss_tooltip, with_shown
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
@@ -19,6 +20,7 @@ from shoal.dashboard.charts.vega import (
     tooltip,
     vega_chart,
 )
+from shoal.objectives.registry import Metric
 from shoal.problems.evaluation import Evaluation
 from shoal.store import RunningTraining
 
@@ -36,7 +38,9 @@ class _Point(NamedTuple):
 
 
 def loss_curves_data(
-    under_way: Sequence[RunningTraining], recorded: Sequence[Evaluation]
+    under_way: Sequence[RunningTraining],
+    recorded: Sequence[Evaluation],
+    metric: Metric | None = None,
 ) -> pd.DataFrame:
     """The points of all curves, one row each.
 
@@ -46,13 +50,15 @@ def loss_curves_data(
         What trains now.
     recorded
         The trainings that were recorded last, the newest first.
+    metric
+        Of the scores that the losses are; None: they are no scores.
 
     Returns
     -------
     DataFrame
         ``label`` of the training; ``state``, "now" or "recorded"; ``iteration`` from 1; ``loss`` of
-        the swarm's best so far. A loss that is not finite, or not above 0, has no place on a
-        logarithmic axis and is left out.
+        the swarm's best so far. A loss that is not finite, or not above 0 on a logarithmic
+        axis, has no place and is left out.
     """
     points: list[_Point] = []
     for evaluation in reversed(recorded):
@@ -60,10 +66,10 @@ def loss_curves_data(
         # These are thin and grey in the background: every second point is enough, counted from the
         # end so that the last one stays.
         thinned = evaluation.curve[::-2][::-1]
-        points += _points(_label(task.genome.hash, task.repeat), "recorded", thinned)
+        points += _points(_label(task.genome.hash, task.repeat), "recorded", thinned, metric)
     for training in under_way:
         label = _label(training.genome.hash, training.repeat)
-        points += _points(label, "now", training.curve)
+        points += _points(label, "now", training.curve, metric)
 
     return pd.DataFrame(points, columns=_Point._fields)
 
@@ -72,22 +78,28 @@ def _label(genome: str, repeat: int) -> str:
     return f"{genome[:8]}, repeat {repeat}"
 
 
-def _points(label: str, state: str, curve: Iterable[tuple[int, float]]) -> list[_Point]:
-    """The points of one curve that a logarithmic axis can show."""
+def _points(
+    label: str, state: str, curve: Iterable[tuple[int, float]], metric: Metric | None
+) -> list[_Point]:
+    """The points of one curve that the axis can show."""
     points = []
     for iteration, loss in curve:
-        if 0.0 < loss < float("inf"):
+        if has_place(loss, metric):
             points.append(_Point(label, state, iteration, loss))
     return points
 
 
-def loss_curves_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
+def loss_curves_chart(
+    frame: pd.DataFrame, *, metric: Metric | None = None, dark: bool = False
+) -> Spec:
     """What trains now as thick coloured lines, over thin grey ones of what was recorded last.
 
     Parameters
     ----------
     frame
         What `loss_curves_data` returned.
+    metric
+        Of the scores that the losses are; None: they are no scores.
     dark
         Draw for the dark theme.
     """
@@ -96,16 +108,17 @@ def loss_curves_chart(frame: pd.DataFrame, *, dark: bool = False) -> Spec:
     line_colours = {}
     for n, label in enumerate(frame.loc[is_now, "label"].unique().tolist()):
         line_colours[label] = colours.series[n % len(colours.series)]
-    rows = frame.assign(colour=frame["label"].map(line_colours).where(is_now, colours.faint))
+    rows = with_shown(frame, metric).assign(
+        colour=frame["label"].map(line_colours).where(is_now, colours.faint)
+    )
 
-    ticks = log_ticks(frame["loss"], most=8)
     encoding = {
         "x": number_channel("iteration", "Iteration", grid=False, tickCount=6, format=",d"),
-        "y": number_channel("loss", "Loss", format="~r", values=ticks, scale={"type": "log"}),
+        "y": loss_channel(rows, "Loss", metric),
         "detail": {"field": "label"},
         "color": {"field": "colour", "type": "nominal", "scale": None},
         "tooltip": tooltip(
-            ("label", "Training"), ("loss", "Loss", ".4g"), ("iteration", "Iteration", ",d")
+            ("label", "Training"), loss_tooltip(metric), ("iteration", "Iteration", ",d")
         ),
     }
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from shoal.dashboard.charts.base import palette
+from shoal.dashboard.charts.scores import score_title, vega_format
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
@@ -23,6 +24,7 @@ from shoal.dashboard.charts.vega import (
     word_labels,
 )
 from shoal.numerics.stats import ci95_half_width, mean
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.presentation.palette import Palette
 from shoal.problems.evaluation import Evaluation
 from shoal.settings.phase import Phase, number_in_phase, phase_of
@@ -35,7 +37,7 @@ COLUMNS = (
     "counted",
     "fold",
     "status",
-    "accuracy",
+    "score",
     "loss",
     "iterations",
     "seconds",
@@ -54,22 +56,22 @@ _SHAPES = {"search": "circle", "confirmation": "diamond"}
 
 @dataclass(frozen=True, slots=True)
 class PhaseMean:
-    """The mean accuracy of one phase.
+    """The mean score of one phase.
 
     Attributes
     ----------
     phase
         "search" or "confirmation".
-    accuracy
-        The mean of the counted repeats, in percent.
+    score
+        The mean of the counted repeats, in the metric's unit.
     half
-        Half of its 95 % interval, in percentage points; None for a single repeat.
+        Half of its 95 % interval, in the same unit; None for a single repeat.
     repeats
         How many repeats were counted.
     """
 
     phase: str
-    accuracy: float
+    score: float
     half: float | None
     repeats: int
 
@@ -92,8 +94,8 @@ def trainings_data(
     -------
     DataFrame
         ``repeat``; its ``phase``; ``counted``, whether it is in the mean of its phase; ``fold``
-        that it was scored on, from 1, or 0 where there is one only; ``status``; ``accuracy`` in
-        percent and ``loss``, NaN where it failed; ``iterations``; ``seconds``; ``worker``.
+        that it was scored on, from 1, or 0 where there is one only; ``status``; ``score`` and
+        ``loss``, NaN where it failed; ``iterations``; ``seconds``; ``worker``.
     """
     ordered = sorted(evaluations, key=lambda evaluation: evaluation.task.repeat)
     searched = sum(evaluation.task.phase is Phase.SEARCH for evaluation in ordered)
@@ -109,7 +111,7 @@ def trainings_data(
                 "counted": task.phase is Phase.CONFIRMATION or task.repeat in scored,
                 "fold": _fold(task.repeat, folds),
                 "status": evaluation.status,
-                "accuracy": _number(evaluation.accuracy),
+                "score": _number(evaluation.score),
                 "loss": _number(evaluation.loss),
                 "iterations": evaluation.iterations,
                 "seconds": evaluation.seconds,
@@ -137,11 +139,11 @@ def phase_means(frame: pd.DataFrame) -> tuple[PhaseMean, ...]:
     """The mean of each phase; of none where a counted repeat failed, or nothing is counted."""
     means = []
     for phase in PHASES:
-        accuracies = frame.loc[frame["counted"] & (frame["phase"] == phase), "accuracy"].tolist()
-        if not accuracies or np.isnan(accuracies).any():
+        scores = frame.loc[frame["counted"] & (frame["phase"] == phase), "score"].tolist()
+        if not scores or np.isnan(scores).any():
             continue
-        half = ci95_half_width(accuracies)
-        means.append(PhaseMean(phase, mean(accuracies), half, len(accuracies)))
+        half = ci95_half_width(scores)
+        means.append(PhaseMean(phase, mean(scores), half, len(scores)))
     return tuple(means)
 
 
@@ -160,7 +162,11 @@ def repeat_name(repeat: int) -> str:
 
 
 def trainings_chart(
-    frame: pd.DataFrame, *, highlight: int | None = None, dark: bool = False
+    frame: pd.DataFrame,
+    *,
+    metric: Metric = ACCURACY,
+    highlight: int | None = None,
+    dark: bool = False,
 ) -> Spec:
     """A dot for each training, over the mean and the 95 % interval of each phase.
 
@@ -170,6 +176,8 @@ def trainings_chart(
     ----------
     frame
         What `trainings_data` returned.
+    metric
+        What the scores are scores of.
     highlight
         The repeat whose dot is larger.
     dark
@@ -194,15 +202,15 @@ def trainings_chart(
         # A few dots would stand too far apart if they filled the axis.
         scale={"domain": [-0.7, max(len(frame), 4) - 0.3]},
     )
-    y = number_channel("accuracy", "Accuracy (%)", tickCount=6, scale={"padding": 12})
+    y = number_channel("score", score_title(metric), tickCount=6, scale={"padding": 12})
 
     # Bands and lines first, so that the dots are drawn over them.
     layers: list[Spec] = []
     for phase_mean in phase_means(frame):
         places = rows.loc[rows["phase"] == phase_mean.phase, "place"].tolist()
         layers += _mean_layers(phase_mean, places, x, y, colours)
-    layers += _dot_layers(rows, x, y, colours)
-    layers += _failed_layers(rows, x, y, colours)
+    layers += _dot_layers(rows, x, y, colours, metric)
+    layers += _failed_layers(rows, x, y, colours, metric)
     return vega_chart(colours, height=HEIGHT, layers=layers, legend=_legend(frame, colours))
 
 
@@ -215,7 +223,7 @@ def _legend(frame: pd.DataFrame, colours: Palette) -> list[LegendEntry]:
     if not frame["counted"].all():
         label = "Shorter rungs, not in the mean"
         entries.append(LegendEntry(label, colours.series[0], "circle", hollow=True))
-    if frame["accuracy"].isna().any():
+    if frame["score"].isna().any():
         entries.append(LegendEntry("Failed", colours.muted, "cross"))
     return entries
 
@@ -231,13 +239,13 @@ def _mean_layers(
     span = {
         "place": min(places) - 0.4,
         "end": max(places) + 0.4,
-        "accuracy": phase_mean.accuracy,
+        "score": phase_mean.score,
     }
     layers = []
 
     if phase_mean.half is not None:
-        span["low"] = phase_mean.accuracy - phase_mean.half
-        span["high"] = phase_mean.accuracy + phase_mean.half
+        span["low"] = phase_mean.score - phase_mean.half
+        span["high"] = phase_mean.score + phase_mean.half
         fill = colours.spread
         if phase_mean.phase == "search":
             fill = colours.band
@@ -252,15 +260,17 @@ def _mean_layers(
     return layers
 
 
-def _dot_layers(rows: pd.DataFrame, x: Spec, y: Spec, colours: Palette) -> list[Spec]:
+def _dot_layers(
+    rows: pd.DataFrame, x: Spec, y: Spec, colours: Palette, metric: Metric
+) -> list[Spec]:
     """The trainings that did not fail: a layer for each phase, and for what is in its mean."""
     encoding = {
         "x": x,
         "y": y,
         "size": {"condition": {"test": "datum.chosen", "value": 200}, "value": 80},
-        "tooltip": tooltip(("accuracy", "Accuracy (%)", ".2f"), ("about", " ")),
+        "tooltip": tooltip(("score", score_title(metric), vega_format(metric)), ("about", " ")),
     }
-    good = rows[rows["accuracy"].notna()]
+    good = rows[rows["score"].notna()]
 
     layers = []
     for phase in rows["phase"].unique().tolist():
@@ -277,19 +287,23 @@ def _dot_layers(rows: pd.DataFrame, x: Spec, y: Spec, colours: Palette) -> list[
                 "stroke": colour,
                 "strokeWidth": 2,
             }
-            layers.append(layer(mark, encoding, shown[["place", "accuracy", "about", "chosen"]]))
+            layers.append(layer(mark, encoding, shown[["place", "score", "about", "chosen"]]))
 
     return layers
 
 
-def _failed_layers(rows: pd.DataFrame, x: Spec, y: Spec, colours: Palette) -> list[Spec]:
-    """The trainings that failed: crosses at the lowest accuracy of the others."""
-    failed = rows[rows["accuracy"].isna()]
+def _failed_layers(
+    rows: pd.DataFrame, x: Spec, y: Spec, colours: Palette, metric: Metric
+) -> list[Spec]:
+    """The trainings that failed: crosses at the worst score of the others."""
+    failed = rows[rows["score"].isna()]
     if not len(failed):
         return []
 
-    known = rows["accuracy"].dropna()
-    bottom = float(known.min()) if len(known) else 0.0
+    known = rows["score"].dropna()
+    worst = 0.0
+    if len(known):
+        worst = float(known.min() if metric.maximizes else known.max())
     mark = {
         "type": "point",
         "shape": "cross",
@@ -300,7 +314,7 @@ def _failed_layers(rows: pd.DataFrame, x: Spec, y: Spec, colours: Palette) -> li
         "color": colours.muted,
     }
     encoding = {"x": x, "y": y, "tooltip": {"value": "Failed"}}
-    return [layer(mark, encoding, failed.assign(accuracy=bottom)[["place", "accuracy"]])]
+    return [layer(mark, encoding, failed.assign(score=worst)[["place", "score"]])]
 
 
 def _about(row: Mapping[Hashable, Any]) -> str:

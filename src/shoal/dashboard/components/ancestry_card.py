@@ -12,6 +12,7 @@ import streamlit as st
 
 from shoal.analysis.lineage import Lineage, Relative, without_parents
 from shoal.dashboard.charts.lineage import birth_text, change_text, lineage_data, lineage_html
+from shoal.dashboard.charts.scores import score_format, score_title
 from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import address, link
@@ -19,7 +20,7 @@ from shoal.dashboard.session.queries import evaluation_table
 from shoal.dashboard.session.staleness import is_recent
 from shoal.errors import ShoalError
 from shoal.genome.genes import GENE_LABELS
-from shoal.presentation.formatting import percent
+from shoal.presentation.formatting import score_text
 from shoal.store import RunView
 
 _log = logging.getLogger(__name__)
@@ -73,15 +74,15 @@ def ancestry_card(run: RunView, name: str, dark: bool) -> None:
         st.caption("It was an individual of no generation.")
         return
 
-    accuracies = _accuracies(run, [*relatives, *children])
+    scores = _scores(run, [*relatives, *children])
     # A genome may be several individuals of one generation.
     generations = sorted({generation for generation, _ in lineage.individuals(name)})
     st.caption(_generations_text(generations))
-    _graph(run, relatives, accuracies, dark)
-    _table(relatives, accuracies)
-    _links("Parents", run, relatives[0].parents, accuracies)
+    _graph(run, relatives, scores, dark)
+    _table(run, relatives, scores)
+    _links("Parents", run, relatives[0].parents, scores)
     names = [child.name for child in children]
-    _links("Children", run, names, accuracies)
+    _links("Children", run, names, scores)
 
 
 def _heading(run: RunView, *, choose_depth: bool) -> int:
@@ -104,15 +105,15 @@ def _heading(run: RunView, *, choose_depth: bool) -> int:
     return depth or USUAL
 
 
-def _accuracies(run: RunView, relatives: Sequence[Relative]) -> dict[str, float]:
-    """The accuracy in percent of each of these genomes and of their parents, as far as known."""
+def _scores(run: RunView, relatives: Sequence[Relative]) -> dict[str, float]:
+    """The score of each of these genomes and of their parents, as far as known."""
     names = set()
     for relative in relatives:
         names.add(relative.name)
         names.update(relative.parents)
 
-    accuracies = evaluation_table(run.id).genomes()["score"]
-    known = accuracies[accuracies.index.isin(names)]
+    scores = evaluation_table(run.id).genomes()["score"]
+    known = scores[scores.index.isin(names)]
     return dict(zip(known.index.tolist(), known.tolist(), strict=True))
 
 
@@ -171,9 +172,9 @@ def _generations_text(generations: Sequence[int]) -> str:
 
 
 def _graph(
-    run: RunView, relatives: tuple[Relative, ...], accuracies: dict[str, float], dark: bool
+    run: RunView, relatives: tuple[Relative, ...], scores: dict[str, float], dark: bool
 ) -> None:
-    graph = lineage_data(relatives, accuracies)
+    graph = lineage_data(relatives, scores, run.metric)
     addresses = {}
     for box in graph.boxes:
         name = box.relative.name
@@ -189,8 +190,9 @@ def _graph(
     )
 
 
-def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> None:
+def _table(run: RunView, relatives: tuple[Relative, ...], scores: dict[str, float]) -> None:
     """The graph's content as a table."""
+    title = score_title(run.metric)
     rows = []
     for relative in relatives:
         birth = relative.birth
@@ -201,7 +203,7 @@ def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> Non
                 "Births back": relative.distance,
                 "Genome": relative.name[:8],
                 "Generation": relative.generation,
-                "Accuracy (%)": accuracies.get(relative.name),
+                title: scores.get(relative.name),
                 "Born": birth_text(relative),
                 "Parents": ", ".join(parent[:8] for parent in relative.parents),
                 "From the second parent": ", ".join(from_second),
@@ -211,15 +213,15 @@ def _table(relatives: tuple[Relative, ...], accuracies: dict[str, float]) -> Non
 
     noun = "genome" if len(rows) == 1 else "genomes"
     with st.expander(f"The same as a table: {len(rows)} {noun}"):
-        html_table(pd.DataFrame(rows), "ancestors", {"Accuracy (%)": ".2f"})
+        html_table(pd.DataFrame(rows), "ancestors", {title: score_format(run.metric)})
 
 
-def _links(title: str, run: RunView, names: Sequence[str], accuracies: dict[str, float]) -> None:
-    """Links to relatives with their accuracies; ``title`` is "Parents" or "Children"."""
+def _links(title: str, run: RunView, names: Sequence[str], scores: dict[str, float]) -> None:
+    """Links to relatives with their scores; ``title`` is "Parents" or "Children"."""
     with st.container(horizontal=True, gap="small", key=f"kin-{title.lower()}"):
         st.caption(title if names else f"{title}: none", width="content")
         for name in names[:MOST_CHILDREN]:
-            score = percent(accuracies.get(name))
+            score = score_text(scores.get(name), run.metric)
             link("evaluation", f"`{name[:8]}` {score}", run=run.id, genome=name)
         if len(names) > MOST_CHILDREN:
             st.caption(f"and more than these {MOST_CHILDREN}", width="content")

@@ -3,7 +3,7 @@
 with deferred_charts():
     st.title("A page")
     # Its place is here; it is drawn when all else has been sent.
-    chart(figure, "accuracy", "Accuracy by generation")
+    chart(figure, "history", "Score by generation")
     st.caption("What it shows")
 """
 

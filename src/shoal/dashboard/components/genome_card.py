@@ -20,17 +20,19 @@ from shoal.analysis.score_rows import (
     shown_metrics,
 )
 from shoal.analysis.summary import Best, Summary
+from shoal.dashboard.components.problem_words import problem_words
 from shoal.genome.genes import GENE_LABELS, Gene
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
+from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     as_json,
     as_python,
     as_toml,
     duration,
     moment,
-    percent,
-    with_plus_minus,
+    score_text,
+    spread_text,
 )
 from shoal.presentation.gene_scale import position_between_bounds
 from shoal.tuning.champion import Champion
@@ -42,7 +44,13 @@ _CHOICES = ("update_rule", "activation", "informant_strategy", "attractor", "ini
 _SCALES = ("weight_scale", "bias_scale")
 
 
-def genome_card(best: Best | None, space: SearchSpace, zone: str | None, now: float) -> None:
+def genome_card(
+    best: Best | None,
+    space: SearchSpace,
+    zone: str | None,
+    now: float,
+    ends: tuple[int, int] | None = None,
+) -> None:
     """The card *Best PSO Parameters*.
 
     Parameters
@@ -55,6 +63,8 @@ def genome_card(best: Best | None, space: SearchSpace, zone: str | None, now: fl
         The viewer's time zone.
     now
         Seconds since 1970.
+    ends
+        Inputs and outputs of the networks; None: they go without saying.
     """
     st.subheader("Best PSO Parameters", anchor=False)
     if best is None:
@@ -64,7 +74,7 @@ def genome_card(best: Best | None, space: SearchSpace, zone: str | None, now: fl
     when = moment(best.found, zone, now)
     age = duration(now - best.found)
     found = f"Found in generation {best.generation:,} at {when}, {age} ago"
-    st.html(f'<p class="found">{escape(found)}</p>{genes_html(best.genome, space)}')
+    st.html(f'<p class="found">{escape(found)}</p>{genes_html(best.genome, space, ends)}')
 
     for alarm in best.on_bounds:
         st.caption(f":orange[{alarm}.]")
@@ -94,10 +104,11 @@ def on_demand(label: str, icon: str, key: str) -> Iterator[bool]:
         yield bool(panel.open)
 
 
-def genes_html(genome: Genome, space: SearchSpace) -> str:
+def genes_html(genome: Genome, space: SearchSpace, ends: tuple[int, int] | None = None) -> str:
     """The genes of a genome as HTML: label, value, and a bar with its place between the bounds.
 
-    A gene that the genome's update rule does not read has a dash for its value.
+    A gene that the genome's update rule does not read has a dash for its value. ``ends`` are inputs
+    and outputs of its networks; None: they go without saying.
     """
     rows = []
     for gene in space.numeric:
@@ -106,7 +117,7 @@ def genes_html(genome: Genome, space: SearchSpace) -> str:
 
     # Among the first rows, beside the other genes of the start and of the network.
     rows.insert(2, _scales_row(genome))
-    rows.insert(3, _layers_row(genome))
+    rows.insert(3, _layers_row(genome, ends))
     rows.append(_stability_row(genome))
 
     searched = dict(space.categorical)
@@ -133,9 +144,13 @@ def _scales_row(genome: Genome) -> str:
     return _row("Position Scale", scales, hint=hint)
 
 
-def _layers_row(genome: Genome) -> str:
-    widths = " – ".join(str(width) for width in genome.hidden_layers)
-    return _row("Topology", widths, hint="neurons of each hidden layer")
+def _layers_row(genome: Genome, ends: tuple[int, int] | None) -> str:
+    widths = genome.hidden_layers
+    hint = "neurons of each hidden layer"
+    if ends is not None:
+        widths = (ends[0], *widths, ends[1])
+        hint = "observations, neurons of each hidden layer, actions"
+    return _row("Topology", " – ".join(str(width) for width in widths), hint=hint)
 
 
 def _stability_row(genome: Genome) -> str:
@@ -170,11 +185,16 @@ def scores_card(summary: Summary) -> None:
         return
     with st.container(border=True, key="scores"):
         st.subheader("Scores of the champion", anchor=False)
-        st.html(scores_html(champion, summary.competing_runs))
+        words = problem_words(summary.run)
+        st.html(scores_html(champion, summary.competing_runs, words.heads))
         st.caption(confidence_text(champion, summary.run.settings.final_factor))
 
 
-def scores_html(champion: Champion, competing_runs: Mapping[str, Champion] | None = None) -> str:
+def scores_html(
+    champion: Champion,
+    competing_runs: Mapping[str, Champion] | None = None,
+    heads: tuple[str, str] = ("Single networks", "Ensemble"),
+) -> str:
     """The scores of a champion as an HTML table (see `score_rows`).
 
     Parameters
@@ -183,25 +203,28 @@ def scores_html(champion: Champion, competing_runs: Mapping[str, Champion] | Non
         The champion.
     competing_runs
         Champions of other searches on the same rows, by what to call them.
+    heads
+        Of the columns with the scores of single networks, and of what they give together.
     """
     rows = score_rows(champion, competing_runs)
     metrics = shown_metrics(rows, champion.metric)
-    labels = ["", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble"]
+    labels = ["", heads[0], *(METRIC_NAMES[name] for name in metrics), heads[1]]
 
     head = "".join(f"<th>{label}</th>" for label in labels)
-    body = "".join(_score_html(row, metrics) for row in rows)
+    body = "".join(_score_html(row, metrics, champion.metric) for row in rows)
     return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _score_html(row: ScoreRow, metrics: list[str]) -> str:
+def _score_html(row: ScoreRow, metrics: list[str], metric: Metric) -> str:
     if row.score is None:
         columns = len(metrics) + 2
         reason = escape(row.error or "")
         return f"<tr><td>{escape(row.label)}</td><td colspan={columns}>{reason}</td></tr>"
 
-    cells = [row.label, with_plus_minus(percent(row.score), row.half)]
+    score = f"{score_text(row.score, metric)} {spread_text(row.half, metric)}".rstrip()
+    cells = [row.label, score]
     cells += [row.other(name) for name in metrics]
-    cells.append("" if row.ensemble is None else percent(row.ensemble))
+    cells.append("" if row.ensemble is None else score_text(row.ensemble, metric))
 
     attributes = ' class="highlight"' if row.is_champion else ""
     content = "".join(f"<td>{escape(cell)}</td>" for cell in cells)

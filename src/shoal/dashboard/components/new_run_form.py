@@ -6,6 +6,7 @@ Texts of users are options or cells, never Markdown.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,6 +16,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from shoal.dashboard.components.html_table import html_table
+from shoal.dashboard.components.simulation_form import what_is_better
 from shoal.dashboard.session import new_run_draft
 from shoal.dashboard.session.new_run_draft import key, preset_key, put, state
 from shoal.data import Preset, recognise_task
@@ -23,6 +25,8 @@ from shoal.data.dataset import MAX_FOLDS
 from shoal.data.presets import DATA_PRESETS
 from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings
+
+_log = logging.getLogger(__name__)
 
 # How much of a table the preview shows.
 FIRST_ROWS = 6
@@ -122,12 +126,18 @@ def _facts_table(facts: Collection[ColumnFacts]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def columns_and_target(table: new_run_draft.Table) -> None:
-    """Which column is predicted, as what kind of task, and which columns are left out."""
+def columns_and_target(table: new_run_draft.Table) -> dict[str, Any]:
+    """Which column is predicted, as what kind of task, by which metric, and what is left out.
+
+    Returns
+    -------
+    dict
+        The setting ``metric``.
+    """
     names = [fact.name for fact in table.facts]
     left, middle, right = st.columns([1, 1, 1.4], gap="small")
 
-    # The choices below depend on the target, so it is asked first.
+    # The choices beside it depend on the target, so it is asked first.
     target = left.selectbox("Target column", names, key=key("target"), persist_state="session")
     recognised = recognise_task(table.source[target])
     middle.selectbox(
@@ -147,6 +157,9 @@ def columns_and_target(table: new_run_draft.Table) -> None:
         placeholder="none",
         persist_state="session",
     )
+    with left:
+        metric = what_is_better(state("task") or recognised)
+    return {"metric": metric}
 
 
 def _keep_known(name: str, columns: Collection[str]) -> None:
@@ -201,8 +214,14 @@ def budget(chosen: str) -> dict[str, Any]:
 def _sampler_field(column: DeltaGenerator, widget: str) -> str:
     samplers = list(SAMPLERS)
     # A run that is repeated may have a sampler of the user's own.
-    if st.session_state[widget] not in SAMPLERS:
-        samplers.append(st.session_state[widget])
+    own = state("own_sampler")
+    if own is not None and own not in SAMPLERS:
+        samplers.append(own)
+    # A browser may send any text, and a sampler's name may be that of code.
+    sent = st.session_state[widget]
+    if sent not in samplers:
+        _log.warning("a browser sent the sampler %r, which is refused", sent)
+        st.session_state[widget] = samplers[0]
 
     sampler: str = column.selectbox(
         "Sampler", samplers, help="what proposes genomes", key=widget, persist_state="session"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import streamlit as st
@@ -53,7 +54,7 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
             help="numbers that otherwise have a value that changes nothing",
             persist_state="session",
         )
-        values["bounds"] = _bounds(also, is_open=is_open)
+        values["bounds"] = _bounds(also, usual.bounds, is_open=is_open)
 
         # A later gene with bounds of its own is searched anyway.
         extra = [gene for gene in also if gene not in values["bounds"]]
@@ -64,21 +65,24 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
     return values
 
 
-def _bounds(also: list[str], *, is_open: bool) -> Bounds:
-    """The bounds that are not the limits; ``also`` names the later genes that are searched."""
+def _bounds(also: list[str], usual: Collection[str], *, is_open: bool) -> Bounds:
+    """The bounds that are not the limits.
+
+    ``also`` names the later genes that are searched, ``usual`` those that the preset bounds.
+    """
     bounds = {}
     for gene, pair in state("bounds", {}).items():
         if gene not in LATER or gene in also:
             bounds[gene] = pair
 
     if is_open:
-        return _edited_bounds(bounds, also)
+        return _edited_bounds(bounds, also, usual)
     # So that the editor begins with these bounds when the part is opened.
     put(base_for=None)
     return bounds
 
 
-def _edited_bounds(bounds: Bounds, also: list[str]) -> Bounds:
+def _edited_bounds(bounds: Bounds, also: list[str], usual: Collection[str]) -> Bounds:
     """The table in which bounds are edited; what they are now.
 
     Streamlit keeps the edits of a table by its key. When the rows change, the editor gets another
@@ -103,7 +107,7 @@ def _edited_bounds(bounds: Bounds, also: list[str]) -> Bounds:
             "highest": number_column("Highest", format="%g", help="limit of the high bound"),
         },
     )
-    now = bounds_of(edited)
+    now = bounds_of(edited, usual)
     put(bounds=now)
     return now
 

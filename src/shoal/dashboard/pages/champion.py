@@ -12,26 +12,30 @@ import pandas as pd
 import streamlit as st
 
 from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
+from shoal.dashboard.charts.scores import column_title, difference_format, score_format
 from shoal.dashboard.components.deferred_charts import chart
+from shoal.dashboard.components.episode_card import episode_card
 from shoal.dashboard.components.genome_card import genome_card, on_demand, scores_card
 from shoal.dashboard.components.html_table import Column, html_table
 from shoal.dashboard.components.metric_tiles import metric_tiles
 from shoal.dashboard.components.predictions_card import champion_predictions_card
+from shoal.dashboard.components.problem_words import (
+    ProblemWords,
+    problem_words,
+    topology_ends,
+)
 from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here, store
 from shoal.export import archive, report_page
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95_half_width, mean
-from shoal.presentation.formatting import percent, plus_minus
-from shoal.store import ACTIVE
+from shoal.objectives.registry import Metric
+from shoal.presentation.formatting import percent, score_text, spread_text
+from shoal.store import ACTIVE, RunView
 from shoal.tuning.champion import Champion
 
 LEADERS = 10
-_MODEL = (
-    "Networks, a predict.py that needs NumPy alone, every evaluation, settings and the report, as "
-    "a zip archive"
-)
 _REPORT = "The run on one page, to read, print or send"
 
 
@@ -49,20 +53,22 @@ def page() -> None:
         if snapshot.summary.best is None:
             return
     else:
-        _verdict(champion)
+        _verdict(champion, problem_words(run))
 
     with st.container(key="panels"):
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
             st.subheader("Leaderboard", anchor=False)
-            _leaderboard(run.id, snapshot)
+            _leaderboard(run, snapshot)
         with right.container(border=True, key="best", height="stretch"):
             zone = st.context.timezone
-            genome_card(snapshot.summary.best, run.settings.space, zone, time.time())
+            genome_card(
+                snapshot.summary.best, run.settings.space, zone, time.time(), topology_ends(run)
+            )
 
     if champion is not None:
         scores_card(snapshot.summary)
-        champion_predictions_card(run, st.context.theme.type == "dark")
+        _in_use(run)
     _take_away(snapshot)
 
 
@@ -85,21 +91,31 @@ def _not_yet(snapshot: RunSnapshot) -> None:
     link("live", "Back to the run", icon=":material/arrow_back:", run=run.id)
 
 
-def _verdict(champion: Champion) -> None:
-    """How good the champion is: in the search, confirmed, and on the test rows."""
-    tiles = [_mean_tile("Search", champion.accuracies, "repeats")]
+def _in_use(run: RunView) -> None:
+    """What the champion does: predictions of test rows, or an episode."""
+    dark = st.context.theme.type == "dark"
+    if run.is_table:
+        champion_predictions_card(run, dark)
+    else:
+        episode_card(run, dark)
+
+
+def _verdict(champion: Champion, words: ProblemWords) -> None:
+    """How good the champion is: in the search, confirmed, and in the test."""
+    metric = champion.metric
+    tiles = [_mean_tile("Search", champion.selection_scores, metric, "repeats")]
 
     confirmation = champion.confirmation
     if confirmation is not None:
-        tiles.append(_mean_tile("Confirmation", confirmation.accuracies, "unused streams"))
+        tiles.append(_mean_tile("Confirmation", confirmation.scores, metric, "unused streams"))
 
     single = champion.scores.test
     together = champion.ensemble.test
     if single is not None and together is not None:
         networks = f"mean of {len(champion.weights)}"
-        tiles.append(("Test, single networks", percent(single.accuracy), networks))
-        ensemble = percent(together.accuracy)
-        tiles.append(("Test, their ensemble", ensemble, "rows nobody had looked at"))
+        tiles.append((words.single, score_text(single[metric.name], metric), networks))
+        ensemble = score_text(together[metric.name], metric)
+        tiles.append((words.together, ensemble, words.unseen))
 
     if confirmation is not None and confirmation.probability is not None:
         verdict = "resolved" if confirmation.resolved else "unresolved"
@@ -108,28 +124,30 @@ def _verdict(champion: Champion) -> None:
     metric_tiles(tiles)
 
 
-def _mean_tile(label: str, accuracies: tuple[float, ...], of_what: str) -> tuple[str, str, str]:
-    """Label, mean accuracy, and its interval with the number of trainings behind."""
-    note = f"of {len(accuracies)} {of_what}"
-    half = plus_minus(ci95_half_width(accuracies))
+def _mean_tile(
+    label: str, scores: tuple[float, ...], metric: Metric, of_what: str
+) -> tuple[str, str, str]:
+    """Label, mean score, and its interval with the number of trainings behind."""
+    note = f"of {len(scores)} {of_what}"
+    half = spread_text(ci95_half_width(scores), metric)
     if half:
         note = f"{half} · {note}"
-    return label, percent(mean(accuracies)), note
+    return label, score_text(mean(scores), metric), note
 
 
-def _leaderboard(run_id: int, snapshot: RunSnapshot) -> None:
+def _leaderboard(run: RunView, snapshot: RunSnapshot) -> None:
     """The best genomes as a chart and as a table."""
-    best, dots = _leaders(run_id, snapshot.run.evaluations)
-    figure = leaderboard_chart(best, dots, dark=st.context.theme.type == "dark")
+    best, dots = _leaders(run.id, run.evaluations)
+    figure = leaderboard_chart(best, dots, metric=run.metric, dark=st.context.theme.type == "dark")
     alt = (
         f"The repeats of the {len(best)} best genomes, a dot each, with means and intervals; "
         "the table below has the figures."
     )
-    chart(figure, f"leaders-{run_id}", alt)
-    html_table(_leaders_table(best), "leaders", _leaders_columns(run_id))
+    chart(figure, f"leaders-{run.id}", alt)
+    html_table(_leaders_table(best, run.metric), "leaders", _leaders_columns(run))
 
 
-def _leaders_table(best: pd.DataFrame) -> pd.DataFrame:
+def _leaders_table(best: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """One row a genome, with the columns that people read."""
     margins = []
     for _, row in best.iterrows():
@@ -140,11 +158,11 @@ def _leaders_table(best: pd.DataFrame) -> pd.DataFrame:
         {
             "": best["rank"].to_numpy(),
             "Genome": best.index,
-            "Search (%)": best["score"].to_numpy(),
+            column_title("Search", metric): best["score"].to_numpy(),
             "±": best["half"].to_numpy(),
             "n": best["counted"].to_numpy(),
             "Luck": best["luck"].to_numpy(),
-            "Confirmed (%)": best["confirmed"].to_numpy(),
+            column_title("Confirmed", metric): best["confirmed"].to_numpy(),
             "Fresh n": best["confirmations"].to_numpy(),
             "Stability": margins,
             "Layers": ["-".join(map(str, layers)) for layers in best["hidden_layers"]],
@@ -155,19 +173,23 @@ def _leaders_table(best: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _leaders_columns(run_id: int) -> dict[str, Column]:
+def _leaders_columns(run: RunView) -> dict[str, Column]:
     """How the columns of the leaderboard are shown, and what their heads say."""
+    metric = run.metric
+    score = score_format(metric)
+    difference = difference_format(metric)
+    unit = f", in {metric.difference_unit}" if metric.difference_unit else ""
     return {
         "Genome": Column(
             help="Its repeats, curves and parents",
-            page=lambda genome: address("evaluation", run=run_id, genome=genome),
+            page=lambda genome: address("evaluation", run=run.id, genome=genome),
             text=lambda genome: genome[:8],
         ),
-        "Search (%)": Column(".2f", "Mean of the repeats that were selected on"),
-        "±": Column(".2f", "Half of the 95 % interval"),
+        column_title("Search", metric): Column(score, "Mean of the repeats that were selected on"),
+        "±": Column(difference, "Half of the 95 % interval"),
         "n": Column(".0f", "Repeats that were selected on"),
-        "Luck": Column(".2f", "Best repeat minus mean, in percentage points"),
-        "Confirmed (%)": Column(".2f", "Mean on unused random streams"),
+        "Luck": Column(difference, f"By how much the best repeat is better than the mean{unit}"),
+        column_title("Confirmed", metric): Column(score, "Mean on unused random streams"),
         "Fresh n": Column(".0f", "Unused random streams"),
         "Stability": Column("+.2f", "Margin: positive swarms contract"),
         "Generation": Column(",.0f", "In which it was born"),
@@ -196,7 +218,7 @@ def _take_away(snapshot: RunSnapshot) -> None:
             "report."
         )
     else:
-        _downloads(run.id)
+        _downloads(run)
         note = "The same files; the record of the run; one training again, compared to the bit."
         commands.append(f"shoal show {run.id}")
         commands.append(f"shoal replay {run.id} {champion.genome.hash[:8]} 0")
@@ -207,7 +229,8 @@ def _take_away(snapshot: RunSnapshot) -> None:
             st.caption(note)
 
 
-def _downloads(run_id: int) -> None:
+def _downloads(run: RunView) -> None:
+    run_id = run.id
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             "Model",
@@ -218,7 +241,7 @@ def _downloads(run_id: int) -> None:
             "application/zip",
             icon=":material/download:",
             on_click="ignore",
-            help=_MODEL,
+            help=problem_words(run).model,
             key="take-Model",
         )
         st.download_button(

@@ -14,6 +14,7 @@ from shoal.dashboard.charts.compare import (
     scores_table,
     settings_table,
 )
+from shoal.dashboard.charts.scores import column_title, difference_format, score_format
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.html_table import html_table
@@ -21,6 +22,8 @@ from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link, parameter
 from shoal.dashboard.session.queries import RunSnapshot, read, store
 from shoal.errors import ShoalError
+from shoal.objectives.registry import ACCURACY, Metric
+from shoal.presentation.formatting import metric_heading
 from shoal.store import RunView
 
 # The parameter of the address with the chosen runs, numbers with commas between.
@@ -57,9 +60,9 @@ def page() -> None:
 
     _obstacles(comparison)
     with st.container(border=True, key="curves"):
-        _curves(snapshots)
+        _curves(snapshots, comparison.metric)
     with st.container(border=True, key="found"):
-        _scores(comparison)
+        _scores(comparison, all_tables=all(snapshot.run.is_table for snapshot in snapshots))
     with st.container(border=True, key="tests"):
         _tests(comparison)
     with st.container(border=True, key="settings"):
@@ -110,15 +113,26 @@ def _obstacles(comparison: Comparison) -> None:
     if not comparison.obstacles:
         return
     with st.container(key="problem"):
-        st.text("These accuracies do not compare: they are of other rows, or of something else.")
+        st.text(_reservation(comparison))
         for obstacle in comparison.obstacles:
             st.text(f"{obstacle}.")
 
 
-def _curves(snapshots: list[RunSnapshot]) -> None:
+def _reservation(comparison: Comparison) -> str:
+    metric = comparison.metric
+    if metric is not None and metric.is_accuracy:
+        return "These accuracies do not compare: they are of other rows, or of something else."
+    return "These scores do not compare: they are of something else."
+
+
+def _curves(snapshots: list[RunSnapshot], metric: Metric | None) -> None:
     """The best so far, by trainings or by time."""
     left, right = st.columns([2, 1], vertical_alignment="center")
     left.subheader("The best so far", anchor=False)
+
+    if metric is None:
+        st.caption("These runs have different metrics: one axis cannot show their scores.")
+        return
 
     units = {"evaluations": "Trainings", "seconds": "Active time"}
     unit = right.segmented_control(
@@ -131,8 +145,8 @@ def _curves(snapshots: list[RunSnapshot]) -> None:
     )
 
     generations = tuple((snapshot.run.id, snapshot.run.generations) for snapshot in snapshots)
-    figure = _curves_figure(snapshots, generations, unit or "evaluations", _dark())
-    chart(figure, "curves-figure", f"The best accuracy so far of {len(snapshots)} runs")
+    figure = _curves_figure(snapshots, generations, unit or "evaluations", metric, _dark())
+    chart(figure, "curves-figure", f"The best {metric.word} so far of {len(snapshots)} runs")
     st.caption(
         "After each generation, what its best genome had scored in the search; the band is the "
         "95 % interval of its repeats. Choosing the best of many flatters: the confirmation below "
@@ -145,6 +159,7 @@ def _curves_figure(
     _snapshots: list[RunSnapshot],
     generations: tuple[tuple[int, int], ...],
     unit: str,
+    metric: Metric,
     dark: bool,
 ) -> Spec:
     """The chart. ``generations`` by run are the snapshots' part of the cache's key."""
@@ -152,20 +167,41 @@ def _curves_figure(
     runs = []
     for snapshot in _snapshots:
         runs.append((snapshot.run.id, snapshot.summary.generations, snapshot.history))
-    return curves_chart(curves_data(runs), unit, dark=dark)
+    return curves_chart(curves_data(runs), unit, metric=metric, dark=dark)
 
 
-def _scores(comparison: Comparison) -> None:
+def _scores(comparison: Comparison, *, all_tables: bool) -> None:
     st.subheader("What each found", anchor=False)
-    percentages = ("Best (%)", "Confirmed (%)", "Test (%)", "Ensemble (%)", "± 95 %", "± 95 % ")
-    formats = dict.fromkeys(percentages, ".2f")
+    metric = comparison.metric
+    formats = dict.fromkeys(("± 95 %", "± 95 % "), difference_format(metric))
+    for words in ("Best", "Confirmed", "Test", "Ensemble"):
+        formats[column_title(words, metric)] = score_format(metric)
     formats |= {"Generations": ",", "Trainings": ",", "Minutes": ",.1f"}
     shown = scores_table(comparison).dropna(axis="columns", how="all")
     html_table(shown, "scores", formats)
     st.caption(
-        "Best: as the search saw it. Confirmed: on random streams that nothing was selected on. "
-        "Test: rows that nobody had looked at; of single networks on average, and of their "
-        "ensemble."
+        f"{_scores_text(metric)}Best: as the search saw it. Confirmed: on random streams that "
+        f"nothing was selected on. {_test_text(all_tables)}"
+    )
+
+
+def _scores_text(metric: Metric | None) -> str:
+    """What the scores are; nothing for accuracies, whose columns say it."""
+    if metric is None or metric.is_accuracy:
+        return ""
+    return f"{metric_heading(metric)}. "
+
+
+def _test_text(all_tables: bool) -> str:
+    """What the scores of the test are of."""
+    if all_tables:
+        return (
+            "Test: rows that nobody had looked at; of single networks on average, and of their "
+            "ensemble."
+        )
+    return (
+        "Test: what nobody had looked at, rows or scenarios; of single networks on average, and of "
+        "what they give together."
     )
 
 
@@ -183,19 +219,27 @@ def _tests(comparison: Comparison) -> None:
     duels = duels_data(comparison)
     if len(duels):
         alt = "By how much each is ahead, with its interval; the table below has the figures"
-        chart(duels_chart(duels, dark=_dark()), "tests-figure", alt)
+        metric = comparison.metric or ACCURACY
+        chart(duels_chart(duels, metric=metric, dark=_dark()), "tests-figure", alt)
 
-    formats = dict.fromkeys(("Ahead by", "Low", "High"), "+.2f")
+    signed = f"+{difference_format(comparison.metric)}"
+    formats = dict.fromkeys(("Ahead by", "Low", "High"), signed)
     formats["P(better)"] = ".2f"
     html_table(duels_table(comparison), "tests", formats)
     st.caption(
-        "Ahead by: percentage points, with the 95 % interval from low to high; unresolved when "
-        "that holds 0. Champions are compared over the repeats that confirmed them. With the same "
-        "seed a repeat meets the same random streams and folds in both runs: the differences are "
-        "paired. With other seeds nothing is shared: Welch's test. Runs that differ in nothing but "
-        "seeds are a method, and are paired by seed. Of many tests, one in twenty resolves by "
-        "chance."
+        f"Ahead by: {_ahead_unit(comparison.metric)}, with the 95 % interval from low to high; "
+        "unresolved when that holds 0. Champions are compared over the repeats that confirmed "
+        "them. With the same seed a repeat meets the same random streams and folds in both runs: "
+        "the differences are paired. With other seeds nothing is shared: Welch's test. Runs that "
+        "differ in nothing but seeds are a method, and are paired by seed. Of many tests, one in "
+        "twenty resolves by chance."
     )
+
+
+def _ahead_unit(metric: Metric | None) -> str:
+    if metric is None:
+        return "how much better it is"
+    return metric.difference_unit or "how much better it is"
 
 
 def _settings(comparison: Comparison) -> None:

@@ -12,9 +12,11 @@ import pandas as pd
 import streamlit as st
 
 from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.dashboard.charts.scores import column_title, score_format, score_title
 from shoal.dashboard.routing import address
 from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.dashboard.session.queries import evaluation_table, run_here
+from shoal.objectives.registry import Metric
 from shoal.settings.phase import FIRST_CONFIRMATION, is_confirmation
 
 _EVERY = "All"
@@ -49,7 +51,7 @@ def page() -> None:
         )
         _download(run.id, table, shown, "CSV", as_csv, "text/csv")
         _download(run.id, table, shown, "Parquet", as_parquet, "application/vnd.apache.parquet")
-    _table(run.id, shown)
+    _table(run.id, shown, run.metric)
 
 
 def _download(
@@ -77,14 +79,14 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
     last = max(int(frame["generation"].max()), 1)
     with st.container(key="filters"):
         columns = st.columns([1.9, 1, 1.5, 1.4, 1.4], gap="small")
-        phase_column, status_column, generation_column, accuracy_column, genome_column = columns
+        phase_column, status_column, generation_column, score_column, genome_column = columns
         phase = phase_column.segmented_control(
             "Trained for", [_EVERY, _SEARCH, _CONFIRMING], default=_EVERY, required=True
         )
         status = status_column.selectbox("Status", ["any", "ok", "failed"])
         first, final = generation_column.slider("Generations", 0, last, (0, last))
-        least = accuracy_column.number_input(
-            "Accuracy at least (%)", value=None, placeholder="any", step=1.0
+        limit = score_column.number_input(
+            _limit_label(table.metric), value=None, placeholder="any", **_limit_steps(table.metric)
         )
         name = genome_column.text_input("Genome begins with", placeholder="any", max_chars=16)
 
@@ -93,14 +95,31 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
         keep &= is_confirmation(frame["repeat"]) == (phase == _CONFIRMING)
     if status != "any":
         keep &= frame["status"] == status
-    if least is not None:
-        keep &= frame["score"] >= least
+    if limit is not None:
+        keep &= table.metric.fitness(1.0) * frame["score"] >= table.metric.fitness(limit)
     if name:
         keep &= frame["genome"].str.startswith(name.strip().lower())
     return frame[keep]
 
 
-def _table(run_id: int, shown: pd.DataFrame) -> None:
+def _limit_label(metric: Metric) -> str:
+    """What the filter of scores asks for: the worst that is shown."""
+    word = "least" if metric.maximizes else "most"
+    return column_title(f"{_short_label(metric)} at {word}", metric)
+
+
+def _short_label(metric: Metric) -> str:
+    return metric.label if metric.is_accuracy else "Score"
+
+
+def _limit_steps(metric: Metric) -> dict[str, Any]:
+    """Percentages go up by one; of other scores nobody knows the size."""
+    if metric.unit == "%":
+        return {"step": 1.0}
+    return {"format": "%g"}
+
+
+def _table(run_id: int, shown: pd.DataFrame, metric: Metric) -> None:
     """The newest evaluation first."""
     if shown.empty:
         st.caption("No training fits these filters.")
@@ -117,7 +136,7 @@ def _table(run_id: int, shown: pd.DataFrame) -> None:
             "Generation": newest_first["generation"].to_numpy(),
             "Individual": newest_first["individual"].to_numpy(),
             "Status": newest_first["status"].to_numpy(),
-            "Accuracy": newest_first["score"].to_numpy(),
+            "Score": newest_first["score"].to_numpy(),
             "Loss": newest_first["loss"].to_numpy(),
             "Iterations": newest_first["iterations"].to_numpy(),
             "Seconds": newest_first["seconds"].to_numpy(),
@@ -131,11 +150,11 @@ def _table(run_id: int, shown: pd.DataFrame) -> None:
         hide_index=True,
         height=HEIGHT,
         key="evaluations",
-        column_config=_columns(),
+        column_config=_columns(metric),
     )
 
 
-def _columns() -> dict[str, Any]:
+def _columns(metric: Metric) -> dict[str, Any]:
     """How the table's columns are shown."""
     column = st.column_config
     return {
@@ -145,7 +164,7 @@ def _columns() -> dict[str, Any]:
         "Repeat": column.NumberColumn(
             format="%d", help=f"From {FIRST_CONFIRMATION:,} on: a confirmation"
         ),
-        "Accuracy": column.NumberColumn("Accuracy (%)", format="%.2f"),
+        "Score": column.NumberColumn(score_title(metric), format=f"%{score_format(metric)}"),
         "Loss": column.NumberColumn(format="%.5g"),
         "Iterations": column.NumberColumn(format="localized"),
         "Seconds": column.NumberColumn("Time (s)", format="%.2f"),

@@ -7,6 +7,7 @@ import math
 import pandas as pd
 import streamlit as st
 
+from shoal.dashboard.charts.scores import score_format, score_title
 from shoal.dashboard.charts.training_losses import losses_chart, losses_data
 from shoal.dashboard.charts.trainings import (
     PhaseMean,
@@ -21,11 +22,13 @@ from shoal.dashboard.components.genome_card import copy_parameters, genes_html, 
 from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.components.metric_tiles import metric_tiles
 from shoal.dashboard.components.predictions_card import predictions_card
+from shoal.dashboard.components.problem_words import curve_metric, problem_words, topology_ends
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, read, run_here, store
 from shoal.errors import ShoalError
-from shoal.presentation.formatting import duration, percent, plus_minus, quoted
+from shoal.objectives.registry import Metric
+from shoal.presentation.formatting import duration, quoted, score_text, spread_text
 from shoal.problems.evaluation import Evaluation
 from shoal.replay.verify import replay_command
 from shoal.settings.phase import Phase
@@ -72,31 +75,40 @@ def _draw(run: RunView, evaluations: list[Evaluation]) -> None:
     left, right = st.columns([1.4, 1], gap="small")
     with left.container(border=True, key="chart", height="stretch"):
         st.subheader("Its trainings", anchor=False)
-        figure = trainings_chart(frame, highlight=repeat, dark=dark)
-        alt = f"Accuracy of each of its {len(frame)} trainings; the table below has the figures."
+        figure = trainings_chart(frame, metric=run.metric, highlight=repeat, dark=dark)
+        alt = (
+            f"{run.metric.label} of each of its {len(frame)} trainings; "
+            "the table below has the figures."
+        )
         chart(figure, f"trainings-{revision}", alt)
-        _table(frame)
+        _table(frame, run.metric)
     with right.container(border=True, key="best", height="stretch"):
         st.subheader("Parameters", anchor=False)
-        st.html(genes_html(genome, run.settings.space))
+        st.html(genes_html(genome, run.settings.space, topology_ends(run)))
         copy_parameters(genome)
 
     with st.container(border=True, key="training"):
         _training(run, evaluations, chosen)
-        losses = losses_data(evaluations)
+        curves = curve_metric(run)
+        losses = losses_data(evaluations, curves)
         if len(losses):
-            figure = losses_chart(losses, highlight=repeat, dark=dark)
+            figure = losses_chart(losses, metric=curves, highlight=repeat, dark=dark)
             chart(figure, f"curves-{revision}", "Loss by iteration of each")
             st.caption(
-                "The loss of the best particle so far, on the rows trained on; dashed: "
-                "confirmations; in front: the chosen one."
+                f"The {_curve_words(run)} of the best particle so far, "
+                f"{problem_words(run).trained_on}; dashed: confirmations; in front: the chosen one."
             )
 
-    if chosen.status == "ok":
+    if chosen.status == "ok" and run.is_table:
         with st.container(border=True, key="fit"):
             predictions_card(run, chosen, dark)
     with st.container(border=True, key="descent"):
         ancestry_card(run, genome.hash, dark)
+
+
+def _curve_words(run: RunView) -> str:
+    metric = curve_metric(run)
+    return "loss" if metric is None else metric.word
 
 
 def _update_address(genome: str) -> None:
@@ -123,8 +135,8 @@ def _choose(run: RunView) -> None:
         return
 
     labels = {}
-    for rank, (name, accuracy) in enumerate(ranked["score"].items(), 1):
-        labels[str(name)] = f"{rank}. {str(name)[:8]} · {percent(float(accuracy))}"
+    for rank, (name, score) in enumerate(ranked["score"].items(), 1):
+        labels[str(name)] = f"{rank}. {str(name)[:8]} · {score_text(float(score), run.metric)}"
     chosen = st.selectbox(
         "The best genomes of the run",
         list(labels),
@@ -166,38 +178,45 @@ def _heading(run: RunView, evaluations: list[Evaluation], frame: pd.DataFrame) -
         st.caption(about, width="content")
 
     means = {mean.phase: mean for mean in phase_means(frame)}
-    accuracies = frame["accuracy"].dropna()
-    accuracy_range = "–"
-    if len(accuracies):
-        accuracy_range = f"{accuracies.min():.2f} to {accuracies.max():.2f} %"
+    score_range = _range_text(frame["score"].dropna(), run.metric)
     seconds = float(frame["seconds"].sum())
     metric_tiles(
         [
-            _phase_tile("In the search", means.get("search")),
-            _phase_tile("Confirmed", means.get("confirmation")),
-            ("Trainings", f"{len(frame)}", accuracy_range),
+            _phase_tile("In the search", means.get("search"), run.metric),
+            _phase_tile("Confirmed", means.get("confirmation"), run.metric),
+            ("Trainings", f"{len(frame)}", score_range),
             ("Training time", duration(seconds), f"{frame['iterations'].sum():,} iterations"),
         ]
     )
 
 
-def _phase_tile(label: str, mean: PhaseMean | None) -> tuple[str, str, str]:
-    """Label, mean accuracy and interval of the trainings of one phase."""
+def _range_text(scores: pd.Series, metric: Metric) -> str:
+    """The smallest and the largest of the scores that did not fail."""
+    if not len(scores):
+        return "–"
+    if metric.unit == "%":
+        return f"{scores.min():.2f} to {scores.max():.2f} %"
+    return f"{score_text(scores.min(), metric)} to {score_text(scores.max(), metric)}"
+
+
+def _phase_tile(label: str, mean: PhaseMean | None, metric: Metric) -> tuple[str, str, str]:
+    """Label, mean score and interval of the trainings of one phase."""
     if mean is None:
-        return label, percent(None), "not by now"
+        return label, score_text(None, metric), "not by now"
 
     count = f"{mean.repeats} trainings" if mean.repeats > 1 else "1 training"
     if mean.half is not None:
-        count = f"{plus_minus(mean.half)} (95 %), {count}"
-    return label, percent(mean.accuracy), count
+        count = f"{spread_text(mean.half, metric)} (95 %), {count}"
+    return label, score_text(mean.score, metric), count
 
 
-def _table(frame: pd.DataFrame) -> None:
+def _table(frame: pd.DataFrame, metric: Metric) -> None:
     """One row a training."""
+    title = score_title(metric)
     shown = pd.DataFrame(
         {
             "Training": [repeat_name(repeat) for repeat in frame["repeat"]],
-            "Accuracy (%)": frame["accuracy"],
+            title: frame["score"],
             "Fold": frame["fold"].where(frame["fold"] > 0),
             "Loss": frame["loss"],
             "Iterations": frame["iterations"],
@@ -212,7 +231,7 @@ def _table(frame: pd.DataFrame) -> None:
         shown = shown.drop(columns="Fold")
 
     formats = {
-        "Accuracy (%)": ".2f",
+        title: score_format(metric),
         "Fold": ".0f",
         "Loss": ".4g",
         "Iterations": ",.0f",
@@ -233,7 +252,7 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
     left, right = st.columns([1, 1.6], gap="medium")
     with left:
         st.subheader("One training", anchor=False)
-        st.markdown(_result_text(chosen))
+        st.markdown(_result_text(chosen, run.metric))
         st.pills(
             "Training",
             sorted(e.task.repeat for e in evaluations),
@@ -246,14 +265,15 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
             wrap=True,
         )
     with right:
-        link(
-            "swarm",
-            "Watch its swarm",
-            icon=":material/bubble_chart:",
-            run=run.id,
-            genome=genome,
-            repeat=repeat,
-        )
+        if run.is_table:
+            link(
+                "swarm",
+                "Watch its swarm",
+                icon=":material/bubble_chart:",
+                run=run.id,
+                genome=genome,
+                repeat=repeat,
+            )
         with on_demand("Replay command", ":material/terminal:", "again") as wanted:
             if wanted:
                 command = replay_command(store(), run.id, genome, repeat)
@@ -264,15 +284,15 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
         error_box(_failure(chosen))
 
 
-def _result_text(evaluation: Evaluation) -> str:
+def _result_text(evaluation: Evaluation, metric: Metric) -> str:
     number = evaluation.task.number_in_phase + 1
     kind = "Training"
     if evaluation.task.phase is Phase.CONFIRMATION:
         kind = "Confirmation"
 
     result = "failed"
-    if evaluation.accuracy is not None:
-        result = percent(evaluation.accuracy)
+    if evaluation.score is not None:
+        result = score_text(evaluation.score, metric)
     return f"{kind} {number}: {result}"
 
 

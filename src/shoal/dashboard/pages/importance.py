@@ -1,4 +1,4 @@
-"""The page What matters: bounds in the way, the genes' importance, and accuracy by gene.
+"""The page What matters: bounds in the way, the genes' importance, and score by gene.
 
 The page stands still, since a forest is not grown each second. It says when there is more to see.
 """
@@ -28,7 +28,7 @@ from shoal.dashboard.charts.gene_pairs import (
     parallel_chart,
     parallel_data,
 )
-from shoal.dashboard.charts.gene_slices import MOST_DOTS, accuracy_axis, slice_chart, slice_data
+from shoal.dashboard.charts.gene_slices import MOST_DOTS, score_axis, slice_chart, slice_data
 from shoal.dashboard.charts.importance_bars import importance_bars_html
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
@@ -40,7 +40,8 @@ from shoal.dashboard.session.staleness import is_recent
 from shoal.errors import AnalysisError
 from shoal.genome.genes import GENE_LABELS
 from shoal.genome.genome import Genome
-from shoal.presentation.formatting import quoted
+from shoal.objectives.registry import Metric
+from shoal.presentation.formatting import quoted, score_text
 from shoal.store import RunView
 
 # Genes that are shown until others are chosen: the most important ones.
@@ -59,9 +60,9 @@ class Analysis:
     Attributes
     ----------
     genomes
-        One row a genome, with its genes and its comparable accuracy.
-    accuracies
-        The accuracies, with the worst ones raised to a floor.
+        One row a genome, with its genes and its comparable score.
+    scores
+        The scores, with the worst ones raised to a floor.
     order
         The genes that vary, the most important first.
     champion
@@ -69,11 +70,11 @@ class Analysis:
     importances
         The importance of all genes, or the error that says why there is none.
     model
-        The model of accuracy by genes; None where there is none.
+        The model of the score by genes; None where there is none.
     """
 
     genomes: pd.DataFrame
-    accuracies: FlooredScores
+    scores: FlooredScores
     order: tuple[GeneFeature, ...]
     champion: int | None
     importances: Importances | AnalysisError
@@ -176,15 +177,16 @@ def _analysis(run_id: int, trained: int) -> Analysis:
     snapshot = read(run_id)
     evaluations = table.frame.iloc[:trained]
     genomes = with_comparable_scores(table.genomes(), evaluations, snapshot.run.settings)
-    accuracies = floored_scores(genomes["score"], table.metric)
+    metric = table.metric
+    scores = floored_scores(genomes["score"], metric)
 
     varying = {feature.name: feature for feature in gene_features(genomes) if feature.varies}
     order = tuple(varying.values())
     found: Importances | AnalysisError
     model: Model | None = None
     try:
-        found = importances(genomes, table.metric)
-        model = Model.of(genomes, table.metric)
+        found = importances(genomes, metric)
+        model = Model.of(genomes, metric)
         order = tuple(varying[gene.name] for gene in found.genes if gene.name in varying)
     except AnalysisError as error:
         found = error
@@ -194,7 +196,7 @@ def _analysis(run_id: int, trained: int) -> Analysis:
     best = snapshot.summary.best
     if best is not None and best.genome.hash in names:
         champion = names.index(best.genome.hash)
-    return Analysis(genomes, accuracies, order, champion, found, model)
+    return Analysis(genomes, scores, order, champion, found, model)
 
 
 def _draw_bounds(run: RunView) -> None:
@@ -273,10 +275,10 @@ def _draw_importance(analysis: Analysis) -> None:
     st.html(importance_bars_html(found))
 
     notes = [
-        "By how many percentage points predictions of the accuracy get worse when a gene is "
-        "shuffled, on genomes that the model has not seen. A bar is the mean, its line the 95 % "
-        "interval over bootstraps. Where that holds 0, the bar is hollow. Genes that evolution "
-        "moved together share their worth."
+        f"By how {_amount_words(found.metric)} predictions of the {found.metric.word} get worse "
+        "when a gene is shuffled, on genomes that the model has not seen. A bar is the mean, its "
+        "line the 95 % interval over bootstraps. Where that holds 0, the bar is hollow. Genes that "
+        "evolution moved together share their worth."
     ]
     if found.learned < found.genomes:
         notes.append(
@@ -285,6 +287,15 @@ def _draw_importance(analysis: Analysis) -> None:
     if found.fixed:
         notes.append(f"All genomes agree on: {', '.join(found.fixed)}.")
     st.caption(" ".join(notes))
+
+
+def _amount_words(metric: Metric) -> str:
+    """The unit of an importance, after "By how"."""
+    if metric.unit == "%":
+        return "many percentage points"
+    if metric.unit:
+        return f"much, in {metric.unit},"
+    return "much"
 
 
 def _draw_slices(run: RunView, trained: int, analysis: Analysis) -> None:
@@ -298,7 +309,7 @@ def _draw_slices(run: RunView, trained: int, analysis: Analysis) -> None:
         for column, feature in zip(st.columns(_COLUMNS, gap="small"), row, strict=False):
             with column:
                 figure = _slice_chart(run.id, trained, feature.name, most, _dark())
-                alt = f"Accuracy of the genomes by {feature.label}"
+                alt = f"{analysis.scores.metric.label} of the genomes by {feature.label}"
                 chart(figure, f"slice-{feature.name}", alt)
 
     st.caption(" ".join(_slice_notes(run, analysis, most)))
@@ -336,22 +347,24 @@ def _slice_notes(run: RunView, analysis: Analysis, most: int) -> list[str]:
     repeats = run.settings.repeats
     trainings = f"{repeats} trainings" if repeats > 1 else "training"
     shade = "brighter" if _dark() else "lighter"
+    word = analysis.scores.metric.word
     notes = [
-        f"A dot is a genome with its mean accuracy over the first {trainings}, which all have had; "
+        f"A dot is a genome with its mean {word} over the first {trainings}, which all have had; "
         f"the {shade}, the later its generation. The line is the median nearby, the star the best "
         "genome."
     ]
 
-    accuracies = analysis.accuracies
-    at_the_bottom = []
-    if accuracies.failed:
-        at_the_bottom.append(f"{accuracies.failed:,} failed")
-    if accuracies.worse:
-        at_the_bottom.append(f"{accuracies.worse:,} scored less")
-    if at_the_bottom:
+    scores = analysis.scores
+    less = "less" if scores.metric.maximizes else "more"
+    at_the_end = []
+    if scores.failed:
+        at_the_end.append(f"{scores.failed:,} failed")
+    if scores.worse:
+        at_the_end.append(f"{scores.worse:,} scored {less}")
+    if at_the_end:
         notes.append(
-            f"The triangles at the bottom lie at {accuracies.floor:.1f} % or lower "
-            f"({', '.join(at_the_bottom)}): they count as that everywhere on this page."
+            f"The triangles at the {_bad_end(scores)} "
+            f"({', '.join(at_the_end)}): they count as that everywhere on this page."
         )
 
     count = len(analysis.genomes)
@@ -363,14 +376,23 @@ def _slice_notes(run: RunView, analysis: Analysis, most: int) -> list[str]:
     return notes
 
 
+def _bad_end(scores: FlooredScores) -> str:
+    """Where the triangles lie, as the end of "at the ..."."""
+    metric = scores.metric
+    if metric.unit == "%":
+        return f"bottom lie at {scores.floor:.1f} % or lower"
+    floor = score_text(scores.floor, metric)
+    if metric.maximizes:
+        return f"bottom lie at {floor} or lower"
+    return f"top lie at {floor} or higher"
+
+
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _slice_chart(run_id: int, trained: int, name: str, most: int, dark: bool) -> Spec:
     analysis = _analysis(run_id, trained)
     generations = analysis.genomes["generation"].to_numpy(dtype="int64")
-    data = slice_data(
-        analysis.feature(name), analysis.accuracies, generations, analysis.champion, most
-    )
-    axis = accuracy_axis(analysis.accuracies)
+    data = slice_data(analysis.feature(name), analysis.scores, generations, analysis.champion, most)
+    axis = score_axis(analysis.scores)
     return slice_chart(data, axis, int(generations.max()), dark=dark)
 
 
@@ -402,12 +424,13 @@ def _draw_pair(run: RunView, trained: int, analysis: Analysis) -> None:
         persist_state="session",
     )
 
-    alt = f"The genomes by {labels[across]} and {labels[up]}, coloured by accuracy"
+    word = analysis.scores.metric.word
+    alt = f"The genomes by {labels[across]} and {labels[up]}, coloured by {word}"
     chart(_plane_chart(run.id, trained, across, up, _dark()), f"plane-{across}-{up}", alt)
 
     notes = [
-        "Dots are genomes, coloured by accuracy; the star is the best one. Behind them stands the "
-        "model's accuracy, averaged over all other genes, where genomes are near."
+        f"Dots are genomes, coloured by {word}; the star is the best one. Behind them stands the "
+        f"model's {word}, averaged over all other genes, where genomes are near."
     ]
     count = len(analysis.genomes)
     if count > MOST_DOTS:
@@ -420,11 +443,11 @@ def _plane_chart(run_id: int, trained: int, across: str, up: str, dark: bool) ->
     analysis = _analysis(run_id, trained)
     first = analysis.feature(across)
     second = analysis.feature(up)
-    frame = pair_data(first, second, analysis.accuracies, analysis.champion)
+    frame = pair_data(first, second, analysis.scores, analysis.champion)
     background = None
     if analysis.model is not None:
         background = surface(analysis.model, across, up)
-    return pair_chart(frame, first, second, background, dark=dark)
+    return pair_chart(frame, first, second, background, metric=analysis.scores.metric, dark=dark)
 
 
 def _draw_lines(run: RunView, trained: int, analysis: Analysis) -> None:
@@ -448,7 +471,7 @@ def _draw_lines(run: RunView, trained: int, analysis: Analysis) -> None:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _lines_chart(run_id: int, trained: int, dark: bool) -> Figure:
     analysis = _analysis(run_id, trained)
-    data = parallel_data(analysis.order[:_LINES], analysis.accuracies)
+    data = parallel_data(analysis.order[:_LINES], analysis.scores)
     return parallel_chart(data, dark=dark, revision=str(run_id))
 
 

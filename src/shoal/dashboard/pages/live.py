@@ -11,7 +11,7 @@ import streamlit as st
 
 from shoal.analysis.run_differences import settings_of
 from shoal.analysis.summary import blocking_run
-from shoal.dashboard.charts.history import HEIGHT, below_axis_text, drawn_every, history_chart
+from shoal.dashboard.charts.history import HEIGHT, beyond_axis_text, drawn_every, history_chart
 from shoal.dashboard.charts.loss_curves import loss_curves_chart, loss_curves_data
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.auto_refresh import auto_refresh
@@ -19,8 +19,15 @@ from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.genome_card import genome_card
 from shoal.dashboard.components.html_table import html_table
 from shoal.dashboard.components.metric_tiles import metric_tiles, progress_bar_html
+from shoal.dashboard.components.problem_words import (
+    curve_metric,
+    problem_text,
+    problem_words,
+    topology_ends,
+)
 from shoal.dashboard.components.run_controls import run_controls, show_refusal
 from shoal.dashboard.components.run_text import (
+    count_text,
     elapsed,
     progress,
     progress_text,
@@ -32,7 +39,17 @@ from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link
 from shoal.dashboard.session.queries import RunSnapshot, read, run_here, store
 from shoal.errors import ShoalError
-from shoal.presentation.formatting import duration, half_width, moment, percent, plus_minus
+from shoal.numerics.stats import mean
+from shoal.objectives.registry import Metric
+from shoal.presentation.formatting import (
+    duration,
+    half_width,
+    metric_heading,
+    moment,
+    score_text,
+    spread_text,
+)
+from shoal.problems.evaluation import Evaluation
 from shoal.store import ACTIVE, RunningTraining, RunView
 
 # Between two refreshes of a run that nobody works on.
@@ -69,6 +86,7 @@ def _view(run_id: int, state: str) -> None:
     supervised = _is_supervised(run)
     _heading(run, supervised, now, zone)
     show_refusal(run)
+    _problem(run)
     _failures(snapshot)
     _progress(snapshot)
     _metrics(snapshot)
@@ -76,10 +94,10 @@ def _view(run_id: int, state: str) -> None:
     with st.container(key="panels"):
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
-            st.subheader("Accuracy by generation", anchor=False)
+            st.subheader(f"{run.metric.label} by generation", anchor=False)
             _chart(snapshot, supervised)
         with right.container(border=True, key="best", height="stretch"):
-            genome_card(snapshot.summary.best, run.settings.space, zone, now)
+            genome_card(snapshot.summary.best, run.settings.space, zone, now, topology_ends(run))
 
     with st.container(border=True, key="now"):
         _training_now(run)
@@ -93,11 +111,18 @@ def _is_supervised(run: RunView) -> bool:
     return any(supervisor.scope in (None, run.id) for supervisor in store().supervisors())
 
 
+def _problem(run: RunView) -> None:
+    """What is solved, where that is no table."""
+    text = problem_text(run)
+    if text:
+        st.text(text)
+
+
 def _failures(snapshot: RunSnapshot) -> None:
     run = snapshot.run
     if run.error:
         error_box(run.error)
-    elif snapshot.failure and run.generations and run.best_accuracy is None:
+    elif snapshot.failure and run.generations and run.best_score is None:
         error_box(
             f"Every training of the last generation failed. The first failure: {snapshot.failure}"
         )
@@ -161,25 +186,26 @@ def _metrics(snapshot: RunSnapshot) -> None:
     """Five figures of the run."""
     run = snapshot.run
     best = snapshot.summary.best
-    best_accuracy = None
+    best_score = None
     best_repeats = "–"
     sureness = "not known yet"
     if best is not None:
-        best_accuracy = best.accuracy
+        best_score = best.score
         best_repeats = f"{best.repeats}"
         sureness = "of one repeat"
         half = half_width(best.ci95)
         if half is not None:
-            sureness = f"{plus_minus(half)} (95 %)"
+            sureness = f"{spread_text(half, run.metric)} (95 %)"
 
     most_repeats = len(run.settings.schedule.scored_repeats(run.settings.max_repeats))
     average_of = f"of {run.settings.population} individuals"
+    kind = "Accuracy" if run.metric.is_accuracy else "Score"
     metric_tiles(
         [
             ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
-            ("Best Accuracy", percent(best_accuracy), sureness),
+            (f"Best {kind}", score_text(best_score, run.metric), sureness),
             ("Best Repeats", best_repeats, f"of at most {most_repeats}"),
-            ("Average Accuracy", percent(run.avg_accuracy), average_of),
+            (f"Average {kind}", score_text(run.mean_score, run.metric), average_of),
             ("Elapsed Time", duration(elapsed(run)), "of active training"),
         ]
     )
@@ -193,17 +219,19 @@ def _chart(snapshot: RunSnapshot, supervised: bool) -> None:
         return
 
     dark = st.context.theme.type == "dark"
-    figure = _history_figure(snapshot.history, run.id, run.generations, dark)
+    figure = _history_figure(snapshot.history, run.id, run.generations, run.metric, dark)
     alt = (
-        f"Best and average accuracy of {run.generations} generations; "
-        f"the last best is {percent(run.best_accuracy)}."
+        f"Best and average {run.metric.word} of {run.generations} generations; "
+        f"the last best is {score_text(run.best_score, run.metric)}."
     )
     chart(figure, f"history-{run.id}", alt)
 
     notes = []
-    below_axis = below_axis_text(snapshot.history)
-    if below_axis:
-        notes.append(f"{below_axis}.")
+    if not run.metric.is_accuracy:
+        notes.append(f"{metric_heading(run.metric)}.")
+    beyond_axis = beyond_axis_text(snapshot.history, run.metric)
+    if beyond_axis:
+        notes.append(f"{beyond_axis}.")
     step = drawn_every(len(snapshot.history))
     if step > 1:
         notes.append(f"One generation in {step} is drawn, and the last.")
@@ -229,9 +257,11 @@ def _waiting(run: RunView, supervised: bool) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _history_figure(_history: pd.DataFrame, run_id: int, generations: int, dark: bool) -> Spec:
+def _history_figure(
+    _history: pd.DataFrame, run_id: int, generations: int, metric: Metric, dark: bool
+) -> Spec:
     del run_id, generations
-    return history_chart(_history, dark=dark)
+    return history_chart(_history, metric=metric, dark=dark)
 
 
 def _training_now(run: RunView) -> None:
@@ -249,7 +279,9 @@ def _training_now(run: RunView) -> None:
     with right:
         dark = st.context.theme.type == "dark"
         progress_key = tuple((t.worker, t.kind, t.iteration) for t in trainings)
-        figure = _losses_figure(run.id, run.evaluations, progress_key, dark, trainings)
+        figure = _losses_figure(
+            run.id, run.evaluations, progress_key, curve_metric(run), dark, trainings
+        )
         if figure is not None:
             alt = (
                 f"Losses of {len(trainings)} trainings under way, "
@@ -257,8 +289,8 @@ def _training_now(run: RunView) -> None:
             )
             chart(figure, f"now-{run.id}", alt)
             st.caption(
-                "Losses on the training rows: what trains for longer than a second, "
-                f"and the last {RECENT} recorded."
+                f"{problem_words(run).curve}: what trains for longer than a second, and the last "
+                f"{RECENT} recorded.{_steps_text(run)}"
             )
 
 
@@ -289,17 +321,36 @@ def _training_bar(training: RunningTraining) -> None:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
+def _latest(run_id: int, evaluations: int) -> list[Evaluation]:
+    """The trainings recorded last, read once for all visitors."""
+    del evaluations
+    return store().latest_evaluations(run_id, RECENT)
+
+
+def _steps_text(run: RunView) -> str:
+    """A sentence about what the last trainings of a simulation simulated; empty for a table."""
+    steps = []
+    for evaluation in _latest(run.id, run.evaluations):
+        if evaluation.scores is not None and "steps" in evaluation.scores.train.others:
+            steps.append(evaluation.scores.train.others["steps"])
+    if not steps:
+        return ""
+    return f" Those took {count_text(mean(steps))} simulated steps each, on average."
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
 def _losses_figure(
     run_id: int,
     evaluations: int,
     progress_key: tuple[object, ...],
+    metric: Metric | None,
     dark: bool,
     _trainings: Sequence[RunningTraining],
 ) -> Spec | None:
     """The losses, computed once for all visitors; None when there is none to draw."""
-    del evaluations, progress_key
-    frame = loss_curves_data(_trainings, store().latest_evaluations(run_id, RECENT))
-    return loss_curves_chart(frame, dark=dark) if len(frame) else None
+    del progress_key
+    frame = loss_curves_data(_trainings, _latest(run_id, evaluations), metric)
+    return loss_curves_chart(frame, metric=metric, dark=dark) if len(frame) else None
 
 
 def _details(run: RunView, now: float, zone: str | None) -> None:
@@ -323,6 +374,6 @@ def _details(run: RunView, now: float, zone: str | None) -> None:
     if run.state == "finished":
         link(
             "champion",
-            "The champion: how good, how sure, and what others make of the same rows",
+            problem_words(run).champion,
             run=run.id,
         )

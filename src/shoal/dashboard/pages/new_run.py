@@ -6,7 +6,9 @@ choice runs the script, so that checks and cost are those of what is seen.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -21,6 +23,7 @@ from shoal.dashboard.components.new_run_form import (
     split,
 )
 from shoal.dashboard.components.search_space_form import bounds_and_choices
+from shoal.dashboard.components.simulation_form import simulation_and_options, what_to_solve
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, parameter
 from shoal.dashboard.server.launch import MAX_UPLOAD_MB
@@ -32,10 +35,16 @@ from shoal.data.diagnostics import Checked, Finding
 from shoal.errors import DataError, ShoalError
 from shoal.executors import check_executor_installed
 from shoal.presentation.formatting import duration, quoted
+from shoal.problems.base import Problem
+from shoal.problems.registry import make_problem
 from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.definition import Simulation
 from shoal.store import RunView
 from shoal.tuning.samplers.registry import check_sampler
+
+if TYPE_CHECKING:
+    from shoal.problems.registry import Subject
 
 _MARKS = {
     "bad": ":red[:material/error:]",
@@ -60,6 +69,21 @@ def page() -> None:
             "to predict."
         )
 
+    with st.container(border=True, key="what"):
+        st.subheader("What to solve", anchor=False)
+        what = what_to_solve()
+        simulation = None
+        if what == new_run_draft.SIMULATION:
+            simulation = simulation_and_options()
+
+    if simulation is None:
+        _new_table_run(runs, error)
+    else:
+        _new_simulation_run(simulation, runs, error)
+
+
+def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
+    """The rest of the form for a table."""
     with st.container(border=True, key="draft"):
         st.subheader("Data", anchor=False)
         table = _table(runs)
@@ -67,33 +91,86 @@ def page() -> None:
             error = table
             table = None
         findings = None
+        values: dict[str, Any] = {}
         if table is not None:
             new_run_draft.adapt_to(table)
             preview(table)
-            columns_and_target(table)
+            values = columns_and_target(table)
             # The findings stand here, but are known only when the rest of the form was read.
             findings = st.container(key="findings")
 
     with st.container(border=True, key="search"):
         st.subheader("Search", anchor=False)
         chosen = preset()
-        values = budget(chosen)
+        new_run_draft.adapt_bounds(chosen)
+        values |= budget(chosen)
         options = split(table, chosen) if table is not None else {}
         values |= bounds_and_choices(chosen)
         _carried(chosen)
-        st.text_input(
-            "Name",
-            key=key("name"),
-            placeholder=table.name if table else None,
-            persist_state="session",
-        )
+        _name(table.name if table else None)
 
     checked = None
     if table is not None:
         checked = _checked(table, chosen, options)
         with findings or st.container():
             _findings(checked)
-    _start(checked, chosen, values, runs, error)
+
+    def subject() -> Subject:
+        dataset = new_run_draft.prepared(checked).dataset
+        assert dataset is not None
+        return dataset
+
+    shown = None if checked is None else checked.dataset
+    _start(_Start(shown, subject, chosen, values), runs, error)
+
+
+def _new_simulation_run(
+    simulation: Simulation | ShoalError, runs: list[RunView], error: ShoalError | None
+) -> None:
+    """The rest of the form for a simulation, or for options that make none."""
+    chosen = new_run_draft.SIMULATION_PRESET
+    refusal = simulation if isinstance(simulation, ShoalError) else None
+    shown = None if isinstance(simulation, ShoalError) else simulation
+
+    with st.container(border=True, key="search"):
+        st.subheader("Search", anchor=False)
+        new_run_draft.adapt_bounds(chosen)
+        values = budget(chosen)
+        values |= bounds_and_choices(chosen)
+        _carried(chosen)
+        _name(shown.name if shown else None)
+
+    def subject() -> Subject:
+        assert shown is not None
+        return shown
+
+    _start(_Start(shown, subject, chosen, values), runs, error or refusal)
+
+
+def _name(placeholder: str | None) -> None:
+    st.text_input("Name", key=key("name"), placeholder=placeholder, persist_state="session")
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a press of the button starts.
+
+    Attributes
+    ----------
+    shown
+        What is solved, for the estimate of the cost; None while there is nothing.
+    subject
+        Gives what is solved, or raises what stands against it.
+    preset
+        The preset.
+    values
+        Settings by name.
+    """
+
+    shown: Subject | None
+    subject: Callable[[], Subject]
+    preset: str
+    values: dict[str, Any]
 
 
 def _checked(table: new_run_draft.Table, chosen: str, options: dict[str, Any]) -> Checked:
@@ -109,7 +186,7 @@ def _checked(table: new_run_draft.Table, chosen: str, options: dict[str, Any]) -
 def _table(runs: list[RunView]) -> new_run_draft.Table | DataError | None:
     """The table that the visitor chose, the error that it met, or None before an upload."""
     sources = [new_run_draft.BUNDLED_TABLE, new_run_draft.UPLOAD]
-    if runs:
+    if any(run.is_table for run in runs):
         sources.append(new_run_draft.FROM_RUN)
     if state("kind") not in sources:
         put(kind=new_run_draft.BUNDLED_TABLE)
@@ -224,18 +301,12 @@ def _carried(chosen: str) -> None:
         st.button("Take the usual values", key="uncarry", on_click=lambda: put(carried=None))
 
 
-def _start(
-    checked: Checked | None,
-    chosen: str,
-    values: dict[str, Any],
-    runs: list[RunView],
-    error: ShoalError | None,
-) -> None:
+def _start(start: _Start, runs: list[RunView], error: ShoalError | None) -> None:
     """The cost, the button, and what stands against it; the first error is shown."""
     settings = None
     try:
-        carried = new_run_draft.carried_over(chosen).settings
-        settings = SearchSettings.parse({"preset": chosen, **carried, **values})
+        carried = new_run_draft.carried_over(start.preset).settings
+        settings = SearchSettings.parse({"preset": start.preset, **carried, **start.values})
         check_executor_installed(settings.executor)
         check_sampler(settings)
     except ShoalError as refusal:
@@ -252,11 +323,12 @@ def _start(
     with st.container(border=True, key="cost"):
         st.subheader("Before it starts", anchor=False)
         cost = None
-        if settings is not None and checked is not None and checked.dataset is not None:
+        if settings is not None and start.shown is not None:
             try:
-                problem = TableProblem(checked.dataset, settings)
-                cost = estimate_cost(problem, _throughput(settings, runs), runs)
-                _cost(cost)
+                problem = make_problem(start.shown, settings)
+                pace = _throughput(problem, runs)
+                cost = estimate_cost(problem, pace, runs)
+                _cost(cost, pace_is_known=pace is not None or isinstance(problem, TableProblem))
             except ShoalError as refusal:
                 error = error or refusal
 
@@ -271,7 +343,7 @@ def _start(
 
         if pressed and error is None and settings is not None:
             try:
-                run_id = _add_run(checked, settings)
+                run_id = _add_run(start.subject(), settings)
             except ShoalError as refusal:
                 error = refusal
         if error is not None:
@@ -284,11 +356,9 @@ def _start(
         go("live", run=run_id)
 
 
-def _add_run(checked: Checked | None, settings: SearchSettings) -> int:
-    dataset = new_run_draft.prepared(checked).dataset
-    assert dataset is not None
-    name = state("name").strip() or None
-    return command_service().add_run(dataset, settings, name=name, key=state("key"))
+def _add_run(subject: Subject, settings: SearchSettings) -> int:
+    name = (state("name") or "").strip() or None
+    return command_service().add_run(subject, settings, name=name, key=state("key"))
 
 
 def _queue_note(runs: list[RunView]) -> None:
@@ -306,26 +376,27 @@ def _warnings(cost: CostEstimate) -> None:
             st.text(f"{warning.what}\nWhat to do: {warning.remedy}.", width="stretch")
 
 
-def _throughput(settings: SearchSettings, runs: list[RunView]) -> Throughput | None:
+def _throughput(problem: Problem, runs: list[RunView]) -> Throughput | None:
     """How fast this machine trains, by what the store has recorded; None without records."""
     newest_ended = None
     for run in runs:
         if run.ended:
             newest_ended = run.id
             break
-    return _recorded_throughput(settings, settings.engine, newest_ended)
+    record = problem.to_dict()
+    return _recorded_throughput(problem, str(record), problem.settings.engine, newest_ended)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _recorded_throughput(
-    _settings: SearchSettings, engine: str, newest_ended: int | None
+    _problem: Problem, record: str, engine: str, newest_ended: int | None
 ) -> Throughput | None:
-    """What is recorded. Engine and newest run are the cache's key."""
-    del engine, newest_ended
-    return recorded_throughput(store(), _settings)
+    """What is recorded. The problem's record, engine and newest run are the cache's key."""
+    del record, engine, newest_ended
+    return recorded_throughput(store(), _problem.settings, _problem.to_dict())
 
 
-def _cost(cost: CostEstimate) -> None:
+def _cost(cost: CostEstimate, *, pace_is_known: bool) -> None:
     """Trainings, time and memory of the search."""
     fewest, most = cost.trainings
     trainings = f"{fewest:,}"
@@ -333,11 +404,19 @@ def _cost(cost: CostEstimate) -> None:
         trainings = f"{fewest:,} to {most:,}"
 
     _, most_operations = cost.cost
+    operations = f"{_count_text(most_operations)} multiply-adds at most"
+    seconds = _time_text(*cost.seconds)
+    source = cost.source
+    if not pace_is_known:
+        # An episode may take a microsecond or a minute.
+        operations = f"{_count_text(most_operations)} episodes at most"
+        seconds = "–"
+        source = "known once it has been run here"
     largest = f"up to {_bytes_text(cost.largest)} within the bounds"
     metric_tiles(
         [
-            ("Trainings", trainings, f"{_count_text(most_operations)} multiply-adds at most"),
-            ("Time", _time_text(*cost.seconds), cost.source),
+            ("Trainings", trainings, operations),
+            ("Time", seconds, source),
             ("Memory", _bytes_text(cost.memory), largest),
         ]
     )

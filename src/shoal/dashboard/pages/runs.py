@@ -20,9 +20,9 @@ from shoal.presentation.formatting import (
     estimate,
     half_width,
     moment,
-    percent,
-    plus_minus,
     quoted,
+    score_text,
+    spread_text,
 )
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, RunView
@@ -133,11 +133,11 @@ def _name(run: RunView) -> None:
 def _best(run: RunView, best: Best | None) -> None:
     trainings = f"{run.evaluations:,} trainings"
     if best is None:
-        st.markdown(f"**{percent(run.best_accuracy)}** :small[]")
+        st.markdown(f"**{score_text(run.best_score, run.metric)}** :small[]")
         st.caption(trainings)
         return
-    half = plus_minus(half_width(best.ci95))
-    st.markdown(f"**{percent(best.accuracy)}** :small[{half}]")
+    half = spread_text(half_width(best.ci95), run.metric)
+    st.markdown(f"**{score_text(best.score, run.metric)}** :small[{half}]")
     st.caption(f"best of {trainings}")
 
 

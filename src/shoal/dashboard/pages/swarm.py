@@ -16,7 +16,7 @@ from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, run_here, store
 from shoal.errors import ReplayError, ShoalError
-from shoal.presentation.formatting import percent, quoted
+from shoal.presentation.formatting import quoted, score_text
 from shoal.presentation.gif import gif
 from shoal.problems.evaluation import Evaluation
 from shoal.pso.snapshot import ProjectionKind
@@ -65,13 +65,27 @@ def page() -> None:
         st.markdown(f"Run {run.id} {quoted(run.name)}", width="content")
         st.html(state_html(run), width="content")
 
-    if _shows_now(run):
+    if not run.is_table:
+        _without_table(run)
+    elif _shows_now(run):
         training_now(run)
     else:
         _recorded(run)
 
     with st.expander("What the picture and the numbers mean"):
         st.markdown(_MEANINGS)
+
+
+def _without_table(run: RunView) -> None:
+    """What trains now. Recorded trainings are repeated for tables only."""
+    st.caption(
+        f"A recorded training is shown for tables only, and this run solves a {run.kind}: its "
+        "swarm can be watched while it trains."
+    )
+    if run.state in ACTIVE:
+        training_now(run)
+    else:
+        link("champion", "See its champion", icon=":material/trophy:", run=run.id)
 
 
 def _shows_now(run: RunView) -> bool:
@@ -157,10 +171,10 @@ def _chosen(run: RunView) -> Evaluation:
 
 def _choose_genome(run: RunView, shown: str, key: str) -> None:
     """The best genomes of the run, and the one that is shown."""
-    accuracies = evaluation_table(run.id).ranked()["score"].head(BEST)
+    scores = evaluation_table(run.id).ranked()["score"].head(BEST)
     labels = {}
-    for rank, (name, accuracy) in enumerate(accuracies.items(), 1):
-        labels[str(name)] = f"No. {rank} · {percent(accuracy)}"
+    for rank, (name, score) in enumerate(scores.items(), 1):
+        labels[str(name)] = f"No. {rank} · {score_text(score, run.metric)}"
     if shown not in labels:
         labels = {shown: "This one", **labels}
 
@@ -185,7 +199,9 @@ def _choose_repeat(run: RunView, shown: Evaluation, key: str) -> None:
     trained = frame[(frame["genome"] == genome) & (frame["iterations"] > 0)]
     labels = {}
     for row in trained.sort_values("repeat").to_dict("records"):
-        result = "failed" if math.isnan(row["score"]) else percent(row["score"])
+        result = "failed"
+        if not math.isnan(row["score"]):
+            result = score_text(row["score"], run.metric)
         repeat = int(row["repeat"])
         labels[repeat] = f"{repeat} · {result} · {row['iterations']:,} iterations"
 

@@ -50,24 +50,25 @@ def bounds_frame(
                 "low": float(low),
                 "high": float(high),
                 "lowest": float(gene.low),
-                "highest": float(gene.high),
+                "highest": float(max(gene.high, high)),
             }
         )
 
     return pd.DataFrame(rows)
 
 
-def bounds_of(frame: pd.DataFrame) -> Bounds:
+def bounds_of(frame: pd.DataFrame, usual: Collection[str] = ()) -> Bounds:
     """The bounds of an edited `bounds_frame` that differ from the limits.
 
-    An emptied cell means the limit. `SearchSettings` checks the values.
+    An emptied cell means the limit. `SearchSettings` checks the values. ``usual`` names the genes
+    that have bounds of their own in the preset: theirs are always given.
     """
     bounds: Bounds = {}
     for row in frame.to_dict("records"):
         gene = GENES[str(row["gene"])]
         low = gene.low if pd.isna(row["low"]) else row["low"]
         high = gene.high if pd.isna(row["high"]) else row["high"]
-        if (low, high) != (gene.low, gene.high):
+        if gene.name in usual or (low, high) != (gene.low, gene.high):
             bounds[gene.name] = (float(low), float(high))
     return bounds
 

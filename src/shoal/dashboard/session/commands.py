@@ -10,17 +10,23 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from shoal.auth import Identity
+from shoal.auth import AccessError, Identity
 from shoal.dashboard.session import current_user
 from shoal.dashboard.session.queries import store
 from shoal.data import Dataset
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.orchestration.preflight import check_search
+from shoal.problems.registry import describe
 from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.registry import BUNDLED
 from shoal.store import CommandKind, RunView, Store
+
+if TYPE_CHECKING:
+    from shoal.problems.registry import Subject
 
 _log = logging.getLogger(__name__)
 
@@ -62,13 +68,24 @@ class CommandService:
 
     def add_run(
         self,
-        dataset: Dataset,
+        subject: Subject,
         settings: SearchSettings,
         *,
         name: str | None = None,
         key: str | None = None,
     ) -> int:
         """Queue a search.
+
+        Parameters
+        ----------
+        subject
+            A prepared table, or a simulation that comes with Shoal.
+        settings
+            The settings of the search.
+        name
+            What to call the run.
+        key
+            What makes this command unique.
 
         Returns
         -------
@@ -78,11 +95,13 @@ class CommandService:
         Raises
         ------
         ShoalError
-            When data and settings make no search.
+            When subject and settings make no search, or the subject is code that does not come with
+            Shoal.
         """
         self.identity.check_may_act()
-        check_search(dataset, settings, name)
-        run_id, is_new = self.store.add_run(dataset, settings, name=name, key=key)
+        _check_names_no_code(subject)
+        check_search(subject, settings, name)
+        run_id, is_new = self.store.add_run(subject, settings, name=name, key=key)
         if is_new:
             self._note("Start", run_id)
         ensure_supervisor(self.store)
@@ -106,6 +125,19 @@ class CommandService:
         if key is not None:
             noted.add(key)
         self.store.event(f"{what} asked for by {self.identity.name}.", run_id=run_id)
+
+
+def _check_names_no_code(subject: Subject) -> None:
+    """Raise `AccessError` unless a browser may start this: a table, or a bundled simulation."""
+    if isinstance(subject, Dataset):
+        return
+    reference = describe(subject)["reference"]
+    if reference not in BUNDLED:
+        raise AccessError(
+            f"A page cannot start {reference}, which is code that does not come with Shoal.",
+            expected="a table, or one of " + ", ".join(BUNDLED),
+            remedy="start it on the command line, with `shoal run`",
+        )
 
 
 def command_service() -> CommandService:

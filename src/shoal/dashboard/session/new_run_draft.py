@@ -17,9 +17,18 @@ from shoal.dashboard.session.queries import store
 from shoal.data import BUNDLED, CanonicalTable, read_table, table_from_bytes
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, check_table
-from shoal.errors import DataError, ShoalError
+from shoal.errors import DataError, ProblemError, ShoalError
 from shoal.genome.genes import CATEGORICAL_GENES
+from shoal.settings.presets import DEFAULT_PRESET
+from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.definition import Simulation
+from shoal.simulations.registry import BUNDLED as BUNDLED_SIMULATIONS
+from shoal.simulations.registry import get_simulation
 from shoal.store import RunView
+
+# What is solved.
+TABLE = "A table"
+SIMULATION = "A simulation"
 
 # Where the table comes from.
 BUNDLED_TABLE = "Bundled: concrete"
@@ -37,7 +46,19 @@ NUMBERS = (
     "sampler",
     "workers",
 )
-SHOWN = (*NUMBERS, "preset", "bounds", "choices", "extra_genes", "max_depth", "max_width")
+SHOWN = (
+    *NUMBERS,
+    "preset",
+    "bounds",
+    "choices",
+    "extra_genes",
+    "max_depth",
+    "max_width",
+    "metric",
+)
+
+# The preset of all simulations.
+SIMULATION_PRESET = "simulation"
 
 # Which rows stay in one part of the data.
 SAME_NO = "as they come"
@@ -120,6 +141,11 @@ def key(name: str) -> str:
     return f"new-{name}"
 
 
+def option_key(simulation: str, option: str) -> str:
+    """The key of an option of a simulation."""
+    return key(f"option-{simulation}-{option}")
+
+
 def preset_key(preset: str, name: str) -> str:
     """The key of a choice whose default depends on the preset."""
     return key(f"{preset}-{name}")
@@ -168,13 +194,16 @@ def copy_run(run: RunView, widen: str | None) -> None:
     settings = run.settings
     preset = settings.preset
     name = "" if run.name == run.dataset else run.name
+    if run.is_table:
+        put(what=TABLE, kind=FROM_RUN, table=run.id, preset=preset, metric=settings.metric)
+    else:
+        _copy_simulation(run)
     put(
-        kind=FROM_RUN,
-        table=run.id,
-        preset=preset,
         filled=run.id,
+        own_sampler=settings.sampler,
         version=state("version", 0) + 1,
         name=name,
+        bounds_for=preset,
     )
 
     for setting in (*NUMBERS, "max_depth", "max_width"):
@@ -193,13 +222,61 @@ def copy_run(run: RunView, widen: str | None) -> None:
     hidden_options = {
         name: value for name, value in run.data_options.items() if name not in _DATA_SHOWN
     }
+    if run.is_table:
+        put(wanted=_column_choices(run), chosen_for=None)
     put(
-        wanted=_column_choices(run),
-        chosen_for=None,
         carried=(preset, CarriedOver(run.id, beyond(settings, SHOWN), hidden_options)),
     )
     if widen:
         put(bounds=widened(widen, settings.bounds))
+
+
+def _copy_simulation(run: RunView) -> None:
+    """Fill the draft with the simulation of a run and its options.
+
+    Raises
+    ------
+    ProblemError
+        For a simulation that does not come with Shoal: a browser starts none of those.
+    """
+    record = run.problem or {}
+    name = record.get("reference", run.dataset)
+    if name not in BUNDLED_SIMULATIONS:
+        raise ProblemError(
+            f"Run {run.id} solves the {run.kind} {name}.",
+            expected="a table, or one of " + ", ".join(BUNDLED_SIMULATIONS),
+            remedy="start it on the command line, with `shoal run`",
+        )
+    put(what=SIMULATION, simulation=name)
+    for option, value in record["options"].items():
+        st.session_state[option_key(name, option)] = value
+
+
+def bundled_simulation(name: str) -> Simulation:
+    """A simulation that comes with Shoal.
+
+    Raises
+    ------
+    ProblemError
+        For any other name. A browser may choose names, never paths or code.
+    """
+    if name not in BUNDLED_SIMULATIONS:
+        raise ProblemError(
+            f"The simulation {name!r} does not come with Shoal.",
+            expected="one of " + ", ".join(BUNDLED_SIMULATIONS),
+            remedy="start others on the command line, with `shoal run`",
+        )
+    return get_simulation(name)
+
+
+def adapt_bounds(preset: str) -> None:
+    """Begin the bounds of the genes anew when their preset has ranges of its own."""
+    before = state("bounds_for", DEFAULT_PRESET)
+    put(bounds_for=preset)
+    if SIMULATION_PRESET not in (before, preset) or before == preset:
+        return
+    usual = SearchSettings.parse({"preset": preset})
+    put(bounds=dict(usual.bounds), version=state("version", 0) + 1)
 
 
 def _column_choices(run: RunView) -> dict[str, Any]:

@@ -1,0 +1,122 @@
+"""What pages call the parts of a problem, by its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.objectives.registry import Metric
+from shoal.presentation.formatting import gene_text
+from shoal.store import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemWords:
+    """The words of one kind of problem.
+
+    Attributes
+    ----------
+    single, together
+        Labels of the test scores: of the champion's networks on average, and of what is used.
+    heads
+        The same as heads of columns.
+    unseen
+        What the test is made of.
+    trained_on
+        Where losses were met, after "The loss ...".
+    curve
+        What the curves of trainings show.
+    losses_are_scores
+        Whether a loss is a score, with its sign turned where larger scores are better. Curves of
+        trainings then show scores.
+    model
+        What the download of the model holds.
+    champion
+        What the champion's page says.
+    """
+
+    single: str
+    together: str
+    heads: tuple[str, str]
+    unseen: str
+    trained_on: str
+    curve: str
+    losses_are_scores: bool
+    model: str
+    champion: str
+
+
+_RECORDS = "every evaluation, settings and the report, as a zip archive"
+
+_TABLE = ProblemWords(
+    single="Test, single networks",
+    together="Test, their ensemble",
+    heads=("Single networks", "Ensemble"),
+    unseen="rows nobody had looked at",
+    trained_on="on the rows trained on",
+    curve="Losses on the training rows",
+    losses_are_scores=False,
+    model=f"Networks, a predict.py that needs NumPy alone, {_RECORDS}",
+    champion="The champion: how good, how sure, and what others make of the same rows",
+)
+_SIMULATION = ProblemWords(
+    single="Test, all its policies",
+    together="Test, the policy that acts",
+    heads=("All its policies", "The one that acts"),
+    unseen="scenarios nobody had met",
+    trained_on="in the scenarios trained in",
+    curve="Scores in the training scenarios",
+    losses_are_scores=True,
+    model=f"Policies, {_RECORDS}",
+    champion="The champion: how good, how sure, and an episode of its policy",
+)
+_BY_KIND = {"table": _TABLE, "simulation": _SIMULATION}
+
+
+def problem_words(run: RunView) -> ProblemWords:
+    """The words for the problem of a run; those of a simulation for a kind that is not known."""
+    return _BY_KIND.get(run.kind, _SIMULATION)
+
+
+def curve_metric(run: RunView) -> Metric | None:
+    """The metric of the curves of a run's trainings; None where they show losses."""
+    if problem_words(run).losses_are_scores:
+        return run.metric
+    return None
+
+
+def topology_ends(run: RunView) -> tuple[int, int] | None:
+    """Observations and actions of a simulation's policy; None where inputs are columns."""
+    record = run.problem or {}
+    if "inputs" not in record or "outputs" not in record:
+        return None
+    return int(record["inputs"]), int(record["outputs"])
+
+
+def problem_text(run: RunView) -> str:
+    """What a run without a table solves, in a sentence or two; empty for a table."""
+    record = run.problem
+    if record is None or run.is_table:
+        return ""
+
+    text = f"{run.kind.capitalize()} {record.get('name', '')}"
+    ends = topology_ends(run)
+    if ends is not None:
+        observations, actions = ends
+        text += f": a policy observes {_counted(observations, 'number')} and answers {actions}"
+    options = options_text(record.get("options") or {})
+    if options:
+        text += f". Options: {options}"
+    return f"{text}."
+
+
+def options_text(options: Mapping[str, Any]) -> str:
+    """Options with their values: "lead time 4, demand 5"."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {gene_text(value)}" for name, value in options.items()
+    )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,172 @@
+"""An episode of a champion's policy: what it observed and what it answered, step by step.
+
+    episode = champion_episode(store, run_id)
+    episode.observations, episode.actions, episode.score
+
+A simulation may be a user's code, so it runs in a process of its own, which ends when it takes too
+long. The scenario is one of the test, which nothing was selected on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from shoal.analysis.summary import load_champion
+from shoal.errors import ProblemError, ShoalError, StoreError
+from shoal.problems.base import Problem
+from shoal.replay.process import child_environment, load_problem
+from shoal.store import Store, open_store
+from shoal.system.child import Child, Entry, Parent, answer
+from shoal.system.process import lower_priority
+from shoal.tuning.champion import Champion
+
+# The first steps of an episode that are kept.
+MOST_STEPS = 200
+# What a process may need to start on a busy machine, and for one episode in plain Python.
+_LIMIT_SECONDS = 120.0
+# As the page's that asks: somebody waits for it, once.
+_NICENESS = 5
+_one_at_a_time = threading.Lock()
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """What a policy did in one scenario, the first T steps of it.
+
+    Attributes
+    ----------
+    observations, actions
+        By name: what it observed and what it answered, T numbers each.
+    score
+        What the simulation returned for the whole episode.
+    steps
+        All steps, of which the first T are kept.
+    """
+
+    observations: dict[str, list[float]]
+    actions: dict[str, list[float]]
+    score: float
+    steps: int
+
+
+def champion_episode(store: Store, run_id: int) -> Episode | None:
+    """What the policy of a finished run's champion does in the first test scenario.
+
+    It takes a few seconds. This process has one such process at a time; other threads wait for it.
+
+    Returns
+    -------
+    Episode or None
+        None where there is no champion.
+
+    Raises
+    ------
+    StoreError
+        The episode failed, or did not end in time.
+    """
+    if load_champion(store, store.run(run_id)) is None:
+        return None
+    with _one_at_a_time:
+        return _ask(store, run_id)
+
+
+def _ask(store: Store, run_id: int) -> Episode:
+    child = Child(Entry.EPISODE, {"run": run_id}, child_environment(store.raw_url))
+    try:
+        if not child.has_ended(_LIMIT_SECONDS):
+            _log.warning("run %s: an episode took more than %.0f s", run_id, _LIMIT_SECONDS)
+            raise StoreError(
+                f"The episode did not end within {_LIMIT_SECONDS:.0f} seconds.",
+                remedy="try again when the machine is less busy",
+            )
+
+        error = child.reason()
+        for values in child.new_answers():
+            if "episode" in values:
+                return Episode(**values["episode"])
+            error = values["error"]
+    finally:
+        child.close()
+
+    raise StoreError(f"There is no episode to show: {error}.", remedy="`shoal doctor`")
+
+
+def record_episode(problem: Problem, champion: Champion) -> Episode:
+    """Let the champion's policy act in the first test scenario, in this process.
+
+    Raises
+    ------
+    ProblemError
+        The problem is no simulation.
+    SimulationError
+        The simulation is batched, or failed.
+    """
+    # Most runs solve tables, and simulations take a second to load.
+    from shoal.problems.simulation import SimulationProblem
+    from shoal.simulations.trace import trace_episode
+
+    if not isinstance(problem, SimulationProblem):
+        raise ProblemError(
+            f"An episode needs a simulation, and {problem.name} is a {problem.kind}.",
+            remedy="choose another run",
+        )
+
+    simulation = problem.simulation
+    acting = int(np.argmax(champion.shares))
+    traced = trace_episode(
+        simulation,
+        problem.network(champion.genome),
+        champion.weights[acting],
+        problem.test_scenarios,
+        most_steps=MOST_STEPS,
+    )
+    return Episode(
+        observations=_by_name(simulation.observations, "observation", traced.observations),
+        actions=_by_name(simulation.actions, "action", traced.outputs),
+        score=traced.score,
+        steps=traced.steps,
+    )
+
+
+def _by_name(names: Sequence[str], noun: str, values: np.ndarray) -> dict[str, list[float]]:
+    """The columns of ``values`` (T, numbers), by their names or by the noun and a number."""
+    columns = {}
+    for place in range(values.shape[1]):
+        name = f"{noun} {place + 1}"
+        if place < len(names):
+            name = names[place]
+        columns[name] = values[:, place].astype(float).tolist()
+    return columns
+
+
+def main(parent: Parent, arguments: Sequence[str]) -> int:
+    """The entry of the process that runs an episode: it answers with what was recorded."""
+    request: Mapping[str, Any] = parent.request()
+    lower_priority(_NICENESS)
+    try:
+        # The answer goes to the standard output, where a simulation may print.
+        with contextlib.redirect_stdout(sys.stderr):
+            episode = _recorded(request["run"])
+    except ShoalError as error:
+        answer(error=str(error))
+        return error.exit_code
+
+    answer(episode=asdict(episode))
+    return 0
+
+
+def _recorded(run_id: int) -> Episode:
+    with open_store(create=False) as store:
+        champion = load_champion(store, store.run(run_id))
+    if champion is None:
+        raise StoreError(f"Run {run_id} has no champion.")
+    return record_episode(load_problem(run_id), champion)
