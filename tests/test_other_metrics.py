@@ -26,6 +26,7 @@ from shoal.errors import SettingsError
 from shoal.export.bundle import export_run
 from shoal.numerics.stats import mean
 from shoal.settings.phase import Phase
+from shoal.settings.search_settings import read_settings_file
 from shoal.store import Store, open_store
 from support.tables import mixed_table
 
@@ -223,6 +224,7 @@ def test_the_export_says_what_its_scores_are(searched: Searched, tmp_path: Path)
     assert "accuracy" not in table.columns
     assert table["score"].tolist() == [own.score for own in result.evaluations]
 
+    assert read_settings_file(folder / "settings.toml")["metric"] == searched.metric
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert champion.metric.label in page
     assert "Accuracies are in percent" not in page

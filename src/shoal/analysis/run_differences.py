@@ -166,10 +166,10 @@ def _required_of_problems(runs: Sequence[RunView]) -> dict[str, list[str]]:
 
 
 def _metric_text(metric: Metric) -> str:
-    """A metric by its name and unit."""
-    if not metric.unit:
-        return metric.label
-    return f"{metric.label} in {metric.unit}"
+    """A metric by its name, its unit and what is better."""
+    unit = f" in {metric.unit}" if metric.unit else ""
+    better = "larger" if metric.maximizes else "smaller"
+    return f"{metric.label}{unit}, {better} is better"
 
 
 def _hash_text(sha256: str | None) -> str:

@@ -150,7 +150,7 @@ def _from_best_to_failed(row: ScoreRow, metric: Metric) -> float:
     return math.inf if row.score is None else -metric.fitness(row.score)
 
 
-def confidence_text(champion: Champion, longer: int = 1) -> str:
+def confidence_text(champion: Champion, longer: int = 1, *, of_table: bool = True) -> str:
     """How sure the choice of the champion is, and what its networks were trained on, in words.
 
     Parameters
@@ -159,8 +159,11 @@ def confidence_text(champion: Champion, longer: int = 1) -> str:
         The champion.
     longer
         How many times as long as in the search the confirmation trained.
+    of_table
+        Whether the networks predict a table. Otherwise they are policies of a simulation.
     """
-    return f"{_confirmation_text(champion, longer)} {_training_text(champion)}"
+    trained = _training_text(champion) if of_table else _policies_text(champion)
+    return f"{_confirmation_text(champion, longer)} {trained}"
 
 
 def _confirmation_text(champion: Champion, longer: int) -> str:
@@ -198,3 +201,13 @@ def _training_text(champion: Champion) -> str:
     networks = f"{count} networks were" if count > 1 else "network was"
     rows = "all rows but the test part" if champion.refitted else "the training part"
     return f"The champion's {networks} trained on {rows}; nothing was chosen by the test part."
+
+
+def _policies_text(champion: Champion) -> str:
+    nothing = "nothing was chosen by the test scenarios."
+    if len(champion.weights) == 1:
+        return f"The champion's policy was trained in scenarios of its own; {nothing}"
+    return (
+        f"The champion's {len(champion.weights)} policies were trained in scenarios of their own; "
+        f"the best of them in validation is the one that acts, and {nothing}"
+    )

@@ -89,9 +89,10 @@ def report(summary: Summary) -> RenderableType:
 
     parts: list[RenderableType] = [grid]
     if summary.champion is not None:
-        confidence = confidence_text(summary.champion, run.settings.final_factor)
+        longer = run.settings.final_factor
+        confidence = confidence_text(summary.champion, longer, of_table=run.is_table)
         rows = score_rows(summary.champion, summary.competing_runs)
-        parts += ["", _scores_table(rows, run.metric), Text(confidence, style="dim")]
+        parts += ["", _scores_table(rows, run), Text(confidence, style="dim")]
     if run.result_hash:
         parts.append(Text(f"Result hash {run.result_hash[:16]}", style="dim"))
 
@@ -170,10 +171,14 @@ def _ended_by_text(run: RunView) -> str:
     return f" (ended by {' or '.join(limits)})"
 
 
-def _scores_table(rows: Sequence[ScoreRow], metric: Metric) -> Table:
+def _scores_table(rows: Sequence[ScoreRow], run: RunView) -> Table:
     """A champion's scores, and those of other methods on the same rows."""
+    metric = run.metric
     metrics = shown_metrics(rows, metric)
-    table = _table(("", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble"))
+    # Networks predict together; of policies one acts.
+    single = "Single networks" if run.is_table else "All policies"
+    together = "Ensemble" if run.is_table else "The one that acts"
+    table = _table(("", single, *(METRIC_NAMES[name] for name in metrics), together))
     for row in rows:
         if row.score is None:
             table.add_row(row.label, _error_text(row.error))

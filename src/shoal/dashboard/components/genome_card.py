@@ -185,9 +185,10 @@ def scores_card(summary: Summary) -> None:
         return
     with st.container(border=True, key="scores"):
         st.subheader("Scores of the champion", anchor=False)
-        words = problem_words(summary.run)
-        st.html(scores_html(champion, summary.competing_runs, words.heads))
-        st.caption(confidence_text(champion, summary.run.settings.final_factor))
+        run = summary.run
+        st.html(scores_html(champion, summary.competing_runs, problem_words(run).heads))
+        longer = run.settings.final_factor
+        st.caption(confidence_text(champion, longer, of_table=run.is_table))
 
 
 def scores_html(
