@@ -18,7 +18,7 @@ from shoal.data import Dataset, load_dataset, resplit
 from shoal.errors import DataError
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics
-from shoal.objectives.registry import ACCURACY
+from shoal.objectives.registry import ACCURACY, METRICS
 from shoal.orchestration.runner import Runner
 from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
@@ -67,6 +67,19 @@ def test_methods_are_compared_split_by_split() -> None:
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "2 other random splits" in shown and "3.00 ± 12.71" in shown
     assert [line.split("  ")[0] for line in shown.splitlines()[1:5]] == [CHAMPION, "A", "B", "C"]
+
+
+def test_where_smaller_errors_are_better_the_smallest_ensemble_comes_first() -> None:
+    rmse = METRICS["rmse"]
+
+    def scored(single: float, together: float) -> Baseline:
+        return Baseline("adam", "", (single,), Metrics(rmse=single), Metrics(rmse=together))
+
+    splits = [{"A": scored(5.0, 4.0), "B": scored(9.0, 8.0), CHAMPION: scored(6.0, 5.0)}]
+    better, champion, worse = summarise_splits(splits, rmse)
+    assert (better.label, champion.label, worse.label) == ("A", CHAMPION, "B")
+    # How far a method is behind the champion: below 0 where it is ahead.
+    assert (better.behind.mean, champion.behind.mean, worse.behind.mean) == (-1.0, 0.0, 3.0)
 
 
 def test_every_split_is_what_that_split_alone_gives() -> None:

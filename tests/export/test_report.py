@@ -21,7 +21,7 @@ import shoal
 from shoal.analysis.summary import summarise
 from shoal.cli.run_input import read_run_input
 from shoal.cli.tables import run_row
-from shoal.data import DataOptions, load_dataset
+from shoal.data import DataOptions, Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.export import archive, export_run
 from shoal.export.bundle import FILES
@@ -29,6 +29,7 @@ from shoal.export.html import Html, join, tag
 from shoal.export.settings_file import settings_toml
 from shoal.export.svg import Point, history, ticks
 from shoal.objectives.metrics import Metrics, Scores
+from shoal.objectives.registry import ACCURACY, Metric
 from shoal.orchestration.runner import Runner
 from shoal.presentation.formatting import duration
 from shoal.settings.search_settings import SearchSettings, read_settings_file
@@ -37,6 +38,7 @@ from support.fakes import HereExecutor, InlineExecutor
 
 HOSTILE = "<img src=x onerror=alert(1)> \"' & </style><script>alert(2)</script> =1+1 😀"
 SMALL = {"population": 3, "generations": 2, "iterations": 4, "baselines": False, "workers": 1}
+COST = Metric("cost", "Cost", "minimize", "EUR")
 VOID = {"meta", "br", "img", "hr", "input", "link"}
 
 
@@ -149,8 +151,9 @@ def test_the_settings_file_gives_the_same_search(
     store, run_id = opened
     search = read_run_input({"data": "concrete"}, folder / "settings.toml")
     run = store.run(run_id)
-    assert search.dataset.options.to_dict() == run.data_options
-    again, _ = store.add_run(search.dataset, search.settings)
+    assert isinstance(search.subject, Dataset)
+    assert search.subject.options.to_dict() == run.data_options
+    again, _ = store.add_run(search.subject, search.settings)
     claim = store.claim(Owner.here(), again)
     assert claim is not None
     Runner(store, claim, make_executor=HereExecutor).drive()
@@ -261,17 +264,30 @@ def test_text_is_escaped_and_html_is_not() -> None:
         ),
         min_size=1,
         max_size=700,
-    )
+    ),
+    st.sampled_from([ACCURACY, COST]),
 )
-def test_any_history_can_be_drawn(rows: list[tuple[float | None, float | None, float]]) -> None:
+def test_any_history_can_be_drawn(
+    rows: list[tuple[float | None, float | None, float]], metric: Metric
+) -> None:
     points = [
         Point(n, best, mean, *((best - half, best + half) if best is not None else (None, None)))
         for n, (best, mean, half) in enumerate(rows, 1)
     ]
-    drawn = history(points)
+    drawn = history(points, metric)
     Parsed(drawn)
     assert "nan" not in drawn
     assert len(drawn) < 60_000
+
+
+def test_a_history_of_costs_ends_below_and_leaves_out_terrible_means() -> None:
+    points = [Point(1, 9.0, 1e9), Point(2, 6.0, 8.0), Point(3, 5.0, 5.5)]
+    drawn = history(points, COST)
+    assert "the best went from 9 to 5 in 3 generations, in 2 steps" in drawn
+    assert "%" not in drawn
+
+    labels = [float(label) for label in re.findall(r">(-?[\d.]+)</text>", drawn)]
+    assert max(labels) < 20.0
 
 
 @given(st.floats(-1e6, 1e6), st.floats(0.01, 1e6))

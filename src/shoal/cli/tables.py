@@ -176,7 +176,7 @@ def _scores_table(rows: Sequence[ScoreRow], run: RunView) -> Table:
     metric = run.metric
     metrics = shown_metrics(rows, metric)
     # Networks predict together; of policies one acts.
-    single = "Single networks" if run.is_table else "All policies"
+    single = "Single networks" if run.is_table else "All its policies"
     together = "Ensemble" if run.is_table else "The one that acts"
     table = _table(("", single, *(METRIC_NAMES[name] for name in metrics), together))
     for row in rows:

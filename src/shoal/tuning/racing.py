@@ -151,7 +151,7 @@ def halving(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger)
     genomes
         The genomes of the generation, each once.
     ledger
-        The repeats of the search, and the mean accuracies by which genomes go on.
+        The repeats of the search, and the mean scores by which genomes go on.
 
     Yields
     ------
@@ -182,7 +182,7 @@ def t_race(schedule: Schedule, genomes: Sequence[Genome], ledger: RepeatLedger) 
     genomes
         The genomes of the generation, each once.
     ledger
-        The repeats of the search, and the accuracies by which `survivors` chooses.
+        The repeats of the search, and the scores by which `survivors` chooses.
 
     Yields
     ------
