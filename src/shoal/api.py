@@ -24,11 +24,11 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.preflight import check_dataset, check_search, check_subject
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.registry import usual_settings
 from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import LEAST_IMPROVEMENT
-from shoal.settings.presets import SIMULATION
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import GenerationRecord, Owner, RunView, Store, open_store
 from shoal.tuning.champion import Champion
@@ -313,10 +313,7 @@ def search(
     True
     """
     check_subject(data)
-    preset = SIMULATION.name
-    if isinstance(data, Dataset):
-        preset = data.options.preset
-    parsed = SearchSettings.parse({"preset": preset, **settings})
+    parsed = SearchSettings.parse({**usual_settings(data), **settings})
     check_search(data, parsed, name)
 
     opened = store

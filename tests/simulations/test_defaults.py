@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from shoal.genome.genes import NUMERIC_GENES
-from shoal.simulations.defaults import (
-    MAX_DEPTH,
-    MAX_WIDTH,
-    PLANS,
-    SIMULATION_GENES,
-    START_GENOMES,
-    USUAL_PLAN,
-    usual_plan,
-)
-from shoal.simulations.registry import BUNDLED
+from shoal.problems.simulation import usual_settings
+from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.defaults import PLANS, START_GENOMES, USUAL_PLAN, usual_plan
+from shoal.simulations.registry import BUNDLED, get_simulation
+
+SETTINGS = SearchSettings.parse({"preset": "simulation"})
 
 
-def test_the_genes_are_those_of_genomes_in_their_order() -> None:
-    known = [gene.name for gene in NUMERIC_GENES]
-    names = [gene.name for gene in SIMULATION_GENES]
-    assert names == [name for name in known if name in names]
-    for gene in SIMULATION_GENES:
-        assert gene.low <= gene.start_low <= gene.start_high <= gene.high
+@pytest.mark.parametrize("gene", SETTINGS.space.numeric, ids=lambda gene: gene.name)
+def test_first_generations_lie_within_the_bounds(gene: Any) -> None:
+    assert gene.low <= gene.start_low <= gene.start_high <= gene.high
 
 
 @pytest.mark.parametrize("genome", START_GENOMES)
-def test_start_genomes_lie_within_the_bounds(genome) -> None:
-    for gene in SIMULATION_GENES:
-        assert gene.low <= getattr(genome, gene.name) <= gene.high
-    assert len(genome.hidden_layers) <= MAX_DEPTH
-    assert max(genome.hidden_layers) <= MAX_WIDTH
+def test_start_genomes_lie_within_the_bounds(genome: Any) -> None:
+    for gene in SETTINGS.space.numeric:
+        assert gene.low <= getattr(genome, gene.name) <= gene.high, gene.name
+    assert len(genome.hidden_layers) <= SETTINGS.max_depth
+    assert max(genome.hidden_layers) <= SETTINGS.max_width
+
+
+def test_what_a_user_bounds_is_bounded_beside_the_usual_bounds() -> None:
+    settings = SearchSettings.parse({"preset": "simulation", "bounds": {"weight_scale": (1, 3)}})
+    assert settings.bounds["weight_scale"] == (1, 3)
+    assert settings.bounds["max_velocity"] == SETTINGS.bounds["max_velocity"]
 
 
 def test_plans_belong_to_bundled_simulations() -> None:
     assert set(PLANS) <= set(BUNDLED)
     assert usual_plan("gym:CartPole-v1") == USUAL_PLAN
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_search_takes_the_plan_of_its_simulation(name: str) -> None:
+    settings = SearchSettings.parse(usual_settings(get_simulation(name)))
+    plan = usual_plan(name)
+    assert (settings.iterations, settings.scenarios) == (plan.iterations, plan.scenarios)

@@ -21,6 +21,7 @@ from shoal.cli.analysis_commands import app as analysis_commands
 from shoal.cli.model_commands import app as model_commands
 from shoal.cli.options import (
     DataArgument,
+    DemoSimulationOption,
     EngineOption,
     EvaluationsOption,
     ExecutorOption,
@@ -45,6 +46,7 @@ from shoal.cli.options import (
     SamplerOption,
     SeedOption,
     SettingsOption,
+    SimulationOptionsOption,
     StoreOption,
     TargetOption,
     TaskOption,
@@ -115,6 +117,9 @@ def run(
     same: SameOption = None,
     folds: FoldsOption = None,
     log_columns: LogColumnsOption = None,
+    # A simulation
+    demo_simulation: DemoSimulationOption = False,
+    options: SimulationOptionsOption = None,
     # The search
     generations: GenerationsOption = None,
     population: PopulationOption = None,

@@ -43,6 +43,32 @@ def export(
 
 
 @app.command()
+def play(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A folder that `shoal export` wrote")
+    ],
+    episodes: Annotated[int, typer.Option(min=1, help="How many scenarios")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Which scenarios")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Let an exported policy act in its simulation, and show its first episode.
+
+    The scenarios are new to the policy. A simulation of your own is imported from this machine, if
+    its file is still the one that the policy was trained in.
+    """
+    from rich.console import Console
+
+    from shoal.analysis.play import play_policy
+    from shoal.cli.episodes import episode_view, played_to_dict
+
+    played = play_policy(model, episodes, seed)
+    if as_json:
+        typer.echo(json.dumps(played_to_dict(played)))
+    else:
+        Console().print(episode_view(played))
+
+
+@app.command()
 def animate(
     run: RunArgument,
     to: Annotated[Path, typer.Option(metavar="FILE.gif", help="The file to write")],

@@ -58,7 +58,19 @@ def apply_log_level(level: str | None) -> None:
 # `shoal run`: the data
 
 DataArgument = Annotated[
-    str | None, typer.Argument(metavar="[DATA]", help="`concrete`, or a CSV or Parquet file")
+    str | None,
+    typer.Argument(
+        metavar="[DATA]",
+        help="`concrete`, a CSV or Parquet file; or a simulation: `lost-sales`, `cartpole`, "
+        "gym:NAME, FILE.py:FUNCTION, MODULE:FUNCTION",
+    ),
+]
+DemoSimulationOption = Annotated[
+    bool, typer.Option("--demo-simulation", help="Search a policy for the simulation lost-sales")
+]
+SimulationOptionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="An option of the simulation; repeatable"),
 ]
 TargetOption = Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")]
 PresetOption = Annotated[str | None, typer.Option(metavar="modern|classic", help="default: modern")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from shoal.problems.registry import Subject
     from shoal.settings.search_settings import SearchSettings
     from shoal.simulations.definition import Simulation
+
+# What `shoal run --demo-simulation` runs.
+DEMO_SIMULATION = "lost-sales"
 
 # Options of the data; all others are settings of the search.
 _DATA_OPTIONS = (
@@ -53,7 +57,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     """
     from shoal.data import load_dataset
     from shoal.orchestration.preflight import check_search
-    from shoal.settings.presets import SIMULATION
+    from shoal.problems.registry import usual_settings
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
     values: dict[str, Any] = {}
@@ -61,6 +65,8 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         values = read_settings_file(settings_file)
     values |= {key: value for key, value in given.items() if value is not None}
 
+    if values.pop("demo_simulation", False):
+        values["data"] = DEMO_SIMULATION
     name = values.pop("name", None)
     source = values.pop("data", "concrete")
     # A file names its table as seen from the file, a command as seen from where it was typed.
@@ -68,9 +74,10 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         source = _beside(settings_file, source)
     data_options = _take_data_options(values)
 
-    subject: Subject | None = _simulation(source, data_options)
+    options = _simulation_options(values.pop("options", {}))
+    subject: Subject | None = _simulation(source, data_options, options)
     if subject is not None:
-        settings = SearchSettings.parse({"preset": SIMULATION.name, **values})
+        settings = SearchSettings.parse({**usual_settings(subject), **values})
     else:
         settings = SearchSettings.parse(values)
         preset = cast("Preset", settings.preset)
@@ -79,12 +86,39 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     return RunInput(subject, settings, name)
 
 
-def _simulation(source: Any, data_options: dict[str, Any]) -> Simulation | None:
+def _simulation_options(given: Any) -> dict[str, Any]:
+    """Options of a simulation: a table of a settings file, or texts NAME=VALUE."""
+    from shoal.errors import SettingsError
+
+    if isinstance(given, dict):
+        return given
+
+    options: dict[str, Any] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise SettingsError(f"--option {text!r}.", expected="NAME=VALUE, as in penalty=9")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
+
+
+def _simulation(
+    source: Any, data_options: dict[str, Any], options: dict[str, Any]
+) -> Simulation | None:
     """The simulation that DATA names; None where it names a table."""
     from shoal.errors import SettingsError
     from shoal.problems.registry import find_simulation
 
     simulation = find_simulation(source) if isinstance(source, str) else None
+    if simulation is None and options:
+        raise SettingsError(
+            f"options={options!r} belong to a simulation, and {source} is none.",
+            expected="a simulation, such as lost-sales",
+            remedy="leave the options out",
+        )
     if simulation is None:
         return None
     if data_options:
@@ -94,7 +128,7 @@ def _simulation(source: Any, data_options: dict[str, Any]) -> Simulation | None:
             expected="settings of the search alone",
             remedy="leave it out",
         )
-    return simulation
+    return simulation.with_options(**options)
 
 
 def _take_data_options(values: dict[str, Any]) -> dict[str, Any]:

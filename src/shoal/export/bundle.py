@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shoal._version import __version__
 from shoal.analysis.best_model import champion_of
@@ -22,7 +23,7 @@ from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import load_champion, summarise
 from shoal.errors import RunStateError, StoreError
 from shoal.export.report import Report
-from shoal.export.settings_file import settings_toml
+from shoal.export.settings_file import settings_toml, simulation_settings_toml
 from shoal.inference import standalone
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import layers_text
@@ -159,19 +160,47 @@ def _report(store: Store, run: RunView, champion: Champion, problem: Problem) ->
 
 
 def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
-    """The content of each of `FILES`."""
-    table = as_table(problem, "An export")
-    dataset = table.dataset
-    settings = settings_toml(run.settings, dataset.options, dataset.name)
+    """The content of each file of an export."""
     evaluations = store.evaluations(run.id, curves=False)
-    return {
+    rows = [_csv_row(evaluation, run.metric) for evaluation in evaluations]
+    contents = {
         "genome.json": _json(champion.genome.to_dict()),
+        "evaluations.csv": _csv(rows),
+    }
+    if isinstance(problem, TableProblem):
+        contents |= _table_contents(store, run, champion, problem)
+    else:
+        contents |= _policy_contents(run, champion, problem)
+    return contents
+
+
+def _table_contents(
+    store: Store, run: RunView, champion: Champion, problem: TableProblem
+) -> dict[str, bytes]:
+    dataset = problem.dataset
+    settings = settings_toml(run.settings, dataset.options, dataset.name)
+    return {
         "settings.toml": settings.encode(errors="replace"),
-        "model.json": _json(_model(champion, table, run.id)),
-        "weights.npz": _weights(champion),
+        "model.json": _json(_model(champion, problem, run.id)),
+        "weights.npz": _weights(champion.weights),
         "predict.py": Path(standalone.__file__).read_bytes(),
-        "evaluations.csv": _csv([_csv_row(evaluation, run.metric) for evaluation in evaluations]),
         "report.html": _report(store, run, champion, problem),
+    }
+
+
+def _policy_contents(run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
+    # Imported here: most exports are of tables, and the compiler of simulations is heavy.
+    from shoal.export.policy_files import acting_weights, policy_model, policy_programs
+    from shoal.problems.simulation import SimulationProblem
+
+    assert isinstance(problem, SimulationProblem)
+    settings = simulation_settings_toml(run.settings, problem.to_dict())
+    return {
+        "settings.toml": settings.encode(errors="replace"),
+        "problem.json": _json(problem.to_dict()),
+        "model.json": _json(policy_model(champion, problem, run.id)),
+        "weights.npz": _weights(acting_weights(champion)),
+        **policy_programs(),
     }
 
 
@@ -209,9 +238,9 @@ def _json(value: object) -> bytes:
     return f"{text}\n".encode()
 
 
-def _weights(champion: Champion) -> bytes:
+def _weights(weights: NDArray[np.float32]) -> bytes:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, weights=champion.weights)
+    np.savez_compressed(buffer, weights=weights)
     return buffer.getvalue()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from shoal.data import DataOptions
@@ -37,6 +38,23 @@ def settings_toml(settings: SearchSettings, options: DataOptions, data: str) -> 
     data_lines.append(f"data_seed = {_toml(options.seed)}")
 
     return "\n".join([*lines, "", *data_lines, "", *_search_lines(settings)]) + "\n"
+
+
+def simulation_settings_toml(settings: SearchSettings, record: Mapping[str, Any]) -> str:
+    """The text of a settings file for a simulation.
+
+    Parameters
+    ----------
+    settings
+        Of the search.
+    record
+        What the run recorded of its simulation.
+    """
+    lines = ["# The same search again: shoal run --settings settings.toml", ""]
+    lines.append(f"data = {_toml(record['reference'])}")
+    for name, value in record["options"].items():
+        lines.append(f"options.{name} = {_toml(value)}")
+    return "\n".join([*lines, "", *_search_lines(settings)]) + "\n"
 
 
 def _search_lines(settings: SearchSettings) -> list[str]:

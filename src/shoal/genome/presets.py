@@ -9,6 +9,19 @@ from shoal.errors import GenomeError
 from shoal.genome.genome import Genome
 from shoal.update_rules.competitive import COMPETITIVE
 
+_POLICY: dict[str, Any] = {
+    "swarm_size": 48,
+    "num_informants": 5,
+    "inertia_weight": 0.73,
+    "cognitive_weight": 1.49,
+    "social_weight": 1.49,
+    "max_velocity": 2.0,
+    "max_position": 30.0,
+    "weight_scale": 2.0,
+    "bias_scale": 1.0,
+    "velocity_end": 0.2,
+}
+
 # What the literature recommends. Where it names no limits, those of `Genome` suit networks on
 # standardised data.
 _NAMED: dict[str, dict[str, Any]] = {
@@ -45,6 +58,29 @@ _NAMED: dict[str, dict[str, Any]] = {
         "update_rule": COMPETITIVE.name,
         **COMPETITIVE.coefficients,
     },
+    # Swarms that find policies of simulations, chosen by benchmarks/simulations.py: their weights
+    # are larger than those of networks on standardised data. Clerc's coefficients, five informants.
+    "policy": _POLICY,
+    # With rectifiers the best for the pendulum.
+    "policy_large": {**_POLICY, "swarm_size": 64},
+    # Half as many evaluations in an iteration.
+    "policy_competitive": {
+        "swarm_size": 64,
+        "update_rule": COMPETITIVE.name,
+        **COMPETITIVE.coefficients,
+        "max_velocity": 1.0,
+        "max_position": 30.0,
+        "weight_scale": 1.0,
+        "bias_scale": 1.0,
+    },
+    # For actions that are nearly linear in what is observed, as orders of an inventory are.
+    "policy_linear": {
+        **_POLICY,
+        "max_velocity": 0.5,
+        "max_position": 10.0,
+        "weight_scale": 0.5,
+        "bias_scale": 0.5,
+    },
 }
 
 NAMED_GENOMES = tuple(_NAMED)
@@ -56,7 +92,8 @@ def named_genome(name: str, **genes: Any) -> Genome:
     Parameters
     ----------
     name
-        "constriction", "spso2007" or "competitive", or our own "local".
+        "constriction", "spso2007" or "competitive", or our own "local"; for policies of simulations
+        "policy", "policy_large", "policy_competitive" or "policy_linear".
     **genes
         Replace those that the swarm brings, ``hidden_layers`` for example.
 

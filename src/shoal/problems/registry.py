@@ -57,6 +57,16 @@ def describe(subject: Simulation) -> dict[str, Any]:
     return describe_simulation(subject)
 
 
+def usual_settings(subject: Subject) -> dict[str, Any]:
+    """The settings of a search that follow from what is solved, where a user gives no others."""
+    if isinstance(subject, Dataset):
+        return {"preset": subject.options.preset}
+
+    from shoal.problems import simulation
+
+    return simulation.usual_settings(subject)
+
+
 def load_recorded(record: Mapping[str, Any], settings: SearchSettings) -> Problem:
     """The problem of a run that solves no table.
 

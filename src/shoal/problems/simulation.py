@@ -30,7 +30,9 @@ from shoal.problems.evaluation import Evaluation, Task
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import SwarmState
 from shoal.settings.phase import Phase
+from shoal.settings.presets import SIMULATION
 from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.defaults import usual_plan
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_policies
 from shoal.simulations.registry import get_simulation
@@ -105,7 +107,7 @@ class SimulationProblem(Problem):
     def default_genome(self) -> Genome:
         """See `Problem.default_genome`: the first swarm that a search starts with."""
         layers = self.settings.space.start_layers
-        start = self.settings.start or ("local",)
+        start = self.settings.start or ("policy",)
         return named_genome(start[0], hidden_layers=layers)
 
     def effort(self, genome: Genome) -> int:
@@ -261,6 +263,19 @@ def _threads(engine: Engine) -> int:
 def simulation_metric(simulation: Simulation) -> Metric:
     """The metric of a simulation: what it returns."""
     return Metric(SCORE, "Score", simulation.direction, simulation.unit)
+
+
+def usual_settings(simulation: Simulation) -> dict[str, Any]:
+    """The settings of a search over a simulation, where a user gives no others."""
+    plan = usual_plan(simulation.name)
+    return {
+        "preset": SIMULATION.name,
+        "iterations": plan.iterations,
+        "scenarios": plan.scenarios,
+        "fresh_scenarios": plan.fresh_scenarios,
+        "validation_scenarios": plan.validation_scenarios,
+        "test_scenarios": 20 * plan.validation_scenarios,
+    }
 
 
 def describe_simulation(simulation: Simulation) -> dict[str, Any]:

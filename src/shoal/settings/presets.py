@@ -104,26 +104,44 @@ CLASSIC = Preset(
 )
 
 # Policies of simulations. Their weights are larger than those of networks of scaled tables: what an
-# action depends on sharply takes steep neurons (docs/reports/simulations.md).
+# action depends on sharply takes steep neurons (benchmarks/simulations.py).
 SIMULATION = Preset(
     "simulation",
     defaults={
         **MODERN.defaults,
-        "iterations": 200,
-        "max_depth": 2,
-        "max_width": 64,
+        "generations": 2,
+        "max_repeats": 4,
+        "iterations": 100,
+        "finalists": 3,
+        "confirmations": 3,
+        "final_factor": 2,
+        "networks": 3,
         "baselines": False,
+        "extra_genes": ("update_rule", "velocity_end"),
+        "start": ("policy", "policy_large", "policy_competitive", "policy_linear"),
+        "max_depth": 2,
+        "max_width": 32,
         "bounds": {
-            "weight_scale": (0.05, 5.0),
-            "max_velocity": (0.05, 10.0),
-            "max_position": (1.0, 100.0),
+            "swarm_size": (8, 200),
+            "jump_size": (1e-2, 2.0),
+            "max_velocity": (1e-3, 10.0),
+            "max_position": (0.1, 100.0),
+            "weight_scale": (1e-3, 10.0),
+            "bias_scale": (1e-3, 10.0),
         },
     },
     choices={"attractor": ("best",), "activation": ("tanh", "relu")},
     start_ranges={
-        "weight_scale": (0.3, 3.0),
-        "max_velocity": (0.3, 3.0),
-        "max_position": (5.0, 50.0),
+        "swarm_size": (32, 80),
+        "num_informants": (2, 8),
+        "cognitive_weight": (0.8, 2.0),
+        "social_weight": (0.8, 2.0),
+        "global_best_weight": (0.0, 0.3),
+        "jump_size": (0.5, 1.0),
+        "max_velocity": (0.3, 4.0),
+        "max_position": (10.0, 60.0),
+        "weight_scale": (0.5, 4.0),
+        "bias_scale": (0.3, 2.0),
     },
     start_layers=(8,),
 )

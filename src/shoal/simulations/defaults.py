@@ -8,68 +8,18 @@ of 0.5 and a position limit of 10, informed swarms stay at about -600; with 2, 2
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from shoal.genome.genes import Gene
 from shoal.genome.genome import Genome
+from shoal.genome.presets import named_genome
 from shoal.simulations.training import TrainingPlan
 
-# The genes whose bounds differ from those of shoal.genome.genes, in its order.
-SIMULATION_GENES: tuple[Gene, ...] = (
-    Gene("swarm_size", "Swarm Size", 8, 200, 32, 80, integer=True),
-    Gene("num_informants", "Number of Informants", 1, 199, 2, 8, integer=True),
-    Gene("cognitive_weight", "Cognitive Weight", 0.0, 4.0, 0.8, 2.0),
-    Gene("social_weight", "Social Weight", 0.0, 4.0, 0.8, 2.0),
-    Gene("global_best_weight", "Global Best Weight", 0.0, 4.0, 0.0, 0.3),
-    Gene("jump_size", "Jump Size", 1e-2, 2.0, 0.5, 1.0, log=True),
-    Gene("max_velocity", "Max Velocity", 1e-3, 10.0, 0.3, 4.0, log=True),
-    Gene("max_position", "Max Position", 0.1, 100.0, 10.0, 60.0, log=True),
-    Gene("weight_scale", "Weight Scale", 1e-3, 10.0, 0.5, 4.0, log=True),
-    Gene("bias_scale", "Bias Scale", 1e-3, 10.0, 0.3, 2.0, log=True),
-)
+# An informed swarm, the usual one; with rectifiers and slower in the end, the best one for the
+# pendulum; a competitive one, which needs half of the evaluations; and one for an inventory, whose
+# orders are nearly linear in what it sees.
 START_LAYERS = (8,)
-MAX_DEPTH = 2
-MAX_WIDTH = 32
-
-# The usual one.
-INFORMED = Genome(
-    swarm_size=48,
-    num_informants=5,
-    inertia_weight=0.73,
-    cognitive_weight=1.49,
-    social_weight=1.49,
-    max_velocity=2.0,
-    max_position=30.0,
-    weight_scale=2.0,
-    bias_scale=1.0,
-    hidden_layers=START_LAYERS,
-    activation="tanh",
-    velocity_end=0.2,
-)
-# With rectifiers: the best one for the pendulum.
-RECTIFIED = replace(INFORMED, swarm_size=64, activation="relu")
-# It needs half of the evaluations, and is not sure to balance the pendulum.
-COMPETITIVE = Genome(
-    swarm_size=64,
-    inertia_weight=1.0,
-    social_weight=1.0,
-    max_velocity=1.0,
-    max_position=30.0,
-    weight_scale=1.0,
-    bias_scale=1.0,
-    hidden_layers=START_LAYERS,
-    activation="tanh",
-    update_rule="competitive",
-)
-# For an inventory, whose orders are nearly linear in what it sees.
-INVENTORY = replace(
-    INFORMED,
-    max_velocity=0.5,
-    max_position=10.0,
-    weight_scale=0.5,
-    bias_scale=0.5,
-    activation="relu",
-)
+INFORMED = named_genome("policy", hidden_layers=START_LAYERS, activation="tanh")
+RECTIFIED = named_genome("policy_large", hidden_layers=START_LAYERS, activation="relu")
+COMPETITIVE = named_genome("policy_competitive", hidden_layers=START_LAYERS, activation="tanh")
+INVENTORY = named_genome("policy_linear", hidden_layers=START_LAYERS, activation="relu")
 START_GENOMES: tuple[Genome, ...] = (INFORMED, RECTIFIED, COMPETITIVE, INVENTORY)
 
 # What a training costs when nobody says otherwise: seconds, compiled.

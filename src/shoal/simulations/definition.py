@@ -108,6 +108,7 @@ class Simulation:
 
         Examples
         --------
+        >>> from shoal.simulations.registry import get_simulation
         >>> get_simulation("lost-sales").with_options(penalty=9).options["penalty"]
         9.0
         """

@@ -1,0 +1,97 @@
+"""An exported policy in its simulation: episodes that nothing was trained or chosen on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shoal.errors import ModelError, SimulationError
+from shoal.inference.policy import PolicyError, load_policy
+from shoal.nn.network import Network
+from shoal.numerics.philox import Purpose, derive_key
+from shoal.problems.simulation import load_simulation
+from shoal.simulations.definition import Simulation
+from shoal.simulations.evaluation import ScenarioSet, evaluate_policies
+from shoal.simulations.trace import Episode, trace_episode
+
+# The random stream of played scenarios: no training has this number.
+_PLAY_STREAM = 0xFFFFFFFD
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Played:
+    """What a policy did.
+
+    Attributes
+    ----------
+    simulation
+        Where it acted.
+    scores : ndarray of float64, (episodes,)
+        In the simulation's unit and direction.
+    steps : ndarray of int64, (episodes,)
+        How often it acted in each.
+    first
+        The first episode, step by step; None for a batched simulation.
+    """
+
+    simulation: Simulation
+    scores: NDArray[np.float64]
+    steps: NDArray[np.int64]
+    first: Episode | None
+
+
+def play_policy(
+    folder: str | os.PathLike[str], episodes: int = 10, seed: int = 0, threads: int = 1
+) -> Played:
+    """Let an exported policy act.
+
+    Parameters
+    ----------
+    folder
+        What `shoal export` wrote for a run that solves a simulation.
+    episodes
+        How many scenarios.
+    seed
+        Which ones.
+    threads
+        They change no number.
+
+    Raises
+    ------
+    ModelError
+        The folder holds no policy.
+    CodeChangedError
+        The simulation's file is not on this machine, or is not the one that the policy was trained
+        in.
+    SimulationError
+        The simulation cannot be run.
+    """
+    try:
+        policy = load_policy(folder)
+    except PolicyError as error:
+        raise ModelError(str(error)) from None
+
+    about = policy.about
+    simulation = load_simulation(
+        {
+            "reference": about["simulation"],
+            "sha256": about["sha256"],
+            "options": about["options"],
+        }
+    )
+    network = Network(tuple(about["layers"]), about["activation"])
+    scenarios = ScenarioSet(derive_key(seed, _PLAY_STREAM), Purpose.TEST_SCENARIO)
+    found = evaluate_policies(
+        simulation, network, policy.weights[None], scenarios, np.arange(episodes), threads
+    )
+
+    first = None
+    if not simulation.batched:
+        try:
+            first = trace_episode(simulation, network, policy.weights, scenarios)
+        except SimulationError:
+            first = None
+    return Played(simulation, found.scores[0], found.steps[0], first)
