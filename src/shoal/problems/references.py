@@ -1,37 +1,51 @@
 """Code that users bring: how a record names it, and how it is found again on this machine.
 
-A run records a reference, ``module:function`` or ``folder/file.py:function``, with the text and the
-SHA-256 of the defining file. Nothing that a store, a backup, an upload or an export carries is ever
-executed: the reference is imported from this machine, and only if the file here has the recorded
-hash. The recorded text is for people (`shoal show RUN --code`).
+A run records a reference, ``module:name`` or ``folder/file.py:name``, with the text and the SHA-256
+of the defining file. Nothing that a store, a backup, an upload or an export carries is ever
+executed. What is executed is read from a file of this machine, once: the very bytes whose hash was
+compared with the record are compiled. The recorded text is for people (`shoal show RUN --code`).
 
 Only the defining file is compared. A module that it imports may change unnoticed.
+
+Reading order: `find` and `find_recorded`, `code_of`, then how a file is located and executed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
-import importlib.util
+import importlib.machinery
 import inspect
 import linecache
 import logging
 import sys
 import sysconfig
+import threading
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from shoal.errors import CodeChangedError, ProblemError
+from shoal.errors import CodeChangedError, ProblemError, ShoalError
 
 _log = logging.getLogger(__name__)
+
+# Groups of entry points, by which installed packages offer code under a name.
+PROBLEMS = "shoal.problems"
+OBJECTIVES = "shoal.objectives"
 
 # Digits of a hash that a message shows.
 _SHOWN = 12
 # How many names of a file a message lists.
 _NAMED = 8
+# Bytes of a file that a record may hold.
+_LARGEST = 1_000_000
+# Modules of executed files begin with this.
+_MODULE_PREFIX = "shoal_code_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,7 @@ class Code:
     Attributes
     ----------
     reference
-        ``module:name``, or ``path.py:name`` with an absolute path.
+        ``module:name`` for an installed package, else ``path.py:name`` with an absolute path.
     sha256
         Of the file's bytes, 64 hexadecimal digits.
     text
@@ -53,12 +67,60 @@ class Code:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file as it was read, once.
+
+    Attributes
+    ----------
+    place
+        The reference before its colon: a module, or an absolute path.
+    path
+        The file, links followed.
+    content
+        Its bytes.
+    """
+
+    place: str
+    path: Path
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return sha256_of(self.content)
+
+    def code(self, name: str) -> Code:
+        """The code of one of its names."""
+        return Code(f"{self.place}:{name}", self.sha256, self.content.decode())
+
+
+# What was executed in this process, by the name of its module.
+_executed: dict[str, _Source] = {}
+# Modules that are being executed right now.
+_executing: list[str] = []
+# Folders from which executed files may import.
+_roots: set[Path] = set()
+# One file is executed at a time. It may come back here, as it imports.
+_lock = threading.RLock()
+
+
+# ---- Finding ---------------------------------------------------------------------------------
+
+
 def is_reference(text: str) -> bool:
-    """Whether a text names code: ``module:name`` or ``file.py:name``. ``gym:NAME`` does not."""
+    """Whether a text names code: ``module:name`` or ``file.py:name``. ``gym:NAME`` does not.
+
+    Examples
+    --------
+    >>> is_reference("inventory.py:shop"), is_reference("stock.models:shop")
+    (True, True)
+    >>> is_reference("gym:CartPole"), is_reference("concrete.csv")
+    (False, False)
+    """
     place, separator, name = text.rpartition(":")
     if not separator or not name.isidentifier():
         return False
-    if place.endswith(".py"):
+    if _is_path(place):
         return True
     return all(part.isidentifier() for part in place.split(".")) and place != "gym"
 
@@ -76,7 +138,7 @@ def find(reference: str) -> tuple[Any, Code]:
     object
         What has that name.
     Code
-        The defining file.
+        The file that was executed.
 
     Raises
     ------
@@ -84,29 +146,35 @@ def find(reference: str) -> tuple[Any, Code]:
         There is no such file, module or name, or importing it failed.
     """
     place, _, name = reference.rpartition(":")
-    if place.endswith(".py"):
+    if _is_path(place):
         path = Path(place).expanduser().resolve()
-        content = _read(path)
-        module = _module_of(path, content)
-        reference = f"{path}:{name}"
+        source = _read(str(path), path)
     else:
-        module = _imported(place)
-        path = _file_of(module, reference)
-        content = _read(path)
+        found = _file_of_module(place)
+        if found is None:
+            raise ProblemError(
+                f"The module {place} is not installed here.",
+                expected="an installed module, or a file as in folder/file.py:name",
+                remedy="install it, or give the file's path",
+            )
+        source = _read(place, found)
 
-    if not hasattr(module, name):
-        raise ProblemError(
-            f"{place} defines no {name!r}.",
-            expected=_names_in(module),
-            remedy="correct the name after the colon",
-        )
-    return getattr(module, name), Code(reference, _sha256(content), _text(content))
+    _check_usable(source)
+    return _value(source, name), source.code(name)
 
 
 def find_recorded(reference: str, sha256: str) -> Any:
     """Import what a record names, if the file here is still the recorded one.
 
-    Nothing is executed before the hashes were compared.
+    Nothing is executed before the hashes were compared, and what is executed are the bytes that
+    were compared.
+
+    Parameters
+    ----------
+    reference
+        ``module:name``, or ``path.py:name`` with an absolute path.
+    sha256
+        The recorded hash of the file.
 
     Raises
     ------
@@ -115,35 +183,49 @@ def find_recorded(reference: str, sha256: str) -> Any:
     ProblemError
         It cannot be imported.
     """
-    place = reference.rpartition(":")[0]
-    path = Path(place)
-    if not place.endswith(".py"):
-        path = _file_without_import(place)
+    place, _, name = reference.rpartition(":")
+    path: Path | None = None
+    if not _is_path(place):
+        path = _file_of_module(place)
+    elif _is_local(place):
+        path = Path(place)
 
-    try:
-        found = _sha256(path.read_bytes())
-    except OSError:
+    if path is None or not path.is_file():
         raise CodeChangedError(
             f"{place} is not on this machine.",
             expected=f"the file that the run began with (SHA-256 {sha256[:_SHOWN]}...)",
-            remedy="`shoal code RUN --to FILE` writes its recorded text; put it in that place, "
-            "then resume the run",
-        ) from None
-    if found != sha256:
-        raise CodeChangedError(
-            f"{place} has changed since the run began: SHA-256 {found[:_SHOWN]}..., "
-            f"recorded {sha256[:_SHOWN]}...",
-            expected="the file that the run began with",
-            remedy="put the recorded text back (`shoal code RUN --to FILE` writes it) and resume, "
-            "or start a new run",
+            remedy=_remedy_for_missing(place),
         )
 
-    value, _ = find(reference)
-    return value
+    source = _read(place, path)
+    if source.sha256 != sha256:
+        raise CodeChangedError(
+            f"{place} has changed since the run began: its SHA-256 is {source.sha256[:_SHOWN]}...",
+            expected=f"the file that the run began with ({sha256[:_SHOWN]}...)",
+            remedy="put the recorded text back (`shoal code RUN --to FILE` writes it) and resume "
+            "the run, or start a new one",
+        )
+
+    _check_usable(source)
+    return _value(source, name)
 
 
-def code_of(function: Any, what: str) -> Code:
-    """The reference of a function that was defined in a file.
+def plugins(group: str) -> dict[str, str]:
+    """What installed packages offer, as references by name. Nothing is imported.
+
+    Parameters
+    ----------
+    group
+        `PROBLEMS` or `OBJECTIVES`.
+    """
+    offered = {}
+    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+        offered[point.name] = point.value.replace(" ", "")
+    return offered
+
+
+def code_of(function: Any, what: str, name: str | None = None) -> Code:
+    """The code of a function that was defined in a file.
 
     Parameters
     ----------
@@ -151,30 +233,51 @@ def code_of(function: Any, what: str) -> Code:
         A Python function.
     what
         What it is used for, such as "a simulation".
+    name
+        Under which name the file has it at its top level, "" if under none; None: its own.
 
     Raises
     ------
     ProblemError
         It was defined in a notebook, in a terminal, in another function, or as a lambda: no other
-        process could import it.
+        process could import it. Or its file is being imported just now.
     """
-    name = function.__qualname__
-    source = inspect.getsourcefile(function)
-    if source is None or not Path(source).is_file() or not name.isidentifier():
+    # A function that Numba has compiled holds the one that was written.
+    function = getattr(function, "py_func", function)
+    own_name = getattr(function, "__qualname__", type(function).__name__)
+    if name is None:
+        name = own_name
+    module = getattr(function, "__module__", "")
+    if module in _executing:
         raise ProblemError(
-            f"{name} cannot be found again by another process.",
-            expected=f"{what} that is defined in a file, at its top level",
-            remedy=f"put it into a file of its own, such as {_file_name(name)}",
+            f"{_executed[module].path} starts a search while it is imported.",
+            expected="a file that only defines things when it is imported, as workers import it",
+            remedy='put the lines that start something below `if __name__ == "__main__":`',
         )
 
-    path = Path(source).resolve()
-    content = _read(path)
-    reference = f"{path}:{name}"
-    module = function.__module__
+    path = _defining_file(function)
+    if path is None or not name.isidentifier():
+        raise ProblemError(
+            f"{own_name} cannot be found again by another process.",
+            expected=f"{what} that is defined in a file, at its top level",
+            remedy=f"put it into a file of its own, such as {_file_name(own_name)}",
+        )
+    # What was executed is recorded, whatever has become of the file since.
+    if module in _executed:
+        return _executed[module].code(name)
+
     # Installed packages move with their environment, files of users do not.
+    place = str(path)
     if module != "__main__" and _is_installed(path):
-        reference = f"{module}:{name}"
-    return Code(reference, _sha256(content), _text(content))
+        place = module
+    source = _read(place, path)
+    _check_usable(source)
+    return source.code(name)
+
+
+def sha256_of(content: bytes) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def versions() -> dict[str, str]:
@@ -186,12 +289,23 @@ def versions() -> dict[str, str]:
     return {"python": python, "numpy": np.__version__, "numba": numba.__version__}
 
 
-# ---- Files and modules -------------------------------------------------------------------------
+# ---- Files, without executing anything -------------------------------------------------------
 
 
-def _read(path: Path) -> bytes:
+def _is_path(place: str) -> bool:
+    return place.lower().endswith(".py")
+
+
+def _is_local(place: str) -> bool:
+    """Whether a recorded path is absolute and on this machine, not on another one's share."""
+    return not place.startswith(("\\\\", "//")) and Path(place).is_absolute()
+
+
+def _read(place: str, path: Path) -> _Source:
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise IsADirectoryError(0, "It is no file")
+        return _Source(place, path, path.read_bytes())
     except OSError as error:
         raise ProblemError(
             f"{path}: {error.strerror}.",
@@ -200,109 +314,265 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _module_of(path: Path, content: bytes) -> ModuleType:
-    """The module of a file. The same content in the same place is executed once in a process."""
-    name = f"shoal_code_{_sha256(str(path).encode() + content)[:16]}"
-    known = sys.modules.get(name)
-    if known is not None:
-        return known
-
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    # So that the file can import what lies beside it.
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
-
-    # Numba and pickle look a function's module up by its name.
-    sys.modules[name] = module
-    linecache.checkcache(str(path))
-    try:
-        exec(compile(content, str(path), "exec"), module.__dict__)
-    except Exception as error:
-        del sys.modules[name]
+def _check_usable(source: _Source) -> None:
+    """Refuse what cannot be recorded, and what is nobody's own code."""
+    if len(source.content) > _LARGEST:
         raise ProblemError(
-            f"{path} cannot be imported: {_described(error, path)}.",
-            expected="a file that Python can import",
-            remedy="mend that line",
-        ) from None
-    _log.info("imported %s, SHA-256 %s", path, _sha256(content))
-    return module
-
-
-def _imported(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise ProblemError(
-            f"The module {name} cannot be imported: {type(error).__name__}: {error}.",
-            expected="a module that is installed here, or a file as folder/file.py:name",
-            remedy="install it, or correct the name",
-        ) from None
-
-
-def _file_of(module: ModuleType, reference: str) -> Path:
-    source = inspect.getsourcefile(module)
-    if source is None:
-        raise ProblemError(
-            f"{reference} has no Python file.", expected="code that is written in Python"
+            f"{source.path} has {len(source.content):,} bytes.",
+            expected=f"at most {_LARGEST:,}, as the record of a run holds the text",
+            remedy="put the function into a file of its own",
         )
-    return Path(source).resolve()
-
-
-def _file_without_import(name: str) -> Path:
-    """The file of a module. Packages above it are imported, the module itself is not."""
     try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or spec.origin is None:
-        raise CodeChangedError(
-            f"The module {name} is not installed here.",
-            expected="the package that the run began with",
-            remedy="install it, then resume the run",
+        source.content.decode()
+    except UnicodeDecodeError as error:
+        raise ProblemError(
+            f"{source.path} is not in UTF-8: byte {error.start} is "
+            f"0x{source.content[error.start]:02x}.",
+            expected="a Python file in UTF-8",
+            remedy="save it in that encoding",
+        ) from None
+    if _is_below(source.path, "stdlib", "platstdlib") and not _is_installed(source.path):
+        raise ProblemError(
+            f"{source.path} is a part of Python itself.", expected="code of your own"
         )
-    return Path(spec.origin)
+
+
+def _file_of_module(name: str) -> Path | None:
+    """The Python file of a module, found as an import would; nothing is imported."""
+    search: Any = None
+    spec: importlib.machinery.ModuleSpec | None = None
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        spec = _spec(".".join(parts[:count]), search)
+        if spec is None:
+            return None
+        search = spec.submodule_search_locations
+        if search is None and count < len(parts):
+            return None
+
+    if spec is None or not spec.has_location or spec.origin is None:
+        return None
+    path = Path(spec.origin).resolve()
+    return path if path.suffix == ".py" else None
+
+
+def _spec(name: str, search: Any) -> importlib.machinery.ModuleSpec | None:
+    for finder in sys.meta_path:
+        find_spec = getattr(finder, "find_spec", None)
+        if find_spec is None:
+            continue
+        spec: importlib.machinery.ModuleSpec | None = find_spec(name, search)
+        if spec is not None:
+            return spec
+    return None
+
+
+def _defining_file(function: Any) -> Path | None:
+    try:
+        name = inspect.getsourcefile(function)
+    except TypeError:
+        return None
+    if name is None or not Path(name).is_file():
+        return None
+    return Path(name).resolve()
 
 
 def _is_installed(path: Path) -> bool:
-    places = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib", "stdlib")}
-    return any(place in path.parents for place in places)
+    return _is_below(path, "purelib", "platlib")
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _is_below(path: Path, *kinds: str) -> bool:
+    folders = {Path(sysconfig.get_path(kind)).resolve() for kind in kinds}
+    return any(folder in path.parents for folder in folders)
 
 
-def _text(content: bytes) -> str:
-    return content.decode("utf-8", errors="replace")
+def _package_of(path: Path) -> tuple[Path, str]:
+    """The folder that has to be searched so that a file's own imports work, and its package."""
+    folder = path.parent
+    parents: list[str] = []
+    while (folder / "__init__.py").is_file():
+        parents.insert(0, folder.name)
+        folder = folder.parent
+    return folder, ".".join(parents)
 
 
-# ---- Words of messages -------------------------------------------------------------------------
+# ---- Executing -------------------------------------------------------------------------------
 
 
-def _described(error: Exception, path: Path) -> str:
+def _value(source: _Source, name: str) -> Any:
+    module = _module_of(source)
+    if not hasattr(module, name):
+        raise ProblemError(
+            f"{source.place} defines no {name!r}.",
+            expected=_names_in(module),
+            remedy="correct the name after the colon",
+        )
+    return getattr(module, name)
+
+
+def _module_of(source: _Source) -> ModuleType:
+    """The module of a file's content. The same content is executed once in a process."""
+    with _lock:
+        key = _key(source)
+        name = _MODULE_PREFIX + key
+        known = sys.modules.get(name)
+        if known is not None:
+            return known
+
+        module = ModuleType(name)
+        module.__file__ = str(source.path)
+        root, package = _package_of(source.path)
+        module.__package__ = package
+        # Numba and pickle look a function's module up by its name.
+        sys.modules[name] = module
+        _executed[name] = source
+        _executing.append(name)
+        done = False
+        try:
+            with _siblings_importable(root), _compiled_code_kept_apart(source, key):
+                _execute(source, module)
+            done = True
+        finally:
+            _executing.remove(name)
+            if not done:
+                del sys.modules[name]
+                del _executed[name]
+
+        _log.info("imported %s, SHA-256 %s", source.path, source.sha256)
+        return module
+
+
+def _execute(source: _Source, module: ModuleType) -> None:
+    path = str(source.path)
+    # Tracebacks show the lines that were executed.
+    lines = source.content.decode().splitlines(keepends=True)
+    linecache.cache[path] = (len(source.content), None, lines, path)
+    try:
+        # What it prints is not for whoever reads our output.
+        with contextlib.redirect_stdout(sys.stderr):
+            code = compile(source.content, path, "exec", dont_inherit=True)
+            exec(code, module.__dict__)
+    # It says what to do by itself.
+    except ShoalError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ProblemError(
+            f"{source.path} cannot be imported: {_described(error, source.path)}.",
+            expected="a file that Python can import",
+            remedy="correct that line, or install what it needs",
+        ) from None
+
+
+def _key(source: _Source) -> str:
+    """Names a file's content, and that of the Python files beside it, which it may import."""
+    digest = hashlib.sha256(source.content)
+    digest.update(str(source.path).encode())
+    for path in sorted(source.path.parent.glob("*.py")):
+        if path != source.path and path.is_file():
+            digest.update(path.name.encode())
+            with contextlib.suppress(OSError):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _siblings_importable(root: Path) -> Iterator[None]:
+    """Within the block, a folder's modules are imported from there, and anew.
+
+    Otherwise the second of two files in different folders would get the ``helpers`` of the first.
+    """
+    before: dict[str, ModuleType] = {}
+    if not _is_installed(root / "any.py"):
+        _roots.add(root)
+        before = _modules_in(_roots)
+    for name in before:
+        del sys.modules[name]
+
+    sys.path.insert(0, str(root))
+    # Folders are remembered for some seconds by their time stamps.
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(root))
+        # Where a function imports when it is called. What is installed comes first then.
+        if str(root) not in sys.path:
+            sys.path.append(str(root))
+        sys.modules.update(before)
+
+
+def _modules_in(roots: set[Path]) -> dict[str, ModuleType]:
+    """What was imported from these folders, with all that lies in their packages."""
+    tops = set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        is_top = "." not in name and name not in ("__main__", "shoal")
+        if not is_top or not file or name.startswith(_MODULE_PREFIX):
+            continue
+        path = Path(file)
+        is_module = path.stem == name and path.parent in roots
+        is_package = path.name == "__init__.py" and path.parent.parent in roots
+        if is_module or is_package:
+            tops.add(name)
+
+    chosen = {}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in tops:
+            chosen[name] = module
+    return chosen
+
+
+@contextlib.contextmanager
+def _compiled_code_kept_apart(source: _Source, key: str) -> Iterator[None]:
+    """Within the block, what Numba keeps on disk (``cache=True``) is for these very files.
+
+    Numba goes by time stamp and size of one file, so a file that was put back could meet the
+    compiled code of another version.
+    """
+    if b"numba" not in source.content and "numba" not in sys.modules:
+        yield
+        return
+
+    from shoal.pso.engines.cache import cache_home, compiled_code_in
+
+    with compiled_code_in(cache_home() / f"code-{key}"):
+        yield
+
+
+# ---- Words of messages -----------------------------------------------------------------------
+
+
+def _remedy_for_missing(place: str) -> str:
+    if not _is_path(place):
+        return "install the package that it belongs to, then resume the run"
+    return f"put the recorded text back (`shoal code RUN --to {place}`), then resume the run"
+
+
+def _described(error: BaseException, path: Path) -> str:
     """An error with the line of the user's file that it came from."""
     place = ""
+    text = str(error)
     if isinstance(error, SyntaxError):
         place = f"line {error.lineno}: "
+        text = error.msg
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == str(path):
             place = f"line {frame.lineno}: "
-    message = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{place}{type(error).__name__}: {message}"
+    if not text:
+        return f"{place}{type(error).__name__}"
+    return f"{place}{type(error).__name__}: {text.rstrip('.')}"
 
 
 def _names_in(module: ModuleType) -> str:
     """What a file defines, for a message."""
     names = []
     for name, value in vars(module).items():
-        # What decorators make of a function keeps it as ``function``.
         function = getattr(value, "function", value)
         is_own = getattr(function, "__module__", None) == module.__name__
         if callable(value) and is_own and not name.startswith("_"):
             names.append(name)
     if not names:
-        return "a function"
+        return "a name that stands in the file"
     return "one of " + ", ".join(names[:_NAMED])
 
 

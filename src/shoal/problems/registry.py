@@ -88,7 +88,8 @@ def find_simulation(text: str) -> Simulation | None:
     Parameters
     ----------
     text
-        A bundled simulation's name, ``gym:NAME``, ``module:function`` or ``file.py:function``.
+        A bundled simulation's name, ``gym:NAME``, the name of an installed plug-in,
+        ``module:function`` or ``file.py:function``.
 
     Raises
     ------
@@ -100,10 +101,29 @@ def find_simulation(text: str) -> Simulation | None:
 
     if text in BUNDLED or text.startswith("gym:"):
         return get_simulation(text)
+    reference: str | None = text
     if not references.is_reference(text):
+        reference = _plugin(text)
+    if reference is None:
         return None
 
     from shoal.problems.simulation import as_simulation
 
-    found, code = references.find(text)
+    found, code = references.find(reference)
     return as_simulation(found, code.reference)
+
+
+def _plugin(name: str) -> str | None:
+    """The reference of an installed plug-in; None where none has this name."""
+    from shoal.problems import references
+
+    if name.lower().endswith(".py"):
+        raise ProblemError(
+            f"{name} names no function.",
+            expected=f"{name}:NAME, with the name of a simulation in that file",
+            remedy="write a colon and the name behind it",
+        )
+    # Most texts are paths of tables, and reading what is installed takes a while.
+    if not name.replace("-", "_").isidentifier():
+        return None
+    return references.plugins(references.PROBLEMS).get(name)

@@ -9,9 +9,10 @@ which only a champion meets. A run records a reference to the simulation, never 
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -301,7 +302,7 @@ def describe_simulation(simulation: Simulation) -> dict[str, Any]:
     if _is_bundled(simulation):
         return record
 
-    code = references.code_of(simulation.function, "a simulation")
+    code = references.code_of(simulation.function, "a simulation", _name_in_file(simulation))
     return {**record, "reference": code.reference, "sha256": code.sha256, "code": code.text}
 
 
@@ -312,6 +313,30 @@ def _is_bundled(simulation: Simulation) -> bool:
     except SimulationError:
         return False
     return known.name.startswith("gym:") or known.function is simulation.function
+
+
+def _name_in_file(simulation: Simulation) -> str:
+    """Under which name its file has a simulation, whatever its options; "" where it has none."""
+    module = sys.modules.get(simulation.function.__module__)
+    names = []
+    for name, value in getattr(module, "__dict__", {}).items():
+        if isinstance(value, Simulation) and _is_same(value, simulation):
+            names.append(name)
+
+    if simulation.function.__name__ in names:
+        return simulation.function.__name__
+    return names[0] if names else ""
+
+
+def _is_same(one: Simulation, other: Simulation) -> bool:
+    """Whether two simulations are the same but for the values of their options."""
+    if one.function is not other.function:
+        return False
+    for field in fields(Simulation):
+        is_equal = getattr(one, field.name) == getattr(other, field.name)
+        if field.name != "options" and not is_equal:
+            return False
+    return True
 
 
 def load_simulation(record: Mapping[str, Any]) -> Simulation:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ _SOURCES = (
     *sorted((_PACKAGE / "update_rules").glob("*.py")),
 )
 
+# What the environment chose, while another folder is chosen here.
+_chosen_before: list[str] = []
+
 
 def cache_folder(sources: Sequence[Path] = _SOURCES) -> Path:
     """Name the folder of these very sources: under NUMBA_CACHE_DIR, or the user's cache
@@ -42,8 +46,27 @@ def cache_folder(sources: Sequence[Path] = _SOURCES) -> Path:
     """
     content = b"".join(path.read_bytes() for path in sources)
     digest = hashlib.sha256(content).hexdigest()[:16]
-    home = config.CACHE_DIR or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "shoal" / f"kernels-{digest}"
+    return cache_home() / f"kernels-{digest}"
+
+
+def cache_home() -> Path:
+    """Name the folder that holds all compiled code."""
+    chosen = config.CACHE_DIR
+    if _chosen_before:
+        chosen = _chosen_before[0]
+    home = chosen or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "shoal"
+
+
+@contextmanager
+def compiled_code_in(folder: Path) -> Iterator[None]:
+    """Within the block, what Numba decorates is kept in this folder. Other code keeps its own."""
+    _chosen_before.append(config.CACHE_DIR)
+    config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = _chosen_before.pop()
 
 
 def cached_njit(
@@ -61,18 +84,15 @@ def cached_njit(
     **options
         Of `numba.njit`.
     """
-    folder = str(cache_folder(sources))
+    folder = cache_folder(sources)
 
     def decorate(function: Callable[..., Any]) -> Any:
-        # Numba chooses the place when it decorates. Other code of this process keeps its own.
-        before = config.CACHE_DIR
-        config.CACHE_DIR = folder
+        # Numba chooses the place when it decorates.
         try:
-            return njit(cache=True, **options)(function)
+            with compiled_code_in(folder):
+                return njit(cache=True, **options)(function)
         except RuntimeError as error:
             _log.info("Compiled kernels are not kept: %s", error)
             return njit(**options)(function)
-        finally:
-            config.CACHE_DIR = before
 
     return decorate

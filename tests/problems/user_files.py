@@ -1,0 +1,28 @@
+"""Files as users write them, for tests of code that users bring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SHOP = """\
+import shoal
+
+
+@shoal.simulation(inputs=1, outputs=1, unit="EUR")
+def shop(policy, scenario, price=2.0):
+    total = 0.0
+    for _ in range(20):
+        demand = scenario.poisson(5.0)
+        order = max(0.0, policy.act((demand / 10.0,))[0])
+        total += price * abs(order - demand)
+    return total / 20
+"""
+# It has another score, and as many bytes.
+CHANGED_SHOP = SHOP.replace("price=2.0", "price=3.0")
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file, and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
