@@ -33,6 +33,8 @@ ENDED = (*TERMINAL, "paused")
 # Exit codes.
 _DONE = 0
 _FAILED = 1
+# Somebody has to put something right.
+_REFUSED = 2
 # As after an interrupt from the keyboard: 128 + SIGINT.
 _INTERRUPTED = 130
 
@@ -65,7 +67,8 @@ def follow_run(
     Returns
     -------
     int
-        Exit code of the command: 0 finished or stopped, 1 failed, 130 interrupted or paused.
+        Exit code of the command: 0 finished or stopped, 1 failed, 2 paused by itself as its code
+        cannot be used, 130 interrupted or paused.
     """
     console = Console(stderr=True)
     display = console if console.is_terminal and not as_json else None
@@ -94,6 +97,8 @@ def follow_run(
         return _FAILED
     if not as_json:
         console.print(_how_to_go_on(run_id, state), style="bold")
+    if state == "paused" and summary.run.error:
+        return _REFUSED
     return _INTERRUPTED if interrupted or state == "paused" else _FAILED
 
 

@@ -24,10 +24,11 @@ from typing import Any
 
 from loky.process_executor import ProcessPoolExecutor
 
+from shoal.errors import ProblemError, SimulationError
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.job_queue import JobQueue
 from shoal.executors.progress_files import ProgressDirectory, ProgressWriter
-from shoal.problems.base import Problem
+from shoal.problems.base import Problem, ShippedProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.system import forkserver
@@ -38,6 +39,10 @@ WORN_JOBS = 1_000
 # Bytes of resident memory that a worker may have gained since its first job.
 WORN_BYTES = 256 << 20
 _log = logging.getLogger(__name__)
+
+
+class _NoProblemError(Exception):
+    """A worker could not load the problem. Its cause, a `ShoalError`, is its argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,8 @@ class LocalExecutor(Executor):
         # `_end_late` may have given some up meanwhile.
         for future in done & self._running.keys():
             error = future.exception()
+            if isinstance(error, _NoProblemError):
+                raise error.args[0]
             if isinstance(error, BrokenProcessPool):
                 pool_is_broken = True
             else:
@@ -296,16 +303,22 @@ class LocalExecutor(Executor):
 
 # ---- In the worker processes ---------------------------------------------------------------------
 
+# Why there is no problem, if there is none.
+_refusal: ProblemError | SimulationError | None = None
 _problem: Problem
 _engine: Engine
 _writer: ProgressWriter | None
 
 
-def _start_worker(problem: Problem, folder: Path | None) -> None:
+def _start_worker(problem: ShippedProblem, folder: Path | None) -> None:
     """Prepare a worker process; ``folder`` is where it writes how far it is, if anywhere."""
     # A worker's jobs have nothing else in common.
-    global _problem, _engine, _writer  # noqa: PLW0603
-    _problem = problem
+    global _problem, _engine, _writer, _refusal  # noqa: PLW0603
+    try:
+        _problem = problem.in_worker()
+    except (ProblemError, SimulationError) as error:
+        # A worker that fails to start is taken for one that died, and nobody would hear why.
+        _refusal = error
     _engine = get_engine(problem.settings.engine)
     _writer = None
     if folder is not None:
@@ -330,6 +343,8 @@ def _name() -> str:
 
 def _work(job: Job, number: int) -> _Done:
     """Run a job, under a number by which the executor knows it."""
+    if _refusal is not None:
+        raise _NoProblemError(_refusal)
     with _writer.about(number) if _writer else nullcontext():
         result = job.run(_problem, _engine)
     return _Done(_name(), _resident_bytes(), result)

@@ -20,11 +20,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from shoal._version import __version__
-from shoal.errors import ExecutorError
+from shoal.errors import ExecutorError, ProblemError, SimulationError
 from shoal.executors.base import Executor, Job, Outcome, Progress
 from shoal.executors.job_queue import JobQueue
 from shoal.executors.ray_connection import Connection
-from shoal.problems.base import Problem
+from shoal.problems.base import Problem, ShippedProblem
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
 
@@ -87,8 +87,8 @@ class RayExecutor(Executor):
     """
 
     def __init__(self, problem: Problem, workers: int | None = None) -> None:
-        problem = problem.for_workers()
-        self._deadline = problem.settings.deadline
+        shipped = problem.for_workers()
+        self._deadline = shipped.settings.deadline
         self._workers = workers
         self._queue = JobQueue()
         # By their streams.
@@ -97,7 +97,7 @@ class RayExecutor(Executor):
         self._seconds = BATCH_SECONDS
         self._connection: Connection | None = Connection(workers)
         self._ray = self._connection.ray
-        self._problem = self._ray.put(problem)
+        self._problem = self._ray.put(shipped)
         self._work = self._ray.remote(num_cpus=1, max_retries=0, num_returns="streaming")(_work)
 
     @property
@@ -205,6 +205,9 @@ class RayExecutor(Executor):
             why = f"Its machine died with it {self.MAX_DEATHS} times."
             return self._queue.on_node_loss(batch.jobs, why)
         except errors.RayTaskError as error:
+            # The node lacks the code that the run began with.
+            if isinstance(error.cause, (ProblemError, SimulationError)):
+                raise error.cause from None
             raise _cannot_run(error) from None
         except errors.RayError as error:
             assert self._connection is not None
@@ -298,7 +301,8 @@ def _prepared(problem: Any) -> tuple[Problem, Engine]:
     """What all jobs share, fetched once; its arrays are Ray's, and read-only."""
     import ray
 
-    data: Problem = ray.get(problem)
+    shipped: ShippedProblem = ray.get(problem)
+    data = shipped.in_worker()
     # The kernels are loaded before a deadline begins.
     if data.settings.engine == "cpu":
         import shoal.executors.preload  # noqa: F401

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shoal.errors import ProblemError, SimulationError
 from shoal.executors import Executor, make_executor
 from shoal.orchestration.champion_phase import ChampionPhase
 from shoal.orchestration.owned_run import OwnedRun, RunReleasedError
@@ -55,7 +56,8 @@ class Runner:
         Returns
         -------
         str
-            The run's state then; "interrupted" when another supervisor may continue it.
+            The run's state then; "interrupted" when another supervisor may continue it, and
+            "paused" when the code that it began with is not here.
 
         Raises
         ------
@@ -64,7 +66,16 @@ class Runner:
         """
         view = self.store.run(self.claim.run_id)
         run = OwnedRun(self.store, self.claim, view.seconds, self.leaving, self.clock, self.wait)
-        problem = self.store.load_problem(self.claim.run_id)
+        try:
+            problem = self.store.load_problem(self.claim.run_id)
+            return self._work(run, problem, view.generations)
+        except (ProblemError, SimulationError) as error:
+            # A run that were left as interrupted would be claimed again at once, in vain.
+            _log.warning("run %s: its code cannot be used: %s", self.claim.run_id, error)
+            run.finish("paused", error=str(error))
+            return "paused"
+
+    def _work(self, run: OwnedRun, problem: Problem, generations: int) -> str:
         recorded = self.store.evaluations(self.claim.run_id, curves=False)
         # The record is the state: a search that went on elsewhere is played again from its
         # evaluations.
@@ -74,7 +85,7 @@ class Runner:
         try:
             with self.make_executor(problem, problem.settings.workers) as executor:
                 run.show_live(problem, executor)
-                SearchPhase(run, problem, search, executor).work(view.generations)
+                SearchPhase(run, problem, search, executor).work(generations)
                 ChampionPhase(run, problem, search, executor).work()
         except RunReleasedError as released:
             return run.release(released.commands)

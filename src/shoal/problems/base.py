@@ -11,7 +11,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,23 @@ class ChampionScores:
     together: Scores
 
 
+class ShippedProblem(Protocol):
+    """What goes to worker processes: a problem, or what becomes one there."""
+
+    @property
+    def settings(self) -> SearchSettings:
+        """The settings of the run."""
+
+    def in_worker(self) -> Problem:
+        """The problem, in the process that trains it.
+
+        Raises
+        ------
+        CodeChangedError
+            The code that the run began with is not on the worker's machine, or has changed.
+        """
+
+
 class Problem(ABC):
     """What every evaluation of a run shares.
 
@@ -88,8 +105,12 @@ class Problem(ABC):
     def network(self, genome: Genome) -> Network:
         """The network that a genome's swarm finds the weights of."""
 
-    def for_workers(self) -> Problem:
+    def for_workers(self) -> ShippedProblem:
         """The same problem without what only the process that records it needs."""
+        return self
+
+    def in_worker(self) -> Problem:
+        """See `ShippedProblem.in_worker`."""
         return self
 
     # ---- How long a training is ------------------------------------------------------------------

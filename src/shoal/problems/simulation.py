@@ -80,6 +80,10 @@ class SimulationProblem(Problem):
         # Another process imports the simulation from its own machine: code is never sent.
         return load_simulation_problem, (self.to_dict(), self.settings)
 
+    def for_workers(self) -> RecordedSimulation:
+        """See `Problem.for_workers`: a worker that cannot load it says why."""
+        return RecordedSimulation(self.to_dict(), self.settings)
+
     # ---- What it is ------------------------------------------------------------------------------
 
     @property
@@ -254,6 +258,26 @@ class SimulationProblem(Problem):
             np.arange(self.settings.test_scenarios),
             threads=_threads(engine),
         )
+
+
+@dataclass(frozen=True)
+class RecordedSimulation:
+    """A simulation as it is sent to other processes: by its record, never by code.
+
+    Attributes
+    ----------
+    record
+        What `describe_simulation` says.
+    settings
+        The settings of the run.
+    """
+
+    record: Mapping[str, Any]
+    settings: SearchSettings
+
+    def in_worker(self) -> SimulationProblem:
+        """See `ShippedProblem.in_worker`: the simulation is imported from this machine."""
+        return load_simulation_problem(self.record, self.settings)
 
 
 def _threads(engine: Engine) -> int:

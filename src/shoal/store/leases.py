@@ -343,6 +343,10 @@ def _report_end(connection: Connection, claim: Claim, state: str, error: str | N
     if state == "failed":
         event_level = "error"
         log_level = logging.ERROR
+    elif error:
+        # It was paused by itself.
+        event_level = "warning"
+        log_level = logging.WARNING
 
     add_event(connection, text, claim.run_id, event_level)
     process = process_of(claim.owner)
