@@ -53,7 +53,6 @@ _HOMES = {
     "named_genome": "genome.presets",
     "TrainManager": "manager",
     "SearchSettings": "settings.search_settings",
-    "simulation": "simulations.definition",
     "Store": "store",
     "open_store": "store",
     "Sampler": "tuning.samplers.base",

@@ -21,7 +21,7 @@ from shoal.errors import GenomeError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.metrics import Metrics, Scores
-from shoal.orchestration.preflight import check_dataset, check_search, check_subject
+from shoal.orchestration.preflight import check_dataset, check_search, check_subject, probe_subject
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.registry import usual_settings
@@ -286,7 +286,7 @@ def search(
     DataError
         If ``data`` is neither a prepared data set nor a simulation.
     ProblemError
-        If the simulation is in no file, so that no other process could import it.
+        If no other process can import the simulation, or if it does not work when it is called.
     ExecutorError
         If trainings are to run on Ray and Ray cannot be used.
     StoreError
@@ -315,6 +315,7 @@ def search(
     check_subject(data)
     parsed = SearchSettings.parse({**usual_settings(data), **settings})
     check_search(data, parsed, name)
+    probe_subject(data)
 
     opened = store
     if not isinstance(opened, Store):

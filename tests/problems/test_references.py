@@ -239,6 +239,7 @@ def test_what_a_file_prints_does_not_reach_our_output(
 )
 def test_a_file_that_cannot_be_imported(tmp_path: Path, text: str, message: str) -> None:
     file = write(tmp_path / "inventory.py", text)
+    modules = set(sys.modules)
 
     with pytest.raises(ProblemError) as caught:
         references.find(f"{file}:shop")
@@ -248,7 +249,8 @@ def test_a_file_that_cannot_be_imported(tmp_path: Path, text: str, message: str)
     assert caught.value.expected
     assert caught.value.remedy
     # Nothing half done is left.
-    assert not [name for name in sys.modules if name.startswith("shoal_code_")]
+    new = set(sys.modules) - modules
+    assert not [name for name in new if name.startswith("shoal_code_")]
 
 
 def test_an_error_of_ours_is_passed_on(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ from shoal.cli.options import (
     WorkersOption,
     apply_log_level,
 )
+from shoal.cli.problem_commands import app as problem_commands
 from shoal.cli.run_commands import app as run_commands
 from shoal.cli.store_commands import app as store_commands
 from shoal.errors import ShoalError
@@ -79,6 +80,7 @@ app = typer.Typer(
 
 # Help lists the commands of this file first, then these, in their order here.
 app.add_typer(run_commands)
+app.add_typer(problem_commands)
 app.add_typer(store_commands)
 app.add_typer(access_commands, name="access")
 app.add_typer(analysis_commands)

@@ -39,8 +39,21 @@ def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def show(
+    run: RunArgument,
+    code: Annotated[
+        bool, typer.Option("--code", help="Show the code that the run began with instead")
+    ] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show one run: its state, its best genome with its uncertainty, its scores."""
+    if code:
+        from shoal.cli.problem_commands import show_code
+
+        show_code(run, store, as_json)
+        return
+
     from shoal.analysis.summary import summarise
     from shoal.cli.tables import report
     from shoal.store import open_store

@@ -57,7 +57,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     """
     from shoal.data import load_dataset
     from shoal.orchestration.preflight import check_search
-    from shoal.problems.registry import usual_settings
+    from shoal.problems.registry import names_simulation, usual_settings
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
     values: dict[str, Any] = {}
@@ -75,10 +75,13 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     data_options = _take_data_options(values)
 
     options = _simulation_options(values.pop("options", {}))
-    subject: Subject | None = _simulation(source, data_options, options)
-    if subject is not None:
+    subject: Subject
+    if isinstance(source, str) and names_simulation(source):
+        _refuse_data_options(source, data_options)
+        subject = _simulation(source).with_options(**options)
         settings = SearchSettings.parse({**usual_settings(subject), **values})
     else:
+        _refuse_simulation_options(source, options)
         settings = SearchSettings.parse(values)
         preset = cast("Preset", settings.preset)
         subject = load_dataset(source, preset=preset, **data_options)
@@ -105,30 +108,41 @@ def _simulation_options(given: Any) -> dict[str, Any]:
     return options
 
 
-def _simulation(
-    source: Any, data_options: dict[str, Any], options: dict[str, Any]
-) -> Simulation | None:
-    """The simulation that DATA names; None where it names a table."""
-    from shoal.errors import SettingsError
-    from shoal.problems.registry import find_simulation
+def _simulation(name: str) -> Simulation:
+    """The simulation of that name, which was called a few times in another process.
 
-    simulation = find_simulation(source) if isinstance(source, str) else None
-    if simulation is None and options:
+    Importing it here first might never end.
+    """
+    from shoal.problems.check import check_named
+    from shoal.problems.registry import comes_with_shoal, find_simulation
+
+    if not comes_with_shoal(name):
+        check_named(name).refuse_bad()
+    return find_simulation(name)
+
+
+def _refuse_data_options(source: str, data_options: dict[str, Any]) -> None:
+    """Raise `SettingsError` if a simulation was given an option of tables."""
+    from shoal.errors import SettingsError
+
+    for name, value in data_options.items():
+        raise SettingsError(
+            f"{name}={value!r} is an option of tables; {source} is a simulation.",
+            expected="settings of the search alone",
+            remedy="leave it out",
+        )
+
+
+def _refuse_simulation_options(source: Any, options: dict[str, Any]) -> None:
+    """Raise `SettingsError` if a table was given an option of simulations."""
+    from shoal.errors import SettingsError
+
+    if options:
         raise SettingsError(
             f"options={options!r} belong to a simulation, and {source} is none.",
             expected="a simulation, such as lost-sales",
             remedy="leave the options out",
         )
-    if simulation is None:
-        return None
-    if data_options:
-        named = next(iter(data_options))
-        raise SettingsError(
-            f"{named}={data_options[named]!r} is an option of tables; {source} is a simulation.",
-            expected="settings of the search alone",
-            remedy="leave it out",
-        )
-    return simulation.with_options(**options)
 
 
 def _take_data_options(values: dict[str, Any]) -> dict[str, Any]:
@@ -140,10 +154,17 @@ def _take_data_options(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _beside(settings_file: Path, source: Any) -> Any:
-    """The table that a settings file names: a relative path is first looked for beside the file."""
-    if not isinstance(source, str) or Path(source).is_absolute():
+    """The table, or the file of a simulation, that a settings file names.
+
+    A relative path is first looked for beside the file.
+    """
+    if not isinstance(source, str):
         return source
-    neighbour = settings_file.parent / source
-    if neighbour.exists():
-        return str(neighbour)
+
+    place, colon, name = source, "", ""
+    if ".py:" in source:
+        place, colon, name = source.rpartition(":")
+    neighbour = settings_file.parent / place
+    if not Path(place).is_absolute() and neighbour.exists():
+        return f"{neighbour}{colon}{name}"
     return source

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from shoal.data.column_profile import ColumnFacts
     from shoal.data.diagnostics import Finding
     from shoal.objectives.registry import Metric
+    from shoal.problems.check import ProblemCheck
     from shoal.pso.benchmark import Benchmark, Measurement
     from shoal.replay.verify import ReplayCheck
     from shoal.store.diagnostics import Check
@@ -331,6 +332,17 @@ def findings_table(facts: Sequence[ColumnFacts], findings: Sequence[Finding]) ->
 
     more = _more_text(len(facts) - _MOST_COLUMNS, " columns\n")
     return Group(columns, more, table)
+
+
+def problem_table(check: ProblemCheck) -> Table:
+    """`shoal check-problem`."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for name in ("", "Check", "Finding"):
+        table.add_column(name, overflow="fold")
+    for finding in check.findings:
+        what = _with_remedy(finding.what, finding.remedy)
+        table.add_row(_MARKS[finding.status], finding.check, what)
+    return table
 
 
 def doctor_table(checks: Sequence[Check]) -> RenderableType:

@@ -10,6 +10,7 @@ from shoal.data import Dataset
 from shoal.errors import DataError, SettingsError
 from shoal.executors import check_executor_installed
 from shoal.problems.base import Problem
+from shoal.problems.check import LIMIT_SECONDS, check_recorded
 from shoal.problems.registry import describe, is_simulation, make_problem
 from shoal.pso.engines import cores
 from shoal.settings.search_settings import SearchSettings
@@ -73,6 +74,32 @@ def check_subject(subject: Subject) -> None:
         describe(subject)
     else:
         check_dataset(subject)
+
+
+def probe_subject(subject: Subject, seconds: float = LIMIT_SECONDS) -> None:
+    """Call a simulation of a user a few times, in another process, before anything is written.
+
+    What comes with Shoal is known, and tables do not run.
+
+    Parameters
+    ----------
+    subject
+        What is to be solved.
+    seconds
+        How long the other process may take to import it and to call it once.
+
+    Raises
+    ------
+    ProblemError
+        No search could start: another process cannot import it, or it raises, hangs, prints,
+        returns something else than a number, or other numbers when it is called again.
+    """
+    if not is_simulation(subject):
+        return
+    record = describe(subject)
+    comes_with_shoal = record["sha256"] is None and not record["reference"].startswith("gym:")
+    if not comes_with_shoal:
+        check_recorded(record, seconds).refuse_bad()
 
 
 def check_dataset(data: object) -> None:

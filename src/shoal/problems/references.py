@@ -23,7 +23,7 @@ import sys
 import sysconfig
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -273,6 +273,43 @@ def code_of(function: Any, what: str, name: str | None = None) -> Code:
     source = _read(place, path)
     _check_usable(source)
     return source.code(name)
+
+
+def recorded_code(run_id: int, record: Mapping[str, Any] | None) -> Code:
+    """The code that a run began with, as text for people. It may be anybody's, and is not executed.
+
+    Parameters
+    ----------
+    run_id
+        The run.
+    record
+        What it recorded of its problem; None for a table.
+
+    Raises
+    ------
+    ProblemError
+        It has none, or its text does not have the recorded hash.
+    """
+    if record is None or record.get("sha256") is None:
+        solved = "a table"
+        if record is not None:
+            solved = f"{record['name']}, which is found by its name"
+        raise ProblemError(
+            f"Run {run_id} solves {solved}: it records no code.",
+            expected="a run of a simulation of your own",
+            remedy="`shoal runs` lists the runs",
+        )
+
+    code = Code(record["reference"], record["sha256"], record["code"])
+    found = sha256_of(code.text.encode())
+    if found != code.sha256:
+        raise ProblemError(
+            f"The code that run {run_id} records has the SHA-256 {found[:_SHOWN]}..., not the "
+            f"recorded {code.sha256[:_SHOWN]}...",
+            expected="a record that nobody has changed",
+            remedy="restore a backup of the store",
+        )
+    return code
 
 
 def sha256_of(content: bytes) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from shoal.data import Dataset
+from shoal.data.table_io import BUNDLED as BUNDLED_TABLES
 from shoal.errors import ProblemError
 from shoal.problems.base import Problem
 from shoal.problems.table import TableProblem
@@ -82,8 +84,24 @@ def load_recorded(record: Mapping[str, Any], settings: SearchSettings) -> Proble
     return load_simulation_problem(record, settings)
 
 
-def find_simulation(text: str) -> Simulation | None:
-    """The simulation that a text names; None where it may be a table's name.
+def comes_with_shoal(name: str) -> bool:
+    """Whether that is the name of a bundled simulation."""
+    from shoal.simulations.registry import BUNDLED
+
+    return name in BUNDLED
+
+
+def names_simulation(text: str) -> bool:
+    """Whether a text names a simulation, or tries to, and no table. Nothing is imported."""
+    from shoal.problems import references
+
+    if comes_with_shoal(text) or text.startswith("gym:") or text.lower().endswith(".py"):
+        return True
+    return references.is_reference(text) or _plugin(text) is not None
+
+
+def find_simulation(text: str) -> Simulation:
+    """The simulation that a text names, imported from this machine.
 
     Parameters
     ----------
@@ -95,19 +113,18 @@ def find_simulation(text: str) -> Simulation | None:
     ------
     ProblemError
         It names code that cannot be imported, or that is no simulation.
+    SimulationError
+        It names none, or an environment that cannot be used.
     """
     from shoal.problems import references
-    from shoal.simulations.registry import BUNDLED, get_simulation
+    from shoal.problems.simulation import as_simulation
+    from shoal.simulations.registry import get_simulation
 
-    if text in BUNDLED or text.startswith("gym:"):
-        return get_simulation(text)
     reference: str | None = text
     if not references.is_reference(text):
         reference = _plugin(text)
-    if reference is None:
-        return None
-
-    from shoal.problems.simulation import as_simulation
+    if comes_with_shoal(text) or reference is None:
+        return get_simulation(text)
 
     found, code = references.find(reference)
     return as_simulation(found, code.reference)
@@ -123,7 +140,8 @@ def _plugin(name: str) -> str | None:
             expected=f"{name}:NAME, with the name of a simulation in that file",
             remedy="write a colon and the name behind it",
         )
-    # Most texts are paths of tables, and reading what is installed takes a while.
-    if not name.replace("-", "_").isidentifier():
+    # Most texts are tables, and reading what is installed takes a while.
+    is_name = name.replace("-", "_").isidentifier()
+    if not is_name or name in BUNDLED_TABLES or Path(name).exists():
         return None
     return references.plugins(references.PROBLEMS).get(name)

@@ -34,6 +34,8 @@ class SimulationCheck:
         What is worth knowing.
     seconds, steps
         Of one policy in one scenario, on average.
+    ties
+        The share of the policies whose mean score another one has, too.
     why_not_compiled
         A sentence; None if it is compiled.
     """
@@ -42,11 +44,15 @@ class SimulationCheck:
     hints: tuple[str, ...]
     seconds: float
     steps: float
+    ties: float
     why_not_compiled: str | None
 
 
 def check_simulation(
-    simulation: Simulation, clock: Callable[[], float] = time.perf_counter
+    simulation: Simulation,
+    policies: int = POLICIES,
+    scenarios: int = SCENARIOS,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> SimulationCheck:
     """Let random policies act, and tell what is wrong.
 
@@ -54,6 +60,8 @@ def check_simulation(
     ----------
     simulation
         What to look at.
+    policies, scenarios
+        How many.
     clock
         Seconds.
 
@@ -63,16 +71,16 @@ def check_simulation(
         If it raises, or returns something else than a number.
     """
     network = Network((simulation.input_count, _HIDDEN, simulation.outputs), "tanh")
-    weights = normals(_KEY, Purpose.POSITION, POLICIES, network.size)
-    scenarios = ScenarioSet(_KEY, Purpose.VALIDATION_SCENARIO)
-    numbers = np.arange(SCENARIOS)
+    weights = normals(_KEY, Purpose.POSITION, policies, network.size)
+    chosen = ScenarioSet(_KEY, Purpose.VALIDATION_SCENARIO)
+    numbers = np.arange(scenarios)
 
     with Evaluator(simulation, network) as evaluator:
         start = clock()
-        first = evaluator.scores(weights, scenarios, numbers)
+        first = evaluator.scores(weights, chosen, numbers)
         seconds = (clock() - start) / first.scores.size
-        again = evaluator.scores(weights, scenarios, numbers)
-        alone = evaluator.scores(weights[-1:], scenarios, numbers[::-1])
+        again = evaluator.scores(weights, chosen, numbers)
+        alone = evaluator.scores(weights[-1:], chosen, numbers[::-1])
         why_not_compiled = evaluator.why_not_compiled
 
     errors = _differences(first, again, alone)
@@ -86,13 +94,14 @@ def check_simulation(
         )
     errors += _about_randomness(simulation, first)
     if why_not_compiled is None and first.steps.max() <= _COMPARED_ACTS:
-        errors += _against_python(simulation, network, weights, scenarios, first)
+        errors += _against_python(simulation, network, weights, chosen, first)
 
     return SimulationCheck(
         errors=tuple(errors),
         hints=tuple(_hints(simulation, first)),
         seconds=seconds,
         steps=float(first.steps.mean()),
+        ties=_ties(first),
         why_not_compiled=why_not_compiled,
     )
 
@@ -109,7 +118,7 @@ def _differences(first: PolicyScores, again: PolicyScores, alone: PolicyScores) 
 
 
 def _about_randomness(simulation: Simulation, found: PolicyScores) -> list[str]:
-    changes = not _same(found.scores, np.repeat(found.scores[:, :1], SCENARIOS, axis=1))
+    changes = not _same(found.scores, np.repeat(found.scores[:, :1], found.scores.shape[1], axis=1))
     if simulation.deterministic and changes:
         return ["It says deterministic=True, and its scores differ from scenario to scenario."]
     return []
@@ -138,7 +147,7 @@ def _hints(simulation: Simulation, found: PolicyScores) -> list[str]:
     if lost:
         hints.append(f"{lost} of {found.scores.size} scores of random policies are not finite.")
 
-    same = _same(found.scores, np.repeat(found.scores[:, :1], SCENARIOS, axis=1))
+    same = _same(found.scores, np.repeat(found.scores[:, :1], found.scores.shape[1], axis=1))
     if same and not simulation.deterministic:
         hints.append("Scenarios do not differ: deterministic=True saves most of the work.")
 
@@ -146,6 +155,11 @@ def _hints(simulation: Simulation, found: PolicyScores) -> list[str]:
     if different == 1:
         hints.append("All random policies have the same score: a swarm has nothing to go by.")
     return hints
+
+
+def _ties(found: PolicyScores) -> float:
+    _, counts = np.unique(found.mean, return_counts=True)
+    return float(counts[counts > 1].sum() / len(found.mean))
 
 
 def _same(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:

@@ -95,7 +95,8 @@ class Evaluator:
         compiled = compilation(simulation)
         self.why_not_compiled = compiled.reason
         self._drive = compiled.drive
-        self._prints = False
+        # The start of what a simulation in plain Python printed first.
+        self.printed = ""
 
         self._records: list[tuple[PolicyMemory, ScenarioMemory]] = []
         # Where each thread is, (threads, 2): policy and scenario.
@@ -252,8 +253,8 @@ class Evaluator:
         with contextlib.redirect_stdout(said):
             run(weights, scenarios, numbers, found)
 
-        if said.text and not self._prints:
-            self._prints = True
+        if said.text and not self.printed:
+            self.printed = said.text
             _log.warning(
                 "The simulation %s prints %r. What it prints is dropped while a swarm trains.",
                 self.simulation.name,

@@ -1,0 +1,145 @@
+"""Commands about what users bring: to look at a simulation, and to get recorded code back."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from shoal.cli.options import JsonOption, RunArgument, StoreOption
+from shoal.errors import ProblemError, SettingsError
+
+if TYPE_CHECKING:
+    from shoal.problems.references import Code
+
+app = typer.Typer()
+
+
+@app.command("check-problem")
+def check_problem(
+    reference: Annotated[
+        str,
+        typer.Argument(
+            metavar="REF",
+            help="`file.py:function`, `module:function`, `gym:NAME`, a bundled simulation, or an "
+            "installed plug-in",
+        ),
+    ],
+    seconds: Annotated[
+        float,
+        typer.Option(help="How long importing, compiling and calling it once may take"),
+    ] = 60.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a simulation before a search: does it work, is it the same twice, is it compiled.
+
+    It is imported and called a few times, in a process of its own. Nothing is written.
+
+    Exit code 2: no search can start on it as it is.
+    """
+    from shoal.problems.check import check_named
+
+    if not seconds > 0:
+        raise SettingsError(f"--seconds {seconds:g}.", expected="more than 0")
+    found = check_named(reference, seconds)
+
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+    else:
+        from shoal.cli.tables import problem_table
+
+        Console().print(problem_table(found))
+    if found.bad:
+        raise typer.Exit(2)
+
+
+@app.command()
+def code(
+    run: RunArgument,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", help="Where to write it; a file that is not yet")
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it is there")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the code that a run began with to a file. It is not executed.
+
+    Read it before you use it: whoever wrote the store wrote the code.
+    """
+    number, recorded = _recorded_code(run, store)
+    _write(to, recorded.text.encode(), force)
+
+    if as_json:
+        written = {"run": number, "file": str(to), "sha256": recorded.sha256}
+        typer.echo(json.dumps(written))
+    else:
+        typer.echo(f"{to} has the code of run {number}, which was {_printable(recorded.reference)}")
+
+
+def show_code(run: str, store: str | None, as_json: bool) -> None:
+    """`shoal show RUN --code`: print the recorded code of a run."""
+    number, recorded = _recorded_code(run, store)
+    if as_json:
+        values = {
+            "run": number,
+            "reference": recorded.reference,
+            "sha256": recorded.sha256,
+            "code": recorded.text,
+        }
+        typer.echo(json.dumps(values))
+        return
+
+    typer.echo(f"Run {number} began with {_printable(recorded.reference)}")
+    typer.echo(f"SHA-256 {recorded.sha256}\n")
+    typer.echo(_printable(recorded.text))
+
+
+def _recorded_code(run: str, store: str | None) -> tuple[int, Code]:
+    from shoal.problems.references import recorded_code
+    from shoal.store import open_store
+
+    with open_store(store, create=False) as opened:
+        view = opened.run(run)
+    return view.id, recorded_code(view.id, view.problem)
+
+
+def _printable(text: str) -> str:
+    """Without what could command a terminal: the text may be anybody's."""
+    shown = []
+    for letter in text.replace("\r\n", "\n"):
+        if letter.isprintable() or letter in "\n\t":
+            shown.append(letter)
+        else:
+            shown.append("\N{REPLACEMENT CHARACTER}")
+    return "".join(shown)
+
+
+def _write(path: Path, content: bytes, force: bool) -> None:
+    """Write a new file; an old one is replaced as a whole, and only if that was asked for."""
+    try:
+        if not force:
+            with path.open("xb") as file:
+                file.write(content)
+            return
+
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        with beside.open("xb") as file:
+            file.write(content)
+        beside.replace(path)
+    except FileExistsError:
+        raise ProblemError(
+            f"{path} exists.",
+            expected="a file that is not there yet",
+            remedy="choose another file, or overwrite this one with --force",
+        ) from None
+    except OSError as error:
+        raise ProblemError(
+            f"{path} cannot be written: {error.strerror}.",
+            expected="a file in a folder that exists",
+            remedy="choose another one",
+        ) from None
