@@ -13,7 +13,7 @@ def shop(policy, scenario, price=2.0):
     total = 0.0
     for _ in range(20):
         demand = scenario.poisson(5.0)
-        order = max(0.0, policy.act((demand / 10.0,))[0])
+        order = abs(policy.act((demand / 10.0,))[0])
         total += price * abs(order - demand)
     return total / 20
 """

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from shoal.problems.evaluation import Evaluation
+from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView, Store
 
@@ -85,6 +86,10 @@ def _same_problem(run: RunView, problem: Mapping[str, Any] | None) -> bool:
 
 def _throughput_of(store: Store, run: RunView) -> Throughput | None:
     """The pace of a run's trainings on this host; None where there were too few."""
+    # Nothing that users wrote is imported for an estimate.
+    if run.kind != TableProblem.kind:
+        return None
+
     trainings = _trainings_here(store, run)
     if len(trainings) < _LEAST_TRAININGS:
         return None

@@ -185,7 +185,9 @@ def find_recorded(reference: str, sha256: str) -> Any:
     """
     place, _, name = reference.rpartition(":")
     path: Path | None = None
-    if not _is_path(place):
+    if not is_reference(reference):
+        place = reference
+    elif not _is_path(place):
         path = _file_of_module(place)
     elif _is_local(place):
         path = Path(place)

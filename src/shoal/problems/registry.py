@@ -130,6 +130,38 @@ def find_simulation(text: str) -> Simulation:
     return as_simulation(found, code.reference)
 
 
+def offered_simulations() -> tuple[str, ...]:
+    """The names that anybody may choose, also in a browser: bundled ones and installed plug-ins."""
+    from shoal.problems import references
+    from shoal.simulations.registry import BUNDLED
+
+    return (*BUNDLED, *references.plugins(references.PROBLEMS))
+
+
+def choose_simulation(name: str) -> Simulation:
+    """The simulation of that name, for a form that others fill in: no path and no module.
+
+    Parameters
+    ----------
+    name
+        One of `offered_simulations`, or ``gym:NAME``.
+
+    Raises
+    ------
+    ProblemError
+        It is another name.
+    SimulationError
+        It is an environment that cannot be used.
+    """
+    if name.startswith("gym:") or name in offered_simulations():
+        return find_simulation(name)
+    raise ProblemError(
+        f"{name!r} cannot be chosen here.",
+        expected="one of " + ", ".join(offered_simulations()) + ", or gym:NAME",
+        remedy="`shoal run file.py:function` starts a search on code of your own",
+    )
+
+
 def _plugin(name: str) -> str | None:
     """The reference of an installed plug-in; None where none has this name."""
     from shoal.problems import references

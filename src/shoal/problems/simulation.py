@@ -373,13 +373,28 @@ def load_simulation(record: Mapping[str, Any]) -> Simulation:
     ProblemError
         It cannot be imported, or is none.
     """
-    reference = record["reference"]
-    if record["sha256"] is None:
+    reference, sha256, options = _recorded_fields(record)
+    if sha256 is None:
         simulation = get_simulation(reference)
     else:
-        found = references.find_recorded(reference, record["sha256"])
+        found = references.find_recorded(reference, sha256)
         simulation = as_simulation(found, reference)
-    return simulation.with_options(**record["options"])
+    return simulation.with_options(**options)
+
+
+def _recorded_fields(record: Mapping[str, Any]) -> tuple[str, str | None, Mapping[str, Any]]:
+    """Reference, hash and options of a record, which may have come from anywhere."""
+    reference = record.get("reference")
+    sha256 = record.get("sha256")
+    options = record.get("options")
+    is_text = isinstance(reference, str) and isinstance(sha256, str | None)
+    if not is_text or not isinstance(options, Mapping):
+        raise ProblemError(
+            "The run's record of its simulation is damaged.",
+            expected="a reference, a hash and options",
+            remedy="restore a backup of the store",
+        )
+    return reference, sha256, options
 
 
 def as_simulation(found: Any, reference: str) -> Simulation:

@@ -167,6 +167,13 @@ def _gymnasium() -> Any:
 
 
 def _made(gymnasium: Any, identity: str, options: Mapping[str, Any]) -> Any:
+    # Gymnasium would import what stands before a colon, and an id may come from anybody's store.
+    if ":" in identity:
+        raise SimulationError(
+            f"The environment {identity!r} names a module.",
+            expected="the id of an installed environment, such as CartPole-v1",
+            remedy="import that module in a simulation of your own, which makes the environment",
+        )
     try:
         return gymnasium.make(identity, **options)
     # Whatever an environment's own code raises, it cannot be used.
