@@ -7,29 +7,14 @@ from pathlib import Path
 import pytest
 
 from problems.bad_simulations import BAD, Bad
-from problems.user_files import PLAIN_SHOP, write
+from problems.user_files import PLAIN_SHOP, TINY_SEARCH, write
 from shoal.problems.references import sha256_of
 from shoal.problems.registry import find_simulation
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import open_store
 from support.processes import last_json, shoal
 
-_TINY = SearchSettings.parse(
-    {
-        "preset": "simulation",
-        "population": 3,
-        "generations": 1,
-        "repeats": 2,
-        "max_repeats": 2,
-        "elitism": 1,
-        "iterations": 3,
-        "scenarios": 2,
-        "validation_scenarios": 4,
-        "test_scenarios": 4,
-        "finalists": 0,
-        "workers": 1,
-    }
-)
+_TINY = SearchSettings.parse(TINY_SEARCH)
 
 
 def _recorded(tmp_path: Path, text: str = PLAIN_SHOP) -> tuple[Path, Path]:

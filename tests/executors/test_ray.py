@@ -18,19 +18,22 @@ import pytest
 from test_executors import HURRIED, PROBLEM, Die, Echo, ExecutorContract, collect
 
 import shoal
+from problems.user_files import PLAIN_SHOP, TINY_SEARCH, write
 from shoal.errors import ExecutorError
-from shoal.executors import Evaluate, Executor, ray_connection
+from shoal.executors import Evaluate, Executor, make_executor, ray_connection
 from shoal.executors import ray as ray_executor
 from shoal.executors.job_queue import JobQueue
 from shoal.executors.ray import RayExecutor
 from shoal.genome.genome import Genome
 from shoal.orchestration.runner import Runner
 from shoal.orchestration.supervisor import Supervisor
+from shoal.problems.base import Problem
 from shoal.problems.evaluation import Task
+from shoal.problems.registry import find_simulation
 from shoal.problems.table import TableProblem
 from shoal.pso.engines import get_engine
 from shoal.settings.search_settings import SearchSettings
-from shoal.store import Owner, open_store
+from shoal.store import Owner, RunView, open_store
 from support.locations import TESTS
 from support.processes import alive, descendants, eventually, last_json
 from support.processes import shoal as command
@@ -258,6 +261,53 @@ def test_run_on_a_ray_of_its_own(undisturbed: tuple[str | None, int], tmp_path: 
     assert (done.returncode, done.stderr) == (0, "")
     assert last_json(done.stdout)["result_hash"] == undisturbed[0]
     assert len(done.stdout.strip().splitlines()) == 1
+
+
+def _drive_simulation(
+    path: Path, file: Path, executor: str, before_workers: Callable[[], object] = lambda: None
+) -> RunView:
+    """Add a run of a user's file, or take the one that waits, drive it, and return it."""
+
+    def make_late(problem: Problem, workers: int | None) -> Executor:
+        before_workers()
+        return make_executor(problem, workers)
+
+    settings = SearchSettings.parse({**TINY_SEARCH, "executor": executor})
+    with open_store(path) as store:
+        if store.runs():
+            store.command(1, "resume")
+        else:
+            store.add_run(find_simulation(f"{file}:shop"), settings)
+        claim = store.claim(Owner.here())
+        assert claim is not None
+        Runner(store, claim, make_executor=make_late).drive()
+        return store.run(1)
+
+
+def test_a_users_simulation_gives_the_same_hash_on_ray(cluster: Any, tmp_path: Path) -> None:
+    file = write(tmp_path / "inventory.py", PLAIN_SHOP)
+
+    local = _drive_simulation(tmp_path / "local.db", file, "local")
+    on_ray = _drive_simulation(tmp_path / "ray.db", file, "ray")
+
+    assert local.state == on_ray.state == "finished"
+    assert local.result_hash == on_ray.result_hash is not None
+
+
+def test_a_node_with_another_file_pauses_the_run(cluster: Any, tmp_path: Path) -> None:
+    file = write(tmp_path / "inventory.py", PLAIN_SHOP)
+    store = tmp_path / "shoal.db"
+
+    def change() -> None:
+        write(file, PLAIN_SHOP.replace("price=2.0", "price=3.0"))
+
+    paused = _drive_simulation(store, file, "ray", change)
+    write(file, PLAIN_SHOP)
+    finished = _drive_simulation(store, file, "ray")
+
+    assert paused.state == "paused"
+    assert "has changed since the run began" in (paused.error or "")
+    assert (finished.state, finished.error) == ("finished", None)
 
 
 OWN = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from problems.user_files import PLAIN_SHOP, write
+from problems.user_files import PLAIN_SHOP, TINY_SEARCH, write
 from shoal.executors import Executor, LocalExecutor
 from shoal.orchestration.runner import Runner
 from shoal.orchestration.supervisor import Supervisor
@@ -18,22 +18,7 @@ from shoal.problems.registry import find_simulation
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 
-SETTINGS = SearchSettings.parse(
-    {
-        "preset": "simulation",
-        "population": 3,
-        "generations": 2,
-        "repeats": 2,
-        "max_repeats": 2,
-        "elitism": 1,
-        "iterations": 5,
-        "scenarios": 2,
-        "validation_scenarios": 4,
-        "test_scenarios": 4,
-        "finalists": 0,
-        "workers": 1,
-    }
-)
+SETTINGS = SearchSettings.parse(TINY_SEARCH)
 
 
 @pytest.fixture

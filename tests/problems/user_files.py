@@ -22,6 +22,22 @@ CHANGED_SHOP = SHOP.replace("price=2.0", "price=3.0")
 # It runs in plain Python, without waiting for a compiler.
 PLAIN_SHOP = SHOP.replace('unit="EUR"', 'unit="EUR", compiled=False')
 
+# The settings of a search that takes a second.
+TINY_SEARCH = {
+    "preset": "simulation",
+    "population": 3,
+    "generations": 2,
+    "repeats": 2,
+    "max_repeats": 2,
+    "elitism": 1,
+    "iterations": 5,
+    "scenarios": 2,
+    "validation_scenarios": 4,
+    "test_scenarios": 4,
+    "finalists": 0,
+    "workers": 1,
+}
+
 
 def write(path: Path, text: str) -> Path:
     """Write a file, and return its path."""

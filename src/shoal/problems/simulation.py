@@ -387,14 +387,14 @@ def _recorded_fields(record: Mapping[str, Any]) -> tuple[str, str | None, Mappin
     reference = record.get("reference")
     sha256 = record.get("sha256")
     options = record.get("options")
-    is_text = isinstance(reference, str) and isinstance(sha256, str | None)
-    if not is_text or not isinstance(options, Mapping):
-        raise ProblemError(
-            "The run's record of its simulation is damaged.",
-            expected="a reference, a hash and options",
-            remedy="restore a backup of the store",
-        )
-    return reference, sha256, options
+    is_hash = sha256 is None or isinstance(sha256, str)
+    if is_hash and isinstance(reference, str) and isinstance(options, Mapping):
+        return reference, sha256, options
+    raise ProblemError(
+        "The run's record of its simulation is damaged.",
+        expected="a reference, a hash and options",
+        remedy="restore a backup of the store",
+    )
 
 
 def as_simulation(found: Any, reference: str) -> Simulation:
