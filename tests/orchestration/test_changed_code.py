@@ -106,6 +106,7 @@ def test_it_is_paused_again_as_long_as_nobody_has_put_the_file_back(
     store.command(1, "resume")
 
     assert _drive(store) == "paused"
+    assert store.run(1).state == "paused"
 
 
 def test_a_file_that_changes_in_the_middle_of_a_run(

@@ -138,7 +138,7 @@ def test_a_part_of_python_with_its_right_hash(
 
     _look_everywhere(store)
 
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
 
 
 def test_without_a_hash_only_names_are_found(store: Store, telltale: str, tmp_path: Path) -> None:
