@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import shoal
-from shoal.errors import CodeChangedError, ProblemError
+from shoal.errors import CodeChangedError, ProblemError, SimulationError
 from shoal.genome.genome import Genome
 from shoal.orchestration.runner import Runner
 from shoal.problems import references
 from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Task
-from shoal.problems.registry import find_simulation
+from shoal.problems.registry import find_simulation, names_simulation
 from shoal.problems.simulation import SimulationProblem, describe_simulation, load_simulation
 from shoal.pso.engines import get_engine
 from shoal.settings.phase import FIRST_CONFIRMATION
@@ -150,7 +150,9 @@ def test_a_name_that_is_no_simulation_is_refused() -> None:
         find_simulation(f"{FILE}:Any")
     with pytest.raises(ProblemError, match=r"defines no 'boiler'.*thermostat"):
         find_simulation(f"{FILE}:boiler")
-    assert find_simulation("table.csv") is None
+    with pytest.raises(SimulationError, match=r"no simulation 'table\.csv'"):
+        find_simulation("table.csv")
+    assert not names_simulation("table.csv")
 
 
 @pytest.mark.parametrize("text", ["a.py:f", "/x y/a.py:f", "package.module:f", "module:f"])
