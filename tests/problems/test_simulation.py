@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import shoal
-from shoal.errors import CodeChangedError, ProblemError, SimulationError
+from shoal.errors import CodeChangedError, ProblemError, SettingsError, SimulationError
 from shoal.genome.genome import Genome
 from shoal.orchestration.runner import Runner
 from shoal.problems import references
@@ -143,6 +143,12 @@ def test_what_no_other_process_could_import_is_refused() -> None:
 
     with pytest.raises(ProblemError, match="put it into a file"):
         shoal.search(within)
+
+
+@pytest.mark.parametrize("setting", [{"metric": "rmse"}, {"loss": "mse"}])
+def test_a_simulation_has_neither_another_metric_nor_a_loss(setting: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="scored by what it returns"):
+        problem(**setting)
 
 
 def test_a_name_that_is_no_simulation_is_refused() -> None:

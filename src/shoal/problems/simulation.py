@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.errors import ProblemError, SimulationError
+from shoal.errors import ProblemError, SettingsError, SimulationError
 from shoal.genome.genome import Genome
 from shoal.genome.presets import named_genome
 from shoal.nn.network import Network
@@ -70,11 +70,26 @@ class SimulationProblem(Problem):
         What a policy is trained in.
     settings
         The settings of the run.
+
+    Raises
+    ------
+    SettingsError
+        When the settings name a loss or a metric: what a simulation returns is both.
     """
 
     simulation: Simulation
     settings: SearchSettings
     kind = "simulation"
+
+    def __post_init__(self) -> None:
+        for name in ("metric", "loss"):
+            value = getattr(self.settings, name)
+            if value is not None:
+                raise SettingsError(
+                    f"{name}={value!r}, and {self.simulation.name} is a simulation.",
+                    expected="none: a simulation is scored by what it returns",
+                    remedy="leave it out",
+                )
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         # Another process imports the simulation from its own machine: code is never sent.
