@@ -115,7 +115,7 @@ def test_compare_shows_curves_tests_and_settings(page: Page) -> None:
     )
     expect(page).to_have_url(re.compile(r"/compare\?runs=2%2C1$"))
     expect(page.locator(".st-key-tests .mark-text.role-mark text")).to_have_text(
-        [re.compile(r"^run \d – run \d, confirmation$")], timeout=SOON
+        [re.compile(r"^run \d – run \d, accuracy on unused random streams$")], timeout=SOON
     )
     expect(page.locator("table.grid")).to_have_count(3, timeout=SOON)
     page.get_by_text("Active time", exact=True).click()

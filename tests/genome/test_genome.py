@@ -233,8 +233,8 @@ def test_genes_that_came_later_leave_old_names_as_they_are() -> None:
 
 
 def test_named_genomes_are_those_of_their_papers() -> None:
-    assert NAMED_GENOMES == ("constriction", "spso2007", "local", "competitive")
-    constriction, spso, _, competitive = map(named_genome, NAMED_GENOMES)
+    assert NAMED_GENOMES[:4] == ("constriction", "spso2007", "local", "competitive")
+    constriction, spso, _, competitive = map(named_genome, NAMED_GENOMES[:4])
     phi = 4.1  # Clerc and Kennedy's chi, for kappa 1
     chi = 2 / (phi - 2 + math.sqrt(phi * phi - 4 * phi))
     assert constriction.inertia_weight == pytest.approx(chi, abs=1e-4)
@@ -258,6 +258,14 @@ def test_named_genomes_are_those_of_their_papers() -> None:
         assert genome.stability_margin > 0
         assert (genome.jump_size, genome.global_best_weight) == (1, 0)
     assert named_genome("competitive", hidden_layers=(8,), swarm_size=20).swarm_size == 20
+
+
+def test_named_genomes_of_policies_begin_with_large_weights() -> None:
+    policies = [named_genome(name) for name in NAMED_GENOMES if name.startswith("policy")]
+    assert len(policies) == 4
+    for genome in policies:
+        assert genome.weight_scale >= 0.5
+        assert genome.stability_margin > 0
 
 
 def test_unknown_named_genomes_and_genes_are_refused() -> None:

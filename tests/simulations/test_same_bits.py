@@ -46,9 +46,14 @@ def test_scores_are_those_of_every_machine(name: str) -> None:
 
 
 PROGRAM = """
+import importlib.util
 import sys
 import shoal
-from simulations import test_same_bits
+
+# By its file: other folders on the path may hold modules of the same name.
+spec = importlib.util.spec_from_file_location("same_bits", sys.argv[2])
+test_same_bits = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(test_same_bits)
 
 assert shoal.__file__ == sys.argv[1], f"another checkout is tested: {shoal.__file__}"
 for name in test_same_bits.BUNDLED:
@@ -67,7 +72,7 @@ def test_older_instructions_give_the_same_scores(tmp_path) -> None:
         "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, sys.path)]),
     }
     process = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(shoal.__file__)],
+        [sys.executable, "-c", PROGRAM, str(shoal.__file__), __file__],
         env=environment,
         capture_output=True,
         text=True,

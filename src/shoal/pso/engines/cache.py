@@ -40,11 +40,11 @@ _SOURCES = (
 _chosen_before: list[str] = []
 
 
-def cache_folder(sources: Sequence[Path] = _SOURCES) -> Path:
-    """Name the folder of these very sources: under NUMBA_CACHE_DIR, or the user's cache
-    directory.
+def cache_folder(sources: Sequence[Path] | None = None) -> Path:
+    """Name the folder of these very sources, by default those of the engines: under
+    NUMBA_CACHE_DIR, or the user's cache directory.
     """
-    content = b"".join(path.read_bytes() for path in sources)
+    content = b"".join(path.read_bytes() for path in sources or _SOURCES)
     digest = hashlib.sha256(content).hexdigest()[:16]
     return cache_home() / f"kernels-{digest}"
 
@@ -70,7 +70,7 @@ def compiled_code_in(folder: Path) -> Iterator[None]:
 
 
 def cached_njit(
-    sources: Sequence[Path] = _SOURCES, **options: Any
+    sources: Sequence[Path] | None = None, **options: Any
 ) -> Callable[[Callable[..., Any]], Any]:
     """Compile as `numba.njit` does, and keep the result in `cache_folder`.
 
