@@ -68,6 +68,28 @@ class ShippedProblem(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingLength:
+    """What ends a training.
+
+    Attributes
+    ----------
+    iterations
+        It ends after this number of them.
+    seconds
+        It ends after this wall time, too; None: never.
+    patience
+        It ends, too, when the loss has not improved over this number of iterations; None: never.
+    horizon
+        Iterations after which what changes with time is at its end, however early it ends.
+    """
+
+    iterations: int
+    seconds: float | None
+    patience: int | None
+    horizon: int
+
+
 class Problem(ABC):
     """What every evaluation of a run shares.
 
@@ -153,6 +175,24 @@ class Problem(ABC):
         if patience is None:
             return None
         return max(1, patience * self.iterations_for(task) // self.settings.iterations)
+
+    def length_of(self, task: Task, recorded: int | None = None) -> TrainingLength:
+        """What ends a task's training.
+
+        Parameters
+        ----------
+        task
+            The genome and the repeat.
+        recorded
+            Repeats a training that made this number of iterations, whatever had ended it: neither
+            the clock nor patience may end it again. None: a new one.
+        """
+        horizon = self.iterations_for(task)
+        if recorded is not None:
+            return TrainingLength(recorded, None, None, horizon)
+
+        seconds = self.settings.training_seconds
+        return TrainingLength(horizon, seconds, self.patience(task), horizon)
 
     def cost(self, task: Task) -> int:
         """Work of a task's training, at most. Long trainings are started first."""

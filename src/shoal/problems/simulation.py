@@ -37,7 +37,7 @@ from shoal.simulations.defaults import usual_plan
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_policies
 from shoal.simulations.registry import get_simulation
-from shoal.simulations.training import Observer, TrainingPlan, train_policy
+from shoal.simulations.training import Observer, TrainingPlan, policy_network, train_policy
 
 # The name of the one metric of a simulation.
 SCORE = "score"
@@ -113,9 +113,7 @@ class SimulationProblem(Problem):
 
     def network(self, genome: Genome) -> Network:
         """See `Problem.network`: from observations to actions."""
-        simulation = self.simulation
-        layers = (simulation.input_count, *genome.hidden_layers, simulation.outputs)
-        return Network(layers, genome.activation)
+        return policy_network(self.simulation, genome)
 
     def to_dict(self) -> dict[str, Any]:
         """See `Problem.to_dict`."""
@@ -180,23 +178,16 @@ class SimulationProblem(Problem):
     def _plan(self, task: Task, iterations: int | None) -> TrainingPlan:
         """How long a task's policy is trained; ``iterations`` repeats a recorded length."""
         settings = self.settings
-        full_length = self.iterations_for(task)
-        seconds = None
-        patience = None
-        if iterations is None:
-            iterations = full_length
-            seconds = settings.training_seconds
-            patience = self.patience(task)
-
+        length = self.length_of(task, iterations)
         return TrainingPlan(
-            iterations=iterations,
+            iterations=length.iterations,
             scenarios=settings.scenarios,
             fresh_scenarios=settings.fresh_scenarios,
             validation_scenarios=settings.validation_scenarios,
             max_steps=settings.steps,
-            seconds=seconds,
-            patience=patience,
-            horizon=full_length,
+            seconds=length.seconds,
+            patience=length.patience,
+            horizon=length.horizon,
             min_improvement=settings.min_improvement,
         )
 

@@ -132,16 +132,7 @@ class TableProblem(Problem):
             part, _ = self.dataset.parts(task.repeat)
 
         settings = self.settings
-        full_length = self.iterations_for(task)
-        seconds = None
-        patience = None
-        # A training that is repeated has its recorded length, whatever had ended it: neither the
-        # clock nor patience may end it again.
-        if iterations is None:
-            iterations = full_length
-            seconds = settings.training_seconds
-            patience = self.patience(task)
-
+        length = self.length_of(task, iterations)
         return TrainingTask(
             genome=task.genome,
             network=self.network(task.genome),
@@ -149,10 +140,10 @@ class TableProblem(Problem):
             x=part.x,
             y=part.y,
             key=derive_key(settings.seed, task.repeat),
-            iterations=iterations,
-            seconds=seconds,
-            patience=patience,
-            horizon=full_length,
+            iterations=length.iterations,
+            seconds=length.seconds,
+            patience=length.patience,
+            horizon=length.horizon,
             min_improvement=settings.min_improvement,
         )
 

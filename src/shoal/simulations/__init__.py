@@ -1,6 +1,7 @@
 """Simulations: a network is a policy, and random numbers make the world that it acts in.
 
-May import: `shoal.errors`, `shoal.genome`, `shoal.nn`, `shoal.numerics`, `shoal.pso`.
+May import: `shoal.errors`, `shoal.genome`, `shoal.nn`, `shoal.numerics`,
+`shoal.objectives`, `shoal.pso`.
 
 Start reading with `definition` (what a user writes). Then `evaluation` (many policies in many
 scenarios), `training` (a swarm looks for the weights) and `bundled/` (simulations that come with

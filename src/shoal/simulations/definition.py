@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from shoal.errors import SimulationError
+from shoal.objectives.registry import DIRECTIONS, Direction
 
-Direction = Literal["minimize", "maximize"]
 # An option of a simulation: its type is that of its default.
 Option = bool | int | float | str
 
@@ -236,9 +236,9 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def _check(made: Simulation) -> None:
-    if made.direction not in get_args(Direction):
+    if made.direction not in DIRECTIONS:
         raise SimulationError(
-            f"direction={made.direction!r}.", expected="one of " + ", ".join(get_args(Direction))
+            f"direction={made.direction!r}.", expected="one of " + ", ".join(DIRECTIONS)
         )
     if not _is_count(made.outputs):
         raise SimulationError(f"outputs={made.outputs!r}.", expected="a whole number from 1 on")
