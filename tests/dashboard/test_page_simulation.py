@@ -68,19 +68,23 @@ def page(chromium: Browser, site: str, opened: Store) -> Iterator[Page]:
         assert watched.abroad == []
 
 
-def main(page: Page) -> str:
-    expect(page.locator(".st-key-footer")).to_be_attached(timeout=SOON)
-    return page.get_by_test_id("stMain").inner_text()
+def expect_words(page: Page, *words: str) -> None:
+    """Wait for each of some words: parts of a page arrive one by one, in no fixed order."""
+    for word in words:
+        expect(page.get_by_test_id("stMain")).to_contain_text(word, timeout=SOON)
 
 
 def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> None:
     best = opened.generations(1)[-1].summary.best.hash
 
     page.goto(f"{site}/live?run=1")
-    text = main(page)
-    assert "Simulation lost-sales: a policy observes 4 numbers and answers 1." in text
-    assert "Score by generation" in text and "Best Score" in text
-    assert "Score, cost per period (smaller is better)" in text
+    expect_words(
+        page,
+        "Simulation lost-sales: a policy observes 4 numbers and answers 1.",
+        "Score by generation",
+        "Best Score",
+        "Score, cost per period (smaller is better)",
+    )
     expect(page.get_by_text("simulated steps each, on average")).to_be_visible(timeout=SOON)
 
     seen = {
@@ -93,15 +97,18 @@ def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> 
     }
     for address, words in seen.items():
         page.goto(f"{site}/{address}")
-        expect(page.get_by_test_id("stMain")).to_contain_text(words, timeout=SOON)
-        assert "accuracy" not in main(page).lower(), address
-        assert "Test rows" not in main(page), address
+        expect_words(page, words)
+        expect(page.locator(".st-key-footer")).to_be_attached(timeout=SOON)
+        page.wait_for_load_state("networkidle")
+
+        text = page.get_by_test_id("stMain").inner_text()
+        assert "accuracy" not in text.lower(), address
+        assert "Test rows" not in text, address
 
 
 def test_the_champion_shows_an_episode_of_its_policy(page: Page, site: str) -> None:
     page.goto(f"{site}/champion?run=1")
-    text = main(page)
-    assert "Test, the policy that acts" in text and "scenarios nobody had met" in text
+    expect_words(page, "Test, the policy that acts", "scenarios nobody had met")
 
     page.get_by_role("button", name="Let it act and look").click()
     episode = page.locator(".st-key-episode")
