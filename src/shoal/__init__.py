@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shoal.genome.genome import Genome
     from shoal.genome.presets import named_genome
     from shoal.manager import TrainManager
+    from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
     from shoal.settings.search_settings import SearchSettings
     from shoal.simulations.definition import Simulation, simulation
     from shoal.store import Store, open_store
@@ -52,6 +53,10 @@ _HOMES = {
     "Genome": "genome.genome",
     "named_genome": "genome.presets",
     "TrainManager": "manager",
+    "RowLoss": "objectives.definition",
+    "TableObjective": "objectives.definition",
+    "objective": "objectives.definition",
+    "row_loss": "objectives.definition",
     "SearchSettings": "settings.search_settings",
     "Store": "store",
     "open_store": "store",
@@ -64,6 +69,7 @@ __all__ = [
     "Dataset",
     "Genome",
     "MinimizeResult",
+    "RowLoss",
     "Sampler",
     "SearchResult",
     "SearchSettings",
@@ -73,13 +79,16 @@ __all__ = [
     "Swarm",
     "SwarmClassifier",
     "SwarmRegressor",
+    "TableObjective",
     "TrainManager",
     "TrainResult",
     "__version__",
     "load_dataset",
     "minimize",
     "named_genome",
+    "objective",
     "open_store",
+    "row_loss",
     "search",
     "simulation",
     "train",

@@ -75,6 +75,17 @@ class ProblemError(ShoalError):
     """A simulation, function or objective cannot be used, or is of another kind than needed."""
 
 
+class ObjectiveError(ProblemError):
+    """An objective, a metric or a loss of one's own cannot be used.
+
+    Raised by `shoal.objective` and `shoal.row_loss` for a function that takes other arguments, and
+    by whatever calls one that raises, returns another shape, does not fit the target, or does not
+    compile.
+
+    What to do: correct what the message names. ``shoal check-problem`` tries an objective out.
+    """
+
+
 class CodeChangedError(ProblemError):
     """The code that a run began with is not on this machine, or has changed."""
 

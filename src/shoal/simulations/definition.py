@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from shoal.errors import SimulationError
+from shoal.objectives.options import Option, options_of, with_values
 from shoal.objectives.registry import DIRECTIONS, Direction
-
-# An option of a simulation: its type is that of its default.
-Option = bool | int | float | str
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -112,16 +109,8 @@ class Simulation:
         >>> get_simulation("lost-sales").with_options(penalty=9).options["penalty"]
         9.0
         """
-        options = dict(self.options)
-        for name, value in changes.items():
-            if name not in options:
-                known = ", ".join(options) or "none"
-                raise SimulationError(
-                    f"The simulation {self.name} has no option {name!r}.",
-                    expected=f"one of {known}",
-                )
-            options[name] = _like_default(name, value, options[name])
-
+        owner = f"The simulation {self.name}"
+        options = with_values(self.options, changes, owner, SimulationError)
         changed = replace(self, options=options)
         _check_inputs(changed)
         return changed
@@ -204,35 +193,7 @@ def simulation(
 
 def _options_of(function: Callable[..., Any]) -> dict[str, Option]:
     """The defaults of all parameters but the first two."""
-    if not callable(function):
-        raise SimulationError(
-            f"{function!r} is no function.",
-            expected="a function of a policy and a scenario",
-            remedy="write @shoal.simulation(inputs=..., outputs=...) above it",
-        )
-
-    parameters = list(inspect.signature(function).parameters.values())
-    named = [p for p in parameters if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    if len(named) < 2 or len(named) != len(parameters):
-        raise SimulationError(
-            f"The simulation {_name_of(function)} takes {inspect.signature(function)}.",
-            expected="(policy, scenario), then options with defaults",
-        )
-
-    options = {}
-    for parameter in named[2:]:
-        if not isinstance(parameter.default, Option):
-            raise SimulationError(
-                f"The option {parameter.name} of the simulation {_name_of(function)} has the "
-                f"default {parameter.default!r}.",
-                expected="a number, a truth value or a text",
-            )
-        options[parameter.name] = parameter.default
-    return options
-
-
-def _name_of(function: Callable[..., Any]) -> str:
-    return getattr(function, "__name__", repr(function))
+    return options_of(function, "The simulation", ("policy", "scenario"), SimulationError)
 
 
 def _check(made: Simulation) -> None:
@@ -267,18 +228,3 @@ def _check_inputs(made: Simulation) -> None:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _like_default(name: str, value: Any, default: Option) -> Option:
-    """A value of the type that the default has: compiled code knows no other."""
-    kind = type(default)
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is float and is_number and math.isfinite(value):
-        return float(value)
-    if kind is int and is_number and value == int(value):
-        return int(value)
-    if kind in (bool, str) and isinstance(value, kind):
-        return value
-    raise SimulationError(
-        f"{name}={value!r}.", expected=f"a value like the default, which is {default!r}"
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 
 from shoal.errors import SimulationError
-from shoal.simulations.definition import Option, Simulation
+from shoal.objectives.options import Option
+from shoal.simulations.definition import Simulation
 
 # What the names of environments of Gymnasium begin with.
 _GYM = "gym:"

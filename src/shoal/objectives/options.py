@@ -1,0 +1,133 @@
+"""Options of functions that users write: parameters with defaults, which a run may set."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shoal.errors import ShoalError
+
+# An option's type is that of its default.
+Option = bool | int | float | str
+
+
+def name_of(function: Any) -> str:
+    """What a function is called."""
+    return getattr(function, "__name__", repr(function))
+
+
+def plain_function(function: Any) -> Any:
+    """The function that was written, where Numba has compiled it."""
+    return getattr(function, "py_func", function)
+
+
+def options_of(
+    function: Callable[..., Any],
+    what: str,
+    positional: tuple[str, ...],
+    failure: type[ShoalError],
+    *,
+    keywords: bool = False,
+) -> dict[str, Option]:
+    """The defaults of all parameters behind the first ones.
+
+    Parameters
+    ----------
+    function
+        What a user wrote.
+    what
+        Names it at the start of a sentence, such as "The simulation".
+    positional
+        What the first parameters are, for the message.
+    failure
+        The class of the error.
+    keywords
+        Whether options may be given by their names only.
+
+    Raises
+    ------
+    ShoalError
+        Of that class: it is no function, it takes other parameters, or a default is of a type that
+        a record cannot hold.
+    """
+    if not callable(function):
+        raise failure(
+            f"{function!r} is no function.",
+            expected=f"a function of {', '.join(positional)}",
+        )
+
+    function = plain_function(function)
+    parameters = list(inspect.signature(function).parameters.values())
+    first = [own for own in parameters if own.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    named = list(first)
+    if keywords:
+        named += [own for own in parameters if own.kind is inspect.Parameter.KEYWORD_ONLY]
+    if len(first) < len(positional) or len(named) != len(parameters):
+        raise failure(
+            f"{what} {name_of(function)} takes {inspect.signature(function)}.",
+            expected=f"({', '.join(positional)}), then options with defaults",
+        )
+
+    options = {}
+    for parameter in named[len(positional) :]:
+        if not isinstance(parameter.default, Option):
+            raise failure(
+                f"The option {parameter.name} of {name_of(function)} has the default "
+                f"{_default_text(parameter)}.",
+                expected="a number, a truth value or a text",
+            )
+        options[parameter.name] = parameter.default
+    return options
+
+
+def _default_text(parameter: inspect.Parameter) -> str:
+    if parameter.default is inspect.Parameter.empty:
+        return "none"
+    return repr(parameter.default)
+
+
+def with_values(
+    options: Mapping[str, Option], changes: Mapping[str, Any], owner: str, failure: type[ShoalError]
+) -> dict[str, Option]:
+    """The options, some with other values.
+
+    Parameters
+    ----------
+    options
+        By name.
+    changes
+        Values by name, each of the type of its default.
+    owner
+        Whose options they are, such as "The simulation lost-sales".
+    failure
+        The class of the error.
+
+    Raises
+    ------
+    ShoalError
+        Of that class: there is no such option, or a value is of another type.
+    """
+    changed = dict(options)
+    for name, value in changes.items():
+        if name not in options:
+            raise failure(
+                f"{owner} has no option {name!r}.",
+                expected="one of " + (", ".join(options) or "none"),
+            )
+        changed[name] = _like_default(name, value, options[name], failure)
+    return changed
+
+
+def _like_default(name: str, value: Any, default: Option, failure: type[ShoalError]) -> Option:
+    """A value of the type that the default has: compiled code knows no other."""
+    kind = type(default)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is float and is_number and math.isfinite(value):
+        return float(value)
+    if kind is int and is_number and value == int(value):
+        return int(value)
+    if kind in (bool, str) and isinstance(value, kind):
+        return value
+    raise failure(f"{name}={value!r}.", expected=f"a value like the default, which is {default!r}")
