@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shoal.simulations.definition import Option, Simulation
+from shoal.objectives.options import Option
+from shoal.simulations.definition import Simulation
 
 _ITERATION = "value iteration, benchmarks/simulations.py --part optimum"
 _ZOO = "RL Baselines3 Zoo, benchmark.md: one training each, the deterministic policy"
