@@ -42,6 +42,7 @@ from shoal.cli.options import (
     PresetOption,
     RacingOption,
     RepeatsOption,
+    RoleOption,
     SameOption,
     SamplerOption,
     SeedOption,
@@ -119,6 +120,7 @@ def run(
     same: SameOption = None,
     folds: FoldsOption = None,
     log_columns: LogColumnsOption = None,
+    role: RoleOption = None,
     # A simulation
     demo_simulation: DemoSimulationOption = False,
     options: SimulationOptionsOption = None,
@@ -186,6 +188,7 @@ def check(
     group: Annotated[str | None, typer.Option(metavar="COL", help="As of the search")] = None,
     same: Annotated[str, typer.Option(metavar="COL,COL|all", help="As of the search")] = "",
     folds: Annotated[int | None, typer.Option(help="As of the search")] = None,
+    role: RoleOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What to know of DATA before a search: what each column holds, and findings with remedies.
@@ -198,11 +201,21 @@ def check(
     from shoal.data.column_profile import column_facts
     from shoal.data.diagnostics import check_table
     from shoal.data.preparation import table_and_target
+    from shoal.data.roles import parse_roles
 
+    roles = parse_roles(role or ())
     name, source, target = table_and_target(data, target)
     facts = column_facts(source)
     diagnosis = check_table(
-        name, source, target, cast("Preset", preset), facts, group=group, same=same, folds=folds
+        name,
+        source,
+        target,
+        cast("Preset", preset),
+        facts,
+        group=group,
+        same=same,
+        folds=folds,
+        **roles,
     )
 
     if as_json:

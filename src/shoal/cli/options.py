@@ -100,6 +100,15 @@ LogColumnsOption = Annotated[
         metavar="auto|none", help="Features with a long tail as logarithms; default: by preset"
     ),
 ]
+RoleOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        metavar="COL=column|weight",
+        help="No feature: numbers for objectives (column), or how much a row counts (weight); "
+        "repeatable",
+    ),
+]
 
 # `shoal run`: the search
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +25,8 @@ _DATA_OPTIONS = (
     "same",
     "folds",
     "log_columns",
+    "columns",
+    "weight",
     "test_fraction",
     "validation_fraction",
 )
@@ -64,6 +67,8 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     if settings_file is not None:
         values = read_settings_file(settings_file)
     values |= {key: value for key, value in given.items() if value is not None}
+    if given.get("role"):
+        values = _with_roles(values)
 
     if values.pop("demo_simulation", False):
         values["data"] = DEMO_SIMULATION
@@ -87,6 +92,15 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         subject = load_dataset(source, preset=preset, **data_options)
     check_search(subject, settings, name)
     return RunInput(subject, settings, name)
+
+
+def _with_roles(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the roles of ``role`` as options of the data, in place of the file's."""
+    from shoal.data.roles import parse_roles
+
+    absent = ("role", "columns", "weight")
+    others = {name: value for name, value in values.items() if name not in absent}
+    return {**others, **parse_roles(values["role"])}
 
 
 def _simulation_options(given: Any) -> dict[str, Any]:

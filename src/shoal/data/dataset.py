@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -68,6 +68,10 @@ class DataOptions:
     log_columns
         "auto": columns with a long tail are taken as logarithms (`shoal.data.encoder.log_floor`).
         "none": no column is.
+    columns
+        Columns of numbers that are no features and stay with their rows: `Part.columns`.
+    weight
+        Column of numbers, 0 or more, that is no feature: how much each row counts.
 
     Raises
     ------
@@ -85,11 +89,15 @@ class DataOptions:
     same: Same = ()
     folds: int = 1
     log_columns: Logs = "none"
+    columns: tuple[str, ...] = ()
+    weight: str | None = None
 
     def __post_init__(self) -> None:
         _check_column_name("target", self.target)
         if self.group is not None:
             _check_column_name("group", self.group)
+        for column in self.with_roles:
+            _check_column_name("column with a role", column)
 
         for option, allowed in _ALLOWED.items():
             _check_choice(option, getattr(self, option), allowed)
@@ -100,6 +108,7 @@ class DataOptions:
 
         self._check_group()
         self._check_same()
+        self._check_roles()
         self._check_preset()
 
     @property
@@ -111,6 +120,19 @@ class DataOptions:
     def scales_inputs(self) -> bool:
         """Whether inputs are standardised. The preset classic takes them as they are."""
         return self.rules.encodes_columns
+
+    @property
+    def with_roles(self) -> tuple[str, ...]:
+        """Columns of numbers that stay with their rows: ``columns``, then the weight."""
+        if self.weight is None:
+            return self.columns
+        return (*self.columns, self.weight)
+
+    @property
+    def no_features(self) -> tuple[str, ...]:
+        """Columns that no network sees: the target, the group, and those with a role."""
+        group = () if self.group is None else (self.group,)
+        return (self.target, *group, *self.with_roles)
 
     def _check_group(self) -> None:
         if self.group is None:
@@ -133,6 +155,24 @@ class DataOptions:
                 remedy="drop the group, or name only features",
             )
 
+    def _check_roles(self) -> None:
+        """Check that a column with a role has no other. Target and group are roles, too."""
+        named: dict[str, list[str | None]] = {"target": [self.target], "group": [self.group]}
+        named |= {"column": [*self.columns], "weight": [self.weight]}
+        if self.same != "all":
+            named["same"] = [*self.same]
+
+        for column in self.with_roles:
+            roles = []
+            for role, columns in named.items():
+                roles += [role] * columns.count(column)
+            if len(roles) > 1:
+                raise SettingsError(
+                    f"column {column!r} is named {len(roles)} times: as {', '.join(roles)}.",
+                    expected="one role for a column",
+                    remedy="drop the others, or copy the column under another name",
+                )
+
     def _check_preset(self) -> None:
         same_is_useless = bool(self.same) and not self.rules.keeps_rows_together
         folds_are_useless = self.folds > 1 and not self.rules.validates
@@ -154,6 +194,7 @@ class DataOptions:
         same: str | Sequence[str] = (),
         folds: int | None = None,
         log_columns: Logs | None = None,
+        columns: str | Sequence[str] = (),
         **others: Any,
     ) -> DataOptions:
         """The options of a run that begins now: what is None is what its preset has now.
@@ -168,6 +209,8 @@ class DataOptions:
             None: 5 with modern, but 1 if a ``validation_fraction`` is named.
         log_columns
             None: "auto" with modern.
+        columns
+            A list of columns, or a text that names columns with commas between.
         others
             The other options by name.
 
@@ -195,13 +238,25 @@ class DataOptions:
             chosen["folds"] = 1
         if log_columns is not None:
             chosen["log_columns"] = log_columns
-        return cls(target, preset, same=_parse_same(same), **chosen, **others)
+        return cls(
+            target,
+            preset,
+            same=_parse_same(same),
+            columns=_parse_names("columns", columns),
+            **chosen,
+            **others,
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """As JSON values, without roles that no column has: a record is as it was before roles."""
         values = asdict(self)
         if self.same != "all":
             values["same"] = list(self.same)
+
+        values["columns"] = list(self.columns)
+        for role in ("columns", "weight"):
+            if not values[role]:
+                del values[role]
         return values
 
     @classmethod
@@ -210,22 +265,30 @@ class DataOptions:
         same = values.get("same", ())
         if same != "all":
             same = tuple(same)
-        return cls(**{**values, "same": same})
+        columns = tuple(values.get("columns", ()))
+        return cls(**{**values, "same": same, "columns": columns})
 
 
 def _parse_same(same: str | Sequence[str]) -> Same:
-    if isinstance(same, str):
-        if same.strip() == "all":
-            return "all"
-        names = [name.strip() for name in same.split(",")]
+    if isinstance(same, str) and same.strip() == "all":
+        return "all"
+    return _parse_names("same", same, ", or 'all'")
+
+
+def _parse_names(option: str, given: str | Sequence[str], or_else: str = "") -> tuple[str, ...]:
+    """A list of names, or a text that has commas between them, as a tuple of names."""
+    if isinstance(given, str):
+        names = [name.strip() for name in given.split(",")]
         return tuple(name for name in names if name)
 
-    is_list_of_names = isinstance(same, Sequence) and all(isinstance(name, str) for name in same)
+    is_list_of_names = isinstance(given, Sequence) and all(isinstance(name, str) for name in given)
     if not is_list_of_names:
         raise SettingsError(
-            f"same {same!r}.", expected="names of columns, or 'all'", remedy="correct the list"
+            f"{option} {given!r}.",
+            expected=f"names of columns{or_else}",
+            remedy="correct the list",
         )
-    return tuple(same)
+    return tuple(given)
 
 
 def _check_column_name(option: str, column: object) -> None:
@@ -291,12 +354,18 @@ class Part:
         (rows,) float64: the target in its own unit, or the class index.
     rows
         (rows,) int64: row numbers in the table, from 0.
+    columns
+        By name, (rows,) float64 each: the columns that are no features, as the table has them.
+    weight
+        (rows,) float32, 0 or more and not all 0: how much each row counts. None: all alike.
     """
 
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     target: NDArray[np.float64]
     rows: NDArray[np.int64]
+    columns: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    weight: NDArray[np.float32] | None = None
 
     def select(self, chosen: NDArray[np.bool_]) -> Part:
         """A part of some of the rows.
@@ -311,7 +380,19 @@ class Part:
         Part
             A copy.
         """
-        return Part(self.x[chosen], self.y[chosen], self.target[chosen], self.rows[chosen])
+        columns = {name: values[chosen] for name, values in self.columns.items()}
+        weight = None
+        if self.weight is not None:
+            weight = self.weight[chosen]
+
+        return Part(
+            self.x[chosen],
+            self.y[chosen],
+            self.target[chosen],
+            self.rows[chosen],
+            columns,
+            weight,
+        )
 
     def followed_by(self, other: Part) -> Part:
         """The rows of two parts as one.
@@ -319,18 +400,27 @@ class Part:
         Parameters
         ----------
         other
-            A part with the same inputs; its rows come after these.
+            A part with the same inputs and roles; its rows come after these.
 
         Returns
         -------
         Part
             A copy.
         """
+        columns = {}
+        for name, values in self.columns.items():
+            columns[name] = np.concatenate([values, other.columns[name]])
+        weight = None
+        if self.weight is not None and other.weight is not None:
+            weight = np.concatenate([self.weight, other.weight])
+
         return Part(
             np.concatenate([self.x, other.x]),
             np.concatenate([self.y, other.y]),
             np.concatenate([self.target, other.target]),
             np.concatenate([self.rows, other.rows]),
+            columns,
+            weight,
         )
 
 
@@ -446,7 +536,7 @@ class Dataset:
         if self.table is None:
             return ()
 
-        notes = []
+        notes = [*self._notes_on_roles()]
         for column in self.encoder.columns:
             if isinstance(column, NumericColumn) and column.log_floor is not None:
                 notes.append(
@@ -457,6 +547,12 @@ class Dataset:
         if twins:
             notes.append(self._twins_note(twins))
         return tuple(notes)
+
+    def _notes_on_roles(self) -> Iterator[str]:
+        if self.options.weight is not None:
+            yield f"{self.options.weight} says how much each row counts, and is no feature."
+        for column in self.options.columns:
+            yield f"{column} stays with its rows, and is no feature."
 
     def _twins_note(self, twins: int) -> str:
         who = f"{twins:,} rows have"

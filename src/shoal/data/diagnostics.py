@@ -10,7 +10,7 @@ Those about single features and rows are in `shoal.data.feature_findings`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import pandas as pd
 
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric
 from shoal.data.column_profile import ColumnFacts, column_facts
-from shoal.data.dataset import Dataset, Preset
+from shoal.data.dataset import DataOptions, Dataset, Preset
 from shoal.data.encoder import NumericColumn, fit_column, skewness
 from shoal.data.feature_findings import (
     answers_in_disguise,
@@ -31,7 +31,7 @@ from shoal.data.findings import SAMPLE, Checked, Examination, Finding, listed, n
 from shoal.data.messages import count_of
 from shoal.data.preparation import prepare_new
 from shoal.data.target import FEW_VALUES, recognise_task
-from shoal.errors import DataError, ShoalError
+from shoal.errors import DataError, SettingsError, ShoalError
 
 __all__ = ["Checked", "Finding", "check_table"]
 
@@ -96,7 +96,7 @@ def check_table(
     task = options.get("task") or recognise_task(table[target])
     if dataset is not None:
         task = dataset.task
-    no_features = (target, options.get("group"))
+    no_features = _no_features(target, preset, options)
     rows_per_sample_row = -(-len(table) // SAMPLE)
     examination = Examination(
         name=name,
@@ -115,6 +115,7 @@ def check_table(
     findings = [
         *_refusals(examination),
         *_size(examination),
+        *_roles(examination),
         *_logarithms(examination),
         *_folds(examination),
         *_target(examination),
@@ -127,6 +128,14 @@ def check_table(
     # The sort is stable: findings of one status stay in the order above.
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.status))
     return Checked(tuple(findings), dataset)
+
+
+def _no_features(target: str, preset: Preset, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns that are no features; those with a role only if the options make sense."""
+    try:
+        return DataOptions.of_new_run(target, preset, **options).no_features
+    except SettingsError:
+        return (target, str(options.get("group")))
 
 
 # What a search refuses
@@ -209,6 +218,21 @@ def _split_in_words(dataset: Dataset) -> str:
     if dataset.test is not None:
         uses.append(f"{len(dataset.test.rows):,} test")
     return ", ".join(uses)
+
+
+def _roles(examination: Examination) -> Iterator[Finding]:
+    """Say which columns have a role."""
+    dataset = examination.dataset
+    if dataset is None:
+        return
+
+    if dataset.options.columns:
+        yield Finding(
+            "good", f"No features, and stay with their rows: {listed(dataset.options.columns)}."
+        )
+    if dataset.options.weight is not None:
+        weight = quoted(dataset.options.weight)
+        yield Finding("good", f"{weight} says how much each row counts, and is no feature.")
 
 
 def _logarithms(examination: Examination) -> Iterator[Finding]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shoal.data.canonical import CanonicalTable
 from shoal.data.dataset import DataOptions
 from shoal.data.messages import check_has_column, count_of
+from shoal.data.roles import Roles
 from shoal.data.splits import (
     SEEDS,
     Rows,
@@ -178,28 +179,65 @@ def _check_parts_have_classes(name: str, labels: Labels, split: Split, *, groupe
         )
 
 
-def check_targets_of_parts(name: str, labels: Labels, split: Split, options: DataOptions) -> None:
+def check_targets_of_parts(
+    name: str,
+    labels: Labels,
+    split: Split,
+    options: DataOptions,
+    weight: NDArray[np.float32] | None = None,
+) -> None:
     """Check that the accuracy of a regression is defined on every part.
 
     Raises
     ------
     DataError
-        If all targets of a part are 0: accuracy divides by their mean size.
+        If all targets of a part are 0: accuracy divides by their mean size. Rows of weight 0 do
+        not count.
     """
     if labels.classes:
         return
 
-    parts = {"training": split.train, "validation": split.validation, "test": split.test}
-    if split.folds is not None:
-        # Each fold as a part of its own. The others, which are then trained on, have other targets.
-        for fold in range(options.folds):
-            parts[f"validation (fold {fold + 1})"] = split.train[split.folds == fold]
-
-    for label, rows in parts.items():
-        if len(rows) and not labels.values[rows].any():
+    counts = labels.values != 0
+    if weight is not None:
+        counts &= weight > 0
+    for label, rows in _parts_that_score(split, options):
+        if not counts[rows].any():
             raise DataError(
                 f"{name}: the {label} part has only zeros in {options.target!r}: its accuracy is "
                 "undefined.",
                 expected="mean |target| above zero",
                 remedy="choose another data seed or fraction, or add rows",
             )
+
+
+def check_weights_of_parts(name: str, roles: Roles, split: Split, options: DataOptions) -> None:
+    """Check that some row of every part counts.
+
+    Raises
+    ------
+    DataError
+        If all weights of a part are 0.
+    """
+    if roles.weight is None:
+        return
+
+    for label, rows in _parts_that_score(split, options):
+        if not roles.weight[rows].any():
+            raise DataError(
+                f"{name}: the {label} part has only weights of 0 in {options.weight!r}.",
+                expected="a weight above 0 in every part",
+                remedy="choose another data seed or fraction, or add rows that count",
+            )
+
+
+def _parts_that_score(split: Split, options: DataOptions) -> Iterator[tuple[str, Rows]]:
+    """Each part that has rows, in words. A fold is a part of its own."""
+    parts = {"training": split.train, "validation": split.validation, "test": split.test}
+    if split.folds is not None:
+        # The other folds, which are then trained on, hold other rows.
+        for fold in range(options.folds):
+            parts[f"validation (fold {fold + 1})"] = split.train[split.folds == fold]
+
+    for label, rows in parts.items():
+        if len(rows):
+            yield label, rows

@@ -4,15 +4,15 @@ Preparing is a pure function of the table and the options: every machine gets th
 recorded run keeps the table and the options only. A prepared table is not cached: on the bundled
 table preparing takes 4 ms, and for a large one a cache would hold memory that trainings need.
 
-Reading order: `load_dataset` is what users call, `prepare` does the work, phase by phase. Two
-phases have files of their own, `shoal.data.target` and `shoal.data.partition`.
+Reading order: `load_dataset` is what users call, `prepare` does the work, phase by phase. Three
+phases have files of their own, `shoal.data.roles`, `shoal.data.target` and `shoal.data.partition`.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,8 @@ from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric, to_da
 from shoal.data.dataset import DataOptions, Dataset, Logs, Part, Preset, TaskType
 from shoal.data.encoder import Column, Encoder, NumericColumn, RegressionTarget, fit_column
 from shoal.data.messages import check_has_column, count_of, list_columns
-from shoal.data.partition import check_targets_of_parts, split_table
+from shoal.data.partition import check_targets_of_parts, check_weights_of_parts, split_table
+from shoal.data.roles import read_roles
 from shoal.data.splits import Rows, Split
 from shoal.data.table_io import BUNDLED, read_table
 from shoal.data.target import fit_target, read_target
@@ -49,6 +50,8 @@ def load_dataset(
     same: str | Sequence[str] = (),
     folds: int | None = None,
     log_columns: Logs | None = None,
+    columns: str | Sequence[str] = (),
+    weight: str | None = None,
 ) -> Dataset:
     """Read a table and prepare it for training: split it, encode its columns, scale its target.
 
@@ -85,6 +88,12 @@ def load_dataset(
     log_columns
         "auto": columns with a long tail are taken as logarithms. "none": no column is. None: "auto"
         with modern, "none" with classic.
+    columns
+        Columns of numbers that are no features, as a list or as text with commas between. Their
+        values stay with their rows (`Part.columns`), for objectives that need them.
+    weight
+        Column of numbers, 0 or more, that is no feature: how much each row counts in scores and in
+        trainings. None: all rows count alike.
 
     Returns
     -------
@@ -118,6 +127,8 @@ def load_dataset(
         "group": group,
         "test_fraction": test_fraction,
         "seed": seed,
+        "columns": columns,
+        "weight": weight,
     }
     # Only where it was named: its absence asks for folds.
     if validation_fraction is not None:
@@ -232,7 +243,8 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
     table = as_canonical(name, source)
     features = _check_columns(name, table, options)
 
-    # The target comes first, as a split keeps the shares of its classes.
+    roles = read_roles(name, table, options)
+    # The target comes before the split, which keeps the shares of its classes.
     labels = read_target(name, table, options)
     options = replace(options, task=labels.task)
     split = split_table(name, table, labels, options, features)
@@ -252,9 +264,11 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
     y = labels.values
     if isinstance(target, RegressionTarget):
         y = (labels.values - target.offset) / target.scale
-    arrays = _Arrays(_encode(name, table, encoder, options), y, labels.values)
+    x = _encode(name, table, encoder, options)
+    arrays = _Arrays(x, y, labels.values, roles.columns, roles.weight)
 
-    check_targets_of_parts(name, labels, split, options)
+    check_weights_of_parts(name, roles, split, options)
+    check_targets_of_parts(name, labels, split, options, roles.weight)
     train = arrays.part(split.train)
     assert train is not None, "split_table refuses a split without training rows"
     return Dataset(
@@ -322,8 +336,10 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
             remedy="add rows",
         )
 
-    no_features = (options.target, options.group)
-    features = [column for column in table.columns if column not in no_features]
+    for column in options.with_roles:
+        check_has_column(name, table, column)
+
+    features = [column for column in table.columns if column not in options.no_features]
     if not features:
         raise DataError(
             f"{name}: no column is left to learn from.",
@@ -387,14 +403,22 @@ class _Arrays:
     x: NDArray[np.float32]
     y: NDArray[np.float64]
     target: NDArray[np.float64]
+    columns: Mapping[str, NDArray[np.float64]]
+    weight: NDArray[np.float32] | None
 
     def part(self, rows: Rows) -> Part | None:
         """The part of these rows; None without rows."""
         if not len(rows):
             return None
+
+        weight = None
+        if self.weight is not None:
+            weight = self.weight[rows]
         return Part(
             x=np.ascontiguousarray(self.x[rows]),
             y=self.y[rows].astype(np.float32),
             target=self.target[rows],
             rows=rows,
+            columns={name: values[rows] for name, values in self.columns.items()},
+            weight=weight,
         )
