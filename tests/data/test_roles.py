@@ -111,7 +111,7 @@ def test_roles_survive_a_record_and_a_command(columns: list[str], weight: str | 
         ({"weight": "y"}, "column 'y' is named 2 times: as target, weight"),
         ({"columns": ("y",)}, "as target, column"),
         ({"columns": ("a", "a")}, "as column, column"),
-        ({"columns": ("a",), "weight": "a"}, "as weight, column"),
+        ({"columns": ("a",), "weight": "a"}, "as column, weight"),
         ({"columns": ("a",), "group": "a"}, "as group, column"),
         ({"weight": "a", "same": ("a",)}, "as weight, same"),
         ({"weight": ""}, "column with a role ''"),

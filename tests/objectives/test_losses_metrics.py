@@ -262,3 +262,82 @@ def test_probabilities_of_extreme_scores() -> None:
     assert wrong.log_loss == pytest.approx((2 * -math.log(1e-15) + math.log(2)) / 3)
     # The tie goes to the first class.
     assert wrong.accuracy == 0
+
+
+# Weights of rows
+
+
+def _weighted_case(seed: int, rows: int) -> tuple[np.ndarray, ...]:
+    """Amounts, chances of three classes, both targets, and weights above 0."""
+    random = np.random.default_rng(seed)
+    target = 3 + random.normal(size=rows)
+    predicted = target + random.normal(size=rows)
+    chances = probabilities(random.normal(size=(rows, 3)))
+    kinds = random.integers(0, 3, rows).astype(float)
+    weight = random.uniform(0.01, 5, rows).astype(np.float32)
+    return predicted, target, chances, kinds, weight
+
+
+@settings(deadline=None, max_examples=60)
+@given(SEEDS, st.integers(2, 60))
+def test_weighted_scores_are_those_of_scikit_learn(seed, rows) -> None:
+    predicted, target, chances, kinds, weight = _weighted_case(seed, rows)
+    found = regression_metrics(predicted, target, weight)
+    mae = theirs.mean_absolute_error(target, predicted, sample_weight=weight)
+    assert found.mae == pytest.approx(mae)
+    assert found.rmse == pytest.approx(
+        theirs.root_mean_squared_error(target, predicted, sample_weight=weight)
+    )
+    assert found.r2 == pytest.approx(
+        theirs.r2_score(target, predicted, sample_weight=weight), rel=1e-6, abs=1e-6
+    )
+    size = np.average(np.abs(target), weights=weight)
+    assert found.accuracy == pytest.approx(100 * (1 - mae / size), rel=1e-6, abs=1e-6)
+
+    found, chosen = classification_metrics(chances, kinds, weight), chances.argmax(axis=1)
+    assert found.accuracy == pytest.approx(
+        100 * theirs.accuracy_score(kinds, chosen, sample_weight=weight)
+    )
+    assert found.macro_f1 == pytest.approx(
+        theirs.f1_score(kinds, chosen, average="macro", zero_division=0, sample_weight=weight)
+    )
+    assert found.log_loss == pytest.approx(
+        theirs.log_loss(kinds, chances, labels=range(3), sample_weight=weight), rel=1e-6
+    )
+    present = np.unique(kinds)
+    recalls = theirs.recall_score(
+        kinds, chosen, labels=present, average=None, zero_division=0, sample_weight=weight
+    )
+    assert found.balanced_accuracy == pytest.approx(recalls.mean())
+
+
+@settings(deadline=None, max_examples=60)
+@given(SEEDS, st.integers(2, 40), st.sampled_from([0.5, 1.0, 3.0, 1e30, 1e-30]))
+def test_a_weight_says_how_many_rows_a_row_is(seed, rows, size) -> None:
+    predicted, target, chances, kinds, _ = _weighted_case(seed, rows)
+    copies = np.random.default_rng(seed).integers(0, 4, rows)
+    copies[0] = 1
+    weight = (copies * size).astype(np.float32)
+    expected = regression_metrics(np.repeat(predicted, copies), np.repeat(target, copies)).to_dict()
+    assert regression_metrics(predicted, target, weight).to_dict() == pytest.approx(
+        expected, rel=1e-9, abs=1e-6
+    )
+    expected = classification_metrics(
+        np.repeat(chances, copies, axis=0), np.repeat(kinds, copies)
+    ).to_dict()
+    assert classification_metrics(chances, kinds, weight).to_dict() == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=30)
+@given(SEEDS, st.integers(2, 60), st.sampled_from([1.0, 0.3, 3e38, 1e-38]))
+def test_weights_that_are_all_alike_change_no_bit(seed, rows, size) -> None:
+    predicted, target, chances, kinds, _ = _weighted_case(seed, rows)
+    weight = np.full(rows, size, np.float32)
+    assert regression_metrics(predicted, target, weight) == regression_metrics(predicted, target)
+    assert classification_metrics(chances, kinds, weight) == classification_metrics(chances, kinds)
+
+    order = np.random.default_rng(seed).permutation(rows)
+    weight = np.random.default_rng(seed).uniform(1, 2, rows).astype(np.float32)
+    assert classification_metrics(chances, kinds, weight) == classification_metrics(
+        chances[order], kinds[order], weight[order]
+    )

@@ -53,6 +53,26 @@ def test_a_swarm_that_stands_still_ends_early() -> None:
     assert found.iterations == 81  # a fifth, and one to compare with
 
 
+def test_scores_are_weighted() -> None:
+    """A row without weight changes no score."""
+    table = DATA.source
+    table["w"] = [1.0, 0.0] * (len(table) // 2)
+    data = load_dataset(table, DATA.options.target, weight="w")
+    problem = TableProblem(data, small_settings())
+    task, engine = Task(Genome(swarm_size=8), 0), get_engine("cpu")
+    found = evaluate(problem, task, engine)
+    assert found.scores is not None
+
+    weights = problem.train(task, engine)[1]
+    _, held_out = data.parts(0)
+    assert held_out is not None and held_out.weight is not None
+    counted = held_out.select(held_out.weight > 0)
+    alone = problem.scores_of(engine, task.genome, weights, replace(counted, weight=None))
+    assert alone == found.scores.validation
+    everything = problem.scores_of(engine, task.genome, weights, replace(held_out, weight=None))
+    assert everything != alone
+
+
 class BrokenEngine:
     def train(self, tasks: Iterable[object]) -> None:
         raise MemoryError("no room")

@@ -109,6 +109,40 @@ def test_classes() -> None:
         assert rows[kind].test.log_loss < rows["constant"].test.log_loss, kind
 
 
+def test_rows_that_weigh_nothing_are_neither_learned_from_nor_scored_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Half of the rows say the opposite; they have no weight.
+    other = np.arange(150) % 2
+    frame = table(w=1.0 - other)
+    frame["y"] = np.where(other, 40 - frame["y"], frame["y"])
+    for target in ("y", "kind"):
+        frame["kind"] = np.where(frame["y"] > 20, "high", "low")
+        left_out = {"y": "kind", "kind": "y"}[target]
+        data = load_dataset(frame.drop(columns=left_out), target, weight="w")
+        weighted = by_kind(baselines(problem(data), GENOME))
+        assert not [row.error for row in weighted.values() if row.error]
+
+        parts = {}
+        for part in ("train", "test"):
+            own = getattr(data, part)
+            parts[part] = own.select(own.weight > 0)
+        alone = replace(data, **parts, fold_numbers=data.fold_numbers[data.train.weight > 0])
+        expected = by_kind(baselines(problem(alone), GENOME))
+        assert weighted["linear"].test.to_dict() == pytest.approx(
+            expected["linear"].test.to_dict(), rel=1e-3
+        )
+        without = replace(data, train=replace(data.train, weight=None))
+        unweighted = by_kind(baselines(problem(without), GENOME))
+        for kind in ("linear", "adam", "lbfgs", "trees"):
+            assert weighted[kind].test.accuracy > unweighted[kind].test.accuracy + 3, kind
+
+    monkeypatch.setattr("sklearn.utils.validation.has_fit_parameter", lambda *arguments: False)
+    row = BaselineJob("adam", GENOME).run(problem(data), get_engine("cpu"))
+    assert "scikit-learn lacks weights" in row.detail and row.error is None
+    assert row.test == by_kind(baselines(problem(without), GENOME))["adam"].test
+
+
 def test_what_scikit_learn_lacks_is_named() -> None:
     about = problem(load_dataset(table(), "y"))
     swish = BaselineJob("lbfgs", Genome(hidden_layers=(6, 4), activation="gelu")).run(

@@ -2,8 +2,11 @@
 
 Sums are rounded once (`math.fsum`), and exponentials and logarithms are our own
 (`shoal.numerics.portable_math`). Each formula stands at the line that computes it; p is a
-prediction, t the target, and means are over rows. The accuracy of a regression is the student
-system's; the others are scikit-learn's.
+prediction, t the target, and means are over rows, weighted where rows have weights. The accuracy of
+a regression is the student system's; the others are scikit-learn's.
+
+A row of weight 2 counts as two rows, one of weight 0 as none. Weights that are all alike change no
+bit.
 
 References
 ----------
@@ -130,7 +133,9 @@ class Scores:
 
 
 def regression_metrics(
-    predicted: NDArray[np.float64], target: NDArray[np.float64]
+    predicted: NDArray[np.float64],
+    target: NDArray[np.float64],
+    weight: NDArray[np.floating] | None = None,
 ) -> Metrics | None:
     """Score predicted amounts.
 
@@ -138,6 +143,8 @@ def regression_metrics(
     ----------
     predicted, target
         (rows,), in the target's own unit.
+    weight
+        (rows,): how much each row counts, 0 or more, and not all 0. None: all alike.
 
     Returns
     -------
@@ -157,20 +164,21 @@ def regression_metrics(
     if not np.isfinite(squared_errors).all():
         return None
 
+    shares = _relative(weight)
     # MAE = mean |p - t|, MSE = mean (p - t)^2
-    mae = _mean(np.abs(errors))
-    mse = _mean(squared_errors)
+    mae = _mean(np.abs(errors), shares)
+    mse = _mean(squared_errors, shares)
 
     # R2 = 1 - MSE / variance of t
-    deviations = target - _mean(target)
-    variance = _mean(deviations * deviations)
+    deviations = target - _mean(target, shares)
+    variance = _mean(deviations * deviations, shares)
     r2 = 0.0
     if variance > 0.0:
         r2 = 1.0 - mse / variance
 
     return Metrics(
         # accuracy = 100 (1 - MAE / mean |t|)
-        accuracy=100.0 * (1.0 - mae / _mean(np.abs(target))),
+        accuracy=100.0 * (1.0 - mae / _mean(np.abs(target), shares)),
         mae=mae,
         rmse=math.sqrt(mse),
         r2=r2,
@@ -178,7 +186,9 @@ def regression_metrics(
 
 
 def classification_metrics(
-    class_probabilities: NDArray[np.float64], target: NDArray[np.float64]
+    class_probabilities: NDArray[np.float64],
+    target: NDArray[np.float64],
+    weight: NDArray[np.floating] | None = None,
 ) -> Metrics | None:
     """Score probabilities of classes.
 
@@ -188,6 +198,8 @@ def classification_metrics(
         (rows, classes). The predicted class has the largest; ties go to the lower class.
     target
         (rows,): indices of the true classes.
+    weight
+        (rows,): how much each row counts, 0 or more, and not all 0. None: all alike.
 
     Returns
     -------
@@ -206,10 +218,12 @@ def classification_metrics(
     truth = target.astype(np.int64)
     chosen = class_probabilities.argmax(axis=1)
 
+    shares = _relative(weight)
     # Rows by class: right ones, true ones, predicted ones.
-    hits = np.bincount(truth[truth == chosen], minlength=classes)
-    actual = np.bincount(truth, minlength=classes)
-    predicted = np.bincount(chosen, minlength=classes)
+    right = np.where(truth == chosen, truth, -1)
+    hits = _counts(right, classes, shares)
+    actual = _counts(truth, classes, shares)
+    predicted = _counts(chosen, classes, shares)
 
     # Classes that neither occur nor are predicted have no recall and no F1.
     recalls = []
@@ -217,20 +231,20 @@ def classification_metrics(
     for c in range(classes):
         # recall = hits / actual
         if actual[c]:
-            recalls.append(float(hits[c] / actual[c]))
+            recalls.append(hits[c] / actual[c])
         # F1 = 2 hits / (actual + predicted), the harmonic mean of precision and recall
         if actual[c] + predicted[c]:
-            f1_scores.append(float(2 * hits[c] / (actual[c] + predicted[c])))
+            f1_scores.append(2 * hits[c] / (actual[c] + predicted[c]))
 
     # log loss = mean -ln(probability of the true class)
     of_truth = class_probabilities[np.arange(rows), truth]
     of_truth = np.clip(of_truth, _SMALLEST_PROBABILITY, 1.0)
 
     return Metrics(
-        accuracy=100.0 * float(hits.sum()) / rows,
+        accuracy=100.0 * math.fsum(hits) / math.fsum(actual),
         balanced_accuracy=math.fsum(recalls) / len(recalls),
         macro_f1=math.fsum(f1_scores) / len(f1_scores),
-        log_loss=-_mean(log(of_truth)),
+        log_loss=-_mean(log(of_truth), shares),
     )
 
 
@@ -251,5 +265,26 @@ def mean_metrics(metrics: Sequence[Metrics]) -> Metrics:
     return Metrics.from_dict(means)
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    return math.fsum(values.tolist()) / len(values)
+def _relative(weight: NDArray[np.floating] | None) -> NDArray[np.float64] | None:
+    """Weights as shares of the largest, so that no product overflows; None: all rows alike."""
+    if weight is None:
+        return None
+    exact = weight.astype(np.float64)
+    return np.asarray(exact / exact.max())
+
+
+def _mean(values: NDArray[np.float64], shares: NDArray[np.float64] | None) -> float:
+    if shares is None:
+        return math.fsum(values.tolist()) / len(values)
+    # weighted mean = sum w v / sum w
+    return math.fsum((shares * values).tolist()) / math.fsum(shares.tolist())
+
+
+def _counts(
+    indices: NDArray[np.int64], classes: int, shares: NDArray[np.float64] | None
+) -> list[float]:
+    """The rows of each class, or the sum of their weights. Rows of the index -1 are of none."""
+    if shares is None:
+        counts = np.bincount(indices[indices >= 0], minlength=classes)
+        return [float(count) for count in counts]
+    return [math.fsum(shares[indices == c].tolist()) for c in range(classes)]

@@ -301,7 +301,7 @@ class TableProblem(Problem):
         predictions
             What `predictions` returns for the part, or a weighted sum of several such results.
         part
-            The rows, with their true targets.
+            The rows, with their true targets and their weights.
 
         Returns
         -------
@@ -309,8 +309,8 @@ class TableProblem(Problem):
             None when a prediction is not finite.
         """
         if self.dataset.task == "classification":
-            return classification_metrics(predictions, part.target)
-        return regression_metrics(predictions, part.target)
+            return classification_metrics(predictions, part.target, part.weight)
+        return regression_metrics(predictions, part.target, part.weight)
 
     def scores_of(
         self, engine: Engine, genome: Genome, weights: NDArray[np.float32], part: Part

@@ -3,11 +3,12 @@
     jobs = baseline_jobs(problem, champion.genome, networks=len(champion.weights))
     rows = [job.run(problem, engine) for job in jobs]  # or through an executor, side by side
 
-Each is fitted on the rows that the champion's networks were trained on, and scored on the same test
-rows with the same metrics, when the search is over. None is tuned on the table; what differs from
-scikit-learn's defaults stands in the functions at the end. A baseline that cannot be fitted becomes
-a row that says why, never an exception (`BaselineJob.failed` is for a job whose worker was lost).
-Their bits may differ between machines and versions of scikit-learn: they enter no `result_hash`.
+Each is fitted on the rows that the champion's networks were trained on, with their weights, and
+scored on the same test rows with the same metrics, when the search is over. None is tuned on the
+table; what differs from scikit-learn's defaults stands in the functions at the end. A baseline that
+cannot be fitted becomes a row that says why, never an exception (`BaselineJob.failed` is for a job
+whose worker was lost). Their bits may differ between machines and versions of scikit-learn: they
+enter no `result_hash`.
 
 `resplit` (shoal.data) prepares the table with other data seeds. The job ``swarm`` with a champion's
 genome, run on each, says what it scores on other splits.
@@ -243,7 +244,8 @@ class BaselineJob:
         for repeat in range(self.networks):
             seed, _ = derive_key(problem.settings.seed, repeat)
             detail, model = _estimator(self.kind, data.task, self.genome, seed)
-            model.fit(inputs, (train_part.target - mean) / scale)
+            y = (train_part.target - mean) / scale
+            detail += _fit(model, inputs, y, train_part.weight)
 
             if regression:
                 values = np.asarray(model.predict(test_inputs), dtype=np.float64)
@@ -333,6 +335,26 @@ def _inputs(
     # A constant column stays as it is.
     scale = np.where(scale > 0, scale, 1.0)
     return (x - mean) / scale, (test_x - mean) / scale
+
+
+def _fit(
+    model: Any,
+    inputs: NDArray[np.float64],
+    y: NDArray[np.float64],
+    weight: NDArray[np.float32] | None,
+) -> str:
+    """Fit a model; the rows have their weights where the model takes any. Else, that in words."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    if weight is None:
+        model.fit(inputs, y)
+        return ""
+    # Networks of scikit-learn take weights from version 1.7 on.
+    if not has_fit_parameter(model, "sample_weight"):
+        model.fit(inputs, y)
+        return " (all rows alike: scikit-learn lacks weights)"
+    model.fit(inputs, y, sample_weight=weight.astype(np.float64))
+    return ""
 
 
 # ---- scikit-learn's estimators -------------------------------------------------------------------
