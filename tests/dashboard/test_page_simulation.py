@@ -91,7 +91,7 @@ def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> 
         "": "best of",
         f"evaluation?run=1&genome={best}": "Score (cost per period)",
         "evaluations?run=1": "Score at most",
-        "swarm?run=1": "A recorded training is shown for tables only",
+        "swarm?run=1": "Ended with the recorded score",
         "matters?run=1": "What matters",
         "compare": "nothing to compare",
     }
@@ -104,6 +104,15 @@ def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> 
         text = page.get_by_test_id("stMain").inner_text()
         assert "accuracy" not in text.lower(), address
         assert "Test rows" not in text, address
+
+
+def test_a_recorded_swarm_is_shown_by_its_scores(page: Page, site: str) -> None:
+    page.goto(f"{site}/swarm?run=1")
+    expect_words(page, "Ended with the recorded score", "to the bit")
+    plot = page.locator(".js-plotly-plot")
+    expect(plot).to_contain_text("Best mean score", timeout=SOON)
+    expect(plot).to_contain_text("Score where it stands")
+    expect(plot).to_contain_text("Iteration, and simulated steps so far")
 
 
 def test_the_champion_shows_an_episode_of_its_policy(page: Page, site: str) -> None:

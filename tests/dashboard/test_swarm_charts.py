@@ -18,13 +18,17 @@ from shoal.dashboard.charts.live_swarm import live_bounds, live_loss_chart, live
 from shoal.dashboard.charts.swarm import swarm_chart
 from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
+from shoal.objectives.registry import Metric
 from shoal.presentation import gif
 from shoal.presentation.palette import DARK, LIGHT
+from shoal.presentation.shown_loss import shown_loss
 from shoal.presentation.swarm_scene import LINKS, Bounds, Shades, scene, series
 from shoal.pso.snapshot import SwarmSnapshot
 from shoal.replay.recorder import Replay, Window
 
 RANDOM = np.random.default_rng(5)
+LOSS = shown_loss(None)
+RETURN = Metric("score", "Score", "maximize", "return")
 
 
 def frame(iteration: int, particles: int = 6, **changes: Any) -> SwarmSnapshot:
@@ -112,8 +116,8 @@ def test_losses_of_several_decades_are_shaded_by_their_logarithm() -> None:
         wide(np.array([0.01, 0.1, 1.0, 5.0, np.inf])), [0, 0.5, 1, 1, 1], atol=1e-6
     )
     np.testing.assert_allclose(narrow(np.array([-2.0, 0.0, np.nan])), [0, 0.5, 1], atol=1e-6)
-    assert [text for _, text in wide.ticks] == ["0.01", "0.1", "1 +"]
-    close = [text for _, text in Shades(0.0357612, 0.0357698, log=False).ticks]
+    assert [text for _, text in wide.ticks(LOSS)] == ["0.01", "0.1", "1 +"]
+    close = [text for _, text in Shades(0.0357612, 0.0357698, log=False).ticks(LOSS)]
     assert len(set(close)) == 3
 
 
@@ -231,3 +235,32 @@ def test_a_swarm_of_the_nearest_has_no_links_before_its_first_iteration() -> Non
     assert np.isnan(drawn.links[0]).all() and np.isfinite(drawn.links[1:]).all()
     assert len(swarm_chart(film([frame(0, informants=nobody), frame(1)])).frames) == 2
     assert gif.gif(film([frame(0, informants=nobody), frame(1)]), dark=False).startswith(b"GIF89a")
+
+
+def test_losses_that_are_scores_are_shown_as_scores() -> None:
+    # Returns of 10 to 200, as losses.
+    frames = [
+        replace(f, losses=np.where(np.isinf(f.losses), np.inf, -100.0 * f.losses), steps=1000 * n)
+        for n, f in zip((0, 10, 20, 30), FILM.frames, strict=True)
+    ]
+    frames = [replace(f, current=-100.0 * f.current) for f in frames]
+    policies = replace(film(frames), metric=RETURN)
+    drawn = scene(frames, RETURN)
+    best_text, _, worst_text = (text for _, text in drawn.scale.ticks(drawn.shown))
+    assert float(best_text) == pytest.approx(-drawn.losses.min(), rel=0.01)
+    assert worst_text == f"≤ {-drawn.scale.high:.3g}"
+    assert series(frames, RETURN)["loss"].iloc[-1] == pytest.approx(-frames[-1].loss)
+    best = np.unravel_index(drawn.losses.argmin(), drawn.losses.shape)
+    assert drawn.shades[best] == 0, "the best score has the colour of the lowest loss"
+
+    figure = json.loads(swarm_chart(policies).to_json())
+    texts = [note["text"] for note in figure["layout"]["annotations"]]
+    assert texts[0] == "Best mean score"
+    assert figure["layout"]["xaxis2"]["title"]["text"] == "Iteration, and simulated steps so far"
+    assert figure["layout"]["xaxis2"]["ticktext"][-1] == "30<br>30,000"
+    assert "Global best loss" in json.dumps(json.loads(swarm_chart(FILM).to_json()))
+
+    live = live_loss_chart([(1, -3.0), (10, -30.0)], 500, metric=RETURN)
+    assert list(live.data[0].y) == [3.0, 30.0]
+    assert live.layout.yaxis.title.text == "Best mean score"
+    assert gif.gif(policies)[:6] == b"GIF89a"

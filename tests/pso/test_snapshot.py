@@ -126,6 +126,8 @@ def test_a_swarm_before_its_first_iteration() -> None:
         ([3.0, 2.0, 2.0], 1),
         ([np.inf, np.inf], 2),
         ([np.inf, 1.0], 0),
+        # A mean over all scenarios that were met may rise again.
+        ([3.0, 1.0, 2.0, 1.5], 2),
     ],
 )
 def test_stagnation(history: list[float], since: int) -> None:

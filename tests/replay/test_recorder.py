@@ -22,11 +22,12 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 from shoal.problems.table import TableProblem
+from shoal.problems.table_stepwise import losses_at
 from shoal.pso.engines import ENGINES, get_engine
 from shoal.pso.snapshot import random_projection, take_snapshot
 from shoal.pso.swarm import initial_state, penalties, step
 from shoal.replay import worker
-from shoal.replay.recorder import Replay, Window, losses_at, recorded_training, replay_training
+from shoal.replay.recorder import Replay, Window, recorded_training, replay_training
 from shoal.replay.worker import ReplayPool, Request
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store

@@ -12,6 +12,7 @@ from shoal.cli.options import JsonOption, RunArgument, StoreOption
 from shoal.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
+    from shoal.presentation.shown_loss import ShownLoss
     from shoal.replay.recorder import Replay
 
 app = typer.Typer()
@@ -93,6 +94,7 @@ def animate(
 ) -> None:
     """Train a recorded swarm again, to the same bits, and write how it moved as an animated GIF."""
     from shoal.presentation.gif import check_gif_installed, gif
+    from shoal.presentation.shown_loss import shown_loss
     from shoal.replay.recorder import Window, recorded_training, replay_training
     from shoal.store import open_store
 
@@ -130,17 +132,19 @@ def animate(
         typer.echo(json.dumps(written))
         return
     typer.echo(f"Genome {name}, repeat {number}, {recorded.iterations:,} iterations.")
-    typer.echo(f"It ended with a loss of {film.loss:.6g}{_exactness_text(film)}.")
+    shown = shown_loss(film.metric)
+    ended = f"{shown.one} of {shown.number(film.loss):.6g}"
+    typer.echo(f"It ended with a {ended}{_exactness_text(film, shown)}.")
     typer.echo(f"{to}: {len(film.frames)} frames, {to.stat().st_size:,} bytes")
 
 
-def _exactness_text(film: Replay) -> str:
+def _exactness_text(film: Replay, shown: ShownLoss) -> str:
     """Whether the loss is the recorded one; empty where none was recorded."""
-    if film.exact is None:
+    if film.recorded is None:
         return ""
     if film.exact:
-        return ", the loss that was recorded, to the bit"
-    return f", not the recorded {film.recorded}"
+        return f", the {shown.one} that was recorded, to the bit"
+    return f", not the recorded {shown.number(film.recorded)}"
 
 
 @app.command()

@@ -248,6 +248,26 @@ def _time_zone(name: str | None) -> datetime.tzinfo | None:
         return None
 
 
+# Counts
+
+
+def count_text(count: float) -> str:
+    """A large number in words.
+
+    Examples
+    --------
+    >>> [count_text(count) for count in (950, 24e6, 1.25e9)]
+    ['950', '24.0 million', '1.2 billion']
+    """
+    if count >= 1e12:
+        return f"{count / 1e12:,.1f} trillion"
+    if count >= 1e9:
+        return f"{count / 1e9:,.1f} billion"
+    if count >= 1e6:
+        return f"{count / 1e6:,.1f} million"
+    return f"{count:,.0f}"
+
+
 # Genomes
 
 

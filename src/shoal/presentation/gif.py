@@ -136,8 +136,8 @@ class _Drawing:
         from PIL import ImageFont
 
         self.replay = replay
-        self.scene = scene(frames)
-        self.losses = series(frames)["loss"].tolist()
+        self.scene = scene(frames, replay.metric)
+        self.losses = series(frames, replay.metric)["loss"].tolist()
         self.colours = colours
         self.link_colour = _between(colours.surface, colours.muted, 0.4)
         self.font = ImageFont.load_default(_FONT_SIZE * _SCALE)
@@ -163,7 +163,7 @@ class _Drawing:
 
         loss = self.losses[number]
         loss_text = "" if math.isnan(loss) else f"{loss:.4g}"
-        self._draw_text(pen, left, 374, "Global best loss", self.colours.muted)
+        self._draw_text(pen, left, 374, self.scene.shown.best, self.colours.muted)
         self._draw_text(pen, right, 374, loss_text, self.colours.text, "ra")
 
     def _draw_text(
@@ -214,9 +214,9 @@ class _Drawing:
         known = [(place, loss) for place, loss in enumerate(self.losses) if not math.isnan(loss)]
         if not known:
             return
-        # The global best only gets better, so the first is the highest and the last the lowest.
-        highest = known[0][1]
-        lowest = known[-1][1]
+        # A mean over all scenarios that were met may get worse again.
+        highest = max(loss for _, loss in known)
+        lowest = min(loss for _, loss in known)
 
         line = [self._curve_place(place, loss, lowest, highest) for place, loss in known]
         pen.line(line, fill=self.colours.muted, width=2 * _SCALE)

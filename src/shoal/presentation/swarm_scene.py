@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from shoal.objectives.registry import Metric
+from shoal.presentation.shown_loss import ShownLoss, shown_loss
 from shoal.pso.snapshot import SwarmSnapshot
 
 # Lines between informants in a frame, about. More of them would hide the particles.
@@ -53,18 +55,16 @@ class Shades:
         places = np.nan_to_num(places, nan=1.0, posinf=1.0).clip(0.0, 1.0)
         return np.asarray(places, dtype=np.float32)
 
-    @property
-    def ticks(self) -> list[tuple[float, str]]:
-        """Places that are labelled, each with its loss as text."""
+    def ticks(self, shown: ShownLoss) -> list[tuple[float, str]]:
+        """Places that are labelled, each with its loss as it is shown."""
         middle = (self.low + self.high) / 2
         if self.log:
             middle = (self.low * self.high) ** 0.5
         digits = self._digits()
-        return [
-            (0.0, f"{self.low:.{digits}g}"),
-            (0.5, f"{middle:.{digits}g}"),
-            (1.0, f"{self.high:.{digits}g} +"),
-        ]
+        low, centre, high = (
+            f"{shown.number(loss):.{digits}g}" for loss in (self.low, middle, self.high)
+        )
+        return [(0.0, low), (0.5, centre), (1.0, shown.beyond(high))]
 
     def _digits(self) -> int:
         """Significant digits, so many that the labels differ."""
@@ -122,6 +122,8 @@ class Scene:
         The scale of colours.
     standing
         Whether ``losses`` are those where the particles stand; else those of their bests.
+    shown
+        How losses are shown.
     """
 
     iterations: NDArray[np.int64]
@@ -134,10 +136,19 @@ class Scene:
     bounds: Bounds
     scale: Shades
     standing: bool
+    shown: ShownLoss
 
 
-def scene(frames: Sequence[SwarmSnapshot]) -> Scene:
-    """The scene of some frames, at least one, of one training."""
+def scene(frames: Sequence[SwarmSnapshot], metric: Metric | None = None) -> Scene:
+    """The scene of some frames of one training.
+
+    Parameters
+    ----------
+    frames
+        At least one.
+    metric
+        Of the scores that the losses are; None: they are no scores.
+    """
     positions = np.stack([frame.positions for frame in frames])
     bests = np.stack([_bests(frame) for frame in frames]).astype(np.float32)
     seen = np.concatenate([positions.reshape(-1, 2), bests.reshape(-1, 2)])
@@ -160,6 +171,7 @@ def scene(frames: Sequence[SwarmSnapshot]) -> Scene:
         bounds=Bounds(_range(seen[:, 0]), _range(seen[:, 1])),
         scale=scale,
         standing=standing,
+        shown=shown_loss(metric),
     )
 
 
@@ -188,25 +200,33 @@ def _global_best(frame: SwarmSnapshot) -> NDArray[np.float64]:
     return np.full(2, np.nan)
 
 
-def series(frames: Sequence[SwarmSnapshot]) -> pd.DataFrame:
+def series(frames: Sequence[SwarmSnapshot], metric: Metric | None = None) -> pd.DataFrame:
     """The course of a training, a row for each frame.
+
+    Parameters
+    ----------
+    frames, metric
+        See `scene`.
 
     Returns
     -------
     DataFrame
-        ``iteration``, ``loss`` of the global best (NaN where there is none), ``diversity``,
-        ``speed``, ``at_velocity_limit`` and ``at_position_limit`` in percent, ``stagnation``.
+        ``iteration``, ``loss`` of the global best as it is shown (NaN where there is none),
+        ``diversity``, ``speed``, ``at_velocity_limit`` and ``at_position_limit`` in percent,
+        ``stagnation``, simulated ``steps`` (None where nothing is simulated).
     """
+    shown = shown_loss(metric)
     rows = []
     for frame in frames:
         row = {
             "iteration": frame.iteration,
-            "loss": frame.loss if np.isfinite(frame.loss) else np.nan,
+            "loss": shown.number(frame.loss) if np.isfinite(frame.loss) else np.nan,
             "diversity": frame.diversity,
             "speed": frame.speed,
             "at_velocity_limit": 100 * frame.at_velocity_limit,
             "at_position_limit": 100 * frame.at_position_limit,
             "stagnation": frame.stagnation,
+            "steps": frame.steps,
         }
         rows.append(row)
 

@@ -16,11 +16,13 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.metrics import Scores
 from shoal.objectives.registry import Metric
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.stepwise import StepwiseTraining
 from shoal.pso.engines.base import Engine
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
@@ -222,6 +224,37 @@ class Problem(ABC):
         weights
             (D,): what was found; None where there is nothing.
         """
+
+    @property
+    def loss_metric(self) -> Metric | None:
+        """The metric of the scores that losses are; None where a loss is no score.
+
+        Of such scores a loss is the `Metric.fitness` with its sign turned.
+        """
+        return None
+
+    def stepwise(self, task: Task, engine: Engine, iterations: int) -> StepwiseTraining:
+        """A recorded training once more, some iterations at a time, to be looked at.
+
+        Parameters
+        ----------
+        task
+            The genome and the repeat.
+        engine
+            Trains.
+        iterations
+            The recorded length of the training.
+
+        Raises
+        ------
+        ReplayError
+            Trainings of this kind of problem cannot be looked at.
+        """
+        raise ReplayError(
+            f"The swarms of a {self.kind} cannot be looked at.",
+            expected="a run that solves a table or a simulation",
+            remedy="choose another run",
+        )
 
     # ---- The champion ----------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from shoal.objectives.registry import Metric
 from shoal.problems import references
 from shoal.problems.base import ChampionScores, Problem, downsample_history
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.simulation_stepwise import StepwisePolicy
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import SwarmState
 from shoal.settings.phase import Phase
@@ -174,6 +175,22 @@ class SimulationProblem(Problem):
             score=score,
         )
         return evaluation, trained.weights
+
+    @property
+    def loss_metric(self) -> Metric:
+        """See `Problem.loss_metric`: a loss is the mean score, and what weight decay adds."""
+        return self.metric
+
+    def stepwise(self, task: Task, engine: Engine, iterations: int) -> StepwisePolicy:
+        """See `Problem.stepwise`: in the scenarios that the training met."""
+        return StepwisePolicy(
+            self.simulation,
+            task.genome,
+            derive_key(self.settings.seed, task.repeat),
+            self._plan(task, iterations),
+            threads=_threads(engine),
+            loss_name=SCORE,
+        )
 
     def _plan(self, task: Task, iterations: int | None) -> TrainingPlan:
         """How long a task's policy is trained; ``iterations`` repeats a recorded length."""

@@ -27,6 +27,7 @@ from shoal.objectives.metrics import (
 from shoal.objectives.registry import Metric, table_metric
 from shoal.problems.base import ChampionScores, Problem, downsample_history
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.table_stepwise import StepwiseTable
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import TrainingTask
 from shoal.settings.schedule import Schedule
@@ -200,6 +201,10 @@ class TableProblem(Problem):
             score=score,
         )
         return evaluation, result.weights
+
+    def stepwise(self, task: Task, engine: Engine, iterations: int) -> StepwiseTable:
+        """See `Problem.stepwise`: on the rows of its repeat."""
+        return StepwiseTable(engine, self.training(task, iterations=iterations))
 
     # ---- The champion ----------------------------------------------------------------------------
 

@@ -12,13 +12,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.genome.genome import Genome
 from shoal.numerics.philox import Purpose, normals
-from shoal.pso.swarm import SwarmState, TrainingTask, scheduled
+from shoal.pso.swarm import SwarmState, scheduled
 
 ProjectionKind = Literal["random", "principal"]
 
@@ -124,6 +125,18 @@ def principal_projection(positions: NDArray[np.float32]) -> Projection:
     return Projection("principal", axes.astype(np.float32), centre.astype(np.float32), float(share))
 
 
+class SeenTraining(Protocol):
+    """What a snapshot reads of a training: `shoal.pso.swarm.TrainingTask` is one."""
+
+    @property
+    def genome(self) -> Genome:
+        """The swarm's hyperparameters."""
+
+    @property
+    def schedule_length(self) -> int:
+        """Iterations after which the inertia and the velocity limit have their last values."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class SwarmSnapshot:
     """A swarm of P particles between two iterations.
@@ -162,6 +175,8 @@ class SwarmSnapshot:
         The mean absolute component of the velocities.
     current : ndarray of float64, (P,), optional
         The losses where the particles stand, if somebody computed them.
+    steps : int, optional
+        Simulated steps so far, where policies are trained and somebody counted.
     """
 
     iteration: int
@@ -176,6 +191,7 @@ class SwarmSnapshot:
     stagnation: int
     speed: float
     current: NDArray[np.float64] | None = None
+    steps: int | None = None
 
     @property
     def loss(self) -> float:
@@ -204,6 +220,7 @@ class SwarmSnapshot:
             "stagnation": self.stagnation,
             "speed": _rounded_number(self.speed, _LOSS_DIGITS),
             "current": current,
+            "steps": self.steps,
         }
 
     @classmethod
@@ -232,12 +249,13 @@ class SwarmSnapshot:
             stagnation=values["stagnation"],
             speed=_read_number(values["speed"]),
             current=current,
+            steps=values.get("steps"),
         )
 
 
 @np.errstate(all="ignore")
 def take_snapshot(
-    task: TrainingTask, state: SwarmState, projection: Projection | None = None
+    task: SeenTraining, state: SwarmState, projection: Projection | None = None
 ) -> SwarmSnapshot:
     """Take a snapshot of a swarm.
 
@@ -290,7 +308,8 @@ def stagnation(history: NDArray[np.float64]) -> int:
     Parameters
     ----------
     history
-        The global best loss after each iteration, which never rises.
+        The global best loss after each iteration. Where it is a mean over all scenarios that were
+        met, it may rise again.
 
     Returns
     -------
@@ -300,15 +319,13 @@ def stagnation(history: NDArray[np.float64]) -> int:
     if not len(history):
         return 0
 
-    # From the end, losses rise: the search finds the first that differs from the last one.
-    last = history[-1]
-    iterations_at_last = int(np.searchsorted(history[::-1], last, side="right"))
-    if not np.isfinite(last):
-        return iterations_at_last
-    return iterations_at_last - 1
+    lowest = int(np.argmin(history))
+    if not np.isfinite(history[lowest]):
+        return len(history)
+    return len(history) - 1 - lowest
 
 
-def _best_informants(task: TrainingTask, state: SwarmState) -> NDArray[np.int32]:
+def _best_informants(task: SeenTraining, state: SwarmState) -> NDArray[np.int32]:
     """The informants of each particle in the order of their losses, (P, k), where it has some."""
     informants = state.informants
     if not task.genome.rule.knows_informants(task.genome, state.iteration):
@@ -325,7 +342,7 @@ def _diversity(positions: NDArray[np.float32]) -> float:
     return float(np.sqrt(squared_distances).mean())
 
 
-def _velocity_limit(task: TrainingTask, state: SwarmState) -> np.float32:
+def _velocity_limit(task: SeenTraining, state: SwarmState) -> np.float32:
     """The limit that the swarm's velocities have met: that of the iteration before."""
     genome = task.genome
     last_iteration = max(0, state.iteration - 1)

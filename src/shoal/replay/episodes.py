@@ -9,9 +9,7 @@ long. The scenario is one of the test, which nothing was selected on.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +22,7 @@ from shoal.errors import ProblemError, ShoalError, StoreError
 from shoal.problems.base import Problem
 from shoal.replay.process import child_environment, load_problem
 from shoal.store import Store, open_store
-from shoal.system.child import Child, Entry, Parent, answer
+from shoal.system.child import Child, Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
 from shoal.tuning.champion import Champion
 
@@ -153,8 +151,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     request: Mapping[str, Any] = parent.request()
     lower_priority(_NICENESS)
     try:
-        # The answer goes to the standard output, where a simulation may print.
-        with contextlib.redirect_stdout(sys.stderr):
+        with prints_dropped():
             episode = _recorded(request["run"])
     except ShoalError as error:
         answer(error=str(error))

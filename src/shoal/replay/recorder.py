@@ -11,7 +11,8 @@
 
 A training is a pure function of genome and repeat, so nobody had to film it. Whatever ended it (its
 length, patience, a clock), the recorded number of iterations repeats it exactly. The training that
-was recorded is seen, on the rows of its repeat; a champion's refit on more rows is another one.
+was recorded is seen, on the rows or in the scenarios of its repeat. A champion's refit on more rows
+is another training.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -29,10 +31,10 @@ from numpy.typing import NDArray
 from shoal.analysis.summary import summarise
 from shoal.errors import ReplayError
 from shoal.genome.genome import Genome
-from shoal.objectives.losses import loss_values
+from shoal.objectives.registry import Metric
 from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.table import as_table
+from shoal.problems.stepwise import StepwiseTraining
 from shoal.pso.engines import Engine, get_engine
 from shoal.pso.engines.base import CHUNK_SECONDS
 from shoal.pso.snapshot import (
@@ -43,13 +45,11 @@ from shoal.pso.snapshot import (
     random_projection,
     take_snapshot,
 )
-from shoal.pso.swarm import SwarmState, TrainingTask, initial_state, penalties
+from shoal.pso.swarm import SwarmState
 from shoal.store import Store
 
 Spacing = Literal["even", "early"]
 MOST_FRAMES = 500
-# Rows on which the losses of where particles stand are computed.
-MOST_ROWS = 2048
 HISTORY_POINTS = 400
 # Moments and particles that the principal axes are taken from, at most.
 _MOMENTS = 64
@@ -137,6 +137,8 @@ class Replay:
         The kind of the axes.
     share
         How much of the swarm's variance the axes show, 0 to 1; None: not known.
+    metric
+        Of the scores that the losses are; None: they are no scores.
     """
 
     genome: Genome
@@ -150,6 +152,7 @@ class Replay:
     recorded: float | None
     plane: ProjectionKind
     share: float | None
+    metric: Metric | None = None
 
     @property
     def exact(self) -> bool | None:
@@ -170,6 +173,7 @@ class Replay:
             "recorded": self.recorded,
             "plane": self.plane,
             "share": self.share,
+            "metric": None if self.metric is None else self.metric.to_dict(),
         }
 
     @classmethod
@@ -187,6 +191,7 @@ class Replay:
             recorded=values["recorded"],
             plane=values["plane"],
             share=values["share"],
+            metric=None if values["metric"] is None else Metric.from_dict(values["metric"]),
         )
 
 
@@ -236,14 +241,12 @@ def replay_training(
 
     moments = window.moments(iterations)
     engine = engine or get_engine(problem.settings.engine)
-    # Positions of other problems are seen live only.
-    table = as_table(problem, "A replay of the swarm")
-    training = table.training(task, iterations=iterations)
-    recorder = _Recorder(engine, training, moments, on_progress)
-    if window.projection == "principal":
-        recorder.record_on_principal_axes()
-    else:
-        recorder.record_on(random_projection(training.network.size))
+    with closing(problem.stepwise(task, engine, iterations)) as training:
+        recorder = _Recorder(training, moments, on_progress)
+        if window.projection == "principal":
+            recorder.record_on_principal_axes()
+        else:
+            recorder.record_on(random_projection(training.dimensions))
 
     return Replay(
         genome=task.genome,
@@ -253,10 +256,11 @@ def replay_training(
         frames=tuple(recorder.frames),
         history=_thinned(recorder.history),
         loss=float(recorder.history[-1]),
-        loss_name=table.objective.loss.name,
+        loss_name=training.loss_name,
         recorded=recorded,
         plane=recorder.projection.kind,
         share=recorder.projection.share,
+        metric=problem.loss_metric,
     )
 
 
@@ -275,12 +279,10 @@ class _Recorder:
 
     def __init__(
         self,
-        engine: Engine,
-        training: TrainingTask,
+        training: StepwiseTraining,
         moments: Sequence[int],
         on_progress: Callable[[float], None],
     ) -> None:
-        self._engine = engine
         self._training = training
         self._moments = moments
         self._on_progress = on_progress
@@ -300,7 +302,7 @@ class _Recorder:
 
     def record_on_principal_axes(self) -> None:
         """Record on the principal axes of the training, which are known at its end."""
-        swarm_weights = self._training.genome.swarm_size * self._training.network.size
+        swarm_weights = self._training.genome.swarm_size * self._training.dimensions
         if len(self._moments) * swarm_weights <= _HELD:
             held = self._find_axes(hold=True)
             for state in held:
@@ -330,19 +332,21 @@ class _Recorder:
         return held
 
     def _take(self, state: SwarmState) -> None:
-        frame = take_snapshot(self._training, state, self.projection)
-        losses = losses_at(self._training, state.positions)
-        self.frames.append(replace(frame, current=losses))
+        training = self._training
+        frame = take_snapshot(training, state, self.projection)
+        losses = training.losses_at(state.positions)
+        steps = training.steps_after(state.iteration)
+        self.frames.append(replace(frame, current=losses, steps=steps))
 
     def _states(self, moments: Iterable[int]) -> Iterator[SwarmState]:
         """The swarm at each of these iterations. A state lasts until the next one is asked for."""
-        state = initial_state(self._training)
+        state = self._training.begin()
         chunk = 1
         for moment in sorted(set(moments)):
             while state.iteration < moment:
                 begun = time.perf_counter()
                 steps = min(chunk, moment - state.iteration)
-                state = self._engine.advance(self._training, state, steps)
+                state = self._training.advance(state, steps)
 
                 # As many iterations at once as take about as long as a page can wait.
                 if time.perf_counter() - begun < CHUNK_SECONDS / 2:
@@ -433,11 +437,11 @@ def _of_genome(store: Store, run_id: int, name: str) -> list[Evaluation]:
     return evaluations
 
 
-def _sample(training: TrainingTask) -> tuple[NDArray[np.int64], set[int]]:
+def _sample(training: StepwiseTraining) -> tuple[NDArray[np.int64], set[int]]:
     """Which particles the principal axes are taken from, and after which iterations."""
     swarm_size = training.genome.swarm_size
     count = min(_PARTICLES, swarm_size)
-    moments = max(3, min(_MOMENTS, _SAMPLE // (count * training.network.size)))
+    moments = max(3, min(_MOMENTS, _SAMPLE // (count * training.dimensions)))
     iterations = np.linspace(0, training.iterations, moments).round().astype(int)
     particles = np.linspace(0, swarm_size - 1, count).round().astype(int)
     return particles, set(iterations.tolist())
@@ -447,30 +451,6 @@ def _copy(state: SwarmState) -> SwarmState:
     """A state that lasts: an engine may go on in the memory of the one that it gave."""
     names = ("positions", "velocities", "best_positions", "best_losses", "informants", "history")
     return replace(state, **{name: getattr(state, name).copy() for name in names})
-
-
-@np.errstate(all="ignore")
-def losses_at(training: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The loss at each position.
-
-    Parameters
-    ----------
-    training
-        Whose loss, on whose rows: on every n-th one where there are more than `MOST_ROWS`.
-    positions
-        Weights, shape (particles, weights).
-
-    Returns
-    -------
-    NDArray
-        Shape (particles,); infinite where the loss is not a number.
-    """
-    every = -(-len(training.x) // MOST_ROWS)
-    outputs = training.network.forward(positions, training.x[::every])
-    losses = loss_values(training.objective, outputs, training.y[::every]) + penalties(
-        training, positions
-    )
-    return np.where(np.isfinite(losses), losses, np.inf)
 
 
 def _to_json(loss: float) -> float | None:

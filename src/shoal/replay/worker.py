@@ -21,7 +21,7 @@ from shoal.problems.evaluation import Task
 from shoal.pso.engines import get_engine
 from shoal.replay.process import child_environment, load_problem
 from shoal.replay.recorder import Replay, Window, replay_training
-from shoal.system.child import Child, Entry, Parent, answer
+from shoal.system.child import Child, Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
 
 ABANDONED_SECONDS = 30.0
@@ -213,19 +213,8 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     """The entry of a replay's process: it answers how far it is, at last with the replay."""
     request = Request.from_dict(parent.request())
     try:
-        problem = load_problem(request.run_id)
-        engine = get_engine(problem.settings.engine)
-        # Only now: until here it is quick, and somebody waits.
-        lower_priority(NICENESS)
-        replay = replay_training(
-            problem,
-            request.task,
-            request.iterations,
-            request.window,
-            recorded=request.recorded,
-            engine=engine,
-            on_progress=_Reporter(parent),
-        )
+        with prints_dropped():
+            replay = _replay(request, _Reporter(parent))
     except ShoalError as error:
         answer(error=[error.problem, error.expected, error.remedy])
         return error.exit_code
@@ -234,6 +223,22 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
 
     answer(replay=replay.to_dict())
     return 0
+
+
+def _replay(request: Request, reporter: _Reporter) -> Replay:
+    problem = load_problem(request.run_id)
+    engine = get_engine(problem.settings.engine)
+    # Only now: until here it is quick, and somebody waits.
+    lower_priority(NICENESS)
+    return replay_training(
+        problem,
+        request.task,
+        request.iterations,
+        request.window,
+        recorded=request.recorded,
+        engine=engine,
+        on_progress=reporter,
+    )
 
 
 class _Reporter:

@@ -194,7 +194,7 @@ def train_policy(
     start = clock()
     network = policy_network(simulation, genome)
     with Evaluator(simulation, network, threads) as evaluator:
-        run = _Run(evaluator, genome, key, plan)
+        run = PolicyTrainer(evaluator, genome, key, plan)
         complete = run.train(observer, start, clock)
 
         if not np.isfinite(run.swarm.best_loss):
@@ -225,8 +225,23 @@ def train_policy(
     )
 
 
-class _Run:
-    """A training under way."""
+class PolicyTrainer:
+    """A training under way, which goes on when it is told to.
+
+    Parameters
+    ----------
+    evaluator
+        Lets policies act. It stays open as long as the training goes on.
+    genome, key, plan
+        See `train_policy`.
+
+    Attributes
+    ----------
+    swarm : AskTell
+        The particles.
+    steps : list of int
+        Simulated steps up to the end of each iteration.
+    """
 
     def __init__(self, evaluator: Evaluator, genome: Genome, key: Key, plan: TrainingPlan) -> None:
         self.evaluator = evaluator
@@ -247,7 +262,6 @@ class _Run:
             positions=initial_positions(genome, network, key),
         )
         self.episodes = 0
-        # Simulated steps up to the end of each iteration.
         self.steps: list[int] = []
         self.validation_episodes = 0
         self.validation_steps = 0
@@ -257,10 +271,11 @@ class _Run:
         """Go on to the end of the plan; False if the observer stopped it."""
         plan = self.plan
         observed = start
-        every = max(1, plan.iterations // LEADERS)
+        # A training that is repeated with a shorter, recorded length has the same leaders.
+        every = max(1, self.swarm.horizon // LEADERS)
 
         while self.swarm.iteration < plan.iterations:
-            self._iterate()
+            self.iterate()
             done = self.swarm.iteration
             if done % every == 0:
                 self.leaders.append(self.swarm.best_position)
@@ -315,7 +330,8 @@ class _Run:
         self.validation_steps += int(found.steps.sum())
         return found
 
-    def _iterate(self) -> None:
+    def iterate(self) -> None:
+        """Let all particles act once, and move them."""
         swarm = self.swarm
         positions = swarm.ask()
         numbers = self._numbers()
@@ -346,6 +362,16 @@ class _Run:
         if self.plan.fresh_scenarios:
             numbers += self.swarm.iteration * self.plan.scenarios
         return numbers
+
+    def losses_at(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The losses of policies (P, D) in the first iteration's scenarios, (P,); +inf for NaN.
+
+        Nothing of the training changes.
+        """
+        numbers = np.arange(1 if self.simulation.deterministic else self.plan.scenarios)
+        found = self.evaluator.scores(weights, self.scenarios, numbers)
+        losses = self.simulation.sign * found.mean + self._decay(weights)
+        return np.where(np.isfinite(losses), losses, np.inf)
 
     def _act(self, weights: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
         """The losses of policies in scenarios, weight decay included; counts what they did."""

@@ -25,9 +25,10 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from enum import StrEnum
+from pathlib import Path
 from typing import IO, Any
 
 from shoal.system.process import gc_paused
@@ -204,8 +205,22 @@ class Child:
 
 
 def answer(**values: Any) -> None:
-    """Answer the parent, from within a child: one line of JSON with these values."""
-    print(json.dumps(values), flush=True)
+    """Answer the parent, from within a child: one line of JSON with these values.
+
+    Answers come through where what is printed is dropped (`prints_dropped`).
+    """
+    print(json.dumps(values), file=sys.__stdout__, flush=True)
+
+
+@contextmanager
+def prints_dropped() -> Iterator[None]:
+    """Within the block, drop what is printed: code of users may print, even lines of JSON."""
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+    ):
+        yield
 
 
 def command(

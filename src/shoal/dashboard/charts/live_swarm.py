@@ -14,6 +14,8 @@ import plotly.graph_objects as go
 from shoal.dashboard.charts.base import log_ticks, palette, plotly_axis, plotly_layout
 from shoal.dashboard.charts.swarm import needs_log_axis
 from shoal.dashboard.charts.swarm_plane import PLANE_HEIGHT, plane_axes, plane_traces
+from shoal.objectives.registry import Metric
+from shoal.presentation.shown_loss import shown_loss
 from shoal.presentation.swarm_scene import Bounds, scene
 from shoal.pso.snapshot import SwarmSnapshot
 
@@ -47,7 +49,12 @@ def live_bounds(frame: SwarmSnapshot, before: Bounds | None) -> Bounds:
 
 
 def live_swarm_chart(
-    frame: SwarmSnapshot, bounds: Bounds, *, dark: bool = False, revision: str = ""
+    frame: SwarmSnapshot,
+    bounds: Bounds,
+    *,
+    metric: Metric | None = None,
+    dark: bool = False,
+    revision: str = "",
 ) -> go.Figure:
     """The particles at one moment.
 
@@ -57,6 +64,8 @@ def live_swarm_chart(
         The swarm.
     bounds
         What the axes show (`live_bounds`).
+    metric
+        Of the scores that losses are; None: they are no scores.
     dark
         Draw for the dark theme.
     revision
@@ -66,12 +75,17 @@ def live_swarm_chart(
     layout = plotly_layout(
         colours, height=PLANE_HEIGHT + 80, revision=revision, **plane_axes(bounds, colours)
     )
-    traces = plane_traces(scene([frame]), 0, colours)
+    traces = plane_traces(scene([frame], metric), 0, colours)
     return go.Figure({"data": traces, "layout": layout}, skip_invalid=False)
 
 
 def live_loss_chart(
-    curve: Sequence[tuple[int, float]], planned: int, *, dark: bool = False, revision: str = ""
+    curve: Sequence[tuple[int, float]],
+    planned: int,
+    *,
+    metric: Metric | None = None,
+    dark: bool = False,
+    revision: str = "",
 ) -> go.Figure:
     """The global best loss by iteration, with room for what is still to come.
 
@@ -81,13 +95,17 @@ def live_loss_chart(
         (iteration, loss) so far.
     planned
         How many iterations the training has; 0 where that is not known.
+    metric
+        Of the scores that losses are; None: they are no scores.
     dark
         Draw for the dark theme.
     revision
         While this stays the same, a redrawn chart keeps what a viewer has hidden.
     """
     colours = palette(dark)
+    shown = shown_loss(metric)
     frame = pd.DataFrame(list(curve), columns=["iteration", "loss"])
+    frame["loss"] *= shown.sign
     last = int(frame["iteration"].max()) if len(frame) else 1
 
     y_properties: dict[str, Any] = {"nticks": 5}
@@ -99,7 +117,7 @@ def live_loss_chart(
         height=CURVE_HEIGHT,
         revision=revision,
         x=plotly_axis(colours, "Iteration", range=[0, max(planned, last)]),
-        y=plotly_axis(colours, "Global best loss", **y_properties),
+        y=plotly_axis(colours, shown.best, **y_properties),
         margin={"l": 58, "r": 14, "t": 12, "b": 44},
     )
     line = {

@@ -18,7 +18,9 @@ from shoal.dashboard.charts.base import (
     plotly_layout,
 )
 from shoal.dashboard.charts.swarm_plane import PLANE_HEIGHT, Trace, plane_axes, plane_traces
+from shoal.presentation.formatting import count_text
 from shoal.presentation.palette import Palette
+from shoal.presentation.shown_loss import ShownLoss
 from shoal.presentation.swarm_scene import Scene, scene, series
 from shoal.replay.recorder import Replay
 
@@ -32,6 +34,8 @@ _CONTROLS = 158
 _ROW_HEIGHT = 62
 _ROW_GAP = 34
 _BOTTOM = 48
+# What simulated steps below the iterations need.
+_SECOND_LINE = 16
 
 # The ticks below the lines.
 _TICKS = 6
@@ -44,8 +48,9 @@ class _Row(NamedTuple):
     columns: tuple[str, ...]
 
 
+# Of the first one, the title is that of the loss as it is shown.
 _ROWS = (
-    _Row("Global best loss", ("loss",)),
+    _Row("", ("loss",)),
     _Row("Diversity (units of weights)", ("diversity",)),
     _Row("Speed (units of weights an iteration)", ("speed",)),
     _Row("At a limit (%): — velocity, ··· position", ("at_velocity_limit", "at_position_limit")),
@@ -68,11 +73,11 @@ def swarm_chart(replay: Replay, *, dark: bool = False, revision: str = "") -> go
     revision
         While this stays the same, a redrawn chart keeps what a viewer has hidden by the legend.
     """
-    drawn = scene(replay.frames)
-    numbers = series(replay.frames)
+    drawn = scene(replay.frames, replay.metric)
+    numbers = series(replay.frames, replay.metric)
     colours = palette(dark)
     names = [str(iteration) for iteration in drawn.iterations]
-    lines = _line_traces(numbers, names, colours)
+    lines = _line_traces(numbers, _moments(numbers, names), colours)
 
     frames = []
     for n, name in enumerate(names):
@@ -88,8 +93,18 @@ def swarm_chart(replay: Replay, *, dark: bool = False, revision: str = "") -> go
     return go.Figure({"data": first, "layout": layout, "frames": frames}, skip_invalid=False)
 
 
-def _line_traces(numbers: pd.DataFrame, names: list[str], colours: Palette) -> list[Trace]:
-    """The lines below the plane.
+def _moments(numbers: pd.DataFrame, names: list[str]) -> list[str]:
+    """When each frame is, for a tooltip: its iteration, and the simulated steps if there are."""
+    if numbers["steps"].isna().any():
+        return [f"iteration {name}" for name in names]
+    return [
+        f"iteration {name}, {count_text(steps)} steps"
+        for name, steps in zip(names, numbers["steps"], strict=True)
+    ]
+
+
+def _line_traces(numbers: pd.DataFrame, moments: list[str], colours: Palette) -> list[Trace]:
+    """The lines below the plane; ``moments`` says when each frame is.
 
     They stand over the number of the frame, not over the iteration, so that they have the slider's
     scale however the frames are spaced.
@@ -103,12 +118,12 @@ def _line_traces(numbers: pd.DataFrame, names: list[str], colours: Palette) -> l
                     "mode": "lines",
                     "x": list(range(len(numbers))),
                     "y": numbers[column],
-                    "text": names,
+                    "text": moments,
                     "xaxis": "x2",
                     "yaxis": _row_axis(n),
                     "line": {"color": colours.series[0], "width": 1.8, "dash": dash},
                     "showlegend": False,
-                    "hovertemplate": "iteration %{text}: %{y:.4g}<extra></extra>",
+                    "hovertemplate": "%{text}: %{y:.4g}<extra></extra>",
                 }
             )
 
@@ -177,19 +192,22 @@ def _layout(
             anchor="x2",
             **_row_scale(row, numbers),
         )
-        titles.append(_row_title(row, top, colours))
-    axes["xaxis2"] = _iteration_axis(names, colours)
+        titles.append(_row_title(row, drawn.shown, top, colours))
+    axes["xaxis2"] = _iteration_axis(numbers, names, colours)
 
+    bottom = _BOTTOM
+    if not numbers["steps"].isna().any():
+        bottom += _SECOND_LINE
     return plotly_layout(
         colours,
-        height=_TOP + _INNER + _BOTTOM,
+        height=_TOP + _INNER + bottom,
         revision=revision,
         **plane,
         **axes,
         annotations=titles,
         sliders=[_slider(names, _from_top(PLANE_HEIGHT + 46), colours)],
         updatemenus=[_buttons(_from_top(PLANE_HEIGHT + 44), colours)],
-        margin={"l": 56, "r": 14, "t": _TOP, "b": _BOTTOM},
+        margin={"l": 56, "r": 14, "t": _TOP, "b": bottom},
     )
 
 
@@ -209,10 +227,10 @@ def _row_scale(row: _Row, numbers: pd.DataFrame) -> dict[str, Any]:
     return {"nticks": 3}
 
 
-def _row_title(row: _Row, top: float, colours: Palette) -> dict[str, Any]:
+def _row_title(row: _Row, shown: ShownLoss, top: float, colours: Palette) -> dict[str, Any]:
     """The row's title above its left end; ``top`` is how far it lies below the top margin."""
     return {
-        "text": row.title,
+        "text": row.title or shown.best,
         "showarrow": False,
         "font": {"size": 12, "color": colours.muted},
         "x": 0,
@@ -224,19 +242,25 @@ def _row_title(row: _Row, top: float, colours: Palette) -> dict[str, Any]:
     }
 
 
-def _iteration_axis(names: list[str], colours: Palette) -> dict[str, Any]:
-    """The horizontal axis of all rows: by frame, with the iterations as labels."""
+def _iteration_axis(numbers: pd.DataFrame, names: list[str], colours: Palette) -> dict[str, Any]:
+    """The horizontal axis of all rows: by frame, with iterations and simulated steps as labels."""
     last = len(names) - 1
     ticks = sorted({round(n * last / (_TICKS - 1)) for n in range(_TICKS)})
+    title = "Iteration"
+    labels = [names[n] for n in ticks]
+    if not numbers["steps"].isna().any():
+        title = "Iteration, and simulated steps so far"
+        steps = [count_text(numbers["steps"].iloc[n]) for n in ticks]
+        labels = [f"{name}<br>{count}" for name, count in zip(labels, steps, strict=True)]
     # So that the dots at both ends are whole.
     room = max(0.5, 0.012 * len(names))
     return plotly_axis(
         colours,
-        "Iteration",
+        title,
         anchor=_row_axis(len(_ROWS) - 1),
         range=[-room, last + room],
         tickvals=ticks,
-        ticktext=[names[n] for n in ticks],
+        ticktext=labels,
     )
 
 

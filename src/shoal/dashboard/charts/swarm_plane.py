@@ -99,19 +99,19 @@ def _particles_trace(drawn: Scene, n: int, colours: Palette) -> Trace:
         "x": drawn.positions[n, :, 0],
         "y": drawn.positions[n, :, 1],
         # Half the bytes of a double; the tooltip shows four digits.
-        "customdata": drawn.losses[n].astype(np.float32),
+        "customdata": drawn.shown.sign * drawn.losses[n].astype(np.float32),
         "marker": mark,
         "name": "Particle",
-        "hovertemplate": "particle %{pointNumber}<br>loss %{customdata:.4g}<extra></extra>",
+        "hovertemplate": (
+            f"particle %{{pointNumber}}<br>{drawn.shown.one} %{{customdata:.4g}}<extra></extra>"
+        ),
     }
 
 
 def _colour_bar(drawn: Scene, colours: Palette) -> dict[str, Any]:
     """The scale of colours in the plane's upper right corner."""
-    places, texts = zip(*drawn.scale.ticks, strict=True)
-    title = "Loss of its best"
-    if drawn.standing:
-        title = "Loss where it stands"
+    places, texts = zip(*drawn.scale.ticks(drawn.shown), strict=True)
+    title = drawn.shown.standing if drawn.standing else drawn.shown.of_best
 
     return {
         "orientation": "h",

@@ -10,10 +10,13 @@ from shoal.dashboard.charts.live_swarm import live_bounds, live_loss_chart, live
 from shoal.dashboard.components.auto_refresh import auto_refresh
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.metric_tiles import metric_tiles
+from shoal.dashboard.components.problem_words import curve_metric
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
+from shoal.objectives.registry import Metric
+from shoal.presentation.shown_loss import shown_loss
 from shoal.pso.snapshot import SwarmSnapshot
 from shoal.store import ACTIVE, RunningTraining, RunView
 from shoal.store.live_status import WATCHED_SECONDS
@@ -62,7 +65,7 @@ def _view(run_id: int, state: str) -> None:
         return
 
     place = _chosen_worker(run_id, len(trainings))
-    _training(run_id, place, trainings[place])
+    _training(run, place, trainings[place])
 
 
 def _chosen_worker(run_id: int, count: int) -> int:
@@ -88,7 +91,7 @@ def _why_nothing(run: RunView) -> str:
     return "Nobody works on the run: press Resume."
 
 
-def _training(run_id: int, place: int, training: RunningTraining) -> None:
+def _training(run: RunView, place: int, training: RunningTraining) -> None:
     """Draw how far a training is, and its swarm.
 
     Until its swarm can be seen, the swarm that was seen last at the same worker stays.
@@ -100,7 +103,7 @@ def _training(run_id: int, place: int, training: RunningTraining) -> None:
         iterations = f"{iterations} of {training.iterations:,}"
     st.progress(share, text=f"{_what(training)} · {iterations} · {training.seconds:.0f} s")
 
-    where = (run_id, place)
+    where = (run.id, place)
     if training.frame is not None:
         st.session_state[_SEEN] = (where, training)
     seen_where, seen = st.session_state.get(_SEEN, (None, None))
@@ -109,7 +112,7 @@ def _training(run_id: int, place: int, training: RunningTraining) -> None:
             st.caption("Its swarm appears within a second or two, if it trains for as long.")
         return
 
-    _swarm(run_id, seen)
+    _swarm(run, seen)
     if seen is training:
         st.caption("As it is now.")
     else:
@@ -128,33 +131,38 @@ def _what(training: RunningTraining) -> str:
     )
 
 
-def _swarm(run_id: int, training: RunningTraining) -> None:
+def _swarm(run: RunView, training: RunningTraining) -> None:
     """Draw a swarm on axes that only grow while it trains."""
     frame = training.frame
     assert frame is not None
     genome = training.genome
     dark = st.context.theme.type == "dark"
+    metric = curve_metric(run)
 
-    swarm = (run_id, genome.hash, training.repeat, training.kind)
+    swarm = (run.id, genome.hash, training.repeat, training.kind)
     known_swarm, known_bounds = st.session_state.get(_BOUNDS, (None, None))
     bounds = live_bounds(frame, known_bounds if known_swarm == swarm else None)
     st.session_state[_BOUNDS] = (swarm, bounds)
 
-    _numbers(frame)
+    _numbers(frame, metric)
     with st.container(border=True, key="film-now"):
         revision = str(swarm)
-        figure = live_swarm_chart(frame, bounds, dark=dark, revision=revision)
+        figure = live_swarm_chart(frame, bounds, metric=metric, dark=dark, revision=revision)
         chart(figure, "swarm-now", "Where the particles stand now")
-        curve = live_loss_chart(training.curve, training.iterations, dark=dark, revision=revision)
-        chart(curve, "curve-now", "Its loss by iteration")
-    link("evaluation", "This genome", run=run_id, genome=genome.hash)
+        curve = live_loss_chart(
+            training.curve, training.iterations, metric=metric, dark=dark, revision=revision
+        )
+        shown = shown_loss(metric)
+        chart(curve, "curve-now", f"{shown.best} by iteration")
+    link("evaluation", "This genome", run=run.id, genome=genome.hash)
 
 
-def _numbers(frame: SwarmSnapshot) -> None:
-    loss = f"{frame.loss:.4g}" if math.isfinite(frame.loss) else "–"
+def _numbers(frame: SwarmSnapshot, metric: Metric | None) -> None:
+    shown = shown_loss(metric)
+    best = f"{shown.number(frame.loss):.4g}" if math.isfinite(frame.loss) else "–"
     metric_tiles(
         [
-            ("Global best loss", loss, ""),
+            (shown.best, best, ""),
             ("Diversity", f"{frame.diversity:.3g}", ""),
             ("Speed", f"{frame.speed:.3g}", ""),
             ("At velocity limit", f"{100 * frame.at_velocity_limit:.1f} %", ""),

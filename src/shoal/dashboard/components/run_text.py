@@ -68,17 +68,6 @@ def progress_text(summary: Summary) -> str:
     return " · ".join(parts)
 
 
-def count_text(count: float) -> str:
-    """A large number in words, such as "24.0 million"."""
-    if count >= 1e12:
-        return f"{count / 1e12:,.1f} trillion"
-    if count >= 1e9:
-        return f"{count / 1e9:,.1f} billion"
-    if count >= 1e6:
-        return f"{count / 1e6:,.1f} million"
-    return f"{count:,.0f}"
-
-
 def waiting_text(run: RunView, supervised: bool, ahead: RunView | None = None) -> tuple[str, str]:
     """What a run without a completed generation is waiting for, or what to do about it.
 

@@ -27,7 +27,6 @@ from shoal.dashboard.components.problem_words import (
 )
 from shoal.dashboard.components.run_controls import run_controls, show_refusal
 from shoal.dashboard.components.run_text import (
-    count_text,
     elapsed,
     progress,
     progress_text,
@@ -42,6 +41,7 @@ from shoal.errors import ShoalError
 from shoal.numerics.stats import mean
 from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
+    count_text,
     duration,
     half_width,
     metric_heading,

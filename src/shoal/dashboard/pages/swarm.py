@@ -11,6 +11,7 @@ import streamlit as st
 from shoal.dashboard.charts.swarm import swarm_chart
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.live_swarm_card import training_now
+from shoal.dashboard.components.problem_words import problem_words
 from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, link, parameter
@@ -18,6 +19,7 @@ from shoal.dashboard.session.queries import evaluation_table, run_here, store
 from shoal.errors import ReplayError, ShoalError
 from shoal.presentation.formatting import quoted, score_text
 from shoal.presentation.gif import gif
+from shoal.presentation.shown_loss import shown_loss
 from shoal.problems.evaluation import Evaluation
 from shoal.pso.snapshot import ProjectionKind
 from shoal.replay.recorder import Replay, Spacing, Window, recorded_training
@@ -37,11 +39,21 @@ _PLANES: dict[ProjectionKind, str] = {"principal": "Principal axes", "random": "
 # Key of Streamlit's session state: by run, the genome that was best when the page was opened.
 _BEST_WHEN_OPENED = "best_then"
 
-_MEANINGS = """
+_PLANE = """
 - **The plane**: a particle is a whole network, a point with one coordinate for each weight. Two
   axes of that space are shown. *Principal axes* are the two along which this training spreads most.
   *Random axes* are the same for all networks of this size.
+"""
+_LOSSES = """
 - **Global best loss**: the lowest loss that any particle has met; it never rises.
+"""
+_SCORES = """
+- **Best mean score**: of each particle's best policy, the mean over all scenarios that it met, and
+  of these means the best. It may get worse again: a policy that was lucky does not stay.
+- **Score where it stands**: in the scenarios of the first iteration, for all frames alike.
+- **Simulated steps**: how often all policies acted, up to an iteration.
+"""
+_MOTION = """
 - **Diversity**: how far the particles are from their centre, on average. It shrinks as a swarm
   converges.
 - **Speed**: how far a weight's velocity is from 0, on average. A step is that times the jump size.
@@ -65,27 +77,14 @@ def page() -> None:
         st.markdown(f"Run {run.id} {quoted(run.name)}", width="content")
         st.html(state_html(run), width="content")
 
-    if not run.is_table:
-        _without_table(run)
-    elif _shows_now(run):
+    if _shows_now(run):
         training_now(run)
     else:
         _recorded(run)
 
     with st.expander("What the picture and the numbers mean"):
-        st.markdown(_MEANINGS)
-
-
-def _without_table(run: RunView) -> None:
-    """What trains now. Recorded trainings are repeated for tables only."""
-    st.caption(
-        f"A recorded training is shown for tables only, and this run solves a {run.kind}: its "
-        "swarm can be watched while it trains."
-    )
-    if run.state in ACTIVE:
-        training_now(run)
-    else:
-        link("champion", "See its champion", icon=":material/trophy:", run=run.id)
+        losses = _SCORES if problem_words(run).losses_are_scores else _LOSSES
+        st.markdown(_PLANE + losses + _MOTION)
 
 
 def _shows_now(run: RunView) -> bool:
@@ -289,21 +288,23 @@ def _figure(_film: Replay, key: str, dark: bool) -> go.Figure:
 def _exactness(film: Replay) -> None:
     """Whether the training ended with the recorded loss, and what was trained."""
     genome = film.genome
+    shown = shown_loss(film.metric)
     about = f"{genome.swarm_size} particles, {genome.update_rule} rule"
     if film.share is not None:
         about += f" · the plane holds {100 * film.share:.0f} % of the swarm's variance"
 
     if film.exact is None:
-        st.caption(f"No loss is recorded to compare with · {about}")
+        st.caption(f"No {shown.one} is recorded to compare with · {about}")
         return
     if film.exact:
         st.caption(
-            ":green[:material/check:] Ended with the recorded loss, "
-            f"{film.loss:.6g}, to the bit · {about}"
+            f":green[:material/check:] Ended with the recorded {shown.one}, "
+            f"{shown.number(film.loss):.6g}, to the bit · {about}"
         )
         return
+    recorded = math.nan if film.recorded is None else film.recorded
     st.caption(
-        f":orange[:material/warning: Ended with a loss of {film.loss:.9g}, recorded were "
-        f"{film.recorded:.9g}: it was trained by another version of Shoal, or of its libraries] "
-        f"· {about}"
+        f":orange[:material/warning: Ended with a {shown.one} of {shown.number(film.loss):.9g}, "
+        f"recorded were {shown.number(recorded):.9g}: it was trained by another version of Shoal, "
+        f"or of its libraries] · {about}"
     )
