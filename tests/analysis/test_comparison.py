@@ -109,6 +109,7 @@ def test_one_repeat_says_nothing() -> None:
         ({"dataset_hash": "def"}, "Another table"),
         ({"data_options": OPTIONS | {"target": "z"}}, "Another target"),
         ({"data_options": OPTIONS | {"seed": 1}}, "Another split"),
+        ({"data_options": OPTIONS | {"weight": "w"}}, "Other weights of rows"),
         ({"data_options": OPTIONS | {"folds": 1}}, "Selected on other rows"),
         ({"data_options": OPTIONS | {"preset": "classic", "folds": 1}}, "Another split"),
     ],

@@ -134,6 +134,11 @@ def test_classification_end_to_end(tmp_path: Path) -> None:
         (["run", "--unknown"], ["--unknown"]),
         (["run", "--folds", "800"], ["folds 800", "2 to 100"]),
         (["run", "--same", "cement,agee"], ["agee", "Did you mean 'age'"]),
+        (["run", "--role", "agee=weight"], ["agee", "Did you mean 'age'"]),
+        (["run", "--role", "age=wait"], ["'age=wait'", "COLUMN=weight"]),
+        (["run", "--role", "age=weight", "--role", "age=column"], ["'age' is named 2 times"]),
+        (["check", "concrete", "--role", "age"], ["role 'age'", "COLUMN=column"]),
+        (["run", "lost-sales", "--role", "age=weight"], ["weight='age'", "tables"]),
     ],
 )
 def test_bad_input_exits_2_names_it_and_writes_nothing(

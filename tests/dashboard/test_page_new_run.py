@@ -269,7 +269,18 @@ def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(
         {"a": range(60), "b": [i % 5 for i in range(60)], "g": [i // 3 for i in range(60)]}
     )
     source["y"] = source["a"] * 0.5 + source["b"]
-    dataset = load_dataset(source, "y", group="g", folds=3, seed=7, test_fraction=0.25)
+    source["w"] = source["g"] + 1
+    source["amount"] = source["a"] * 2
+    dataset = load_dataset(
+        source,
+        "y",
+        group="g",
+        folds=3,
+        seed=7,
+        test_fraction=0.25,
+        columns=["amount"],
+        weight="w",
+    )
     given = SearchSettings.parse(
         {
             "generations": 9,
@@ -285,7 +296,12 @@ def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(
     )
     run_id, _ = opened.add_run(dataset, given, name="the first")
     page.goto(f"{site}/new?like={run_id}")
-    expect(page.get_by_text("60 rows, 4 columns")).to_be_visible()
+    expect(page.get_by_text("60 rows, 6 columns")).to_be_visible()
+    page.get_by_role("tab", name="Columns").click()
+    columns = page.locator(".st-key-draft table").last
+    for name, use in (("w", "weight of a row"), ("amount", "stays with its row"), ("g", "group")):
+        expect(columns.get_by_role("row").filter(has_text=use)).to_contain_text(name)
+    expect(finding(page, "'w' says how much each row counts")).to_be_visible()
     expect(page.locator(".st-key-carried")).to_contain_text(f"As in run {run_id}: mutation = 0.4")
     start(page).click()
     page.wait_for_url(re.compile(r"/live\?run=\d+$"))

@@ -6,6 +6,8 @@ import io
 import json
 import math
 import re
+import subprocess
+import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -32,6 +34,7 @@ from shoal.objectives.metrics import Metrics, Scores
 from shoal.objectives.registry import ACCURACY, Metric
 from shoal.orchestration.runner import Runner
 from shoal.presentation.formatting import duration
+from shoal.problems.table import as_table
 from shoal.settings.search_settings import SearchSettings, read_settings_file
 from shoal.store import Owner, Store, open_store
 from support.fakes import HereExecutor, InlineExecutor
@@ -160,6 +163,48 @@ def test_the_settings_file_gives_the_same_search(
     assert store.run(again).result_hash == run.result_hash
 
 
+def test_a_run_with_roles_is_exported_with_them_and_its_model_without(tmp_path: Path) -> None:
+    table = load_dataset("concrete").source
+    table["amount"] = table["cement"] * 2
+    table["w"] = table["age"] % 3
+    file = tmp_path / "table.csv"
+    table.to_csv(file, index=False)
+    given = {"data": str(file), "target": "compressive_strength"}
+    search = read_run_input({**given, **SMALL, "role": ["amount=column", "w=weight"]}, None)
+    assert isinstance(search.subject, Dataset)
+    assert search.subject.options.with_roles == ("amount", "w")
+
+    with open_store(tmp_path / "shoal.db") as store:
+        run_id, _ = store.add_run(search.subject, search.settings)
+        claim = store.claim(Owner.here(), run_id)
+        assert claim is not None
+        Runner(store, claim, make_executor=HereExecutor).drive()
+        problem = as_table(store.load_problem(run_id), "This test")
+        assert problem.dataset.options == search.subject.options
+        folder = export_run(store, run_id, tmp_path / "model")
+
+    text = Parsed((folder / "report.html").read_text()).text
+    assert "Weight of a roww" in text and "Columns for objectivesamount" in text
+    again = read_run_input({"data": str(file)}, folder / "settings.toml")
+    assert isinstance(again.subject, Dataset)
+    assert again.subject.options == search.subject.options
+
+    # Roles of a command replace those of the file.
+    other = read_run_input({"data": str(file), "role": ["amount=weight"]}, folder / "settings.toml")
+    assert isinstance(other.subject, Dataset)
+    assert other.subject.options.with_roles == ("amount",)
+
+    new = tmp_path / "new.csv"
+    table.drop(columns=["amount", "w", "compressive_strength"]).to_csv(new, index=False)
+    predicted = []
+    for table_file in (new, file):
+        out = tmp_path / "out.csv"
+        command = [sys.executable, folder / "predict.py", table_file, "--out", out]
+        subprocess.run(command, check=True, capture_output=True)
+        predicted.append([row.rsplit(",", 1)[-1] for row in out.read_text().splitlines()])
+    assert len(predicted[0]) == len(table) + 1 and predicted[0] == predicted[1]
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 OPTIONS = st.builds(
     DataOptions,
@@ -171,6 +216,11 @@ OPTIONS = st.builds(
     seed=st.integers(0, 2**32 - 1),
     same=st.just("all") | st.lists(st.text("ab\"'\\\n\x7fé😀,", min_size=1), max_size=3).map(tuple),
     log_columns=st.sampled_from(["auto", "none"]),
+    # No text of `same` has an x.
+    columns=st.lists(st.text("=\"'\\\n\x7fé😀,").map("x{}".format), max_size=3, unique=True).map(
+        tuple
+    ),
+    weight=st.sampled_from([None, "weight", 'a "weight"']),
 )
 SETTINGS = st.fixed_dictionaries(
     {"seed": st.integers(0, 2**63 - 1), "population": st.integers(2, 50)},
@@ -202,9 +252,7 @@ def test_any_settings_survive_the_file(
         if key in values
     }
     assert (
-        DataOptions(
-            preset=options.preset, seed=values.pop("data_seed"), **(about | {"same": _same(about)})
-        )
+        DataOptions.from_dict({"preset": options.preset, "seed": values.pop("data_seed"), **about})
         == options
     )
     values.pop("data", None)
@@ -213,11 +261,6 @@ def test_any_settings_survive_the_file(
         assert after.patience == before.iterations
         after = after.model_copy(update={"patience": None})
     assert after == before
-
-
-def _same(values: dict[str, object]) -> object:
-    same = values["same"]
-    return same if same == "all" else tuple(same)  # type: ignore[arg-type]
 
 
 def test_the_archive_is_the_folder(opened: tuple[Store, int], folder: Path) -> None:

@@ -151,6 +151,7 @@ def _required_of_tables(runs: Sequence[RunView]) -> dict[str, list[str]]:
         "Another target": [str(run.data_options.get("target")) for run in runs],
         "Another task, and so another accuracy": _tasks(runs),
         "Another split": [_split(run.data_options) for run in runs],
+        "Other weights of rows": [_text(run.data_options.get("weight")) for run in runs],
         "Selected on other rows": [_selection_rows(run.data_options) for run in runs],
     }
 

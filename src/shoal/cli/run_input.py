@@ -67,7 +67,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     if settings_file is not None:
         values = read_settings_file(settings_file)
     values |= {key: value for key, value in given.items() if value is not None}
-    if given.get("role"):
+    if given.get("role") is not None:
         values = _with_roles(values)
 
     if values.pop("demo_simulation", False):
@@ -98,9 +98,12 @@ def _with_roles(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with the roles of ``role`` as options of the data, in place of the file's."""
     from shoal.data.roles import parse_roles
 
-    absent = ("role", "columns", "weight")
-    others = {name: value for name, value in values.items() if name not in absent}
-    return {**others, **parse_roles(values["role"])}
+    others = {name: value for name, value in values.items() if name != "role"}
+    roles = parse_roles(values["role"])
+    if roles:
+        others.pop("columns", None)
+        others.pop("weight", None)
+    return {**others, **roles}
 
 
 def _simulation_options(given: Any) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def _record_lines(run: RunView) -> dict[str, str]:
 
 
 def _data_text(run: RunView) -> str:
-    """The table, the task, and which rows stay together."""
+    """The table, the task, which rows stay together, and the roles of columns."""
     options = run.data_options
     parts = [f"{run.dataset}, {options.get('task') or 'task'} of {options['target']}"]
     folds = options.get("folds", 1)
@@ -154,6 +154,12 @@ def _data_text(run: RunView) -> str:
     group = options.get("group")
     if group:
         parts.append(f"groups of {group}")
+    weight = options.get("weight")
+    if weight:
+        parts.append(f"weighted by {weight}")
+    columns = options.get("columns")
+    if columns:
+        parts.append(f"columns {', '.join(columns)}")
     return ", ".join(parts)
 
 

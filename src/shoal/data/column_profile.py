@@ -10,6 +10,7 @@ from shoal.data.canonical import CanonicalTable
 
 # By the kind of a canonical column's dtype.
 _KINDS = {"i": "whole numbers", "f": "numbers", "O": "text"}
+_NUMBERS = (_KINDS["i"], _KINDS["f"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class ColumnFacts:
         """Whether all rows are alike: one value everywhere, or none at all."""
         one_value_everywhere = self.distinct == 1 and self.missing == 0
         return self.distinct == 0 or one_value_everywhere
+
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether its cells are numbers, whole ones or not."""
+        return self.kind in _NUMBERS
 
 
 def column_facts(table: CanonicalTable) -> tuple[ColumnFacts, ...]:

@@ -46,6 +46,7 @@ def facts_section(run: RunView, dataset: Dataset) -> Html:
         "Table": f"{dataset.name}: {rows:,} rows, {features} features in {dataset.inputs} inputs",
         "Target": f"{dataset.options.target} ({kind})",
         "Rows": _rows_text(dataset),
+        **_roles_of_columns(dataset),
         "Search": search,
         "Generations": f"{run.generations:,} of {settings.generations:,}",
         "Trainings": f"{trainings}, in {duration(run.seconds)}",
@@ -54,6 +55,16 @@ def facts_section(run: RunView, dataset: Dataset) -> Html:
     for name, value in facts.items():
         lines += [tag("dt", name), tag("dd", value)]
     return tag("dl", *lines, class_="facts")
+
+
+def _roles_of_columns(dataset: Dataset) -> dict[str, str]:
+    """Columns that are no features, where there are any."""
+    roles = {}
+    if dataset.options.weight is not None:
+        roles["Weight of a row"] = dataset.options.weight
+    if dataset.options.columns:
+        roles["Columns for objectives"] = ", ".join(dataset.options.columns)
+    return roles
 
 
 def _rows_text(dataset: Dataset) -> str:

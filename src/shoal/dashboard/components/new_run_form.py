@@ -112,6 +112,14 @@ def preview(table: new_run_draft.Table) -> None:
 
 
 def _facts_table(facts: Collection[ColumnFacts]) -> pd.DataFrame:
+    used_as = dict.fromkeys(state("leave"), "left out")
+    used_as |= dict.fromkeys(state("columns"), "stays with its row")
+    used_as |= {
+        state("group"): "group",
+        state("weight"): "weight of a row",
+        state("target"): "target",
+    }
+
     rows = []
     for fact in facts:
         rows.append(
@@ -120,6 +128,7 @@ def _facts_table(facts: Collection[ColumnFacts]) -> pd.DataFrame:
                 "Holds": fact.kind,
                 "Different": fact.distinct,
                 "Missing": fact.missing,
+                "Used as": used_as.get(fact.name, "feature"),
             }
         )
 
@@ -264,10 +273,13 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     """
     absent = (state("target"), *state("leave"))
     names = [fact.name for fact in table.facts if fact.name not in absent]
-    # The group's column may have become the target, or have been left out.
-    if state("group") not in ("", *names):
-        put(group="")
+    # A column may have become the target, or have been left out.
+    numbers = [fact.name for fact in table.facts if fact.name in names and fact.holds_numbers]
+    for role, possible in (("group", names), ("weight", numbers)):
+        if state(role) not in ("", *possible):
+            put(**{role: ""})
     _keep_known("same", names)
+    _keep_known("columns", numbers)
 
     data_preset = DATA_PRESETS[chosen]
     options: dict[str, Any] = {
@@ -275,7 +287,7 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
         **new_run_draft.carried_over(chosen).data_options,
     }
     with st.expander(
-        "Rows: test part, folds, groups",
+        "Rows: test part, folds, groups, weights",
         icon=":material/call_split:",
         key="rows",
         on_change="rerun",
@@ -286,6 +298,7 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
             options |= _folds_and_logs(left, right)
         if data_preset.keeps_rows_together:
             options |= _groups(left, right, names)
+        options |= _roles(left, right, numbers)
         if not data_preset.validates:
             st.caption(f"{chosen.capitalize()} has no folds, groups or logarithms.")
 
@@ -372,3 +385,26 @@ def _groups(left: DeltaGenerator, right: DeltaGenerator, names: list[str]) -> di
         same = state("same", [])
 
     return {"group": group or None, "same": same}
+
+
+def _roles(left: DeltaGenerator, right: DeltaGenerator, numbers: list[str]) -> dict[str, Any]:
+    """Which columns of numbers are no features, and stay with their rows."""
+    weight = left.selectbox(
+        "Weight column",
+        # No column has an empty name, so this one can stand for none.
+        ["", *numbers],
+        format_func=lambda name: name or "none",
+        key=key("weight"),
+        help="how much each row counts; the column is no feature",
+        persist_state="session",
+    )
+
+    right.multiselect(
+        "Columns for objectives",
+        numbers,
+        key=key("columns"),
+        help="no features: they stay with their rows, for objectives that need them",
+        placeholder="none",
+        persist_state="session",
+    )
+    return {"weight": weight or None, "columns": state("columns", [])}

@@ -76,6 +76,8 @@ _DATA_SHOWN = (
     "same",
     "folds",
     "log_columns",
+    "columns",
+    "weight",
 )
 
 # The choices that name columns, as they are for a table that nothing was chosen for.
@@ -85,6 +87,8 @@ _USUAL_COLUMN_CHOICES: dict[str, Any] = {
     "kept": SAME_NO,
     "same": [],
     "leave": [],
+    "columns": [],
+    "weight": "",
     "folds": None,
     "logs": "auto",
     "test_fraction": 0.3,
@@ -303,6 +307,8 @@ def _column_choices(run: RunView) -> dict[str, Any]:
         "group": options.get("group") or "",
         "kept": kept,
         "same": columns,
+        "columns": list(options.get("columns", ())),
+        "weight": options.get("weight") or "",
         "folds": folds,
         "logs": options.get("log_columns", "none"),
         "test_fraction": float(options.get("test_fraction", 0.3)),
