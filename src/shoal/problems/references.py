@@ -572,7 +572,7 @@ def _compiled_code_kept_apart(source: _Source, key: str) -> Iterator[None]:
         yield
         return
 
-    from shoal.pso.engines.cache import cache_home, compiled_code_in
+    from shoal.numerics.compiled_code import cache_home, compiled_code_in
 
     with compiled_code_in(cache_home() / f"code-{key}"):
         yield

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shoal.pso.engines.cache import cached_njit
+from shoal.numerics import compiled_code
 
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parent
@@ -26,4 +26,4 @@ SOURCES = (
 
 def kept_njit(*, nogil: bool = True, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile without Python's lock, and keep the result."""
-    return cached_njit(sources=SOURCES, nogil=nogil, **options)
+    return compiled_code.kept_njit(SOURCES, nogil=nogil, **options)

@@ -1,25 +1,12 @@
-"""Where compiled kernels are kept on disk: only the first training on a machine waits for the
-compiler.
-
-Numba decides by the time stamp of one file whether its cache is stale. The kernels are made of
-several files, and an upgrade may keep the stamp. So the name of the folder is a hash of all of
-them.
-"""
+"""Which files the kernels are made of; see `shoal.numerics.compiled_code`."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import njit
-from numba.core import config
-
-_log = logging.getLogger(__name__)
+from shoal.numerics.compiled_code import folder_of, kept_njit
 
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parents[1]
@@ -36,63 +23,12 @@ _SOURCES = (
     *sorted((_PACKAGE / "update_rules").glob("*.py")),
 )
 
-# What the environment chose, while another folder is chosen here.
-_chosen_before: list[str] = []
+
+def cache_folder() -> Path:
+    """Name the folder in which compiled kernels are kept."""
+    return folder_of(_SOURCES)
 
 
-def cache_folder(sources: Sequence[Path] | None = None) -> Path:
-    """Name the folder of these very sources, by default those of the engines: under
-    NUMBA_CACHE_DIR, or the user's cache directory.
-    """
-    content = b"".join(path.read_bytes() for path in sources or _SOURCES)
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    return cache_home() / f"kernels-{digest}"
-
-
-def cache_home() -> Path:
-    """Name the folder that holds all compiled code."""
-    chosen = config.CACHE_DIR
-    if _chosen_before:
-        chosen = _chosen_before[0]
-    home = chosen or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "shoal"
-
-
-@contextmanager
-def compiled_code_in(folder: Path) -> Iterator[None]:
-    """Within the block, what Numba decorates is kept in this folder. Other code keeps its own."""
-    _chosen_before.append(config.CACHE_DIR)
-    config.CACHE_DIR = str(folder)
-    try:
-        yield
-    finally:
-        config.CACHE_DIR = _chosen_before.pop()
-
-
-def cached_njit(
-    sources: Sequence[Path] | None = None, **options: Any
-) -> Callable[[Callable[..., Any]], Any]:
-    """Compile as `numba.njit` does, and keep the result in `cache_folder`.
-
-    If that folder cannot be written, the result is kept beside the source, or not at all.
-
-    Parameters
-    ----------
-    sources
-        The files that the function is made of: those of the engines, unless it is another
-        package's.
-    **options
-        Of `numba.njit`.
-    """
-    folder = cache_folder(sources)
-
-    def decorate(function: Callable[..., Any]) -> Any:
-        # Numba chooses the place when it decorates.
-        try:
-            with compiled_code_in(folder):
-                return njit(cache=True, **options)(function)
-        except RuntimeError as error:
-            _log.info("Compiled kernels are not kept: %s", error)
-            return njit(**options)(function)
-
-    return decorate
+def cached_njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile as `numba.njit` does, with its options, and keep the result in `cache_folder`."""
+    return kept_njit(_SOURCES, **options)
