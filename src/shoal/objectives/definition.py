@@ -127,6 +127,9 @@ class TableObjective:
         networks = len(outputs)
         try:
             returned = self.function(outputs, y, *columns, **self.options)
+        # It says what to do by itself.
+        except ObjectiveError:
+            raise
         except Exception as error:
             raise ObjectiveError(
                 f"The objective {self.name} raised {type(error).__name__}: {error}",
