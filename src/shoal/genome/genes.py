@@ -97,6 +97,16 @@ NEUTRAL: dict[str, float | str] = {
     "initialisation": "plain",
 }
 
+# Genes that mean nothing where a swarm finds no weights of a network. The points of a function have
+# bounds of their own, within which the particles start and stay.
+NETWORK_GENES = (
+    "max_position",
+    "weight_scale",
+    "bias_scale",
+    "weight_decay",
+    "activation",
+    "initialisation",
+)
 
 # What people call each gene.
 GENE_LABELS: dict[str, str] = {gene.name: gene.label for gene in NUMERIC_GENES} | {

@@ -22,6 +22,20 @@ _POLICY: dict[str, Any] = {
     "velocity_end": 0.2,
 }
 
+_LOCAL: dict[str, Any] = {
+    "swarm_size": 48,
+    "num_informants": 5,
+    "inertia_weight": 0.75,
+    "cognitive_weight": 1.0,
+    "social_weight": 1.0,
+}
+
+_COMPETITIVE: dict[str, Any] = {
+    "swarm_size": 48,
+    "update_rule": COMPETITIVE.name,
+    **COMPETITIVE.coefficients,
+}
+
 # What the literature recommends. Where it names no limits, those of `Genome` suit networks on
 # standardised data.
 _NAMED: dict[str, dict[str, Any]] = {
@@ -44,20 +58,10 @@ _NAMED: dict[str, dict[str, Any]] = {
         "informant_strategy": "rewired",
     },
     # The best informed swarm of docs/quality.md: a local best of five informants, and weaker pulls.
-    "local": {
-        "swarm_size": 48,
-        "num_informants": 5,
-        "inertia_weight": 0.75,
-        "cognitive_weight": 1.0,
-        "social_weight": 1.0,
-    },
+    "local": _LOCAL,
     # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take
     # 100 particles and more; at equal cost 48 did better on every network of docs/quality.md.
-    "competitive": {
-        "swarm_size": 48,
-        "update_rule": COMPETITIVE.name,
-        **COMPETITIVE.coefficients,
-    },
+    "competitive": _COMPETITIVE,
     # Swarms that find policies of simulations, chosen by benchmarks/simulations.py: their weights
     # are larger than those of networks on standardised data. Clerc's coefficients, five informants.
     "policy": _POLICY,
@@ -81,6 +85,10 @@ _NAMED: dict[str, dict[str, Any]] = {
         "weight_scale": 0.5,
         "bias_scale": 0.5,
     },
+    # Those of `shoal.minimize`. The box of a function is 2 wide: a particle may cross it in two
+    # iterations.
+    "function_local": {**_LOCAL, "max_velocity": 1.0},
+    "function_competitive": {**_COMPETITIVE, "swarm_size": 64, "max_velocity": 1.0},
 }
 
 NAMED_GENOMES = tuple(_NAMED)
@@ -93,7 +101,8 @@ def named_genome(name: str, **genes: Any) -> Genome:
     ----------
     name
         "constriction", "spso2007" or "competitive", or our own "local"; for policies of simulations
-        "policy", "policy_large", "policy_competitive" or "policy_linear".
+        "policy", "policy_large", "policy_competitive" or "policy_linear"; for functions
+        "function_local" or "function_competitive".
     **genes
         Replace those that the swarm brings, ``hidden_layers`` for example.
 

@@ -11,6 +11,7 @@ from shoal.genome.genes import (
     CATEGORICAL_GENES,
     MAX_DEPTH,
     MAX_WIDTH,
+    NETWORK_GENES,
     NEUTRAL,
     NUMERIC_GENES,
     START_LAYERS,
@@ -75,7 +76,8 @@ class SearchSpace:
     categorical : tuple of (str, tuple of str)
         The other genes, each with the choices that are allowed.
     max_depth, max_width : int
-        The most hidden layers, and the most neurons of one.
+        The most hidden layers, and the most neurons of one. The depth is 0 where there is no
+        network: genomes then have no layers.
     start_layers : tuple of int
         The hidden layers of a first generation.
     """
@@ -107,6 +109,18 @@ class SearchSpace:
 
         return replace(
             self, numeric=(*self.numeric, *numbers), categorical=(*self.categorical, *choices)
+        )
+
+    def without_network(self) -> SearchSpace:
+        """Leave out what only a network has: its layers, and the genes of `NETWORK_GENES`."""
+        numbers = [gene for gene in self.numeric if gene.name not in NETWORK_GENES]
+        choices = [item for item in self.categorical if item[0] not in NETWORK_GENES]
+        return replace(
+            self,
+            numeric=tuple(numbers),
+            categorical=tuple(choices),
+            max_depth=0,
+            start_layers=(),
         )
 
     def narrowed(

@@ -55,6 +55,8 @@ class Preset:
         `shoal.genome.genes`.
     start_layers
         The hidden layers of a first generation, where they are not those of `SearchSpace`.
+    network
+        Whether swarms find the weights of a network. Otherwise genomes have no genes of one.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Preset:
     patience_share: int | None = None
     start_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     start_layers: tuple[int, ...] | None = None
+    network: bool = True
 
     def patience(self, iterations: int) -> int | None:
         """The patience of a training of full length, in iterations."""
@@ -146,4 +149,41 @@ SIMULATION = Preset(
     start_layers=(8,),
 )
 
-PRESETS = {preset.name: preset for preset in (MODERN, CLASSIC, SIMULATION)}
+# Functions. A swarm is tuned for the evaluations that one minimisation is given, so that all of
+# them are equally long: in the search, in the confirmation, and in every rung of a race.
+FUNCTION = Preset(
+    "function",
+    defaults={
+        **MODERN.defaults,
+        "repeats": 4,
+        "max_repeats": 32,
+        "growth": 1,
+        "iterations": 300,
+        "patience": None,
+        "finalists": 4,
+        "confirmations": 20,
+        "final_factor": 1,
+        "baselines": False,
+        "extra_genes": ("update_rule", "inertia_end", "velocity_end"),
+        "start": ("function_local", "function_competitive", "constriction", "spso2007"),
+        "bounds": {
+            "swarm_size": (6, 200),
+            "jump_size": (0.1, 2.0),
+            "max_velocity": (1e-3, 2.0),
+        },
+    },
+    choices={"attractor": ("best",)},
+    start_ranges={
+        "swarm_size": (10, 80),
+        "num_informants": (1, 8),
+        "cognitive_weight": (0.5, 2.0),
+        "social_weight": (0.5, 2.0),
+        "global_best_weight": (0.0, 0.5),
+        "jump_size": (0.5, 1.0),
+        "max_velocity": (0.1, 1.0),
+        "inertia_end": (0.3, 1.0),
+    },
+    network=False,
+)
+
+PRESETS = {preset.name: preset for preset in (MODERN, CLASSIC, SIMULATION, FUNCTION)}

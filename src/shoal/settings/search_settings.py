@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from shoal.errors import SettingsError
-from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL
+from shoal.genome.genes import CATEGORICAL_GENES, NETWORK_GENES, NEUTRAL
 from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.losses import LOSS_NAMES
@@ -61,7 +61,7 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # What is meant by settings that are not given: see `shoal.settings.presets`.
-    preset: Literal["modern", "classic", "simulation"] = "modern"
+    preset: Literal["modern", "classic", "simulation", "function"] = "modern"
     # Of all random numbers of the search.
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
@@ -239,7 +239,7 @@ class SearchSettings(BaseModel):
         if self.metric is not None and self.metric not in METRICS:
             raise ValueError(f"metric={self.metric!r} must be one of {', '.join(METRICS)}")
         _check_names("start", self.start, NAMED_GENOMES)
-        _check_names("extra_genes", self.extra_genes, _extra_genes())
+        _check_names("extra_genes", self.extra_genes, _extra_genes(PRESETS[self.preset]))
         return self
 
     @classmethod
@@ -329,8 +329,10 @@ class SearchSettings(BaseModel):
         )
 
         # A gene is searched when a user names it anywhere.
-        named_genes = {*self.extra_genes, *self.bounds, *self.choices}
-        space = space.with_genes(named_genes).narrowed(self.bounds, self.choices)
+        space = space.with_genes({*self.extra_genes, *self.bounds, *self.choices})
+        if not preset.network:
+            space = space.without_network()
+        space = space.narrowed(self.bounds, self.choices)
         return space.starting(preset.start_ranges)
 
     def competes_with(self, other: SearchSettings) -> bool:
@@ -391,6 +393,8 @@ def _choices_for(values: Mapping[str, Any], preset: Preset, known: Choices) -> d
 
     choices: dict[str, Any] = {}
     for gene, every_value in known.items():
+        if gene in NETWORK_GENES and not preset.network:
+            continue
         if gene in searched:
             choices[gene] = every_value
         elif gene in preset.choices:
@@ -400,10 +404,13 @@ def _choices_for(values: Mapping[str, Any], preset: Preset, known: Choices) -> d
     return {**choices, **values.get("choices", {})}
 
 
-def _extra_genes() -> tuple[str, ...]:
+def _extra_genes(preset: Preset) -> tuple[str, ...]:
     """The genes that the setting ``extra_genes`` may name."""
     later_categories = [name for name in CATEGORICAL_GENES if name not in NEUTRAL]
-    return (*NEUTRAL, *later_categories)
+    names = (*NEUTRAL, *later_categories)
+    if preset.network:
+        return names
+    return tuple(name for name in names if name not in NETWORK_GENES)
 
 
 def _check_names(setting: str, names: Iterable[str], known: Iterable[str]) -> None:

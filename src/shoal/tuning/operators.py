@@ -198,7 +198,7 @@ def first_offspring(
         Offspring(initial_genome(space, key, individual), "uniform") for individual in range(count)
     ]
 
-    activations = dict(space.categorical)["activation"]
+    activations = dict(space.categorical).get("activation", (_DEFAULT.activation,))
     beginnings = product(activations, start)
     for individual, (activation, name) in enumerate(islice(beginnings, count // 2)):
         drawn = replace(offspring[individual].child, activation=activation)

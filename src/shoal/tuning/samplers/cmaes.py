@@ -22,7 +22,13 @@ from shoal.numerics.philox import Key
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.operators import STEP
 from shoal.tuning.samplers.base import Generation, Past, Sampler
-from shoal.tuning.samplers.encoding import genome_of, share_of, values_at, width_genes
+from shoal.tuning.samplers.encoding import (
+    depths,
+    genome_of,
+    share_of,
+    values_at,
+    width_genes,
+)
 
 # Solutions of an update, at least: it learns from the better half, and one alone has no spread.
 LEAST_BATCH = 4
@@ -41,7 +47,7 @@ class CmaesSampler(Sampler):
         super().begin(settings, key)
         numbers = (*self.space.numeric, *width_genes(self.space))
         choices: dict[str, Sequence[Any]] = dict(self.space.categorical)
-        choices["depth"] = range(1, self.space.max_depth + 1)
+        choices["depth"] = depths(self.space)
 
         self._genes: list[Gene] = []
         self._choices: dict[str, Sequence[Any]] = {}

@@ -27,6 +27,9 @@ DIGITS = 6
 
 def width_genes(space: SearchSpace) -> tuple[Gene, ...]:
     """The widths of all layers that there may be, as genes "width_0", "width_1" and so on."""
+    if not space.max_depth:
+        return ()
+
     start = (*space.start_layers, *[space.start_layers[-1]] * space.max_depth)
     return tuple(
         Gene(f"width_{n}", "Width", 1, space.max_width, start[n], start[n], integer=True, log=True)
@@ -102,6 +105,11 @@ def genome_of(space: SearchSpace, values: Mapping[str, Any], depth: int) -> Geno
     return repaired(space, genes)
 
 
+def depths(space: SearchSpace) -> range:
+    """How many hidden layers there may be: none where there is no network."""
+    return range(min(1, space.max_depth), space.max_depth + 1)
+
+
 def count_shares(space: SearchSpace) -> int:
     """How many shares `genome_at` takes: of each number, width and choice, and of the depth."""
     return len(space.numeric) + space.max_depth + len(space.categorical) + 1
@@ -122,8 +130,8 @@ def genome_at(space: SearchSpace, shares: Sequence[float]) -> Genome:
     for (name, choices), share in zip(space.categorical, shares[len(genes) :], strict=False):
         values[name] = choices[int(share * len(choices))]
 
-    depth = 1 + int(shares[-1] * space.max_depth)
-    return genome_of(space, values, depth)
+    allowed = depths(space)
+    return genome_of(space, values, allowed[int(shares[-1] * len(allowed))])
 
 
 def _range(gene: Gene, values: Mapping[str, Any]) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from shoal.genome.genome import Genome
 from shoal.tuning.samplers.base import Past, Sampler
-from shoal.tuning.samplers.encoding import genome_of, width_genes
+from shoal.tuning.samplers.encoding import depths, genome_of, width_genes
 
 
 class TpeSampler(Sampler):
@@ -72,7 +72,8 @@ class TpeSampler(Sampler):
         for name, choices in self.space.categorical:
             distributions[name] = CategoricalDistribution(choices)
 
-        distributions["depth"] = IntDistribution(1, self.space.max_depth)
+        allowed = depths(self.space)
+        distributions["depth"] = IntDistribution(allowed[0], allowed[-1])
         return distributions
 
     def _trial(self, genome: Genome, fitness: float) -> Any:
