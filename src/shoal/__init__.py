@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shoal.data import Dataset, load_dataset
     from shoal.errors import ShoalError
     from shoal.estimators import SwarmClassifier, SwarmRegressor
+    from shoal.functions.definition import FunctionProblem, function
     from shoal.functions.minimization import MinimizeResult, minimize
     from shoal.functions.swarm import Swarm
     from shoal.genome.genome import Genome
@@ -47,6 +48,8 @@ _HOMES = {
     "ShoalError": "errors",
     "SwarmClassifier": "estimators",
     "SwarmRegressor": "estimators",
+    "FunctionProblem": "functions.definition",
+    "function": "functions.definition",
     "MinimizeResult": "functions.minimization",
     "minimize": "functions.minimization",
     "Swarm": "functions.swarm",
@@ -67,6 +70,7 @@ _HOMES = {
 
 __all__ = [
     "Dataset",
+    "FunctionProblem",
     "Genome",
     "MinimizeResult",
     "RowLoss",
@@ -83,6 +87,7 @@ __all__ = [
     "TrainManager",
     "TrainResult",
     "__version__",
+    "function",
     "load_dataset",
     "minimize",
     "named_genome",

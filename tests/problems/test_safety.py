@@ -21,10 +21,10 @@ from shoal.errors import CodeChangedError, DataError, ProblemError, SettingsErro
 from shoal.problems import references
 from shoal.problems.references import recorded_code, sha256_of
 from shoal.problems.registry import (
-    choose_simulation,
+    choose_written,
     find_simulation,
     make_problem,
-    offered_simulations,
+    offered_names,
 )
 from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.gym import gym_simulation
@@ -245,14 +245,14 @@ def test_a_form_takes_names_only(name: str, telltale: str, tmp_path: Path) -> No
     file = write(tmp_path / "inventory.py", telltale + PLAIN_SHOP)
 
     with pytest.raises(ProblemError, match="cannot be chosen here"):
-        choose_simulation(name.format(file=file))
+        choose_written(name.format(file=file))
 
 
 def test_a_form_offers_what_comes_with_shoal_and_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(references, "plugins", lambda group: {"corner-shop": "stock.models:shop"})
 
-    assert {"lost-sales", "pendulum", "corner-shop"} <= set(offered_simulations())
-    assert choose_simulation("pendulum").name == "pendulum"
+    assert {"lost-sales", "pendulum", "corner-shop"} <= set(offered_names())
+    assert choose_written("pendulum").name == "pendulum"
 
 
 def test_settings_hold_no_code(telltale: str) -> None:

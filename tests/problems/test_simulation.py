@@ -18,7 +18,7 @@ from shoal.orchestration.runner import Runner
 from shoal.problems import references
 from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Task
-from shoal.problems.registry import find_simulation, names_simulation
+from shoal.problems.registry import find_simulation, names_code
 from shoal.problems.simulation import SimulationProblem, describe_simulation, load_simulation
 from shoal.pso.engines import get_engine
 from shoal.settings.phase import FIRST_CONFIRMATION
@@ -158,7 +158,7 @@ def test_a_name_that_is_no_simulation_is_refused() -> None:
         find_simulation(f"{FILE}:boiler")
     with pytest.raises(SimulationError, match=r"no simulation 'table\.csv'"):
         find_simulation("table.csv")
-    assert not names_simulation("table.csv")
+    assert not names_code("table.csv")
 
 
 @pytest.mark.parametrize("text", ["a.py:f", "/x y/a.py:f", "package.module:f", "module:f"])

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from shoal.data import Preset
-    from shoal.problems.registry import Subject
+    from shoal.problems.registry import Subject, Written
     from shoal.settings.search_settings import SearchSettings
-    from shoal.simulations.definition import Simulation
 
 # What `shoal run --demo-simulation` runs.
 DEMO_SIMULATION = "lost-sales"
@@ -60,7 +59,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     """
     from shoal.data import load_dataset
     from shoal.orchestration.preflight import check_search
-    from shoal.problems.registry import names_simulation, usual_settings
+    from shoal.problems.registry import names_code, usual_settings
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
     values: dict[str, Any] = {}
@@ -79,14 +78,14 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         source = _beside(settings_file, source)
     data_options = _take_data_options(values)
 
-    options = _simulation_options(values.pop("options", {}))
+    options = _code_options(values.pop("options", {}))
     subject: Subject
-    if isinstance(source, str) and names_simulation(source):
+    if isinstance(source, str) and names_code(source):
         _refuse_data_options(source, data_options)
-        subject = _simulation(source).with_options(**options)
+        subject = _written(source).with_options(**options)
         settings = SearchSettings.parse({**usual_settings(subject), **values})
     else:
-        _refuse_simulation_options(source, options)
+        _refuse_options(source, options)
         settings = SearchSettings.parse(values)
         preset = cast("Preset", settings.preset)
         subject = load_dataset(source, preset=preset, **data_options)
@@ -106,8 +105,8 @@ def _with_roles(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**others, **roles}
 
 
-def _simulation_options(given: Any) -> dict[str, Any]:
-    """Options of a simulation: a table of a settings file, or texts NAME=VALUE."""
+def _code_options(given: Any) -> dict[str, Any]:
+    """Options of a simulation or function: a table of a settings file, or texts NAME=VALUE."""
     from shoal.errors import SettingsError
 
     if isinstance(given, dict):
@@ -125,39 +124,39 @@ def _simulation_options(given: Any) -> dict[str, Any]:
     return options
 
 
-def _simulation(name: str) -> Simulation:
-    """The simulation of that name, which was called a few times in another process.
+def _written(name: str) -> Written:
+    """The simulation or function of that name, which another process called a few times.
 
     Importing it here first might never end.
     """
     from shoal.problems.check import check_named
-    from shoal.problems.registry import comes_with_shoal, find_simulation
+    from shoal.problems.registry import comes_with_shoal, find_written
 
     if not comes_with_shoal(name):
         check_named(name).refuse_bad()
-    return find_simulation(name)
+    return find_written(name)
 
 
 def _refuse_data_options(source: str, data_options: dict[str, Any]) -> None:
-    """Raise `SettingsError` if a simulation was given an option of tables."""
+    """Raise `SettingsError` if a simulation or a function was given an option of tables."""
     from shoal.errors import SettingsError
 
     for name, value in data_options.items():
         raise SettingsError(
-            f"{name}={value!r} is an option of tables; {source} is a simulation.",
+            f"{name}={value!r} is an option of tables; {source} is none.",
             expected="settings of the search alone",
             remedy="leave it out",
         )
 
 
-def _refuse_simulation_options(source: Any, options: dict[str, Any]) -> None:
-    """Raise `SettingsError` if a table was given an option of simulations."""
+def _refuse_options(source: Any, options: dict[str, Any]) -> None:
+    """Raise `SettingsError` if a table was given an option of simulations or functions."""
     from shoal.errors import SettingsError
 
     if options:
         raise SettingsError(
-            f"options={options!r} belong to a simulation, and {source} is none.",
-            expected="a simulation, such as lost-sales",
+            f"options={options!r} belong to a simulation or a function, and {source} is neither.",
+            expected="a simulation or a function, such as lost-sales or rastrigin",
             remedy="leave the options out",
         )
 
@@ -171,7 +170,7 @@ def _take_data_options(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _beside(settings_file: Path, source: Any) -> Any:
-    """The table, or the file of a simulation, that a settings file names.
+    """The table, or the file of a simulation or function, that a settings file names.
 
     A relative path is first looked for beside the file.
     """

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from shoal.errors import FunctionError
-from shoal.pso.engines import ask_tell_kernels as kernels
+
+if TYPE_CHECKING:
+    from shoal.pso.engines import ask_tell_kernels
 
 # Beyond this the width of a box may be no number.
 LARGEST_BOUND = 1e300
@@ -54,13 +56,18 @@ class Box:
         ndarray of float64, (n, D)
             A new array.
         """
+        # It brings the compiler, which whoever only names bounds does not need.
+        from shoal.pso.engines.ask_tell_kernels import into_box
+
         points = np.empty((int(np.count_nonzero(needed)), self.dimensions))
-        kernels.into_box(units, needed, self.lower, self.upper, self.whole, points)
+        into_box(units, needed, self.lower, self.upper, self.whole, points)
         return points
 
-    def compiled(self) -> kernels.Box:
+    def compiled(self) -> ask_tell_kernels.Box:
         """The same for compiled loops."""
-        return kernels.Box(self.lower, self.upper, self.whole)
+        from shoal.pso.engines import ask_tell_kernels
+
+        return ask_tell_kernels.Box(self.lower, self.upper, self.whole)
 
     def units(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute the positions of points, the inverse of `points`; (n, D)."""

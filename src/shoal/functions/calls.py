@@ -37,6 +37,8 @@ class CheckedFunction:
         Which of the two it is.
     workers
         For a function of one point: that many processes, or something like `map`.
+    name
+        What messages call it; None: as the function.
 
     Attributes
     ----------
@@ -47,13 +49,20 @@ class CheckedFunction:
         that no loop can be compiled with it sets None.
     """
 
-    def __init__(self, function: Function, *, vectorized: bool, workers: int | Mapper = 1) -> None:
+    def __init__(
+        self,
+        function: Function,
+        *,
+        vectorized: bool,
+        workers: int | Mapper = 1,
+        name: str | None = None,
+    ) -> None:
         if not callable(function):
             raise FunctionError(f"{function!r} is not a function.", expected="a function")
 
         self.evaluations = 0
         self._function = function
-        self._name = getattr(function, "__name__", type(function).__name__)
+        self._name = name or getattr(function, "__name__", type(function).__name__)
         self._vectorized = vectorized
         self._map: Mapper = _mapper(workers)
         self.compiled: Any = None
@@ -85,7 +94,8 @@ class CheckedFunction:
                 returned = list(self._map(self._function, points))
         except FunctionError:
             raise
-        except Exception as error:
+        # A function that calls exit() does not end the search.
+        except (Exception, SystemExit) as error:
             raise self.refusal(error, points) from error
 
         if self._vectorized:
@@ -128,7 +138,7 @@ class CheckedFunction:
         self._check_repeats(points, losses)
         return losses
 
-    def refusal(self, error: Exception, points: NDArray[np.float64]) -> FunctionError:
+    def refusal(self, error: BaseException, points: NDArray[np.float64]) -> FunctionError:
         """Say what the function raised when it was given such points."""
         given = points.shape
         remedy = "pass vectorized=False if it takes one point at a time"
@@ -148,11 +158,11 @@ class CheckedFunction:
             count = min(count, ASKED_TWICE)
 
         again = self(points[:count][::-1].copy())[::-1]
-        if _same(losses[:count], again):
+        if is_same(losses[:count], again):
             return
 
         once_more = self(points[:count].copy())
-        if _same(losses[:count], once_more):
+        if is_same(losses[:count], once_more):
             raise FunctionError(
                 f"{self._name} returns other values when the points come in another order.",
                 expected="row i of the result belongs to row i of the input, and to no other",
@@ -196,9 +206,23 @@ class CheckedFunction:
         return np.array(returned, np.float64)
 
 
-def _same(losses: NDArray[np.float64], again: NDArray[np.float64]) -> bool:
-    finite = losses[np.isfinite(losses)]
-    largest = np.abs(finite).max(initial=0.0)
+def is_same(
+    losses: NDArray[np.float64],
+    again: NDArray[np.float64],
+    scale: NDArray[np.float64] | None = None,
+) -> bool:
+    """Whether values of the same points are the same but for rounding; all are (n,).
+
+    Parameters
+    ----------
+    losses, again
+        The values.
+    scale
+        Values of which the largest says how small a difference is; None: ``losses``.
+    """
+    if scale is None:
+        scale = losses
+    largest = np.abs(scale[np.isfinite(scale)]).max(initial=0.0)
     return np.allclose(losses, again, rtol=SAME, atol=SAME * largest, equal_nan=True)
 
 

@@ -13,9 +13,9 @@ from shoal.functions.box import Box, make_box
 from shoal.functions.constraints import ranks
 from shoal.functions.default_genome import default_genome
 from shoal.genome.genome import Genome
-from shoal.numerics.philox import Purpose, derive_key, uniforms
+from shoal.numerics.philox import Key, Purpose, derive_key, uniforms
 from shoal.pso.ask_tell import AskTell
-from shoal.pso.swarm import LEAST_IMPROVEMENT
+from shoal.pso.swarm import LEAST_IMPROVEMENT, SwarmState
 
 # The random stream of functions, apart from those of trainings.
 _STREAM = 0
@@ -60,6 +60,8 @@ class Swarm:
         box.
     iterations
         When ``inertia_end`` and ``velocity_end`` of the genome are reached.
+    key
+        The random stream; None: one of ``seed``.
 
     Examples
     --------
@@ -80,13 +82,15 @@ class Swarm:
         *,
         x0: ArrayLike | None = None,
         iterations: int = 1000,
+        key: Key | None = None,
     ) -> None:
         self._box = make_box(bounds, integers)
         dimensions = self._box.dimensions
         if genome is None:
             genome = default_genome(dimensions)
 
-        key = derive_key(seed, _STREAM)
+        if key is None:
+            key = derive_key(seed, _STREAM)
         self._swarm = AskTell(
             genome,
             dimensions,
@@ -172,6 +176,10 @@ class Swarm:
             every_loss[needed] = ranked
             ranked = every_loss
         self._swarm.tell(ranked)
+
+    def state(self) -> SwarmState:
+        """Show the swarm to an observer, in units of half the box; see `AskTell.state`."""
+        return self._swarm.state()
 
     def run_compiled(
         self, function: Any, iterations: int, *, patience: int | None, target: float | None

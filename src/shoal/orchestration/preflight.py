@@ -11,7 +11,7 @@ from shoal.errors import DataError, SettingsError
 from shoal.executors import check_executor_installed
 from shoal.problems.base import Problem
 from shoal.problems.check import LIMIT_SECONDS, check_recorded
-from shoal.problems.registry import describe, is_simulation, make_problem
+from shoal.problems.registry import describe, is_written, make_problem
 from shoal.pso.engines import cores
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.registry import check_sampler
@@ -30,7 +30,7 @@ def check_search(subject: Subject, settings: SearchSettings, name: str | None = 
     Parameters
     ----------
     subject
-        A prepared table, or a simulation.
+        A prepared table, a simulation or a function.
     settings
         The settings of the search.
     name
@@ -41,7 +41,7 @@ def check_search(subject: Subject, settings: SearchSettings, name: str | None = 
     DataError
         ``subject`` is nothing that can be solved.
     ProblemError
-        No other process could import the simulation.
+        No other process could import the simulation or function.
     SettingsError
         The loss does not fit the target, the name is no text, no machine could train one generation
         in the given time, or the sampler's package is missing.
@@ -66,18 +66,18 @@ def check_subject(subject: Subject) -> None:
     Raises
     ------
     DataError
-        It is neither a prepared table nor a simulation.
+        It is neither a prepared table nor a simulation nor a function.
     ProblemError
-        It is a simulation that no other process could import.
+        It is code that no other process could import.
     """
-    if is_simulation(subject):
+    if is_written(subject):
         describe(subject)
     else:
         check_dataset(subject)
 
 
 def probe_subject(subject: Subject, seconds: float = LIMIT_SECONDS) -> None:
-    """Call a simulation of a user a few times, in another process, before anything is written.
+    """Call a user's code a few times, in another process, before anything is written.
 
     What comes with Shoal is known, and tables do not run.
 
@@ -94,7 +94,7 @@ def probe_subject(subject: Subject, seconds: float = LIMIT_SECONDS) -> None:
         No search could start: another process cannot import it, or it raises, hangs, prints,
         returns something else than a number, or other numbers when it is called again.
     """
-    if not is_simulation(subject):
+    if not is_written(subject):
         return
     record = describe(subject)
     comes_with_shoal = record["sha256"] is None and not record["reference"].startswith("gym:")

@@ -71,6 +71,25 @@ class ShippedProblem(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """What a snapshot of a swarm reads of its training.
+
+    Attributes
+    ----------
+    genome
+        The swarm.
+    iterations
+        How many it makes, at most.
+    schedule_length
+        After how many what changes with time is at its end.
+    """
+
+    genome: Genome
+    iterations: int
+    schedule_length: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingLength:
     """What ends a training.
 
@@ -108,9 +127,13 @@ class Problem(ABC):
         "table", "simulation" or "function".
     settings
         The settings of the run.
+    keeps_best_training
+        Whether a champion keeps what the best training of the whole run found, whichever genome it
+        was of. A point of a function is as good whoever found it; networks are compared by genome.
     """
 
     kind: ClassVar[str]
+    keeps_best_training: ClassVar[bool] = False
     settings: SearchSettings
 
     # ---- What it is ------------------------------------------------------------------------------
@@ -127,7 +150,13 @@ class Problem(ABC):
 
     @abstractmethod
     def network(self, genome: Genome) -> Network:
-        """The network that a genome's swarm finds the weights of."""
+        """The network that a genome's swarm finds the weights of.
+
+        Raises
+        ------
+        ProblemError
+            The swarms of this problem find no network.
+        """
 
     def for_workers(self) -> ShippedProblem:
         """The same problem without what only the process that records it needs."""
@@ -205,7 +234,7 @@ class Problem(ABC):
     @abstractmethod
     def train(
         self, task: Task, engine: Engine, iterations: int | None = None
-    ) -> tuple[Evaluation, NDArray[np.float32] | None]:
+    ) -> tuple[Evaluation, NDArray[Any] | None]:
         """Train one repeat of one genome, and score it.
 
         Parameters
@@ -222,7 +251,7 @@ class Problem(ABC):
         evaluation
             The record. It is a failed one when the loss or a score is not finite.
         weights
-            (D,): what was found; None where there is nothing.
+            (D,): what was found, float32 weights or a float64 point; None where there is nothing.
         """
 
     @property
@@ -264,9 +293,7 @@ class Problem(ABC):
         """Whether the champion's networks are trained on more than the search trained on."""
 
     @abstractmethod
-    def refit(
-        self, task: Task, engine: Engine, iterations: int, *, refit: bool
-    ) -> NDArray[np.float32]:
+    def refit(self, task: Task, engine: Engine, iterations: int, *, refit: bool) -> NDArray[Any]:
         """The weights (D,) of one network of the champion.
 
         Parameters
@@ -296,7 +323,7 @@ class Problem(ABC):
         self,
         engine: Engine,
         genome: Genome,
-        networks: Sequence[NDArray[np.float32]],
+        networks: Sequence[NDArray[Any]],
         shares: Sequence[float],
     ) -> ChampionScores:
         """Score a champion's networks, one by one and together, also where nobody has looked yet.

@@ -1,6 +1,6 @@
-"""A simulation looked at before a search: what to know of it, and why no search could start.
+"""A simulation or a function looked at before a search: why could no search start, what to know?
 
-`check_recorded` and `check_named` are what others call. The simulation runs in a process of its own
+`check_recorded` and `check_named` are what others call. The code runs in a process of its own
 (`shoal.problems.check_process`), so that one that never returns, or that ends its process, costs no
 more than the seconds that it is given.
 """
@@ -31,7 +31,7 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ProblemFinding:
-    """One thing to know of a simulation.
+    """One thing to know of a simulation or a function.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class ProblemFinding:
 
 @dataclass(frozen=True, slots=True)
 class ProblemCheck:
-    """What came of looking at a simulation.
+    """What came of looking at a simulation or a function.
 
     Attributes
     ----------
@@ -71,8 +71,8 @@ class ProblemCheck:
         The worst first.
     facts
         Numbers: ``seconds`` and ``steps`` of a call, ``ties``, the share of random policies whose
-        score another one has, too, ``compiled``, and ``why_not_compiled``. Empty where it did not
-        come to a score.
+        score another one has, too, ``compiled``, and ``why_not_compiled``. Of a function, those of
+        `shoal.functions.checks.FunctionCheck`. Empty where it did not come to a score.
     """
 
     name: str
@@ -100,12 +100,12 @@ class ProblemCheck:
 
 
 def check_named(text: str, seconds: float = LIMIT_SECONDS) -> ProblemCheck:
-    """Look at the simulation that a text names, as a person wrote it.
+    """Look at the simulation or function that a text names, as a person wrote it.
 
     Parameters
     ----------
     text
-        See `shoal.problems.registry.find_simulation`.
+        See `shoal.problems.registry.find_written`.
     seconds
         How long import, compilation and one call may take, and how long a few calls may take.
     """
@@ -113,7 +113,7 @@ def check_named(text: str, seconds: float = LIMIT_SECONDS) -> ProblemCheck:
 
 
 def check_recorded(record: Mapping[str, Any], seconds: float = LIMIT_SECONDS) -> ProblemCheck:
-    """Look at the simulation of a record, as another process will find it.
+    """Look at the simulation or function of a record, as another process will find it.
 
     Parameters
     ----------

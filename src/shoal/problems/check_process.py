@@ -1,30 +1,42 @@
-"""The process in which a simulation is looked at; see `shoal.problems.check`.
+"""The process in which a simulation or a function is looked at; see `shoal.problems.check`.
 
 It says what it is at, ``{"at": ...}``, and in the end what it has found.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from shoal.errors import ShoalError
+from shoal.functions.checks import (
+    FEASIBILITY_POINTS,
+    POINTS,
+    FunctionCheck,
+    call_once,
+    check_function,
+)
+from shoal.functions.definition import FunctionProblem
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, normals
 from shoal.problems.check import ProblemFinding, Status
-from shoal.problems.registry import find_simulation
-from shoal.problems.simulation import load_simulation
+from shoal.problems.registry import find_written, is_function, load_written
 from shoal.simulations.checks import SimulationCheck, check_simulation
 from shoal.simulations.compilation import compilation
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import Evaluator, ScenarioSet
 from shoal.system.child import Parent
+from shoal.system.printed import Printed
+
+if TYPE_CHECKING:
+    from shoal.problems.registry import Written
 
 _WORST_FIRST = ("bad", "look", "good")
 _HIDDEN = 8
@@ -55,43 +67,153 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
         return
 
     channel = _Channel()
-    findings: list[ProblemFinding] = []
-    facts: dict[str, Any] = {}
-    step = "import"
+    looked = _Looked()
     try:
-        channel.say(at=step)
-        simulation = _load(request)
-        findings.append(ProblemFinding("good", step, _text_of(simulation)))
-
-        step = "compile"
-        channel.say(at=step)
-        compilation(simulation)
-
-        step = "call"
-        channel.say(at=step)
-        seconds, printed = _call_once(simulation)
-        if printed:
-            findings.append(_printed(simulation, printed))
-
-        channel.say(at="look")
-        if seconds > _SLOW_SECONDS:
-            found = check_simulation(simulation, policies=2, scenarios=2)
+        looked.step = "import"
+        channel.say(at=looked.step)
+        subject = _load(request)
+        if is_function(subject):
+            _look_at_function(subject, channel, looked)
         else:
-            found = check_simulation(simulation)
-        findings += _findings(simulation, found)
-        facts = _facts(found)
+            _look_at_simulation(subject, channel, looked)
     except ShoalError as error:
-        findings.append(ProblemFinding.of(step, error))
+        looked.findings.append(ProblemFinding.of(looked.step, error))
 
-    findings.sort(key=lambda finding: _WORST_FIRST.index(finding.status))
-    channel.say(findings=[asdict(finding) for finding in findings], facts=facts)
+    findings = sorted(looked.findings, key=lambda finding: _WORST_FIRST.index(finding.status))
+    channel.say(findings=[asdict(finding) for finding in findings], facts=looked.facts)
 
 
-def _load(request: Mapping[str, Any]) -> Simulation:
+@dataclass(slots=True)
+class _Looked:
+    """What was found by now, and what the process is at."""
+
+    step: str = "import"
+    findings: list[ProblemFinding] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def _load(request: Mapping[str, Any]) -> Written:
     if "record" in request:
-        return load_simulation(request["record"])
+        return load_written(request["record"])
 
-    return find_simulation(request["text"])
+    return find_written(request["text"])
+
+
+def _better(direction: str) -> str:
+    return {"minimize": "smaller", "maximize": "larger"}[direction]
+
+
+# ---- Functions -------------------------------------------------------------------------------
+
+
+def _look_at_function(problem: FunctionProblem, channel: _Channel, looked: _Looked) -> None:
+    looked.findings.append(ProblemFinding("good", looked.step, _text_of_function(problem)))
+
+    looked.step = "call"
+    channel.say(at=looked.step)
+    printed = Printed()
+    with contextlib.redirect_stdout(printed):
+        call_once(problem)
+    if printed.text:
+        looked.findings.append(_printed("function", problem.name, printed.text))
+
+    looked.step = "values"
+    channel.say(at="look")
+    with contextlib.redirect_stdout(printed):
+        found = check_function(problem)
+    looked.findings += _function_findings(problem, found)
+    looked.facts = asdict(found)
+
+
+def _text_of_function(problem: FunctionProblem) -> str:
+    box = problem.box
+    text = f"{problem.name}: {box.dimensions} coordinates"
+    whole = int(box.whole.sum())
+    if whole:
+        text = f"{text}, {whole} of them whole numbers"
+    if problem.rules is not None:
+        text = f"{text}, with constraints"
+    text = f"{text}; a {_better(problem.direction)} value is better"
+    if problem.unit:
+        text = f"{text} ({problem.unit})"
+    return f"{text}."
+
+
+def _function_findings(problem: FunctionProblem, found: FunctionCheck) -> list[ProblemFinding]:
+    findings = [
+        ProblemFinding(
+            "good",
+            "values",
+            "Numbers; the same twice, alone and among others, and in another order of points.",
+        )
+    ]
+    if found.finite < 1.0:
+        findings.append(
+            ProblemFinding(
+                "look",
+                "values",
+                f"{1.0 - found.finite:.0%} of random points have no finite value.",
+                "narrow the bounds, if these points are of no use",
+            )
+        )
+    if found.ties > _MANY_TIES:
+        findings.append(
+            ProblemFinding(
+                "look",
+                "ties",
+                f"{found.ties:.0%} of random points have a value that another one has, too.",
+                "let the value say how near a point came",
+            )
+        )
+    if problem.rules is not None:
+        findings.append(_feasibility(found))
+
+    calls = f"{POINTS} points" if problem.vectorized else "one point"
+    how = "Compiled" if found.compiled else "NumPy or Python"
+    text = f"{how}; {found.seconds * 1e3:.3g} ms a call with {calls}."
+    if problem.vectorized or found.compiled:
+        findings.append(ProblemFinding("good", "speed", text))
+    else:
+        remedy = "let it take all points at once, (n, D) -> (n,), if it can"
+        findings.append(ProblemFinding("look", "speed", text, remedy))
+    return findings
+
+
+def _feasibility(found: FunctionCheck) -> ProblemFinding:
+    if found.feasible > 0:
+        text = f"{found.feasible:.2g} of random points keep all constraints."
+        return ProblemFinding("good", "constraints", text)
+    return ProblemFinding(
+        "look",
+        "constraints",
+        f"None of {FEASIBILITY_POINTS} random points keeps all constraints.",
+        "narrow the bounds, so that a swarm finds points that do",
+    )
+
+
+# ---- Simulations -----------------------------------------------------------------------------
+
+
+def _look_at_simulation(simulation: Simulation, channel: _Channel, looked: _Looked) -> None:
+    looked.findings.append(ProblemFinding("good", looked.step, _text_of(simulation)))
+
+    looked.step = "compile"
+    channel.say(at=looked.step)
+    compilation(simulation)
+
+    looked.step = "call"
+    channel.say(at=looked.step)
+    seconds, printed = _call_once(simulation)
+    if printed:
+        looked.findings.append(_printed("simulation", simulation.name, printed))
+
+    channel.say(at="look")
+    if seconds > _SLOW_SECONDS:
+        found = check_simulation(simulation, policies=2, scenarios=2)
+    else:
+        found = check_simulation(simulation)
+    looked.findings += _findings(simulation, found)
+    looked.facts = _facts(found)
 
 
 def _call_once(simulation: Simulation) -> tuple[float, str]:
@@ -108,22 +230,21 @@ def _call_once(simulation: Simulation) -> tuple[float, str]:
 
 
 def _text_of(simulation: Simulation) -> str:
-    better = {"minimize": "smaller", "maximize": "larger"}[simulation.direction]
     text = (
         f"{simulation.name}: {simulation.input_count} inputs, {simulation.outputs} outputs; a "
-        f"{better} score is better"
+        f"{_better(simulation.direction)} score is better"
     )
     if simulation.unit:
         text = f"{text} ({simulation.unit})"
     return f"{text}."
 
 
-def _printed(simulation: Simulation, text: str) -> ProblemFinding:
+def _printed(kind: str, name: str, text: str) -> ProblemFinding:
     shown = text[:_SHOWN]
     return ProblemFinding(
         "bad",
         "output",
-        f"The simulation {simulation.name} prints {shown!r}. Expected: a function that prints "
+        f"The {kind} {name} prints {shown!r}. Expected: a function that prints "
         "nothing, as it is called many thousand times.",
         "remove what prints",
     )

@@ -264,6 +264,36 @@ def code_of(function: Any, what: str, name: str | None = None) -> Code:
             expected=f"{what} that is defined in a file, at its top level",
             remedy=f"put it into a file of its own, such as {_file_name(own_name)}",
         )
+    return _code(module, path, name)
+
+
+def code_in_module(module: str, name: str) -> Code | None:
+    """The code of what a module that was imported here has under a name.
+
+    Parameters
+    ----------
+    module
+        The module's name.
+    name
+        The name in it.
+
+    Returns
+    -------
+    Code or None
+        None where the module has no file, as in a notebook.
+    """
+    path = _defining_file(sys.modules[module])
+    if path is None:
+        return None
+    return _code(module, path, name)
+
+
+def executed_modules() -> tuple[str, ...]:
+    """The names of the modules that `find` and `find_recorded` executed in this process."""
+    return tuple(_executed)
+
+
+def _code(module: str, path: Path, name: str) -> Code:
     # What was executed is recorded, whatever has become of the file since.
     if module in _executed:
         return _executed[module].code(name)

@@ -26,7 +26,7 @@ from shoal.numerics.philox import Key, Purpose, derive_key
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.objectives.registry import Metric
 from shoal.problems import references
-from shoal.problems.base import ChampionScores, Problem, downsample_history
+from shoal.problems.base import ChampionScores, Observed, Problem, downsample_history
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.simulation_stepwise import StepwisePolicy
 from shoal.pso.engines.base import Engine
@@ -50,15 +50,6 @@ _SCORED_ON = {
     Phase.SEARCH: Purpose.VALIDATION_SCENARIO,
     Phase.CONFIRMATION: Purpose.CONFIRMATION_SCENARIO,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Observed:
-    """What a snapshot of a swarm reads of its training."""
-
-    genome: Genome
-    iterations: int
-    schedule_length: int
 
 
 @dataclass(frozen=True)
@@ -215,7 +206,7 @@ class SimulationProblem(Problem):
             return None
 
         length = self.iterations_for(task)
-        training: Any = _Observed(task.genome, length, length)
+        training: Any = Observed(task.genome, length, length)
 
         def observe(state: SwarmState, steps: int) -> None:
             shown(training, state)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import traceback
 from collections.abc import Callable, Sequence
@@ -25,12 +24,13 @@ from shoal.simulations.definition import Simulation
 from shoal.simulations.memory import KEY0, KEY1, NUMBER, PURPOSE, PolicyMemory, ScenarioMemory
 from shoal.simulations.policy import Policy, PolicyBatch
 from shoal.simulations.scenario import Scenario
+from shoal.system.printed import Printed
 
 _log = logging.getLogger(__name__)
 
 # Jobs for each thread: episodes end early or late, and who is done takes the next.
 _JOBS_PER_THREAD = 4
-# Characters of what a simulation printed that are shown.
+# Characters of a text that a message shows.
 _SHOWN = 80
 
 
@@ -237,7 +237,7 @@ class Evaluator:
         if not _lines_of(self.simulation, error):
             policy = Policy(self.network, weights)
             scenario = Scenario(scenarios.key, scenarios.purpose, number)
-            with contextlib.redirect_stdout(_Said()), np.errstate(divide="raise"):
+            with contextlib.redirect_stdout(Printed()), np.errstate(divide="raise"):
                 self.simulation(policy, scenario)
         raise error
 
@@ -249,7 +249,7 @@ class Evaluator:
         found: PolicyScores,
     ) -> None:
         run = self._run_batch if self.simulation.batched else self._run_one_by_one
-        said = _Said()
+        said = Printed()
         with contextlib.redirect_stdout(said):
             run(weights, scenarios, numbers, found)
 
@@ -320,20 +320,6 @@ def evaluate_policies(
     """Let every policy act in every scenario; see `Evaluator`."""
     with Evaluator(simulation, network, threads) as evaluator:
         return evaluator.scores(weights, scenarios, numbers)
-
-
-class _Said(io.TextIOBase):
-    """Takes what is printed, and keeps the start of it."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        self.text += text[: _SHOWN - len(self.text)]
-        return len(text)
 
 
 def _point_to(memory: ScenarioMemory, scenarios: ScenarioSet) -> None:

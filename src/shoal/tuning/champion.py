@@ -150,10 +150,14 @@ class Selection:
         The genome with the evaluations that it was selected on.
     confirmed
         The confirmed finalists, the best first, which is this genome; empty without a confirmation.
+    best_training
+        The evaluation with the best score of the whole search, of whichever genome; None where
+        there is none.
     """
 
     ranked: RankedGenome
     confirmed: tuple[RankedGenome, ...] = ()
+    best_training: Evaluation | None = None
 
     @property
     def genome(self) -> Genome:
@@ -174,14 +178,16 @@ class Selection:
         second = others[0]
         return Confirmation(_known(first), second.genome, _known(second), first.metric)
 
-    def behind_networks(self, most: int) -> tuple[Evaluation, ...]:
+    def behind_networks(self, problem: Problem) -> tuple[Evaluation, ...]:
         """The evaluations that the champion's networks are trained like.
 
-        These are its confirmations, ``most`` of them; without a confirmation all evaluations that
-        it was selected on.
+        These are its confirmations, as many as the setting ``networks``; without a confirmation all
+        evaluations that it was selected on. Where a problem keeps the best training, that one.
         """
+        if problem.keeps_best_training and self.best_training is not None:
+            return (self.best_training,)
         if self.confirmed:
-            return self.confirmed[0].evaluations[:most]
+            return self.confirmed[0].evaluations[: problem.settings.networks]
         return self.ranked.evaluations
 
 
@@ -200,11 +206,25 @@ def select_champion(search: Search) -> Selection | None:
         None when there is nothing yet, or when all of it failed.
     """
     confirmed = search.confirmed
+    best_training = _best_training(search)
     if confirmed:
-        return Selection(search.standing(confirmed[0].genome), confirmed)
+        return Selection(search.standing(confirmed[0].genome), confirmed, best_training)
     if search.best:
-        return Selection(search.best)
+        return Selection(search.best, best_training=best_training)
     return None
+
+
+def _best_training(search: Search) -> Evaluation | None:
+    """The evaluation with the best score; of equals the first by genome and repeat."""
+    scored = [evaluation for evaluation in search.evaluations if evaluation.score is not None]
+    if not scored:
+        return None
+
+    def place(evaluation: Evaluation) -> tuple[float, tuple[str, int]]:
+        assert evaluation.score is not None
+        return -search.metric.fitness(evaluation.score), evaluation.task.id
+
+    return min(scored, key=place)
 
 
 def _known(ranked: RankedGenome) -> tuple[float, ...]:
@@ -225,8 +245,9 @@ class Champion:
         Whether the networks were trained on train + validation. Otherwise they are those that the
         search trained (the classic preset).
     weights
-        (networks, D): the networks, in the layout of `shoal.nn.network`. Refitted networks have the
-        random streams and lengths of the confirmations.
+        (networks, D): the networks, float32, in the layout of `shoal.nn.network`. Refitted networks
+        have the random streams and lengths of the confirmations. Of a function, the best point that
+        any training found, (1, D) float64.
     scores
         Means over the networks. After a refit the validation scores are those of the repeats, since
         the networks have seen that part.
@@ -245,7 +266,7 @@ class Champion:
     genome: Genome
     selection_scores: tuple[float, ...]
     refitted: bool
-    weights: NDArray[np.float32] = field(repr=False)
+    weights: NDArray[Any] = field(repr=False)
     scores: Scores
     ensemble: Scores
     confirmation: Confirmation | None = None
@@ -347,7 +368,7 @@ class RefitJob:
     refit: bool
     threads: int = 1
 
-    def run(self, problem: Problem, engine: Engine) -> NDArray[np.float32]:
+    def run(self, problem: Problem, engine: Engine) -> NDArray[Any]:
         """The trained weights (D,)."""
         engine = engine.with_threads(self.threads)
         return problem.refit(self.task, engine, self.iterations, refit=self.refit)
@@ -360,11 +381,10 @@ class RefitJob:
 def refit_jobs(problem: Problem, selection: Selection) -> tuple[RefitJob, ...]:
     """What has to be trained for the champion.
 
-    One network for each repeat that confirmed it, up to the setting ``networks``. Without a
-    confirmation, one for each repeat that it was selected on.
+    One network for each repeat of `Selection.behind_networks`.
     """
     refit = problem.refits
-    behind = selection.behind_networks(problem.settings.networks)
+    behind = selection.behind_networks(problem)
     return tuple(RefitJob(e.task, e.iterations, refit) for e in behind)
 
 
@@ -383,7 +403,7 @@ class AssembleChampion:
     """
 
     selection: Selection
-    weights: Mapping[RefitJob, NDArray[np.float32]]
+    weights: Mapping[RefitJob, NDArray[Any]]
 
     def run(self, problem: Problem, engine: Engine) -> Champion:
         """The champion."""
@@ -397,7 +417,7 @@ class AssembleChampion:
 def assemble_champion(
     problem: Problem,
     selection: Selection,
-    weights: Mapping[RefitJob, NDArray[np.float32]],
+    weights: Mapping[RefitJob, NDArray[Any]],
     engine: Engine,
 ) -> Champion:
     """Score the champion's networks, one by one and together, on all parts of the data.
@@ -413,7 +433,7 @@ def assemble_champion(
     engine
         Computes the networks' outputs.
     """
-    behind = selection.behind_networks(problem.settings.networks)
+    behind = selection.behind_networks(problem)
     scores_of = {evaluation.task.id: evaluation.scores for evaluation in behind}
 
     # Of each network, the scores of the repeat that it was trained like.
