@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from shoal.errors import FunctionError
 from shoal.functions.box import Box, make_box
-from shoal.functions.constraints import ranks
+from shoal.functions.constraints import INFEASIBLE, ranks
 from shoal.functions.default_genome import default_genome
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key, Purpose, derive_key, uniforms
@@ -178,8 +178,16 @@ class Swarm:
         self._swarm.tell(ranked)
 
     def state(self) -> SwarmState:
-        """Show the swarm to an observer, in units of half the box; see `AskTell.state`."""
-        return self._swarm.state()
+        """Show the swarm to an observer, in units of half the box; see `AskTell.state`.
+
+        Points that violate constraints have no loss.
+        """
+        state = self._swarm.state()
+        return replace(
+            state,
+            best_losses=np.where(state.best_losses < INFEASIBLE, state.best_losses, np.inf),
+            history=np.where(state.history < INFEASIBLE, state.history, np.inf),
+        )
 
     def run_compiled(
         self, function: Any, iterations: int, *, patience: int | None, target: float | None

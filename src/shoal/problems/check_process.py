@@ -27,7 +27,7 @@ from shoal.functions.definition import FunctionProblem
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, normals
 from shoal.problems.check import ProblemFinding, Status
-from shoal.problems.registry import find_written, is_function, load_written
+from shoal.problems.registry import find_written, is_function, is_simulation, load_written
 from shoal.simulations.checks import SimulationCheck, check_simulation
 from shoal.simulations.compilation import compilation
 from shoal.simulations.definition import Simulation
@@ -74,7 +74,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
         subject = _load(request)
         if is_function(subject):
             _look_at_function(subject, channel, looked)
-        else:
+        elif is_simulation(subject):
             _look_at_simulation(subject, channel, looked)
     except ShoalError as error:
         looked.findings.append(ProblemFinding.of(looked.step, error))

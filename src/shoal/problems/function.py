@@ -180,7 +180,9 @@ class MinimisationProblem(Problem):
             return None
 
         length = self.iterations_for(task)
-        training: Any = Observed(task.genome, length, length)
+        # The box is the limit of the positions, which are in units of half of it.
+        genome = replace(task.genome, max_position=1.0)
+        training: Any = Observed(genome, length, length)
 
         def observe(state: SwarmState) -> None:
             shown(training, state)

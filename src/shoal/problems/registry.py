@@ -90,6 +90,7 @@ def describe(subject: Written) -> dict[str, Any]:
 
     from shoal.problems.simulation import describe_simulation
 
+    assert is_simulation(subject)
     return describe_simulation(subject)
 
 
@@ -102,6 +103,7 @@ def usual_settings(subject: Subject) -> dict[str, Any]:
 
     from shoal.problems import simulation
 
+    assert is_simulation(subject)
     return simulation.usual_settings(subject)
 
 

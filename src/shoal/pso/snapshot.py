@@ -76,6 +76,11 @@ def random_projection(dimensions: int) -> Projection:
     dimensions
         Number of weights, D.
     """
+    if dimensions <= 2:
+        # The coordinates are axes already.
+        axes = np.eye(dimensions, 2, dtype=np.float32)
+        return Projection("random", axes, np.zeros(dimensions, np.float32))
+
     first, second = normals(_KEY, Purpose.PROJECTION, 2, dimensions).astype(np.float64)
 
     first /= math.sqrt(first @ first)
