@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from shoal.errors import FunctionError
 from shoal.functions.definition import FunctionProblem
 from shoal.objectives.options import Option
@@ -39,6 +37,7 @@ def get_function(name: str, **options: Option) -> FunctionProblem:
             remedy="for one of your own, give its file and name, as in design.py:beam",
         )
 
-    module = import_module("shoal.functions.bundled")
-    found: FunctionProblem = getattr(module, name.replace("-", "_"))
+    from shoal.functions import bundled
+
+    found: FunctionProblem = getattr(bundled, name.replace("-", "_"))
     return found.with_options(**options)

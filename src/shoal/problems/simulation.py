@@ -417,9 +417,9 @@ def as_simulation(found: Any, reference: str) -> Simulation:
         return found
     raise ProblemError(
         f"{reference} is a {type(found).__name__}, not a simulation.",
-        expected="a function under @shoal.simulation(inputs=..., outputs=...), or, for a function to "
-        "minimise, under @shoal.function(bounds=...)",
-        remedy="write such a line above the function",
+        expected="a function under @shoal.simulation(inputs=..., outputs=...), or one to minimise, "
+        "under @shoal.function(bounds=...)",
+        remedy="write that line above the function",
     )
 
 

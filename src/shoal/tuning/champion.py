@@ -157,7 +157,8 @@ class Selection:
 
     ranked: RankedGenome
     confirmed: tuple[RankedGenome, ...] = ()
-    best_training: Evaluation | None = None
+    # Two selections are equal if they recommend the same.
+    best_training: Evaluation | None = field(default=None, compare=False)
 
     @property
     def genome(self) -> Genome:
