@@ -210,7 +210,7 @@ def test_without_a_kernel_an_activation_does_not_train_as_a_linear_network(activ
 
 
 def test_without_a_kernel_a_loss_does_not_count_wrong_classes() -> None:
-    made_up = Loss("strange", "regression", 99, MSE.per_row)
+    made_up = Loss("strange", "regression", 99, MSE.per_row, MSE.row)
     task = make_task(Genome(swarm_size=5), Network((3, 4, 1)))
     assert_cpu_refuses(replace(task, objective=Objective(made_up)), "loss='strange'")
 

@@ -20,10 +20,12 @@ from shoal.data import Dataset, Part
 from shoal.errors import GenomeError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
+from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.preflight import check_dataset, check_search, check_subject, probe_subject
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.own_code import Own, pin_settings
 from shoal.problems.registry import usual_settings
 from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores, get_engine
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
+
+# What names an objective, or is one.
+Objective = str | dict[str, Any] | TableObjective | RowLoss
 
 # Switches off what a search does to its trainings: a single one is as long as it was asked for.
 _AS_ASKED = {"racing": "fixed", "equal_effort": False, "min_improvement": LEAST_IMPROVEMENT}
@@ -119,6 +124,8 @@ def train(
     patience: int | None = None,
     seconds: float | None = None,
     loss: str | None = None,
+    objective: Objective | None = None,
+    metric: Objective | None = None,
     engine: str = "cpu",
 ) -> TrainResult:
     """Train one network with one swarm.
@@ -145,6 +152,13 @@ def train(
     loss
         "mse", "mae", "huber" for regression, "cross_entropy", "zero_one" for classification, or
         "negative_accuracy" for both. None: "mse" or "cross_entropy".
+    objective
+        What the swarm optimises in place of a loss: the name of a built-in objective or of a scorer
+        of scikit-learn, ``file.py:name``, or what `shoal.objective` and `shoal.row_loss` make. Any
+        function will do, also one of a notebook.
+    metric
+        What is scored besides the metrics that every table has; as ``objective``. None: the
+        objective.
     engine
         "cpu", or "reference": the same algorithm in plain NumPy, slow and easy to read.
 
@@ -161,6 +175,8 @@ def train(
         If ``data`` is no prepared data set.
     GenomeError
         If ``genome`` is none.
+    ObjectiveError
+        If the objective raises, returns another shape, or does not fit the data.
 
     Examples
     --------
@@ -175,8 +191,16 @@ def train(
     True
     """
     _check_train_arguments(data, genome, repeat)
+    named = {"objective": objective, "metric": metric}
+    # Objects are used as they are. Names become settings.
+    objects: dict[str, Own] = {}
+    for setting, own in list(named.items()):
+        if isinstance(own, Own):
+            objects[f"given_{setting}"] = own
+            named[setting] = None
     settings = SearchSettings.parse(
         {
+            **pin_settings(named),
             "iterations": iterations,
             "seed": seed,
             "patience": patience,
@@ -188,7 +212,7 @@ def train(
         }
     )
     # One training, exactly as a search would make it.
-    problem = TableProblem(data, settings)
+    problem = TableProblem(data, settings, **objects)
     task = Task(genome or Genome(), repeat)
     trainer = get_engine(engine, threads or cores())
 
@@ -271,7 +295,8 @@ def search(
         What the run is called. None: as the data set is.
     settings
         Those of `shoal.SearchSettings`, by name; docs/reference.md explains each. The preset is the
-        data's unless it is among them.
+        data's unless it is among them. ``objective`` and ``metric`` may be what `shoal.objective`
+        and `shoal.row_loss` make, at the top level of a file.
 
     Returns
     -------
@@ -313,7 +338,7 @@ def search(
     True
     """
     check_subject(data)
-    parsed = SearchSettings.parse({**usual_settings(data), **settings})
+    parsed = SearchSettings.parse({**usual_settings(data), **pin_settings(settings)})
     check_search(data, parsed, name)
     probe_subject(data)
 

@@ -14,6 +14,7 @@ from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.orchestration.preflight import check_search
+from shoal.problems.own_code import pin_settings
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
 
@@ -75,7 +76,7 @@ class TrainManager:
         target: str | None = None,
         **settings: Any,
     ) -> None:
-        self._settings = SearchSettings.parse({"preset": "classic", **settings})
+        self._settings = SearchSettings.parse({"preset": "classic", **pin_settings(settings)})
         # Everything that may be wrong is found before the store is opened.
         if not isinstance(data, Dataset):
             data = load_dataset(data, target, preset=cast("Preset", self._settings.preset))

@@ -99,7 +99,7 @@ def test_it_moves_as_the_reference_to_the_bit(rule, strategy, attractor, width) 
 
     for _ in range(task.iterations):
         assert swarm.needed.tolist() == task.genome.rule.evaluated(state.best_losses).tolist()
-        swarm.tell(reference._losses(task, swarm.ask()))
+        swarm.tell(reference.losses_of(task, swarm.ask()))
         state = step(task, state)
 
         seen = swarm.state()
@@ -118,12 +118,12 @@ def test_a_loss_that_is_no_number_is_worse_than_all(rule) -> None:
     broken = np.arange(9) % 3 == 0
 
     for _ in range(task.iterations):
-        losses = reference._losses(task, swarm.ask())
+        losses = reference.losses_of(task, swarm.ask())
         odd = np.where(np.arange(9) % 2 == 0, np.nan, -np.inf)
         swarm.tell(np.where(broken, odd, losses))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                reference, "_losses", lambda *_, found=losses: np.where(broken, np.inf, found)
+                reference, "losses_of", lambda *_, found=losses: np.where(broken, np.inf, found)
             )
             state = step(task, state)
         for name in STATE_ARRAYS:

@@ -142,8 +142,24 @@ MetricOption = Annotated[
     typer.Option(
         metavar="NAME",
         help="What is selected and reported on: accuracy, mae, rmse, r2, balanced_accuracy, "
-        "macro_f1, log_loss; default: accuracy",
+        "macro_f1, log_loss, an objective, or file.py:NAME; default: the objective, or accuracy",
     ),
+]
+MetricOptionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--metric-option", metavar="NAME=VALUE", help="An option of the metric"),
+]
+ObjectiveOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What swarms optimise in place of a loss: f1, top_share, cost_matrix, ..., a scorer "
+        "of scikit-learn, or file.py:NAME",
+    ),
+]
+ObjectiveOptionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--objective-option", metavar="NAME=VALUE", help="An option of the objective"),
 ]
 LossOption = Annotated[
     str | None,

@@ -59,6 +59,8 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     """
     from shoal.data import load_dataset
     from shoal.orchestration.preflight import check_search
+    from shoal.problems.own_code import SETTINGS as CODE_SETTINGS
+    from shoal.problems.own_code import columns_of, pin_settings
     from shoal.problems.registry import names_code, usual_settings
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
@@ -77,16 +79,19 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     if settings_file is not None and given.get("data") is None:
         source = _beside(settings_file, source)
     data_options = _take_data_options(values)
+    for setting in CODE_SETTINGS:
+        _name_code(values, setting, settings_file if given.get(setting) is None else None)
 
-    options = _code_options(values.pop("options", {}))
+    options = _read_options("--option", values.pop("options", {}))
     subject: Subject
     if isinstance(source, str) and names_code(source):
         _refuse_data_options(source, data_options)
         subject = _written(source).with_options(**options)
-        settings = SearchSettings.parse({**usual_settings(subject), **values})
+        settings = SearchSettings.parse({**usual_settings(subject), **pin_settings(values)})
     else:
         _refuse_options(source, options)
-        settings = SearchSettings.parse(values)
+        settings = SearchSettings.parse(pin_settings(values))
+        _add_columns(data_options, columns_of(settings))
         preset = cast("Preset", settings.preset)
         subject = load_dataset(source, preset=preset, **data_options)
     check_search(subject, settings, name)
@@ -105,8 +110,47 @@ def _with_roles(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**others, **roles}
 
 
-def _code_options(given: Any) -> dict[str, Any]:
-    """Options of a simulation or function: a table of a settings file, or texts NAME=VALUE."""
+def _name_code(values: dict[str, Any], setting: str, settings_file: Path | None) -> None:
+    """Put the options of an objective or a metric beside its name; look for its file beside the
+    settings file that names it.
+    """
+    from shoal.errors import SettingsError
+    from shoal.settings.named_code import as_table
+
+    options = _read_options(f"--{setting}-option", values.pop(f"{setting}_options", {}))
+    named = values.get(setting)
+    if options and named is None:
+        raise SettingsError(
+            f"--{setting}-option {next(iter(options))}, and no {setting}.",
+            expected=f"--{setting} NAME",
+            remedy="name it, or leave the option out",
+        )
+    if named is None:
+        return
+
+    table = as_table(named)
+    if not isinstance(table, dict) or not (options or settings_file):
+        return
+    if settings_file is not None:
+        table["name"] = _beside(settings_file, table.get("name"))
+    if options:
+        table["options"] = {**table.get("options", {}), **options}
+    if table.keys() == {"name"}:
+        values[setting] = table["name"]
+    else:
+        values[setting] = table
+
+
+def _add_columns(data_options: dict[str, Any], columns: tuple[str, ...]) -> None:
+    """Give the columns that an objective names their role, where they have none yet."""
+    named = list(data_options.get("columns", ()))
+    missing = [column for column in columns if column not in named]
+    if missing and data_options.get("weight") not in missing:
+        data_options["columns"] = [*named, *missing]
+
+
+def _read_options(option: str, given: Any) -> dict[str, Any]:
+    """Options of code: a table of a settings file, or texts NAME=VALUE."""
     from shoal.errors import SettingsError
 
     if isinstance(given, dict):
@@ -116,7 +160,7 @@ def _code_options(given: Any) -> dict[str, Any]:
     for text in given:
         name, separator, value = text.partition("=")
         if not separator:
-            raise SettingsError(f"--option {text!r}.", expected="NAME=VALUE, as in penalty=9")
+            raise SettingsError(f"{option} {text!r}.", expected="NAME=VALUE, as in penalty=9")
         try:
             options[name] = json.loads(value)
         except ValueError:

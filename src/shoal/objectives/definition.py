@@ -184,6 +184,11 @@ class RowLoss:
     outputs: Handed = "unscaled"
     options: Mapping[str, Option] = field(default_factory=dict)
 
+    @property
+    def metric(self) -> Metric:
+        """The metric that a search selects on, if this is it."""
+        return Metric(self.name, self.name.replace("_", " ").capitalize(), "minimize")
+
     def __call__(self, output: Any, target: Any, **options: Any) -> Any:
         """Run the function in plain Python."""
         return self.function(output, target, **{**self.options, **options})
@@ -298,9 +303,7 @@ def row_loss(
             function=function,
             nonnegative=nonnegative,
             outputs=outputs,
-            options=options_of(
-                function, "The row loss", ("output", "target"), ObjectiveError, keywords=True
-            ),
+            options=options_of(function, "The row loss", ("output", "target"), ObjectiveError),
         )
 
     return decorate

@@ -13,9 +13,10 @@ as the misclassification rate, section 4.3.4 the cross-entropy of a softmax.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +45,16 @@ class Loss:
     per_row
         Maps outputs (P, rows, outputs) of P networks and targets (rows,), both float32, to the loss
         (P, rows) of each row. Outputs that are not finite give NaN or infinity.
+    row
+        The same of one row, for rows with weights: of an output and a target, or of the outputs
+        (classes,) and the index of the class. Numba compiles it.
     """
 
     name: str
     task: Literal["regression", "classification"]
     kernel_number: int
     per_row: Callable[[_Outputs, NDArray[np.float32]], _RowLosses]
+    row: Callable[[Any, Any], float]
 
 
 # Regression. Below, o is the network's output and y the target, both in scaled units.
@@ -100,16 +105,52 @@ def _zero_one_loss(outputs: _Outputs, y: NDArray[np.float32]) -> _RowLosses:
     return _nan_where_not_finite(is_wrong.astype(np.float64), outputs)
 
 
+# The same losses of one row.
+
+
+def _squared_error_of_row(output: Any, target: Any) -> Any:
+    difference = output - target
+    return difference * difference
+
+
+def _absolute_error_of_row(output: Any, target: Any) -> Any:
+    return abs(output - target)
+
+
+def _huber_loss_of_row(output: Any, target: Any) -> Any:
+    error = abs(output - target)
+    if error <= HUBER_DELTA:
+        return 0.5 * error * error
+    return HUBER_DELTA * (error - 0.5 * HUBER_DELTA)
+
+
+def _cross_entropy_of_row(outputs: Any, target: Any) -> Any:
+    largest = outputs.max()
+    total = 0.0
+    for output in outputs:
+        total += math.exp(output - largest)
+    return math.log(total) + largest - outputs[target]
+
+
+def _zero_one_loss_of_row(outputs: Any, target: Any) -> Any:
+    # The sum is NaN or infinite where an output is.
+    if not math.isfinite(outputs.sum()):
+        return math.nan
+    if outputs.argmax() == target:
+        return 0.0
+    return 1.0
+
+
 def _nan_where_not_finite(losses: NDArray[np.float64], outputs: _Outputs) -> NDArray[np.float64]:
     """A row with any output that is not finite has no loss, even if that output would not count."""
     return np.where(np.isfinite(outputs).all(axis=2), losses, np.nan)
 
 
-MSE = Loss("mse", "regression", 0, _squared_error)
-MAE = Loss("mae", "regression", 1, _absolute_error)
-HUBER = Loss("huber", "regression", 2, _huber_loss)
-CROSS_ENTROPY = Loss("cross_entropy", "classification", 3, _cross_entropy)
-ZERO_ONE = Loss("zero_one", "classification", 4, _zero_one_loss)
+MSE = Loss("mse", "regression", 0, _squared_error, _squared_error_of_row)
+MAE = Loss("mae", "regression", 1, _absolute_error, _absolute_error_of_row)
+HUBER = Loss("huber", "regression", 2, _huber_loss, _huber_loss_of_row)
+CROSS_ENTROPY = Loss("cross_entropy", "classification", 3, _cross_entropy, _cross_entropy_of_row)
+ZERO_ONE = Loss("zero_one", "classification", 4, _zero_one_loss, _zero_one_loss_of_row)
 
 # By name. The first of a task is its default.
 LOSSES: dict[str, Loss] = {loss.name: loss for loss in (MSE, MAE, HUBER, CROSS_ENTROPY, ZERO_ONE)}
@@ -135,6 +176,11 @@ class Objective:
     loss: Loss
     gain: float = 1.0
     shift: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """What people call the loss."""
+        return self.loss.name
 
 
 def make_objective(

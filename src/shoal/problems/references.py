@@ -23,7 +23,7 @@ import sys
 import sysconfig
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -183,6 +183,28 @@ def find_recorded(reference: str, sha256: str) -> Any:
     ProblemError
         It cannot be imported.
     """
+    source, name = _recorded_source(reference, sha256)
+    _check_usable(source)
+    return _value(source, name)
+
+
+def recorded_text(reference: str, sha256: str) -> str:
+    """The text of the file that a record names. Nothing is executed.
+
+    Raises
+    ------
+    CodeChangedError
+        The file is missing or has changed.
+    ProblemError
+        It cannot be read, or is no text.
+    """
+    source, _ = _recorded_source(reference, sha256)
+    _check_usable(source)
+    return source.content.decode()
+
+
+def _recorded_source(reference: str, sha256: str) -> tuple[_Source, str]:
+    """The recorded file as it is on this machine, and the name in it. Raises CodeChangedError."""
     place, _, name = reference.rpartition(":")
     path: Path | None = None
     if not is_reference(reference):
@@ -207,9 +229,7 @@ def find_recorded(reference: str, sha256: str) -> Any:
             remedy="put the recorded text back (`shoal code RUN --to FILE` writes it) and resume "
             "the run, or start a new one",
         )
-
-    _check_usable(source)
-    return _value(source, name)
+    return source, name
 
 
 def plugins(group: str) -> dict[str, str]:
@@ -307,7 +327,33 @@ def _code(module: str, path: Path, name: str) -> Code:
     return source.code(name)
 
 
-def recorded_code(run_id: int, record: Mapping[str, Any] | None) -> Code:
+def name_in_file(function: Any, is_same: Callable[[Any], bool]) -> str:
+    """Under which name its file has something that was made of a function.
+
+    Parameters
+    ----------
+    function
+        A function of a user's.
+    is_same
+        Whether a value of the file's is what was made of it.
+
+    Returns
+    -------
+    str
+        The function's own name, if the file has it under that; else the first that there is; ""
+        where there is none.
+    """
+    function = getattr(function, "py_func", function)
+    module = sys.modules.get(function.__module__)
+    names = [name for name, value in getattr(module, "__dict__", {}).items() if is_same(value)]
+    if function.__name__ in names:
+        return str(function.__name__)
+    return names[0] if names else ""
+
+
+def recorded_code(
+    run_id: int, record: Mapping[str, Any] | None, setting: str | None = None
+) -> Code:
     """The code that a run began with, as text for people. It may be anybody's, and is not executed.
 
     Parameters
@@ -316,23 +362,29 @@ def recorded_code(run_id: int, record: Mapping[str, Any] | None) -> Code:
         The run.
     record
         What it recorded of its problem; None for a table.
+    setting
+        Of a table: the setting that names the code, "objective" or "metric". None: the first one.
 
     Raises
     ------
     ProblemError
         It has none, or its text does not have the recorded hash.
     """
-    if record is None or record.get("sha256") is None:
+    kept = _kept_codes(record)
+    if setting is not None:
+        kept = [own for own in kept if setting in own.get("settings", ())]
+    if not kept:
         solved = "a table"
-        if record is not None:
+        if record is not None and record.get("kind") != "table":
             solved = f"{record['name']}, which is found by its name"
         raise ProblemError(
-            f"Run {run_id} solves {solved}: it records no code.",
-            expected="a run of a simulation of your own",
+            f"Run {run_id} solves {solved}: it records no code"
+            + (f" of its {setting}." if setting else "."),
+            expected="a run of a simulation, an objective or a metric of your own",
             remedy="`shoal runs` lists the runs",
         )
 
-    code = Code(record["reference"], record["sha256"], record["code"])
+    code = Code(kept[0]["reference"], kept[0]["sha256"], kept[0]["code"])
     found = sha256_of(code.text.encode())
     if found != code.sha256:
         raise ProblemError(
@@ -342,6 +394,17 @@ def recorded_code(run_id: int, record: Mapping[str, Any] | None) -> Code:
             remedy="restore a backup of the store",
         )
     return code
+
+
+def _kept_codes(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The codes of a record: of a simulation one, of a table those that its settings name."""
+    if record is None:
+        return []
+    if "codes" in record:
+        return list(record["codes"])
+    if record.get("sha256") is None:
+        return []
+    return [record]
 
 
 def sha256_of(content: bytes) -> str:

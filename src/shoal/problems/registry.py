@@ -11,6 +11,7 @@ from shoal.data.table_io import BUNDLED as BUNDLED_TABLES
 from shoal.errors import ProblemError, SettingsError
 from shoal.problems.base import Problem
 from shoal.problems.table import TableProblem
+from shoal.settings.named_code import NamedCode
 from shoal.settings.presets import FUNCTION, PRESETS
 from shoal.settings.search_settings import SearchSettings
 
@@ -92,6 +93,19 @@ def describe(subject: Written) -> dict[str, Any]:
 
     assert is_simulation(subject)
     return describe_simulation(subject)
+
+
+def describe_table(dataset: Dataset, settings: SearchSettings) -> dict[str, Any] | None:
+    """What a run records of a table besides its rows and its settings; None: nothing.
+
+    Raises
+    ------
+    CodeChangedError
+        The file of an objective is missing, or has changed since the settings were made.
+    """
+    if settings.objective is None and not isinstance(settings.metric, NamedCode):
+        return None
+    return TableProblem(dataset, settings).to_dict()
 
 
 def usual_settings(subject: Subject) -> dict[str, Any]:

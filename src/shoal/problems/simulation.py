@@ -9,7 +9,6 @@ which only a champion meets. A run records a reference to the simulation, never 
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -66,7 +65,7 @@ class SimulationProblem(Problem):
     Raises
     ------
     SettingsError
-        When the settings name a loss or a metric: what a simulation returns is both.
+        When the settings name a loss, an objective or a metric: what a simulation returns is all.
     """
 
     simulation: Simulation
@@ -74,11 +73,11 @@ class SimulationProblem(Problem):
     kind = "simulation"
 
     def __post_init__(self) -> None:
-        for name in ("metric", "loss"):
+        for name in ("metric", "loss", "objective"):
             value = getattr(self.settings, name)
             if value is not None:
                 raise SettingsError(
-                    f"{name}={value!r}, and {self.simulation.name} is a simulation.",
+                    f"{name}={str(value)!r}, and {self.simulation.name} is a simulation.",
                     expected="none: a simulation is scored by what it returns",
                     remedy="leave it out",
                 )
@@ -340,7 +339,11 @@ def describe_simulation(simulation: Simulation) -> dict[str, Any]:
     if _is_bundled(simulation):
         return record
 
-    code = references.code_of(simulation.function, "a simulation", _name_in_file(simulation))
+    name = references.name_in_file(
+        simulation.function,
+        lambda value: isinstance(value, Simulation) and _is_same(value, simulation),
+    )
+    code = references.code_of(simulation.function, "a simulation", name)
     return {**record, "reference": code.reference, "sha256": code.sha256, "code": code.text}
 
 
@@ -351,19 +354,6 @@ def _is_bundled(simulation: Simulation) -> bool:
     except SimulationError:
         return False
     return known.name.startswith("gym:") or known.function is simulation.function
-
-
-def _name_in_file(simulation: Simulation) -> str:
-    """Under which name its file has a simulation, whatever its options; "" where it has none."""
-    module = sys.modules.get(simulation.function.__module__)
-    names = []
-    for name, value in getattr(module, "__dict__", {}).items():
-        if isinstance(value, Simulation) and _is_same(value, simulation):
-            names.append(name)
-
-    if simulation.function.__name__ in names:
-        return simulation.function.__name__
-    return names[0] if names else ""
 
 
 def _is_same(one: Simulation, other: Simulation) -> bool:

@@ -6,15 +6,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data import Dataset, Part, RegressionTarget
-from shoal.errors import ProblemError
+from shoal.errors import ObjectiveError, ProblemError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
+from shoal.objectives.bound import (
+    BoundObjective,
+    RowObjective,
+    Units,
+    WholeObjective,
+    check_fits,
+)
+from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.losses import Objective, make_objective
 from shoal.objectives.metrics import (
     Metrics,
@@ -24,12 +33,15 @@ from shoal.objectives.metrics import (
     probabilities,
     regression_metrics,
 )
-from shoal.objectives.registry import Metric, table_metric
+from shoal.objectives.registry import METRICS, Metric, table_metric
+from shoal.problems import references
 from shoal.problems.base import ChampionScores, Problem, downsample_history
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.own_code import Own, find_named, recorded_codes
 from shoal.problems.table_stepwise import StepwiseTable
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import TrainingTask
+from shoal.settings.named_code import NamedCode
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
 
@@ -47,58 +59,219 @@ class TableProblem(Problem):
         The prepared table, with its parts.
     settings
         The settings of the run.
+    given_objective, given_metric
+        What is optimised and what is selected on, where they are objects that no settings name:
+        those of a single training. Such a problem cannot be sent to another process.
 
     Raises
     ------
     SettingsError
         When the loss or the metric does not fit the target.
+    ObjectiveError
+        When an objective does not fit the target, or needs columns that have no role.
+    CodeChangedError
+        When the file of an objective is missing, or has another hash than the settings say.
     """
 
     dataset: Dataset
     settings: SearchSettings
+    given_objective: Own | None = None
+    given_metric: Own | None = None
     kind = "table"
 
     def __post_init__(self) -> None:
         # A loss or metric that does not fit is found before anything starts.
-        self.objective  # noqa: B018
         self.metric  # noqa: B018
+        self.objective_on(self.dataset.train)
+        for own in (self.own_objective, self.own_metric):
+            self._check_own(own)
+
+    def __reduce__(self) -> tuple[type[TableProblem], tuple[Any, ...]]:
+        # Another process finds objectives by their settings: code is never sent.
+        return TableProblem, (
+            self.dataset,
+            self.settings,
+            self.given_objective,
+            self.given_metric,
+        )
 
     @property
     def name(self) -> str:
         """See `Problem.name`."""
         return self.dataset.name
 
-    @cached_property
-    def metric(self) -> Metric:
-        """See `Problem.metric`."""
-        return table_metric(self.settings.metric, self.dataset.task)
-
     def for_workers(self) -> TableProblem:
         """See `Problem.for_workers`: without the table that was read, workers need no pandas."""
         return replace(self, dataset=self.dataset.without_table())
 
-    def to_dict(self) -> None:
-        """See `Problem.to_dict`: the settings name the metric, the table is stored by itself."""
+    def to_dict(self) -> dict[str, Any] | None:
+        """See `Problem.to_dict`: nothing, where the settings say it all in names of `METRICS`."""
+        named = {"objective": self.settings.objective, "metric": self.settings.metric}
+        if not any(isinstance(own, NamedCode) for own in named.values()):
+            return None
+        return {
+            "kind": self.kind,
+            "name": self.dataset.name,
+            "metric": self.metric.to_dict(),
+            "codes": recorded_codes(named),
+            "versions": references.versions(),
+        }
+
+    # ---- What is optimised, and what is selected on ----------------------------------------------
 
     @cached_property
-    def objective(self) -> Objective:
-        """What the swarms minimise."""
-        data = self.dataset
-        target = data.encoder.target
-        scale = 1.0
-        if isinstance(target, RegressionTarget):
-            scale = target.scale
+    def own_objective(self) -> Own | None:
+        """The objective that takes the place of a loss; None where there is none."""
+        if self.given_objective is not None:
+            return self.given_objective
+        if self.settings.objective is None:
+            return None
+        return find_named(self.settings.objective)
 
-        values = data.train.target
+    @cached_property
+    def own_metric(self) -> Own | None:
+        """The metric, where it is none of `METRICS`: by default the objective's own."""
+        if self.given_metric is not None:
+            return self.given_metric
+        if isinstance(self.settings.metric, NamedCode):
+            return find_named(self.settings.metric)
+        if self.settings.metric is not None:
+            return None
+
+        own = self.own_objective
+        if own is not None and own.name in METRICS:
+            return None
+        return own
+
+    @cached_property
+    def metric(self) -> Metric:
+        """See `Problem.metric`."""
+        if self.own_metric is not None:
+            return self.own_metric.metric
+
+        name = self.settings.metric
+        assert not isinstance(name, NamedCode), "such a metric is an own one"
+        if name is None and self.own_objective is not None:
+            name = self.own_objective.name
+        return table_metric(name, self.dataset.task)
+
+    @cached_property
+    def units(self) -> Units:
+        """How outputs of networks become numbers in the target's unit."""
+        target = self.dataset.encoder.target
+        if isinstance(target, RegressionTarget):
+            return Units(self.dataset.task, target.scale, target.offset)
+        return Units(self.dataset.task)
+
+    @cached_property
+    def _loss(self) -> Objective:
+        """What the setting ``loss`` says."""
+        values = self.dataset.train.target
         mean_abs_target = math.fsum(np.abs(values)) / len(values)
-        return make_objective(self.settings.loss, data.task, scale, mean_abs_target)
+        scale = float(np.asarray(self.units.scale))
+        return make_objective(self.settings.loss, self.dataset.task, scale, mean_abs_target)
+
+    def objective_on(self, part: Part) -> Objective | BoundObjective:
+        """What swarms minimise on the rows of a part.
+
+        Raises
+        ------
+        SettingsError
+            If the loss does not fit the target.
+        ObjectiveError
+            If the objective needs columns that have no role.
+        """
+        own = self.own_objective
+        if isinstance(own, TableObjective):
+            return WholeObjective(own, self.units, self._targets(part), self._columns(own, part))
+        if isinstance(own, RowLoss):
+            return self._mean_of(own, part)
+
+        loss = self._loss
+        if part.weight is None:
+            return loss
+        return RowObjective(
+            name=loss.loss.name,
+            function=loss.loss.row,
+            nonnegative=True,
+            units=Units(self.dataset.task),
+            targets=self._scaled_targets(part),
+            weights=part.weight.astype(np.float64),
+            options={},
+            gain=loss.gain,
+            shift=loss.shift,
+        )
+
+    def _mean_of(self, own: RowLoss, part: Part) -> RowObjective:
+        units = self.units
+        targets = self._targets(part)
+        if own.outputs == "raw":
+            units = Units(self.dataset.task)
+            targets = self._scaled_targets(part)
+
+        weights = None
+        if part.weight is not None:
+            weights = part.weight.astype(np.float64)
+        return RowObjective(
+            own.name, own.function, own.nonnegative, units, targets, weights, own.options
+        )
+
+    def _targets(self, part: Part) -> NDArray[Any]:
+        """Targets in their own unit, or indices of classes as whole numbers."""
+        if self.dataset.task == "classification":
+            return part.target.astype(np.int64)
+        return part.target
+
+    def _scaled_targets(self, part: Part) -> NDArray[Any]:
+        """Targets as networks learn them, or indices of classes as whole numbers."""
+        if self.dataset.task == "classification":
+            return part.target.astype(np.int64)
+        return part.y.astype(np.float64)
+
+    def _columns(self, own: TableObjective, part: Part) -> tuple[NDArray[np.float64], ...]:
+        """The columns that an objective names."""
+        missing = [name for name in own.columns if name not in part.columns]
+        if missing:
+            raise ObjectiveError(
+                f"The objective {own.name} needs the column {missing[0]!r}, which has no role.",
+                expected="columns=(" + ", ".join(map(repr, own.columns)) + ") with the table",
+                remedy=f"`--role {missing[0]}=column`, or columns= of shoal.load_dataset",
+            )
+        return tuple(part.columns[name] for name in own.columns)
+
+    def _check_own(self, own: Own | None) -> None:
+        """Refuse an objective or a metric that does not fit the target."""
+        if own is None:
+            return
+        if own.name in METRICS and own is not self.own_objective:
+            raise ObjectiveError(
+                f"The metric {own.name} has the name of one that Shoal has.",
+                expected="another name",
+                remedy=f'@shoal.objective(..., name="my_{own.name}")',
+            )
+        if isinstance(own, TableObjective):
+            check_fits(own, self.dataset.task, self.dataset.outputs)
+            self._columns(own, self.dataset.train)
+
+    def _own_score(self, own: Own, predictions: NDArray[np.float64], part: Part) -> float:
+        """The value of an own metric, in its direction; NaN where it has none."""
+        if isinstance(own, RowLoss):
+            mean = self._mean_of(own, part)
+            raw = self.units.handed_of_predictions("raw", predictions)
+            if own.outputs == "unscaled":
+                mean = replace(mean, units=self.units)
+            return float(mean.losses(raw)[0])
+
+        handed = self.units.handed_of_predictions(own.outputs, predictions)
+        value = own.values(handed, self._targets(part), self._columns(own, part))
+        return float(value[0])
+
+    # ---- What is trained, and for how long -------------------------------------------------------
 
     @cached_property
     def schedule(self) -> Schedule:
         """See `Problem.schedule`."""
         return self.settings.schedule
-
-    # ---- What is trained, and for how long -------------------------------------------------------
 
     def network(self, genome: Genome) -> Network:
         """The genome's topology between this data's inputs and outputs."""
@@ -137,7 +310,7 @@ class TableProblem(Problem):
         return TrainingTask(
             genome=task.genome,
             network=self.network(task.genome),
-            objective=self.objective,
+            objective=self.objective_on(part),
             x=part.x,
             y=part.y,
             key=derive_key(settings.seed, task.repeat),
@@ -314,8 +487,17 @@ class TableProblem(Problem):
             None when a prediction is not finite.
         """
         if self.dataset.task == "classification":
-            return classification_metrics(predictions, part.target, part.weight)
-        return regression_metrics(predictions, part.target, part.weight)
+            metrics = classification_metrics(predictions, part.target, part.weight)
+        else:
+            metrics = regression_metrics(predictions, part.target, part.weight)
+
+        own = self.own_metric
+        if own is None or metrics is None:
+            return metrics
+        value = self._own_score(own, predictions, part)
+        if not math.isfinite(value):
+            return None
+        return replace(metrics, others={own.name: value})
 
     def scores_of(
         self, engine: Engine, genome: Genome, weights: NDArray[np.float32], part: Part

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.objectives.losses import loss_values
+from shoal.objectives.losses import Objective
 from shoal.problems.stepwise import StepwiseTraining
 from shoal.pso.engines.base import Engine
-from shoal.pso.swarm import SwarmState, TrainingTask, initial_state, penalties
+from shoal.pso.swarm import SwarmState, TrainingTask, initial_state, losses_of
 
 # Rows on which the losses of where particles stand are computed.
 MOST_ROWS = 2048
@@ -31,7 +33,7 @@ class StepwiseTable(StepwiseTraining):
             training.network.size,
             training.iterations,
             training.schedule_length,
-            training.objective.loss.name,
+            training.objective.name,
         )
         self._engine = engine
         self._training = training
@@ -66,8 +68,10 @@ def losses_at(training: TrainingTask, positions: NDArray[np.float32]) -> NDArray
         Shape (particles,); infinite where the loss is not a number.
     """
     every = -(-len(training.x) // MOST_ROWS)
-    outputs = training.network.forward(positions, training.x[::every])
-    losses = loss_values(training.objective, outputs, training.y[::every]) + penalties(
-        training, positions
+    objective = training.objective
+    if not isinstance(objective, Objective):
+        objective = objective.every(every)
+    fewer_rows = replace(
+        training, x=training.x[::every], y=training.y[::every], objective=objective
     )
-    return np.where(np.isfinite(losses), losses, np.inf)
+    return losses_of(fewer_rows, positions)

@@ -13,6 +13,7 @@ particle number. In the iteration t of T, counted from 0, w and vmax are ``1 + (
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from shoal.errors import DataError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import Key, Purpose, normals
+from shoal.objectives.bound import BoundObjective
 from shoal.objectives.losses import Objective, loss_values
 from shoal.update_rules import EvaluatedSwarm
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
@@ -41,8 +43,8 @@ class TrainingTask:
         The swarm's hyperparameters.
     network : Network
         The network whose weights the swarm looks for; D of them.
-    objective : Objective
-        The loss.
+    objective : Objective, WholeObjective or RowObjective
+        The loss. The last two are bound to the rows.
     x : ndarray of float32, (rows, inputs)
         Encoded inputs.
     y : ndarray of float32, (rows,)
@@ -61,6 +63,9 @@ class TrainingTask:
         (``inertia_end``, ``velocity_end``), however early the training ends; None: ``iterations``.
     min_improvement : float
         See ``patience``; a share of the loss.
+    decode : callable, optional
+        Makes of positions (n, D) the weights (n, D) of the networks that are evaluated. Needs an
+        objective that is bound to the rows.
 
     Raises
     ------
@@ -70,7 +75,7 @@ class TrainingTask:
 
     genome: Genome
     network: Network
-    objective: Objective
+    objective: Objective | BoundObjective
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     key: Key
@@ -79,20 +84,27 @@ class TrainingTask:
     patience: int | None = None
     horizon: int | None = None
     min_improvement: float = LEAST_IMPROVEMENT
+    decode: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
 
     def __post_init__(self) -> None:
         rows, inputs = self.x.shape
         expected_inputs = self.network.layers[0]
-        if self.y.shape != (rows,) or inputs != expected_inputs:
+        if len(self.y) != rows or inputs != expected_inputs:
             raise DataError(
                 f"x {self.x.shape} and y {self.y.shape} for a network of {expected_inputs} inputs.",
-                expected="x of shape (rows, inputs) and y of shape (rows,)",
+                expected="x of shape (rows, inputs) and as many targets",
             )
 
     @property
     def schedule_length(self) -> int:
         """Iterations after which the inertia and the velocity limit have their last values."""
         return self.horizon or self.iterations
+
+    def decoded(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The weights of the networks that positions (n, D) stand for."""
+        if self.decode is None:
+            return positions
+        return self.decode(positions)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -245,7 +257,7 @@ def step(task: TrainingTask, state: SwarmState) -> SwarmState:
     x = state.positions
 
     # Evaluate.
-    losses = _losses(task, x)
+    losses = losses_of(task, x)
     evaluated = rule.evaluated(state.best_losses)
 
     # Bests.
@@ -294,14 +306,31 @@ def step(task: TrainingTask, state: SwarmState) -> SwarmState:
     )
 
 
-def _losses(task: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The loss of each particle with its weight decay, (P,); +inf where it is not finite."""
-    outputs = task.network.forward(positions, task.x)
-    losses = loss_values(task.objective, outputs, task.y)
+def losses_of(task: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Compute the loss of each particle with its weight decay.
+
+    Parameters
+    ----------
+    task
+        The training.
+    positions
+        (P, D).
+
+    Returns
+    -------
+    ndarray of float64, (P,)
+        +inf where a loss is not finite.
+    """
+    weights = task.decoded(positions)
+    outputs = task.network.forward(weights, task.x)
+    if isinstance(task.objective, Objective):
+        losses = loss_values(task.objective, outputs, task.y)
+    else:
+        losses = task.objective.losses(outputs)
     if task.genome.weight_decay == 0:
         return losses
 
-    penalised = losses + penalties(task, positions)
+    penalised = losses + penalties(task, weights)
     return np.where(np.isfinite(penalised), penalised, np.inf)
 
 

@@ -17,6 +17,7 @@ from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.losses import LOSS_NAMES
 from shoal.objectives.registry import METRICS
+from shoal.settings.named_code import MetricSetting, NamedCode, NamedCodeSetting
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.presets import (
     DEFAULT_PRESET,
@@ -136,11 +137,14 @@ class SearchSettings(BaseModel):
     # Simulations: a training ends after this number of simulated steps; None: no limit.
     steps: Positive | None = None
 
-    # What the search selects, confirms and reports on: a name of `shoal.objectives.registry`.
-    # None: the accuracy.
-    metric: str | None = None
-    # What swarms minimise. None: "mse" for regression, "cross_entropy" for classification.
+    # What the search selects, confirms and reports on: a name of `shoal.objectives.registry`, of an
+    # objective, or code of a user's. None: the objective's own metric, or the accuracy.
+    metric: MetricSetting | None = None
+    # What swarms minimise, row by row. None: "mse" for regression, "cross_entropy" for
+    # classification.
     loss: str | None = None
+    # What swarms optimise in place of a loss: an objective, or code of a user's.
+    objective: NamedCodeSetting | None = None
 
     # Narrower bounds of numeric genes, (low, high) by name.
     bounds: dict[str, tuple[Bound, Bound]] = Field(default_factory=dict)
@@ -236,8 +240,14 @@ class SearchSettings(BaseModel):
 
         if self.loss is not None and self.loss not in LOSS_NAMES:
             raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSS_NAMES)}")
-        if self.metric is not None and self.metric not in METRICS:
-            raise ValueError(f"metric={self.metric!r} must be one of {', '.join(METRICS)}")
+        for name in ("objective", "metric"):
+            named = getattr(self, name)
+            if isinstance(named, NamedCode):
+                _check_code(name, named)
+        if self.loss is not None and self.objective is not None:
+            raise ValueError(
+                f"loss={self.loss!r} and objective={str(self.objective)!r} exclude each other"
+            )
         _check_names("start", self.start, NAMED_GENOMES)
         _check_names("extra_genes", self.extra_genes, _extra_genes(PRESETS[self.preset]))
         return self
@@ -411,6 +421,28 @@ def _extra_genes(preset: Preset) -> tuple[str, ...]:
     if preset.network:
         return names
     return tuple(name for name in names if name not in NETWORK_GENES)
+
+
+def _check_code(setting: str, named: NamedCode) -> None:
+    """Refuse a name that nothing has, and a reference whose file nobody has looked at."""
+    if named.is_reference:
+        if named.sha256 is None:
+            raise ValueError(
+                f"{setting}={named.name!r} comes without the hash of its file; pass it through "
+                "shoal.search or `shoal run`"
+            )
+        return
+
+    # It knows the scorers of scikit-learn, too.
+    from shoal.objectives.lookup import find_built_in, unknown_objective
+
+    if find_built_in(named.name) is None:
+        error = unknown_objective(named.name)
+        metrics = f"{', '.join(METRICS)}, " if setting == "metric" else ""
+        raise ValueError(
+            f"{setting}={named.name!r}: {error.problem} Expected {metrics}{error.expected}; "
+            f"{error.remedy}"
+        )
 
 
 def _check_names(setting: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -12,6 +12,7 @@ from numba import njit, types
 from numba.core.errors import NumbaError
 
 from shoal.errors import SimulationError
+from shoal.pso.engines.compiler_messages import as_sentence, first_cause
 from shoal.pso.engines.intrinsics.memory import atomic_fetch_add
 from shoal.simulations.compiled_types import POLICY, SCENARIO, policy_at, scenario_at
 from shoal.simulations.definition import Simulation
@@ -91,10 +92,10 @@ def _compile(simulation: Simulation) -> Compilation:
             return Compilation(reason=f"It returns {result}, which is not one number.")
         drive.compile((*_SIGNATURE, types.Tuple(options)))
     except NumbaError as error:
-        return Compilation(reason=_first_cause(error))
+        return Compilation(reason=first_cause(error))
     # The compiler stumbles over some functions in ways of its own.
     except Exception as error:
-        return Compilation(reason=_sentence(f"Numba stumbles: {type(error).__name__}: {error}"))
+        return Compilation(reason=as_sentence(f"Numba stumbles: {type(error).__name__}: {error}"))
     return Compilation(drive)
 
 
@@ -167,44 +168,3 @@ def _driver_of(function: Callable[..., Any]) -> tuple[Any, Any]:
                 steps[p, s] = load_int(policy_record, ACTS)
 
     return compiled, drive
-
-
-def _first_cause(error: NumbaError) -> str:
-    """What a compiler's message says of the user's code, as one sentence.
-
-    The message goes from the code that failed up to the code that called it, with the cause first
-    and places between.
-    """
-    lines = [line.strip() for line in str(error).splitlines()]
-    said = [line for line in lines if line and not line.startswith(_NO_CAUSES)]
-    places = [line.rstrip(":") for line in lines if line.startswith('File "')]
-    own = [line for line in places if "/shoal/" not in line and "/numba/" not in line]
-
-    cause = said[0].rstrip(".") if said else type(error).__name__
-    if own:
-        cause = f"{cause} ({own[0]})"
-    return _sentence(cause)
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."
-
-
-# Lines of Numba's messages that say no cause.
-_NO_CAUSES = (
-    "Failed in nopython mode",
-    "- Resolution failure",
-    "- Of which",
-    "Overload",
-    "There are",
-    "File ",
-    "During:",
-    "Enable logging",
-    "No implementation of function",
-    ">>>",
-    "Rejected as",
-    "Invalid use of",
-    "(During",
-    "With argument",
-    "No match",
-)

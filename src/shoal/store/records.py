@@ -216,13 +216,14 @@ class Command:
 # --- what is recorded of a run ----------------------------------------------------------------
 
 
-def recorded_metric(setting: str | None, problem: dict[str, Any] | None) -> Metric:
+def recorded_metric(setting: Any, problem: dict[str, Any] | None) -> Metric:
     """What a run's scores are scores of.
 
     Parameters
     ----------
     setting
-        The run's setting ``metric``; None: the accuracy.
+        The run's setting ``metric``: a name of `METRICS`, or None for the accuracy. Other metrics
+        are in ``problem``.
     problem
         What the run records of its problem; a metric in it counts before the setting.
     """

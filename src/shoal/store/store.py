@@ -253,7 +253,7 @@ class Store(RunOwnership, RecordedResults, Supervision):
             settings=settings,
             key=key or _new_key(),
             exclusive=exclusive,
-            **_described(subject),
+            **_described(subject, settings),
         )
         return self._database.write(lambda c: runs.add_run(c, new))
 
@@ -289,7 +289,7 @@ class Store(RunOwnership, RecordedResults, Supervision):
         from shoal.problems.table import TableProblem
 
         run = self.run(run_id)
-        if run.problem is not None:
+        if run.problem is not None and not run.is_table:
             return load_recorded(run.problem, run.settings)
 
         options = DataOptions.from_dict(run.data_options)
@@ -456,10 +456,10 @@ def _new_key() -> str:
     return uuid.uuid4().hex
 
 
-def _described(subject: Subject) -> dict[str, Any]:
+def _described(subject: Subject, settings: SearchSettings) -> dict[str, Any]:
     """The fields of `runs.NewRun` that say what is solved."""
     from shoal.data import Dataset, to_parquet
-    from shoal.problems.registry import describe
+    from shoal.problems.registry import describe, describe_table
 
     if not isinstance(subject, Dataset):
         nothing = {"hash": NO_TABLE, "name": "", "parquet": b"", "rows": 0, "columns": 0}
@@ -482,6 +482,6 @@ def _described(subject: Subject) -> dict[str, Any]:
     return {
         "dataset": table,
         "data_options": dataset.options.to_dict(),
-        "problem": None,
+        "problem": describe_table(dataset, settings),
         "notes": tuple(map(sanitise_text, dataset.notes)),
     }

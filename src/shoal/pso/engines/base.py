@@ -181,7 +181,7 @@ class Engine(ABC):
         particles = len(state.positions)
         evaluations = max(1, state.iteration * particles * len(task.x))
         return TrainingResult(
-            weights=state.best_positions[best].copy(),
+            weights=task.decoded(state.best_positions[best : best + 1])[0].copy(),
             loss=float(state.best_losses[best]),
             history=state.history,
             seconds=clock() - start,

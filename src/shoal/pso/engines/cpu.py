@@ -20,8 +20,9 @@ from shoal.errors import SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.activations import ACTIVATIONS
 from shoal.nn.network import Network
+from shoal.objectives.bound import RowObjective
 from shoal.objectives.losses import MSE, Objective
-from shoal.pso.engines import kernels
+from shoal.pso.engines import kernels, outside
 from shoal.pso.engines.base import Engine
 from shoal.pso.engines.intrinsics.tiles import BLOCK
 from shoal.pso.engines.llvm_vectors import LANES
@@ -47,6 +48,7 @@ class CpuEngine(Engine):
         self.abandon = abandon
         # The last task with its data: a training comes in chunks.
         self._prepared: tuple[TrainingTask, kernels.Data] | None = None
+        self._evaluators: tuple[TrainingTask, outside.OutsideEvaluator] | None = None
 
     def with_threads(self, threads: int) -> CpuEngine:
         """See `Engine.with_threads`."""
@@ -56,6 +58,9 @@ class CpuEngine(Engine):
 
     def advance(self, task: TrainingTask, state: SwarmState, iterations: int) -> SwarmState:
         """See `Engine.advance`."""
+        if not isinstance(task.objective, Objective):
+            return outside.advance(task, state, iterations, self._evaluator(task))
+
         threads = min(self.threads, task.genome.swarm_size)
         scratch = [_scratch(task.network) for _ in range(threads)]
         control = np.zeros(kernels.CONTROL_SIZE, np.int64)
@@ -105,6 +110,20 @@ class CpuEngine(Engine):
             self._prepared = task, _data(task.x, task.y, _evaluation_order(task))
         return self._prepared[1]
 
+    def _evaluator(self, task: TrainingTask) -> outside.OutsideEvaluator:
+        if self._evaluators is None or self._evaluators[0] is not task:
+            order = _evaluation_order(task)
+            evaluator = outside.OutsideEvaluator(
+                task,
+                _data(task.x, np.zeros(len(task.x), np.float32), order),
+                _compiled_network(task.network, Objective(MSE)),
+                order,
+                threads=min(self.threads, task.genome.swarm_size),
+                abandon=self.abandon,
+            )
+            self._evaluators = task, evaluator
+        return self._evaluators[1]
+
     def outputs(
         self, network: Network, weights: NDArray[np.float32], x: NDArray[np.float32]
     ) -> NDArray[np.float32]:
@@ -144,10 +163,17 @@ def _evaluation_order(task: TrainingTask) -> NDArray[np.int64]:
     """The order in which rows are evaluated: those first that soon show that a network is bad.
 
     They are those whose targets are far from the median. It is a function of the targets alone, and
-    exact, so that it is the same on every machine. Classes stay in their order.
+    exact, so that it is the same on every machine. Classes stay in their order, and so do the rows
+    of an objective that sees all of them at once.
     """
-    y = np.zeros_like(task.y)
-    if task.objective.loss.task == "regression":
+    objective = task.objective
+    if isinstance(objective, Objective):
+        is_regression = objective.loss.task == "regression"
+    else:
+        is_regression = isinstance(objective, RowObjective) and objective.units.task == "regression"
+
+    y = np.zeros(len(task.y), np.float32)
+    if is_regression and task.y.ndim == 1:
         y = task.y
 
     median = np.sort(y)[len(y) // 2]

@@ -1,0 +1,182 @@
+"""Objectives and losses by name: built-in ones, installed plug-ins, and code in a user's file.
+
+Settings name them. What a user types is pinned first (`pinned`): a reference gets an absolute path
+and the hash of its file. From then on the hash decides whether the file is executed (`find_named`),
+in every process and whenever a run is resumed. See docs/own-code.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shoal.errors import ObjectiveError, SettingsError
+from shoal.objectives.definition import RowLoss, TableObjective
+from shoal.objectives.registry import METRICS
+from shoal.problems import references
+from shoal.settings.named_code import NamedCode, as_table
+from shoal.settings.search_settings import SearchSettings
+
+# What a setting ``objective`` or ``metric`` can stand for.
+Own = TableObjective | RowLoss
+
+# Settings that may name code.
+SETTINGS = ("objective", "metric")
+
+
+def pin_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as a user gives them, with every name of code pinned.
+
+    Parameters
+    ----------
+    settings
+        By name; ``objective`` and ``metric`` may be texts, tables, or objects of
+        `shoal.objective` and `shoal.row_loss`.
+
+    Raises
+    ------
+    ProblemError
+        Code cannot be found or imported, or no other process could import it.
+    SettingsError
+        A file is not the one whose hash the settings name.
+    """
+    given = dict(settings)
+    for setting in SETTINGS:
+        value = given.get(setting)
+        if value is not None and not (isinstance(value, str) and value in METRICS):
+            given[setting] = pinned(value)
+    return given
+
+
+def pinned(value: Any) -> Any:
+    """What a setting holds for what a user gives; see `pin_settings`."""
+    if isinstance(value, NamedCode):
+        value = value.model_dump()
+    if isinstance(value, Own):
+        return _pinned_object(value)
+
+    table = as_table(value)
+    name = table.get("name") if isinstance(table, dict) else None
+    if not isinstance(name, str):
+        return value
+    if not references.is_reference(name):
+        name = references.plugins(references.OBJECTIVES).get(name, name)
+    if not references.is_reference(name):
+        return table
+
+    found, code = references.find(name)
+    known = table.get("sha256")
+    if known is not None and known != code.sha256:
+        raise SettingsError(
+            f"{name} has the SHA-256 {code.sha256[:12]}..., and the settings name {known[:12]}...",
+            expected="the file that the settings were written with",
+            remedy="leave sha256 out to use the file as it is now",
+        )
+
+    options = as_own(found, name).with_options(**table.get("options", {})).options
+    return _table(code, options)
+
+
+def _pinned_object(own: Own) -> dict[str, Any]:
+    if _is_built_in(own):
+        return {"name": own.name, "options": dict(own.options)}
+    name = references.name_in_file(
+        own.function, lambda value: isinstance(value, Own) and value.function is own.function
+    )
+    code = references.code_of(own.function, "an objective", name)
+    return _table(code, own.options)
+
+
+def _table(code: references.Code, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": code.reference, "sha256": code.sha256, "options": dict(options)}
+
+
+def _is_built_in(own: Own) -> bool:
+    from shoal.objectives.lookup import find_built_in
+
+    known = find_built_in(own.name)
+    return known is not None and known.function is own.function
+
+
+def find_named(named: NamedCode) -> Own:
+    """The objective or loss that a setting names.
+
+    Raises
+    ------
+    CodeChangedError
+        Its file is missing, or does not have the recorded hash.
+    ObjectiveError
+        There is none of that name, or it has no such options.
+    ProblemError
+        It cannot be imported.
+    """
+    if not named.is_reference:
+        from shoal.objectives.lookup import get_built_in
+
+        return get_built_in(named.name).with_options(**named.options)
+
+    if named.sha256 is None:
+        raise SettingsError(
+            f"{named.name} comes without the hash of its file.",
+            expected="a reference that was pinned",
+            remedy="pass the settings through shoal.search or `shoal run`",
+        )
+    found = references.find_recorded(named.name, named.sha256)
+    return as_own(found, named.name).with_options(**named.options)
+
+
+def columns_of(settings: SearchSettings) -> tuple[str, ...]:
+    """The columns that the objective and the metric of these settings are handed, each once.
+
+    Raises
+    ------
+    ProblemError
+        As `find_named`.
+    """
+    columns: list[str] = []
+    for named in (settings.objective, settings.metric):
+        if isinstance(named, NamedCode):
+            own = find_named(named)
+            columns += getattr(own, "columns", ())
+    return tuple(dict.fromkeys(columns))
+
+
+def as_own(found: Any, reference: str) -> Own:
+    """What was found under a reference, if it is an objective or a loss of a row."""
+    if isinstance(found, Own):
+        return found
+    raise ObjectiveError(
+        f"{reference} is a {type(found).__name__}, not an objective.",
+        expected="a function under @shoal.objective(...) or @shoal.row_loss(...)",
+        remedy="write that line above the function",
+    )
+
+
+def recorded_codes(named: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a run records of the files that its settings name: reference, hash and text of each.
+
+    Parameters
+    ----------
+    named
+        Values of settings, by the setting's name.
+
+    Raises
+    ------
+    CodeChangedError
+        A file is missing, or does not have the hash.
+    """
+    codes: dict[str, dict[str, Any]] = {}
+    for setting, own in named.items():
+        if not isinstance(own, NamedCode) or own.sha256 is None:
+            continue
+
+        place, _, _ = own.name.rpartition(":")
+        if place not in codes:
+            codes[place] = {
+                "settings": [],
+                "reference": own.name,
+                "sha256": own.sha256,
+                "code": references.recorded_text(own.name, own.sha256),
+            }
+        codes[place]["settings"].append(setting)
+    return list(codes.values())

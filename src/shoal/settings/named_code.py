@@ -1,0 +1,84 @@
+"""How settings name an objective, a metric or a decoder: by a name, or by a reference to code."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from shoal.objectives.options import Option
+from shoal.objectives.registry import METRICS
+
+
+class NamedCode(BaseModel):
+    """A built-in thing by its name, or somebody's code by a reference; with its options.
+
+    As JSON and TOML it is a text, or a table: ``{name = "top_share", share = 0.2}``.
+
+    Attributes
+    ----------
+    name
+        A built-in name, ``module:name`` or ``path.py:name`` with an absolute path.
+    sha256
+        Of the file that a reference names, 64 hexadecimal digits; None for a built-in name. Code is
+        executed only if its file has this hash.
+    options
+        By name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    sha256: str | None = None
+    options: dict[str, Option] = Field(default_factory=dict)
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it names code in a file."""
+        return ":" in self.name
+
+    def __str__(self) -> str:
+        """As people read it: its name and its options."""
+        if not self.options:
+            return self.name
+        options = ", ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{self.name} ({options})"
+
+
+def as_table(value: Any) -> Any:
+    """What a user writes, with ``name`` and ``options`` apart.
+
+    Examples
+    --------
+    >>> as_table("f1")
+    {'name': 'f1'}
+    >>> as_table({"name": "top_share", "share": 0.2})
+    {'name': 'top_share', 'options': {'share': 0.2}}
+    """
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, dict):
+        return value
+
+    table: dict[str, Any] = {}
+    options = dict(value)
+    for field in ("name", "sha256"):
+        if field in options:
+            table[field] = options.pop(field)
+    if isinstance(options.get("options"), dict):
+        options |= options.pop("options")
+    if options:
+        table["options"] = options
+    return table
+
+
+def as_metric(value: Any) -> Any:
+    """What a user writes for a metric: names of `METRICS` stay texts, as they were recorded."""
+    if isinstance(value, str) and value in METRICS:
+        return value
+    return as_table(value)
+
+
+# Settings that name code.
+NamedCodeSetting = Annotated[NamedCode, BeforeValidator(as_table)]
+MetricSetting = Annotated[str | NamedCode, BeforeValidator(as_metric)]
