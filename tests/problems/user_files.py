@@ -44,3 +44,50 @@ def write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+# Objectives of a user's, in one file.
+GOALS = """\
+import numpy as np
+
+import shoal
+
+
+@shoal.objective("maximize", outputs="unscaled", unit="%")
+def within(predicted, y, *, tolerance=5.0):
+    return 100.0 * (np.abs(predicted - y) <= tolerance).mean(axis=1)
+
+
+@shoal.row_loss(nonnegative=True)
+def lopsided(output, target, late=3.0):
+    error = output - target
+    if error > 0:
+        return error
+    return -late * error
+
+
+@shoal.objective("maximize", outputs="unscaled", columns=("age",))
+def young(predicted, y, age):
+    return -(np.abs(predicted - y) * (age < 30)).mean(axis=1)
+
+
+number = 3
+"""
+CHANGED_GOALS = GOALS.replace("tolerance=5.0", "tolerance=6.0")
+
+# The settings of a search on a table that takes a second.
+TINY_TABLE_SEARCH = {
+    "population": 2,
+    "generations": 2,
+    "repeats": 2,
+    "max_repeats": 2,
+    "elitism": 1,
+    "iterations": 4,
+    "equal_effort": False,
+    "racing": "fixed",
+    "finalists": 0,
+    "final_factor": 1,
+    "networks": 2,
+    "baselines": False,
+    "workers": 1,
+}

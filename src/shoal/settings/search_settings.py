@@ -240,10 +240,6 @@ class SearchSettings(BaseModel):
 
         if self.loss is not None and self.loss not in LOSS_NAMES:
             raise ValueError(f"loss={self.loss!r} must be one of {', '.join(LOSS_NAMES)}")
-        for name in ("objective", "metric"):
-            named = getattr(self, name)
-            if isinstance(named, NamedCode):
-                _check_code(name, named)
         if self.loss is not None and self.objective is not None:
             raise ValueError(
                 f"loss={self.loss!r} and objective={str(self.objective)!r} exclude each other"
@@ -274,6 +270,11 @@ class SearchSettings(BaseModel):
         2
         """
         settings = cls._validated(values)
+        # A record may name what this version does not know, so only new settings are checked.
+        for setting in ("objective", "metric"):
+            named = getattr(settings, setting)
+            if isinstance(named, NamedCode):
+                _check_code(setting, named)
         # All bounds are checked before anything starts.
         settings.space.check_informants()
         return settings
@@ -425,12 +426,13 @@ def _extra_genes(preset: Preset) -> tuple[str, ...]:
 
 def _check_code(setting: str, named: NamedCode) -> None:
     """Refuse a name that nothing has, and a reference whose file nobody has looked at."""
+    if named.is_reference and named.sha256 is None:
+        raise SettingsError(
+            f"{setting}={named.name!r} comes without the hash of its file.",
+            expected="a reference that was pinned",
+            remedy="pass the settings through shoal.search or `shoal run`",
+        )
     if named.is_reference:
-        if named.sha256 is None:
-            raise ValueError(
-                f"{setting}={named.name!r} comes without the hash of its file; pass it through "
-                "shoal.search or `shoal run`"
-            )
         return
 
     # It knows the scorers of scikit-learn, too.
@@ -438,10 +440,13 @@ def _check_code(setting: str, named: NamedCode) -> None:
 
     if find_built_in(named.name) is None:
         error = unknown_objective(named.name)
-        metrics = f"{', '.join(METRICS)}, " if setting == "metric" else ""
-        raise ValueError(
-            f"{setting}={named.name!r}: {error.problem} Expected {metrics}{error.expected}; "
-            f"{error.remedy}"
+        metrics = ""
+        if setting == "metric":
+            metrics = f"{', '.join(METRICS)}, "
+        raise SettingsError(
+            f"{setting}={named.name!r}: {error.problem}",
+            expected=f"{metrics}{error.expected}",
+            remedy=error.remedy,
         )
 
 

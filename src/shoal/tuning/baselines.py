@@ -37,6 +37,7 @@ from shoal.problems.table import TableProblem, as_table
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
 from shoal.settings.phase import Phase
+from shoal.tuning.thresholds import shifted, tuned_shift, wants_threshold
 
 Kind = Literal["constant", "linear", "adam", "lbfgs", "trees", "swarm"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -250,13 +251,42 @@ class BaselineJob:
             if regression:
                 values = np.asarray(model.predict(test_inputs), dtype=np.float64)
                 predictions.append(values * scale + mean)
-            else:
-                # A class that the training rows lack has the probability 0.
-                probabilities = np.zeros((len(test_part.x), data.outputs))
-                probabilities[:, model.classes_.astype(int)] = model.predict_proba(test_inputs)
-                predictions.append(probabilities)
+                continue
+            probabilities = _probabilities(model, test_inputs, data.outputs)
+            if wants_threshold(problem) and data.validates:
+                detail += ", threshold tuned"
+                probabilities = shifted(probabilities, self._shift(problem, seed))
+            predictions.append(probabilities)
 
         return detail, predictions
+
+    def _shift(self, problem: TableProblem, seed: int) -> float:
+        """The threshold that does best on the rows that validate, as a shift of log odds.
+
+        The method is fitted anew without them. With folds, each validates in turn, and the shift is
+        the mean.
+        """
+        data = problem.dataset
+        shifts = []
+        for fold in range(data.options.folds):
+            train_part, validation_part = data.parts(fold)
+            assert validation_part is not None, "the caller asked whether rows validate"
+            inputs, unseen = _inputs(
+                train_part, validation_part, standardise=not data.options.scales_inputs
+            )
+            _, model = _estimator(self.kind, data.task, self.genome, seed)
+            _fit(model, inputs, train_part.target, train_part.weight)
+
+            probabilities = _probabilities(model, unseen, data.outputs)
+            shifts.append(tuned_shift(problem, probabilities, validation_part))
+        return sum(shifts) / len(shifts)
+
+
+def _probabilities(model: Any, inputs: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
+    """Probabilities (rows, classes). A class that the training rows lack has the probability 0."""
+    probabilities = np.zeros((len(inputs), classes))
+    probabilities[:, model.classes_.astype(int)] = model.predict_proba(inputs)
+    return probabilities
 
 
 def baseline_jobs(
