@@ -117,12 +117,19 @@ def test_a_recorded_swarm_is_shown_by_its_scores(page: Page, site: str) -> None:
 
 def test_the_champion_shows_an_episode_of_its_policy(page: Page, site: str) -> None:
     page.goto(f"{site}/champion?run=1")
-    expect_words(page, "Test, the policy that acts", "scenarios nobody had met")
+    expect_words(page, "Test, the policy that acts", "4 scenarios nobody had met")
+    dots = page.locator(".st-key-test-episodes")
+    expect(dots).to_contain_text("4 scenarios that nothing else has met", timeout=SOON)
+    expect(dots).to_contain_text("A scenario of the test")
+    expect(dots.get_by_test_id("stVegaLiteChart")).to_have_count(1)
 
     page.get_by_role("button", name="Let it act and look").click()
     episode = page.locator(".st-key-episode")
-    expect(episode).to_contain_text("The first scenario of the test: 110 steps", timeout=SOON)
+    expect(episode).to_contain_text("The first of the test's scenarios: 110 steps", timeout=SOON)
     expect(episode.get_by_test_id("stVegaLiteChart")).to_have_count(2)
+
+    page.get_by_text("The worst", exact=True).click()
+    expect(episode).to_contain_text("The worst of the test's scenarios: 110 steps", timeout=SOON)
 
 
 def test_a_simulation_is_started_by_its_name(page: Page, site: str, opened: Store) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from shoal.replay.episodes import champion_episode, record_episode
 from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.registry import get_simulation
 from shoal.store import Store, open_store
+from shoal.tuning.champion import Champion
 from support.tables import tiny_dataset
 
 PERIODS = 60
@@ -66,3 +69,26 @@ def test_an_episode_needs_a_simulation(store: Store) -> None:
     assert champion is not None
     with pytest.raises(ProblemError, match="needs a simulation"):
         record_episode(store.load_problem(2), champion)
+
+
+def test_an_episode_of_each_scenario_has_the_score_that_was_recorded(store: Store) -> None:
+    champion = load_champion(store, store.run(1))
+    assert champion is not None
+    problem = store.load_problem(1)
+    recorded = champion.episodes
+    assert len(recorded) == BRIEF["test_scenarios"]
+    assert np.mean(recorded) == champion.ensemble.test["score"]
+
+    again = [record_episode(problem, champion, number).score for number in range(len(recorded))]
+    assert tuple(again) == recorded
+    assert champion_episode(store, 1, 1).score == recorded[1]
+
+
+def test_a_record_without_episodes_is_read(store: Store) -> None:
+    champion = load_champion(store, store.run(1))
+    assert champion is not None
+    older = replace(champion, episodes=())
+    with np.load(io.BytesIO(older.to_bytes())) as archive:
+        assert sorted(archive) == ["about", "weights"]
+    assert Champion.from_bytes(older.to_bytes()).episodes == ()
+    assert Champion.from_bytes(champion.to_bytes()).episodes == champion.episodes

@@ -50,6 +50,9 @@ def shortened(text: str, most: int) -> str:
 
 # Significant digits of a score that is no percentage.
 _DIGITS = 5
+# Half-widths of intervals are whole numbers from here on, and have an exponent from there on.
+_WHOLE = 100.0
+_EXPONENT = 1e6
 
 
 def score_text(score: float | None, metric: Metric) -> str:
@@ -77,12 +80,16 @@ def spread_text(half: float | None, metric: Metric) -> str:
 
     Examples
     --------
-    >>> from shoal.objectives.registry import ACCURACY
+    >>> from shoal.objectives.registry import ACCURACY, Metric
     >>> spread_text(0.456, ACCURACY)
     '± 0.46'
+    >>> spread_text(108.4, Metric("score", "Score", "maximize"))
+    '± 108'
     """
     if metric.unit == "%" or half is None:
         return plus_minus(half)
+    if _WHOLE <= half < _EXPONENT:
+        return f"± {half:,.0f}"
     return f"± {half:.2g}"
 
 

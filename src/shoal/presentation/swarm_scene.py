@@ -23,6 +23,8 @@ LINKS = 100
 _WORST_PERCENTILE = 95.0
 # A wider ratio of losses is shown in the logarithm.
 _WIDEST_LINEAR_RATIO = 8.0
+# Numbers from here on are written with an exponent.
+_LARGEST_WHOLE = 1e6
 # Room around the particles, as a share of where they are.
 _ROOM = 0.06
 
@@ -62,7 +64,7 @@ class Shades:
             middle = (self.low * self.high) ** 0.5
         digits = self._digits()
         low, centre, high = (
-            f"{shown.number(loss):.{digits}g}" for loss in (self.low, middle, self.high)
+            _number_text(shown.number(loss), digits) for loss in (self.low, middle, self.high)
         )
         return [(0.0, low), (0.5, centre), (1.0, shown.beyond(high))]
 
@@ -73,6 +75,13 @@ class Shades:
             return 3
         more = -math.floor(math.log10(relative_width)) - 1
         return 3 + min(6, max(0, more))
+
+
+def _number_text(value: float, digits: int) -> str:
+    """A number with some digits; a large one whole rather than with an exponent."""
+    if 10.0**digits <= abs(value) < _LARGEST_WHOLE:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
 
 
 @dataclass(frozen=True, slots=True)

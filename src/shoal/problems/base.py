@@ -47,10 +47,14 @@ class ChampionScores:
         Means over the networks.
     together
         Of what the networks give together, which is what the champion is used for.
+    episodes
+        The score of what the champion is used for in each scenario of the test, in their order;
+        empty where there are no scenarios.
     """
 
     single: Scores
     together: Scores
+    episodes: tuple[float, ...] = ()
 
 
 class ShippedProblem(Protocol):

@@ -248,11 +248,16 @@ class SimulationProblem(Problem):
         """See `Problem.score_champion`: on the test scenarios."""
         tested = self.test(engine, genome, networks)
         means = tested.mean
+        acting = int(np.argmax(shares))
         single = Metrics(others={SCORE: math.fsum(means) / len(means)})
-        alone = Metrics(others={SCORE: float(means[int(np.argmax(shares))])})
+        alone = Metrics(others={SCORE: float(means[acting])})
 
         # A policy has no rows to be scored on again: training scores are those of the trainings.
-        return ChampionScores(Scores(single, test=single), Scores(alone, test=alone))
+        return ChampionScores(
+            Scores(single, test=single),
+            Scores(alone, test=alone),
+            episodes=tuple(tested.scores[acting].tolist()),
+        )
 
     @property
     def test_scenarios(self) -> ScenarioSet:

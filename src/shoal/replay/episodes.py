@@ -56,10 +56,17 @@ class Episode:
     steps: int
 
 
-def champion_episode(store: Store, run_id: int) -> Episode | None:
-    """What the policy of a finished run's champion does in the first test scenario.
+def champion_episode(store: Store, run_id: int, number: int = 0) -> Episode | None:
+    """What the policy of a finished run's champion does in a scenario of the test.
 
     It takes a few seconds. This process has one such process at a time; other threads wait for it.
+
+    Parameters
+    ----------
+    store, run_id
+        The run.
+    number
+        Of the scenario, from 0.
 
     Returns
     -------
@@ -74,11 +81,12 @@ def champion_episode(store: Store, run_id: int) -> Episode | None:
     if load_champion(store, store.run(run_id)) is None:
         return None
     with _one_at_a_time:
-        return _ask(store, run_id)
+        return _ask(store, run_id, number)
 
 
-def _ask(store: Store, run_id: int) -> Episode:
-    child = Child(Entry.EPISODE, {"run": run_id}, child_environment(store.raw_url))
+def _ask(store: Store, run_id: int, number: int) -> Episode:
+    request = {"run": run_id, "number": number}
+    child = Child(Entry.EPISODE, request, child_environment(store.raw_url))
     try:
         if not child.has_ended(_LIMIT_SECONDS):
             _log.warning("run %s: an episode took more than %.0f s", run_id, _LIMIT_SECONDS)
@@ -98,8 +106,8 @@ def _ask(store: Store, run_id: int) -> Episode:
     raise StoreError(f"There is no episode to show: {error}.", remedy="`shoal doctor`")
 
 
-def record_episode(problem: Problem, champion: Champion) -> Episode:
-    """Let the champion's policy act in the first test scenario, in this process.
+def record_episode(problem: Problem, champion: Champion, number: int = 0) -> Episode:
+    """Let the champion's policy act in a scenario of the test, in this process.
 
     Raises
     ------
@@ -125,6 +133,7 @@ def record_episode(problem: Problem, champion: Champion) -> Episode:
         problem.network(champion.genome),
         champion.weights[acting],
         problem.test_scenarios,
+        number,
         most_steps=MOST_STEPS,
     )
     return Episode(
@@ -152,7 +161,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     lower_priority(_NICENESS)
     try:
         with prints_dropped():
-            episode = _recorded(request["run"])
+            episode = _recorded(request["run"], request["number"])
     except ShoalError as error:
         answer(error=str(error))
         return error.exit_code
@@ -161,9 +170,9 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _recorded(run_id: int) -> Episode:
+def _recorded(run_id: int, number: int) -> Episode:
     with open_store(create=False) as store:
         champion = load_champion(store, store.run(run_id))
     if champion is None:
         raise StoreError(f"Run {run_id} has no champion.")
-    return record_episode(load_problem(run_id), champion)
+    return record_episode(load_problem(run_id), champion, number)

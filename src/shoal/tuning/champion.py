@@ -262,6 +262,9 @@ class Champion:
         Other methods on the same rows, where they were asked for.
     metric
         What the scores are scores of.
+    episodes
+        What the policy that acts scored in each scenario of the test, in their order. Empty for a
+        table, and in records of versions that did not keep it.
     """
 
     genome: Genome
@@ -274,6 +277,7 @@ class Champion:
     shares: tuple[float, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     metric: Metric = ACCURACY
+    episodes: tuple[float, ...] = ()
 
     @property
     def score(self) -> float:
@@ -296,7 +300,7 @@ class Champion:
         return ci95(self.selection_scores)
 
     def to_bytes(self) -> bytes:
-        """An npz archive without pickle: the weights, and a JSON text of all else."""
+        """An npz archive without pickle: weights, test episodes, and a JSON text of all else."""
         about = {
             "genome": self.genome.to_dict(),
             # The name in the archives of all versions.
@@ -313,7 +317,10 @@ class Champion:
         # As bytes, since NumPy would store a text with four bytes for each character.
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         buffer = io.BytesIO()
-        np.savez(buffer, weights=self.weights, about=text)
+        arrays = {"weights": self.weights, "about": text}
+        if self.episodes:
+            arrays["episodes"] = np.array(self.episodes)
+        np.savez(buffer, **arrays)
         return buffer.getvalue()
 
     @classmethod
@@ -322,6 +329,9 @@ class Champion:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             weights = archive["weights"]
             about = json.loads(archive["about"].tobytes())
+            episodes: list[float] = []
+            if "episodes" in archive:
+                episodes = archive["episodes"].tolist()
 
         # The first versions knew no metric but the accuracy, neither shares nor baselines.
         metric = ACCURACY
@@ -345,6 +355,7 @@ class Champion:
             shares=tuple(shares),
             baselines=tuple(baselines),
             metric=metric,
+            episodes=tuple(episodes),
         )
 
 
@@ -460,6 +471,7 @@ def assemble_champion(
         confirmation=selection.confirmation,
         shares=shares,
         metric=problem.metric,
+        episodes=scores.episodes,
     )
 
 

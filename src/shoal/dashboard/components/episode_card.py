@@ -1,20 +1,27 @@
-"""The card *An episode of its policy*: what the champion's policy observes and answers.
+"""The cards of a policy: its score in each scenario of the test, and what it does in one of them.
 
-The simulation runs in a process beside the server (`shoal.replay.episodes`), when asked to.
+The scores are recorded. For an episode the simulation runs in a process beside the server
+(`shoal.replay.episodes`), when asked to.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Sequence
 
 import streamlit as st
 
+from shoal.analysis.known_scores import reference_scores
 from shoal.dashboard.charts.episode import MOST_LINES, episode_chart, episode_data
+from shoal.dashboard.charts.episode_scores import MOST_DOTS, episode_scores_chart, scores_data
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
-from shoal.presentation.formatting import score_text
+from shoal.numerics.stats import ci95_half_width, mean
+from shoal.objectives.registry import Metric
+from shoal.presentation.formatting import score_text, score_with_spread
 from shoal.replay.episodes import Episode, champion_episode
 from shoal.store import RunView
 
@@ -22,15 +29,71 @@ _log = logging.getLogger(__name__)
 
 # In the session's state: the runs whose episode was asked for.
 _ASKED = "episodes_asked"
+# The first scenario of the test, by what it is called.
+_FIRST = "The first"
 
 
-def episode_card(run: RunView, dark: bool) -> None:
+def episode_scores_card(run: RunView, scores: Sequence[float], dark: bool) -> None:
+    """The score of the policy that acts in each scenario of the test.
+
+    Parameters
+    ----------
+    run
+        A run that has a champion and solves a simulation.
+    scores
+        By scenario; empty where the record has none.
+    dark
+        Draw for the dark theme.
+    """
+    with st.container(border=True, key="test-episodes"):
+        st.subheader("Its episodes in the test", anchor=False)
+        if not scores:
+            st.caption(
+                "The record of this run has the mean of the test alone: it was made by a version "
+                "of Shoal that did not keep the score of each episode."
+            )
+            return
+
+        figure = episode_scores_chart(
+            scores_data(scores), scores, run.metric, reference_scores(run), dark=dark
+        )
+        about = scores_text(scores, run.metric)
+        chart(figure, f"test-episodes-{run.id}", f"A dot for each episode. {about}")
+        st.caption(about)
+
+
+def scores_text(scores: Sequence[float], metric: Metric) -> str:
+    """Mean, interval and range of the scores of episodes, in a few sentences."""
+    finite = sorted(score for score in scores if math.isfinite(score))
+    average = score_with_spread(mean(scores), ci95_half_width(scores), metric)
+    sentences = [f"{len(scores):,} scenarios that nothing else has met: {average} on average."]
+    if finite and finite[0] == finite[-1]:
+        sentences.append("All scores are equal.")
+    elif finite:
+        quarter = len(finite) // 4
+        low, high = finite[quarter], finite[-1 - quarter]
+        best, worst = finite[-1], finite[0]
+        if not metric.maximizes:
+            best, worst = worst, best
+        sentences.append(
+            f"The middle half lies between {score_text(low, metric)} and "
+            f"{score_text(high, metric)}, the best is {score_text(best, metric)}, the worst "
+            f"{score_text(worst, metric)}."
+        )
+    if len(scores) > MOST_DOTS:
+        sentences.append(f"The first {MOST_DOTS:,} are drawn.")
+    return " ".join(sentences)
+
+
+def episode_card(run: RunView, scores: Sequence[float], dark: bool) -> None:
     """An episode of the champion's policy, on demand.
 
     Parameters
     ----------
     run
         A run that has a champion and solves a simulation.
+    scores
+        By scenario of the test; empty where the record has none.
     dark
         Draw for the dark theme.
     """
@@ -41,16 +104,17 @@ def episode_card(run: RunView, dark: bool) -> None:
             _offer(run, asked)
             return
 
+        called, number = _chosen_scenario(run, scores)
         try:
             with st.spinner("The policy acts …"):
-                episode = _episode(run.id, run.ended)
+                episode = _episode(run.id, number, run.ended)
         except ShoalError as error:
             # So that the button is there again.
             asked.discard(run.id)
             error_box(error)
             return
         if episode is not None:
-            _draw(run, episode, dark)
+            _draw(run, called, episode, dark)
 
 
 def _offer(run: RunView, asked: set[int]) -> None:
@@ -67,7 +131,36 @@ def _offer(run: RunView, asked: set[int]) -> None:
     )
 
 
-def _draw(run: RunView, episode: Episode, dark: bool) -> None:
+def _chosen_scenario(run: RunView, scores: Sequence[float]) -> tuple[str, int]:
+    """The scenario that the visitor chose: what it is called, and its number."""
+    numbers = {_FIRST: 0, **_notable(scores, run.metric)}
+    if len(numbers) == 1:
+        return _FIRST, 0
+
+    called = st.segmented_control(
+        "Scenario of the test",
+        list(numbers),
+        default=_FIRST,
+        required=True,
+        key=f"scenario-{run.id}",
+    )
+    return called, numbers[called]
+
+
+def _notable(scores: Sequence[float], metric: Metric) -> dict[str, int]:
+    """Scenarios that are worth a look, by what they are called; none where all scores are equal."""
+    finite = [number for number, score in enumerate(scores) if math.isfinite(score)]
+    order = sorted(finite, key=lambda number: metric.fitness(scores[number]))
+    if not order or scores[order[0]] == scores[order[-1]]:
+        return {}
+    return {
+        "The worst": order[0],
+        "The middle one": order[len(order) // 2],
+        "The best": order[-1],
+    }
+
+
+def _draw(run: RunView, called: str, episode: Episode, dark: bool) -> None:
     left, right = st.columns(2, gap="small")
     parts = (
         (left, "Observed", episode.observations),
@@ -79,14 +172,14 @@ def _draw(run: RunView, episode: Episode, dark: bool) -> None:
             alt = f"{title} by step: {', '.join(columns)}"
             chart(figure, f"episode-{title.lower()}-{run.id}", alt)
 
-    st.caption(_about(run, episode))
+    st.caption(_about(run, called, episode))
 
 
-def _about(run: RunView, episode: Episode) -> str:
+def _about(run: RunView, called: str, episode: Episode) -> str:
     """How long the episode was, what it scored, and what is not drawn of it."""
     unit = f" {run.metric.unit}" if run.metric.unit else ""
     notes = [
-        f"The first scenario of the test: {episode.steps:,} steps, "
+        f"{called} of the test's scenarios: {episode.steps:,} steps, "
         f"score {score_text(episode.score, run.metric)}{unit}."
     ]
     kept = len(next(iter(episode.observations.values()), ()))
@@ -99,8 +192,8 @@ def _about(run: RunView, episode: Episode) -> str:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _episode(run_id: int, ended: float | None) -> Episode | None:
+def _episode(run_id: int, number: int, ended: float | None) -> Episode | None:
     # A part of the cache's key only: a finished run may have gone on and ended again.
     del ended
-    _log.info("Run %d: its champion's policy acts once more for a viewer", run_id)
-    return champion_episode(store(), run_id)
+    _log.info("Run %d: its champion's policy acts in scenario %d for a viewer", run_id, number)
+    return champion_episode(store(), run_id, number)

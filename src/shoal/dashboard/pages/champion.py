@@ -14,7 +14,7 @@ import streamlit as st
 from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
 from shoal.dashboard.charts.scores import column_title, difference_format, score_format
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.components.episode_card import episode_card
+from shoal.dashboard.components.episode_card import episode_card, episode_scores_card
 from shoal.dashboard.components.genome_card import genome_card, on_demand, scores_card
 from shoal.dashboard.components.html_table import Column, html_table
 from shoal.dashboard.components.metric_tiles import metric_tiles
@@ -68,7 +68,7 @@ def page() -> None:
 
     if champion is not None:
         scores_card(snapshot.summary)
-        _in_use(run)
+        _in_use(run, champion)
     _take_away(snapshot)
 
 
@@ -91,13 +91,14 @@ def _not_yet(snapshot: RunSnapshot) -> None:
     link("live", "Back to the run", icon=":material/arrow_back:", run=run.id)
 
 
-def _in_use(run: RunView) -> None:
-    """What the champion does: predictions of test rows, or an episode."""
+def _in_use(run: RunView, champion: Champion) -> None:
+    """What the champion does: predictions of test rows, or episodes."""
     dark = st.context.theme.type == "dark"
     if run.is_table:
         champion_predictions_card(run, dark)
     else:
-        episode_card(run, dark)
+        episode_scores_card(run, champion.episodes, dark)
+        episode_card(run, champion.episodes, dark)
 
 
 def _verdict(champion: Champion, words: ProblemWords) -> None:
@@ -115,7 +116,11 @@ def _verdict(champion: Champion, words: ProblemWords) -> None:
         networks = f"mean of {len(champion.weights)}"
         tiles.append((words.single, score_text(single[metric.name], metric), networks))
         ensemble = score_text(together[metric.name], metric)
-        tiles.append((words.together, ensemble, words.unseen))
+        note = words.unseen
+        if champion.episodes:
+            half = spread_text(ci95_half_width(champion.episodes), metric)
+            note = f"{half} · {len(champion.episodes):,} {words.unseen}".removeprefix(" · ")
+        tiles.append((words.together, ensemble, note))
 
     if confirmation is not None and confirmation.probability is not None:
         verdict = "resolved" if confirmation.resolved else "unresolved"
