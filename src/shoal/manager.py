@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
@@ -44,7 +45,7 @@ class TrainManager:
     data
         A prepared `shoal.Dataset`, or a table to prepare, as `shoal.load_dataset` takes it.
     target
-        Column to predict, for a table that is not bundled.
+        Column to predict, or several, for a table that is not bundled.
     settings
         Those of `shoal.SearchSettings`, by name. The preset is "classic" unless it is among them.
 
@@ -73,7 +74,7 @@ class TrainManager:
         store: str | os.PathLike[str] | Store | None = None,
         *,
         data: str | Dataset | pd.DataFrame = "concrete",
-        target: str | None = None,
+        target: str | Sequence[str] | None = None,
         **settings: Any,
     ) -> None:
         self._settings = SearchSettings.parse({"preset": "classic", **pin_settings(settings)})

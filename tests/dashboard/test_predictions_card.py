@@ -47,7 +47,7 @@ def test_scores_that_differ_from_the_record_are_not_called_the_same(
     monkeypatch: pytest.MonkeyPatch, same: bool
 ) -> None:
     part = PartPredictions(np.array([1.0, 2.0]), np.array([1.5, 2.0]))
-    predictions = Predictions({"train": part}, (), "strength", same)
+    predictions = Predictions({"train": part}, (), ("strength",), same)
     page = Page()
     problems: list[str] = []
     monkeypatch.setattr(predictions_card, "st", page)

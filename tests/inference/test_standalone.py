@@ -253,6 +253,30 @@ def test_predict_gives_labels_and_probabilities(tmp_path: Path) -> None:
     ]
 
 
+def test_several_targets_are_columns_of_predictions(tmp_path: Path) -> None:
+    table = frame()
+    table["-z"] = table["y"] * 1e6 + 1
+    data = load_dataset(table, ["y", "-z"])
+    folder = export(tmp_path / "m", data, format=3, shares=[0.5, 0.25, 0.25])
+    model = load_model(folder)
+    outputs = [forward(w, model.description["layers"], "tanh", data.train.x) for w in model.weights]
+    expected = np.average([data.unscale(o) for o in outputs], axis=0, weights=[0.5, 0.25, 0.25])
+    rows = {name: table[name].to_numpy()[data.train.rows].tolist() for name in ("a", "w", "kind")}
+    result = predict(folder, rows)
+    assert result.targets == ("y", "-z") and result.values.shape == (len(data.train.rows), 2)
+    np.testing.assert_array_equal(result.values, expected)
+
+    table.drop(columns=["y", "-z"]).to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "p.csv"
+    assert main([str(tmp_path / "t.csv"), "--out", str(out), "--model", str(folder)]) == 0
+    written = pd.read_csv(out)
+    assert list(written) == ["prediction y", "prediction -z"]
+    np.testing.assert_array_equal(written.to_numpy()[data.train.rows], expected)
+
+    with pytest.raises(TableError, match="do not fit each other"):
+        load_model(export(tmp_path / "m", data, layers=[data.inputs, 5, 3]))
+
+
 def damage(path: Path, content: bytes) -> None:
     """Replace a model's file."""
     path.write_bytes(content)
@@ -262,8 +286,8 @@ def test_damaged_models_are_refused(tmp_path: Path) -> None:
     data = load_dataset(frame(), "y")
     with pytest.raises(TableError, match=r"model\.json"):
         load_model(tmp_path)
-    with pytest.raises(TableError, match=r"format 3.*1 or 2"):
-        load_model(export(tmp_path / "m", data, format=3))
+    with pytest.raises(TableError, match=r"format 4.*1 or 2 or 3"):
+        load_model(export(tmp_path / "m", data, format=4))
     for changes in (
         {"layers": [data.inputs, 4, 1]},
         {"layers": [3, 1]},

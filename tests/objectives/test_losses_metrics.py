@@ -311,6 +311,36 @@ def test_weighted_scores_are_those_of_scikit_learn(seed, rows) -> None:
     assert found.balanced_accuracy == pytest.approx(recalls.mean())
 
 
+@settings(deadline=None, max_examples=40)
+@given(SEEDS, st.integers(2, 40), st.integers(2, 4), st.booleans())
+def test_scores_of_several_targets_are_means_over_targets(seed, rows, targets, weighted) -> None:
+    random = np.random.default_rng(seed)
+    target = random.normal(size=(rows, targets)) * 10.0 ** np.arange(targets)
+    predicted = target + random.normal(size=(rows, targets))
+    weight = None
+    if weighted:
+        weight = random.uniform(0.1, 3, rows).astype(np.float32)
+    found = regression_metrics(predicted, target, weight)
+    alone = [
+        regression_metrics(predicted[:, column], target[:, column], weight)
+        for column in range(targets)
+    ]
+    for name in ("accuracy", "mae", "rmse", "r2"):
+        assert found[name] == math.fsum(own[name] for own in alone) / targets
+
+    # As scikit-learn averages.
+    for name, score in (
+        ("mae", theirs.mean_absolute_error),
+        ("rmse", theirs.root_mean_squared_error),
+        ("r2", theirs.r2_score),
+    ):
+        assert found[name] == pytest.approx(
+            score(target, predicted, sample_weight=weight), rel=1e-6, abs=1e-6
+        )
+    predicted[-1, 1] = math.nan
+    assert regression_metrics(predicted, target, weight) is None
+
+
 @settings(deadline=None, max_examples=60)
 @given(SEEDS, st.integers(2, 40), st.sampled_from([0.5, 1.0, 3.0, 1e30, 1e-30]))
 def test_a_weight_says_how_many_rows_a_row_is(seed, rows, size) -> None:

@@ -210,12 +210,12 @@ def check(
     from shoal.data.roles import parse_roles
 
     roles = parse_roles(role or ())
-    name, source, target = table_and_target(data, target)
+    name, source, targets = table_and_target(data, target)
     facts = column_facts(source)
     diagnosis = check_table(
         name,
         source,
-        target,
+        targets,
         cast("Preset", preset),
         facts,
         group=group,

@@ -72,7 +72,10 @@ SimulationOptionsOption = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="NAME=VALUE", help="An option of the simulation; repeatable"),
 ]
-TargetOption = Annotated[str | None, typer.Option(metavar="COL", help="The column to predict")]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(metavar="COL[,COL]", help="The column to predict, or several columns of numbers"),
+]
 PresetOption = Annotated[str | None, typer.Option(metavar="modern|classic", help="default: modern")]
 TaskOption = Annotated[
     str | None, typer.Option(metavar="regression|classification", help="default: recognised")

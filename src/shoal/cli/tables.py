@@ -147,7 +147,10 @@ def _record_lines(run: RunView) -> dict[str, str]:
 def _data_text(run: RunView) -> str:
     """The table, the task, which rows stay together, and the roles of columns."""
     options = run.data_options
-    parts = [f"{run.dataset}, {options.get('task') or 'task'} of {options['target']}"]
+    target = options["target"]
+    if isinstance(target, list):
+        target = ", ".join(target)
+    parts = [f"{run.dataset}, {options.get('task') or 'task'} of {target}"]
     folds = options.get("folds", 1)
     if folds > 1:
         parts.append(f"{folds} folds")

@@ -19,6 +19,7 @@ from shoal.data.encoder import (
     Encoder,
     NumericColumn,
     RegressionTarget,
+    RegressionTargets,
     Target,
 )
 
@@ -68,6 +69,7 @@ __all__ = [
     "Part",
     "Preset",
     "RegressionTarget",
+    "RegressionTargets",
     "Target",
     "TaskType",
     "from_parquet",

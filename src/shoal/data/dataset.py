@@ -6,7 +6,7 @@ import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ Preset = Literal["modern", "classic"]
 TaskType = Literal["regression", "classification"]
 Logs = Literal["auto", "none"]
 Same = Literal["all"] | tuple[str, ...]
+Names = str | tuple[str, ...]
 
 MAX_FOLDS = 100
 
@@ -43,7 +44,7 @@ class DataOptions:
     Attributes
     ----------
     target
-        Column to predict.
+        Column to predict, or two columns of numbers or more.
     preset
         "modern" encodes text, fills in missing values and scales. "classic" takes numeric columns
         as they are and divides the target by its largest training value; of the options below it
@@ -79,7 +80,7 @@ class DataOptions:
         For values that make no split.
     """
 
-    target: str
+    target: Names
     preset: Preset = "modern"
     task: TaskType | None = None
     group: str | None = None
@@ -93,7 +94,8 @@ class DataOptions:
     weight: str | None = None
 
     def __post_init__(self) -> None:
-        _check_column_name("target", self.target)
+        for column in self.targets:
+            _check_column_name("target", column)
         if self.group is not None:
             _check_column_name("group", self.group)
         for column in self.with_roles:
@@ -106,6 +108,7 @@ class DataOptions:
         _check_seed(self.seed)
         _check_folds(self.folds)
 
+        self._check_targets()
         self._check_group()
         self._check_same()
         self._check_roles()
@@ -122,6 +125,13 @@ class DataOptions:
         return self.rules.encodes_columns
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict, one or more."""
+        if isinstance(self.target, tuple):
+            return self.target
+        return (self.target,)
+
+    @property
     def with_roles(self) -> tuple[str, ...]:
         """Columns of numbers that stay with their rows: ``columns``, then the weight."""
         if self.weight is None:
@@ -132,12 +142,28 @@ class DataOptions:
     def no_features(self) -> tuple[str, ...]:
         """Columns that no network sees: the target, the group, and those with a role."""
         group = () if self.group is None else (self.group,)
-        return (self.target, *group, *self.with_roles)
+        return (*self.targets, *group, *self.with_roles)
+
+    def _check_targets(self) -> None:
+        if not isinstance(self.target, tuple):
+            return
+        if len(self.target) < 2 or len(set(self.target)) < len(self.target):
+            raise SettingsError(
+                f"target {list(self.target)}.",
+                expected="two columns or more, each named once, or one as text",
+                remedy="correct the list",
+            )
+        if self.task == "classification":
+            raise SettingsError(
+                f"task 'classification' with {len(self.target)} targets.",
+                expected="one target for classes; several are amounts",
+                remedy="choose one target, or the task regression",
+            )
 
     def _check_group(self) -> None:
         if self.group is None:
             return
-        if not self.rules.keeps_rows_together or self.group == self.target:
+        if not self.rules.keeps_rows_together or self.group in self.targets:
             raise SettingsError(
                 f"group {self.group!r} with preset {self.preset!r} and target {self.target!r}.",
                 expected="modern, and not the target",
@@ -147,7 +173,7 @@ class DataOptions:
     def _check_same(self) -> None:
         if not self.same:
             return
-        names_target = self.same != "all" and self.target in self.same
+        names_target = self.same != "all" and not set(self.targets).isdisjoint(self.same)
         if self.group is not None or names_target:
             raise SettingsError(
                 f"same {self.same!r} with group {self.group!r} and target {self.target!r}.",
@@ -157,7 +183,7 @@ class DataOptions:
 
     def _check_roles(self) -> None:
         """Check that a column with a role has no other. Target and group are roles, too."""
-        named: dict[str, list[str | None]] = {"target": [self.target], "group": [self.group]}
+        named: dict[str, list[str | None]] = {"target": [*self.targets], "group": [self.group]}
         named |= {"column": [*self.columns], "weight": [self.weight]}
         if self.same != "all":
             named["same"] = [*self.same]
@@ -188,7 +214,7 @@ class DataOptions:
     @classmethod
     def of_new_run(
         cls,
-        target: str,
+        target: str | Sequence[str],
         preset: Preset = "modern",
         *,
         same: str | Sequence[str] = (),
@@ -239,7 +265,7 @@ class DataOptions:
         if log_columns is not None:
             chosen["log_columns"] = log_columns
         return cls(
-            target,
+            _parse_target(target),
             preset,
             same=_parse_same(same),
             columns=_parse_names("columns", columns),
@@ -252,6 +278,8 @@ class DataOptions:
         values = asdict(self)
         if self.same != "all":
             values["same"] = list(self.same)
+        if isinstance(self.target, tuple):
+            values["target"] = list(self.target)
 
         values["columns"] = list(self.columns)
         for role in ("columns", "weight"):
@@ -266,7 +294,17 @@ class DataOptions:
         if same != "all":
             same = tuple(same)
         columns = tuple(values.get("columns", ()))
-        return cls(**{**values, "same": same, "columns": columns})
+        target = _parse_target(values["target"])
+        return cls(**{**values, "target": target, "same": same, "columns": columns})
+
+
+def _parse_target(target: Any) -> Names:
+    """A name as it is, of a list of one its name. Other lists, and what is none, become tuples."""
+    if not isinstance(target, Sequence) or isinstance(target, str):
+        return cast("str", target)
+    if len(target) == 1:
+        return cast("str", target[0])
+    return tuple(target)
 
 
 def _parse_same(same: str | Sequence[str]) -> Same:
@@ -350,8 +388,10 @@ class Part:
         (rows, inputs) float32, C-contiguous: network inputs.
     y
         (rows,) float32: what the network learns, the scaled target or the class index from 0.
+        (rows, targets) where there are several targets.
     target
-        (rows,) float64: the target in its own unit, or the class index.
+        (rows,) float64: the target in its own unit, or the class index. (rows, targets) where there
+        are several targets.
     rows
         (rows,) int64: row numbers in the table, from 0.
     columns
@@ -461,7 +501,7 @@ class Dataset:
         row_counts = [len(part.rows) for part in self._parts()]
         return (
             f"Dataset({self.name!r}, {sum(row_counts)} rows, {self.inputs} inputs, "
-            f"{self.task} of {self.options.target!r})"
+            f"{self.task} of {', '.join(map(repr, self.options.targets))})"
         )
 
     @cached_property
@@ -477,7 +517,7 @@ class Dataset:
     @property
     def task(self) -> TaskType:
         """ "regression" or "classification"."""
-        return self.encoder.target.kind
+        return self.encoder.target.task
 
     @property
     def inputs(self) -> int:
@@ -486,8 +526,8 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """Number of network outputs: 1, or the number of classes."""
-        return len(self.classes) or 1
+        """Number of network outputs: that of targets, or of classes."""
+        return len(self.classes) or len(self.options.targets)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -609,6 +649,7 @@ class Dataset:
         Returns
         -------
         ndarray
-            (rows,) for regression; (rows, classes), as they are, for classification.
+            (rows,) for regression, (rows, targets) where there are several targets; (rows,
+            classes), as they are, for classification.
         """
         return unscale(outputs, asdict(self.encoder.target))

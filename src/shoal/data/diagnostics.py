@@ -54,7 +54,7 @@ LONG_TAIL = 3.0
 def check_table(
     name: str,
     source: CanonicalTable | pd.DataFrame,
-    target: str,
+    target: str | Sequence[str],
     preset: Preset = "modern",
     facts: Sequence[ColumnFacts] | None = None,
     **options: Any,
@@ -90,18 +90,22 @@ def check_table(
         refusal = error
 
     # Without the target or without rows there is nothing more to examine.
-    if refusal is not None and (target not in table or not len(table)):
+    targets = (target,) if isinstance(target, str) else tuple(target)
+    all_there = bool(targets) and all(name in table for name in targets)
+    if refusal is not None and not (all_there and len(table)):
         return Checked((Finding.of(refusal),))
 
-    task = options.get("task") or recognise_task(table[target])
+    task = options.get("task") or recognise_task(table[targets[0]])
+    if len(targets) > 1:
+        task = "regression"
     if dataset is not None:
         task = dataset.task
-    no_features = _no_features(target, preset, options)
+    no_features = _no_features(targets, preset, options)
     rows_per_sample_row = -(-len(table) // SAMPLE)
     examination = Examination(
         name=name,
         table=table,
-        target=target,
+        targets=targets,
         preset=preset,
         options=options,
         features=[column for column in table.columns if column not in no_features],
@@ -130,12 +134,14 @@ def check_table(
     return Checked(tuple(findings), dataset)
 
 
-def _no_features(target: str, preset: Preset, options: Mapping[str, Any]) -> tuple[str, ...]:
+def _no_features(
+    targets: tuple[str, ...], preset: Preset, options: Mapping[str, Any]
+) -> tuple[str, ...]:
     """Columns that are no features; those with a role only if the options make sense."""
     try:
-        return DataOptions.of_new_run(target, preset, **options).no_features
+        return DataOptions.of_new_run(targets, preset, **options).no_features
     except SettingsError:
-        return (target, str(options.get("group")))
+        return (*targets, str(options.get("group")))
 
 
 # What a search refuses
@@ -272,14 +278,15 @@ def _folds(examination: Examination) -> Iterator[Finding]:
 
 def _target(examination: Examination) -> Iterator[Finding]:
     if examination.task == "regression":
-        yield _amounts(examination)
+        for target in examination.targets:
+            yield _amounts(examination, target)
     else:
         yield from _classes(examination)
 
 
-def _amounts(examination: Examination) -> Finding:
-    name = quoted(examination.target)
-    distinct = examination.facts[examination.target].distinct
+def _amounts(examination: Examination, target: str) -> Finding:
+    name = quoted(target)
+    distinct = examination.facts[target].distinct
     if 2 <= distinct <= FEW_VALUES:
         return Finding(
             "look",
@@ -287,7 +294,7 @@ def _amounts(examination: Examination) -> Finding:
             "choose the task classification if they are kinds",
         )
 
-    tail = _tail(examination.table[examination.target])
+    tail = _tail(examination.table[target])
     if abs(tail) > LONG_TAIL:
         return Finding(
             "look",
@@ -311,8 +318,8 @@ def _tail(target: pd.Series) -> float:
 
 
 def _classes(examination: Examination) -> Iterator[Finding]:
-    target = examination.table[examination.target]
-    name = quoted(examination.target)
+    target = examination.table[examination.targets[0]]
+    name = quoted(examination.targets[0])
     counts = target.value_counts()
     if len(counts) < 2:
         return

@@ -130,6 +130,49 @@ class RegressionTarget:
     offset: float
     scale: float
     kind: Literal["regression"] = "regression"
+    task: ClassVar[Literal["regression"]] = "regression"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column's name, alone."""
+        return (self.name,)
+
+    def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What a network learns of targets (rows,)."""
+        return (values - self.offset) / self.scale
+
+
+@dataclass(frozen=True, slots=True)
+class RegressionTargets:
+    """Several targets, each of which the network learns as ``(t - offset) / scale`` with its own.
+
+    Attributes
+    ----------
+    names
+        The columns' names, in the order of the network's outputs.
+    offsets, scales
+        In each target's unit.
+    kind
+        "regressions", the tag in JSON.
+    """
+
+    names: tuple[str, ...]
+    offsets: tuple[float, ...]
+    scales: tuple[float, ...]
+    kind: Literal["regressions"] = "regressions"
+    task: ClassVar[Literal["regression"]] = "regression"
+
+    @classmethod
+    def of(cls, targets: Sequence[RegressionTarget]) -> RegressionTargets:
+        """Several targets as one."""
+        names = tuple(target.name for target in targets)
+        offsets = tuple(target.offset for target in targets)
+        scales = tuple(target.scale for target in targets)
+        return cls(names, offsets, scales)
+
+    def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What a network learns of targets (rows, targets)."""
+        return np.asarray((values - np.array(self.offsets)) / np.array(self.scales))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +192,16 @@ class ClassTarget:
     name: str
     classes: tuple[str, ...]
     kind: Literal["classification"] = "classification"
+    task: ClassVar[Literal["classification"]] = "classification"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column's name, alone."""
+        return (self.name,)
 
 
 Column = NumericColumn | CategoricalColumn
-Target = RegressionTarget | ClassTarget
+Target = RegressionTarget | RegressionTargets | ClassTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +223,7 @@ class Encoder:
         "numeric": NumericColumn,
         "categorical": CategoricalColumn,
         "regression": RegressionTarget,
+        "regressions": RegressionTargets,
         "classification": ClassTarget,
     }
 

@@ -136,10 +136,12 @@ def answers_in_disguise(examination: Examination) -> Iterator[Finding]:
     find = {"regression": _correlated_features, "classification": _deciding_features}
     disguised = find[examination.task](examination)
     if disguised:
-        target = quoted(examination.target)
+        targets = f"the target {quoted(examination.targets[0])}"
+        if len(examination.targets) > 1:
+            targets = "one of the targets"
         yield Finding(
             "look",
-            f"Nearly the target {target} in other words: {listed(disguised)}.",
+            f"Nearly {targets} in other words: {listed(disguised)}.",
             "leave them out if they are not known when predicting",
             tuple(disguised),
         )
@@ -147,17 +149,17 @@ def answers_in_disguise(examination: Examination) -> Iterator[Finding]:
 
 def _correlated_features(examination: Examination) -> list[str]:
     sample = examination.sample
-    target = sample[examination.target]
-    if not is_numeric(target):
-        return []
+    targets = []
+    for target in examination.targets:
+        if is_numeric(sample[target]):
+            targets.append(sample[target].to_numpy(dtype=np.float64))
 
-    target_values = target.to_numpy(dtype=np.float64)
     correlated = []
     for feature in examination.features:
         column = sample[feature]
         if is_numeric(column):
             values = column.to_numpy(dtype=np.float64)
-            if _correlation(values, target_values) >= SAME:
+            if any(_correlation(values, target) >= SAME for target in targets):
                 correlated.append(feature)
     return correlated
 
@@ -183,7 +185,7 @@ def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 def _deciding_features(examination: Examination) -> list[str]:
     sample = examination.sample
-    classes = pd.factorize(sample[examination.target])[0]
+    classes = pd.factorize(sample[examination.targets[0]])[0]
     deciding = []
     for feature in examination.features:
         values = pd.factorize(sample[feature], use_na_sentinel=False)[0]
@@ -224,7 +226,7 @@ def copies_of_rows(examination: Examination) -> Iterator[Finding]:
         return
 
     what = f"{count_of(alike, 'row')} with the same features as another"
-    copies = _copies(groups, examination.table[examination.target])
+    copies = _copies(groups, examination)
     if copies == 1:
         what += ", 1 of them a copy"
     elif copies:
@@ -250,7 +252,10 @@ def copies_of_rows(examination: Examination) -> Iterator[Finding]:
     )
 
 
-def _copies(groups: NDArray[np.int64], target: pd.Series) -> int:
-    """Rows that repeat an earlier row, target included. ``groups`` (rows,): equal features."""
-    rows = pd.DataFrame({"group": groups, "target": target.to_numpy()})
+def _copies(groups: NDArray[np.int64], examination: Examination) -> int:
+    """Rows that repeat an earlier row, targets included. ``groups`` (rows,): equal features."""
+    # Numbered columns, as targets may have any names.
+    rows = pd.DataFrame({0: groups})
+    for number, target in enumerate(examination.targets, 1):
+        rows[number] = examination.table[target].to_numpy()
     return len(rows) - len(rows.drop_duplicates())

@@ -96,8 +96,9 @@ class Examination:
         What messages call the table.
     table
         The whole table.
-    target, preset, options
-        What was asked for; ``options`` has only those that were named.
+    targets, preset, options
+        What was asked for; ``options`` has only those that were named. There are several targets
+        only where all are amounts.
     features
         The columns to learn from.
     facts
@@ -114,7 +115,7 @@ class Examination:
 
     name: str
     table: CanonicalTable
-    target: str
+    targets: tuple[str, ...]
     preset: Preset
     options: Mapping[str, Any]
     features: Sequence[str]

@@ -197,17 +197,18 @@ def check_targets_of_parts(
     if labels.classes:
         return
 
-    counts = labels.values != 0
+    counts = labels.values.reshape(len(labels.values), -1) != 0
     if weight is not None:
-        counts &= weight > 0
+        counts &= weight[:, None] > 0
     for label, rows in _parts_that_score(split, options):
-        if not counts[rows].any():
-            raise DataError(
-                f"{name}: the {label} part has only zeros in {options.target!r}: its accuracy is "
-                "undefined.",
-                expected="mean |target| above zero",
-                remedy="choose another data seed or fraction, or add rows",
-            )
+        for column, counts_in in zip(options.targets, counts[rows].any(axis=0), strict=True):
+            if not counts_in:
+                raise DataError(
+                    f"{name}: the {label} part has only zeros in {column!r}: its accuracy is "
+                    "undefined.",
+                    expected="mean |target| above zero",
+                    remedy="choose another data seed or fraction, or add rows",
+                )
 
 
 def check_weights_of_parts(name: str, roles: Roles, split: Split, options: DataOptions) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric, to_data_error
 from shoal.data.dataset import DataOptions, Dataset, Logs, Part, Preset, TaskType
-from shoal.data.encoder import Column, Encoder, NumericColumn, RegressionTarget, fit_column
+from shoal.data.encoder import ClassTarget, Column, Encoder, NumericColumn, fit_column
 from shoal.data.messages import check_has_column, count_of, list_columns
 from shoal.data.partition import check_targets_of_parts, check_weights_of_parts, split_table
 from shoal.data.roles import read_roles
@@ -39,7 +39,7 @@ MIN_ROWS = 10
 
 def load_dataset(
     data: str | os.PathLike[str] | pd.DataFrame,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     *,
     preset: Preset = "modern",
     task: TaskType | None = None,
@@ -61,7 +61,8 @@ def load_dataset(
         The name of a bundled table ("concrete"), the path of a CSV or Parquet file, or a DataFrame
         (rows, columns), which is copied. At least 10 rows.
     target
-        Column to predict. None: the bundled table's own target.
+        Column to predict; or several columns of numbers, as a list or as text with commas between,
+        which one network predicts together. None: the bundled table's own target.
     preset
         "modern" (default) takes text and missing values, scales columns, and validates. "classic"
         repeats the published experiments: numeric columns as they are, the target divided by its
@@ -139,9 +140,11 @@ def load_dataset(
 
 
 def table_and_target(
-    data: str | os.PathLike[str] | pd.DataFrame, target: str | None = None
-) -> tuple[str, CanonicalTable, str]:
+    data: str | os.PathLike[str] | pd.DataFrame, target: str | Sequence[str] | None = None
+) -> tuple[str, CanonicalTable, str | Sequence[str]]:
     """Read a table, and find its target if it is a bundled one.
+
+    A text with commas that is no column's name names several targets.
 
     Parameters
     ----------
@@ -152,7 +155,7 @@ def table_and_target(
     -------
     name : str
     table : CanonicalTable
-    target : str
+    target : str or sequence of str
 
     Raises
     ------
@@ -170,13 +173,17 @@ def table_and_target(
             expected="the name of the column to predict",
             remedy=f"say which with --target (target= in Python); the columns are: {columns}",
         )
+
+    if isinstance(target, str) and target not in table and "," in target:
+        names = [part.strip() for part in target.split(",")]
+        target = [part for part in names if part]
     return name, table, target
 
 
 def prepare_new(
     name: str,
     source: CanonicalTable | pd.DataFrame,
-    target: str,
+    target: str | Sequence[str],
     preset: Preset = "modern",
     *,
     folds: int | None = None,
@@ -262,8 +269,8 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
 
     # What networks learn: scaled amounts, or class indices as they are.
     y = labels.values
-    if isinstance(target, RegressionTarget):
-        y = (labels.values - target.offset) / target.scale
+    if not isinstance(target, ClassTarget):
+        y = target.scaled(labels.values)
     x = _encode(name, table, encoder, options)
     arrays = _Arrays(x, y, labels.values, roles.columns, roles.weight)
 
@@ -323,8 +330,9 @@ def resplit(dataset: Dataset, seeds: Iterable[int]) -> Iterator[Dataset]:
 
 def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> list[str]:
     """The features, in the table's order. Raises DataError for columns or rows that are missing."""
-    check_has_column(name, table, options.target)
-    _require_values(name, table, options.target)
+    for column in options.targets:
+        check_has_column(name, table, column)
+        _require_values(name, table, column)
     if options.group is not None:
         check_has_column(name, table, options.group)
         _require_values(name, table, options.group)

@@ -14,6 +14,7 @@ from shoal.data.encoder import (
     MAX_LEVELS,
     ClassTarget,
     RegressionTarget,
+    RegressionTargets,
     Target,
     check_text,
     finite_numbers,
@@ -63,7 +64,8 @@ class Labels:
     task
         "regression" or "classification".
     values
-        (rows,): amounts in the target's unit, or indices into ``classes``.
+        (rows,): amounts in the target's unit, or indices into ``classes``. (rows, targets): amounts
+        of several targets.
     classes
         Names of the classes, ordered as their values are; none for regression.
     """
@@ -74,14 +76,14 @@ class Labels:
 
 
 def read_target(name: str, table: CanonicalTable, options: DataOptions) -> Labels:
-    """Read the target column as amounts or as classes.
+    """Read the target column as amounts or as classes; several columns as amounts.
 
     Parameters
     ----------
     name
         What messages call the table.
     table
-        Its target has no missing values.
+        Its targets have no missing values.
     options
         Names the target, and the task unless that is to be recognised.
 
@@ -91,6 +93,10 @@ def read_target(name: str, table: CanonicalTable, options: DataOptions) -> Label
         If the target is constant, has too many classes or a class with one row, or holds dates, or
         text where amounts are expected.
     """
+    if isinstance(options.target, tuple):
+        columns = [_read_amounts_of(name, column, table[column]) for column in options.target]
+        return Labels("regression", np.column_stack(columns))
+
     series = table[options.target]
     task = options.task or recognise_task(series)
     asked_for_classes = options.task == "classification"
@@ -101,11 +107,18 @@ def read_target(name: str, table: CanonicalTable, options: DataOptions) -> Label
         check_text(name, options.target, series.tolist())
 
     if task == "regression":
-        return _read_amounts(name, options.target, series)
+        return Labels("regression", _read_amounts(name, options.target, series))
     return _read_classes(name, options.target, series)
 
 
-def _read_amounts(name: str, column: str, series: pd.Series) -> Labels:
+def _read_amounts_of(name: str, column: str, series: pd.Series) -> NDArray[np.float64]:
+    """The amounts (rows,) of one of several targets, none of which can be classes."""
+    if not is_numeric(series):
+        check_text(name, column, series.tolist())
+    return _read_amounts(name, column, series)
+
+
+def _read_amounts(name: str, column: str, series: pd.Series) -> NDArray[np.float64]:
     if not is_numeric(series):
         first = str(series.iloc[0])[:60]
         raise DataError(
@@ -121,7 +134,7 @@ def _read_amounts(name: str, column: str, series: pd.Series) -> Labels:
             expected="a target that varies",
             remedy="choose another target",
         )
-    return Labels("regression", values)
+    return values
 
 
 def _read_classes(name: str, column: str, series: pd.Series) -> Labels:
@@ -171,19 +184,30 @@ def fit_target(name: str, labels: Labels, train: Rows, options: DataOptions) -> 
         If no training target is positive and the preset is "classic".
     """
     if labels.classes:
-        return ClassTarget(options.target, labels.classes)
+        return ClassTarget(options.targets[0], labels.classes)
 
-    train_values = labels.values[train]
+    columns = labels.values[train].reshape(len(train), -1).T
+    targets = []
+    for column, values in zip(options.targets, columns, strict=True):
+        targets.append(_fit_amounts(name, column, np.ascontiguousarray(values), options))
+    if len(targets) == 1:
+        return targets[0]
+    return RegressionTargets.of(targets)
+
+
+def _fit_amounts(
+    name: str, column: str, train_values: NDArray[np.float64], options: DataOptions
+) -> RegressionTarget:
     if options.rules.centres_target:
         mean, scale = mean_and_scale(train_values)
-        return RegressionTarget(options.target, mean, scale)
+        return RegressionTarget(column, mean, scale)
 
     largest = float(train_values.max())
     if largest <= 0:
         raise DataError(
-            f"{name}: the largest training target in {options.target!r} is {largest:g}; classic "
+            f"{name}: the largest training target in {column!r} is {largest:g}; classic "
             "divides by it.",
             expected="a positive one",
             remedy="use the preset modern",
         )
-    return RegressionTarget(options.target, 0.0, largest)
+    return RegressionTarget(column, 0.0, largest)

@@ -21,6 +21,7 @@ from shoal._version import __version__
 from shoal.analysis.best_model import champion_of
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import load_champion, summarise
+from shoal.data import Dataset, RegressionTargets
 from shoal.errors import RunStateError, StoreError
 from shoal.export.report import Report
 from shoal.export.settings_file import settings_toml, simulation_settings_toml
@@ -209,7 +210,7 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
     dataset = problem.dataset
     confirmation = champion.confirmation
     model = {
-        "format": max(standalone.FORMATS),
+        "format": _format(dataset),
         "shoal": __version__,
         "name": dataset.name,
         "run": run_id,
@@ -231,6 +232,13 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
     if champion.metric.is_accuracy:
         model["accuracy"] = champion.score
     return model
+
+
+def _format(dataset: Dataset) -> int:
+    """The format of model.json: the first that has what the encoder needs, from 2 on."""
+    if isinstance(dataset.encoder.target, RegressionTargets):
+        return 3
+    return 2
 
 
 def _json(value: object) -> bytes:

@@ -44,7 +44,7 @@ def facts_section(run: RunView, dataset: Dataset) -> Html:
     trainings = f"{run.evaluations:,}, of {run.iterations:,} iterations together"
     facts = {
         "Table": f"{dataset.name}: {rows:,} rows, {features} features in {dataset.inputs} inputs",
-        "Target": f"{dataset.options.target} ({kind})",
+        "Target": f"{', '.join(dataset.options.targets)} ({kind})",
         "Rows": _rows_text(dataset),
         **_roles_of_columns(dataset),
         "Search": search,

@@ -36,9 +36,9 @@ MAX_COLUMNS = 10_000
 MAX_ROWS = 5_000_000
 SEPARATORS = ",;\t|"
 
-# The formats of model.json that this file reads. The last is written: its numeric columns may have
-# a ``log_floor``.
-FORMATS = (1, 2)
+# The formats of model.json that this file reads. From 2 on, numeric columns may have a
+# ``log_floor``. 3 has several targets.
+FORMATS = (1, 2, 3)
 
 # Text that means "no value" anywhere, and text that means it only where numbers are expected
 # ("none" may be a class).
@@ -728,11 +728,14 @@ def unscale(outputs: NDArray[Any], target: Mapping[str, Any]) -> NDArray[np.floa
     Returns
     -------
     ndarray
-        (rows,) for regression; (rows, classes), as they are, for classification.
+        (rows,) for regression, (rows, targets) of several targets; (rows, classes), as they are,
+        for classification.
     """
     values = np.asarray(outputs, dtype=np.float64)
     if target["kind"] == "classification":
         return values
+    if target["kind"] == "regressions":
+        return np.asarray(values * np.array(target["scales"]) + np.array(target["offsets"]))
     return values.reshape(len(values)) * float(target["scale"]) + float(target["offset"])
 
 
@@ -766,16 +769,20 @@ class Prediction:
     Attributes
     ----------
     values
-        (rows,): amounts in the target's unit, or names of classes.
+        (rows,): amounts in the target's unit, or names of classes. (rows, targets): amounts, where
+        there are several targets.
     probabilities
         (rows, classes); None for regression.
     classes
         Names of the classes, in the order of the probabilities; none for regression.
+    targets
+        Names of the targets, in the order of the columns of ``values``; none where there is one.
     """
 
     values: NDArray[np.float64] | NDArray[np.str_]
     probabilities: NDArray[np.float64] | None = None
     classes: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
 
 # What reading a damaged model may raise.
@@ -851,6 +858,8 @@ def _check_model(description: Mapping[str, Any], weights: NDArray[np.float32]) -
     outputs = 1
     if encoder["target"]["kind"] == "classification":
         outputs = len(encoder["target"]["classes"])
+    if encoder["target"]["kind"] == "regressions":
+        outputs = len(encoder["target"]["names"])
 
     weights_are_sound = weights.ndim == 2 and len(weights) and np.isfinite(weights).all()
     ends_fit = (width(encoder), outputs) == (layers[0], layers[-1])
@@ -890,8 +899,9 @@ def predict(model: Model | str | os.PathLike[str], columns: Mapping[str, Cells])
         output = forward(weights, description["layers"], description["activation"], x)
         outputs.append(unscale(output, target))
 
-    if target["kind"] == "regression":
-        return Prediction(np.average(outputs, axis=0, weights=shares))
+    if target["kind"] != "classification":
+        values = np.average(outputs, axis=0, weights=shares)
+        return Prediction(values, targets=tuple(target.get("names", ())))
 
     probabilities = np.average([softmax(output) for output in outputs], axis=0, weights=shares)
     classes = tuple(target["classes"])
@@ -952,14 +962,17 @@ def write_predictions(
 
 def _lines(prediction: Prediction, proba: bool) -> Iterator[list[str]]:
     probabilities = None
-    header = ["prediction"]
+    header = [f"prediction {name}" for name in prediction.targets] or ["prediction"]
     if proba and prediction.probabilities is not None:
         probabilities = prediction.probabilities
         header += [f"probability {name}" for name in prediction.classes]
     yield header
 
-    for row, value in enumerate(prediction.values.tolist()):
-        line = [_cell(value)]
+    values_of_rows = prediction.values
+    if values_of_rows.ndim == 1:
+        values_of_rows = values_of_rows[:, None]
+    for row, values in enumerate(values_of_rows.tolist()):
+        line = [_cell(value) for value in values]
         if probabilities is not None:
             line += map(repr, probabilities[row].tolist())
         yield line

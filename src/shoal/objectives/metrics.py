@@ -37,7 +37,8 @@ class Metrics:
     ----------
     accuracy
         In percent, of both tasks. Regression: ``100 (1 - MAE / mean|t|)``, which is negative if
-        errors are larger than targets. Classification: rows whose class is right.
+        errors are larger than targets. Classification: rows whose class is right. Of several
+        targets, this and the next three are means over targets.
     mae
         Regression: mean absolute error, in the target's unit.
     rmse
@@ -142,7 +143,8 @@ def regression_metrics(
     Parameters
     ----------
     predicted, target
-        (rows,), in the target's own unit.
+        (rows,), in the target's own unit. (rows, targets): each score is then the mean over targets
+        of the target's own.
     weight
         (rows,): how much each row counts, 0 or more, and not all 0. None: all alike.
 
@@ -158,6 +160,9 @@ def regression_metrics(
     >>> metrics.accuracy, metrics.mae, metrics.r2
     (50.0, 1.0, 0.0)
     """
+    if target.ndim == 2:
+        return _mean_over_targets(predicted, target, weight)
+
     with np.errstate(all="ignore"):
         errors = predicted - target
         squared_errors = errors * errors
@@ -183,6 +188,21 @@ def regression_metrics(
         rmse=math.sqrt(mse),
         r2=r2,
     )
+
+
+def _mean_over_targets(
+    predicted: NDArray[np.float64],
+    target: NDArray[np.float64],
+    weight: NDArray[np.floating] | None,
+) -> Metrics | None:
+    """Scores of several targets (rows, targets): the mean over targets of each score."""
+    scores = []
+    for own, true in zip(predicted.T, target.T, strict=True):
+        metrics = regression_metrics(own, true, weight)
+        if metrics is None:
+            return None
+        scores.append(metrics)
+    return mean_metrics(scores)
 
 
 def classification_metrics(

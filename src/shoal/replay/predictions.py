@@ -51,7 +51,8 @@ class PartPredictions:
     Attributes
     ----------
     target, predicted
-        Shape (rows,): values in the target's unit, or class indices.
+        Shape (rows,): values in the target's unit, or class indices. (rows, targets): values of
+        several targets.
     """
 
     target: NDArray[np.float64]
@@ -68,16 +69,25 @@ class Predictions:
         By name: "train" and, where there is such a part, "validation"; "test" for a champion.
     classes
         Names of the classes by their index; empty for regression.
-    target
-        Name of the predicted column.
+    targets
+        Names of the predicted columns; one, or several of a regression.
     same
         Whether the scores of these predictions are the recorded ones.
     """
 
     parts: Mapping[str, PartPredictions]
     classes: tuple[str, ...]
-    target: str
+    targets: tuple[str, ...]
     same: bool
+
+    def of_target(self, index: int) -> Mapping[str, PartPredictions]:
+        """The parts with the values of one target alone, (rows,) each."""
+        if len(self.targets) == 1:
+            return self.parts
+        alone = {}
+        for name, part in self.parts.items():
+            alone[name] = PartPredictions(part.target[:, index], part.predicted[:, index])
+        return alone
 
     def to_dict(self) -> dict[str, Any]:
         """Values that JSON can hold, numbers exactly."""
@@ -87,7 +97,7 @@ class Predictions:
         return {
             "parts": parts,
             "classes": list(self.classes),
-            "target": self.target,
+            "targets": list(self.targets),
             "same": self.same,
         }
 
@@ -99,7 +109,7 @@ class Predictions:
             target = np.asarray(part["target"], dtype=np.float64)
             predicted = np.asarray(part["predicted"], dtype=np.float64)
             parts[name] = PartPredictions(target, predicted)
-        return cls(parts, tuple(values["classes"]), values["target"], values["same"])
+        return cls(parts, tuple(values["classes"]), tuple(values["targets"]), values["same"])
 
 
 def predict_recorded(store: Store, run_id: int, genome: str, repeat: int) -> Predictions:
@@ -188,7 +198,7 @@ def _retrained_predictions(problem: TableProblem, evaluation: Evaluation) -> Pre
         parts[name] = PartPredictions(part.target, predicted)
 
     same = again.scores == evaluation.scores
-    return Predictions(parts, data.classes, data.options.target, same)
+    return Predictions(parts, data.classes, data.options.targets, same)
 
 
 def champion_predictions(store: Store, run_id: int) -> Predictions | None:
@@ -226,7 +236,7 @@ def champion_predictions(store: Store, run_id: int) -> Predictions | None:
         same = abs(metrics["accuracy"] - recorded["accuracy"]) < _NEAR
 
     parts = {"test": PartPredictions(data.test.target, predicted)}
-    return Predictions(parts, data.classes, data.options.target, same)
+    return Predictions(parts, data.classes, data.options.targets, same)
 
 
 def main(parent: Parent, arguments: Sequence[str]) -> int:

@@ -235,16 +235,19 @@ class BaselineJob:
         )
 
         # The preset classic does not centre its targets.
-        mean = 0.0
-        scale = 1.0
+        mean: Any = 0.0
+        scale: Any = 1.0
         if regression:
-            mean = float(train_part.target.mean())
-            scale = float(train_part.target.std()) or 1.0
+            mean = train_part.target.mean(axis=0)
+            scale = train_part.target.std(axis=0)
+            scale = np.where(scale > 0, scale, 1.0)
 
         predictions = []
         for repeat in range(self.networks):
             seed, _ = derive_key(problem.settings.seed, repeat)
             detail, model = _estimator(self.kind, data.task, self.genome, seed)
+            if self.kind == "trees" and data.outputs > 1 and regression:
+                detail, model = _one_for_each_target(detail, model)
             y = (train_part.target - mean) / scale
             detail += _fit(model, inputs, y, train_part.weight)
 
@@ -425,6 +428,13 @@ def _trees(regression: bool, seed: int) -> tuple[str, Any]:
     if regression:
         return words, ensemble.HistGradientBoostingRegressor(random_state=seed)
     return words, ensemble.HistGradientBoostingClassifier(random_state=seed)
+
+
+def _one_for_each_target(words: str, model: Any) -> tuple[str, Any]:
+    """The same estimator once for each target, for those that predict one only."""
+    from sklearn import multioutput
+
+    return f"{words}, one model a target", multioutput.MultiOutputRegressor(model)
 
 
 def _network(kind: Kind, regression: bool, genome: Genome, seed: int) -> tuple[str, Any]:

@@ -117,7 +117,7 @@ def _facts_table(facts: Collection[ColumnFacts]) -> pd.DataFrame:
     used_as |= {
         state("group"): "group",
         state("weight"): "weight of a row",
-        state("target"): "target",
+        **dict.fromkeys((state("target"), *state("more_targets")), "target"),
     }
 
     rows = []
@@ -158,6 +158,18 @@ def columns_and_target(table: new_run_draft.Table) -> dict[str, Any]:
     )
 
     others = [name for name in names if name != target]
+    numbers = [fact.name for fact in table.facts if fact.holds_numbers and fact.name != target]
+    _keep_known("more_targets", numbers)
+    middle.multiselect(
+        "More targets",
+        numbers,
+        key=key("more_targets"),
+        help="columns of numbers that the same network predicts",
+        placeholder="none",
+        persist_state="session",
+    )
+
+    others = [name for name in others if name not in state("more_targets")]
     _keep_known("leave", others)
     right.multiselect(
         "Columns to leave out",
@@ -166,6 +178,8 @@ def columns_and_target(table: new_run_draft.Table) -> dict[str, Any]:
         placeholder="none",
         persist_state="session",
     )
+    if state("more_targets"):
+        recognised = "regression"
     with left:
         metric = what_is_better(state("task") or recognised)
     return {"metric": metric}
@@ -271,7 +285,7 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     dict
         Options of `shoal.data.prepare_new`.
     """
-    absent = (state("target"), *state("leave"))
+    absent = (state("target"), *state("more_targets"), *state("leave"))
     names = [fact.name for fact in table.facts if fact.name not in absent]
     # A column may have become the target, or have been left out.
     numbers = [fact.name for fact in table.facts if fact.name in names and fact.holds_numbers]

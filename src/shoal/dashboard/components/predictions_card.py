@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
+import pandas as pd
 import streamlit as st
 
 from shoal.dashboard.charts.predictions import (
@@ -37,6 +38,9 @@ _log = logging.getLogger(__name__)
 
 # In the session's state: the trainings that are to be repeated.
 _ASKED = "fits_asked"
+
+# The most targets whose predictions are drawn.
+_MOST_TARGETS = 6
 
 
 class _Training(NamedTuple):
@@ -149,7 +153,24 @@ def draw_predictions(predictions: Predictions, dark: bool, revision: str) -> str
         _draw_confusion(predictions, dark, revision)
         return ""
 
-    frame = residuals_data(predictions.parts)
+    shown = predictions.targets[:_MOST_TARGETS]
+    for index, target in enumerate(shown):
+        if len(predictions.targets) > 1:
+            st.caption(f"Target {quoted(target)}, in its unit.")
+        frame = residuals_data(predictions.of_target(index))
+        _draw_residuals(frame, dark, f"{revision}-{index}" if index else revision)
+
+    rows = []
+    for part, of_part in predictions.parts.items():
+        rows.append(f"{len(of_part.target):,} {PART_LABELS[part].lower()}")
+
+    rows_text = f"Rows: {', '.join(rows)}."
+    if len(predictions.targets) == 1:
+        return f"Target {quoted(shown[0])}, in its unit. {rows_text}"
+    return f"The first {len(shown)} of {len(predictions.targets)} targets. {rows_text}"
+
+
+def _draw_residuals(frame: pd.DataFrame, dark: bool, revision: str) -> None:
     left, right = st.columns(2, gap="small")
     with left:
         alt = "Predicted over true values"
@@ -157,12 +178,6 @@ def draw_predictions(predictions: Predictions, dark: bool, revision: str) -> str
     with right:
         alt = "Residuals over predicted values"
         chart(residuals_chart(frame, dark=dark), f"residuals-{revision}", alt)
-
-    rows = []
-    for part, of_part in predictions.parts.items():
-        rows.append(f"{len(of_part.target):,} {PART_LABELS[part].lower()}")
-
-    return f"Target {quoted(predictions.target)}, in its unit. Rows: {', '.join(rows)}."
 
 
 def _draw_confusion(predictions: Predictions, dark: bool, revision: str) -> None:

@@ -179,7 +179,7 @@ def _checked(table: new_run_draft.Table, chosen: str, options: dict[str, Any]) -
     for name, value in options.items():
         hashable.append((name, tuple(value) if isinstance(value, list) else value))
     leave = tuple(state("leave"))
-    target = state("target")
+    target = (state("target"), *state("more_targets"))
     return new_run_draft.checked(table, table.token, leave, target, chosen, tuple(hashable))
 
 

@@ -14,7 +14,7 @@ import streamlit as st
 
 from shoal.dashboard.session.bounds_editor import LATER, beyond, usual_choices, widened
 from shoal.dashboard.session.queries import store
-from shoal.data import BUNDLED, CanonicalTable, read_table, table_from_bytes
+from shoal.data import BUNDLED, CanonicalTable, DataOptions, read_table, table_from_bytes
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, check_table
 from shoal.errors import DataError, ProblemError, ShoalError
@@ -83,6 +83,7 @@ _DATA_SHOWN = (
 # The choices that name columns, as they are for a table that nothing was chosen for.
 _USUAL_COLUMN_CHOICES: dict[str, Any] = {
     "task": "",
+    "more_targets": [],
     "group": "",
     "kept": SAME_NO,
     "same": [],
@@ -301,8 +302,10 @@ def _column_choices(run: RunView) -> dict[str, Any]:
     if run.settings.preset == "modern":
         folds = options.get("folds", 1)
 
+    targets = DataOptions.from_dict(options).targets
     return {
-        "target": options["target"],
+        "target": targets[0],
+        "more_targets": list(targets[1:]),
         "task": options.get("task") or "",
         "group": options.get("group") or "",
         "kept": kept,
@@ -389,7 +392,7 @@ def stored(run_id: int) -> Table:
     """
     run = store().run(run_id)
     source = store().canonical_table(run_id)
-    target = run.data_options["target"]
+    target = DataOptions.from_dict(run.data_options).targets[0]
     return Table(f"run {run_id}", run.dataset, source, column_facts(source), target)
 
 
@@ -398,7 +401,7 @@ def checked(
     _table: Table,
     token: str,
     leave: tuple[str, ...],
-    target: str,
+    target: str | tuple[str, ...],
     preset: Any,
     options: tuple[tuple[str, Any], ...],
 ) -> Checked:
