@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from shoal.errors import DataError, GenomeError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.inference.standalone import softmax
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
-from shoal.objectives.losses import Objective, make_objective
+from shoal.objectives.loss_of_rows import LearnedRows, loss_of_rows
 from shoal.pso.engines import get_engine
 from shoal.pso.swarm import TrainingTask
 
@@ -32,6 +32,15 @@ class TargetError(DataError, ValueError):
     It is also a `ValueError`, as scikit-learn's own tools expect.
 
     What to do: choose another target.
+    """
+
+
+class SampleWeightError(DataError, ValueError):
+    """Weights are negative, all 0, or not as many as rows.
+
+    It is also a `ValueError`, as scikit-learn's own tools expect.
+
+    What to do: give each row a weight of 0 or more.
     """
 
 
@@ -78,26 +87,24 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.threads = threads
 
-    def _train(
-        self, x: NDArray[np.float64], y: NDArray[Any], outputs: int, objective: Objective
-    ) -> Self:
-        """Train on inputs (rows, columns) and scaled targets, or class indices, (rows,)."""
+    def _train(self, x: NDArray[np.float64], rows: LearnedRows, outputs: int, task: str) -> Self:
+        """Train on inputs (rows, columns) and what a loss sees of the rows."""
+        objective = loss_of_rows(self.loss, task, rows)
         genome = self.genome
         if genome is None:
             genome = Genome()
 
         # A constant column is divided by 1, and so becomes zero.
-        self.mean_ = x.mean(axis=0)
-        scale = x.std(axis=0)
+        self.mean_, scale = _mean_and_deviation(x, rows.weight)
         self.scale_ = np.where(scale > 0, scale, 1.0)
         self.network_ = Network((x.shape[1], *genome.hidden_layers, outputs), genome.activation)
 
         # The networks differ in their random streams only.
         inputs = self._inputs(x)
-        targets = np.ascontiguousarray(y, np.float32)
+        targets = np.ascontiguousarray(rows.y, np.float32)
         tasks = []
         for repeat in range(self.networks):
-            task = TrainingTask(
+            training = TrainingTask(
                 genome=genome,
                 network=self.network_,
                 objective=objective,
@@ -107,7 +114,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
                 iterations=self.iterations,
                 patience=self.patience,
             )
-            tasks.append(task)
+            tasks.append(training)
 
         results = get_engine("cpu", self.threads).train(tasks)
         losses = [result.loss for result in results]
@@ -149,6 +156,55 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         for weights in self.weights_:
             outputs.append(engine.outputs(self.network_, weights, inputs).astype(np.float64))
         return outputs
+
+
+def _weights_of_rows(sample_weight: Any, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Checked weights (rows,); None where all rows count alike.
+
+    Raises
+    ------
+    ValueError
+        scikit-learn's, for what is no finite number.
+    SampleWeightError
+        For another shape, a negative weight, and where all are 0.
+    """
+    if sample_weight is None:
+        return None
+
+    name = "sample_weight"
+    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name=name)
+    if weights.shape != (len(x),):
+        raise SampleWeightError(
+            f"sample_weight.shape is {weights.shape}.",
+            expected=f"({len(x)},), a number for each row",
+            remedy="give as many weights as rows",
+        )
+
+    smallest = float(weights.min())
+    problem = ""
+    if smallest < 0:
+        problem = f"sample_weight has a value of {smallest:g}."
+    elif not weights.any():
+        problem = "sample_weight is zero in every row."
+    if problem:
+        raise SampleWeightError(
+            problem, expected="0 or more, and one above 0", remedy="correct the weights"
+        )
+    if smallest == weights.max():
+        return None
+    return np.asarray(weights)
+
+
+def _mean_and_deviation(
+    values: NDArray[np.float64], weight: NDArray[np.floating] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation over rows (rows, ...), the first axis."""
+    if weight is None:
+        return values.mean(axis=0), values.std(axis=0)
+
+    mean = np.average(values, axis=0, weights=weight)
+    variance = np.average((values - mean) ** 2, axis=0, weights=weight)
+    return np.asarray(mean), np.sqrt(variance)
 
 
 def _check_whole_number(name: str, value: Any, allowed: _WholeNumber) -> None:
@@ -202,7 +258,7 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
     mean_, scale_
         (columns,): what inputs are standardised with.
     target_mean_, target_scale_
-        What the target is standardised with.
+        What the target is standardised with; (targets,) where ``y`` had two dimensions.
 
     Examples
     --------
@@ -215,7 +271,7 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
     array([0.5])
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the networks.
 
         Parameters
@@ -223,7 +279,11 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         X
             (rows, columns) of finite numbers.
         y
-            (rows,) of finite numbers, not all equal.
+            (rows,) of finite numbers, not all equal; or (rows, targets), which one network predicts
+            together. The loss is then the mean over targets.
+        sample_weight
+            (rows,): how much each row counts, 0 or more. A row of weight 2 counts as two rows, one
+            of weight 0 as none. None: all rows count alike.
 
         Returns
         -------
@@ -235,21 +295,38 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         SettingsError, GenomeError
             For a parameter out of range, and when no particle ever had a finite loss.
         TargetError
-            If ``y`` is constant, or too large to be scaled.
+            If a target is constant, or too large to be scaled.
+        SampleWeightError
+            If a weight is negative, all are 0, or they are not as many as rows.
         """
-        x, y = validate_data(self, X, y, y_numeric=True, dtype=np.float64)
-        with np.errstate(over="ignore"):
+        x, y = validate_data(self, X, y, y_numeric=True, multi_output=True, dtype=np.float64)
+        y = y.astype(np.float64)
+        weight = _weights_of_rows(sample_weight, x)
+        if weight is not None:
+            # Rows that do not count are not even looked at.
+            counted = weight > 0
+            x, y, weight = x[counted], y[counted], weight[counted]
+
+        with np.errstate(over="ignore", invalid="ignore"):
             # They may overflow, which is said below.
-            self.target_mean_ = float(np.mean(y))
-            self.target_scale_ = float(np.std(y))
-        if not 0 < self.target_scale_ < np.inf:
-            raise _useless_target(y)
+            self.target_mean_, self.target_scale_ = _mean_and_deviation(y, weight)
+        for target, deviation in zip(_columns(y), np.ravel(self.target_scale_), strict=True):
+            if not 0 < deviation < np.inf:
+                raise _useless_target(target)
         # Accuracy divides by it; it is 0 only for targets too small to be told from 0.
-        mean_abs_target = float(np.abs(y).mean()) or 1.0
+        mean_abs_target = np.average(np.abs(y), axis=0, weights=weight)
 
         self._check()
-        objective = make_objective(self.loss, "regression", self.target_scale_, mean_abs_target)
-        return self._train(x, (y - self.target_mean_) / self.target_scale_, 1, objective)
+        scaled = (y - self.target_mean_) / self.target_scale_
+        if scaled.ndim == 2 and scaled.shape[1] == 1:
+            scaled = scaled[:, 0]
+        rows = LearnedRows(
+            y=scaled,
+            weight=weight,
+            scale=np.squeeze(self.target_scale_),
+            mean_abs=np.squeeze(np.where(mean_abs_target > 0, mean_abs_target, 1.0)),
+        )
+        return self._train(x, rows, len(_columns(y)), "regression")
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict amounts.
@@ -262,10 +339,23 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         Returns
         -------
         ndarray
-            (rows,), in the target's unit: the mean of the networks.
+            (rows,), or (rows, targets) where ``y`` had two dimensions, in the target's unit: the
+            mean of the networks.
         """
-        mean = np.mean(self._outputs(X), axis=0)[:, 0]
+        mean = np.mean(self._outputs(X), axis=0)
+        if np.ndim(self.target_scale_) == 0:
+            mean = mean[:, 0]
         return np.asarray(mean * self.target_scale_ + self.target_mean_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _columns(y: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """The targets (rows,) of ``y``, one or more."""
+    return list(y.reshape(len(y), -1).T)
 
 
 def _useless_target(y: NDArray[np.float64]) -> TargetError:
@@ -306,7 +396,7 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
     (1, 2)
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train the networks.
 
         Parameters
@@ -315,6 +405,9 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
             (rows, columns) of finite numbers.
         y
             (rows,): labels of two classes or more.
+        sample_weight
+            (rows,): how much each row counts, 0 or more. A row of weight 2 counts as two rows, one
+            of weight 0 as none. None: all rows count alike.
 
         Returns
         -------
@@ -327,9 +420,15 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
             For a parameter out of range, and when no particle ever had a finite loss.
         TargetError
             If ``y`` has one class only.
+        SampleWeightError
+            If a weight is negative, all are 0, or they are not as many as rows.
         """
         x, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
+        weight = _weights_of_rows(sample_weight, x)
+        if weight is not None:
+            counted = weight > 0
+            x, y, weight = x[counted], y[counted], weight[counted]
         self.classes_, index = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise TargetError(
@@ -339,8 +438,8 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
             )
 
         self._check()
-        objective = make_objective(self.loss, "classification")
-        return self._train(x, index, len(self.classes_), objective)
+        rows = LearnedRows(y=index.astype(np.int64), weight=weight)
+        return self._train(x, rows, len(self.classes_), "classification")
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict the probability of each class.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.data import Dataset, Part, RegressionTarget
+from shoal.data import Dataset, Part, RegressionTarget, RegressionTargets
 from shoal.errors import ObjectiveError, ProblemError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
@@ -24,7 +24,8 @@ from shoal.objectives.bound import (
     check_fits,
 )
 from shoal.objectives.definition import RowLoss, TableObjective
-from shoal.objectives.losses import Objective, make_objective
+from shoal.objectives.loss_of_rows import LearnedRows, loss_of_rows
+from shoal.objectives.losses import Objective
 from shoal.objectives.metrics import (
     Metrics,
     Scores,
@@ -161,15 +162,17 @@ class TableProblem(Problem):
         target = self.dataset.encoder.target
         if isinstance(target, RegressionTarget):
             return Units(self.dataset.task, target.scale, target.offset)
+        if isinstance(target, RegressionTargets):
+            return Units(self.dataset.task, np.array(target.scales), np.array(target.offsets))
         return Units(self.dataset.task)
 
     @cached_property
-    def _loss(self) -> Objective:
-        """What the setting ``loss`` says."""
-        values = self.dataset.train.target
-        mean_abs_target = math.fsum(np.abs(values)) / len(values)
-        scale = float(np.asarray(self.units.scale))
-        return make_objective(self.settings.loss, self.dataset.task, scale, mean_abs_target)
+    def _mean_abs_target(self) -> float | NDArray[np.float64]:
+        """Mean of ``|target|`` over the training rows; (targets,) of several targets."""
+        part = self.dataset.train
+        if part.target.ndim == 1 and part.weight is None:
+            return math.fsum(np.abs(part.target)) / len(part.target)
+        return np.asarray(np.average(np.abs(part.target), axis=0, weights=part.weight))
 
     def objective_on(self, part: Part) -> Objective | BoundObjective:
         """What swarms minimise on the rows of a part.
@@ -187,20 +190,13 @@ class TableProblem(Problem):
         if isinstance(own, RowLoss):
             return self._mean_of(own, part)
 
-        loss = self._loss
-        if part.weight is None:
-            return loss
-        return RowObjective(
-            name=loss.loss.name,
-            function=loss.loss.row,
-            nonnegative=True,
-            units=Units(self.dataset.task),
-            targets=self._scaled_targets(part),
-            weights=part.weight.astype(np.float64),
-            options={},
-            gain=loss.gain,
-            shift=loss.shift,
+        rows = LearnedRows(
+            y=self._scaled_targets(part),
+            weight=part.weight,
+            scale=self.units.scale,
+            mean_abs=self._mean_abs_target,
         )
+        return loss_of_rows(self.settings.loss, self.dataset.task, rows)
 
     def _mean_of(self, own: RowLoss, part: Part) -> RowObjective:
         units = self.units
