@@ -271,9 +271,10 @@ def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(
     source["y"] = source["a"] * 0.5 + source["b"]
     source["w"] = source["g"] + 1
     source["amount"] = source["a"] * 2
+    source["z"] = 100 - source["y"]
     dataset = load_dataset(
         source,
-        "y",
+        ["y", "z"],
         group="g",
         folds=3,
         seed=7,
@@ -296,7 +297,7 @@ def test_a_run_is_duplicated_with_all_that_it_had_and_its_bounds_widened(
     )
     run_id, _ = opened.add_run(dataset, given, name="the first")
     page.goto(f"{site}/new?like={run_id}")
-    expect(page.get_by_text("60 rows, 6 columns")).to_be_visible()
+    expect(page.get_by_text("60 rows, 7 columns")).to_be_visible()
     page.get_by_role("tab", name="Columns").click()
     columns = page.locator(".st-key-draft table").last
     for name, use in (("w", "weight of a row"), ("amount", "stays with its row"), ("g", "group")):

@@ -15,6 +15,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,11 +31,13 @@ from shoal.export.bundle import FILES
 from shoal.export.html import Html, join, tag
 from shoal.export.settings_file import settings_toml
 from shoal.export.svg import Point, history, ticks
+from shoal.inference.standalone import predict as model_predictions
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.objectives.registry import ACCURACY, Metric
 from shoal.orchestration.runner import Runner
 from shoal.presentation.formatting import duration
 from shoal.problems.table import as_table
+from shoal.replay.predictions import Predictions, champion_predictions
 from shoal.settings.search_settings import SearchSettings, read_settings_file
 from shoal.store import Owner, Store, open_store
 from support.fakes import HereExecutor, InlineExecutor
@@ -203,6 +206,58 @@ def test_a_run_with_roles_is_exported_with_them_and_its_model_without(tmp_path: 
         subprocess.run(command, check=True, capture_output=True)
         predicted.append([row.rsplit(",", 1)[-1] for row in out.read_text().splitlines()])
     assert len(predicted[0]) == len(table) + 1 and predicted[0] == predicted[1]
+
+
+def test_a_run_with_several_targets_is_repeated_exported_and_predicts(tmp_path: Path) -> None:
+    table = load_dataset("concrete").source
+    table["other"] = 1e4 - 30 * table["compressive_strength"] + 3 * table["water"]
+    file = tmp_path / "table.csv"
+    table.to_csv(file, index=False)
+    given = {"data": str(file), "target": "compressive_strength, other"}
+    search = read_run_input({**given, **SMALL}, None)
+
+    with open_store(tmp_path / "shoal.db") as store:
+        run_id, _ = store.add_run(search.subject, search.settings)
+        claim = store.claim(Owner.here(), run_id)
+        assert claim is not None
+        Runner(store, claim, make_executor=HereExecutor).drive()
+        folder = export_run(store, run_id, tmp_path / "model")
+
+        again = read_run_input({"data": str(file)}, folder / "settings.toml")
+        assert isinstance(again.subject, Dataset)
+        assert again.subject.options.targets == ("compressive_strength", "other")
+        repeated, _ = store.add_run(again.subject, again.settings)
+        claim = store.claim(Owner.here(), repeated)
+        assert claim is not None
+        Runner(store, claim, make_executor=HereExecutor).drive()
+        assert store.run(repeated).result_hash == store.run(run_id).result_hash
+
+        predictions = champion_predictions(store, run_id)
+        assert predictions is not None and predictions.same
+        assert predictions.targets == ("compressive_strength", "other")
+        kept = predictions.of_target(1)["test"]
+        assert kept.target.ndim == 1
+        record = json.loads(json.dumps(predictions.to_dict()))
+        read = Predictions.from_dict(record).of_target(1)["test"]
+        assert read.predicted.tolist() == kept.predicted.tolist()
+
+        data = as_table(store.load_problem(run_id), "This test").dataset
+
+    assert "compressive_strength, other (regression)" in (
+        Parsed((folder / "report.html").read_text()).text
+    )
+    assert json.loads((folder / "model.json").read_text())["format"] == 3
+    written = model_predictions(folder, {name: table[name].tolist() for name in table})
+    assert written.targets == ("compressive_strength", "other")
+    assert data.test is not None
+    np.testing.assert_allclose(written.values[data.test.rows, 1], kept.predicted, rtol=1e-5)
+
+
+def test_a_model_of_one_target_is_what_earlier_versions_read(folder: Path) -> None:
+    model = json.loads((folder / "model.json").read_text())
+    assert model["format"] == 2
+    assert list(model["encoder"]["target"]) == ["name", "offset", "scale", "kind"]
+    assert model["encoder"]["target"]["kind"] == "regression"
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +72,76 @@ def test_scores_are_weighted() -> None:
     assert alone == found.scores.validation
     everything = problem.scores_of(engine, task.genome, weights, replace(held_out, weight=None))
     assert everything != alone
+
+
+def _two_targets(**settings: object) -> TableProblem:
+    """Concrete with a second target of another size, weights, and a column for objectives."""
+    table = DATA.source
+    table["other"] = 1e4 - 30 * table["compressive_strength"] + 3 * table["water"]
+    table["w"] = table["age"] % 3
+    data = load_dataset(table, ["compressive_strength", "other"], weight="w")
+    return TableProblem(data, small_settings(**settings))
+
+
+@pytest.mark.parametrize("loss", [None, "mae", "huber", "negative_accuracy"])
+def test_several_targets_are_trained_together_on_rows_with_weights(loss: str | None) -> None:
+    problem = _two_targets(iterations=60, loss=loss)
+    task = Task(Genome(swarm_size=8), 0)
+    engine = get_engine("cpu")
+    training = problem.training(task)
+    (result,) = engine.train([training])
+    (reference,) = get_engine("reference").train([replace(training, iterations=2)])
+    (short,) = engine.train([replace(training, iterations=2)])
+    assert short.loss == pytest.approx(reference.loss, rel=1e-4)
+
+    # The loss is the weighted mean over rows of the mean over targets.
+    part, _ = problem.dataset.parts(0)
+    outputs = engine.outputs(problem.network(task.genome), result.weights, part.x)
+    assert outputs.shape == (*part.y.shape,) == (len(part.rows), 2)
+    error = np.abs(outputs.astype(np.float64) - part.y)
+    mean_abs = np.average(
+        np.abs(problem.dataset.train.target), axis=0, weights=problem.dataset.train.weight
+    )
+    of_rows = {
+        None: error**2,
+        "mae": error,
+        "huber": np.where(error <= 1, error**2 / 2, error - 0.5),
+        "negative_accuracy": 100 * error * problem.units.scale / mean_abs - 100,
+    }
+    expected = np.average(of_rows[loss].mean(axis=1), weights=part.weight)
+    assert result.loss == pytest.approx(expected, rel=1e-4)
+
+    found = evaluate(problem, task, engine)
+    assert found.status == "ok" and found.scores is not None
+    assert found.scores.train == problem.scores_of(engine, task.genome, result.weights, part)
+    again = evaluate(problem.for_workers(), task, engine)
+    assert result_hash([again]) == result_hash([found])
+
+
+def test_the_loss_of_weighted_rows_is_that_of_rows_that_stand_as_often() -> None:
+    table = DATA.source.iloc[:200]
+    table["w"] = np.arange(200) % 4
+    data = load_dataset(table, DATA.options.target, weight="w", folds=1)
+    task = Task(Genome(swarm_size=8), 0)
+    for loss in ("mse", "negative_accuracy"):
+        problem = TableProblem(data, small_settings(iterations=30, loss=loss))
+        part = data.train
+        assert part.weight is not None
+        copies = np.repeat(np.arange(len(part.rows)), part.weight.astype(int))
+        repeated = replace(
+            part,
+            x=part.x[copies],
+            y=part.y[copies],
+            target=part.target[copies],
+            rows=part.rows[copies],
+            weight=None,
+        )
+        plain = TableProblem(replace(data, train=repeated), problem.settings)
+        trained = [
+            get_engine("cpu").train([own.training(task, part=own.dataset.train)])[0]
+            for own in (problem, plain)
+        ]
+        assert trained[0].loss == pytest.approx(trained[1].loss, rel=1e-5)
 
 
 class BrokenEngine:

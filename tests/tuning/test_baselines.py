@@ -143,6 +143,30 @@ def test_rows_that_weigh_nothing_are_neither_learned_from_nor_scored_on(
     assert row.test == by_kind(baselines(problem(without), GENOME))["adam"].test
 
 
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_several_targets(weight: str | None) -> None:
+    frame = table(w=1.0 + np.arange(150) % 2)
+    frame["z"] = 1000 - 50 * frame["a"] + frame["c"]
+    if weight is None:
+        frame = frame.drop(columns="w")
+    data = load_dataset(frame, ["y", "z"], weight=weight)
+    rows = by_kind(baselines(problem(data), GENOME, 2))
+    assert list(rows) == list(KINDS) and not [row.error for row in rows.values() if row.error]
+    assert "one model a target" in rows["trees"].detail
+    assert rows["linear"].test.r2 > 0.95
+    assert rows["constant"].test.r2 == pytest.approx(0, abs=0.1)
+
+    # Of trees and lines each target is predicted as if it were alone.
+    alone = []
+    for target, other in (("y", "z"), ("z", "y")):
+        one = load_dataset(frame.drop(columns=other), target, weight=weight)
+        alone.append(by_kind(baselines(problem(one), GENOME, 2)))
+    for kind in ("constant", "linear", "trees"):
+        for name in ("accuracy", "mae", "r2"):
+            expected = np.mean([own[kind].test[name] for own in alone])
+            assert rows[kind].test[name] == pytest.approx(expected, abs=1e-6), (kind, name)
+
+
 def test_what_scikit_learn_lacks_is_named() -> None:
     about = problem(load_dataset(table(), "y"))
     swish = BaselineJob("lbfgs", Genome(hidden_layers=(6, 4), activation="gelu")).run(
