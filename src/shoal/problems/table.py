@@ -46,6 +46,9 @@ from shoal.settings.named_code import NamedCode
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
 
+# Rows that an objective is tried on.
+_FEW_ROWS = 10
+
 # The least error that a network's weight in an ensemble is computed from.
 _LEAST_ERROR = 1e-12
 
@@ -248,6 +251,14 @@ class TableProblem(Problem):
         if isinstance(own, TableObjective):
             check_fits(own, self.dataset.task, self.dataset.outputs)
             self._columns(own, self.dataset.train)
+            self._check_takes_targets(own)
+
+    def _check_takes_targets(self, own: TableObjective) -> None:
+        """Call an objective once where there are several targets: most are for one."""
+        if self.dataset.task == "regression" and self.dataset.outputs > 1:
+            train = self.dataset.train
+            part = train.select(np.arange(len(train.rows)) < _FEW_ROWS)
+            self._own_score(own, part.target, part)
 
     def _own_score(self, own: Own, predictions: NDArray[np.float64], part: Part) -> float:
         """The value of an own metric, in its direction; NaN where it has none."""
