@@ -108,6 +108,20 @@ class SearchResult:
     generations: tuple[GenerationRecord, ...] = field(repr=False)
 
     @property
+    def x(self) -> NDArray[np.float64] | None:
+        """The best point of a function that any training found, (D,); None without one."""
+        if self.champion is None or self.run.has_network:
+            return None
+        return self.champion.chosen_weights
+
+    @property
+    def fun(self) -> float | None:
+        """The function's value at `x`; None without one."""
+        if self.champion is None or self.run.has_network:
+            return None
+        return self.champion.ensemble.train[self.run.metric.name]
+
+    @property
     def result_hash(self) -> str | None:
         """SHA-256 of all evaluations: equal settings, data and seed give equal hashes."""
         return self.run.result_hash
@@ -287,7 +301,8 @@ def search(
     Parameters
     ----------
     data
-        What is solved: what `shoal.load_dataset` gives, or a simulation of `shoal.simulation`.
+        What is solved: what `shoal.load_dataset` gives, a simulation of `shoal.simulation`, or a
+        `shoal.FunctionProblem`, whose swarm is tuned.
     store
         Where to record: a path, the URL of a PostgreSQL database, or an open `shoal.Store`. None:
         the default store, which the command line and the dashboard use, too.
@@ -309,9 +324,10 @@ def search(
         For a setting out of range, a name that no setting has, or a loss that does not fit the
         target. Like the next two, before anything is written.
     DataError
-        If ``data`` is neither a prepared data set nor a simulation.
+        If ``data`` is nothing that can be solved.
     ProblemError
-        If no other process can import the simulation, or if it does not work when it is called.
+        If no other process can import the simulation or function, or if it does not work when it is
+        called.
     ExecutorError
         If trainings are to run on Ray and Ray cannot be used.
     StoreError

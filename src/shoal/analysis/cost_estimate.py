@@ -105,7 +105,7 @@ def estimate_cost(
     recorded = [stage for stage in planned if stage.name != "champion"]
     genomes = first_genomes(settings)
     workers = _workers(settings)
-    sizes = [_SwarmSize(genome.swarm_size, problem.network(genome).size) for genome in genomes]
+    sizes = [_SwarmSize(genome.swarm_size, problem.dimensions(genome)) for genome in genomes]
 
     cost = _multiply_adds(problem, planned, genomes)
     estimate = CostEstimate(
@@ -204,8 +204,7 @@ def _largest_swarm(problem: Problem) -> _SwarmSize:
     space = problem.settings.space
     particles = next(int(gene.high) for gene in space.numeric if gene.name == "swarm_size")
     hidden = (space.max_width,) * space.max_depth
-    largest = problem.network(Genome(hidden_layers=hidden))
-    return _SwarmSize(particles, largest.size)
+    return _SwarmSize(particles, problem.dimensions(Genome(hidden_layers=hidden)))
 
 
 def _memory(problem: Problem, size: _SwarmSize) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from shoal.store import RunView
 # Options of the data that decide which rows are test rows.
 _SPLIT_OPTIONS = ("preset", "seed", "test_fraction", "group", "same")
 # What a record of a problem says of it, besides its kind and its metric.
-_OF_PROBLEMS = ("name", "reference", "sha256", "options")
+_OF_PROBLEMS = ("name", "reference", "sha256", "options", "bounds", "integers")
 
 # The task of a run that did not name one, as long as its data have not been read.
 _TASK_NOT_NAMED = "recognised"
@@ -162,8 +163,19 @@ def _required_of_problems(runs: Sequence[RunView]) -> dict[str, list[str]]:
     return {
         f"Another {runs[0].kind}": [str(record.get("name")) for record in records],
         "Other options": [_text(record.get("options")) for record in records],
+        "Other bounds": [_bounds_text(record) for record in records],
         "Another version of its code": [_hash_text(record.get("sha256")) for record in records],
     }
+
+
+def _bounds_text(record: Mapping[str, Any]) -> str:
+    """The box of a function, which other problems do not have."""
+    bounds = record.get("bounds")
+    if not bounds:
+        return "none"
+    box = {"bounds": bounds, "integers": record.get("integers")}
+    digits = hashlib.sha256(json.dumps(box).encode()).hexdigest()[:8]
+    return f"{len(bounds)} coordinates, bounds {digits}"
 
 
 def _metric_text(metric: Metric) -> str:

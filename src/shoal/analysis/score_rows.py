@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shoal.numerics.stats import ci95_half_width
@@ -22,6 +22,9 @@ METRIC_NAMES = {
     "macro_f1": "Macro F1",
     "log_loss": "Log loss",
 }
+
+# What the champion's line of training is called, by the kind of problem.
+_TRAIN_LABELS = {"function": "Best point"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class ScoreRow:
 
 
 def score_rows(
-    champion: Champion, competing_runs: Mapping[str, Champion] | None = None
+    champion: Champion,
+    competing_runs: Mapping[str, Champion] | None = None,
+    kind: str = "table",
 ) -> tuple[ScoreRow, ...]:
     """The champion in the search, the confirmation and the test, then other methods, best first.
 
@@ -77,6 +82,8 @@ def score_rows(
     competing_runs
         Champions of other searches by what to call them. Like the champion's baselines they are
         scored on the same test rows.
+    kind
+        What kind of problem is solved.
     """
     metric = champion.metric
     rows = [ScoreRow("Search", champion.score, ci95_half_width(champion.selection_scores))]
@@ -86,7 +93,8 @@ def score_rows(
         rows.append(ScoreRow("Confirmation", confirmation.score, half))
     # A policy is scored in its test scenarios only, so its training has no line of its own.
     if champion.scores.train != champion.scores.test:
-        train = _champion_row("Train", metric, champion.scores.train, champion.ensemble.train)
+        label = _TRAIN_LABELS.get(kind, "Train")
+        train = _champion_row(label, metric, champion.scores.train, champion.ensemble.train)
         rows += [row for row in (train,) if row is not None]
     test = _champion_row("Test", metric, champion.scores.test, champion.ensemble.test)
     if test is not None:
@@ -94,7 +102,10 @@ def score_rows(
 
     others = [_baseline_row(baseline, metric) for baseline in champion.baselines]
     for label, other in (competing_runs or {}).items():
-        row = _champion_row(label, metric, other.scores.test, other.ensemble.test)
+        part = "train" if kind in _TRAIN_LABELS else "test"
+        row = _champion_row(
+            label, metric, getattr(other.scores, part), getattr(other.ensemble, part)
+        )
         if row is not None:
             others.append(row)
     others.sort(key=lambda row: _from_best_to_failed(row, metric))
@@ -150,7 +161,7 @@ def _from_best_to_failed(row: ScoreRow, metric: Metric) -> float:
     return math.inf if row.score is None else -metric.fitness(row.score)
 
 
-def confidence_text(champion: Champion, longer: int = 1, *, of_table: bool = True) -> str:
+def confidence_text(champion: Champion, longer: int = 1, *, kind: str = "table") -> str:
     """How sure the choice of the champion is, and what its networks were trained on, in words.
 
     Parameters
@@ -159,10 +170,10 @@ def confidence_text(champion: Champion, longer: int = 1, *, of_table: bool = Tru
         The champion.
     longer
         How many times as long as in the search the confirmation trained.
-    of_table
-        Whether the networks predict a table. Otherwise they are policies of a simulation.
+    kind
+        What kind of problem is solved.
     """
-    trained = _training_text(champion) if of_table else _policies_text(champion)
+    trained = _TRAINED.get(kind, _policies_text)(champion)
     return f"{_confirmation_text(champion, longer)} {trained}"
 
 
@@ -211,3 +222,15 @@ def _policies_text(champion: Champion) -> str:
         f"The champion's {len(champion.weights)} policies were trained in scenarios of their own; "
         f"the best of them in validation is the one that acts, and {nothing}"
     )
+
+
+def _point_text(champion: Champion) -> str:
+    return "The best point is the best one of all trainings of the run, whichever swarm found it."
+
+
+# By the kind of problem.
+_TRAINED: dict[str, Callable[[Champion], str]] = {
+    "table": _training_text,
+    "simulation": _policies_text,
+    "function": _point_text,
+}

@@ -135,7 +135,7 @@ class Summary:
             }
         baselines = champion.baselines if champion else ()
 
-        return {
+        values = {
             "run": run.id,
             "state": run.state,
             "kind": run.kind,
@@ -158,6 +158,9 @@ class Summary:
             "problem": run.problem,
             "error": run.error,
         }
+        if not run.has_network:
+            values["point"] = champion.chosen_weights.tolist() if champion else None
+        return values
 
 
 def summarise(store: Store, run_id: int | str) -> Summary:
@@ -209,7 +212,8 @@ def _competing_runs(store: Store, run: RunView) -> dict[str, Champion]:
     newest: dict[str, RunView] = {}
     # The store lists the newest runs first.
     for other in store.comparable(run):
-        if other.data_options == run.data_options and run.settings.competes_with(other.settings):
+        is_same = other.data_options == run.data_options and _problem_of(other) == _problem_of(run)
+        if is_same and run.settings.competes_with(other.settings):
             newest.setdefault(other.settings.sampler, other)
 
     champions = {}
@@ -219,6 +223,12 @@ def _competing_runs(store: Store, run: RunView) -> dict[str, Champion]:
             label = sampler_entry(sampler).label
             champions[f"{label} (run {other.id})"] = champion
     return champions
+
+
+def _problem_of(run: RunView) -> list[Any]:
+    """What a run that solves no table has to share with another; the same for all tables."""
+    record = run.problem or {}
+    return [record.get(name) for name in ("kind", "reference", "sha256", "options", "bounds")]
 
 
 def _best(

@@ -20,12 +20,14 @@ from shoal.analysis.score_rows import (
 )
 from shoal.analysis.summary import Best, Summary
 from shoal.presentation.formatting import (
+    bounds_text,
     difference_text,
     duration,
     genome_text,
     half_width,
     layers_text,
     metric_heading,
+    point_text,
     score_text,
     score_with_spread,
     spread_text,
@@ -49,6 +51,14 @@ if TYPE_CHECKING:
 _MOST_COLUMNS = 40
 # Differences that `shoal replay` lists.
 _MOST_DIFFERENCES = 12
+
+# Heads of the columns of scores, by the kind of problem: of single networks, and of what they give
+# together. Networks predict together, of policies one acts, and a point is one.
+_HEADS = {
+    "table": ("Single networks", "Ensemble"),
+    "simulation": ("All its policies", "The one that acts"),
+    "function": ("Best value",),
+}
 
 _CHAMPION_STYLE = "bold green"
 # Terminals have no orange and no gray of their own; other colours have the same name.
@@ -83,16 +93,20 @@ def report(summary: Summary) -> RenderableType:
     if summary.best is not None:
         genome = summary.best.genome
         grid.add_row(f"Best {run.metric.word}", best_score_text(summary.best))
-        grid.add_row("Genome", Text(genome_text(genome)))
+        grid.add_row("Genome", Text(genome_text(genome, network=run.has_network)))
         grid.add_row("Stability", Text(stability_text(genome)))
         for alarm in summary.best.on_bounds:
             grid.add_row("Note", Text(f"{alarm}.", style="yellow"))
 
+    champion = summary.champion
+    if champion is not None and not run.has_network:
+        grid.add_row("Best point", Text(point_text(champion.chosen_weights)))
+
     parts: list[RenderableType] = [grid]
-    if summary.champion is not None:
+    if champion is not None:
         longer = run.settings.final_factor
-        confidence = confidence_text(summary.champion, longer, of_table=run.is_table)
-        rows = score_rows(summary.champion, summary.competing_runs)
+        confidence = confidence_text(champion, longer, kind=run.kind)
+        rows = score_rows(champion, summary.competing_runs, run.kind)
         parts += ["", _scores_table(rows, run), Text(confidence, style="dim")]
     if run.result_hash:
         parts.append(Text(f"Result hash {run.result_hash[:16]}", style="dim"))
@@ -135,6 +149,8 @@ def _record_lines(run: RunView) -> dict[str, str]:
     record = run.problem or {}
     name = str(record.get("name", run.dataset))
     lines = {run.kind.capitalize(): name}
+    if "bounds" in record:
+        lines["Bounds"] = bounds_text(record["bounds"])
     reference = record.get("reference")
     if reference and reference != name:
         lines["Reference"] = str(reference)
@@ -185,17 +201,16 @@ def _scores_table(rows: Sequence[ScoreRow], run: RunView) -> Table:
     """A champion's scores, and those of other methods on the same rows."""
     metric = run.metric
     metrics = shown_metrics(rows, metric)
-    # Networks predict together; of policies one acts.
-    single = "Single networks" if run.is_table else "All its policies"
-    together = "Ensemble" if run.is_table else "The one that acts"
-    table = _table(("", single, *(METRIC_NAMES[name] for name in metrics), together))
+    heads = _HEADS.get(run.kind, _HEADS["simulation"])
+    table = _table(("", heads[0], *(METRIC_NAMES[name] for name in metrics), *heads[1:]))
     for row in rows:
         if row.score is None:
             table.add_row(row.label, _error_text(row.error))
             continue
         cells = [score_with_spread(row.score, row.half, metric)]
         cells += [row.other(name) for name in metrics]
-        cells.append("" if row.ensemble is None else score_text(row.ensemble, metric))
+        if len(heads) > 1:
+            cells.append("" if row.ensemble is None else score_text(row.ensemble, metric))
         table.add_row(row.label, *cells, style=_CHAMPION_STYLE if row.is_champion else "")
     return table
 

@@ -170,8 +170,10 @@ def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) 
     }
     if isinstance(problem, TableProblem):
         contents |= _table_contents(store, run, champion, problem)
-    else:
+    elif run.has_network:
         contents |= _policy_contents(run, champion, problem)
+    else:
+        contents |= _function_contents(run, champion, problem)
     return contents
 
 
@@ -202,6 +204,20 @@ def _policy_contents(run: RunView, champion: Champion, problem: Problem) -> dict
         "model.json": _json(policy_model(champion, problem, run.id)),
         "weights.npz": _weights(acting_weights(champion)),
         **policy_programs(),
+    }
+
+
+def _function_contents(run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
+    from shoal.export.function_files import function_model, function_readme
+    from shoal.problems.function import MinimisationProblem
+
+    assert isinstance(problem, MinimisationProblem)
+    settings = simulation_settings_toml(run.settings, problem.to_dict())
+    return {
+        "settings.toml": settings.encode(errors="replace"),
+        "problem.json": _json(problem.to_dict()),
+        "function.json": _json(function_model(champion, problem, run)),
+        "README.md": function_readme(champion, problem, run).encode(errors="replace"),
     }
 
 

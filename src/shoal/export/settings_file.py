@@ -41,16 +41,22 @@ def settings_toml(settings: SearchSettings, options: DataOptions, data: str) -> 
 
 
 def simulation_settings_toml(settings: SearchSettings, record: Mapping[str, Any]) -> str:
-    """The text of a settings file for a simulation.
+    """The text of a settings file for a simulation or a function.
 
     Parameters
     ----------
     settings
         Of the search.
     record
-        What the run recorded of its simulation.
+        What the run recorded of its simulation or function.
     """
     lines = ["# The same search again: shoal run --settings settings.toml", ""]
+    if record.get("on_the_fly"):
+        lines = [
+            "# The search was started by the function's own file: run that file again. A",
+            "# shoal.FunctionProblem at its top level could be named here instead.",
+            "",
+        ]
     lines.append(f"data = {_toml(record['reference'])}")
     for name, value in record["options"].items():
         lines.append(f"options.{name} = {_toml(value)}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,33 +110,41 @@ def minimise_once(
         If the function raises or returns no number for each point, if no point had a finite value,
         or none kept all constraints.
     """
-    box = problem.box
-    swarm = Swarm(
-        np.column_stack([box.lower, box.upper]),
-        genome,
-        integers=box.whole,
-        iterations=plan.horizon,
-        key=key,
-    )
-    run = _Run(problem, swarm)
-    printed = Printed()
-    with contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
-        history = run.minimise(plan, observer, clock)
-    if printed.text:
-        _log.warning("The function %s prints %r, which is dropped", problem.name, printed.text)
-
-    best = _feasible(problem, swarm.best)
+    run = Minimiser(problem, genome, key, plan.horizon)
+    history = run.minimise(plan, observer, clock)
+    best = _feasible(problem, run.swarm.best)
     return Minimisation(best.x, problem.sign * best.fun, history, run.evaluations)
 
 
-class _Run:
-    """A minimisation under way."""
+class Minimiser:
+    """A minimisation under way.
 
-    def __init__(self, problem: FunctionProblem, swarm: Swarm) -> None:
-        self._swarm = swarm
+    Parameters
+    ----------
+    problem, genome, key
+        See `minimise_once`.
+    horizon
+        See `MinimisationPlan`.
+
+    Attributes
+    ----------
+    swarm
+        The swarm.
+    """
+
+    def __init__(self, problem: FunctionProblem, genome: Genome, key: Key, horizon: int) -> None:
+        self._box = problem.box
         self._function = problem.checked()
         self._rules = problem.rules
         self._sign = problem.sign
+        self._name = problem.name
+        self.swarm = Swarm(
+            np.column_stack([self._box.lower, self._box.upper]),
+            genome,
+            integers=self._box.whole,
+            iterations=horizon,
+            key=key,
+        )
 
     @property
     def evaluations(self) -> int:
@@ -150,29 +159,65 @@ class _Run:
         observed = begun
         history = np.full(plan.iterations, np.inf)
 
-        for done in range(1, plan.iterations + 1):
-            self._iterate()
-            history[done - 1] = _loss(self._swarm.best)
+        with self._quiet():
+            for done in range(1, plan.iterations + 1):
+                self._iterate()
+                history[done - 1] = _loss(self.swarm.best)
 
-            now = clock()
-            if observer is not None and now - observed >= _OBSERVED_SECONDS:
-                observed = now
-                observer(self._swarm.state())
-            if plan.seconds is not None and now - begun >= plan.seconds:
-                break
-            if _out_of_patience(history, done, plan):
-                break
-        return history[: self._swarm.iteration]
+                now = clock()
+                if observer is not None and now - observed >= _OBSERVED_SECONDS:
+                    observed = now
+                    observer(self.swarm.state())
+                if plan.seconds is not None and now - begun >= plan.seconds:
+                    break
+                if _out_of_patience(history, done, plan):
+                    break
+        return history[: self.swarm.iteration]
+
+    def iterate(self, iterations: int) -> None:
+        """Make a number of iterations."""
+        with self._quiet():
+            for _ in range(iterations):
+                self._iterate()
+
+    def losses_at(self, units: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """The losses where particles stand; +inf where a point violates constraints.
+
+        Parameters
+        ----------
+        units
+            (P, D), in units of half the box.
+
+        Returns
+        -------
+        ndarray of float64, (P,)
+        """
+        points = self._box.points(np.asarray(units, np.float64), np.ones(len(units), bool))
+        with self._quiet():
+            losses = self._sign * self._function(points)
+            allowed = np.isfinite(losses)
+            if self._rules is not None:
+                allowed &= self._rules.violations(points) == 0
+        return np.where(allowed, losses, np.inf)
 
     def _iterate(self) -> None:
         """Ask, evaluate, tell."""
-        points = self._swarm.ask()
+        points = self.swarm.ask()
         violations = None
         if self._rules is not None:
             violations = self._rules.violations(points)
 
         values = self._function(points)
-        self._swarm.tell(self._sign * values, violations)
+        self.swarm.tell(self._sign * values, violations)
+
+    @contextlib.contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Within the block, what the function prints and warns of is dropped."""
+        printed = Printed()
+        with contextlib.redirect_stdout(printed), np.errstate(all="ignore"):
+            yield
+        if printed.text:
+            _log.warning("The function %s prints %r, which is dropped", self._name, printed.text)
 
 
 def _loss(best: BestPoint | None) -> float:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import re
 import zoneinfo
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shoal.genome.genes import NEUTRAL, NUMERIC_GENES
+from shoal.genome.genes import NETWORK_GENES, NEUTRAL, NUMERIC_GENES
 from shoal.genome.genome import Genome
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from shoal.objectives.registry import Metric
     from shoal.store import RunView
 
@@ -275,6 +280,55 @@ def count_text(count: float) -> str:
     return f"{count:,.0f}"
 
 
+# Points of functions
+
+# Coordinates of a point, and groups of equal bounds, that a text names.
+_MOST_COORDINATES = 8
+_MOST_GROUPS = 4
+
+
+def point_text(x: Sequence[float] | NDArray[np.float64]) -> str:
+    """A point with six digits for each coordinate; of many coordinates the first ones.
+
+    Examples
+    --------
+    >>> point_text([1.5, 2.0, 1 / 3])
+    '(1.5, 2, 0.333333)'
+    >>> point_text([0.0] * 30)
+    '(0, 0, 0, 0, 0, 0, 0, 0, ...), 30 coordinates'
+    """
+    # Adding 0 turns -0.0 into 0.0.
+    shown = ", ".join(f"{float(value) + 0.0:.6g}" for value in x[:_MOST_COORDINATES])
+    if len(x) <= _MOST_COORDINATES:
+        return f"({shown})"
+    return f"({shown}, ...), {len(x)} coordinates"
+
+
+def bounds_text(bounds: Sequence[Sequence[float]]) -> str:
+    """Bounds of coordinates, each pair once for all that follow each other.
+
+    Examples
+    --------
+    >>> bounds_text([(-5, 5)] * 10)
+    '10 coordinates in (-5, 5)'
+    >>> bounds_text([(1, 99), (1, 99), (10, 200)])
+    '2 coordinates in (1, 99), 1 in (10, 200)'
+    """
+    groups = []
+    for pair, members in itertools.groupby(tuple(map(float, pair)) for pair in bounds):
+        groups.append((len(list(members)), pair))
+
+    parts = []
+    for count, (low, high) in groups[:_MOST_GROUPS]:
+        word = " coordinates" if not parts and count > 1 else ""
+        if not parts and count == 1:
+            word = " coordinate"
+        parts.append(f"{count}{word} in ({low:g}, {high:g})")
+    if len(groups) > _MOST_GROUPS:
+        parts.append(f"..., {len(bounds)} in all")
+    return ", ".join(parts)
+
+
 # Genomes
 
 
@@ -313,27 +367,41 @@ def as_json(genome: Genome) -> str:
     return json.dumps(genome.to_dict(), indent=2)
 
 
-def genome_text(genome: Genome) -> str:
-    """A genome in a few lines, two values on each; only genes that its update rule reads."""
-    cells = [*_choices(genome), *_numbers(genome)]
+def genome_text(genome: Genome, *, network: bool = True) -> str:
+    """A genome in a few lines, two values on each; only genes that its update rule reads.
+
+    Parameters
+    ----------
+    genome
+        The genome.
+    network
+        Whether its swarm finds the weights of a network. Otherwise genes of networks are left out.
+    """
+    cells = [*_choices(genome, network), *_numbers(genome, network)]
     lines = [", ".join(cells[start : start + 2]) for start in range(0, len(cells), 2)]
     return "\n".join(lines)
 
 
-def _choices(genome: Genome) -> list[str]:
+def _choices(genome: Genome, network: bool) -> list[str]:
     """The genes that are no numbers, in words."""
-    words = [f"layers {layers_text(genome.hidden_layers) or 'none'}", genome.activation]
+    words = []
+    if network:
+        words += [f"layers {layers_text(genome.hidden_layers) or 'none'}", genome.activation]
     words += genome.rule.describe(genome)
-    if genome.initialisation == "fan_in":
+    if network and genome.initialisation == "fan_in":
         words.append("weights by fan-in")
     return words
 
 
-def _numbers(genome: Genome) -> list[str]:
+def _numbers(genome: Genome, network: bool) -> list[str]:
     """Numeric genes with their values, without those whose value changes nothing."""
+    left_out = set(genome.unread_genes)
+    if not network:
+        left_out |= set(NETWORK_GENES)
+
     shown = []
     for gene in NUMERIC_GENES:
-        if gene.name in genome.unread_genes:
+        if gene.name in left_out:
             continue
         value = getattr(genome, gene.name)
         if value != NEUTRAL.get(gene.name):

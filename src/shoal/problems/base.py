@@ -162,6 +162,10 @@ class Problem(ABC):
             The swarms of this problem find no network.
         """
 
+    def dimensions(self, genome: Genome) -> int:
+        """How many numbers a particle of a genome's swarm is: the weights of its network."""
+        return self.network(genome).size
+
     def for_workers(self) -> ShippedProblem:
         """The same problem without what only the process that records it needs."""
         return self
@@ -285,7 +289,7 @@ class Problem(ABC):
         """
         raise ReplayError(
             f"The swarms of a {self.kind} cannot be looked at.",
-            expected="a run that solves a table or a simulation",
+            expected="a run that solves a table, a simulation or a function",
             remedy="choose another run",
         )
 

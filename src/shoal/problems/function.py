@@ -29,6 +29,7 @@ from shoal.objectives.registry import Metric
 from shoal.problems.base import ChampionScores, Observed, Problem, downsample_history
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.function_record import VALUE, describe_function, function_metric, load_function
+from shoal.problems.function_stepwise import StepwiseMinimisation, as_seen
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import SwarmState
 from shoal.settings.presets import FUNCTION
@@ -94,6 +95,10 @@ class MinimisationProblem(Problem):
         """See `Problem.metric`: the function's value."""
         return function_metric(self.function)
 
+    def dimensions(self, genome: Genome) -> int:
+        """See `Problem.dimensions`: the coordinates of a point."""
+        return self.function.box.dimensions
+
     def network(self, genome: Genome) -> Network:
         """Refuse: see `Problem.network`."""
         raise ProblemError(
@@ -157,20 +162,35 @@ class MinimisationProblem(Problem):
         )
         return evaluation, found.x
 
+    @property
+    def loss_metric(self) -> Metric:
+        """See `Problem.loss_metric`: a loss is the best value."""
+        return self.metric
+
+    def stepwise(self, task: Task, engine: Engine, iterations: int) -> StepwiseMinimisation:
+        """See `Problem.stepwise`."""
+        key = derive_key(self.settings.seed, task.repeat)
+        plan = self._plan(task, iterations)
+        return StepwiseMinimisation(self.function, task.genome, key, plan, VALUE)
+
     def _minimise(self, task: Task, engine: Engine, iterations: int | None) -> Minimisation:
-        length = self.length_of(task, iterations)
         return minimise_once(
             self.function,
             task.genome,
             derive_key(self.settings.seed, task.repeat),
-            MinimisationPlan(
-                iterations=length.iterations,
-                seconds=length.seconds,
-                patience=length.patience,
-                horizon=length.horizon,
-                min_improvement=self.settings.min_improvement,
-            ),
+            self._plan(task, iterations),
             observer=self._observer(task, engine),
+        )
+
+    def _plan(self, task: Task, iterations: int | None) -> MinimisationPlan:
+        """How long a task's minimisation is; ``iterations`` repeats a recorded length."""
+        length = self.length_of(task, iterations)
+        return MinimisationPlan(
+            iterations=length.iterations,
+            seconds=length.seconds,
+            patience=length.patience,
+            horizon=length.horizon,
+            min_improvement=self.settings.min_improvement,
         )
 
     def _observer(self, task: Task, engine: Engine) -> Observer | None:
@@ -180,9 +200,7 @@ class MinimisationProblem(Problem):
             return None
 
         length = self.iterations_for(task)
-        # The box is the limit of the positions, which are in units of half of it.
-        genome = replace(task.genome, max_position=1.0)
-        training: Any = Observed(genome, length, length)
+        training: Any = Observed(as_seen(task.genome), length, length)
 
         def observe(state: SwarmState) -> None:
             shown(training, state)

@@ -60,6 +60,8 @@ def describe_function(function: FunctionProblem) -> dict[str, Any]:
         "constraints": _constraint_names(function),
         "vectorized": function.vectorized,
         "options": dict(function.options),
+        # Whether the reference is that of a plain function, of which the file makes a problem.
+        "on_the_fly": False,
         "reference": function.name,
         "sha256": None,
         "code": None,
@@ -68,7 +70,10 @@ def describe_function(function: FunctionProblem) -> dict[str, Any]:
     if _is_bundled(function):
         return record
 
-    code = _code_of(function)
+    code = _code_at_top(function)
+    if code is None:
+        code = _code_on_the_fly(function)
+        record["on_the_fly"] = True
     return {**record, "reference": code.reference, "sha256": code.sha256, "code": code.text}
 
 
@@ -142,8 +147,8 @@ def _is_same(one: FunctionProblem, other: FunctionProblem) -> bool:
 # ---- Where it stands -------------------------------------------------------------------------
 
 
-def _code_of(function: FunctionProblem) -> Code:
-    """The file that defines a problem, and the name that it has there."""
+def _code_at_top(function: FunctionProblem) -> Code | None:
+    """The file that has a problem at its top level, and its name there; None: none has."""
     for module in _modules(function):
         for name, value in list(vars(sys.modules[module]).items()):
             if not isinstance(value, FunctionProblem) or not _is_same(value, function):
@@ -151,7 +156,11 @@ def _code_of(function: FunctionProblem) -> Code:
             code = references.code_in_module(module, name)
             if code is not None and name in _names_at_top(code.text):
                 return code
+    return None
 
+
+def _code_on_the_fly(function: FunctionProblem) -> Code:
+    """The file that makes a problem of a function of its own, and that function's name."""
     # It raises for what stands in no file.
     code = references.code_of(function.function, _A_FUNCTION)
     if _is_called_for(code, _names_of(function)):

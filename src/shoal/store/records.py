@@ -18,6 +18,7 @@ from typing import Any, Literal
 from shoal.errors import StoreError
 from shoal.objectives.registry import ACCURACY, METRICS, Metric
 from shoal.problems.evaluation import GenerationSummary
+from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 
 # An owner whose last heartbeat is older than this, in seconds, counts as dead.
@@ -316,6 +317,11 @@ class RunView:
         if self.problem is None:
             return _TABLE
         return str(self.problem["kind"])
+
+    @property
+    def has_network(self) -> bool:
+        """Whether its swarms find the weights of a network. Those of a function find a point."""
+        return PRESETS[self.settings.preset].network
 
     @property
     def is_table(self) -> bool:

@@ -280,6 +280,12 @@ class Champion:
     episodes: tuple[float, ...] = ()
 
     @property
+    def chosen_weights(self) -> NDArray[Any]:
+        """The network with the largest share, (D,): the policy that acts, or the best point."""
+        chosen = int(np.argmax(self.shares))
+        return np.asarray(self.weights[chosen])
+
+    @property
     def score(self) -> float:
         """Mean over the repeats of what the search selected on."""
         return mean(self.selection_scores)

@@ -188,7 +188,7 @@ def scores_card(summary: Summary) -> None:
         run = summary.run
         st.html(scores_html(champion, summary.competing_runs, problem_words(run).heads))
         longer = run.settings.final_factor
-        st.caption(confidence_text(champion, longer, of_table=run.is_table))
+        st.caption(confidence_text(champion, longer, kind=run.kind))
 
 
 def scores_html(
