@@ -95,7 +95,8 @@ def score_rows(
     if champion.scores.train != champion.scores.test:
         label = _TRAIN_LABELS.get(kind, "Train")
         train = _champion_row(label, metric, champion.scores.train, champion.ensemble.train)
-        rows += [row for row in (train,) if row is not None]
+        if train is not None:
+            rows.append(replace(train, is_champion=kind in _TRAIN_LABELS))
     test = _champion_row("Test", metric, champion.scores.test, champion.ensemble.test)
     if test is not None:
         rows.append(replace(test, is_champion=True))

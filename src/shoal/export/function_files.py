@@ -15,7 +15,9 @@ from shoal.tuning.champion import Champion
 FORMAT = 1
 
 
-def function_model(champion: Champion, problem: MinimisationProblem, run: RunView) -> dict[str, Any]:
+def function_model(
+    champion: Champion, problem: MinimisationProblem, run: RunView
+) -> dict[str, Any]:
     """What function.json holds: the best point with all its digits, and what it is a point of."""
     record = problem.to_dict()
     confirmation = champion.confirmation
@@ -59,11 +61,11 @@ def function_readme(champion: Champion, problem: MinimisationProblem, run: RunVi
         f"- Best value: {value}{unit}",
         f"- At: {point}",
         "",
-        "`function.json` has the point with all its digits (`x`), and `genome.json` the tuned swarm:",
+        "`function.json` has the point with all its digits, as `x`. `genome.json` has the swarm:",
         "",
         f"    {genome}",
         "",
-        "The same swarm for another minimisation, where `f` and `bounds` are those of the function:",
+        "The same swarm in another minimisation, with `f` and `bounds` of the function:",
         "",
         "```python",
         "import json",

@@ -318,7 +318,7 @@ def bounds_text(bounds: Sequence[Sequence[float]]) -> str:
     for pair, members in itertools.groupby(tuple(map(float, pair)) for pair in bounds):
         groups.append((len(list(members)), pair))
 
-    parts = []
+    parts: list[str] = []
     for count, (low, high) in groups[:_MOST_GROUPS]:
         word = " coordinates" if not parts and count > 1 else ""
         if not parts and count == 1:

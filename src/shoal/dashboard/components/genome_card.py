@@ -116,8 +116,9 @@ def genes_html(genome: Genome, space: SearchSpace, ends: tuple[int, int] | None 
             rows.append(_numeric_row(genome, gene))
 
     # Among the first rows, beside the other genes of the start and of the network.
-    rows.insert(2, _scales_row(genome))
-    rows.insert(3, _layers_row(genome, ends))
+    if space.max_depth:
+        rows.insert(2, _scales_row(genome))
+        rows.insert(3, _layers_row(genome, ends))
     rows.append(_stability_row(genome))
 
     searched = dict(space.categorical)
@@ -186,7 +187,8 @@ def scores_card(summary: Summary) -> None:
     with st.container(border=True, key="scores"):
         st.subheader("Scores of the champion", anchor=False)
         run = summary.run
-        st.html(scores_html(champion, summary.competing_runs, problem_words(run).heads))
+        heads = problem_words(run).heads
+        st.html(scores_html(champion, summary.competing_runs, heads, run.kind))
         longer = run.settings.final_factor
         st.caption(confidence_text(champion, longer, kind=run.kind))
 
@@ -194,7 +196,8 @@ def scores_card(summary: Summary) -> None:
 def scores_html(
     champion: Champion,
     competing_runs: Mapping[str, Champion] | None = None,
-    heads: tuple[str, str] = ("Single networks", "Ensemble"),
+    heads: tuple[str, ...] = ("Single networks", "Ensemble"),
+    kind: str = "table",
 ) -> str:
     """The scores of a champion as an HTML table (see `score_rows`).
 
@@ -205,27 +208,32 @@ def scores_html(
     competing_runs
         Champions of other searches on the same rows, by what to call them.
     heads
-        Of the columns with the scores of single networks, and of what they give together.
+        Of the columns with the scores of single networks, and of what they give together; without
+        the second, where there is nothing together.
+    kind
+        What kind of problem is solved.
     """
-    rows = score_rows(champion, competing_runs)
+    rows = score_rows(champion, competing_runs, kind)
     metrics = shown_metrics(rows, champion.metric)
-    labels = ["", heads[0], *(METRIC_NAMES[name] for name in metrics), heads[1]]
+    labels = ["", heads[0], *(METRIC_NAMES[name] for name in metrics), *heads[1:]]
 
     head = "".join(f"<th>{label}</th>" for label in labels)
-    body = "".join(_score_html(row, metrics, champion.metric) for row in rows)
+    together = len(heads) > 1
+    body = "".join(_score_html(row, metrics, champion.metric, together) for row in rows)
     return f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _score_html(row: ScoreRow, metrics: list[str], metric: Metric) -> str:
+def _score_html(row: ScoreRow, metrics: list[str], metric: Metric, together: bool) -> str:
     if row.score is None:
-        columns = len(metrics) + 2
+        columns = len(metrics) + 1 + together
         reason = escape(row.error or "")
         return f"<tr><td>{escape(row.label)}</td><td colspan={columns}>{reason}</td></tr>"
 
     score = f"{score_text(row.score, metric)} {spread_text(row.half, metric)}".rstrip()
     cells = [row.label, score]
     cells += [row.other(name) for name in metrics]
-    cells.append("" if row.ensemble is None else score_text(row.ensemble, metric))
+    if together:
+        cells.append("" if row.ensemble is None else score_text(row.ensemble, metric))
 
     attributes = ' class="highlight"' if row.is_champion else ""
     content = "".join(f"<td>{escape(cell)}</td>" for cell in cells)

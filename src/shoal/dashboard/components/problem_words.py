@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.objectives.registry import Metric
-from shoal.presentation.formatting import gene_text
+from shoal.presentation.formatting import bounds_text, gene_text
 from shoal.store import RunView
 
 
@@ -20,7 +20,7 @@ class ProblemWords:
     single, together
         Labels of the test scores: of the champion's networks on average, and of what is used.
     heads
-        The same as heads of columns.
+        The same as heads of columns; without the second, where there is nothing together.
     unseen
         What the test is made of.
     trained_on
@@ -38,7 +38,7 @@ class ProblemWords:
 
     single: str
     together: str
-    heads: tuple[str, str]
+    heads: tuple[str, ...]
     unseen: str
     trained_on: str
     curve: str
@@ -71,7 +71,19 @@ _SIMULATION = ProblemWords(
     model=f"Policies, {_RECORDS}",
     champion="The champion: how good, how sure, and an episode of its policy",
 )
-_BY_KIND = {"table": _TABLE, "simulation": _SIMULATION}
+_FUNCTION = ProblemWords(
+    single="Best point",
+    together="",
+    heads=("Best value",),
+    unseen="of all trainings of the run",
+    trained_on="of all points evaluated",
+    curve="Best values",
+    losses_are_scores=True,
+    model="The best point with all its digits, the tuned swarm, every evaluation and settings, as "
+    "a zip archive",
+    champion="The champion: how good, how sure, and the best point",
+)
+_BY_KIND = {"table": _TABLE, "simulation": _SIMULATION, "function": _FUNCTION}
 
 
 def problem_words(run: RunView) -> ProblemWords:
@@ -101,6 +113,9 @@ def problem_text(run: RunView) -> str:
         return ""
 
     text = f"{run.kind.capitalize()} {record.get('name', '')}"
+    bounds = record.get("bounds")
+    if bounds:
+        text += f": {bounds_text(bounds)}"
     ends = topology_ends(run)
     if ends is not None:
         observations, actions = ends

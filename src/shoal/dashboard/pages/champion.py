@@ -13,6 +13,7 @@ import streamlit as st
 
 from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
 from shoal.dashboard.charts.scores import column_title, difference_format, score_format
+from shoal.dashboard.components.best_point_card import best_point_card
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.episode_card import episode_card, episode_scores_card
 from shoal.dashboard.components.genome_card import genome_card, on_demand, scores_card
@@ -92,10 +93,12 @@ def _not_yet(snapshot: RunSnapshot) -> None:
 
 
 def _in_use(run: RunView, champion: Champion) -> None:
-    """What the champion does: predictions of test rows, or episodes."""
+    """What the champion does: predictions of test rows, episodes, or the best point."""
     dark = st.context.theme.type == "dark"
     if run.is_table:
         champion_predictions_card(run, dark)
+    elif not run.has_network:
+        best_point_card(run, champion)
     else:
         episode_scores_card(run, champion.episodes, dark)
         episode_card(run, champion.episodes, dark)
@@ -121,6 +124,11 @@ def _verdict(champion: Champion, words: ProblemWords) -> None:
             half = spread_text(ci95_half_width(champion.episodes), metric)
             note = f"{half} · {len(champion.episodes):,} {words.unseen}".removeprefix(" · ")
         tiles.append((words.together, ensemble, note))
+
+    elif not words.together:
+        # A point is as good as it is: nothing tests it.
+        value = score_text(champion.ensemble.train[metric.name], metric)
+        tiles.append((words.single, value, words.unseen))
 
     if confirmation is not None and confirmation.probability is not None:
         verdict = "resolved" if confirmation.resolved else "unresolved"
@@ -149,7 +157,10 @@ def _leaderboard(run: RunView, snapshot: RunSnapshot) -> None:
         "the table below has the figures."
     )
     chart(figure, f"leaders-{run.id}", alt)
-    html_table(_leaders_table(best, run.metric), "leaders", _leaders_columns(run))
+    table = _leaders_table(best, run.metric)
+    if not run.has_network:
+        table = table.drop(columns=["Layers", "Activation"])
+    html_table(table, "leaders", _leaders_columns(run))
 
 
 def _leaders_table(best: pd.DataFrame, metric: Metric) -> pd.DataFrame:
@@ -217,11 +228,8 @@ def _take_away(snapshot: RunSnapshot) -> None:
     commands = [f"shoal export {run.id} --to model"]
     st.subheader("Take it away", anchor=False)
     if champion is None:
-        st.caption("There are no networks to download yet.")
-        note = (
-            "Trains the best genome so far, and writes networks, evaluations, settings and a "
-            "report."
-        )
+        st.caption("There is nothing to download yet.")
+        note = "Trains the best genome so far, and writes the same files as a finished run's."
     else:
         _downloads(run)
         note = "The same files; the record of the run; one training again, compared to the bit."
@@ -249,6 +257,9 @@ def _downloads(run: RunView) -> None:
             help=problem_words(run).model,
             key="take-Model",
         )
+        # The page is about networks.
+        if not run.has_network:
+            return
         st.download_button(
             "Report",
             partial(report_page, store(), run_id),

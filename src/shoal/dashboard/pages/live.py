@@ -311,13 +311,14 @@ def _training_bars(run: RunView, trainings: Sequence[RunningTraining]) -> None:
 def _training_bar(training: RunningTraining) -> None:
     name = training.baseline or f"{training.genome.hash[:8]} · repeat {training.repeat}"
     layers = "-".join(map(str, training.genome.hidden_layers))
+    words = " · ".join(filter(None, [training.kind, layers]))
     done = "under way"
     if training.iteration:
         done = f"{training.iteration:,} of {training.iterations:,} iterations"
     share = 0.0
     if training.iterations:
         share = min(1.0, training.iteration / training.iterations)
-    st.progress(share, text=f":small[**{name}** · {training.kind} · {layers} · {done}]")
+    st.progress(share, text=f":small[**{name}** · {words} · {done}]")
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

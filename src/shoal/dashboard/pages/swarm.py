@@ -11,7 +11,6 @@ import streamlit as st
 from shoal.dashboard.charts.swarm import swarm_chart
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.live_swarm_card import training_now
-from shoal.dashboard.components.problem_words import problem_words
 from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, link, parameter
@@ -53,14 +52,31 @@ _SCORES = """
 - **Score where it stands**: in the scenarios of the first iteration, for all frames alike.
 - **Simulated steps**: how often all policies acted, up to an iteration.
 """
+_POINTS = """
+- **The plane**: a particle is a point of the function's box, in units of half of it. Two axes of
+  that space are shown. *Principal axes* are the two along which this training spreads most.
+  *Random axes* are the same for all boxes of as many dimensions.
+"""
+_VALUES = """
+- **Best mean value**: the best value that any particle has met, as the mean of one. Points that
+  violate constraints have none.
+- **Value where it stands**: of the point that a particle has moved to.
+"""
 _MOTION = """
 - **Diversity**: how far the particles are from their centre, on average. It shrinks as a swarm
   converges.
-- **Speed**: how far a weight's velocity is from 0, on average. A step is that times the jump size.
-- **At a limit**: the share of all weights whose velocity (position) is cut off at its maximum.
+- **Speed**: how far a coordinate's velocity is from 0, on average. A step is that times the jump
+  size.
+- **At a limit**: the share of all coordinates whose velocity (position) is cut off at its maximum.
   Where it is large, the limit rules rather than the swarm.
 - **Stagnation**: iterations since the global best last improved.
 """
+# By the kind of problem.
+_MEANINGS = {
+    "table": _PLANE + _LOSSES,
+    "simulation": _PLANE + _SCORES,
+    "function": _POINTS + _VALUES,
+}
 
 
 @st.cache_resource(show_spinner=False)
@@ -83,8 +99,7 @@ def page() -> None:
         _recorded(run)
 
     with st.expander("What the picture and the numbers mean"):
-        losses = _SCORES if problem_words(run).losses_are_scores else _LOSSES
-        st.markdown(_PLANE + losses + _MOTION)
+        st.markdown(_MEANINGS.get(run.kind, _PLANE + _SCORES) + _MOTION)
 
 
 def _shows_now(run: RunView) -> bool:

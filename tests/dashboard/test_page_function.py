@@ -1,0 +1,119 @@
+"""Every page of a run that solves a function, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
+pytest.importorskip("playwright", reason="playwright is not installed")
+
+from playwright.sync_api import Browser, Page, expect
+
+import shoal
+from shoal.functions.registry import get_function
+from shoal.store import Owner, Store, open_store
+from support import browser as chrome
+
+pytestmark = pytest.mark.browser
+SOON = 120_000  # milliseconds
+BRIEF = {
+    "population": 4,
+    "generations": 2,
+    "repeats": 2,
+    "max_repeats": 2,
+    "iterations": 20,
+    "finalists": 2,
+    "confirmations": 2,
+    "workers": 1,
+}
+PLACE = Owner.here()
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store with two finished runs, whose supervisor's place is taken: nothing more is trained.
+
+    The first has whole coordinates and constraints, the second one coordinate alone.
+    """
+    folder = tmp_path_factory.mktemp("function")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(folder))
+        with open_store(folder / "shoal.db") as store:
+            shoal.search(get_function("pressure-vessel"), store=store, **BRIEF)
+            shoal.search(get_function("sphere", dimensions=1), store=store, **BRIEF)
+            assert store.reserve_supervisor(PLACE)
+            yield store
+
+
+@pytest.fixture(scope="module")
+def site(opened: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("log") / "server.log"
+    with chrome.dashboard(opened, log) as url:
+        yield url
+    assert not re.search(r'File ".*[/\\]shoal[/\\]', log.read_text()), log.read_text()
+
+
+@pytest.fixture
+def page(chromium: Browser, site: str, opened: Store) -> Iterator[Page]:
+    # Renewed: its lease is shorter than this file.
+    opened.register_supervisor(PLACE)
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(SOON)
+        first = context.new_page()
+        watched = chrome.Watched(first)
+        yield first
+        assert [error for error in watched.errors if "404 (Not Found)" not in error] == []
+        assert watched.abroad == []
+
+
+def expect_words(page: Page, *words: str) -> None:
+    """Wait for each of some words: parts of a page arrive one by one, in no fixed order."""
+    for word in words:
+        expect(page.get_by_test_id("stMain")).to_contain_text(word, timeout=SOON)
+
+
+def test_each_page_speaks_of_the_value(page: Page, site: str, opened: Store) -> None:
+    best = opened.generations(1)[-1].summary.best.hash
+
+    page.goto(f"{site}/live?run=1")
+    expect_words(
+        page,
+        "Function pressure-vessel: 2 coordinates in (1, 99), 2 in (10, 200).",
+        "Value by generation",
+        "Value, USD (smaller is better)",
+    )
+
+    seen = {
+        "": "best of",
+        f"evaluation?run=1&genome={best}": "Value (USD)",
+        "evaluations?run=1": "Score at most",
+        "swarm?run=1": "Ended with the recorded value",
+        "swarm?run=2": "Ended with the recorded value",
+        "matters?run=1": "What matters",
+        "compare?runs=1,2": "Another function",
+    }
+    for address, words in seen.items():
+        page.goto(f"{site}/{address}")
+        expect_words(page, words)
+        expect(page.locator(".st-key-footer")).to_be_attached(timeout=SOON)
+        page.wait_for_load_state("networkidle")
+
+        text = page.get_by_test_id("stMain").inner_text()
+        for absent in ("accuracy", "policy", "topology", "position scale", "activation"):
+            assert absent not in text.lower(), (address, absent)
+
+
+def test_the_champion_shows_the_best_point(page: Page, site: str, opened: Store) -> None:
+    page.goto(f"{site}/champion?run=1")
+    expect_words(page, "Best point", "of all trainings of the run", "whole number", "Upper bound")
+    expect(page.get_by_role("button", name="Model")).to_be_visible()
+    expect(page.get_by_role("button", name="Report")).to_have_count(0)
+
+    page.get_by_text("Copy the point").click()
+    copied = page.locator(".st-key-copy-point")
+    point = shoal.api.search_result(opened, 1).x
+    assert point is not None
+    expect(copied).to_contain_text(repr(float(point[2])), timeout=SOON)
