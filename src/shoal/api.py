@@ -22,7 +22,13 @@ from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.metrics import Metrics, Scores
-from shoal.orchestration.preflight import check_dataset, check_search, check_subject, probe_subject
+from shoal.orchestration.preflight import (
+    check_dataset,
+    check_search,
+    check_subject,
+    probe_objectives,
+    probe_subject,
+)
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.own_code import Own, pin_settings
@@ -357,6 +363,7 @@ def search(
     parsed = SearchSettings.parse({**usual_settings(data), **pin_settings(settings)})
     check_search(data, parsed, name)
     probe_subject(data)
+    probe_objectives(data, parsed)
 
     opened = store
     if not isinstance(opened, Store):

@@ -1,16 +1,23 @@
-"""Commands about what users bring: to look at a simulation, and to get recorded code back."""
+"""Commands about what users bring: to look at it, and to get recorded code back."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from shoal.cli.options import JsonOption, RunArgument, StoreOption
+from shoal.cli.options import (
+    JsonOption,
+    RoleOption,
+    RunArgument,
+    StoreOption,
+    TargetOption,
+    TaskOption,
+)
 from shoal.errors import ProblemError, SettingsError
 
 if TYPE_CHECKING:
@@ -25,27 +32,43 @@ def check_problem(
         str,
         typer.Argument(
             metavar="REF",
-            help="`file.py:function`, `module:function`, `gym:NAME`, a bundled simulation, or an "
-            "installed plug-in",
+            help="`file.py:name`, `module:name`, `gym:NAME`, or the name of a bundled simulation, "
+            "an objective or an installed plug-in",
         ),
     ],
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATA]", help="A table whose rows an objective is tried on; default: made-up"
+        ),
+    ] = None,
+    target: TargetOption = None,
+    task: TaskOption = None,
+    role: RoleOption = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of REF; repeatable")
+    ] = None,
     seconds: Annotated[
         float,
         typer.Option(help="How long importing, compiling and calling it once may take"),
     ] = 60.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at a simulation before a search: does it work, is it the same twice, is it compiled.
+    """Look at a simulation, a function, an objective or a loss of a row before a search.
 
-    It is imported and called a few times, in a process of its own. Nothing is written.
+    Does it work, is it the same twice, how fast is it? It is imported and called a few times, in a
+    process of its own. Nothing is written.
 
     Exit code 2: no search can start on it as it is.
     """
+    from shoal.cli.run_input import read_options
     from shoal.problems.check import check_named
 
     if not seconds > 0:
         raise SettingsError(f"--seconds {seconds:g}.", expected="more than 0")
-    found = check_named(reference, seconds)
+    options = read_options("--option", option or ())
+    table = _table(data, target, task, role)
+    found = check_named(reference, seconds, options=options, table=table)
 
     if as_json:
         typer.echo(json.dumps(found.to_dict()))
@@ -55,6 +78,25 @@ def check_problem(
         Console().print(problem_table(found))
     if found.bad:
         raise typer.Exit(2)
+
+
+def _table(
+    data: str | None, target: str | None, task: str | None, role: list[str] | None
+) -> dict[str, Any] | None:
+    """What `shoal.load_dataset` is called with; None without a table."""
+    from shoal.data.roles import parse_roles
+
+    named = {"--target": target, "--task": task, "--role": role}
+    given = [option for option, value in named.items() if value]
+    if data is None and given:
+        raise SettingsError(
+            f"{given[0]} without a table.",
+            expected="check-problem REF DATA",
+            remedy="name the table, or leave the option out",
+        )
+    if data is None:
+        return None
+    return {"data": data, "target": target, "task": task, **parse_roles(role or ())}
 
 
 @app.command()

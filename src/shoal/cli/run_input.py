@@ -58,7 +58,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         The table, the simulation or a setting cannot be used.
     """
     from shoal.data import load_dataset
-    from shoal.orchestration.preflight import check_search
+    from shoal.orchestration.preflight import check_search, probe_objectives
     from shoal.problems.own_code import SETTINGS as CODE_SETTINGS
     from shoal.problems.own_code import columns_of, pin_settings
     from shoal.problems.registry import names_code, usual_settings
@@ -82,7 +82,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     for setting in CODE_SETTINGS:
         _name_code(values, setting, settings_file if given.get(setting) is None else None)
 
-    options = _read_options("--option", values.pop("options", {}))
+    options = read_options("--option", values.pop("options", {}))
     subject: Subject
     if isinstance(source, str) and names_code(source):
         _refuse_data_options(source, data_options)
@@ -90,11 +90,14 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         settings = SearchSettings.parse({**usual_settings(subject), **pin_settings(values)})
     else:
         _refuse_options(source, options)
+        for setting in CODE_SETTINGS:
+            _check_import(values.get(setting))
         settings = SearchSettings.parse(pin_settings(values))
         _add_columns(data_options, columns_of(settings))
         preset = cast("Preset", settings.preset)
         subject = load_dataset(source, preset=preset, **data_options)
     check_search(subject, settings, name)
+    probe_objectives(subject, settings)
     return RunInput(subject, settings, name)
 
 
@@ -117,7 +120,7 @@ def _name_code(values: dict[str, Any], setting: str, settings_file: Path | None)
     from shoal.errors import SettingsError
     from shoal.settings.named_code import as_table
 
-    options = _read_options(f"--{setting}-option", values.pop(f"{setting}_options", {}))
+    options = read_options(f"--{setting}-option", values.pop(f"{setting}_options", {}))
     named = values.get(setting)
     if options and named is None:
         raise SettingsError(
@@ -141,6 +144,18 @@ def _name_code(values: dict[str, Any], setting: str, settings_file: Path | None)
         values[setting] = table
 
 
+def _check_import(named: Any) -> None:
+    """Have a user's file imported in another process: importing it here first might never end."""
+    from shoal.problems import references
+    from shoal.problems.check import check_import
+    from shoal.settings.named_code import as_table
+
+    table = as_table(named)
+    name = table.get("name") if isinstance(table, dict) else None
+    if isinstance(name, str) and references.is_reference(name):
+        check_import(name).refuse_bad()
+
+
 def _add_columns(data_options: dict[str, Any], columns: tuple[str, ...]) -> None:
     """Give the columns that an objective names their role, where they have none yet."""
     named = list(data_options.get("columns", ()))
@@ -149,7 +164,7 @@ def _add_columns(data_options: dict[str, Any], columns: tuple[str, ...]) -> None
         data_options["columns"] = [*named, *missing]
 
 
-def _read_options(option: str, given: Any) -> dict[str, Any]:
+def read_options(option: str, given: Any) -> dict[str, Any]:
     """Options of code: a table of a settings file, or texts NAME=VALUE."""
     from shoal.errors import SettingsError
 

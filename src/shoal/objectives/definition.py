@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import ObjectiveError
-from shoal.objectives.options import Option, name_of, options_of, with_values
+from shoal.objectives.options import Option, line_of, name_of, options_of, with_values
 from shoal.objectives.registry import DIRECTIONS, Direction, Metric
 
 Handed = Literal["raw", "score", "probability", "decision", "unscaled"]
 HANDED: tuple[Handed, ...] = get_args(Handed)
 # What a loss of a row may be handed.
 ROW_HANDED: tuple[Handed, ...] = ("unscaled", "raw")
+# Kinds of NumPy's types that are real numbers.
+_NUMBERS = "biuf"
 # Parts of a network's outputs that only one task has.
 _TASK_OF_HANDED = {"probability": "classification", "unscaled": "regression"}
 
@@ -132,7 +134,8 @@ class TableObjective:
             raise
         except Exception as error:
             raise ObjectiveError(
-                f"The objective {self.name} raised {type(error).__name__}: {error}",
+                f"The objective {self.name} raised {type(error).__name__}: {error}"
+                f"{line_of(error, self.function)}.",
                 expected=f"{networks} values for outputs of shape {outputs.shape}",
                 remedy=f"call it by hand: {self.name}(outputs, y)",
             ) from error
@@ -140,17 +143,19 @@ class TableObjective:
 
     def _checked(self, returned: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
         try:
-            values = np.asarray(returned, np.float64)
-        except (TypeError, ValueError):
-            values = None
+            values = np.asarray(returned)
+            kind = values.dtype.kind
+        except ValueError:
+            # Lists of different lengths.
+            kind = "O"
         expected = (shape[0],)
-        if values is not None and values.shape == expected:
-            return values
+        if kind in _NUMBERS and values.shape == expected:
+            return values.astype(np.float64)
 
-        if values is None:
-            seen = f"a {type(returned).__name__}"
-        else:
+        if kind in _NUMBERS:
             seen = f"values of shape {values.shape}"
+        else:
+            seen = f"a {type(returned).__name__} that holds no real numbers"
         raise ObjectiveError(
             f"The objective {self.name} returned {seen} for outputs of shape {shape}.",
             expected=f"one number a network, shape {expected}",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
+import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from shoal.errors import ShoalError
@@ -21,6 +23,19 @@ def name_of(function: Any) -> str:
 def plain_function(function: Any) -> Any:
     """The function that was written, where Numba has compiled it."""
     return getattr(function, "py_func", function)
+
+
+def line_of(error: BaseException, function: Any) -> str:
+    """The line of a function's own file that an error came through, as ", in line 7 of my.py".
+
+    Empty where there is none, as of compiled code.
+    """
+    code = getattr(plain_function(function), "__code__", None)
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if code is not None and frame.filename == code.co_filename:
+            place = f", in line {frame.lineno} of {Path(frame.filename).name}"
+    return place
 
 
 def options_of(

@@ -10,9 +10,14 @@ from shoal.data import Dataset
 from shoal.errors import DataError, SettingsError
 from shoal.executors import check_executor_installed
 from shoal.problems.base import Problem
-from shoal.problems.check import LIMIT_SECONDS, check_recorded
+from shoal.problems.check import LIMIT_SECONDS, ProblemCheck, check_objective_of, check_recorded
+from shoal.problems.own_checks import check_own
+from shoal.problems.own_code import find_named
 from shoal.problems.registry import describe, is_written, make_problem
+from shoal.problems.table import TableProblem
+from shoal.problems.target_sample import TargetSample
 from shoal.pso.engines import cores
+from shoal.settings.named_code import NamedCode
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.registry import check_sampler
 from shoal.tuning.search import Search
@@ -100,6 +105,50 @@ def probe_subject(subject: Subject, seconds: float = LIMIT_SECONDS) -> None:
     comes_with_shoal = record["sha256"] is None and not record["reference"].startswith("gym:")
     if not comes_with_shoal:
         check_recorded(record, seconds).refuse_bad()
+
+
+def probe_objectives(
+    subject: Subject, settings: SearchSettings, seconds: float = LIMIT_SECONDS
+) -> None:
+    """Try out the objective and the metric on some rows of a table, before anything is written.
+
+    Code of a user runs in another process. What comes with Shoal is tried here, as an option may
+    make no sense.
+
+    Parameters
+    ----------
+    subject
+        What is to be solved; only tables have objectives.
+    settings
+        Name what is tried out.
+    seconds
+        How long the other process may take to import a file and to call its function once.
+
+    Raises
+    ------
+    ProblemError
+        No search could start: the function raises, hangs, prints, changes what it is handed,
+        returns something else than numbers, or other numbers when it is called again.
+    """
+    if not isinstance(subject, Dataset):
+        return
+    problem = TableProblem(subject, settings)
+    named: list[str | NamedCode | None] = [settings.objective]
+    if settings.metric != settings.objective:
+        named.append(settings.metric)
+    for own in named:
+        if isinstance(own, NamedCode):
+            _probe_objective(own, problem, seconds)
+
+
+def _probe_objective(named: NamedCode, problem: TableProblem, seconds: float) -> None:
+    sample = TargetSample.of_table(problem)
+    if named.is_reference:
+        check_objective_of(named, sample, seconds).refuse_bad()
+        return
+
+    found = check_own(find_named(named), sample)
+    ProblemCheck(named.name, found.findings, found.facts).refuse_bad()
 
 
 def check_dataset(data: object) -> None:

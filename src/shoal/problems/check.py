@@ -1,6 +1,8 @@
-"""A simulation or a function looked at before a search: why could no search start, what to know?
+"""What users bring, looked at before a search: why could no search start, what to know?
 
-`check_recorded` and `check_named` are what others call. The code runs in a process of its own
+It is a simulation, a function, an objective or a loss of a row.
+
+The functions `check_...` are what others call. The code runs in a process of its own
 (`shoal.problems.check_process`), so that one that never returns, or that ends its process, costs no
 more than the seconds that it is given.
 """
@@ -10,10 +12,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from shoal.errors import ProblemError, ShoalError
 from shoal.system.child import Child, Entry
+
+if TYPE_CHECKING:
+    from shoal.problems.target_sample import TargetSample
+    from shoal.settings.named_code import NamedCode
 
 Status = Literal["good", "look", "bad"]
 
@@ -31,7 +37,7 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ProblemFinding:
-    """One thing to know of a simulation or a function.
+    """One thing to know of what users bring.
 
     Attributes
     ----------
@@ -61,7 +67,7 @@ class ProblemFinding:
 
 @dataclass(frozen=True, slots=True)
 class ProblemCheck:
-    """What came of looking at a simulation or a function.
+    """What came of looking at what users bring.
 
     Attributes
     ----------
@@ -72,7 +78,9 @@ class ProblemCheck:
     facts
         Numbers: ``seconds`` and ``steps`` of a call, ``ties``, the share of random policies whose
         score another one has, too, ``compiled``, and ``why_not_compiled``. Of a function, those of
-        `shoal.functions.checks.FunctionCheck`. Empty where it did not come to a score.
+        `shoal.functions.checks.FunctionCheck`. Of an objective, ``seconds`` of a call with
+        ``networks`` and ``rows``, and ``ties`` of networks that differ a little. Of a loss of a
+        row, ``seconds``, ``rows`` and ``compiled``. Empty where it did not come to a score.
     """
 
     name: str
@@ -99,17 +107,59 @@ class ProblemCheck:
         return {"problem": self.name, "facts": dict(self.facts), "findings": findings}
 
 
-def check_named(text: str, seconds: float = LIMIT_SECONDS) -> ProblemCheck:
-    """Look at the simulation or function that a text names, as a person wrote it.
+def check_named(
+    text: str,
+    seconds: float = LIMIT_SECONDS,
+    *,
+    options: Mapping[str, Any] | None = None,
+    table: Mapping[str, Any] | None = None,
+) -> ProblemCheck:
+    """Look at what a text names, as a person wrote it.
 
     Parameters
     ----------
     text
-        See `shoal.problems.registry.find_written`.
+        A simulation or a function (see `shoal.problems.registry.find_written`), or the name of an
+        objective or a reference to one.
     seconds
         How long import, compilation and one call may take, and how long a few calls may take.
+    options
+        Values that differ from the defaults, by name.
+    table
+        Whose rows an objective is tried out on: arguments of `shoal.load_dataset` as JSON values.
+        None: on made-up rows.
     """
-    return _check(text, {"text": text}, seconds)
+    request = {"text": text, "options": dict(options or {}), "table": table}
+    return _check(text, request, seconds)
+
+
+def check_import(text: str, seconds: float = LIMIT_SECONDS) -> ProblemCheck:
+    """Import what a text names, and no more: importing it here first might never end.
+
+    Parameters
+    ----------
+    text, seconds
+        As in `check_named`.
+    """
+    return _check(text, {"text": text, "options": {}, "imports_only": True}, seconds)
+
+
+def check_objective_of(
+    named: NamedCode, sample: TargetSample, seconds: float = LIMIT_SECONDS
+) -> ProblemCheck:
+    """Try out an objective or a loss of a row that settings name, as other processes will find it.
+
+    Parameters
+    ----------
+    named
+        In a user's file.
+    sample
+        The rows.
+    seconds
+        As in `check_named`.
+    """
+    request = {"named": named.model_dump(), "sample": sample.to_dict()}
+    return _check(named.name, request, seconds)
 
 
 def check_recorded(record: Mapping[str, Any], seconds: float = LIMIT_SECONDS) -> ProblemCheck:
@@ -172,13 +222,13 @@ def _given_up(name: str, at: str, seconds: float) -> ProblemFinding:
             "look",
             "speed",
             f"{name} returns, but a few calls take longer than {seconds:g} s.",
-            "simulate less at a time, or let it be compiled; `shoal check-problem --seconds` waits "
+            "do less at a time, or let it be compiled; `shoal check-problem --seconds` waits "
             "longer",
         )
     return ProblemFinding(
         "bad",
         "returns",
-        f"{name}: {_AT[at]} after {seconds:g} s. Expected: a function that returns soon, for any "
-        "policy.",
+        f"{name}: {_AT[at]} after {seconds:g} s. Expected: a function that returns soon, "
+        "whatever it is handed.",
         "bound its loops; `shoal check-problem --seconds` waits longer",
     )

@@ -1,4 +1,4 @@
-"""The process in which a simulation or a function is looked at; see `shoal.problems.check`.
+"""The process in which what users bring is looked at; see `shoal.problems.check`.
 
 It says what it is at, ``{"at": ...}``, and in the end what it has found.
 """
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shoal.errors import ShoalError
+from shoal.data import load_dataset
+from shoal.errors import ProblemError, ShoalError
 from shoal.functions.checks import (
     FEASIBILITY_POINTS,
     POINTS,
@@ -26,8 +27,18 @@ from shoal.functions.checks import (
 from shoal.functions.definition import FunctionProblem
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, normals
+from shoal.objectives.definition import RowLoss
+from shoal.objectives.lookup import find_built_in
+from shoal.problems import references
 from shoal.problems.check import ProblemFinding, Status
+from shoal.problems.own_checks import check_own
+from shoal.problems.own_code import Own, find_named
 from shoal.problems.registry import find_written, is_function, is_simulation, load_written
+from shoal.problems.table import TableProblem
+from shoal.problems.target_sample import TargetSample
+from shoal.problems.trial import prints
+from shoal.settings.named_code import NamedCode
+from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.checks import SimulationCheck, check_simulation
 from shoal.simulations.compilation import compilation
 from shoal.simulations.definition import Simulation
@@ -42,8 +53,6 @@ _WORST_FIRST = ("bad", "look", "good")
 _HIDDEN = 8
 # A call that takes longer is slow: it is called fewer times.
 _SLOW_SECONDS = 0.2
-# Characters of what a simulation printed that are shown.
-_SHOWN = 60
 # A share of policies with the same score above which a swarm has little to go by.
 _MANY_TIES = 0.5
 
@@ -72,7 +81,13 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
         looked.step = "import"
         channel.say(at=looked.step)
         subject = _load(request)
-        if is_function(subject):
+        if request.get("imports_only"):
+            looked.findings.append(ProblemFinding("good", looked.step, "It can be imported."))
+        elif isinstance(subject, Own):
+            _look_at_own(subject, request, channel, looked)
+        elif request.get("table") is not None:
+            raise _needs_no_table(subject)
+        elif is_function(subject):
             _look_at_function(subject, channel, looked)
         elif is_simulation(subject):
             _look_at_simulation(subject, channel, looked)
@@ -92,15 +107,91 @@ class _Looked:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def _load(request: Mapping[str, Any]) -> Written:
+def _load(request: Mapping[str, Any]) -> Written | Own:
     if "record" in request:
         return load_written(request["record"])
+    if "named" in request:
+        return find_named(NamedCode(**request["named"]))
 
-    return find_written(request["text"])
+    return find(request["text"]).with_options(**request["options"])
+
+
+def find(text: str) -> Written | Own:
+    """What a text names, imported from this machine."""
+    own = find_built_in(text)
+    if own is not None:
+        return own
+
+    reference = text
+    if not references.is_reference(text):
+        reference = references.plugins(references.OBJECTIVES).get(text, "")
+    if not reference:
+        return find_written(text)
+
+    found, code = references.find(reference)
+    if isinstance(found, Own) or is_function(found) or is_simulation(found):
+        return found
+    raise ProblemError(
+        f"{code.reference} is a {type(found).__name__}, not a simulation, a function to minimise, "
+        "an objective or a loss of a row.",
+        expected="a function under @shoal.simulation(inputs=..., outputs=...), "
+        "@shoal.objective(...) or @shoal.row_loss(...), or a shoal.FunctionProblem",
+        remedy="write that line above the function",
+    )
 
 
 def _better(direction: str) -> str:
     return {"minimize": "smaller", "maximize": "larger"}[direction]
+
+
+def _needs_no_table(subject: Written) -> ProblemError:
+    return ProblemError(
+        f"{subject.name} is solved without a table.",
+        expected="a table beside an objective or a loss of a row only",
+        remedy="leave the table out",
+    )
+
+
+# ---- Objectives ------------------------------------------------------------------------------
+
+
+def _look_at_own(own: Own, request: Mapping[str, Any], channel: _Channel, looked: _Looked) -> None:
+    looked.findings.append(ProblemFinding("good", looked.step, _text_of_own(own)))
+
+    looked.step = "table"
+    sample = None
+    if request.get("sample") is not None:
+        sample = TargetSample.from_dict(request["sample"])
+    elif request.get("table") is not None:
+        sample = TargetSample.of_table(_table_problem(own, request["table"]))
+
+    found = check_own(own, sample, lambda at: channel.say(at=at))
+    looked.findings += found.findings
+    looked.facts = dict(found.facts)
+
+
+def _table_problem(own: Own, table: Mapping[str, Any]) -> TableProblem:
+    """The table, with the role of the columns that the objective names."""
+    arguments = dict(table)
+    columns = list(arguments.pop("columns", ()))
+    for name in getattr(own, "columns", ()):
+        if name not in columns:
+            columns.append(name)
+    return TableProblem(load_dataset(**arguments, columns=columns), SearchSettings())
+
+
+def _text_of_own(own: Own) -> str:
+    if isinstance(own, RowLoss):
+        return f"{own.name}: a loss of a row, handed {own.outputs} outputs; smaller is better."
+
+    text = f"{own.name}: an objective of all rows, handed outputs={own.outputs!r}"
+    if own.columns:
+        columns = "column" if len(own.columns) == 1 else "columns"
+        text = f"{text} and the {columns} {', '.join(own.columns)}"
+    text = f"{text}; a {_better(own.direction)} value is better"
+    if own.unit:
+        text = f"{text} ({own.unit})"
+    return f"{text}."
 
 
 # ---- Functions -------------------------------------------------------------------------------
@@ -115,7 +206,7 @@ def _look_at_function(problem: FunctionProblem, channel: _Channel, looked: _Look
     with contextlib.redirect_stdout(printed):
         call_once(problem)
     if printed.text:
-        looked.findings.append(_printed("function", problem.name, printed.text))
+        looked.findings.append(prints(f"The function {problem.name}", printed.text))
 
     looked.step = "values"
     channel.say(at="look")
@@ -205,7 +296,7 @@ def _look_at_simulation(simulation: Simulation, channel: _Channel, looked: _Look
     channel.say(at=looked.step)
     seconds, printed = _call_once(simulation)
     if printed:
-        looked.findings.append(_printed("simulation", simulation.name, printed))
+        looked.findings.append(prints(f"The simulation {simulation.name}", printed))
 
     channel.say(at="look")
     if seconds > _SLOW_SECONDS:
@@ -237,17 +328,6 @@ def _text_of(simulation: Simulation) -> str:
     if simulation.unit:
         text = f"{text} ({simulation.unit})"
     return f"{text}."
-
-
-def _printed(kind: str, name: str, text: str) -> ProblemFinding:
-    shown = text[:_SHOWN]
-    return ProblemFinding(
-        "bad",
-        "output",
-        f"The {kind} {name} prints {shown!r}. Expected: a function that prints "
-        "nothing, as it is called many thousand times.",
-        "remove what prints",
-    )
 
 
 def _findings(simulation: Simulation, found: SimulationCheck) -> list[ProblemFinding]:
