@@ -247,6 +247,33 @@ def test_bounds_that_leave_nothing_start_nothing(page: Page, opened: Store) -> N
     assert opened.runs() == []
 
 
+def choose(page: Page, label: str, words: str) -> None:
+    """Choose from a list by typing, as a person does."""
+    field = page.get_by_role("combobox", name=label)
+    field.click()
+    field.fill(words)
+    field.press("Enter")
+
+
+def test_an_objective_is_chosen_by_its_name_with_its_options(page: Page, opened: Store) -> None:
+    choose(page, "What swarms optimise", "Share within")
+    expect(page.locator(".st-key-draft")).to_contain_text("the objective itself")
+    number(page, "Within").fill("4")
+    number(page, "Within").press("Enter")
+    start(page).click()
+    page.wait_for_url(re.compile(r"/live\?run=\d+$"))
+
+    (run,) = opened.runs()
+    assert run.settings.objective.name == "tolerance"
+    assert run.settings.objective.options == {"within": 4.0}
+    assert run.settings.metric is None and run.metric.name == "tolerance"
+    expect(page.get_by_test_id("stMain")).to_contain_text("Share within tolerance")
+
+    # It is duplicated with all that it has.
+    page.goto(page.url.replace(f"live?run={run.id}", f"new?like={run.id}"))
+    expect(number(page, "Within")).to_have_value("4")
+
+
 def test_bounds_and_choices_are_recorded(page: Page, opened: Store) -> None:
     page.get_by_text("Bounds and choices of the genes").click()
     edit(page, 2, "30")

@@ -18,7 +18,12 @@ from shoal.errors import CodeChangedError, ObjectiveError, ProblemError, Setting
 from shoal.orchestration.runner import Runner
 from shoal.problems import references
 from shoal.problems.evaluation import Task
-from shoal.problems.own_code import columns_of, pin_settings
+from shoal.problems.own_code import (
+    choose_objective,
+    columns_of,
+    offered_names,
+    pin_settings,
+)
 from shoal.problems.references import recorded_code, sha256_of
 from shoal.problems.registry import make_problem
 from shoal.problems.table import TableProblem
@@ -325,6 +330,23 @@ def test_a_reference_without_a_hash_is_not_followed(store: Store, file: Path) ->
     assert store.runs()[0].id == 1
     with pytest.raises(SettingsError, match="without the hash"):
         store.load_problem(1)
+
+
+@pytest.mark.parametrize("name", ["{}:within", "{}", "goals:within", "os:system", "", "../x.py:y"])
+def test_a_form_takes_names_only(name: str, file: Path) -> None:
+    with pytest.raises(ObjectiveError):
+        choose_objective(name.format(file))
+
+
+def test_a_form_offers_what_comes_with_shoal_and_plugins(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(references, "plugins", lambda group: {"near": f"{file}:within"})
+
+    assert {"tolerance", "pinball", "r2", "near"} <= set(offered_names("regression"))
+    assert "f1" not in offered_names("regression")
+    assert choose_objective("near").name == "within"
+    assert parsed(objective="near").objective.sha256 == sha256_of(file.read_bytes())
 
 
 def test_a_forged_text_is_shown_to_nobody(store: Store) -> None:

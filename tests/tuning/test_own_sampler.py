@@ -24,6 +24,8 @@ from shoal.testing import KEY, SamplerContract
 from shoal.tuning.samplers.base import Past, Sampler
 from shoal.tuning.samplers.random_search import RandomSampler
 from shoal.tuning.samplers.registry import make_sampler
+from shoal.tuning.search import Search
+from support.searches import fake
 
 
 class Twisted(Sampler):
@@ -53,6 +55,25 @@ class TestTwistedClass(SamplerContract):
 
 
 PATH = f"{__name__}:Twisted"
+
+
+class Same(Sampler):
+    """All individuals are alike."""
+
+    def propose(self, past: Past, individuals: range) -> Sequence[Genome]:
+        return [self.first_generation(individuals)[0]] * len(individuals)
+
+
+def test_a_genome_is_one_finalist_however_often_a_population_has_it() -> None:
+    settings = SearchSettings.parse({"sampler": Same, "population": 4, "repeats": 2})
+    search = Search(settings)
+    search.tell(fake(search.ask()[0]))
+
+    search.close()
+
+    assert len({task.genome for task in search.ask()}) == 1
+    assert len(search.ask()) == len({task.id for task in search.ask()})
+    assert len(search._finalists) == 1
 
 
 def test_an_object_is_recorded_as_its_name_and_its_options() -> None:

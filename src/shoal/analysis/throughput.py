@@ -68,7 +68,7 @@ def recorded_throughput(
         None where there is no such run.
     """
     for run in store.runs():
-        is_like = run.settings.engine == settings.engine and _same_problem(run, problem)
+        is_like = _same_work(run.settings, settings) and _same_problem(run, problem)
         if is_like and _LEAST_TRAININGS <= run.evaluations <= _MOST_TRAININGS:
             pace = _throughput_of(store, run)
             if pace is not None:
@@ -77,17 +77,31 @@ def recorded_throughput(
     return None
 
 
+def _same_work(one: SearchSettings, other: SearchSettings) -> bool:
+    """Whether a multiply-add of both searches takes as long, as far as settings say."""
+    return one.engine == other.engine and one.objective == other.objective
+
+
 def _same_problem(run: RunView, problem: Mapping[str, Any] | None) -> bool:
     """Whether the work of a run is counted in the same unit: any table, or the same simulation."""
-    if problem is None or run.problem is None:
-        return problem is None and run.is_table
-    return all(run.problem.get(name) == problem.get(name) for name in ("reference", "options"))
+    kind = TableProblem.kind
+    if problem is not None:
+        kind = problem["kind"]
+    if run.kind != kind:
+        return False
+    if run.is_table:
+        return True
+
+    own = run.problem or {}
+    other = problem or {}
+    return all(own.get(name) == other.get(name) for name in ("reference", "options"))
 
 
 def _throughput_of(store: Store, run: RunView) -> Throughput | None:
     """The pace of a run's trainings on this host; None where there were too few."""
     # Nothing that users wrote is imported for an estimate.
-    if run.kind != TableProblem.kind:
+    has_code = bool(run.problem and run.problem.get("codes"))
+    if not run.is_table or has_code:
         return None
 
     trainings = _trainings_here(store, run)

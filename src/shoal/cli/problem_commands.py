@@ -105,6 +105,10 @@ def code(
     to: Annotated[
         Path, typer.Option("--to", metavar="FILE", help="Where to write it; a file that is not yet")
     ],
+    of: Annotated[
+        str | None,
+        typer.Option(metavar="SETTING", help="objective or metric, where a run names two files"),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it is there")] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -113,7 +117,7 @@ def code(
 
     Read it before you use it: whoever wrote the store wrote the code.
     """
-    number, recorded = _recorded_code(run, store)
+    number, recorded = _recorded_code(run, store, of)
     _write(to, recorded.text.encode(), force)
 
     if as_json:
@@ -141,13 +145,13 @@ def show_code(run: str, store: str | None, as_json: bool) -> None:
     typer.echo(_printable(recorded.text))
 
 
-def _recorded_code(run: str, store: str | None) -> tuple[int, Code]:
+def _recorded_code(run: str, store: str | None, setting: str | None = None) -> tuple[int, Code]:
     from shoal.problems.references import recorded_code
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:
         view = opened.run(run)
-    return view.id, recorded_code(view.id, view.problem)
+    return view.id, recorded_code(view.id, view.problem, setting)
 
 
 def _printable(text: str) -> str:

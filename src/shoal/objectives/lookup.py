@@ -65,6 +65,11 @@ def get_built_in(name: str, task: str | None = None) -> TableObjective | RowLoss
     return found
 
 
+def is_slow(name: str) -> bool:
+    """Whether the objective of that name calls scikit-learn once for each network."""
+    return name not in TABLE_OBJECTIVES and name not in ROW_LOSSES and is_scorer(name)
+
+
 def offered_objectives(task: str | None = None) -> tuple[str, ...]:
     """Names that may be chosen, the compiled ones first.
 

@@ -125,6 +125,45 @@ def find_named(named: NamedCode) -> Own:
     return as_own(found, named.name).with_options(**named.options)
 
 
+def offered_names(task: str) -> tuple[str, ...]:
+    """The objectives that anybody may choose, also in a browser: built-in ones and plug-ins.
+
+    Parameters
+    ----------
+    task
+        "regression" or "classification".
+    """
+    from shoal.objectives.lookup import offered_objectives
+
+    return (*offered_objectives(task), *references.plugins(references.OBJECTIVES))
+
+
+def choose_objective(name: str) -> Own:
+    """The objective of that name, for a form that others fill in: no path and no module.
+
+    Raises
+    ------
+    ObjectiveError
+        It is another name.
+    ProblemError
+        It is a plug-in that cannot be imported.
+    """
+    plugins = references.plugins(references.OBJECTIVES)
+    if name in plugins:
+        found, code = references.find(plugins[name])
+        return as_own(found, code.reference)
+    if references.is_reference(name) or ":" in name:
+        raise ObjectiveError(
+            f"{name!r} cannot be chosen here.",
+            expected="the name of an objective, or of an installed plug-in",
+            remedy="`shoal run TABLE --objective file.py:NAME` starts a search on code of your own",
+        )
+
+    from shoal.objectives.lookup import get_built_in
+
+    return get_built_in(name)
+
+
 def columns_of(settings: SearchSettings) -> tuple[str, ...]:
     """The columns that the objective and the metric of these settings are handed, each once.
 

@@ -376,7 +376,8 @@ class Search:
     def _begin_finals(self, schedule: Schedule) -> None:
         candidates = self._best_of_kinds
         if not candidates:
-            in_progress = self._scored(self._population)
+            # A population may hold a genome more than once.
+            in_progress = self._scored(dict.fromkeys(self._population))
             candidates = sorted(in_progress, key=lambda ranked: -ranked.fitness)
 
         # The best of each kind, then the second of each; of equal places the better one first.

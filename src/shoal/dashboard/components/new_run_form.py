@@ -16,7 +16,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from shoal.dashboard.components.html_table import html_table
-from shoal.dashboard.components.simulation_form import what_is_better
+from shoal.dashboard.components.objective_form import objective_and_metric
 from shoal.dashboard.session import new_run_draft
 from shoal.dashboard.session.new_run_draft import key, preset_key, put, state
 from shoal.data import Preset, recognise_task
@@ -136,12 +136,17 @@ def _facts_table(facts: Collection[ColumnFacts]) -> pd.DataFrame:
 
 
 def columns_and_target(table: new_run_draft.Table) -> dict[str, Any]:
-    """Which column is predicted, as what kind of task, by which metric, and what is left out.
+    """Which column is predicted, as what kind of task, what is left out, and what is optimised.
 
     Returns
     -------
     dict
-        The setting ``metric``.
+        The settings ``objective`` and ``metric``.
+
+    Raises
+    ------
+    ShoalError
+        When an option of the objective makes no sense.
     """
     names = [fact.name for fact in table.facts]
     left, middle, right = st.columns([1, 1, 1.4], gap="small")
@@ -180,9 +185,7 @@ def columns_and_target(table: new_run_draft.Table) -> dict[str, Any]:
     )
     if state("more_targets"):
         recognised = "regression"
-    with left:
-        metric = what_is_better(state("task") or recognised)
-    return {"metric": metric}
+    return objective_and_metric(state("task") or recognised)
 
 
 def _keep_known(name: str, columns: Collection[str]) -> None:

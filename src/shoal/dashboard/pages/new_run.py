@@ -95,7 +95,10 @@ def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
         if table is not None:
             new_run_draft.adapt_to(table)
             preview(table)
-            values = columns_and_target(table)
+            try:
+                values = columns_and_target(table)
+            except ShoalError as refusal:
+                error = error or refusal
             # The findings stand here, but are known only when the rest of the form was read.
             findings = st.container(key="findings")
 

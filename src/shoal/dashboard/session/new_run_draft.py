@@ -19,6 +19,7 @@ from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, check_table
 from shoal.errors import DataError, ProblemError, ShoalError
 from shoal.genome.genes import CATEGORICAL_GENES
+from shoal.settings.named_code import NamedCode
 from shoal.settings.presets import DEFAULT_PRESET
 from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.definition import Simulation
@@ -55,6 +56,7 @@ SHOWN = (
     "max_depth",
     "max_width",
     "metric",
+    "objective",
 )
 
 # The preset of all simulations.
@@ -146,9 +148,9 @@ def key(name: str) -> str:
     return f"new-{name}"
 
 
-def option_key(simulation: str, option: str) -> str:
-    """The key of an option of a simulation."""
-    return key(f"option-{simulation}-{option}")
+def option_key(owner: str, option: str) -> str:
+    """The key of an option of a simulation or an objective."""
+    return key(f"option-{owner}-{option}")
 
 
 def preset_key(preset: str, name: str) -> str:
@@ -200,7 +202,8 @@ def copy_run(run: RunView, widen: str | None) -> None:
     preset = settings.preset
     name = "" if run.name == run.dataset else run.name
     if run.is_table:
-        put(what=TABLE, kind=FROM_RUN, table=run.id, preset=preset, metric=settings.metric)
+        put(what=TABLE, kind=FROM_RUN, table=run.id, preset=preset)
+        _copy_objectives(run)
     else:
         _copy_simulation(run)
     put(
@@ -234,6 +237,29 @@ def copy_run(run: RunView, widen: str | None) -> None:
     )
     if widen:
         put(bounds=widened(widen, settings.bounds))
+
+
+def _copy_objectives(run: RunView) -> None:
+    """Fill the draft with what the swarms of a run optimised, and what it selected on.
+
+    Raises
+    ------
+    ProblemError
+        For code in a file: a browser starts none.
+    """
+    for setting in ("objective", "metric"):
+        named = getattr(run.settings, setting)
+        if isinstance(named, NamedCode) and named.is_reference:
+            raise ProblemError(
+                f"Run {run.id} has the {setting} {named.name}.",
+                expected="one that comes with Shoal",
+                remedy="start it on the command line, with `shoal run`",
+            )
+        if isinstance(named, NamedCode):
+            for option, value in named.options.items():
+                st.session_state[option_key(named.name, option)] = value
+            named = named.name
+        put(**{setting: named})
 
 
 def _copy_simulation(run: RunView) -> None:
