@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,7 @@ import shoal
 from support.locations import ROOT
 
 PAGE = (ROOT / "docs" / "coming-from-pyswarms.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n# (\w+)\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS = re.findall(r"```python\n# ([\w.]+)\n(.*?)```", PAGE, re.DOTALL)
 
 
 def examples(library: str) -> list[str]:
@@ -31,7 +34,26 @@ def test_the_examples_run_one_after_the_other(capsys: pytest.CaptureFixture[str]
 
 def test_every_example_belongs_to_one_of_the_two() -> None:
     assert PAGE.count("```python") == len(BLOCKS)
-    assert {name for name, _ in BLOCKS} == {"Shoal", "pyswarms"}
+    assert {name for name, _ in BLOCKS} == {"Shoal", "pyswarms", "design.py"}
+
+
+def test_the_file_that_tunes_a_swarm_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = examples("design.py")
+    file = tmp_path / "design.py"
+    file.write_text(code, encoding="utf-8")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, str(file)], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    best, again = (float(line.split()[0]) for line in done.stdout.splitlines() if line[0] != " ")
+    assert best < 20.0
+    assert again < best
+
+    with shoal.open_store() as store:
+        run = store.run(1)
+        assert run.state == "finished"
+        assert run.problem["reference"] == f"{file}:problem"
 
 
 def test_the_examples_of_pyswarms_run(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

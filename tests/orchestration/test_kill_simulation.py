@@ -1,4 +1,4 @@
-"""A search for a policy is killed in the midst of it; the run goes on to the same result."""
+"""A search over a simulation or a function is killed; the run goes on to the same result."""
 
 from __future__ import annotations
 
@@ -12,23 +12,30 @@ from shoal.store import open_store
 from support.locations import TESTS
 from support.processes import alive, descendants, eventually, last_json, shoal, start
 
-SEARCH = [
+POLICY = [
     f"{TESTS / 'support' / 'thermostat.py'}:thermostat",
     *("--option", "periods=2000"),
     *("--population", "4", "--generations", "2", "--repeats", "2", "--iterations", "40"),
     *("--seed", "3"),
 ]
+FUNCTION = [
+    f"{TESTS / 'support' / 'beam.py'}:beam",
+    *("--option", "dimensions=20"),
+    *("--population", "4", "--generations", "2", "--iterations", "2000"),
+    *("--seed", "3"),
+]
 
 
+@pytest.mark.parametrize("search", [POLICY, FUNCTION], ids=["policy", "function"])
 @pytest.mark.parametrize("workers", ["2", pytest.param("1", marks=pytest.mark.slow(part="kills"))])
-def test_a_killed_search_for_a_policy_is_resumed_to_the_same_result(
-    workers: str, tmp_path: Path
+def test_a_killed_search_is_resumed_to_the_same_result(
+    search: list[str], workers: str, tmp_path: Path
 ) -> None:
-    undisturbed = shoal("run", *SEARCH, "--workers", "1", "--json", store=tmp_path / "whole.db")
+    undisturbed = shoal("run", *search, "--workers", "1", "--json", store=tmp_path / "whole.db")
     assert undisturbed.returncode == 0, undisturbed.stderr
 
     store = tmp_path / "killed.db"
-    process = start("run", *SEARCH, "--workers", workers, "--json", store=store)
+    process = start("run", *search, "--workers", workers, "--json", store=store)
     with open_store(store) as opened:
         eventually(lambda: opened.runs() and opened.run(1).evaluations >= 3)
         supervisor = int(eventually(opened.supervisors)[0].pid)

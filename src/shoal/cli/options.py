@@ -62,7 +62,7 @@ DataArgument = Annotated[
     typer.Argument(
         metavar="[DATA]",
         help="`concrete`, a CSV or Parquet file; or a simulation: `lost-sales`, `cartpole`, "
-        "gym:NAME, FILE.py:FUNCTION, MODULE:FUNCTION",
+        "gym:NAME; or a function: `rastrigin`; or one of your own: FILE.py:NAME, MODULE:NAME",
     ),
 ]
 DemoSimulationOption = Annotated[
@@ -70,7 +70,9 @@ DemoSimulationOption = Annotated[
 ]
 SimulationOptionsOption = Annotated[
     list[str] | None,
-    typer.Option("--option", metavar="NAME=VALUE", help="An option of the simulation; repeatable"),
+    typer.Option(
+        "--option", metavar="NAME=VALUE", help="An option of the simulation or function; repeatable"
+    ),
 ]
 TargetOption = Annotated[
     str | None,

@@ -60,11 +60,11 @@ class MinimisationProblem(Problem):
     keeps_best_training = True
 
     def __post_init__(self) -> None:
-        for name in ("metric", "loss"):
+        for name in ("metric", "loss", "objective"):
             value = getattr(self.settings, name)
             if value is not None:
                 raise SettingsError(
-                    f"{name}={value!r}, and {self.function.name} is a function.",
+                    f"{name}={str(value)!r}, and {self.function.name} is a function.",
                     expected="none: what it returns is minimised or maximised",
                     remedy="leave it out",
                 )
