@@ -129,7 +129,7 @@ def test_a_problem_of_a_file_is_searched_and_its_code_shown(tmp_path: Path) -> N
         (["sphere", "--metric", "rmse"], "what it returns is minimised or maximised"),
         (["sphere", "--loss", "mse"], "what it returns is minimised or maximised"),
         (["sphere", "--preset", "modern"], "whose genomes have no network"),
-        (["{file}:bowl"], "@shoal.function(bounds=...)"),
+        (["{file}:bowl"], "a shoal.FunctionProblem"),
         (["{file}:nothing"], "defines no 'nothing'"),
     ],
 )

@@ -32,8 +32,8 @@ def check_problem(
         str,
         typer.Argument(
             metavar="REF",
-            help="`file.py:NAME`, `module:NAME`, `gym:NAME`, or the name of a bundled simulation or "
-            "function, an objective or an installed plug-in",
+            help="`file.py:NAME`, `module:NAME`, `gym:NAME`, or the name of a bundled simulation, "
+            "a function, an objective or an installed plug-in",
         ),
     ],
     data: Annotated[
