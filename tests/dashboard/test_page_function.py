@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import shoal
 from shoal.functions.registry import get_function
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
 from support import browser as chrome
 
@@ -117,3 +118,30 @@ def test_the_champion_shows_the_best_point(page: Page, site: str, opened: Store)
     point = shoal.api.search_result(opened, 1).x
     assert point is not None
     expect(copied).to_contain_text(repr(float(point[2])), timeout=SOON)
+
+
+def test_a_function_is_started_by_its_name(page: Page, site: str, opened: Store) -> None:
+    page.goto(f"{site}/new")
+    expect(page.get_by_role("combobox", name="Target column")).to_be_visible(timeout=SOON)
+    page.get_by_text("A function", exact=True).click()
+    expect(page.locator(".st-key-what")).to_contain_text("10 coordinates in (-5, 5)", timeout=SOON)
+    page.get_by_role("spinbutton", name="Dimensions", exact=True).fill("4")
+    page.get_by_role("spinbutton", name="Dimensions", exact=True).press("Enter")
+    expect(page.locator(".st-key-what")).to_contain_text("4 coordinates", timeout=SOON)
+
+    page.get_by_text("Bounds and choices of the genes").click()
+    search = page.locator(".st-key-search")
+    expect(search).to_contain_text("Informants", timeout=SOON)
+    for absent in ("Hidden layers, at most", "Activation"):
+        assert absent not in search.inner_text()
+
+    expect(page.locator(".st-key-cost")).to_contain_text("evaluations at most", timeout=SOON)
+    page.get_by_role("button", name="Start run").click()
+    page.wait_for_url(re.compile(r"/live\?run=\d+$"))
+
+    run = opened.runs()[0]
+    assert run.kind == "function" and run.problem is not None
+    assert (run.problem["reference"], run.problem["options"]) == ("sphere", {"dimensions": 4})
+    assert run.settings == SearchSettings.parse({"preset": "function"}), (
+        "the form records what the command line would"
+    )

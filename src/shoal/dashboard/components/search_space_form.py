@@ -17,7 +17,8 @@ from shoal.dashboard.session.bounds_editor import (
     usual_choices,
 )
 from shoal.dashboard.session.new_run_draft import key, preset_key, put, state
-from shoal.genome.genes import CATEGORICAL_GENES
+from shoal.genome.genes import CATEGORICAL_GENES, NETWORK_GENES
+from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 
 # The genes with choices, those with the longest texts first: two in the first row, then three.
@@ -44,28 +45,30 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
         Settings by name; of those that are the preset's own, only the sizes of the network.
     """
     usual = SearchSettings.parse({"preset": chosen})
+    network = PRESETS[chosen].network
     values: dict[str, Any] = {}
     with on_demand("Bounds and choices of the genes", ":material/tune:", "bounds") as is_open:
         also = st.multiselect(
             "Also search",
-            list(LATER),
+            [gene for gene in LATER if network or gene not in NETWORK_GENES],
             key=key("also"),
             placeholder="none of the later genes",
             help="numbers that otherwise have a value that changes nothing",
             persist_state="session",
         )
-        values["bounds"] = _bounds(also, usual.bounds, is_open=is_open)
+        values["bounds"] = _bounds(also, usual.bounds, is_open=is_open, network=network)
 
         # A later gene with bounds of its own is searched anyway.
         extra = [gene for gene in also if gene not in values["bounds"]]
         if extra:
             values["extra_genes"] = [*usual.extra_genes, *extra]
         values |= _choice_fields(chosen)
-        values |= _size_fields(chosen, usual)
+        if network:
+            values |= _size_fields(chosen, usual)
     return values
 
 
-def _bounds(also: list[str], usual: Collection[str], *, is_open: bool) -> Bounds:
+def _bounds(also: list[str], usual: Collection[str], *, is_open: bool, network: bool) -> Bounds:
     """The bounds that are not the limits.
 
     ``also`` names the later genes that are searched, ``usual`` those that the preset bounds.
@@ -76,13 +79,15 @@ def _bounds(also: list[str], usual: Collection[str], *, is_open: bool) -> Bounds
             bounds[gene] = pair
 
     if is_open:
-        return _edited_bounds(bounds, also, usual)
+        return _edited_bounds(bounds, also, usual, network)
     # So that the editor begins with these bounds when the part is opened.
     put(base_for=None)
     return bounds
 
 
-def _edited_bounds(bounds: Bounds, also: list[str], usual: Collection[str]) -> Bounds:
+def _edited_bounds(
+    bounds: Bounds, also: list[str], usual: Collection[str], network: bool
+) -> Bounds:
     """The table in which bounds are edited; what they are now.
 
     Streamlit keeps the edits of a table by its key. When the rows change, the editor gets another
@@ -90,7 +95,8 @@ def _edited_bounds(bounds: Bounds, also: list[str], usual: Collection[str]) -> B
     """
     rows = (state("version"), tuple(also))
     if state("base_for") != rows:
-        put(base=bounds_frame(bounds, also), base_for=rows, editor=state("editor", 0) + 1)
+        base = bounds_frame(bounds, also, network=network)
+        put(base=base, base_for=rows, editor=state("editor", 0) + 1)
 
     number_column = st.column_config.NumberColumn
     edited = st.data_editor(
@@ -119,6 +125,8 @@ def _choice_fields(chosen: str) -> dict[str, Any]:
 
     given: dict[str, list[str]] = {}
     for column, gene in zip(columns, _CHOICES, strict=True):
+        if gene not in usual:
+            continue
         widget = preset_key(chosen, gene)
         st.session_state.setdefault(widget, list(usual[gene]))
         picked = column.multiselect(

@@ -23,7 +23,11 @@ from shoal.dashboard.components.new_run_form import (
     split,
 )
 from shoal.dashboard.components.search_space_form import bounds_and_choices
-from shoal.dashboard.components.simulation_form import simulation_and_options, what_to_solve
+from shoal.dashboard.components.simulation_form import (
+    function_and_options,
+    simulation_and_options,
+    what_to_solve,
+)
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, parameter
 from shoal.dashboard.server.launch import MAX_UPLOAD_MB
@@ -37,20 +41,20 @@ from shoal.executors import check_executor_installed
 from shoal.presentation.formatting import duration, quoted
 from shoal.problems.base import Problem
 from shoal.problems.registry import make_problem
-from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
-from shoal.simulations.definition import Simulation
 from shoal.store import RunView
 from shoal.tuning.samplers.registry import check_sampler
 
 if TYPE_CHECKING:
-    from shoal.problems.registry import Subject
+    from shoal.problems.registry import Subject, Written
 
 _MARKS = {
     "bad": ":red[:material/error:]",
     "look": ":orange[:material/visibility:]",
     "good": ":green[:material/check_circle:]",
 }
+# What work is counted in, by the kind of problem, where it is no multiply-adds.
+_COUNTED = {"simulation": "episodes", "function": "evaluations"}
 _UPLOAD_TYPES = ["csv", "tsv", "txt", "parquet", "pq"]
 
 
@@ -72,14 +76,16 @@ def page() -> None:
     with st.container(border=True, key="what"):
         st.subheader("What to solve", anchor=False)
         what = what_to_solve()
-        simulation = None
+        code: Written | ShoalError | None = None
         if what == new_run_draft.SIMULATION:
-            simulation = simulation_and_options()
+            code = simulation_and_options()
+        elif what == new_run_draft.FUNCTION:
+            code = function_and_options()
 
-    if simulation is None:
+    if code is None:
         _new_table_run(runs, error)
     else:
-        _new_simulation_run(simulation, runs, error)
+        _new_code_run(code, new_run_draft.PRESETS_OF_CODE[what], runs, error)
 
 
 def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
@@ -127,13 +133,12 @@ def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
     _start(_Start(shown, subject, chosen, values), runs, error)
 
 
-def _new_simulation_run(
-    simulation: Simulation | ShoalError, runs: list[RunView], error: ShoalError | None
+def _new_code_run(
+    code: Written | ShoalError, chosen: str, runs: list[RunView], error: ShoalError | None
 ) -> None:
-    """The rest of the form for a simulation, or for options that make none."""
-    chosen = new_run_draft.SIMULATION_PRESET
-    refusal = simulation if isinstance(simulation, ShoalError) else None
-    shown = None if isinstance(simulation, ShoalError) else simulation
+    """The rest of the form for a simulation or a function, or for options that make none."""
+    refusal = code if isinstance(code, ShoalError) else None
+    shown = None if isinstance(code, ShoalError) else code
 
     with st.container(border=True, key="search"):
         st.subheader("Search", anchor=False)
@@ -331,7 +336,10 @@ def _start(start: _Start, runs: list[RunView], error: ShoalError | None) -> None
                 problem = make_problem(start.shown, settings)
                 pace = _throughput(problem, runs)
                 cost = estimate_cost(problem, pace, runs)
-                _cost(cost, pace_is_known=pace is not None or isinstance(problem, TableProblem))
+                counted = None
+                if pace is None:
+                    counted = _COUNTED.get(problem.kind)
+                _cost(cost, counted)
             except ShoalError as refusal:
                 error = error or refusal
 
@@ -399,8 +407,11 @@ def _recorded_throughput(
     return recorded_throughput(store(), _problem.settings, _problem.to_dict())
 
 
-def _cost(cost: CostEstimate, *, pace_is_known: bool) -> None:
-    """Trainings, time and memory of the search."""
+def _cost(cost: CostEstimate, counted: str | None) -> None:
+    """Trainings, time and memory of the search.
+
+    ``counted`` is what its work is counted in where nobody knows how long that takes.
+    """
     fewest, most = cost.trainings
     trainings = f"{fewest:,}"
     if fewest != most:
@@ -410,9 +421,9 @@ def _cost(cost: CostEstimate, *, pace_is_known: bool) -> None:
     operations = f"{_count_text(most_operations)} multiply-adds at most"
     seconds = _time_text(*cost.seconds)
     source = cost.source
-    if not pace_is_known:
-        # An episode may take a microsecond or a minute.
-        operations = f"{_count_text(most_operations)} episodes at most"
+    if counted is not None:
+        # An episode, or an evaluation, may take a microsecond or a minute.
+        operations = f"{_count_text(most_operations)} {counted} at most"
         seconds = "–"
         source = "known once it has been run here"
     largest = f"up to {_bytes_text(cost.largest)} within the bounds"

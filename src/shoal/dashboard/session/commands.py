@@ -18,11 +18,12 @@ from shoal.auth import AccessError, Identity
 from shoal.dashboard.session import current_user
 from shoal.dashboard.session.queries import store
 from shoal.data import Dataset
+from shoal.functions.registry import BUNDLED as BUNDLED_FUNCTIONS
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.orchestration.preflight import check_search
 from shoal.problems.registry import describe
 from shoal.settings.search_settings import SearchSettings
-from shoal.simulations.registry import BUNDLED
+from shoal.simulations.registry import BUNDLED as BUNDLED_SIMULATIONS
 from shoal.store import CommandKind, RunView, Store
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class CommandService:
         Parameters
         ----------
         subject
-            A prepared table, or a simulation that comes with Shoal.
+            A prepared table, or a simulation or function that comes with Shoal.
         settings
             The settings of the search.
         name
@@ -128,14 +129,15 @@ class CommandService:
 
 
 def _check_names_no_code(subject: Subject) -> None:
-    """Raise `AccessError` unless a browser may start this: a table, or a bundled simulation."""
+    """Raise `AccessError` unless a browser may start this: a table, or what comes with Shoal."""
     if isinstance(subject, Dataset):
         return
     reference = describe(subject)["reference"]
-    if reference not in BUNDLED:
+    bundled = (*BUNDLED_SIMULATIONS, *BUNDLED_FUNCTIONS)
+    if reference not in bundled:
         raise AccessError(
             f"A page cannot start {reference}, which is code that does not come with Shoal.",
-            expected="a table, or one of " + ", ".join(BUNDLED),
+            expected="a table, or one of " + ", ".join(bundled),
             remedy="start it on the command line, with `shoal run`",
         )
 

@@ -18,7 +18,9 @@ from shoal.data import BUNDLED, CanonicalTable, DataOptions, read_table, table_f
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, check_table
 from shoal.errors import DataError, ProblemError, ShoalError
-from shoal.genome.genes import CATEGORICAL_GENES
+from shoal.functions.definition import FunctionProblem
+from shoal.functions.registry import BUNDLED as BUNDLED_FUNCTIONS
+from shoal.functions.registry import get_function
 from shoal.settings.named_code import NamedCode
 from shoal.settings.presets import DEFAULT_PRESET
 from shoal.settings.search_settings import SearchSettings
@@ -30,6 +32,7 @@ from shoal.store import RunView
 # What is solved.
 TABLE = "A table"
 SIMULATION = "A simulation"
+FUNCTION = "A function"
 
 # Where the table comes from.
 BUNDLED_TABLE = "Bundled: concrete"
@@ -59,8 +62,8 @@ SHOWN = (
     "objective",
 )
 
-# The preset of all simulations.
-SIMULATION_PRESET = "simulation"
+# The presets of what is no table. They have ranges of their own.
+PRESETS_OF_CODE = {SIMULATION: "simulation", FUNCTION: "function"}
 
 # Which rows stay in one part of the data.
 SAME_NO = "as they come"
@@ -205,7 +208,7 @@ def copy_run(run: RunView, widen: str | None) -> None:
         put(what=TABLE, kind=FROM_RUN, table=run.id, preset=preset)
         _copy_objectives(run)
     else:
-        _copy_simulation(run)
+        _copy_code(run)
     put(
         filled=run.id,
         own_sampler=settings.sampler,
@@ -219,9 +222,9 @@ def copy_run(run: RunView, widen: str | None) -> None:
 
     usual = usual_choices(preset)
     allowed = dict(settings.space.categorical)
-    for gene in CATEGORICAL_GENES:
+    for gene, values in usual.items():
         # A gene that the run did not search keeps its first choice, which is neutral.
-        choices = allowed.get(gene, usual[gene][:1])
+        choices = allowed.get(gene, values[:1])
         st.session_state[preset_key(preset, gene)] = list(choices)
 
     later = [gene.name for gene in settings.space.numeric if gene.name in LATER]
@@ -262,23 +265,26 @@ def _copy_objectives(run: RunView) -> None:
         put(**{setting: named})
 
 
-def _copy_simulation(run: RunView) -> None:
-    """Fill the draft with the simulation of a run and its options.
+def _copy_code(run: RunView) -> None:
+    """Fill the draft with the simulation or the function of a run and its options.
 
     Raises
     ------
     ProblemError
-        For a simulation that does not come with Shoal: a browser starts none of those.
+        For one that does not come with Shoal: a browser starts none of those.
     """
     record = run.problem or {}
     name = record.get("reference", run.dataset)
-    if name not in BUNDLED_SIMULATIONS:
+    if name in BUNDLED_SIMULATIONS:
+        put(what=SIMULATION, simulation=name)
+    elif name in BUNDLED_FUNCTIONS:
+        put(what=FUNCTION, function=name)
+    else:
         raise ProblemError(
             f"Run {run.id} solves the {run.kind} {name}.",
-            expected="a table, or one of " + ", ".join(BUNDLED_SIMULATIONS),
+            expected="a table, or one of " + ", ".join((*BUNDLED_SIMULATIONS, *BUNDLED_FUNCTIONS)),
             remedy="start it on the command line, with `shoal run`",
         )
-    put(what=SIMULATION, simulation=name)
     for option, value in record["options"].items():
         st.session_state[option_key(name, option)] = value
 
@@ -300,11 +306,23 @@ def bundled_simulation(name: str) -> Simulation:
     return get_simulation(name)
 
 
+def bundled_function(name: str) -> FunctionProblem:
+    """A function that comes with Shoal. Raises `ProblemError` for any other name."""
+    if name not in BUNDLED_FUNCTIONS:
+        raise ProblemError(
+            f"The function {name!r} does not come with Shoal.",
+            expected="one of " + ", ".join(BUNDLED_FUNCTIONS),
+            remedy="start others on the command line, with `shoal run`",
+        )
+    return get_function(name)
+
+
 def adapt_bounds(preset: str) -> None:
     """Begin the bounds of the genes anew when their preset has ranges of its own."""
     before = state("bounds_for", DEFAULT_PRESET)
     put(bounds_for=preset)
-    if SIMULATION_PRESET not in (before, preset) or before == preset:
+    has_own_ranges = {before, preset} & set(PRESETS_OF_CODE.values())
+    if not has_own_ranges or before == preset:
         return
     usual = SearchSettings.parse({"preset": preset})
     put(bounds=dict(usual.bounds), version=state("version", 0) + 1)
