@@ -10,7 +10,7 @@ import pytest
 import shoal
 from problems.bad_objectives import BAD, HANGING, Bad
 from problems.user_files import write
-from shoal.errors import ObjectiveError, ShoalError
+from shoal.errors import ObjectiveError, ProblemError, ShoalError
 from shoal.objectives.built_in import ROW_LOSSES, TABLE_OBJECTIVES
 from shoal.objectives.lookup import find_built_in
 from shoal.problems import check_process
@@ -277,3 +277,27 @@ def test_a_column_without_a_role_is_missing() -> None:
 
     with pytest.raises(ObjectiveError, match="needs the column 'event', which has no role"):
         sample.bind_objective(find_built_in("concordance"))
+
+
+# ---- Before a search -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("setting", ["objective", "metric"])
+def test_no_search_starts_on_a_bad_function(tmp_path: Path, setting: str) -> None:
+    file = write(tmp_path / "mine.py", BAD["changes-the-outputs"].text)
+    store = tmp_path / "shoal.db"
+
+    with pytest.raises(ProblemError, match="The objective profit changes outputs"):
+        shoal.search(shoal.load_dataset("concrete"), store=store, **{setting: f"{file}:profit"})
+
+    assert not store.exists()
+
+
+def test_no_search_starts_on_an_option_without_meaning(tmp_path: Path) -> None:
+    store = tmp_path / "shoal.db"
+    chosen = {"name": "tolerance", "within": -1.0}
+
+    with pytest.raises(ProblemError, match="0 or more, in the target's unit"):
+        shoal.search(shoal.load_dataset("concrete"), store=store, objective=chosen)
+
+    assert not store.exists()
