@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -277,6 +278,21 @@ def test_a_column_without_a_role_is_missing() -> None:
 
     with pytest.raises(ObjectiveError, match="needs the column 'event', which has no role"):
         sample.bind_objective(find_built_in("concordance"))
+
+
+def test_several_targets_are_tried_together() -> None:
+    @shoal.objective("minimize", outputs="unscaled")
+    def error(predicted, y):
+        return np.abs(predicted - y).mean(axis=(1, 2))
+
+    y = np.random.default_rng(0).normal(size=(50, 2)) * [1.0, 100.0]
+    scale, offset = y.std(axis=0), y.mean(axis=0)
+    sample = TargetSample("50 rows", "regression", 0, y, scale, offset, {})
+    again = TargetSample.from_dict(json.loads(json.dumps(sample.to_dict())))
+
+    for own in (error, find_built_in("pinball")):
+        assert not texts(check_own(own, again), "bad")
+        assert not texts(check_own(own, again), "look")
 
 
 # ---- Before a search -------------------------------------------------------------------------
