@@ -22,8 +22,9 @@ from shoal.analysis.best_model import champion_of
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import load_champion, summarise
 from shoal.data import Dataset, RegressionTargets
-from shoal.errors import RunStateError, StoreError
+from shoal.errors import RunStateError, ShoalError, StoreError
 from shoal.export.report import Report
+from shoal.export.report_policy import PolicyReport
 from shoal.export.settings_file import settings_toml, simulation_settings_toml
 from shoal.inference import standalone
 from shoal.objectives.registry import Metric
@@ -31,11 +32,13 @@ from shoal.presentation.formatting import layers_text
 from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation
 from shoal.problems.table import TableProblem, as_table
+from shoal.replay.episodes import Episode, champion_episode, record_episode
 from shoal.store import RunView, Store
 from shoal.tuning.champion import Champion
 
 _log = logging.getLogger(__name__)
 
+REPORT = "report.html"
 FILES = (
     "genome.json",
     "settings.toml",
@@ -43,7 +46,7 @@ FILES = (
     "weights.npz",
     "predict.py",
     "evaluations.csv",
-    "report.html",
+    REPORT,
 )
 # Of files in an archive. Without it some programs unpack files that nobody may read.
 _READABLE_BY_ALL = 0o644 << 16
@@ -83,7 +86,11 @@ def export_run(
         )
 
     champion, problem = champion_of(store, run_id)
-    contents = _contents(store, store.run(run_id), champion, problem)
+    run = store.run(run_id)
+    contents = _contents(store, run, champion, problem)
+    if _has_policy(run):
+        # This very process loads the simulation, and may have trained in it.
+        contents[REPORT] = _policy_report(store, run, champion, _episode_here(problem, champion))
     try:
         _write(contents, target)
     except OSError as error:
@@ -118,6 +125,8 @@ def archive(store: Store, run_id: int | str) -> bytes:
     """
     run, champion = _finished(store, run_id)
     contents = _contents(store, run, champion, store.load_problem(run.id))
+    if _has_policy(run):
+        contents[REPORT] = report_page(store, run.id)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in contents.items():
@@ -133,7 +142,15 @@ def report_page(store: Store, run_id: int | str) -> bytes:
     Raises `RunStateError` as `archive` does.
     """
     run, champion = _finished(store, run_id)
-    return _report(store, run, champion, store.load_problem(run.id))
+    if _has_policy(run):
+        # Written from the record: code of a user runs for the episode alone, in its own process.
+        return _policy_report(store, run, champion, _recorded_episode(store, run.id))
+    return _report(store, run, champion, as_table(store.load_problem(run.id), "A report"))
+
+
+def _has_policy(run: RunView) -> bool:
+    """Whether the run's networks are policies of a simulation."""
+    return run.has_network and not run.is_table
 
 
 def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:
@@ -152,16 +169,33 @@ def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:
     return run, champion
 
 
-def _report(store: Store, run: RunView, champion: Champion, problem: Problem) -> bytes:
+def _report(store: Store, run: RunView, champion: Champion, problem: TableProblem) -> bytes:
     summary = replace(summarise(store, run.id), champion=champion)
     evaluations = EvaluationTable(store, run).refresh()
-    table = as_table(problem, "A report")
-    page = Report(summary, champion, table.dataset, evaluations).html()
+    page = Report(summary, champion, problem.dataset, evaluations).html()
     return page.encode(errors="replace")
 
 
+def _policy_report(store: Store, run: RunView, champion: Champion, episode: Episode | str) -> bytes:
+    summary = replace(summarise(store, run.id), champion=champion)
+    evaluations = list(store.evaluations(run.id, curves=False))
+    table = EvaluationTable(store, run).refresh()
+    page = PolicyReport(summary, champion, table, evaluations, episode).html()
+    return page.encode(errors="replace")
+
+
+def _recorded_episode(store: Store, run_id: int) -> Episode | str:
+    """An episode of a finished run's policy, made in a process of its own; or why there is none."""
+    try:
+        episode = champion_episode(store, run_id)
+    except ShoalError as error:
+        return str(error)
+    assert episode is not None
+    return episode
+
+
 def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) -> dict[str, bytes]:
-    """The content of each file of an export."""
+    """The content of each file of an export, but for the report on a policy."""
     evaluations = store.evaluations(run.id, curves=False)
     rows = [_csv_row(evaluation, run.metric) for evaluation in evaluations]
     contents = {
@@ -187,7 +221,7 @@ def _table_contents(
         "model.json": _json(_model(champion, problem, run.id)),
         "weights.npz": _weights(champion.weights),
         "predict.py": Path(standalone.__file__).read_bytes(),
-        "report.html": _report(store, run, champion, problem),
+        REPORT: _report(store, run, champion, problem),
     }
 
 
@@ -219,6 +253,13 @@ def _function_contents(run: RunView, champion: Champion, problem: Problem) -> di
         "function.json": _json(function_model(champion, problem, run)),
         "README.md": function_readme(champion, problem, run).encode(errors="replace"),
     }
+
+
+def _episode_here(problem: Problem, champion: Champion) -> Episode | str:
+    try:
+        return record_episode(problem, champion)
+    except ShoalError as error:
+        return str(error)
 
 
 def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, object]:

@@ -45,15 +45,15 @@ def champion_cards(champion: Champion, dataset: Dataset) -> Html:
     """The champion's scores in large figures; the one that counts in the end stands out."""
     rows = "validation rows" if dataset.validates else "training rows"
     metric = champion.metric
-    about_search = f"{_trainings(len(champion.selection_scores))} on {rows}"
+    about_search = f"{trainings_text(len(champion.selection_scores))} on {rows}"
     half = ci95_half_width(champion.selection_scores)
-    cards = [_card("Search", champion.score, half, metric, about_search)]
+    cards = [card("Search", champion.score, half, metric, about_search)]
 
     confirmation = champion.confirmation
     if confirmation:
-        about = f"{_trainings(len(confirmation.scores))} on unused random streams"
+        about = f"{trainings_text(len(confirmation.scores))} on unused random streams"
         half = ci95_half_width(confirmation.scores)
-        cards.append(_card("Confirmation", confirmation.score, half, metric, about))
+        cards.append(card("Confirmation", confirmation.score, half, metric, about))
 
     networks = len(champion.weights)
     single = champion.scores.test
@@ -61,16 +61,16 @@ def champion_cards(champion: Champion, dataset: Dataset) -> Html:
         about = f"mean of {networks} networks" if networks > 1 else "one network"
         is_only = networks == 1
         score = single[metric.name]
-        cards.append(_card("Test rows", score, None, metric, about, highlight=is_only))
+        cards.append(card("Test rows", score, None, metric, about, highlight=is_only))
     ensemble = champion.ensemble.test
     if ensemble is not None and networks > 1:
         score = ensemble[metric.name]
         about = "mean prediction"
-        cards.append(_card("Test rows, together", score, None, metric, about, highlight=True))
+        cards.append(card("Test rows, together", score, None, metric, about, highlight=True))
     return tag("dl", *cards, class_="cards")
 
 
-def _card(
+def card(
     title: str,
     score: float,
     half: float | None,
@@ -79,6 +79,7 @@ def _card(
     *,
     highlight: bool = False,
 ) -> Html:
+    """A score in large figures, with half of its interval and what it is the score of."""
     spread = Html()
     if half is not None:
         spread = tag("small", f" {spread_text(half, metric)}")
@@ -91,7 +92,8 @@ def _card(
     )
 
 
-def _trainings(count: int) -> str:
+def trainings_text(count: int) -> str:
+    """A number of trainings, in words."""
     return "one training" if count == 1 else f"{count} trainings"
 
 
@@ -148,12 +150,25 @@ def _scored(
 # Other methods
 
 
-def scores_section(champion: Champion, competing_runs: Mapping[str, Champion]) -> Html:
-    """The champion's scores, and those of other methods on the same rows."""
-    rows = score_rows(champion, competing_runs)
+def scores_section(
+    champion: Champion,
+    competing_runs: Mapping[str, Champion],
+    heads: tuple[str, str] = ("Single networks", "Ensemble"),
+    kind: str = "table",
+) -> Html:
+    """The champion's scores, and those of other methods on the same rows.
+
+    Parameters
+    ----------
+    champion, competing_runs, kind
+        See `score_rows`.
+    heads
+        Of the columns with the scores of single networks, and of what they give together.
+    """
+    rows = score_rows(champion, competing_runs, kind)
     metric = champion.metric
     metrics = shown_metrics(rows, metric)
-    head = ("", "Single networks", *(METRIC_NAMES[name] for name in metrics), "Ensemble")
+    head = ("", heads[0], *(METRIC_NAMES[name] for name in metrics), heads[1])
 
     lines = [_score_cells(row, metric, metrics) for row in rows]
     champion_place = next((place for place, row in enumerate(rows) if row.is_champion), None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.data import Dataset
 from shoal.export.html import Html, join, tag
@@ -11,6 +13,7 @@ from shoal.genome.search_space import SearchSpace
 from shoal.presentation.formatting import duration, shortened
 from shoal.presentation.gene_scale import position_between_bounds
 from shoal.settings.samplers import sampler_entry
+from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
 
 # Characters of a value that are shown.
@@ -35,26 +38,34 @@ def facts_section(run: RunView, dataset: Dataset) -> Html:
     if dataset.classes:
         kind = f"{kind}, {len(dataset.classes)} classes"
 
-    sampler = sampler_entry(settings.sampler).label
-    search = f"{sampler}, population {settings.population}"
-    if settings.racing in _RACES:
-        search += f", {_RACES[settings.racing]}"
-    search += f", seed {settings.seed}"
-
     trainings = f"{run.evaluations:,}, of {run.iterations:,} iterations together"
     facts = {
         "Table": f"{dataset.name}: {rows:,} rows, {features} features in {dataset.inputs} inputs",
         "Target": f"{', '.join(dataset.options.targets)} ({kind})",
         "Rows": _rows_text(dataset),
         **_roles_of_columns(dataset),
-        "Search": search,
+        "Search": search_text(settings),
         "Generations": f"{run.generations:,} of {settings.generations:,}",
         "Trainings": f"{trainings}, in {duration(run.seconds)}",
     }
+    return facts_list(facts)
+
+
+def facts_list(facts: Mapping[str, str]) -> Html:
+    """Facts by their names."""
     lines: list[Html] = []
     for name, value in facts.items():
         lines += [tag("dt", name), tag("dd", value)]
     return tag("dl", *lines, class_="facts")
+
+
+def search_text(settings: SearchSettings) -> str:
+    """How genomes are found, in a line."""
+    sampler = sampler_entry(settings.sampler).label
+    text = f"{sampler}, population {settings.population}"
+    if settings.racing in _RACES:
+        text += f", {_RACES[settings.racing]}"
+    return f"{text}, seed {settings.seed}"
 
 
 def _roles_of_columns(dataset: Dataset) -> dict[str, str]:
@@ -80,9 +91,20 @@ def _rows_text(dataset: Dataset) -> str:
     return ", ".join(parts)
 
 
-def genome_section(genome: Genome, space: SearchSpace) -> Html:
-    """The genes that the champion's update rule reads, with their places between the bounds."""
-    rows = [_value_line("Topology", " – ".join(map(str, genome.hidden_layers)))]
+def genome_section(genome: Genome, space: SearchSpace, ends: tuple[int, int] | None = None) -> Html:
+    """The genes that the champion's update rule reads, with their places between the bounds.
+
+    Parameters
+    ----------
+    genome, space
+        The genome, and what was searched.
+    ends
+        Inputs and outputs of its network, where they are worth naming.
+    """
+    widths: tuple[int, ...] = genome.hidden_layers
+    if ends is not None:
+        widths = (ends[0], *widths, ends[1])
+    rows = [_value_line("Topology", " – ".join(map(str, widths)))]
     for name in CATEGORICAL_GENES:
         if name not in genome.unread_genes:
             rows.append(_value_line(GENE_LABELS[name], getattr(genome, name).replace("_", "-")))
@@ -119,22 +141,32 @@ def again_section(
 ) -> Html:
     """Commands that give the same search, one of its trainings, and predictions."""
     data = "" if dataset.name == "concrete" else "TABLE "
-    frame = evaluations.frame
-    repeats = frame.loc[frame["genome"] == genome.hash, "repeat"]
-    # The smallest number is the first repeat of the search; confirmations are numbered from far
-    # above.
-    repeat = int(repeats.min()) if len(repeats) else 0
     commands = {
         "The same search, with the same result hash:": (
             f"shoal run {data}--settings settings.toml"
         ),
         "One of the champion's trainings, compared to the bit:": (
-            f"shoal replay {run.id} {genome.hash[:8]} {repeat}"
+            first_replay(run, genome, evaluations)
         ),
         "Predictions for another table, with NumPy alone:": (
             "python predict.py TABLE.csv --out predictions.csv"
         ),
     }
+    return commands_section(run, commands)
+
+
+def first_replay(run: RunView, genome: Genome, evaluations: EvaluationTable) -> str:
+    """The command that repeats the first training of a genome."""
+    frame = evaluations.frame
+    repeats = frame.loc[frame["genome"] == genome.hash, "repeat"]
+    # The smallest number is the first repeat of the search; confirmations are numbered from far
+    # above.
+    repeat = int(repeats.min()) if len(repeats) else 0
+    return f"shoal replay {run.id} {genome.hash[:8]} {repeat}"
+
+
+def commands_section(run: RunView, commands: Mapping[str, str]) -> Html:
+    """Commands by their purpose, and the result hash that the same search has."""
     parts: list[Html] = []
     for purpose, command in commands.items():
         parts += [tag("p", purpose), tag("pre", tag("code", command))]
@@ -152,14 +184,13 @@ def again_section(
 
 def settings_section(run: RunView, dataset: Dataset) -> Html:
     """All settings and options of the data that have a value."""
-    values = {}
-    for name, value in run.settings.to_dict().items():
-        if value not in (None, {}, []):
-            values[name] = value
-    for name, value in dataset.options.to_dict().items():
-        if value not in (None, []):
-            values[f"data {name}"] = value
+    options = {f"data {name}": value for name, value in dataset.options.to_dict().items()}
+    return values_section({**run.settings.to_dict(), **options})
 
+
+def values_section(given: Mapping[str, object]) -> Html:
+    """Values by their names, without those that are empty."""
+    values = {name: value for name, value in given.items() if value not in (None, {}, [])}
     rows = []
     for name, value in values.items():
         rows.append(_value_line(name, shortened(_value_text(value), _MOST_OF_VALUE)))

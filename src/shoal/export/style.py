@@ -20,7 +20,10 @@ def _variables(colours: Palette, panel: str, good: str) -> str:
         "band": colours.band,
         "panel": panel,
         "good": good,
+        "other": colours.series[1],
     }
+    for number, colour in enumerate(colours.series[:6]):
+        values[f"line-{number}"] = colour
     return " ".join(f"--{name}: {value};" for name, value in values.items())
 
 
@@ -182,7 +185,9 @@ table.board { font-size: .9rem; }
 table.board :is(th, td):nth-child(3), table.board :is(th, td):nth-last-child(-n+2) {
   text-align: left;
 }
+table.references :is(th, td):last-child { text-align: left; }
 td .why { color: var(--muted); white-space: normal; font-weight: 400; }
+table.references .why { display: inline-block; min-width: 14rem; }
 
 svg { display: block; width: 100%; height: auto; }
 svg.strip { width: 9rem; }
@@ -206,6 +211,17 @@ circle.other { fill: var(--muted); }
   stroke-linecap: round;
   opacity: .35;
 }
+.dot { fill: var(--line-0); opacity: .5; }
+.mean-interval { stroke: var(--other); stroke-width: 4; }
+.mean-dot { fill: var(--other); }
+.s0 { --line-colour: var(--line-0); }
+.s1 { --line-colour: var(--line-1); }
+.s2 { --line-colour: var(--line-2); }
+.s3 { --line-colour: var(--line-3); }
+.s4 { --line-colour: var(--line-4); }
+.s5 { --line-colour: var(--line-5); }
+polyline.line { stroke: var(--line-colour); stroke-width: 2; }
+circle:is(.s0, .s1, .s2, .s3, .s4, .s5) { fill: var(--line-colour); }
 .legend {
   display: flex;
   flex-wrap: wrap;
@@ -221,6 +237,9 @@ circle.other { fill: var(--muted); }
   margin-right: .5rem;
   vertical-align: middle;
   border-top: 3px solid var(--best);
+}
+.legend span:is(.s0, .s1, .s2, .s3, .s4, .s5)::before {
+  border-top: 3px solid var(--line-colour);
 }
 .legend .mean::before { border-top: 3px dotted var(--mean); }
 .legend .band::before { border-top: .8rem solid var(--band); }

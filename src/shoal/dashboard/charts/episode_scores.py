@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from shoal.analysis.known_scores import ReferenceScore
 from shoal.dashboard.charts.base import palette
@@ -25,14 +24,13 @@ from shoal.dashboard.charts.vega import (
 )
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.registry import Metric
+from shoal.presentation.dots import dot_heights
 from shoal.presentation.formatting import score_text
 
 # The height of the chart, in pixels.
 HEIGHT = 220
 # The most dots: more of them cover each other, and take a browser long.
 MOST_DOTS = 1000
-# Dots of scores that differ by less than this share of the range stand above each other.
-_BINS = 48
 # The area of a dot, in square pixels, where there are few and where there are many.
 _LARGE = 40
 _SMALL = 14
@@ -56,31 +54,8 @@ def scores_data(scores: Sequence[float]) -> pd.DataFrame:
     """
     shown = np.array(scores[:MOST_DOTS], dtype=np.float64)
     return pd.DataFrame(
-        {"scenario": np.arange(1, len(shown) + 1), "score": shown, "y": _heights(shown)}
+        {"scenario": np.arange(1, len(shown) + 1), "score": shown, "y": dot_heights(shown.tolist())}
     )
-
-
-def _heights(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where the dots stand, -1 to 1: each bin's are spread over a height as its share of dots."""
-    finite = np.isfinite(scores)
-    heights = np.zeros(len(scores))
-    if not finite.any():
-        return heights
-
-    low = scores[finite].min()
-    width = scores[finite].max() - low
-    bins = np.zeros(len(scores), np.int64)
-    if width > 0:
-        bins[finite] = np.minimum((scores[finite] - low) / width * _BINS, _BINS - 1).astype(int)
-
-    counts = np.bincount(bins[finite], minlength=_BINS)
-    for number in np.flatnonzero(counts):
-        members = np.flatnonzero(finite & (bins == number))
-        # From the middle outward, in turn above and below it.
-        rank = np.arange(len(members))
-        sign = np.where(rank % 2 == 0, 1.0, -1.0)
-        heights[members] = sign * np.ceil(rank / 2) * 2.0 / counts.max()
-    return heights.clip(-1.0, 1.0)
 
 
 def episode_scores_chart(
