@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from shoal.cli.tables import run_row, runs_table
@@ -59,6 +61,23 @@ def test_a_run_keeps_its_number_on_eighty_columns() -> None:
         assert len(line) <= 80
         for value in ("40/40", "1,500", "83.25 %", "3 min 12 s"):
             assert value in line
+
+
+def test_runs_of_different_metrics_name_them_below_their_scores() -> None:
+    rmse = SearchSettings(generations=40, metric="balanced_accuracy")
+    other = replace(make_run(112), settings=rmse, best_score=0.91234)
+    header, *lines = printed(make_run(9), other)
+    assert [line.split() for line in lines if len(line.split()) == 1] == [
+        ["accuracy"],
+        ["balanced…"],
+    ]
+    assert all(len(line) <= 80 for line in lines)
+    (column,) = {line.rstrip().rindex(line.split()[-1][-1]) for line in (lines[1], lines[3])}
+    assert lines[0][column] == "%", "the name ends where its score ends"
+    assert header.index("Best") < column
+
+    # The same metric in all of them goes without saying.
+    assert len(printed(make_run(9), make_run(112))) == 3
 
 
 def test_no_runs_are_a_header() -> None:

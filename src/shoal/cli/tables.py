@@ -30,6 +30,7 @@ from shoal.presentation.formatting import (
     point_text,
     score_text,
     score_with_spread,
+    shortened,
     spread_text,
     stability_text,
 )
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 # Columns of a table that `shoal check` lists.
 _MOST_COLUMNS = 40
+# Characters of a metric's name below a score.
+_METRIC_WIDTH = 9
 # Differences that `shoal replay` lists.
 _MOST_DIFFERENCES = 12
 
@@ -243,7 +246,8 @@ def run_row(run: RunView) -> dict[str, Any]:
 
 
 def runs_table(runs: Sequence[RunView]) -> Table:
-    """`shoal runs`."""
+    """`shoal runs`. Where runs have different metrics, scores have their metric below them."""
+    several_metrics = len({run.metric for run in runs if run.best_score is not None}) > 1
     table = Table(box=None, header_style="bold", pad_edge=False)
     # The terminal may be narrower than the table. Only the column of names gives way then, since it
     # alone may wrap; the names themselves are cut instead.
@@ -255,7 +259,9 @@ def runs_table(runs: Sequence[RunView]) -> Table:
     table.add_column("Started", no_wrap=True)
 
     for run in runs:
-        best = "-" if run.best_score is None else score_text(run.best_score, run.metric)
+        best = Text("-" if run.best_score is None else score_text(run.best_score, run.metric))
+        if several_metrics and run.best_score is not None:
+            best.append(f"\n{shortened(run.metric.name, _METRIC_WIDTH)}", "dim")
         table.add_row(
             str(run.id),
             Text(run.name, no_wrap=True, overflow="ellipsis"),
