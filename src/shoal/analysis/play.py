@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.analysis.film import Film, film_episode
 from shoal.errors import ModelError, SimulationError
 from shoal.inference.policy import PolicyError, load_policy
 from shoal.nn.network import Network
@@ -69,6 +70,50 @@ def play_policy(
     SimulationError
         The simulation cannot be run.
     """
+    loaded = _load(folder, seed)
+    simulation = loaded.simulation
+    found = evaluate_policies(
+        simulation,
+        loaded.network,
+        loaded.weights[None],
+        loaded.scenarios,
+        np.arange(episodes),
+        threads,
+    )
+
+    first = None
+    if not simulation.batched:
+        try:
+            first = trace_episode(simulation, loaded.network, loaded.weights, loaded.scenarios)
+        except SimulationError:
+            first = None
+    return Played(simulation, found.scores[0], found.steps[0], first)
+
+
+def film_policy(folder: str | os.PathLike[str], seed: int = 0) -> Film:
+    """Film the first episode that `play_policy` plays with this seed.
+
+    Raises
+    ------
+    SimulationError
+        The simulation draws no pictures. Else as `play_policy`.
+    """
+    loaded = _load(folder, seed)
+    return film_episode(loaded.simulation, loaded.network, loaded.weights, loaded.scenarios)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Loaded:
+    """An exported policy, and where it is to act."""
+
+    simulation: Simulation
+    network: Network
+    weights: NDArray[np.float32]
+    scenarios: ScenarioSet
+
+
+def _load(folder: str | os.PathLike[str], seed: int) -> _Loaded:
+    """Raises as `play_policy`."""
     try:
         policy = load_policy(folder)
     except PolicyError as error:
@@ -84,14 +129,4 @@ def play_policy(
     )
     network = Network(tuple(about["layers"]), about["activation"])
     scenarios = ScenarioSet(derive_key(seed, _PLAY_STREAM), Purpose.TEST_SCENARIO)
-    found = evaluate_policies(
-        simulation, network, policy.weights[None], scenarios, np.arange(episodes), threads
-    )
-
-    first = None
-    if not simulation.batched:
-        try:
-            first = trace_episode(simulation, network, policy.weights, scenarios)
-        except SimulationError:
-            first = None
-    return Played(simulation, found.scores[0], found.steps[0], first)
+    return _Loaded(simulation, network, policy.weights, scenarios)

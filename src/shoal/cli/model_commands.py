@@ -50,6 +50,12 @@ def play(
     ],
     episodes: Annotated[int, typer.Option(min=1, help="How many scenarios")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Which scenarios")] = 0,
+    frames: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.gif", help="Film the first episode of an environment of Gymnasium"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let an exported policy act in its simulation, and show its first episode.
@@ -59,14 +65,44 @@ def play(
     """
     from rich.console import Console
 
-    from shoal.analysis.play import play_policy
+    from shoal.analysis.film import check_pictures_installed
+    from shoal.analysis.play import film_policy, play_policy
     from shoal.cli.episodes import episode_view, played_to_dict
+
+    if frames is not None:
+        check_pictures_installed()
+        _check_folder("--frames", frames)
+        _write_file("--frames", frames, film_policy(model, seed).gif())
 
     played = play_policy(model, episodes, seed)
     if as_json:
-        typer.echo(json.dumps(played_to_dict(played)))
-    else:
-        Console().print(episode_view(played))
+        answer = played_to_dict(played)
+        if frames is not None:
+            answer["frames"] = str(frames)
+        typer.echo(json.dumps(answer))
+        return
+    Console().print(episode_view(played))
+    if frames is not None:
+        typer.echo(f"{frames}: the first episode, {frames.stat().st_size:,} bytes")
+
+
+def _check_folder(option: str, file: Path) -> None:
+    """Raise `SettingsError` where a file's folder does not exist."""
+    if not file.parent.is_dir():
+        raise SettingsError(
+            f"{option} {file}: there is no folder {file.parent}.",
+            remedy="make it, or choose another",
+        )
+
+
+def _write_file(option: str, file: Path, content: bytes) -> None:
+    """Write a file; raises `SettingsError` where it cannot be written."""
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise SettingsError(
+            f"{option} {file}: {error.strerror}.", remedy="choose a place that you may write to"
+        ) from None
 
 
 @app.command()
@@ -99,10 +135,7 @@ def animate(
     from shoal.store import open_store
 
     check_gif_installed()
-    if not to.parent.is_dir():
-        raise SettingsError(
-            f"--to {to}: there is no folder {to.parent}.", remedy="make it, or choose another"
-        )
+    _check_folder("--to", to)
 
     window = Window(first, last, frames, spacing="even" if even else "early")
     with open_store(store, create=False) as opened:
@@ -111,12 +144,7 @@ def animate(
     film = replay_training(
         problem, recorded.task, recorded.iterations, window, recorded=recorded.loss
     )
-    try:
-        to.write_bytes(gif(film, dark))
-    except OSError as error:
-        raise SettingsError(
-            f"--to {to}: {error.strerror}.", remedy="choose a place that you may write to"
-        ) from None
+    _write_file("--to", to, gif(film, dark))
 
     name = recorded.task.genome.hash
     number = recorded.task.repeat

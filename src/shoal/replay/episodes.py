@@ -11,20 +11,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shoal.analysis.summary import load_champion
-from shoal.errors import ProblemError, ShoalError, StoreError
+from shoal.errors import ProblemError, ShoalError, SimulationError, StoreError
+from shoal.genome.genome import Genome
 from shoal.problems.base import Problem
 from shoal.replay.process import child_environment, load_problem
 from shoal.store import Store, open_store
 from shoal.system.child import Child, Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
 from shoal.tuning.champion import Champion
+
+if TYPE_CHECKING:
+    from shoal.problems.simulation import SimulationProblem
+    from shoal.simulations.evaluation import ScenarioSet
 
 # The first steps of an episode that are kept.
 MOST_STEPS = 200
@@ -48,15 +55,24 @@ class Episode:
         What the simulation returned for the whole episode.
     steps
         All steps, of which the first T are kept.
+    film
+        The episode as an animated GIF, in base64, where the simulation draws itself and somebody
+        asked.
+    no_film
+        Why a simulation that draws itself drew nothing; "" where it was not asked.
     """
 
     observations: dict[str, list[float]]
     actions: dict[str, list[float]]
     score: float
     steps: int
+    film: str = ""
+    no_film: str = ""
 
 
-def champion_episode(store: Store, run_id: int, number: int = 0) -> Episode | None:
+def champion_episode(
+    store: Store, run_id: int, number: int = 0, *, film: bool = False
+) -> Episode | None:
     """What the policy of a finished run's champion does in a scenario of the test.
 
     It takes a few seconds. This process has one such process at a time; other threads wait for it.
@@ -67,6 +83,8 @@ def champion_episode(store: Store, run_id: int, number: int = 0) -> Episode | No
         The run.
     number
         Of the scenario, from 0.
+    film
+        Film it, too, if the simulation draws itself.
 
     Returns
     -------
@@ -81,15 +99,14 @@ def champion_episode(store: Store, run_id: int, number: int = 0) -> Episode | No
     if load_champion(store, store.run(run_id)) is None:
         return None
     with _one_at_a_time:
-        return _ask(store, run_id, number)
+        return _ask(store, {"run": run_id, "number": number, "film": film})
 
 
-def _ask(store: Store, run_id: int, number: int) -> Episode:
-    request = {"run": run_id, "number": number}
+def _ask(store: Store, request: Mapping[str, Any]) -> Episode:
     child = Child(Entry.EPISODE, request, child_environment(store.raw_url))
     try:
         if not child.has_ended(_LIMIT_SECONDS):
-            _log.warning("run %s: an episode took more than %.0f s", run_id, _LIMIT_SECONDS)
+            _log.warning("run %s: an episode took more than %.0f s", request["run"], _LIMIT_SECONDS)
             raise StoreError(
                 f"The episode did not end within {_LIMIT_SECONDS:.0f} seconds.",
                 remedy="try again when the machine is less busy",
@@ -106,8 +123,12 @@ def _ask(store: Store, run_id: int, number: int) -> Episode:
     raise StoreError(f"There is no episode to show: {error}.", remedy="`shoal doctor`")
 
 
-def record_episode(problem: Problem, champion: Champion, number: int = 0) -> Episode:
+def record_episode(
+    problem: Problem, champion: Champion, number: int = 0, *, film: bool = False
+) -> Episode:
     """Let the champion's policy act in a scenario of the test, in this process.
+
+    ``film``: see `champion_episode`.
 
     Raises
     ------
@@ -117,8 +138,8 @@ def record_episode(problem: Problem, champion: Champion, number: int = 0) -> Epi
         The simulation is batched, or failed.
     """
     # Most runs solve tables, and simulations take a second to load.
+    from shoal.analysis.film import can_be_filmed, film_episode
     from shoal.problems.simulation import SimulationProblem
-    from shoal.simulations.trace import trace_episode
 
     if not isinstance(problem, SimulationProblem):
         raise ProblemError(
@@ -127,14 +148,51 @@ def record_episode(problem: Problem, champion: Champion, number: int = 0) -> Epi
         )
 
     simulation = problem.simulation
-    acting = int(np.argmax(champion.shares))
+    weights = champion.weights[int(np.argmax(champion.shares))]
+    scenarios = problem.test_scenarios
+    episode = trace_policy(problem, champion.genome, weights, scenarios, number)
+    if not film or not can_be_filmed(simulation):
+        return episode
+
+    try:
+        network = problem.network(champion.genome)
+        content = film_episode(simulation, network, weights, scenarios, number).gif()
+    except SimulationError as error:
+        return replace(episode, no_film=str(error))
+    return replace(episode, film=b64encode(content).decode())
+
+
+def trace_policy(
+    problem: SimulationProblem,
+    genome: Genome,
+    weights: NDArray[np.float32],
+    scenarios: ScenarioSet,
+    number: int,
+) -> Episode:
+    """Let a policy act in one scenario, in this process.
+
+    Parameters
+    ----------
+    problem
+        The simulation.
+    genome
+        Gives the policy's topology.
+    weights
+        (D,).
+    scenarios, number
+        The scenario.
+
+    Raises
+    ------
+    SimulationError
+        The simulation is batched, or failed.
+    """
+    # Most runs solve tables, and simulations take a second to load.
+    from shoal.simulations.trace import trace_episode
+
+    simulation = problem.simulation
     traced = trace_episode(
-        simulation,
-        problem.network(champion.genome),
-        champion.weights[acting],
-        problem.test_scenarios,
-        number,
-        most_steps=MOST_STEPS,
+        simulation, problem.network(genome), weights, scenarios, number, most_steps=MOST_STEPS
     )
     return Episode(
         observations=_by_name(simulation.observations, "observation", traced.observations),
@@ -161,7 +219,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     lower_priority(_NICENESS)
     try:
         with prints_dropped():
-            episode = _recorded(request["run"], request["number"])
+            episode = _recorded(request["run"], request["number"], film=request["film"])
     except ShoalError as error:
         answer(error=str(error))
         return error.exit_code
@@ -170,9 +228,9 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
     return 0
 
 
-def _recorded(run_id: int, number: int) -> Episode:
+def _recorded(run_id: int, number: int, *, film: bool) -> Episode:
     with open_store(create=False) as store:
         champion = load_champion(store, store.run(run_id))
     if champion is None:
         raise StoreError(f"Run {run_id} has no champion.")
-    return record_episode(load_problem(run_id), champion, number)
+    return record_episode(load_problem(run_id), champion, number, film=film)

@@ -28,6 +28,8 @@ RANDOM_STEPS = 1000
 LIMIT = 10_000
 # Observations further from the mean are cut off, in deviations.
 _FURTHEST = 10.0
+# How an environment is asked for pictures.
+_RENDER_MODE = "rgb_array"
 # The random play of an environment is the same in every run.
 _KEY: Key = (0, 0)
 
@@ -55,6 +57,7 @@ def gym_simulation(
     *,
     options: Mapping[str, Any] | None = None,
     normalisation: Normalisation | None = None,
+    on_frame: Callable[[NDArray[np.uint8]], None] | None = None,
 ) -> Simulation:
     """Make a simulation of an environment.
 
@@ -67,6 +70,9 @@ def gym_simulation(
     normalisation
         How observations are scaled; None: as a random play says (`play_at_random`). A discrete
         observation is not scaled.
+    on_frame
+        Gets a picture, (height, width, 3), of the start and after each step. None: nothing is
+        drawn.
 
     Raises
     ------
@@ -76,7 +82,10 @@ def gym_simulation(
     """
     gymnasium = _gymnasium()
     identity = name.removeprefix(PREFIX)
-    environment = _made(gymnasium, identity, options or {})
+    wanted = dict(options or {})
+    if on_frame is not None:
+        wanted["render_mode"] = _RENDER_MODE
+    environment = _made(gymnasium, identity, wanted)
 
     inputs, encode = _observations_of(gymnasium, identity, environment.observation_space)
     actions = _actions_of(gymnasium, identity, environment.action_space)
@@ -94,15 +103,21 @@ def gym_simulation(
     def episode(policy: Any, scenario: Any) -> float:
         """One episode; returns the sum of its rewards."""
         observation, _ = environment.reset(seed=scenario.seed)
+        draw()
         total = 0.0
         for _ in range(limit):
             scaled = (np.asarray(encode(observation), np.float64).ravel() - mean) / deviation
             action = actions.of(policy.act(np.clip(scaled, -_FURTHEST, _FURTHEST)))
             observation, reward, terminated, truncated, _ = environment.step(action)
             total += float(reward)
+            draw()
             if terminated or truncated:
                 break
         return total
+
+    def draw() -> None:
+        if on_frame is not None:
+            on_frame(_picture(environment, identity))
 
     return Simulation(
         name=PREFIX + identity,
@@ -185,6 +200,27 @@ def _made(gymnasium: Any, identity: str, options: Mapping[str, Any]) -> Any:
             expected="the id of an installed environment, such as CartPole-v1",
             remedy="gymnasium.pprint_registry() lists them; some need a package of their own",
         ) from error
+
+
+def _picture(environment: Any, identity: str) -> NDArray[np.uint8]:
+    """What an environment looks like now, (height, width, 3)."""
+    cause = "its picture is no array of red, green and blue"
+    try:
+        picture = np.asarray(environment.render())
+    # Most environments draw with a package of their own.
+    except Exception as error:
+        picture = np.empty(0)
+        text = str(error).splitlines()
+        cause = text[0] if text else type(error).__name__
+
+    is_picture = picture.ndim == 3 and picture.shape[-1] == 3 and picture.dtype == np.uint8
+    if not is_picture:
+        raise SimulationError(
+            f"The environment {identity} cannot be drawn: {cause.rstrip('.')}.",
+            expected="one that renders pictures (rgb_array)",
+            remedy="pip install 'gymnasium[classic-control]', or look at what the policy observes",
+        )
+    return picture
 
 
 def _observations_of(gymnasium: Any, identity: str, space: Any) -> tuple[int, Callable[[Any], Any]]:

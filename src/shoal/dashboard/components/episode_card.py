@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
+from html import escape
 
 import streamlit as st
 
@@ -161,6 +162,30 @@ def _notable(scores: Sequence[float], metric: Metric) -> dict[str, int]:
 
 
 def _draw(run: RunView, called: str, episode: Episode, dark: bool) -> None:
+    if episode.film:
+        # As an element of Streamlit it would be a file that the server keeps.
+        alt = f"{called} of the test's scenarios as a film"
+        source = f"data:image/gif;base64,{episode.film}"
+        st.html(f'<img src="{source}" alt="{escape(alt)}" style="max-width: 100%">')
+    elif episode.no_film:
+        st.caption(episode.no_film)
+
+    episode_charts(episode, f"{run.id}", dark)
+    st.caption(_about(run, called, episode))
+
+
+def episode_charts(episode: Episode, key: str, dark: bool) -> None:
+    """What a policy observed and what it answered, step by step, side by side.
+
+    Parameters
+    ----------
+    episode
+        What it did.
+    key
+        Tells this episode's charts from others of the page.
+    dark
+        Draw for the dark theme.
+    """
     left, right = st.columns(2, gap="small")
     parts = (
         (left, "Observed", episode.observations),
@@ -170,18 +195,19 @@ def _draw(run: RunView, called: str, episode: Episode, dark: bool) -> None:
         with column:
             figure = episode_chart(episode_data(columns), title, dark=dark)
             alt = f"{title} by step: {', '.join(columns)}"
-            chart(figure, f"episode-{title.lower()}-{run.id}", alt)
-
-    st.caption(_about(run, called, episode))
+            chart(figure, f"episode-{title.lower()}-{key}", alt)
 
 
 def _about(run: RunView, called: str, episode: Episode) -> str:
-    """How long the episode was, what it scored, and what is not drawn of it."""
+    """Which scenario it was, and `episode_text`."""
+    return f"{called} of the test's scenarios: {episode_text(run, episode)}"
+
+
+def episode_text(run: RunView, episode: Episode) -> str:
+    """How long an episode was, what it scored, and what is not drawn of it."""
     unit = f" {run.metric.unit}" if run.metric.unit else ""
-    notes = [
-        f"{called} of the test's scenarios: {episode.steps:,} steps, "
-        f"score {score_text(episode.score, run.metric)}{unit}."
-    ]
+    score = score_text(episode.score, run.metric)
+    notes = [f"{episode.steps:,} steps, score {score}{unit}."]
     kept = len(next(iter(episode.observations.values()), ()))
     if kept < episode.steps:
         notes.append(f"The first {kept:,} steps are drawn.")
@@ -196,4 +222,4 @@ def _episode(run_id: int, number: int, ended: float | None) -> Episode | None:
     # A part of the cache's key only: a finished run may have gone on and ended again.
     del ended
     _log.info("Run %d: its champion's policy acts in scenario %d for a viewer", run_id, number)
-    return champion_episode(store(), run_id, number)
+    return champion_episode(store(), run_id, number, film=True)
