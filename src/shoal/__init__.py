@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from shoal.genome.genome import Genome
     from shoal.genome.presets import named_genome
     from shoal.manager import TrainManager
+    from shoal.objectives.decoders import Decoder, decoder
     from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
     from shoal.settings.search_settings import SearchSettings
     from shoal.simulations.definition import Simulation, simulation
@@ -56,6 +57,8 @@ _HOMES = {
     "Genome": "genome.genome",
     "named_genome": "genome.presets",
     "TrainManager": "manager",
+    "Decoder": "objectives.decoders",
+    "decoder": "objectives.decoders",
     "RowLoss": "objectives.definition",
     "TableObjective": "objectives.definition",
     "objective": "objectives.definition",
@@ -70,6 +73,7 @@ _HOMES = {
 
 __all__ = [
     "Dataset",
+    "Decoder",
     "FunctionProblem",
     "Genome",
     "MinimizeResult",
@@ -87,6 +91,7 @@ __all__ = [
     "TrainManager",
     "TrainResult",
     "__version__",
+    "decoder",
     "function",
     "load_dataset",
     "minimize",

@@ -20,6 +20,7 @@ from shoal.data import Dataset, Part
 from shoal.errors import GenomeError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
+from shoal.objectives.decoders import Decoder
 from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.preflight import (
@@ -146,6 +147,7 @@ def train(
     loss: str | None = None,
     objective: Objective | None = None,
     metric: Objective | None = None,
+    decoder: str | dict[str, Any] | Decoder | None = None,
     engine: str = "cpu",
 ) -> TrainResult:
     """Train one network with one swarm.
@@ -179,6 +181,9 @@ def train(
     metric
         What is scored besides the metrics that every table has; as ``objective``. None: the
         objective.
+    decoder
+        What networks positions of the swarm stand for: "sign", "ternary", "int8", "scorecard",
+        ``file.py:name``, or what `shoal.decoder` makes. None: a position is a network.
     engine
         "cpu", or "reference": the same algorithm in plain NumPy, slow and easy to read.
 
@@ -197,6 +202,8 @@ def train(
         If ``genome`` is none.
     ObjectiveError
         If the objective raises, returns another shape, or does not fit the data.
+    DecoderError
+        If the decoder raises, returns another shape, or does not fit the network.
 
     Examples
     --------
@@ -211,11 +218,11 @@ def train(
     True
     """
     _check_train_arguments(data, genome, repeat)
-    named = {"objective": objective, "metric": metric}
+    named: dict[str, Any] = {"objective": objective, "metric": metric, "decoder": decoder}
     # Objects are used as they are. Names become settings.
-    objects: dict[str, Own] = {}
+    objects: dict[str, Any] = {}
     for setting, own in list(named.items()):
-        if isinstance(own, Own):
+        if isinstance(own, Own | Decoder):
             objects[f"given_{setting}"] = own
             named[setting] = None
     settings = SearchSettings.parse(
@@ -233,7 +240,7 @@ def train(
     )
     # One training, exactly as a search would make it.
     problem = TableProblem(data, settings, **objects)
-    task = Task(genome or Genome(), repeat)
+    task = Task(genome or problem.default_genome, repeat)
     trainer = get_engine(engine, threads or cores())
 
     train_part, validation_part = data.parts(repeat)
@@ -317,7 +324,8 @@ def search(
     settings
         Those of `shoal.SearchSettings`, by name; docs/reference.md explains each. The preset is the
         data's unless it is among them. ``objective`` and ``metric`` may be what `shoal.objective`
-        and `shoal.row_loss` make, at the top level of a file.
+        and `shoal.row_loss` make, and ``decoder`` what `shoal.decoder` makes, at the top level of a
+        file.
 
     Returns
     -------

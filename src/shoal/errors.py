@@ -86,6 +86,17 @@ class ObjectiveError(ProblemError):
     """
 
 
+class DecoderError(ProblemError):
+    """A decoder cannot be used.
+
+    Raised by `shoal.decoder` for a function that takes other arguments, and by whatever calls one
+    that raises, returns another shape, does not fit the network, or does not depend on each
+    position alone.
+
+    What to do: correct what the message names. ``shoal.train`` tries a decoder out.
+    """
+
+
 class CodeChangedError(ProblemError):
     """The code that a run began with is not on this machine, or has changed."""
 

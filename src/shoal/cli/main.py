@@ -21,6 +21,8 @@ from shoal.cli.analysis_commands import app as analysis_commands
 from shoal.cli.model_commands import app as model_commands
 from shoal.cli.options import (
     DataArgument,
+    DecoderOption,
+    DecoderOptionsOption,
     DemoSimulationOption,
     EngineOption,
     EvaluationsOption,
@@ -146,6 +148,8 @@ def run(
     loss: LossOption = None,
     objective: ObjectiveOption = None,
     objective_options: ObjectiveOptionsOption = None,
+    decoder: DecoderOption = None,
+    decoder_options: DecoderOptionsOption = None,
     workers: WorkersOption = None,
     engine: EngineOption = None,
     executor: ExecutorOption = None,

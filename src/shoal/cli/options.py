@@ -166,6 +166,18 @@ ObjectiveOptionsOption = Annotated[
     list[str] | None,
     typer.Option("--objective-option", metavar="NAME=VALUE", help="An option of the objective"),
 ]
+DecoderOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What networks positions of swarms stand for: sign, ternary, int8, scorecard, or "
+        "file.py:NAME; default: a position is a network",
+    ),
+]
+DecoderOptionsOption = Annotated[
+    list[str] | None,
+    typer.Option("--decoder-option", metavar="NAME=VALUE", help="An option of the decoder"),
+]
 LossOption = Annotated[
     str | None,
     typer.Option(

@@ -45,6 +45,23 @@ class Network:
             size += inputs * neurons + neurons
         return size
 
+    def layer_slices(self) -> list[tuple[slice, slice]]:
+        """Where the flat vector holds the weights and the biases of each layer.
+
+        Examples
+        --------
+        >>> Network((2, 3, 1)).layer_slices()
+        [(slice(0, 6, None), slice(6, 9, None)), (slice(9, 12, None), slice(12, 13, None))]
+        """
+        slices = []
+        start = 0
+        for inputs, neurons in pairwise(self.layers):
+            biases = start + inputs * neurons
+            end = biases + neurons
+            slices.append((slice(start, biases), slice(biases, end)))
+            start = end
+        return slices
+
     def bias_mask(self) -> NDArray[np.bool_]:
         """Mark the biases in the flat vector: True where it holds one, (D,).
 

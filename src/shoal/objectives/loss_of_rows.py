@@ -1,7 +1,7 @@
 """A loss that a setting names, for rows that may have weights and several targets.
 
-One target without weights is the engines' own, compiled as a whole. Weights and several targets
-take the way of losses of one's own, a loss of each row.
+One target without weights is the engines' own, compiled as a whole. Weights, several targets and
+decoded networks take the way of losses of one's own, a loss of each row.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class LearnedRows:
     mean_abs: float | NDArray[np.float64] = 1.0
 
 
-def loss_of_rows(name: str | None, task: str, rows: LearnedRows) -> Objective | RowObjective:
+def loss_of_rows(
+    name: str | None, task: str, rows: LearnedRows, *, bound: bool = False
+) -> Objective | RowObjective:
     """The loss that a setting names, on these rows.
 
     Parameters
@@ -50,6 +52,8 @@ def loss_of_rows(name: str | None, task: str, rows: LearnedRows) -> Objective | 
         "regression" or "classification".
     rows
         What it is computed on. Of several targets it is the mean over targets.
+    bound
+        Whether it has to be bound to the rows, also where the engines' own loss would do.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def loss_of_rows(name: str | None, task: str, rows: LearnedRows) -> Objective | 
         return _of_several_targets(name, rows)
 
     loss = make_objective(name, task, _number(rows.scale), _number(rows.mean_abs))
-    if rows.weight is None:
+    if rows.weight is None and not bound:
         return loss
     return _bound(loss, Units(task), rows.y, rows.weight)
 

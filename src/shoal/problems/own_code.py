@@ -1,4 +1,4 @@
-"""Objectives and losses by name: built-in ones, installed plug-ins, and code in a user's file.
+"""Objectives, losses and decoders by name: built-in ones, installed plug-ins, code of users.
 
 Settings name them. What a user types is pinned first (`pinned`): a reference gets an absolute path
 and the hash of its file. From then on the hash decides whether the file is executed (`find_named`),
@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shoal.errors import ObjectiveError, SettingsError
+from shoal.errors import DecoderError, ObjectiveError, SettingsError
+from shoal.objectives.built_in_decoders import find_decoder, get_decoder
+from shoal.objectives.decoders import Decoder
 from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.registry import METRICS
 from shoal.problems import references
@@ -20,8 +22,10 @@ from shoal.settings.search_settings import SearchSettings
 # What a setting ``objective`` or ``metric`` can stand for.
 Own = TableObjective | RowLoss
 
+# The setting that names a decoder.
+_DECODER = "decoder"
 # Settings that may name code.
-SETTINGS = ("objective", "metric")
+SETTINGS = ("objective", "metric", _DECODER)
 
 
 def pin_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +35,7 @@ def pin_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     ----------
     settings
         By name; ``objective`` and ``metric`` may be texts, tables, or objects of
-        `shoal.objective` and `shoal.row_loss`.
+        `shoal.objective` and `shoal.row_loss`, and ``decoder`` one of `shoal.decoder`.
 
     Raises
     ------
@@ -44,15 +48,15 @@ def pin_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     for setting in SETTINGS:
         value = given.get(setting)
         if value is not None and not (isinstance(value, str) and value in METRICS):
-            given[setting] = pinned(value)
+            given[setting] = pinned(value, setting)
     return given
 
 
-def pinned(value: Any) -> Any:
+def pinned(value: Any, setting: str = "objective") -> Any:
     """What a setting holds for what a user gives; see `pin_settings`."""
     if isinstance(value, NamedCode):
         value = value.model_dump()
-    if isinstance(value, Own):
+    if isinstance(value, Own | Decoder):
         return _pinned_object(value)
 
     table = as_table(value)
@@ -60,7 +64,8 @@ def pinned(value: Any) -> Any:
     if not isinstance(name, str):
         return value
     if not references.is_reference(name):
-        name = references.plugins(references.OBJECTIVES).get(name, name)
+        group = references.DECODERS if setting == _DECODER else references.OBJECTIVES
+        name = references.plugins(group).get(name, name)
     if not references.is_reference(name):
         return table
 
@@ -73,17 +78,24 @@ def pinned(value: Any) -> Any:
             remedy="leave sha256 out to use the file as it is now",
         )
 
-    options = as_own(found, name).with_options(**table.get("options", {})).options
-    return _table(code, options)
+    own: Own | Decoder
+    if setting == _DECODER:
+        own = as_decoder(found, name)
+    else:
+        own = as_own(found, name)
+    return _table(code, own.with_options(**table.get("options", {})).options)
 
 
-def _pinned_object(own: Own) -> dict[str, Any]:
+def _pinned_object(own: Own | Decoder) -> dict[str, Any]:
     if _is_built_in(own):
         return {"name": own.name, "options": dict(own.options)}
+
+    kind = Decoder if isinstance(own, Decoder) else Own
+    what = "a decoder" if isinstance(own, Decoder) else "an objective"
     name = references.name_in_file(
-        own.function, lambda value: isinstance(value, Own) and value.function is own.function
+        own.function, lambda value: isinstance(value, kind) and value.function is own.function
     )
-    code = references.code_of(own.function, "an objective", name)
+    code = references.code_of(own.function, what, name)
     return _table(code, own.options)
 
 
@@ -91,10 +103,14 @@ def _table(code: references.Code, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": code.reference, "sha256": code.sha256, "options": dict(options)}
 
 
-def _is_built_in(own: Own) -> bool:
-    from shoal.objectives.lookup import find_built_in
+def _is_built_in(own: Own | Decoder) -> bool:
+    known: Own | Decoder | None
+    if isinstance(own, Decoder):
+        known = find_decoder(own.name)
+    else:
+        from shoal.objectives.lookup import find_built_in
 
-    known = find_built_in(own.name)
+        known = find_built_in(own.name)
     return known is not None and known.function is own.function
 
 
@@ -114,15 +130,35 @@ def find_named(named: NamedCode) -> Own:
         from shoal.objectives.lookup import get_built_in
 
         return get_built_in(named.name).with_options(**named.options)
+    return as_own(_recorded(named), named.name).with_options(**named.options)
 
+
+def find_named_decoder(named: NamedCode) -> Decoder:
+    """The decoder that a setting names.
+
+    Raises
+    ------
+    CodeChangedError
+        Its file is missing, or does not have the recorded hash.
+    DecoderError
+        There is none of that name, or it has no such options.
+    ProblemError
+        It cannot be imported.
+    """
+    if not named.is_reference:
+        return get_decoder(named.name).with_options(**named.options)
+    return as_decoder(_recorded(named), named.name).with_options(**named.options)
+
+
+def _recorded(named: NamedCode) -> Any:
+    """What stands in the file of a reference, if the file has the recorded hash."""
     if named.sha256 is None:
         raise SettingsError(
             f"{named.name} comes without the hash of its file.",
             expected="a reference that was pinned",
             remedy="pass the settings through shoal.search or `shoal run`",
         )
-    found = references.find_recorded(named.name, named.sha256)
-    return as_own(found, named.name).with_options(**named.options)
+    return references.find_recorded(named.name, named.sha256)
 
 
 def offered_names(task: str) -> tuple[str, ...]:
@@ -187,6 +223,17 @@ def as_own(found: Any, reference: str) -> Own:
     raise ObjectiveError(
         f"{reference} is a {type(found).__name__}, not an objective.",
         expected="a function under @shoal.objective(...) or @shoal.row_loss(...)",
+        remedy="write that line above the function",
+    )
+
+
+def as_decoder(found: Any, reference: str) -> Decoder:
+    """What was found under a reference, if it is a decoder."""
+    if isinstance(found, Decoder):
+        return found
+    raise DecoderError(
+        f"{reference} is a {type(found).__name__}, not a decoder.",
+        expected="a function under @shoal.decoder",
         remedy="write that line above the function",
     )
 

@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 # Groups of entry points, by which installed packages offer code under a name.
 PROBLEMS = "shoal.problems"
 OBJECTIVES = "shoal.objectives"
+DECODERS = "shoal.decoders"
 
 # Digits of a hash that a message shows.
 _SHOWN = 12
@@ -238,7 +239,7 @@ def plugins(group: str) -> dict[str, str]:
     Parameters
     ----------
     group
-        `PROBLEMS` or `OBJECTIVES`.
+        `PROBLEMS`, `OBJECTIVES` or `DECODERS`.
     """
     offered = {}
     for point in sorted(entry_points(group=group), key=lambda point: point.name):
@@ -363,7 +364,8 @@ def recorded_code(
     record
         What it recorded of its problem; None for a table.
     setting
-        Of a table: the setting that names the code, "objective" or "metric". None: the first one.
+        Of a table: the setting that names the code, "objective", "metric" or "decoder". None: the
+        first one.
 
     Raises
     ------
@@ -380,7 +382,7 @@ def recorded_code(
         raise ProblemError(
             f"Run {run_id} solves {solved}: it records no code"
             + (f" of its {setting}." if setting else "."),
-            expected="a run of a simulation, an objective or a metric of your own",
+            expected="a run of a simulation, an objective, a metric or a decoder of your own",
             remedy="`shoal runs` lists the runs",
         )
 
@@ -397,14 +399,13 @@ def recorded_code(
 
 
 def _kept_codes(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    """The codes of a record: of a simulation one, of a table those that its settings name."""
+    """The codes of a record: that of a simulation, then those that settings name."""
     if record is None:
         return []
-    if "codes" in record:
-        return list(record["codes"])
+    codes = list(record.get("codes", ()))
     if record.get("sha256") is None:
-        return []
-    return [record]
+        return codes
+    return [record, *codes]
 
 
 def sha256_of(content: bytes) -> str:

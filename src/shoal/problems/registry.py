@@ -82,8 +82,16 @@ def is_written(subject: Any) -> TypeGuard[Written]:
     return is_simulation(subject) or is_function(subject)
 
 
-def describe(subject: Written) -> dict[str, Any]:
-    """What a run records of a subject that is no table, as JSON values. Raises `ProblemError`."""
+def describe(subject: Written, settings: SearchSettings | None = None) -> dict[str, Any]:
+    """What a run records of a subject that is no table, as JSON values. Raises `ProblemError`.
+
+    Parameters
+    ----------
+    subject
+        A simulation or a function.
+    settings
+        Those of the run, which may name code of a user's; None: of no run.
+    """
     if is_function(subject):
         from shoal.problems.function_record import describe_function
 
@@ -92,7 +100,7 @@ def describe(subject: Written) -> dict[str, Any]:
     from shoal.problems.simulation import describe_simulation
 
     assert is_simulation(subject)
-    return describe_simulation(subject)
+    return describe_simulation(subject, settings)
 
 
 def describe_table(dataset: Dataset, settings: SearchSettings) -> dict[str, Any] | None:
@@ -101,9 +109,10 @@ def describe_table(dataset: Dataset, settings: SearchSettings) -> dict[str, Any]
     Raises
     ------
     CodeChangedError
-        The file of an objective is missing, or has changed since the settings were made.
+        The file of an objective or a decoder is missing, or has changed since.
     """
-    if settings.objective is None and not isinstance(settings.metric, NamedCode):
+    named = (settings.objective, settings.metric, settings.decoder)
+    if not any(isinstance(own, NamedCode) for own in named):
         return None
     return TableProblem(dataset, settings).to_dict()
 

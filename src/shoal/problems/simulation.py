@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,13 @@ from shoal.genome.genome import Genome
 from shoal.genome.presets import named_genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import Key, Purpose, derive_key
+from shoal.objectives.decoders import Decoder
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.objectives.registry import Metric
 from shoal.problems import references
 from shoal.problems.base import ChampionScores, Observed, Problem, downsample_history
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.own_code import find_named_decoder, recorded_codes
 from shoal.problems.simulation_stepwise import StepwisePolicy
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import SwarmState
@@ -66,6 +69,9 @@ class SimulationProblem(Problem):
     ------
     SettingsError
         When the settings name a loss, an objective or a metric: what a simulation returns is all.
+        Or a decoder that is for tables.
+    DecoderError
+        When the decoder does not work.
     """
 
     simulation: Simulation
@@ -73,6 +79,13 @@ class SimulationProblem(Problem):
     kind = "simulation"
 
     def __post_init__(self) -> None:
+        decoder = self.decoder
+        if decoder is not None and decoder.data_options:
+            raise SettingsError(
+                f"decoder={decoder.name!r}, and {self.simulation.name} is a simulation.",
+                expected="a decoder that needs no table",
+                remedy="choose sign, ternary, int8, or one of your own",
+            )
         for name in ("metric", "loss", "objective"):
             value = getattr(self.settings, name)
             if value is not None:
@@ -81,6 +94,8 @@ class SimulationProblem(Problem):
                     expected="none: a simulation is scored by what it returns",
                     remedy="leave it out",
                 )
+        if decoder is not None:
+            decoder.check(self.network(self.default_genome))
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         # Another process imports the simulation from its own machine: code is never sent.
@@ -108,7 +123,14 @@ class SimulationProblem(Problem):
 
     def to_dict(self) -> dict[str, Any]:
         """See `Problem.to_dict`."""
-        return describe_simulation(self.simulation)
+        return describe_simulation(self.simulation, self.settings)
+
+    @cached_property
+    def decoder(self) -> Decoder | None:
+        """What the positions of swarms stand for; None: they are the policies' weights."""
+        if self.settings.decoder is None:
+            return None
+        return find_named_decoder(self.settings.decoder)
 
     # ---- How long a training is ------------------------------------------------------------------
 
@@ -141,6 +163,7 @@ class SimulationProblem(Problem):
                 task.genome,
                 derive_key(self.settings.seed, task.repeat),
                 self._plan(task, iterations),
+                decoder=self.decoder,
                 scored_on=ScenarioSet(self._shared_key, _SCORED_ON[task.phase]),
                 threads=_threads(engine),
                 observer=self._observer(task, engine),
@@ -178,6 +201,7 @@ class SimulationProblem(Problem):
             task.genome,
             derive_key(self.settings.seed, task.repeat),
             self._plan(task, iterations),
+            decoder=self.decoder,
             threads=_threads(engine),
             loss_name=SCORE,
         )
@@ -321,15 +345,26 @@ def usual_settings(simulation: Simulation) -> dict[str, Any]:
     }
 
 
-def describe_simulation(simulation: Simulation) -> dict[str, Any]:
+def describe_simulation(
+    simulation: Simulation, settings: SearchSettings | None = None
+) -> dict[str, Any]:
     """What a run records of a simulation, as JSON values.
+
+    Parameters
+    ----------
+    simulation
+        The simulation.
+    settings
+        Those of the run, which may name a decoder in a user's file; None: of no run.
 
     Raises
     ------
+    CodeChangedError
+        The file of a decoder is missing, or has changed since the settings were made.
     ProblemError
         No other process could import it: it is defined in a notebook or in another function.
     """
-    record = {
+    record: dict[str, Any] = {
         "kind": SimulationProblem.kind,
         "name": simulation.name,
         "metric": simulation_metric(simulation).to_dict(),
@@ -341,6 +376,8 @@ def describe_simulation(simulation: Simulation) -> dict[str, Any]:
         "code": None,
         "versions": references.versions(),
     }
+    if settings is not None and settings.decoder is not None:
+        record["codes"] = recorded_codes({"decoder": settings.decoder})
     if _is_bundled(simulation):
         return record
 

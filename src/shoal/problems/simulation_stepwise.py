@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key
+from shoal.objectives.decoders import Decoder
 from shoal.problems.stepwise import StepwiseTraining
 from shoal.pso.swarm import SwarmState
 from shoal.simulations.definition import Simulation
@@ -19,7 +20,7 @@ class StepwisePolicy(StepwiseTraining):
 
     Parameters
     ----------
-    simulation, genome, key, plan, threads
+    simulation, genome, key, plan, decoder, threads
         See `shoal.simulations.training.train_policy`.
     loss_name
         What the loss is called.
@@ -32,6 +33,7 @@ class StepwisePolicy(StepwiseTraining):
         key: Key,
         plan: TrainingPlan,
         *,
+        decoder: Decoder | None = None,
         threads: int,
         loss_name: str,
     ) -> None:
@@ -45,6 +47,7 @@ class StepwisePolicy(StepwiseTraining):
         )
         self._key = key
         self._plan = plan
+        self._decoder = decoder
         self._evaluator = Evaluator(simulation, network, threads)
         self._trainer = self._new_trainer()
 
@@ -74,4 +77,4 @@ class StepwisePolicy(StepwiseTraining):
         self._evaluator.close()
 
     def _new_trainer(self) -> PolicyTrainer:
-        return PolicyTrainer(self._evaluator, self.genome, self._key, self._plan)
+        return PolicyTrainer(self._evaluator, self.genome, self._key, self._plan, self._decoder)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.data import Dataset, Part, RegressionTarget, RegressionTargets
-from shoal.errors import ObjectiveError, ProblemError
+from shoal.errors import ObjectiveError, ProblemError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
@@ -23,6 +23,7 @@ from shoal.objectives.bound import (
     WholeObjective,
     check_fits,
 )
+from shoal.objectives.decoders import Decoder
 from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.loss_of_rows import LearnedRows, loss_of_rows
 from shoal.objectives.losses import Objective
@@ -38,7 +39,8 @@ from shoal.objectives.registry import METRICS, Metric, table_metric
 from shoal.problems import references
 from shoal.problems.base import ChampionScores, Problem, downsample_history
 from shoal.problems.evaluation import Evaluation, Task
-from shoal.problems.own_code import Own, find_named, recorded_codes
+from shoal.problems.own_code import SETTINGS as CODE_SETTINGS
+from shoal.problems.own_code import Own, find_named, find_named_decoder, recorded_codes
 from shoal.problems.table_stepwise import StepwiseTable
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import TrainingTask
@@ -63,14 +65,17 @@ class TableProblem(Problem):
         The prepared table, with its parts.
     settings
         The settings of the run.
-    given_objective, given_metric
-        What is optimised and what is selected on, where they are objects that no settings name:
-        those of a single training. Such a problem cannot be sent to another process.
+    given_objective, given_metric, given_decoder
+        What is optimised, what is selected on and what positions stand for, where they are objects
+        that no settings name: those of a single training. Such a problem cannot be sent to another
+        process.
 
     Raises
     ------
     SettingsError
-        When the loss or the metric does not fit the target.
+        When the loss or the metric does not fit the target, or the decoder not the inputs.
+    DecoderError
+        When the decoder does not work.
     ObjectiveError
         When an objective does not fit the target, or needs columns that have no role.
     CodeChangedError
@@ -81,6 +86,7 @@ class TableProblem(Problem):
     settings: SearchSettings
     given_objective: Own | None = None
     given_metric: Own | None = None
+    given_decoder: Decoder | None = None
     kind = "table"
 
     def __post_init__(self) -> None:
@@ -89,6 +95,7 @@ class TableProblem(Problem):
         self.objective_on(self.dataset.train)
         for own in (self.own_objective, self.own_metric):
             self._check_own(own)
+        self._check_decoder()
 
     def __reduce__(self) -> tuple[type[TableProblem], tuple[Any, ...]]:
         # Another process finds objectives by their settings: code is never sent.
@@ -97,6 +104,7 @@ class TableProblem(Problem):
             self.settings,
             self.given_objective,
             self.given_metric,
+            self.given_decoder,
         )
 
     @property
@@ -110,7 +118,7 @@ class TableProblem(Problem):
 
     def to_dict(self) -> dict[str, Any] | None:
         """See `Problem.to_dict`: nothing, where the settings say it all in names of `METRICS`."""
-        named = {"objective": self.settings.objective, "metric": self.settings.metric}
+        named = {setting: getattr(self.settings, setting) for setting in CODE_SETTINGS}
         if not any(isinstance(own, NamedCode) for own in named.values()):
             return None
         return {
@@ -146,6 +154,15 @@ class TableProblem(Problem):
         if own is not None and own.name in METRICS:
             return None
         return own
+
+    @cached_property
+    def decoder(self) -> Decoder | None:
+        """What the positions of swarms stand for; None: they are the networks' weights."""
+        if self.given_decoder is not None:
+            return self.given_decoder
+        if self.settings.decoder is None:
+            return None
+        return find_named_decoder(self.settings.decoder)
 
     @cached_property
     def metric(self) -> Metric:
@@ -199,7 +216,9 @@ class TableProblem(Problem):
             scale=self.units.scale,
             mean_abs=self._mean_abs_target,
         )
-        return loss_of_rows(self.settings.loss, self.dataset.task, rows)
+        return loss_of_rows(
+            self.settings.loss, self.dataset.task, rows, bound=self.decoder is not None
+        )
 
     def _mean_of(self, own: RowLoss, part: Part) -> RowObjective:
         units = self.units
@@ -260,6 +279,21 @@ class TableProblem(Problem):
             part = train.select(np.arange(len(train.rows)) < _FEW_ROWS)
             self._own_score(own, part.target, part)
 
+    def _check_decoder(self) -> None:
+        """Refuse a decoder that needs other inputs, or that does not work."""
+        decoder = self.decoder
+        if decoder is None:
+            return
+        for option, needed in decoder.data_options.items():
+            value = getattr(self.dataset.options, option)
+            if value != needed:
+                raise SettingsError(
+                    f"decoder={decoder.name!r} for a table with {option}={value!r}.",
+                    expected=f"{option}={needed!r}",
+                    remedy=f"shoal.load_dataset(..., {option}={needed!r}), or --{option} {needed}",
+                )
+        decoder.check(self.network(self.default_genome))
+
     def _own_score(self, own: Own, predictions: NDArray[np.float64], part: Part) -> float:
         """The value of an own metric, in its direction; NaN where it has none."""
         if isinstance(own, RowLoss):
@@ -279,6 +313,13 @@ class TableProblem(Problem):
     def schedule(self) -> Schedule:
         """See `Problem.schedule`."""
         return self.settings.schedule
+
+    @property
+    def default_genome(self) -> Genome:
+        """See `Problem.default_genome`: without hidden layers where there are none."""
+        if self.settings.max_depth == 0:
+            return Genome(hidden_layers=())
+        return Genome()
 
     def network(self, genome: Genome) -> Network:
         """The genome's topology between this data's inputs and outputs."""
@@ -314,9 +355,13 @@ class TableProblem(Problem):
 
         settings = self.settings
         length = self.length_of(task, iterations)
+        network = self.network(task.genome)
+        decode = None
+        if self.decoder is not None:
+            decode = self.decoder.bound_to(network)
         return TrainingTask(
             genome=task.genome,
-            network=self.network(task.genome),
+            network=network,
             objective=self.objective_on(part),
             x=part.x,
             y=part.y,
@@ -326,6 +371,7 @@ class TableProblem(Problem):
             patience=length.patience,
             horizon=length.horizon,
             min_improvement=settings.min_improvement,
+            decode=decode,
         )
 
     def effort(self, genome: Genome) -> int:

@@ -72,6 +72,15 @@ def as_table(value: Any) -> Any:
     return table
 
 
+def name_in(value: Any) -> str | None:
+    """The name in what a user writes; None where there is none."""
+    if isinstance(value, NamedCode):
+        return value.name
+    table = as_table(value)
+    name = table.get("name") if isinstance(table, dict) else None
+    return name if isinstance(name, str) else None
+
+
 def as_metric(value: Any) -> Any:
     """What a user writes for a metric: names of `METRICS` stay texts, as they were recorded."""
     if isinstance(value, str) and value in METRICS:

@@ -11,13 +11,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from shoal.errors import SettingsError
+from shoal.errors import SettingsError, ShoalError
 from shoal.genome.genes import CATEGORICAL_GENES, NETWORK_GENES, NEUTRAL
 from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
+from shoal.objectives.built_in_decoders import find_decoder, unknown_decoder
 from shoal.objectives.losses import LOSS_NAMES
 from shoal.objectives.registry import METRICS
-from shoal.settings.named_code import MetricSetting, NamedCode, NamedCodeSetting
+from shoal.settings.named_code import MetricSetting, NamedCode, NamedCodeSetting, name_in
 from shoal.settings.phase import FIRST_CONFIRMATION
 from shoal.settings.presets import (
     DEFAULT_PRESET,
@@ -145,6 +146,9 @@ class SearchSettings(BaseModel):
     loss: str | None = None
     # What swarms optimise in place of a loss: an objective, or code of a user's.
     objective: NamedCodeSetting | None = None
+    # What networks the positions of a swarm stand for: a name of
+    # `shoal.objectives.built_in_decoders`, or code of a user's. None: a position is a network.
+    decoder: NamedCodeSetting | None = None
 
     # Narrower bounds of numeric genes, (low, high) by name.
     bounds: dict[str, tuple[Bound, Bound]] = Field(default_factory=dict)
@@ -153,8 +157,8 @@ class SearchSettings(BaseModel):
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     # Genes that are searched besides the first version's, or over all their values.
     extra_genes: tuple[str, ...] = ()
-    # Hidden layers, at most.
-    max_depth: Annotated[int, Field(ge=1, le=3)] = 3
+    # Hidden layers, at most; 0: none, a linear network.
+    max_depth: Annotated[int, Field(ge=0, le=3)] = 3
     # Neurons of a hidden layer, at most.
     max_width: Annotated[int, Field(ge=1, le=1024)] = 1024
 
@@ -182,6 +186,7 @@ class SearchSettings(BaseModel):
         given = _with_sampler_by_name(values)
         preset = _preset_of(given)
         filled = {**preset.defaults, **given}
+        filled |= _of_decoder(given)
 
         if "max_repeats" not in given:
             filled["max_repeats"] = cls._max_repeats_for(filled.get("repeats"), preset)
@@ -271,7 +276,7 @@ class SearchSettings(BaseModel):
         """
         settings = cls._validated(values)
         # A record may name what this version does not know, so only new settings are checked.
-        for setting in ("objective", "metric"):
+        for setting in ("objective", "metric", "decoder"):
             named = getattr(settings, setting)
             if isinstance(named, NamedCode):
                 _check_code(setting, named)
@@ -386,6 +391,18 @@ def _preset_of(values: Mapping[str, Any]) -> Preset:
     return Preset("")
 
 
+def _of_decoder(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a decoder's name means for settings that are not given."""
+    decoder = find_decoder(name_in(given.get("decoder")) or "")
+    if decoder is None:
+        return {}
+
+    defaults = dict(decoder.defaults)
+    if given.get("loss") is not None:
+        defaults.pop("objective", None)
+    return {name: value for name, value in defaults.items() if given.get(name) is None}
+
+
 def _patience_for(iterations: Any, preset: Preset) -> int | None:
     if isinstance(iterations, int):
         return preset.patience(iterations)
@@ -438,8 +455,14 @@ def _check_code(setting: str, named: NamedCode) -> None:
     # It knows the scorers of scikit-learn, too.
     from shoal.objectives.lookup import find_built_in, unknown_objective
 
-    if find_built_in(named.name) is None:
+    error: ShoalError | None = None
+    if setting == "decoder":
+        if find_decoder(named.name) is None:
+            error = unknown_decoder(named.name)
+    elif find_built_in(named.name) is None:
         error = unknown_objective(named.name)
+
+    if error is not None:
         metrics = ""
         if setting == "metric":
             metrics = f"{', '.join(METRICS)}, "

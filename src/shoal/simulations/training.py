@@ -22,6 +22,7 @@ from shoal.errors import SettingsError, SimulationError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import Key, Purpose
+from shoal.objectives.decoders import Decode, Decoder
 from shoal.pso.ask_tell import AskTell
 from shoal.pso.swarm import LEAST_IMPROVEMENT, SwarmState, initial_positions, out_of_patience
 from shoal.simulations.definition import Simulation
@@ -99,7 +100,7 @@ class PolicyTraining:
     network
         The policy's topology.
     weights : ndarray of float32, (D,)
-        Of the policy that did best in validation.
+        Of the policy that did best in validation; decoded.
     score
         Its mean score in the set that it is scored on, in the simulation's unit and direction.
     scores : ndarray of float64, (S,)
@@ -155,6 +156,7 @@ def train_policy(
     key: Key,
     plan: TrainingPlan,
     *,
+    decoder: Decoder | None = None,
     validation: ScenarioSet | None = None,
     scored_on: ScenarioSet | None = None,
     threads: int = 1,
@@ -173,6 +175,8 @@ def train_policy(
         The random stream of the swarm and of its scenarios.
     plan
         Its length and its scenarios.
+    decoder
+        Makes of positions the policies that act; None: a position is a policy.
     validation
         The set on which the result is chosen among the swarm's candidates; None: that of ``key``.
         Trainings that are compared share one.
@@ -194,7 +198,7 @@ def train_policy(
     start = clock()
     network = policy_network(simulation, genome)
     with Evaluator(simulation, network, threads) as evaluator:
-        run = PolicyTrainer(evaluator, genome, key, plan)
+        run = PolicyTrainer(evaluator, genome, key, plan, decoder)
         complete = run.train(observer, start, clock)
 
         if not np.isfinite(run.swarm.best_loss):
@@ -232,7 +236,7 @@ class PolicyTrainer:
     ----------
     evaluator
         Lets policies act. It stays open as long as the training goes on.
-    genome, key, plan
+    genome, key, plan, decoder
         See `train_policy`.
 
     Attributes
@@ -243,7 +247,14 @@ class PolicyTrainer:
         Simulated steps up to the end of each iteration.
     """
 
-    def __init__(self, evaluator: Evaluator, genome: Genome, key: Key, plan: TrainingPlan) -> None:
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        genome: Genome,
+        key: Key,
+        plan: TrainingPlan,
+        decoder: Decoder | None = None,
+    ) -> None:
         self.evaluator = evaluator
         self.simulation = evaluator.simulation
         self.genome = genome
@@ -253,6 +264,9 @@ class PolicyTrainer:
         self.noisy = plan.fresh_scenarios and not self.simulation.deterministic
 
         network = evaluator.network
+        self._decode: Decode | None = None
+        if decoder is not None:
+            self._decode = decoder.bound_to(network)
         self.decayed = ~network.bias_mask()
         self.swarm = AskTell(
             genome,
@@ -298,7 +312,7 @@ class PolicyTrainer:
     @property
     def training_score(self) -> float:
         """The best mean score in training, without weight decay."""
-        best = self.swarm.best_position[None]
+        best = self.decoded(self.swarm.best_position[None])
         return self.simulation.sign * (self.swarm.best_loss - float(self._decay(best)[0]))
 
     def choose(
@@ -307,7 +321,7 @@ class PolicyTrainer:
         """Compare the candidates on the validation set: the best one's weights, and its scores."""
         order = np.argsort(self.swarm.best_losses, kind="stable")[:FINALISTS]
         finalists = list(self.swarm.best_positions[order])
-        candidates = np.unique(np.stack([*finalists, *self.leaders]), axis=0)
+        candidates = np.unique(self.decoded(np.stack([*finalists, *self.leaders])), axis=0)
 
         found = self._validate(candidates, validation)
         losses = self.simulation.sign * found.mean
@@ -322,6 +336,12 @@ class PolicyTrainer:
                 expected="a number that is not NaN or infinite",
             )
         return candidates[best].copy(), scores
+
+    def decoded(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The policies (n, D) that positions (n, D) stand for."""
+        if self._decode is None:
+            return positions
+        return self._decode(positions)
 
     def _validate(self, weights: NDArray[np.float32], scenarios: ScenarioSet) -> PolicyScores:
         count = 1 if self.simulation.deterministic else self.plan.validation_scenarios
@@ -363,18 +383,22 @@ class PolicyTrainer:
             numbers += self.swarm.iteration * self.plan.scenarios
         return numbers
 
-    def losses_at(self, weights: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The losses of policies (P, D) in the first iteration's scenarios, (P,); +inf for NaN.
+    def losses_at(self, positions: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The losses at positions (P, D) in the first iteration's scenarios, (P,); +inf for NaN.
 
         Nothing of the training changes.
         """
+        weights = self.decoded(positions)
         numbers = np.arange(1 if self.simulation.deterministic else self.plan.scenarios)
         found = self.evaluator.scores(weights, self.scenarios, numbers)
         losses = self.simulation.sign * found.mean + self._decay(weights)
         return np.where(np.isfinite(losses), losses, np.inf)
 
-    def _act(self, weights: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The losses of policies in scenarios, weight decay included; counts what they did."""
+    def _act(
+        self, positions: NDArray[np.float32], numbers: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """The losses at positions in scenarios, weight decay included; counts what was done."""
+        weights = self.decoded(positions)
         found = self.evaluator.scores(weights, self.scenarios, numbers)
         self.episodes += found.scores.size
         before = self.steps[-1] if self.steps else 0

@@ -463,7 +463,7 @@ def _described(subject: Subject, settings: SearchSettings) -> dict[str, Any]:
 
     if not isinstance(subject, Dataset):
         nothing = {"hash": NO_TABLE, "name": "", "parquet": b"", "rows": 0, "columns": 0}
-        record = describe(subject)
+        record = describe(subject, settings)
         return {"dataset": nothing, "data_options": {}, "problem": record, "notes": ()}
 
     dataset = subject
