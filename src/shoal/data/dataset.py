@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Preset = Literal["modern", "classic"]
 TaskType = Literal["regression", "classification"]
 Logs = Literal["auto", "none"]
+Encoding = Literal["values", "questions"]
 Same = Literal["all"] | tuple[str, ...]
 Names = str | tuple[str, ...]
 
@@ -34,6 +35,7 @@ _ALLOWED: dict[str, tuple[str | None, ...]] = {
     "preset": tuple(DATA_PRESETS),
     "task": ("regression", "classification", None),
     "log_columns": ("auto", "none"),
+    "encoding": ("values", "questions"),
 }
 
 
@@ -73,6 +75,9 @@ class DataOptions:
         Columns of numbers that are no features and stay with their rows: `Part.columns`.
     weight
         Column of numbers, 0 or more, that is no feature: how much each row counts.
+    encoding
+        "values": a column of numbers is one input, scaled. "questions": all inputs are the answers
+        to yes/no questions, 1 or 0 (`shoal.data.encoder.fit_questions`); modern only.
 
     Raises
     ------
@@ -92,6 +97,7 @@ class DataOptions:
     log_columns: Logs = "none"
     columns: tuple[str, ...] = ()
     weight: str | None = None
+    encoding: Encoding = "values"
 
     def __post_init__(self) -> None:
         for column in self.targets:
@@ -203,10 +209,12 @@ class DataOptions:
         same_is_useless = bool(self.same) and not self.rules.keeps_rows_together
         folds_are_useless = self.folds > 1 and not self.rules.validates
         logs_are_useless = self.log_columns != "none" and not self.rules.encodes_columns
-        if same_is_useless or folds_are_useless or logs_are_useless:
+        questions_are_useless = self.encoding != "values" and not self.rules.encodes_columns
+        useless = (same_is_useless, folds_are_useless, logs_are_useless, questions_are_useless)
+        if any(useless):
             raise SettingsError(
-                f"same {self.same!r}, folds {self.folds} and log_columns {self.log_columns!r} with "
-                f"preset {self.preset!r}.",
+                f"same {self.same!r}, folds {self.folds}, log_columns {self.log_columns!r} and "
+                f"encoding {self.encoding!r} with preset {self.preset!r}.",
                 expected="none of them",
                 remedy="leave them out, or use modern",
             )
@@ -285,6 +293,8 @@ class DataOptions:
         for role in ("columns", "weight"):
             if not values[role]:
                 del values[role]
+        if self.encoding == "values":
+            del values["encoding"]
         return values
 
     @classmethod

@@ -34,6 +34,9 @@ MAX_CELL = 131_072
 # has 2.
 LOG_SKEWNESS = 1.5
 
+# Which quantiles a column of numbers is compared with, where it is asked questions, in percent.
+QUESTIONED_PERCENT = (10, 25, 50, 75, 90)
+
 # A float64 holds every integer below this one.
 _EXACT_INTEGERS = 2**53
 
@@ -110,6 +113,48 @@ class CategoricalColumn:
                 shown = "missing"
             names.append(f"{self.name}={shown}")
         return tuple(names)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionColumn:
+    """A numeric feature that is one network input, 0 or 1, for each of some questions.
+
+    Attributes
+    ----------
+    name
+        The column's name.
+    thresholds
+        Ascending, in the column's unit. A question is whether a value is greater.
+    missing_question
+        Whether the last question is whether the value is missing. Where it is, the answer to all
+        others is no.
+    kind
+        "questions", the tag in JSON.
+    """
+
+    name: str
+    thresholds: tuple[float, ...]
+    missing_question: bool = False
+    kind: Literal["questions"] = "questions"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the network inputs."""
+        names = [f"{self.name} > {number_text(own)}" for own in self.thresholds]
+        if self.missing_question:
+            names.append(f"{self.name}=missing")
+        return tuple(names)
+
+
+def number_text(value: float) -> str:
+    """A number as people write it, exact.
+
+    Examples
+    --------
+    >>> number_text(28.0), number_text(0.1)
+    ('28', '0.1')
+    """
+    return repr(float(value)).removesuffix(".0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +245,7 @@ class ClassTarget:
         return (self.name,)
 
 
-Column = NumericColumn | CategoricalColumn
+Column = NumericColumn | CategoricalColumn | QuestionColumn
 Target = RegressionTarget | RegressionTargets | ClassTarget
 
 
@@ -222,6 +267,7 @@ class Encoder:
     _KINDS: ClassVar[dict[str, type[Any]]] = {
         "numeric": NumericColumn,
         "categorical": CategoricalColumn,
+        "questions": QuestionColumn,
         "regression": RegressionTarget,
         "regressions": RegressionTargets,
         "classification": ClassTarget,
@@ -342,15 +388,34 @@ def fit_column(
     return _fit_categorical(name, series, train)
 
 
+def fit_questions(name: str, series: pd.Series, train: NDArray[np.int64]) -> Column:
+    """Learn which yes/no questions a feature is asked.
+
+    Of numbers: whether a value is greater than some quantiles of the training rows
+    (`QUESTIONED_PERCENT`), and whether it is missing. Of text: whether it is this or that level.
+
+    Parameters and errors are those of `fit_column`.
+    """
+    if series.dtype.kind not in "if":
+        return _fit_categorical(name, series, train)
+
+    values = _known_numbers(name, series)[train]
+    known = np.sort(values[~np.isnan(values)])
+    thresholds: list[float] = []
+    if len(known):
+        # Values of the column itself, which people can read.
+        places = [(len(known) - 1) * percent // 100 for percent in QUESTIONED_PERCENT]
+        quantiles = sorted({float(known[place]) for place in places})
+        # A question that all rows answer alike asks nothing.
+        thresholds = [value for value in quantiles if value < known[-1]]
+    return QuestionColumn(str(series.name), tuple(thresholds), len(known) < len(values))
+
+
 def _fit_numeric(
     name: str, series: pd.Series, train: NDArray[np.int64], logs: bool
 ) -> NumericColumn:
     column = str(series.name)
-    values = finite_numbers(name, series)
-    if np.isnan(values).all():
-        raise DataError(
-            f"{name}: column {column!r} has no value.", expected="some", remedy="drop the column"
-        )
+    values = _known_numbers(name, series)
 
     # The median stands for missing values: a long tail does not move it.
     train_values = values[train]
@@ -369,6 +434,18 @@ def _fit_numeric(
 
     any_missing = len(known) < len(train_values)
     return NumericColumn(column, fill, mean, scale, any_missing, floor)
+
+
+def _known_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:
+    """Values (rows,) of a numeric column, NaN where missing. Refused if all are missing."""
+    values = finite_numbers(name, series)
+    if np.isnan(values).all():
+        raise DataError(
+            f"{name}: column {str(series.name)!r} has no value.",
+            expected="some",
+            remedy="drop the column",
+        )
+    return values
 
 
 def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> CategoricalColumn:

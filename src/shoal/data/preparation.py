@@ -21,8 +21,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric, to_data_error
-from shoal.data.dataset import DataOptions, Dataset, Logs, Part, Preset, TaskType
-from shoal.data.encoder import ClassTarget, Column, Encoder, NumericColumn, fit_column
+from shoal.data.dataset import DataOptions, Dataset, Encoding, Logs, Part, Preset, TaskType
+from shoal.data.encoder import (
+    ClassTarget,
+    Column,
+    Encoder,
+    NumericColumn,
+    fit_column,
+    fit_questions,
+)
 from shoal.data.messages import check_has_column, count_of, list_columns
 from shoal.data.partition import check_targets_of_parts, check_weights_of_parts, split_table
 from shoal.data.roles import read_roles
@@ -52,6 +59,7 @@ def load_dataset(
     log_columns: Logs | None = None,
     columns: str | Sequence[str] = (),
     weight: str | None = None,
+    encoding: Encoding = "values",
 ) -> Dataset:
     """Read a table and prepare it for training: split it, encode its columns, scale its target.
 
@@ -95,6 +103,10 @@ def load_dataset(
     weight
         Column of numbers, 0 or more, that is no feature: how much each row counts in scores and in
         trainings. None: all rows count alike.
+    encoding
+        "values": a column of numbers is one input, scaled. "questions": all inputs are answers to
+        yes/no questions, such as whether a value is greater than a quantile of the training rows.
+        Modern only.
 
     Returns
     -------
@@ -130,6 +142,7 @@ def load_dataset(
         "seed": seed,
         "columns": columns,
         "weight": weight,
+        "encoding": encoding,
     }
     # Only where it was named: its absence asks for folds.
     if validation_fraction is not None:
@@ -260,6 +273,12 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
     target = fit_target(name, labels, split.train, options)
     columns = _fit_columns(name, table, split, options, features)
     encoder = Encoder(tuple(columns), target)
+    if not encoder.inputs:
+        raise DataError(
+            f"{name}: no column has different values in the training rows.",
+            expected="a question that not all rows answer alike",
+            remedy="add columns",
+        )
     if len(encoder.inputs) > MAX_COLUMNS:
         raise DataError(
             f"{name}: the columns make {len(encoder.inputs):,} network inputs.",
@@ -376,7 +395,9 @@ def _fit_columns(
 ) -> list[Column]:
     columns: list[Column] = []
     for feature in features:
-        if options.rules.encodes_columns:
+        if options.encoding == "questions":
+            columns.append(fit_questions(name, table[feature], split.train))
+        elif options.rules.encodes_columns:
             logs = options.log_columns == "auto"
             columns.append(fit_column(name, table[feature], split.train, logs=logs))
         else:

@@ -37,8 +37,8 @@ MAX_ROWS = 5_000_000
 SEPARATORS = ",;\t|"
 
 # The formats of model.json that this file reads. From 2 on, numeric columns may have a
-# ``log_floor``. 3 has several targets.
-FORMATS = (1, 2, 3)
+# ``log_floor``. 3 has several targets, 4 columns that are questions.
+FORMATS = (1, 2, 3, 4)
 
 # Text that means "no value" anywhere, and text that means it only where numbers are expected
 # ("none" may be a class).
@@ -494,6 +494,8 @@ def width(encoder: Mapping[str, Any]) -> int:
 def _column_width(column: Mapping[str, Any]) -> int:
     if column["kind"] == "categorical":
         return len(column["levels"])
+    if column["kind"] == "questions":
+        return len(column["thresholds"]) + bool(column["missing_question"])
     return 1 + bool(column["missing_indicator"])
 
 
@@ -510,7 +512,9 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
         as ``fill`` (an error if that is null); if ``missing_indicator``, a second input is 1 where
         values were missing, else 0. If it has a ``log_floor``, the smallest value of training, v is
         ``log(max(v, log_floor))``. A categorical column becomes one 0/1 input a level; null is the
-        level of missing values, and a level that training never saw is all zeros.
+        level of missing values, and a level that training never saw is all zeros. A column of
+        questions becomes one 0/1 input for each of its ``thresholds``, 1 where v is greater; if
+        ``missing_question``, one more is 1 where values were missing, and all others are 0 there.
 
     Returns
     -------
@@ -540,6 +544,8 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
         own_inputs = inputs[:, first_input : first_input + _column_width(column)]
         if column["kind"] == "categorical":
             _encode_levels(column, cells, own_inputs)
+        elif column["kind"] == "questions":
+            _encode_questions(column, cells, own_inputs)
         else:
             _encode_numbers(column, cells, own_inputs)
         first_input += _column_width(column)
@@ -575,6 +581,16 @@ def _encode_levels(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.f
         index = position.get(to_level(cell))
         if index is not None:
             inputs[row, index] = 1
+
+
+def _encode_questions(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
+    """Set the inputs (rows, questions) of a numeric column that is asked questions."""
+    numbers = _numbers(column["name"], cells)
+    for index, threshold in enumerate(column["thresholds"]):
+        # No comparison with NaN, which stands for missing values, is true.
+        inputs[:, index] = numbers > threshold
+    if column["missing_question"]:
+        inputs[:, -1] = np.isnan(numbers)
 
 
 def _encode_numbers(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
