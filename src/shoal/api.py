@@ -148,6 +148,7 @@ def train(
     objective: Objective | None = None,
     metric: Objective | None = None,
     decoder: str | dict[str, Any] | Decoder | None = None,
+    start_from: str | os.PathLike[str] | None = None,
     engine: str = "cpu",
 ) -> TrainResult:
     """Train one network with one swarm.
@@ -184,6 +185,10 @@ def train(
     decoder
         What networks positions of the swarm stand for: "sign", "ternary", "int8", "scorecard",
         ``file.py:name``, or what `shoal.decoder` makes. None: a position is a network.
+    start_from
+        The network that the swarm starts from: "adam" or "lbfgs" train it by gradients, with
+        scikit-learn; or a folder that ``shoal export`` wrote, or a file of weights. The swarm stays
+        near it with a small ``max_velocity``. None: it starts at random.
     engine
         "cpu", or "reference": the same algorithm in plain NumPy, slow and easy to read.
 
@@ -227,7 +232,7 @@ def train(
             named[setting] = None
     settings = SearchSettings.parse(
         {
-            **pin_settings(named),
+            **pin_settings({**named, "start_from": start_from}),
             "iterations": iterations,
             "seed": seed,
             "patience": patience,

@@ -94,7 +94,7 @@ WRONG = [
     ({"extra_genes": ["cognition"]}, ["extra_genes", "cognition", "update_rule", "attractor"]),
     ({"extra_genes": ["swarm_size"]}, ["extra_genes", "swarm_size", "weight_decay"]),
     ({"extra_genes": "weight_decay"}, ["extra_genes='weight_decay'", "a list"]),
-    ({"max_depth": 0}, ["max_depth", "0"]),
+    ({"max_depth": -1}, ["max_depth", "-1"]),
     ({"max_depth": 4}, ["max_depth", "4"]),
     ({"max_width": 1025}, ["max_width", "1025"]),
     ({"engine": "gpu"}, ["engine", "gpu", "cpu", "reference"]),

@@ -105,6 +105,14 @@ LogColumnsOption = Annotated[
         metavar="auto|none", help="Features with a long tail as logarithms; default: by preset"
     ),
 ]
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="values|questions",
+        help="Inputs of networks: scaled values, or answers to yes/no questions; default: values, "
+        "of a scorecard questions",
+    ),
+]
 RoleOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -177,6 +185,14 @@ DecoderOption = Annotated[
 DecoderOptionsOption = Annotated[
     list[str] | None,
     typer.Option("--decoder-option", metavar="NAME=VALUE", help="An option of the decoder"),
+]
+StartFromOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="adam|lbfgs|FILE",
+        help="The network that swarms start from: trained by gradients, or exported before; "
+        "default: they start at random",
+    ),
 ]
 LossOption = Annotated[
     str | None,

@@ -24,6 +24,7 @@ _DATA_OPTIONS = (
     "same",
     "folds",
     "log_columns",
+    "encoding",
     "columns",
     "weight",
     "test_fraction",
@@ -60,7 +61,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     from shoal.data import load_dataset
     from shoal.orchestration.preflight import check_search, probe_objectives
     from shoal.problems.own_code import SETTINGS as CODE_SETTINGS
-    from shoal.problems.own_code import columns_of, pin_settings
+    from shoal.problems.own_code import columns_of, data_options_of, pin_settings
     from shoal.problems.registry import names_code, usual_settings
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
@@ -82,6 +83,9 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     for setting in CODE_SETTINGS:
         _name_code(values, setting, settings_file if given.get(setting) is None else None)
 
+    if settings_file is not None and given.get("start_from") is None and "start_from" in values:
+        values["start_from"] = _beside(settings_file, values["start_from"])
+
     options = read_options("--option", values.pop("options", {}))
     subject: Subject
     if isinstance(source, str) and names_code(source):
@@ -94,6 +98,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
             _check_import(values.get(setting))
         settings = SearchSettings.parse(pin_settings(values))
         _add_columns(data_options, columns_of(settings))
+        data_options = {**data_options_of(settings), **data_options}
         preset = cast("Preset", settings.preset)
         subject = load_dataset(source, preset=preset, **data_options)
     check_search(subject, settings, name)

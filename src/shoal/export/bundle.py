@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from shoal._version import __version__
 from shoal.analysis.best_model import champion_of
 from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.scorecard import scorecards
 from shoal.analysis.summary import load_champion, summarise
-from shoal.data import Dataset, RegressionTargets
+from shoal.data import Dataset, QuestionColumn, RegressionTargets
 from shoal.errors import RunStateError, ShoalError, StoreError
 from shoal.export.report import Report
 from shoal.export.report_policy import PolicyReport
@@ -172,7 +173,8 @@ def _finished(store: Store, run_id: int | str) -> tuple[RunView, Champion]:
 def _report(store: Store, run: RunView, champion: Champion, problem: TableProblem) -> bytes:
     summary = replace(summarise(store, run.id), champion=champion)
     evaluations = EvaluationTable(store, run).refresh()
-    page = Report(summary, champion, problem.dataset, evaluations).html()
+    cards = scorecards(problem, champion)
+    page = Report(summary, champion, problem.dataset, evaluations, cards).html()
     return page.encode(errors="replace")
 
 
@@ -222,6 +224,21 @@ def _table_contents(
         "weights.npz": _weights(champion.weights),
         "predict.py": Path(standalone.__file__).read_bytes(),
         REPORT: _report(store, run, champion, problem),
+        **_card_contents(champion, problem),
+    }
+
+
+def _card_contents(champion: Champion, problem: TableProblem) -> dict[str, bytes]:
+    """Scorecards to read, where the networks are such."""
+    cards = scorecards(problem, champion)
+    if not cards:
+        return {}
+    texts = [card.text() for card in cards]
+    if len(cards) > 1:
+        texts.insert(0, f"{len(cards)} cards, whose probabilities predict.py averages.\n")
+    return {
+        "scorecard.txt": "\n\n".join(texts).encode(errors="replace"),
+        "scorecard.json": _json([card.to_dict() for card in cards]),
     }
 
 
@@ -293,6 +310,8 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
 
 def _format(dataset: Dataset) -> int:
     """The format of model.json: the first that has what the encoder needs, from 2 on."""
+    if any(isinstance(column, QuestionColumn) for column in dataset.encoder.columns):
+        return 4
     if isinstance(dataset.encoder.target, RegressionTargets):
         return 3
     return 2

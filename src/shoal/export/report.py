@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.score_rows import confidence_text
+from shoal.analysis.scorecard import Scorecard
 from shoal.analysis.summary import Summary
 from shoal.data import Dataset
 from shoal.export.html import tag
@@ -18,6 +19,7 @@ from shoal.export.report_scores import (
 )
 from shoal.export.report_sections import (
     again_section,
+    cards_section,
     facts_section,
     genome_section,
     notes_section,
@@ -40,12 +42,15 @@ class Report:
         The data that were searched on.
     table
         All evaluations.
+    cards
+        The champion's networks as scorecards; none where they are no cards.
     """
 
     summary: Summary
     champion: Champion
     dataset: Dataset
     table: EvaluationTable
+    cards: tuple[Scorecard, ...] = ()
 
     def html(self) -> str:
         """The document: no script, and nothing that is loaded from anywhere."""
@@ -58,6 +63,7 @@ class Report:
         sections = {
             "What was searched": facts_section(run, self.dataset),
             "How it went": history_section(self.summary.generations, self.table),
+            "The scorecard": cards_section(self.cards),
             "What it is worth": scores_section(self.champion, self.summary.competing_runs),
             "The genome": genome_section(genome, run.settings.space),
             "The leading genomes": leaders_section(self.table, genome.hash),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.scorecard import Scorecard
 from shoal.data import Dataset
-from shoal.export.html import Html, join, tag
+from shoal.export.html import Html, join, table, tag
 from shoal.genome.genes import CATEGORICAL_GENES, GENE_LABELS, NEUTRAL, NUMERIC_GENES
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
@@ -66,6 +67,19 @@ def search_text(settings: SearchSettings) -> str:
     if settings.racing in _RACES:
         text += f", {_RACES[settings.racing]}"
     return f"{text}, seed {settings.seed}"
+
+
+def cards_section(cards: Sequence[Scorecard]) -> Html:
+    """Scorecards: each question with its points, and how to add up; empty without cards."""
+    parts: list[Html] = []
+    for card in cards:
+        rows = [(f"{points:+d}", question.text) for question, points in card.lines]
+        parts += [
+            tag("p", "Add up the points of each question whose answer is yes."),
+            table(("Points", "Question"), rows, kind="card-lines"),
+            tag("p", tag("strong", card.verdict)),
+        ]
+    return join(*parts)
 
 
 def _roles_of_columns(dataset: Dataset) -> dict[str, str]:

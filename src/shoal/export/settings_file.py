@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shoal.data import DataOptions
+from shoal.settings.named_code import NamedCode
 from shoal.settings.search_settings import SearchSettings
+from shoal.settings.start import StartFrom
 
 # Options of the data that stand elsewhere: the search's own preset, and ``data_seed``.
 _STANDS_ELSEWHERE = {"preset", "seed"}
@@ -72,7 +74,10 @@ def _search_lines(settings: SearchSettings) -> list[str]:
 
     lines = []
     for name, value in values.items():
-        if not isinstance(value, dict):
+        named = getattr(settings, name)
+        if isinstance(named, NamedCode | StartFrom):
+            lines.append(f"{name} = {_toml(named.model_dump(exclude_defaults=True))}")
+        elif not isinstance(value, dict):
             lines.append(f"{name} = {_toml(value)}")
     for name in ("bounds", "choices"):
         for gene, value in values[name].items():

@@ -80,6 +80,8 @@ class SearchSpace:
         network: genomes then have no layers.
     start_layers : tuple of int
         The hidden layers of a first generation.
+    fixed_layers : bool
+        Whether all genomes have the layers of the first generation.
     """
 
     numeric: tuple[Gene, ...] = field(default_factory=_default_numeric)
@@ -89,6 +91,7 @@ class SearchSpace:
     max_depth: int = MAX_DEPTH
     max_width: int = MAX_WIDTH
     start_layers: tuple[int, ...] = START_LAYERS
+    fixed_layers: bool = False
 
     def with_genes(self, names: Collection[str]) -> SearchSpace:
         """Add genes that a space does not hold by itself.
@@ -122,6 +125,10 @@ class SearchSpace:
             max_depth=0,
             start_layers=(),
         )
+
+    def with_layers(self, layers: tuple[int, ...]) -> SearchSpace:
+        """The space of the genomes with these hidden layers."""
+        return replace(self, start_layers=layers, fixed_layers=True)
 
     def narrowed(
         self, bounds: Mapping[str, tuple[float, float]], choices: Mapping[str, tuple[str, ...]]

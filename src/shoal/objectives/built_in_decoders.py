@@ -7,6 +7,7 @@ A network that was decoded once decodes to itself.
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,23 +177,14 @@ def _sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.cumsum(values, axis=1)[:, -1])
 
 
-# By name. Cards are read by people, so that only one network answers in the end.
-DECODERS: dict[str, Decoder] = {
-    own.name: own
-    for own in (
-        sign,
-        ternary,
-        int8,
-        Decoder(
-            name=scorecard.name,
-            function=scorecard.function,
-            takes_network=True,
-            options=scorecard.options,
-            data_options={"encoding": "questions"},
-            defaults={"max_depth": 0, "objective": "balanced_accuracy", "networks": 1},
-        ),
-    )
-}
+# Cards are read by people, so that only one network answers in the end.
+SCORECARD = replace(
+    scorecard,
+    data_options={"encoding": "questions"},
+    defaults={"max_depth": 0, "objective": "balanced_accuracy", "networks": 1},
+)
+
+DECODERS: dict[str, Decoder] = {own.name: own for own in (sign, ternary, int8, SCORECARD)}
 
 
 def find_decoder(name: str) -> Decoder | None:

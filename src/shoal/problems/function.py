@@ -60,7 +60,7 @@ class MinimisationProblem(Problem):
     keeps_best_training = True
 
     def __post_init__(self) -> None:
-        for name in ("metric", "loss", "objective", "decoder"):
+        for name in ("metric", "loss", "objective", "decoder", "start_from"):
             value = getattr(self.settings, name)
             if value is not None:
                 raise SettingsError(

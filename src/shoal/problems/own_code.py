@@ -16,6 +16,7 @@ from shoal.objectives.decoders import Decoder
 from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.registry import METRICS
 from shoal.problems import references
+from shoal.problems.warm_start import pinned_start
 from shoal.settings.named_code import NamedCode, as_table
 from shoal.settings.search_settings import SearchSettings
 
@@ -29,7 +30,7 @@ SETTINGS = ("objective", "metric", _DECODER)
 
 
 def pin_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as a user gives them, with every name of code pinned.
+    """Settings as a user gives them, with every name of code, and of a network, pinned.
 
     Parameters
     ----------
@@ -49,6 +50,8 @@ def pin_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         value = given.get(setting)
         if value is not None and not (isinstance(value, str) and value in METRICS):
             given[setting] = pinned(value, setting)
+    if given.get("start_from") is not None:
+        given["start_from"] = pinned_start(given["start_from"])
     return given
 
 
@@ -214,6 +217,19 @@ def columns_of(settings: SearchSettings) -> tuple[str, ...]:
             own = find_named(named)
             columns += getattr(own, "columns", ())
     return tuple(dict.fromkeys(columns))
+
+
+def data_options_of(settings: SearchSettings) -> dict[str, str]:
+    """The options that a table has to be prepared with for these settings, by name.
+
+    Raises
+    ------
+    ProblemError
+        As `find_named_decoder`.
+    """
+    if settings.decoder is None:
+        return {}
+    return dict(find_named_decoder(settings.decoder).data_options)
 
 
 def as_own(found: Any, reference: str) -> Own:

@@ -86,7 +86,7 @@ class SimulationProblem(Problem):
                 expected="a decoder that needs no table",
                 remedy="choose sign, ternary, int8, or one of your own",
             )
-        for name in ("metric", "loss", "objective"):
+        for name in ("metric", "loss", "objective", "start_from"):
             value = getattr(self.settings, name)
             if value is not None:
                 raise SettingsError(

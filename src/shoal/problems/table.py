@@ -15,7 +15,7 @@ from shoal.data import Dataset, Part, RegressionTarget, RegressionTargets
 from shoal.errors import ObjectiveError, ProblemError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
-from shoal.numerics.philox import derive_key
+from shoal.numerics.philox import Key, derive_key
 from shoal.objectives.bound import (
     BoundObjective,
     RowObjective,
@@ -42,15 +42,19 @@ from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.own_code import SETTINGS as CODE_SETTINGS
 from shoal.problems.own_code import Own, find_named, find_named_decoder, recorded_codes
 from shoal.problems.table_stepwise import StepwiseTable
+from shoal.problems.warm_start import check_start, start_weights
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import TrainingTask
 from shoal.settings.named_code import NamedCode
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
+from shoal.settings.start import MOST_VELOCITY
 
 # Rows that an objective is tried on.
 _FEW_ROWS = 10
 
+# Networks to start from that are kept, at most.
+_MOST_STARTS = 64
 # The least error that a network's weight in an ensemble is computed from.
 _LEAST_ERROR = 1e-12
 
@@ -96,6 +100,8 @@ class TableProblem(Problem):
         for own in (self.own_objective, self.own_metric):
             self._check_own(own)
         self._check_decoder()
+        if self.settings.start_from is not None:
+            check_start(self.settings.start_from, self.settings.choices.get("activation", ()))
 
     def __reduce__(self) -> tuple[type[TableProblem], tuple[Any, ...]]:
         # Another process finds objectives by their settings: code is never sent.
@@ -316,10 +322,21 @@ class TableProblem(Problem):
 
     @property
     def default_genome(self) -> Genome:
-        """See `Problem.default_genome`: without hidden layers where there are none."""
+        """See `Problem.default_genome`: with the only hidden layers that genomes may have."""
+        genome = Genome()
         if self.settings.max_depth == 0:
-            return Genome(hidden_layers=())
-        return Genome()
+            genome = replace(genome, hidden_layers=())
+
+        start = self.settings.start_from
+        if start is None:
+            return genome
+        if start.hidden_layers is not None:
+            genome = replace(genome, hidden_layers=start.hidden_layers)
+        return replace(
+            genome,
+            activation=start.activation or genome.activation,
+            max_velocity=min(genome.max_velocity, MOST_VELOCITY),
+        )
 
     def network(self, genome: Genome) -> Network:
         """The genome's topology between this data's inputs and outputs."""
@@ -356,6 +373,7 @@ class TableProblem(Problem):
         settings = self.settings
         length = self.length_of(task, iterations)
         network = self.network(task.genome)
+        key = derive_key(settings.seed, task.repeat)
         decode = None
         if self.decoder is not None:
             decode = self.decoder.bound_to(network)
@@ -365,14 +383,36 @@ class TableProblem(Problem):
             objective=self.objective_on(part),
             x=part.x,
             y=part.y,
-            key=derive_key(settings.seed, task.repeat),
+            key=key,
             iterations=length.iterations,
             seconds=length.seconds,
             patience=length.patience,
             horizon=length.horizon,
             min_improvement=settings.min_improvement,
             decode=decode,
+            start=self._start(task.genome, network, part, key),
         )
+
+    def _start(
+        self, genome: Genome, network: Network, part: Part, key: Key
+    ) -> NDArray[np.float32] | None:
+        """The network (D,) that a swarm starts from; None: it starts at random."""
+        start = self.settings.start_from
+        if start is None:
+            return None
+
+        # Genomes of the same network, and longer trainings of the same genome, share a start.
+        place = (network, key, len(part.x))
+        if place not in self._starts:
+            if len(self._starts) >= _MOST_STARTS:
+                self._starts.clear()
+            self._starts[place] = start_weights(start, genome, network, part, key)
+        return self._starts[place]
+
+    @cached_property
+    def _starts(self) -> dict[tuple[Network, Key, int], NDArray[np.float32]]:
+        """Networks that swarms started from."""
+        return {}
 
     def effort(self, genome: Genome) -> int:
         """See `Problem.effort`: multiply-adds on one row."""

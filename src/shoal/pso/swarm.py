@@ -66,11 +66,13 @@ class TrainingTask:
     decode : callable, optional
         Makes of positions (n, D) the weights (n, D) of the networks that are evaluated. Needs an
         objective that is bound to the rows.
+    start : ndarray of float32, (D,), optional
+        Where the first particle starts. The others start around it.
 
     Raises
     ------
     DataError
-        If ``x``, ``y`` and the network do not fit each other.
+        If ``x``, ``y``, ``start`` and the network do not fit each other.
     """
 
     genome: Genome
@@ -85,6 +87,7 @@ class TrainingTask:
     horizon: int | None = None
     min_improvement: float = LEAST_IMPROVEMENT
     decode: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+    start: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         rows, inputs = self.x.shape
@@ -93,6 +96,12 @@ class TrainingTask:
             raise DataError(
                 f"x {self.x.shape} and y {self.y.shape} for a network of {expected_inputs} inputs.",
                 expected="x of shape (rows, inputs) and as many targets",
+            )
+        size = self.network.size
+        if self.start is not None and self.start.shape != (size,):
+            raise DataError(
+                f"A start of shape {self.start.shape} for a network of {size} weights.",
+                expected=f"shape ({size},)",
             )
 
     @property
@@ -142,6 +151,8 @@ def initial_state(task: TrainingTask) -> SwarmState:
     genome = task.genome
 
     positions = initial_positions(genome, task.network, task.key)
+    if task.start is not None:
+        positions = positions_around(task.start, genome, task.network, task.key)
     velocities = initial_velocities(task.key, *positions.shape)
 
     strategy = INFORMANT_STRATEGIES[genome.informant_strategy]
@@ -179,6 +190,34 @@ def initial_positions(genome: Genome, network: Network, key: Key) -> NDArray[np.
     positions = normals(key, Purpose.POSITION, genome.swarm_size, network.size)
     positions *= _initial_deviations(genome, network)
     positions[:, network.bias_mask()] = genome.bias_scale
+    return positions
+
+
+def positions_around(
+    start: NDArray[np.float32], genome: Genome, network: Network, key: Key
+) -> NDArray[np.float32]:
+    """Draw where the particles start near a network.
+
+    The first one is the network itself. The others are as far from it as `initial_positions` draws
+    weights from 0; biases are, too, with the deviation `Genome.bias_scale`.
+
+    Parameters
+    ----------
+    start
+        (D,): the network's weights.
+    genome, network, key
+        As of `initial_positions`.
+
+    Returns
+    -------
+    ndarray of float32, (P, D)
+    """
+    noise = normals(key, Purpose.POSITION, genome.swarm_size, network.size)
+    deviations = _initial_deviations(genome, network)
+    deviations[network.bias_mask()] = genome.bias_scale
+
+    positions = start + noise * deviations
+    positions[0] = start
     return positions
 
 

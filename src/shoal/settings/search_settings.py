@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from shoal.errors import SettingsError, ShoalError
-from shoal.genome.genes import CATEGORICAL_GENES, NETWORK_GENES, NEUTRAL
+from shoal.genome.genes import CATEGORICAL_GENES, NETWORK_GENES, NEUTRAL, NUMERIC_GENES
 from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.built_in_decoders import find_decoder, unknown_decoder
@@ -30,6 +30,7 @@ from shoal.settings.presets import (
 )
 from shoal.settings.samplers import check_sampler_name, check_sampler_options, describe_sampler
 from shoal.settings.schedule import SCHEDULES, Schedule
+from shoal.settings.start import MOST_VELOCITY, StartFrom, StartSetting, as_start
 
 Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -149,6 +150,9 @@ class SearchSettings(BaseModel):
     # What networks the positions of a swarm stand for: a name of
     # `shoal.objectives.built_in_decoders`, or code of a user's. None: a position is a network.
     decoder: NamedCodeSetting | None = None
+    # Tables: the network that swarms start from, trained by "adam" or "lbfgs", or a file's. None:
+    # they start at random.
+    start_from: StartSetting | None = None
 
     # Narrower bounds of numeric genes, (low, high) by name.
     bounds: dict[str, tuple[Bound, Bound]] = Field(default_factory=dict)
@@ -198,8 +202,7 @@ class SearchSettings(BaseModel):
             filled["bounds"] = {**preset.defaults.get("bounds", {}), **given.get("bounds", {})}
         if isinstance(filled.get("choices", {}), dict):
             filled["choices"] = _choices_for(filled, preset, CATEGORICAL_GENES)
-
-        return filled
+        return _from_start(filled, given)
 
     @classmethod
     def _max_repeats_for(cls, repeats: Any, preset: Preset) -> int:
@@ -349,6 +352,8 @@ class SearchSettings(BaseModel):
         if not preset.network:
             space = space.without_network()
         space = space.narrowed(self.bounds, self.choices)
+        if self.start_from is not None and self.start_from.hidden_layers is not None:
+            space = space.with_layers(self.start_from.hidden_layers)
         return space.starting(preset.start_ranges)
 
     def competes_with(self, other: SearchSettings) -> bool:
@@ -389,6 +394,23 @@ def _preset_of(values: Mapping[str, Any]) -> Preset:
     if isinstance(name, str) and name in PRESETS:
         return PRESETS[name]
     return Preset("")
+
+
+def _from_start(filled: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values where swarms start from a network: slower, and with a file's activation."""
+    start = as_start(filled.get("start_from"))
+    if isinstance(start, StartFrom):
+        start = start.model_dump()
+    is_readable = isinstance(filled.get("bounds"), dict) and isinstance(filled.get("choices"), dict)
+    if not isinstance(start, dict) or not is_readable:
+        return filled
+
+    lowest = {gene.name: gene.low for gene in NUMERIC_GENES}["max_velocity"]
+    bounds = {"max_velocity": (lowest, MOST_VELOCITY), **filled["bounds"]}
+    choices = filled["choices"]
+    if start.get("activation") is not None and "activation" not in (given.get("choices") or {}):
+        choices = {**choices, "activation": (start["activation"],)}
+    return {**filled, "bounds": bounds, "choices": choices}
 
 
 def _of_decoder(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -297,8 +297,8 @@ def baseline_jobs(
 ) -> tuple[BaselineJob, ...]:
     """The baselines of a champion.
 
-    The default swarm is `Genome()`, trained for as long and as many times as the champion: what one
-    would have had without a search.
+    The default swarm is `Genome()`, with hidden layers only where there may be some. It is trained
+    for as long and as many times as the champion: what one would have had without a search.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def baseline_jobs(
 
     jobs = []
     for kind in KINDS:
-        own_genome = Genome() if kind == "swarm" else genome
+        own_genome = problem.default_genome if kind == "swarm" else genome
         own_networks = networks if kind in _RANDOM else 1
         jobs.append(BaselineJob(kind, own_genome, own_networks, first=first))
     return tuple(jobs)

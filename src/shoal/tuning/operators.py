@@ -542,6 +542,9 @@ def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
         genes[gene.name] = _within_bounds(gene, float(genes[gene.name]))
     genes["num_informants"] = min(genes["num_informants"], genes["swarm_size"] - 1)
 
+    if space.fixed_layers:
+        genes["hidden_layers"] = space.start_layers
+        return Genome.from_dict(genes)
     layers = genes["hidden_layers"][: space.max_depth]
     genes["hidden_layers"] = tuple(min(max(int(width), 1), space.max_width) for width in layers)
     return Genome.from_dict(genes)

@@ -24,10 +24,10 @@ from shoal.settings.search_settings import SearchSettings
 # The genes with choices, those with the longest texts first: two in the first row, then three.
 _CHOICES = ("informant_strategy", "activation", "update_rule", "attractor", "initialisation")
 
-# The limits of the network's size: label, and the largest value.
+# The limits of the network's size: label, the smallest and the largest value.
 _SIZES = {
-    "max_depth": ("Hidden layers, at most", 3),
-    "max_width": ("Neurons in a layer, at most", 1024),
+    "max_depth": ("Hidden layers, at most", 0, 3),
+    "max_width": ("Neurons in a layer, at most", 1, 1024),
 }
 
 
@@ -144,10 +144,10 @@ def _choice_fields(chosen: str) -> dict[str, Any]:
 def _size_fields(chosen: str, usual: SearchSettings) -> dict[str, Any]:
     """The limits of the network's size."""
     values = {}
-    for column, (name, (label, high)) in zip(
+    for column, (name, (label, low, high)) in zip(
         st.columns(2, gap="small"), _SIZES.items(), strict=True
     ):
         widget = preset_key(chosen, name)
         st.session_state.setdefault(widget, getattr(usual, name))
-        values[name] = column.number_input(label, 1, high, key=widget, persist_state="session")
+        values[name] = column.number_input(label, low, high, key=widget, persist_state="session")
     return values

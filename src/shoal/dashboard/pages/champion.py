@@ -26,6 +26,7 @@ from shoal.dashboard.components.problem_words import (
     topology_ends,
 )
 from shoal.dashboard.components.run_text import state_html
+from shoal.dashboard.components.scorecard_card import scorecard_card
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here, store
 from shoal.export import archive, report_page
@@ -96,6 +97,7 @@ def _in_use(run: RunView, champion: Champion) -> None:
     """What the champion does: predictions of test rows, episodes, or the best point."""
     dark = st.context.theme.type == "dark"
     if run.is_table:
+        scorecard_card(run)
         champion_predictions_card(run, dark)
     elif not run.has_network:
         best_point_card(run, champion)
