@@ -233,6 +233,7 @@ def test_a_problem_that_a_file_makes_on_the_fly_is_made_again() -> None:
         {"constraints": ["elsewhere"]},
         {"constraints": ["beyond_two", "searched"]},
         {"constraints": None},
+        {"constraints": [["beyond_two"]]},
         {"bounds": None},
         {"options": None},
         {"metric": {}},
@@ -286,6 +287,19 @@ def test_a_name_that_exists_only_when_the_file_is_run_is_not_recorded(tmp_path: 
     )
     inside, _ = references.find(f"{file}:inside")
     assert describe_function(inside)["reference"] == f"{file}:f"
+
+
+def test_a_file_that_searches_while_it_is_imported_is_refused(tmp_path: Path) -> None:
+    """Workers import the file: each of them would start the search again."""
+    file = tmp_path / "eager.py"
+    file.write_text(
+        "import shoal\n\ndef f(x):\n    return x[:, 0]\n\n"
+        "problem = shoal.FunctionProblem(f, [(0, 1)])\n"
+        f"shoal.search(problem, store={str(tmp_path / 'shoal.db')!r})\n"
+    )
+    with pytest.raises(ProblemError, match="starts a search while it is imported"):
+        references.find(f"{file}:problem")
+    assert not (tmp_path / "shoal.db").exists()
 
 
 def test_another_process_gets_a_reference_and_no_code() -> None:

@@ -13,7 +13,7 @@ import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -223,7 +223,7 @@ def _made_again(found: Any, record: Mapping[str, Any]) -> FunctionProblem:
     """The problem of a plain function, with the bounds and the rest of a record."""
     reference = str(record["reference"])
     names = record.get("constraints")
-    if not callable(found) or not isinstance(names, list):
+    if not callable(found) or not _are_names(names):
         return as_function(found, reference)
 
     code = references.code_of(found, _A_FUNCTION)
@@ -248,6 +248,10 @@ def _made_again(found: Any, record: Mapping[str, Any]) -> FunctionProblem:
         )
     except (KeyError, TypeError):
         raise _damaged() from None
+
+
+def _are_names(value: Any) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _is_called_for(code: Code, names: Sequence[str]) -> bool:

@@ -271,12 +271,6 @@ def code_of(function: Any, what: str, name: str | None = None) -> Code:
     if name is None:
         name = own_name
     module = getattr(function, "__module__", "")
-    if module in _executing:
-        raise ProblemError(
-            f"{_executed[module].path} starts a search while it is imported.",
-            expected="a file that only defines things when it is imported, as workers import it",
-            remedy='put the lines that start something below `if __name__ == "__main__":`',
-        )
 
     path = _defining_file(function)
     if path is None or not name.isidentifier():
@@ -315,6 +309,12 @@ def executed_modules() -> tuple[str, ...]:
 
 
 def _code(module: str, path: Path, name: str) -> Code:
+    if module in _executing:
+        raise ProblemError(
+            f"{_executed[module].path} starts a search while it is imported.",
+            expected="a file that only defines things when it is imported, as workers import it",
+            remedy='put the lines that start something below `if __name__ == "__main__":`',
+        )
     # What was executed is recorded, whatever has become of the file since.
     if module in _executed:
         return _executed[module].code(name)
