@@ -21,7 +21,7 @@ POLICY = [
 FUNCTION = [
     f"{TESTS / 'support' / 'beam.py'}:beam",
     *("--option", "dimensions=20"),
-    *("--population", "4", "--generations", "2", "--iterations", "2000"),
+    *("--population", "4", "--generations", "2", "--repeats", "2", "--iterations", "500"),
     *("--seed", "3"),
 ]
 

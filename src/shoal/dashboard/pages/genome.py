@@ -265,15 +265,14 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
             wrap=True,
         )
     with right:
-        if run.is_table:
-            link(
-                "swarm",
-                "Watch its swarm",
-                icon=":material/bubble_chart:",
-                run=run.id,
-                genome=genome,
-                repeat=repeat,
-            )
+        link(
+            "swarm",
+            "Watch its swarm",
+            icon=":material/bubble_chart:",
+            run=run.id,
+            genome=genome,
+            repeat=repeat,
+        )
         with on_demand("Replay command", ":material/terminal:", "again") as wanted:
             if wanted:
                 command = replay_command(store(), run.id, genome, repeat)
@@ -281,7 +280,7 @@ def _training(run: RunView, evaluations: list[Evaluation], chosen: Evaluation) -
                 st.caption("Trains it again, and says whether every score is the same to the bit.")
 
     if chosen.status == "failed":
-        error_box(_failure(chosen))
+        error_box(_failure(chosen, network=run.has_network))
 
 
 def _result_text(evaluation: Evaluation, metric: Metric) -> str:
@@ -296,11 +295,14 @@ def _result_text(evaluation: Evaluation, metric: Metric) -> str:
     return f"{kind} {number}: {result}"
 
 
-def _failure(evaluation: Evaluation) -> ShoalError:
-    """The error of a failed training, with what can be done."""
+def _failure(evaluation: Evaluation, *, network: bool) -> ShoalError:
+    """The error of a failed training, with what can be done.
+
+    ``network`` says whether the swarm looked for the weights of a network.
+    """
     text = evaluation.error or "It failed without a word."
     left_all_numbers = evaluation.loss is not None or "finite" in text
-    if left_all_numbers:
+    if left_all_numbers and network:
         remedy = (
             "the swarm left all numbers: nothing has to be done, as it ranks last. If many fail, "
             "bound max_position and weight_scale more narrowly in a new run"
