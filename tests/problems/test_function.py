@@ -170,6 +170,9 @@ def test_the_first_generation_has_the_swarms_of_minimize() -> None:
     [
         ({"metric": "rmse"}, "what it returns is minimised or maximised"),
         ({"loss": "mse"}, "what it returns is minimised or maximised"),
+        ({"objective": "f1"}, "what it returns is minimised or maximised"),
+        ({"decoder": "sign"}, "what it returns is minimised or maximised"),
+        ({"start_from": "adam"}, "what it returns is minimised or maximised"),
         ({"preset": "modern"}, "whose genomes have no network"),
     ],
 )
