@@ -79,8 +79,22 @@ def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def bench(as_json: JsonOption = False) -> None:
+def bench(
+    problem: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Time an objective, a loss of a row, a simulation or a function: a name, or "
+            "file.py:NAME",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Measure this machine: its peak of multiply-adds, and what share of it a swarm reaches."""
+    if problem is not None:
+        _bench_problem(problem, as_json)
+        return
+
     from shoal.cli.tables import bench_table
     from shoal.pso.benchmark import benchmark
 
@@ -90,3 +104,14 @@ def bench(as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(result.to_dict()))
     else:
         Console().print(bench_table(result))
+
+
+def _bench_problem(reference: str, as_json: bool) -> None:
+    from shoal.cli.tables import paces_table
+    from shoal.problems.pace import problem_paces
+
+    found = problem_paces(reference)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+    else:
+        Console().print(paces_table(found))

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from shoal.data.diagnostics import Finding
     from shoal.objectives.registry import Metric
     from shoal.problems.check import ProblemCheck
+    from shoal.problems.pace import ProblemPaces
     from shoal.pso.benchmark import Benchmark, Measurement
     from shoal.replay.verify import ReplayCheck
     from shoal.store.diagnostics import Check
@@ -430,6 +431,20 @@ def _bench_cells(measurement: Measurement) -> list[str]:
         f"{measurement.particle_rows_per_second / 1e6:.3g}",
         f"{measurement.ms_skipping_rows:.3g} -{measurement.percent_rows_skipped:.0f} %",
     ]
+
+
+def paces_table(found: ProblemPaces) -> RenderableType:
+    """`shoal bench --problem`."""
+    table = _table(("On one core", "ms"))
+    for pace in found.paces:
+        table.add_row(pace.what, f"{pace.milliseconds:.3g}")
+
+    lines = []
+    for name, value in found.facts.items():
+        lines.append(f"{name.replace('_', ' ').capitalize()}: {value:.4g}.")
+    if "ratio" in found.facts:
+        lines.append("Ratio: less the function itself, to the built-in loss.")
+    return Group(table, Text("\n".join(lines), style="dim"))
 
 
 # Parts of tables

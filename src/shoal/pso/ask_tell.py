@@ -106,34 +106,6 @@ class AskTell:
         self._best = 0
         self._history = np.empty(64)
 
-    @classmethod
-    def resumed(cls, genome: Genome, key: Key, horizon: int, state: SwarmState) -> AskTell:
-        """The swarm without a box that stands where a state says, and goes on from there.
-
-        Parameters
-        ----------
-        genome, key, horizon
-            See `AskTell`.
-        state
-            It is not changed.
-        """
-        swarm = cls(
-            genome,
-            state.positions.shape[1],
-            key,
-            horizon=horizon,
-            positions=state.positions,
-            velocities=state.velocities,
-            dtype=np.float32,
-        )
-        swarm._swarm.bests[:] = state.best_positions
-        swarm._swarm.best_losses[:] = state.best_losses
-        swarm._swarm.informants[:] = state.informants
-        swarm._best = state.global_best
-        swarm._history = state.history.copy()
-        swarm.iteration = state.iteration
-        return swarm
-
     @property
     def needed(self) -> NDArray[np.bool_]:
         """Which particles need a loss in this iteration, (P,).
@@ -212,7 +184,7 @@ class AskTell:
         )
 
         if self.iteration == len(self._history):
-            self._history = np.concatenate([self._history, np.empty(max(64, self.iteration))])
+            self._history = np.concatenate([self._history, np.empty(self.iteration)])
         self._history[self.iteration] = self._swarm.best_losses[self._best]
         self.iteration += 1
 

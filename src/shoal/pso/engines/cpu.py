@@ -26,7 +26,7 @@ from shoal.pso.engines import kernels, outside
 from shoal.pso.engines.base import Engine
 from shoal.pso.engines.intrinsics.tiles import BLOCK
 from shoal.pso.engines.llvm_vectors import LANES
-from shoal.pso.swarm import SwarmState, TrainingTask
+from shoal.pso.swarm import SwarmState, TrainingTask, out_of_patience
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
 
 
@@ -59,7 +59,7 @@ class CpuEngine(Engine):
     def advance(self, task: TrainingTask, state: SwarmState, iterations: int) -> SwarmState:
         """See `Engine.advance`."""
         if not isinstance(task.objective, Objective):
-            return outside.advance(task, state, iterations, self._evaluator(task))
+            return self._advance_outside(task, state, iterations)
 
         threads = min(self.threads, task.genome.swarm_size)
         scratch = [_scratch(task.network) for _ in range(threads)]
@@ -109,6 +109,42 @@ class CpuEngine(Engine):
         if self._prepared is None or self._prepared[0] is not task:
             self._prepared = task, _data(task.x, task.y, _evaluation_order(task))
         return self._prepared[1]
+
+    def _advance_outside(
+        self, task: TrainingTask, state: SwarmState, iterations: int
+    ) -> SwarmState:
+        """Go on with a training whose losses the kernels do not compute themselves."""
+        evaluator = self._evaluator(task)
+        control = np.zeros(kernels.CONTROL_SIZE, np.int64)
+        old = _rows(state.positions), _rows(state.velocities)
+        new = _aligned(len(old[0])), _aligned(len(old[1]))
+        swarm = _swarm(task, state)
+        rule = _rule(task, self.abandon)
+        history = np.concatenate([state.history, np.empty(iterations)])
+
+        done = state.iteration
+        until = done + iterations
+        skipped = state.rows_skipped
+        stopped = False
+        while done < until and not stopped:
+            positions = outside.Positions(old[0], swarm.stride, _unpadded(old[0], state))
+            skipped += evaluator.evaluate(positions, swarm)
+            kernels.settle_and_move(old, new, swarm, history, done, rule, control)
+            old, new = new, old
+            done += 1
+            stopped = out_of_patience(history, done, task.patience or 0, task.min_improvement)
+
+        return SwarmState(
+            iteration=done,
+            positions=_unpadded(old[0], state),
+            velocities=_unpadded(old[1], state),
+            best_positions=_unpadded(swarm.bests, state),
+            best_losses=swarm.best_losses,
+            informants=swarm.informants,
+            history=history[:done],
+            stopped=stopped,
+            rows_skipped=skipped,
+        )
 
     def _evaluator(self, task: TrainingTask) -> outside.OutsideEvaluator:
         if self._evaluators is None or self._evaluators[0] is not task:

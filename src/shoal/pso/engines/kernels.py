@@ -4,7 +4,8 @@ The functions work on one swarm and a range of its particles, so that one thread
 swarm, or several threads can share one, with the same bits. Numba compiles them to run without
 Python's lock. Parameters are annotated as ``Any``, since Numba infers their types.
 
-Start with `advance`, the last function, which calls all the others.
+Start with `advance`, which calls all the others. `settle_and_move` is an iteration of it for losses
+that come from outside.
 
 Conventions of this file:
 
@@ -866,3 +867,38 @@ def advance(
             atomic_store_release(control, STOPPED, stopped)
             _release(control)
     return done
+
+
+@compiled
+def settle_and_move(
+    old: Any, new: Any, swarm: Any, history: Any, done: Any, rule: Any, control: Any
+) -> None:
+    """Do one iteration whose losses somebody else has put into ``swarm.losses``.
+
+    Parameters are those of `advance`. The swarm is in ``old`` before and in ``new`` afterwards.
+    """
+    particles = len(swarm.losses)
+    for p in range(particles):
+        if swarm.losses[p] < swarm.best_losses[p]:
+            swarm.best_losses[p] = swarm.losses[p]
+            for d in range(p * swarm.stride, (p + 1) * swarm.stride):
+                swarm.bests[d] = old[0][d]
+    if rule.strategy == NEAREST and rule.number != COMPETITIVE:
+        for first in range(0, particles, NEIGHBOURS):
+            measure(first, old[0], swarm.stride, swarm.distances)
+
+    _settle(swarm, history, done, rule, control)
+    best = control[BEST]
+    rewired = control[REWIRING] == 1
+    w = at_time(rule.w, rule.w_end, done, rule.horizon)
+    vmax = at_time(rule.vmax, rule.vmax_end, done, rule.horizon)
+
+    for i in range(particles):
+        leader = _leader(i, swarm, rewired, done, rule)
+        if rule.number == COMPETITIVE and leader == i:
+            stay(i, old, new, swarm.stride)
+            continue
+        move(i, old, new, swarm, leader, best, done, w, vmax, rule)
+        if rule.number == COMPETITIVE:
+            # Who moves leaves its best behind.
+            swarm.best_losses[i] = np.inf

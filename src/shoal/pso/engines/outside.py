@@ -1,16 +1,15 @@
 """Trainings whose losses come from a function of somebody else's: an objective of a whole table, or
 a loss of a row.
 
-The swarm moves as `AskTell` does, which is the reference's step. The outputs of the networks come
-from the same tiles as elsewhere. Neither threads nor chunks change a bit.
+The outputs of the networks come from the tiles of all other trainings, and the swarm moves as all
+others do (`shoal.pso.engines.kernels.settle_and_move`). Neither threads nor chunks change a bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,16 +19,33 @@ from numpy.typing import NDArray
 from shoal.errors import ObjectiveError
 from shoal.objectives.bound import RowObjective, WholeObjective, finite_or_infinite
 from shoal.objectives.options import plain_function
-from shoal.pso.ask_tell import AskTell
 from shoal.pso.engines import kernels
 from shoal.pso.engines import outside_kernels as outside
 from shoal.pso.engines.compiler_messages import first_cause
 from shoal.pso.engines.intrinsics.tiles import BLOCK
-from shoal.pso.swarm import SwarmState, TrainingTask, out_of_patience
+from shoal.pso.swarm import TrainingTask
 
 # Fills the losses of the networks first .. last - 1 in a thread's memory; returns the rows that
 # were left out.
 _Work = Callable[[int, int, outside.Workspace], int]
+
+
+class Positions(NamedTuple):
+    """Where the particles of a swarm stand.
+
+    Attributes
+    ----------
+    flat
+        In rows of ``stride``, (P * stride,).
+    stride
+        The length of a row.
+    matrix
+        A view of them without what fills the rows up, (P, D).
+    """
+
+    flat: NDArray[np.float32]
+    stride: int
+    matrix: NDArray[np.float32]
 
 
 class OutsideEvaluator:
@@ -65,7 +81,7 @@ class OutsideEvaluator:
         self._objective: Any = task.objective
 
         network = task.network
-        self._decay = outside.Penalty(
+        self._penalty = outside.Penalty(
             decay=task.genome.weight_decay,
             decayed=~network.bias_mask(),
             abandon=abandon and getattr(self._objective, "nonnegative", False),
@@ -77,47 +93,58 @@ class OutsideEvaluator:
             self._rows = _rows(self._objective, network.layers[-1], order)
             self._drive = _driver(self._objective)
             self._options = tuple(self._objective.options.values())
+        # What the chosen networks answer, used again in each iteration.
+        self._out = np.empty((0, 0, 0), np.float32)
+        if isinstance(self._objective, WholeObjective):
+            shape = task.genome.swarm_size, network.layers[-1], data.rows
+            self._out = np.empty(shape, np.float32)
         self._workspaces = [_workspace(task) for _ in range(threads)]
 
-    def losses(
-        self, positions: NDArray[np.float32], limits: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], int]:
-        """The losses of networks, weight decay included.
+    def evaluate(self, positions: Positions, swarm: kernels.Swarm) -> int:
+        """Compute the losses of the particles that need one, weight decay included.
 
         Parameters
         ----------
         positions
-            (n, D).
-        limits
-            (n,): what each has to beat. The loss of one that cannot may be +inf.
+            Where the particles stand.
+        swarm
+            Has their best losses, which decide who needs one. Its ``losses`` are filled: +inf where
+            a loss is not finite, where a particle cannot become better, and where none is needed.
 
         Returns
         -------
-        ndarray of float64, (n,)
-            +inf where a loss is not finite.
         int
-            Rows x networks that were left out.
+            Rows x particles that were left out.
 
         Raises
         ------
         ObjectiveError
             If the function raises, does not compile, or returns another shape.
         """
-        positions = np.ascontiguousarray(self._task.decoded(positions))
-        networks = outside.Networks(
-            weights=positions.reshape(-1),
-            dimensions=positions.shape[1],
-            limits=limits,
-            losses=np.empty(len(positions)),
-        )
-        if isinstance(self._objective, WholeObjective):
-            return self._whole(networks), 0
-        return self._by_rows(networks)
+        needed = self._task.genome.rule.evaluated(swarm.best_losses)
+        swarm.losses[:] = np.inf
+        networks = self._networks(positions, swarm, np.flatnonzero(needed))
 
-    def _whole(self, networks: outside.Networks) -> NDArray[np.float64]:
-        count = len(networks.losses)
-        outputs = self._task.network.layers[-1]
-        out = np.empty((count, outputs, self._data.rows), np.float32)
+        left_out = self._data.rows * int(np.count_nonzero(~needed))
+        if isinstance(self._objective, WholeObjective):
+            self._whole(networks)
+            return left_out
+        return left_out + self._by_rows(networks)
+
+    def _networks(
+        self, positions: Positions, swarm: kernels.Swarm, chosen: NDArray[np.int64]
+    ) -> outside.Networks:
+        weights = positions.flat
+        stride = positions.stride
+        if self._task.decode is not None:
+            decoded = np.ascontiguousarray(self._task.decoded(positions.matrix), np.float32)
+            weights = decoded.reshape(-1)
+            stride = decoded.shape[1]
+        return outside.Networks(weights, stride, chosen, swarm.best_losses, swarm.losses)
+
+    def _whole(self, networks: outside.Networks) -> None:
+        count = len(networks.chosen)
+        out = self._out[:count]
 
         def work(first: int, last: int, workspace: outside.Workspace) -> int:
             outside.outputs_of_many(
@@ -128,15 +155,17 @@ class OutsideEvaluator:
         self._share(work, count)
         with np.errstate(all="ignore"):
             losses = self._objective.losses(np.ascontiguousarray(out.transpose(0, 2, 1)))
-        if self._decay.decay == 0:
-            return np.asarray(losses)
 
-        weights = networks.weights.reshape(count, -1)
-        for p in range(count):
-            losses[p] += self._decay.decay * outside.decay_of(weights[p], self._decay.decayed)
-        return finite_or_infinite(losses)
+        decayed = self._penalty.decayed
+        if self._penalty.decay > 0:
+            for n, p in enumerate(networks.chosen):
+                start = p * networks.stride
+                weights = networks.weights[start : start + len(decayed)]
+                losses[n] += self._penalty.decay * outside.decay_of(weights, decayed)
+            losses = finite_or_infinite(losses)
+        networks.losses[networks.chosen] = losses
 
-    def _by_rows(self, networks: outside.Networks) -> tuple[NDArray[np.float64], int]:
+    def _by_rows(self, networks: outside.Networks) -> int:
         def work(first: int, last: int, workspace: outside.Workspace) -> int:
             skipped = self._drive(
                 first,
@@ -145,14 +174,14 @@ class OutsideEvaluator:
                 self._data,
                 self._rows,
                 self._model,
-                self._decay,
+                self._penalty,
                 workspace,
                 self._options,
             )
             return int(skipped)
 
         try:
-            skipped = self._share(work, len(networks.losses))
+            return self._share(work, len(networks.chosen))
         except NumbaError as error:
             raise ObjectiveError(
                 f"The row loss {self._objective.name} does not compile: {first_cause(error)}",
@@ -166,7 +195,6 @@ class OutsideEvaluator:
                 expected="a number for every row",
                 remedy=f"call it by hand: {self._objective.name}(output, target)",
             ) from error
-        return networks.losses, skipped
 
     def _share(self, work: _Work, count: int) -> int:
         """Do the work in all threads; the rows that were left out."""
@@ -180,33 +208,6 @@ class OutsideEvaluator:
             others = [pool.submit(work, *part) for part in parts[1:]]
             skipped = work(*parts[0])
             return skipped + sum(other.result() for other in others)
-
-
-def advance(
-    task: TrainingTask, state: SwarmState, iterations: int, evaluator: OutsideEvaluator
-) -> SwarmState:
-    """Do at most ``iterations`` more steps of a swarm; see `Engine.advance`."""
-    swarm = AskTell.resumed(task.genome, task.key, task.schedule_length, state)
-    rows = len(task.x)
-    left_out = state.rows_skipped
-    stopped = False
-    done = 0
-
-    while done < iterations and not stopped:
-        needed = swarm.needed
-        losses = np.full(len(needed), np.inf)
-        losses[needed], skipped = evaluator.losses(
-            swarm.ask()[needed], np.asarray(swarm.best_losses)[needed]
-        )
-        left_out += skipped + rows * int(np.count_nonzero(~needed))
-
-        swarm.tell(losses)
-        done += 1
-        if task.patience:
-            history = swarm.state().history
-            stopped = out_of_patience(history, len(history), task.patience, task.min_improvement)
-
-    return replace(swarm.state(), history=swarm.history, stopped=stopped, rows_skipped=left_out)
 
 
 def _rows(objective: RowObjective, outputs: int, order: NDArray[np.int64]) -> outside.Rows:

@@ -21,15 +21,16 @@ from shoal.pso.engines.llvm_vectors import LANES
 
 
 class Networks(NamedTuple):
-    """Networks to evaluate; n of them."""
+    """The networks that the particles of a swarm stand for; P of them."""
 
-    # Their weights, one network after another, (n * D,).
+    # Their weights, in rows of ``stride``, (P * stride,).
     weights: NDArray[np.float32]
-    # D.
-    dimensions: int
-    # What each has to beat, (n,).
+    stride: int
+    # Those to evaluate, (n,).
+    chosen: NDArray[np.int64]
+    # What each has to beat, (P,).
     limits: NDArray[np.float64]
-    # Their losses, (n,); filled.
+    # Their losses, (P,); filled where they are chosen.
     losses: NDArray[np.float64]
 
 
@@ -78,17 +79,17 @@ def forward(weights: Any, data: Any, block: Any, vectors: Any, model: Any, work:
 def outputs_of_many(
     first: Any, last: Any, networks: Any, data: Any, model: Any, work: Any, out: Any
 ) -> None:
-    """Take the networks ``first .. last - 1`` through the data.
+    """Take the chosen networks ``first .. last - 1`` through the data.
 
     ``out`` (n, outputs, rows) gets what they answer.
     """
-    for p in range(first, last):
-        weights = address_of(networks.weights, p * networks.dimensions)
+    for n in range(first, last):
+        weights = address_of(networks.weights, networks.chosen[n] * networks.stride)
         for block in range(-(-data.rows // BLOCK)):
             real = min(BLOCK, data.rows - block * BLOCK)
             place = forward_block(weights, data, block, -(-real // LANES), model, work)
             for c in range(out.shape[1]):
-                row = out[p, c]
+                row = out[n, c]
                 for s in range(real):
                     row[block * BLOCK + s] = work[place + c * BLOCK + s]
 
@@ -187,8 +188,8 @@ def row_driver(function: Callable[..., Any], *, classes: bool, several: bool) ->
     -------
     callable
         ``drive(first, last, networks, data, rows, model, penalty, workspace, options)`` fills the
-        losses of the networks ``first .. last - 1``, and returns how many rows it left out. Numba
-        compiles it at the first call, and raises what it raises.
+        losses of the chosen networks ``first .. last - 1``, and returns how many rows it left out.
+        Numba compiles it at the first call, and raises what it raises.
     """
     # An index out of bounds would read whatever lies there.
     loss_of = njit(nogil=True, error_model="numpy", boundscheck=True)(function)
@@ -218,12 +219,13 @@ def row_driver(function: Callable[..., Any], *, classes: bool, several: bool) ->
         blocks = -(-data.rows // BLOCK)
         skipped = 0
 
-        for p in range(first, last):
-            start = p * networks.dimensions
+        for n in range(first, last):
+            p = networks.chosen[n]
+            start = p * networks.stride
             weights = address_of(networks.weights, start)
             shift = model.shift
             if penalty.decay > 0:
-                own = networks.weights[start : start + networks.dimensions]
+                own = networks.weights[start : start + len(penalty.decayed)]
                 shift += penalty.decay * decay_of(own, penalty.decayed)
 
             sums[:] = 0.0
