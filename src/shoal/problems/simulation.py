@@ -284,6 +284,11 @@ class SimulationProblem(Problem):
         )
 
     @property
+    def search_scenarios(self) -> ScenarioSet:
+        """The scenarios on which the trainings of the search are compared."""
+        return ScenarioSet(self._shared_key, _SCORED_ON[Phase.SEARCH])
+
+    @property
     def test_scenarios(self) -> ScenarioSet:
         """The scenarios of the test, which nothing was selected on."""
         return ScenarioSet(self._shared_key, Purpose.TEST_SCENARIO)

@@ -52,6 +52,7 @@ class Entry(StrEnum):
     REPLAY = "shoal.replay.worker:main"
     PREDICTIONS = "shoal.replay.predictions:main"
     EPISODE = "shoal.replay.episodes:main"
+    LIVE_EPISODE = "shoal.replay.live_episode:main"
     PROBLEM_CHECK = "shoal.problems.check_process:main"
     FOLDER_GUARD = "shoal.system.folder_guard:guard"
     DETACHED_LAUNCHER = f"{_MODULE}:launch_detached"

@@ -18,6 +18,7 @@ from shoal.dashboard.components.auto_refresh import auto_refresh
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.genome_card import genome_card
 from shoal.dashboard.components.html_table import html_table
+from shoal.dashboard.components.live_episode_card import live_episode_card
 from shoal.dashboard.components.metric_tiles import metric_tiles, progress_bar_html
 from shoal.dashboard.components.problem_words import (
     curve_metric,
@@ -101,6 +102,7 @@ def _view(run_id: int, state: str) -> None:
 
     with st.container(border=True, key="now"):
         _training_now(run)
+    live_episode_card(run, snapshot.summary.best)
     _details(run, now, zone)
 
 
