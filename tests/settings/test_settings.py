@@ -76,6 +76,8 @@ WRONG = [
     ({"objective": "f2"}, ["objective", "f2", "f1"]),
     ({"objective": {"name": "my.py:profit"}}, ["objective", "my.py:profit", "hash"]),
     ({"objective": {"share": 0.2}}, ["objective", "name", "required"]),
+    ({"decoder": "sing"}, ["decoder='sing'", "sign, ternary, int8, scorecard"]),
+    ({"start_from": 3}, ["start_from", "3"]),
     ({"objective": 3}, ["objective", "3"]),
     ({"objective": "f1", "loss": "mse"}, ["objective='f1'", "loss='mse'"]),
     ({"bounds": {"jump_size": (0.1,)}}, ["bounds.jump_size=(0.1,)", "two numbers, [low, high]"]),
