@@ -541,7 +541,9 @@ def compiled_sphere(x):
     out = np.zeros(len(x))
     for i in range(len(x)):
         for d in range(x.shape[1]):
-            out[i] += (x[i, d] - 1.5) ** 2
+            # A power has another last bit in plain Python than compiled.
+            difference = x[i, d] - 1.5
+            out[i] += difference * difference
         if x[i, 0] < -4:
             out[i] = np.nan
     return out

@@ -223,7 +223,7 @@ def _from_file(start: StartFrom, network: Network) -> NDArray[np.float32]:
         )
 
     # Of several networks the first: it is as good as the others.
-    weights = _weights_in(path, content)[0]
+    weights: NDArray[np.float32] = _weights_in(path, content)[0]
     if len(weights) != network.size:
         raise SettingsError(
             f"start_from={start.source!r} has {len(weights)} weights, and a network of the widths "

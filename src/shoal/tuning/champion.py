@@ -323,7 +323,7 @@ class Champion:
         # As bytes, since NumPy would store a text with four bytes for each character.
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         buffer = io.BytesIO()
-        arrays = {"weights": self.weights, "about": text}
+        arrays: dict[str, Any] = {"weights": self.weights, "about": text}
         if self.episodes:
             arrays["episodes"] = np.array(self.episodes)
         np.savez(buffer, **arrays)
