@@ -48,6 +48,7 @@ def postgres_server() -> Iterator[postgres.Server]:
         if os.environ.get("CI"):
             pytest.fail(reason + "; CI has to test both databases")
         pytest.skip(reason)
+
     with postgres.server(programs) as running:
         yield running
 

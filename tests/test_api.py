@@ -31,13 +31,16 @@ def test_train_as_documented(classic: shoal.Dataset) -> None:
     assert (np.diff(result.history) <= 0).all()
     assert result.loss == result.history[-1]
     assert result.weights.shape == (8 * 8 + 8 + 8 * 4 + 4 + 4 + 1,)
+
     assert result.scores.test is not None
     assert result.scores.validation is None
+
     y = classic.train.target
     predicted = classic.unscale(result.network.forward(result.weights[None], classic.train.x)[0])
     assert result.scores.train.accuracy == pytest.approx(
         100 * (1 - np.abs(predicted - y).mean() / np.abs(y).mean()), abs=1e-4
     )
+
     again = shoal.train(classic, genome, iterations=50, seed=0, threads=2)
     np.testing.assert_array_equal(again.weights, result.weights)
     assert not np.array_equal(

@@ -76,6 +76,7 @@ def test_every_gene_with_its_bounds() -> None:
         )
         assert f"{gene.start_low:g} to {gene.start_high:g}" in row
         assert gene.name == "num_informants" or f"{gene.low:g} to {gene.high:g}" in row
+
     for name, choices in CATEGORICAL_GENES.items():
         assert f"| `{name}` | {', '.join(choices)} |" in REFERENCE
 

@@ -32,8 +32,10 @@ def test_regression_beats_the_mean_clearly_and_averages_networks() -> None:
     x, x_test, y, y_test = train_test_split(x, y, random_state=0)
     one = SwarmRegressor(GENOME, iterations=200, random_state=3).fit(x, y)
     three = SwarmRegressor(GENOME, iterations=200, random_state=3, networks=3).fit(x, y)
+
     assert one.score(x_test, y_test) > 0.2
     assert three.weights_.shape == (3, one.weights_.shape[1])
+
     np.testing.assert_array_equal(three.weights_[0], one.weights_[0])
     np.testing.assert_array_equal(clone(one).fit(x, y).predict(x_test), one.predict(x_test))
     assert not np.array_equal(three.predict(x_test), one.predict(x_test))

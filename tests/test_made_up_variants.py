@@ -129,7 +129,9 @@ def test_the_reference_engine_moves_by_a_new_rule(rule) -> None:
     before = initial_state(task)
     after = get_engine("reference").advance(task, before, 1)
     best = before.positions[after.global_best]
+
     assert after.positions == pytest.approx((before.positions + best) / 2, abs=1e-6)
+
     (training,) = get_engine("reference").train([task])
     assert training.loss <= after.history[0]
     assert len(take_snapshot(task, after).informants[0]) == 0

@@ -132,10 +132,13 @@ manager.start_training()
     subprocess.run([sys.executable, "-c", code, str(store.path)], check=True)
     eventually(lambda: store.run(1).evaluations >= 3)
     (supervisor,) = store.supervisors()
+
     assert alive(supervisor.pid)
+
     TrainManager(store).stop_training()
     os.kill(supervisor.pid, signal.SIGTERM)
     eventually(lambda: not alive(supervisor.pid))
+
     assert store.supervisors() == []
 
 
@@ -151,7 +154,10 @@ def test_the_active_run_is_the_one_shown_and_stopped(store: Store) -> None:
     # Somebody queues another run behind it.
     store.add_run(manager._data, manager._settings)
     eventually(lambda: store.run(first).state == "running")
+
     assert manager.get_progress()["run"] == first
+
     manager.stop_training()
     assert store.run(first).state == "stopped"
+
     store.command(2, "stop")

@@ -127,6 +127,7 @@ def test_other_settings_compare_and_are_listed() -> None:
     )
     two = view(2, settings=SearchSettings(generations=8, sampler="random", workers=2))
     assert obstacles([one, two]) == ()
+
     listed = {setting.name: setting.values for setting in differing([one, two])}
     assert listed == {
         "generations": ("4", "8"),
@@ -239,16 +240,21 @@ def test_the_command_reads_what_searches_recorded(store: Store) -> None:
         claim = store.claim(Owner.here())
         assert claim is not None
         assert Runner(store, claim, make_executor=partial(InlineExecutor)).drive() == "finished"
+
     where = ["--store", str(store.path)]
     found = last_json(CliRunner().invoke(app, ["compare", "1", "2", "--json", *where]).stdout)
     assert [row["run"] for row in found["runs"]] == [1, 2]
     assert found["not_comparable"] == [] and found["settings"] == {"sampler": ["genetic", "random"]}
+
     (test,) = found["tests"]
     assert test["measure"] == "confirmation" and test["paired"]
+
     confirmed = {row["run"]: row["confirmation"] for row in found["runs"]}
     assert test["first"] == f"run {max(confirmed, key=lambda run: confirmed[run])}"
+
     text = CliRunner().invoke(app, ["compare", "1", "2", *where])
     assert text.exit_code == 0 and "sampler" in text.stdout and "random" in text.stdout
+
     refused = CliRunner().invoke(app, ["compare", "1", *where])
     assert isinstance(refused.exception, AnalysisError) and "2 to 8 different runs" in str(
         refused.exception

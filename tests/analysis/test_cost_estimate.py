@@ -70,15 +70,18 @@ def test_as_many_trainings_as_an_undisturbed_search_asks_for(data: st.DataObject
     }
     given = SearchSettings.parse(values)
     found, count = planned(given), played(given)
+
     if given.racing == "halving":
         assert found["search"] == (count["search"], count["search"])
     else:
         assert found["search"][0] <= count["search"] <= found["search"][1]
+
     assert (
         played(given.model_copy(update={"generations": 1}))["search"]
         <= first_trainings(given)
         <= found["search"][1]
     )
+
     least, most = found.get("confirmation", (0, 0))
     assert least <= count["confirmation"] <= most
 
@@ -113,11 +116,13 @@ def test_costs_are_the_sum_over_stages_of_what_each_training_costs(concrete: Any
     )
     genomes = first_genomes(problem.settings)
     assert genomes == Search(problem.settings).population
+
     total = 0.0
     for stage in stages(problem.settings):
         total += (
             stage.most * sum(problem.cost(Task(g, stage.repeat)) for g in genomes) / len(genomes)
         )
+
     found = estimate_cost(problem, HERE)
     assert found.cost[1] == pytest.approx(total, rel=1e-12)
     assert found.seconds[0] == pytest.approx(found.cost[0] * 0.4 * 1e-10)
@@ -235,11 +240,14 @@ def test_a_real_search_is_what_was_foreseen(record: Store, concrete: Any) -> Non
     )
     found = estimate_cost(problem, recorded_throughput(record, problem.settings))
     searched = [e for e in evaluations if e.task.phase is Phase.SEARCH]
+
     assert planned(problem.settings)["search"] == (len(searched), len(searched))
     assert found.recorded[0] <= len(evaluations) <= found.recorded[1]
     assert found.source == f"from {len(evaluations)} trainings of run 1"
+
     cost = sum(problem.cost(e.task) for e in evaluations)
     assert found.cost[0] / 3 < cost < found.cost[1] * 3
+
     # The same trainings at the recorded pace: arithmetic, not this machine's clock.
     seconds = sum(e.seconds for e in evaluations)
     assert found.seconds[0] / 3 < seconds < found.seconds[1] * 3
@@ -249,6 +257,7 @@ def test_a_pace_is_taken_from_this_host_and_this_engine_alone(
     record: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert recorded_throughput(record, SearchSettings.parse({"engine": "reference"})) is None
+
     pace = recorded_throughput(record, SearchSettings())
     assert (
         pace is not None
@@ -256,6 +265,7 @@ def test_a_pace_is_taken_from_this_host_and_this_engine_alone(
         and 0 < pace.share[0] <= pace.share[1] <= 1
     )
     assert math.isfinite(pace.seconds[1])
+
     monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
     assert recorded_throughput(record, SearchSettings()) is None
 

@@ -33,6 +33,7 @@ def recorded(store: Store) -> tuple[Store, int, Search]:
     claim = store.claim(Owner.here(), run_id)
     assert claim is not None
     search, problem, number = Search(SETTINGS), TableProblem(dataset, SETTINGS), 0
+
     while tasks := search.ask():
         for task in tasks:
             number += 1
@@ -40,6 +41,7 @@ def recorded(store: Store) -> tuple[Store, int, Search]:
             before = len(search.generations)
             search.tell(done)
             store.record(claim, [done], search.generations[before:], seconds=float(number))
+
     return store, run_id, search
 
 
@@ -47,9 +49,12 @@ def test_it_has_what_was_recorded_in_that_order(recorded: tuple[Store, int, Sear
     store, run_id, _ = recorded
     frame = EvaluationTable(store, store.run(run_id)).refresh().frame
     renamed = ["score" if name == "accuracy" else name for name in EVALUATION_COLUMNS]
+
     assert list(frame.columns) == renamed
+
     found = store.evaluations(run_id)
     assert frame["genome"].tolist() == [e.task.genome.hash for e in found]
+
     for name in ("repeat", "generation", "individual"):
         assert frame[name].tolist() == [getattr(e.task, name) for e in found]
     for name in ("status", "iterations", "seconds", "worker"):
@@ -57,6 +62,7 @@ def test_it_has_what_was_recorded_in_that_order(recorded: tuple[Store, int, Sear
     for name in ("score", "loss"):
         wanted = [np.nan if getattr(e, name) is None else getattr(e, name) for e in found]
         np.testing.assert_array_equal(frame[name].to_numpy(), wanted)
+
     assert frame["created"].is_monotonic_increasing
 
 
@@ -85,9 +91,12 @@ def test_scores_are_those_of_the_search(recorded: tuple[Store, int, Search]) -> 
     store, run_id, search = recorded
     table = EvaluationTable(store, store.run(run_id)).refresh()
     genomes = table.genomes()
+
     assert table.genomes() is genomes, "computed once for the same evaluations"
+
     searched = {e.task.genome for e in search.evaluations if e.task.phase is Phase.SEARCH}
     assert set(genomes.index) == {genome.hash for genome in searched}
+
     for genome in searched:
         row, standing = genomes.loc[genome.hash], search.standing(genome)
         assert row["score"] == pytest.approx(standing.score, nan_ok=True, abs=1e-12) or (
@@ -98,6 +107,7 @@ def test_scores_are_those_of_the_search(recorded: tuple[Store, int, Search]) -> 
             row["hidden_layers"] == genome.hidden_layers and row["swarm_size"] == genome.swarm_size
         )
         assert table.genome(genome.hash) == genome
+
     assert table.genome("0" * 16) is None
 
 
@@ -132,8 +142,10 @@ def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Searc
     table = EvaluationTable(store, store.run(run_id)).refresh()
     best = leaderboard_data(table, 4)
     dots = repeats_data(table, best)
+
     assert best["rank"].tolist() == [1, 2, 3, 4]
     assert set(dots["genome"]) == set(best.index)
+
     first = next(s for s in search.confirmed if s.genome.hash == best.index[0])
     values = [a for a in search.standing(first.genome).scores if a is not None]
     assert best["half"].iloc[0] == pytest.approx(ci95_half_width(values))
@@ -141,11 +153,14 @@ def test_leaders_have_their_dots_and_intervals(recorded: tuple[Store, int, Searc
     assert sorted(dots[(dots["rank"] == 1) & (dots["phase"] == "confirmation")]["score"]) == sorted(
         a for a in first.scores if a is not None
     )
+
     figure = leaderboard_chart(best, dots)
     points = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
     shown = [row["score"] for layer in points for row in layer["data"]["values"]]
     low, high = points[0]["encoding"]["x"]["scale"]["domain"]
+
     assert all(low < x < high for x in shown)
+
     drawn = dots[dots["counted"] | (dots["phase"] == "confirmation")]
     assert len(shown) == len(drawn)
 
@@ -169,8 +184,10 @@ def test_a_table_taken_away_runs_nothing_and_is_exact(tmp_path: Path) -> None:
         {"text": text, "value": [0.1 + 0.2, -1.0, np.nan, 1e300, 5e-324, 0.0, 1 / 3]}
     )
     back = pd.read_csv(io.BytesIO(as_csv(frame)))
+
     assert back["text"].tolist() == ["'=1+1", "'-x", "'@x", "'+x", "'\tx", "plain", "-1.5"]
     assert frame["text"].tolist() == text, "the table itself is not touched"
+
     np.testing.assert_array_equal(back["value"].to_numpy(), frame["value"].to_numpy())
     file = tmp_path / "t.parquet"
     file.write_bytes(as_parquet(frame))

@@ -25,6 +25,7 @@ def loss_of(found: Importances, name: str) -> tuple[float, float, float]:
 def test_the_gene_that_matters_is_found_with_an_interval_that_holds_its_true_worth() -> None:
     found = importances(table(600), ACCURACY)
     assert found.genes[0].name == "jump_size" and found.genes[0].clear
+
     # Shuffled, a uniform of width 17.2 misses itself by a third of that on average. Known, the
     # noise alone is left.
     truth = 4.0 * np.log10(2.0 / 1e-4) / 3.0 - np.sqrt(2.0 / np.pi)
@@ -84,6 +85,7 @@ def test_failures_and_awful_scores_count_as_the_floor() -> None:
     frame.iloc[::10, frame.columns.get_loc("score")] = -1e6
     frame.iloc[5::50, frame.columns.get_loc("score")] = np.nan
     found = importances(frame, ACCURACY)
+
     assert (found.failed, found.worse) == (6, 30)
     assert found.floor > 0.0
     assert found.genes[0].name == "jump_size"
@@ -143,6 +145,7 @@ def test_scores_are_over_the_trainings_that_all_have_had() -> None:
     evaluations = pd.DataFrame(rows, columns=["genome", "repeat", "score"])
     # Two repeats to begin with.
     got = with_comparable_scores(genomes, evaluations, SearchSettings())
+
     assert list(got.index) == [a, b], "the third is under way, the fourth has not begun"
     assert got["score"].tolist()[0] == 71.0 and np.isnan(got["score"].iloc[1])
     assert got["jump_size"].iloc[0] == genomes["jump_size"].iloc[0]
@@ -187,9 +190,11 @@ def test_the_surface_follows_the_landscape_where_there_are_genomes() -> None:
     made = surface(Model.of(frame, ACCURACY), "jump_size", "inertia_weight")
     assert made is not None
     known = np.isfinite(made.z)
+
     assert 0.3 < known.mean() < 0.95 and not known[-1, -1], (
         "nothing is drawn where there is no genome"
     )
+
     column = np.nanmean(made.z, axis=0)
     assert column[-1] - column[0] > 10.0
     assert np.corrcoef(made.x, column)[0, 1] > 0.95

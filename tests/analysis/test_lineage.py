@@ -107,10 +107,12 @@ def test_populations_and_births_are_those_of_the_search(
     search, lineage = searched(SearchSettings.parse(given_values), stop_after=stop_after)
     known = [hashes(population) for population, _ in search._past]
     assert lineage.populations[: len(known)] == tuple(known)
+
     if not search.confirming:  # one that has begun is known from its first training on
         now = (*known, hashes(search.population))
         assert lineage.populations == now[: len(lineage.populations)]
         assert len(lineage.populations) >= max(1, len(search.generations))
+
     for number, population in enumerate(lineage.populations, 1):
         for individual, name in enumerate(population):
             born = lineage.birth(number, individual)
@@ -150,6 +152,7 @@ def test_children_are_those_whose_parent_it_is(given_values: dict[str, object]) 
     _, lineage = searched(SearchSettings.parse(given_values))
     names = dict.fromkeys(name for population in lineage.populations for name in population)
     born = {name: lineage.origin(name) for name in names}
+
     for name in names:
         children = [child.name for child in lineage.children(name)]
         assert len(children) == len(set(children))
@@ -180,8 +183,10 @@ def test_the_first_generation_names_what_it_begins_with() -> None:
     values = SearchSettings.parse({"population": 12})
     births = first_offspring(values.space, values.start, sampler_key(values), values.population)
     named = [b.named for b in births if b.origin == "named"]
+
     assert named == ["competitive", "local", "constriction", "spso2007", "competitive", "local"]
     assert [b.origin for b in births[6:]] == ["uniform"] * 6
+
     only = SearchSettings.parse({"population": 12, "choices": {"update_rule": ["informed"]}})
     births = first_offspring(only.space, only.start, sampler_key(only), only.population)
     assert "competitive" not in {b.named for b in births}
@@ -195,6 +200,7 @@ def test_next_generation_is_the_children_of_its_births() -> None:
     fitness = [3.0, 1.0, 4.0, 1.0, 5.0, -math.inf, 2.0, 6.0]
     children = next_generation(values.space, values, key, 3, population, fitness)
     births = [birth(values.space, values, key, 3, i, population, fitness) for i in range(8)]
+
     assert children == tuple(b.child for b in births)
     assert best(fitness, 2) == [7, 4]
     assert [b.parent_a for b in births[:2]] == [population[7], population[4]]
@@ -219,6 +225,7 @@ def test_genomes_that_this_version_would_not_draw_are_said_to_be_others() -> Non
         for task in tasks:
             told.append(pretended(task, 0))
             search.tell(told[-1])
+
     odd = [
         replace(e, task=replace(e.task, genome=replace(e.task.genome, max_position=3.25)))
         for e in told
@@ -227,6 +234,7 @@ def test_genomes_that_this_version_would_not_draw_are_said_to_be_others() -> Non
     lineage = Lineage(run, Recorded(odd))  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="the version that recorded it"):
         lineage.birth(1, 0)
+
     assert lineage.origin("0" * 16) is None
     assert lineage.ancestors("0" * 16) == ()
     assert list(lineage.children("0" * 16)) == []

@@ -58,6 +58,7 @@ def searched(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     given = read_run_input(
         {"data": str(table), "target": "paid", "decoder": "scorecard", **few}, None
     )
+
     with open_store(tmp_path_factory.mktemp("cards") / "shoal.db") as store:
         store.add_run(given.subject, given.settings)
         claim = store.claim(Owner.here())
@@ -112,6 +113,7 @@ def by_hand(card: Scorecard, frame: pd.DataFrame) -> list[str]:
         else:
             answers = values.isna()
         totals += points * answers.to_numpy()
+
     return [card.yes if total >= card.needed else card.no for total in totals]
 
 

@@ -55,6 +55,7 @@ def test_methods_are_compared_split_by_split() -> None:
     ]
     rows = summarise_splits(splits)
     assert [r.label for r in rows] == [CHAMPION, "A", "B", "C"]
+
     best, a, b, c = rows
     assert best.is_champion and best.behind[0] == 0.0
     assert (a.splits, a.single[0], a.ensemble[0], a.behind[0]) == (2, 82.0, 85.0, 3.0)
@@ -62,9 +63,11 @@ def test_methods_are_compared_split_by_split() -> None:
     assert b.behind[0] == 21.0
     assert (c.splits, c.error) == (0, "no")
     assert summarise_splits(splits[:1])[0].ensemble == (85.0, None)
+
     console = Console(width=80, file=StringIO(), force_terminal=False)
     console.print(splits_table(rows, ACCURACY))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
+
     assert "2 other random splits" in shown and "3.00 ± 12.71" in shown
     assert [line.split("  ")[0] for line in shown.splitlines()[1:5]] == [CHAMPION, "A", "B", "C"]
 
@@ -86,11 +89,14 @@ def test_every_split_is_what_that_split_alone_gives() -> None:
     data = load_dataset("concrete")
     problem = TableProblem(data, SearchSettings(iterations=20, final_factor=1, workers=2))
     *_, done = resplit_scores(problem, GENOME, 2, [3, 4, 5], workers=2)
+
     assert len(done) == 3
     assert all(set(split) == {CHAMPION, *NAMES.values()} for split in done)
+
     for other in resplit(data, [3, 4, 5]):
         alone = SplitJob(other, GENOME, 2).run(problem, get_engine("cpu"))
         assert [split for split in done if split[CHAMPION].accuracies == alone[CHAMPION].accuracies]
+
     assert len({split["Linear model"].accuracies for split in done}) == 3
 
 
@@ -156,14 +162,17 @@ def test_searches_that_differ_in_their_sampler_stand_in_each_other_s_report(tmp_
             ]
             == shown.score
         )
+
     told = command("show", "1", store=tmp_path / "shoal.db")
     assert "Random search (run 3)" in told.stdout
     assert (
         "Stability" in told.stdout
         and f"margin {champion.genome.stability_margin:.2f}" in told.stdout
     )
+
     split = command("splits", "1", "--splits", "2", "--json", store=tmp_path / "shoal.db")
     assert split.returncode == 0, split.stderr
+
     found = last_json(split.stdout)
     assert found["splits"] == 2
     assert {method["label"] for method in found["methods"]} == {CHAMPION, *NAMES.values()}
@@ -176,8 +185,10 @@ def test_what_is_done_to_the_table_is_said_and_kept(tmp_path: Path) -> None:
     done = command(
         "run", "concrete", *short, "--settings", str(tmp_path / "quick.toml"), store=store
     )
+
     assert done.returncode == 0, done.stderr
     assert "Note: age is taken as its logarithm" in done.stderr
+
     with open_store(store) as opened:
         assert any(
             "age is taken as its logarithm" in event.text for event in opened.events(run_id=1)

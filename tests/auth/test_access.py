@@ -97,6 +97,7 @@ def test_a_hash_holds_its_parameters_and_another_salt_each_time() -> None:
         16,
         32,
     )
+
     read = Password.from_text(first.to_text())
     assert read == first and RIGHT not in first.to_text()
     assert passwords.is_password(RIGHT, read) and not passwords.is_password(WRONG, read)
@@ -128,6 +129,7 @@ def test_a_name_that_is_not_there_is_hashed_all_the_same(
         sessions.login_with_password("alice", WRONG)
     with pytest.raises(AccessError) as unknown:
         sessions.login_with_password("mallory", WRONG)
+
     assert str(known.value) == str(unknown.value)
     assert hashed == [2, 2**14 * 5], "as much work as for a password that was hashed today"
 
@@ -145,12 +147,14 @@ def test_the_file_is_its_owners_only_and_holds_no_secret(file: Path) -> None:
         add(file, "alice", token=token_digest(token))
     finally:
         os.umask(before)
+
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert RIGHT not in file.read_text() and token not in file.read_text()
     assert [path.name for path in file.parent.iterdir()] == ["access.json"], (
         "nothing temporary is left"
     )
+
     (alice,) = read_accounts(file).accounts
     assert alice.password and alice.token, "a second way in leaves the first"
 
@@ -178,6 +182,7 @@ def test_a_damaged_file_lets_nobody_in(file: Path, sessions: SessionManager, tex
     ):
         with pytest.raises(AccessError, match=r"access\.json"):
             way()
+
     with pytest.raises(AccessError, match=r"access\.json"):
         add(file, "carl")
     assert file.read_text() == text
@@ -234,6 +239,7 @@ def test_a_session_says_who_it_is(sessions: SessionManager) -> None:
     assert sessions.identity(sessions.login_with_password("bob", RIGHT)) == Identity(
         "bob", "viewer"
     )
+
     Identity("alice", "operator").check_may_act()
     with pytest.raises(AccessError, match="bob may look, but not command"):
         Identity("bob", "viewer").check_may_act()
@@ -246,6 +252,7 @@ def test_only_what_was_signed_here_is_a_session(sessions: SessionManager, tmp_pa
         tmp_path / "other.json", (Account("bob", "operator", token=token_digest("t")),)
     )
     forged = stranger.login_with_token("t")
+
     for wrong in (
         None,
         "",
@@ -257,6 +264,7 @@ def test_only_what_was_signed_here_is_a_session(sessions: SessionManager, tmp_pa
         forged,
     ):
         assert sessions.identity(wrong) is None
+
     assert sessions.identity(session)
 
 
@@ -323,14 +331,18 @@ def test_a_session_has_the_role_that_the_account_has_now(
 def test_tokens(sessions: SessionManager, file: Path) -> None:
     first, second = new_token(), new_token()
     assert first != second and len(first) >= 43
+
     add(file, "carl", "viewer", token=token_digest(first))
     session = sessions.login_with_token(first)
     assert sessions.identity(session) == Identity("carl", "viewer")
+
     for wrong in ("", "x", second, token_digest(first), first[:-1]):
         with pytest.raises(AccessError, match="not valid"):
             sessions.login_with_token(wrong)
+
     add(file, "carl", "viewer", token=token_digest(second))
     assert sessions.identity(session) is None
+
     with pytest.raises(AccessError):
         sessions.login_with_token(first)
     with pytest.raises(AccessError):
@@ -383,9 +395,11 @@ def test_guessing_one_name_is_slowed(sessions: SessionManager, clock: Clock) -> 
             sessions.login_with_password("alice", RIGHT)
         clock.now += 0.02
         wrong(sessions)
+
     assert waits[:6] == pytest.approx([1, 2, 4, 8, 16, 32]) and waits[-1] == pytest.approx(
         LONGEST_WAIT
     )
+
     sessions.login_with_password("bob", RIGHT)
     clock.now += LONGEST_WAIT + 1
     sessions.login_with_password("alice", RIGHT)
@@ -404,14 +418,17 @@ def test_guessing_many_names_is_slowed_but_a_token_still_opens(
     for account in many[:FREE_TRIES_OF_ALL]:
         wrong(sessions, account.name)
     longest = 0.0
+
     for account in many[FREE_TRIES_OF_ALL:]:
         with pytest.raises(TooManyTriesError) as refused:
             sessions.login_with_password("bob", RIGHT)
         longest = refused.value.seconds
         clock.now += longest + 0.01
         wrong(sessions, account.name)
+
     assert longest == pytest.approx(LONGEST_WAIT_OF_ALL, abs=0.1)
     assert sessions.identity(sessions.login_with_token(token))
+
     clock.now += FORGOTTEN_AFTER + 1
     sessions.login_with_password("bob", RIGHT)
 
@@ -451,9 +468,11 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         0,
         f"alice is an operator; accounts: 1, in {file}",
     )
+
     code, token = access("token", "bob", "--viewer")
     assert (code, len(token)) == (0, 43)
     assert access("add", "eve@example.org", "--oidc", "--viewer")[0] == 0
+
     code, said = access("add", "carl", typed="short\n")
     assert (code, "8 or more" in said) == (2, True)
     assert access("token", "alice", "--viewer")[0] == 2
@@ -462,6 +481,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         {"name": "bob", "role": "viewer", "login_methods": ["token"], "by": ["token"]},
         {"name": "eve@example.org", "role": "viewer", "login_methods": ["oidc"], "by": ["oidc"]},
     ]
+
     sessions = SessionManager(file)
     assert sessions.identity(sessions.login_with_password("alice", RIGHT)) == Identity(
         "alice", "operator"
@@ -487,14 +507,17 @@ def test_a_typed_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> No
         )
         os.close(theirs)
         seen = b""
+
         for line in lines:
             while not seen.endswith(b": "):
                 seen += os.read(ours, 1024)
             os.write(ours, line.encode() + b"\n")
             seen += b"\n"
+
         with suppress(OSError):
             while part := os.read(ours, 1024):
                 seen += part
+
         os.close(ours)
         return process.wait(), seen.decode()
 

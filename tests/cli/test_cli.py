@@ -25,6 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_run_prints_one_object_with_the_documented_names(finished: Path) -> None:
     text = (finished.parent / "run.json").read_text()
     assert len(text.strip().splitlines()) == 1
+
     result = last_json(text)
     names = {
         "run",
@@ -51,10 +52,12 @@ def test_run_prints_one_object_with_the_documented_names(finished: Path) -> None
 def test_show_and_runs_agree_with_run(finished: Path) -> None:
     ran = last_json((finished.parent / "run.json").read_text())
     assert last_json(shoal("show", "1", "--json", store=finished).stdout) == ran
+
     listed = last_json(shoal("runs", "--json", store=finished).stdout)["runs"]
     assert [(r["run"], r["state"], r["result_hash"]) for r in listed] == [
         (1, "finished", ran["result_hash"])
     ]
+
     for arguments in (["runs"], ["show", "1"]):
         shown = shoal(*arguments, store=finished)
         assert "finished" in shown.stdout
@@ -84,6 +87,7 @@ def test_settings_file_and_options_before_it(tmp_path: Path) -> None:
         "run", "--settings", str(file), "--generations", "2", "--json", store=tmp_path / "shoal.db"
     )
     result = last_json(done.stdout)
+
     assert (result["generations"], result["settings"]["population"]) == (2, 3)
     assert set(result["scores"]) == {"train", "validation", "test"}
     assert (
@@ -111,7 +115,9 @@ def test_classification_end_to_end(tmp_path: Path) -> None:
     done = shoal(
         *arguments, "--iterations", "60", "--repeats", "2", "--json", store=tmp_path / "shoal.db"
     )
+
     assert done.returncode == 0, done.stderr
+
     scores = last_json(done.stdout)["ensemble"]["test"]
     assert set(scores) == {"accuracy", "balanced_accuracy", "macro_f1", "log_loss"}
     assert scores["accuracy"] > 90
@@ -201,9 +207,12 @@ def test_small_population_many_repeats_and_the_data_s_options(tmp_path: Path) ->
         str(tmp_path / "search.toml"),
     ]
     result = last_json(shoal(*arguments, *data, store=tmp_path / "shoal.db").stdout)
+
     assert (result["settings"]["elitism"], result["settings"]["max_repeats"]) == (1, 25)
+
     used = result["data_options"]
     assert (used["folds"], used["same"], used["log_columns"]) == (2, ["cement", "water"], "none")
+
     confirmed = result["best"]["confirmation"]["accuracies"][: result["settings"]["networks"]]
     assert result["scores"]["validation"]["accuracy"] == pytest.approx(
         sum(confirmed) / len(confirmed)
@@ -216,6 +225,7 @@ def test_delete_asks_first_and_removes_only_that_run(tmp_path: Path) -> None:
         for _ in range(2):
             run_id, _ = opened.add_run(load_dataset("concrete"), SearchSettings())
             opened.command(run_id, "stop")
+
     assert shoal("delete", "1", store=store, stdin=-3).returncode == 2
     assert len(last_json(shoal("runs", "--json", store=store).stdout)["runs"]) == 2
     assert shoal("delete", "1", "--yes", store=store).returncode == 0
@@ -260,6 +270,7 @@ def test_export_and_predict(finished: Path, tmp_path: Path) -> None:
         "evaluations.csv",
     }
     assert shoal("export", "1", "--to", str(folder), store=finished).returncode == 2
+
     out = tmp_path / "p.csv"
     assert (
         shoal(
@@ -269,6 +280,7 @@ def test_export_and_predict(finished: Path, tmp_path: Path) -> None:
     )
     assert len(out.read_text().splitlines()) == 1031
     assert json.loads((folder / "genome.json").read_text())["attractor"] == "position"
+
     bad = shoal(
         "predict", str(tmp_path), "concrete", "--out", str(tmp_path / "q.csv"), store=finished
     )
@@ -301,6 +313,7 @@ def test_animate_repeats_the_best_training_to_the_bit(finished: Path) -> None:
             for e in store.evaluations(1)
             if e.task.genome.to_dict() == best and e.task.repeat == 0
         ]
+
     assert told == {
         "file": str(picture),
         "frames": 5,

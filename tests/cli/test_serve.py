@@ -153,6 +153,7 @@ def test_another_address_asks_who_is_there_and_gives_a_link_for_each_role(store:
     finally:
         process.terminate()
         _, errors = process.communicate(timeout=60)
+
     assert process.returncode == 0
     assert "Anybody on the way can read plain HTTP" in errors
 
@@ -185,6 +186,7 @@ def test_https_with_a_certificate_and_accounts(store: Path, tmp_path: Path) -> N
     )
     options = ["--login", "--tls-cert", str(certificate), "--tls-key", str(key), "--port", "18503"]
     process = start("serve", *options, store=store)
+
     try:
         assert process.stdout
         where = process.stdout.readline().split()[-1].replace("127.0.0.1", "localhost")
@@ -223,11 +225,14 @@ def test_who_is_asked_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert expose("127.0.0.1") == ServerAccess()
     assert not expose("::1").login and expose("127.0.0.1", login=True).login
+
     other = expose("192.0.2.7")
     assert other.login and other.names == ("192.0.2.7",) and len(other.links) == 2
     assert "192.0.2.7" not in expose("127.0.0.1", login=True).names
+
     proxied = expose("127.0.0.1", names=("shoal.example.org",))
     assert proxied.login, "whoever comes through a proxy is somebody else"
+
     for host, fine in (
         ("shoal.example.org", True),
         ("SHOAL.example.org.:8501", True),
@@ -243,9 +248,11 @@ def test_who_is_asked_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (None, False),
     ):
         assert is_named(host, proxied.names) is fine, host
+
     everywhere = expose("0.0.0.0").names
     assert is_named("10.1.2.3:8501", everywhere) and is_named("[2001:db8::1]", everywhere)
     assert not is_named("evil.example", everywhere)
+
     change_accounts(
         tmp_path / "shoal" / "access.json", lambda a: a.with_account("bob", "viewer", token="t")
     )
@@ -350,10 +357,13 @@ def test_the_systemd_unit_starts_a_command_that_there_is() -> None:
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read_string(UNIT.read_text())
     program, name, *arguments = shlex.split(unit["Service"]["ExecStart"])
+
     assert (Path(program).name, name) == ("shoal", "serve")
+
     command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
     command.make_context(name, arguments)  # raises what a wrong option raises
     assert int(unit["Service"]["TimeoutStopSec"]) > 3 * LEAVE_SECONDS
+
     environment = shlex.split(unit["Service"]["Environment"])
     assert "XDG_DATA_HOME=/var/lib" in environment
     assert default_path().parent.name == unit["Service"]["StateDirectory"] == "shoal"
@@ -367,8 +377,10 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
             "/opt/shoal/bin/shoal", sys.executable
         )  # as it is not installed here
         (tmp_path / unit.name).write_text(text)
+
     units = sorted(map(str, tmp_path.iterdir()))
     assert len(units) == 3
+
     done = subprocess.run(
         ["systemd-analyze", "verify", "--recursive-errors=no", "--man=no", *units],
         capture_output=True,

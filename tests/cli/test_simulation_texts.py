@@ -82,6 +82,7 @@ def test_show_says_what_is_solved_and_what_its_scores_are() -> None:
         "3 policies were trained in scenarios of their own",
     ):
         assert text in shown
+
     for text in ("%", "Data", "Train ", "test part", "ccuracy"):
         assert text not in shown.replace("95 %", "")
 
@@ -97,11 +98,14 @@ def test_lists_have_its_best_score() -> None:
 def test_the_cheaper_policy_leads_by_a_positive_difference() -> None:
     comparison = compare([solved(1, DEAR), solved(2, CHEAP)])
     assert comparison.obstacles == ()
+
     (duel,) = comparison.duels
     assert duel.first == "run 2"
     assert duel.verdict == "run 2 is better"
+
     assert duel.difference is not None
     assert round(duel.difference.mean, 6) == 0.2
+
     shown = printed(comparison_table(comparison))
     assert "Scores are of score, cost per period (smaller is better)." in shown
 

@@ -67,6 +67,7 @@ def test_history_bounds_the_best_by_the_repeats_that_counted_then() -> None:
         [record(1, 80.0, 70.0, 1), record(2, 82.0, 71.0, 3), record(3, None, None, 4)],
         framed(evaluations),
     )
+
     assert list(got.columns) == list(COLUMNS)
     assert got["generation"].tolist() == [1, 2, 3]
     assert np.isnan(got.loc[0, ["low", "high"]].astype(float)).all()
@@ -123,17 +124,21 @@ def test_the_figure_says_its_units() -> None:
     figure = history_chart(got)
     names = ["Middle half of the trainings", "95 % interval of the best", "Average", "Best"]
     layers = dict(zip(names, figure["layer"][:-1], strict=True))
+
     assert re.findall(r"</i>([^<]+)", figure["usermeta"]["legend"]) == [
         "Best",
         "Average",
         *names[1::-1],
     ]
+
     drawn = [layers[name]["encoding"]["y"]["field"] for name in names]
     assert drawn == ["q1", "low", "average", "best"]
     assert layers["Best"]["encoding"]["y"]["axis"]["title"] == "Accuracy (%)"
     assert figure["data"]["values"][0]["spread"] == "± 12.71, 2 repeats"
+
     marks = [layers[name]["mark"] for name in ("Best", "Average")]
     assert "strokeDash" not in marks[0] and marks[1]["strokeDash"], "told apart without colour"
+
     json.dumps(figure, allow_nan=False)
 
 

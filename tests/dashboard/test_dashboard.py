@@ -71,6 +71,7 @@ def site(place: Store) -> Iterator[str]:
     with chrome.dashboard(place, server_log) as url:
         yield url
     log = server_log.read_text()
+
     assert not re.search(r'File ".*[/\\]shoal[/\\]', log), (
         log
     )  # Streamlit's own, when a browser leaves early, is not ours
@@ -192,9 +193,12 @@ def test_a_name_of_ten_thousand_characters_and_one_from_right_to_left(
     )
     page.goto(site)
     expect(page.locator(".st-key-runs code")).to_have_count(2, timeout=SOON)
+
     assert page.locator(f".st-key-run-{first}").bounding_box()["height"] < 200  # type: ignore[index]
+
     width = page.evaluate("() => document.documentElement.scrollWidth")
     assert width <= 1280, "a long name does not widen the page"
+
     page.goto(f"{site}/live?run={first}")
     expect(page.get_by_role("heading", name=f"Run {first}")).to_be_visible(timeout=SOON)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 1280
@@ -227,7 +231,9 @@ def finished(opened: Store, **settings: Any) -> int:
     )
     claim = opened.claim(Owner.here(), run_id)
     assert claim is not None
+
     assert Runner(opened, claim, make_executor=HereExecutor).drive() == "finished"
+
     return run_id
 
 

@@ -56,12 +56,15 @@ def test_the_mean_the_interval_and_what_others_reach() -> None:
     )
     chart = episode_scores_chart(scores_data(scores), scores, COST, others)
     _, rule, interval, centre = chart["layer"]
+
     assert rule["data"]["values"] == [{"score": 1.5}]
+
     (values,) = centre["data"]["values"]
     assert values["score"] == 3.0
     assert values["low"] < 1.0, "Student's interval of four values is wide"
     assert values["high"] > 5.0
     assert interval["data"]["values"] == [values]
+
     legend = chart["usermeta"]["legend"]
     assert "optimum: 1.5" in legend
     assert "far" not in legend, "it lies beyond the axis"

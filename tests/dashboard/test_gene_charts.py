@@ -74,6 +74,7 @@ def test_bars_begin_at_nothing_and_are_hollow_where_they_may_be_nothing() -> Non
         Importances(genes, MeanInterval(0.5, 0.4, 0.6), 100, 100, 0, 0, 50.0, ACCURACY)
     )
     clear, unclear = re.findall("<tr><th scope.*?</tr>", table)
+
     assert "Jump &lt;Size&gt;" in clear and "2.0 to 3.7" in clear and "hollow" not in clear
     assert (
         '<i style="left: 7.50%; width: 75.00%">' in clear

@@ -56,7 +56,9 @@ def test_every_parameter_is_shown_by_its_name() -> None:
     labels |= {"Update Rule", "Initialisation"}
     for label in labels:
         assert f"<dt>{label}</dt>" in got
+
     assert "–</dd>" not in got
+
     first = genes_html(GENOME, SearchSpace())
     assert not any(
         f"<dt>{label}</dt>" in first for label in ("Update Rule", "Initialisation", "Weight Decay")
@@ -129,7 +131,9 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     )
     confirmation = Confirmation((88.0, 89.0, 90.0), Genome(), (88.0, 89.5, 89.0))
     rows = score_rows(champion(baselines=rivals, confirmation=confirmation))
+
     assert ScoreRow("", 0.0, metrics=Metrics(0.0, r2=-0.0001)).other("r2") == "0.000"
+
     names = [
         "Search",
         "Confirmation",
@@ -142,6 +146,7 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     assert [row.label for row in rows] == names
     assert [row.ensemble for row in rows[4:]] == [90.5, None, None]
     assert "&lt;b&gt;no&lt;/b&gt;" in scores_html(champion(baselines=rivals))
+
     text = confidence_text(champion(confirmation=confirmation, refitted=True))
     assert "3 unused random streams; " in text
     assert "streams, 8 times as long as in the search; " in confidence_text(

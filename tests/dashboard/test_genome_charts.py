@@ -63,6 +63,7 @@ def test_search_and_confirmation_are_kept_apart() -> None:
         evaluation(FIRST_CONFIRMATION + n, 90.0 + n) for n in range(3)
     ]
     frame = trainings_data(told[::-1], SMALL, folds=3)
+
     assert frame["repeat"].tolist() == [
         0,
         1,
@@ -76,6 +77,7 @@ def test_search_and_confirmation_are_kept_apart() -> None:
         "the last rung of 2-4-8"
     )
     assert frame["fold"].tolist() == [1, 2, 3, 1, 2, 3, 1]
+
     searched, confirmed = phase_means(frame)
     assert (searched.score, searched.half, searched.repeats) == (
         81.0,
@@ -83,6 +85,7 @@ def test_search_and_confirmation_are_kept_apart() -> None:
         2,
     )
     assert (confirmed.score, confirmed.repeats) == (91.0, 3)
+
     figure = trainings_chart(frame, highlight=2)
     dots = [layer for layer in figure["layer"] if layer["mark"]["type"] == "point"]
     drawn = {
@@ -90,12 +93,14 @@ def test_search_and_confirmation_are_kept_apart() -> None:
         for d in dots
     }
     one, other, *_ = LIGHT.series
+
     assert drawn == {
         f"circle{one}": [80.0, 82.0],
         f"circle{LIGHT.surface}": [70.0, 71.0],
         f"diamond{other}": [90.0, 91.0, 92.0],
     }
     assert legend(figure) == ["Search", "Confirmation", "Shorter rungs, not in the mean"]
+
     named = dots[0]["encoding"]["x"]["axis"]["labelExpr"]
     assert json.loads(named.removesuffix("[datum.value]")) == ["1", "2", "3", "4", "C1", "C2", "C3"]
     assert [row["chosen"] for d in dots for row in d["data"]["values"]].count(True) == 1
@@ -105,6 +110,7 @@ def test_a_failed_training_has_its_mark_and_ruins_the_mean() -> None:
     frame = trainings_data([evaluation(0, 70.0), evaluation(1, None)], SMALL, folds=1)
     assert phase_means(frame) == ()
     assert frame["fold"].tolist() == [0, 0]
+
     figure = trainings_chart(frame, dark=True)
     failed = figure["layer"][-1]
     assert legend(figure) == ["Search", "Failed"]
@@ -117,9 +123,11 @@ def test_losses_that_a_logarithm_has_no_place_for_are_left_out() -> None:
     told = [evaluation(1, 70.0, ((1, 0.5), (5, 0.0))), evaluation(0, 71.0, ((1, 2.0), (9, 0.02)))]
     frame = losses_data(told)
     assert frame.to_numpy().tolist() == [[0, 1, 2.0], [0, 9, 0.02], [1, 1, 0.5]]
+
     figure = losses_chart(frame, highlight=0)
     drawn = [{row["repeat"] for row in layer["data"]["values"]} for layer in figure["layer"]]
     assert drawn == [{1}, {0}], "the chosen one is in front"
+
     marks = figure["layer"][0]["encoding"]["y"]["axis"]["values"]
     assert min(marks) <= 0.02
     assert max(marks) >= 2.0
@@ -136,9 +144,11 @@ def test_residuals_of_large_parts_are_thinned_evenly() -> None:
         }
     )
     own = frame[frame["part"] == "train"]
+
     assert MOST_POINTS / 2 < len(own) <= MOST_POINTS
     assert set(own["residual"]) == {1.0}
     assert frame[frame["part"] == "validation"]["residual"].tolist() == [-2.0] * 7
+
     for draw in (predictions_chart, residuals_chart):
         line, dots = draw(frame, dark=True)["layer"]
         assert line["mark"]["type"] == "line"
@@ -150,6 +160,7 @@ def test_confusion_counts_every_row() -> None:
     fit = PartPredictions(np.array([0.0, 0, 1, 1, 1]), np.array([0.0, 1, 1, 1, 0]))
     frame = confusion_data(fit, [HOSTILE, "b"])
     assert frame.to_numpy().tolist() == [[1, 1], [1, 2]]
+
     figure = confusion_chart(frame)
     assert [row["rows"] for row in figure["data"]["values"]] == [1, 1, 1, 2]
     assert [row["share"] for row in figure["data"]["values"]] == pytest.approx(
@@ -175,15 +186,19 @@ def test_boxes_stand_apart_and_lines_run_forward() -> None:
     root = relative("7", 4, 0, elder.birth.child, other.birth.child)
     drawn = lineage_data([root, elder, other, *oldest], {root.name: 88.0})
     places = {box.relative.name: (box.x, box.y) for box in drawn.boxes}
+
     assert len(places) == 6
+
     for name, (x, y) in places.items():
         assert 0 <= x <= drawn.width - BOX_WIDTH
         assert 0 <= y <= drawn.height - BOX_HEIGHT
         for second, (a, b) in places.items():
             assert name == second or abs(x - a) >= BOX_WIDTH or abs(y - b) >= BOX_HEIGHT
+
     assert len(drawn.edges) == 6
     assert all(edge.parent.x + BOX_WIDTH < edge.child.x for edge in drawn.edges)
     assert sum(edge.second for edge in drawn.edges) == 3
+
     lines = {box.relative.name: box.lines for box in drawn.boxes}
     assert lines[root.name][0] == f"88.00 % · {root.name[:8]}"
     assert lines[oldest[0].name][:2] == (
@@ -191,11 +206,13 @@ def test_boxes_stand_apart_and_lines_run_forward() -> None:
         "Gen. 1, drawn at random",
     )
     assert any(line.startswith("Max Position ") for line in lines[elder.name])
+
     shown = lineage_html(drawn, {name: f"evaluation?genome={name}&run=1" for name in places})
     links = re.findall(r'<a href="(.+?)"', shown)
     assert [unescape(link) for link in links] == [
         f"evaluation?genome={name}&run=1" for name in places
     ]
+
     lines = re.search(r"base64,([^)]+)\)", shown)
     assert lines is not None and b64decode(lines[1]).count(b"<path") == 6
 

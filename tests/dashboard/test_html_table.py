@@ -44,6 +44,7 @@ def test_numbers_have_their_form_and_what_is_missing_a_dash() -> None:
         ["1", "81.2", "yes", "a"],
         ["20", "–", "no", "–"],
     ]
+
     heads = [attributes for tag, attributes in read.tags if tag == "th"]
     assert heads == [{"class": "n"}, {"class": "n", "title": "of its repeats"}, {}, {}]
 

@@ -72,10 +72,12 @@ def test_each_file_that_it_asks_for_is_there_and_what_streamlit_begins_with_come
     assert "modulepreload" not in get(path), (
         "a browser compiles what it asks for as a module each time"
     )
+
     plain = (STATIC / "index.html").read_text()
     first = named(path, ' fetchpriority="auto"')
     assert first[0] in plain.partition('<script type="module"')[2].partition(">")[0]
     assert set(first) == set(re.findall(r'"\./(static/js/[^"]+)"', plain))
+
     for element in ("Html", "PageLink"):
         assert any(Path(name).name.startswith(f"{element}.") for name in files), (
             "what does Streamlit call it now?"

@@ -65,6 +65,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         served_store.clear()
         card._best_training.clear()
         yield store
+
     served_store().close()
     served_store.clear()
 
@@ -84,6 +85,7 @@ def generation(store: Store, claim: Any, number: int, best: Genome, seconds: flo
             score=score,
         )
         evaluations.append(scored)
+
     store.record(claim, evaluations, [GenerationSummary(number, best, 4.5, 2, 5.0, 2)], 1.0)
 
 

@@ -115,6 +115,7 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
 """
     )
     secrets.chmod(0o600)
+
     with pytest.MonkeyPatch.context() as patch, open_store(folder / "shoal.db") as store:
         patch.setenv("XDG_DATA_HOME", str(folder))
         patch.setenv("STREAMLIT_SECRETS_FILES", str(secrets))

@@ -100,6 +100,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder, token = tmp_path_factory.mktemp("site"), new_token()
     file = folder / "shoal" / "access.json"
     cheap = passwords._hashed(RIGHT, Password(b"salt", b"", rounds=2, block=1, lanes=1))
+
     with pytest.MonkeyPatch.context() as patch, open_store(folder / "shoal.db") as store:
         patch.setenv("XDG_DATA_HOME", str(folder))
         for name, role in (
@@ -211,6 +212,7 @@ def opened(connection: ClientConnection) -> tuple[str, str, str]:
     first.rerun_script.query_string, first.rerun_script.page_name = "run=1", "live"
     connection.send(first.SerializeToString())
     page, pause, texts = "", "", ""
+
     for message in messages(connection):
         texts += str(message)
         if message.WhichOneof("type") == "navigation":
@@ -218,6 +220,7 @@ def opened(connection: ClientConnection) -> tuple[str, str, str]:
         element = message.delta.new_element
         if element.WhichOneof("type") == "button" and element.button.label == "Pause":
             pause = element.button.id
+
     return page, pause, texts
 
 
@@ -295,6 +298,7 @@ def test_without_a_session_no_path_answers(site: Site, path: str) -> None:
     status, body, headers = site.request(path, Accept="*/*")
     assert status == 401 or "<h1>Shoal</h1>" in body
     assert SECRET_NAME not in body
+
     status, _, headers = site.request(path, Accept="text/html")
     assert (status, headers["Location"]) == (
         303,
@@ -313,6 +317,7 @@ def test_an_account_that_is_removed_is_out_in_the_middle_of_a_conversation(site:
         with pytest.raises(ConnectionClosedError) as closed:
             list(messages(connection))
         assert closed.value.rcvd and closed.value.rcvd.code == 1008
+
     with pytest.raises(InvalidStatus), site.talk(cookie):
         pass
     assert site.request("/", Cookie=cookie, Accept="text/html")[0] == 303
@@ -324,11 +329,13 @@ def test_another_sites_page_gets_nowhere_with_a_session(site: Site) -> None:
         pass
     assert site.request("/", Cookie=cookie, Host="evil.example")[0] == 421
     assert site.request("/_stcore/health", Host="evil.example")[0] == 421
+
     for path in ("/login", "/logout"):
         body = urlencode({"name": "alice", "password": RIGHT}).encode()
         for origin in ("http://evil.example", "null"):
             status, _, headers = site.request(path, data=body, Cookie=cookie, Origin=origin)
             assert (status, headers["Set-Cookie"]) == (403, None)
+
     assert site.request("/", Cookie=cookie)[0] == 200, "it was not logged out"
     assert site.request("/", Cookie=cookie)[2]["X-Frame-Options"] == "SAMEORIGIN"
 

@@ -45,6 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             searched(store, SearchSettings.parse(settings), hill, name=HOSTILE)
         with chrome.dashboard(store, folder / "server.log") as url:
             yield url
+
     assert not re.search(r'File ".*[/\\]shoal[/\\]', (folder / "server.log").read_text())
 
 

@@ -49,6 +49,7 @@ def test_a_genome_from_its_trainings_to_its_parents(
     lineage = Lineage(run, EvaluationTable(opened, run).refresh())
     trained = [e.task.genome.hash for e in opened.evaluations(1) if e.status == "ok"]
     born = next(r for name in trained if (r := lineage.origin(name)) is not None and r.parents)
+
     with (
         chrome.dashboard(opened, tmp_path / "server.log") as site,
         chromium.new_context() as context,
@@ -73,6 +74,7 @@ def test_a_genome_from_its_trainings_to_its_parents(
         # Streamlit asks for two of its files beside a page's address, before it asks at the root.
         assert [error for error in watched.errors if "404" not in error] == []
         assert watched.abroad == []
+
     assert not re.search(r'File ".*[/\\]shoal[/\\]', (tmp_path / "server.log").read_text())
 
 

@@ -49,6 +49,7 @@ def test_bounds_survive_the_table_that_is_edited(shares: dict[str, tuple[float, 
         low, high = (gene.low + share * (gene.high - gene.low) for share in sorted(pair))
         if (low, high) != (gene.low, gene.high):
             bounds[name] = (float(low), float(high))
+
     frame = bounds_frame(bounds)
     assert bounds_of(frame) == bounds
     assert set(frame["gene"]) >= set(GENES) - set(LATER)
@@ -114,6 +115,7 @@ def page(chromium: Browser, site: str, opened: Store) -> Iterator[Page]:
     for run in opened.runs():
         opened.command(run.id, "stop")
         opened.delete(run.id)
+
     with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
         context.set_default_timeout(SOON)
         first = context.new_page()
@@ -148,6 +150,7 @@ def edit(page: Page, column: int, text: str) -> None:
         cell = table.locator(f"#glide-cell-{place}-0")
         expect(cell).to_have_attribute("aria-selected", "true")
         page.keyboard.press("ArrowRight" if place < column else "Enter")
+
     page.locator("#portal input").fill(text)
     page.keyboard.press("Enter")
     expect(cell).to_have_text(text)
@@ -164,6 +167,7 @@ def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened:
     start(page).dblclick()
     page.wait_for_url(re.compile(r"/live\?run=\d+$"))
     (run,) = opened.runs()
+
     assert (run.settings.generations, run.settings.population, run.settings.iterations) == (
         7,
         4,
@@ -173,6 +177,7 @@ def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened:
         {"preset": "classic", "generations": 7, "population": 4, "iterations": 20, "repeats": 1}
     ), "the form records what the command line would"
     assert run.name == HOSTILE and run.data_options["target"] == "compressive_strength"
+
     expect(page.locator("img[src='x']")).to_have_count(0)
 
 
@@ -232,7 +237,9 @@ def test_a_table_that_a_search_refuses_starts_nothing(page: Page, opened: Store)
     expect(finding(page, "column 'when': '2024-01-01' is a date")).to_be_visible()
     start(page).click()
     expect(page.locator(".st-key-problem")).to_contain_text("is a date or a time")
+
     assert opened.runs() == []
+
     finding(page, "is a date").get_by_role("button", name="Leave it out").click()
     expect(finding(page, "60 rows, 1 feature")).to_be_visible()
     expect(page.locator(".st-key-problem")).to_have_count(0)
@@ -284,6 +291,7 @@ def test_bounds_and_choices_are_recorded(page: Page, opened: Store) -> None:
     start(page).click()
     page.wait_for_url(re.compile(r"/live\?run=\d+$"))
     (run,) = opened.runs()
+
     assert run.settings.bounds == {"swarm_size": (4, 30)}
     assert run.settings.choices["activation"] == ("relu",)
     assert (run.settings.max_depth, run.settings.max_width) == (1, 16)

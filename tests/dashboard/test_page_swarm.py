@@ -70,6 +70,7 @@ def page(chromium: Browser, opened: Store, claim: Claim, tmp_path: Path) -> Iter
         yield first
         assert watched.errors == []
         assert watched.abroad == []
+
     assert not re.search(r'File ".*[/\\]shoal[/\\]', (tmp_path / "server.log").read_text())
 
 

@@ -84,6 +84,7 @@ def test_a_comparison_shows_where_costs_end() -> None:
     )
     low, high = best_range(curves, COST)
     assert low < 4.9 and high > 5.5
+
     turned = curves.assign(best=-curves["best"])
     assert (-high, -low) == pytest.approx(best_range(turned, REWARD))
 

@@ -76,12 +76,15 @@ FILM = film([frame(i) for i in range(0, 40, 10)])
 def test_a_scene_has_the_same_axes_and_colours_for_all_frames() -> None:
     drawn = scene(FILM.frames)
     assert drawn.iterations.tolist() == [0, 10, 20, 30]
+
     points = np.concatenate([drawn.positions, drawn.bests[1:]], axis=None).reshape(-1, 2)
     for axis, (low, high) in enumerate((drawn.bounds.x, drawn.bounds.y)):
         assert low < points[:, axis].min() and points[:, axis].max() < high
     assert drawn.standing
+
     lowest = np.unravel_index(drawn.losses.argmin(), drawn.losses.shape)
     assert drawn.shades[lowest] == 0 and drawn.shades.max() == 1
+
     order = np.argsort(drawn.losses, axis=None)
     assert (np.diff(drawn.shades.ravel()[order]) >= 0).all()
 
@@ -90,6 +93,7 @@ def test_what_a_particle_does_not_have_is_not_drawn() -> None:
     drawn = scene(FILM.frames)
     assert np.isnan(drawn.star[0]).all(), "before the first iteration nobody has a best"
     assert np.isnan(drawn.bests[0]).all()
+
     np.testing.assert_array_equal(drawn.star[2], FILM.frames[2].bests[FILM.frames[2].best])
     competitive = [
         replace(f, bests=f.positions, informants=f.informants[:, :0]) for f in FILM.frames
@@ -97,6 +101,7 @@ def test_what_a_particle_does_not_have_is_not_drawn() -> None:
     assert scene(competitive).bests.shape == (4, 0, 2)
     assert scene(competitive).links.shape[1] == 0
     assert scene(competitive[1:2]).bests.shape == (1, 0, 2)
+
     lost = replace(FILM.frames[1], current=np.full(6, np.inf))
     assert (scene([lost]).shades == 1).all()
 
@@ -133,12 +138,15 @@ def test_every_frame_moves_the_same_traces() -> None:
     assert [f.name for f in figure.frames] == ["0", "10", "20", "30"]
     assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "10", "20", "30"]
     assert figure.layout.uirevision == "7"
+
     named = [trace.name for trace in figure.data if trace.name]
     assert named == ["Informants", "Personal best", "Particle", "Global best"]
+
     for n, moved in enumerate(figure.frames):
         assert list(moved.traces) == list(range(len(figure.data)))
         np.testing.assert_array_equal(moved.data[2].x, FILM.frames[n].positions[:, 0])
         assert moved.data[-1].x == (n,), "the dots on the series follow"
+
     still = [trace for trace in figure.frames[1].data if trace.x is None]
     assert len(still) == 6, "lines that only have to stay"
 
@@ -162,13 +170,17 @@ def test_the_live_axes_stay_while_they_can() -> None:
     first = live_bounds(now, None)
     assert first == scene([now]).bounds
     assert live_bounds(now, first) == first
+
     near = replace(now, positions=now.positions * 0.9, bests=now.bests * 0.9)
     assert live_bounds(near, first) == first
+
     far = replace(now, positions=now.positions * 2)
     grown = live_bounds(far, first)
     assert grown.x[0] <= first.x[0] and grown.x[1] >= first.x[1] and grown != first
+
     converged = replace(now, positions=now.positions * 0.01, bests=now.bests * 0.01)
     assert live_bounds(converged, first) == scene([converged]).bounds
+
     figure = live_swarm_chart(now, first, revision="a")
     assert figure.layout.xaxis.range == first.x
 
@@ -195,8 +207,10 @@ def test_a_gif_has_the_frames_in_the_theme(dark: bool) -> None:
         picture.seek(3)
         later = picture.convert("RGB")
         assert picture.info["duration"] == gif.LAST_MILLISECONDS
+
     assert isinstance(corner, tuple)
     assert sum(corner) < 150 if dark else sum(corner) > 700
+
     colours = {colour for _, colour in later.getcolors(100_000) or []}
     star = gif._rgb((DARK if dark else LIGHT).series[1])
     assert min(sum(abs(a - b) for a, b in zip(star, c, strict=True)) for c in colours) < 12, (

@@ -149,6 +149,7 @@ def test_refused_with_place_and_remedy(case: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as raised:
         load_dataset(path, "y")
     message = str(raised.value)
+
     assert "odd_table" in message and raised.value.remedy and raised.value.expected
     assert [part for part in expected if part not in message] == []
     assert len(message) < 700
@@ -194,6 +195,7 @@ def test_latin_1_formulas_and_markup_are_just_text(tmp_path: Path) -> None:
     lines = [f"w{i % 3},=1+{i % 2},{i}.5" for i in range(ROWS)]
     path.write_text("\n".join(["größe,<img src=x onerror=alert(1)>,y", *lines]), encoding="latin-1")
     data = load_dataset(path, "y")
+
     assert data.encoder.inputs[0] == "größe=w0"
     assert data.encoder.inputs[3] == "<img src=x onerror=alert(1)>==1+0"
 
@@ -337,6 +339,7 @@ def test_whatever_the_bytes_only_a_data_error_is_raised(data: st.DataObject) -> 
         content = bytearray(PARQUET)
         for place in data.draw(st.lists(st.integers(0, len(PARQUET) - 1), max_size=8)):
             content[place] = data.draw(st.integers(0, 255))
+
     try:
         prepare("t", table_from_bytes("t.csv", bytes(content)), DataOptions("y"))
     except DataError as error:

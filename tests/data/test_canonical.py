@@ -134,8 +134,10 @@ def test_a_canonical_table_stays_itself_and_a_second_conversion_changes_nothing(
     table = CanonicalTable.from_frame("houses", frame)
     again = CanonicalTable.from_frame("houses", table.frame)
     pd.testing.assert_frame_equal(again.frame, table.frame)
+
     assert to_parquet(again) == to_parquet(table) == to_parquet(frame)
     assert canonical_module.as_canonical("houses", table) is table
+
     words = table.without(["long"])
     assert prepare("houses", words, DataOptions("price")).table is words
 

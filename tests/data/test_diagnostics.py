@@ -57,7 +57,9 @@ def test_what_a_search_refuses_is_a_bad_finding_with_the_same_place_and_remedy(c
         checked = check_table("odd", source, "y")
         assert checked.bad
         findings = checked.findings
+
     assert findings[0].status == "bad" and findings[0].remedy
+
     said = "\n".join(f"{f.what} {f.remedy}" for f in findings if f.status == "bad")
     assert [part for part in expected if part not in said] == []
 
@@ -104,9 +106,11 @@ def test_bad_exactly_where_a_search_refuses(
     for number, kind in enumerate(kinds):
         cells = CHOICES[kind]
         columns[f"c{number}"] = [cells[i] for i in random.randint(len(cells), size=rows)]
+
     source = CanonicalTable.from_frame("t", pd.DataFrame(columns))
     options = {"folds": folds, "same": same, "task": task}
     checked = check_table("t", source, f"c{len(kinds) - 1}", preset, **options)  # type: ignore[arg-type]
+
     try:
         prepare_new("t", source, f"c{len(kinds) - 1}", preset, **options)  # type: ignore[arg-type]
     except ShoalError as error:
@@ -125,6 +129,7 @@ def test_every_bad_column_is_named_at_once() -> None:
     )
     bad = [f for f in check_table("t", source, "y").findings if f.status == "bad"]
     assert len(bad) == 4
+
     for name in ("when", "big", "holes", "words"):
         assert sum(repr(name) in f.what for f in bad) == 1, name
     classic = texts(

@@ -54,8 +54,10 @@ def test_which_columns_are_taken_as_logarithms(kind: str, logged: bool) -> None:
     table = pd.DataFrame({"a": values, "y": np.arange(len(values)) + 1.0})
     data = load_dataset(table, "y", test_fraction=0, validation_fraction=0)
     (column,) = data.encoder.columns
+
     assert isinstance(column, NumericColumn)
     assert column.log_floor == (values.min() if logged else None)
+
     expected = np.log(values) if logged else values.astype(float)
     deviation = expected.std() or 1.0
     np.testing.assert_allclose(
@@ -64,7 +66,9 @@ def test_which_columns_are_taken_as_logarithms(kind: str, logged: bool) -> None:
     alone = encode(
         {"a": list(map(repr, values.tolist()))}, json.loads(json.dumps(data.encoder.to_dict()))
     )
+
     assert alone.tobytes() == data.train.x.tobytes()
+
     plain = load_dataset(table, "y", log_columns="none")
     assert plain.encoder.columns[0].log_floor is None
     assert not any("logarithm" in note for note in plain.notes)
@@ -76,7 +80,9 @@ def test_the_rule_for_logarithms_sees_training_rows_only() -> None:
     data = load_dataset(table, "y")
     table.loc[data.test.rows, "a"] = -1
     again = load_dataset(table, "y")
+
     assert again.encoder == data.encoder and again.train.x.tobytes() == data.train.x.tobytes()
+
     (column,) = again.encoder.columns
     smallest = (np.log(column.log_floor) - column.mean) / column.scale
     np.testing.assert_allclose(
@@ -90,12 +96,15 @@ def test_missing_values_of_a_logarithm_are_the_median_and_marked() -> None:
     table = pd.DataFrame({"a": values, "y": np.arange(400) + 1.0})
     data = load_dataset(table, "y", test_fraction=0, validation_fraction=0)
     (column,) = data.encoder.columns
+
     assert data.encoder.inputs == ("a", "a=missing") and column.fill == 28.0
+
     expected = (np.log(28.0) - column.mean) / column.scale
     np.testing.assert_allclose(data.train.x[::10], [[expected, 1.0]] * 40, rtol=1e-6)
     fresh = encode(
         {"a": ["28", "0.001", "-5", "", 1e30]}, json.loads(json.dumps(data.encoder.to_dict()))
     )
+
     assert (
         fresh[0, 0] == fresh[3, 0]
         and fresh[1, 0] == fresh[2, 0] == data.train.x[:, 0].min()

@@ -85,10 +85,13 @@ def test_folds_of_one_and_of_many_are_told_apart() -> None:
     table = mixed_table(120)
     assert load_dataset(table, "y", folds=1).validation is not None
     assert load_dataset(table, "y").options.folds == 5
+
     holdout = load_dataset(table, "y", validation_fraction=0.1)
     assert holdout.parts(0) == holdout.parts(7) == (holdout.train, holdout.validation)
+
     classic = load_dataset("concrete", preset="classic")
     assert classic.parts(3) == (classic.train, None) and not classic.validates
+
     first = load_dataset(table, "y", folds=3, seed=1)
     second = load_dataset(table, "y", folds=3, seed=2)
     assert first.fold_numbers.tolist() != second.fold_numbers.tolist()
@@ -235,15 +238,18 @@ def test_rows_with_equal_features_are_kept_together_or_mentioned() -> None:
     part_of_row[loose.validation.rows] = 1
     part_of_row[loose.test.rows] = 2
     twins = int((part_of_row.groupby(keys).transform("nunique") > 1).sum())
+
     assert twins
     assert any(note.startswith(f"{twins} rows have the same features") for note in loose.notes)
     assert not any("same features" in note for note in kept.notes)
     assert {name for column in kept.encoder.columns for name in column.inputs} == set(features)
+
     folds = load_dataset("concrete", folds=3)
     assert any("same features" in note and "--same all" in note for note in folds.notes)
     assert not any(
         "same features" in note for note in load_dataset("concrete", folds=3, same="all").notes
     )
+
     classic = load_dataset("concrete", preset="classic")
     assert any("same features" in note and "--same" not in note for note in classic.notes)
 
@@ -260,10 +266,12 @@ def test_the_mixes_of_concrete_stay_whole() -> None:
     ]
     data = load_dataset("concrete", same=", ".join(mix), folds=1)
     assert data.options.same == tuple(mix) and data.inputs == 8
+
     mixes_of_rows = data.source[mix].to_numpy()
     mixes_by_part = []
     for part in (data.train, data.validation, data.test):
         mixes_by_part.append(set(map(tuple, mixes_of_rows[part.rows])))
+
     assert sum(map(len, mixes_by_part)) == len(set().union(*mixes_by_part)) == 427
 
 
@@ -273,8 +281,10 @@ def test_missing_cells_are_equal_to_each_other() -> None:
     table["b"] = [np.nan, 1.0, 2.0, 3.0] * 20
     table["c"] = np.where(np.arange(80) // 4 % 2, np.nan, 1.0)
     groups = repeated_rows(table, ["a", "b", "c"])
+
     assert sorted(np.unique(groups)) == list(range(8))
     assert pd.Series(groups).groupby([np.arange(80) % 4, table["c"].isna()]).nunique().eq(1).all()
+
     data = load_dataset(table, "y", same=["a", "b"])
     parts_of_missing = [set(p.rows % 4) for p in (data.train, data.validation, data.test)]
     assert sum(map(len, parts_of_missing)) == 4

@@ -34,6 +34,7 @@ def test_concrete_is_the_table_that_published_results_were_made_with() -> None:
     assert len(data.train.rows) == 721 and data.test is not None and len(data.test.rows) == 309
     assert data.validation is None
     assert data.source.iloc[0].tolist() == [540.0, 0.0, 0.0, 162.0, 2.5, 1040.0, 676.0, 28, 79.99]
+
     frame = data.source.sample(frac=0.7, random_state=42)
     assert data.train.rows.tolist() == frame.index.tolist()
     assert data.test.rows.tolist() == data.source.drop(frame.index).index.tolist()
@@ -69,6 +70,7 @@ def test_modern_tests_on_the_same_rows_as_classic() -> None:
     assert classic.test is not None and modern.test is not None and modern.validation is not None
     assert modern.test.rows.tolist() == classic.test.rows.tolist()
     assert len(modern.validation.rows) == 144
+
     np.testing.assert_allclose(modern.train.x.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(modern.train.x.std(axis=0), 1, atol=1e-5)
     np.testing.assert_allclose([modern.train.y.mean(), modern.train.y.std()], [0, 1], atol=1e-5)
@@ -76,6 +78,7 @@ def test_modern_tests_on_the_same_rows_as_classic() -> None:
         modern.unscale(modern.test.y[:, None]), modern.test.target, rtol=1e-6
     )
     both = modern.fit_part(refit=True)
+
     assert both.rows.tolist() == [*modern.train.rows, *modern.validation.rows]
     assert len(both.x) == len(both.y) == len(both.target) and both.x.flags.c_contiguous
     assert (
@@ -109,7 +112,9 @@ def test_levels_are_learned_from_training_rows_only() -> None:
     table["colour"] = table["colour"].astype(object)
     table.loc[data.test.rows[0], "colour"] = "unseen"
     again = load_dataset(table, "y")
+
     assert again.encoder == data.encoder and again.test is not None
+
     colours = [i for i, name in enumerate(data.encoder.inputs) if name.startswith("colour=")]
     assert not again.test.x[0, colours].any()
 
@@ -136,12 +141,14 @@ def test_task_recognition(target: object, task: str) -> None:
 def test_task_can_be_chosen_and_classes_are_ordered_by_value() -> None:
     table = pd.DataFrame({"x": np.arange(60.0), "y": [10, 9, 100] * 20})
     assert load_dataset(table, "y", task="regression").outputs == 1
+
     data = load_dataset(table, "y")
     assert data.classes == ("9", "10", "100")
     assert data.train.target.tolist() == data.train.y.tolist()
     assert [data.classes[int(i)] for i in data.train.target] == [
         str(table["y"][row]) for row in data.train.rows
     ]
+
     outputs = np.ones((4, 3), dtype=np.float32)
     assert data.unscale(outputs).dtype == np.float64 and data.unscale(outputs).shape == (4, 3)
 
@@ -170,10 +177,13 @@ def test_splits_are_disjoint_complete_and_repeatable(
     table = mixed_table(90)
     asked = {"test_fraction": test, "validation_fraction": validation, "seed": seed}
     data = load_dataset(table, target, group=group, **asked)
+
     assert same_bits(data, load_dataset(table, target, group=group, **asked))
+
     kept = [part for part in (data.train, data.validation, data.test) if part is not None]
     assert len(kept) == 1 + bool(test) + bool(validation)
     assert sorted(np.concatenate([part.rows for part in kept])) == list(range(90))
+
     if group:
         groups = [set(table[group][part.rows]) for part in kept]
         assert sum(map(len, groups)) == len(set().union(*groups))
@@ -203,10 +213,13 @@ def test_csv_text_parquet_and_frame_give_the_same_bits(data: st.DataObject) -> N
     except DataError:
         # Words that happen to look like numbers or dates, or no value at all.
         assume(False)
+
     options = first.options
     assert same_bits(first, prepare("t", from_parquet(to_parquet(first.source)), options))
+
     text = table.to_csv(index=False).encode()
     assert same_bits(first, prepare("t", table_from_bytes("t.csv", text), options))
+
     restored = Encoder.from_dict(json.loads(json.dumps(first.encoder.to_dict())))
     assert restored == first.encoder
     assert DataOptions.from_dict(json.loads(json.dumps(options.to_dict()))) == options
@@ -219,7 +232,9 @@ def test_parquet_keeps_every_kind_of_column() -> None:
     table["flag"] = pd.array([True, None] * 30, dtype="boolean")
     table["text"] = pd.array(["p", None] * 30, dtype="string")
     first = load_dataset(table, "y")
+
     assert to_parquet(first.source) == to_parquet(from_parquet(to_parquet(first.source)))
+
     again = prepare("table", from_parquet(to_parquet(first.source)), first.options)
     assert same_bits(first, again) and again.encoder == first.encoder
     assert {"grade=0", "maybe=missing", "flag=True", "flag=missing", "text=p"} <= set(
@@ -231,6 +246,7 @@ def test_names_and_paths(tmp_path: Path) -> None:
     table = mixed_table()
     table.to_csv(tmp_path / "houses.csv", index=False)
     table.to_parquet(tmp_path / "houses.parquet", index=False)
+
     for source in (
         tmp_path / "houses.csv",
         str(tmp_path / "houses.parquet"),
@@ -240,6 +256,7 @@ def test_names_and_paths(tmp_path: Path) -> None:
         data = load_dataset(source, "y")
         assert data.name == "houses"
         assert same_bits(data, load_dataset(table, "y"))
+
     assert load_dataset(table, "y").name == "table" and read_table("concrete")[0] == "concrete"
 
 
@@ -299,10 +316,12 @@ def test_options_recorded_before_there_was_a_choice_mean_what_they_meant() -> No
     }
     old = DataOptions.from_dict(recorded)
     assert (old.same, old.folds, old.log_columns) == ((), 1, "none")
+
     data = prepare("concrete", read_table("concrete")[1], old)
     assert data.validation is not None and all(
         column.log_floor is None for column in data.encoder.columns
     )
+
     new = load_dataset("concrete", same="cement,water", folds=4).options
     assert new == DataOptions.from_dict(json.loads(json.dumps(new.to_dict())))
     assert new.log_columns == "auto"

@@ -114,6 +114,7 @@ def test_checks_look_at_every_target() -> None:
     table["long"] = np.exp(np.linspace(0, 20, 60))
     found = check_table("table", table, ["y", "z", "long"])
     texts = "\n".join(finding.what for finding in found.findings)
+
     assert not found.bad
     assert "Regression of 'y': 60 different values." in texts
     assert "Regression of 'z': 60 different values." in texts

@@ -140,6 +140,7 @@ class ExecutorContract:
         for number in range(1, 6):
             executor.submit(Echo(number))
         outcomes = {o.job.number: o for o in collect(executor, 6)}
+
         assert "3 times" in (outcomes[0].error or "")
         assert (
             executor.MAX_DEATHS <= len(counts.read_text()) <= executor.MAX_DEATHS + 1
@@ -154,6 +155,7 @@ class ExecutorContract:
         for number in range(2, 5):
             hurried.submit(Echo(number))
         outcomes = {o.job.number: o for o in collect(hurried, 5)}
+
         assert outcomes[0].result == "done"
         assert "deadline of 1.5 s, 3 times" in (outcomes[1].error or "")
         assert (tmp_path / "ever").read_text() == "x" * hurried.MAX_DEATHS
@@ -168,6 +170,7 @@ class ExecutorContract:
             ):  # the pool, broken by the first, may have ended it already
                 os.kill(pid, signal.SIGKILL)
             eventually(lambda pid=pid: not alive(pid))
+
         for number in range(4):
             executor.submit(Echo(number))
         assert sorted(outcome.result[0] for outcome in collect(executor, 4)) == [0, 1, 2, 3]
@@ -216,6 +219,7 @@ def _shared_trackers() -> set[int]:
             continue
         if "resource_tracker" in line:
             trackers.add(pid)
+
     return trackers
 
 
@@ -227,14 +231,17 @@ class TestJobQueue:
         for job in jobs:
             queue.add(job)
         running = queue.take(0, limit=2, count=3)
+
         assert running == jobs[:3]
         assert queue.take(2, limit=2) == []
         assert queue.on_worker_death(running, "dead", beside=1) == []
         assert queue.take(1, limit=2) == [], "the other one still runs"
+
         for job in jobs[:3]:
             assert queue.take(0, limit=2, count=3) == [job]
             assert queue.take(1, limit=2) == [], "a suspect has no company"
             queue.done(job)
+
         assert queue.take(0, limit=2, count=3) == jobs[3:]
 
     def test_only_deaths_without_company_count(self) -> None:
@@ -242,9 +249,11 @@ class TestJobQueue:
         for _ in range(10):
             assert queue.on_worker_death([job], "dead", beside=1) == []
             assert queue.take(0, limit=1) == [job]
+
         for _ in range(Executor.MAX_DEATHS - 1):
             assert queue.on_worker_death([job], "dead") == []
             assert queue.take(0, limit=1) == [job]
+
         assert queue.on_worker_death([job], "dead") == [Outcome(job, error="dead")]
         assert len(queue) == 0
 
@@ -255,6 +264,7 @@ class TestJobQueue:
                 assert queue.on_worker_death([job], "dead") == []
                 queue.take(0, limit=1)
             queue.done(job)
+
         for _ in range(2):
             for deaths in range(1, Executor.MAX_DEATHS + 1):
                 assert bool(queue.on_worker_death([job], "dead")) == (deaths == Executor.MAX_DEATHS)
@@ -267,10 +277,13 @@ class TestJobQueue:
         for _ in range(Executor.MAX_DEATHS - 1):
             assert queue.on_node_loss(jobs, "lost") == []
             assert queue.take(0, limit=1, count=9) == jobs
+
         assert queue.on_node_loss(jobs, "lost") == []
+
         for _ in range(Executor.MAX_DEATHS):
             assert queue.take(0, limit=1, count=9) == jobs[:1]
             outcomes = queue.on_node_loss(jobs[:1], "lost")
+
         assert outcomes == [Outcome(jobs[0], error="lost")]
         assert queue.take(0, limit=1, count=9) == jobs[1:2]
 
@@ -319,12 +332,14 @@ def test_nobody_waits_while_the_fork_server_compiles(monkeypatch: pytest.MonkeyP
     compiled = threading.Event()
     monkeypatch.setattr(forkserver, "_ready", compiled)
     monkeypatch.setattr(forkserver, "_first_child", [threading.current_thread()])
+
     with LocalExecutor(PROBLEM, 1) as executor:
         executor.submit(Echo(1))
         assert executor.poll(0.0) == []
         assert executor.under_way() == ()
         compiled.set()
         (outcome,) = collect(executor, 1)
+
     assert outcome.result[0] == 1
 
 
@@ -342,7 +357,9 @@ print(run.result_hash)
     done = subprocess.run(
         [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
     )
+
     assert done.returncode == 0, done.stderr
+
     first, result_hash = done.stdout.split()
     assert (first, len(result_hash)) == ("here", 64)
 

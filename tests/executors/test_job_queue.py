@@ -47,8 +47,10 @@ def test_suspects_run_alone_and_before_the_others(queue: JobQueue, jobs: list[Nu
     assert queue.take(running=1, limit=2) == [], "another one still runs"
     assert queue.take(running=0, limit=2, count=2) == [jobs[0]]
     assert queue.take(running=1, limit=2) == []
+
     queue.done(jobs[0])
     assert queue.take(running=0, limit=2, count=2) == [jobs[1]]
+
     queue.done(jobs[1])
     assert queue.take(running=0, limit=2, count=2) == jobs[2:]
 
@@ -62,8 +64,10 @@ def test_a_job_that_dies_alone_is_given_up_and_the_log_says_so(
         for _ in range(Executor.MAX_DEATHS - 1):
             assert queue.on_worker_death(queue.take(running=0, limit=1), "why") == []
         outcomes = queue.on_worker_death(queue.take(running=0, limit=1), "why")
+
     assert outcomes == [Outcome(jobs[0], error="why")]
     assert len(queue) == 0
+
     levels = [record.levelname for record in caplog.records]
     assert levels == ["WARNING"] * (Executor.MAX_DEATHS - 1) + ["ERROR"]
     assert "given up: why" in caplog.text
@@ -77,5 +81,6 @@ def test_jobs_of_lost_machines_are_not_suspects_at_first(jobs: list[Numbered]) -
         running = queue.take(running=0, limit=2, count=2)
         assert running == jobs[:2]
         assert queue.on_node_loss(running, "why") == []
+
     assert queue.on_node_loss(queue.take(running=0, limit=2, count=2), "why") == []
     assert queue.take(running=0, limit=2, count=2) == [jobs[0]], "alone, from now on"

@@ -112,13 +112,16 @@ def test_a_note_is_of_its_job_alone(folder: Path) -> None:
         eventually(lambda: executor.poll(0.5))
         (place,) = boards(folder)
         assert list(place.iterdir()) == [], "shorter than a second: nothing was written"
+
     engine, board = get_engine("reference"), ProgressDirectory()
     assert board.folder
+
     engine.observer = reporter = ProgressWriter(board.folder, "w:1", ticking(0.3), lambda: 0.0)
     with reporter.about(5):
         JOB.run(PROBLEM, engine)
         assert board.read({5: JOB})[5].job is JOB
         assert board.read({6: JOB}) == {}
+
     assert list(board.folder.iterdir()) == []
 
 
@@ -130,6 +133,7 @@ def test_how_often_it_is_written(
     made, board = [], ProgressDirectory()
     board.set_watched(watched)
     assert board.folder
+
     engine = get_engine("reference")
     engine.observer = reporter = ProgressWriter(
         board.folder, "w:1", ticking(WATCHED_SECONDS + 0.01), lambda: 0.0
@@ -144,8 +148,10 @@ def test_how_often_it_is_written(
     monkeypatch.setattr("shoal.pso.engines.base.CHUNK_SECONDS", 0.0)  # an iteration each
     with reporter.about(1):
         evaluate(PROBLEM, JOB.task, engine)
+
     assert len(made) == frames
     assert len(written) == (frames or 30 // 5), "each second, without anybody"
+
     made.clear()
     board.set_watched(True)
     effort = ticking(board_module.SHARE)  # a note's cost is worth a pause of a second
@@ -154,6 +160,7 @@ def test_how_often_it_is_written(
     )
     with reporter.about(1):
         evaluate(PROBLEM, JOB.task, engine)
+
     assert len(made) == 1 + 29 // 5, "large swarms are shown less often"
 
 
@@ -229,6 +236,7 @@ class TestHarmless:
             executor.submit(JOB)
             assert [progress.job for progress in executor.under_way()] == [JOB]
             (outcome,) = eventually(lambda: executor.poll(0.5))
+
         assert outcome.error is None
         assert outcome.result.status == "ok"
 
@@ -250,8 +258,10 @@ os.kill(os.getpid(), signal.SIGKILL)
     link = folder / left.name.replace(left.name[-3:], "xyz")
     link.symlink_to(folder / "elsewhere")
     first, second = ProgressDirectory(), ProgressDirectory()
+
     assert first.folder
     assert second.folder
+
     expected = {
         first.folder,
         second.folder,
@@ -261,7 +271,9 @@ os.kill(os.getpid(), signal.SIGKILL)
     }
     assert set(boards(folder)) == expected
     assert (folder / "elsewhere").is_dir()
+
     first.close()
     second.close()
     first.close()
+
     assert len(boards(folder)) == 3

@@ -123,6 +123,7 @@ def test_a_batch_that_dies_is_split(cluster: Any, tmp_path: Path) -> None:
         for number in range(20):
             executor.submit(Die(number, str(tmp_path / "count")) if number == 7 else Echo(number))
         outcomes = {outcome.job.number: outcome for outcome in collect(executor, 20)}
+
     assert "ended its worker process 3 times" in (outcomes.pop(7).error or "")
     assert (tmp_path / "count").read_text() == "x" * (
         executor.MAX_DEATHS + 1
@@ -231,6 +232,7 @@ def test_a_node_that_dies_in_a_run_changes_nothing(
                 cluster.remove_node(node, allow_graceful=False)
                 cluster.add_node(**NODE)
                 killed += 1
+
         return False
 
     monkeypatch.setattr(JobQueue, "on_node_loss", spy)
@@ -251,6 +253,7 @@ def test_a_lost_cluster_fails_the_run_with_what_to_do(
         monkeypatch.setattr(ray_connection, "_answers", lambda address: next(answers, False))
         Supervisor(store, scope=1).loop()
         run = store.run(1)
+
     assert run.state == "failed"
     assert "connection to Ray is lost" in (run.error or "")
     assert "shoal resume" in (run.error or "")
@@ -358,11 +361,13 @@ def test_a_ray_of_our_own_is_private_and_dies_with_us() -> None:
             }  # 127.0.0.1, and as IPv6
         finally:
             process.kill()
+
     eventually(lambda: not folder.exists())
     assert [pid for pid in pids if alive(pid)] in (
         [],
         [said["guard"]],
     )  # what ends them is the last to go
+
     eventually(lambda: not alive(said["guard"]))
 
 
@@ -374,6 +379,7 @@ def _listening(pid: int) -> Iterator[str]:
             sockets.add(str(file.readlink()))
         except OSError:
             continue
+
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
@@ -411,6 +417,7 @@ def test_without_ray_nothing_is_written(tmp_path: Path, monkeypatch: pytest.Monk
         str(tmp_path / "shoal.db"),
     ]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+
     assert done.returncode == 2
     assert "pip install 'shoal[ray]'" in done.stderr
     assert list(tmp_path.iterdir()) == []

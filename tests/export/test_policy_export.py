@@ -111,6 +111,7 @@ def test_a_changed_simulation_is_not_executed(exported: tuple[Path, Any, Any]) -
     )
     before = own_file.read_text()
     own_file.write_text(f"{before}\nraise SystemExit('executed')\n")
+
     try:
         with pytest.raises(CodeChangedError, match="has changed"):
             play_policy(exported[0])

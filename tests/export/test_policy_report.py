@@ -136,6 +136,7 @@ def test_a_record_without_the_scores_of_episodes(opened: tuple[Store, Path]) -> 
     table = EvaluationTable(store, run).refresh()
     page = PolicyReport(summary, older, table, [], "None was made.").html()
     parsed = check_harmless(page)
+
     assert "Each dot is an episode" not in parsed.text
     assert "None was made." in parsed.text
 

@@ -83,10 +83,13 @@ def test_the_report_says_what_the_store_knows(opened: tuple[Store, int], folder:
     run, text = store.run(run_id), Parsed((folder / "report.html").read_text()).text
     model = json.loads((folder / "model.json").read_text())
     assert run.result_hash is not None
+
     assert run.result_hash in text
+
     for part in ("single", "ensemble"):
         scores = model["scores" if part == "single" else "ensemble"]["test"]["accuracy"]
         assert f"{scores:.2f} %" in text
+
     assert f"{model['accuracy']:.2f} %" in text
     assert f"{model['confirmation']['accuracy']:.2f} %" in text
     assert (
@@ -96,10 +99,12 @@ def test_the_report_says_what_the_store_knows(opened: tuple[Store, int], folder:
     assert f"Shoal {shoal.__version__}" in text
     assert "57 rows have the same features" in text
     assert "shoal run TABLE --settings settings.toml" in text
+
     genome = store.evaluations(run_id)[0].task.genome
     replayed = re.search(rf"shoal replay {run_id} ([0-9a-f]{{8}}) (\d+)", text)
     assert replayed is not None
     names = {(e.task.genome.hash[:8], e.task.repeat) for e in store.evaluations(run_id)}
+
     assert (replayed[1], int(replayed[2])) in names
     assert genome.hash[:8] in text, "three genomes a generation: the leaders are all there"
 
@@ -110,12 +115,15 @@ def test_the_settings_file_gives_the_same_search(
     store, run_id = opened
     search = read_run_input({"data": "concrete"}, folder / "settings.toml")
     run = store.run(run_id)
+
     assert isinstance(search.subject, Dataset)
     assert search.subject.options.to_dict() == run.data_options
+
     again, _ = store.add_run(search.subject, search.settings)
     claim = store.claim(Owner.here(), again)
     assert claim is not None
     Runner(store, claim, make_executor=HereExecutor).drive()
+
     assert store.run(again).result_hash == run.result_hash
 
 
@@ -259,15 +267,18 @@ def test_any_settings_survive_the_file(
         for key in set(options.to_dict()) - {"preset", "seed"} & set(values)
         if key in values
     }
+
     assert (
         DataOptions.from_dict({"preset": options.preset, "seed": values.pop("data_seed"), **about})
         == options
     )
+
     values.pop("data", None)
     after = SearchSettings.parse(values)
     if before.patience is None:  # no training is longer than its own length
         assert after.patience == before.iterations
         after = after.model_copy(update={"patience": None})
+
     assert after == before
 
 
@@ -391,6 +402,7 @@ def test_a_run_that_has_not_finished_has_a_report_too(tmp_path: Path) -> None:
             == "interrupted"
         )
         export_run(store, run_id, tmp_path / "out")
+
     text = Parsed((tmp_path / "out" / "report.html").read_text()).text
     assert "interrupted" in text
     assert "Result hash" not in text

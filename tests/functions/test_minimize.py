@@ -312,6 +312,7 @@ def test_the_best_feasible_point_wins() -> None:
     assert 0.5 <= best.fun < 0.5 + 1e-4
     assert (best.maxcv, best.success) == (0.0, True)
     assert best.x.sum() >= 1
+
     finite = best.history[np.isfinite(best.history)]
     assert (np.diff(finite) <= 0).all()
 
@@ -546,6 +547,7 @@ def compiled_sphere(x):
             out[i] += difference * difference
         if x[i, 0] < -4:
             out[i] = np.nan
+
     return out
 
 
@@ -569,6 +571,7 @@ def test_a_compiled_loop_changes_no_bit(genome, seed, integers, patience, target
     }
     compiled = shoal.minimize(compiled_sphere, **options)
     plain = shoal.minimize(compiled_sphere.py_func, **options)
+
     assert same(compiled, plain)
     assert compiled.nfev == plain.nfev
 

@@ -64,6 +64,7 @@ def test_bounds_are_those_of_the_design() -> None:
     }
     first = [g for g in NUMERIC_GENES if g.name not in NEUTRAL]
     assert {g.name: (g.low, g.high, g.start_low, g.start_high) for g in first} == expected
+
     space = SearchSpace()
     assert (space.max_depth, space.max_width, space.start_layers) == (3, 1024, (32, 16))
 
@@ -202,6 +203,7 @@ CHANGES |= {"update_rule": "competitive", "initialisation": "fan_in"}
 def test_hash_tells_any_two_genomes_apart() -> None:
     """To the last bit of every field, and the order of the layers."""
     assert set(CHANGES) == {f.name for f in fields(Genome)}
+
     names = [replace(Genome(), **{name: value}).hash for name, value in CHANGES.items()]
     names += [
         Genome().hash,
@@ -212,6 +214,7 @@ def test_hash_tells_any_two_genomes_apart() -> None:
         Genome(cognitive_weight=1.0, social_weight=2.0).hash,
         Genome(cognitive_weight=2.0, social_weight=1.0).hash,
     ]
+
     assert len(set(names)) == len(names)
     assert all(len(name) == 16 and set(name) <= set("0123456789abcdef") for name in names)
     assert Genome().hash == Genome.from_dict({}).hash
@@ -227,6 +230,7 @@ def test_genes_that_came_later_leave_old_names_as_they_are() -> None:
         Genome().hash == hashlib.sha256(json.dumps(exact, sort_keys=True).encode()).hexdigest()[:16]
     )
     assert Genome.from_dict(old) == Genome()
+
     for name, value in NEUTRAL.items():
         assert getattr(Genome(), name) == value
         assert replace(Genome(), **{name: CHANGES[name]}).hash != Genome().hash
@@ -234,9 +238,11 @@ def test_genes_that_came_later_leave_old_names_as_they_are() -> None:
 
 def test_named_genomes_are_those_of_their_papers() -> None:
     assert NAMED_GENOMES[:4] == ("constriction", "spso2007", "local", "competitive")
+
     constriction, spso, _, competitive = map(named_genome, NAMED_GENOMES[:4])
     phi = 4.1  # Clerc and Kennedy's chi, for kappa 1
     chi = 2 / (phi - 2 + math.sqrt(phi * phi - 4 * phi))
+
     assert constriction.inertia_weight == pytest.approx(chi, abs=1e-4)
     assert (
         constriction.cognitive_weight
@@ -254,9 +260,11 @@ def test_named_genomes_are_those_of_their_papers() -> None:
         1,
         1,
     )
+
     for genome in (constriction, spso, competitive):
         assert genome.stability_margin > 0
         assert (genome.jump_size, genome.global_best_weight) == (1, 0)
+
     assert named_genome("competitive", hidden_layers=(8,), swarm_size=20).swarm_size == 20
 
 
@@ -322,6 +330,7 @@ def test_margin_has_the_sign_of_the_moments_own_recursion(w, c1, c2, c3, jump) -
         jump_size=jump,
     )
     assume(abs(genome.stability_margin) > 1e-4)
+
     assert (genome.stability_margin > 0) == (radius < 1)
 
 
@@ -342,6 +351,7 @@ def test_margin_of_a_loser_has_the_sign_of_its_moments_recursion(w, c, jump) -> 
     radius = np.abs(np.linalg.eigvals(matrix)).max()
     genome = Genome(update_rule="competitive", inertia_weight=w, social_weight=c, jump_size=jump)
     assume(abs(genome.stability_margin) > 1e-4)
+
     assert (genome.stability_margin > 0) == (radius < 1)
     assert (
         genome.stability_margin
@@ -370,6 +380,7 @@ def test_narrowed_space() -> None:
     )
     genes = {g.name: g for g in space.numeric}
     assert [g.name for g in space.numeric] == [name for name in BY_NAME if name not in NEUTRAL]
+
     for name, expected in {
         "swarm_size": (20, 30, 20, 30),
         "inertia_weight": (1, 2, 1, 1),  # the initial range 0.4..0.9 is cut to what is left of it
@@ -379,6 +390,7 @@ def test_narrowed_space() -> None:
         gene = genes[name]
         assert (gene.low, gene.high, gene.start_low, gene.start_high) == expected
         assert (gene.integer, gene.log) == (BY_NAME[name].integer, BY_NAME[name].log)
+
     first = {name: choices for name, choices in CATEGORICAL_GENES.items() if name not in NEUTRAL}
     assert dict(space.categorical) == first | {"activation": ("tanh", "relu")}
     assert SearchSpace() == SearchSpace().narrowed({}, {})
@@ -394,6 +406,7 @@ def test_later_genes_join_a_space_where_they_are_asked_for() -> None:
         "update_rule",
     ]
     assert SearchSpace().with_genes([]) == SearchSpace()
+
     whole = SearchSpace().with_genes(NEUTRAL)
     assert {g.name for g in whole.numeric} | {name for name, _ in whole.categorical} == {
         *BY_NAME,

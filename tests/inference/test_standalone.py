@@ -179,6 +179,7 @@ def test_training_rows_encode_to_the_same_bits_from_csv_text_and_objects() -> No
     encoder = json.loads(json.dumps(data.encoder.to_dict()))
     from_text = encode(parse_csv(table.to_csv(index=False)), encoder)
     from_objects = encode({name: table[name].tolist() for name in table}, encoder)
+
     for part in (data.train, data.validation, data.test):
         assert part is not None
         assert (
@@ -246,7 +247,9 @@ def test_predict_gives_labels_and_probabilities(tmp_path: Path) -> None:
     result = predict(
         load_model(export(tmp_path / "m", data)), {name: table[name].tolist() for name in table}
     )
+
     assert result.probabilities is not None and result.probabilities.shape == (60, 5)
+
     np.testing.assert_allclose(result.probabilities.sum(axis=1), 1)
     assert result.values.tolist() == [
         result.classes[i] for i in result.probabilities.argmax(axis=1)
@@ -288,6 +291,7 @@ def test_damaged_models_are_refused(tmp_path: Path) -> None:
         load_model(tmp_path)
     with pytest.raises(TableError, match=r"format 4.*1 or 2 or 3"):
         load_model(export(tmp_path / "m", data, format=4))
+
     for changes in (
         {"layers": [data.inputs, 4, 1]},
         {"layers": [3, 1]},
@@ -297,6 +301,7 @@ def test_damaged_models_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(TableError, match="What to do"):
             load_model(export(tmp_path / "m", data, **changes))
+
     for name, content in (
         ("model.json", b"{"),
         ("model.json", b"[]"),
@@ -306,6 +311,7 @@ def test_damaged_models_are_refused(tmp_path: Path) -> None:
         damage(export(tmp_path / "m", data) / name, content)
         with pytest.raises(TableError, match="export the model again"):
             load_model(tmp_path / "m")
+
     np.savez(export(tmp_path / "m", data) / "weights.npz", weights=np.array([{}], dtype=object))
     with pytest.raises(TableError, match="export the model again"):
         load_model(tmp_path / "m")
@@ -320,12 +326,16 @@ def test_the_script_runs_alone_and_escapes_text(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-I", "-W", "error", str(folder / "predict.py"), "t.csv", "--proba"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
     assert (done.returncode, done.stderr) == (0, "")
+
     with (tmp_path / "predictions.csv").open(newline="") as file:
         header, *lines = csv.reader(file)
     result = predict(folder, {name: table[name].tolist() for name in table})
     assert result.probabilities is not None
+
     assert header == ["prediction", *(f"probability {name}" for name in result.classes)]
+
     escaped = {"=cmd()": "'=cmd()", "+plus": "'+plus", "@at": "'@at"}
     assert [line[0] for line in lines] == [
         escaped.get(value, value) for value in result.values.tolist()
@@ -343,6 +353,7 @@ def test_bad_input_exits_2_and_writes_nothing(
     table.astype({"a": object}).fillna({"a": "?"}).replace({"a": {"?": "what"}}).to_csv(
         bad, index=False
     )
+
     for arguments, words in (
         ([bad, "--model", folder, "--out", out], "'what' is not a number"),
         ([good, "--model", tmp_path, "--out", out], "model.json"),
@@ -354,7 +365,9 @@ def test_bad_input_exits_2_and_writes_nothing(
         assert main([str(argument) for argument in arguments]) == 2
         assert words in capsys.readouterr().err
         assert sorted(tmp_path.iterdir()) == before
+
     assert main([str(good), "--model", str(folder), "--out", str(out)]) == 0
+
     with out.open(newline="") as file:
         header, *lines = csv.reader(file)
     assert (

@@ -127,6 +127,7 @@ def test_compiled_uniforms_are_the_reference_s(
     swarm = kernels.Swarm(bests=bests, dimensions=dimensions, stride=stride, **unused)
     kernels.move(particle, old, new, swarm, 0, 0, iteration, np.float32(0), np.float32(1), rule)
     expected = uniforms(key, purpose, iteration, particle + 1, dimensions)[particle]
+
     for found in new:
         assert found[particle * stride :][:dimensions].tobytes() == expected.tobytes()
         assert not found[: particle * stride].any()
@@ -178,12 +179,14 @@ def test_normals_are_standard_normal(source) -> None:
         values = np.stack(
             [normal_draws((3, 4), Purpose.MUTATION_STEP, 1, n, 2000) for n in range(100)]
         )
+
     n = values.size
     assert abs(values.mean()) < 4 / math.sqrt(n)
     assert abs(values.var() - 1) < 4 * math.sqrt(2 / n)
     assert abs(stats.skew(values.ravel())) < 4 * math.sqrt(6 / n)
     assert abs(stats.kurtosis(values.ravel())) < 4 * math.sqrt(24 / n)
     assert stats.kstest(values.ravel(), "norm").pvalue > 1e-3
+
     quarters = values.reshape(100, 4, 500).transpose(1, 0, 2).reshape(4, -1)
     correlations = np.corrcoef(quarters)[np.triu_indices(4, 1)]
     assert np.abs(correlations).max() < 4 / math.sqrt(n / 4)
@@ -318,9 +321,11 @@ def test_cosine_and_sine_of_turns() -> None:
     )
     cosine, sine = cos_sin_turns(u)
     angle = 2 * np.longdouble("3.14159265358979323846264338327950288") * u.astype(np.longdouble)
+
     assert float(np.abs(cosine - np.cos(angle)).max()) < 3e-16
     assert float(np.abs(sine - np.sin(angle)).max()) < 3e-16
     assert float(np.abs(cosine * cosine + sine * sine - 1).max()) < 1e-15
+
     quarters = cos_sin_turns(np.array([0, 0.25, 0.5, 0.75]))
     assert [abs(v) for v in np.array(quarters).ravel()] == [1, 0, 1, 0, 0, 1, 0, 1]
     assert (quarters[0][0], quarters[0][2], quarters[1][1], quarters[1][3]) == (1, -1, 1, -1)

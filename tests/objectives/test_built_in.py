@@ -334,6 +334,7 @@ def harrell(predicted, times, events) -> float:
         pairs += 1
         right += predicted[one] < predicted[other]
         right += 0.5 * (predicted[one] == predicted[other])
+
     return right / pairs
 
 

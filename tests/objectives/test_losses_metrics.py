@@ -48,6 +48,7 @@ def naive(loss: Loss, outputs: np.ndarray, y: np.ndarray) -> float:
         else:
             first = next(c for c, v in enumerate(row) if v == max(row))
             total += first != int(target)
+
     return total / len(y)
 
 
@@ -65,9 +66,11 @@ def test_losses_are_their_formulas(loss, seed, rows, classes, size) -> None:
     outputs = (random.normal(size=(3, rows, 1 if few else classes)) * size).astype(f32)
     y = (random.normal(size=rows) * size if few else random.integers(0, classes, rows)).astype(f32)
     found = loss_values(Objective(loss), outputs, y)
+
     assert found.shape == (3,)
     assert found.dtype == np.float64
     assert found == pytest.approx([naive(loss, o, y) for o in outputs], rel=1e-5, abs=1e-6)
+
     moved = loss_values(Objective(loss, 3.0, -7.0), outputs, y)
     assert moved == pytest.approx(3.0 * found - 7.0, rel=1e-12)
 
@@ -126,20 +129,24 @@ def test_negative_accuracy_is_minus_the_accuracy(seed, scale) -> None:
         "negative_accuracy", "regression", scale, float(np.abs(target).mean())
     )
     scores = regression_metrics(outputs[0, :, 0].astype(float) * scale + 2.5, target)
+
     assert loss_values(objective, outputs, y)[0] == pytest.approx(
         -scores.accuracy, rel=1e-5, abs=1e-4
     )
+
     classes, kinds = random.normal(size=(1, 30, 3)).astype(f32), random.integers(0, 3, 30)
     scores = classification_metrics(probabilities(classes[0].astype(float)), kinds.astype(float))
     found = loss_values(
         make_objective("negative_accuracy", "classification"), classes, kinds.astype(f32)
     )
+
     assert found[0] == pytest.approx(-scores.accuracy)
 
 
 def test_objectives_by_name() -> None:
     assert make_objective(None, "regression") == Objective(MSE)
     assert make_objective(None, "classification") == Objective(CROSS_ENTROPY)
+
     fitting = {
         "regression": {"mse", "mae", "huber"},
         "classification": {"cross_entropy", "zero_one"},
@@ -175,6 +182,7 @@ def test_regression_scores(seed, rows, offset, size) -> None:
     predicted = target + size * random.normal(size=rows)
     found = regression_metrics(predicted, target)
     mae = theirs.mean_absolute_error(target, predicted)
+
     assert found.mae == pytest.approx(mae)
     assert found.rmse == pytest.approx(theirs.root_mean_squared_error(target, predicted))
     assert found.r2 == pytest.approx(theirs.r2_score(target, predicted), rel=1e-9, abs=1e-9)
@@ -207,6 +215,7 @@ def test_scores_are_sums_without_rounding() -> None:
     target = random.normal(size=500) * 10.0 ** random.integers(-8, 8, 500)
     predicted, chances = 1.1 * target, probabilities(random.normal(size=(500, 3)))
     kinds = random.integers(0, 3, 500).astype(float)
+
     for _ in range(10):
         order = random.permutation(500)
         found, expected = (
@@ -240,9 +249,12 @@ def test_classification_scores(seed, rows, classes) -> None:
         0, random.integers(1, classes + 1), rows
     )  # often without some of the classes
     chances = probabilities(scores)
+
     assert chances == pytest.approx(np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True))
+
     found, chosen = classification_metrics(chances, target.astype(float)), chances.argmax(axis=1)
     assert found.accuracy == pytest.approx(100 * theirs.accuracy_score(target, chosen))
+
     present = sorted(set(target.tolist()))
     recalls = theirs.recall_score(target, chosen, labels=present, average=None, zero_division=0)
     assert found.balanced_accuracy == pytest.approx(recalls.mean())
@@ -349,9 +361,11 @@ def test_a_weight_says_how_many_rows_a_row_is(seed, rows, size) -> None:
     copies[0] = 1
     weight = (copies * size).astype(np.float32)
     expected = regression_metrics(np.repeat(predicted, copies), np.repeat(target, copies)).to_dict()
+
     assert regression_metrics(predicted, target, weight).to_dict() == pytest.approx(
         expected, rel=1e-9, abs=1e-6
     )
+
     expected = classification_metrics(
         np.repeat(chances, copies, axis=0), np.repeat(kinds, copies)
     ).to_dict()

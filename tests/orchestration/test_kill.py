@@ -44,11 +44,14 @@ def test_killed_command_is_resumed_to_the_same_result(
     _trained(store, 9 if everything else 1)
     supervisor = _supervisor(store)
     below = list(descendants(supervisor))
+
     assert below, "no worker processes: what is to be killed?"
+
     for pid in [process.pid, supervisor, *below] if everything else [process.pid]:
         os.kill(pid, signal.SIGKILL)
     process.wait(timeout=120)
     process.communicate()
+
     with open_store(store) as opened:
         eventually(lambda: not any(alive(pid) for pid in [supervisor, *below]))  # no orphan
         assert opened.run(1).state == "interrupted"
@@ -66,9 +69,11 @@ def test_interrupt_exits_130_and_resumes(undisturbed: str, tmp_path: Path) -> No
     supervisor = _supervisor(store)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=120)
+
     assert process.returncode == 130
     assert last_json(output)["state"] == "interrupted"
     assert not alive(supervisor)
+
     done = shoal("resume", "1", "--json", store=store)
     assert done.returncode == 0
     assert last_json(done.stdout)["result_hash"] == undisturbed
@@ -78,9 +83,12 @@ def test_pause_resume_stop_from_outside(undisturbed: str, tmp_path: Path) -> Non
     store = tmp_path / "shoal.db"
     process = start("run", *LONG, "--json", store=store)
     _trained(store, 2)
+
     assert shoal("pause", "1", store=store).returncode == 0
+
     output, _ = process.communicate(timeout=120)
     assert (process.returncode, last_json(output)["state"]) == (130, "paused")
+
     paused = last_json(output)["evaluations"]
     resumed = start("resume", "1", "--json", store=store)
     _trained(
@@ -89,7 +97,9 @@ def test_pause_resume_stop_from_outside(undisturbed: str, tmp_path: Path) -> Non
     with open_store(store) as opened:  # at once: while a command line starts, the run may end
         opened.command(1, "stop")
     output, _ = resumed.communicate(timeout=120)
+
     assert (resumed.returncode, last_json(output)["state"]) == (0, "stopped")
     assert last_json(output)["evaluations"] > paused
+
     done = shoal("resume", "1", "--json", store=store)
     assert last_json(done.stdout)["result_hash"] == undisturbed

@@ -77,6 +77,7 @@ def kill_at_random(
             recorded = here.rows()
             kills.append((victim, seconds, _resumed(here)))
         here.ended_as(undisturbed, recorded)
+
     return kills
 
 
@@ -191,6 +192,7 @@ def test_killed_at_every_commit(
             url = _address(request, folder, database)
             seconds = kill_at_commit(url, folder, undisturbed, moment, n)
             tally.note(f"{database}, {moment} a commit", *seconds)
+
     assert tally.kinds.total() >= 80, "with those at random instants, 300"
 
 
@@ -238,6 +240,7 @@ def _one_result(
     settings = scene.SETTINGS.model_copy(update={"workers": workers, "executor": executor})
     home = tmp_path / "home"
     home.mkdir()
+
     with Scene(url, home, settings) as here:
         here.supervise()
         here.ended_as(undisturbed, [])

@@ -101,6 +101,7 @@ class TestNote:
     ) -> None:
         claim = held(store, tiny)
         assert store.live(claim.run_id) is None
+
         store.note_live(
             claim,
             [TRAINING, replace(TRAINING, kind="baseline", baseline="Linear model", frame=None)],
@@ -108,11 +109,13 @@ class TestNote:
         live = store.live(str(claim.run_id))
         assert live
         assert 0 <= live.updated < LEASE_SECONDS
+
         first, second = live.trainings
         assert first.frame
         assert replace(first, frame=None) == replace(TRAINING, worker="here �:1", frame=None)
         assert first.frame.to_dict() == FRAME.to_dict()
         assert (second.kind, second.baseline, second.frame) == ("baseline", "Linear model", None)
+
         store.note_live(claim, [])
         live = store.live(claim.run_id)
         assert live
@@ -167,6 +170,7 @@ class TestNote:
                 return
             case "finished" | "paused":
                 store.finish(claim, end, seconds=1.0)
+
         assert store.live(claim.run_id) is None
         assert notes(store) == (end == "killed"), "nobody could take it away"
 
@@ -180,16 +184,20 @@ class TestNote:
         run_id = held(store, tiny).run_id
         other, _ = store.add_run(tiny, BRIEF)
         assert not store.poll_flags(run_id).watched
+
         store.announce_viewer(str(run_id))
         assert store.poll_flags(run_id).watched
         assert not store.poll_flags(run_id).has_commands
         assert not store.poll_flags(other).watched
         assert store.live(run_id) is None, "a word of a reader is no note"
+
         store.command(run_id, "pause")
         assert store.poll_flags(run_id).has_commands
+
         for seconds in (-WATCHED_SECONDS, 2 * WATCHED_SECONDS + 1):
             shift(store, t.live, "watched", seconds)
             assert not store.poll_flags(run_id).watched
+
         store.announce_viewer(run_id)
         assert store.poll_flags(run_id).watched
 
@@ -316,6 +324,7 @@ class TestRunner:
         self.drive(
             counting, tiny, lambda job: None, clock=lambda: float(next(time)), wait=waited.append
         )
+
         assert counting.alone > 1
         assert not waited
         assert sqlite_store.run(1).result_hash == undisturbed
@@ -343,6 +352,7 @@ def test_each_kind_of_job_in_the_words_of_the_store(tiny: Dataset) -> None:
         (AssembleChampion(Selection(RankedGenome(genome, ())), {}), ("champion", 0, 0, 0, 0, "")),
         (BaselineJob("trees", genome), ("baseline", 0, 0, 0, 0, "Boosted trees")),
     ]
+
     for job, expected in cases:
         made = running_training(problem, Progress(job, worker="w:1"))
         assert (made.genome, made.worker, made.iteration) == (genome, "w:1", 0)

@@ -103,6 +103,7 @@ def test_python_refuses_it_and_makes_no_store(case: str, tmp_path: Path) -> None
             store=tmp_path / "shoal.db",
             **values,
         )
+
     assert told(caught.value, words), caught.value
     assert list(tmp_path.iterdir()) == []
 
@@ -117,6 +118,7 @@ def test_settings_files_are_refused_before_a_store_is_opened(case: str, tmp_path
     )
     with pytest.raises(ShoalError) as caught:
         read_run_input({}, tmp_path / "search.toml")
+
     assert told(caught.value, words), caught.value
 
 

@@ -61,15 +61,18 @@ def undisturbed(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def test_whole_run_is_recorded(store: Store, data: Dataset, undisturbed: tuple[str, int]) -> None:
     run_id, _ = store.add_run(data, SETTINGS)
     assert _drive(store) == "finished"
+
     run, summary = store.run(run_id), summarise(store, run_id)
     assert (run.state, run.generations, run.owner) == ("finished", 3, None)
     assert run.evaluations == len(store.evaluations(run_id)) == undisturbed[1]
     assert [g.summary.number for g in summary.generations] == [1, 2, 3]
+
     assert summary.best is not None
     assert summary.scores is not None
     content = store.artifact(run_id, CHAMPION)
     assert content is not None
     champion = Champion.from_bytes(content)
+
     assert champion.genome == summary.best.genome == summary.generations[-1].summary.best
     assert champion.accuracy == pytest.approx(summary.best.accuracy)
     assert len(champion.weights) == len(champion.accuracies) == summary.best.repeats
@@ -277,6 +280,7 @@ def test_what_time_is_left_for_decides_how_much_is_confirmed(
 def test_however_little_the_time_a_run_ends_with_something(store: Store, data: Dataset) -> None:
     run_id, _ = store.add_run(data, SETTINGS.model_copy(update={**FINALS, "max_seconds": 1e-9}))
     assert _drive(store) == "finished"
+
     summary = summarise(store, run_id)
     assert (summary.run.generations, summary.run.error) == (0, None)
     assert 0 < summary.run.evaluations <= 5  # as many as there is room for at once

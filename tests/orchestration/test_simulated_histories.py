@@ -39,6 +39,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, int, 
         )
         run = store.run(1)
         assert run.result_hash
+
     with open_store(folder / "queued.db") as store:
         store.add_run(data, BRIEF)
         return folder / "queued.db", run.result_hash, run.evaluations, store.load_problem(1)
@@ -67,6 +68,7 @@ def replay(store: Store, template: tuple[Path, str, int, Any], seed: int) -> Wor
     """One history, from its seed alone."""
     store.close()
     assert store.path
+
     shutil.copy(template[0], store.path)
     world = World(store, 1, seed, problem=template[3])
     try:
@@ -86,6 +88,7 @@ def replay(store: Store, template: tuple[Path, str, int, Any], seed: int) -> Wor
         raise AssertionError(
             f"history {seed} (replay(workplace, template, {seed})):\n{told}"
         ) from error
+
     return world
 
 

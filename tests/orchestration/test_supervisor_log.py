@@ -28,9 +28,11 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     before = list(logger.handlers)
     supervisor._log_to_file()
     yield log_path()
+
     for handler in [handler for handler in logger.handlers if handler not in before]:
         logger.removeHandler(handler)
         handler.close()
+
     logger.setLevel(level)
 
 

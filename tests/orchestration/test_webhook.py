@@ -57,14 +57,17 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.asked.append((self.command, self.path))
         status = self.server.answers.pop(0) if self.server.answers else 204
+
         if status == 204:
             assert self.headers["Content-Type"] == "application/json"
             self.server.told.append(json.loads(body))
+
         self.send_response(status)
         if status == 302:
             self.send_header(
                 "Location", "file:///etc/passwd" if len(self.server.asked) % 2 else "/elsewhere"
             )
+
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -130,9 +133,11 @@ class TestNotices:
     ) -> None:
         claim = claimed(store)
         assert store.lease_message() is None
+
         store.finish(claim, state, seconds=1.0, error=error, result_hash="abc")
         notice = store.lease_message()
         assert notice
+
         moment, number = notice.content.pop("time"), notice.content.pop("id")
         assert moment == pytest.approx(store.events()[0].time, abs=10)
         assert number == notice.id
@@ -162,7 +167,9 @@ class TestNotices:
                 for notice in threads.map(lambda _: store.lease_message(), range(8))
                 if notice
             ]
+
         assert len(taken) == 1
+
         store.acknowledge_message(taken[0])
         later(store, 1000.0)
         assert store.lease_message() is None
@@ -171,12 +178,15 @@ class TestNotices:
         finished(store)
         first = store.lease_message()
         assert first
+
         later(store, 61.0)
         second = store.lease_message()
         assert second
         assert (second.id, second.tries, second.content) == (first.id, 2, first.content)
+
         store.acknowledge_message(first, "too late")  # it wakes: the other has it
         assert "webhook" not in " ".join(texts(store))
+
         store.acknowledge_message(second)
         later(store, 1000.0)
         assert store.lease_message() is None
@@ -190,9 +200,11 @@ class TestNotices:
             if due is not None:
                 waited.append(due)
                 later(store, due + 0.001)
+
         assert waited[:3] == pytest.approx([15, 30, 60], abs=5)
         assert max(waited) == pytest.approx(3600, abs=5)
         assert 80_000 < sum(waited) < 86_400
+
         about = [text for text in texts(store) if "webhook" in text]
         assert len(about) == 2
         assert "finished: HTTP 500. It is tried again for a day." in about[1]
@@ -202,11 +214,14 @@ class TestNotices:
         claim = claimed(store)
         later(store, 500.0)
         assert store.note_stalled() == []
+
         later(store, 101.0)
         store.heartbeat(claim, 1.0)
         assert store.note_stalled() == [claim.run_id]
+
         later(store, 5000.0)  # its lease ends, and nobody takes it over: no other event
         assert [store.note_stalled(), store.note_stalled()] == [[], []]
+
         notice = store.lease_message()
         assert notice
         assert (notice.content["event"], notice.content["state"], notice.content["host"]) == (
@@ -221,12 +236,15 @@ class TestNotices:
         claim, problem = claimed(store), TableProblem(DATA, SETTINGS)
         later(store, 601.0)
         assert store.note_stalled() == [claim.run_id]
+
         taken = store.claim(THERE, claim.run_id)
         assert taken
         assert store.note_stalled() == [], "it has just been taken over"
+
         (task, *_) = Search(SETTINGS).ask()
         store.record(taken, [pretend(problem, task)], [], 1.0)
         later(store, 601.0 + LEASE_SECONDS)
+
         assert store.note_stalled() == [claim.run_id]
         assert any("nobody has taken it over" in text for text in texts(store))
 
@@ -313,6 +331,7 @@ class TestMessenger:
             told.deliver()
             assert [content["run"] for content in receiver.told] == [run_id]
             assert SECRET not in " ".join(texts(store)) + caplog.text
+
         assert all(SECRET.encode() not in path.read_bytes() for path in tmp_path.iterdir())
 
     def test_it_lives_through_everything(
@@ -350,6 +369,7 @@ def test_a_command_without_a_service_tells_too(
     monkeypatch.setenv("SHOAL_WEBHOOK", receiver.url)
     done = shoal("run", *SMALL, "--json", store=tmp_path / "shoal.db")
     assert done.returncode == 0, done.stderr
+
     (told,) = receiver.told
     result = json.loads(done.stdout.splitlines()[-1])
     assert (told["event"], told["state"], told["run"]) == ("finished", "finished", 1)
@@ -363,12 +383,15 @@ def test_a_service_tells_what_another_left_untold(tmp_path: Path, receiver: Rece
     with open_store(file) as store:
         run_id = finished(store)  # and its supervisor died before it could tell
     service = start("serve", "--no-dashboard", "--webhook", receiver.url, store=file)
+
     try:
         eventually(lambda: receiver.told)
         assert receiver.told[0]["run"] == run_id
     finally:
         service.terminate()
         service.communicate(timeout=60)
+
     assert service.returncode == 0
+
     logs = "".join(path.read_text() for path in tmp_path.rglob("*.log"))
     assert SECRET not in logs

@@ -158,12 +158,15 @@ def test_the_swarm_is_seen_at_its_recorded_losses(searched: Store) -> None:
         recorded=recorded.loss,
     )
     assert seen.exact
+
     # The losses where particles stand are those of their decoded networks.
     first = seen.frames[0]
     training = searched.load_problem(1).training(recorded.task, iterations=recorded.iterations)
     weights = training.decoded(initial_state(training).positions)
     expected = losses_of(replace(training, decode=None), weights)
+
     assert first.iteration == 0
+
     np.testing.assert_allclose(first.current, expected, rtol=1e-5)
 
 

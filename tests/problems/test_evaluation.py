@@ -31,6 +31,7 @@ def test_hash_depends_on_neither_order_nor_circumstances(data) -> None:
         )
         for e in data.draw(st.permutations(evaluations))
     ]
+
     assert result_hash(changed) == expected
     assert len(expected) == 64
 

@@ -302,6 +302,7 @@ def test_a_file_that_searches_while_it_is_imported_is_refused(tmp_path: Path) ->
     )
     with pytest.raises(ProblemError, match="starts a search while it is imported"):
         references.find(f"{file}:problem")
+
     assert not (tmp_path / "shoal.db").exists()
 
 

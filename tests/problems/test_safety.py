@@ -307,6 +307,7 @@ def test_arrays_are_read_without_pickle() -> None:
             loads += 1
             allowed = [word.value for word in call.keywords if word.arg == "allow_pickle"]
             assert [ast.unparse(value) for value in allowed] == ["False"], path
+
     assert loads
 
 

@@ -35,6 +35,7 @@ def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
     patience = [
         problem.patience(Task(Genome(), repeat)) for repeat in (0, 3, 6, 12, FIRST_CONFIRMATION)
     ]
+
     assert patience == [12, 25, 50, 100, 800]
     assert problem.patience(Task(Genome(swarm_size=96), 12)) == 50
     assert SearchSettings(iterations=800).patience == 160
@@ -139,6 +140,7 @@ def test_the_loss_of_weighted_rows_is_that_of_rows_that_stand_as_often() -> None
         get_engine("cpu").train([own.training(task, part=own.dataset.train)])[0]
         for own in (problem, plain)
     ]
+
     assert trained[0].loss == pytest.approx(trained[1].loss, rel=1e-5)
 
 
@@ -160,12 +162,14 @@ def test_a_training_that_breaks_is_a_failed_evaluation() -> None:
     )
     task = Task(Genome(swarm_size=5), 4)
     broken = evaluate(problem, task, BrokenEngine())  # type: ignore[arg-type]
+
     assert (broken.status, broken.error, broken.accuracy, broken.task) == (
         "failed",
         "MemoryError: no room",
         None,
         task,
     )
+
     blind = replace(
         problem.dataset, train=replace(problem.dataset.train, y=problem.dataset.train.y * math.nan)
     )
@@ -182,11 +186,13 @@ def test_an_evaluation_is_the_training_that_it_says() -> None:
     found = evaluate(problem, task, engine)
     training = problem.training(task)
     (result,) = engine.train([training])
+
     assert (found.loss, found.iterations) == (result.loss, 90)
     assert len(found.curve) <= 64
     assert found.curve[0] == (1, result.history[0])
     assert found.curve[-1] == (90, result.history[-1])
     assert all(result.history[i - 1] == value for i, value in found.curve)
+
     assert found.scores is not None
     parts = problem.dataset.parts(task.repeat)
     for part, scores in zip(parts, (found.scores.train, found.scores.validation), strict=True):
@@ -194,6 +200,7 @@ def test_an_evaluation_is_the_training_that_it_says() -> None:
         assert scores == problem.metrics(
             problem.predictions(engine, task.genome, result.weights, part), part
         )
+
     assert found.scores.test is None
     assert found.accuracy == found.scores.validation.accuracy
     assert result_hash([evaluate(problem, task, engine)]) == result_hash([found])
@@ -244,6 +251,7 @@ def test_effort_is_counted_by_iterations_where_asked_for() -> None:
         SearchSettings(equal_effort=False, racing="fixed"),
     ):
         assert TableProblem(DATA, chosen).iterations_for(wide) == chosen.iterations
+
     assert TableProblem(DATA, SearchSettings()).iterations_for(wide) < TableProblem(
         DATA, SearchSettings()
     ).iterations_for(Task(Genome(), 0))

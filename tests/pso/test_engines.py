@@ -1515,6 +1515,7 @@ def test_kernel_tanh_is_within_six_ulps() -> None:
         ]
     ).astype(f32)
     found = apply_tanh(x)
+
     assert float_ulps(found, x, np.tanh) < 6
     assert np.abs(found).max() <= 1
     assert apply_tanh(-x).tobytes() == (-found).tobytes()

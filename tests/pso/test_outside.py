@@ -87,6 +87,7 @@ def bound_rows(own: Any, weights: NDArray[np.float64] | None = None, **changes: 
     if own is margin:
         units = Units("classification")
         _, targets = table(CLASSES)
+
     made = RowObjective(
         own.name, own.function, own.nonnegative, units, targets, weights, own.options
     )

@@ -47,6 +47,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Pa
     own.write_text(OWN)
     simulation = find_simulation(f"{own}:follow")
     settings = SearchSettings.parse(BRIEF)
+
     with open_store(folder / "shoal.db") as store:
         store.add_run(simulation, settings)
         claim = store.claim(Owner.here())

@@ -62,10 +62,13 @@ def test_the_command_says_so_and_takes_a_shortened_name(opened: Store) -> None:
     assert opened.path is not None
     command = replay_command(opened, 1, task.genome.hash, task.repeat)
     place = shlex.quote(str(opened.path))
+
     assert command == f"shoal replay 1 {task.genome.hash[:8]} {task.repeat} --store {place}"
+
     done = CliRunner().invoke(app, shlex.split(command)[1:])
     assert done.exit_code == 0, done.output
     assert "The same" in " ".join(done.output.split())
+
     done = CliRunner().invoke(app, [*shlex.split(command)[1:], "--json"])
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["same"], told["genome"], told["differences"]) == (True, task.genome.hash, [])
@@ -112,6 +115,7 @@ def test_a_failed_training_fails_the_same_way(tmp_path: Path) -> None:
     huge = table.assign(cement=table["cement"] * 1e32)
     dataset = prepare("huge", huge, DataOptions("compressive_strength", "classic"))
     settings = SearchSettings.parse({**SMALL, "preset": "classic", "repeats": 1})
+
     with open_store(tmp_path / "shoal.db") as store:
         run_id, _ = store.add_run(dataset, settings)
         claim = store.claim(Owner.here(), run_id)
@@ -161,9 +165,11 @@ def test_a_training_that_the_clock_ended_is_repeated_at_its_recorded_length(tmp_
 def test_what_is_not_there_is_named(opened: Store) -> None:
     name = opened.evaluations(1)[0].task.genome.hash
     assert genome_name(opened, 1, f" {name[:5].upper()} ") == name
+
     for beginning in ("", "%", "_", "xyz", "0" * 17, "' or 1=1"):
         with pytest.raises(StoreError, match="has trained no genome"):
             genome_name(opened, 1, beginning)
+
     with pytest.raises(StoreError, match=r"has no repeat 77\. Expected: one of 0, 1"):
         verify(opened, 1, name, 77)
     with pytest.raises(StoreError, match="There is no run '9'"):
@@ -181,10 +187,12 @@ def test_a_beginning_that_several_share_is_refused(store: Store) -> None:
     Runner(store, claim, make_executor=HereExecutor).drive()
     names = sorted({e.task.genome.hash for e in store.evaluations(run_id)})
     shared = next(a[0] for a, b in pairwise(names) if a[0] == b[0])
+
     with pytest.raises(
         StoreError, match=f"Several genomes of run {run_id} begin with {shared}.*more of its digits"
     ):
         genome_name(store, run_id, shared)
+
     assert genome_name(store, run_id, names[0][:12]) == names[0]
 
 
@@ -192,11 +200,14 @@ def test_predictions_come_from_a_process_of_their_own(opened: Store) -> None:
     recorded = opened.evaluations(1)[0]
     fits = predict_recorded(opened, 1, recorded.task.genome.hash[:9], recorded.task.repeat)
     assert fits.same
+
     assert recorded.scores is not None
     for part, fit in fits.parts.items():
         scores = regression_metrics(fit.predicted, fit.target)
         assert scores == getattr(recorded.scores, part), "what is drawn is what was scored"
+
     assert set(fits.parts) == {"train", "validation"}
+
     dataset = opened.load_problem(1).dataset
     assert dataset.test is not None
     assert sum(len(fit.target) for fit in fits.parts.values()) == len(dataset.train.rows)

@@ -40,6 +40,7 @@ def test_a_score_is_the_mean_over_the_last_complete_rung() -> None:
         8: range(4, 8),
     }
     assert {completed: halving.scored_repeats(completed) for completed in expected} == expected
+
     equal_lengths = schedule(repeats=2, max_repeats=8, growth=1)
     assert equal_lengths.scored_repeats(7) == range(7)
 

@@ -215,6 +215,7 @@ def test_presets_hold_choices_that_a_user_may_change() -> None:
         "activation": ("relu", "tanh"),
         "update_rule": ("informed", "competitive"),
     }
+
     recorded = SearchSettings.recorded(
         {"preset": "modern", "choices": {"informant_strategy": ["ring"]}}
     ).space
@@ -223,6 +224,7 @@ def test_presets_hold_choices_that_a_user_may_change() -> None:
         "attractor": ("best",),
         "activation": ("relu",),
     }
+
     own = SearchSettings(preset="classic", choices={"attractor": ("best", "position")})
     assert dict(own.space.categorical)["attractor"] == ("best", "position")
     assert dict(own.space.categorical)["informant_strategy"] == ("nearest",)
@@ -255,6 +257,7 @@ def test_a_record_without_extra_genes_is_of_a_search_that_had_none() -> None:
         del today["extra_genes"]
         today["choices"].pop("update_rule", None)
         assert SearchSettings.recorded(today) == SearchSettings(preset=name, extra_genes=())
+
     assert PRESETS["classic"].defaults["extra_genes"] == ()
 
 
@@ -267,6 +270,7 @@ def test_informants_that_no_swarm_has_room_for_are_refused() -> None:
             SearchSettings.parse({"bounds": bounds})
         recorded = SearchSettings.recorded({"bounds": bounds})  # by a version that let it pass
         assert recorded.bounds == bounds
+
     SearchSettings.parse({"bounds": {"num_informants": (10, 20), "swarm_size": (11, 50)}})
 
 
@@ -284,12 +288,14 @@ def test_settings_file(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     values = read_settings_file(file)
+
     assert values == {
         "seed": 7,
         "preset": "classic",
         "target": "é",
         "bounds": {"jump_size": [0.1, 1]},
     }
+
     del values["target"]
     assert SearchSettings.parse(values).bounds == {"jump_size": (0.1, 1.0)}
     assert read_settings_file(str(file))["seed"] == 7
@@ -305,6 +311,7 @@ def test_settings_files_that_cannot_be_read(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(SettingsError, match=f"{name} is not TOML"):
             read_settings_file(tmp_path / name)
+
     with pytest.raises(SettingsError, match=r"missing\.toml.*No such file"):
         read_settings_file(tmp_path / "missing.toml")
     with pytest.raises(SettingsError, match="directory"):

@@ -58,6 +58,7 @@ def test_bundled_simulations_too(name: str) -> None:
         world = world.with_options(periods=100)
     compiled = evaluated(world, numbers=[0, 1])
     plain = evaluated(in_python(world), numbers=[0, 1])
+
     assert compilation(world).reason is None
     assert (compiled.scores == plain.scores).all()
     assert (compiled.steps == plain.steps).all()
@@ -96,11 +97,13 @@ def test_scenarios_differ_by_number_purpose_and_key() -> None:
     ]
     network = network_of(worlds.follow)
     weights = policies_of(network, 1)
+
     with Evaluator(worlds.follow, network) as evaluator:
         # One scenario each: what is remembered of a set must not answer for the next.
         scores = [evaluator.scores(weights, chosen, [0]).scores for chosen in sets]
         scores.append(evaluator.scores(weights, TRAINING, [1]).scores)
         again = evaluator.scores(weights, TRAINING, [0]).scores
+
     assert len(set(np.concatenate(scores).ravel().tolist())) == 4
     assert (again == scores[0]).all()
 
@@ -158,6 +161,7 @@ def test_what_a_simulation_raises_is_told_with_its_line(function, message, threa
         SimulationError, match=message.format(r"(\d+) of test_policy_scores.py")
     ) as told:
         evaluated(world_of(function), threads=threads)
+
     line = int(str(told.value).split(", in line ")[1].split()[0])
     assert first < line <= last
     assert told.value.remedy

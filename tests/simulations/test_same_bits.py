@@ -78,4 +78,5 @@ def test_older_instructions_give_the_same_scores(tmp_path) -> None:
         text=True,
         check=False,
     )
+
     assert process.returncode == 0, process.stderr

@@ -55,11 +55,13 @@ def test_it_is_the_same_again_and_on_several_threads(genome: Genome) -> None:
     again = train_policy(worlds.wander, genome, KEY, PLAN, threads=2)
     plain = train_policy(replace(worlds.wander, compiled=False), genome, KEY, PLAN)
     other = train_policy(worlds.wander, genome, derive_key(1, 1), PLAN)
+
     for found in (again, plain):
         assert (found.weights == first.weights).all()
         assert (found.history == first.history).all()
         assert found.score == first.score
         assert found.steps == first.steps
+
     assert (other.weights != first.weights).any()
 
 
@@ -182,6 +184,7 @@ def test_another_set_may_score_what_validation_chose() -> None:
     again = evaluate_policies(
         worlds.follow, found.network, found.weights[None], confirmation, np.arange(5)
     )
+
     assert (found.weights == plain.weights).all()
     assert (found.scores == again.scores[0]).all()
     assert found.score != plain.score

@@ -60,6 +60,7 @@ def test_a_backup_holds_everything_and_restores_to_the_same(
     file = tmp_path / "copies" / "all.db"
     assert backup(store, file) == 2
     assert [path.name for path in file.parent.iterdir()] == ["all.db"]
+
     with open_store(file, create=False) as copy, open_store(tmp_path / "again.db") as again:
         assert restore(file, again) == 2
         for other in (copy, again):
@@ -116,10 +117,13 @@ def test_a_run_that_was_running_goes_on_in_its_copy_to_the_same_result(
     whole = finished(store)
     run_id, _ = store.add_run(DATA, SETTINGS)
     claim = store.claim(Owner.here(), run_id)
+
     assert claim
+
     store.record(claim, store.evaluations(whole)[:3], [], 1.0)
     backup(store, tmp_path / "copy.db")
     assert store.run(run_id).state == "running", "the source is not touched"
+
     with open_store(tmp_path / "copy.db") as copy:
         assert copy.run(run_id).state == "interrupted"
         assert len(copy.evaluations(run_id)) == 3
@@ -133,7 +137,9 @@ def test_nothing_is_overwritten(store: Store, tmp_path: Path) -> None:
     file.write_text("precious")
     with pytest.raises(StoreError, match="there already"):
         backup(store, file)
+
     assert file.read_text() == "precious"
+
     file.unlink()
     backup(store, file)
     with pytest.raises(StoreError, match=r"holds 1 runs.*new file"):
@@ -177,8 +183,10 @@ def test_a_finished_run_goes_on_to_what_a_longer_one_would_have_been(
     run_id = finished(store, SETTINGS.model_copy(update=short))
     kept = store.evaluations(run_id)
     view = store.resume(run_id, budget)
+
     assert (view.state, view.result_hash, view.ended) == ("queued", None, None)
     assert drive(store, run_id) == "finished"
+
     longer = finished(store, SETTINGS.model_copy(update={**short, **budget}))
     assert store.run(run_id).result_hash == store.run(longer).result_hash
     assert store.evaluations(run_id)[: len(kept)] == kept
@@ -196,9 +204,12 @@ def test_a_budget_has_to_be_larger_and_nobody_at_work(store: Store) -> None:
     ):
         with pytest.raises(SettingsError, match=message):
             store.resume(run_id, budgets)
+
     assert store.run(run_id) == before
+
     other, _ = store.add_run(DATA, SETTINGS)
     assert store.claim(Owner.here(), other)
+
     with pytest.raises(RunStateError, match=r"running.*pause"):
         store.extend(other, {"generations": 9})
 
@@ -235,13 +246,16 @@ def test_a_stale_run_a_damaged_table_and_a_damaged_file_are_seen(tmp_path: Path)
         assert findings(store)["runs"].remedy.startswith(f"shoal resume {run_id}")
         store.write(lambda c: c.execute(sa.update(t.dataset).values(parquet=b"x")))
         assert findings(store)["tables"].status == "bad"
+
     file = tmp_path / "shoal.db"
     with sqlite3.connect(file) as raw:
         pages = raw.execute("PRAGMA page_count").fetchone()[0]
         size = raw.execute("PRAGMA page_size").fetchone()[0]
+
     content = bytearray(file.read_bytes())
     content[size * (pages - 2) : size * (pages - 1)] = b"\xff" * size
     file.write_bytes(content)
+
     assert any(c.status == "bad" for c in diagnostics.examine(str(file)))
 
 
@@ -263,17 +277,24 @@ def test_the_commands(tmp_path: Path) -> None:
     with open_store(store) as opened:
         finished(opened)
     done = shoal("backup", str(tmp_path / "copy.db"), "--json", store=store)
+
     assert (done.returncode, last_json(done.stdout)["runs"]) == (0, 1)
+
     done = shoal("restore", str(tmp_path / "copy.db"), "--json", store=tmp_path / "new.db")
     assert (done.returncode, last_json(done.stdout)["runs"]) == (0, 1)
+
     done = shoal("restore", str(tmp_path / "copy.db"), store=tmp_path / "new.db")
     assert done.returncode == 2
+
     done = shoal("doctor", "--json", store=store)
     assert done.returncode == 0
     assert {c["status"] for c in json.loads(done.stdout)["checks"]} <= {"good", "look"}
+
     done = shoal("resume", "1", "--generations", "4", "--detach", "--json", store=store)
     assert (done.returncode, last_json(done.stdout)["state"]) == (0, "queued")
+
     done = shoal("doctor", store=tmp_path / "copy.db")
     assert "integrity" in done.stdout
+
     (tmp_path / "bad.db").write_text("no database")
     assert shoal("doctor", store=tmp_path / "bad.db").returncode == 1

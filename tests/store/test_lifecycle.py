@@ -152,6 +152,7 @@ class Life(RuleBasedStateMachine):
             with pytest.raises(StoreError):
                 store.add_run(data(), BRIEF, key=key)
             return
+
         run_id, created = store.add_run(data(), BRIEF, key=key, exclusive=exclusive)
         active = [i for i, run in self.book.items() if run.state in ("queued", "running")]
         if key in self.keys:
@@ -162,6 +163,7 @@ class Life(RuleBasedStateMachine):
             assert (run_id, created) == (self.made + 1, True), "a number was used twice"
             self.made += 1
             self.book[run_id] = Book()
+
         if key is not None:
             self.keys.setdefault(key, ("start", run_id))
 
@@ -225,10 +227,12 @@ class Life(RuleBasedStateMachine):
         wanted = run.generations + more
         if wanted > MOST:
             return
+
         if run.shown == "running" or not more:
             with pytest.raises((RunStateError, SettingsError)):
                 store.extend(run_id, {"generations": wanted})
             return
+
         store.extend(run_id, {"generations": wanted})
         run.generations = wanted
         if run.state == "finished":
@@ -243,6 +247,7 @@ class Life(RuleBasedStateMachine):
         self.owners += 1
         owner = Owner(f"host{self.owners}", 1, "t")
         claim = self.stores[client].claim(owner, run_id)
+
         for number in sorted(self.book) if run_id is None else [run_id]:
             run = self.book.get(number)
             if run is None or run.shown not in ("queued", "interrupted"):
@@ -254,6 +259,7 @@ class Life(RuleBasedStateMachine):
                 run.state, run.holder, run.alive = "running", claim, True
                 self.claims[number].insert(0, (client, claim))
                 return
+
         assert claim is None
 
     @precondition(lambda self: self.claims)
@@ -264,9 +270,11 @@ class Life(RuleBasedStateMachine):
         if held is None:
             return
         store, claim, run = self._of(held)
+
         if run is None or run.holder != claim:
             self._refused(lambda: store.record(claim, [], [], 1.0))
             return
+
         problem = TableProblem(data(), store.run(claim.run_id).settings)
         search = Search.replay(problem.settings, store.evaluations(claim.run_id))
         known = len(search.generations)
@@ -284,11 +292,14 @@ class Life(RuleBasedStateMachine):
         if held is None:
             return multiple()
         store, claim, run = self._of(held)
+
         if run is None or run.holder != claim:
             self._refused(lambda: store.heartbeat(claim, 1.0))
             return multiple()
+
         seen = store.heartbeat(claim, 1.0)
         assert [command.kind for command in seen] == run.waiting
+
         run.alive = True
         return (held, seen) if seen else multiple()
 
@@ -300,6 +311,7 @@ class Life(RuleBasedStateMachine):
         if run is None or run.holder != claim:
             self._refused(lambda: store.finish(claim, state, seconds=1.0, applied=order[1]))
             return
+
         waiting = {c.id for c in store.heartbeat(claim, 1.0)}
         obeyed = [c for c in order[1] if c.id in waiting]
         store.finish(claim, state, seconds=1.0, applied=order[1])
@@ -320,14 +332,17 @@ class Life(RuleBasedStateMachine):
             if error
             else partial(store.release, claim)
         )
+
         if run is None or run.holder != claim:
             self._refused(lambda: act(seconds=1.0))
             return
+
         act(seconds=1.0)
         if error:
             run.move("failed")
         else:
             run.holder, run.alive = None, False
+
         run.settle()
 
     @precondition(lambda self: self.held)
@@ -389,6 +404,7 @@ class Life(RuleBasedStateMachine):
     def everything_is_by_the_book(self) -> None:
         views = {view.id: view for view in self.stores[0].runs()}
         assert views.keys() == self.book.keys()
+
         for number, run in self.book.items():
             view = views[number]
             assert (view.state, view.epoch, list(view.pending)) == (

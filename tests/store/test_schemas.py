@@ -57,6 +57,7 @@ def write_postgresql(dump: Path, folder: Path, url: str) -> str:
             if "id" in table.c:
                 sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
                 into.execute(sa.text(f"SELECT setval({sequence}, max(id)) FROM {table.name}"))
+
     target.dispose()
     source.dispose()
     return url
@@ -75,6 +76,7 @@ def content(url: str) -> Rows:
             for table in tables.sorted_tables
             if table.name != VERSION_TABLE
         }
+
     engine.dispose()
     return found
 
@@ -128,6 +130,7 @@ def test_a_new_store_is_what_migrations_make(
     database: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == REVISION
+
     new, migrated = (
         str(tmp_path / name)
         if database == "sqlite"
@@ -136,10 +139,12 @@ def test_a_new_store_is_what_migrations_make(
     )
     open_store(new).close()
     engine = connection.make_engine(parse_url(migrated))
+
     with engine.begin() as into:
         config = Config(attributes={"connection": into})
         config.set_main_option("script_location", str(MIGRATIONS))
         command.upgrade(config, "head")
+
     engine.dispose()
     assert len(_catalogue(new)) > 15
     assert _catalogue(new) == _catalogue(migrated)
@@ -150,6 +155,7 @@ def test_it_keeps_everything_and_goes_on_to_the_same_result(dump: Path, place: A
     url = place(dump)
     before = content(url)
     assert sum(map(len, before.values())) > 30
+
     with open_store(url) as store:
         after = content(url)
         for table, rows in before.items():
@@ -179,9 +185,11 @@ def test_a_copy_is_kept_of_what_is_upgraded(dump: Path, tmp_path: Path) -> None:
     for _ in range(2):
         open_store(url).close()
     copy = tmp_path / f"shoal.db.before-{REVISION}"
+
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shoal.db", copy.name]
     assert copy.stat().st_mode & 0o777 == 0o600
     assert content(str(copy)) == before
+
     with closing(sqlite3.connect(copy)) as raw:
         assert raw.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall() == [(dump.stem,)]
 
@@ -192,10 +200,12 @@ def test_without_a_copy_nothing_is_upgraded(dump: Path, tmp_path: Path) -> None:
     before = (tmp_path / "shoal.db").read_bytes()
     # Something that the copy cannot replace.
     (tmp_path / f"shoal.db.before-{REVISION}").mkdir()
+
     with pytest.raises(
         StoreError, match=r"could not be copied before it is upgraded.*nothing was changed"
     ):
         open_store(url)
+
     assert (tmp_path / "shoal.db").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2, "no part of a copy is left"
 
@@ -211,6 +221,7 @@ def test_a_process_that_had_it_open_goes_on(dump: Path, place: Any) -> None:
     run, evaluation = old.tables["run"], old.tables["evaluation"]
     with open_store(url) as store:  # upgraded
         assert schemas.drive(store, schemas.INTERRUPTED) == "finished"
+
     with engine.begin() as there:
         rows = (
             there.execute(sa.select(evaluation).where(evaluation.c.run_id == schemas.FINISHED))
@@ -224,6 +235,7 @@ def test_a_process_that_had_it_open_goes_on(dump: Path, place: Any) -> None:
             table = old.tables[name]
             there.execute(sa.delete(table).where(table.c.run_id != schemas.PAUSED))
         there.execute(sa.delete(run).where(run.c.id != schemas.PAUSED))
+
     engine.dispose()
     with open_store(url) as store:
         assert [view.id for view in store.runs()] == [schemas.PAUSED]

@@ -108,6 +108,7 @@ def add(store: Store, dataset: Dataset, state: str = "queued") -> int:
     """A run in that (shown) state; "running" is held by ELSEWHERE."""
     run_id, created = store.add_run(dataset, SETTINGS)
     assert created
+
     if state in ("paused", "stopped"):
         store.command(run_id, "pause" if state == "paused" else "stop")
     elif state != "queued":
@@ -117,7 +118,9 @@ def add(store: Store, dataset: Dataset, state: str = "queued") -> int:
             expire(store, run_id)
         elif state != "running":
             store.finish(claim, state, seconds=1.0)  # type: ignore[arg-type]
+
     assert store.run(run_id).state == state
+
     return run_id
 
 
@@ -273,11 +276,14 @@ class TestContract:
         run_id, created = store.add_run(tiny, SETTINGS, exclusive=True)
         assert created
         assert store.add_run(tiny, SETTINGS, exclusive=True) == (run_id, False)
+
         claim = store.claim(ELSEWHERE, run_id)
         assert store.add_run(tiny, SETTINGS, exclusive=True) == (run_id, False)
+
         expire(store, run_id)
         assert store.add_run(tiny, SETTINGS, exclusive=True, key="late") == (run_id, False)
         assert claim
+
         store.finish(claim, "finished", seconds=0.0)
         assert store.add_run(tiny, SETTINGS, exclusive=True, key="late") == (run_id, False)
 
@@ -327,6 +333,7 @@ class TestContract:
         ]
         last = store.claim(ELSEWHERE, ids[7])
         taken = [store.claim(ELSEWHERE) for _ in range(3)]
+
         assert [c and c.run_id for c in [last, *taken]] == [ids[7], ids[5], ids[6], None]
         assert [store.claim(ELSEWHERE, i) for i in [*ids[:5], 999]] == [None] * 6
         assert taken[1]
@@ -336,15 +343,20 @@ class TestContract:
         claim = held(store, tiny)
         age = store.run(claim.run_id).heartbeat_age
         assert age is not None
+
         assert -1 < age < LEASE_SECONDS
         assert store.claim(Owner.here()) is None
+
         expire(store, claim.run_id)
         assert store.run(claim.run_id).state == "interrupted"
+
         store.heartbeat(claim, 1.0)  # late, but nobody took it over: it still owns the run
         assert store.run(claim.run_id).state == "running"
+
         expire(store, claim.run_id)
         store.record(claim, [], [], 1.0)
         assert store.claim(Owner.here()) is None
+
         expire(store, claim.run_id)
         later = store.claim(Owner.here())
         assert later
@@ -356,12 +368,16 @@ class TestContract:
         claim = held(store, tiny)
         hour_ago = sa.update(t.run).values(heartbeat=t.run.c.heartbeat + 3600)
         store.write(lambda c: c.execute(hour_ago))
+
         assert store.run(claim.run_id).state == "interrupted"
+
         store.heartbeat(claim, 1.0)  # a live one
         assert store.run(claim.run_id).state == "running"
+
         store.write(lambda c: c.execute(hour_ago))
         later = store.claim(Owner.here())
         assert later
+
         with pytest.raises(NotOwnerError):
             store.heartbeat(claim, 1.0)
 
@@ -388,6 +404,7 @@ class TestContract:
             case "forged":
                 claim = replace(claim, owner=str(Owner.here()))
         before = everything(store)
+
         for name, write in WRITES.items():
             with pytest.raises(NotOwnerError, match="nothing was written"):
                 write(store, claim)
@@ -413,6 +430,7 @@ class TestContract:
             # A zombie now, not yet reaped.
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             assert store.run(run_id).state == "interrupted"
+
         claim = store.claim(Owner.here())
         assert claim
         assert claim.run_id == run_id
@@ -435,11 +453,13 @@ class TestContract:
             claim, [other, evaluation(2), other], [summary(1, best=5.0), summary(2, best=95.0)], 2.0
         )
         store.record(claim, [evaluation(2)], [summary(1)], 3.0)
+
         assert store.evaluations(claim.run_id) == [
             evaluation(1),
             evaluation(1, repeat=1),
             evaluation(2),
         ]
+
         view = store.run(claim.run_id)
         assert (view.evaluations, view.iterations, view.generations, view.seconds) == (
             3,
@@ -473,11 +493,14 @@ class TestContract:
             0.0,
         )
         read = store.evaluations(claim.run_id)
+
         assert read == [replace(failed, error="died: � ? €"), odd, worse]
         assert math.copysign(1, read[1].curve[1][1]) == -1
         assert result_hash(read) == result_hash([failed, odd, worse])
+
         view = store.run(claim.run_id)
         assert (view.generations, view.best_accuracy, view.avg_accuracy) == (1, None, None)
+
         columns = sa.select(t.evaluation.c.accuracy).order_by(t.evaluation.c.id)
         assert store._database.read(lambda c: c.scalars(columns).all()) == [None, 89.5, -math.inf]
 
@@ -607,9 +630,11 @@ class TestContract:
                 store.command(run_id, kind)
             assert everything(store) == before
             return
+
         view = store.command(run_id, kind, key="k")
         assert (view.state, view.pending) == (after, ())
         assert (view.ended is not None) == (after in ("stopped", "failed"))
+
         before = everything(store)
         assert store.command(run_id, kind, key="k").state == after
         assert everything(store) == before
@@ -621,13 +646,16 @@ class TestContract:
         assert (view.state, view.pending) == ("running", ("pause",))
         assert store.command(claim.run_id, "pause", key="k").pending == ("pause",)
         assert store.command(claim.run_id, "pause").pending == ("pause",)  # asked for already
+
         (command,) = store.heartbeat(claim, 1.0)
         assert command.kind == "pause"
         assert store.heartbeat(claim, 1.0) == (command,)
+
         store.finish(claim, "paused", seconds=1.0, applied=[command])
         view = store.run(claim.run_id)
         assert (view.state, view.pending, view.ended) == ("paused", (), None)
         assert store.command(claim.run_id, "resume").state == "queued"
+
         later = store.claim(ELSEWHERE)
         assert later
         assert store.heartbeat(later, 1.0) == ()
@@ -695,13 +723,16 @@ class TestContract:
         for c in (claim, other):
             WRITES["record"](store, c)
             WRITES["save_artifact"](store, c)
+
         with pytest.raises(RunStateError, match=f"shoal stop {claim.run_id}"):
             store.delete(claim.run_id)
         store.finish(claim, "stopped", seconds=1.0)
         store.delete(claim.run_id)
         tables = (t.run, t.evaluation, t.generation, t.artifact, t.command, t.dataset)
+
         assert [table_rows(store, table) for table in tables] == [1] * 6
         assert store.events(claim.run_id) == []
+
         store.release(other, 1.0)
         store.delete(other.run_id)
         assert [table_rows(store, table) for table in tables] == [0] * 6
@@ -722,10 +753,12 @@ class TestContract:
         me = Owner.here()
         store.register_supervisor(me)
         store.register_supervisor(ELSEWHERE, scope=7)
+
         assert [(s.owner, s.pid, s.scope) for s in store.supervisors()] == [
             (str(me), os.getpid(), None),
             (str(ELSEWHERE), 1, 7),
         ]
+
         aged = sa.update(t.supervisor).values(
             heartbeat=t.supervisor.c.heartbeat - LEASE_SECONDS - 1
         )
@@ -733,10 +766,12 @@ class TestContract:
         assert store.supervisors() == []
         assert store.supervisor_heartbeat(me)
         assert [s.owner for s in store.supervisors()] == [str(me)]
+
         gone = replace(me, pid=2**22 + 1, token="gone")  # beyond Linux's largest process id
         store.register_supervisor(gone)
         assert not store.supervisor_heartbeat(ELSEWHERE)  # pruned: it has to register again
         assert [s.owner for s in store.supervisors()] == [str(me)]
+
         store.remove_supervisor(me)
         assert store.supervisors() == []
 
@@ -812,10 +847,12 @@ class TestContract:
         for process in children:
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
+
         for process in children:
             assert process.stdin
             process.stdin.write("go\n")
             process.stdin.flush()
+
         assert [process.communicate()[0] for process in children] == ["0\n"] * 3
 
 
@@ -872,9 +909,11 @@ class TestSqlite:
         with open_store() as store:
             assert store.path == tmp_path / "shoal" / "shoal.db" == default_path()
             assert store.url == store.raw_url == f"sqlite:///{store.path}"
+
         monkeypatch.setenv("XDG_DATA_HOME", "relative")
         monkeypatch.setenv("HOME", str(tmp_path))
         assert default_path() == tmp_path / ".local" / "share" / "shoal" / "shoal.db"
+
         monkeypatch.setenv("SHOAL_STORE", str(tmp_path / "other.db"))
         with open_store() as store:
             assert store.path == tmp_path / "other.db"

@@ -156,6 +156,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
+
     try:
         yield place
     finally:
@@ -188,6 +189,7 @@ def pretended(tmp_path_factory: pytest.TempPathFactory) -> Pretended:
     with open_store(folder / "queued.db") as store:
         long = scene.SETTINGS.model_copy(update={"population": 8, "generations": 8})
         store.add_run(load_dataset("concrete", preset="classic"), long)
+
     shutil.copy(folder / "queued.db", folder / "whole.db")
     with open_store(folder / "whole.db") as store:
         claim = store.claim(Owner.here())
@@ -195,8 +197,10 @@ def pretended(tmp_path_factory: pytest.TempPathFactory) -> Pretended:
         Runner(store, claim, make_executor=InlineExecutor).drive()
         found = store.run(1).result_hash
         assert found
+
     grown = (folder / "whole.db").stat().st_size - (folder / "queued.db").stat().st_size
     assert grown > 20 * 4096, "each twentieth is a page of the file at least"
+
     return Pretended(folder / "queued.db", found, grown)
 
 
@@ -312,7 +316,9 @@ def test_a_locked_file_is_waited_for(
     process = here.supervise()
     here.trained(3)
     path = here.store.path
+
     assert path
+
     with contextlib.ExitStack() as stack:
         with here.asleep(process):
             kept = here.rows()
@@ -323,6 +329,7 @@ def test_a_locked_file_is_waited_for(
         ):
             open_store(path)
         assert process.poll() is None
+
     here.ended_as(undisturbed, kept)
     assert process.wait() == 0
     assert here.store.run(1).epoch == 1
@@ -385,16 +392,20 @@ needs_setpriv = pytest.mark.skipif(
 @needs_setpriv
 def test_a_read_only_file_is_read_and_what_would_write_says_so(here: Scene) -> None:
     assert here.store.path
+
     here.store.path.chmod(0o400)
     before = here.store.path.read_bytes()
     command = partial(shoal, store=here.store.path, home=here.home, prefix=AS_OTHERS)
     listed = command("runs")
+
     assert (listed.returncode, "concrete" in listed.stdout) == (0, True)
+
     for words in (["pause", "1"], ["resume", "1"], ["run", "--generations", "2"]):
         done = command(*words)
         assert done.returncode == 2, done.stderr
         assert "shoal.db is read-only. What to do: give this user the right to write" in done.stderr
         assert "Traceback" not in done.stderr
+
     assert here.store.path.read_bytes() == before
 
 
@@ -414,6 +425,7 @@ def test_a_store_that_may_not_be_written_any_more_ends_its_supervisor(
     place = tmp_path / "place"
     place.mkdir()
     (tmp_path / "home").mkdir()
+
     with Scene(str(place / "shoal.db"), tmp_path / "home", template=undisturbed.template) as here:
         process = here.supervise(prefix=AS_OTHERS)
         here.trained(3)
@@ -446,16 +458,20 @@ def test_a_deleted_file_is_noticed_and_saved(here: Scene, undisturbed: Undisturb
     process, path = here.supervise(), here.store.path
     here.trained(3)
     assert path
+
     with here.asleep(process):
         kept = here.rows()
         path.unlink()
+
     _lost(here)
     assert not path.exists(), "nobody made an empty one"
+
     with pytest.raises(StoreLostError, match=r"put it back, or the copy .* saved beside it"):
         here.store.runs()
     saved = path.with_name("shoal.db.rescued")
     assert f"saved as {saved}" in here.log()
     assert saved.stat().st_mode & 0o777 == 0o600
+
     saved.rename(path)
     with Scene(str(path), here.home) as again:
         assert again.rows()[: len(kept)] == kept
@@ -467,12 +483,15 @@ def test_a_replaced_file_is_left_alone(here: Scene, undisturbed: Undisturbed) ->
     process, path = here.supervise(), here.store.path
     here.trained(3)
     assert path
+
     shutil.copy(undisturbed.template, path.with_name("other.db"))
     with here.asleep(process):
         path.with_name("other.db").rename(path)
     _lost(here)
+
     assert path.read_bytes() == undisturbed.template.read_bytes()
     assert not path.with_name("shoal.db.rescued").exists()
+
     with open_store(path) as other:
         assert other.runs()[0].state == "queued"
 
@@ -488,6 +507,7 @@ def test_a_deleted_file_ends_the_command_with_a_message(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
     assert process.returncode == 2
     assert "shoal: The store" in message
     assert "is not at its place any more" in message
@@ -518,6 +538,7 @@ def test_two_saved_copies_do_not_overwrite_each_other(
             tmp_path / "shoal.db.rescued",
             tmp_path / "shoal.db.rescued-2",
         ]
+
     with open_store(tmp_path / "shoal.db.rescued-2") as saved:
         assert saved.run(1).state == "queued"
 
@@ -527,6 +548,7 @@ def test_a_store_of_a_newer_shoal_is_left_alone(here: Scene) -> None:
         lambda c: c.execute(sa.text(f"UPDATE {t.VERSION_TABLE} SET version_num = '9999'"))
     )
     assert here.store.path
+
     here.store.close()
     before = here.store.path.read_bytes()
     for command in (["runs"], ["resume", "1"], ["run", "--generations", "2"]):
@@ -534,6 +556,7 @@ def test_a_store_of_a_newer_shoal_is_left_alone(here: Scene) -> None:
         assert done.returncode == 2
         assert "newer Shoal (schema 9999)" in done.stderr
         assert "pip install --upgrade shoal" in done.stderr
+
     process = here.supervise()
     assert process.wait() == 1
     assert here.store.path.read_bytes() == before
@@ -542,6 +565,7 @@ def test_a_store_of_a_newer_shoal_is_left_alone(here: Scene) -> None:
 def test_a_damaged_file_is_left_alone(here: Scene, undisturbed: Undisturbed) -> None:
     path = here.store.path
     assert path
+
     here.store.close()
     with path.open("r+b") as file:
         page = 4096
@@ -549,14 +573,17 @@ def test_a_damaged_file_is_left_alone(here: Scene, undisturbed: Undisturbed) -> 
         for number in range(1, path.stat().st_size // page):
             file.seek(number * page)
             file.write(b"\xa5" * page)
+
     before = path.read_bytes()
     for command in (["runs"], ["resume", "1"], ["run", "--generations", "2"]):
         done = shoal(*command, store=path, home=here.home)
         assert done.returncode == 2
         assert "is damaged. What to do: restore it from a backup" in done.stderr
         assert "Traceback" not in done.stderr
+
     assert here.supervise().wait() == 1
     assert path.read_bytes() == before
+
     checked = shoal("doctor", store=path, home=here.home)
     assert checked.returncode == 1
     assert "damaged" in checked.stdout
@@ -569,18 +596,23 @@ def test_a_run_whose_evaluations_are_damaged_fails_and_says_so(here: Scene) -> N
         first.kill()
     here.gone()
     path = here.store.path
+
     assert path
+
     here.store.runs()  # what the dead one left half written is taken back
     here.store.close()
     with contextlib.closing(sqlite3.connect(path)) as raw:
         (root,) = raw.execute(
             "SELECT rootpage FROM sqlite_master WHERE name = 'evaluation'"
         ).fetchone()
+
     with path.open("r+b") as file:
         file.seek((root - 1) * 4096)
         file.write(b"\xa5" * 4096)
+
     second = here.supervise()
     assert second.wait() == 0
+
     run = here.store.run(1)
     assert run.state == "failed"
     assert "is damaged. What to do: restore it from a backup" in (run.error or "")

@@ -47,6 +47,7 @@ def run(
     """`subprocess.run` of a command, without input, with its output as text."""
     forker = _forker()
     assert forker.stdin and forker.stdout
+
     with TemporaryDirectory() as folder:
         said = [str(Path(folder) / name) for name in ("stdout", "stderr")]
         print(
@@ -56,6 +57,7 @@ def run(
         )
         code = int(forker.stdout.readline())
         out, err = (Path(name).read_text() for name in said)
+
     return subprocess.CompletedProcess(list(arguments), code, out, err)
 
 

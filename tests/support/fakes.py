@@ -72,6 +72,7 @@ class InlineExecutor(Executor):
                 outcomes.append(
                     Outcome(job, job.run(self.problem, get_engine(self.problem.settings.engine)))
                 )
+
         self.jobs = self.jobs[:-2]
         return outcomes
 

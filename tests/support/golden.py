@@ -138,9 +138,11 @@ def search_values(engine: Engine | None = None) -> dict[str, Any]:
         engine or get_engine("cpu"),
     )
     search = Search(settings)
+
     while tasks := search.ask():
         for task in tasks:
             search.tell(evaluate(problem, task, engine))
+
     return {"evaluations": len(search.evaluations), "result_hash": result_hash(search.evaluations)}
 
 
@@ -161,6 +163,7 @@ def check(name: str) -> None:
     details = "\n".join(
         f"  {k}: recorded {recorded.get(k)!r}, now {actual.get(k)!r}" for k in wrong
     )
+
     assert not wrong, (
         f"{name}: not the golden values.\n{details}\n"
         "Recorded runs would not replay to the same bits. If that is "
@@ -182,6 +185,7 @@ def differences(recorded: dict[str, Any], actual: dict[str, Any]) -> list[str]:
                 lines.append(f"GONE: {case}, {name}")
             elif before[name] != now[name]:
                 lines.append(f"CHANGED: {case}, {name}: recorded runs have other results")
+
     return lines
 
 

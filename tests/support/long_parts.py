@@ -97,6 +97,7 @@ def run(name: str, seed: int) -> bool:
         if done.returncode != 0:
             print(f"repeat it: make test-long PART={name} SEED={own_seed}", flush=True)
             passed = False
+
     return passed
 
 

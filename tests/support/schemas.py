@@ -88,6 +88,7 @@ def fill(store: Store) -> None:
     for _ in range(3):
         store.add_run(data, SETTINGS, name="prices'; --")
     assert drive(store, FINISHED) == "finished"
+
     with suppress(KeyboardInterrupt):
         drive(store, INTERRUPTED, jobs=5)
     store.announce_viewer(INTERRUPTED)
@@ -117,6 +118,7 @@ def main() -> None:
             f"{file.name} is there: what was released does not change. "
             "A new schema needs a new revision."
         )
+
     with tempfile.TemporaryDirectory() as folder:
         with open_store(Path(folder) / "shoal.db") as store:
             fill(store)

@@ -80,6 +80,7 @@ class Scene:
             program = [sys.executable, _FAULTY, *faults, "--", "--scope", "1"]
         else:
             program = child.command(Entry.SUPERVISOR, "--scope", "1", detached=True)
+
         process = subprocess.Popen(
             [*prefix, *program],
             env=environment(self.url, self.home),
@@ -103,6 +104,7 @@ class Scene:
                 pid = int(entry.name)
                 if mark in variables and alive(pid):
                     pids.append(pid)
+
         return pids
 
     @staticmethod
@@ -142,6 +144,7 @@ class Scene:
                     connection.execute(sa.select(t.run.c.id).with_for_update(nowait=True))
         except (sqlite3.OperationalError, sa.exc.OperationalError):
             return False
+
         return True
 
     def trained(self, count: int) -> None:
@@ -188,6 +191,7 @@ class Scene:
         eventually(lambda: self.store.run(1).state == "finished")
         self.gone()
         run, rows = self.store.run(1), self.rows()
+
         assert run.result_hash == undisturbed.result_hash
         assert rows[: len(kept)] == kept
         assert (
@@ -197,9 +201,11 @@ class Scene:
         )
         assert run.evaluations == undisturbed.evaluations
         assert self.store.artifact(1, "champion")
+
         for asked, known in self.resumes:
             again = known & set(asked.read_text().splitlines()) if asked.exists() else set()
             assert not again, f"recorded, and asked for again: {sorted(again)}"
+
         self.sound()
 
     def sound(self) -> None:

@@ -141,6 +141,7 @@ class TestEnd:
             assert len(pids) == 2
             assert all(alive(pid) for pid in pids)
             parent.send_signal(number)
+
         eventually(lambda: not any(alive(pid) for pid in pids))
 
     def test_before_it_was_asked_anything(self) -> None:
@@ -161,6 +162,7 @@ class TestEnd:
             assert process.stdin
             process.stdin.close()
             assert process.wait(PATIENCE_SECONDS) == 0
+
         assert file.read_text() == "parent gone"
 
     def test_the_last_action_counts_and_is_called_once_even_if_it_comes_late(self) -> None:
@@ -170,10 +172,13 @@ class TestEnd:
         parent.when_gone(lambda: called.append("first"))
         parent.when_gone(lambda: called.append("second"))
         os.close(writing)
+
         assert parent.request() is None
+
         eventually(lambda: called == ["second"])
         parent.when_gone(lambda: called.append("late"))
         assert called == ["second", "late"]
+
         os.close(reading)
 
     def test_a_process_without_a_parent_never_loses_it(self) -> None:
@@ -188,6 +193,7 @@ class TestDetached:
         children.append(child := Child(entries.HAVE_DETACHED, entries.BUSY))
         pid = first_answer(child)["pid"]
         assert isinstance(pid, int)
+
         try:
             child.close()
             assert alive(pid)
@@ -211,6 +217,7 @@ def test_a_folder_guard_ends_who_uses_the_folder_and_removes_it(tmp_path: Path) 
     user = subprocess.Popen(["sleep", "1000"], stdout=log)
     other = subprocess.Popen(["sleep", "1000"])
     guard = start(Entry.FOLDER_GUARD, str(folder), str(os.getpid()), lingers=True)
+
     try:
         # At once: it may not have been loaded yet.
         assert guard.stdin

@@ -103,15 +103,18 @@ def test_a_run_keeps_little_of_each_training_in_memory(
     settings = SearchSettings(
         preset="classic", population=10, generations=8, repeats=3, iterations=7
     )
+
     with open_store(tmp_path / "shoal.db") as store:
         run_id, _ = store.add_run(PROBLEM.dataset, settings)
         claim = store.claim(Owner.here(), run_id)
         assert claim
         assert Runner(store, claim, make_executor=Pickling).drive() == "finished"
         assert all(len(e.curve) == 64 for e in store.evaluations(run_id)), "the store has all of it"
+
     (search,) = searches
     count = len(search.evaluations)
     assert count > 150
+
     print(count, len(pickle.dumps(search)) / count)
     # Pickled, as that counts once what is shared: 172 bytes; with its curve 1038, with a genome
     # of its own 275.
@@ -135,7 +138,9 @@ def test_processes_that_share_a_log_follow_into_the_new_file(tmp_path: Path) -> 
     for number in range(11):
         first.emit(line(number))
     second.emit(line(11))
+
     assert path.read_text().splitlines() == ["line 000010", "line 000011"]
+
     for number in range(12, 100):
         (first, second)[number % 2].emit(line(number))
     assert sorted(file.name for file in tmp_path.iterdir()) == [
@@ -144,9 +149,11 @@ def test_processes_that_share_a_log_follow_into_the_new_file(tmp_path: Path) -> 
         "shoal.log.2",
     ]
     assert sorted(lines(tmp_path)) == [f"line {number:06}" for number in range(70, 100)]
+
     path.unlink()
     first.emit(line(100))
     assert path.read_text() == "line 000100\n"
+
     first.close()
     second.close()
 
@@ -195,12 +202,15 @@ def test_processes_that_share_a_log_lose_no_line(tmp_path: Path) -> None:
     ]
     for writer in writers:
         assert writer.stdout and writer.stdout.readline() == "ready\n"
+
     for writer in writers:
         writer.communicate("go\n")
         assert writer.returncode == 0
+
     assert sorted(lines(tmp_path)) == sorted(
         f"{name} {number}" for name in "abc" for number in range(2_000)
     )
+
     sizes = [path.stat().st_size for path in tmp_path.glob("shoal.log.*")]
     assert min(sizes) >= 2_000, "no file was moved before it was full"
 

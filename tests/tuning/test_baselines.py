@@ -48,15 +48,18 @@ def test_constant_and_line_are_fitted_on_all_rows_that_are_not_test(
     data = load_dataset(table(), "y", **options)
     rows = by_kind(baselines(problem(data), GENOME, 2))
     assert list(rows) == list(KINDS) and not [row.error for row in rows.values() if row.error]
+
     learned = np.setdiff1d(np.arange(150), data.test.rows)
     source, target, unknown = data.source, data.source["y"].to_numpy(), data.test.rows
     inputs = np.column_stack([source[["a", "b", "c"]].to_numpy(), np.ones(150)])
     line = inputs[unknown] @ np.linalg.lstsq(inputs[learned], target[learned], rcond=None)[0]
+
     for kind, predicted in (("constant", target[learned].mean()), ("linear", line)):
         assert rows[kind].test.mae == pytest.approx(
             np.abs(predicted - target[unknown]).mean(), rel=1e-4
         ), kind
         assert rows[kind].test == rows[kind].ensemble and len(rows[kind].accuracies) == 1
+
     best = rows["linear"].test.accuracy
     assert rows["constant"].test.accuracy < rows["trees"].test.accuracy < best
     assert all(best - 3 < rows[kind].test.accuracy for kind in ("adam", "lbfgs"))
@@ -67,6 +70,7 @@ def test_the_default_swarm_is_trained_as_a_champion_is() -> None:
     about, engine = problem(data, seed=5), get_engine("cpu")
     row = by_kind(baselines(about, GENOME, 2))["swarm"]
     scores = []
+
     for repeat in range(2):
         (result,) = engine.train(
             [about.training(Task(Genome(), FIRST_CONFIRMATION + repeat), refit=True)]
@@ -74,8 +78,10 @@ def test_the_default_swarm_is_trained_as_a_champion_is() -> None:
         scores.append(
             about.metrics(about.predictions(engine, Genome(), result.weights, data.test), data.test)
         )
+
     assert row.test == mean_metrics(scores) and row.accuracies == tuple(m.accuracy for m in scores)
     assert row.ensemble != row.test and row.detail == "32-16 relu, 240 iterations"
+
     other = BaselineJob("swarm", GENOME, 2).run(about, engine)  # of a champion
     assert other.detail.startswith("6 tanh") and other.test != row.test
 
@@ -98,12 +104,15 @@ def test_classes() -> None:
     frame["y"] = np.where(frame["y"] > 23, "high", np.where(frame["y"] > 18, "middle", "low"))
     data = load_dataset(frame, "y", folds=3)
     rows = by_kind(baselines(problem(data), GENOME, 2))
+
     assert not [row.error for row in rows.values() if row.error]
+
     common = np.bincount(data.train.target.astype(int)).argmax()
     assert rows["constant"].test.accuracy == pytest.approx(
         100 * (data.test.target == common).mean()
     )
     assert rows["constant"].test.balanced_accuracy == pytest.approx(1 / 3)
+
     for kind in ("linear", "adam", "lbfgs", "trees"):
         assert rows[kind].test.accuracy > rows["constant"].test.accuracy + 20, kind
         assert rows[kind].test.log_loss < rows["constant"].test.log_loss, kind
@@ -175,10 +184,12 @@ def test_what_scikit_learn_lacks_is_named() -> None:
     plain = BaselineJob("lbfgs", Genome(hidden_layers=(6, 4), activation="relu")).run(
         about, get_engine("cpu")
     )
+
     assert (
         swish.test == plain.test and "6-4 gelu" in swish.detail and "relu instead" in swish.detail
     )
     assert plain.detail == "6-4 relu"
+
     none = BaselineJob("lbfgs", Genome(hidden_layers=(), activation="gelu")).run(
         about, get_engine("cpu")
     )
@@ -228,6 +239,7 @@ def test_workers_give_the_same_rows() -> None:
         outcomes = []
         while len(outcomes) < len(jobs):
             outcomes += executor.poll(1.0)
+
     here = by_kind(baselines(about, GENOME, 2))
     for outcome in outcomes:
         assert outcome.result.error is None
@@ -245,6 +257,7 @@ def test_other_splits_of_the_same_table() -> None:
         split.options == replace(data.options, seed=seed)
         for split, seed in zip(splits, [42, 1, 2], strict=True)
     )
+
     scores = [
         BaselineJob("swarm", GENOME).run(problem(split), get_engine("cpu")).test.accuracy
         for split in splits

@@ -71,9 +71,12 @@ def test_a_search_cut_off_in_its_first_generation_has_a_champion_with_its_own_ne
     chosen = small_settings(population=3, repeats=3)
     problem = TableProblem(load_dataset("concrete", preset="classic"), chosen)
     search = Search(chosen)
+
     assert search.best is None
+
     third = search.ask()[2]
     search.tell(Evaluation(third, "ok", Scores(Metrics(90.0, mae=1.0)), 1.0, 5))
     assert search.best is not None
+
     assert search.best.scores == (90.0,)
     assert [job.task for job in refit_jobs(problem, Selection(search.best))] == [third]

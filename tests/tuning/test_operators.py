@@ -54,9 +54,11 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
             if draw(st.booleans()):
                 ends[1] = gene.high
             bounds[gene.name] = tuple(ends)
+
     for name, known in CATEGORICAL_GENES.items():
         if draw(st.booleans()):
             choices[name] = tuple(draw(st.lists(st.sampled_from(known), min_size=1, unique=True)))
+
     limits = {"max_depth": draw(st.integers(1, 3)), "max_width": draw(st.integers(1, 1024))}
     if "num_informants" in bounds and "swarm_size" in bounds:
         del bounds["num_informants"]  # the two may exclude each other; there is a test for it below
@@ -69,6 +71,7 @@ def assert_within(space: SearchSpace, genome: Genome) -> None:
         low = min(gene.low, genome.swarm_size - 1) if gene.name == "num_informants" else gene.low
         assert low <= value <= gene.high, gene.name
         assert isinstance(value, int if gene.integer else float)
+
     for name, choices in space.categorical:
         assert getattr(genome, name) in choices
     assert 1 <= len(genome.hidden_layers) <= space.max_depth
@@ -123,6 +126,7 @@ def test_first_generation_is_uniform_in_its_initial_ranges() -> None:
             assert stats.kstest(values, "uniform", (gene.start_low, width)).pvalue > 1e-4, gene.name
         assert values.min() < gene.start_low + 0.1 * (gene.start_high - gene.start_low)
         assert values.max() > gene.start_high - 0.1 * (gene.start_high - gene.start_low)
+
     for name, choices in space.categorical:
         counts = [sum(getattr(g, name) == c for g in many) for c in choices]
         assert stats.chisquare(counts).pvalue > 1e-4, name
@@ -133,10 +137,12 @@ def test_the_same_key_gives_the_same_children_and_another_others() -> None:
     parents = [initial_genome(space, (1, 2), n) for n in range(12)]
     fitness = [float(n) for n in range(12)]
     children = next_generation(space, rates(), (1, 2), 1, parents, fitness)
+
     assert next_generation(space, rates(), (1, 2), 1, list(parents), list(fitness)) == children
     assert next_generation(space, rates(), (1, 3), 1, parents, fitness) != children
     assert next_generation(space, rates(), (1, 2), 2, parents, fitness) != children
     assert fitness == [float(n) for n in range(12)]
+
     larger = next_generation(space, rates(population=20), (1, 2), 1, parents, fitness)
     assert larger[:12] == children
 
@@ -163,6 +169,7 @@ def test_failed_individuals_become_elite_only_after_all_others() -> None:
         parents,
         [-math.inf, -math.inf, -1e9, -math.inf],
     )
+
     assert children[:3] == (parents[2], parents[0], parents[1])
 
 
@@ -187,12 +194,14 @@ def test_tournaments_prefer_the_fitter() -> None:
     parents = [initial_genome(space, (7, 8), i) for i in range(n)]
     fitness = [3.0, -math.inf, 8.0, 1.0, 7.0, 2.0, 5.0, 4.0]
     ranks = sorted(range(n), key=lambda i: -fitness[i])
+
     for t in (1, 3):
         settings = rates(population=children, mutation=0, crossover=0, tournament=t)
         found = next_generation(space, settings, (7, 8), 1, parents, fitness)
         counts = [found.count(parents[i]) for i in ranks]
         expected = [children * (((n - r) / n) ** t - ((n - r - 1) / n) ** t) for r in range(n)]
         assert stats.chisquare(counts, expected).pvalue > 1e-3
+
     assert counts == sorted(counts, reverse=True)
 
 
@@ -205,12 +214,16 @@ def test_crossover_takes_every_gene_from_a_parent(key, data) -> None:
     a, b = (Genome.from_dict(g.to_dict() | {"hidden_layers": data.draw(layers)}) for g in (a, b))
     u = np.array(data.draw(st.lists(st.floats(0, 0.999), min_size=15, max_size=15)))
     child = crossover(space, a, b, u)
+
     for field in fields(Genome):
         if field.name not in ("hidden_layers", "num_informants"):
             assert getattr(child, field.name) in (getattr(a, field.name), getattr(b, field.name))
+
     assert child.num_informants in (a.num_informants, b.num_informants, child.swarm_size - 1)
+
     deepest = max(len(a.hidden_layers), len(b.hidden_layers))
     assert len(child.hidden_layers) <= deepest
+
     shortest = min(len(a.hidden_layers), len(b.hidden_layers))
     cuts = [a.hidden_layers[:cut] + b.hidden_layers[cut:] for cut in range(shortest + 1)]
     assert child.hidden_layers in cuts
@@ -224,11 +237,13 @@ def test_crossover_is_even_and_its_cut_uniform() -> None:
     )
     random = np.random.default_rng(0)
     children = [crossover(space, a, b, random.random(15)) for _ in range(1000)]
+
     for field in fields(Genome):
         values = [getattr(g, field.name) for g in (a, b)]
         if field.name != "hidden_layers" and values[0] != values[1]:
             share = sum(getattr(c, field.name) == values[0] for c in children)
             assert stats.binomtest(share, 1000).pvalue > 1e-4, field.name
+
     cuts = [sum(c.hidden_layers == w for c in children) for w in ((3, 4), (1, 4), (1, 2))]
     assert sum(cuts) == 1000
     assert stats.chisquare(cuts).pvalue > 1e-4
@@ -264,9 +279,11 @@ def test_rate_one_moves_every_gene() -> None:
             )  # a small step of a whole number may round to nothing
         for name in moved:
             moved[name] += getattr(child, name) != getattr(MIDDLE, name)
+
     assert moved["hidden_layers"] == 300  # the depth changes by one
     assert moved["swarm_size"] > 285
     assert moved["num_informants"] > 270
+
     for name, choices in space.categorical:
         assert moved[name] / 300 == pytest.approx(1 - 1 / len(choices), abs=0.1)
 
@@ -278,9 +295,11 @@ def test_genes_move_at_the_rate_that_is_asked_for() -> None:
         if not gene.integer:
             moved = sum(getattr(c, gene.name) != getattr(MIDDLE, gene.name) for c in children)
             assert stats.binomtest(moved, n, 0.2).pvalue > 1e-4, gene.name
+
     for name, choices in space.categorical:
         moved = sum(getattr(c, name) != getattr(MIDDLE, name) for c in children)
         assert stats.binomtest(moved, n, 0.2 * (1 - 1 / len(choices))).pvalue > 1e-4, name
+
     for depth, share in ((1, 0.1), (2, 0.8), (3, 0.1)):
         found = sum(len(c.hidden_layers) == depth for c in children)
         assert stats.binomtest(found, n, share).pvalue > 1e-4
@@ -301,12 +320,15 @@ def test_steps_are_a_tenth_of_the_range_on_the_gene_s_own_scale() -> None:
         inside = np.abs(steps) < 0.4
         assert inside.mean() > 0.99
         assert stats.kstest(steps, "norm", (0, STEP)).pvalue > 1e-4, gene.name
+
     sizes = np.array([c.swarm_size for c in children]) - 100
     assert sizes.std() == pytest.approx(STEP * 196, rel=0.1)
+
     widths = np.array(
         [math.log(c.hidden_layers[0] / 32) for c in children if len(c.hidden_layers) == 1]
     )
     assert widths.std() == pytest.approx(STEP * math.log(1024), rel=0.15)
+
     steps = np.array([c.num_informants for c in children])
     assert 0.07 < (steps - 50).std() / 98 < 0.13
 
@@ -326,6 +348,7 @@ def test_a_rule_that_is_new_to_a_genome_brings_its_published_coefficients() -> N
     assert 15 < len(competitive) < 45
     assert all(set(coefficients(g).values()) == {1.0} for g in competitive)
     assert len({g.inertia_weight for g in first}) == 60 - len(competitive) + 1
+
     changed = 0
     for n, genome in enumerate(first):
         child = mutate(WHOLE, genome, 0.5, (5, 6), 1, n)
@@ -335,6 +358,7 @@ def test_a_rule_that_is_new_to_a_genome_brings_its_published_coefficients() -> N
             assert coefficients(child) == (
                 clerc if child.update_rule == "informed" else dict.fromkeys(clerc, 1.0)
             )
+
     assert changed > 5
 
 
@@ -350,6 +374,7 @@ def test_what_its_rule_does_not_read_makes_no_other_genome() -> None:
         for each in (genome, mutate(WHOLE, genome, 0.3, (5, 6), 1, n)):
             if each.update_rule == "competitive":
                 assert {name: getattr(each, name) for name in INFORMED_ONLY} == usual
+
     narrow = WHOLE.narrowed(
         {"global_best_weight": (1, 2)}, {"informant_strategy": ("ring", "nearest")}
     )
@@ -373,12 +398,15 @@ def test_parents_of_two_rules_give_one_s_coefficients_with_its_rule() -> None:
         weight_decay=1e-5,
     )
     random, rules = np.random.default_rng(0), set()
+
     for first, second in ((a, b), (b, a)):
         for _ in range(40):
             child = crossover(WHOLE, first, second, random.random(25))
             assert coefficients(child) == coefficients(a if child.update_rule == "informed" else b)
             rules.add((child.update_rule, child.weight_decay))
+
     assert len(rules) == 4, "the other genes come from either parent"
+
     bounded = WHOLE.narrowed({"inertia_weight": (0, 0.5)}, {"update_rule": ("competitive",)})
     assert initial_genome(bounded, (1, 2), 0).inertia_weight == 0.5
 

@@ -254,5 +254,6 @@ def test_a_sampler_with_options_survives_a_settings_file(tmp_path: Path) -> None
     options = shoal.load_dataset("concrete").options
     file.write_text(settings_toml(settings, options, "concrete"))
     values = read_settings_file(file)
+
     assert values["sampler"] == PATH
     assert values["sampler_options"] == settings.sampler_options

@@ -192,8 +192,10 @@ def test_a_search_whose_time_is_up_confirms_what_it_has() -> None:
             assert tasks[0].phase is Phase.SEARCH
             search.close()
             break
+
     assert search.confirming
     assert all(task.phase is Phase.CONFIRMATION for task in search.ask())
+
     search.close()
     finish(search, evaluation)
     assert len(search.generations) == 2
@@ -204,9 +206,11 @@ def test_a_search_with_little_time_confirms_less_but_keeps_what_was_begun() -> N
     settings = small_settings(finalists=4, confirmations=5)
     search = Search(settings)
     evaluation = scored_by(by_rank(search))
+
     for _ in batches_of(search, evaluation):
         if search.generations:
             break
+
     known = search.evaluations
     for few, confirmations, expected in ((2, 5, [2, 4]), (1, 3, [1, 2]), (0, 5, [])):
         closed = Search.replay(settings, known)

@@ -89,6 +89,7 @@ class TestBeyondTheContract:
             for p, _ in past
             for genome in p
         }
+
         assert len(seen) > 1
 
     def test_search(self, name: str, tmp_path: Path) -> None:
@@ -103,11 +104,13 @@ class TestBeyondTheContract:
             "max_width": 8,
         }
         result = shoal.search(data, store=tmp_path / "shoal.db", sampler=name, **small)
+
         assert (result.run.state, result.run.settings.sampler, len(result.generations)) == (
             "finished",
             name,
             2,
         )
+
         assert result.champion is not None
         replayed = Search.replay(result.run.settings, result.evaluations)
         assert (replayed.done, outcome(replayed)) == (True, result.result_hash)
@@ -121,6 +124,7 @@ def test_who_learns_goes_where_fitness_grows(name: str) -> None:
         sampler = make_sampler(settings(name, population=10), KEY)
         population, _ = climb(sampler, 10, lambda genome: sign * height(genome))[-1]  # noqa: B023
         ends.append(statistics.fmean(height(genome) for genome in population[2:]))
+
     if name in LEARN_NOTHING:
         assert ends[0] == ends[1]
     else:
@@ -150,6 +154,7 @@ def test_the_same_in_another_process() -> None:
         )
         assert done.stderr == ""
         said.append(done.stdout)
+
     here = [
         [
             name,
@@ -172,11 +177,14 @@ def test_random_covers_the_space_and_the_others_begin_in_the_initial_ranges() ->
         middle = math.sqrt(gene.low * gene.high) if gene.log else (gene.low + gene.high) / 2
         if gene.name != "num_informants":  # below swarm_size
             assert 0.4 < sum(value < middle for value in values) / 400 < 0.6, gene.name
+
     widths = [width for genome in genomes for width in genome.hidden_layers]
     assert 0.4 < sum(width < 32 for width in widths) / len(widths) < 0.6
     assert {len(genome.hidden_layers) for genome in genomes} == {1, 2, 3}
+
     informants = [genome.num_informants / genome.swarm_size for genome in genomes]
     assert 0.4 < sum(share < 0.5 for share in informants) / 400 < 0.6
+
     for name in ("genetic", "tpe"):
         first = make_sampler(settings(name), KEY).population(())
         assert first == tuple(initial_genome(settings(name).space, KEY, i) for i in range(6))
@@ -201,6 +209,7 @@ def test_missing_extra(
         SettingsError, match=rf"needs the package {package}.*pip install 'shoal\[analysis\]'"
     ):
         make_sampler(settings(name), KEY)
+
     for others in set(NAMES) - {name}:
         make_sampler(settings(others), KEY)
     data, store = shoal.load_dataset("concrete"), tmp_path / "shoal.db"
@@ -208,6 +217,7 @@ def test_missing_extra(
         shoal.search(data, store=store, sampler=name, generations=1, iterations=1)
     with pytest.raises(SettingsError, match="pip install"):
         shoal.TrainManager(store, sampler=name)
+
     assert not list(tmp_path.iterdir())
 
 
@@ -227,6 +237,7 @@ def test_missing_extra_on_the_command_line(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )
+
     assert (done.returncode, done.stdout) == (2, "")
     assert "sampler='tpe'" in done.stderr
     assert "pip install 'shoal[analysis]'" in done.stderr
