@@ -61,7 +61,7 @@ def assert_says(bad: Bad, what: str, remedy: str) -> None:
 # ---- Bad input -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", BAD.keys() - IN_A_PROCESS)
+@pytest.mark.parametrize("name", sorted(BAD.keys() - IN_A_PROCESS))
 def test_a_bad_function_gets_its_sentence(tmp_path: Path, name: str) -> None:
     bad = BAD[name]
     file = write(tmp_path / "mine.py", bad.text)
@@ -78,7 +78,7 @@ def test_a_bad_function_gets_its_sentence(tmp_path: Path, name: str) -> None:
     assert_says(bad, finding.what, finding.remedy)
 
 
-@pytest.mark.parametrize("name", IN_A_PROCESS)
+@pytest.mark.parametrize("name", sorted(IN_A_PROCESS))
 def test_a_bad_function_costs_no_more_than_its_process(tmp_path: Path, name: str) -> None:
     bad = BAD[name]
     file = write(tmp_path / "mine.py", bad.text)
@@ -89,7 +89,7 @@ def test_a_bad_function_costs_no_more_than_its_process(tmp_path: Path, name: str
     assert_says(bad, found.findings[0].what, found.findings[0].remedy)
 
 
-@pytest.mark.parametrize("name", HANGING)
+@pytest.mark.parametrize("name", sorted(HANGING))
 def test_what_never_returns_is_given_up(tmp_path: Path, name: str) -> None:
     file = write(tmp_path / "mine.py", HANGING[name])
 
