@@ -236,7 +236,11 @@ def measure_commit(root: Path, revision: str) -> Figures:
 
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as tar:
-            tar.extractall(folder, filter="data")
+            # Python had no filters before 3.11.4.
+            if hasattr(tarfile, "data_filter"):
+                tar.extractall(folder, filter="data")
+            else:
+                tar.extractall(folder)
         return measure(House(Path(folder)))
 
 

@@ -16,7 +16,7 @@ from house_tree import Function, House, Place, Source, find_circles, room_of
 # Names by which code chooses between strategies; comparing with them spreads a choice over files.
 STRATEGIES = {
     *("informed", "competitive"),
-    *("modern", "classic", "simulation"),
+    *("modern", "classic", "simulation", "function"),
     *("halving", "t-race", "fixed"),
     *("genetic", "random", "tpe", "cmaes"),
     *("nearest", "ring", "rewired"),

@@ -329,6 +329,16 @@ PARQUET = to_parquet(
 )
 
 
+def test_a_text_that_is_no_utf8_is_a_damaged_file() -> None:
+    """It shows only when the text is read, after the file."""
+    # The dictionary of the texts: each with its length.
+    damaged = PARQUET.replace(b"\1\0\0\0x\1\0\0\0y", b"\1\0\0\0x\1\0\0\0\x80")
+    assert damaged != PARQUET
+
+    with pytest.raises(DataError, match="is damaged"):
+        table_from_bytes("t.parquet", damaged)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_whatever_the_bytes_only_a_data_error_is_raised(data: st.DataObject) -> None:

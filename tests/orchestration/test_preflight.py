@@ -45,7 +45,7 @@ BAD: dict[str, tuple[pd.DataFrame, dict[str, object], dict[str, object], list[st
     "the target as group": (TABLE, {"group": "y"}, {}, ["group 'y'", "not the target"]),
     "the target kept together": (TABLE, {"same": ["y"]}, {}, ["same", "'y'", "features"]),
     "a list as group": (TABLE, {"group": ["g"]}, {}, ["group ['g']", "name of a column"]),
-    "a list as target": (TABLE, {"target": ["y"]}, {}, ["target ['y']", "name of a column"]),
+    "a number as target": (TABLE, {"target": [3]}, {}, ["target", "3", "name of a column"]),
     "no target": (TABLE, {"target": ""}, {}, ["target ''", "name of a column"]),
     "folds that are no number": (TABLE, {"folds": "many"}, {}, ["folds 'many'", "whole number"]),
     "no row left": (TABLE, {"validation_fraction": 0.99}, {}, ["train part", "60"]),

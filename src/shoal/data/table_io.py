@@ -160,6 +160,7 @@ def _read_file(path: Path) -> bytes:
 
 def _read_parquet(name: str, content: bytes) -> CanonicalTable:
     # Imported here, since it takes long to load and most tables are CSV.
+    import pyarrow  # type: ignore[import-untyped, unused-ignore]
     from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]
 
     # The size is read first: a small file may unpack to more than memory holds.
@@ -173,12 +174,7 @@ def _read_parquet(name: str, content: bytes) -> CanonicalTable:
             frame = pd.read_parquet(io.BytesIO(content), engine="pyarrow")
     except Exception as error:
         # Anything: damaged bytes raise KeyError and more in the depths of pyarrow.
-        detail = f"{type(error).__name__}: {str(error)[:200]}"
-        raise DataError(
-            f"{name}: the Parquet file is damaged or not one ({detail}).",
-            expected="a whole Parquet file",
-            remedy="write the file again, or use CSV",
-        ) from error
+        raise _damaged_parquet(name, error) from error
 
     if frame is None:
         limits = (
@@ -189,7 +185,20 @@ def _read_parquet(name: str, content: bytes) -> CanonicalTable:
             expected=limits,
             remedy="take a sample of it",
         )
-    return CanonicalTable.from_frame(name, frame)
+    # A text that is no UTF-8 shows when it is read.
+    try:
+        return CanonicalTable.from_frame(name, frame)
+    except (pyarrow.ArrowException, UnicodeError) as error:
+        raise _damaged_parquet(name, error) from error
+
+
+def _damaged_parquet(name: str, error: Exception) -> DataError:
+    detail = f"{type(error).__name__}: {str(error)[:200]}"
+    return DataError(
+        f"{name}: the Parquet file is damaged or not one ({detail}).",
+        expected="a whole Parquet file",
+        remedy="write the file again, or use CSV",
+    )
 
 
 def _not_a_file(path: Path) -> DataError:

@@ -624,9 +624,13 @@ def _siblings_importable(root: Path) -> Iterator[None]:
     sys.path.insert(0, str(root))
     # Folders are remembered for some seconds by their time stamps.
     importlib.invalidate_caches()
+    # Python takes kept bytecode for that of a file of the same second and size.
+    writes_no_bytecode = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_no_bytecode
         sys.path.remove(str(root))
         # Where a function imports when it is called. What is installed comes first then.
         if str(root) not in sys.path:

@@ -61,6 +61,9 @@ def objective_and_metric(task: str) -> dict[str, Any]:
     metrics = [name for name, metric in METRICS.items() if metric.task in (None, task)]
     others = [name for name in offered if name not in METRICS]
     first = [_NONE] if objective else []
+    if state("metric_for") != objective:
+        # Another objective has another metric of its own.
+        put(metric=None, metric_for=objective)
     _keep_known("metric", (*first, *metrics, *others))
     with right:
         metric = st.selectbox(

@@ -263,6 +263,7 @@ def _copy_objectives(run: RunView) -> None:
                 st.session_state[option_key(named.name, option)] = value
             named = named.name
         put(**{setting: named})
+    put(metric_for=state("objective") or "")
 
 
 def _copy_code(run: RunView) -> None:
