@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -50,28 +51,19 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @pytest.fixture(scope="module")
 def site(opened: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("log") / "server.log"
-    with chrome.dashboard(opened, log) as url:
+    with chrome.site(opened, log) as url:
         yield url
-    assert not re.search(r'File ".*[/\\]shoal[/\\]', log.read_text()), log.read_text()
 
 
 @pytest.fixture
 def page(chromium: Browser, site: str, opened: Store) -> Iterator[Page]:
     # Renewed: its lease is shorter than this file.
     opened.register_supervisor(PLACE)
-    with chromium.new_context(viewport={"width": 1280, "height": 900}) as context:
-        context.set_default_timeout(SOON)
-        first = context.new_page()
-        watched = chrome.Watched(first)
-        yield first
-        assert [error for error in watched.errors if "404 (Not Found)" not in error] == []
-        assert watched.abroad == []
+    with chrome.watched_page(chromium, SOON) as watched:
+        yield watched
 
 
-def expect_words(page: Page, *words: str) -> None:
-    """Wait for each of some words: parts of a page arrive one by one, in no fixed order."""
-    for word in words:
-        expect(page.get_by_test_id("stMain")).to_contain_text(word, timeout=SOON)
+expect_words = partial(chrome.expect_words, patience=SOON)
 
 
 def test_each_page_speaks_of_its_score(page: Page, site: str, opened: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from shoal.dashboard.network_access import ServerAccess
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
@@ -73,6 +74,35 @@ def end_supervisors(store: Store) -> None:
         with suppress(ProcessLookupError):
             if supervisor.pid != os.getpid():
                 os.kill(supervisor.pid, signal.SIGTERM)
+
+
+@contextmanager
+def site(store: Store, log: Path) -> Iterator[str]:
+    """The address of a dashboard that must not fail in code of ours."""
+    with dashboard(store, log) as url:
+        yield url
+    assert not re.search(r'File ".*[/\\]shoal[/\\]', log.read_text()), log.read_text()
+
+
+@contextmanager
+def watched_page(browser: Browser, patience: int) -> Iterator[Page]:
+    """A page that must neither report errors nor leave this machine.
+
+    ``patience``: milliseconds that its parts may take.
+    """
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        context.set_default_timeout(patience)
+        page = context.new_page()
+        watched = Watched(page)
+        yield page
+        assert [error for error in watched.errors if "404 (Not Found)" not in error] == []
+        assert watched.abroad == []
+
+
+def expect_words(page: Page, *words: str, patience: int) -> None:
+    """Wait for each of some words: parts of a page arrive one by one, in no fixed order."""
+    for word in words:
+        expect(page.get_by_test_id("stMain")).to_contain_text(word, timeout=patience)
 
 
 class Watched:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.errors import ReplayError
+from shoal.errors import ReplayError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.metrics import Scores
@@ -361,6 +361,37 @@ class Problem(ABC):
         None: nothing, as for a table with one of the built-in metrics.
         """
         return {"kind": self.kind, "metric": self.metric.to_dict()}
+
+
+def refuse_settings(
+    settings: SearchSettings, names: Sequence[str], subject: str, expected: str
+) -> None:
+    """Refuse settings that make no sense for a kind of problem.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    names
+        Those that have to be absent.
+    subject
+        What is solved, as in "lost-sales is a simulation".
+    expected
+        Why there are none.
+
+    Raises
+    ------
+    SettingsError
+        One of them has a value.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None:
+            raise SettingsError(
+                f"{name}={str(value)!r}, and {subject}.",
+                expected=expected,
+                remedy="leave it out",
+            )
 
 
 def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:

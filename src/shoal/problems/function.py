@@ -26,7 +26,13 @@ from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.objectives.registry import Metric
-from shoal.problems.base import ChampionScores, Observed, Problem, downsample_history
+from shoal.problems.base import (
+    ChampionScores,
+    Observed,
+    Problem,
+    downsample_history,
+    refuse_settings,
+)
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.function_record import VALUE, describe_function, function_metric, load_function
 from shoal.problems.function_stepwise import StepwiseMinimisation, as_seen
@@ -60,14 +66,12 @@ class MinimisationProblem(Problem):
     keeps_best_training = True
 
     def __post_init__(self) -> None:
-        for name in ("metric", "loss", "objective", "decoder", "start_from"):
-            value = getattr(self.settings, name)
-            if value is not None:
-                raise SettingsError(
-                    f"{name}={str(value)!r}, and {self.function.name} is a function.",
-                    expected="none: what it returns is minimised or maximised",
-                    remedy="leave it out",
-                )
+        refuse_settings(
+            self.settings,
+            ("metric", "loss", "objective", "decoder", "start_from"),
+            f"{self.function.name} is a function",
+            "none: what it returns is minimised or maximised",
+        )
         if self.settings.preset != FUNCTION.name:
             raise SettingsError(
                 f"preset={self.settings.preset!r}, and {self.function.name} is a function.",

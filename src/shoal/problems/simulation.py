@@ -27,7 +27,13 @@ from shoal.objectives.decoders import Decoder
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.objectives.registry import Metric
 from shoal.problems import references
-from shoal.problems.base import ChampionScores, Observed, Problem, downsample_history
+from shoal.problems.base import (
+    ChampionScores,
+    Observed,
+    Problem,
+    downsample_history,
+    refuse_settings,
+)
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.own_code import find_named_decoder, recorded_codes
 from shoal.problems.simulation_stepwise import StepwisePolicy
@@ -86,14 +92,12 @@ class SimulationProblem(Problem):
                 expected="a decoder that needs no table",
                 remedy="choose sign, ternary, int8, or one of your own",
             )
-        for name in ("metric", "loss", "objective", "start_from"):
-            value = getattr(self.settings, name)
-            if value is not None:
-                raise SettingsError(
-                    f"{name}={str(value)!r}, and {self.simulation.name} is a simulation.",
-                    expected="none: a simulation is scored by what it returns",
-                    remedy="leave it out",
-                )
+        refuse_settings(
+            self.settings,
+            ("metric", "loss", "objective", "start_from"),
+            f"{self.simulation.name} is a simulation",
+            "none: a simulation is scored by what it returns",
+        )
         if decoder is not None:
             decoder.check(self.network(self.default_genome))
 
