@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from shoal.settings import field_help
 from shoal.settings.samplers import SAMPLERS
 
 # What many commands take
@@ -84,9 +85,7 @@ TaskOption = Annotated[
 ]
 GroupOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="COL", help="Rows with equal values stay in one part of the split; no feature"
-    ),
+    typer.Option(metavar="COL", help=field_help.GROUP),
 ]
 SameOption = Annotated[
     str | None,
@@ -97,20 +96,17 @@ SameOption = Annotated[
 ]
 FoldsOption = Annotated[
     int | None,
-    typer.Option(help="Validate on this many parts in turn; 1: on one; default: modern 5"),
+    typer.Option(help=f"{field_help.FOLDS}; default: modern 5"),
 ]
 LogColumnsOption = Annotated[
     str | None,
-    typer.Option(
-        metavar="auto|none", help="Features with a long tail as logarithms; default: by preset"
-    ),
+    typer.Option(metavar="auto|none", help=f"{field_help.LOG_COLUMNS}; default: by preset"),
 ]
 EncodingOption = Annotated[
     str | None,
     typer.Option(
         metavar="values|questions",
-        help="Inputs of networks: scaled values, or answers to yes/no questions; default: values, "
-        "of a scorecard questions",
+        help=f"{field_help.ENCODING}; default: values, of a scorecard questions",
     ),
 ]
 RoleOption = Annotated[
@@ -129,18 +125,18 @@ GenerationsOption = Annotated[int | None, typer.Option(help="default: modern 4, 
 PopulationOption = Annotated[int | None, typer.Option(help="default: 12")]
 IterationsOption = Annotated[
     int | None,
-    typer.Option(help="Steps of a swarm in a training; default: modern 1200, classic 500"),
+    typer.Option(help=f"{field_help.ITERATIONS}; default: modern 1200, classic 500"),
 ]
 SamplerOption = Annotated[
     str | None,
     typer.Option(
         metavar="|".join((*SAMPLERS, "MODULE:CLASS")),
-        help="What proposes genomes; default: genetic",
+        help=f"{field_help.SAMPLER}; default: genetic",
     ),
 ]
 RepeatsOption = Annotated[
     int | None,
-    typer.Option(help="Trainings of a genome to begin with; default: modern 2, classic 3"),
+    typer.Option(help=f"{field_help.REPEATS}; default: modern 2, classic 3"),
 ]
 RacingOption = Annotated[
     str | None,
@@ -154,7 +150,7 @@ MetricOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What is selected and reported on: accuracy, mae, rmse, r2, balanced_accuracy, "
+        help=f"{field_help.METRIC}: accuracy, mae, rmse, r2, balanced_accuracy, "
         "macro_f1, log_loss, an objective, or file.py:NAME; default: the objective, or accuracy",
     ),
 ]
@@ -166,7 +162,7 @@ ObjectiveOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What swarms optimise in place of a loss: f1, top_share, cost_matrix, ..., a scorer "
+        help=f"{field_help.OBJECTIVE}: f1, top_share, cost_matrix, ..., a scorer "
         "of scikit-learn, or file.py:NAME",
     ),
 ]
@@ -178,7 +174,7 @@ DecoderOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What networks positions of swarms stand for: sign, ternary, int8, scorecard, or "
+        help=f"{field_help.DECODER}: sign, ternary, int8, scorecard, or "
         "file.py:NAME; default: a position is a network",
     ),
 ]
@@ -190,7 +186,7 @@ StartFromOption = Annotated[
     str | None,
     typer.Option(
         metavar="adam|lbfgs|FILE",
-        help="The network that swarms start from: trained by gradients, or exported before; "
+        help=f"{field_help.START_FROM}: trained by gradients, or exported before; "
         "default: they start at random",
     ),
 ]
@@ -204,9 +200,7 @@ LossOption = Annotated[
 # `shoal run`: when it ends
 
 EvaluationsOption = Annotated[int | None, typer.Option(help="End after this many trainings")]
-MaxSecondsOption = Annotated[
-    float | None, typer.Option(help="End after this many seconds of active time")
-]
+MaxSecondsOption = Annotated[float | None, typer.Option(help=field_help.MAX_SECONDS)]
 TrainingSecondsOption = Annotated[
     float | None,
     typer.Option(
@@ -222,7 +216,7 @@ PatienceOption = Annotated[
 # `shoal run`: where and how trainings run
 
 WorkersOption = Annotated[
-    int | None, typer.Option(help="Worker processes; default: one for each core")
+    int | None, typer.Option(help=f"{field_help.WORKERS}; default: one for each core")
 ]
 EngineOption = Annotated[str | None, typer.Option(metavar="cpu|reference", help="default: cpu")]
 ExecutorOption = Annotated[

@@ -203,6 +203,24 @@ def choose_objective(name: str) -> Own:
     return get_built_in(name)
 
 
+def choose_decoder(name: str) -> Decoder:
+    """The decoder of that name, for a form that others fill in; see `choose_objective`.
+
+    Raises
+    ------
+    DecoderError
+        It is another name.
+    ProblemError
+        It is a plug-in that cannot be imported.
+    """
+    plugins = references.plugins(references.DECODERS)
+    if name in plugins:
+        found, code = references.find(plugins[name])
+        return as_decoder(found, code.reference)
+    # A name of code is none of these, so nothing is imported.
+    return get_decoder(name)
+
+
 def columns_of(settings: SearchSettings) -> tuple[str, ...]:
     """The columns that the objective and the metric of these settings are handed, each once.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pandas as pd
 import streamlit as st
@@ -21,8 +21,9 @@ from shoal.dashboard.session import new_run_draft
 from shoal.dashboard.session.new_run_draft import key, preset_key, put, state
 from shoal.data import Preset, recognise_task
 from shoal.data.column_profile import ColumnFacts
-from shoal.data.dataset import MAX_FOLDS
+from shoal.data.dataset import MAX_FOLDS, Encoding
 from shoal.data.presets import DATA_PRESETS
+from shoal.settings import field_help
 from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings
 
@@ -72,22 +73,20 @@ _BUDGET_FIELDS = {
     "iterations": _BudgetField(
         1,
         100_000_000,
-        "steps of the swarm in each training; of the longest ones, where they differ",
+        f"{field_help.ITERATIONS}; of the longest ones, where they differ",
     ),
-    "repeats": _BudgetField(
-        1, 1_000, "trainings of each genome to begin with, each from another start"
-    ),
+    "repeats": _BudgetField(1, 1_000, f"{field_help.REPEATS}, each from another start"),
     "seed": _BudgetField(0, 2**53 - 1, "the same seed gives the same result, to the bit"),
     "max_seconds": _BudgetField(
         1.0,
         1e9,
-        "end after this much active time; new results are then not reproducible to the bit",
+        f"{field_help.MAX_SECONDS}; new results are then not reproducible to the bit",
         empty="no limit",
     ),
     "workers": _BudgetField(
         1,
         1_000,
-        "worker processes; never changes a result",
+        f"{field_help.WORKERS}; never changes a result",
         empty="one for each core",
     ),
 }
@@ -141,7 +140,7 @@ def columns_and_target(table: new_run_draft.Table) -> dict[str, Any]:
     Returns
     -------
     dict
-        The settings ``objective`` and ``metric``.
+        The settings ``objective``, ``metric``, ``decoder`` and ``start_from``.
 
     Raises
     ------
@@ -250,7 +249,7 @@ def _sampler_field(column: DeltaGenerator, widget: str) -> str:
         st.session_state[widget] = samplers[0]
 
     sampler: str = column.selectbox(
-        "Sampler", samplers, help="what proposes genomes", key=widget, persist_state="session"
+        "Sampler", samplers, help=field_help.SAMPLER, key=widget, persist_state="session"
     )
     return sampler
 
@@ -316,6 +315,7 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
         if data_preset.keeps_rows_together:
             options |= _groups(left, right, names)
         options |= _roles(left, right, numbers)
+        options |= _encoding(left)
         if not data_preset.validates:
             st.caption(f"{chosen.capitalize()} has no folds, groups or logarithms.")
 
@@ -351,6 +351,20 @@ def _test_part(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
     return {"test_fraction": test_fraction, "seed": seed}
 
 
+def _encoding(left: DeltaGenerator) -> dict[str, Any]:
+    """What the inputs of networks are."""
+    usual = new_run_draft.usual_encoding(state("decoder") or "")
+    encoding = left.selectbox(
+        "Encoding",
+        ["", *get_args(Encoding)],
+        format_func=lambda name: name or f"default: {usual}",
+        key=key("encoding"),
+        help=field_help.ENCODING,
+        persist_state="session",
+    )
+    return {"encoding": encoding or usual}
+
+
 def _folds_and_logs(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, Any]:
     """How many folds there are, and whether features are taken as logarithms."""
     folds = left.number_input(
@@ -359,7 +373,7 @@ def _folds_and_logs(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, An
         MAX_FOLDS,
         key=key("folds"),
         placeholder="5, or 1 where rows are too few",
-        help="each part validates in turn; 1: one part validates all",
+        help=field_help.FOLDS,
         persist_state="session",
     )
 
@@ -367,7 +381,7 @@ def _folds_and_logs(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, An
         "Log columns",
         ["auto", "none"],
         key=key("logs"),
-        help="features with a long tail are taken as logarithms",
+        help=field_help.LOG_COLUMNS,
         persist_state="session",
     )
 
@@ -382,7 +396,7 @@ def _groups(left: DeltaGenerator, right: DeltaGenerator, names: list[str]) -> di
         ["", *names],
         format_func=lambda name: name or "none",
         key=key("group"),
-        help="rows with equal values stay in one part; the column is no feature",
+        help=field_help.GROUP,
         persist_state="session",
     )
 

@@ -22,9 +22,11 @@ from shoal.dashboard.components.new_run_form import (
     preview,
     split,
 )
+from shoal.dashboard.components.objective_form import decoder_of_policy
 from shoal.dashboard.components.search_space_form import bounds_and_choices
 from shoal.dashboard.components.simulation_form import (
     function_and_options,
+    plugin_and_options,
     simulation_and_options,
     what_to_solve,
 )
@@ -40,7 +42,7 @@ from shoal.errors import DataError, ShoalError
 from shoal.executors import check_executor_installed
 from shoal.presentation.formatting import duration, quoted
 from shoal.problems.base import Problem
-from shoal.problems.registry import make_problem
+from shoal.problems.registry import is_simulation, make_problem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
 from shoal.tuning.samplers.registry import check_sampler
@@ -81,11 +83,13 @@ def page() -> None:
             code = simulation_and_options()
         elif what == new_run_draft.FUNCTION:
             code = function_and_options()
+        elif what == new_run_draft.PLUGIN:
+            code = plugin_and_options()
 
     if code is None:
         _new_table_run(runs, error)
     else:
-        _new_code_run(code, new_run_draft.PRESETS_OF_CODE[what], runs, error)
+        _new_code_run(code, new_run_draft.preset_of_code(what, code), runs, error)
 
 
 def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
@@ -144,6 +148,11 @@ def _new_code_run(
         st.subheader("Search", anchor=False)
         new_run_draft.adapt_bounds(chosen)
         values = budget(chosen)
+        if shown is not None and is_simulation(shown):
+            try:
+                values |= decoder_of_policy()
+            except ShoalError as wrong:
+                refusal = refusal or wrong
         values |= bounds_and_choices(chosen)
         _carried(chosen)
         _name(shown.name if shown else None)
@@ -354,7 +363,9 @@ def _start(start: _Start, runs: list[RunView], error: ShoalError | None) -> None
 
         if pressed and error is None and settings is not None:
             try:
-                run_id = _add_run(start.subject(), settings)
+                # A plug-in is called a few times before anything is written.
+                with st.spinner("Trying it out …"):
+                    run_id = _add_run(start.subject(), settings)
             except ShoalError as refusal:
                 error = refusal
         if error is not None:

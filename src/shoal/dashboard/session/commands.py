@@ -16,11 +16,13 @@ import streamlit as st
 
 from shoal.auth import AccessError, Identity
 from shoal.dashboard.session import current_user
+from shoal.dashboard.session.installed_code import plugin_name, refuse_files
 from shoal.dashboard.session.queries import store
 from shoal.data import Dataset
 from shoal.functions.registry import BUNDLED as BUNDLED_FUNCTIONS
 from shoal.orchestration.launcher import ensure_supervisor
-from shoal.orchestration.preflight import check_search
+from shoal.orchestration.preflight import check_search, probe_objectives, probe_subject
+from shoal.problems import references
 from shoal.problems.registry import describe
 from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.registry import BUNDLED as BUNDLED_SIMULATIONS
@@ -80,7 +82,8 @@ class CommandService:
         Parameters
         ----------
         subject
-            A prepared table, or a simulation or function that comes with Shoal.
+            A prepared table, or a simulation or function that comes with Shoal or is an installed
+            plug-in.
         settings
             The settings of the search.
         name
@@ -96,12 +99,14 @@ class CommandService:
         Raises
         ------
         ShoalError
-            When subject and settings make no search, or the subject is code that does not come with
-            Shoal.
+            When subject and settings make no search, or name code that neither comes with Shoal nor
+            is an installed plug-in, or that does not work when it is called.
         """
         self.identity.check_may_act()
-        _check_names_no_code(subject)
+        _check_names_no_code(subject, settings)
         check_search(subject, settings, name)
+        probe_subject(subject)
+        probe_objectives(subject, settings)
         run_id, is_new = self.store.add_run(subject, settings, name=name, key=key)
         if is_new:
             self._note("Start", run_id)
@@ -128,16 +133,17 @@ class CommandService:
         self.store.event(f"{what} asked for by {self.identity.name}.", run_id=run_id)
 
 
-def _check_names_no_code(subject: Subject) -> None:
-    """Raise `AccessError` unless a browser may start this: a table, or what comes with Shoal."""
+def _check_names_no_code(subject: Subject, settings: SearchSettings) -> None:
+    """Raise `ShoalError` unless a browser may start this: names and installed plug-ins alone."""
+    refuse_files(settings)
     if isinstance(subject, Dataset):
         return
     reference = describe(subject)["reference"]
     bundled = (*BUNDLED_SIMULATIONS, *BUNDLED_FUNCTIONS)
-    if reference not in bundled:
+    if reference not in bundled and plugin_name(references.PROBLEMS, reference) is None:
         raise AccessError(
             f"A page cannot start {reference}, which is code that does not come with Shoal.",
-            expected="a table, or one of " + ", ".join(bundled),
+            expected="a table, an installed plug-in, or one of " + ", ".join(bundled),
             remedy="start it on the command line, with `shoal run`",
         )
 

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
 
 from shoal.dashboard.session.bounds_editor import LATER, beyond, usual_choices, widened
+from shoal.dashboard.session.installed_code import (
+    GROUPS,
+    plugin_name,
+    problem_plugins,
+    refuse_files,
+)
 from shoal.dashboard.session.queries import store
 from shoal.data import BUNDLED, CanonicalTable, DataOptions, read_table, table_from_bytes
 from shoal.data.column_profile import ColumnFacts, column_facts
@@ -21,6 +27,9 @@ from shoal.errors import DataError, ProblemError, ShoalError
 from shoal.functions.definition import FunctionProblem
 from shoal.functions.registry import BUNDLED as BUNDLED_FUNCTIONS
 from shoal.functions.registry import get_function
+from shoal.objectives.built_in_decoders import find_decoder
+from shoal.problems import references
+from shoal.problems.registry import is_function
 from shoal.settings.named_code import NamedCode
 from shoal.settings.presets import DEFAULT_PRESET
 from shoal.settings.search_settings import SearchSettings
@@ -29,10 +38,14 @@ from shoal.simulations.registry import BUNDLED as BUNDLED_SIMULATIONS
 from shoal.simulations.registry import get_simulation
 from shoal.store import RunView
 
+if TYPE_CHECKING:
+    from shoal.problems.registry import Written
+
 # What is solved.
 TABLE = "A table"
 SIMULATION = "A simulation"
 FUNCTION = "A function"
+PLUGIN = "A plug-in"
 
 # Where the table comes from.
 BUNDLED_TABLE = "Bundled: concrete"
@@ -60,6 +73,8 @@ SHOWN = (
     "max_width",
     "metric",
     "objective",
+    "decoder",
+    "start_from",
 )
 
 # The presets of what is no table. They have ranges of their own.
@@ -83,6 +98,7 @@ _DATA_SHOWN = (
     "log_columns",
     "columns",
     "weight",
+    "encoding",
 )
 
 # The choices that name columns, as they are for a table that nothing was chosen for.
@@ -97,6 +113,7 @@ _USUAL_COLUMN_CHOICES: dict[str, Any] = {
     "weight": "",
     "folds": None,
     "logs": "auto",
+    "encoding": "",
     "test_fraction": 0.3,
     "data_seed": 42,
 }
@@ -206,9 +223,9 @@ def copy_run(run: RunView, widen: str | None) -> None:
     name = "" if run.name == run.dataset else run.name
     if run.is_table:
         put(what=TABLE, kind=FROM_RUN, table=run.id, preset=preset)
-        _copy_objectives(run)
     else:
         _copy_code(run)
+    _copy_objectives(run)
     put(
         filled=run.id,
         own_sampler=settings.sampler,
@@ -248,22 +265,24 @@ def _copy_objectives(run: RunView) -> None:
     Raises
     ------
     ProblemError
-        For code in a file: a browser starts none.
+        For code in a file, and for a file: a browser starts from none.
     """
-    for setting in ("objective", "metric"):
-        named = getattr(run.settings, setting)
-        if isinstance(named, NamedCode) and named.is_reference:
-            raise ProblemError(
-                f"Run {run.id} has the {setting} {named.name}.",
-                expected="one that comes with Shoal",
-                remedy="start it on the command line, with `shoal run`",
-            )
+    settings = run.settings
+    refuse_files(settings)
+    for setting, group in GROUPS.items():
+        named = getattr(settings, setting)
         if isinstance(named, NamedCode):
+            name = plugin_name(group, named.name) or named.name
             for option, value in named.options.items():
-                st.session_state[option_key(named.name, option)] = value
-            named = named.name
+                st.session_state[option_key(name, option)] = value
+            named = name
         put(**{setting: named})
-    put(metric_for=state("objective") or "")
+    put(
+        metric_for=state("objective") or "",
+        decoder=state("decoder") or "",
+        decoder_for=state("decoder") or "",
+        start_from=settings.start_from.source if settings.start_from is not None else "",
+    )
 
 
 def _copy_code(run: RunView) -> None:
@@ -272,18 +291,24 @@ def _copy_code(run: RunView) -> None:
     Raises
     ------
     ProblemError
-        For one that does not come with Shoal: a browser starts none of those.
+        For one that neither comes with Shoal nor is an installed plug-in: a browser starts none of
+        those.
     """
     record = run.problem or {}
     name = record.get("reference", run.dataset)
+    plugin = plugin_name(references.PROBLEMS, name)
     if name in BUNDLED_SIMULATIONS:
         put(what=SIMULATION, simulation=name)
     elif name in BUNDLED_FUNCTIONS:
         put(what=FUNCTION, function=name)
+    elif plugin in problem_plugins():
+        put(what=PLUGIN, plugin=plugin)
+        name = plugin
     else:
         raise ProblemError(
             f"Run {run.id} solves the {run.kind} {name}.",
-            expected="a table, or one of " + ", ".join((*BUNDLED_SIMULATIONS, *BUNDLED_FUNCTIONS)),
+            expected="a table, an installed plug-in, or one of "
+            + ", ".join((*BUNDLED_SIMULATIONS, *BUNDLED_FUNCTIONS)),
             remedy="start it on the command line, with `shoal run`",
         )
     for option, value in record["options"].items():
@@ -316,6 +341,13 @@ def bundled_function(name: str) -> FunctionProblem:
             remedy="start others on the command line, with `shoal run`",
         )
     return get_function(name)
+
+
+def preset_of_code(what: str, code: Written | ShoalError) -> str:
+    """The preset of what is no table; that of simulations where nobody knows what it is."""
+    if what == FUNCTION or is_function(code):
+        return PRESETS_OF_CODE[FUNCTION]
+    return PRESETS_OF_CODE[SIMULATION]
 
 
 def adapt_bounds(preset: str) -> None:
@@ -359,9 +391,27 @@ def _column_choices(run: RunView) -> dict[str, Any]:
         "weight": options.get("weight") or "",
         "folds": folds,
         "logs": options.get("log_columns", "none"),
+        "encoding": _encoding(run),
         "test_fraction": float(options.get("test_fraction", 0.3)),
         "data_seed": options.get("seed", 42),
     }
+
+
+def _encoding(run: RunView) -> str:
+    """The encoding of a run's table; empty where it is that of its decoder."""
+    encoding: str = run.data_options.get("encoding", "values")
+    decoder = run.settings.decoder
+    if encoding == usual_encoding("" if decoder is None else decoder.name):
+        return ""
+    return encoding
+
+
+def usual_encoding(decoder: str) -> str:
+    """How a table is encoded where nobody says how, with the decoder of this name."""
+    known = find_decoder(decoder)
+    if known is None:
+        return "values"
+    return known.data_options.get("encoding", "values")
 
 
 def carried_over(preset: str) -> CarriedOver:
