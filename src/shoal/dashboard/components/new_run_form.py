@@ -148,12 +148,12 @@ def columns_and_target(table: new_run_draft.Table) -> dict[str, Any]:
         When an option of the objective makes no sense.
     """
     names = [fact.name for fact in table.facts]
-    left, middle, right = st.columns([1, 1, 1.4], gap="small")
+    left, right = st.columns(2, gap="small")
 
     # The choices beside it depend on the target, so it is asked first.
     target = left.selectbox("Target column", names, key=key("target"), persist_state="session")
     recognised = recognise_task(table.source[target])
-    middle.selectbox(
+    right.selectbox(
         "Task",
         ["", "regression", "classification"],
         format_func=lambda task: task or f"recognised: {recognised}",
@@ -164,7 +164,7 @@ def columns_and_target(table: new_run_draft.Table) -> dict[str, Any]:
     others = [name for name in names if name != target]
     numbers = [fact.name for fact in table.facts if fact.holds_numbers and fact.name != target]
     _keep_known("more_targets", numbers)
-    middle.multiselect(
+    left.multiselect(
         "More targets",
         numbers,
         key=key("more_targets"),

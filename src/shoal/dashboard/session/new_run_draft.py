@@ -215,10 +215,13 @@ def copy_run(run: RunView, widen: str | None) -> None:
 
     Raises
     ------
+    ProblemError
+        For code in a file, and for a file: a browser starts from none.
     SettingsError
         When ``widen`` names no bound.
     """
     settings = run.settings
+    refuse_files(settings)
     preset = settings.preset
     name = "" if run.name == run.dataset else run.name
     if run.is_table:
@@ -260,15 +263,8 @@ def copy_run(run: RunView, widen: str | None) -> None:
 
 
 def _copy_objectives(run: RunView) -> None:
-    """Fill the draft with what the swarms of a run optimised, and what it selected on.
-
-    Raises
-    ------
-    ProblemError
-        For code in a file, and for a file: a browser starts from none.
-    """
+    """Fill the draft with what the swarms of a run optimised, and what it selected on."""
     settings = run.settings
-    refuse_files(settings)
     for setting, group in GROUPS.items():
         named = getattr(settings, setting)
         if isinstance(named, NamedCode):
