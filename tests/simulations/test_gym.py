@@ -12,7 +12,9 @@ from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose
 from shoal.simulations.evaluation import ScenarioSet, evaluate_policies
 from shoal.simulations.gym import Normalisation, gym_simulation
+from shoal.simulations.policy import Policy
 from shoal.simulations.registry import get_simulation
+from shoal.simulations.scenario import Scenario
 
 TEST = ScenarioSet((3, 4), Purpose.TEST_SCENARIO)
 
@@ -56,6 +58,42 @@ def test_the_random_play_scales_observations_and_may_be_given() -> None:
     world = gym_simulation("CartPole-v1")
     plain = gym_simulation("CartPole-v1", normalisation=Normalisation((0.0,) * 4, (1.0,) * 4))
     assert (evaluated(world).scores != evaluated(plain).scores).any()
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1", "FrozenLake-v1"])
+def test_policies_act_side_by_side_as_each_alone(gymnasium, monkeypatch, name) -> None:
+    world = get_simulation(f"gym:{name}")
+    together = evaluated(world, particles=7)
+    monkeypatch.setattr("shoal.simulations.gym.MOST_TOGETHER", 3)
+    in_groups = evaluated(world, particles=7)
+    monkeypatch.setattr("shoal.simulations.gym.MOST_TOGETHER", 1)
+    alone = evaluated(get_simulation(f"gym:{name}"), particles=7, numbers=(1, 0))
+
+    for found in (in_groups, together):
+        assert (found.scores == alone.scores[:, ::-1]).all()
+        assert (found.steps == alone.steps[:, ::-1]).all()
+    assert len(np.unique(together.steps)) > 1 or name == "Pendulum-v1", "episodes end one by one"
+
+
+def test_an_episode_is_what_gymnasium_plays(gymnasium) -> None:
+    """As a user would write it, with the policy that acts alone."""
+    world = gym_simulation("CartPole-v1")
+    scaling = world.normalisation
+    network = Network((4, 4, 2), "tanh")
+    weights = np.random.default_rng(5).standard_normal(network.size).astype(np.float32)
+    found = evaluate_policies(world, network, weights[None], TEST, [3])
+
+    environment = gymnasium.make("CartPole-v1")
+    observation, _ = environment.reset(seed=Scenario(TEST.key, TEST.purpose, 3).seed)
+    policy = Policy(network, weights)
+    total = 0.0
+    ended = False
+    while not ended:
+        seen = np.clip((observation - scaling.mean) / np.array(scaling.deviation), -10, 10)
+        observation, reward, terminated, truncated, _ = environment.step(policy.choose(seen))
+        total += reward
+        ended = terminated or truncated
+    assert (total, policy.acts) == (found.scores[0, 0], found.steps[0, 0])
 
 
 def test_an_unknown_environment_is_refused(gymnasium) -> None:

@@ -47,7 +47,27 @@ def test_a_batch_has_the_bits_of_single_policies(widths: list[int], seed: int) -
         policy = Policy(network, row)
         assert (policy.act(observations[p]) == answers[p]).all()
         assert policy.choose(observations[p]) == chosen[p]
-    assert together.acts == 2
+    assert together.acts.tolist() == [2] * len(weights)
+
+
+@settings(deadline=None, max_examples=20)
+@given(widths=WIDTHS, seed=st.integers(0, 1000), data=st.data())
+def test_a_part_of_a_batch_acts_as_in_the_whole(widths: list[int], seed: int, data) -> None:
+    network = Network(tuple(widths), "tanh")
+    weights, observations = some(network, seed=seed)
+    places = st.lists(st.sampled_from(range(len(weights))), min_size=1, unique=True)
+    acting = data.draw(places)
+
+    whole = PolicyBatch(network, weights)
+    part = PolicyBatch(network, weights)
+    answers = part.act(observations[acting], acting)
+    assert (answers == whole.act(observations)[acting]).all()
+    chosen = whole.choose(observations)[acting]
+    assert (part.choose(observations[acting], acting) == chosen).all()
+
+    expected = np.zeros(len(weights), int)
+    expected[acting] = 2
+    assert part.acts.tolist() == expected.tolist()
 
 
 def test_it_counts_its_acts_and_forgets_them_with_its_weights() -> None:
@@ -88,6 +108,10 @@ def test_a_batch_refuses_other_shapes() -> None:
     network = Network((2, 3, 1), "relu")
     with pytest.raises(ValueError, match=r"\(3, 2\)"):
         PolicyBatch(network, some(network)[0]).act(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match=r"\(1, 2\)"):
+        PolicyBatch(network, some(network)[0]).act(np.zeros((3, 2)), acting=[1])
+    with pytest.raises(IndexError):
+        PolicyBatch(network, some(network)[0]).act(np.zeros((1, 2)), acting=[3])
 
 
 def test_its_bits_are_those_of_every_machine() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from shoal.errors import SimulationError
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose
 from shoal.simulations.evaluation import ScenarioSet, evaluate_policies
@@ -38,6 +36,13 @@ def test_only_the_first_steps_are_kept() -> None:
     assert (short.observations == long.observations[:5]).all()
 
 
-def test_a_batched_simulation_is_refused() -> None:
-    with pytest.raises(SimulationError, match="batched"):
-        trace_episode(worlds.follow_together, NETWORK, WEIGHTS, TEST)
+def test_a_batched_simulation_has_the_episode_of_its_single_policy() -> None:
+    network = Network((2, 6, 1), "tanh")
+    weights = np.linspace(-1, 1, network.size, dtype=np.float32)
+    together = trace_episode(worlds.follow_together, network, weights, TEST, number=3)
+    scored = evaluate_policies(worlds.follow_together, network, weights[None], TEST, [3])
+
+    assert together.score == scored.scores[0, 0]
+    assert together.steps == scored.steps[0, 0] == 20
+    answer = Policy(network, weights).act(together.observations[17])
+    assert (answer == together.outputs[17]).all()

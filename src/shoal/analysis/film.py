@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from importlib.util import find_spec
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from shoal.errors import SimulationError
 from shoal.nn.network import Network
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import ScenarioSet
-from shoal.simulations.gym import PREFIX, gym_simulation
-from shoal.simulations.policy import Policy
+from shoal.simulations.gym import GymSimulation
+from shoal.simulations.policy import PolicyBatch
 from shoal.simulations.scenario import Scenario
 
 # Pictures of a film: those of the first steps.
@@ -81,10 +82,9 @@ def check_pictures_installed() -> None:
         )
 
 
-def can_be_filmed(simulation: Simulation) -> bool:
+def can_be_filmed(simulation: Simulation) -> TypeGuard[GymSimulation]:
     """Whether a simulation is an environment of Gymnasium, which may draw itself."""
-    is_environment = simulation.function.__module__ == gym_simulation.__module__
-    return is_environment and simulation.name.startswith(PREFIX)
+    return isinstance(simulation, GymSimulation)
 
 
 def film_episode(
@@ -123,7 +123,7 @@ def film_episode(
         if len(frames) < MOST_FRAMES:
             frames.append(frame.copy())
 
-    drawn = gym_simulation(simulation.name, on_frame=keep)
-    policy = Policy(network, weights)
-    score = float(drawn(policy, Scenario(scenarios.key, scenarios.purpose, number)))
-    return Film(tuple(frames), score, policy.acts)
+    drawn = simulation.filmed(keep)
+    policies = PolicyBatch(network, weights[None])
+    scores = drawn(policies, Scenario(scenarios.key, scenarios.purpose, number))
+    return Film(tuple(frames), float(scores[0]), int(policies.acts[0]))

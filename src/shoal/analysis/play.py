@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.analysis.film import Film, film_episode
-from shoal.errors import ModelError, SimulationError
-from shoal.inference.policy import PolicyError, load_policy
+from shoal.errors import ModelError
+from shoal.inference.policy import Numbers, PolicyError, load_policy
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, derive_key
-from shoal.problems.simulation import load_simulation
+from shoal.problems.simulation import NORMALISATION, load_simulation
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import ScenarioSet, evaluate_policies
 from shoal.simulations.trace import Episode, trace_episode
@@ -35,13 +35,13 @@ class Played:
     steps : ndarray of int64, (episodes,)
         How often it acted in each.
     first
-        The first episode, step by step; None for a batched simulation.
+        The first episode, step by step.
     """
 
     simulation: Simulation
     scores: NDArray[np.float64]
     steps: NDArray[np.int64]
-    first: Episode | None
+    first: Episode
 
 
 def play_policy(
@@ -81,12 +81,7 @@ def play_policy(
         threads,
     )
 
-    first = None
-    if not simulation.batched:
-        try:
-            first = trace_episode(simulation, loaded.network, loaded.weights, loaded.scenarios)
-        except SimulationError:
-            first = None
+    first = trace_episode(simulation, loaded.network, loaded.weights, loaded.scenarios)
     return Played(simulation, found.scores[0], found.steps[0], first)
 
 
@@ -120,11 +115,16 @@ def _load(folder: str | os.PathLike[str], seed: int) -> _Loaded:
         raise ModelError(str(error)) from None
 
     about = policy.about
+    # Older exports do not say it: it is measured again.
+    normalisation = None
+    if isinstance(policy.inputs, Numbers):
+        normalisation = policy.inputs.to_dict()
     simulation = load_simulation(
         {
             "reference": about["simulation"],
             "sha256": about["sha256"],
             "options": about["options"],
+            NORMALISATION: normalisation,
         }
     )
     network = Network(tuple(about["layers"]), about["activation"])

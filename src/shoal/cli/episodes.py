@@ -52,8 +52,6 @@ def episode_view(played: Played) -> RenderableType:
         (average, "bold green"),
         f" in {len(scores)} episodes of {int(played.steps.mean()):,} steps on average",
     )
-    if played.first is None:
-        return head
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("First episode", no_wrap=True)

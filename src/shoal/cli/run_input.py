@@ -90,7 +90,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     subject: Subject
     if isinstance(source, str) and names_code(source):
         _refuse_data_options(source, data_options)
-        subject = _written(source).with_options(**options)
+        subject = _written(source, options).with_options(**options)
         settings = SearchSettings.parse({**usual_settings(subject), **pin_settings(values)})
     else:
         _refuse_options(source, options)
@@ -188,7 +188,7 @@ def read_options(option: str, given: Any) -> dict[str, Any]:
     return options
 
 
-def _written(name: str) -> Written:
+def _written(name: str, options: Mapping[str, Any]) -> Written:
     """The simulation or function of that name, which another process called a few times.
 
     Importing it here first might never end.
@@ -197,7 +197,7 @@ def _written(name: str) -> Written:
     from shoal.problems.registry import comes_with_shoal, find_written
 
     if not comes_with_shoal(name):
-        check_named(name).refuse_bad()
+        check_named(name, options=options).refuse_bad()
     return find_written(name)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shoal._version import __version__
 from shoal.inference import policy, standalone
 from shoal.problems.simulation import SCORE, SimulationProblem
+from shoal.simulations.gym import GymSimulation
 from shoal.tuning.champion import Champion
 
 
@@ -19,8 +20,8 @@ def policy_model(champion: Champion, problem: SimulationProblem, run_id: int) ->
     simulation = problem.simulation
     record = problem.to_dict()
     test = champion.ensemble.test
-    return {
-        "format": max(policy.FORMATS),
+    model = {
+        "format": 1,
         "kind": "policy",
         "shoal": __version__,
         "run": run_id,
@@ -37,6 +38,9 @@ def policy_model(champion: Champion, problem: SimulationProblem, run_id: int) ->
         "test_score": test[SCORE] if test is not None else None,
         "test_scenarios": problem.settings.test_scenarios,
     }
+    if isinstance(simulation, GymSimulation):
+        return {**model, "format": 2, "environment": simulation.ends.to_dict()}
+    return model
 
 
 def acting_weights(champion: Champion) -> NDArray[np.float32]:

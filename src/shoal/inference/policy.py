@@ -7,12 +7,18 @@
 
     python policy.py FOLDER 0.1 0.2 0.3 0.4
 
+The policy of an environment of Gymnasium takes observations as the environment gives them, and
+answers with actions as the environment takes them:
+
+    action = policy.action(observation)
+
 This file leaves the house in exported folders, beside shoal_network.py, which computes the network.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -28,12 +34,175 @@ try:
 except ImportError:
     from shoal.inference.standalone import forward
 
-# Versions of the folder's format that this file reads.
-FORMATS = (1,)
+# Versions of the folder's format that this file reads. The second one knows environments.
+FORMATS = (1, 2)
+# Observations further from the mean are cut off, in deviations.
+FURTHEST = 10.0
 
 
 class PolicyError(ValueError):
     """The folder or an observation cannot be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """Observations of an environment that are numbers.
+
+    A network sees ``(x - mean) / deviation`` of each, within ±10.
+
+    Attributes
+    ----------
+    shape
+        Of an observation.
+    mean, deviation
+        Of each number, (size,).
+    """
+
+    shape: tuple[int, ...]
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+    @property
+    def size(self) -> int:
+        """How many numbers a network sees."""
+        return math.prod(self.shape)
+
+    def seen(self, observations: NDArray[Any]) -> NDArray[np.float64]:
+        """What a network sees of observations (rows, *shape): (rows, size)."""
+        rows = np.asarray(observations, np.float64).reshape(len(observations), -1)
+        scaled: NDArray[np.float64] = (rows - self.mean) / self.deviation
+        return np.clip(scaled, -FURTHEST, FURTHEST)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        mean = self.mean.tolist()
+        deviation = self.deviation.tolist()
+        return {"shape": list(self.shape), "mean": mean, "deviation": deviation}
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """Observations of an environment that are states.
+
+    A network sees 1 for the state that is observed, and 0 for all others.
+
+    Attributes
+    ----------
+    states
+        How many there are.
+    first
+        The smallest number of a state.
+    """
+
+    states: int
+    first: int = 0
+    # An observation is one whole number.
+    shape: tuple[int, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many numbers a network sees."""
+        return self.states
+
+    def seen(self, observations: NDArray[Any]) -> NDArray[np.float64]:
+        """What a network sees of observations (rows,): (rows, size).
+
+        Raises
+        ------
+        PolicyError
+            If there is no such state.
+        """
+        places = np.asarray(observations, np.int64)[:, None] - self.first
+        if places.min() < 0 or places.max() >= self.states:
+            last = self.first + self.states - 1
+            raise PolicyError(
+                f"The states {observations.tolist()} are observed. Expected: whole numbers from "
+                f"{self.first} to {last}."
+            )
+        return np.asarray(places == np.arange(self.states), np.float64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"states": self.states, "first": self.first}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Actions of an environment that are one of a few: the largest output chooses.
+
+    Attributes
+    ----------
+    choices
+        How many there are.
+    first
+        The smallest number of an action.
+    """
+
+    choices: int
+    first: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many outputs a network has."""
+        return self.choices
+
+    def actions(self, outputs: NDArray[Any]) -> list[Any]:
+        """The actions that outputs (rows, size) mean."""
+        chosen: list[int] = (outputs.argmax(axis=1) + self.first).tolist()
+        return chosen
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"choices": self.choices, "first": self.first}
+
+
+@dataclass(frozen=True, eq=False)
+class Stretched:
+    """Actions of an environment that are numbers with limits.
+
+    The hyperbolic tangents of the outputs are stretched over them.
+
+    Attributes
+    ----------
+    low, high
+        The limits, arrays of an action's shape and type.
+    """
+
+    low: NDArray[Any]
+    high: NDArray[Any]
+
+    @property
+    def size(self) -> int:
+        """How many outputs a network has."""
+        return self.low.size
+
+    def actions(self, outputs: NDArray[Any]) -> list[Any]:
+        """The actions that outputs (rows, size) mean."""
+        middle = (self.high + self.low) / 2.0
+        reach = (self.high - self.low) / 2.0
+        share = np.tanh(np.asarray(outputs, np.float64)).reshape(-1, *self.low.shape)
+        stretched = np.clip(middle + reach * share, self.low, self.high)
+        return list(stretched.astype(self.low.dtype))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        limits = {"low": self.low.tolist(), "high": self.high.tolist()}
+        return {**limits, "dtype": str(self.low.dtype)}
+
+
+def inputs_from_dict(about: dict[str, Any]) -> Numbers | States:
+    """From what `Numbers.to_dict` or `States.to_dict` says."""
+    if "states" in about:
+        return States(about["states"], about["first"])
+    return Numbers(tuple(about["shape"]), np.array(about["mean"]), np.array(about["deviation"]))
+
+
+def actions_from_dict(about: dict[str, Any]) -> Choice | Stretched:
+    """From what `Choice.to_dict` or `Stretched.to_dict` says."""
+    if "choices" in about:
+        return Choice(about["choices"], about["first"])
+    kind = about["dtype"]
+    return Stretched(np.array(about["low"], kind), np.array(about["high"], kind))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +215,14 @@ class ExportedPolicy:
         What model.json says: names, layers, the simulation, its score.
     weights
         (D,), layer by layer: W of shape (out, in) row by row, then the bias (out,).
+    inputs, actions
+        Of a policy of an environment of Gymnasium; None of others.
     """
 
     about: dict[str, Any]
     weights: NDArray[np.float32]
+    inputs: Numbers | States | None = None
+    actions: Choice | Stretched | None = None
 
     def act(self, observation: Sequence[float] | NDArray[Any]) -> NDArray[np.float32]:
         """Answer an observation.
@@ -57,7 +230,8 @@ class ExportedPolicy:
         Parameters
         ----------
         observation
-            (inputs,), or (rows, inputs) for several at once.
+            (inputs,), or (rows, inputs) for several at once. Of an environment of Gymnasium: as it
+            gives it, or several at once, (rows, ...).
 
         Returns
         -------
@@ -68,25 +242,54 @@ class ExportedPolicy:
         Raises
         ------
         PolicyError
-            If the observation has another length.
+            If the observation has another shape.
         """
-        values = np.asarray(observation, dtype=np.float32)
-        inputs = self.about["layers"][0]
-        if values.ndim not in (1, 2) or values.shape[-1] != inputs:
-            raise PolicyError(
-                f"The observation has the shape {values.shape}. Expected: ({inputs},), or "
-                f"(rows, {inputs})."
-            )
-
-        rows = values.reshape(-1, inputs)
+        rows, is_one = self._rows(observation)
         outputs = forward(self.weights, self.about["layers"], self.about["activation"], rows)
-        if values.ndim == 1:
+        if is_one:
             return np.asarray(outputs[0])
         return np.asarray(outputs)
+
+    def action(self, observation: Any) -> Any:
+        """What to hand to ``step`` of an environment of Gymnasium.
+
+        Parameters
+        ----------
+        observation
+            One, as the environment gives it.
+
+        Raises
+        ------
+        PolicyError
+            If the observation has another shape, or the policy is of no environment.
+        """
+        if self.actions is None:
+            raise PolicyError(
+                f"The simulation {self.about['name']} is no environment of Gymnasium. Expected: a "
+                "policy of gym:NAME. Use act, and make an action of it as the simulation does."
+            )
+        return self.actions.actions(self.act(observation).reshape(1, -1))[0]
 
     def choose(self, observation: Sequence[float] | NDArray[Any]) -> int:
         """Answer one observation by the number of the largest output, the first of equal ones."""
         return int(np.argmax(self.act(observation)))
+
+    def _rows(self, observation: Any) -> tuple[NDArray[np.float32], bool]:
+        """What the network sees, (rows, inputs), and whether it is one observation."""
+        inputs = self.about["layers"][0]
+        shape = (inputs,) if self.inputs is None else self.inputs.shape
+        values = np.asarray(observation)
+        is_one = values.shape in (shape, (math.prod(shape),))
+        if not is_one and values.shape[1:] != shape:
+            raise PolicyError(
+                f"The observation has the shape {values.shape}. Expected: {shape}, or "
+                f"({', '.join(map(str, ('rows', *shape)))})."
+            )
+
+        rows = values.reshape(-1, *shape)
+        if self.inputs is not None:
+            rows = self.inputs.seen(rows)
+        return np.asarray(rows, np.float32), is_one
 
 
 def load_policy(folder: str | os.PathLike[str] = ".") -> ExportedPolicy:
@@ -118,7 +321,12 @@ def load_policy(folder: str | os.PathLike[str] = ".") -> ExportedPolicy:
             f"{place}/model.json is no policy of a known format. Expected: one that "
             "`shoal export` wrote."
         )
-    return ExportedPolicy(about, np.asarray(weights, dtype=np.float32)[0])
+    weights = np.asarray(weights, dtype=np.float32)[0]
+    environment = about.get("environment")
+    if environment is None:
+        return ExportedPolicy(about, weights)
+    inputs = inputs_from_dict(environment["inputs"])
+    return ExportedPolicy(about, weights, inputs, actions_from_dict(environment["actions"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

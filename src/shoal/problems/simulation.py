@@ -45,11 +45,14 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.defaults import usual_plan
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_policies
-from shoal.simulations.registry import get_simulation
+from shoal.simulations.gym import PREFIX, GymSimulation, Normalisation, gym_simulation
+from shoal.simulations.registry import BUNDLED, get_simulation
 from shoal.simulations.training import Observer, TrainingPlan, policy_network, train_policy
 
 # The name of the one metric of a simulation.
 SCORE = "score"
+# The entry of a record that says how an environment's observations are scaled.
+NORMALISATION = "normalisation"
 # The random stream of the scenarios on which trainings are compared: no repeat has this number.
 _SHARED_STREAM = 0xFFFFFFFE
 # The scenarios that score a training, the same for all of a phase. Those that choose among its own
@@ -387,6 +390,8 @@ def describe_simulation(
     }
     if settings is not None and settings.decoder is not None:
         record["codes"] = recorded_codes({"decoder": settings.decoder})
+    if isinstance(simulation, GymSimulation):
+        return {**record, NORMALISATION: _normalisation_record(simulation)}
     if _is_bundled(simulation):
         return record
 
@@ -399,12 +404,18 @@ def describe_simulation(
 
 
 def _is_bundled(simulation: Simulation) -> bool:
-    """Whether a name alone finds this very simulation: a bundled one, or one of Gymnasium."""
-    try:
-        known = get_simulation(simulation.name)
-    except SimulationError:
+    """Whether a name alone finds this very simulation."""
+    if simulation.name not in BUNDLED:
         return False
-    return known.name.startswith("gym:") or known.function is simulation.function
+    return get_simulation(simulation.name).function is simulation.function
+
+
+def _normalisation_record(simulation: GymSimulation) -> dict[str, list[float]] | None:
+    """How an environment's observations are scaled, so that no other machine measures it again."""
+    normalisation = simulation.normalisation
+    if normalisation is None:
+        return None
+    return {"mean": list(normalisation.mean), "deviation": list(normalisation.deviation)}
 
 
 def _is_same(one: Simulation, other: Simulation) -> bool:
@@ -429,12 +440,13 @@ def load_simulation(record: Mapping[str, Any]) -> Simulation:
         It cannot be imported, or is none.
     """
     reference, sha256, options = _recorded_fields(record)
-    if sha256 is None:
-        simulation = get_simulation(reference)
-    else:
+    if sha256 is not None:
         found = references.find_recorded(reference, sha256)
-        simulation = as_simulation(found, reference)
-    return simulation.with_options(**options)
+        return as_simulation(found, reference).with_options(**options)
+    if reference.startswith(PREFIX):
+        normalisation = _recorded_normalisation(record)
+        return gym_simulation(reference, options=options, normalisation=normalisation)
+    return get_simulation(reference, **options)
 
 
 def _recorded_fields(record: Mapping[str, Any]) -> tuple[str, str | None, Mapping[str, Any]]:
@@ -445,9 +457,26 @@ def _recorded_fields(record: Mapping[str, Any]) -> tuple[str, str | None, Mappin
     is_hash = sha256 is None or isinstance(sha256, str)
     if is_hash and isinstance(reference, str) and isinstance(options, Mapping):
         return reference, sha256, options
-    raise ProblemError(
+    raise _damaged("a reference, a hash and options")
+
+
+def _recorded_normalisation(record: Mapping[str, Any]) -> Normalisation | None:
+    """How observations are scaled; None where there is nothing to scale, and in older records."""
+    recorded = record.get(NORMALISATION)
+    if recorded is None:
+        return None
+    try:
+        mean = tuple(float(value) for value in recorded["mean"])
+        deviation = tuple(float(value) for value in recorded["deviation"])
+    except (LookupError, TypeError, ValueError):
+        raise _damaged("means and deviations of observations") from None
+    return Normalisation(mean, deviation)
+
+
+def _damaged(expected: str) -> ProblemError:
+    return ProblemError(
         "The run's record of its simulation is damaged.",
-        expected="a reference, a hash and options",
+        expected=expected,
         remedy="restore a backup of the store",
     )
 

@@ -86,55 +86,72 @@ class PolicyBatch:
         The topology of all.
     weights
         A network a row, (P, D).
+
+    Attributes
+    ----------
+    acts : ndarray of int64, (P,)
+        How often each acted: the simulated steps.
     """
 
     def __init__(self, network: Network, weights: NDArray[np.float32]) -> None:
         self._policies = PolicyMemory.of(network)
         self._weights = np.ascontiguousarray(weights, np.float32)
+        self._all = np.arange(len(self._weights))
         self._inputs = network.layers[0]
         self._outputs = network.layers[-1]
-        self.acts = 0
+        self.acts = np.zeros(len(self._weights), np.int64)
 
     @property
     def particles(self) -> int:
         """The number of networks."""
         return len(self._weights)
 
-    def act(self, observations: Any) -> NDArray[np.float64]:
-        """Answer an observation of each particle.
+    def act(self, observations: Any, acting: Any = None) -> NDArray[np.float64]:
+        """Answer an observation of each particle, or of those whose episode goes on.
 
         Parameters
         ----------
         observations
-            (particles, inputs).
+            (n, inputs), one for each particle that acts.
+        acting
+            The numbers of these n particles, each once; None: all of them.
 
         Returns
         -------
-        ndarray of float64, (particles, outputs)
+        ndarray of float64, (n, outputs)
         """
+        rows = self._all
+        if acting is not None:
+            rows = np.ascontiguousarray(acting, np.int64)
         values = np.ascontiguousarray(observations, np.float32)
-        expected = (self.particles, self._inputs)
+        expected = (len(rows), self._inputs)
         if values.shape != expected:
             raise ValueError(
                 f"The observations have the shape {values.shape}. Expected: {expected}, particles "
                 "and inputs."
             )
-        outputs = np.empty((self.particles, self._outputs))
-        _act_all(self._policies.address, self._weights, values, self._policies.outputs, outputs)
-        self.acts += 1
+        # It counts the acts, and refuses numbers that are no particle's before code without bounds
+        # meets them.
+        self.acts[rows] += 1
+        outputs = np.empty((len(rows), self._outputs))
+        _act_all(
+            self._policies.address, self._weights, rows, values, self._policies.outputs, outputs
+        )
         return outputs
 
-    def choose(self, observations: Any) -> NDArray[np.int64]:
-        """Answer by the number of the largest output of each particle, (particles,)."""
-        chosen: NDArray[np.int64] = self.act(observations).argmax(axis=1)
+    def choose(self, observations: Any, acting: Any = None) -> NDArray[np.int64]:
+        """Answer by the number of the largest output of each particle that acts, (n,)."""
+        chosen: NDArray[np.int64] = self.act(observations, acting).argmax(axis=1)
         return chosen
 
 
 @kept_njit()
-def _act_all(record: Any, weights: Any, observations: Any, last: Any, outputs: Any) -> None:
-    """Each network on its own observation; ``last`` is where the record leaves its outputs."""
-    for p in range(len(weights)):
-        load_weights(record, weights[p])
-        propagate(record, address_of(observations.ravel(), p * observations.shape[1]))
+def _act_all(
+    record: Any, weights: Any, rows: Any, observations: Any, last: Any, outputs: Any
+) -> None:
+    """Networks, each on its own observation; ``last`` is where the record leaves its outputs."""
+    for n in range(len(rows)):
+        load_weights(record, weights[rows[n]])
+        propagate(record, address_of(observations.ravel(), n * observations.shape[1]))
         for k in range(outputs.shape[1]):
-            outputs[p, k] = last[k]
+            outputs[n, k] = last[k]

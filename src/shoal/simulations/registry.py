@@ -47,7 +47,7 @@ def get_simulation(name: str, **options: Option) -> Simulation:
         # It brings the compiler, which names and options do not need.
         from shoal.simulations.gym import gym_simulation
 
-        return gym_simulation(name).with_options(**options)
+        return gym_simulation(name, options=options)
     if name not in _HOMES:
         raise SimulationError(
             f"There is no simulation {name!r}.",

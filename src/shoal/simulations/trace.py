@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.errors import SimulationError
 from shoal.nn.network import Network
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import ScenarioSet
-from shoal.simulations.policy import Policy
+from shoal.simulations.policy import Policy, PolicyBatch
 from shoal.simulations.scenario import Scenario
 
 
@@ -38,22 +37,47 @@ class Episode:
     steps: int
 
 
-class _Witness(Policy):
-    """A policy that keeps the first steps."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The first steps."""
 
-    def __init__(self, network: Network, weights: NDArray[np.float32], most: int) -> None:
+    most: int
+    observations: list[NDArray[np.float32]] = field(default_factory=list)
+    answers: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def keep(self, observation: Any, answer: NDArray[np.float64]) -> None:
+        """Keep a step, or a step of one particle."""
+        if len(self.answers) < self.most:
+            self.observations.append(np.array(observation, np.float32))
+            self.answers.append(answer.copy())
+
+
+class _Witness(Policy):
+    """A policy whose first steps are kept."""
+
+    def __init__(self, network: Network, weights: NDArray[np.float32], kept: _Kept) -> None:
         super().__init__(network, weights)
-        self._most = most
-        self.observations: list[NDArray[np.float32]] = []
-        self.answers: list[NDArray[np.float64]] = []
+        self._kept = kept
 
     def act(self, observation: Any) -> NDArray[np.float64]:
         """See `Policy.act`."""
         answer = super().act(observation)
-        if len(self.answers) < self._most:
-            self.observations.append(np.array(observation, np.float32))
-            self.answers.append(answer.copy())
+        self._kept.keep(observation, answer)
         return answer
+
+
+class _BatchWitness(PolicyBatch):
+    """A batch of one policy, whose first steps are kept."""
+
+    def __init__(self, network: Network, weights: NDArray[np.float32], kept: _Kept) -> None:
+        super().__init__(network, weights[None])
+        self._kept = kept
+
+    def act(self, observations: Any, acting: Any = None) -> NDArray[np.float64]:
+        """See `PolicyBatch.act`."""
+        answers = super().act(observations, acting)
+        self._kept.keep(observations, answers)
+        return answers
 
 
 def trace_episode(
@@ -71,32 +95,24 @@ def trace_episode(
     Parameters
     ----------
     simulation
-        What it acts in; not a batched one.
+        What it acts in.
     network, weights
         The policy.
     scenarios, number
         The scenario.
     most_steps
         Steps that are kept.
-
-    Raises
-    ------
-    SimulationError
-        For a batched simulation.
     """
-    if simulation.batched:
-        raise SimulationError(
-            f"The simulation {simulation.name} is batched.",
-            expected="one that lets a single policy act",
-        )
-
-    witness = _Witness(network, weights, most_steps)
+    kept = _Kept(most_steps)
     scenario = Scenario(scenarios.key, scenarios.purpose, number)
-    score = float(simulation(witness, scenario))
-    kept = len(witness.answers)
+    acting = _BatchWitness if simulation.batched else _Witness
+    witness = acting(network, weights, kept)
+    score = np.asarray(simulation(witness, scenario), np.float64).item()
+
+    steps = len(kept.answers)
     return Episode(
-        observations=np.reshape(witness.observations, (kept, network.layers[0])),
-        outputs=np.reshape(witness.answers, (kept, network.layers[-1])),
+        observations=np.reshape(kept.observations, (steps, network.layers[0])),
+        outputs=np.reshape(kept.answers, (steps, network.layers[-1])),
         score=score,
-        steps=witness.acts,
+        steps=int(np.max(witness.acts)),
     )
