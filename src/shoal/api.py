@@ -27,7 +27,6 @@ from shoal.orchestration.preflight import (
     check_dataset,
     check_search,
     check_subject,
-    probe_objectives,
     probe_subject,
 )
 from shoal.orchestration.runner import Runner
@@ -376,7 +375,6 @@ def search(
     parsed = SearchSettings.parse({**usual_settings(data), **pin_settings(settings)})
     check_search(data, parsed, name)
     probe_subject(data)
-    probe_objectives(data, parsed)
 
     opened = store
     if not isinstance(opened, Store):

@@ -14,7 +14,7 @@ from shoal.analysis.summary import Summary, summarise
 from shoal.data import Dataset, load_dataset
 from shoal.errors import RunStateError
 from shoal.orchestration.launcher import ensure_supervisor
-from shoal.orchestration.preflight import check_search, probe_objectives
+from shoal.orchestration.preflight import check_search
 from shoal.problems.own_code import pin_settings
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, RunView, Store, open_store
@@ -82,7 +82,6 @@ class TrainManager:
         if not isinstance(data, Dataset):
             data = load_dataset(data, target, preset=cast("Preset", self._settings.preset))
         check_search(data, self._settings)
-        probe_objectives(data, self._settings)
         self._data = data
 
         if not isinstance(store, Store):

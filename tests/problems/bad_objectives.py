@@ -41,7 +41,7 @@ BAD = {
     "no-objective": Bad(
         "def profit(outputs, y): ...\n",
         "mine.py:profit is a function, not a simulation, a function to minimise, an objective",
-        "@shoal.objective(...) or @shoal.row_loss(...)",
+        "@shoal.objective(...), @shoal.row_loss(...) or @shoal.decoder",
         "write that line above the function",
     ),
     "other-arguments": Bad(

@@ -20,7 +20,7 @@ from shoal.problems import references
 from shoal.problems.evaluation import Task
 from shoal.problems.own_code import (
     choose_objective,
-    columns_of,
+    objectives_of,
     offered_names,
     pin_settings,
 )
@@ -149,7 +149,7 @@ def test_weights_of_rows_are_those_of_the_training() -> None:
 
 def test_columns_are_handed_to_the_objective(file: Path) -> None:
     settings = parsed(objective=f"{file}:young")
-    assert columns_of(settings) == ("age",)
+    assert [own.table_columns for own in objectives_of(settings)] == [("age",)]
 
     with pytest.raises(ObjectiveError, match=r"needs the column 'age'") as raised:
         make_problem(load_dataset("concrete"), settings)

@@ -113,9 +113,9 @@ RoleOption = Annotated[
     list[str] | None,
     typer.Option(
         "--role",
-        metavar="COL=column|weight",
-        help="No feature: numbers for objectives (column), or how much a row counts (weight); "
-        "repeatable",
+        metavar="COL=column|weight|NAME",
+        help="No feature: numbers for objectives (column), how much a row counts (weight), or what "
+        "an objective calls NAME; repeatable",
     ),
 ]
 

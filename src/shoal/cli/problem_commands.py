@@ -33,13 +33,14 @@ def check_problem(
         typer.Argument(
             metavar="REF",
             help="`file.py:NAME`, `module:NAME`, `gym:NAME`, or the name of a bundled simulation, "
-            "a function, an objective or an installed plug-in",
+            "a function, an objective, a decoder or an installed plug-in",
         ),
     ],
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]", help="A table whose rows an objective is tried on; default: made-up"
+            metavar="[DATA]",
+            help="A table on which an objective or a decoder is tried; default: made-up",
         ),
     ] = None,
     target: TargetOption = None,
@@ -54,7 +55,7 @@ def check_problem(
     ] = 60.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at a simulation, a function, an objective or a loss of a row before a search.
+    """Look at a simulation, a function, an objective, a loss or a decoder before a search.
 
     Does it work, is it the same twice, how fast is it? It is imported and called a few times, in a
     process of its own. Nothing is written.
@@ -62,13 +63,17 @@ def check_problem(
     Exit code 2: no search can start on it as it is.
     """
     from shoal.cli.run_input import read_options
+    from shoal.data.roles import split_roles
     from shoal.problems.check import check_named
 
     if not seconds > 0:
         raise SettingsError(f"--seconds {seconds:g}.", expected="more than 0")
     options = read_options("--option", option or ())
-    table = _table(data, target, task, role)
-    found = check_named(reference, seconds, options=options, table=table)
+    roles, called = split_roles(role or ())
+    if data is None and called:
+        roles = role or []
+    table = _table(data, target, task, roles)
+    found = check_named(reference, seconds, options=options, table=table, columns=called)
 
     if as_json:
         typer.echo(json.dumps(found.to_dict()))
@@ -107,7 +112,9 @@ def code(
     ],
     of: Annotated[
         str | None,
-        typer.Option(metavar="SETTING", help="objective or metric, where a run names two files"),
+        typer.Option(
+            metavar="SETTING", help="objective, metric or decoder, where a run names several files"
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE if it is there")] = False,
     store: StoreOption = None,

@@ -58,19 +58,25 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     DataError, ProblemError, SettingsError
         The table, the simulation or a setting cannot be used.
     """
-    from shoal.data import load_dataset
-    from shoal.orchestration.preflight import check_search, probe_objectives
+    from shoal.orchestration.preflight import check_search
     from shoal.problems.own_code import SETTINGS as CODE_SETTINGS
-    from shoal.problems.own_code import columns_of, data_options_of, pin_settings
+    from shoal.problems.own_code import (
+        call_columns,
+        data_options_of,
+        objectives_of,
+        pin_settings,
+    )
     from shoal.problems.registry import names_code, usual_settings
+    from shoal.problems.table_input import load_with_columns
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
     values: dict[str, Any] = {}
     if settings_file is not None:
         values = read_settings_file(settings_file)
     values |= {key: value for key, value in given.items() if value is not None}
+    called: dict[str, str] = {}
     if given.get("role") is not None:
-        values = _with_roles(values)
+        values, called = _with_roles(values)
 
     if values.pop("demo_simulation", False):
         values["data"] = DEMO_SIMULATION
@@ -96,26 +102,27 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         _refuse_options(source, options)
         for setting in CODE_SETTINGS:
             _check_import(values.get(setting))
-        settings = SearchSettings.parse(pin_settings(values))
-        _add_columns(data_options, columns_of(settings))
+        settings = SearchSettings.parse(call_columns(pin_settings(values), called))
         data_options = {**data_options_of(settings), **data_options}
         preset = cast("Preset", settings.preset)
-        subject = load_dataset(source, preset=preset, **data_options)
+        subject = load_with_columns(source, objectives_of(settings), preset=preset, **data_options)
     check_search(subject, settings, name)
-    probe_objectives(subject, settings)
     return RunInput(subject, settings, name)
 
 
-def _with_roles(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with the roles of ``role`` as options of the data, in place of the file's."""
-    from shoal.data.roles import parse_roles
+def _with_roles(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values with the roles of ``role`` as options of the data, in place of the file's; and
+    what columns are called that an objective is handed.
+    """
+    from shoal.data.roles import parse_roles, split_roles
 
     others = {name: value for name, value in values.items() if name != "role"}
-    roles = parse_roles(values["role"])
+    texts, called = split_roles(values["role"])
+    roles = parse_roles(texts)
     if roles:
         others.pop("columns", None)
         others.pop("weight", None)
-    return {**others, **roles}
+    return {**others, **roles}, called
 
 
 def _name_code(values: dict[str, Any], setting: str, settings_file: Path | None) -> None:
@@ -159,14 +166,6 @@ def _check_import(named: Any) -> None:
     name = table.get("name") if isinstance(table, dict) else None
     if isinstance(name, str) and references.is_reference(name):
         check_import(name).refuse_bad()
-
-
-def _add_columns(data_options: dict[str, Any], columns: tuple[str, ...]) -> None:
-    """Give the columns that an objective names their role, where they have none yet."""
-    named = list(data_options.get("columns", ()))
-    missing = [column for column in columns if column not in named]
-    if missing and data_options.get("weight") not in missing:
-        data_options["columns"] = [*named, *missing]
 
 
 def read_options(option: str, given: Any) -> dict[str, Any]:

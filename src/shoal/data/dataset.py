@@ -276,7 +276,7 @@ class DataOptions:
             _parse_target(target),
             preset,
             same=_parse_same(same),
-            columns=_parse_names("columns", columns),
+            columns=parse_names("columns", columns),
             **chosen,
             **others,
         )
@@ -320,10 +320,10 @@ def _parse_target(target: Any) -> Names:
 def _parse_same(same: str | Sequence[str]) -> Same:
     if isinstance(same, str) and same.strip() == "all":
         return "all"
-    return _parse_names("same", same, ", or 'all'")
+    return parse_names("same", same, ", or 'all'")
 
 
-def _parse_names(option: str, given: str | Sequence[str], or_else: str = "") -> tuple[str, ...]:
+def parse_names(option: str, given: str | Sequence[str], or_else: str = "") -> tuple[str, ...]:
     """A list of names, or a text that has commas between them, as a tuple of names."""
     if isinstance(given, str):
         names = [name.strip() for name in given.split(",")]

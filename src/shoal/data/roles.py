@@ -108,6 +108,48 @@ def _first_word(series: pd.Series) -> tuple[int, str]:
     return 0, cells[0]
 
 
+def split_roles(texts: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Part roles from other names for columns that an objective is handed.
+
+    Parameters
+    ----------
+    texts
+        ``COLUMN=ROLE`` or ``COLUMN=NAME`` each.
+
+    Returns
+    -------
+    list of str
+        Those with a role, for `parse_roles`.
+    dict
+        Of the others, the table's column by the objective's name for it.
+
+    Raises
+    ------
+    SettingsError
+        For a text that is something else, and where two columns have one name.
+
+    Examples
+    --------
+    >>> split_roles(["w=weight", "price=amount"])
+    (['w=weight'], {'amount': 'price'})
+    """
+    with_role = []
+    called: dict[str, str] = {}
+    for text in texts:
+        column, _, name = text.rpartition("=")
+        if not column or not name or name in ROLES:
+            with_role.append(text)
+        elif name in called:
+            raise SettingsError(
+                f"role {text!r}, and {called[name]}={name}.",
+                expected=f"one column that is {name}",
+                remedy="leave one of them out",
+            )
+        else:
+            called[name] = column
+    return with_role, called
+
+
 def parse_roles(texts: Sequence[str]) -> dict[str, Any]:
     """Read the roles that a command was given.
 

@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from shoal.errors import DecoderError, ShoalError
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, normals
-from shoal.objectives.options import Option, name_of, options_of, plain_function, with_values
+from shoal.objectives.options import (
+    Option,
+    line_of,
+    name_of,
+    options_of,
+    plain_function,
+    with_values,
+)
 
 # Makes of positions (n, D) float32 the weights (n, D) float32 of networks.
 Decode = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -83,31 +90,36 @@ class Decoder:
             From positions (n, D) float32 to weights (n, D) float32. It raises `DecoderError` if the
             function raises, or returns something else.
         """
+
+        def decode(positions: NDArray[np.float32]) -> NDArray[np.float32]:
+            # A function that changes its input would move the swarm.
+            shown = positions.view()
+            shown.flags.writeable = False
+            return self._weights(shown, network)
+
+        return decode
+
+    def _weights(self, positions: NDArray[np.float32], network: Network) -> NDArray[np.float32]:
+        """What the function returns for positions (n, D), checked."""
         arguments: tuple[Any, ...] = ()
         by_hand = f"{self.name}(positions)"
         if self.takes_network:
             arguments = (network,)
             by_hand = f"{self.name}(positions, network)"
 
-        def decode(positions: NDArray[np.float32]) -> NDArray[np.float32]:
-            # A function that changes its input would move the swarm.
-            shown = positions.view()
-            shown.flags.writeable = False
-            try:
-                returned = self.function(shown, *arguments, **self.options)
-            # It says what to do by itself.
-            except ShoalError:
-                raise
-            except Exception as error:
-                raise DecoderError(
-                    f"The decoder {self.name} raised {type(error).__name__}: {error}",
-                    expected=f"weights of shape {positions.shape}, and the positions left as they "
-                    "are",
-                    remedy=f"call it by hand: {by_hand}",
-                ) from error
-            return self._checked(returned, positions.shape)
-
-        return decode
+        try:
+            returned = self.function(positions, *arguments, **self.options)
+        # It says what to do by itself.
+        except ShoalError:
+            raise
+        except Exception as error:
+            raise DecoderError(
+                f"The decoder {self.name} raised {type(error).__name__}: {error}"
+                f"{line_of(error, self.function)}.",
+                expected=f"weights of shape {positions.shape}, and the positions left as they are",
+                remedy=f"call it by hand: {by_hand}",
+            ) from error
+        return self._checked(returned, positions.shape)
 
     def _checked(self, returned: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
         seen = f"a {type(returned).__name__}"
@@ -130,12 +142,32 @@ class Decoder:
         Raises
         ------
         DecoderError
-            If it raises, returns another shape, gives other weights for the same positions when it
-            is called again, or looks at more than one position for a network.
+            If it raises, changes the positions, returns another shape or no finite weights, gives
+            other weights for the same positions when it is called again, or looks at more than one
+            position for a network.
         """
         decode = self.bound_to(network)
         positions = normals(_KEY, Purpose.POSITION, _TRIED, network.size)
-        together = decode(positions).copy()
+
+        # Positions that it may change, so that it does not fail for another reason.
+        passed = positions.copy()
+        try:
+            together = self._weights(passed, network).copy()
+        finally:
+            # Before what it returned: it may be the positions.
+            if not np.array_equal(passed, positions):
+                raise DecoderError(
+                    f"The decoder {self.name} changes the positions that it is handed.",
+                    expected="a function that leaves them as they are, as the swarm needs them",
+                    remedy="work on a copy: positions = positions.copy()",
+                )
+        if not np.isfinite(together).all(axis=1).any():
+            raise DecoderError(
+                f"The decoder {self.name} returns weights that are not finite for each of {_TRIED} "
+                "positions.",
+                expected="finite weights for some position",
+                remedy="look for divisions by 0, and for logarithms of numbers below 0",
+            )
 
         if not np.array_equal(decode(positions), together, equal_nan=True):
             raise DecoderError(

@@ -56,6 +56,9 @@ class TableObjective:
     columns
         Columns of the table that the function is handed behind the target, each (rows,) float64.
         They are no features.
+    columns_called
+        What a table calls those columns, by the function's own names, where it calls them something
+        else.
     unit
         Of the value, "" for a pure number.
     label
@@ -78,6 +81,7 @@ class TableObjective:
     task: Literal["regression", "classification"] | None = None
     classes: int | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    columns_called: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, outputs: Any, y: Any, *columns: Any, **options: Any) -> Any:
         """Run the function."""
@@ -98,6 +102,66 @@ class TableObjective:
         """Give options other values, each of the type of its default. Raises `ObjectiveError`."""
         owner = f"The objective {self.name}"
         return replace(self, options=with_values(self.options, changes, owner, ObjectiveError))
+
+    @property
+    def table_columns(self) -> tuple[str, ...]:
+        """The columns by the names that the table has for them."""
+        return tuple(self.columns_called.get(name, name) for name in self.columns)
+
+    def with_columns(self, called: Mapping[str, str]) -> TableObjective:
+        """Take columns that a table calls something else.
+
+        Parameters
+        ----------
+        called
+            The table's name by the function's own name.
+
+        Raises
+        ------
+        ObjectiveError
+            If the function names no such column, or the other name is no text.
+
+        Examples
+        --------
+        >>> @objective(columns=("amount",))
+        ... def profit(score, y, amount): ...
+        >>> profit.with_columns({"amount": "price"}).table_columns
+        ('price',)
+        """
+        for name, column in called.items():
+            if name not in self.columns:
+                raise ObjectiveError(
+                    f"The objective {self.name} names no column {name!r}.",
+                    expected="one of " + (", ".join(self.columns) or "none"),
+                    remedy="correct the name, or leave it out",
+                )
+            if not isinstance(column, str) or not column:
+                raise ObjectiveError(
+                    f"The column {name!r} of the objective {self.name} is called {column!r}.",
+                    expected="the name of a column of the table",
+                    remedy=f'for example columns={{"{name}": "price"}}',
+                )
+        return replace(self, columns_called={**self.columns_called, **called})
+
+    def columns_in(
+        self, table: Mapping[str, NDArray[np.float64]]
+    ) -> tuple[NDArray[np.float64], ...]:
+        """The columns that the function is handed, of those with a role (rows,) by their names.
+
+        Raises
+        ------
+        ObjectiveError
+            If one is missing.
+        """
+        for name, column in zip(self.columns, self.table_columns, strict=True):
+            if column not in table:
+                raise ObjectiveError(
+                    f"The objective {self.name} needs the column {column!r}, which has no role.",
+                    expected=f"a table with the columns {', '.join(self.table_columns)}",
+                    remedy=f"`--role {column}=column`, or `--role COLUMN={name}` where the table "
+                    "calls it something else; in Python columns= of shoal.load_dataset",
+                )
+        return tuple(table[column] for column in self.table_columns)
 
     def values(
         self,

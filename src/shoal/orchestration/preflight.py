@@ -10,7 +10,13 @@ from shoal.data import Dataset
 from shoal.errors import DataError, SettingsError
 from shoal.executors import check_executor_installed
 from shoal.problems.base import Problem
-from shoal.problems.check import LIMIT_SECONDS, ProblemCheck, check_objective_of, check_recorded
+from shoal.problems.check import (
+    LIMIT_SECONDS,
+    ProblemCheck,
+    check_decoder_of,
+    check_objective_of,
+    check_recorded,
+)
 from shoal.problems.own_checks import check_own
 from shoal.problems.own_code import find_named
 from shoal.problems.registry import describe, is_written, make_problem
@@ -28,9 +34,16 @@ if TYPE_CHECKING:
 # Multiply-adds a second that no core makes; docs/performance.md measures a tenth of it.
 FASTEST = 1e12
 
+# Networks that a user's decoder is tried on: widths of the layers.
+_SMALL = (5, 8, 2)
+_SMALL_LINEAR = (5, 2)
+
 
 def check_search(subject: Subject, settings: SearchSettings, name: str | None = None) -> None:
-    """Check that these make a search.
+    """Check that these make a search, before anything is written.
+
+    Objectives, metrics and decoders of users are tried out in another process. What comes with
+    Shoal is tried here, as an option may make no sense.
 
     Parameters
     ----------
@@ -46,7 +59,9 @@ def check_search(subject: Subject, settings: SearchSettings, name: str | None = 
     DataError
         ``subject`` is nothing that can be solved.
     ProblemError
-        No other process could import the simulation or function.
+        No other process could import the simulation or function. Or an objective, a metric or a
+        decoder raises, hangs, prints, changes what it is handed, returns something else than it
+        should, or something else when it is called again.
     SettingsError
         The loss does not fit the target, the name is no text, no machine could train one generation
         in the given time, or the sampler's package is missing.
@@ -61,8 +76,11 @@ def check_search(subject: Subject, settings: SearchSettings, name: str | None = 
 
     check_executor_installed(settings.executor)
     check_sampler(settings)
+    # Code that may not return is tried out in another process before it is called in this one.
+    _probe_decoder(settings)
     # Making the problem checks the loss and the metric.
     _check_time(make_problem(subject, settings))
+    _probe_objectives(subject, settings)
 
 
 def check_subject(subject: Subject) -> None:
@@ -107,29 +125,15 @@ def probe_subject(subject: Subject, seconds: float = LIMIT_SECONDS) -> None:
         check_recorded(record, seconds).refuse_bad()
 
 
-def probe_objectives(
-    subject: Subject, settings: SearchSettings, seconds: float = LIMIT_SECONDS
-) -> None:
-    """Try out the objective and the metric on some rows of a table, before anything is written.
+def _probe_decoder(settings: SearchSettings) -> None:
+    """Try out a user's decoder on a small network, with hidden layers if genomes have some."""
+    if settings.decoder is not None and settings.decoder.is_reference:
+        layers = _SMALL_LINEAR if settings.max_depth == 0 else _SMALL
+        check_decoder_of(settings.decoder, layers).refuse_bad()
 
-    Code of a user runs in another process. What comes with Shoal is tried here, as an option may
-    make no sense.
 
-    Parameters
-    ----------
-    subject
-        What is to be solved; only tables have objectives.
-    settings
-        Name what is tried out.
-    seconds
-        How long the other process may take to import a file and to call its function once.
-
-    Raises
-    ------
-    ProblemError
-        No search could start: the function raises, hangs, prints, changes what it is handed,
-        returns something else than numbers, or other numbers when it is called again.
-    """
+def _probe_objectives(subject: Subject, settings: SearchSettings) -> None:
+    """Try out the objective and the metric on some rows of a table."""
     if not isinstance(subject, Dataset):
         return
     problem = TableProblem(subject, settings)
@@ -138,13 +142,13 @@ def probe_objectives(
         named.append(settings.metric)
     for own in named:
         if isinstance(own, NamedCode):
-            _probe_objective(own, problem, seconds)
+            _probe_objective(own, problem)
 
 
-def _probe_objective(named: NamedCode, problem: TableProblem, seconds: float) -> None:
+def _probe_objective(named: NamedCode, problem: TableProblem) -> None:
     sample = TargetSample.of_table(problem)
     if named.is_reference:
-        check_objective_of(named, sample, seconds).refuse_bad()
+        check_objective_of(named, sample).refuse_bad()
         return
 
     found = check_own(find_named(named), sample)

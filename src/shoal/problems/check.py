@@ -1,6 +1,6 @@
 """What users bring, looked at before a search: why could no search start, what to know?
 
-It is a simulation, a function, an objective or a loss of a row.
+It is a simulation, a function, an objective, a loss of a row or a decoder.
 
 The functions `check_...` are what others call. The code runs in a process of its own
 (`shoal.problems.check_process`), so that one that never returns, or that ends its process, costs no
@@ -10,7 +10,7 @@ more than the seconds that it is given.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,7 +80,8 @@ class ProblemCheck:
         score another one has, too, ``compiled``, and ``why_not_compiled``. Of a function, those of
         `shoal.functions.checks.FunctionCheck`. Of an objective, ``seconds`` of a call with
         ``networks`` and ``rows``, and ``ties`` of networks that differ a little. Of a loss of a
-        row, ``seconds``, ``rows`` and ``compiled``. Empty where it did not come to a score.
+        row, ``seconds``, ``rows`` and ``compiled``. Of a decoder, ``seconds`` of a call with
+        ``networks`` of so many ``weights``. Empty where it did not come to a score.
     """
 
     name: str
@@ -113,6 +114,7 @@ def check_named(
     *,
     options: Mapping[str, Any] | None = None,
     table: Mapping[str, Any] | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> ProblemCheck:
     """Look at what a text names, as a person wrote it.
 
@@ -120,7 +122,7 @@ def check_named(
     ----------
     text
         A simulation or a function (see `shoal.problems.registry.find_written`), or the name of an
-        objective or a reference to one.
+        objective or a decoder, or a reference to one.
     seconds
         How long import, compilation and one call may take, and how long a few calls may take.
     options
@@ -128,8 +130,15 @@ def check_named(
     table
         Whose rows an objective is tried out on: arguments of `shoal.load_dataset` as JSON values.
         None: on made-up rows.
+    columns
+        What the table calls columns that an objective is handed, by the objective's names.
     """
-    request = {"text": text, "options": dict(options or {}), "table": table}
+    request = {
+        "text": text,
+        "options": dict(options or {}),
+        "table": table,
+        "columns": dict(columns or {}),
+    }
     return _check(text, request, seconds)
 
 
@@ -159,6 +168,24 @@ def check_objective_of(
         As in `check_named`.
     """
     request = {"named": named.model_dump(), "sample": sample.to_dict()}
+    return _check(named.name, request, seconds)
+
+
+def check_decoder_of(
+    named: NamedCode, layers: Sequence[int], seconds: float = LIMIT_SECONDS
+) -> ProblemCheck:
+    """Try out a decoder that settings name, as other processes will find it.
+
+    Parameters
+    ----------
+    named
+        In a user's file.
+    layers
+        Widths of the network whose weights it makes.
+    seconds
+        As in `check_named`.
+    """
+    request = {"named": named.model_dump(), "setting": "decoder", "layers": list(layers)}
     return _check(named.name, request, seconds)
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shoal.data import load_dataset
 from shoal.errors import ProblemError, ShoalError
 from shoal.functions.checks import (
     FEASIBILITY_POINTS,
@@ -27,14 +26,18 @@ from shoal.functions.checks import (
 from shoal.functions.definition import FunctionProblem
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, normals
-from shoal.objectives.definition import RowLoss
+from shoal.objectives.built_in_decoders import find_decoder
+from shoal.objectives.decoders import Decoder
+from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.lookup import find_built_in
 from shoal.problems import references
 from shoal.problems.check import ProblemFinding, Status
+from shoal.problems.decoder_checks import check_decoder
 from shoal.problems.own_checks import check_own
-from shoal.problems.own_code import Own, find_named
+from shoal.problems.own_code import Own, find_named, find_named_decoder, with_columns
 from shoal.problems.registry import find_written, is_function, is_simulation, load_written
 from shoal.problems.table import TableProblem
+from shoal.problems.table_input import load_with_columns
 from shoal.problems.target_sample import TargetSample
 from shoal.problems.trial import prints
 from shoal.settings.named_code import NamedCode
@@ -49,8 +52,12 @@ from shoal.system.printed import Printed
 if TYPE_CHECKING:
     from shoal.problems.registry import Written
 
+    Subject = Written | Own | Decoder
+
 _WORST_FIRST = ("bad", "look", "good")
 _HIDDEN = 8
+# Inputs and outputs of networks that a decoder is tried on without a table.
+_MADE_UP_ENDS = (5, 2)
 # A call that takes longer is slow: it is called fewer times.
 _SLOW_SECONDS = 0.2
 # A share of policies with the same score above which a swarm has little to go by.
@@ -85,6 +92,8 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
             looked.findings.append(ProblemFinding("good", looked.step, "It can be imported."))
         elif isinstance(subject, Own):
             _look_at_own(subject, request, channel, looked)
+        elif isinstance(subject, Decoder):
+            _look_at_decoder(subject, request, channel, looked)
         elif request.get("table") is not None:
             raise _needs_no_table(subject)
         elif is_function(subject):
@@ -107,35 +116,43 @@ class _Looked:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def _load(request: Mapping[str, Any]) -> Written | Own:
+def _load(request: Mapping[str, Any]) -> Subject:
     if "record" in request:
         return load_written(request["record"])
     if "named" in request:
-        return find_named(NamedCode(**request["named"]))
+        named = NamedCode(**request["named"])
+        if request.get("setting") == "decoder":
+            return find_named_decoder(named)
+        return find_named(named)
 
-    return find(request["text"]).with_options(**request["options"])
+    found = with_columns(find(request["text"]), request.get("columns", {}))
+    return found.with_options(**request["options"])
 
 
-def find(text: str) -> Written | Own:
+def find(text: str) -> Subject:
     """What a text names, imported from this machine."""
-    own = find_built_in(text)
+    own = find_built_in(text) or find_decoder(text)
     if own is not None:
         return own
 
     reference = text
     if not references.is_reference(text):
-        reference = references.plugins(references.OBJECTIVES).get(text, "")
+        plugins = {
+            **references.plugins(references.DECODERS),
+            **references.plugins(references.OBJECTIVES),
+        }
+        reference = plugins.get(text, "")
     if not reference:
         return find_written(text)
 
     found, code = references.find(reference)
-    if isinstance(found, Own) or is_function(found) or is_simulation(found):
+    if isinstance(found, Own | Decoder) or is_function(found) or is_simulation(found):
         return found
     raise ProblemError(
         f"{code.reference} is a {type(found).__name__}, not a simulation, a function to minimise, "
-        "an objective or a loss of a row.",
+        "an objective, a loss of a row or a decoder.",
         expected="a function under @shoal.simulation(inputs=..., outputs=...), "
-        "@shoal.objective(...) or @shoal.row_loss(...), or a shoal.FunctionProblem",
+        "@shoal.objective(...), @shoal.row_loss(...) or @shoal.decoder, or a shoal.FunctionProblem",
         remedy="write that line above the function",
     )
 
@@ -147,7 +164,7 @@ def _better(direction: str) -> str:
 def _needs_no_table(subject: Written) -> ProblemError:
     return ProblemError(
         f"{subject.name} is solved without a table.",
-        expected="a table beside an objective or a loss of a row only",
+        expected="a table beside an objective, a loss of a row or a decoder only",
         remedy="leave the table out",
     )
 
@@ -170,14 +187,12 @@ def _look_at_own(own: Own, request: Mapping[str, Any], channel: _Channel, looked
     looked.facts = dict(found.facts)
 
 
-def _table_problem(own: Own, table: Mapping[str, Any]) -> TableProblem:
-    """The table, with the role of the columns that the objective names."""
-    arguments = dict(table)
-    columns = list(arguments.pop("columns", ()))
-    for name in getattr(own, "columns", ()):
-        if name not in columns:
-            columns.append(name)
-    return TableProblem(load_dataset(**arguments, columns=columns), SearchSettings())
+def _table_problem(own: Own | Decoder, table: Mapping[str, Any]) -> TableProblem:
+    """The table, prepared for an objective with its columns, or for a decoder."""
+    arguments = {**getattr(own, "data_options", {}), **table}
+    objectives = [own] if isinstance(own, TableObjective) else []
+    dataset = load_with_columns(arguments.pop("data"), objectives, **arguments)
+    return TableProblem(dataset, SearchSettings())
 
 
 def _text_of_own(own: Own) -> str:
@@ -187,11 +202,39 @@ def _text_of_own(own: Own) -> str:
     text = f"{own.name}: an objective of all rows, handed outputs={own.outputs!r}"
     if own.columns:
         columns = "column" if len(own.columns) == 1 else "columns"
-        text = f"{text} and the {columns} {', '.join(own.columns)}"
+        text = f"{text} and the {columns} {', '.join(own.table_columns)}"
     text = f"{text}; a {_better(own.direction)} value is better"
     if own.unit:
         text = f"{text} ({own.unit})"
     return f"{text}."
+
+
+# ---- Decoders --------------------------------------------------------------------------------
+
+
+def _look_at_decoder(
+    decoder: Decoder, request: Mapping[str, Any], channel: _Channel, looked: _Looked
+) -> None:
+    text = f"{decoder.name}: a decoder of positions."
+    looked.findings.append(ProblemFinding("good", looked.step, text))
+
+    looked.step = "table"
+    networks = [Network(layers, "tanh") for layers in _layers_for(decoder, request)]
+    found = check_decoder(decoder, networks, lambda at: channel.say(at=at))
+    looked.findings += found.findings
+    looked.facts = dict(found.facts)
+
+
+def _layers_for(decoder: Decoder, request: Mapping[str, Any]) -> list[tuple[int, ...]]:
+    """Widths of the layers of networks to try: the one that is asked for, or two."""
+    if "layers" in request:
+        return [tuple(request["layers"])]
+
+    inputs, outputs = _MADE_UP_ENDS
+    if request.get("table") is not None:
+        dataset = _table_problem(decoder, request["table"]).dataset
+        inputs, outputs = dataset.inputs, dataset.outputs
+    return [(inputs, _HIDDEN, outputs), (inputs, outputs)]
 
 
 # ---- Functions -------------------------------------------------------------------------------

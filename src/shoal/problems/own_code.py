@@ -8,7 +8,7 @@ in every process and whenever a run is resumed. See docs/own-code.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from shoal.errors import DecoderError, ObjectiveError, SettingsError
 from shoal.objectives.built_in_decoders import find_decoder, get_decoder
@@ -22,6 +22,9 @@ from shoal.settings.search_settings import SearchSettings
 
 # What a setting ``objective`` or ``metric`` can stand for.
 Own = TableObjective | RowLoss
+
+# Whatever has columns, or is refused.
+Subject = TypeVar("Subject")
 
 # The setting that names a decoder.
 _DECODER = "decoder"
@@ -86,12 +89,13 @@ def pinned(value: Any, setting: str = "objective") -> Any:
         own = as_decoder(found, name)
     else:
         own = as_own(found, name)
-    return _table(code, own.with_options(**table.get("options", {})).options)
+    own = with_columns(own, table.get("columns", {})).with_options(**table.get("options", {}))
+    return _table(code, own)
 
 
 def _pinned_object(own: Own | Decoder) -> dict[str, Any]:
     if _is_built_in(own):
-        return {"name": own.name, "options": dict(own.options)}
+        return {"name": own.name, **_choices(own)}
 
     kind = Decoder if isinstance(own, Decoder) else Own
     what = "a decoder" if isinstance(own, Decoder) else "an objective"
@@ -99,11 +103,20 @@ def _pinned_object(own: Own | Decoder) -> dict[str, Any]:
         own.function, lambda value: isinstance(value, kind) and value.function is own.function
     )
     code = references.code_of(own.function, what, name)
-    return _table(code, own.options)
+    return _table(code, own)
 
 
-def _table(code: references.Code, options: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": code.reference, "sha256": code.sha256, "options": dict(options)}
+def _table(code: references.Code, own: Own | Decoder) -> dict[str, Any]:
+    return {"name": code.reference, "sha256": code.sha256, **_choices(own)}
+
+
+def _choices(own: Own | Decoder) -> dict[str, Any]:
+    """The values of options, and what columns are called."""
+    choices: dict[str, Any] = {"options": dict(own.options)}
+    called = getattr(own, "columns_called", {})
+    if called:
+        choices["columns"] = dict(called)
+    return choices
 
 
 def _is_built_in(own: Own | Decoder) -> bool:
@@ -132,8 +145,10 @@ def find_named(named: NamedCode) -> Own:
     if not named.is_reference:
         from shoal.objectives.lookup import get_built_in
 
-        return get_built_in(named.name).with_options(**named.options)
-    return as_own(_recorded(named), named.name).with_options(**named.options)
+        own = get_built_in(named.name)
+    else:
+        own = as_own(_recorded(named), named.name)
+    return with_columns(own, named.columns).with_options(**named.options)
 
 
 def find_named_decoder(named: NamedCode) -> Decoder:
@@ -149,8 +164,10 @@ def find_named_decoder(named: NamedCode) -> Decoder:
         It cannot be imported.
     """
     if not named.is_reference:
-        return get_decoder(named.name).with_options(**named.options)
-    return as_decoder(_recorded(named), named.name).with_options(**named.options)
+        decoder = get_decoder(named.name)
+    else:
+        decoder = as_decoder(_recorded(named), named.name)
+    return with_columns(decoder, named.columns).with_options(**named.options)
 
 
 def _recorded(named: NamedCode) -> Any:
@@ -221,20 +238,86 @@ def choose_decoder(name: str) -> Decoder:
     return get_decoder(name)
 
 
-def columns_of(settings: SearchSettings) -> tuple[str, ...]:
-    """The columns that the objective and the metric of these settings are handed, each once.
+def with_columns(own: Subject, called: Mapping[str, str]) -> Subject:
+    """The same, with columns that a table calls something else.
+
+    Parameters
+    ----------
+    own
+        What a name stands for: an objective, or something that is handed no columns.
+    called
+        See `TableObjective.columns_called`; empty for all else.
+
+    Raises
+    ------
+    ObjectiveError
+        It names no such column.
+    """
+    if not called:
+        return own
+    if isinstance(own, TableObjective) and isinstance(called, Mapping):
+        return own.with_columns(called)  # type: ignore[return-value]
+    raise ObjectiveError(
+        f"columns={called!r} of {getattr(own, 'name', own)}.",
+        expected="columns of an objective that says @shoal.objective(columns=...), by its names",
+        remedy="leave them out",
+    )
+
+
+def call_columns(pinned_settings: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
+    """Pinned settings whose objective and metric take columns that a table calls something else.
+
+    Parameters
+    ----------
+    pinned_settings
+        What `pin_settings` gave.
+    called
+        The table's name by the name that the objective or the metric has for it.
+
+    Raises
+    ------
+    SettingsError
+        Neither names such a column.
+    """
+    settings = dict(pinned_settings)
+    known: list[str] = []
+    for setting in ("objective", "metric"):
+        named = settings.get(setting)
+        if not isinstance(named, dict):
+            continue
+        own = find_named(NamedCode.model_validate(named))
+        names = getattr(own, "columns", ())
+        known += names
+        chosen = {name: column for name, column in called.items() if name in names}
+        if chosen:
+            settings[setting] = {**named, "columns": {**named.get("columns", {}), **chosen}}
+
+    for name, column in called.items():
+        if name not in known:
+            either = "".join(f", or {column}={own}" for own in dict.fromkeys(known))
+            raise SettingsError(
+                f"role {column + '=' + name!r}.",
+                expected=f"{column}=column, {column}=weight{either}",
+                remedy="the name behind = is a role, or a column that the objective names",
+            )
+    return settings
+
+
+def objectives_of(settings: SearchSettings) -> tuple[TableObjective, ...]:
+    """The objective and the metric of these settings, where they see all rows at once.
 
     Raises
     ------
     ProblemError
         As `find_named`.
     """
-    columns: list[str] = []
+    objectives = []
     for named in (settings.objective, settings.metric):
         if isinstance(named, NamedCode):
             own = find_named(named)
-            columns += getattr(own, "columns", ())
-    return tuple(dict.fromkeys(columns))
+            if isinstance(own, TableObjective):
+                objectives.append(own)
+    return tuple(objectives)
 
 
 def data_options_of(settings: SearchSettings) -> dict[str, str]:

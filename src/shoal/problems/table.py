@@ -212,7 +212,8 @@ class TableProblem(Problem):
         """
         own = self.own_objective
         if isinstance(own, TableObjective):
-            return WholeObjective(own, self.units, self._targets(part), self._columns(own, part))
+            columns = own.columns_in(part.columns)
+            return WholeObjective(own, self.units, self._targets(part), columns)
         if isinstance(own, RowLoss):
             return self._mean_of(own, part)
 
@@ -252,17 +253,6 @@ class TableProblem(Problem):
             return part.target.astype(np.int64)
         return part.y.astype(np.float64)
 
-    def _columns(self, own: TableObjective, part: Part) -> tuple[NDArray[np.float64], ...]:
-        """The columns that an objective names."""
-        missing = [name for name in own.columns if name not in part.columns]
-        if missing:
-            raise ObjectiveError(
-                f"The objective {own.name} needs the column {missing[0]!r}, which has no role.",
-                expected="columns=(" + ", ".join(map(repr, own.columns)) + ") with the table",
-                remedy=f"`--role {missing[0]}=column`, or columns= of shoal.load_dataset",
-            )
-        return tuple(part.columns[name] for name in own.columns)
-
     def _check_own(self, own: Own | None) -> None:
         """Refuse an objective or a metric that does not fit the target."""
         if own is None:
@@ -275,7 +265,7 @@ class TableProblem(Problem):
             )
         if isinstance(own, TableObjective):
             check_fits(own, self.dataset.task, self.dataset.outputs)
-            self._columns(own, self.dataset.train)
+            own.columns_in(self.dataset.train.columns)
             self._check_takes_targets(own)
 
     def _check_takes_targets(self, own: TableObjective) -> None:
@@ -310,7 +300,7 @@ class TableProblem(Problem):
             return float(mean.losses(raw)[0])
 
         handed = self.units.handed_of_predictions(own.outputs, predictions)
-        value = own.values(handed, self._targets(part), self._columns(own, part))
+        value = own.values(handed, self._targets(part), own.columns_in(part.columns))
         return float(value[0])
 
     # ---- What is trained, and for how long -------------------------------------------------------

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.errors import ObjectiveError
 from shoal.objectives.bound import RowObjective, Units, WholeObjective, check_fits
 from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.problems.table import TableProblem
@@ -135,8 +134,7 @@ class TargetSample:
             It does not fit the target, or needs a column that has no role.
         """
         check_fits(objective, self.task, self.classes)
-        columns = tuple(self._column(objective, name) for name in objective.columns)
-        return WholeObjective(objective, self.units, self._targets, columns)
+        return WholeObjective(objective, self.units, self._targets, self._columns(objective))
 
     def bind_loss(self, loss: RowLoss) -> RowObjective:
         """The mean of the loss on these rows."""
@@ -155,18 +153,15 @@ class TargetSample:
             return self.y.astype(np.int64)
         return self.y
 
-    def _column(self, objective: TableObjective, name: str) -> NDArray[np.float64]:
-        if self.columns is None:
-            number = objective.columns.index(name)
+    def _columns(self, objective: TableObjective) -> tuple[NDArray[np.float64], ...]:
+        if self.columns is not None:
+            return objective.columns_in(self.columns)
+
+        made_up = []
+        for number in range(len(objective.columns)):
             random = np.random.default_rng((_SEED, 1 + number))
-            return np.exp(random.normal(size=len(self.y)))
-        if name in self.columns:
-            return self.columns[name]
-        raise ObjectiveError(
-            f"The objective {objective.name} needs the column {name!r}, which has no role.",
-            expected="a table with this column",
-            remedy=f"`--role {name}=column`, or columns= of shoal.load_dataset",
-        )
+            made_up.append(np.exp(random.normal(size=len(self.y))))
+        return tuple(made_up)
 
     # ---- Networks on these rows ------------------------------------------------------------------
 

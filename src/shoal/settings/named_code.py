@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from shoal.objectives.options import Option
 from shoal.objectives.registry import METRICS
@@ -13,7 +20,8 @@ from shoal.objectives.registry import METRICS
 class NamedCode(BaseModel):
     """A built-in thing by its name, or somebody's code by a reference; with its options.
 
-    As JSON and TOML it is a text, or a table: ``{name = "top_share", share = 0.2}``.
+    As JSON and TOML it is a text, or a table: ``{name = "top_share", share = 0.2}``,
+    ``{name = "value_per_row", columns = {amount = "price"}}``.
 
     Attributes
     ----------
@@ -24,6 +32,9 @@ class NamedCode(BaseModel):
         executed only if its file has this hash.
     options
         By name.
+    columns
+        Of an objective: the table's column that stands for one that the function names, where the
+        table calls it something else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +42,15 @@ class NamedCode(BaseModel):
     name: Annotated[str, Field(min_length=1)]
     sha256: str | None = None
     options: dict[str, Option] = Field(default_factory=dict)
+    columns: dict[str, str] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _as_recorded(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the columns where none has another name, as earlier versions wrote it."""
+        values: dict[str, Any] = fields(self)
+        if not self.columns:
+            values.pop("columns", None)
+        return values
 
     @property
     def is_reference(self) -> bool:
@@ -38,11 +58,12 @@ class NamedCode(BaseModel):
         return ":" in self.name
 
     def __str__(self) -> str:
-        """As people read it: its name and its options."""
-        if not self.options:
+        """As people read it: its name, its options and the names of its columns."""
+        values = {**self.options, **self.columns}
+        if not values:
             return self.name
-        options = ", ".join(f"{name}={value}" for name, value in self.options.items())
-        return f"{self.name} ({options})"
+        shown = ", ".join(f"{name}={value}" for name, value in values.items())
+        return f"{self.name} ({shown})"
 
 
 def as_table(value: Any) -> Any:
@@ -65,6 +86,9 @@ def as_table(value: Any) -> Any:
     for field in ("name", "sha256"):
         if field in options:
             table[field] = options.pop(field)
+    # A text or a number is an option of that name.
+    if isinstance(options.get("columns"), dict):
+        table["columns"] = options.pop("columns")
     if isinstance(options.get("options"), dict):
         options |= options.pop("options")
     if options:

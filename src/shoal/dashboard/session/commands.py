@@ -21,7 +21,7 @@ from shoal.dashboard.session.queries import store
 from shoal.data import Dataset
 from shoal.functions.registry import BUNDLED as BUNDLED_FUNCTIONS
 from shoal.orchestration.launcher import ensure_supervisor
-from shoal.orchestration.preflight import check_search, probe_objectives, probe_subject
+from shoal.orchestration.preflight import check_search, probe_subject
 from shoal.problems import references
 from shoal.problems.registry import describe
 from shoal.settings.search_settings import SearchSettings
@@ -106,7 +106,6 @@ class CommandService:
         _check_names_no_code(subject, settings)
         check_search(subject, settings, name)
         probe_subject(subject)
-        probe_objectives(subject, settings)
         run_id, is_new = self.store.add_run(subject, settings, name=name, key=key)
         if is_new:
             self._note("Start", run_id)
