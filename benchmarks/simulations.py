@@ -1,29 +1,38 @@
 """How good are trained policies, and how quick are simulations?
 
-    python benchmarks/simulations.py [--seeds 10] [--part quality|speed|optimum]
+    python benchmarks/simulations.py [--seeds 10] [--part quality|search|speed|optimum]
+    python benchmarks/simulations.py --part search [--only pendulum] [--out searches.jsonl]
+    python benchmarks/simulations.py --table [--out searches.jsonl]
 
 Quality: for each bundled simulation one swarm trains a policy, from several seeds, with a genome of
 shoal.simulations.defaults. The policy then acts in scenarios that nobody saw before. The table has
-the median and the worst of the seeds, what the swarm simulated, and what others reach. Speed: 48
-policies on one core. Optimum: the best policies of the inventories by value iteration, which takes
-minutes.
+the median and the worst of the seeds, what the swarm simulated, and what others reach. Search: the
+genetic algorithm finds swarm and network with the settings of ``shoal run NAME``; the champion's
+score in the test, and the mean of its confirmations, which are other trainings on scenarios of
+their own. A search is a line of ``--out``, and a run that was interrupted goes on with the next
+one; ``--table`` prints what is there. Speed: 48 policies on one core. Optimum: the best policies of
+the inventories by value iteration, which takes minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 from scipy import stats
 
+import shoal
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, derive_key
@@ -60,6 +69,10 @@ class Case:
     def simulation(self) -> Simulation:
         return get_simulation(self.name, **self.options)
 
+    @property
+    def title(self) -> str:
+        return " ".join([self.name, *(f"{name}={value}" for name, value in self.options.items())])
+
 
 CASES = (
     Case("lost-sales", 4.728 * 1.005, INVENTORY, test=40),
@@ -76,24 +89,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--part", choices=("quality", "speed", "optimum"), action="append")
+    parser.add_argument(
+        "--part", choices=("quality", "search", "speed", "optimum"), action="append"
+    )
+    parser.add_argument("--only", action="append", help="cases whose title has this word")
+    parser.add_argument("--out", type=Path, default=Path("searches.jsonl"), metavar="FILE")
+    parser.add_argument("--table", action="store_true", help="print the searches that --out has")
     options = parser.parse_args()
+
+    cases = CASES
+    if options.only:
+        cases = tuple(case for case in CASES if any(word in case.title for word in options.only))
+    if options.table:
+        print(search_table(read_lines(options.out)))
+        return
 
     parts = options.part or ["speed", "quality"]
     if "speed" in parts:
         show_speed()
     if "quality" in parts:
-        show_quality(options.seeds, options.threads)
+        show_quality(cases, options.seeds, options.threads)
+    if "search" in parts:
+        search_all(cases, options.seeds, options.out)
     if "optimum" in parts:
         show_optimum()
 
 
-def show_quality(seeds: int, threads: int) -> None:
+def show_quality(cases: tuple[Case, ...], seeds: int, threads: int) -> None:
     print(
         "\n| simulation | median score | worst | to reach | episodes | steps | s | others |\n"
         "|---|---|---|---|---|---|---|---|"
     )
-    for case in CASES:
+    for case in cases:
         plan = usual_plan(case.name)
         trained = [train(case, plan, seed, threads) for seed in range(seeds)]
         scores = [score for score, _ in trained]
@@ -102,9 +129,8 @@ def show_quality(seeds: int, threads: int) -> None:
             statistics.median(getattr(training, name) for _, training in trained)
             for name in ("episodes", "steps", "seconds")
         ]
-        title = " ".join([case.name, *(f"{k}={v}" for k, v in case.options.items())])
         print(
-            f"| {title} | {statistics.median(scores):.4g} | {worst:.4g} | {case.target:.4g} "
+            f"| {case.title} | {statistics.median(scores):.4g} | {worst:.4g} | {case.target:.4g} "
             f"| {numbers[0]:,.0f} | {numbers[1]:,.0f} | {numbers[2]:.1f} | {others(case)} |",
             flush=True,
         )
@@ -132,6 +158,80 @@ def others(case: Case) -> str:
             level = rule(simulation, CHOICE, TEST, scenarios=case.test)
             found.append(f"{level.name} {level.cost:.4g}")
     return ", ".join(found)
+
+
+def search_all(cases: tuple[Case, ...], seeds: int, out: Path) -> None:
+    """Searches that the file does not have yet: all cases of a seed, then the next seed."""
+    done = {(line["case"], line["seed"]) for line in read_lines(out)}
+    for seed in range(seeds):
+        for case in cases:
+            if (case.title, seed) in done:
+                continue
+            line = search_result(case, seed)
+            with out.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(line, flush=True)
+
+
+def search_result(case: Case, seed: int) -> dict[str, Any]:
+    """The champion's scores, what the whole search simulated, and its seconds."""
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        result = shoal.search(case.simulation, store=Path(folder) / "shoal.db", seed=seed)
+    seconds = time.perf_counter() - begun
+
+    champion = result.champion
+    if champion is None or champion.scores.test is None or champion.confirmation is None:
+        raise SystemExit(f"{case.title}, seed {seed}: the search came to nothing")
+    simulated = {
+        name: sum(
+            evaluation.scores.train.others[name]
+            for evaluation in result.evaluations
+            if evaluation.scores is not None
+        )
+        for name in ("episodes", "steps")
+    }
+    return {
+        "case": case.title,
+        "seed": seed,
+        "test": champion.scores.test.others["score"],
+        "confirmed": champion.confirmation.score,
+        "trainings": len(result.evaluations),
+        "seconds": seconds,
+        **simulated,
+    }
+
+
+def search_table(lines: list[dict[str, Any]]) -> str:
+    """Medians over the seeds in Markdown, and the worst seed of the test."""
+    table = [
+        "| simulation | seeds | test, median | worst | confirmed, median | to reach | trainings "
+        "| episodes | steps | s |",
+        "|---" * 10 + "|",
+    ]
+    for case in CASES:
+        found = [line for line in lines if line["case"] == case.title]
+        if not found:
+            continue
+        tested = [line["test"] for line in found]
+        worst = max(tested) if case.simulation.direction == "minimize" else min(tested)
+        medians = {
+            name: statistics.median(line[name] for line in found)
+            for name in ("test", "confirmed", "trainings", "episodes", "steps", "seconds")
+        }
+        table.append(
+            f"| {case.title} | {len(found)} | {medians['test']:.5g} | {worst:.5g} "
+            f"| {medians['confirmed']:.5g} | {case.target:.5g} | {medians['trainings']:.0f} "
+            f"| {medians['episodes']:,.0f} | {medians['steps'] / 1e6:,.0f} million "
+            f"| {medians['seconds']:.0f} |"
+        )
+    return "\n".join(table)
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 def show_speed(particles: int = 48, rounds: int = 40) -> None:

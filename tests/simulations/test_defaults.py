@@ -8,7 +8,7 @@ import pytest
 
 from shoal.problems.simulation import usual_settings
 from shoal.settings.search_settings import SearchSettings
-from shoal.simulations.defaults import PLANS, START_GENOMES, USUAL_PLAN, usual_plan
+from shoal.simulations.defaults import PLANS, SEARCHES, START_GENOMES, USUAL_PLAN, usual_plan
 from shoal.simulations.registry import BUNDLED, get_simulation
 
 SETTINGS = SearchSettings.parse({"preset": "simulation"})
@@ -35,6 +35,7 @@ def test_what_a_user_bounds_is_bounded_beside_the_usual_bounds() -> None:
 
 def test_plans_belong_to_bundled_simulations() -> None:
     assert set(PLANS) <= set(BUNDLED)
+    assert set(SEARCHES) <= set(BUNDLED)
     assert usual_plan("gym:CartPole-v1") == USUAL_PLAN
 
 
@@ -42,4 +43,14 @@ def test_plans_belong_to_bundled_simulations() -> None:
 def test_a_search_takes_the_plan_of_its_simulation(name: str) -> None:
     settings = SearchSettings.parse(usual_settings(get_simulation(name)))
     plan = usual_plan(name)
-    assert (settings.iterations, settings.scenarios) == (plan.iterations, plan.scenarios)
+    own = SEARCHES.get(name, {})
+
+    assert settings.scenarios == plan.scenarios
+    assert settings.iterations == own.get("iterations", plan.iterations)
+    assert {setting: getattr(settings, setting) for setting in own} == own
+
+
+def test_the_confirmations_of_a_short_search_are_as_long_as_a_training() -> None:
+    for name in SEARCHES:
+        settings = SearchSettings.parse(usual_settings(get_simulation(name)))
+        assert settings.iterations * settings.final_factor >= usual_plan(name).iterations

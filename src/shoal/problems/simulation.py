@@ -42,7 +42,7 @@ from shoal.pso.swarm import SwarmState
 from shoal.settings.phase import Phase
 from shoal.settings.presets import SIMULATION
 from shoal.settings.search_settings import SearchSettings
-from shoal.simulations.defaults import usual_plan
+from shoal.simulations.defaults import SEARCHES, usual_plan
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_policies
 from shoal.simulations.gym import PREFIX, GymSimulation, Normalisation, gym_simulation
@@ -354,6 +354,7 @@ def usual_settings(simulation: Simulation) -> dict[str, Any]:
         "fresh_scenarios": plan.fresh_scenarios,
         "validation_scenarios": plan.validation_scenarios,
         "test_scenarios": 20 * plan.validation_scenarios,
+        **SEARCHES.get(simulation.name, {}),
     }
 
 
