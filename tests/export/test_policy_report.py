@@ -12,7 +12,8 @@ import pytest
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.summary import load_champion, summarise
 from shoal.export import export_run, report_page
-from shoal.export.report_policy import PolicyReport, score_by_steps
+from shoal.export.report_policy import PolicyReport
+from shoal.export.report_work import STEPS, score_by_work
 from shoal.export.svg_lines import line_chart
 from shoal.numerics.stats import mean
 from shoal.orchestration.runner import Runner
@@ -103,7 +104,7 @@ def test_steps_are_those_of_all_trainings_up_to_a_generation(
     store, _ = opened
     generations = store.generations(1)
     evaluations = list(store.evaluations(1, curves=False))
-    points = score_by_steps(generations, evaluations)
+    points = score_by_work(generations, evaluations, STEPS)
 
     assert [score for _, score in points] == [r.summary.best_score for r in generations]
     of_search = [e for e in evaluations if e.task.phase.value == "search"]

@@ -23,6 +23,9 @@ METRIC_NAMES = {
     "log_loss": "Log loss",
 }
 
+# Differences of scores are whole numbers from here on.
+_WHOLE = 100.0
+
 # What the champion's line of training is called, by the kind of problem.
 _TRAIN_LABELS = {"function": "Best point"}
 
@@ -205,6 +208,8 @@ def _distance_text(distance: float, metric: Metric) -> str:
     """A difference of scores, without its unit."""
     if metric.unit == "%":
         return f"{distance:.2f}"
+    if distance >= _WHOLE:
+        return f"{distance:,.0f}"
     return f"{distance:.2g}"
 
 

@@ -25,6 +25,7 @@ from shoal.analysis.summary import load_champion, summarise
 from shoal.data import Dataset, QuestionColumn, RegressionTargets
 from shoal.errors import RunStateError, ShoalError, StoreError
 from shoal.export.report import Report
+from shoal.export.report_function import FunctionReport
 from shoal.export.report_policy import PolicyReport
 from shoal.export.settings_file import settings_toml, simulation_settings_toml
 from shoal.inference import standalone
@@ -143,6 +144,8 @@ def report_page(store: Store, run_id: int | str) -> bytes:
     Raises `RunStateError` as `archive` does.
     """
     run, champion = _finished(store, run_id)
+    if not run.has_network:
+        return _function_report(store, run, champion)
     if _has_policy(run):
         # Written from the record: code of a user runs for the episode alone, in its own process.
         return _policy_report(store, run, champion, _recorded_episode(store, run.id))
@@ -186,6 +189,14 @@ def _policy_report(store: Store, run: RunView, champion: Champion, episode: Epis
     return page.encode(errors="replace")
 
 
+def _function_report(store: Store, run: RunView, champion: Champion) -> bytes:
+    summary = replace(summarise(store, run.id), champion=champion)
+    evaluations = list(store.evaluations(run.id, curves=False))
+    table = EvaluationTable(store, run).refresh()
+    page = FunctionReport(summary, champion, table, evaluations).html()
+    return page.encode(errors="replace")
+
+
 def _recorded_episode(store: Store, run_id: int) -> Episode | str:
     """An episode of a finished run's policy, made in a process of its own; or why there is none."""
     try:
@@ -210,6 +221,7 @@ def _contents(store: Store, run: RunView, champion: Champion, problem: Problem) 
         contents |= _policy_contents(run, champion, problem)
     else:
         contents |= _function_contents(run, champion, problem)
+        contents[REPORT] = _function_report(store, run, champion)
     return contents
 
 

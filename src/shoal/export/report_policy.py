@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.known_scores import ReferenceScore, reference_scores
@@ -24,6 +23,7 @@ from shoal.export.report_scores import (
     trainings_text,
 )
 from shoal.export.report_sections import (
+    code_note,
     commands_section,
     facts_list,
     first_replay,
@@ -31,6 +31,7 @@ from shoal.export.report_sections import (
     search_text,
     values_section,
 )
+from shoal.export.report_work import STEPS, score_by_work, work_section
 from shoal.export.svg_lines import MOST_DOTS, MOST_LINES, episode_dots, line_chart
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.presentation.formatting import (
@@ -44,8 +45,7 @@ from shoal.presentation.formatting import (
 from shoal.problems.evaluation import Evaluation
 from shoal.replay.episodes import Episode
 from shoal.settings.phase import Phase
-from shoal.store import GenerationRecord, RunView
-from shoal.store.serialization import finite
+from shoal.store import RunView
 from shoal.tuning.champion import Champion
 
 _HEADS = ("All its policies", "The one that acts")
@@ -167,28 +167,8 @@ class PolicyReport:
 
     def _by_steps(self) -> Html:
         """The best score of each generation by the steps that were simulated up to its end."""
-        metric = self.summary.run.metric
-        points = score_by_steps(self.summary.generations, self.evaluations)
-        if len(points) < 2 or points[0][0] == points[-1][0]:
-            return Html()
-
-        best = [points[0]]
-        for point in points[1:]:
-            if metric.better(point[1], best[-1][1]):
-                best.append(point)
-        rows = []
-        for steps, score in best:
-            rows.append((f"{count_text(steps)} steps", score_text(score, metric)))
-        note = (
-            "The best mean score that the search knew after these simulated steps, all trainings "
-            "together; the choice among a training's policies and the confirmation not counted."
-        )
-        lines = {f"Best {metric.word}": points}
-        return join(
-            line_chart(lines, "Simulated steps", dots=True, whole=True),
-            table(("After", metric.label), rows, kind="scores"),
-            tag("p", note, class_="note"),
-        )
+        points = score_by_work(self.summary.generations, self.evaluations, STEPS)
+        return work_section(points, self.summary.run.metric, STEPS)
 
     def _worth(self) -> Html:
         run = self.summary.run
@@ -275,14 +255,7 @@ class PolicyReport:
             "The policy in new scenarios, from the exported folder:": "shoal play FOLDER",
         }
         section = commands_section(run, commands)
-        record = run.problem or {}
-        if record.get("sha256") is None:
-            return section
-        code = (
-            f"The simulation is in {record.get('reference')}, SHA-256 {record['sha256']}. Its text "
-            "is in problem.json, and is never executed from there."
-        )
-        return join(section, tag("p", code, class_="note"))
+        return join(section, code_note(run.problem or {}))
 
     def _settings(self) -> Html:
         run = self.summary.run
@@ -290,41 +263,8 @@ class PolicyReport:
         return values_section({**run.settings.to_dict(), **options})
 
 
-def score_by_steps(
-    generations: Sequence[GenerationRecord], evaluations: Sequence[Evaluation]
-) -> list[tuple[float, float]]:
-    """The best score of each generation by the simulated steps of all trainings up to its end.
-
-    Returns
-    -------
-    list of (steps, score)
-        Without generations in which all failed.
-    """
-    by_generation: dict[int, float] = {}
-    for evaluation in evaluations:
-        if evaluation.task.phase is Phase.SEARCH:
-            number = evaluation.task.generation
-            by_generation[number] = by_generation.get(number, 0.0) + _steps(evaluation)
-
-    numbers = [record.summary.number for record in generations]
-    steps = accumulate(by_generation.get(number, 0.0) for number in numbers)
-    points = []
-    for record, so_far in zip(generations, steps, strict=True):
-        score = finite(record.summary.best_score)
-        if score is not None:
-            points.append((so_far, score))
-    return points
-
-
-def _steps(evaluation: Evaluation) -> float:
-    """Simulated steps of a training; 0 where it failed."""
-    if evaluation.scores is None:
-        return 0.0
-    return evaluation.scores.train.others.get("steps", 0.0)
-
-
 def _simulated_text(evaluations: Sequence[Evaluation]) -> str:
-    steps = sum(_steps(evaluation) for evaluation in evaluations)
+    steps = sum(STEPS.of(evaluation) for evaluation in evaluations)
     episodes = 0.0
     for evaluation in evaluations:
         if evaluation.scores is not None:
@@ -338,8 +278,8 @@ def _steps_of_training(evaluations: Sequence[Evaluation], champion: Champion) ->
     """Simulated steps of the longest kind of training of the champion's genome, on average."""
     steps = []
     for evaluation in evaluations:
-        if evaluation.task.genome == champion.genome and _steps(evaluation):
-            steps.append((evaluation.task.phase is Phase.CONFIRMATION, _steps(evaluation)))
+        if evaluation.task.genome == champion.genome and STEPS.of(evaluation):
+            steps.append((evaluation.task.phase is Phase.CONFIRMATION, STEPS.of(evaluation)))
     if not steps:
         return ""
     last = max(confirmed for confirmed, _ in steps)

@@ -153,7 +153,7 @@ def _scored(
 def scores_section(
     champion: Champion,
     competing_runs: Mapping[str, Champion],
-    heads: tuple[str, str] = ("Single networks", "Ensemble"),
+    heads: tuple[str, ...] = ("Single networks", "Ensemble"),
     kind: str = "table",
 ) -> Html:
     """The champion's scores, and those of other methods on the same rows.
@@ -163,14 +163,15 @@ def scores_section(
     champion, competing_runs, kind
         See `score_rows`.
     heads
-        Of the columns with the scores of single networks, and of what they give together.
+        Of the columns with the scores of single networks, and of what they give together; without
+        the second, where there is nothing together.
     """
     rows = score_rows(champion, competing_runs, kind)
     metric = champion.metric
     metrics = shown_metrics(rows, metric)
-    head = ("", heads[0], *(METRIC_NAMES[name] for name in metrics), heads[1])
+    head = ("", heads[0], *(METRIC_NAMES[name] for name in metrics), *heads[1:])
 
-    lines = [_score_cells(row, metric, metrics) for row in rows]
+    lines = [_score_cells(row, metric, metrics)[: len(head)] for row in rows]
     champion_place = next((place for place, row in enumerate(rows) if row.is_champion), None)
     note = ""
     if champion.baselines:
@@ -210,8 +211,13 @@ class _Leader:
         return float(self.row["score"])
 
 
-def leaders_section(evaluations: EvaluationTable, champion_hash: str) -> Html:
-    """The best genomes, each with its interval; empty where none has a score."""
+def leaders_section(
+    evaluations: EvaluationTable, champion_hash: str, *, network: bool = True
+) -> Html:
+    """The best genomes, each with its interval; empty where none has a score.
+
+    ``network`` says whether their swarms find the weights of networks.
+    """
     leaders = _leaders(evaluations)
     if not leaders:
         return Html()
@@ -225,7 +231,8 @@ def leaders_section(evaluations: EvaluationTable, champion_hash: str) -> Html:
         if is_champion:
             champion_place = place
         strip = interval(leader.score, leader.half, low, high, highlight=is_champion)
-        lines.append(_leader_cells(place + 1, leader, metric, strip))
+        cells = _leader_cells(place + 1, leader, metric, strip)
+        lines.append([*cells, _swarm_text(leader.row, network)])
 
     head = ("", metric.label, "95 % interval", "Repeats", "Confirmed", "Genome", "What it is")
     note = (
@@ -265,10 +272,6 @@ def _leader_scale(leaders: Sequence[_Leader], metric: Metric) -> tuple[float, fl
 def _leader_cells(rank: int, leader: _Leader, metric: Metric, strip: Html) -> list[str]:
     row = leader.row
     confirmed = float(row["confirmed"])
-    activation = str(row["activation"]).replace("_", "-")
-    swarm = f"{row['update_rule']}, {int(row['swarm_size'])} particles"
-    network = f"{layers_text(row['hidden_layers'])} {activation}"
-
     return [
         f"{rank}",
         score_with_spread(leader.score, leader.half, metric).replace(" %", ""),
@@ -276,5 +279,13 @@ def _leader_cells(rank: int, leader: _Leader, metric: Metric, strip: Html) -> li
         f"{int(row['counted'])}",
         "" if math.isnan(confirmed) else score_text(confirmed, metric).removesuffix(" %"),
         tag("code", leader.name[:8]),
-        f"{swarm}, {network}",
     ]
+
+
+def _swarm_text(row: pd.Series, network: bool) -> str:
+    """A genome in a few words: its swarm, and the network that the swarm trains."""
+    swarm = f"{row['update_rule']}, {int(row['swarm_size'])} particles"
+    if not network:
+        return swarm
+    activation = str(row["activation"]).replace("_", "-")
+    return f"{swarm}, {layers_text(row['hidden_layers'])} {activation}"

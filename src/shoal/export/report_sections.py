@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.scorecard import Scorecard
 from shoal.data import Dataset
 from shoal.export.html import Html, join, table, tag
-from shoal.genome.genes import CATEGORICAL_GENES, GENE_LABELS, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genes import (
+    CATEGORICAL_GENES,
+    GENE_LABELS,
+    NETWORK_GENES,
+    NEUTRAL,
+    NUMERIC_GENES,
+)
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import SearchSpace
 from shoal.presentation.formatting import duration, shortened
@@ -105,7 +112,13 @@ def _rows_text(dataset: Dataset) -> str:
     return ", ".join(parts)
 
 
-def genome_section(genome: Genome, space: SearchSpace, ends: tuple[int, int] | None = None) -> Html:
+def genome_section(
+    genome: Genome,
+    space: SearchSpace,
+    ends: tuple[int, int] | None = None,
+    *,
+    network: bool = True,
+) -> Html:
     """The genes that the champion's update rule reads, with their places between the bounds.
 
     Parameters
@@ -114,19 +127,26 @@ def genome_section(genome: Genome, space: SearchSpace, ends: tuple[int, int] | N
         The genome, and what was searched.
     ends
         Inputs and outputs of its network, where they are worth naming.
+    network
+        Whether its swarm finds the weights of a network. Otherwise genes of networks are left out.
     """
+    left_out = set(genome.unread_genes)
+    rows = []
     widths: tuple[int, ...] = genome.hidden_layers
     if ends is not None:
         widths = (ends[0], *widths, ends[1])
-    rows = [_value_line("Topology", " – ".join(map(str, widths)))]
+    if network:
+        rows.append(_value_line("Topology", " – ".join(map(str, widths))))
+    else:
+        left_out |= set(NETWORK_GENES)
     for name in CATEGORICAL_GENES:
-        if name not in genome.unread_genes:
+        if name not in left_out:
             rows.append(_value_line(GENE_LABELS[name], getattr(genome, name).replace("_", "-")))
 
     searched = {gene.name: gene for gene in space.numeric}
     for gene in NUMERIC_GENES:
         value = getattr(genome, gene.name)
-        if gene.name in genome.unread_genes or value == NEUTRAL.get(gene.name):
+        if gene.name in left_out or value == NEUTRAL.get(gene.name):
             continue
         place = None
         if gene.name in searched:
@@ -194,6 +214,17 @@ def commands_section(run: RunView, commands: Mapping[str, str]) -> Html:
         )
         parts.append(tag("p", reservation, class_="note"))
     return join(*parts)
+
+
+def code_note(record: Mapping[str, Any]) -> Html:
+    """Where the code of a problem is, and its hash; empty for what comes with Shoal."""
+    if record.get("sha256") is None:
+        return Html()
+    code = (
+        f"The {record['kind']} is in {record.get('reference')}, SHA-256 {record['sha256']}. Its "
+        "text is in problem.json, and is never executed from there."
+    )
+    return tag("p", code, class_="note")
 
 
 def settings_section(run: RunView, dataset: Dataset) -> Html:

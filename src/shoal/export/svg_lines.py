@@ -123,7 +123,12 @@ def _x_axis(x: _Scale, title: str, height: int, *, whole: bool = False) -> list[
 
 
 def episode_dots(
-    scores: Sequence[float], mean: float, half: float | None, metric: Metric, title: str
+    scores: Sequence[float],
+    mean: float,
+    half: float | None,
+    metric: Metric,
+    title: str,
+    what: str = "episodes",
 ) -> Html:
     """A dot for each of the first `MOST_DOTS` scores, the mean of all, and its interval.
 
@@ -137,6 +142,8 @@ def episode_dots(
         What they are scores of.
     title
         Of the axis.
+    what
+        What each is the score of, for readers who do not see the drawing.
     """
     shown = [score for score in scores[:MOST_DOTS] if np.isfinite(score)]
     x = _Scale(*_spread([*shown, mean]), _LEFT, WIDTH - _RIGHT)
@@ -155,5 +162,5 @@ def episode_dots(
         *parts,
         viewBox=f"0 0 {WIDTH} {_DOTS_HEIGHT}",
         role="img",
-        aria_label=f"{len(scores):,} episodes, with {score_text(mean, metric)} on average",
+        aria_label=f"{len(scores):,} {what}, with {score_text(mean, metric)} on average",
     )

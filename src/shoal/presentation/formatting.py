@@ -44,6 +44,17 @@ def quoted(text: str) -> str:
     return f"{fence} {one_line} {fence}"
 
 
+def escaped(text: str) -> str:
+    """A user's text in one line of Markdown, in which no character has a meaning of its own.
+
+    Examples
+    --------
+    >>> escaped("EUR *a* day")
+    'EUR \\\\*a\\\\* day'
+    """
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+
+
 def shortened(text: str, most: int) -> str:
     """A text of at most ``most`` characters; what is cut off is marked by an ellipsis."""
     if len(text) <= most:
@@ -80,8 +91,10 @@ def score_text(score: float | None, metric: Metric) -> str:
     return f"{score:.{_DIGITS}g}"
 
 
-def spread_text(half: float | None, metric: Metric) -> str:
+def spread_text(half: float | None, metric: Metric | None) -> str:
     """The half-width of a score's 95 % interval; empty where there is none.
+
+    None as the metric: the scores are of no one metric.
 
     Examples
     --------
@@ -91,7 +104,7 @@ def spread_text(half: float | None, metric: Metric) -> str:
     >>> spread_text(108.4, Metric("score", "Score", "maximize"))
     '± 108'
     """
-    if metric.unit == "%" or half is None:
+    if half is None or (metric is not None and metric.unit == "%"):
         return plus_minus(half)
     if _WHOLE <= half < _EXPONENT:
         return f"± {half:,.0f}"
@@ -110,8 +123,8 @@ def score_with_spread(score: float | None, half: float | None, metric: Metric) -
     return f"{score_text(score, metric)} {spread_text(half, metric)}".rstrip()
 
 
-def difference_text(difference: float, metric: Metric) -> str:
-    """A difference of scores with its sign, in `Metric.difference_unit`.
+def difference_text(difference: float, metric: Metric | None) -> str:
+    """A difference of scores with its sign, in `Metric.difference_unit`; None: of no one metric.
 
     Examples
     --------
@@ -120,9 +133,13 @@ def difference_text(difference: float, metric: Metric) -> str:
     '+0.46'
     >>> difference_text(-0.0123456, Metric("score", "Score", "minimize"))
     '-0.0123'
+    >>> difference_text(1234.5, None)
+    '+1,234'
     """
-    if metric.unit == "%":
+    if metric is not None and metric.unit == "%":
         return f"{difference:+.2f}"
+    if _WHOLE <= abs(difference) < _EXPONENT:
+        return f"{difference:+,.0f}"
     return f"{difference:+.3g}"
 
 

@@ -66,7 +66,7 @@ def shown_loss(metric: Metric | None) -> ShownLoss:
     if metric is None:
         return _LOSS
     return ShownLoss(
-        best=f"Best mean {metric.word}",
+        best=f"Best {metric.word}",
         standing=f"{metric.label} where it stands",
         of_best=f"{metric.label} of its best",
         one=metric.word,

@@ -13,7 +13,7 @@ import pandas as pd
 
 from shoal.analysis.known_scores import ReferenceScore
 from shoal.dashboard.charts.base import palette
-from shoal.dashboard.charts.scores import least_width, score_title, vega_format
+from shoal.dashboard.charts.scores import score_title, vega_format
 from shoal.dashboard.charts.vega import (
     LegendEntry,
     Spec,
@@ -85,7 +85,9 @@ def episode_scores_chart(
     shown = frame["score"].dropna()
     low = float(shown.min())
     high = float(shown.max())
-    room = 0.04 * max(high - low, least_width(metric, high))
+    room = 0.04 * (high - low)
+    if low == high:
+        room = abs(high) or 1.0
     title = score_title(metric)
     x = number_channel(
         "score", title, grid=True, tickCount=8, scale={"domain": [low - room, high + room]}

@@ -59,13 +59,6 @@ def score_format(metric: Metric | None) -> str:
     return ".2f"
 
 
-def difference_format(metric: Metric | None) -> str:
-    """Python's format of a difference of scores, or of half of an interval."""
-    if metric is None or metric.unit != "%":
-        return ".3g"
-    return ".2f"
-
-
 def vega_format(metric: Metric) -> str:
     """Vega's format of a score in a tooltip, which is D3's."""
     if metric.unit == "%":

@@ -9,7 +9,7 @@ import streamlit as st
 
 from shoal.dashboard.components.genome_card import on_demand
 from shoal.dashboard.components.html_table import Column, html_table
-from shoal.presentation.formatting import score_text
+from shoal.presentation.formatting import escaped, score_text
 from shoal.store import RunView
 from shoal.tuning.champion import Champion
 
@@ -31,7 +31,7 @@ def best_point_card(run: RunView, champion: Champion) -> None:
     value = champion.ensemble.train[run.metric.name]
     with st.container(border=True, key="point"):
         st.subheader("Best point", anchor=False)
-        unit = f" {run.metric.unit}" if run.metric.unit else ""
+        unit = f" {escaped(run.metric.unit)}" if run.metric.unit else ""
         st.caption(
             f"The value there is {score_text(value, run.metric)}{unit}: the best of all trainings "
             "of the run, whichever swarm found it."

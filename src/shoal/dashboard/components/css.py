@@ -210,6 +210,9 @@ _TEMPLATE = """
   .st-key-runs [data-testid="stButton"] p { white-space: nowrap; }
   .st-key-runs [data-testid="stButton"] button { padding: .3rem .7rem; min-height: 0; }
 
+  /* Points stand beside their questions, and not in half of the page. */
+  [class*="st-key-grid-scorecard"] :is(td, th):first-child { width: 4rem; }
+
   /* Ten axes need more room than a telephone has. */
   .st-key-lines { overflow-x: auto; }
   .st-key-lines :is([class*="st-key-chart-"], [data-testid="stElementContainer"],

@@ -22,7 +22,7 @@ from shoal.dashboard.session.queries import store
 from shoal.errors import ShoalError
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.registry import Metric
-from shoal.presentation.formatting import score_text, score_with_spread
+from shoal.presentation.formatting import escaped, score_text, score_with_spread
 from shoal.replay.episodes import Episode, champion_episode
 from shoal.store import RunView
 
@@ -205,7 +205,7 @@ def _about(run: RunView, called: str, episode: Episode) -> str:
 
 def episode_text(run: RunView, episode: Episode) -> str:
     """How long an episode was, what it scored, and what is not drawn of it."""
-    unit = f" {run.metric.unit}" if run.metric.unit else ""
+    unit = f" {escaped(run.metric.unit)}" if run.metric.unit else ""
     score = score_text(episode.score, run.metric)
     notes = [f"{episode.steps:,} steps, score {score}{unit}."]
     kept = len(next(iter(episode.observations.values()), ()))

@@ -125,7 +125,7 @@ def champion_predictions_card(run: RunView, dark: bool) -> None:
         return
 
     with st.container(border=True, key="fit"):
-        st.subheader("Its networks together, on the test rows", anchor=False)
+        st.subheader("What it predicts for the test rows", anchor=False)
         rows_text = draw_predictions(predictions, dark, f"champion-{run.id}")
         if rows_text:
             st.markdown(f":small[{rows_text}]")

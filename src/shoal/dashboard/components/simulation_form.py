@@ -14,7 +14,7 @@ from shoal.dashboard.session.new_run_draft import key, put, state
 from shoal.errors import ShoalError
 from shoal.functions.definition import FunctionProblem
 from shoal.functions.registry import BUNDLED as BUNDLED_FUNCTIONS
-from shoal.presentation.formatting import bounds_text
+from shoal.presentation.formatting import bounds_text, escaped
 from shoal.problems.registry import is_function, is_simulation
 from shoal.simulations.definition import Simulation
 from shoal.simulations.registry import BUNDLED
@@ -105,14 +105,14 @@ def _about_function(function: FunctionProblem) -> str:
     box = function.box
     bounds = bounds_text(list(zip(box.lower, box.upper, strict=True)))
     kept = ", with constraints" if function.rules is not None else ""
-    unit = f", {function.unit}" if function.unit else ""
+    unit = f", {escaped(function.unit)}" if function.unit else ""
     better = "smaller" if function.direction == "minimize" else "larger"
     return f"{bounds}{kept}. What is better: {better} values{unit}."
 
 
 def _about(simulation: Simulation) -> str:
     """What a policy sees and answers, and which scores are better."""
-    unit = f", {simulation.unit}" if simulation.unit else ""
+    unit = f", {escaped(simulation.unit)}" if simulation.unit else ""
     better = "smaller" if simulation.direction == "minimize" else "larger"
     return (
         f"A policy observes {_numbers(simulation.input_count, simulation.observations)} and "
@@ -125,4 +125,4 @@ def _numbers(count: int, names: tuple[str, ...]) -> str:
     plural = "number" if count == 1 else "numbers"
     if not names:
         return f"{count} {plural}"
-    return f"{count} {plural} ({', '.join(names)})"
+    return f"{count} {plural} ({escaped(', '.join(names))})"

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from shoal.dashboard.charts.leaderboard import leaderboard_chart, leaderboard_data, repeats_data
-from shoal.dashboard.charts.scores import column_title, difference_format, score_format
+from shoal.dashboard.charts.scores import column_title, score_format
 from shoal.dashboard.components.best_point_card import best_point_card
 from shoal.dashboard.components.deferred_charts import chart
 from shoal.dashboard.components.episode_card import episode_card, episode_scores_card
@@ -33,7 +33,7 @@ from shoal.export import archive, report_page
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95_half_width, mean
 from shoal.objectives.registry import Metric
-from shoal.presentation.formatting import percent, score_text, spread_text
+from shoal.presentation.formatting import difference_text, percent, score_text, spread_text
 from shoal.store import ACTIVE, RunView
 from shoal.tuning.champion import Champion
 
@@ -117,8 +117,12 @@ def _verdict(champion: Champion, words: ProblemWords) -> None:
 
     single = champion.scores.test
     together = champion.ensemble.test
-    if single is not None and together is not None:
-        networks = f"mean of {len(champion.weights)}"
+    count = len(champion.weights)
+    if single is not None and together is not None and count == 1:
+        tiles.append(("Test", score_text(together[metric.name], metric), words.unseen))
+
+    elif single is not None and together is not None:
+        networks = f"mean of {count}"
         tiles.append((words.single, score_text(single[metric.name], metric), networks))
         ensemble = score_text(together[metric.name], metric)
         note = words.unseen
@@ -195,7 +199,10 @@ def _leaders_columns(run: RunView) -> dict[str, Column]:
     """How the columns of the leaderboard are shown, and what their heads say."""
     metric = run.metric
     score = score_format(metric)
-    difference = difference_format(metric)
+
+    def difference(value: float) -> str:
+        return difference_text(value, metric).removeprefix("+")
+
     unit = f", in {metric.difference_unit}" if metric.difference_unit else ""
     return {
         "Genome": Column(
@@ -204,9 +211,11 @@ def _leaders_columns(run: RunView) -> dict[str, Column]:
             text=lambda genome: genome[:8],
         ),
         column_title("Search", metric): Column(score, "Mean of the repeats that were selected on"),
-        "±": Column(difference, "Half of the 95 % interval"),
+        "±": Column(text=difference, help="Half of the 95 % interval"),
         "n": Column(".0f", "Repeats that were selected on"),
-        "Luck": Column(difference, f"By how much the best repeat is better than the mean{unit}"),
+        "Luck": Column(
+            text=difference, help=f"By how much the best repeat is better than the mean{unit}"
+        ),
         column_title("Confirmed", metric): Column(score, "Mean on unused random streams"),
         "Fresh n": Column(".0f", "Unused random streams"),
         "Stability": Column("+.2f", "Margin: positive swarms contract"),
@@ -259,9 +268,6 @@ def _downloads(run: RunView) -> None:
             help=problem_words(run).model,
             key="take-Model",
         )
-        # The page is about networks.
-        if not run.has_network:
-            return
         st.download_button(
             "Report",
             partial(report_page, store(), run_id),

@@ -14,16 +14,21 @@ from shoal.dashboard.charts.compare import (
     scores_table,
     settings_table,
 )
-from shoal.dashboard.charts.scores import column_title, difference_format, score_format
+from shoal.dashboard.charts.scores import column_title, score_format
 from shoal.dashboard.charts.vega import Spec
 from shoal.dashboard.components.deferred_charts import chart
-from shoal.dashboard.components.html_table import html_table
+from shoal.dashboard.components.html_table import Column, html_table
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import link, parameter
 from shoal.dashboard.session.queries import RunSnapshot, read, store
 from shoal.errors import ShoalError
 from shoal.objectives.registry import ACCURACY, Metric
-from shoal.presentation.formatting import metric_heading
+from shoal.presentation.formatting import (
+    difference_text,
+    escaped,
+    metric_heading,
+    spread_text,
+)
 from shoal.store import RunView
 
 # The parameter of the address with the chosen runs, numbers with commas between.
@@ -62,7 +67,7 @@ def page() -> None:
     with st.container(border=True, key="curves"):
         _curves(snapshots, comparison.metric)
     with st.container(border=True, key="found"):
-        _scores(comparison, all_tables=all(snapshot.run.is_table for snapshot in snapshots))
+        _scores(comparison, [snapshot.run for snapshot in snapshots])
     with st.container(border=True, key="tests"):
         _tests(comparison)
     with st.container(border=True, key="settings"):
@@ -170,10 +175,11 @@ def _curves_figure(
     return curves_chart(curves_data(runs), unit, metric=metric, dark=dark)
 
 
-def _scores(comparison: Comparison, *, all_tables: bool) -> None:
+def _scores(comparison: Comparison, runs: list[RunView]) -> None:
     st.subheader("What each found", anchor=False)
     metric = comparison.metric
-    formats = dict.fromkeys(("± 95 %", "± 95 % "), difference_format(metric))
+    half = Column(text=lambda value: spread_text(value, metric).removeprefix("± "))
+    formats: dict[str, Column | str] = dict.fromkeys(("± 95 %", "± 95 % "), half)
     for words in ("Best", "Confirmed", "Test", "Ensemble"):
         formats[column_title(words, metric)] = score_format(metric)
     formats |= {"Generations": ",", "Trainings": ",", "Minutes": ",.1f"}
@@ -181,7 +187,7 @@ def _scores(comparison: Comparison, *, all_tables: bool) -> None:
     html_table(shown, "scores", formats)
     st.caption(
         f"{_scores_text(metric)}Best: as the search saw it. Confirmed: on random streams that "
-        f"nothing was selected on. {_test_text(all_tables)}"
+        f"nothing was selected on. {_test_text(runs)}"
     )
 
 
@@ -189,12 +195,14 @@ def _scores_text(metric: Metric | None) -> str:
     """What the scores are; nothing for accuracies, whose columns say it."""
     if metric is None or metric.is_accuracy:
         return ""
-    return f"{metric_heading(metric)}. "
+    return f"{escaped(metric_heading(metric))}. "
 
 
-def _test_text(all_tables: bool) -> str:
-    """What the scores of the test are of."""
-    if all_tables:
+def _test_text(runs: list[RunView]) -> str:
+    """What the scores of the test are of; nothing where no run has a test."""
+    if not any(run.has_network for run in runs):
+        return ""
+    if all(run.is_table for run in runs):
         return (
             "Test: rows that nobody had looked at; of single networks on average, and of their "
             "ensemble."
@@ -222,8 +230,8 @@ def _tests(comparison: Comparison) -> None:
         metric = comparison.metric or ACCURACY
         chart(duels_chart(duels, metric=metric, dark=_dark()), "tests-figure", alt)
 
-    signed = f"+{difference_format(comparison.metric)}"
-    formats = dict.fromkeys(("Ahead by", "Low", "High"), signed)
+    difference = Column(text=lambda value: difference_text(value, comparison.metric))
+    formats: dict[str, Column | str] = dict.fromkeys(("Ahead by", "Low", "High"), difference)
     formats["P(better)"] = ".2f"
     html_table(duels_table(comparison), "tests", formats)
     st.caption(

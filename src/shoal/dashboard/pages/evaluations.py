@@ -17,7 +17,9 @@ from shoal.dashboard.routing import address
 from shoal.dashboard.session.downloads import as_csv, as_parquet
 from shoal.dashboard.session.queries import evaluation_table, run_here
 from shoal.objectives.registry import Metric
+from shoal.presentation.formatting import escaped
 from shoal.settings.phase import FIRST_CONFIRMATION, is_confirmation
+from shoal.store import RunView
 
 _EVERY = "All"
 _SEARCH = "Search"
@@ -51,7 +53,7 @@ def page() -> None:
         )
         _download(run.id, table, shown, "CSV", as_csv, "text/csv")
         _download(run.id, table, shown, "Parquet", as_parquet, "application/vnd.apache.parquet")
-    _table(run.id, shown, run.metric)
+    _table(run, shown)
 
 
 def _download(
@@ -105,11 +107,7 @@ def _filtered(table: EvaluationTable) -> pd.DataFrame:
 def _limit_label(metric: Metric) -> str:
     """What the filter of scores asks for: the worst that is shown."""
     word = "least" if metric.maximizes else "most"
-    return column_title(f"{_short_label(metric)} at {word}", metric)
-
-
-def _short_label(metric: Metric) -> str:
-    return metric.label if metric.is_accuracy else "Score"
+    return escaped(column_title(f"{metric.label} at {word}", metric))
 
 
 def _limit_steps(metric: Metric) -> dict[str, Any]:
@@ -119,7 +117,7 @@ def _limit_steps(metric: Metric) -> dict[str, Any]:
     return {"format": "%g"}
 
 
-def _table(run_id: int, shown: pd.DataFrame, metric: Metric) -> None:
+def _table(run: RunView, shown: pd.DataFrame) -> None:
     """The newest evaluation first."""
     if shown.empty:
         st.caption("No training fits these filters.")
@@ -127,7 +125,7 @@ def _table(run_id: int, shown: pd.DataFrame, metric: Metric) -> None:
 
     newest_first = shown.iloc[::-1]
     # Quoting each of 100,000 hashes for an address would take a second, for nothing.
-    genome_address = address("evaluation", run=run_id, genome="")
+    genome_address = address("evaluation", run=run.id, genome="")
     recorded = pd.to_datetime(newest_first["created"].to_numpy(), unit="s", utc=True)
     rows = pd.DataFrame(
         {
@@ -144,13 +142,16 @@ def _table(run_id: int, shown: pd.DataFrame, metric: Metric) -> None:
             "Worker": newest_first["worker"].to_numpy(),
         }
     )
+    # The loss of a function is its value.
+    if not run.has_network:
+        rows = rows.drop(columns="Loss")
     st.dataframe(
         rows,
         lazy=True,
         hide_index=True,
         height=HEIGHT,
         key="evaluations",
-        column_config=_columns(metric),
+        column_config=_columns(run.metric),
     )
 
 

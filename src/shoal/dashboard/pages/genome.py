@@ -28,7 +28,13 @@ from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.queries import evaluation_table, read, run_here, store
 from shoal.errors import ShoalError
 from shoal.objectives.registry import Metric
-from shoal.presentation.formatting import duration, quoted, score_text, spread_text
+from shoal.presentation.formatting import (
+    duration,
+    escaped,
+    quoted,
+    score_text,
+    spread_text,
+)
 from shoal.problems.evaluation import Evaluation
 from shoal.replay.verify import replay_command
 from shoal.settings.phase import Phase
@@ -81,7 +87,7 @@ def _draw(run: RunView, evaluations: list[Evaluation]) -> None:
             "the table below has the figures."
         )
         chart(figure, f"trainings-{revision}", alt)
-        _table(frame, run.metric)
+        _table(frame, run)
     with right.container(border=True, key="best", height="stretch"):
         st.subheader("Parameters", anchor=False)
         st.html(genes_html(genome, run.settings.space, topology_ends(run)))
@@ -93,9 +99,9 @@ def _draw(run: RunView, evaluations: list[Evaluation]) -> None:
         losses = losses_data(evaluations, curves)
         if len(losses):
             figure = losses_chart(losses, metric=curves, highlight=repeat, dark=dark)
-            chart(figure, f"curves-{revision}", "Loss by iteration of each")
+            chart(figure, f"curves-{revision}", f"{_curve_words(run).capitalize()} by iteration")
             st.caption(
-                f"The {_curve_words(run)} of the best particle so far, "
+                f"The {escaped(_curve_words(run))} of the best particle so far, "
                 f"{problem_words(run).trained_on}; dashed: confirmations; in front: the chosen one."
             )
 
@@ -210,8 +216,9 @@ def _phase_tile(label: str, mean: PhaseMean | None, metric: Metric) -> tuple[str
     return label, score_text(mean.score, metric), count
 
 
-def _table(frame: pd.DataFrame, metric: Metric) -> None:
+def _table(frame: pd.DataFrame, run: RunView) -> None:
     """One row a training."""
+    metric = run.metric
     title = score_title(metric)
     shown = pd.DataFrame(
         {
@@ -229,6 +236,9 @@ def _table(frame: pd.DataFrame, metric: Metric) -> None:
     )
     if shown["Fold"].isna().all():
         shown = shown.drop(columns="Fold")
+    # The loss of a function is its value.
+    if not run.has_network:
+        shown = shown.drop(columns="Loss")
 
     formats = {
         title: score_format(metric),

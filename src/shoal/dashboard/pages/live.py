@@ -44,6 +44,7 @@ from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     count_text,
     duration,
+    escaped,
     half_width,
     metric_heading,
     moment,
@@ -95,7 +96,7 @@ def _view(run_id: int, state: str) -> None:
     with st.container(key="panels"):
         left, right = st.columns([1.4, 1], gap="small")
         with left.container(border=True, key="chart", height="stretch"):
-            st.subheader(f"{run.metric.label} by generation", anchor=False)
+            st.subheader(f"{escaped(run.metric.label)} by generation", anchor=False)
             _chart(snapshot, supervised)
         with right.container(border=True, key="best", height="stretch"):
             genome_card(snapshot.summary.best, run.settings.space, zone, now, topology_ends(run))
@@ -201,7 +202,7 @@ def _metrics(snapshot: RunSnapshot) -> None:
 
     most_repeats = len(run.settings.schedule.scored_repeats(run.settings.max_repeats))
     average_of = f"of {run.settings.population} individuals"
-    kind = "Accuracy" if run.metric.is_accuracy else "Score"
+    kind = run.metric.label
     metric_tiles(
         [
             ("Current Generation", f"{run.generations:,}", f"of {run.settings.generations:,}"),
@@ -230,7 +231,7 @@ def _chart(snapshot: RunSnapshot, supervised: bool) -> None:
 
     notes = []
     if not run.metric.is_accuracy:
-        notes.append(f"{metric_heading(run.metric)}.")
+        notes.append(f"{escaped(metric_heading(run.metric))}.")
     beyond_axis = beyond_axis_text(snapshot.history, run.metric)
     if beyond_axis:
         notes.append(f"{beyond_axis}.")
@@ -286,7 +287,7 @@ def _training_now(run: RunView) -> None:
         )
         if figure is not None:
             alt = (
-                f"Losses of {len(trainings)} trainings under way, "
+                f"{problem_words(run).curve} of {len(trainings)} trainings under way, "
                 f"and of the last {RECENT} recorded."
             )
             chart(figure, f"now-{run.id}", alt)

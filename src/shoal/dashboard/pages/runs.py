@@ -15,8 +15,10 @@ from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.commands import command_key, command_service, permission_hint
 from shoal.dashboard.session.queries import run_here, store, summary
 from shoal.errors import ShoalError
+from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     duration,
+    escaped,
     estimate,
     half_width,
     moment,
@@ -98,7 +100,7 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
         # The run was deleted meanwhile.
         return
 
-    name, best, pace, buttons = st.columns([2, 1.4, 2, 3], vertical_alignment="center", gap="small")
+    name, best, pace, buttons = st.columns([1.6, 1.9, 2, 2.9], vertical_alignment="center", gap="small")
     with name:
         _name(run)
     with best:
@@ -138,7 +140,14 @@ def _best(run: RunView, best: Best | None) -> None:
         return
     half = spread_text(half_width(best.ci95), run.metric)
     st.markdown(f"**{score_text(best.score, run.metric)}** :small[{half}]")
-    st.caption(f"best of {trainings}")
+    st.caption(f"{_score_words(run.metric)}best of {trainings}")
+
+
+def _score_words(metric: Metric) -> str:
+    """What a score is, before other words; nothing for accuracies, whose unit says it."""
+    if metric.is_accuracy:
+        return ""
+    return f"{escaped(metric.unit or metric.word)}, "
 
 
 def _time_text(run: RunView, left: float | None, now: float, zone: str | None) -> str:
@@ -181,8 +190,8 @@ def _dialog(run_id: int) -> None:
         _continue(run)
     with copy:
         st.caption(
-            "A new run with the same table and settings, all of which can be changed before it "
-            "starts."
+            f"A new run with the same {run.kind} and settings, all of which can be changed before "
+            "it starts."
         )
         if st.button("Duplicate", icon=":material/content_copy:", key=f"duplicate-{run.id}"):
             go("new", like=run.id)
@@ -253,8 +262,8 @@ def _delete(run: RunView) -> None:
         return
 
     st.caption(
-        f"This removes its {run.evaluations:,} trainings and its networks for ever. Stopping a "
-        "run, or leaving it, never does."
+        f"This removes its {run.evaluations:,} trainings and all that they found for ever. "
+        "Stopping a run, or leaving it, never does."
     )
     with st.form(f"delete-{run.id}", border=False):
         word = f"delete {run.id}"

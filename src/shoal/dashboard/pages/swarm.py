@@ -47,8 +47,8 @@ _LOSSES = """
 - **Global best loss**: the lowest loss that any particle has met; it never rises.
 """
 _SCORES = """
-- **Best mean score**: of each particle's best policy, the mean over all scenarios that it met, and
-  of these means the best. It may get worse again: a policy that was lucky does not stay.
+- **Best score**: of each particle's best policy, the mean over all scenarios that it met, and of
+  these means the best. It may get worse again: a policy that was lucky does not stay.
 - **Score where it stands**: in the scenarios of the first iteration, for all frames alike.
 - **Simulated steps**: how often all policies acted, up to an iteration.
 """
@@ -58,8 +58,8 @@ _POINTS = """
   *Random axes* are the same for all boxes of as many dimensions.
 """
 _VALUES = """
-- **Best mean value**: the best value that any particle has met, as the mean of one. Points that
-  violate constraints have none.
+- **Best value**: the best value that any particle has met. Points that violate constraints have
+  none.
 - **Value where it stands**: of the point that a particle has moved to.
 """
 _MOTION = """
