@@ -102,7 +102,7 @@ def test_a_recorded_swarm_is_shown_by_its_scores(page: Page, site: str) -> None:
     page.goto(f"{site}/swarm?run=1")
     expect_words(page, "Ended with the recorded score", "to the bit")
     plot = page.locator(".js-plotly-plot")
-    expect(plot).to_contain_text("Best mean score", timeout=SOON)
+    expect(plot).to_contain_text("Best score", timeout=SOON)
     expect(plot).to_contain_text("Score where it stands")
     expect(plot).to_contain_text("Iteration, and simulated steps so far")
 

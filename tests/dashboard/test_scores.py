@@ -15,7 +15,6 @@ from shoal.dashboard.charts.history import beyond_axis_text, history_chart, scor
 from shoal.dashboard.charts.loss_axis import SHOWN, has_place, loss_channel, with_shown
 from shoal.dashboard.charts.scores import (
     column_title,
-    difference_format,
     least_width,
     score_format,
     score_title,
@@ -40,8 +39,7 @@ def test_words_and_formats_of_a_metric() -> None:
         "Search",
         "Search",
     ]
-    assert (score_format(ACCURACY), difference_format(ACCURACY)) == (".2f", ".2f")
-    assert (score_format(COST), difference_format(None)) == (".5g", ".3g")
+    assert (score_format(ACCURACY), score_format(COST)) == (".2f", ".5g")
     assert (vega_format(ACCURACY), vega_format(COST)) == (".2f", ".5~g")
     assert tick_labels(ACCURACY) and not tick_labels(COST)
     assert least_width(ACCURACY, 90.0) == 1.0

@@ -269,12 +269,12 @@ def test_losses_that_are_scores_are_shown_as_scores() -> None:
 
     figure = json.loads(swarm_chart(policies).to_json())
     texts = [note["text"] for note in figure["layout"]["annotations"]]
-    assert texts[0] == "Best mean score"
+    assert texts[0] == "Best score"
     assert figure["layout"]["xaxis2"]["title"]["text"] == "Iteration, and simulated steps so far"
     assert figure["layout"]["xaxis2"]["ticktext"][-1] == "30<br>30,000"
     assert "Global best loss" in json.dumps(json.loads(swarm_chart(FILM).to_json()))
 
     live = live_loss_chart([(1, -3.0), (10, -30.0)], 500, metric=RETURN)
     assert list(live.data[0].y) == [3.0, 30.0]
-    assert live.layout.yaxis.title.text == "Best mean score"
+    assert live.layout.yaxis.title.text == "Best score"
     assert gif.gif(policies)[:6] == b"GIF89a"
