@@ -100,7 +100,9 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
         # The run was deleted meanwhile.
         return
 
-    name, best, pace, buttons = st.columns([1.6, 1.9, 2, 2.9], vertical_alignment="center", gap="small")
+    name, best, pace, buttons = st.columns(
+        [1.6, 1.9, 2, 2.9], vertical_alignment="center", gap="small"
+    )
     with name:
         _name(run)
     with best:
