@@ -17,7 +17,7 @@ from shoal.nn.network import Network
 from shoal.objectives.losses import make_objective
 from shoal.pso import swarm as reference
 from shoal.pso.ask_tell import AskTell
-from shoal.pso.engines.ask_tell_kernels import SHORT
+from shoal.pso.engines.intrinsics.rows import WIDTHS
 from shoal.pso.swarm import TrainingTask, initial_positions, initial_state, step
 from shoal.update_rules import UPDATE_RULES
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
@@ -35,8 +35,8 @@ STATE_ARRAYS = (
 RULES = list(product(UPDATE_RULES, INFORMANT_STRATEGIES, ATTRACTORS))
 
 
-# Networks of 7 and 31 weights: particles with few and with many dimensions are moved by different
-# loops.
+# Networks of 7 and 31 weights: the first particle has less than a vector, the second several and
+# some of what is left.
 SHORT_AND_LONG = (1, 5)
 
 
@@ -155,9 +155,12 @@ def test_float64_moves_alike_but_for_rounding(rule, strategy, attractor, width) 
     np.testing.assert_allclose(single.ask(), double.ask(), rtol=1e-4, atol=1e-5)
 
 
-def test_those_networks_are_moved_by_both_loops() -> None:
+def test_those_networks_need_vectors_of_each_width() -> None:
     few, many = (make_task(width=width).network.size for width in SHORT_AND_LONG)
-    assert few <= 4 * SHORT < many
+    whole, half, one = WIDTHS
+    assert half + one <= few < whole
+    assert many > 2 * whole
+    assert many % whole > half
 
 
 # --- laws -----------------------------------------------------------------------------------------

@@ -334,12 +334,11 @@ def _moved(
     lower: NDArray[Any],
     upper: NDArray[Any],
 ) -> kernels.Moved:
-    particles, dimensions = positions.shape
+    particles = len(positions)
     rule = genome.rule
     strategy = INFORMANT_STRATEGIES[genome.informant_strategy]
     dtype = positions.dtype
 
-    drawn = kernels.group_size(particles, dimensions) * -(-dimensions // 4)
     measured = particles if rule.measures_distances(genome) else 1
     before = np.empty((1, 1), dtype)
     if rule.follows_positions(genome) and rule.keeps_bests:
@@ -358,8 +357,6 @@ def _moved(
         leaders=np.empty(particles, np.int64),
         before=before,
         distances=np.empty((measured, measured)),
-        uniforms=np.empty((3, 4 * drawn), np.float32),
-        counters=np.empty((2, drawn), np.uint32),
         lower=lower,
         upper=upper,
     )

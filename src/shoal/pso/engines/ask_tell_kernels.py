@@ -1,9 +1,8 @@
 """The compiled step of a swarm whose losses come from outside: settle the bests, then move.
 
-The same step as shoal.pso.swarm, in float32 or float64, on one thread. An evaluation from outside
-costs far more than a move, so that this file has plain loops where shoal.pso.engines.kernels has
-vectors by hand. In float32 each operation is the reference's, with the same rounding. Only
-distances between particles are added in another order.
+The same step as shoal.pso.swarm, in float32 or float64, on one thread. A move has vectors by hand
+(intrinsics.rows), all else are plain loops. In float32 each operation is the reference's, with the
+same rounding. Only distances between particles are added in another order.
 
 Start with `advance`, the last function. Parameters carry ``Any``: their types are Numba's.
 """
@@ -14,10 +13,12 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, uint32
+from numba import njit
 from numpy.typing import NDArray
 
 from shoal.numerics.philox import Purpose
+from shoal.pso.engines.intrinsics.memory import address_of
+from shoal.pso.engines.intrinsics.rows import draw_row, move_row_competitive, move_row_informed
 from shoal.pso.engines.kernels import (
     COMPETITIVE,
     NEAREST,
@@ -26,22 +27,15 @@ from shoal.pso.engines.kernels import (
     best_informant,
     compete,
     compiled,
-    inlined,
     nearest_informants,
-    philox_words,
     random_informants,
     stalled,
 )
+from shoal.pso.engines.llvm_vectors import LANES
 
 _COGNITIVE = int(Purpose.COGNITIVE)
 _SOCIAL = int(Purpose.SOCIAL)
 _GLOBAL = int(Purpose.GLOBAL)
-_UNIT = np.float32(2.0**-24)
-
-# Blocks of random numbers that are drawn together: some vectors, within the first-level cache.
-GROUP_BLOCKS = 64
-# Particles with up to so many blocks are moved by one loop, those with more by a loop a term.
-SHORT = 5
 
 
 class Moved(NamedTuple):
@@ -75,11 +69,6 @@ class Moved(NamedTuple):
     before: NDArray[Any]
     # (P, P) if the strategy measures distances, else (1, 1).
     distances: NDArray[np.float64]
-    # Random numbers of a group of particles, for each pull, (3, 4 * group * blocks); see
-    # `group_size`.
-    uniforms: NDArray[np.float32]
-    # The particle and the number of each of their blocks, (2, group * blocks).
-    counters: NDArray[np.uint32]
     # The limits of the positions, (D,).
     lower: NDArray[Any]
     upper: NDArray[Any]
@@ -105,164 +94,6 @@ class Coefficients(NamedTuple):
     stops_at_limits: bool
 
 
-def group_size(particles: int, dimensions: int) -> int:
-    """Count the particles whose random numbers are drawn together: one, unless its blocks are
-    fewer than a few vectors have room for.
-    """
-    blocks = -(-dimensions // 4)
-    if blocks > SHORT:
-        return 1
-    return max(1, min(particles, GROUP_BLOCKS // blocks))
-
-
-@inlined
-def _draw_one(uniforms: Any, particle: Any, iteration: Any, purpose: Any, rule: Any) -> None:
-    """Uniform numbers of one particle in the order of its dimensions; see
-    shoal.numerics.philox.
-    """
-    blocks = len(uniforms) // 4
-    for b in range(blocks):
-        c0, c1, c2, c3 = philox_words(
-            uint32(b),
-            uint32(particle),
-            uint32(iteration),
-            uint32(purpose),
-            uint32(rule.key0),
-            uint32(rule.key1),
-        )
-        uniforms[b] = np.float32(c0 >> uint32(8)) * _UNIT
-        uniforms[blocks + b] = np.float32(c1 >> uint32(8)) * _UNIT
-        uniforms[2 * blocks + b] = np.float32(c2 >> uint32(8)) * _UNIT
-        uniforms[3 * blocks + b] = np.float32(c3 >> uint32(8)) * _UNIT
-
-
-@inlined
-def _draw_group(
-    uniforms: Any, counters: Any, count: Any, iteration: Any, purpose: Any, rule: Any
-) -> None:
-    """Uniform numbers of ``count`` blocks, the four of a block together."""
-    particles, blocks = counters[0], counters[1]
-    for n in range(count):
-        c0, c1, c2, c3 = philox_words(
-            blocks[n],
-            particles[n],
-            uint32(iteration),
-            uint32(purpose),
-            uint32(rule.key0),
-            uint32(rule.key1),
-        )
-        uniforms[4 * n] = np.float32(c0 >> uint32(8)) * _UNIT
-        uniforms[4 * n + 1] = np.float32(c1 >> uint32(8)) * _UNIT
-        uniforms[4 * n + 2] = np.float32(c2 >> uint32(8)) * _UNIT
-        uniforms[4 * n + 3] = np.float32(c3 >> uint32(8)) * _UNIT
-
-
-@compiled
-def _clipped(value: Any, low: Any, high: Any) -> Any:
-    """A number within limits; one that is not a number stays so."""
-    if value > high:
-        return high
-    if value < low:
-        return low
-    return value
-
-
-@compiled
-def _move_long(
-    count: Any,
-    swarm: Any,
-    rule: Any,
-    towards: Any,
-    best: Any,
-    iteration: Any,
-    w: Any,
-    vmax: Any,
-) -> None:
-    """Move the first ``count`` of the movers by one loop for each term: a loop of few arrays
-    becomes vectors.
-    """
-    x, v, bests = swarm.positions, swarm.velocities, swarm.bests
-    lower, upper = swarm.lower, swarm.upper
-    movers, leaders = swarm.movers, swarm.leaders
-    own, social, top = swarm.uniforms[0], swarm.uniforms[1], swarm.uniforms[2]
-    c1, c2, c3, jump = rule.c1, rule.c2, rule.c3, rule.jump
-    stops, competitive = rule.stops_at_limits, rule.number == COMPETITIVE
-    dimensions = x.shape[1]
-
-    for n in range(count):
-        i = movers[n]
-        leader = leaders[i]
-        if competitive:
-            _draw_one(own, i, iteration, _COGNITIVE, rule)
-            for d in range(dimensions):
-                v[i, d] = (w * own[d]) * v[i, d]
-        else:
-            for d in range(dimensions):
-                v[i, d] = w * v[i, d]
-
-        if c1 != 0:
-            _draw_one(own, i, iteration, _COGNITIVE, rule)
-            for d in range(dimensions):
-                v[i, d] += (c1 * own[d]) * (bests[i, d] - x[i, d])
-        if c2 != 0:
-            _draw_one(social, i, iteration, _SOCIAL, rule)
-            for d in range(dimensions):
-                v[i, d] += (c2 * social[d]) * (towards[leader, d] - x[i, d])
-        if c3 != 0:
-            _draw_one(top, i, iteration, _GLOBAL, rule)
-            for d in range(dimensions):
-                v[i, d] += (c3 * top[d]) * (bests[best, d] - x[i, d])
-
-        for d in range(dimensions):
-            velocity = _clipped(v[i, d], -vmax, vmax)
-            position = x[i, d] + jump * velocity
-            if stops and (position < lower[d] or position > upper[d]):
-                velocity *= 0
-            x[i, d] = _clipped(position, lower[d], upper[d])
-            v[i, d] = velocity
-
-
-@compiled
-def _move_short(
-    start: Any, count: Any, swarm: Any, rule: Any, towards: Any, best: Any, w: Any, vmax: Any
-) -> None:
-    """Move a group of particles with few dimensions, all terms in one loop."""
-    x, v, bests = swarm.positions, swarm.velocities, swarm.bests
-    lower, upper, uniforms = swarm.lower, swarm.upper, swarm.uniforms
-    movers, leaders = swarm.movers, swarm.leaders
-    c1, c2, c3, jump = rule.c1, rule.c2, rule.c3, rule.jump
-    stops, competitive = rule.stops_at_limits, rule.number == COMPETITIVE
-    dimensions = x.shape[1]
-    blocks = -(-dimensions // 4)
-
-    for g in range(count):
-        i = movers[start + g]
-        leader = leaders[i]
-        for q in range(4):
-            for b in range(min(blocks, dimensions - q * blocks)):
-                d = q * blocks + b
-                n = 4 * (g * blocks + b) + q
-                here = x[i, d]
-                velocity = v[i, d]
-                if competitive:
-                    velocity = (w * uniforms[0, n]) * velocity
-                else:
-                    velocity = w * velocity
-                if c1 != 0:
-                    velocity += (c1 * uniforms[0, n]) * (bests[i, d] - here)
-                if c2 != 0:
-                    velocity += (c2 * uniforms[1, n]) * (towards[leader, d] - here)
-                if c3 != 0:
-                    velocity += (c3 * uniforms[2, n]) * (bests[best, d] - here)
-
-                velocity = _clipped(velocity, -vmax, vmax)
-                position = here + jump * velocity
-                if stops and (position < lower[d] or position > upper[d]):
-                    velocity *= 0
-                x[i, d] = _clipped(position, lower[d], upper[d])
-                v[i, d] = velocity
-
-
 @compiled
 def _move(
     count: Any,
@@ -278,28 +109,39 @@ def _move(
 
     A pull of weight 0 is left out: ``0 * inf`` is NaN.
     """
-    blocks = -(-swarm.positions.shape[1] // 4)
-    if blocks > SHORT:
-        _move_long(count, swarm, rule, towards, best, iteration, w, vmax)
-        return
+    movers, leaders = swarm.movers, swarm.leaders
+    dimensions = swarm.positions.shape[1]
+    x, v = address_of(swarm.positions, 0), address_of(swarm.velocities, 0)
+    bests, lead = address_of(swarm.bests, 0), address_of(towards, 0)
+    lower, upper = address_of(swarm.lower, 0), address_of(swarm.upper, 0)
+    # Bytes of a particle.
+    size = dimensions * swarm.positions.itemsize
+    competitive = rule.number == COMPETITIVE
 
-    counters, uniforms, movers = swarm.counters, swarm.uniforms, swarm.movers
-    group = counters.shape[1] // blocks
-    for start in range(0, count, group):
-        members = min(group, count - start)
-        for g in range(members):
-            for b in range(blocks):
-                counters[0, g * blocks + b] = movers[start + g]
-                counters[1, g * blocks + b] = b
+    # Random numbers of a particle, for each pull. `draw_row` writes whole vectors.
+    blocks = -(-dimensions // 4)
+    stride = 4 * blocks + LANES
+    numbers = np.empty(3 * stride, np.float32)
 
-        drawn = members * blocks
-        if rule.number == COMPETITIVE or rule.c1 != 0:
-            _draw_group(uniforms[0], counters, drawn, iteration, _COGNITIVE, rule)
+    for n in range(count):
+        i = movers[n]
+        # Within the loop: Numba frees an array after the last line that names it.
+        own = address_of(numbers, 0)
+        social, common = own + 4 * stride, own + 8 * stride
+        if competitive or rule.c1 != 0:
+            draw_row(own, blocks, i, iteration, _COGNITIVE, rule.key0, rule.key1)
         if rule.c2 != 0:
-            _draw_group(uniforms[1], counters, drawn, iteration, _SOCIAL, rule)
+            draw_row(social, blocks, i, iteration, _SOCIAL, rule.key0, rule.key1)
         if rule.c3 != 0:
-            _draw_group(uniforms[2], counters, drawn, iteration, _GLOBAL, rule)
-        _move_short(start, members, swarm, rule, towards, best, w, vmax)
+            draw_row(common, blocks, i, iteration, _GLOBAL, rule.key0, rule.key1)
+
+        mine = x + i * size, v + i * size, bests + i * size
+        others = lead + leaders[i] * size, bests + best * size, lower, upper
+        random = own, social, common
+        if competitive:
+            move_row_competitive(*mine, *others, *random, dimensions, w, vmax, rule)
+        else:
+            move_row_informed(*mine, *others, *random, dimensions, w, vmax, rule)
 
 
 @compiled
@@ -431,6 +273,19 @@ def advance(swarm: Any, rule: Any, losses: Any, iteration: Any, w: Any, vmax: An
 
 
 @compiled
+def _round_point(point: Any, units: Any, lower: Any, upper: Any, whole: Any) -> None:
+    """Replace the coordinates of a point that are whole numbers.
+
+    As a branch of the loop over all coordinates they would keep it from becoming vectors.
+    """
+    for d in range(len(point)):
+        if whole[d]:
+            share = 0.5 * (units[d] + 1.0)
+            value = math.floor(lower[d] + share * (upper[d] - lower[d] + 1.0))
+            point[d] = min(max(value, lower[d]), upper[d])
+
+
+@compiled
 def into_box(units: Any, needed: Any, lower: Any, upper: Any, whole: Any, points: Any) -> None:
     """Turn positions in [-1, 1] into points of a box.
 
@@ -449,6 +304,7 @@ def into_box(units: Any, needed: Any, lower: Any, upper: Any, whole: Any, points
     points
         (n, D), filled.
     """
+    some_whole = whole.any()
     row = 0
     for i in range(len(needed)):
         if not needed[i]:
@@ -458,9 +314,9 @@ def into_box(units: Any, needed: Any, lower: Any, upper: Any, whole: Any, points
         for d in range(len(point)):
             share = 0.5 * (units[i, d] + 1.0)
             value = lower[d] + share * (upper[d] - lower[d])
-            if whole[d]:
-                value = math.floor(lower[d] + share * (upper[d] - lower[d] + 1.0))
             point[d] = min(max(value, lower[d]), upper[d])
+        if some_whole:
+            _round_point(point, units[i], lower, upper, whole)
         row += 1
 
 

@@ -299,7 +299,10 @@ class Emitter:
         return self.of(vector)
 
     def store(self, value: Value, pointer: Any, offset: Value) -> None:
-        """Store a vector, at any alignment."""
+        """Store a scalar, or a vector at any alignment."""
+        if not value.lanes:
+            self.builder.store(value.value, self.at(pointer, offset))
+            return
         place = self._vector_pointer(pointer, offset, value.lanes)
         self.builder.store(value.value, place).align = _alignment(pointer)
 

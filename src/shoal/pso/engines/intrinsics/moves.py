@@ -72,7 +72,7 @@ def make_move(*pulls: str, random_inertia: bool = False) -> Any:
             for n, name in enumerate(sig.args[13].fields):
                 rule[name] = emit.of(builder.extract_value(args[13], n))
 
-            keys = _round_keys(rule["key0"], rule["key1"])
+            keys = round_keys(rule["key0"], rule["key1"])
             lanes_of_a_half = emit.count(LANES // 2)
             # Where the four quarters of the dimensions begin.
             places = [stride * n for n in range(4)]
@@ -85,7 +85,7 @@ def make_move(*pulls: str, random_inertia: bool = False) -> Any:
                     blocks = lanes_of_a_half + (block + half)
                     purpose_word = emit.constant(I64, int(purpose))
                     counters.append([blocks, particle, iteration, purpose_word])
-                return _uniforms(counters, keys)
+                return uniform_blocks(counters, keys)
 
             inertia = [w] * 4
             if random_inertia:
@@ -116,7 +116,7 @@ def make_move(*pulls: str, random_inertia: bool = False) -> Any:
     return tile
 
 
-def _round_keys(key0: Value, key1: Value) -> _Keys:
+def round_keys(key0: Value, key1: Value) -> _Keys:
     """The two key words of each round."""
     keys = []
     for r in range(ROUNDS):
@@ -141,7 +141,7 @@ def _philox(counter: list[Value], keys: _Keys) -> list[Value]:
     return [c0, c1, c2, c3]
 
 
-def _uniforms(counters: list[list[Value]], keys: _Keys) -> list[Value]:
+def uniform_blocks(counters: list[list[Value]], keys: _Keys) -> list[Value]:
     """The four vectors of 16 numbers on [0, 1) of 16 blocks, whose counters come in two halves."""
     low_half, high_half = counters
     low_words = _philox(low_half, keys)
