@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shoal.objectives.definition import RowLoss, TableObjective, objective, row_loss
     from shoal.settings.search_settings import SearchSettings
     from shoal.simulations.definition import Simulation, simulation
+    from shoal.simulations.gym import environment
     from shoal.store import Store, open_store
     from shoal.tuning.samplers.base import Sampler
 
@@ -68,6 +69,7 @@ _HOMES = {
     "open_store": "store",
     "Sampler": "tuning.samplers.base",
     "Simulation": "simulations.definition",
+    "environment": "simulations.gym",
     "simulation": "simulations.definition",
 }
 
@@ -92,6 +94,7 @@ __all__ = [
     "TrainResult",
     "__version__",
     "decoder",
+    "environment",
     "function",
     "load_dataset",
     "minimize",

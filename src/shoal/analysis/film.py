@@ -123,7 +123,7 @@ def film_episode(
         if len(frames) < MOST_FRAMES:
             frames.append(frame.copy())
 
-    drawn = simulation.filmed(keep)
+    drawn = simulation.remade(simulation.options, simulation.normalisation, keep)
     policies = PolicyBatch(network, weights[None])
     scores = drawn(policies, Scenario(scenarios.key, scenarios.purpose, number))
     return Film(tuple(frames), float(scores[0]), int(policies.acts[0]))

@@ -43,6 +43,7 @@ from shoal.presentation.formatting import (
     score_with_spread,
 )
 from shoal.problems.evaluation import Evaluation
+from shoal.problems.simulation import NORMALISATION
 from shoal.replay.episodes import Episode
 from shoal.settings.phase import Phase
 from shoal.store import RunView
@@ -310,22 +311,31 @@ def _lines(columns: Mapping[str, Sequence[float]]) -> dict[str, list[tuple[float
 
 def _use_section(run: RunView) -> Html:
     """How a program uses the exported policy, which needs NumPy alone."""
+    if NORMALISATION in (run.problem or {}):
+        # An environment of Gymnasium.
+        line = "action = policy.action(observation)"
+        names = "as the environment gives and takes them"
+        note = "Scaling of observations and limits of actions are in model.json."
+    else:
+        line, names = _answer_line(run)
+        note = (
+            "The simulation's own code makes an action of the answer: by its largest number "
+            "(policy.choose), by rounding or by limits."
+        )
+    program = _USE.format(folder="model", line=line, names=names)
+    text = (
+        f"shoal export {run.id} --to model writes policy.py, shoal_network.py, model.json and "
+        "weights.npz. They need NumPy alone, not Shoal:"
+    )
+    return join(tag("p", text), tag("pre", tag("code", program)), tag("p", note, class_="note"))
+
+
+def _answer_line(run: RunView) -> tuple[str, str]:
+    """The line that lets a network answer, and what goes in and comes out."""
     ends = _ends(run)
     count = 1 if ends is None else ends[0]
     numbers = ", ".join(["0.0"] * min(count, MOST_LINES))
     if count > MOST_LINES:
         numbers += ", ..."
-    program = _USE.format(
-        folder="model",
-        line=f"action = policy.act([{numbers}])",
-        names=f"{count} observations in, what the network answers out",
-    )
-    text = (
-        f"shoal export {run.id} --to model writes policy.py, shoal_network.py, model.json and "
-        "weights.npz. They need NumPy alone, not Shoal:"
-    )
-    note = (
-        "The simulation's own code makes an action of the answer: by its largest number "
-        "(policy.choose), by rounding or by limits."
-    )
-    return join(tag("p", text), tag("pre", tag("code", program)), tag("p", note, class_="note"))
+    names = f"{count} observations in, what the network answers out"
+    return f"action = policy.act([{numbers}])", names

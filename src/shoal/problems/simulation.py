@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -392,7 +393,8 @@ def describe_simulation(
     if settings is not None and settings.decoder is not None:
         record["codes"] = recorded_codes({"decoder": settings.decoder})
     if isinstance(simulation, GymSimulation):
-        return {**record, NORMALISATION: _normalisation_record(simulation)}
+        record[NORMALISATION] = _normalisation_record(simulation)
+        record["versions"]["gymnasium"] = version("gymnasium")
     if _is_bundled(simulation):
         return record
 
@@ -406,6 +408,8 @@ def describe_simulation(
 
 def _is_bundled(simulation: Simulation) -> bool:
     """Whether a name alone finds this very simulation."""
+    if isinstance(simulation, GymSimulation):
+        return simulation.is_installed
     if simulation.name not in BUNDLED:
         return False
     return get_simulation(simulation.name).function is simulation.function
@@ -423,6 +427,9 @@ def _is_same(one: Simulation, other: Simulation) -> bool:
     """Whether two simulations are the same but for the values of their options."""
     if one.function is not other.function:
         return False
+    # Options may change the spaces of an environment.
+    if isinstance(one, GymSimulation):
+        return True
     for field in fields(Simulation):
         is_equal = getattr(one, field.name) == getattr(other, field.name)
         if field.name != "options" and not is_equal:
@@ -441,13 +448,16 @@ def load_simulation(record: Mapping[str, Any]) -> Simulation:
         It cannot be imported, or is none.
     """
     reference, sha256, options = _recorded_fields(record)
-    if sha256 is not None:
-        found = references.find_recorded(reference, sha256)
-        return as_simulation(found, reference).with_options(**options)
-    if reference.startswith(PREFIX):
-        normalisation = _recorded_normalisation(record)
+    normalisation = _recorded_normalisation(record)
+    if sha256 is None and reference.startswith(PREFIX):
         return gym_simulation(reference, options=options, normalisation=normalisation)
-    return get_simulation(reference, **options)
+    if sha256 is None:
+        return get_simulation(reference, **options)
+
+    found = as_simulation(references.find_recorded(reference, sha256), reference)
+    if isinstance(found, GymSimulation):
+        return found.remade(options, normalisation)
+    return found.with_options(**options)
 
 
 def _recorded_fields(record: Mapping[str, Any]) -> tuple[str, str | None, Mapping[str, Any]]:

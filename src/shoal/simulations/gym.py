@@ -1,4 +1,4 @@
-"""Environments of Gymnasium as simulations: ``gym:CartPole-v1``.
+"""Environments of Gymnasium as simulations: ``gym:CartPole-v1``, or what a user's function makes.
 
 A discrete action is the number of the largest output, a box of actions the hyperbolic tangents of
 the outputs, stretched over the box. The score is the sum of rewards. Observations are shifted and
@@ -12,10 +12,11 @@ So the networks of all of them are computed in one call.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from shoal.errors import SimulationError
 from shoal.inference.policy import Choice, Numbers, States, Stretched
 from shoal.numerics.philox import Key, Purpose
-from shoal.objectives.options import Option, with_values
+from shoal.objectives.options import Option, name_of, with_values
 from shoal.simulations.definition import Simulation
 from shoal.simulations.policy import PolicyBatch
 from shoal.simulations.scenario import Scenario
@@ -47,6 +48,10 @@ _RENDER_MODE = "rgb_array"
 _RENDER_OPTION = "render_mode"
 # The random play of an environment is the same in every run.
 _KEY: Key = (0, 0)
+_OWN_FUNCTION = (
+    "write a function that makes it into a file, with @shoal.environment above it, and give "
+    "FILE.py:FUNCTION"
+)
 
 # Gets a picture, (height, width, 3).
 OnFrame = Callable[[NDArray[np.uint8]], None]
@@ -74,23 +79,38 @@ class Ends:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class GymSimulation(Simulation):
-    """An environment of Gymnasium as a simulation; `gym_simulation` makes it.
+    """An environment of Gymnasium as a simulation; `gym_simulation` and `environment` make it.
 
     Attributes
     ----------
+    maker
+        Makes environments of the kind.
+    together
+        Environments of the kind, in which policies act.
     ends
         What networks see of observations, and what their outputs mean.
     source
         The file that defines the environment; None if there is none.
     """
 
+    maker: Installed | Written
+    together: _SideBySide
     ends: Ends
     source: Path | None
+
+    def __call__(self, policy: Any, scenario: Any) -> NDArray[np.float64]:
+        """Let the policies of a `PolicyBatch` act; returns their scores, (particles,)."""
+        return self.together.play(policy, scenario)
 
     @property
     def file(self) -> Path | None:
         """See ``source``: errors of an environment are in its own file."""
         return self.source
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its name alone finds it; else a user's function makes it."""
+        return isinstance(self.maker, Installed)
 
     @property
     def normalisation(self) -> Normalisation | None:
@@ -103,26 +123,29 @@ class GymSimulation(Simulation):
     def with_options(self, **changes: Option) -> GymSimulation:
         """See `Simulation.with_options`. It is another environment, with a random play of its own.
 
-        The same options are the same environment.
+        No changes are the same environment.
         """
         if not changes:
             return self
-        return gym_simulation(self.name, options={**self.options, **changes})
+        return self.remade({**self.options, **changes})
 
-    def filmed(self, on_frame: OnFrame) -> GymSimulation:
-        """The same, which draws itself.
+    def remade(
+        self,
+        options: Mapping[str, Option],
+        normalisation: Normalisation | None = None,
+        on_frame: OnFrame | None = None,
+    ) -> GymSimulation:
+        """Make it again.
 
         Parameters
         ----------
+        options, normalisation
+            See `gym_simulation`.
         on_frame
-            Gets a picture, (height, width, 3), of the start and after each step. One policy acts.
+            Gets a picture, (height, width, 3), of the start and after each step of the first
+            policy that acts. None: nothing is drawn.
         """
-        return gym_simulation(
-            self.name,
-            options=self.options,
-            normalisation=self.normalisation,
-            on_frame=on_frame,
-        )
+        return _simulation_of(self.maker, options, normalisation, on_frame)
 
 
 def gym_simulation(
@@ -130,9 +153,8 @@ def gym_simulation(
     *,
     options: Mapping[str, Any] | None = None,
     normalisation: Normalisation | None = None,
-    on_frame: OnFrame | None = None,
 ) -> GymSimulation:
-    """Make a simulation of an environment.
+    """Make a simulation of an environment that Gymnasium knows by its id.
 
     Parameters
     ----------
@@ -144,8 +166,6 @@ def gym_simulation(
     normalisation
         How observations are scaled; None: as a random play says (`play_at_random`). A discrete
         observation is not scaled.
-    on_frame
-        See `GymSimulation.filmed`. None: nothing is drawn.
 
     Raises
     ------
@@ -154,30 +174,64 @@ def gym_simulation(
         environment has no such option; or if its observations or actions are of a kind that a
         network cannot have.
     """
+    return _simulation_of(Installed(name.removeprefix(PREFIX)), options or {}, normalisation)
+
+
+def environment(make: Callable[..., Any]) -> GymSimulation:
+    """Make a simulation of a function that makes an environment of Gymnasium.
+
+    It is for environments that are not part of Gymnasium, and for wrapped ones.
+
+    Parameters
+    ----------
+    make
+        Returns a new environment. Its parameters are options with defaults; one that is called
+        ``render_mode`` gets "rgb_array" where pictures are wanted.
+
+    Raises
+    ------
+    SimulationError
+        If the function takes something else, or as `gym_simulation`.
+
+    Examples
+    --------
+    ::
+
+        @shoal.environment
+        def long_cartpole(steps=1000):
+            return gymnasium.make("CartPole-v1", max_episode_steps=steps)
+    """
+    return _simulation_of(Written(make), {})
+
+
+def _simulation_of(
+    maker: Installed | Written,
+    options: Mapping[str, Any],
+    normalisation: Normalisation | None = None,
+    on_frame: OnFrame | None = None,
+) -> GymSimulation:
     gymnasium = _gymnasium()
-    maker = _Maker(gymnasium, name.removeprefix(PREFIX), on_frame is not None)
+    drawn = on_frame is not None
     # What an environment prints belongs to no command's output.
     with contextlib.redirect_stdout(Printed()):
-        environment = maker.make()
-        values = _options_of(environment)
-        if options:
-            owner = f"The environment {maker.identity}"
-            defaults = values
-            values = with_values(defaults, options, owner, SimulationError)
-            changed = {key: value for key, value in values.items() if value != defaults[key]}
-            if changed:
-                maker.options = changed
-                environment = maker.make()
+        made = _made(gymnasium, maker, {}, drawn)
+        defaults = maker.defaults(made)
+        values = with_values(defaults, options, f"The environment {maker.name}", SimulationError)
+        changed = {name: value for name, value in values.items() if value != defaults[name]}
+        if changed:
+            made = _made(gymnasium, maker, changed, drawn)
 
-        identity = environment.spec.id
-        actions = _actions_of(gymnasium, identity, environment.action_space)
-        ends = Ends(_inputs_of(gymnasium, environment, normalisation), actions)
+        name = maker.full_name(made)
+        actions = _actions_of(gymnasium, name, made.action_space)
+        ends = Ends(_inputs_of(gymnasium, name, made, normalisation), actions)
 
-    limit = int(values[STEPS_OPTION])
-    side_by_side = _SideBySide(maker.make, environment, ends, limit, on_frame)
+    limit = _limit_of(made)
+    another = functools.partial(_made, gymnasium, maker, changed, drawn)
+    together = _SideBySide(name, another, made, ends, limit, on_frame)
     return GymSimulation(
-        name=PREFIX + identity,
-        function=side_by_side.play,
+        name=name,
+        function=maker.function,
+        together=together,
         inputs=ends.inputs.size,
         outputs=ends.actions.size,
         direction="maximize",
@@ -185,8 +239,9 @@ def gym_simulation(
         batched=True,
         steps=limit,
         options=values,
+        maker=maker,
         ends=ends,
-        source=_source_of(environment),
+        source=_source_of(made),
     )
 
 
@@ -195,6 +250,8 @@ class _SideBySide:
 
     Parameters
     ----------
+    name
+        What they are called.
     make
         Makes another one.
     first
@@ -204,26 +261,26 @@ class _SideBySide:
     limit
         The most steps of an episode.
     on_frame
-        See `GymSimulation.filmed`.
+        See `GymSimulation.remade`.
     """
 
     def __init__(
         self,
+        name: str,
         make: Callable[[], Any],
         first: Any,
         ends: Ends,
         limit: int,
         on_frame: OnFrame | None,
     ) -> None:
+        self._name = name
         self._make = make
         self._environments = [first]
         self._ends = ends
         self._limit = limit
         self._on_frame = on_frame
 
-    def play(
-        self, policies: PolicyBatch, scenario: Scenario, *options: Option
-    ) -> NDArray[np.float64]:
+    def play(self, policies: PolicyBatch, scenario: Scenario) -> NDArray[np.float64]:
         """One episode of each policy, all of the same seed; returns the sums of rewards, (P,).
 
         NaN is the score of a policy in whose episode something is observed that is no number.
@@ -278,17 +335,19 @@ class _SideBySide:
 
     def _draw(self) -> None:
         if self._on_frame is not None:
-            self._on_frame(_picture(self._environments[0]))
+            self._on_frame(_picture(self._name, self._environments[0]))
 
 
 # ---- Before the run --------------------------------------------------------------------------
 
 
-def play_at_random(environment: Any, steps: int = RANDOM_STEPS) -> Normalisation:
+def play_at_random(name: str, environment: Any, steps: int = RANDOM_STEPS) -> Normalisation:
     """Let random actions play, and measure the observations.
 
     Parameters
     ----------
+    name
+        What the environment is called, for messages.
     environment
         Of Gymnasium, with observations that are numbers.
     steps
@@ -306,21 +365,21 @@ def play_at_random(environment: Any, steps: int = RANDOM_STEPS) -> Normalisation
         says, or gives no numbers as rewards.
     """
     try:
-        values = _observed_at_random(environment, steps)
+        values = _observed_at_random(name, environment, steps)
     except SimulationError:
         raise
     except (Exception, SystemExit) as error:
         text = f"{type(error).__name__}: {_first_line(error)}"
-        raise _does_not_work(environment, f"raised {text}, as random actions played") from error
+        raise _does_not_work(name, f"raised {text}, as random actions played") from error
 
     if not np.isfinite(values).all():
-        raise _does_not_work(environment, "observed numbers that are not finite")
+        raise _does_not_work(name, "observed numbers that are not finite")
     deviation = values.std(axis=0)
     deviation[~(deviation > 1e-8)] = 1.0
     return Normalisation(tuple(values.mean(axis=0).tolist()), tuple(deviation.tolist()))
 
 
-def _observed_at_random(environment: Any, steps: int) -> NDArray[np.float64]:
+def _observed_at_random(name: str, environment: Any, steps: int) -> NDArray[np.float64]:
     """What random actions made it observe, (steps, inputs)."""
     shape = environment.observation_space.shape
     seeds = Scenario(_KEY, Purpose.RANDOM_PLAY, 0)
@@ -335,13 +394,14 @@ def _observed_at_random(environment: Any, steps: int) -> NDArray[np.float64]:
             action = environment.action_space.sample()
             observation, reward, terminated, truncated, _ = environment.step(action)
             ended = terminated or truncated
-            if np.shape(reward) != ():
-                raise _does_not_work(environment, f"gave the reward {reward!r}, not one number")
+            number = np.asarray(reward)
+            if number.shape != () or number.dtype.kind not in "biuf":
+                raise _does_not_work(name, f"gave the reward {reward!r}, not one number")
 
         values = np.asarray(observation, np.float64)
         if values.shape != shape:
             raise _does_not_work(
-                environment,
+                name,
                 f"observed an array of shape {values.shape}, and its space says {shape}",
             )
         seen.append(values.ravel())
@@ -362,53 +422,128 @@ def _gymnasium() -> Any:
         ) from error
 
 
-@dataclass(slots=True)
-class _Maker:
-    """Makes environments of one kind."""
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Makes an environment that Gymnasium knows.
 
-    gymnasium: Any
-    # Its id.
-    identity: str
-    # Whether they draw themselves.
-    drawn: bool
-    # Parameters that differ from their defaults.
-    options: Mapping[str, Any] = field(default_factory=dict)
+    Attributes
+    ----------
+    name
+        Its id.
+    """
 
-    def make(self) -> Any:
-        """Make one. Raises `SimulationError`."""
+    name: str
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """What makes it."""
+        make: Callable[..., Any] = _gymnasium().make
+        return make
+
+    def make(self, options: Mapping[str, Any], drawn: bool) -> Any:
+        """Make one, with options that differ from the defaults."""
         # Gymnasium would import what stands before a colon, and an id may come from anybody's
         # store.
-        if ":" in self.identity:
+        if ":" in self.name:
             raise SimulationError(
-                f"The environment {self.identity!r} names a module.",
-                expected="the id of an installed environment, such as CartPole-v1",
-                remedy="import that module in a simulation of your own, which makes the "
-                "environment",
+                f"The environment {self.name!r} names a module.",
+                expected="the id of an environment of Gymnasium, such as CartPole-v1",
+                remedy=_OWN_FUNCTION,
             )
-        wanted = dict(self.options)
-        if self.drawn:
+        wanted = dict(options)
+        if drawn:
             wanted[_RENDER_OPTION] = _RENDER_MODE
-        try:
-            return self.gymnasium.make(self.identity, **wanted)
-        # Whatever an environment's own code raises, it cannot be used.
-        except (Exception, SystemExit) as error:
-            raise SimulationError(
-                f"Gymnasium cannot make the environment {self.identity!r}: {_first_line(error)}.",
-                expected="the id of an installed environment, such as CartPole-v1",
-                remedy="gymnasium.pprint_registry() lists them; some need a package of their own",
-            ) from error
+        return self.function(self.name, **wanted)
+
+    def full_name(self, made: Any) -> str:
+        """What the simulation is called: an id without a version means the latest one."""
+        return f"{PREFIX}{made.spec.id}"
+
+    def defaults(self, made: Any) -> dict[str, Option]:
+        """The parameters that a record can hold, with the values that an environment has."""
+        options: dict[str, Option] = {}
+        for name, default in _parameters_of(made.spec.entry_point).items():
+            value = made.spec.kwargs.get(name, default)
+            if name != _RENDER_OPTION and isinstance(value, Option):
+                options[name] = value
+        options[STEPS_OPTION] = _limit_of(made)
+        return options
 
 
-def _options_of(environment: Any) -> dict[str, Option]:
-    """The environment's parameters that a record can hold, with the values that it has."""
-    spec = environment.spec
-    options: dict[str, Option] = {}
-    for name, default in _parameters_of(spec.entry_point).items():
-        value = spec.kwargs.get(name, default)
-        if name != _RENDER_OPTION and isinstance(value, Option):
-            options[name] = value
-    options[STEPS_OPTION] = spec.max_episode_steps or LIMIT
-    return options
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Makes an environment by a user's function.
+
+    Raises
+    ------
+    SimulationError
+        If it has parameters that are no options.
+    """
+
+    function: Callable[..., Any]
+
+    def __post_init__(self) -> None:
+        for name, default in _parameters_of(self.function).items():
+            if name != _RENDER_OPTION and not isinstance(default, Option):
+                raise SimulationError(
+                    f"The environment {self.name} takes {inspect.signature(self.function)}.",
+                    expected="options with defaults: numbers, truth values or texts",
+                )
+
+    @property
+    def name(self) -> str:
+        """What the simulation is called."""
+        return name_of(self.function).replace("_", "-")
+
+    def make(self, options: Mapping[str, Any], drawn: bool) -> Any:
+        """Make one, with options that differ from the defaults."""
+        wanted = dict(options)
+        if drawn and _RENDER_OPTION in _parameters_of(self.function):
+            wanted[_RENDER_OPTION] = _RENDER_MODE
+        return self.function(**wanted)
+
+    def full_name(self, made: Any) -> str:
+        """What the simulation is called."""
+        return self.name
+
+    def defaults(self, made: Any) -> dict[str, Option]:
+        """The options of the function."""
+        parameters = _parameters_of(self.function)
+        return {name: value for name, value in parameters.items() if name != _RENDER_OPTION}
+
+
+def _made(
+    gymnasium: Any, maker: Installed | Written, options: Mapping[str, Any], drawn: bool
+) -> Any:
+    """A new environment. Raises `SimulationError`."""
+    try:
+        made = maker.make(options, drawn)
+    except SimulationError:
+        raise
+    # Whatever an environment's own code raises, it cannot be used.
+    except (Exception, SystemExit) as error:
+        raise SimulationError(
+            f"The environment {maker.name!r} cannot be made: {_first_line(error)}.",
+            expected="the id of an environment of Gymnasium, such as CartPole-v1, or a function "
+            "that returns one",
+            remedy="gymnasium.pprint_registry() lists them, and some need a package of their own. "
+            f"For others, {_OWN_FUNCTION}",
+        ) from error
+
+    if not isinstance(made, gymnasium.Env):
+        raise SimulationError(
+            f"The function {maker.name} returned {type(made).__name__}.",
+            expected="a gymnasium.Env",
+            remedy="return the environment",
+        )
+    return made
+
+
+def _limit_of(made: Any) -> int:
+    """The most steps of an episode."""
+    if made.spec is None:
+        return LIMIT
+    return made.spec.max_episode_steps or LIMIT
 
 
 def _parameters_of(entry_point: Any) -> dict[str, Any]:
@@ -434,7 +569,7 @@ def _source_of(environment: Any) -> Path | None:
     return None if name is None else Path(name)
 
 
-def _picture(environment: Any) -> NDArray[np.uint8]:
+def _picture(name: str, environment: Any) -> NDArray[np.uint8]:
     """What an environment looks like now, (height, width, 3)."""
     cause = "its picture is no array of red, green and blue"
     try:
@@ -447,7 +582,7 @@ def _picture(environment: Any) -> NDArray[np.uint8]:
     is_picture = picture.ndim == 3 and picture.shape[-1] == 3 and picture.dtype == np.uint8
     if not is_picture:
         raise SimulationError(
-            f"The environment {environment.spec.id} cannot be drawn: {cause}.",
+            f"The environment {name} cannot be drawn: {cause}.",
             expected="one that renders pictures (rgb_array)",
             remedy="pip install 'gymnasium[classic-control]', or look at what the policy observes",
         )
@@ -458,28 +593,27 @@ def _picture(environment: Any) -> NDArray[np.uint8]:
 
 
 def _inputs_of(
-    gymnasium: Any, environment: Any, normalisation: Normalisation | None
+    gymnasium: Any, name: str, made: Any, normalisation: Normalisation | None
 ) -> Numbers | States:
     """What a network sees, scaled as given or as a random play says."""
-    identity = environment.spec.id
-    space = environment.observation_space
+    space = made.observation_space
     spaces = gymnasium.spaces
     if isinstance(space, spaces.Discrete):
-        _check_inputs(identity, int(space.n), "one for each state")
+        _check_inputs(name, int(space.n), "one for each state")
         return States(int(space.n), int(space.start))
     if not isinstance(space, (spaces.Box, spaces.MultiBinary, spaces.MultiDiscrete)):
-        raise _refusal(identity, "observations", type(space).__name__)
+        raise _refusal(name, "observations", type(space).__name__)
 
     count = math.prod(space.shape)
-    _check_inputs(identity, count, f"an array of shape {space.shape}")
+    _check_inputs(name, count, f"an array of shape {space.shape}")
     if normalisation is None:
-        normalisation = play_at_random(environment)
+        normalisation = play_at_random(name, made)
     mean = np.array(normalisation.mean)
     deviation = np.array(normalisation.deviation)
     fits = mean.shape == deviation.shape == (count,)
     if not fits or not np.isfinite(mean).all() or not (deviation > 0.0).all():
         raise SimulationError(
-            f"The observations of {identity} cannot be scaled by {len(mean)} means and "
+            f"The observations of {name} cannot be scaled by {len(mean)} means and "
             f"{len(deviation)} deviations.",
             expected=f"{count} of each, finite, deviations larger than 0",
             remedy="install the version of the environment that the run was started with",
@@ -487,53 +621,52 @@ def _inputs_of(
     return Numbers(tuple(space.shape), mean, deviation)
 
 
-def _check_inputs(identity: str, count: int, what: str) -> None:
+def _check_inputs(name: str, count: int, what: str) -> None:
     if not 1 <= count <= MOST_INPUTS:
         raise SimulationError(
-            f"The environment {identity} observes {count:,} numbers, {what}.",
+            f"The environment {name} observes {count:,} numbers, {what}.",
             expected=f"1 to {MOST_INPUTS:,}, as small networks see no pictures",
-            remedy="choose what it observes by an option, if it has one; or let a simulation of "
-            "your own reduce what the policy sees: @shoal.simulation(inputs=..., outputs=...)",
+            remedy="choose what it observes by an option, if it has one; or wrap it in one that "
+            f"observes less: {_OWN_FUNCTION}",
         )
 
 
-def _actions_of(gymnasium: Any, identity: str, space: Any) -> Choice | Stretched:
+def _actions_of(gymnasium: Any, name: str, space: Any) -> Choice | Stretched:
     spaces = gymnasium.spaces
     if isinstance(space, spaces.Discrete):
         return Choice(int(space.n), int(space.start))
 
     kind = type(space).__name__
     if not isinstance(space, spaces.Box):
-        raise _refusal(identity, "actions", kind)
+        raise _refusal(name, "actions", kind)
     if not np.issubdtype(space.dtype, np.floating):
-        raise _refusal(identity, "actions", f"{kind} of {space.dtype}")
+        raise _refusal(name, "actions", f"{kind} of {space.dtype}")
     if not np.isfinite(space.low).all() or not np.isfinite(space.high).all():
-        raise _refusal(identity, "actions", f"{kind} without limits")
+        raise _refusal(name, "actions", f"{kind} without limits")
     return Stretched(space.low, space.high)
 
 
 # ---- Words of messages -----------------------------------------------------------------------
 
 
-def _refusal(identity: str, what: str, kind: str) -> SimulationError:
+def _refusal(name: str, what: str, kind: str) -> SimulationError:
     expected = "Box, Discrete, MultiBinary or MultiDiscrete"
     wrapper = "FlattenObservation"
     if what == "actions":
         expected = "Discrete, or a Box of real numbers with limits"
         wrapper = "TransformAction"
     return SimulationError(
-        f"The environment {identity} has {what} of the kind {kind}.",
+        f"The environment {name} has {what} of the kind {kind}.",
         expected=expected,
-        remedy=f"wrap it, by gymnasium.wrappers.{wrapper} for example, and write a simulation of "
-        "your own around it: @shoal.simulation(inputs=..., outputs=...)",
+        remedy=f"wrap it, by gymnasium.wrappers.{wrapper} for example: {_OWN_FUNCTION}",
     )
 
 
-def _does_not_work(environment: Any, what: str) -> SimulationError:
+def _does_not_work(name: str, what: str) -> SimulationError:
     return SimulationError(
-        f"The environment {environment.spec.id} {what}.",
+        f"The environment {name} {what}.",
         expected="an environment that gymnasium.utils.env_checker.check_env accepts",
-        remedy="correct it, or wrap it in a simulation of your own",
+        remedy=f"correct it, or wrap it: {_OWN_FUNCTION}",
     )
 
 
