@@ -8,6 +8,9 @@ genome.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -16,12 +19,25 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from shoal.errors import DataError, GenomeError, SettingsError
+from shoal.data import Part
+from shoal.errors import DataError, GenomeError, ObjectiveError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.inference.standalone import softmax
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
+from shoal.objectives.bound import (
+    BoundObjective,
+    Units,
+    WholeObjective,
+    check_fits,
+    mean_of,
+)
+from shoal.objectives.decoders import Decode, Decoder
+from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.objectives.loss_of_rows import LearnedRows, loss_of_rows
+from shoal.objectives.losses import Objective
+from shoal.problems.own_code import Own, find_given
+from shoal.problems.warm_start import find_start, start_weights, starting_genome
 from shoal.pso.engines import get_engine
 from shoal.pso.swarm import TrainingTask
 
@@ -75,6 +91,9 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         iterations: int = 1000,
         networks: int = 1,
         loss: str | None = None,
+        objective: str | dict[str, Any] | Own | None = None,
+        decoder: str | dict[str, Any] | Decoder | None = None,
+        start_from: str | os.PathLike[str] | dict[str, Any] | None = None,
         patience: int | None = None,
         random_state: int = 0,
         threads: int = 1,
@@ -83,36 +102,54 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.iterations = iterations
         self.networks = networks
         self.loss = loss
+        self.objective = objective
+        self.decoder = decoder
+        self.start_from = start_from
         self.patience = patience
         self.random_state = random_state
         self.threads = threads
 
-    def _train(self, x: NDArray[np.float64], rows: LearnedRows, outputs: int, task: str) -> Self:
-        """Train on inputs (rows, columns) and what a loss sees of the rows."""
-        objective = loss_of_rows(self.loss, task, rows)
+    def _train(self, x: NDArray[np.float64], rows: LearnedRows, table: _Table) -> Self:
+        """Train on inputs (rows, columns) and what a loss and an objective see of the rows."""
+        objective = self._minimised(rows, table)
+        start = find_start(self.start_from)
         genome = self.genome
         if genome is None:
             genome = Genome()
+            if start is not None:
+                genome = starting_genome(genome, start)
 
         # A constant column is divided by 1, and so becomes zero.
         self.mean_, scale = _mean_and_deviation(x, rows.weight)
         self.scale_ = np.where(scale > 0, scale, 1.0)
-        self.network_ = Network((x.shape[1], *genome.hidden_layers, outputs), genome.activation)
+        layers = (x.shape[1], *genome.hidden_layers, table.outputs)
+        self.network_ = Network(layers, genome.activation)
+        decode = self._decode()
 
         # The networks differ in their random streams only.
         inputs = self._inputs(x)
         targets = np.ascontiguousarray(rows.y, np.float32)
+        weight = None
+        if rows.weight is not None:
+            weight = rows.weight.astype(np.float32)
+        part = Part(inputs, targets, table.target, np.arange(len(x)), weight=weight)
         tasks = []
         for repeat in range(self.networks):
+            key = derive_key(int(self.random_state or 0), repeat)
+            first = None
+            if start is not None:
+                first = start_weights(start, genome, self.network_, part, key)
             training = TrainingTask(
                 genome=genome,
                 network=self.network_,
                 objective=objective,
                 x=inputs,
                 y=targets,
-                key=derive_key(int(self.random_state or 0), repeat),
+                key=key,
                 iterations=self.iterations,
                 patience=self.patience,
+                decode=decode,
+                start=first,
             )
             tasks.append(training)
 
@@ -130,6 +167,48 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.history_ = [result.history for result in results]
         self.n_iter_ = max(result.iterations for result in results)
         return self
+
+    def _minimised(self, rows: LearnedRows, table: _Table) -> Objective | BoundObjective:
+        """What swarms minimise."""
+        if self.objective is None:
+            return loss_of_rows(self.loss, table.units.task, rows, bound=self.decoder is not None)
+        if self.loss is not None:
+            raise SettingsError(
+                f"loss={self.loss!r} and objective={self.objective!r} exclude each other.",
+                expected="one of them",
+                remedy="leave the loss out",
+            )
+
+        own = find_given(self.objective, "objective")
+        if isinstance(own, RowLoss):
+            return mean_of(own, table.units, table.target_of_rows, rows.y, rows.weight)
+        assert isinstance(own, TableObjective)
+        check_fits(own, table.units.task, table.outputs)
+        if rows.weight is not None and np.ptp(rows.weight) > 0:
+            raise ObjectiveError(
+                f"sample_weight, and the objective {own.name} of all rows, which knows no weights.",
+                expected="no weights, or an objective that is the mean of a loss of each row",
+                remedy="hand the weights to the objective as a column: fit(X, y, NAME=weights)",
+            )
+        columns = _handed(own, table.columns)
+        return WholeObjective(own, table.units, table.target_of_rows, columns)
+
+    def _decode(self) -> Decode | None:
+        """What makes networks of positions; None: they are networks."""
+        if self.decoder is None:
+            return None
+        decoder = find_given(self.decoder, "decoder")
+        assert isinstance(decoder, Decoder)
+        for option, needed in decoder.data_options.items():
+            raise SettingsError(
+                f"decoder={decoder.name!r} needs a table with {option}={needed!r}, and estimators "
+                "take columns as they are.",
+                expected="a decoder of any network, such as sign, ternary or int8",
+                remedy=f"shoal.train(shoal.load_dataset(..., {option}={needed!r}), decoder="
+                f"{decoder.name!r})",
+            )
+        decoder.check(self.network_)
+        return decoder.bound_to(self.network_)
 
     def _check(self) -> None:
         """Raise SettingsError or GenomeError for a parameter that makes no training."""
@@ -156,6 +235,66 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         for weights in self.weights_:
             outputs.append(engine.outputs(self.network_, weights, inputs).astype(np.float64))
         return outputs
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Table:
+    """What objectives see of the rows.
+
+    Attributes
+    ----------
+    units
+        How outputs become numbers in the target's unit.
+    target
+        (rows,) or (rows, targets) float64: in its own unit; or the index of the class.
+    outputs
+        Of a network: targets or classes.
+    columns
+        By name, (rows,) float64 each, what `fit` was given besides.
+    """
+
+    units: Units
+    target: NDArray[np.float64]
+    outputs: int
+    columns: Mapping[str, NDArray[np.float64]]
+
+    @property
+    def target_of_rows(self) -> NDArray[Any]:
+        """The target, indices of classes as whole numbers."""
+        if self.units.task == "classification":
+            return self.target.astype(np.int64)
+        return self.target
+
+
+def _handed(
+    objective: TableObjective, columns: Mapping[str, NDArray[np.float64]]
+) -> tuple[NDArray[np.float64], ...]:
+    """The columns that an objective is handed, of those that `fit` was given."""
+    for column in objective.table_columns:
+        if column not in columns:
+            raise ObjectiveError(
+                f"The objective {objective.name} needs the column {column!r}.",
+                expected=f"fit(X, y, {column}=...), a number for each row",
+                remedy=f"give {column} to fit",
+            )
+    return objective.columns_in(columns)
+
+
+def _numbers_of_rows(
+    columns: Mapping[str, Any], x: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Checked columns (rows,), by name."""
+    checked = {}
+    for name, values in columns.items():
+        numbers = check_array(values, ensure_2d=False, dtype=np.float64, input_name=name)
+        if numbers.shape != (len(x),):
+            raise TargetError(
+                f"{name}.shape is {numbers.shape}.",
+                expected=f"({len(x)},), a number for each row",
+                remedy="give as many numbers as rows",
+            )
+        checked[name] = np.asarray(numbers)
+    return checked
 
 
 def _weights_of_rows(sample_weight: Any, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -235,6 +374,18 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         Networks to train, each by a random stream of its own. Their outputs are averaged.
     loss
         "mse", "mae", "huber" or "negative_accuracy". None: "mse".
+    objective
+        What the swarm optimises in place of a loss: the name of a built-in objective or of a scorer
+        of scikit-learn, ``file.py:name``, a dict with a name and options such as
+        ``{"name": "tolerance", "within": 2.0}``, or what `shoal.objective` and `shoal.row_loss`
+        make. None: the loss.
+    decoder
+        What networks positions of the swarm stand for: "sign", "ternary", "int8", ``file.py:name``,
+        a dict as above, or what `shoal.decoder` makes. None: a position is a network.
+    start_from
+        The network that the swarm starts from: "adam" or "lbfgs" train it by gradients, with
+        scikit-learn; or a file of weights. Without a genome, the swarm then stays near it. None: it
+        starts at random.
     patience
         End a training earlier when the loss improved by less than 0.01 % over this number of
         iterations. None: never.
@@ -250,7 +401,7 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
     network_
         The networks' shape.
     loss_
-        Mean training loss of the networks.
+        Mean training loss of the networks; of an objective that is maximised, less its value.
     history_
         For each network (iterations,): the global best loss after each iteration.
     n_iter_
@@ -271,7 +422,7 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
     array([0.5])
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **columns: Any) -> Self:
         """Train the networks.
 
         Parameters
@@ -284,6 +435,8 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
         sample_weight
             (rows,): how much each row counts, 0 or more. A row of weight 2 counts as two rows, one
             of weight 0 as none. None: all rows count alike.
+        columns
+            (rows,) each: what the objective is handed behind the target, by name.
 
         Returns
         -------
@@ -298,14 +451,18 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
             If a target is constant, or too large to be scaled.
         SampleWeightError
             If a weight is negative, all are 0, or they are not as many as rows.
+        ObjectiveError, DecoderError
+            If an objective or a decoder cannot be found, does not fit, or does not work.
         """
         x, y = validate_data(self, X, y, y_numeric=True, multi_output=True, dtype=np.float64)
         y = y.astype(np.float64)
         weight = _weights_of_rows(sample_weight, x)
+        handed = _numbers_of_rows(columns, x)
         if weight is not None:
             # Rows that do not count are not even looked at.
             counted = weight > 0
             x, y, weight = x[counted], y[counted], weight[counted]
+            handed = {name: values[counted] for name, values in handed.items()}
 
         with np.errstate(over="ignore", invalid="ignore"):
             # They may overflow, which is said below.
@@ -326,7 +483,10 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
             scale=np.squeeze(self.target_scale_),
             mean_abs=np.squeeze(np.where(mean_abs_target > 0, mean_abs_target, 1.0)),
         )
-        return self._train(x, rows, len(_columns(y)), "regression")
+        units = Units("regression", np.squeeze(self.target_scale_), np.squeeze(self.target_mean_))
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        return self._train(x, rows, _Table(units, y, len(_columns(y)), handed))
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict amounts.
@@ -370,7 +530,7 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    genome, iterations, networks, patience, random_state, threads
+    genome, iterations, networks, objective, decoder, start_from, patience, random_state, threads
         As of `SwarmRegressor`. The networks' probabilities are averaged.
     loss
         "cross_entropy", or one that no gradient can follow: "zero_one", "negative_accuracy". None:
@@ -396,7 +556,7 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
     (1, 2)
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **columns: Any) -> Self:
         """Train the networks.
 
         Parameters
@@ -408,6 +568,8 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
         sample_weight
             (rows,): how much each row counts, 0 or more. A row of weight 2 counts as two rows, one
             of weight 0 as none. None: all rows count alike.
+        columns
+            (rows,) each: what the objective is handed behind the target, by name.
 
         Returns
         -------
@@ -422,13 +584,17 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
             If ``y`` has one class only.
         SampleWeightError
             If a weight is negative, all are 0, or they are not as many as rows.
+        ObjectiveError, DecoderError
+            If an objective or a decoder cannot be found, does not fit, or does not work.
         """
         x, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         weight = _weights_of_rows(sample_weight, x)
+        handed = _numbers_of_rows(columns, x)
         if weight is not None:
             counted = weight > 0
             x, y, weight = x[counted], y[counted], weight[counted]
+            handed = {name: values[counted] for name, values in handed.items()}
         self.classes_, index = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise TargetError(
@@ -439,7 +605,9 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
 
         self._check()
         rows = LearnedRows(y=index.astype(np.int64), weight=weight)
-        return self._train(x, rows, len(self.classes_), "classification")
+        units = Units("classification")
+        target = index.astype(np.float64)
+        return self._train(x, rows, _Table(units, target, len(self.classes_), handed))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict the probability of each class.

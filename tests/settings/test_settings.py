@@ -39,6 +39,7 @@ WRONG = [
     ({"max_seconds": 0}, ["max_seconds", "0"]),
     ({"max_seconds": math.inf}, ["max_seconds", "inf"]),
     ({"max_seconds": math.nan}, ["max_seconds", "nan"]),
+    ({"sampler_sha256": 3}, ["sampler_sha256", "3"]),
     ({"sampler": "grid"}, ["sampler", "grid", *SAMPLERS]),
     ({"sampler": 5}, ["sampler=5", "string"]),
     ({"sampler": "my_module:"}, ["my_module:", "package.module:ClassName"]),

@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 
 import shoal
-from shoal.errors import SettingsError
+from problems.user_files import write
+from shoal.errors import ProblemError, SettingsError
 from shoal.export.settings_file import settings_toml
 from shoal.genome.genome import Genome
 from shoal.orchestration.supervisor import Supervisor
+from shoal.problems.own_code import pin_settings
+from shoal.problems.references import sha256_of
 from shoal.settings.samplers import SAMPLERS, sampler_entry
 from shoal.settings.search_settings import SearchSettings, read_settings_file
 from shoal.store import open_store
@@ -136,7 +139,7 @@ def test_what_is_no_sampler_is_refused(value: object) -> None:
     [
         ("no_such_module:Sampler", {}, "cannot be imported here: ModuleNotFoundError"),
         (f"{__name__}:Missing", {}, "cannot be imported here: AttributeError"),
-        ("pathlib:Path", {}, "is no sampler"),
+        ("shoal:Genome", {}, "is no sampler"),
         (PATH, {"turns": 1}, "do not fit.*turns"),
         ("genetic", {"turn": 1}, "do not fit"),
     ],
@@ -224,6 +227,98 @@ def test_a_run_whose_sampler_is_missing_fails_and_goes_on_once_it_is_there(
         store.command(run_id, "resume")
         Supervisor(store, scope=run_id).loop()
         assert store.run(run_id).state == "finished"
+
+
+_TINY = {
+    "population": 3,
+    "generations": 2,
+    "repeats": 1,
+    "iterations": 3,
+    "max_width": 8,
+    "workers": 1,
+    "finalists": 0,
+    "baselines": False,
+}
+
+
+def test_a_changed_file_pauses_the_run_until_it_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "hashed_sampler.py", OWN_MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = SearchSettings.parse(pin_settings({**_TINY, "sampler": "hashed_sampler:Constant"}))
+    assert settings.sampler_sha256 == sha256_of(OWN_MODULE.encode())
+
+    with open_store(tmp_path / "shoal.db") as store:
+        run_id, _ = store.add_run(shoal.load_dataset("concrete"), settings)
+        write(file, "open('executed.txt', 'w').close()\n" + OWN_MODULE)
+        monkeypatch.chdir(tmp_path)
+        Supervisor(store, scope=run_id).loop()
+        paused = store.run(run_id)
+        assert paused.state == "paused"
+        assert "hashed_sampler has changed since the run began" in paused.error
+        assert "put the file back as it was and resume the run" in paused.error
+        assert not (tmp_path / "executed.txt").exists()
+
+        write(file, OWN_MODULE)
+        store.command(run_id, "resume")
+        Supervisor(store, scope=run_id).loop()
+        assert store.run(run_id).state == "finished"
+
+    with pytest.raises(SettingsError, match="has the SHA-256"):
+        pin_settings({"sampler": "hashed_sampler:Constant", "sampler_sha256": "0" * 64})
+
+
+def test_a_record_does_not_have_python_itself_imported(capsys: pytest.CaptureFixture[str]) -> None:
+    """Importing `this` would print a poem."""
+    settings = SearchSettings.recorded({**SearchSettings().to_dict(), "sampler": "this:Sampler"})
+
+    with pytest.raises(ProblemError, match="is a part of Python itself"):
+        make_sampler(settings, KEY)
+    assert capsys.readouterr() == ("", "")
+
+
+class Odd(Sampler):
+    """It fails in a generation of its choice."""
+
+    def __init__(self, generation: int = 0, how: str = "raises") -> None:
+        self.generation = generation
+        self.how = how
+
+    def propose(self, past: Past, individuals: range) -> Sequence[Genome]:
+        genomes = list(self.first_generation(individuals))
+        if len(past) < self.generation:
+            return genomes
+        if self.how == "raises":
+            raise ValueError("no genome")
+        return genomes[:-1] if self.how == "few" else [*genomes[:-1], 3]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("raises", r"Odd raised ValueError: no genome, in line \d+ of test_own_sampler.py"),
+        ("few", "Odd proposed 2 values"),
+        ("others", "Odd proposed a int"),
+    ],
+)
+def test_a_sampler_that_fails_is_answered_and_nothing_is_written(
+    how: str, words: str, tmp_path: Path
+) -> None:
+    data = shoal.load_dataset("concrete")
+    store = tmp_path / "shoal.db"
+
+    with pytest.raises(ProblemError, match=words) as raised:
+        shoal.search(data, store=store, sampler=Odd(how=how), **_TINY)
+    assert raised.value.expected == "3 genomes for each generation"
+    assert "SamplerContract" in raised.value.remedy
+    assert not store.exists()
+
+    result = shoal.search(data, store=store, sampler=Odd(1, how), **_TINY)
+    assert result.run.state == "paused"
+    assert re.search(words, result.run.error)
+    # The first generation is kept.
+    assert len(result.evaluations) >= 3
 
 
 def test_the_documented_sampler_keeps_the_contract(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import ObjectiveError
-from shoal.objectives.definition import Handed, TableObjective
+from shoal.objectives.definition import Handed, RowLoss, TableObjective
 from shoal.objectives.options import Option
 
 
@@ -225,6 +225,40 @@ class RowObjective:
 
 
 BoundObjective = WholeObjective | RowObjective
+
+
+def mean_of(
+    loss: RowLoss,
+    units: Units,
+    targets: NDArray[Any],
+    scaled: NDArray[Any],
+    weights: NDArray[np.floating] | None = None,
+) -> RowObjective:
+    """The mean of a loss over some rows.
+
+    Parameters
+    ----------
+    loss
+        Of one row.
+    units
+        How outputs become what people read.
+    targets
+        (rows,) or (rows, targets) float64: targets in their own unit; or indices of classes (rows,)
+        int64.
+    scaled
+        The same as networks learn them.
+    weights
+        (rows,): how much each row counts; None: all alike.
+    """
+    if loss.outputs == "raw":
+        units = Units(units.task)
+        targets = scaled
+    precise = None
+    if weights is not None:
+        precise = weights.astype(np.float64)
+    return RowObjective(
+        loss.name, loss.function, loss.nonnegative, units, targets, precise, loss.options
+    )
 
 
 def finite_or_infinite(losses: NDArray[np.float64]) -> NDArray[np.float64]:

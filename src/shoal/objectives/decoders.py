@@ -20,6 +20,7 @@ from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose, normals
 from shoal.objectives.options import (
     Option,
+    Reproducible,
     line_of,
     name_of,
     options_of,
@@ -36,7 +37,7 @@ _KEY = (0, 0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Decoder:
+class Decoder(Reproducible):
     """What networks a swarm's positions stand for; `decoder` makes one of a function.
 
     Called as the function is, it runs the function, which is how to test it.

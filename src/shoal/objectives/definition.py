@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import ObjectiveError
-from shoal.objectives.options import Option, line_of, name_of, options_of, with_values
+from shoal.objectives.options import (
+    Option,
+    Reproducible,
+    line_of,
+    name_of,
+    options_of,
+    with_values,
+)
 from shoal.objectives.registry import DIRECTIONS, Direction, Metric
 
 Handed = Literal["raw", "score", "probability", "decision", "unscaled"]
@@ -28,7 +35,7 @@ _TASK_OF_HANDED = {"probability": "classification", "unscaled": "regression"}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class TableObjective:
+class TableObjective(Reproducible):
     """A number for the outputs of a network on all rows; `objective` makes one of a function.
 
     Called as the function is, it runs the function, which is how to test it.
@@ -228,7 +235,7 @@ class TableObjective:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class RowLoss:
+class RowLoss(Reproducible):
     """A loss of one row, whose mean over rows a training minimises; `row_loss` makes one.
 
     Attributes

@@ -4,15 +4,49 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from shoal.errors import ShoalError
 
 # An option's type is that of its default.
 Option = bool | int | float | str
+
+
+class Reproducible:
+    """What a decorator made of a function can be pickled and copied, as functions can.
+
+    Pickle finds a function by its module and name, and meets there what the decorator made.
+    """
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {own.name: getattr(self, own.name) for own in fields(cast(Any, self))}
+        function = values["function"]
+        module = getattr(function, "__module__", "")
+        name = getattr(function, "__qualname__", "")
+        at_top = getattr(sys.modules.get(module), name, None)
+        # The script that runs has another name in other processes.
+        if module == "__main__" or getattr(at_top, "function", None) is not function:
+            return _made, (type(self), values)
+
+        del values["function"]
+        return _made_again, (module, name, values)
+
+
+def _made(kind: type, values: Mapping[str, Any]) -> Any:
+    return kind(**values)
+
+
+def _made_again(module: str, name: str, values: Mapping[str, Any]) -> Any:
+    """What has that name, with other options."""
+    return replace(getattr(import_module(module), name), **values)
 
 
 def name_of(function: Any) -> str:

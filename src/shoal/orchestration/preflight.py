@@ -24,6 +24,7 @@ from shoal.problems.table import TableProblem
 from shoal.problems.target_sample import TargetSample
 from shoal.pso.engines import cores
 from shoal.settings.named_code import NamedCode
+from shoal.settings.samplers import SAMPLERS
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.registry import check_sampler
 from shoal.tuning.search import Search
@@ -59,9 +60,9 @@ def check_search(subject: Subject, settings: SearchSettings, name: str | None = 
     DataError
         ``subject`` is nothing that can be solved.
     ProblemError
-        No other process could import the simulation or function. Or an objective, a metric or a
-        decoder raises, hangs, prints, changes what it is handed, returns something else than it
-        should, or something else when it is called again.
+        No other process could import the simulation or function. Or an objective, a metric, a
+        decoder or a sampler does not work: it raises, hangs, prints, changes what it is handed,
+        returns something else than it should, or something else when it is called again.
     SettingsError
         The loss does not fit the target, the name is no text, no machine could train one generation
         in the given time, or the sampler's package is missing.
@@ -79,7 +80,11 @@ def check_search(subject: Subject, settings: SearchSettings, name: str | None = 
     # Code that may not return is tried out in another process before it is called in this one.
     _probe_decoder(settings)
     # Making the problem checks the loss and the metric.
-    _check_time(make_problem(subject, settings))
+    problem = make_problem(subject, settings)
+    if settings.sampler not in SAMPLERS:
+        # It proposes the first generation.
+        Search(settings, problem.metric)
+    _check_time(problem)
     _probe_objectives(subject, settings)
 
 

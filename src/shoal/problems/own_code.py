@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from shoal.errors import DecoderError, ObjectiveError, SettingsError
 from shoal.objectives.built_in_decoders import find_decoder, get_decoder
 from shoal.objectives.decoders import Decoder
@@ -18,6 +20,7 @@ from shoal.objectives.registry import METRICS
 from shoal.problems import references
 from shoal.problems.warm_start import pinned_start
 from shoal.settings.named_code import NamedCode, as_table
+from shoal.settings.samplers import SAMPLERS, describe_sampler
 from shoal.settings.search_settings import SearchSettings
 
 # What a setting ``objective`` or ``metric`` can stand for.
@@ -53,9 +56,33 @@ def pin_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         value = given.get(setting)
         if value is not None and not (isinstance(value, str) and value in METRICS):
             given[setting] = pinned(value, setting)
+    given |= _pinned_sampler(given)
     if given.get("start_from") is not None:
         given["start_from"] = pinned_start(given["start_from"])
     return given
+
+
+def _pinned_sampler(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The hash of the file of a sampler of one's own."""
+    sampler = given.get("sampler")
+    if isinstance(sampler, type) or callable(getattr(sampler, "population", None)):
+        sampler, _ = describe_sampler(sampler)
+    if not isinstance(sampler, str) or sampler in SAMPLERS:
+        return {}
+
+    found = references.sha256_of_module(sampler.partition(":")[0])
+    known = given.get("sampler_sha256")
+    if known is not None and known != found:
+        raise _other_file(sampler, found or "none", known)
+    return {"sampler_sha256": found}
+
+
+def _other_file(name: str, found: str, known: str) -> SettingsError:
+    return SettingsError(
+        f"{name} has the SHA-256 {found[:12]}..., and the settings name {known[:12]}...",
+        expected="the file that the settings were written with",
+        remedy="leave the hash out to use the file as it is now",
+    )
 
 
 def pinned(value: Any, setting: str = "objective") -> Any:
@@ -78,11 +105,7 @@ def pinned(value: Any, setting: str = "objective") -> Any:
     found, code = references.find(name)
     known = table.get("sha256")
     if known is not None and known != code.sha256:
-        raise SettingsError(
-            f"{name} has the SHA-256 {code.sha256[:12]}..., and the settings name {known[:12]}...",
-            expected="the file that the settings were written with",
-            remedy="leave sha256 out to use the file as it is now",
-        )
+        raise _other_file(name, code.sha256, known)
 
     own: Own | Decoder
     if setting == _DECODER:
@@ -168,6 +191,41 @@ def find_named_decoder(named: NamedCode) -> Decoder:
     else:
         decoder = as_decoder(_recorded(named), named.name)
     return with_columns(decoder, named.columns).with_options(**named.options)
+
+
+def find_given(value: Any, setting: str) -> Own | Decoder:
+    """What a user means by the value of a setting: an object, a name, a reference, or a table.
+
+    Parameters
+    ----------
+    value
+        See `pin_settings`.
+    setting
+        "objective" or "decoder".
+
+    Raises
+    ------
+    SettingsError
+        It is none of these.
+    ProblemError
+        As `find_named` and `find_named_decoder`.
+    """
+    if isinstance(value, Own | Decoder):
+        if setting == _DECODER:
+            return as_decoder(value, value.name)
+        return as_own(value, value.name)
+    try:
+        named = NamedCode.model_validate(pinned(value, setting))
+    except ValidationError:
+        raise SettingsError(
+            f"{setting}={value!r}.",
+            expected=f"a name, file.py:NAME, a dict with a name and options, or what "
+            f"@shoal.{setting} makes",
+            remedy=f"give such a {setting}, or leave it out",
+        ) from None
+    if setting == _DECODER:
+        return find_named_decoder(named)
+    return find_named(named)
 
 
 def _recorded(named: NamedCode) -> Any:

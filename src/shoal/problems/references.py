@@ -204,6 +204,49 @@ def recorded_text(reference: str, sha256: str) -> str:
     return source.content.decode()
 
 
+def sha256_of_module(module: str) -> str | None:
+    """The hash of a module's file, which is found without importing anything; None without one."""
+    path = _file_of_module(module)
+    if path is None:
+        return None
+    return _read(module, path).sha256
+
+
+def check_module(module: str, sha256: str | None) -> None:
+    """Refuse a module that a record names, before it is imported.
+
+    Parameters
+    ----------
+    module
+        Its name.
+    sha256
+        The recorded hash of its file; None: none was recorded.
+
+    Raises
+    ------
+    CodeChangedError
+        The file has another hash.
+    ProblemError
+        It is a part of Python, which is nobody's own code.
+    """
+    path = _file_of_module(module)
+    if path is None:
+        return
+    source = _read(module, path)
+    _check_usable(source)
+    if sha256 not in (None, source.sha256):
+        raise _changed(source, str(sha256), "put the file back as it was and resume the run")
+
+
+def _changed(source: _Source, sha256: str, remedy: str) -> CodeChangedError:
+    return CodeChangedError(
+        f"{source.place} has changed since the run began: its SHA-256 is "
+        f"{source.sha256[:_SHOWN]}...",
+        expected=f"the file that the run began with ({sha256[:_SHOWN]}...)",
+        remedy=f"{remedy}, or start a new one",
+    )
+
+
 def _recorded_source(reference: str, sha256: str) -> tuple[_Source, str]:
     """The recorded file as it is on this machine, and the name in it. Raises CodeChangedError."""
     place, _, name = reference.rpartition(":")
@@ -224,12 +267,8 @@ def _recorded_source(reference: str, sha256: str) -> tuple[_Source, str]:
 
     source = _read(place, path)
     if source.sha256 != sha256:
-        raise CodeChangedError(
-            f"{place} has changed since the run began: its SHA-256 is {source.sha256[:_SHOWN]}...",
-            expected=f"the file that the run began with ({sha256[:_SHOWN]}...)",
-            remedy="put the recorded text back (`shoal code RUN --to FILE` writes it) and resume "
-            "the run, or start a new one",
-        )
+        put_back = "put the recorded text back (`shoal code RUN --to FILE` writes it)"
+        raise _changed(source, sha256, f"{put_back} and resume the run")
     return source, name
 
 

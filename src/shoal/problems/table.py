@@ -22,6 +22,7 @@ from shoal.objectives.bound import (
     Units,
     WholeObjective,
     check_fits,
+    mean_of,
 )
 from shoal.objectives.decoders import Decoder
 from shoal.objectives.definition import RowLoss, TableObjective
@@ -42,13 +43,12 @@ from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.own_code import SETTINGS as CODE_SETTINGS
 from shoal.problems.own_code import Own, find_named, find_named_decoder, recorded_codes
 from shoal.problems.table_stepwise import StepwiseTable
-from shoal.problems.warm_start import check_start, start_weights
+from shoal.problems.warm_start import check_start, start_weights, starting_genome
 from shoal.pso.engines.base import Engine
 from shoal.pso.swarm import TrainingTask
 from shoal.settings.named_code import NamedCode
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
-from shoal.settings.start import MOST_VELOCITY
 
 # Rows that an objective is tried on.
 _FEW_ROWS = 10
@@ -228,18 +228,8 @@ class TableProblem(Problem):
         )
 
     def _mean_of(self, own: RowLoss, part: Part) -> RowObjective:
-        units = self.units
         targets = self._targets(part)
-        if own.outputs == "raw":
-            units = Units(self.dataset.task)
-            targets = self._scaled_targets(part)
-
-        weights = None
-        if part.weight is not None:
-            weights = part.weight.astype(np.float64)
-        return RowObjective(
-            own.name, own.function, own.nonnegative, units, targets, weights, own.options
-        )
+        return mean_of(own, self.units, targets, self._scaled_targets(part), part.weight)
 
     def _targets(self, part: Part) -> NDArray[Any]:
         """Targets in their own unit, or indices of classes as whole numbers."""
@@ -317,16 +307,9 @@ class TableProblem(Problem):
         if self.settings.max_depth == 0:
             genome = replace(genome, hidden_layers=())
 
-        start = self.settings.start_from
-        if start is None:
+        if self.settings.start_from is None:
             return genome
-        if start.hidden_layers is not None:
-            genome = replace(genome, hidden_layers=start.hidden_layers)
-        return replace(
-            genome,
-            activation=start.activation or genome.activation,
-            max_velocity=min(genome.max_velocity, MOST_VELOCITY),
-        )
+        return starting_genome(genome, self.settings.start_from)
 
     def network(self, genome: Genome) -> Network:
         """The genome's topology between this data's inputs and outputs."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.objectives.bound import RowObjective, Units, WholeObjective, check_fits
+from shoal.objectives.bound import RowObjective, Units, WholeObjective, check_fits, mean_of
 from shoal.objectives.definition import RowLoss, TableObjective
 from shoal.problems.table import TableProblem
 
@@ -138,14 +138,10 @@ class TargetSample:
 
     def bind_loss(self, loss: RowLoss) -> RowObjective:
         """The mean of the loss on these rows."""
-        units = self.units
-        targets = self._targets
-        if loss.outputs == "raw" and self.task == "regression":
-            units = Units(self.task)
-            targets = (targets - self.offset) / self.scale
-        return RowObjective(
-            loss.name, loss.function, loss.nonnegative, units, targets, None, loss.options
-        )
+        scaled = self._targets
+        if self.task == "regression":
+            scaled = (scaled - self.offset) / self.scale
+        return mean_of(loss, self.units, self._targets, scaled)
 
     @property
     def _targets(self) -> NDArray[Any]:

@@ -12,18 +12,20 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from shoal.data import Part
 from shoal.errors import CodeChangedError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import Key
-from shoal.settings.start import SOLVER_ACTIVATIONS, SOLVERS, StartFrom, as_start
+from shoal.settings.start import MOST_VELOCITY, SOLVER_ACTIVATIONS, SOLVERS, StartFrom, as_start
 
 _MODEL = "model.json"
 _WEIGHTS = "weights.npz"
@@ -84,6 +86,20 @@ def pinned_start(value: Any) -> Any:
         )
     _weights_in(path, content)
     return {"source": str(path), "sha256": found, **_shape_beside(path)}
+
+
+def find_start(value: Any) -> StartFrom | None:
+    """The network that a user means by the value of a setting, or None; see `pinned_start`."""
+    if value is None:
+        return None
+    try:
+        return StartFrom.model_validate(pinned_start(value))
+    except ValidationError:
+        raise SettingsError(
+            f"start_from={value!r}.",
+            expected="adam, lbfgs, a folder that `shoal export` wrote, or a file of weights",
+            remedy="give one of these, or leave it out",
+        ) from None
 
 
 def _read(path: Path) -> bytes:
@@ -166,6 +182,17 @@ def check_start(start: StartFrom, activations: tuple[str, ...]) -> None:
                 remedy="choose another activation (`choices.activation`, or activation= of a "
                 "genome), or another start",
             )
+
+
+def starting_genome(genome: Genome, start: StartFrom) -> Genome:
+    """The genome with the network that swarms start from, near which they stay."""
+    if start.hidden_layers is not None:
+        genome = replace(genome, hidden_layers=start.hidden_layers)
+    return replace(
+        genome,
+        activation=start.activation or genome.activation,
+        max_velocity=min(genome.max_velocity, MOST_VELOCITY),
+    )
 
 
 def start_weights(

@@ -38,7 +38,15 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 Bound = Annotated[float, Field(allow_inf_nan=False)]
 
 # Settings that only some samplers read.
-_OF_SAMPLERS = ("sampler_options", "start", "elitism", "mutation", "crossover", "tournament")
+_OF_SAMPLERS = (
+    "sampler_options",
+    "sampler_sha256",
+    "start",
+    "elitism",
+    "mutation",
+    "crossover",
+    "tournament",
+)
 # Where and how trainings run. None of these changes a result.
 _OF_MACHINES = ("deadline", "executor", "workers")
 
@@ -82,6 +90,8 @@ class SearchSettings(BaseModel):
     sampler: str = "genetic"
     # What a sampler of the user's own is made with: keyword arguments of its class.
     sampler_options: dict[str, Any] = Field(default_factory=dict)
+    # Of the file of such a sampler, 64 hexadecimal digits; None: not recorded.
+    sampler_sha256: str | None = None
     # Swarms of the literature in the first generation, of which they are half at most.
     start: tuple[str, ...] = ()
     # Probability that a gene of a child moves.

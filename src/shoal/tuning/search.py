@@ -17,9 +17,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shoal.errors import ProblemError, ShoalError
 from shoal.genome.genome import Genome
 from shoal.numerics.philox import Key, derive_key
 from shoal.numerics.stats import mean
+from shoal.objectives.options import line_of
 from shoal.objectives.registry import ACCURACY, Metric
 from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 from shoal.settings.phase import Phase, number_in_phase, phase_of
@@ -164,7 +166,7 @@ class Search:
         self._finalists: tuple[Genome, ...] | None = None
         self._done = False
 
-        self._begin_generation(self._sampler.population(self._past))
+        self._begin_generation(self._proposed())
         self._advance()
 
     @classmethod
@@ -359,7 +361,35 @@ class Search:
 
         fitness = tuple(ranked.fitness for ranked in standings)
         self._past.append((self._population, fitness))
-        self._begin_generation(self._sampler.population(self._past))
+        self._begin_generation(self._proposed())
+
+    def _proposed(self) -> tuple[Genome, ...]:
+        """The genomes of the next generation. Raises `ProblemError` where the sampler fails."""
+        name = self.settings.sampler
+        expected = f"{self.settings.population} genomes for each generation"
+        remedy = "shoal.testing.SamplerContract tests a sampler; mend it, then resume the run"
+        try:
+            genomes = tuple(self._sampler.population(self._past))
+        # It says what to do by itself.
+        except ShoalError:
+            raise
+        except Exception as error:
+            raise ProblemError(
+                f"The sampler {name} raised {type(error).__name__}: {error}"
+                f"{line_of(error, self._sampler.propose)}.",
+                expected=expected,
+                remedy=remedy,
+            ) from error
+
+        others = [genome for genome in genomes if not isinstance(genome, Genome)]
+        if others or len(genomes) != self.settings.population:
+            seen = f"{len(genomes)} values"
+            if others:
+                seen = f"a {type(others[0]).__name__}"
+            raise ProblemError(
+                f"The sampler {name} proposed {seen}.", expected=expected, remedy=remedy
+            )
+        return genomes
 
     def _with_best_of_kinds(self, standings: Sequence[RankedGenome]) -> list[RankedGenome]:
         """The genomes of all completed generations that may become finalists, the best first."""

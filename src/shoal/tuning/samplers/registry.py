@@ -8,7 +8,8 @@ from importlib.util import find_spec
 
 from shoal.errors import SettingsError
 from shoal.numerics.philox import Key
-from shoal.settings.samplers import sampler_entry
+from shoal.problems.references import check_module
+from shoal.settings.samplers import SAMPLERS, sampler_entry
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.samplers.base import Sampler
 
@@ -23,6 +24,8 @@ def make_sampler(settings: SearchSettings, key: Key) -> Sampler:
     SettingsError
         When a package that it needs is not installed, when its class cannot be imported here, or
         when its options do not fit.
+    CodeChangedError
+        When the file of a user's own has another hash than the settings say.
     """
     sampler = _created(settings)
     sampler.begin(settings, key)
@@ -44,6 +47,8 @@ def _created(settings: SearchSettings) -> Sampler:
             remedy="pip install 'shoal[analysis]'",
         )
 
+    if settings.sampler not in SAMPLERS:
+        check_module(entry.path.partition(":")[0], settings.sampler_sha256)
     sampler_class = _imported(entry.path)
     try:
         return sampler_class(**settings.sampler_options)
