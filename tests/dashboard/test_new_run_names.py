@@ -68,8 +68,9 @@ def _budget() -> None:
     import streamlit as st
 
     from shoal.dashboard.components.new_run_form import budget
+    from shoal.dashboard.session.new_run_draft import Usual
 
-    st.session_state["given"] = budget("modern")
+    st.session_state["given"] = budget(Usual.of("modern"))
 
 
 def _what() -> None:

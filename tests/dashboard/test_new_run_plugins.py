@@ -20,14 +20,17 @@ from typer.testing import CliRunner
 import shoal
 from shoal.auth import Identity
 from shoal.cli.main import app as commands
+from shoal.dashboard.pages.new_run import _Start
 from shoal.dashboard.session import installed_code
 from shoal.dashboard.session.commands import CommandService
+from shoal.dashboard.session.new_run_draft import Usual
 from shoal.data import Dataset, load_dataset
 from shoal.errors import ProblemError, ShoalError
 from shoal.problems.own_code import choose_objective, pinned
 from shoal.problems.registry import choose_written
 from shoal.settings import field_help
 from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.registry import get_simulation
 from shoal.store import open_store
 
 PATIENCE = 300  # seconds
@@ -305,3 +308,11 @@ def test_the_manager_tries_an_objective_before_it_opens_a_store(
     with pytest.raises(ProblemError, match=r"\(2, 3\)"):
         shoal.TrainManager(tmp_path / "manager.db", data=concrete, preset="modern", objective=own)
     assert not (tmp_path / "manager.db").exists()
+
+
+def test_more_repeats_than_the_usual_search_of_a_simulation_has() -> None:
+    usual = Usual.of("simulation", get_simulation("lost-sales"))
+    assert usual.settings["max_repeats"] < 5
+    start = _Start(None, lambda: None, usual, {"repeats": 5})  # type: ignore[arg-type, return-value]
+    assert start.settings.max_repeats == 5
+    assert start.settings.final_factor == usual.settings["final_factor"]

@@ -14,6 +14,7 @@ pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import Browser, Page, expect
 
 import shoal
+from shoal.problems.registry import usual_settings
 from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.registry import get_simulation
 from shoal.store import Owner, Store, open_store
@@ -138,6 +139,6 @@ def test_a_simulation_is_started_by_its_name(page: Page, site: str, opened: Stor
     run = opened.runs()[0]
     assert run.kind == "simulation" and run.problem is not None
     assert run.problem["options"] == dict(get_simulation("lost-sales", penalty=9).options)
-    assert run.settings == SearchSettings.parse({"preset": "simulation"}), (
+    assert run.settings == SearchSettings.parse(usual_settings(get_simulation("lost-sales"))), (
         "the form records what the command line would"
     )

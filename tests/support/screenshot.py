@@ -89,7 +89,9 @@ def picture(
         limit = TALLEST[look]
         if prepare is not None:
             prepare(page)
+            ready(page)
             limit = TALLEST_PREPARED
+            page.get_by_test_id("stMain").evaluate("element => element.scrollTo(0, 0)")
         tall = page.get_by_test_id("stMainBlockContainer").evaluate(
             "element => element.scrollHeight"
         )
@@ -134,7 +136,6 @@ def take_kinds(program: str) -> None:
                 ("simulation", "champion?run=2", _let_it_act),
                 ("function", "champion?run=3", ready),
                 ("function-swarm", "swarm?run=3", ready),
-                ("compare", "compare?runs=2,3", ready),
                 ("simulation-live", "live?run=4", _wait_for_episode),
             ):
                 shown = picture(browser, f"{url}/{address}", "light", prepare)

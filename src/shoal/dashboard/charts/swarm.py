@@ -51,8 +51,8 @@ class _Row(NamedTuple):
 # Of the first one, the title is that of the loss as it is shown.
 _ROWS = (
     _Row("", ("loss",)),
-    _Row("Diversity (units of weights)", ("diversity",)),
-    _Row("Speed (units of weights an iteration)", ("speed",)),
+    _Row("Diversity (units of positions)", ("diversity",)),
+    _Row("Speed (units of positions an iteration)", ("speed",)),
     _Row("At a limit (%): — velocity, ··· position", ("at_velocity_limit", "at_position_limit")),
     _Row("Stagnation (iterations)", ("stagnation",)),
 )

@@ -152,7 +152,7 @@ def plane_axes(bounds: Bounds, colours: Palette) -> dict[str, dict[str, Any]]:
     low, high = bounds.y
     # Room for the scale of colours.
     above = high + 0.14 * (high - low)
-    x = plotly_axis(colours, "First axis (units of weights)", range=list(bounds.x), nticks=8)
+    x = plotly_axis(colours, "First axis (units of positions)", range=list(bounds.x), nticks=8)
     y = plotly_axis(colours, "Second axis", range=[low, above], nticks=7)
     for axis in (x, y):
         axis["title"] |= {"standoff": 4, "font": {"size": 12}}

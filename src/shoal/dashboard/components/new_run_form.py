@@ -208,24 +208,24 @@ def preset() -> Preset:
     return cast("Preset", chosen)
 
 
-def budget(chosen: str) -> dict[str, Any]:
+def budget(chosen: new_run_draft.Usual) -> dict[str, Any]:
     """Ask how much is searched, and by which sampler.
 
     Parameters
     ----------
     chosen
-        The preset, whose defaults the fields show at first.
+        What the fields show at first.
 
     Returns
     -------
     dict
         Settings by name.
     """
-    usual = SearchSettings.parse({"preset": chosen})
+    usual = SearchSettings.parse(chosen.settings)
     values: dict[str, Any] = {}
     for names in _BUDGET_ROWS:
         for column, name in zip(st.columns(4, gap="small"), names, strict=True):
-            widget = preset_key(chosen, name)
+            widget = preset_key(chosen.owner, name)
             # The session's state may have a value already, such as that of a duplicated run.
             st.session_state.setdefault(widget, getattr(usual, name))
             if name == "sampler":

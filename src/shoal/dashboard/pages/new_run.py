@@ -6,6 +6,7 @@ choice runs the script, so that checks and cost are those of what is seen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -116,7 +117,8 @@ def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
         st.subheader("Search", anchor=False)
         chosen = preset()
         new_run_draft.adapt_bounds(chosen)
-        values |= budget(chosen)
+        usual = new_run_draft.Usual.of(chosen)
+        values |= budget(usual)
         options = split(table, chosen) if table is not None else {}
         values |= bounds_and_choices(chosen)
         _carried(chosen)
@@ -134,7 +136,7 @@ def _new_table_run(runs: list[RunView], error: ShoalError | None) -> None:
         return dataset
 
     shown = None if checked is None else checked.dataset
-    _start(_Start(shown, subject, chosen, values), runs, error)
+    _start(_Start(shown, subject, usual, values), runs, error)
 
 
 def _new_code_run(
@@ -147,21 +149,22 @@ def _new_code_run(
     with st.container(border=True, key="search"):
         st.subheader("Search", anchor=False)
         new_run_draft.adapt_bounds(chosen)
-        values = budget(chosen)
+        usual = new_run_draft.Usual.of(chosen, shown)
+        values = budget(usual)
         if shown is not None and is_simulation(shown):
             try:
                 values |= decoder_of_policy()
             except ShoalError as wrong:
                 refusal = refusal or wrong
         values |= bounds_and_choices(chosen)
-        _carried(chosen)
+        _carried(usual.owner)
         _name(shown.name if shown else None)
 
     def subject() -> Subject:
         assert shown is not None
         return shown
 
-    _start(_Start(shown, subject, chosen, values), runs, error or refusal)
+    _start(_Start(shown, subject, usual, values), runs, error or refusal)
 
 
 def _name(placeholder: str | None) -> None:
@@ -178,16 +181,26 @@ class _Start:
         What is solved, for the estimate of the cost; None while there is nothing.
     subject
         Gives what is solved, or raises what stands against it.
-    preset
-        The preset.
+    usual
+        Settings that nobody is asked for.
     values
         Settings by name.
     """
 
     shown: Subject | None
     subject: Callable[[], Subject]
-    preset: str
+    usual: new_run_draft.Usual
     values: dict[str, Any]
+
+    @property
+    def settings(self) -> SearchSettings:
+        """The settings of the run. Raises `SettingsError`."""
+        carried = new_run_draft.carried_over(self.usual.owner).settings
+        given = {**self.usual.settings, **carried, **self.values}
+        # The form has no field for it.
+        if given.get("max_repeats", math.inf) < given["repeats"]:
+            del given["max_repeats"]
+        return SearchSettings.parse(given)
 
 
 def _checked(table: new_run_draft.Table, chosen: str, options: dict[str, Any]) -> Checked:
@@ -301,9 +314,9 @@ def _remedy_button(finding: Finding, number: int) -> None:
         st.button("Keep them together", key=f"mend-{number}", on_click=new_run_draft.keep_together)
 
 
-def _carried(chosen: str) -> None:
+def _carried(owner: str) -> None:
     """What the duplicated run has beyond the form, and a button that drops it."""
-    carried = new_run_draft.carried_over(chosen)
+    carried = new_run_draft.carried_over(owner)
     shown = dict(carried.settings)
     for name, value in carried.data_options.items():
         # With folds there is no validation part of its own.
@@ -322,8 +335,7 @@ def _start(start: _Start, runs: list[RunView], error: ShoalError | None) -> None
     """The cost, the button, and what stands against it; the first error is shown."""
     settings = None
     try:
-        carried = new_run_draft.carried_over(start.preset).settings
-        settings = SearchSettings.parse({"preset": start.preset, **carried, **start.values})
+        settings = start.settings
         check_executor_installed(settings.executor)
         check_sampler(settings)
     except ShoalError as refusal:

@@ -134,7 +134,9 @@ def usual_choices(preset: str) -> dict[str, tuple[str, ...]]:
     return choices
 
 
-def beyond(settings: SearchSettings, shown: Collection[str]) -> dict[str, Any]:
+def beyond(
+    settings: SearchSettings, shown: Collection[str], usual: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Settings that a form does not show and that differ from the defaults.
 
     Parameters
@@ -144,14 +146,16 @@ def beyond(settings: SearchSettings, shown: Collection[str]) -> dict[str, Any]:
     shown
         Names of the settings that the form shows. The defaults are those of a new run with the
         same values in these.
+    usual
+        Settings that a new run has without being asked, by name.
     """
     values = settings.to_dict()
     given = {name: values[name] for name in shown if name in values}
     given["preset"] = settings.preset
-    usual = SearchSettings.model_validate(given).to_dict()
+    defaults = SearchSettings.model_validate({**(usual or {}), **given}).to_dict()
 
     differing = {}
     for name, value in values.items():
-        if name not in given and value != usual[name]:
+        if name not in given and value != defaults[name]:
             differing[name] = value
     return differing

@@ -15,6 +15,7 @@ import streamlit as st
 from shoal.dashboard.session.bounds_editor import LATER, beyond, usual_choices, widened
 from shoal.dashboard.session.installed_code import (
     GROUPS,
+    installed_problem,
     plugin_name,
     problem_plugins,
     refuse_files,
@@ -29,7 +30,7 @@ from shoal.functions.registry import BUNDLED as BUNDLED_FUNCTIONS
 from shoal.functions.registry import get_function
 from shoal.objectives.built_in_decoders import find_decoder
 from shoal.problems import references
-from shoal.problems.registry import is_function
+from shoal.problems.registry import is_function, usual_settings
 from shoal.settings.named_code import NamedCode
 from shoal.settings.presets import DEFAULT_PRESET
 from shoal.settings.search_settings import SearchSettings
@@ -163,6 +164,29 @@ class CarriedOver:
     data_options: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Usual:
+    """Settings that a run has where a visitor gives no others.
+
+    Attributes
+    ----------
+    owner
+        Whose they are. The draft keeps under this name what a visitor gives instead.
+    settings
+        By name.
+    """
+
+    owner: str
+    settings: dict[str, Any]
+
+    @classmethod
+    def of(cls, preset: str, code: Written | None = None) -> Usual:
+        """Those of a preset, or of a simulation or function with that preset."""
+        if code is None:
+            return cls(preset, {"preset": preset})
+        return cls(f"{preset}-{code.name}", usual_settings(code))
+
+
 def key(name: str) -> str:
     """The key of a choice in the session's state, which is also its widget's key."""
     return f"new-{name}"
@@ -224,10 +248,12 @@ def copy_run(run: RunView, widen: str | None) -> None:
     refuse_files(settings)
     preset = settings.preset
     name = "" if run.name == run.dataset else run.name
+    code = None
     if run.is_table:
         put(what=TABLE, kind=FROM_RUN, table=run.id, preset=preset)
     else:
-        _copy_code(run)
+        code = _copy_code(run)
+    usual = Usual.of(preset, code)
     _copy_objectives(run)
     put(
         filled=run.id,
@@ -237,12 +263,13 @@ def copy_run(run: RunView, widen: str | None) -> None:
         bounds_for=preset,
     )
 
-    for setting in (*NUMBERS, "max_depth", "max_width"):
+    for setting in NUMBERS:
+        st.session_state[preset_key(usual.owner, setting)] = getattr(settings, setting)
+    for setting in ("max_depth", "max_width"):
         st.session_state[preset_key(preset, setting)] = getattr(settings, setting)
 
-    usual = usual_choices(preset)
     allowed = dict(settings.space.categorical)
-    for gene, values in usual.items():
+    for gene, values in usual_choices(preset).items():
         # A gene that the run did not search keeps its first choice, which is neutral.
         choices = allowed.get(gene, values[:1])
         st.session_state[preset_key(preset, gene)] = list(choices)
@@ -255,9 +282,8 @@ def copy_run(run: RunView, widen: str | None) -> None:
     }
     if run.is_table:
         put(wanted=_column_choices(run), chosen_for=None)
-    put(
-        carried=(preset, CarriedOver(run.id, beyond(settings, SHOWN), hidden_options)),
-    )
+    hidden_settings = beyond(settings, SHOWN, usual.settings)
+    put(carried=(usual.owner, CarriedOver(run.id, hidden_settings, hidden_options)))
     if widen:
         put(bounds=widened(widen, settings.bounds))
 
@@ -281,8 +307,8 @@ def _copy_objectives(run: RunView) -> None:
     )
 
 
-def _copy_code(run: RunView) -> None:
-    """Fill the draft with the simulation or the function of a run and its options.
+def _copy_code(run: RunView) -> Written:
+    """Fill the draft with the simulation or the function of a run and its options; return it.
 
     Raises
     ------
@@ -293,13 +319,17 @@ def _copy_code(run: RunView) -> None:
     record = run.problem or {}
     name = record.get("reference", run.dataset)
     plugin = plugin_name(references.PROBLEMS, name)
+    code: Written
     if name in BUNDLED_SIMULATIONS:
         put(what=SIMULATION, simulation=name)
+        code = bundled_simulation(name)
     elif name in BUNDLED_FUNCTIONS:
         put(what=FUNCTION, function=name)
+        code = bundled_function(name)
     elif plugin in problem_plugins():
         put(what=PLUGIN, plugin=plugin)
         name = plugin
+        code = installed_problem(name)
     else:
         raise ProblemError(
             f"Run {run.id} solves the {run.kind} {name}.",
@@ -309,6 +339,7 @@ def _copy_code(run: RunView) -> None:
         )
     for option, value in record["options"].items():
         st.session_state[option_key(name, option)] = value
+    return code
 
 
 def bundled_simulation(name: str) -> Simulation:
@@ -410,13 +441,16 @@ def usual_encoding(decoder: str) -> str:
     return known.data_options.get("encoding", "values")
 
 
-def carried_over(preset: str) -> CarriedOver:
-    """What the duplicated run has beyond the form; nothing when the preset is another one now."""
+def carried_over(owner: str) -> CarriedOver:
+    """What the duplicated run has beyond the form; nothing when something else is solved now.
+
+    ``owner`` is that of `Usual`: the preset of a table.
+    """
     carried = state("carried")
     if carried is None:
         return CarriedOver()
-    its_preset, beyond_form = carried
-    if its_preset != preset:
+    its_owner, beyond_form = carried
+    if its_owner != owner:
         return CarriedOver()
     return cast("CarriedOver", beyond_form)
 
