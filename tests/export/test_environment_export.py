@@ -22,7 +22,8 @@ from shoal.problems.simulation import SCORE, SimulationProblem
 from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import ScenarioSet
-from shoal.simulations.gym import GymSimulation, Normalisation, gym_simulation
+from shoal.simulations.gym import GymSimulation, gym_simulation
+from shoal.simulations.gym_spaces import Normalisation
 from shoal.simulations.registry import get_simulation
 from shoal.simulations.scenario import Scenario
 from shoal.simulations.trace import trace_episode

@@ -331,7 +331,7 @@ def test_modules_are_imported_by_names_of_ours() -> None:
         # What pickle calls, which reads no record.
         "objectives/options.py",
         "simulations/__init__.py",
-        "simulations/gym.py",
+        "simulations/gym_makers.py",
         "simulations/registry.py",
         "store/runs.py",
         "system/child.py",

@@ -14,7 +14,8 @@ from shoal.nn.network import Network
 from shoal.numerics.philox import Purpose
 from shoal.problems.simulation import describe_simulation, load_simulation
 from shoal.simulations.evaluation import ScenarioSet, evaluate_policies
-from shoal.simulations.gym import Normalisation, gym_simulation
+from shoal.simulations.gym import gym_simulation
+from shoal.simulations.gym_spaces import Normalisation
 from shoal.simulations.policy import Policy
 from shoal.simulations.registry import get_simulation
 from shoal.simulations.scenario import Scenario
@@ -196,7 +197,7 @@ def test_a_function_that_makes_no_environment_is_refused(gymnasium, make, messag
 def test_a_recorded_random_play_is_not_repeated(gymnasium, monkeypatch) -> None:
     world = get_simulation("gym:CartPole-v1")
     record = json.loads(json.dumps(describe_simulation(world)))
-    monkeypatch.delattr("shoal.simulations.gym.play_at_random")
+    monkeypatch.delattr("shoal.simulations.gym_spaces.play_at_random")
     assert record["versions"]["gymnasium"] == gymnasium.__version__
     again = load_simulation(record)
     assert again.normalisation == world.normalisation

@@ -408,8 +408,13 @@ def _findings(simulation: Simulation, found: SimulationCheck) -> list[ProblemFin
             )
         )
     status: Status = "good"
+    remedy = ""
     if simulation.compiled is None and not simulation.batched:
         status = "look"
+        remedy = (
+            "leave out what Numba does not know, if you can: compiled code is often 100 times as "
+            "fast"
+        )
     if found.why_not_compiled is None:
         findings.append(ProblemFinding("good", "speed", f"Compiled; {_speed(found)}."))
     else:
@@ -418,8 +423,7 @@ def _findings(simulation: Simulation, found: SimulationCheck) -> list[ProblemFin
                 status,
                 "speed",
                 f"Not compiled: {found.why_not_compiled} {_speed(found).capitalize()}.",
-                "leave out what Numba does not know, if you can: compiled code is often 100 times "
-                "as fast",
+                remedy,
             )
         )
     return findings

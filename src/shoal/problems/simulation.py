@@ -46,7 +46,9 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.defaults import SEARCHES, usual_plan
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_policies
-from shoal.simulations.gym import PREFIX, GymSimulation, Normalisation, gym_simulation
+from shoal.simulations.gym import GymSimulation, gym_simulation
+from shoal.simulations.gym_makers import PREFIX
+from shoal.simulations.gym_spaces import Normalisation
 from shoal.simulations.registry import BUNDLED, get_simulation
 from shoal.simulations.training import Observer, TrainingPlan, policy_network, train_policy
 

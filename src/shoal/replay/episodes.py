@@ -135,7 +135,7 @@ def record_episode(
     ProblemError
         The problem is no simulation.
     SimulationError
-        The simulation is batched, or failed.
+        The simulation failed.
     """
     # Most runs solve tables, and simulations take a second to load.
     from shoal.analysis.film import can_be_filmed, film_episode
@@ -185,7 +185,7 @@ def trace_policy(
     Raises
     ------
     SimulationError
-        The simulation is batched, or failed.
+        The simulation failed.
     """
     # Most runs solve tables, and simulations take a second to load.
     from shoal.simulations.trace import trace_episode
