@@ -145,7 +145,10 @@ class WholeObjective:
         ObjectiveError
             If the function raises, or returns something else than one number a network.
         """
-        handed = self.units.handed(self.objective.outputs, outputs)
+        return self.losses_of(self.units.handed(self.objective.outputs, outputs))
+
+    def losses_of(self, handed: NDArray[Any]) -> NDArray[np.float64]:
+        """The same, by what the function is handed of the outputs; see `Units.handed`."""
         values = self.objective.values(handed, self.y, self.columns)
         return finite_or_infinite(self.objective.sign * values)
 

@@ -24,6 +24,7 @@ from shoal.objectives.bound import RowObjective
 from shoal.objectives.losses import MSE, Objective
 from shoal.pso.engines import kernels, outside
 from shoal.pso.engines.base import Engine
+from shoal.pso.engines.intrinsics.memory import aligned
 from shoal.pso.engines.intrinsics.tiles import BLOCK
 from shoal.pso.engines.llvm_vectors import LANES
 from shoal.pso.swarm import SwarmState, TrainingTask, out_of_patience
@@ -66,7 +67,7 @@ class CpuEngine(Engine):
         control = np.zeros(kernels.CONTROL_SIZE, np.int64)
 
         old = _rows(state.positions), _rows(state.velocities)
-        new = _aligned(len(old[0])), _aligned(len(old[1]))
+        new = aligned(len(old[0])), aligned(len(old[1]))
         swarm = _swarm(task, state)
         history = np.concatenate([state.history, np.empty(iterations)])
 
@@ -117,7 +118,7 @@ class CpuEngine(Engine):
         evaluator = self._evaluator(task)
         control = np.zeros(kernels.CONTROL_SIZE, np.int64)
         old = _rows(state.positions), _rows(state.velocities)
-        new = _aligned(len(old[0])), _aligned(len(old[1]))
+        new = aligned(len(old[0])), aligned(len(old[1]))
         swarm = _swarm(task, state)
         rule = _rule(task, self.abandon)
         history = np.concatenate([state.history, np.empty(iterations)])
@@ -220,8 +221,8 @@ def _data(x: NDArray[np.float32], y: NDArray[np.float32], order: NDArray[np.int6
     """The rows in that order, in blocks of which each holds its features one after another."""
     rows, inputs = x.shape
     padded_rows = -(-rows // BLOCK) * BLOCK
-    columns = _aligned(padded_rows * inputs)
-    targets = _aligned(padded_rows)
+    columns = aligned(padded_rows * inputs)
+    targets = aligned(padded_rows)
 
     # Block by block: a large table is not held twice.
     blocks = columns.reshape(-1, inputs, BLOCK)
@@ -230,13 +231,6 @@ def _data(x: NDArray[np.float32], y: NDArray[np.float32], order: NDArray[np.int6
         block[:, : len(part)] = x[part].T
     targets[:rows] = y[order]
     return kernels.Data(columns, targets, rows)
-
-
-def _aligned(count: int) -> NDArray[np.float32]:
-    """Zeros that begin on a cache line: vectors across two lines cost twice as much."""
-    memory = np.zeros(count + LANES, np.float32)
-    start = -(memory.ctypes.data // 4) % LANES
-    return memory[start : start + count]
 
 
 class _Numbered(Protocol):
@@ -310,7 +304,7 @@ def _swarm(task: TrainingTask, state: SwarmState) -> kernels.Swarm:
     particles, dimensions = state.positions.shape
     stride = kernels.padded(dimensions)
 
-    decayed = _aligned(stride)
+    decayed = aligned(stride)
     decayed[:dimensions] = ~task.network.bias_mask()
 
     # A rule that measures no distances gets the smallest array that Numba takes for one.
@@ -353,7 +347,7 @@ def _rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
         start = (matrix.ctypes.data - memory.ctypes.data) // 4
         return memory[start : start + count]
 
-    flat = _aligned(count)
+    flat = aligned(count)
     flat.reshape(particles, stride)[:, :dimensions] = matrix
     return flat
 
@@ -366,4 +360,4 @@ def _unpadded(flat: NDArray[np.float32], like: SwarmState) -> NDArray[np.float32
 
 def _scratch(network: Network) -> kernels.Scratch:
     widest = max(network.layers[1:])
-    return kernels.Scratch(_aligned(2 * widest * BLOCK), np.zeros(1, np.int64))
+    return kernels.Scratch(aligned(2 * widest * BLOCK), np.zeros(1, np.int64))

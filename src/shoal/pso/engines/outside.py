@@ -17,12 +17,15 @@ from numba.core.errors import NumbaError
 from numpy.typing import NDArray
 
 from shoal.errors import ObjectiveError
+from shoal.nn.network import Network
 from shoal.objectives.bound import RowObjective, WholeObjective, finite_or_infinite
 from shoal.objectives.options import plain_function
 from shoal.pso.engines import kernels
 from shoal.pso.engines import outside_kernels as outside
 from shoal.pso.engines.compiler_messages import first_cause
+from shoal.pso.engines.intrinsics.memory import aligned
 from shoal.pso.engines.intrinsics.tiles import BLOCK
+from shoal.pso.engines.llvm_vectors import LANES
 from shoal.pso.swarm import TrainingTask
 
 # Fills the losses of the networks first .. last - 1 in a thread's memory; returns the rows that
@@ -93,12 +96,14 @@ class OutsideEvaluator:
             self._rows = _rows(self._objective, network.layers[-1], order)
             self._drive = _driver(self._objective)
             self._options = tuple(self._objective.options.values())
-        # What the chosen networks answer, used again in each iteration.
-        self._out = np.empty((0, 0, 0), np.float32)
+        rows = 1
         if isinstance(self._objective, WholeObjective):
-            shape = task.genome.swarm_size, network.layers[-1], data.rows
-            self._out = np.empty(shape, np.float32)
-        self._workspaces = [_workspace(task) for _ in range(threads)]
+            rows = data.rows
+            self._handing = _handing(self._objective, network.layers[-1])
+            # For all particles, used again in each iteration.
+            self._handed = _handed(self._handing.kind, task.genome.swarm_size, network, rows)
+            self._penalties = np.zeros(task.genome.swarm_size)
+        self._workspaces = [_workspace(network, rows) for _ in range(threads)]
 
     def evaluate(self, positions: Positions, swarm: kernels.Swarm) -> int:
         """Compute the losses of the particles that need one, weight decay included.
@@ -121,11 +126,11 @@ class OutsideEvaluator:
         ObjectiveError
             If the function raises, does not compile, or returns another shape.
         """
-        needed = self._task.genome.rule.evaluated(swarm.best_losses)
-        swarm.losses[:] = np.inf
-        networks = self._networks(positions, swarm, np.flatnonzero(needed))
+        chosen = np.flatnonzero(self._task.genome.rule.evaluated(swarm.best_losses))
+        swarm.losses.fill(np.inf)
+        networks = self._networks(positions, swarm, chosen)
 
-        left_out = self._data.rows * int(np.count_nonzero(~needed))
+        left_out = self._data.rows * (len(swarm.losses) - len(chosen))
         if isinstance(self._objective, WholeObjective):
             self._whole(networks)
             return left_out
@@ -144,25 +149,33 @@ class OutsideEvaluator:
 
     def _whole(self, networks: outside.Networks) -> None:
         count = len(networks.chosen)
-        out = self._out[:count]
+        flat = self._handed.reshape(len(self._handed), -1)
 
         def work(first: int, last: int, workspace: outside.Workspace) -> int:
-            outside.outputs_of_many(
-                first, last, networks, self._data, self._model, workspace.work, out
+            outside.hand_over(
+                first,
+                last,
+                networks,
+                self._data,
+                self._model,
+                self._handing,
+                self._penalty,
+                workspace,
+                flat,
+                self._penalties,
             )
             return 0
 
         self._share(work, count)
+        handed = self._handed[:count]
         with np.errstate(all="ignore"):
-            losses = self._objective.losses(np.ascontiguousarray(out.transpose(0, 2, 1)))
+            if self._handing.kind == outside.RAW:
+                losses = self._objective.losses(handed)
+            else:
+                losses = self._objective.losses_of(handed)
 
-        decayed = self._penalty.decayed
         if self._penalty.decay > 0:
-            for n, p in enumerate(networks.chosen):
-                start = p * networks.stride
-                weights = networks.weights[start : start + len(decayed)]
-                losses[n] += self._penalty.decay * outside.decay_of(weights, decayed)
-            losses = finite_or_infinite(losses)
+            losses = finite_or_infinite(losses + self._penalties[:count])
         networks.losses[networks.chosen] = losses
 
     def _by_rows(self, networks: outside.Networks) -> int:
@@ -230,13 +243,40 @@ def _for_each(value: Any, outputs: int) -> NDArray[np.float64]:
     return np.broadcast_to(np.asarray(value, np.float64), outputs).copy()
 
 
-def _workspace(task: TrainingTask) -> outside.Workspace:
-    widest = max(task.network.layers[1:])
+def _workspace(network: Network, rows: int) -> outside.Workspace:
+    widest = max(network.layers[1:])
+    outputs = network.layers[-1]
     return outside.Workspace(
-        work=np.zeros(2 * widest * BLOCK, np.float32),
-        row=np.empty(task.network.layers[-1]),
-        sums=np.empty(16),
+        work=aligned(2 * widest * BLOCK),
+        answers=np.empty((outputs, rows), np.float32),
+        row=np.empty(outputs),
+        sums=np.empty(LANES),
     )
+
+
+def _handing(objective: WholeObjective, outputs: int) -> outside.Handing:
+    """What the kernels make of answers for it. Probabilities are made of the answers later on."""
+    units = objective.units
+    asked = objective.objective.outputs
+    kind = {"score": outside.SCORE, "decision": outside.DECISION}.get(asked, outside.RAW)
+    if units.task == "regression" and asked != "raw":
+        kind = outside.AMOUNTS
+
+    return outside.Handing(
+        kind,
+        scale=_for_each(units.scale, outputs).astype(np.float32),
+        offset=_for_each(units.offset, outputs).astype(np.float32),
+    )
+
+
+def _handed(kind: int, particles: int, network: Network, rows: int) -> NDArray[Any]:
+    """Memory for what the kernels write, (P, rows) or (P, rows, outputs)."""
+    outputs = network.layers[-1]
+    if kind == outside.DECISION:
+        return np.empty((particles, rows), np.int64)
+    if kind == outside.SCORE or (kind == outside.AMOUNTS and outputs == 1):
+        return np.empty((particles, rows), np.float32)
+    return np.empty((particles, rows, outputs), np.float32)
 
 
 # Compiled loops by function, as compiling takes a second.

@@ -1,7 +1,8 @@
 """Compiled pieces for trainings whose losses the kernels do not compute themselves.
 
-`outputs_of_many` takes many networks through the data. `row_driver` makes, of a loss of one row
-that somebody else wrote, a compiled loop over networks and rows.
+`hand_over` takes many networks through the data, and makes of their answers what an objective is
+handed. `row_driver` makes, of a loss of one row that somebody else wrote, a compiled loop over
+networks and rows.
 """
 
 from __future__ import annotations
@@ -58,11 +59,30 @@ class Penalty(NamedTuple):
     abandon: bool
 
 
+class Handing(NamedTuple):
+    """How answers become what an objective is handed; see `shoal.objectives.bound.Units.handed`."""
+
+    # One of the four numbers below.
+    kind: int
+    # Of each output, (outputs,): an amount is ``scale * output + offset``.
+    scale: NDArray[np.float32]
+    offset: NDArray[np.float32]
+
+
+# The answers themselves, amounts, the second output less the first, and the largest output's index.
+RAW = 0
+AMOUNTS = 1
+SCORE = 2
+DECISION = 3
+
+
 class Workspace(NamedTuple):
     """Memory of one thread."""
 
-    # Activations of two layers of a block, (2 * widest layer * BLOCK,).
+    # Activations of two layers of a block, (2 * widest layer * BLOCK,). They begin on a cache line.
     work: NDArray[np.float32]
+    # What a network answers, (outputs, rows), if an objective sees all rows at once, else (1, 1).
+    answers: NDArray[np.float32]
     # The outputs of one row, (outputs,).
     row: NDArray[np.float64]
     # Sums of the losses so far, one for every sixteenth row, (LANES,).
@@ -76,22 +96,73 @@ def forward(weights: Any, data: Any, block: Any, vectors: Any, model: Any, work:
 
 
 @compiled
-def outputs_of_many(
-    first: Any, last: Any, networks: Any, data: Any, model: Any, work: Any, out: Any
+def hand_over(
+    first: Any,
+    last: Any,
+    networks: Any,
+    data: Any,
+    model: Any,
+    handing: Any,
+    penalty: Any,
+    workspace: Any,
+    handed: Any,
+    penalties: Any,
 ) -> None:
     """Take the chosen networks ``first .. last - 1`` through the data.
 
-    ``out`` (n, outputs, rows) gets what they answer.
+    ``handed`` (n, numbers) gets a row for each, and ``penalties`` (n,) what weight decay adds to
+    its loss.
     """
+    work, answers = workspace.work, workspace.answers
+
     for n in range(first, last):
-        weights = address_of(networks.weights, networks.chosen[n] * networks.stride)
+        start = networks.chosen[n] * networks.stride
+        weights = address_of(networks.weights, start)
         for block in range(-(-data.rows // BLOCK)):
             real = min(BLOCK, data.rows - block * BLOCK)
             place = forward_block(weights, data, block, -(-real // LANES), model, work)
-            for c in range(out.shape[1]):
-                row = out[n, c]
+            for c in range(len(answers)):
+                row = answers[c]
                 for s in range(real):
                     row[block * BLOCK + s] = work[place + c * BLOCK + s]
+        _hand(answers, handing, handed[n])
+
+        if penalty.decay > 0:
+            own = networks.weights[start : start + len(penalty.decayed)]
+            penalties[n] = penalty.decay * decay_of(own, penalty.decayed)
+
+
+@compiled
+def _hand(answers: Any, handing: Any, handed: Any) -> None:
+    """Make of a network's answers what is handed of them; the answers may be lost."""
+    outputs, rows = answers.shape
+    if handing.kind == DECISION:
+        _decide(answers, handed)
+    elif handing.kind == SCORE:
+        for s in range(rows):
+            handed[s] = answers[1, s] - answers[0, s]
+    elif handing.kind == AMOUNTS:
+        for c in range(outputs):
+            scale, offset = handing.scale[c], handing.offset[c]
+            for s in range(rows):
+                handed[s * outputs + c] = answers[c, s] * scale + offset
+    else:
+        for c in range(outputs):
+            for s in range(rows):
+                handed[s * outputs + c] = answers[c, s]
+
+
+@compiled
+def _decide(answers: Any, decisions: Any) -> None:
+    """Choose the largest output of each row, of equals the first one; the first NaN is larger."""
+    largest = answers[0]
+    decisions[:] = 0
+    for c in range(1, len(answers)):
+        for s in range(len(largest)):
+            output = answers[c, s]
+            if not (output <= largest[s] or math.isnan(largest[s])):
+                largest[s] = output
+                decisions[s] = c
 
 
 @compiled

@@ -1,14 +1,23 @@
-"""Addresses of array elements, and numbers that threads share."""
+"""Arrays on cache lines, addresses of their elements, and numbers that threads share."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from shoal.pso.engines.llvm_vectors import I64, Emitter
+from shoal.pso.engines.llvm_vectors import I64, LANES, Emitter
+
+
+def aligned(count: int) -> NDArray[np.float32]:
+    """Zeros that begin on a cache line: vectors across two lines cost twice as much."""
+    memory = np.zeros(count + LANES, np.float32)
+    start = -(memory.ctypes.data // 4) % LANES
+    return memory[start : start + count]
 
 
 @intrinsic
