@@ -127,13 +127,15 @@ class CpuEngine(Engine):
         until = done + iterations
         skipped = state.rows_skipped
         stopped = False
-        while done < until and not stopped:
-            positions = outside.Positions(old[0], swarm.stride, _unpadded(old[0], state))
-            skipped += evaluator.evaluate(positions, swarm)
-            kernels.settle_and_move(old, new, swarm, history, done, rule, control)
-            old, new = new, old
-            done += 1
-            stopped = out_of_patience(history, done, task.patience or 0, task.min_improvement)
+        # A function may divide by zero: its value then is no best.
+        with np.errstate(all="ignore"):
+            while done < until and not stopped:
+                positions = outside.Positions(old[0], swarm.stride, _unpadded(old[0], state))
+                skipped += evaluator.evaluate(positions, swarm)
+                kernels.settle_and_move(old, new, swarm, history, done, rule, control)
+                old, new = new, old
+                done += 1
+                stopped = out_of_patience(history, done, task.patience or 0, task.min_improvement)
 
         return SwarmState(
             iteration=done,

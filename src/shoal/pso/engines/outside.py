@@ -96,13 +96,16 @@ class OutsideEvaluator:
             self._rows = _rows(self._objective, network.layers[-1], order)
             self._drive = _driver(self._objective)
             self._options = tuple(self._objective.options.values())
+        particles = task.genome.swarm_size
+        self._everyone = np.arange(particles)
+
         rows = 1
         if isinstance(self._objective, WholeObjective):
             rows = data.rows
             self._handing = _handing(self._objective, network.layers[-1])
             # For all particles, used again in each iteration.
-            self._handed = _handed(self._handing.kind, task.genome.swarm_size, network, rows)
-            self._penalties = np.zeros(task.genome.swarm_size)
+            self._handed = _handed(self._handing.kind, particles, network, rows)
+            self._penalties = np.zeros(particles)
         self._workspaces = [_workspace(network, rows) for _ in range(threads)]
 
     def evaluate(self, positions: Positions, swarm: kernels.Swarm) -> int:
@@ -126,8 +129,11 @@ class OutsideEvaluator:
         ObjectiveError
             If the function raises, does not compile, or returns another shape.
         """
-        chosen = np.flatnonzero(self._task.genome.rule.evaluated(swarm.best_losses))
-        swarm.losses.fill(np.inf)
+        chosen = self._everyone
+        rule = self._task.genome.rule
+        if not rule.keeps_bests:
+            chosen = np.flatnonzero(rule.evaluated(swarm.best_losses))
+            swarm.losses.fill(np.inf)
         networks = self._networks(positions, swarm, chosen)
 
         left_out = self._data.rows * (len(swarm.losses) - len(chosen))
@@ -168,11 +174,10 @@ class OutsideEvaluator:
 
         self._share(work, count)
         handed = self._handed[:count]
-        with np.errstate(all="ignore"):
-            if self._handing.kind == outside.RAW:
-                losses = self._objective.losses(handed)
-            else:
-                losses = self._objective.losses_of(handed)
+        if self._handing.kind == outside.RAW:
+            losses = self._objective.losses(handed)
+        else:
+            losses = self._objective.losses_of(handed)
 
         if self._penalty.decay > 0:
             losses = finite_or_infinite(losses + self._penalties[:count])
