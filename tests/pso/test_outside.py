@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
@@ -152,6 +154,55 @@ def test_neither_threads_nor_abandoned_rows_nor_chunks_change_a_bit(name: str) -
     ticks = iter(range(10_000))
     (found,) = CpuEngine().train([task], clock=lambda: float(next(ticks)))
     np.testing.assert_array_equal(found.weights, expected.weights)
+
+
+@settings(max_examples=30)
+@given(
+    rows=st.integers(1, 150),
+    outputs=st.integers(1, 4),
+    seed=st.integers(0, 1000),
+    size=st.sampled_from([1.0, 1e30, 3e38]),
+)
+def test_functions_are_handed_what_units_say_to_the_bit(
+    rows: int, outputs: int, seed: int, size: float
+) -> None:
+    random = np.random.default_rng(seed)
+    # Large inputs make answers that are infinite or no numbers.
+    x = (size * random.uniform(-1.0, 1.0, (rows, 4))).astype(np.float32)
+    scale, offset = random.normal(size=(2, outputs))
+    asked = [(Units("regression", scale, offset), "score"), (Units("regression"), "raw")]
+    if outputs > 1:
+        classes = Units("classification")
+        asked += [(classes, "score"), (classes, "decision"), (classes, "probability")]
+
+    answers = np.empty(0)
+    for units, kind in [(Units("classification"), "raw"), *asked]:
+        seen = first_handed(units, kind, x, outputs)
+        if answers.size == 0:
+            answers = seen
+        with np.errstate(all="ignore"):
+            expected = units.handed(kind, answers)
+
+        assert seen.dtype == expected.dtype
+        np.testing.assert_array_equal(seen.tobytes(), expected.tobytes())
+        assert seen.shape == expected.shape
+
+
+def first_handed(units: Units, kind: Any, x: NDArray[np.float32], outputs: int) -> NDArray[Any]:
+    """What an objective is handed of a swarm's first positions."""
+    seen: list[NDArray[Any]] = []
+
+    def keep(handed: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+        assert handed.flags.c_contiguous
+        seen.append(handed.copy())
+        return np.zeros(len(handed))
+
+    y = np.zeros(len(x), np.float32)
+    bound = WholeObjective(objective("minimize", outputs=kind)(keep), units, y)
+    genome = Genome(swarm_size=5, hidden_layers=(3,), weight_scale=2.0)
+    network = Network((4, 3, outputs), genome.activation)
+    CpuEngine().train([TrainingTask(genome, network, bound, x, y, KEY, 1)])
+    return seen[0]
 
 
 def test_rows_are_left_out_only_where_no_loss_is_negative() -> None:
