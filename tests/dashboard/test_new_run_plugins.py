@@ -291,11 +291,13 @@ def test_an_objective_that_does_not_work_is_not_started(
     assert "(2, 3)" in refused(tmp_path, concrete, settings)
 
 
-@pytest.mark.parametrize("setting", ["objective", "metric", "decoder", "start_from"])
+@pytest.mark.parametrize("setting", ["objective", "metric", "decoder", "start_from", "sampler"])
 def test_a_page_starts_no_file(setting: str, site: Path, tmp_path: Path, concrete: Dataset) -> None:
-    named: dict[str, Any] = {"name": f"{site}/forged_stock.py:within", "sha256": "0" * 64}
+    named: Any = {"name": f"{site}/forged_stock.py:within", "sha256": "0" * 64}
     if setting == "start_from":
         named = {"source": str(tmp_path / "weights.npz"), "sha256": "0" * 64}
+    elif setting == "sampler":
+        named = "forged_stock:Sampler"
     settings = SearchSettings.parse({setting: named})
     assert "A page cannot start a search" in refused(tmp_path, concrete, settings)
     assert not was_run(site)

@@ -107,7 +107,7 @@ def runs_of_kinds(store: Store) -> None:
     table = load_dataset(frame, "target", encoding="questions")
     card = {"decoder": "scorecard", "objective": "f1", "iterations": 100}
     search(table, store=store, name="breast cancer", **card, **BRIEF)
-    search(get_simulation("lost-sales"), store=store, iterations=40, **BRIEF)
+    search(get_simulation("lost-sales"), store=store, iterations=40, final_factor=2, **BRIEF)
     search(get_function("pressure-vessel"), store=store, iterations=100, **BRIEF)
     settings = SearchSettings.parse(
         {"preset": "simulation", "population": 8, "generations": 60, "iterations": 40}

@@ -238,10 +238,6 @@ def budget(chosen: new_run_draft.Usual) -> dict[str, Any]:
 
 def _sampler_field(column: DeltaGenerator, widget: str) -> str:
     samplers = list(SAMPLERS)
-    # A run that is repeated may have a sampler of the user's own.
-    own = state("own_sampler")
-    if own is not None and own not in SAMPLERS:
-        samplers.append(own)
     # A browser may send any text, and a sampler's name may be that of code.
     sent = st.session_state[widget]
     if sent not in samplers:

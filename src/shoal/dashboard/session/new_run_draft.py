@@ -257,7 +257,6 @@ def copy_run(run: RunView, widen: str | None) -> None:
     _copy_objectives(run)
     put(
         filled=run.id,
-        own_sampler=settings.sampler,
         version=state("version", 0) + 1,
         name=name,
         bounds_for=preset,
