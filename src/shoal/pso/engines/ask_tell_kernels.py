@@ -177,7 +177,8 @@ def _settle(swarm: Any, losses: Any, number: Any) -> Any:
 
     By the competitive rule a particle that has a best stands on it: its loss is not looked at.
     """
-    best_losses = swarm.best_losses
+    best_losses, counts = swarm.best_losses, swarm.counts
+    bests, positions = swarm.bests, swarm.positions
     least = np.inf
     for i in range(len(losses)):
         least = min(least, best_losses[i])
@@ -188,9 +189,9 @@ def _settle(swarm: Any, losses: Any, number: Any) -> Any:
         # False for NaN and for infinity.
         if losses[i] < best_losses[i] and losses[i] > -np.inf:
             best_losses[i] = losses[i]
-            swarm.counts[i] = 1
-            for d in range(swarm.bests.shape[1]):
-                swarm.bests[i, d] = swarm.positions[i, d]
+            counts[i] = 1
+            for d in range(bests.shape[1]):
+                bests[i, d] = positions[i, d]
 
     best = 0
     for i in range(len(losses)):
@@ -229,17 +230,19 @@ def _move_competitive(swarm: Any, rule: Any, iteration: Any, w: Any, vmax: Any) 
     """See shoal.update_rules.competitive."""
     compete(swarm, iteration, rule.key0, rule.key1)
 
+    winners, leaders, movers = swarm.winners, swarm.leaders, swarm.movers
+    best_losses = swarm.best_losses
     count = 0
-    for i in range(len(swarm.best_losses)):
-        if swarm.winners[i] != i:
-            swarm.leaders[i] = swarm.winners[i]
-            swarm.movers[count] = i
+    for i in range(len(best_losses)):
+        if winners[i] != i:
+            leaders[i] = winners[i]
+            movers[count] = i
             count += 1
 
     # Winners do not move: they still stand where they were evaluated.
     _move(count, swarm, rule, swarm.positions, 0, iteration, w, vmax)
     for n in range(count):
-        swarm.best_losses[swarm.movers[n]] = np.inf
+        best_losses[movers[n]] = np.inf
 
 
 @compiled
@@ -389,18 +392,20 @@ def run(
     particles, dimensions = swarm.positions.shape
     needed = np.ones(particles, np.bool_)
     told = np.empty(particles)
+    points = np.empty((particles, dimensions))
+    best_losses = swarm.best_losses
     best, evaluations = 0, 0
     while done < until:
         count = particles
         if rule.number == COMPETITIVE:
             count = 0
             for i in range(particles):
-                needed[i] = swarm.best_losses[i] == np.inf
+                needed[i] = best_losses[i] == np.inf
                 count += needed[i]
 
-        points = np.empty((count, dimensions))
-        into_box(swarm.positions, needed, box.lower, box.upper, box.whole, points)
-        losses = function(points)
+        asked = points[:count]
+        into_box(swarm.positions, needed, box.lower, box.upper, box.whole, asked)
+        losses = function(asked)
         if len(losses) != count:
             break
         evaluations += count
@@ -414,7 +419,7 @@ def run(
                     told[i] = losses[row]
                 if told[i] < least:
                     least = told[i]
-                    best_point[:] = points[row]
+                    best_point[:] = asked[row]
                 row += 1
 
         w = np.float64(at_time(schedule.w, schedule.w_end, done, schedule.horizon))
