@@ -3,13 +3,16 @@
     python3 -m venv .venv-functions && . .venv-functions/bin/activate
     pip install pyswarms==1.3.0 mealpy==3.0.3 pymoo==0.6.2 evosax==0.3.2 ioh==0.3.18 cma==4.5.0
     pip install -e .    # brings NumPy 2, with which all of them work, whatever their metadata says
-    python benchmarks/functions.py [--rounds 5] [--instances 3] [--out docs/reports/functions.md]
+    python benchmarks/functions.py [--rounds 15] [--instances 3] [--out docs/reports/functions.md]
+    python benchmarks/functions.py --part speed    # the report's other part stays as it is
 
 Speed: sphere, Rosenbrock and Rastrigin in 10, 100 and 1,000 dimensions, 48 particles each (Shoal:
 the swarm that it chooses). All but evosax get the same NumPy function of all points, mealpy of one
 point, since it takes no others. For evosax the function is JAX's, and its whole loop is compiled;
-Shoal runs a second time with the function compiled by Numba. In a round each contender has one
-turn, so that noise meets all alike; the figure is the best of the rounds.
+it runs in float32, its default, and in float64, on all cores. Shoal runs a second time with the
+function compiled by Numba, in float64 on one core. Both functions are called without a swarm, too.
+In a round each contender has one turn, so that noise meets all alike; the figure is the best of the
+rounds. Contenders with long turns have three.
 
 Quality: the 24 noiseless functions of BBOB in 5 and 20 dimensions, 1,000 D evaluations. A curve is
 the share of pairs of problem and target that are reached; targets are 51 precisions from 100 to
@@ -43,7 +46,12 @@ import shoal
 DIMENSIONS = (10, 100, 1000)
 PARTICLES = 48
 LOW, HIGH = -5.12, 5.12
-TURN_SECONDS = 0.3
+TURN_SECONDS = 0.1
+# The fewest iterations of a turn, and how many turns those have that take all the time for them.
+FEWEST = 20
+SLOW_TURNS = 3
+# Points in a call of a function alone: as many as Shoal asks for.
+ALONE = 32
 
 BBOB_DIMENSIONS = (5, 20)
 BUDGET = 1000  # evaluations for each dimension
@@ -83,29 +91,35 @@ FUNCTIONS = {"sphere": sphere, "Rosenbrock": rosenbrock, "Rastrigin": rastrigin}
 
 @numba.njit(error_model="numpy", fastmath=True)
 def compiled_sphere(x: Any) -> Any:
-    out = np.zeros(len(x))
+    out = np.empty(len(x))
     for i in range(len(x)):
+        total = 0.0
         for d in range(x.shape[1]):
-            out[i] += x[i, d] * x[i, d]
+            total += x[i, d] * x[i, d]
+        out[i] = total
     return out
 
 
 @numba.njit(error_model="numpy", fastmath=True)
 def compiled_rosenbrock(x: Any) -> Any:
-    out = np.zeros(len(x))
+    out = np.empty(len(x))
     for i in range(len(x)):
+        total = 0.0
         for d in range(x.shape[1] - 1):
             valley = x[i, d + 1] - x[i, d] * x[i, d]
-            out[i] += 100 * valley * valley + (1 - x[i, d]) * (1 - x[i, d])
+            total += 100 * valley * valley + (1 - x[i, d]) * (1 - x[i, d])
+        out[i] = total
     return out
 
 
 @numba.njit(error_model="numpy", fastmath=True)
 def compiled_rastrigin(x: Any) -> Any:
-    out = np.zeros(len(x))
+    out = np.empty(len(x))
     for i in range(len(x)):
+        total = 0.0
         for d in range(x.shape[1]):
-            out[i] += x[i, d] * x[i, d] - 10 * np.cos(2 * np.pi * x[i, d]) + 10
+            total += x[i, d] * x[i, d] - 10 * np.cos(2 * np.pi * x[i, d]) + 10
+        out[i] = total
     return out
 
 
@@ -117,6 +131,25 @@ COMPILED = {
 
 
 # --- contenders of speed --------------------------------------------------------------------------
+
+
+def alone(name: str, dimensions: int) -> Turn:
+    return _alone(FUNCTIONS[name], dimensions)
+
+
+def alone_compiled(name: str, dimensions: int) -> Turn:
+    return _alone(COMPILED[name], dimensions)
+
+
+def _alone(function: Callable[[Floats], Floats], dimensions: int) -> Turn:
+    points = np.random.default_rng(0).uniform(LOW, HIGH, (ALONE, dimensions))
+
+    def turn(iterations: int) -> int:
+        for _ in range(iterations):
+            function(points)
+        return ALONE * iterations
+
+    return turn
 
 
 def with_shoal(name: str, dimensions: int) -> Turn:
@@ -190,6 +223,27 @@ def with_pymoo(name: str, dimensions: int) -> Turn:
 
 
 def with_evosax(name: str, dimensions: int) -> Turn:
+    return _evosax(name, dimensions, float64=False)
+
+
+def with_evosax_float64(name: str, dimensions: int) -> Turn:
+    return _evosax(name, dimensions, float64=True)
+
+
+def _evosax(name: str, dimensions: int, *, float64: bool) -> Turn:
+    from jax.experimental import enable_x64
+
+    with enable_x64(float64):
+        turn = _jitted(name, dimensions)
+
+    def in_precision(iterations: int) -> int:
+        with enable_x64(float64):
+            return turn(iterations)
+
+    return in_precision
+
+
+def _jitted(name: str, dimensions: int) -> Turn:
     import jax
     import jax.numpy as jnp
     from evosax.algorithms import PSO
@@ -232,12 +286,15 @@ def with_evosax(name: str, dimensions: int) -> Turn:
 
 
 SPEED: dict[str, tuple[str, Callable[[str, int], Turn]]] = {
+    "function alone": ("numpy", alone),
+    "compiled function alone": ("numba", alone_compiled),
     "Shoal": ("shoal", with_shoal),
     "Shoal, compiled function": ("shoal", with_shoal_compiled),
     "pyswarms": ("pyswarms", with_pyswarms),
     "mealpy": ("mealpy", with_mealpy),
     "pymoo": ("pymoo", with_pymoo),
     "evosax, jitted": ("evosax", with_evosax),
+    "evosax, jitted, float64": ("evosax", with_evosax_float64),
 }
 
 
@@ -260,8 +317,10 @@ def microseconds(function: str, dimensions: int, rounds: int) -> dict[str, float
             turns[name] = turn, _iterations_of_a_turn(turn)
 
     times: dict[str, list[float]] = {name: [] for name in turns}
-    for _ in range(rounds):
+    for n in range(rounds):
         for name, (turn, iterations) in turns.items():
+            if iterations == FEWEST and n >= SLOW_TURNS:
+                continue
             start = time.perf_counter()
             evaluations = turn(iterations)
             times[name].append((time.perf_counter() - start) / evaluations * 1e6)
@@ -269,12 +328,12 @@ def microseconds(function: str, dimensions: int, rounds: int) -> dict[str, float
 
 
 def _iterations_of_a_turn(turn: Turn) -> int:
-    turn(20)
+    turn(FEWEST)
     start = time.perf_counter()
-    turn(20)
+    turn(FEWEST)
     seconds = time.perf_counter() - start
 
-    iterations = max(20, int(20 * TURN_SECONDS / seconds))
+    iterations = max(FEWEST, int(FEWEST * TURN_SECONDS / seconds))
     # What is compiled for a number of iterations is compiled here.
     turn(iterations)
     return iterations
@@ -461,7 +520,8 @@ def _faster_peers(function: str, dimensions: int, times: dict[str, float]) -> li
     places = []
     for name, value in times.items():
         own = "Shoal, compiled function" if "jitted" in name else "Shoal"
-        if not name.startswith("Shoal") and value < times[own]:
+        is_peer = not name.startswith("Shoal") and "alone" not in name
+        if is_peer and value < times[own]:
             places.append(
                 f"{function} in {dimensions:,} dimensions: {name} {value:.2f}, {own} "
                 f"{times[own]:.2f}"
@@ -512,9 +572,18 @@ def quality_report(instances: int, picture: Path, link: str) -> list[str]:
     return [*lines, "", f"![Share of targets reached over evaluations]({link})"]
 
 
+def _quality_of(report: str) -> list[str]:
+    """The table and the drawing that a report has."""
+    lines = report.splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("| D | contender"))
+    last = next(n for n, line in enumerate(lines) if line.startswith("![Share of targets"))
+    return lines[first : last + 1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--part", choices=["speed", "all"], default="all")
     parser.add_argument("--instances", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("docs/reports/functions.md"))
     arguments = parser.parse_args()
@@ -532,7 +601,9 @@ def main() -> None:
         os.chdir(folder)
         speed = speed_report(arguments.rounds)
         quality: list[str] = ["ioh is not installed."]
-        if installed("ioh") is not None:
+        if arguments.part == "speed":
+            quality = _quality_of(out.read_text())
+        elif installed("ioh") is not None:
             picture = out.with_name("functions.svg")
             quality = quality_report(arguments.instances, picture, picture.name)
         os.chdir(out.parent)
@@ -543,6 +614,7 @@ def main() -> None:
         quality="\n".join(quality),
         instances=arguments.instances,
         rounds=arguments.rounds,
+        cores=os.cpu_count(),
     )
     out.write_text(text)
     print(f"Written to {out.name}")
@@ -555,11 +627,14 @@ Written by `benchmarks/functions.py`, which says how everything is measured.
 
 ## Microseconds an evaluation
 
-The whole minimisation, the function's own time included; the best of {rounds} rounds on two cores
-that other work shared. Columns "compiled" and "jitted" have the function compiled with the loop,
-by Numba and by JAX; all others get the same NumPy function. evosax computes in float32, draws two
-random numbers for each particle, keeps no bounds, and has a vectorised cosine. Shoal computes in
-float64 and draws two random numbers for each particle and dimension.
+The whole minimisation, the function's own time included; the best of {rounds} rounds on {cores}
+cores that other work shared. Columns "compiled" and "jitted" have the function compiled with the
+loop, by Numba and by JAX; all others get the same NumPy function. Columns "alone" are the function
+without a swarm, 32 points in a call.
+
+Shoal computes in float64 on one core, draws two random numbers for each particle and dimension, and
+keeps the bounds. evosax computes on all cores, in float32 unless the column says otherwise, draws
+two random numbers for each particle, keeps no bounds, and has a vectorised cosine.
 
 {speed}
 
