@@ -18,7 +18,7 @@ from shoal.errors import ObjectiveError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.objectives.bound import BoundObjective, RowObjective, Units, WholeObjective
-from shoal.objectives.definition import TableObjective, objective, row_loss
+from shoal.objectives.definition import Handed, TableObjective, objective, row_loss
 from shoal.objectives.losses import LOSSES, Loss, Objective
 from shoal.pso.engines.cpu import CpuEngine
 from shoal.pso.engines.reference import ReferenceEngine
@@ -170,13 +170,14 @@ def test_functions_are_handed_what_units_say_to_the_bit(
     # Large inputs make answers that are infinite or no numbers.
     x = (size * random.uniform(-1.0, 1.0, (rows, 4))).astype(np.float32)
     scale, offset = random.normal(size=(2, outputs))
-    asked = [(Units("regression", scale, offset), "score"), (Units("regression"), "raw")]
+    classes = Units("classification")
+    asked: list[tuple[Units, Handed]] = [(classes, "raw")]
+    asked += [(Units("regression", scale, offset), "score"), (Units("regression"), "raw")]
     if outputs > 1:
-        classes = Units("classification")
         asked += [(classes, "score"), (classes, "decision"), (classes, "probability")]
 
-    answers = np.empty(0)
-    for units, kind in [(Units("classification"), "raw"), *asked]:
+    answers: NDArray[Any] = np.empty(0)
+    for units, kind in asked:
         seen = first_handed(units, kind, x, outputs)
         if answers.size == 0:
             answers = seen
@@ -188,7 +189,7 @@ def test_functions_are_handed_what_units_say_to_the_bit(
         assert seen.shape == expected.shape
 
 
-def first_handed(units: Units, kind: Any, x: NDArray[np.float32], outputs: int) -> NDArray[Any]:
+def first_handed(units: Units, kind: Handed, x: NDArray[np.float32], outputs: int) -> NDArray[Any]:
     """What an objective is handed of a swarm's first positions."""
     seen: list[NDArray[Any]] = []
 
