@@ -84,6 +84,8 @@ BAD: dict[str, tuple[pd.DataFrame, dict[str, object], dict[str, object], list[st
         ["max_seconds=1e-06", "one generation", "raise it"],
     ),
     "a loss that does not fit": (TABLE, {}, {"loss": "cross_entropy"}, ["cross_entropy", "mse"]),
+    "steps without a simulation": (TABLE, {}, {"steps": 5}, ["steps=5", "simulation"]),
+    "scenarios without a simulation": (TABLE, {}, {"scenarios": 5}, ["scenarios=5", "simulation"]),
     "a setting that is none": (TABLE, {}, {"populaton": 4}, ["populaton", "population"]),
     "a name that is none": (TABLE, {}, {"name": 5}, ["name=5", "text"]),
 }

@@ -51,10 +51,12 @@ from shoal.cli.options import (
     RoleOption,
     SameOption,
     SamplerOption,
+    ScenariosOption,
     SeedOption,
     SettingsOption,
     SimulationOptionsOption,
     StartFromOption,
+    StepsOption,
     StoreOption,
     TargetOption,
     TaskOption,
@@ -132,6 +134,7 @@ def run(
     # A simulation
     demo_simulation: DemoSimulationOption = False,
     options: SimulationOptionsOption = None,
+    scenarios: ScenariosOption = None,
     # The search
     generations: GenerationsOption = None,
     population: PopulationOption = None,
@@ -144,6 +147,7 @@ def run(
     evaluations: EvaluationsOption = None,
     max_seconds: MaxSecondsOption = None,
     training_seconds: TrainingSecondsOption = None,
+    steps: StepsOption = None,
     patience: PatienceOption = None,
     # What is better, what a training minimises, and where it runs
     metric: MetricOption = None,

@@ -196,6 +196,10 @@ LossOption = Annotated[
         help="mse, mae, huber, cross_entropy, zero_one, negative_accuracy; default: by task"
     ),
 ]
+ScenariosOption = Annotated[
+    int | None,
+    typer.Option(help="A simulation: scenarios in which each particle acts in an iteration"),
+]
 
 # `shoal run`: when it ends
 
@@ -211,6 +215,11 @@ TrainingSecondsOption = Annotated[
 PatienceOption = Annotated[
     int | None,
     typer.Option(help="End a training that did not improve over this many iterations"),
+]
+
+StepsOption = Annotated[
+    int | None,
+    typer.Option(help="A simulation: end a training after this many simulated steps"),
 ]
 
 # `shoal run`: where and how trainings run

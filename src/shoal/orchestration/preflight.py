@@ -19,7 +19,7 @@ from shoal.problems.check import (
 )
 from shoal.problems.own_checks import check_own
 from shoal.problems.own_code import find_named
-from shoal.problems.registry import describe, is_written, make_problem
+from shoal.problems.registry import describe, is_simulation, is_written, make_problem
 from shoal.problems.table import TableProblem
 from shoal.problems.target_sample import TargetSample
 from shoal.pso.engines import cores
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 
 # Multiply-adds a second that no core makes; docs/performance.md measures a tenth of it.
 FASTEST = 1e12
+
+# What only a simulation has: what its swarms meet, and how many steps they simulate.
+_OF_SIMULATIONS = (
+    "scenarios",
+    "fresh_scenarios",
+    "validation_scenarios",
+    "test_scenarios",
+    "steps",
+)
 
 # Networks that a user's decoder is tried on: widths of the layers.
 _SMALL = (5, 8, 2)
@@ -64,8 +73,9 @@ def check_search(subject: Subject, settings: SearchSettings, name: str | None = 
         decoder or a sampler does not work: it raises, hangs, prints, changes what it is handed,
         returns something else than it should, or something else when it is called again.
     SettingsError
-        The loss does not fit the target, the name is no text, no machine could train one generation
-        in the given time, or the sampler's package is missing.
+        The loss does not fit the target, a setting is one of simulations and this is none, the name
+        is no text, no machine could train one generation in the given time, or the sampler's
+        package is missing.
     ExecutorError
         Ray is asked for, and not installed.
     """
@@ -75,6 +85,7 @@ def check_search(subject: Subject, settings: SearchSettings, name: str | None = 
             f"name={reprlib.repr(name)}.", expected="text", remedy="put it in quotes"
         )
 
+    _check_kind(subject, settings)
     check_executor_installed(settings.executor)
     check_sampler(settings)
     # Code that may not return is tried out in another process before it is called in this one.
@@ -128,6 +139,22 @@ def probe_subject(subject: Subject, seconds: float = LIMIT_SECONDS) -> None:
     comes_with_shoal = record["sha256"] is None and not record["reference"].startswith("gym:")
     if not comes_with_shoal:
         check_recorded(record, seconds).refuse_bad()
+
+
+def _check_kind(subject: Subject, settings: SearchSettings) -> None:
+    """Refuse what only a simulation has; a record of an earlier version may have it anyway."""
+    if is_simulation(subject):
+        return
+
+    usual = SearchSettings.model_fields
+    for setting in _OF_SIMULATIONS:
+        value = getattr(settings, setting)
+        if value != usual[setting].default:
+            raise SettingsError(
+                f"{setting}={value!r}, and {subject.name} is no simulation.",
+                expected="a simulation, as lost-sales or FILE.py:NAME",
+                remedy="leave it out",
+            )
 
 
 def _probe_decoder(settings: SearchSettings) -> None:
