@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from shoal.errors import SimulationError
 from shoal.objectives.options import Option, name_of
@@ -51,6 +51,9 @@ class Installed:
     """
 
     name: str
+    # For messages.
+    expected: ClassVar = "the id of an environment of Gymnasium, such as CartPole-v1"
+    remedy: ClassVar = f"gymnasium.pprint_registry() lists them; for others, {OWN_FUNCTION}"
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -65,7 +68,7 @@ class Installed:
         if ":" in self.name:
             raise SimulationError(
                 f"The environment {self.name!r} names a module.",
-                expected="the id of an environment of Gymnasium, such as CartPole-v1",
+                expected=self.expected,
                 remedy=OWN_FUNCTION,
             )
         wanted = dict(options)
@@ -99,6 +102,9 @@ class Written:
     """
 
     function: Callable[..., Any]
+    # For messages.
+    expected: ClassVar = "a function that returns an environment of Gymnasium"
+    remedy: ClassVar = "correct the function"
 
     def __post_init__(self) -> None:
         for name, default in parameters_of(self.function).items():
@@ -156,10 +162,8 @@ def new_environment(maker: Installed | Written, options: Mapping[str, Any], draw
     except (Exception, SystemExit) as error:
         raise SimulationError(
             f"The environment {maker.name!r} cannot be made: {first_line(error)}.",
-            expected="the id of an environment of Gymnasium, such as CartPole-v1, or a function "
-            "that returns one",
-            remedy="gymnasium.pprint_registry() lists them, and some need a package of their own. "
-            f"For others, {OWN_FUNCTION}",
+            expected=maker.expected,
+            remedy=maker.remedy,
         ) from error
 
     if not isinstance(made, gymnasium.Env):
@@ -205,8 +209,8 @@ def source_of(environment: Any) -> Path | None:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, without the full stop."""
+    """What an error says, without the last stop."""
     text = str(error).splitlines()
     if not text:
         return type(error).__name__
-    return text[0].rstrip(".")
+    return text[0].rstrip(".?")
