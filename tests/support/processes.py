@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 120.0
 
 def shoal(
     *arguments: str,
-    store: Path,
+    store: Path | str,
     home: Path | None = None,
     cwd: Path | None = None,
     prefix: Sequence[str] = (),
@@ -65,12 +65,12 @@ def start(*arguments: str, store: Path) -> subprocess.Popen[str]:
     )
 
 
-def environment(store: Path, home: Path | None = None) -> dict[str, str]:
+def environment(store: Path | str, home: Path | None = None) -> dict[str, str]:
     """Ours, with that store and a data directory beside it."""
     return {
         **os.environ,
         "SHOAL_STORE": str(store),
-        "XDG_DATA_HOME": str(home or store.parent),
+        "XDG_DATA_HOME": str(home or Path(store).parent),
     }
 
 
