@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.analysis.known_scores import ReferenceScore
+from shoal.dashboard.charts.episode import episode_chart, episode_data
 from shoal.dashboard.charts.episode_scores import MOST_DOTS, episode_scores_chart, scores_data
 from shoal.dashboard.components.episode_card import _notable, scores_text
 from shoal.objectives.registry import Metric
@@ -21,6 +22,11 @@ from shoal.objectives.registry import Metric
 COST = Metric("score", "Score", "minimize", "cost per period")
 RETURN = Metric("score", "Score", "maximize", "return")
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200)
+
+
+def test_the_ticks_of_a_short_episode_are_whole_steps() -> None:
+    chart = episode_chart(episode_data({"action": [0.5, -0.5]}), "Action")
+    assert '"tickMinStep": 1' in json.dumps(chart)
 
 
 @given(SCORES)

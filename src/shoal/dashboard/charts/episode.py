@@ -73,7 +73,7 @@ def episode_chart(frame: pd.DataFrame, title: str, *, dark: bool = False) -> Spe
         legend.append(LegendEntry(name, line_colours[name], dash=dash))
 
     encoding = {
-        "x": number_channel("step", "Step", grid=False, tickCount=7, format=",d"),
+        "x": number_channel("step", "Step", grid=False, tickCount=7, tickMinStep=1, format=",d"),
         "y": number_channel("value", title, tickCount=5, scale={"padding": 8}),
         "color": category_channel("name", line_colours),
         "strokeDash": category_channel("name", dashes),
