@@ -32,7 +32,7 @@ from shoal.orchestration.preflight import (
 from shoal.orchestration.runner import Runner
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.own_code import Own, pin_settings
-from shoal.problems.registry import usual_settings
+from shoal.problems.registry import fill_settings, usual_settings
 from shoal.problems.table import TableProblem
 from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
@@ -372,7 +372,8 @@ def search(
     True
     """
     check_subject(data)
-    parsed = SearchSettings.parse({**usual_settings(data), **pin_settings(settings)})
+    filled = fill_settings(pin_settings(settings), usual_settings(data))
+    parsed = SearchSettings.parse(filled)
     check_search(data, parsed, name)
     probe_subject(data)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shoal.problems.registry import fill_settings
 from shoal.problems.simulation import usual_settings
 from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.defaults import PLANS, SEARCHES, START_GENOMES, USUAL_PLAN, usual_plan
@@ -54,3 +55,13 @@ def test_the_confirmations_of_a_short_search_are_as_long_as_a_training() -> None
     for name in SEARCHES:
         settings = SearchSettings.parse(usual_settings(get_simulation(name)))
         assert settings.iterations * settings.final_factor >= usual_plan(name).iterations
+
+
+@pytest.mark.parametrize(
+    ("given", "most"),
+    [({}, 2), ({"repeats": 1}, 2), ({"repeats": 3}, 3), ({"repeats": 3, "max_repeats": 6}, 6)],
+)
+def test_who_begins_with_more_repeats_gets_them(given: dict[str, int], most: int) -> None:
+    usual = usual_settings(get_simulation("lost-sales"))
+    settings = SearchSettings.parse(fill_settings(given, usual))
+    assert settings.max_repeats == most

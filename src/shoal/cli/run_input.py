@@ -66,7 +66,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         objectives_of,
         pin_settings,
     )
-    from shoal.problems.registry import names_code, usual_settings
+    from shoal.problems.registry import fill_settings, names_code, usual_settings
     from shoal.problems.table_input import load_with_columns
     from shoal.settings.search_settings import SearchSettings, read_settings_file
 
@@ -97,7 +97,8 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
     if isinstance(source, str) and names_code(source):
         _refuse_data_options(source, data_options)
         subject = _written(source, options).with_options(**options)
-        settings = SearchSettings.parse({**usual_settings(subject), **pin_settings(values)})
+        filled = fill_settings(pin_settings(values), usual_settings(subject))
+        settings = SearchSettings.parse(filled)
     else:
         _refuse_options(source, options)
         for setting in CODE_SETTINGS:

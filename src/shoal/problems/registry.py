@@ -130,6 +130,19 @@ def usual_settings(subject: Subject) -> dict[str, Any]:
     return simulation.usual_settings(subject)
 
 
+def fill_settings(given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a user gives, and the usual ones for the others.
+
+    Who begins with more repeats than there usually are at the end, gets as many.
+    """
+    filled = {**usual, **given}
+    repeats = given.get("repeats")
+    most = usual.get("max_repeats")
+    if "max_repeats" not in given and isinstance(repeats, int) and most is not None:
+        filled["max_repeats"] = max(most, repeats)
+    return filled
+
+
 def load_recorded(record: Mapping[str, Any], settings: SearchSettings) -> Problem:
     """The problem of a run that solves no table.
 

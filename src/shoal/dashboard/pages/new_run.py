@@ -6,7 +6,6 @@ choice runs the script, so that checks and cost are those of what is seen.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -43,7 +42,7 @@ from shoal.errors import DataError, ShoalError
 from shoal.executors import check_executor_installed
 from shoal.presentation.formatting import duration, quoted
 from shoal.problems.base import Problem
-from shoal.problems.registry import is_simulation, make_problem
+from shoal.problems.registry import fill_settings, is_simulation, make_problem
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import RunView
 from shoal.tuning.samplers.registry import check_sampler
@@ -196,11 +195,8 @@ class _Start:
     def settings(self) -> SearchSettings:
         """The settings of the run. Raises `SettingsError`."""
         carried = new_run_draft.carried_over(self.usual.owner).settings
-        given = {**self.usual.settings, **carried, **self.values}
-        # The form has no field for it.
-        if given.get("max_repeats", math.inf) < given["repeats"]:
-            del given["max_repeats"]
-        return SearchSettings.parse(given)
+        usual = {**self.usual.settings, **carried}
+        return SearchSettings.parse(fill_settings(self.values, usual))
 
 
 def _checked(table: new_run_draft.Table, chosen: str, options: dict[str, Any]) -> Checked:
