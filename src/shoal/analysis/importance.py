@@ -30,6 +30,7 @@ from shoal.analysis.comparable_scores import FlooredScores, floored_scores
 from shoal.analysis.gene_features import GeneFeature, gene_features
 from shoal.errors import AnalysisError
 from shoal.objectives.registry import Metric
+from shoal.system.one_import import ONE_IMPORT
 
 # Genomes, below which nothing is said.
 LEAST = 20
@@ -280,7 +281,8 @@ class Model:
             Fitted; it predicts scores in the metric's unit.
         """
         # scikit-learn takes a second to load, and few commands need it.
-        from sklearn.ensemble import ExtraTreesRegressor
+        with ONE_IMPORT:
+            from sklearn.ensemble import ExtraTreesRegressor
 
         learner = ExtraTreesRegressor(
             trees, min_samples_leaf=_LEAF, max_features=0.5, random_state=seed

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
+from shoal.system.one_import import ONE_IMPORT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +101,8 @@ def stratified_split(
     if not fraction:
         return rows, rows[:0]
     # scikit-learn takes a second to load.
-    from sklearn.model_selection import train_test_split  # type: ignore[import-untyped, unused-ignore]
+    with ONE_IMPORT:
+        from sklearn.model_selection import train_test_split  # type: ignore[import-untyped, unused-ignore]
 
     present, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
@@ -150,7 +152,8 @@ def group_split(
     """
     if not fraction:
         return rows, rows[:0]
-    from sklearn.model_selection import GroupShuffleSplit  # type: ignore[import-untyped, unused-ignore]
+    with ONE_IMPORT:
+        from sklearn.model_selection import GroupShuffleSplit  # type: ignore[import-untyped, unused-ignore]
 
     splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
     try:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from shoal.errors import ObjectiveError
 from shoal.objectives.definition import Handed, TableObjective
 from shoal.objectives.registry import ACCURACY, METRICS
+from shoal.system.one_import import ONE_IMPORT
 
 _NEGATED = "neg_"
 
@@ -120,7 +121,8 @@ class _ByNetwork:
 
     def __call__(self, outputs: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
         """Values (P,), in the objective's own direction."""
-        from shoal.objectives import scorer_calls
+        with ONE_IMPORT:
+            from shoal.objectives import scorer_calls
 
         found = scorer_calls.scores(self.scorer.name, self.scorer.handed, outputs, y)
         if self.scorer.name == ACCURACY.name:
@@ -222,7 +224,8 @@ def _label(name: str) -> str:
 
 
 def _unknown(name: str) -> ObjectiveError:
-    from sklearn.metrics import get_scorer_names
+    with ONE_IMPORT:
+        from sklearn.metrics import get_scorer_names
 
     if name in get_scorer_names():
         return ObjectiveError(

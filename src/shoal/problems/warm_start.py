@@ -26,6 +26,7 @@ from shoal.genome.genome import Genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import Key
 from shoal.settings.start import MOST_VELOCITY, SOLVER_ACTIVATIONS, SOLVERS, StartFrom, as_start
+from shoal.system.one_import import ONE_IMPORT
 
 _MODEL = "model.json"
 _WEIGHTS = "weights.npz"
@@ -265,8 +266,9 @@ def _trained(
     solver: str, genome: Genome, network: Network, part: Part, key: Key
 ) -> NDArray[np.float32]:
     """The network that scikit-learn trains on the rows, by one thread."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    with ONE_IMPORT:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.neural_network import MLPClassifier, MLPRegressor
     from threadpoolctl import threadpool_limits
 
     is_regression = part.target.ndim > 1 or network.layers[-1] == 1
@@ -292,7 +294,8 @@ def _trained(
 
 def _weights_of_rows(model: Any, part: Part) -> dict[str, NDArray[np.float64]]:
     """The weights of the rows, where there are some and scikit-learn takes them (from 1.7 on)."""
-    from sklearn.utils.validation import has_fit_parameter
+    with ONE_IMPORT:
+        from sklearn.utils.validation import has_fit_parameter
 
     if part.weight is None or not has_fit_parameter(model, "sample_weight"):
         return {}

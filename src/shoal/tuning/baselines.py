@@ -37,6 +37,7 @@ from shoal.problems.table import TableProblem, as_table
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
 from shoal.settings.phase import Phase
+from shoal.system.one_import import ONE_IMPORT
 from shoal.tuning.thresholds import shifted, tuned_shift, wants_threshold
 
 Kind = Literal["constant", "linear", "adam", "lbfgs", "trees", "swarm"]
@@ -377,7 +378,8 @@ def _fit(
     weight: NDArray[np.float32] | None,
 ) -> str:
     """Fit a model; the rows have their weights where the model takes any. Else, that in words."""
-    from sklearn.utils.validation import has_fit_parameter
+    with ONE_IMPORT:
+        from sklearn.utils.validation import has_fit_parameter
 
     if weight is None:
         model.fit(inputs, y)
@@ -406,7 +408,8 @@ def _estimator(kind: Kind, task: str, genome: Genome, seed: int) -> tuple[str, A
 
 
 def _constant(regression: bool) -> tuple[str, Any]:
-    from sklearn import dummy
+    with ONE_IMPORT:
+        from sklearn import dummy
 
     if regression:
         return "mean of the training targets", dummy.DummyRegressor()
@@ -414,7 +417,8 @@ def _constant(regression: bool) -> tuple[str, Any]:
 
 
 def _linear(regression: bool) -> tuple[str, Any]:
-    from sklearn import linear_model
+    with ONE_IMPORT:
+        from sklearn import linear_model
 
     if regression:
         return "least squares", linear_model.LinearRegression()
@@ -422,7 +426,8 @@ def _linear(regression: bool) -> tuple[str, Any]:
 
 
 def _trees(regression: bool, seed: int) -> tuple[str, Any]:
-    from sklearn import ensemble
+    with ONE_IMPORT:
+        from sklearn import ensemble
 
     words = "histogram gradient boosting, defaults"
     if regression:
@@ -432,7 +437,8 @@ def _trees(regression: bool, seed: int) -> tuple[str, Any]:
 
 def _one_for_each_target(words: str, model: Any) -> tuple[str, Any]:
     """The same estimator once for each target, for those that predict one only."""
-    from sklearn import multioutput
+    with ONE_IMPORT:
+        from sklearn import multioutput
 
     return f"{words}, one model a target", multioutput.MultiOutputRegressor(model)
 
@@ -444,7 +450,8 @@ def _network(kind: Kind, regression: bool, genome: Genome, seed: int) -> tuple[s
     Concrete that are not test: there scikit-learn's defaults are 1 (Adam) to 3 (L-BFGS) percentage
     points of accuracy weaker, and Adam with early stopping is too.
     """
-    from sklearn import neural_network
+    with ONE_IMPORT:
+        from sklearn import neural_network
 
     words = _shape(genome)
     activation = _ACTIVATIONS.get(genome.activation)

@@ -15,6 +15,7 @@ from importlib import import_module
 from shoal.dashboard.routing import PLACES, load_page
 from shoal.dashboard.session.queries import evaluation_table, read, store
 from shoal.errors import ShoalError
+from shoal.system.one_import import ONE_IMPORT
 from shoal.system.process import gc_paused
 
 # Added to this thread's niceness: visitors who already ask go first.
@@ -29,7 +30,8 @@ def warm_up() -> None:
     with gc_paused():
         for place in PLACES:
             load_page(place)
-        import_module("sklearn.ensemble")
+        with ONE_IMPORT:
+            import_module("sklearn.ensemble")
 
         # An error of the store is shown to whoever opens a page.
         with suppress(ShoalError):
