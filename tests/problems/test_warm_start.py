@@ -196,6 +196,8 @@ def test_an_exported_model_is_a_start_of_its_own_shape(model: Path) -> None:
         assert claim is not None
         assert Runner(store, claim, make_executor=HereExecutor).drive() == "finished"
         genomes = {own.task.genome for own in store.evaluations(1)}
+        # The model has seen the rows that validate here.
+        assert any("learned from rows that validate" in event.text for event in store.events(1))
     assert {genome.hidden_layers for genome in genomes} == {start.hidden_layers}
     assert {genome.activation for genome in genomes} == {start.activation}
 

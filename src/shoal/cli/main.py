@@ -183,13 +183,14 @@ def run(
     with prepared_supervisor(store) as prepared:
         from shoal.cli.follow import follow_run
         from shoal.cli.run_input import read_run_input
+        from shoal.problems.registry import notes_of
         from shoal.store import open_store
 
         search = read_run_input(given, settings)
         with open_store(store) as opened:
             run_id, _ = opened.add_run(search.subject, search.settings, name=search.name)
             if not as_json:
-                for note in getattr(search.subject, "notes", ()):
+                for note in notes_of(search.subject, search.settings):
                     typer.echo(f"Note: {note}", err=True)
             raise typer.Exit(follow_run(opened, run_id, as_json=as_json, prepared=prepared))
 

@@ -143,6 +143,19 @@ def fill_settings(given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[st
     return filled
 
 
+def notes_of(subject: Subject, settings: SearchSettings) -> tuple[str, ...]:
+    """What a user should know of a search before it begins: of the table, and of its start."""
+    notes = tuple(getattr(subject, "notes", ()))
+    start = settings.start_from
+    if start is not None and start.is_file:
+        notes += (
+            f"Swarms start from {start.source}. If it learned from rows that validate here, scores "
+            "of the search and of the confirmations are too good; the test's are not, unless it "
+            "learned from those rows, too.",
+        )
+    return notes
+
+
 def load_recorded(record: Mapping[str, Any], settings: SearchSettings) -> Problem:
     """The problem of a run that solves no table.
 

@@ -459,7 +459,7 @@ def _new_key() -> str:
 def _described(subject: Subject, settings: SearchSettings) -> dict[str, Any]:
     """The fields of `runs.NewRun` that say what is solved."""
     from shoal.data import Dataset, to_parquet
-    from shoal.problems.registry import describe, describe_table
+    from shoal.problems.registry import describe, describe_table, notes_of
 
     if not isinstance(subject, Dataset):
         nothing = {"hash": NO_TABLE, "name": "", "parquet": b"", "rows": 0, "columns": 0}
@@ -483,5 +483,5 @@ def _described(subject: Subject, settings: SearchSettings) -> dict[str, Any]:
         "dataset": table,
         "data_options": dataset.options.to_dict(),
         "problem": describe_table(dataset, settings),
-        "notes": tuple(map(sanitise_text, dataset.notes)),
+        "notes": tuple(map(sanitise_text, notes_of(dataset, settings))),
     }
