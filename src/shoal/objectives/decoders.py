@@ -62,7 +62,8 @@ class Decoder(Reproducible):
     """
 
     name: str
-    function: Callable[..., Any]
+    # Without its address in memory, so that two processes print the same.
+    function: Callable[..., Any] = field(repr=False)
     takes_network: bool = False
     options: Mapping[str, Option] = field(default_factory=dict)
     data_options: Mapping[str, str] = field(default_factory=dict)

@@ -79,7 +79,8 @@ class TableObjective(Reproducible):
     """
 
     name: str
-    function: Callable[..., Any]
+    # Without its address in memory, so that two processes print the same.
+    function: Callable[..., Any] = field(repr=False)
     direction: Direction = "maximize"
     outputs: Handed = "score"
     columns: tuple[str, ...] = ()
@@ -255,7 +256,8 @@ class RowLoss(Reproducible):
     """
 
     name: str
-    function: Callable[..., Any]
+    # Without its address in memory, so that two processes print the same.
+    function: Callable[..., Any] = field(repr=False)
     nonnegative: bool = False
     outputs: Handed = "unscaled"
     options: Mapping[str, Option] = field(default_factory=dict)
