@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint
 
@@ -50,6 +50,8 @@ def boxes(draw: st.DrawFn) -> list[tuple[float, float]]:
         low = draw(st.floats(-1e6, 1e6))
         width = draw(st.floats(0, 1e6))
         bounds.append((low, low + width))
+    # A box of one point is refused.
+    assume(any(low < high for low, high in bounds))
     return bounds
 
 
@@ -514,6 +516,41 @@ def test_constraints_that_are_none() -> None:
 
     with pytest.raises(FunctionError, match=r"The constraint f returned shape \(\) for points"):
         shoal.minimize(sphere, BOX, constraints=f)
+
+
+def test_constraints_of_truth_values_are_refused() -> None:
+    """True would read as violated by 1: the search would look where the rule does not hold."""
+    with pytest.raises(FunctionError, match="returned truth values"):
+        shoal.minimize(sphere, BOX, constraints=lambda x: x[:, 0] >= 1)
+
+
+def test_a_constraint_that_raises() -> None:
+    def rule(x):
+        return 1 / 0
+
+    with pytest.raises(FunctionError, match="The constraint rule raised ZeroDivisionError"):
+        shoal.minimize(sphere, BOX, constraints=rule)
+
+
+def test_a_violation_that_is_no_number_is_none_of_a_feasible_point() -> None:
+    assert ranks(np.array([1.0]), np.array([np.nan])) == np.inf
+
+
+@pytest.mark.parametrize("seed", [1.5, "a", None, -1, 2**64])
+def test_seeds_that_are_none(seed) -> None:
+    with pytest.raises(FunctionError, match=f"seed={seed!r}"):
+        shoal.minimize(sphere, BOX, seed=seed)
+
+
+def test_two_arrays_are_no_pairs() -> None:
+    """Bounds of two coordinates have that form in pyswarms, and pairs have the same shape."""
+    with pytest.raises(FunctionError, match=r"in 2 arrays.*list\(zip\(lower, upper\)\)"):
+        shoal.minimize(sphere, (np.array([-2.0, -1.0]), np.array([1.0, 2.0])))
+
+
+def test_a_box_of_one_point_is_refused() -> None:
+    with pytest.raises(FunctionError, match="nothing to search"):
+        shoal.minimize(sphere, [(-1, -1), (1, 1)])
 
 
 def test_other_numbers_of_losses_are_refused() -> None:

@@ -41,8 +41,8 @@ def test_within_a_level_the_better_score_never_ranks_lower(
 
 
 @pytest.mark.parametrize("metric", [COST, GAIN])
-def test_neighbouring_scores_of_usual_size_are_told_apart(metric: Metric) -> None:
-    for score in (4.728, 13.731, -104.9, 500.0, 1e6):
+def test_neighbouring_scores_of_any_size_are_told_apart(metric: Metric) -> None:
+    for score in (4.728, 13.731, -104.9, 500.0, 1e6, 1e-20, -1e-200, 1e300):
         near = score * (1 + 1e-9)
         assert metric.rank(metric.fitness(score), 8) != metric.rank(metric.fitness(near), 8)
 

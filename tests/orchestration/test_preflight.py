@@ -124,6 +124,11 @@ def test_settings_files_are_refused_before_a_store_is_opened(case: str, tmp_path
     assert told(caught.value, words), caught.value
 
 
+def test_the_simulation_to_try_out_does_not_take_the_place_of_a_table() -> None:
+    with pytest.raises(ShoalError, match="--demo-simulation, and 'concrete' to solve"):
+        read_run_input({"data": "concrete", "demo_simulation": True}, None)
+
+
 def toml(value: object) -> str:
     """As in a settings file."""
     if isinstance(value, dict):

@@ -79,6 +79,7 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         values, called = _with_roles(values)
 
     if values.pop("demo_simulation", False):
+        _refuse_beside_demo(values.get("data", DEMO_SIMULATION))
         values["data"] = DEMO_SIMULATION
     name = values.pop("name", None)
     source = values.pop("data", "concrete")
@@ -109,6 +110,18 @@ def read_run_input(given: dict[str, Any], settings_file: Path | None) -> RunInpu
         subject = load_with_columns(source, objectives_of(settings), preset=preset, **data_options)
     check_search(subject, settings, name)
     return RunInput(subject, settings, name)
+
+
+def _refuse_beside_demo(source: Any) -> None:
+    """Raise `SettingsError` if something else is to be solved than the simulation to try out."""
+    from shoal.errors import SettingsError
+
+    if source != DEMO_SIMULATION:
+        raise SettingsError(
+            f"--demo-simulation, and {source!r} to solve.",
+            expected=f"one of them: --demo-simulation runs {DEMO_SIMULATION}",
+            remedy="leave one of them out",
+        )
 
 
 def _with_roles(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 # Beyond this the width of a box may be no number.
 LARGEST_BOUND = 1e300
+_AS_PAIRS = (
+    "from two arrays: bounds=list(zip(lower, upper)); "
+    "for 20 equal coordinates: bounds=[(-5, 5)] * 20"
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -114,6 +118,13 @@ def make_box(bounds: Any, integers: ArrayLike | None = None) -> Box:
                 expected="a whole number within the bounds of each coordinate in integers",
             )
 
+    if (lower == upper).all():
+        raise FunctionError(
+            f"bounds={bounds!r}: each coordinate has one value, so there is nothing to search.",
+            expected="a pair (lower, upper) for each coordinate, with lower < upper in one of them",
+            remedy=_AS_PAIRS,
+        )
+
     lower = np.where(whole, np.ceil(lower), lower)
     upper = np.where(whole, np.floor(upper), upper)
     return Box(lower, upper, whole)
@@ -128,12 +139,16 @@ def _lower_and_upper(bounds: Any) -> tuple[NDArray[np.float64], NDArray[np.float
         pairs = np.array(bounds, dtype=np.float64)
     except (TypeError, ValueError):
         pairs = np.empty(0)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
+    # As pyswarms has them. Of two coordinates they would pass for pairs, which are another box.
+    are_sides = isinstance(bounds, tuple) and all(isinstance(side, np.ndarray) for side in bounds)
+    if are_sides or pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
+        seen = f"of shape {pairs.shape or repr(bounds)}"
+        if are_sides:
+            seen = f"in {len(bounds)} arrays"
         raise FunctionError(
-            f"bounds of shape {pairs.shape or repr(bounds)}.",
+            f"bounds {seen}.",
             expected="a pair (lower, upper) for each coordinate, shape (D, 2)",
-            remedy="from two arrays: bounds=list(zip(lower, upper)); "
-            "for 20 equal coordinates: bounds=[(-5, 5)] * 20",
+            remedy=_AS_PAIRS,
         )
     return pairs[:, 0], pairs[:, 1]
 

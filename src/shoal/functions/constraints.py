@@ -67,7 +67,7 @@ def ranks(losses: NDArray[np.float64], violations: NDArray[np.float64]) -> NDArr
     losses
         (n,). Those that are NaN or not within ±`INFEASIBLE` count as +inf.
     violations
-        (n,), 0 or more.
+        (n,), 0 or more. NaN counts as +inf.
 
     Returns
     -------
@@ -75,8 +75,9 @@ def ranks(losses: NDArray[np.float64], violations: NDArray[np.float64]) -> NDArr
         The loss of a feasible point. That of an infeasible one is not looked at.
     """
     finite = np.where(np.abs(losses) < INFEASIBLE, losses, np.inf)
+    amounts = np.where(np.isnan(violations), np.inf, violations)
     # The logarithm tells violations of all sizes apart: 1e-12 from 2e-12, and 1e200 from 1e201.
-    return np.where(violations > 0, INFEASIBLE * (1.0 + np.log1p(violations)), finite)
+    return np.where(amounts > 0, INFEASIBLE * (1.0 + np.log1p(amounts)), finite)
 
 
 def _constraint(given: Any) -> Constraint:
@@ -99,15 +100,39 @@ def _constraint(given: Any) -> Constraint:
 
 def _at_most_zero(function: Callable[..., Any]) -> Constraint:
     def violations(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        values = _rows(function(points.copy()), points, function)
-        return _excess(values)
+        return _excess(_values(function, points))
 
     return violations
 
 
+def _values(function: Callable[..., Any], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a constraint says of points, (n, m)."""
+    try:
+        returned = np.asarray(function(points.copy()))
+    except Exception as error:
+        raise FunctionError(
+            f"The constraint {_name(function)} raised {type(error).__name__}: {error}.",
+            expected=f"a function that can be called with an array of shape {points.shape}",
+            remedy="it takes all points at once: x[:, 0] is the first coordinate of each",
+        ) from error
+
+    # True would read as violated by 1.
+    if returned.dtype == bool:
+        raise FunctionError(
+            f"The constraint {_name(function)} returned truth values.",
+            expected="numbers that are 0 or less where a point is feasible",
+            remedy="for x <= limit return x - limit, and for x >= limit return limit - x",
+        )
+    return _rows(returned, points, function)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", repr(function))
+
+
 def _between(function: Callable[..., Any], lower: Any, upper: Any) -> Constraint:
     def violations(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        values = _rows(function(points), points, function)
+        values = _values(function, points)
         return _excess(values - upper) + _excess(lower - values)
 
     return violations
@@ -126,9 +151,8 @@ def _rows(
     """What a constraint returned as (n, m)."""
     values = np.asarray(returned, np.float64)
     if values.ndim not in {1, 2} or len(values) != len(points):
-        name = getattr(function, "__name__", repr(function))
         raise FunctionError(
-            f"The constraint {name} returned shape {values.shape} for points of shape "
+            f"The constraint {_name(function)} returned shape {values.shape} for points of shape "
             f"{points.shape}.",
             expected=f"({len(points)},), or ({len(points)}, m) for m constraints",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,8 @@ from shoal.pso.swarm import LEAST_IMPROVEMENT, SwarmState
 
 # The random stream of functions, apart from those of trainings.
 _STREAM = 0
+# Seeds have 64 bits: two that differ beyond would be one.
+_SEEDS = 2**64
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -84,6 +87,7 @@ class Swarm:
         iterations: int = 1000,
         key: Key | None = None,
     ) -> None:
+        _check_seed(seed)
         self._box = make_box(bounds, integers)
         dimensions = self._box.dimensions
         if genome is None:
@@ -272,6 +276,20 @@ def _initial_positions(
         )
     positions[: len(points)] = box.units(points)
     return positions
+
+
+def _check_seed(seed: Any) -> None:
+    """Raise `FunctionError` unless the seed is a whole number; NumPy's are, too."""
+    try:
+        valid = 0 <= operator.index(seed) < _SEEDS
+    except TypeError:
+        valid = False
+    if not valid:
+        raise FunctionError(
+            f"seed={seed!r}.",
+            expected="a whole number from 0 to 2^64 - 1",
+            remedy="equal seeds give equal points; take another number for other points",
+        )
 
 
 def _numbers(name: str, values: ArrayLike, count: int) -> NDArray[np.float64]:

@@ -21,7 +21,9 @@ DIRECTIONS: tuple[Direction, ...] = ("minimize", "maximize")
 
 # A rung of a race is worth more than any difference of fitness within one: see `Metric.rank`.
 _ACCURACY_LEVEL = 1000.0
-_LEVEL = 2000.0
+_LEVEL = 4000.0
+# Scores of other metrics are told apart from this size on.
+_LEAST = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ class Metric:
         if not np.isfinite(fitness):
             return fitness
 
-        size = float(log(np.array([1.0 + abs(fitness)]))[0])
+        # ln(1 + |f| / least), which is 0 for 0 and at most 1401
+        size = float(np.diff(log(np.array([_LEAST, _LEAST + abs(fitness)])))[0])
         return float(np.copysign(size, fitness)) + _LEVEL * level
 
     def to_dict(self) -> dict[str, Any]:
