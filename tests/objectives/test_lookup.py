@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from shoal.objectives.lookup import (
     offered_objectives,
     unknown_objective,
 )
+from shoal.objectives.options import with_values
 from shoal.objectives.scorers import SCORER_NAMES
 
 
@@ -75,3 +77,14 @@ for name in offered_objectives():
 assert not {"numba", "sklearn"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), 2 * 10**308, "1"])
+@pytest.mark.parametrize(("default", "other"), [(3, 2**63), (0.5, None)])
+def test_options_are_numbers_that_compiled_code_has(
+    number: Any, default: float, other: Any
+) -> None:
+    assert with_values({"n": default}, {"n": 4}, "It", ObjectiveError) == {"n": 4}
+    for value in (number, other):
+        with pytest.raises(ObjectiveError, match=r"n=.*like the default"):
+            with_values({"n": default}, {"n": value}, "It", ObjectiveError)

@@ -831,6 +831,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     try:
         description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         _check_format(folder, description["format"])
+        _check_kind(folder, description)
         weights = _read_weights(folder / "weights.npz")
         _check_model(description, weights)
     except TableError:
@@ -848,6 +849,15 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
             remedy="export the model again, and keep its files together",
         ) from None
     return Model(description, weights)
+
+
+def _check_kind(folder: Path, description: Mapping[str, object]) -> None:
+    if description.get("kind") == "policy":
+        raise TableError(
+            f"{folder} holds a policy, which acts in a simulation.",
+            expected="a model that predicts rows of a table",
+            remedy="`shoal play` lets the policy act, and so does its policy.py",
+        )
 
 
 def _check_format(folder: Path, model_format: object) -> None:

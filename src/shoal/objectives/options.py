@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -16,6 +15,9 @@ from shoal.errors import ShoalError
 
 # An option's type is that of its default.
 Option = bool | int | float | str
+# Compiled code has numbers of 64 bits.
+_LARGEST_FLOAT = sys.float_info.max
+_LARGEST_INT = 2**63 - 1
 
 
 class Reproducible:
@@ -173,9 +175,10 @@ def _like_default(name: str, value: Any, default: Option, failure: type[ShoalErr
     """A value of the type that the default has: compiled code knows no other."""
     kind = type(default)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is float and is_number and math.isfinite(value):
+    # Neither NaN nor infinite.
+    if kind is float and is_number and abs(value) <= _LARGEST_FLOAT:
         return float(value)
-    if kind is int and is_number and value == int(value):
+    if kind is int and is_number and abs(value) <= _LARGEST_INT and value == int(value):
         return int(value)
     if kind in (bool, str) and isinstance(value, kind):
         return value
