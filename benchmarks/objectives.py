@@ -14,9 +14,7 @@ boosting that learns the quantile, and Cox's proportional hazards, which know wh
 Nobody sees the test rows before the end.
 
 A split's results are a line of ``--out``; a run that was interrupted goes on with the next split.
-``--table`` prints what is there as Markdown: means over splits, ± half of Student's 95 % interval,
-and, of each rival, the swarm's lead on the same splits. Splits share rows, so intervals are
-somewhat too narrow.
+``--table`` prints what is there as Markdown: docs/reports/objectives.md.
 """
 
 from __future__ import annotations
@@ -53,6 +51,7 @@ SETTINGS = {
     "confirmations": 3,
     "final_factor": 4,
 }
+METHODS = ("swarm", "Adam", "L-BFGS", "boosting", "linear", "made for it", "default swarm")
 RIVALS = {
     "adam": "Adam",
     "lbfgs": "L-BFGS",
@@ -60,6 +59,21 @@ RIVALS = {
     "linear": "linear",
     "swarm": "default swarm",
 }
+
+
+HEAD = """# Objectives of one's own: what swarms gain by optimising what counts
+
+Written by `benchmarks/objectives.py --table`; the file says how everything is measured. On tables,
+an objective of one's own is a convenience. Do not expect it to beat a gradient with a threshold
+that is tuned afterwards.
+
+Means over splits, ± half of the 95 % interval. "swarm" is the champion of a search. "default
+swarm" has the literature's coefficients. Both learn the objective. Adam, L-BFGS, boosting and
+linear learn the log loss or the squared error, with the threshold that is best for the objective on
+rows that validate, where there are two classes. "made for it" is boosting that learns the quantile,
+and Cox's proportional hazards.
+"""
+LEADS = """Above 0 the swarm is better. Splits share rows, so intervals are somewhat too narrow."""
 
 
 @dataclass(frozen=True)
@@ -236,38 +250,76 @@ def spread(values: Sequence[float], sign: str = "") -> str:
 
 
 def report(results: Sequence[dict[str, Any]]) -> str:
-    """Two tables in Markdown: everybody's scores, and the swarm's lead over each rival."""
-    methods = ("swarm", "Adam", "L-BFGS", "boosting", "linear", "made for it", "default swarm")
-    together = [f"{method}, together" for method in ("swarm", "Adam")]
-    columns = (*methods, *together)
-    scores = ["| case | rows | splits | " + " | ".join(columns) + " |"]
-    scores.append("|---" * (3 + len(columns)) + "|")
-    leads = ["| case | " + " | ".join(methods[1:]) + " |", "|---" * len(methods) + "|"]
+    """The document docs/reports/objectives.md: scores, leads, and where swarms lose."""
+    text = [HEAD, "## Test scores of single networks", ""]
+    text += score_table(results, METHODS)
+    text += ["", "The swarm in training, and mean predictions of several networks:", ""]
+    text += score_table(results, ["training", *(f"{method}, together" for method in METHODS[:3])])
+    text += ["", "## The swarm's lead", "", LEADS, ""]
 
-    for name in CASES:
-        lines = [result for result in results if result["case"] == name]
-        if not lines:
-            continue
+    text += ["| case | " + " | ".join(METHODS[1:]) + " |", "|---" * len(METHODS) + "|"]
+    for name, lines in by_case(results).items():
+        cells = []
+        for rival in METHODS[1:]:
+            values = leads(lines, rival)
+            cells.append(spread(values, "+") if values else "-")
+        text.append(f"| {name} | " + " | ".join(cells) + " |")
+
+    text += ["", "## Where swarms lose", ""]
+    for name, lines in by_case(results).items():
+        text.append(f"- {name}: {verdict(lines)}")
+    return "\n".join([*text, ""])
+
+
+def score_table(results: Sequence[dict[str, Any]], columns: Sequence[str]) -> list[str]:
+    """A row for each case: means of its splits."""
+    rows = ["| case | rows | splits | " + " | ".join(columns) + " |"]
+    rows.append("|---" * (3 + len(columns)) + "|")
+    for name, lines in by_case(results).items():
         better = "larger" if lines[0]["maximizes"] else "smaller"
         cells = []
         for column in columns:
-            values = [line["scores"][column] for line in lines if column in line["scores"]]
+            scores = [{**line["scores"], "training": line["training"]} for line in lines]
+            values = [found[column] for found in scores if column in found]
             cells.append(spread(values) if values else "-")
-        head = f"| {name} ({better}) | {lines[0]['rows']} | {len(lines)} | "
-        scores.append(head + " | ".join(cells) + " |")
+        head = f"| {name} ({better}) | {lines[0]['rows']:,} | {len(lines)} | "
+        rows.append(head + " | ".join(cells) + " |")
+    return rows
 
-        cells = []
-        for rival in methods[1:]:
-            differences = []
-            for line in lines:
-                if rival in line["scores"]:
-                    lead = line["scores"]["swarm"] - line["scores"][rival]
-                    differences.append(lead if line["maximizes"] else -lead)
-            cells.append(spread(differences, "+") if differences else "-")
-        leads.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(
-        ["Test scores of single networks:", "", *scores, "", "The swarm's lead:", "", *leads, ""]
+
+def verdict(lines: Sequence[dict[str, Any]]) -> str:
+    """Who is truly better than the swarm, and who is worse, by the intervals of the leads."""
+    behind, ahead = [], []
+    for rival in METHODS[1:]:
+        values = leads(lines, rival)
+        half = ci95_half_width(values) if values else None
+        if half is None:
+            continue
+        mean = statistics.fmean(values)
+        if mean + half < 0:
+            behind.append(rival)
+        if mean - half > 0:
+            ahead.append(rival)
+    return (
+        f"it loses to {', '.join(behind) or 'none of them'}; "
+        f"it beats {', '.join(ahead) or 'none of them'}."
     )
+
+
+def leads(lines: Sequence[dict[str, Any]], rival: str) -> list[float]:
+    """By how much the swarm is better than a rival, on the splits that both have."""
+    differences = []
+    for line in lines:
+        if rival in line["scores"]:
+            lead = line["scores"]["swarm"] - line["scores"][rival]
+            differences.append(lead if line["maximizes"] else -lead)
+    return differences
+
+
+def by_case(results: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The lines of each case that has some."""
+    found = {name: [line for line in results if line["case"] == name] for name in CASES}
+    return {name: lines for name, lines in found.items() if lines}
 
 
 def main() -> int:
