@@ -77,6 +77,17 @@ class TestRequestAndAnswers:
             assert process.stdout
             assert b'"arguments": ["--one", "two"]' in process.stdout.read()
 
+    def test_files_beside_it_that_are_named_as_pythons_modules_are_not_imported(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: list[Child]
+    ) -> None:
+        for name in ("queue", "json", "threading", "random", "numpy"):
+            (tmp_path / f"{name}.py").write_text("raise SystemExit('not this one')\n")
+        monkeypatch.chdir(tmp_path)
+
+        children.append(child := Child(entries.ECHO, {"number": 1}))
+        assert child.has_ended(PATIENCE_SECONDS)
+        assert child.new_answers() == [{"request": {"number": 1}, "arguments": []}, {"last": True}]
+
     def test_its_last_words_say_why_it_ended(self, children: list[Child]) -> None:
         children.append(failing := Child(entries.FAIL, None))
         assert failing.has_ended(PATIENCE_SECONDS)

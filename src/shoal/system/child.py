@@ -238,7 +238,8 @@ def command(
     lingers
         Its entry decides what to do when the parent has ended.
     """
-    words = [sys.executable, "-m", _MODULE]
+    # -P: a user's queue.py in the current folder is not Python's own module queue.
+    words = [sys.executable, "-P", "-m", _MODULE]
     if detached:
         words.append(_DETACHED)
     if lingers:
@@ -360,6 +361,9 @@ def main(arguments: Sequence[str]) -> int:
     else:
         parent = Parent(sys.stdin.fileno())
         entry, *others = arguments
+
+    # After all others: a sampler of one's own may stand in the current folder.
+    sys.path.append(str(Path.cwd()))
 
     module, _, function = entry.partition(":")
     with gc_paused():
