@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import shoal
 from shoal.problems.registry import fill_settings
 from shoal.problems.simulation import usual_settings
 from shoal.settings.search_settings import SearchSettings
@@ -49,6 +50,16 @@ def test_a_search_takes_the_plan_of_its_simulation(name: str) -> None:
     assert settings.scenarios == plan.scenarios
     assert settings.iterations == own.get("iterations", plan.iterations)
     assert {setting: getattr(settings, setting) for setting in own} == own
+
+
+def test_a_simulation_of_the_same_name_is_another_one() -> None:
+    def pendulum(policy: Any, scenario: Any) -> float:
+        return float(policy.act((1.0,))[0])
+
+    own = shoal.simulation(inputs=1, outputs=1)(pendulum)
+    usual = usual_settings(own)
+    assert own.name == "pendulum"
+    assert usual["iterations"] == USUAL_PLAN.iterations != usual_plan("pendulum").iterations
 
 
 def test_the_confirmations_of_a_short_search_are_as_long_as_a_training() -> None:

@@ -43,7 +43,7 @@ from shoal.pso.swarm import SwarmState
 from shoal.settings.phase import Phase
 from shoal.settings.presets import SIMULATION
 from shoal.settings.search_settings import SearchSettings
-from shoal.simulations.defaults import SEARCHES, usual_plan
+from shoal.simulations.defaults import SEARCHES, USUAL_PLAN, usual_plan
 from shoal.simulations.definition import Simulation
 from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_policies
 from shoal.simulations.gym import GymSimulation, gym_simulation
@@ -349,7 +349,11 @@ def simulation_metric(simulation: Simulation) -> Metric:
 
 def usual_settings(simulation: Simulation) -> dict[str, Any]:
     """The settings of a search over a simulation, where a user gives no others."""
-    plan = usual_plan(simulation.name)
+    plan = USUAL_PLAN
+    others: dict[str, Any] = {}
+    if is_bundled(simulation):
+        plan = usual_plan(simulation.name)
+        others = dict(SEARCHES.get(simulation.name, {}))
     return {
         "preset": SIMULATION.name,
         "iterations": plan.iterations,
@@ -357,7 +361,7 @@ def usual_settings(simulation: Simulation) -> dict[str, Any]:
         "fresh_scenarios": plan.fresh_scenarios,
         "validation_scenarios": plan.validation_scenarios,
         "test_scenarios": 20 * plan.validation_scenarios,
-        **SEARCHES.get(simulation.name, {}),
+        **others,
     }
 
 

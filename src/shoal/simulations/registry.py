@@ -23,6 +23,13 @@ _HOMES = {
 BUNDLED = tuple(_HOMES)
 
 
+def is_bundled(simulation: Simulation) -> bool:
+    """Whether it comes with Shoal; one of a user's may have the same name."""
+    if simulation.name not in _HOMES:
+        return False
+    return get_simulation(simulation.name).function is simulation.function
+
+
 def get_simulation(name: str, **options: Option) -> Simulation:
     """Find a simulation by its name.
 
