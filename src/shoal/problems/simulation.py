@@ -49,7 +49,7 @@ from shoal.simulations.evaluation import PolicyScores, ScenarioSet, evaluate_pol
 from shoal.simulations.gym import GymSimulation, gym_simulation
 from shoal.simulations.gym_makers import PREFIX
 from shoal.simulations.gym_spaces import Normalisation
-from shoal.simulations.registry import BUNDLED, get_simulation
+from shoal.simulations.registry import get_simulation, is_bundled
 from shoal.simulations.training import Observer, TrainingPlan, policy_network, train_policy
 
 # The name of the one metric of a simulation.
@@ -401,7 +401,7 @@ def describe_simulation(
     if isinstance(simulation, GymSimulation):
         record[NORMALISATION] = _normalisation_record(simulation)
         record["versions"]["gymnasium"] = version("gymnasium")
-    if _is_bundled(simulation):
+    if _is_named(simulation):
         return record
 
     name = references.name_in_file(
@@ -412,13 +412,11 @@ def describe_simulation(
     return {**record, "reference": code.reference, "sha256": code.sha256, "code": code.text}
 
 
-def _is_bundled(simulation: Simulation) -> bool:
+def _is_named(simulation: Simulation) -> bool:
     """Whether a name alone finds this very simulation."""
     if isinstance(simulation, GymSimulation):
         return simulation.is_installed
-    if simulation.name not in BUNDLED:
-        return False
-    return get_simulation(simulation.name).function is simulation.function
+    return is_bundled(simulation)
 
 
 def _normalisation_record(simulation: GymSimulation) -> dict[str, list[float]] | None:
