@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from shoal.analysis.summary import load_champion
 from shoal.data import Dataset, Part
-from shoal.errors import GenomeError, SettingsError
+from shoal.errors import SettingsError
 from shoal.genome.genome import Genome
+from shoal.genome.presets import check_genome
 from shoal.nn.network import Network
 from shoal.objectives.decoders import Decoder
 from shoal.objectives.definition import RowLoss, TableObjective
@@ -277,12 +278,8 @@ def train(
 
 def _check_train_arguments(data: Dataset, genome: Genome | None, repeat: int) -> None:
     check_dataset(data)
-    if genome is not None and not isinstance(genome, Genome):
-        raise GenomeError(
-            f"{genome!r} is no genome.",
-            expected="a shoal.Genome",
-            remedy="shoal.Genome(...) makes one",
-        )
+    if genome is not None:
+        check_genome(genome)
     if not (isinstance(repeat, int) and 0 <= repeat < 2**32):
         raise SettingsError(
             f"repeat={repeat!r}.", expected="a whole number, 0 or more", remedy="0 is usual"

@@ -20,8 +20,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from shoal.data import Part
-from shoal.errors import DataError, GenomeError, ObjectiveError, SettingsError
+from shoal.errors import DataError, ObjectiveError, SettingsError
 from shoal.genome.genome import Genome
+from shoal.genome.presets import check_genome
 from shoal.inference.standalone import softmax
 from shoal.nn.network import Network
 from shoal.numerics.philox import derive_key
@@ -215,12 +216,8 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         for name, allowed in _WHOLE_NUMBERS.items():
             _check_whole_number(name, getattr(self, name), allowed)
 
-        if self.genome is not None and not isinstance(self.genome, Genome):
-            raise GenomeError(
-                f"genome={self.genome!r}.",
-                expected="a shoal.Genome",
-                remedy="shoal.Genome(...) or shoal.named_genome(...) makes one",
-            )
+        if self.genome is not None:
+            check_genome(self.genome)
 
     def _inputs(self, x: NDArray[np.float64]) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint
 
 import shoal
-from shoal.errors import FunctionError
+from shoal.errors import FunctionError, GenomeError
 from shoal.functions.box import make_box
 from shoal.functions.calls import CheckedFunction
 from shoal.functions.constraints import ranks
 from shoal.functions.minimization import Progress
 from shoal.genome.presets import NAMED_GENOMES, named_genome
+from shoal.numerics.philox import derive_key
+from shoal.simulations import TrainingPlan, get_simulation, train_policy
 from shoal.update_rules import UPDATE_RULES
 
 BOX = [(-5.0, 5.0)] * 4
@@ -505,6 +507,38 @@ def test_counts_that_are_none(options) -> None:
     name, value = next(iter(options.items()))
     with pytest.raises(FunctionError, match=f"{name}={value}"):
         shoal.minimize(sphere, BOX, **options)
+
+
+def test_processes_for_a_function_of_all_points() -> None:
+    for workers in (2, map):
+        with pytest.raises(FunctionError, match=r"workers=.*one point.*vectorized=False"):
+            shoal.minimize(sphere, BOX, workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("genome", "remedy"),
+    [
+        ("spso2007", 'shoal.named_genome("spso2007")'),
+        ("pso", "shoal.named_genome(NAME)"),
+        ({"swarm_size": 20}, "shoal.Genome.from_dict"),
+        (3, "shoal.Genome(...)"),
+    ],
+)
+def test_genomes_that_are_none(genome, remedy) -> None:
+    data = shoal.load_dataset("concrete")
+    key = derive_key(0, 0)
+    calls = (
+        lambda: shoal.minimize(sphere, BOX, genome=genome),
+        lambda: shoal.Swarm(BOX, genome),
+        lambda: shoal.train(data, genome),
+        lambda: shoal.SwarmRegressor(genome=genome).fit(np.eye(9), np.arange(9.0)),
+        lambda: train_policy(get_simulation("cartpole"), genome, key, TrainingPlan(iterations=1)),
+    )
+    for call in calls:
+        with pytest.raises(GenomeError) as caught:
+            call()
+        assert repr(genome) in str(caught.value)
+        assert remedy in caught.value.remedy
 
 
 def test_constraints_that_are_none() -> None:

@@ -110,6 +110,16 @@ def test_python_refuses_it_and_makes_no_store(case: str, tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_search_of_a_plain_function_says_what_makes_it_a_problem(tmp_path: Path) -> None:
+    def cost(x: np.ndarray) -> np.ndarray:
+        return (x**2).sum(axis=1)
+
+    remedy = r"function cost.*shoal\.FunctionProblem\(cost, bounds\).*@shoal\.simulation"
+    with pytest.raises(ShoalError, match=remedy):
+        shoal.search(cost, store=tmp_path / "shoal.db")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_settings_files_are_refused_before_a_store_is_opened(case: str, tmp_path: Path) -> None:
     table, about_data, values, words = BAD[case]

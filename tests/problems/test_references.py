@@ -475,6 +475,30 @@ def test_a_function_inside_another_one_is_refused() -> None:
     assert caught.value.remedy.startswith("put it into a file of its own")
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("<lambda>", "problem.py"),
+        ("test.<locals>.<lambda>", "problem.py"),
+        ("make.<locals>.cost", "cost.py"),
+        ("Shop.__call__", "problem.py"),
+        ("cost-2", "problem.py"),
+        # A file of this name would hide Python's own.
+        ("make.<locals>.queue", "problem.py"),
+    ],
+)
+def test_the_remedy_names_a_sensible_file(name: str, file: str) -> None:
+    def inner() -> None: ...
+
+    inner.__qualname__ = name
+
+    with pytest.raises(ProblemError) as caught:
+        references.code_of(inner, "a function")
+
+    assert caught.value.remedy.endswith(f"such as {file}")
+    assert ("with `def`" in caught.value.remedy) == ("lambda" in name)
+
+
 def test_a_lambda_is_refused() -> None:
     made = simulation(inputs=1, outputs=1)(lambda policy, scenario: 0.0)
 

@@ -64,7 +64,7 @@ class CheckedFunction:
         self._function = function
         self._name = name or getattr(function, "__name__", type(function).__name__)
         self._vectorized = vectorized
-        self._map: Mapper = _mapper(workers)
+        self._map: Mapper = _mapper(workers, vectorized)
         self.compiled: Any = None
         if vectorized and isinstance(function, Dispatcher):
             self.compiled = function
@@ -234,15 +234,22 @@ def _first_difference(losses: NDArray[np.float64], again: NDArray[np.float64]) -
     return "different values"
 
 
-def _mapper(workers: int | Mapper) -> Mapper:
-    if callable(workers):
-        return workers
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+def _mapper(workers: int | Mapper, vectorized: bool) -> Mapper:
+    counted = isinstance(workers, int) and not isinstance(workers, bool) and workers >= 1
+    if not callable(workers) and not counted:
         raise FunctionError(
             f"workers={workers!r}.", expected="a number of processes, 1 or more, or a map"
         )
     if workers == 1:
         return map
+    if vectorized:
+        raise FunctionError(
+            f"workers={workers!r}, and the function is given all points in one call.",
+            expected="workers only for a function of one point (D,) that returns a number",
+            remedy="vectorized=False for such a function, or leave workers out",
+        )
+    if callable(workers):
+        return workers
 
     from loky import get_reusable_executor
 

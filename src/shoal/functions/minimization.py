@@ -164,6 +164,8 @@ def minimize(
     ------
     FunctionError
         If the function cannot be minimised as it is. The message says what to change.
+    GenomeError
+        If ``genome`` is none.
 
     Examples
     --------

@@ -14,6 +14,7 @@ from shoal.functions.box import Box, make_box
 from shoal.functions.constraints import INFEASIBLE, ranks
 from shoal.functions.default_genome import default_genome
 from shoal.genome.genome import Genome
+from shoal.genome.presets import check_genome
 from shoal.numerics.philox import Key, Purpose, derive_key, uniforms
 from shoal.pso.ask_tell import AskTell
 from shoal.pso.swarm import LEAST_IMPROVEMENT, SwarmState
@@ -92,6 +93,7 @@ class Swarm:
         dimensions = self._box.dimensions
         if genome is None:
             genome = default_genome(dimensions)
+        check_genome(genome)
 
         if key is None:
             key = derive_key(seed, _STREAM)

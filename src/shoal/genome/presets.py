@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from typing import Any
 
 from shoal.errors import GenomeError
@@ -121,3 +122,25 @@ def named_genome(name: str, **genes: Any) -> Genome:
             f"No genome is named {name!r}.", expected="one of " + ", ".join(NAMED_GENOMES)
         )
     return Genome.from_dict({**_NAMED[name], **genes})
+
+
+def check_genome(genome: object) -> None:
+    """Check that this is a genome, and not the name of one or its genes.
+
+    Raises
+    ------
+    GenomeError
+        It is not.
+    """
+    if isinstance(genome, Genome):
+        return
+    remedy = "shoal.Genome(...) makes one"
+    if isinstance(genome, dict):
+        remedy = "shoal.Genome.from_dict(...) makes one of a dict"
+    elif isinstance(genome, str):
+        remedy = "shoal.named_genome(NAME) makes one; names are " + ", ".join(NAMED_GENOMES)
+        if genome in _NAMED:
+            remedy = f'shoal.named_genome("{genome}") makes it one'
+    raise GenomeError(
+        f"genome={reprlib.repr(genome)} is no genome.", expected="a shoal.Genome", remedy=remedy
+    )

@@ -111,8 +111,16 @@ def check_subject(subject: Subject) -> None:
     """
     if is_written(subject):
         describe(subject)
-    else:
-        check_dataset(subject)
+        return
+    if callable(subject):
+        name = getattr(subject, "__name__", type(subject).__name__)
+        raise DataError(
+            f"The function {name} is no problem yet.",
+            expected="a prepared data set, a shoal.FunctionProblem or a simulation",
+            remedy=f"shoal.FunctionProblem({name}, bounds) makes it one; where a policy acts in "
+            "it, write @shoal.simulation above it",
+        )
+    check_dataset(subject)
 
 
 def probe_subject(subject: Subject, seconds: float = LIMIT_SECONDS) -> None:

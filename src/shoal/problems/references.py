@@ -316,7 +316,7 @@ def code_of(function: Any, what: str, name: str | None = None) -> Code:
         raise ProblemError(
             f"{own_name} cannot be found again by another process.",
             expected=f"{what} that is defined in a file, at its top level",
-            remedy=f"put it into a file of its own, such as {_file_name(own_name)}",
+            remedy=_remedy_for_unfindable(own_name),
         )
     return _code(module, path, name)
 
@@ -752,8 +752,14 @@ def _names_in(module: ModuleType) -> str:
     return "one of " + ", ".join(names[:_NAMED])
 
 
-def _file_name(name: str) -> str:
-    simple = "".join(letter for letter in name if letter.isalnum() or letter == "_")
-    if not simple.isidentifier():
-        return "problem.py"
-    return f"{simple}.py"
+def _remedy_for_unfindable(qualified_name: str) -> str:
+    """What to do with a function that stands in another one or has no name."""
+    name = qualified_name.rpartition(".")[2]
+    if name == "<lambda>":
+        return "write it with `def` in a file of its own, such as problem.py"
+
+    # A file that is called as a module of Python would hide that.
+    hides = name in sys.stdlib_module_names
+    if hides or not name.isidentifier() or name.startswith("__"):
+        name = "problem"
+    return f"put it into a file of its own, such as {name}.py"

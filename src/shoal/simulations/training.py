@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from shoal.errors import SettingsError, SimulationError
 from shoal.genome.genome import Genome
+from shoal.genome.presets import check_genome
 from shoal.nn.network import Network
 from shoal.numerics.philox import Key, Purpose
 from shoal.objectives.decoders import Decode, Decoder
@@ -192,9 +193,12 @@ def train_policy(
 
     Raises
     ------
+    GenomeError
+        If ``genome`` is none.
     SimulationError
         If the simulation raises, returns no number, or if no policy ever had a finite score.
     """
+    check_genome(genome)
     start = clock()
     network = policy_network(simulation, genome)
     with Evaluator(simulation, network, threads) as evaluator:
