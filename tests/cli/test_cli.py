@@ -144,7 +144,7 @@ def test_classification_end_to_end(tmp_path: Path) -> None:
         (["run", "--target", "age,age"], ["target ['age', 'age']", "each named once"]),
         (["run", "--target", "age,water", "--task", "classification"], ["2 targets"]),
         (["run", "--role", "agee=weight"], ["agee", "Did you mean 'age'"]),
-        (["run", "--role", "age=wait"], ["'age=wait'", "COLUMN=weight"]),
+        (["run", "--role", "age=wait"], ["'age=wait'", "age=weight"]),
         (["run", "--role", "age=weight", "--role", "age=column"], ["'age' is named 2 times"]),
         (["check", "concrete", "--role", "age"], ["role 'age'", "COLUMN=column"]),
         (["run", "lost-sales", "--role", "age=weight"], ["weight='age'", "tables"]),

@@ -73,6 +73,7 @@ def test_its_export_has_the_point_with_all_its_digits(
         "function.json",
         "genome.json",
         "problem.json",
+        "report.html",
         "settings.toml",
     ]
 
