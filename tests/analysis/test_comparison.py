@@ -23,6 +23,7 @@ from shoal.cli.main import app
 from shoal.data import load_dataset
 from shoal.errors import AnalysisError
 from shoal.numerics.stats import mean
+from shoal.objectives.metrics import Metrics, Scores
 from shoal.orchestration.runner import Runner
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
@@ -218,6 +219,27 @@ def test_the_terminal_shows_what_was_found() -> None:
     assert f"{mean(GOOD):.2f} ± " in text
     assert "run 1 is better" in text and "Welch" in text
     assert "seed" in text
+
+
+def test_columns_in_which_no_run_has_a_value_are_left_out() -> None:
+    columns = ("Search", "Confirmation", "Test", "Ensemble", "Trainings")
+    both = [summary(1, GOOD), summary(2, POOR)]
+    # A function has neither a test nor an ensemble.
+    without = []
+    for number, scores in ((1, GOOD), (2, POOR)):
+        found = summary(number, scores)
+        assert found.champion is not None
+        trained = Scores(Metrics(90.0))
+        untested = replace(found.champion, scores=trained, ensemble=trained)
+        without.append(replace(found, champion=untested))
+
+    def heads(found: Comparison) -> list[str]:
+        head = shown(found).splitlines()[0].split()
+        return [column for column in columns if column in head]
+
+    assert heads(compare(both)) == list(columns)
+    assert heads(compare([both[0], without[1]])) == list(columns)
+    assert heads(compare(without)) == ["Search", "Confirmation", "Trainings"]
 
 
 @pytest.fixture

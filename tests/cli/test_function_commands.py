@@ -67,6 +67,8 @@ def test_its_export_has_the_point_with_all_its_digits(
 ) -> None:
     store, said = recorded
     done = command("export", "1", "--to", str(tmp_path / "out"), "--json", store=store)
+    assert last_json(done.stdout)["champion"]
+    assert done.stderr == ""
     assert last_json(done.stdout)["files"] == [
         "README.md",
         "evaluations.csv",

@@ -87,6 +87,16 @@ def test_show_says_what_is_solved_and_what_its_scores_are() -> None:
         assert text not in shown.replace("95 %", "")
 
 
+def test_show_says_which_score_to_believe() -> None:
+    found = solved(1)
+    tested = replace(found.champion, episodes=(4.7, 4.9))
+    believe = "their ± leaves out the luck with those: believe the test."
+
+    assert believe in printed(report(replace(found, champion=tested)))
+    # A simulation that draws nothing has one scenario.
+    assert believe not in printed(report(found))
+
+
 def test_lists_have_its_best_score() -> None:
     run = replace(solved(1).run, best_score=4.72, mean_score=5.0, created=0.0)
     assert "4.72" in printed(runs_table([run]))

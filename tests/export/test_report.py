@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import shoal
 from shoal.analysis.summary import summarise
+from shoal.cli.main import app
 from shoal.cli.run_input import read_run_input
 from shoal.cli.tables import run_row
 from shoal.data import DataOptions, Dataset, load_dataset
@@ -401,7 +403,13 @@ def test_a_run_that_has_not_finished_has_a_report_too(tmp_path: Path) -> None:
             Runner(store, claim, leaving=leaving, make_executor=InlineExecutor).drive()
             == "interrupted"
         )
-        export_run(store, run_id, tmp_path / "out")
+    export = ["export", str(run_id), "--store", str(tmp_path / "shoal.db"), "--to"]
+    done = CliRunner().invoke(app, [*export, str(tmp_path / "out")])
+    assert done.exit_code == 0
+    assert "Run 1 is interrupted" in done.stderr
+    assert "best genome so far, not a confirmed champion" in done.stderr
+    scripted = CliRunner().invoke(app, [*export, str(tmp_path / "again"), "--json"])
+    assert json.loads(scripted.stdout)["champion"] is False
 
     text = Parsed((tmp_path / "out" / "report.html").read_text()).text
     assert "interrupted" in text

@@ -56,6 +56,17 @@ def test_what_is_worth_knowing(tmp_path: Path) -> None:
     assert "a larger score is better" in " ".join(finding.what for finding in found.findings)
 
 
+def test_the_speed_of_calls_of_different_lengths_is_that_of_policies_that_know_nothing() -> None:
+    longer = "steps a call by policies that know nothing; better ones may act longer."
+
+    (*_, pole) = check_named("cartpole").findings
+    (*_, pendulum) = check_named("pendulum").findings
+
+    assert pole.what.endswith(longer)
+    # All of its episodes have 200 steps.
+    assert pendulum.what.endswith("and 200 steps a call.")
+
+
 @pytest.mark.parametrize("name", HANGING)
 def test_what_never_returns_is_given_up(tmp_path: Path, name: str) -> None:
     file = write(tmp_path / "inventory.py", HANGING[name])

@@ -419,7 +419,8 @@ def test_a_file_that_changed_is_not_executed(tmp_path: Path) -> None:
 
     assert not _executed(file)
     assert _sha256(SHOP)[:12] in caught.value.expected
-    assert "shoal code RUN --to" in caught.value.remedy
+    # The file exists: without --force the command would refuse.
+    assert f"`shoal code RUN --to {file} --force`" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -222,6 +222,12 @@ def _training_text(champion: Champion) -> str:
 
 def _policies_text(champion: Champion) -> str:
     nothing = "nothing was chosen by the test scenarios."
+    if len(champion.episodes) > 1:
+        nothing += (
+            " All trainings of the search met the same scenarios when they were scored, as did "
+            "those of the confirmation, and their ± leaves out the luck with those: believe the "
+            "test."
+        )
     if len(champion.weights) == 1:
         return f"The champion's policy was trained in scenarios of its own; {nothing}"
     return (

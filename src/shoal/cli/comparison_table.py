@@ -21,6 +21,8 @@ _LEGEND = (
     "± and brackets: 95 % intervals over trainings, not over other data. A test is unresolved "
     "when its interval holds 0. Of many tests at once, one in twenty resolves by chance."
 )
+# Columns of scores: fields of `shoal.analysis.measures.Row`.
+_SCORES = ("search", "confirmation", "test", "ensemble")
 # Columns of words, which begin at the left, as a table's first column does.
 _WORDS = ("Name", "Verdict", "")
 
@@ -48,19 +50,26 @@ def _described(metric: Metric) -> str:
 
 
 def _scores(comparison: Comparison) -> Table:
-    """A line for each run: what it found, and at what cost."""
-    table = _table(
-        ("Run", "Name", "Search", "Confirmation", "Test", "Ensemble", "Trainings", "Time")
-    )
+    """A line for each run: what it found, and at what cost.
+
+    A score that no run has is left out: functions have no test.
+    """
+    shown = []
+    for name in _SCORES:
+        if any(getattr(row, name) is not None for row in comparison.rows):
+            shown.append(name)
+    heads = [name.capitalize() for name in shown]
+    table = _table(("Run", "Name", *heads, "Trainings", "Time"))
 
     for row, metric in zip(comparison.rows, comparison.metrics, strict=True):
+        cells = []
+        for name in shown:
+            interval = getattr(row, f"{name}_ci95", None)
+            cells.append(_score_cell(metric, getattr(row, name), interval))
         table.add_row(
             str(row.run),
             Text(row.name),
-            _score_cell(metric, row.search, row.search_ci95),
-            _score_cell(metric, row.confirmation, row.confirmation_ci95),
-            _score_cell(metric, row.test),
-            _score_cell(metric, row.ensemble),
+            *cells,
             f"{row.evaluations:,}",
             duration(row.seconds),
         )

@@ -30,15 +30,25 @@ def export(
 
     The folder's predict.py needs NumPy alone.
     """
+    from shoal.analysis.summary import load_champion
     from shoal.export import export_run
     from shoal.store import open_store
 
     with open_store(store, create=False) as opened:
+        view = opened.run(run)
+        has_champion = load_champion(opened, view) is not None
         folder = export_run(opened, run, to, force=force)
     files = sorted(path.name for path in folder.iterdir())
 
+    if not has_champion:
+        typer.echo(
+            f"Note: Run {view.id} is {view.state}, and has named no champion. This is its best "
+            "genome so far, not a confirmed champion.",
+            err=True,
+        )
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "files": files}))
+        answer = {"folder": str(folder), "files": files, "champion": has_champion}
+        typer.echo(json.dumps(answer))
     else:
         typer.echo(f"{folder}: {', '.join(files)}")
 

@@ -121,11 +121,17 @@ RoleOption = Annotated[
 
 # `shoal run`: the search
 
-GenerationsOption = Annotated[int | None, typer.Option(help="default: modern 4, classic 100")]
+GenerationsOption = Annotated[
+    int | None,
+    typer.Option(help="default: modern 4, classic 100, simulations 2, functions 4"),
+]
 PopulationOption = Annotated[int | None, typer.Option(help="default: 12")]
 IterationsOption = Annotated[
     int | None,
-    typer.Option(help=f"{field_help.ITERATIONS}; default: modern 1200, classic 500"),
+    typer.Option(
+        help=f"{field_help.ITERATIONS}; default: modern 1200, classic 500, simulations 150 "
+        "(lost-sales 50, pendulum 300), functions 300"
+    ),
 ]
 SamplerOption = Annotated[
     str | None,
@@ -136,7 +142,9 @@ SamplerOption = Annotated[
 ]
 RepeatsOption = Annotated[
     int | None,
-    typer.Option(help=f"{field_help.REPEATS}; default: modern 2, classic 3"),
+    typer.Option(
+        help=f"{field_help.REPEATS}; default: modern 2, classic 3, simulations 2, functions 4"
+    ),
 ]
 RacingOption = Annotated[
     str | None,

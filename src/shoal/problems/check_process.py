@@ -430,7 +430,10 @@ def _findings(simulation: Simulation, found: SimulationCheck) -> list[ProblemFin
 
 
 def _speed(found: SimulationCheck) -> str:
-    return f"{found.seconds * 1e3:.3g} ms and {found.steps:,.0f} steps a call"
+    text = f"{found.seconds * 1e3:.3g} ms and {found.steps:,.0f} steps a call"
+    if found.lengths_differ:
+        return f"{text} by policies that know nothing; better ones may act longer"
+    return text
 
 
 def _facts(found: SimulationCheck) -> dict[str, Any]:

@@ -267,7 +267,8 @@ def _recorded_source(reference: str, sha256: str) -> tuple[_Source, str]:
 
     source = _read(place, path)
     if source.sha256 != sha256:
-        put_back = "put the recorded text back (`shoal code RUN --to FILE` writes it)"
+        file = place if _is_path(place) else "FILE"
+        put_back = f"put the recorded text back (`shoal code RUN --to {file} --force` writes it)"
         raise _changed(source, sha256, f"{put_back} and resume the run")
     return source, name
 

@@ -34,6 +34,8 @@ class SimulationCheck:
         What is worth knowing.
     seconds, steps
         Of one policy in one scenario, on average.
+    lengths_differ
+        Whether some policies act longer than others.
     ties
         The share of the policies whose mean score another one has, too.
     why_not_compiled
@@ -44,6 +46,7 @@ class SimulationCheck:
     hints: tuple[str, ...]
     seconds: float
     steps: float
+    lengths_differ: bool
     ties: float
     why_not_compiled: str | None
 
@@ -101,6 +104,7 @@ def check_simulation(
         hints=tuple(_hints(simulation, first)),
         seconds=seconds,
         steps=float(first.steps.mean()),
+        lengths_differ=bool(np.ptp(first.steps) > 0),
         ties=_ties(first),
         why_not_compiled=why_not_compiled,
     )
