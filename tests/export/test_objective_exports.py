@@ -5,6 +5,7 @@ the champion's score was computed from, and their settings files start the same 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,17 @@ def loans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("case", CASES)
+# The others take their time in the long form.
+ALWAYS = ("scorecard", "own")
+
+
+def _with_marks() -> list[Any]:
+    rest = [case for case in CASES if case not in ALWAYS]
+    slow = [pytest.param(case, marks=pytest.mark.slow(part="results")) for case in rest]
+    return [*ALWAYS, *slow]
+
+
+@pytest.mark.parametrize("case", _with_marks())
 def test_an_exported_model_scores_as_the_champion(case: str, loans: Path, tmp_path: Path) -> None:
     tiny = write(tmp_path / "tiny.toml", TINY)
     goals = write(tmp_path / "goals.py", GOALS)
