@@ -117,7 +117,12 @@ def test_a_search_of_a_plain_function_says_what_makes_it_a_problem(tmp_path: Pat
     remedy = r"function cost.*shoal\.FunctionProblem\(cost, bounds\).*@shoal\.simulation"
     with pytest.raises(ShoalError, match=remedy):
         shoal.search(cost, store=tmp_path / "shoal.db")
+    with pytest.raises(ShoalError, match=r"shoal\.FunctionProblem\(f, bounds\)"):
+        shoal.search(lambda x: 0.0, store=tmp_path / "shoal.db")
     assert list(tmp_path.iterdir()) == []
+
+    with pytest.raises(ShoalError, match=r"function cost.*shoal\.minimize\(cost, bounds\)"):
+        shoal.train(cost)
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -113,7 +113,7 @@ def check_subject(subject: Subject) -> None:
         describe(subject)
         return
     if callable(subject):
-        name = getattr(subject, "__name__", type(subject).__name__)
+        name = _function_name(subject)
         raise DataError(
             f"The function {name} is no problem yet.",
             expected="a prepared data set, a shoal.FunctionProblem or a simulation",
@@ -203,12 +203,25 @@ def check_dataset(data: object) -> None:
     DataError
         It is not.
     """
+    if callable(data):
+        name = _function_name(data)
+        raise DataError(
+            f"The function {name} is no prepared data set.",
+            expected="what shoal.load_dataset gives",
+            remedy=f"shoal.minimize({name}, bounds) minimises a function of points",
+        )
     if not isinstance(data, Dataset):
         raise DataError(
             f"{reprlib.repr(data)} is no prepared data set.",
             expected="what shoal.load_dataset gives",
             remedy="call shoal.load_dataset(data, target=...) first",
         )
+
+
+def _function_name(function: object) -> str:
+    """What a remedy calls a function; f where it has no name."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return name if name.isidentifier() else "f"
 
 
 def _check_time(problem: Problem) -> None:
