@@ -217,28 +217,30 @@ def test_a_node_that_dies_in_a_run_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lost: list[Any] = []
-    real, killed = JobQueue.on_node_loss, 0
+    real = JobQueue.on_node_loss
 
     def spy(queue: JobQueue, jobs: Any, why: str) -> list[Any]:
         lost.extend(jobs)
         return real(queue, jobs, why)
 
     def kill_a_node() -> bool:
-        nonlocal killed
-        with open_store(tmp_path / "shoal.db") as store:
+        with open_store(path) as store:
             (node,) = cluster.worker_nodes
             # until one dies that was at work still
             if store.run(1).evaluations and not lost and _is_at_work(node):
                 cluster.remove_node(node, allow_graceful=False)
                 cluster.add_node(**NODE)
-                killed += 1
 
         return False
 
     monkeypatch.setattr(JobQueue, "on_node_loss", spy)
     settings = SETTINGS.model_copy(update={"executor": "ray", "workers": None})
-    assert _run(tmp_path / "shoal.db", settings, kill_a_node) == undisturbed
-    assert killed
+    # A node may have been idle whenever it was looked at: then another run begins.
+    for number in range(6):
+        path = tmp_path / f"{number}.db"
+        assert _run(path, settings, kill_a_node) == undisturbed
+        if lost:
+            break
     assert lost
 
 

@@ -23,7 +23,7 @@ def examples(library: str) -> list[str]:
 
 def test_the_examples_run_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
-    assert len(examples("Shoal")) == 7
+    assert len(examples("Shoal")) == 8
     for code in examples("Shoal"):
         exec(compile(code, "coming-from-pyswarms.md", "exec"), names)
 

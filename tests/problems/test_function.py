@@ -274,7 +274,7 @@ def test_what_no_other_process_could_import_is_refused(tmp_path: Path) -> None:
     store = tmp_path / "shoal.db"
     for function, remedy in (
         (within, "put it into a file"),
-        (lambda x: x[:, 0], "put it into a file"),
+        (lambda x: x[:, 0], "write it with `def` in a file"),
         (plain, "write problem = shoal.FunctionProblem"),
     ):
         with pytest.raises(ProblemError, match=remedy):
