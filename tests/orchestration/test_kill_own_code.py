@@ -4,17 +4,15 @@ result wherever it is driven.
 
 from __future__ import annotations
 
-import os
-import signal
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from problems.user_files import write
-from shoal.store import open_store
+from support.killed_run import result_after_a_kill
 from support.locations import TESTS
-from support.processes import alive, descendants, eventually, last_json, shoal, start
+from support.processes import last_json, shoal
 
 FILE = TESTS / "support" / "own_code.py"
 SETTINGS = """\
@@ -62,25 +60,8 @@ def test_a_killed_search_is_resumed_to_the_same_result(kind: str, tmp_path: Path
         *KINDS[kind], "--workers", "1", store=tmp_path / "whole.db", home=tmp_path
     )
 
-    store = tmp_path / "killed.db"
-    process = start("run", *search(tmp_path), *KINDS[kind], "--workers", "2", "--json", store=store)
-    with open_store(store) as opened:
-        eventually(lambda: opened.runs() and opened.run(1).evaluations >= 3)
-        supervisor = int(eventually(opened.supervisors)[0].pid)
-        below = list(descendants(supervisor))
-        for pid in [process.pid, supervisor, *below]:
-            os.kill(pid, signal.SIGKILL)
-        process.wait(timeout=120)
-        process.communicate()
-        eventually(lambda: not any(alive(pid) for pid in [supervisor, *below]))
-        recorded = {e.task.id: e for e in opened.evaluations(1)}
-        assert opened.run(1).state == "interrupted"
-
-        resumed = shoal("resume", "1", "--json", store=store)
-        assert resumed.returncode == 0, resumed.stderr
-        assert last_json(resumed.stdout)["result_hash"] == undisturbed
-        after = {e.task.id: e for e in opened.evaluations(1)}
-        assert {task_id: after[task_id] for task_id in recorded} == recorded
+    chosen = [*search(tmp_path), *KINDS[kind], "--workers", "2"]
+    assert result_after_a_kill(chosen, tmp_path / "killed.db") == undisturbed
 
 
 @pytest.mark.slow(part="results")

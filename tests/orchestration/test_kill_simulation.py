@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
 
-from shoal.store import open_store
+from support.killed_run import result_after_a_kill
 from support.locations import TESTS
-from support.processes import alive, descendants, eventually, last_json, shoal, start
+from support.processes import last_json, shoal
 
 POLICY = [
     f"{TESTS / 'support' / 'thermostat.py'}:thermostat",
@@ -34,26 +32,5 @@ def test_a_killed_search_is_resumed_to_the_same_result(
     undisturbed = shoal("run", *search, "--workers", "1", "--json", store=tmp_path / "whole.db")
     assert undisturbed.returncode == 0, undisturbed.stderr
 
-    store = tmp_path / "killed.db"
-    process = start("run", *search, "--workers", workers, "--json", store=store)
-    with open_store(store) as opened:
-        eventually(lambda: opened.runs() and opened.run(1).evaluations >= 3)
-        supervisor = int(eventually(opened.supervisors)[0].pid)
-        below = list(descendants(supervisor))
-        for pid in [process.pid, supervisor, *below]:
-            os.kill(pid, signal.SIGKILL)
-        process.wait(timeout=120)
-        process.communicate()
-        eventually(lambda: not any(alive(pid) for pid in [supervisor, *below]))
-        recorded = {e.task.id: e for e in opened.evaluations(1)}
-        assert opened.run(1).state == "interrupted"
-
-        resumed = shoal("resume", "1", "--json", store=store)
-        assert resumed.returncode == 0, resumed.stderr
-        assert (
-            last_json(resumed.stdout)["result_hash"] == last_json(undisturbed.stdout)["result_hash"]
-        )
-
-        # What was recorded before the kill is as it was.
-        after = {e.task.id: e for e in opened.evaluations(1)}
-        assert {task_id: after[task_id] for task_id in recorded} == recorded
+    found = result_after_a_kill([*search, "--workers", workers], tmp_path / "killed.db")
+    assert found == last_json(undisturbed.stdout)["result_hash"]
