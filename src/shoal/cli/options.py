@@ -125,7 +125,7 @@ GenerationsOption = Annotated[
     int | None,
     typer.Option(help="default: modern 4, classic 100, simulations 2, functions 4"),
 ]
-PopulationOption = Annotated[int | None, typer.Option(help="default: 12")]
+PopulationOption = Annotated[int | None, typer.Option(help="default: 12 (lost-sales 8)")]
 IterationsOption = Annotated[
     int | None,
     typer.Option(

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from numpy.typing import NDArray
+
 from shoal.errors import ExecutorError
 from shoal.executors import Executor, Outcome
 from shoal.orchestration.owned_run import OwnedRun
@@ -37,13 +39,23 @@ class ChampionPhase:
         The run that is worked on.
     problem, search, executor
         What was searched, with what result, and where the networks are trained.
+    found
+        Weights that need no training any more, by the `Task.id` of the recorded one.
     """
 
-    def __init__(self, run: OwnedRun, problem: Problem, search: Search, executor: Executor) -> None:
+    def __init__(
+        self,
+        run: OwnedRun,
+        problem: Problem,
+        search: Search,
+        executor: Executor,
+        found: Mapping[tuple[str, int], NDArray[Any]],
+    ) -> None:
         self._run = run
         self._problem = problem
         self._search = search
         self._executor = executor
+        self._found = found
 
     def work(self) -> None:
         """Make the champion and keep it; nothing where every training failed.
@@ -69,14 +81,16 @@ class ChampionPhase:
 
     def _weights(self, jobs: Sequence[RefitJob]) -> dict[RefitJob, Any]:
         """The trained weights of each network; those that were lost are missing."""
-        weights = {}
-        for job, outcome in self._outcomes(jobs).items():
+        weights = {job: self._found[job.task.id] for job in jobs if job.task.id in self._found}
+        missing = [job for job in jobs if job not in weights]
+        for job, outcome in self._outcomes(missing).items():
             if outcome.error is None:
                 weights[job] = outcome.result
             else:
                 _log.warning("a champion's network was lost: %s", outcome.error)
                 self._run.event(f"A champion's network was lost: {outcome.error}", "warning")
-        return weights
+        # In the order of the jobs, whatever came first.
+        return {job: weights[job] for job in jobs if job in weights}
 
     def _baselines(self, selection: Selection, networks: int, first: int) -> tuple[Baseline, ...]:
         """Other methods on the same rows, where they are asked for."""

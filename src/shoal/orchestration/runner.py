@@ -85,8 +85,9 @@ class Runner:
         try:
             with self.make_executor(problem, problem.settings.workers) as executor:
                 run.show_live(problem, executor)
-                SearchPhase(run, problem, search, executor).work(generations)
-                ChampionPhase(run, problem, search, executor).work()
+                searching = SearchPhase(run, problem, search, executor)
+                searching.work(generations)
+                ChampionPhase(run, problem, search, executor, searching.found).work()
         except RunReleasedError as released:
             return run.release(released.commands)
 

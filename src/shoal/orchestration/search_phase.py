@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from dataclasses import replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from shoal.executors import Evaluate, Executor, Outcome
 from shoal.orchestration.finals_budget import FinalsBudget
@@ -36,6 +39,8 @@ class SearchPhase:
         self._has_evaluations = bool(search.evaluations)
         # Tasks by `Task.id` that the executor has.
         self._under_way: set[tuple[str, int]] = set()
+        # What confirmations found that the champion needs, by `Task.id`.
+        self.found: dict[tuple[str, int], NDArray[Any]] = {}
         # Tasks that it gets next.
         self._waiting: deque[Task] = deque()
 
@@ -110,8 +115,10 @@ class SearchPhase:
         generations = len(self._search.generations)
         for evaluation in evaluations:
             self._under_way.remove(evaluation.task.id)
-            # The search needs neither curve nor worker, and keeps the rest until its end.
-            self._search.tell(replace(evaluation, curve=(), worker=""))
+            if evaluation.weights is not None:
+                self.found[evaluation.task.id] = evaluation.weights
+            # The search keeps what it is told until its end, and needs no more than scores.
+            self._search.tell(replace(evaluation, curve=(), worker="", weights=None))
             self._budget.add(evaluation)
 
         self._run.record(evaluations, self._search.generations[generations:])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ from shoal.objectives.registry import Metric
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.problems.stepwise import StepwiseTraining
 from shoal.pso.engines.base import Engine
+from shoal.settings.phase import Phase
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
 
@@ -401,10 +402,14 @@ def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
     individuals.
     """
     try:
-        evaluation, _ = problem.train(task, engine)
+        evaluation, weights = problem.train(task, engine)
     except Exception as error:
         _log.info("repeat %d of genome %s failed: %r", task.repeat, task.genome.hash, error)
         return Evaluation(task, "failed", error=f"{type(error).__name__}: {error}")
+
+    # The champion's networks are these confirmations, unless they are trained on more.
+    if task.phase is Phase.CONFIRMATION and not problem.refits:
+        return replace(evaluation, weights=weights)
     return evaluation
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from numpy.typing import NDArray
 
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Scores
@@ -77,6 +79,9 @@ class Evaluation:
         Why it failed.
     worker
         Where it ran, "host:pid". It does not enter the result hash.
+    weights
+        (D,): what a confirmation found that the champion would only find again. Never recorded, so
+        a resumed run trains it once more.
     """
 
     task: Task
@@ -89,6 +94,7 @@ class Evaluation:
     error: str | None = None
     worker: str = ""
     score: float | None = None
+    weights: NDArray[Any] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.score is None and self.scores is not None:

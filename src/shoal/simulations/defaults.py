@@ -35,7 +35,7 @@ PLANS: dict[str, TrainingPlan] = {
 # What a search does otherwise. Its trainings are short where a short one ranks genomes as a long
 # one does: the time goes into the confirmation, which trains ``final_factor`` times as long.
 SEARCHES: Mapping[str, Mapping[str, Any]] = {
-    "lost-sales": {"iterations": 50, "max_repeats": 2, "final_factor": 10},
+    "lost-sales": {"population": 8, "iterations": 50, "max_repeats": 2, "final_factor": 10},
 }
 
 
