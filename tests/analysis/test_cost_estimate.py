@@ -20,9 +20,11 @@ from shoal.data import load_dataset
 from shoal.executors import Executor, Job, Outcome
 from shoal.objectives.metrics import Metrics, Scores
 from shoal.problems.evaluation import Evaluation, Task
+from shoal.problems.simulation import SimulationProblem
 from shoal.problems.table import TableProblem
 from shoal.settings.phase import Phase
 from shoal.settings.search_settings import SearchSettings
+from shoal.simulations.registry import get_simulation
 from shoal.store import Owner, Store, open_store
 from shoal.tuning.search import Search
 
@@ -130,6 +132,13 @@ def test_costs_are_the_sum_over_stages_of_what_each_training_costs(concrete: Any
         sum(getattr(s, n) for s in stages(problem.settings)) for n in ("least", "most")
     )
     assert found.source == "made up"
+
+
+def test_a_champion_of_confirmed_policies_costs_no_training() -> None:
+    settings = SearchSettings.parse({"preset": "simulation"})
+    found = estimate_cost(SimulationProblem(get_simulation("cartpole"), settings), HERE)
+    assert {stage.name for stage in found.stages} == {"search", "confirmation"}
+    assert found.trainings == found.recorded
 
 
 def test_budgets_of_time_bound_the_seconds(concrete: Any) -> None:

@@ -101,8 +101,11 @@ def estimate_cost(
     settings = problem.settings
     pace = pace or guessed_throughput(settings)
     planned = stages(settings)
-    # The champion's networks are trained once more, and are no evaluations.
+    # The champion's networks are no evaluations.
     recorded = [stage for stage in planned if stage.name != "champion"]
+    if settings.finalists and not problem.refits:
+        # They are those of the confirmations.
+        planned = tuple(recorded)
     genomes = first_genomes(settings)
     workers = _workers(settings)
     sizes = [_SwarmSize(genome.swarm_size, problem.dimensions(genome)) for genome in genomes]
