@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -21,10 +21,12 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from shoal.data import Part
 from shoal.errors import DataError, ObjectiveError, SettingsError
+from shoal.genome.genes import READOUTS
 from shoal.genome.genome import Genome
-from shoal.genome.presets import check_genome
+from shoal.genome.presets import check_genome, named_genome
 from shoal.inference.standalone import softmax
 from shoal.nn.network import Network
+from shoal.nn.readout import ReadoutTargets, class_codes
 from shoal.numerics.philox import derive_key
 from shoal.objectives.bound import (
     BoundObjective,
@@ -41,6 +43,7 @@ from shoal.problems.own_code import Own, find_given
 from shoal.problems.warm_start import find_start, start_weights, starting_genome
 from shoal.pso.engines import get_engine
 from shoal.pso.swarm import TrainingTask
+from shoal.settings.start import StartFrom
 
 
 class TargetError(DataError, ValueError):
@@ -94,6 +97,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         loss: str | None = None,
         objective: str | dict[str, Any] | Own | None = None,
         decoder: str | dict[str, Any] | Decoder | None = None,
+        readout: str | None = None,
         start_from: str | os.PathLike[str] | dict[str, Any] | None = None,
         patience: int | None = None,
         random_state: int = 0,
@@ -105,6 +109,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.loss = loss
         self.objective = objective
         self.decoder = decoder
+        self.readout = readout
         self.start_from = start_from
         self.patience = patience
         self.random_state = random_state
@@ -114,11 +119,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         """Train on inputs (rows, columns) and what a loss and an objective see of the rows."""
         objective = self._minimised(rows, table)
         start = find_start(self.start_from)
-        genome = self.genome
-        if genome is None:
-            genome = Genome()
-            if start is not None:
-                genome = starting_genome(genome, start)
+        genome = self._chosen_genome(start)
 
         # A constant column is divided by 1, and so becomes zero.
         self.mean_, scale = _mean_and_deviation(x, rows.weight)
@@ -151,6 +152,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
                 patience=self.patience,
                 decode=decode,
                 start=first,
+                targets=_readout_targets(rows, table),
             )
             tasks.append(training)
 
@@ -168,6 +170,22 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         self.history_ = [result.history for result in results]
         self.n_iter_ = max(result.iterations for result in results)
         return self
+
+    def _chosen_genome(self, start: StartFrom | None) -> Genome:
+        """The genome that is trained: the one given, or a default, with the output layer asked
+        for.
+        """
+        genome = self.genome
+        if genome is None and start is not None:
+            genome = starting_genome(Genome(), start)
+        elif genome is None and self.decoder is None:
+            genome = named_genome("solved")
+        elif genome is None:
+            genome = Genome()
+
+        if self.readout is None:
+            return genome
+        return replace(genome, readout=self.readout)
 
     def _minimised(self, rows: LearnedRows, table: _Table) -> Objective | BoundObjective:
         """What swarms minimise."""
@@ -218,6 +236,12 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
 
         if self.genome is not None:
             check_genome(self.genome)
+        if self.readout not in (None, *READOUTS):
+            raise SettingsError(
+                f"readout={self.readout!r}.",
+                expected="one of " + ", ".join(map(repr, READOUTS)) + ", or None",
+                remedy="correct it, or leave it out",
+            )
 
     def _inputs(self, x: NDArray[np.float64]) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):
@@ -261,6 +285,17 @@ class _Table:
         if self.units.task == "classification":
             return self.target.astype(np.int64)
         return self.target
+
+
+def _readout_targets(rows: LearnedRows, table: _Table) -> ReadoutTargets:
+    """What solved output layers are fitted to."""
+    values = np.asarray(rows.y, np.float32).reshape(len(rows.y), -1)
+    if table.units.task == "classification":
+        values = class_codes(rows.y, table.outputs)
+    weights = None
+    if rows.weight is not None:
+        weights = rows.weight.astype(np.float32)
+    return ReadoutTargets(values, weights)
 
 
 def _handed(
@@ -364,7 +399,8 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
     Parameters
     ----------
     genome
-        The swarm's hyperparameters and the hidden layers. None: `shoal.Genome`'s defaults.
+        The swarm's hyperparameters and the hidden layers. None: ``shoal.named_genome("solved")``,
+        one layer of 64 neurons; with a decoder or a start `shoal.Genome`'s defaults.
     iterations
         Steps of the swarm, at most.
     networks
@@ -379,6 +415,10 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
     decoder
         What networks positions of the swarm stand for: "sign", "ternary", "int8", ``file.py:name``,
         a dict as above, or what `shoal.decoder` makes. None: a position is a network.
+    readout
+        How the output layer is found: "solved" by least squares, and of classes by logistic
+        regression, for the hidden layers of each particle; "searched" by the swarm, as all layers.
+        None: as the genome says.
     start_from
         The network that the swarm starts from: "adam" or "lbfgs" train it by gradients, with
         scikit-learn; or a file of weights. Without a genome, the swarm then stays near it. None: it
@@ -527,7 +567,9 @@ class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    genome, iterations, networks, objective, decoder, start_from, patience, random_state, threads
+    genome, iterations, networks, objective, decoder, readout, start_from
+        As of `SwarmRegressor`.
+    patience, random_state, threads
         As of `SwarmRegressor`. The networks' probabilities are averaged.
     loss
         "cross_entropy", or one that no gradient can follow: "zero_one", "negative_accuracy". None:

@@ -43,7 +43,8 @@ def test_parameters_are_copied_to_the_bit() -> None:
 
 
 def test_every_parameter_is_shown_by_its_name() -> None:
-    got = genes_html(GENOME, SearchSpace().with_genes(NEUTRAL))
+    solved = dataclasses.replace(GENOME, readout="solved")
+    got = genes_html(solved, SearchSpace().with_genes(NEUTRAL))
     labels = {gene.label for gene in NUMERIC_GENES} - {"Weight Scale", "Bias Scale"}
     labels |= {
         "Position Scale",
@@ -53,7 +54,7 @@ def test_every_parameter_is_shown_by_its_name() -> None:
         "Informants",
         "Attractor",
     }
-    labels |= {"Update Rule", "Initialisation"}
+    labels |= {"Update Rule", "Initialisation", "Output Layer"}
     for label in labels:
         assert f"<dt>{label}</dt>" in got
 
@@ -80,6 +81,7 @@ def test_what_the_competitive_rule_does_not_read_has_no_value() -> None:
         "Number of Informants",
         "Cognitive Weight",
         "Global Best Weight",
+        "Ridge",
         "Informants",
         "Attractor",
     ]

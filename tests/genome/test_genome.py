@@ -197,7 +197,7 @@ CHANGES |= {
     "informant_strategy": "ring",
     "attractor": "position",
 }
-CHANGES |= {"update_rule": "competitive", "initialisation": "fan_in"}
+CHANGES |= {"update_rule": "competitive", "initialisation": "fan_in", "readout": "solved"}
 
 
 def test_hash_tells_any_two_genomes_apart() -> None:

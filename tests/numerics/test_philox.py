@@ -123,6 +123,8 @@ def test_compiled_uniforms_are_the_reference_s(
         "informants": np.empty((0, 0), np.int32),
         "distances": none.reshape(0, 0),
         "decayed": bests,
+        "networks": bests,
+        "network_stride": stride,
     }
     swarm = kernels.Swarm(bests=bests, dimensions=dimensions, stride=stride, **unused)
     kernels.move(particle, old, new, swarm, 0, 0, iteration, np.float32(0), np.float32(1), rule)

@@ -12,7 +12,7 @@ from support.processes import last_json, shoal
 
 POLICY = [
     f"{TESTS / 'support' / 'thermostat.py'}:thermostat",
-    *("--option", "periods=2000"),
+    *("--option", "periods=1000"),
     *("--population", "4", "--generations", "2", "--repeats", "2", "--iterations", "40"),
     *("--seed", "3"),
 ]

@@ -61,6 +61,7 @@ def test_json_has_every_figure(values: dict[str, Any]) -> None:
         "particles": 6,
         "activation": "relu",
         "informants": "random",
+        "readout": "searched",
     }
 
 

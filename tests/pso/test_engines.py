@@ -805,6 +805,14 @@ LATER_GENES: list[dict[str, object]] = [
         "inertia_end": 0.5,
         "velocity_end": 0.0,
     },
+    {"readout": "solved"},
+    {
+        "readout": "solved",
+        "ridge": 0.1,
+        "update_rule": "competitive",
+        "weight_decay": 1e-2,
+        "initialisation": "fan_in",
+    },
 ]
 
 

@@ -72,6 +72,13 @@ WRONG = [
     ({"training_seconds": -1}, ["training_seconds", "-1"]),
     ({"deadline": 0}, ["deadline", "0"]),
     ({"patience": 0}, ["patience", "0"]),
+    ({"patience_on": "test"}, ["patience_on", "test", "training", "validation"]),
+    ({"preset": "function", "patience_on": "validation"}, ["patience_on", "no rows"]),
+    ({"preset": "simulation", "extra_genes": ["ridge"]}, ["ridge", "no targets"]),
+    (
+        {"decoder": {"name": "sign"}, "choices": {"readout": ["solved"]}},
+        ["readout='solved'", "decoder"],
+    ),
     ({"min_improvement": 1}, ["min_improvement", "1"]),
     ({"loss": "rmse"}, ["loss", "rmse", "mse", "negative_accuracy"]),
     ({"objective": "f2"}, ["objective", "f2", "f1"]),

@@ -122,7 +122,9 @@ def _choice_feature(name: str, choices: tuple[str, ...], genomes: pd.DataFrame) 
 
 
 def _is_read(genomes: pd.DataFrame, gene: str) -> NDArray[np.bool_]:
-    """Which genomes have an update rule that reads a gene, (genomes,)."""
+    """Which genomes a gene means something for, (genomes,)."""
+    if gene == "ridge" and "readout" in genomes:
+        return (genomes["readout"] == "solved").to_numpy()
     if "update_rule" not in genomes:
         return np.ones(len(genomes), bool)
     ignoring = [rule for rule in UPDATE_RULES if gene in unread_genes(rule)]

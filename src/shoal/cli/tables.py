@@ -420,7 +420,7 @@ def bench_table(result: Benchmark) -> RenderableType:
 def _bench_cells(measurement: Measurement) -> list[str]:
     shape = measurement.shape
     return [
-        layers_text(shape.layers),
+        layers_text(shape.layers) + (", solved" if shape.readout == "solved" else ""),
         f"{shape.rows:,}",
         str(shape.particles),
         f"{measurement.ms_one_core:.3g}",

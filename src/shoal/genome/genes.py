@@ -10,6 +10,8 @@ from shoal.update_rules.informants import INFORMANT_STRATEGIES
 from shoal.update_rules.informed import ATTRACTORS
 
 INITIALISATIONS = ("plain", "fan_in")
+# How a network's output layer is found: by the swarm, or by least squares on the hidden neurons.
+READOUTS = ("searched", "solved")
 
 # Limits of the hidden layers, and the layers of a first generation.
 MAX_DEPTH = 3
@@ -76,6 +78,7 @@ NUMERIC_GENES: tuple[Gene, ...] = (
     Gene("weight_decay", "Weight Decay", 1e-7, 1e-2, 1e-6, 1e-4, log=True),
     Gene("inertia_end", "Inertia at the End", 0.0, 1.0, 0.5, 1.0),
     Gene("velocity_end", "Max Velocity at the End", 0.0, 1.0, 0.1, 1.0),
+    Gene("ridge", "Ridge", 1e-6, 10.0, 1e-4, 1e-2, log=True),
 )
 
 CATEGORICAL_GENES: dict[str, tuple[str, ...]] = {
@@ -84,6 +87,7 @@ CATEGORICAL_GENES: dict[str, tuple[str, ...]] = {
     "activation": tuple(ACTIVATIONS),
     "update_rule": tuple(UPDATE_RULES),
     "initialisation": INITIALISATIONS,
+    "readout": READOUTS,
 }
 
 # Genes that came later, with the values at which they change nothing. Such a value does not enter a
@@ -95,6 +99,8 @@ NEUTRAL: dict[str, float | str] = {
     "velocity_end": 1.0,
     "update_rule": "informed",
     "initialisation": "plain",
+    "readout": "searched",
+    "ridge": 1e-3,
 }
 
 # Genes that mean nothing where a swarm finds no weights of a network. The points of a function have
@@ -106,7 +112,12 @@ NETWORK_GENES = (
     "weight_decay",
     "activation",
     "initialisation",
+    "readout",
+    "ridge",
 )
+
+# Genes of networks whose output layer can be fitted to targets; policies of simulations have none.
+READOUT_GENES = ("readout", "ridge")
 
 # What people call each gene.
 GENE_LABELS: dict[str, str] = {gene.name: gene.label for gene in NUMERIC_GENES} | {
@@ -116,4 +127,5 @@ GENE_LABELS: dict[str, str] = {gene.name: gene.label for gene in NUMERIC_GENES} 
     "informant_strategy": "Informants",
     "attractor": "Attractor",
     "initialisation": "Initialisation",
+    "readout": "Output Layer",
 }

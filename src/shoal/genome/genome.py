@@ -23,7 +23,7 @@ from shoal.update_rules import UPDATE_RULES, UpdateRule, unread_genes
 
 FLOAT32_MAX = 3.4028235e38
 
-_POSITIVE = ("jump_size", "max_velocity", "max_position")
+_POSITIVE = ("jump_size", "max_velocity", "max_position", "ridge")
 _NOT_NEGATIVE = (
     "inertia_weight",
     "cognitive_weight",
@@ -81,6 +81,11 @@ class Genome:
         A key of `shoal.update_rules.UPDATE_RULES`.
     initialisation : str
         "plain" or "fan_in", see ``weight_scale``.
+    readout : str
+        "searched": particles hold all weights. "solved": they hold the hidden layers, and the
+        output layer is the best one for them, by least squares (`shoal.nn.readout`).
+    ridge : float
+        Of a solved output layer: times the sum of its squared weights, added to the loss.
 
     Raises
     ------
@@ -120,6 +125,8 @@ class Genome:
     velocity_end: float = 1.0
     update_rule: str = "informed"
     initialisation: str = "plain"
+    readout: str = "searched"
+    ridge: float = 1e-3
 
     def __post_init__(self) -> None:
         # The dataclass is frozen: values in their plain types go in past its guard.
@@ -197,8 +204,18 @@ class Genome:
 
     @property
     def unread_genes(self) -> tuple[str, ...]:
-        """The genes that the update rule does not read."""
-        return unread_genes(self.update_rule)
+        """The genes that mean nothing beside the others: the update rule does not read them, or
+        there is no solved output layer.
+        """
+        unread = unread_genes(self.update_rule)
+        if self.solves_readout:
+            return unread
+        return (*unread, "ridge")
+
+    @property
+    def solves_readout(self) -> bool:
+        """Whether particles hold the hidden layers only; never where there are none."""
+        return self.readout == "solved" and bool(self.hidden_layers)
 
     @property
     def evaluations_per_iteration(self) -> int:

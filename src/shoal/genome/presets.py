@@ -63,6 +63,17 @@ _NAMED: dict[str, dict[str, Any]] = {
     # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take
     # 100 particles and more; at equal cost 48 did better on every network of docs/quality.md.
     "competitive": _COMPETITIVE,
+    # Particles hold the hidden layers of one wide layer, and the output layer is solved. Chosen on
+    # tables by benchmarks/quality.py.
+    "solved": {
+        **_COMPETITIVE,
+        "hidden_layers": (64,),
+        "readout": "solved",
+        "ridge": 3e-3,
+        "initialisation": "fan_in",
+        "weight_scale": 1.0,
+        "bias_scale": 0.5,
+    },
     # Swarms that find policies of simulations, chosen by benchmarks/simulations.py: their weights
     # are larger than those of networks on standardised data. Clerc's coefficients, five informants.
     "policy": _POLICY,
@@ -101,7 +112,7 @@ def named_genome(name: str, **genes: Any) -> Genome:
     Parameters
     ----------
     name
-        "constriction", "spso2007" or "competitive", or our own "local"; for policies of simulations
+        "constriction", "spso2007" or "competitive", or our own "local" and "solved"; for policies
         "policy", "policy_large", "policy_competitive" or "policy_linear"; for functions
         "function_local" or "function_competitive".
     **genes

@@ -7,7 +7,7 @@ shoal.inference.standalone, which users take away with an exported model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -44,6 +44,17 @@ class Network:
         for inputs, neurons in pairwise(self.layers):
             size += inputs * neurons + neurons
         return size
+
+    @property
+    def hidden(self) -> Network:
+        """The network without its output layer.
+
+        Examples
+        --------
+        >>> Network((8, 4, 1)).hidden.layers
+        (8, 4)
+        """
+        return replace(self, layers=self.layers[:-1])
 
     def layer_slices(self) -> list[tuple[slice, slice]]:
         """Where the flat vector holds the weights and the biases of each layer.
@@ -106,3 +117,19 @@ class Network:
         """
         activation = ACTIVATIONS[self.activation].function
         return np.stack([propagate(row, self.layers, activation, x) for row in weights])
+
+    def features(self, weights: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute what the last hidden layers of many networks give.
+
+        Parameters
+        ----------
+        weights
+            The hidden layers of a network a row, (P, size of `hidden`).
+        x
+            Inputs, (rows, inputs).
+
+        Returns
+        -------
+        ndarray of float32, (P, rows, neurons)
+        """
+        return ACTIVATIONS[self.activation].function(self.hidden.forward(weights, x))

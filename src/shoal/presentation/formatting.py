@@ -407,12 +407,15 @@ def _choices(genome: Genome, network: bool) -> list[str]:
     words += genome.rule.describe(genome)
     if network and genome.initialisation == "fan_in":
         words.append("weights by fan-in")
+    if network and genome.solves_readout:
+        words.append(f"output layer solved with ridge {genome.ridge:.4g}")
     return words
 
 
 def _numbers(genome: Genome, network: bool) -> list[str]:
     """Numeric genes with their values, without those whose value changes nothing."""
-    left_out = set(genome.unread_genes)
+    # The ridge stands beside the output layer.
+    left_out = {*genome.unread_genes, "ridge"}
     if not network:
         left_out |= set(NETWORK_GENES)
 

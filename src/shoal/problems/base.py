@@ -164,8 +164,11 @@ class Problem(ABC):
         """
 
     def dimensions(self, genome: Genome) -> int:
-        """How many numbers a particle of a genome's swarm is: the weights of its network."""
-        return self.network(genome).size
+        """How many numbers a particle of a genome's swarm is: the weights that are searched."""
+        network = self.network(genome)
+        if genome.solves_readout:
+            return network.hidden.size
+        return network.size
 
     def for_workers(self) -> ShippedProblem:
         """The same problem without what only the process that records it needs."""

@@ -15,6 +15,7 @@ from shoal.data import Dataset, Part, RegressionTarget, RegressionTargets
 from shoal.errors import ObjectiveError, ProblemError, SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
+from shoal.nn.readout import ReadoutTargets, class_codes, solving_effort
 from shoal.numerics.philox import Key, derive_key
 from shoal.objectives.bound import (
     BoundObjective,
@@ -45,7 +46,7 @@ from shoal.problems.own_code import Own, find_named, find_named_decoder, recorde
 from shoal.problems.table_stepwise import StepwiseTable
 from shoal.problems.warm_start import check_start, start_weights, starting_genome
 from shoal.pso.engines.base import Engine
-from shoal.pso.swarm import TrainingTask
+from shoal.pso.swarm import HeldOut, TrainingTask
 from shoal.settings.named_code import NamedCode
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
@@ -53,6 +54,8 @@ from shoal.settings.search_settings import SearchSettings
 # Rows that an objective is tried on.
 _FEW_ROWS = 10
 
+# How often a training looks at the rows that validate, at most.
+LOOKS = 40
 # Networks to start from that are kept, at most.
 _MOST_STARTS = 64
 # The least error that a network's weight in an ensemble is computed from.
@@ -100,6 +103,12 @@ class TableProblem(Problem):
         for own in (self.own_objective, self.own_metric):
             self._check_own(own)
         self._check_decoder()
+        if self.settings.patience_on == "validation" and not self.dataset.validates:
+            raise SettingsError(
+                "patience_on='validation' for a table of which no rows validate.",
+                expected="a table with a validation part or folds",
+                remedy="prepare it with folds, or leave the setting out",
+            )
         if self.settings.start_from is not None:
             check_start(self.settings.start_from, self.settings.choices.get("activation", ()))
 
@@ -323,6 +332,7 @@ class TableProblem(Problem):
         refit: bool = False,
         iterations: int | None = None,
         part: Part | None = None,
+        validation: Part | None = None,
     ) -> TrainingTask:
         """The training of a task, for an engine.
 
@@ -337,11 +347,13 @@ class TableProblem(Problem):
             settings, and the training may end earlier by time or patience.
         part
             What the repeat trains on, for callers that have it already: cutting folds takes memory.
+        validation
+            What it validates on, likewise: by these rows it may end.
         """
         if part is None and refit:
             part = self.dataset.fit_part(refit)
         elif part is None:
-            part, _ = self.dataset.parts(task.repeat)
+            part, validation = self.dataset.parts(task.repeat)
 
         settings = self.settings
         length = self.length_of(task, iterations)
@@ -350,6 +362,11 @@ class TableProblem(Problem):
         decode = None
         if self.decoder is not None:
             decode = self.decoder.bound_to(network)
+        patience = length.patience
+        held_out = None
+        if patience is not None and validation is not None and settings.patience_on != "training":
+            held_out = self._held_out(validation, length.iterations, patience)
+            patience = None
         return TrainingTask(
             genome=task.genome,
             network=network,
@@ -359,12 +376,26 @@ class TableProblem(Problem):
             key=key,
             iterations=length.iterations,
             seconds=length.seconds,
-            patience=length.patience,
+            patience=patience,
             horizon=length.horizon,
             min_improvement=settings.min_improvement,
             decode=decode,
             start=self._start(task.genome, network, part, key),
+            targets=self._readout_targets(part),
+            held_out=held_out,
         )
+
+    def _held_out(self, part: Part, iterations: int, patience: int) -> HeldOut:
+        """The rows that validate, by which a training ends."""
+        every = max(1, min(patience, iterations // LOOKS))
+        return HeldOut(self.objective_on(part), part.x, part.y, every, patience)
+
+    def _readout_targets(self, part: Part) -> ReadoutTargets:
+        """What solved output layers are fitted to on the rows of a part."""
+        values = part.y
+        if self.dataset.task == "classification":
+            values = class_codes(part.target, self.dataset.outputs)
+        return ReadoutTargets(values.reshape(len(part.rows), -1), part.weight)
 
     def _start(
         self, genome: Genome, network: Network, part: Part, key: Key
@@ -389,7 +420,12 @@ class TableProblem(Problem):
 
     def effort(self, genome: Genome) -> int:
         """See `Problem.effort`: multiply-adds on one row."""
-        return genome.evaluations_per_iteration * self.network(genome).size
+        network = self.network(genome)
+        size = network.size
+        if genome.solves_readout:
+            size = network.hidden.size
+            size += solving_effort(network.layers[-2:], rows=len(self.dataset.train.x))
+        return genome.evaluations_per_iteration * size
 
     def cost(self, task: Task) -> int:
         """How much work a task's training is, at most.
@@ -409,7 +445,9 @@ class TableProblem(Problem):
     ) -> tuple[Evaluation, NDArray[np.float32]]:
         """See `Problem.train`: on the training part, scored on that and the validation part."""
         train_part, validation_part = self.dataset.parts(task.repeat)
-        training = self.training(task, part=train_part, iterations=iterations)
+        training = self.training(
+            task, part=train_part, iterations=iterations, validation=validation_part
+        )
         (result,) = engine.train([training])
 
         train = self.scores_of(engine, task.genome, result.weights, train_part)

@@ -30,10 +30,10 @@ class StepwiseTable(StepwiseTraining):
     def __init__(self, engine: Engine, training: TrainingTask) -> None:
         super().__init__(
             training.genome,
-            training.network.size,
+            training.searched.size,
             training.iterations,
             training.schedule_length,
-            training.objective.name,
+            training.loss_name,
         )
         self._engine = engine
         self._training = training
@@ -72,6 +72,10 @@ def losses_at(training: TrainingTask, positions: NDArray[np.float32]) -> NDArray
     if not isinstance(objective, Objective):
         objective = objective.every(every)
     fewer_rows = replace(
-        training, x=training.x[::every], y=training.y[::every], objective=objective
+        training,
+        x=training.x[::every],
+        y=training.y[::every],
+        objective=objective,
+        targets=training.readout_targets.every(every) if training.solves_readout else None,
     )
     return losses_of(fewer_rows, positions)

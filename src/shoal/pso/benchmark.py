@@ -2,7 +2,8 @@
 
 An iteration of a swarm is timed whole: evaluation, bests, informants, random numbers and moves.
 Only its useful operations are counted: two for each weight that is not a bias, each row and each
-particle. The rest is overhead and counts against the share.
+particle; of a solved output layer those of the sums of products and of the factorisation
+(`shoal.nn.readout.solving_effort`). The rest is overhead and counts against the share.
 
 Start with `benchmark`.
 """
@@ -22,6 +23,7 @@ import numpy as np
 
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
+from shoal.nn.readout import solving_effort
 from shoal.numerics.philox import derive_key
 from shoal.objectives.losses import make_objective
 from shoal.pso.engines import cores, kernels
@@ -58,6 +60,8 @@ class Shape:
         A key of `shoal.nn.activations.ACTIVATIONS`.
     informants : str
         A key of `shoal.update_rules.informants.INFORMANT_STRATEGIES`.
+    readout : str
+        One of `shoal.genome.genes.READOUTS`.
 
     Examples
     --------
@@ -70,14 +74,17 @@ class Shape:
     particles: int
     activation: str = "relu"
     informants: str = "random"
+    readout: str = "searched"
 
     @property
     def operations(self) -> int:
         """Useful floating-point operations of one iteration."""
-        weights = 0
-        for inputs, neurons in pairwise(self.layers):
-            weights += inputs * neurons
-        return 2 * weights * self.rows * self.particles
+        pairs = list(pairwise(self.layers))
+        solved = 0
+        if self.readout == "solved":
+            solved = solving_effort(pairs.pop(), rows=self.rows)
+        weights = sum(inputs * neurons for inputs, neurons in pairs)
+        return 2 * (weights + solved) * self.rows * self.particles
 
     def task(self) -> TrainingTask:
         """Make a training of these sizes on random numbers, which practically never ends."""
@@ -85,7 +92,12 @@ class Shape:
         x = random.standard_normal((self.rows, self.layers[0])).astype(np.float32)
 
         return TrainingTask(
-            genome=Genome(swarm_size=self.particles, informant_strategy=self.informants),
+            genome=Genome(
+                swarm_size=self.particles,
+                informant_strategy=self.informants,
+                hidden_layers=self.layers[1:-1],
+                readout=self.readout,
+            ),
             network=Network(self.layers, self.activation),
             objective=make_objective("mse", "regression"),
             x=x,
@@ -100,6 +112,9 @@ SHAPES = (
     Shape((8, 32, 16, 1), 721, 48),
     Shape((30, 64, 64, 1), 5_000, 48),
     Shape((200, 128, 1), 2_000, 48),
+    Shape((8, 32, 1), 721, 48, readout="solved"),
+    Shape((8, 64, 1), 721, 48, readout="solved"),
+    Shape((8, 128, 1), 721, 48, readout="solved"),
 )
 
 

@@ -15,22 +15,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.errors import DataError
+from shoal.errors import DataError, GenomeError
 from shoal.genome.genome import Genome
 from shoal.nn.network import Network
+from shoal.nn.readout import ReadoutTargets, class_codes, fit_classes, solve_layer
 from shoal.numerics.philox import Key, Purpose, normals
-from shoal.objectives.bound import BoundObjective
-from shoal.objectives.losses import Objective, loss_values
+from shoal.objectives.bound import BoundObjective, RowObjective
+from shoal.objectives.losses import CROSS_ENTROPY, MSE, Objective, loss_values
 from shoal.update_rules import EvaluatedSwarm
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
 
 INITIAL_VELOCITY_SCALE = 0.1
 # As a share of the loss, over the whole window of patience.
 LEAST_IMPROVEMENT = 1e-4
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class HeldOut:
+    """Rows that a training does not learn from, which tell it when to end.
+
+    Attributes
+    ----------
+    objective, x, y
+        As of `TrainingTask`, of these rows.
+    every
+        Iterations from one look at them to the next.
+    patience
+        The training ends when no look for so many iterations was better than the best one, and
+        keeps the network of that one.
+    """
+
+    objective: Objective | BoundObjective
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    every: int
+    patience: int
+
+    def loss(self, outputs: NDArray[np.float32]) -> float:
+        """The loss of a network that answers ``outputs`` (rows, outputs); +inf if it has none."""
+        if isinstance(self.objective, Objective):
+            return float(loss_values(self.objective, outputs[None], self.y)[0])
+        return float(self.objective.losses(outputs[None])[0])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -67,12 +97,18 @@ class TrainingTask:
         Makes of positions (n, D) the weights (n, D) of the networks that are evaluated. Needs an
         objective that is bound to the rows.
     start : ndarray of float32, (D,), optional
-        Where the first particle starts. The others start around it.
+        A complete network: where the first particle starts. The others start around it.
+    targets : ReadoutTargets, optional
+        What solved output layers are fitted to; None: ``y``, or the codes of its classes.
+    held_out : HeldOut, optional
+        Ends the training, as ``patience`` does, by rows that it does not learn from.
 
     Raises
     ------
     DataError
         If ``x``, ``y``, ``start`` and the network do not fit each other.
+    GenomeError
+        If positions are decoded to networks whose output layer is to be solved.
     """
 
     genome: Genome
@@ -88,6 +124,8 @@ class TrainingTask:
     min_improvement: float = LEAST_IMPROVEMENT
     decode: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
     start: NDArray[np.float32] | None = None
+    targets: ReadoutTargets | None = None
+    held_out: HeldOut | None = None
 
     def __post_init__(self) -> None:
         rows, inputs = self.x.shape
@@ -103,6 +141,63 @@ class TrainingTask:
                 f"A start of shape {self.start.shape} for a network of {size} weights.",
                 expected=f"shape ({size},)",
             )
+        if self.solves_readout and self.decode is not None:
+            raise GenomeError(
+                'readout="solved" where positions are decoded to networks.',
+                expected='readout="searched"',
+                remedy="leave the decoder out, or let the swarm search the output layer",
+            )
+
+    @property
+    def solves_readout(self) -> bool:
+        """Whether particles hold the hidden layers only, see `shoal.nn.readout`."""
+        return self.genome.solves_readout
+
+    @property
+    def searched(self) -> Network:
+        """What a particle holds the weights of: the network, or its hidden layers."""
+        if self.solves_readout:
+            return self.network.hidden
+        return self.network
+
+    @property
+    def readout_targets(self) -> ReadoutTargets:
+        """What solved output layers are fitted to."""
+        if self.targets is not None:
+            return self.targets
+        if isinstance(self.objective, Objective) and self.objective.loss.task == "regression":
+            return ReadoutTargets(self.y.reshape(len(self.y), -1))
+        return ReadoutTargets(class_codes(self.y, self.network.layers[-1]))
+
+    @property
+    def judges_by_squares(self) -> bool:
+        """Whether the loss of a solved network is that of its least squares.
+
+        Of classes they are squares of codes, in place of the cross-entropy. By other objectives
+        complete networks are judged.
+        """
+        return self._row_loss in (MSE.row, CROSS_ENTROPY.row)
+
+    @property
+    def fits_classes(self) -> bool:
+        """Whether the output layer of a network that is kept is fitted by the cross-entropy."""
+        return self.solves_readout and self._row_loss is CROSS_ENTROPY.row
+
+    @property
+    def _row_loss(self) -> Callable[..., Any] | None:
+        """The loss of a row, where the objective is the mean of one."""
+        if isinstance(self.objective, Objective):
+            return self.objective.loss.row
+        if isinstance(self.objective, RowObjective):
+            return self.objective.function
+        return None
+
+    @property
+    def loss_name(self) -> str:
+        """What people call the loss that swarms minimise."""
+        if self.solves_readout and self.judges_by_squares:
+            return MSE.name
+        return self.objective.name
 
     @property
     def schedule_length(self) -> int:
@@ -111,9 +206,11 @@ class TrainingTask:
 
     def decoded(self, positions: NDArray[np.float32]) -> NDArray[np.float32]:
         """The weights of the networks that positions (n, D) stand for."""
-        if self.decode is None:
-            return positions
-        return self.decode(positions)
+        if self.decode is not None:
+            return self.decode(positions)
+        if self.solves_readout:
+            return completed(self, positions, kept=True)[0]
+        return positions
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -150,9 +247,10 @@ def initial_state(task: TrainingTask) -> SwarmState:
     """Make the swarm before its first iteration."""
     genome = task.genome
 
-    positions = initial_positions(genome, task.network, task.key)
+    positions = initial_positions(genome, task.searched, task.key)
     if task.start is not None:
-        positions = positions_around(task.start, genome, task.network, task.key)
+        start = task.start[: task.searched.size]
+        positions = positions_around(start, genome, task.searched, task.key)
     velocities = initial_velocities(task.key, *positions.shape)
 
     strategy = INFORMANT_STRATEGIES[genome.informant_strategy]
@@ -271,7 +369,7 @@ def penalties(task: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.
     ndarray of float64, (P,)
         The decay times the sum of squared weights, biases aside.
     """
-    weights = positions[:, ~task.network.bias_mask()].astype(np.float64)
+    weights = positions[:, ~task.searched.bias_mask()].astype(np.float64)
     return np.asarray(task.genome.weight_decay * (weights * weights).sum(axis=1))
 
 
@@ -360,17 +458,57 @@ def losses_of(task: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.
     ndarray of float64, (P,)
         +inf where a loss is not finite.
     """
-    weights = task.decoded(positions)
-    outputs = task.network.forward(weights, task.x)
-    if isinstance(task.objective, Objective):
+    held = positions
+    if task.solves_readout:
+        weights, squares = completed(task, positions)
+    else:
+        weights = held = task.decoded(positions)
+
+    if task.solves_readout and task.judges_by_squares:
+        losses = squares
+    elif isinstance(task.objective, Objective):
+        outputs = task.network.forward(weights, task.x)
         losses = loss_values(task.objective, outputs, task.y)
     else:
-        losses = task.objective.losses(outputs)
+        losses = task.objective.losses(task.network.forward(weights, task.x))
     if task.genome.weight_decay == 0:
         return losses
 
-    penalised = losses + penalties(task, weights)
+    penalised = losses + penalties(task, held)
     return np.where(np.isfinite(penalised), penalised, np.inf)
+
+
+def completed(
+    task: TrainingTask, positions: NDArray[np.float32], *, kept: bool = False
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Solve the output layers of hidden layers.
+
+    Parameters
+    ----------
+    task
+        The training, with a solved output layer.
+    positions
+        (n, D): hidden layers.
+    kept
+        Whether classes are fitted by the cross-entropy after the least squares.
+
+    Returns
+    -------
+    networks : ndarray of float32, (n, weights)
+        Complete ones.
+    losses : ndarray of float64, (n,)
+        The least squares, see `shoal.nn.readout`.
+    """
+    networks = []
+    losses = []
+    solve = solve_layer
+    if kept and task.fits_classes:
+        solve = fit_classes
+    for hidden, features in zip(positions, task.network.features(positions, task.x), strict=True):
+        layer = solve(features, task.readout_targets, task.genome.ridge)
+        networks.append(np.concatenate([hidden, layer.weights.ravel(), layer.biases]))
+        losses.append(layer.loss)
+    return np.stack(networks), np.array(losses)
 
 
 def out_of_patience(

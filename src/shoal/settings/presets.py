@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shoal.genome.genes import NETWORK_GENES, READOUT_GENES
+
 Choices = Mapping[str, tuple[str, ...]]
 
 DEFAULT_PRESET = "modern"
@@ -57,6 +59,8 @@ class Preset:
         The hidden layers of a first generation, where they are not those of `SearchSpace`.
     network
         Whether swarms find the weights of a network. Otherwise genomes have no genes of one.
+    targets
+        Whether networks have targets, which an output layer can be fitted to.
     """
 
     name: str
@@ -67,6 +71,16 @@ class Preset:
     start_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     start_layers: tuple[int, ...] | None = None
     network: bool = True
+    targets: bool = True
+
+    @property
+    def meaningless_genes(self) -> tuple[str, ...]:
+        """Genes that mean nothing for what is searched."""
+        if not self.network:
+            return NETWORK_GENES
+        if not self.targets:
+            return READOUT_GENES
+        return ()
 
     def patience(self, iterations: int) -> int | None:
         """The patience of a training of full length, in iterations."""
@@ -147,6 +161,7 @@ SIMULATION = Preset(
         "bias_scale": (0.3, 2.0),
     },
     start_layers=(8,),
+    targets=False,
 )
 
 # Functions. A swarm is tuned for the evaluations that one minimisation is given, so that all of
@@ -184,6 +199,7 @@ FUNCTION = Preset(
         "inertia_end": (0.3, 1.0),
     },
     network=False,
+    targets=False,
 )
 
 PRESETS = {preset.name: preset for preset in (MODERN, CLASSIC, SIMULATION, FUNCTION)}

@@ -12,7 +12,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from shoal.errors import SettingsError, ShoalError
-from shoal.genome.genes import CATEGORICAL_GENES, NETWORK_GENES, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genes import (
+    CATEGORICAL_GENES,
+    NEUTRAL,
+    NUMERIC_GENES,
+    READOUT_GENES,
+)
 from shoal.genome.presets import NAMED_GENOMES
 from shoal.genome.search_space import SearchSpace
 from shoal.objectives.built_in_decoders import find_decoder, unknown_decoder
@@ -122,6 +127,9 @@ class SearchSettings(BaseModel):
     # Patience of a training of full length, in iterations. Trainings of another length have it in
     # proportion. None: no training ends early.
     patience: Positive | None = None
+    # Whose loss patience waits for: that of the rows that are learned, or of those that validate;
+    # then the network with the smallest loss on these is kept.
+    patience_on: Literal["training", "validation"] = "training"
     # Improvement of the loss that patience waits for, as a share of the loss.
     min_improvement: Annotated[float, Field(ge=0, lt=1)] = 0.0001
 
@@ -262,9 +270,31 @@ class SearchSettings(BaseModel):
             raise ValueError(
                 f"loss={self.loss!r} and objective={str(self.objective)!r} exclude each other"
             )
+        self._check_targets()
         _check_names("start", self.start, NAMED_GENOMES)
         _check_names("extra_genes", self.extra_genes, _extra_genes(PRESETS[self.preset]))
         return self
+
+    def _check_targets(self) -> None:
+        """Refuse what needs targets where there are none, and solved layers beside a decoder."""
+        named = {*self.bounds, *self.choices, *self.extra_genes}
+        if not PRESETS[self.preset].targets:
+            if self.patience_on != "training":
+                raise ValueError(
+                    f"patience_on={self.patience_on!r}, and preset={self.preset!r} has no rows "
+                    "that validate; leave it out"
+                )
+            for gene in READOUT_GENES:
+                if gene in named:
+                    raise ValueError(
+                        f"{gene} is searched, and preset={self.preset!r} has no targets that an "
+                        "output layer could be fitted to; leave it out"
+                    )
+        if self.decoder is not None and "solved" in self.choices.get("readout", ()):
+            raise ValueError(
+                "readout='solved' is among the choices, and with a decoder positions are complete "
+                "networks; leave one of them out"
+            )
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> SearchSettings:
@@ -429,7 +459,13 @@ def _of_decoder(given: Mapping[str, Any]) -> dict[str, Any]:
     if decoder is None:
         return {}
 
-    defaults = dict(decoder.defaults)
+    # A position is a complete network.
+    preset = _preset_of(given)
+    searched = preset.defaults.get("extra_genes", ())
+    defaults = {
+        "extra_genes": tuple(gene for gene in searched if gene not in READOUT_GENES),
+        **decoder.defaults,
+    }
     if given.get("loss") is not None:
         defaults.pop("objective", None)
     return {name: value for name, value in defaults.items() if given.get(name) is None}
@@ -453,7 +489,7 @@ def _choices_for(values: Mapping[str, Any], preset: Preset, known: Choices) -> d
 
     choices: dict[str, Any] = {}
     for gene, every_value in known.items():
-        if gene in NETWORK_GENES and not preset.network:
+        if gene in preset.meaningless_genes:
             continue
         if gene in searched:
             choices[gene] = every_value
@@ -468,9 +504,7 @@ def _extra_genes(preset: Preset) -> tuple[str, ...]:
     """The genes that the setting ``extra_genes`` may name."""
     later_categories = [name for name in CATEGORICAL_GENES if name not in NEUTRAL]
     names = (*NEUTRAL, *later_categories)
-    if preset.network:
-        return names
-    return tuple(name for name in names if name not in NETWORK_GENES)
+    return tuple(name for name in names if name not in preset.meaningless_genes)
 
 
 def _check_code(setting: str, named: NamedCode) -> None:

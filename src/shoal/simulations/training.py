@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shoal.errors import SettingsError, SimulationError
+from shoal.errors import GenomeError, SettingsError, SimulationError
 from shoal.genome.genome import Genome
 from shoal.genome.presets import check_genome
 from shoal.nn.network import Network
@@ -146,7 +146,20 @@ class PolicyTraining:
 
 
 def policy_network(simulation: Simulation, genome: Genome) -> Network:
-    """The topology of a genome's policies."""
+    """The topology of a genome's policies.
+
+    Raises
+    ------
+    GenomeError
+        Its output layer is to be solved.
+    """
+    if genome.solves_readout:
+        raise GenomeError(
+            'readout="solved" for a policy, which has no targets that its output layer could be '
+            "fitted to.",
+            expected='readout="searched"',
+            remedy="leave it out",
+        )
     layers = simulation.input_count, *genome.hidden_layers, simulation.outputs
     return Network(layers, genome.activation)
 

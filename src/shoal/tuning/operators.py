@@ -33,7 +33,7 @@ from shoal.update_rules import UPDATE_RULES, unread_genes
 STEP = 0.1
 
 # Genes that a swarm of the literature brings with it, besides the numbers.
-_NAMED_CHOICES = ("update_rule", "informant_strategy", "attractor", "initialisation")
+_NAMED_CHOICES = ("update_rule", "informant_strategy", "attractor", "initialisation", "readout")
 
 # What a gene is that a genome's update rule does not read.
 _DEFAULT = Genome()
@@ -172,7 +172,8 @@ def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
         A name of `shoal.genome.presets.named_genome`.
     drawn
         Gives the layers, the activation, and what the space does not leave to choose. The result is
-        this very object where the space does not allow the swarm's update rule.
+        this very object where the space does not allow the swarm's update rule. Swarms with solved
+        output layers bring their own, wide layers.
     """
     named = named_genome(name)
     allowed = dict(space.categorical)
@@ -183,6 +184,8 @@ def started_from(space: SearchSpace, name: str, drawn: Genome) -> Genome:
     for choice in _NAMED_CHOICES:
         if getattr(named, choice) in allowed.get(choice, ()):
             genes[choice] = getattr(named, choice)
+    if named.solves_readout and genes.get("readout") == named.readout:
+        genes["hidden_layers"] = named.hidden_layers
     return repaired(space, drawn.to_dict() | genes)
 
 
@@ -520,9 +523,8 @@ def _within_bounds(gene: Gene, value: float) -> float:
 def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
     """The genome within the bounds that is nearest to ``genes``.
 
-    Numbers are clipped and rounded, and informants are fewer than particles. Genes that its update
-    rule does not read get their default values, so that equal swarms are one genome, and trained
-    once.
+    Numbers are clipped and rounded, and informants are fewer than particles. Genes that nothing
+    reads get their default values, so that equal swarms are one genome, and trained once.
 
     Parameters
     ----------
@@ -532,7 +534,10 @@ def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
         Values by name. It is changed in place.
     """
     allowed = dict(space.categorical)
-    for name in unread_genes(genes.get("update_rule", _DEFAULT.update_rule)):
+    unread = unread_genes(genes.get("update_rule", _DEFAULT.update_rule))
+    if genes.get("readout", _DEFAULT.readout) != "solved":
+        unread = (*unread, "ridge")
+    for name in unread:
         genes[name] = getattr(_DEFAULT, name)
         # A user may have left the default out of the choices.
         if name in allowed and genes[name] not in allowed[name]:

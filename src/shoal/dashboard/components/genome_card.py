@@ -38,7 +38,14 @@ from shoal.presentation.gene_scale import position_between_bounds
 from shoal.tuning.champion import Champion
 
 # The genes with choices, in the order in which they are shown.
-_CHOICES = ("update_rule", "activation", "informant_strategy", "attractor", "initialisation")
+_CHOICES = (
+    "update_rule",
+    "activation",
+    "informant_strategy",
+    "attractor",
+    "initialisation",
+    "readout",
+)
 
 # These two genes are one row, Position Scale.
 _SCALES = ("weight_scale", "bias_scale")

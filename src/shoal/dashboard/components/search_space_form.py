@@ -17,12 +17,19 @@ from shoal.dashboard.session.bounds_editor import (
     usual_choices,
 )
 from shoal.dashboard.session.new_run_draft import key, preset_key, put, state
-from shoal.genome.genes import CATEGORICAL_GENES, NETWORK_GENES
+from shoal.genome.genes import CATEGORICAL_GENES
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 
-# The genes with choices, those with the longest texts first: two in the first row, then three.
-_CHOICES = ("informant_strategy", "activation", "update_rule", "attractor", "initialisation")
+# The genes with choices, those with the longest texts first: two in the first row, then four.
+_CHOICES = (
+    "informant_strategy",
+    "activation",
+    "update_rule",
+    "initialisation",
+    "readout",
+    "attractor",
+)
 
 # The limits of the network's size: label, the smallest and the largest value.
 _SIZES = {
@@ -46,17 +53,18 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
     """
     usual = SearchSettings.parse({"preset": chosen})
     network = PRESETS[chosen].network
+    without = PRESETS[chosen].meaningless_genes
     values: dict[str, Any] = {}
     with on_demand("Bounds and choices of the genes", ":material/tune:", "bounds") as is_open:
         also = st.multiselect(
             "Also search",
-            [gene for gene in LATER if network or gene not in NETWORK_GENES],
+            [gene for gene in LATER if gene not in without],
             key=key("also"),
             placeholder="none of the later genes",
             help="numbers that otherwise have a value that changes nothing",
             persist_state="session",
         )
-        values["bounds"] = _bounds(also, usual.bounds, is_open=is_open, network=network)
+        values["bounds"] = _bounds(also, usual.bounds, is_open=is_open, without=without)
 
         # A later gene with bounds of its own is searched anyway.
         extra = [gene for gene in also if gene not in values["bounds"]]
@@ -68,7 +76,9 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
     return values
 
 
-def _bounds(also: list[str], usual: Collection[str], *, is_open: bool, network: bool) -> Bounds:
+def _bounds(
+    also: list[str], usual: Collection[str], *, is_open: bool, without: Collection[str]
+) -> Bounds:
     """The bounds that are not the limits.
 
     ``also`` names the later genes that are searched, ``usual`` those that the preset bounds.
@@ -79,14 +89,14 @@ def _bounds(also: list[str], usual: Collection[str], *, is_open: bool, network: 
             bounds[gene] = pair
 
     if is_open:
-        return _edited_bounds(bounds, also, usual, network)
+        return _edited_bounds(bounds, also, usual, without)
     # So that the editor begins with these bounds when the part is opened.
     put(base_for=None)
     return bounds
 
 
 def _edited_bounds(
-    bounds: Bounds, also: list[str], usual: Collection[str], network: bool
+    bounds: Bounds, also: list[str], usual: Collection[str], without: Collection[str]
 ) -> Bounds:
     """The table in which bounds are edited; what they are now.
 
@@ -95,7 +105,7 @@ def _edited_bounds(
     """
     rows = (state("version"), tuple(also))
     if state("base_for") != rows:
-        base = bounds_frame(bounds, also, network=network)
+        base = bounds_frame(bounds, also, without=without)
         put(base=base, base_for=rows, editor=state("editor", 0) + 1)
 
     number_column = st.column_config.NumberColumn
@@ -121,7 +131,7 @@ def _edited_bounds(
 def _choice_fields(chosen: str) -> dict[str, Any]:
     """What genes with choices may be: the setting ``choices``, where it is not the preset's."""
     usual = usual_choices(chosen)
-    columns = [*st.columns(2, gap="small"), *st.columns(3, gap="small")]
+    columns = [*st.columns(2, gap="small"), *st.columns(4, gap="small")]
 
     given: dict[str, list[str]] = {}
     for column, gene in zip(columns, _CHOICES, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from shoal.errors import SettingsError
-from shoal.genome.genes import CATEGORICAL_GENES, NETWORK_GENES, NEUTRAL, NUMERIC_GENES
+from shoal.genome.genes import CATEGORICAL_GENES, NEUTRAL, NUMERIC_GENES
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
 
@@ -25,7 +25,7 @@ def bounds_frame(
     bounds: Mapping[str, tuple[float, float]],
     also: Collection[str] = (),
     *,
-    network: bool = True,
+    without: Collection[str] = (),
 ) -> pd.DataFrame:
     """A row for each gene that is searched, with its bounds and the limits of these.
 
@@ -35,8 +35,8 @@ def bounds_frame(
         Lower and upper bound by gene. A gene that is missing has its limits as bounds.
     also
         Genes of `LATER` that are searched besides those in ``bounds``.
-    network
-        Whether genes of networks are searched.
+    without
+        Genes that mean nothing for what is searched.
 
     Returns
     -------
@@ -46,8 +46,7 @@ def bounds_frame(
     rows = []
     for gene in NUMERIC_GENES:
         is_searched = gene.name not in LATER or gene.name in also or gene.name in bounds
-        means_nothing = gene.name in NETWORK_GENES and not network
-        if means_nothing or not is_searched:
+        if gene.name in without or not is_searched:
             continue
 
         low, high = bounds.get(gene.name, (gene.low, gene.high))
@@ -122,13 +121,13 @@ def widened(text: str, bounds: Mapping[str, tuple[float, float]]) -> Bounds:
 def usual_choices(preset: str) -> dict[str, tuple[str, ...]]:
     """The choices of each categorical gene in a preset's search.
 
-    A gene that the preset does not search has its neutral value alone. Genes of networks are left
-    out where there is none.
+    A gene that the preset does not search has its neutral value alone. Genes that mean nothing for
+    it are left out.
     """
     searched = dict(SearchSettings.parse({"preset": preset}).space.categorical)
     choices = {}
     for name in CATEGORICAL_GENES:
-        if name in NETWORK_GENES and not PRESETS[preset].network:
+        if name in PRESETS[preset].meaningless_genes:
             continue
         choices[name] = searched.get(name, (str(NEUTRAL.get(name)),))
     return choices

@@ -121,6 +121,28 @@ class Engine(ABC):
         ndarray of float32, (rows, outputs)
         """
 
+    def networks(self, task: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the weights of the networks that positions (n, D) stand for.
+
+        Parameters
+        ----------
+        task
+            The training.
+        positions
+            (n, D): where particles stand.
+
+        Returns
+        -------
+        ndarray of float32, (n, weights)
+        """
+        return task.decoded(positions)
+
+    def _best_network(self, task: TrainingTask, state: SwarmState) -> NDArray[np.float32]:
+        """The weights (weights,) of the global best."""
+        best = state.global_best
+        (network,) = self.networks(task, state.best_positions[best : best + 1])
+        return np.array(network)
+
     def with_threads(self, threads: int) -> Engine:
         """Return the same engine on other threads, where it can use them.
 
@@ -162,11 +184,13 @@ class Engine(ABC):
         chunk = 1
         complete = True
         state = initial_state(task)
+        watch = _Watch(self, task)
 
-        while state.iteration < task.iterations and not state.stopped:
+        while state.iteration < task.iterations and not state.stopped and not watch.is_over:
             before = clock()
-            state = self.advance(task, state, min(chunk, task.iterations - state.iteration))
+            state = self.advance(task, state, min(chunk, watch.remaining(state.iteration)))
             now = clock()
+            watch.look(state)
 
             if self.observer is not None:
                 self.observer(task, state)
@@ -177,17 +201,62 @@ class Engine(ABC):
                 break
             chunk = _next_chunk(chunk, now - before)
 
-        best = state.global_best
+        weights = watch.weights
+        history = state.history
+        if weights is None:
+            weights = self._best_network(task, state)
+        else:
+            history = history[: watch.iteration]
         particles = len(state.positions)
         evaluations = max(1, state.iteration * particles * len(task.x))
         return TrainingResult(
-            weights=task.decoded(state.best_positions[best : best + 1])[0].copy(),
-            loss=float(state.best_losses[best]),
-            history=state.history,
+            weights=weights,
+            loss=float(history[-1]) if len(history) else float(state.best_losses.min()),
+            history=history,
             seconds=clock() - start,
             complete=complete,
             rows_skipped=state.rows_skipped / evaluations,
         )
+
+
+class _Watch:
+    """Looks at the rows that a training does not learn from, and remembers the best network.
+
+    The looks come after fixed numbers of iterations, so chunks change none of them.
+    """
+
+    def __init__(self, engine: Engine, task: TrainingTask) -> None:
+        self._engine = engine
+        self._task = task
+        self._loss = np.inf
+        # The best network so far, and the iterations that had made it.
+        self.weights: NDArray[np.float32] | None = None
+        self.iteration = 0
+        self.is_over = False
+
+    def remaining(self, iteration: int) -> int:
+        """Iterations to the next look, or to the end."""
+        to_end = self._task.iterations - iteration
+        if self._task.held_out is None:
+            return to_end
+        every = self._task.held_out.every
+        return min(to_end, every - iteration % every)
+
+    def look(self, state: SwarmState) -> None:
+        """Look at the rows, where it is time to."""
+        held_out = self._task.held_out
+        done = state.iteration
+        if held_out is None or (done % held_out.every and done < self._task.iterations):
+            return
+
+        weights = self._engine._best_network(self._task, state)
+        loss = held_out.loss(self._engine.outputs(self._task.network, weights, held_out.x))
+        if loss < self._loss:
+            self._loss = loss
+            self.weights = weights
+            self.iteration = done
+        elif done - self.iteration >= held_out.patience:
+            self.is_over = True
 
 
 def _next_chunk(chunk: int, seconds: float) -> int:

@@ -20,6 +20,7 @@ from shoal.errors import SettingsError
 from shoal.genome.genome import Genome
 from shoal.nn.activations import ACTIVATIONS
 from shoal.nn.network import Network
+from shoal.nn.readout import LEAST_GRADIENT, MOST_STEPS
 from shoal.objectives.bound import RowObjective
 from shoal.objectives.losses import MSE, Objective
 from shoal.pso.engines import kernels, outside
@@ -27,6 +28,8 @@ from shoal.pso.engines.base import Engine
 from shoal.pso.engines.intrinsics.memory import aligned
 from shoal.pso.engines.intrinsics.tiles import BLOCK
 from shoal.pso.engines.llvm_vectors import LANES
+from shoal.pso.engines.readout_kernels import Readout
+from shoal.pso.engines.readout_setup import compiled_readout, scratch_memory
 from shoal.pso.swarm import SwarmState, TrainingTask, out_of_patience
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
 
@@ -49,6 +52,7 @@ class CpuEngine(Engine):
         self.abandon = abandon
         # The last task with its data: a training comes in chunks.
         self._prepared: tuple[TrainingTask, kernels.Data] | None = None
+        self._fitted: tuple[TrainingTask, Readout] | None = None
         self._evaluators: tuple[TrainingTask, outside.OutsideEvaluator] | None = None
 
     def with_threads(self, threads: int) -> CpuEngine:
@@ -59,11 +63,15 @@ class CpuEngine(Engine):
 
     def advance(self, task: TrainingTask, state: SwarmState, iterations: int) -> SwarmState:
         """See `Engine.advance`."""
-        if not isinstance(task.objective, Objective):
+        # Least squares need no objective.
+        objective = task.objective
+        if task.solves_readout and task.judges_by_squares:
+            objective = Objective(MSE)
+        if not isinstance(objective, Objective):
             return self._advance_outside(task, state, iterations)
 
         threads = min(self.threads, task.genome.swarm_size)
-        scratch = [_scratch(task.network) for _ in range(threads)]
+        scratch = [scratch_memory(task.network, task.solves_readout) for _ in range(threads)]
         control = np.zeros(kernels.CONTROL_SIZE, np.int64)
 
         old = _rows(state.positions), _rows(state.velocities)
@@ -82,7 +90,8 @@ class CpuEngine(Engine):
             task.patience or 0,
             task.min_improvement,
             self._data(task),
-            _compiled_network(task.network, task.objective),
+            _compiled_network(task.network, objective),
+            self._readout(task),
             _rule(task, self.abandon),
             control,
             threads,
@@ -108,8 +117,49 @@ class CpuEngine(Engine):
 
     def _data(self, task: TrainingTask) -> kernels.Data:
         if self._prepared is None or self._prepared[0] is not task:
-            self._prepared = task, _data(task.x, task.y, _evaluation_order(task))
+            self._prepared = task, _data(task.x, _single_targets(task), _evaluation_order(task))
         return self._prepared[1]
+
+    def _readout(self, task: TrainingTask) -> Readout:
+        if self._fitted is None or self._fitted[0] is not task:
+            self._fitted = task, compiled_readout(task, _evaluation_order(task))
+        return self._fitted[1]
+
+    def networks(self, task: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Engine.networks`. Solved output layers have the same bits on every machine."""
+        if not task.solves_readout:
+            return super().networks(task, positions)
+
+        count, dimensions = positions.shape
+        found = np.empty((count, task.network.size), np.float32)
+        if task.fits_classes:
+            found[:, :dimensions] = positions
+            for network in found:
+                kernels.fit_classes(
+                    network,
+                    dimensions,
+                    self._data(task),
+                    _compiled_network(task.network, Objective(MSE)),
+                    self._readout(task),
+                    scratch_memory(task.network, solved=True),
+                    MOST_STEPS,
+                    LEAST_GRADIENT,
+                )
+            return found
+        kernels.complete(
+            0,
+            count,
+            np.ascontiguousarray(positions).reshape(-1),
+            dimensions,
+            dimensions,
+            found.reshape(-1),
+            task.network.size,
+            self._data(task),
+            _compiled_network(task.network, Objective(MSE)),
+            self._readout(task),
+            scratch_memory(task.network, solved=True),
+        )
+        return found
 
     def _advance_outside(
         self, task: TrainingTask, state: SwarmState, iterations: int
@@ -156,6 +206,7 @@ class CpuEngine(Engine):
                 task,
                 _data(task.x, np.zeros(len(task.x), np.float32), order),
                 _compiled_network(task.network, Objective(MSE)),
+                self._readout(task),
                 order,
                 threads=min(self.threads, task.genome.swarm_size),
                 abandon=self.abandon,
@@ -172,8 +223,15 @@ class CpuEngine(Engine):
         compiled = _compiled_network(network, Objective(MSE))
 
         out = np.empty((network.layers[-1], len(data.y)), np.float32)
-        kernels.outputs(weights, data, compiled, _scratch(network).work, out)
+        kernels.outputs(weights, data, compiled, scratch_memory(network).work, out)
         return np.ascontiguousarray(out[:, :rows].T)
+
+
+def _single_targets(task: TrainingTask) -> NDArray[np.float32]:
+    """The targets that losses of rows are computed with, (rows,); of several they are not read."""
+    if task.y.ndim == 1:
+        return task.y
+    return np.zeros(len(task.y), np.float32)
 
 
 def _run_team(
@@ -305,14 +363,19 @@ def _weight(genome: Genome, name: str) -> np.float32:
 def _swarm(task: TrainingTask, state: SwarmState) -> kernels.Swarm:
     particles, dimensions = state.positions.shape
     stride = kernels.padded(dimensions)
+    network_stride = kernels.padded(task.network.size)
 
     decayed = aligned(stride)
-    decayed[:dimensions] = ~task.network.bias_mask()
+    decayed[:dimensions] = ~task.searched.bias_mask()
 
     # A rule that measures no distances gets the smallest array that Numba takes for one.
     measured = 1
     if task.genome.rule.measures_distances(task.genome):
         measured = particles
+
+    networks = 0
+    if task.solves_readout and not task.judges_by_squares:
+        networks = particles
 
     return kernels.Swarm(
         bests=_rows(state.best_positions),
@@ -327,6 +390,8 @@ def _swarm(task: TrainingTask, state: SwarmState) -> kernels.Swarm:
         distances=np.empty((measured, measured)),
         dimensions=dimensions,
         stride=stride,
+        networks=aligned(networks * network_stride),
+        network_stride=network_stride,
     )
 
 
@@ -358,8 +423,3 @@ def _unpadded(flat: NDArray[np.float32], like: SwarmState) -> NDArray[np.float32
     """A view of the rows without what fills them up."""
     particles, dimensions = like.positions.shape
     return flat.reshape(particles, -1)[:, :dimensions]
-
-
-def _scratch(network: Network) -> kernels.Scratch:
-    widest = max(network.layers[1:])
-    return kernels.Scratch(aligned(2 * widest * BLOCK), np.zeros(1, np.int64))

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from shoal.nn import activations
 from shoal.numerics.philox import MULTIPLIERS, ROUNDS, WEYL, Purpose
 from shoal.objectives import losses as objective_losses
+from shoal.pso.engines import readout_kernels
 from shoal.pso.engines.cache import cached_njit
 from shoal.pso.engines.intrinsics.distances import PAIRS, distance_tile
 from shoal.pso.engines.intrinsics.losses import (
@@ -228,19 +229,29 @@ class Swarm(NamedTuple):
     sums: NDArray[np.float64]
     # Squared distances between particles, (P, P) if the rule measures them, else (1, 1).
     distances: NDArray[np.float64]
-    # Number of weights, D.
+    # Number of weights that a particle holds, D.
     dimensions: int
     # The length of a row, see `padded`.
     stride: int
+    # The complete networks of particles that hold the hidden layers only, where their losses are
+    # computed from them, (P * network_stride,).
+    networks: NDArray[np.float32]
+    network_stride: int
 
 
 class Scratch(NamedTuple):
     """Working memory of one thread."""
 
-    # Activations of two layers of a block, (2 * widest layer * BLOCK,).
+    # Activations of two layers of a block, each in a half.
     work: NDArray[np.float32]
     # Rows x particles that were not evaluated, (1,).
     rows_skipped: NDArray[np.int64]
+    # Of solved output layers: a block transposed, and the sums of products; see
+    # shoal.pso.engines.readout_kernels.
+    columns: NDArray[np.float32]
+    matrix: NDArray[np.float64]
+    # (16,).
+    own: NDArray[np.float64]
 
 
 def padded(dimensions: int) -> int:
@@ -358,8 +369,10 @@ def _dense(
 
 
 @inlined
-def forward_block(weights: Any, data: Any, block: Any, vectors: Any, model: Any, work: Any) -> Any:
-    """Take the first 16 ``vectors`` samples of a block through a network.
+def forward_block(
+    weights: Any, data: Any, block: Any, vectors: Any, model: Any, work: Any, layers: Any
+) -> Any:
+    """Take the first 16 ``vectors`` samples of a block through a network's first ``layers``.
 
     ``weights`` is the address of the network's. The layers read one half of ``work`` and write the
     other, in turns. The result is the place in ``work`` where the outputs begin.
@@ -369,7 +382,7 @@ def forward_block(weights: Any, data: Any, block: Any, vectors: Any, model: Any,
     inputs = address_of(data.x, block * sizes[0] * BLOCK)
     out = np.int64(0)
 
-    for layer in range(len(sizes) - 1):
+    for layer in range(layers):
         size = sizes[layer]
         width = sizes[layer + 1]
         hidden = layer < len(sizes) - 2
@@ -405,6 +418,161 @@ def _add_block(outputs: Any, targets: Any, real: Any, model: Any, sums: Any) -> 
     return add_zero_one(outputs, targets, classes, real, sums)
 
 
+@compiled
+def solve(weights: Any, data: Any, model: Any, readout: Any, scratch: Any) -> Any:
+    """Solve the output layer on hidden layers that lie at the address ``weights``.
+
+    Returns its loss, +inf where there is none. ``scratch.matrix`` then has what
+    `shoal.pso.engines.readout_kernels.substitute` makes the layer of.
+    """
+    hidden = len(model.sizes) - 2
+    neurons = model.sizes[hidden]
+    stride = readout_kernels.matrix_stride(neurons, readout.outputs)
+    matrix = scratch.matrix
+    matrix[:] = 0.0
+    work = scratch.work
+
+    for block in range(-(-data.rows // BLOCK)):
+        real = min(BLOCK, data.rows - block * BLOCK)
+        place = forward_block(weights, data, block, -(-real // LANES), model, work, hidden)
+        readout_kernels.append(work, place, neurons, block, readout)
+        readout_kernels.add_products(work, place, neurons, real, stride, readout, scratch)
+
+    readout_kernels.center(matrix, neurons, stride, readout)
+    if not readout_kernels.factorise(matrix, neurons, stride, scratch.own):
+        return np.inf
+    return readout_kernels.minimum(matrix, neurons, stride, readout)
+
+
+@compiled
+def complete(
+    first: Any,
+    last: Any,
+    positions: Any,
+    stride: Any,
+    dimensions: Any,
+    networks: Any,
+    network_stride: Any,
+    data: Any,
+    model: Any,
+    readout: Any,
+    scratch: Any,
+) -> None:
+    """Write the complete networks of positions ``first .. last - 1``; NaN where none is solved."""
+    hidden = len(model.sizes) - 2
+    neurons = model.sizes[hidden]
+    for p in range(first, last):
+        start = p * network_stride
+        for d in range(dimensions):
+            networks[start + d] = positions[p * stride + d]
+
+        place = start + dimensions
+        loss = solve(address_of(positions, p * stride), data, model, readout, scratch)
+        if loss < np.inf:
+            stride_of = readout_kernels.matrix_stride(neurons, readout.outputs)
+            readout_kernels.substitute(scratch.matrix, neurons, stride_of, readout, networks, place)
+        else:
+            networks[place : place + (neurons + 1) * readout.outputs] = np.nan
+
+
+@compiled
+def fit_classes(
+    network: Any,
+    dimensions: Any,
+    data: Any,
+    model: Any,
+    readout: Any,
+    scratch: Any,
+    most_steps: Any,
+    least_gradient: Any,
+) -> None:
+    """Fit the output layer of a network by the cross-entropy; see `shoal.nn.readout.fit_classes`.
+
+    ``network`` holds the hidden layers, ``dimensions`` numbers. The rest is filled: with NaN where
+    nothing can be solved.
+    """
+    complete(
+        0,
+        1,
+        network,
+        len(network),
+        dimensions,
+        network,
+        len(network),
+        data,
+        model,
+        readout,
+        scratch,
+    )
+    if not math.isfinite(network[dimensions]):
+        return
+
+    hidden = len(model.sizes) - 2
+    neurons = model.sizes[hidden]
+    features = np.empty((data.rows, neurons), np.float32)
+    work = scratch.work
+    weights = address_of(network, 0)
+    for block in range(-(-data.rows // BLOCK)):
+        real = min(BLOCK, data.rows - block * BLOCK)
+        place = forward_block(weights, data, block, -(-real // LANES), model, work, hidden)
+        for neuron in range(neurons):
+            for s in range(real):
+                features[block * BLOCK + s, neuron] = work[place + neuron * BLOCK + s]
+
+    readout_kernels.fit_classes(
+        features,
+        scratch.matrix,
+        neurons,
+        readout_kernels.matrix_stride(neurons, readout.outputs),
+        readout,
+        network,
+        dimensions,
+        most_steps,
+        least_gradient,
+    )
+
+
+@compiled
+def _solve_range(
+    first: Any,
+    last: Any,
+    positions: Any,
+    swarm: Any,
+    data: Any,
+    model: Any,
+    readout: Any,
+    scratch: Any,
+) -> None:
+    """Solve the output layers of the particles that are evaluated.
+
+    Their losses are the least squares, or their complete networks are written to be judged.
+    """
+    for p in range(first, last):
+        if swarm.losses[p] == np.inf:
+            continue
+        if readout.judged:
+            complete(
+                p,
+                p + 1,
+                positions,
+                swarm.stride,
+                swarm.dimensions,
+                swarm.networks,
+                swarm.network_stride,
+                data,
+                model,
+                readout,
+                scratch,
+            )
+            continue
+
+        weights = address_of(positions, p * swarm.stride)
+        loss = model.gain * solve(weights, data, model, readout, scratch) + swarm.shifts[p]
+        if not math.isfinite(loss):
+            loss = np.inf
+        swarm.losses[p] = loss
+
+
 @inlined
 def evaluate(
     first: Any,
@@ -413,6 +581,7 @@ def evaluate(
     swarm: Any,
     data: Any,
     model: Any,
+    readout: Any,
     rule: Any,
     scratch: Any,
 ) -> None:
@@ -427,6 +596,7 @@ def evaluate(
     """
     blocks = -(-data.rows // BLOCK)
     chunk = max(1, CHUNK_BYTES // (4 * BLOCK * model.sizes[0]))
+    layers = len(model.sizes) - 1
     losses = swarm.losses
     sums = swarm.sums
     work = scratch.work
@@ -447,17 +617,28 @@ def evaluate(
         for lane in range(LANES):
             sums[p * LANES + lane] = 0.0
 
+    networks = positions
+    stride = swarm.stride
+    if readout.solved:
+        # Where the loss is the least squares, no row is looked at again.
+        _solve_range(first, last, positions, swarm, data, model, readout, scratch)
+        networks = swarm.networks
+        stride = swarm.network_stride
+        if not readout.judged:
+            blocks = 0
+
     # A chunk of the data stays in the cache while all the particles read it.
     for start in range(0, blocks, chunk):
         end = min(start + chunk, blocks)
         for p in range(first, last):
             if losses[p] == np.inf:
                 continue
-            weights = address_of(positions, p * swarm.stride)
+            weights = address_of(networks, p * stride)
             for block in range(start, end):
                 # The last block is not full.
                 real = min(BLOCK, data.rows - block * BLOCK)
-                place = forward_block(weights, data, block, -(-real // LANES), model, work)
+                vectors = -(-real // LANES)
+                place = forward_block(weights, data, block, vectors, model, work, layers)
                 outputs = address_of(work, place)
                 targets = address_of(data.y, block * BLOCK)
                 total = _add_block(outputs, targets, real, model, address_of(sums, p * LANES))
@@ -483,8 +664,10 @@ def evaluate(
 @compiled
 def outputs(weights: Any, data: Any, model: Any, work: Any, out: Any) -> None:
     """Compute one network's outputs for every sample, into ``out`` (outputs, blocks * BLOCK)."""
+    layers = len(model.sizes) - 1
     for block in range(out.shape[1] // BLOCK):
-        place = forward_block(address_of(weights, 0), data, block, BLOCK // LANES, model, work)
+        start = address_of(weights, 0)
+        place = forward_block(start, data, block, BLOCK // LANES, model, work, layers)
         for c in range(out.shape[0]):
             for s in range(BLOCK):
                 out[c, block * BLOCK + s] = work[place + c * BLOCK + s]
@@ -774,6 +957,7 @@ def advance(
     least: Any,
     data: Any,
     model: Any,
+    readout: Any,
     rule: Any,
     control: Any,
     threads: Any,
@@ -791,7 +975,7 @@ def advance(
         Pairs of positions and velocities, in rows of ``swarm.stride``. ``old`` holds the swarm.
         Each iteration reads one pair and writes the other, so the last positions are in ``old``
         after an even number of iterations, in ``new`` after an odd one.
-    swarm, data, model, rule
+    swarm, data, model, readout, rule
         See the tuples above.
     history
         The global best loss after each iteration, with room up to ``until``.
@@ -834,7 +1018,7 @@ def advance(
             else:
                 first = (job - tiles) * group
                 last = min(first + group, particles)
-                evaluate(first, last, old[0], swarm, data, model, rule, scratch)
+                evaluate(first, last, old[0], swarm, data, model, readout, rule, scratch)
             job = atomic_fetch_add(control, JOBS)
 
         # One thread settles what all need to know for the moves.

@@ -193,11 +193,13 @@ class Value:
         return self._call("floor", self.value)
 
     def _call(self, name: str, *arguments: Any) -> Value:
-        """Call a function of LLVM's own on float32."""
+        """Call a function of LLVM's own on real numbers."""
         kind = arguments[0].type
         suffix = "f32"
+        if self.element == F64:
+            suffix = "f64"
         if isinstance(kind, ir.VectorType):
-            suffix = f"v{kind.count}f32"
+            suffix = f"v{kind.count}{suffix}"
         function = cgutils.get_or_insert_function(
             self.emit.builder.module,
             ir.FunctionType(kind, [kind] * len(arguments)),

@@ -7,9 +7,9 @@ others do (`shoal.pso.engines.kernels.settle_and_move`). Neither threads nor chu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,11 +26,12 @@ from shoal.pso.engines.compiler_messages import first_cause
 from shoal.pso.engines.intrinsics.memory import aligned
 from shoal.pso.engines.intrinsics.tiles import BLOCK
 from shoal.pso.engines.llvm_vectors import LANES
+from shoal.pso.engines.readout_kernels import Readout
+from shoal.pso.engines.readout_setup import scratch_memory
 from shoal.pso.swarm import TrainingTask
 
-# Fills the losses of the networks first .. last - 1 in a thread's memory; returns the rows that
-# were left out.
-_Work = Callable[[int, int, outside.Workspace], int]
+# What one thread works in.
+_Memory = TypeVar("_Memory", outside.Workspace, kernels.Scratch)
 
 
 class Positions(NamedTuple):
@@ -58,8 +59,9 @@ class OutsideEvaluator:
     ----------
     task
         The training, with an objective that is bound to its rows.
-    data, model
-        Its rows and its network for the kernels. The rows are in the order ``order``.
+    data, model, readout
+        Its rows, its network and its solved output layer for the kernels. The rows are in the order
+        ``order``.
     order
         (rows,): which row of the task each of them is.
     threads
@@ -73,6 +75,7 @@ class OutsideEvaluator:
         task: TrainingTask,
         data: kernels.Data,
         model: kernels.CompiledNetwork,
+        readout: Readout,
         order: NDArray[np.int64],
         *,
         threads: int,
@@ -84,9 +87,12 @@ class OutsideEvaluator:
         self._objective: Any = task.objective
 
         network = task.network
+        # A solved output layer has its ridge.
+        decayed = np.zeros(network.size, np.bool_)
+        decayed[: task.searched.size] = ~task.searched.bias_mask()
         self._penalty = outside.Penalty(
             decay=task.genome.weight_decay,
-            decayed=~network.bias_mask(),
+            decayed=decayed,
             abandon=abandon and getattr(self._objective, "nonnegative", False),
         )
         self._model = model
@@ -107,6 +113,11 @@ class OutsideEvaluator:
             self._handed = _handed(self._handing.kind, particles, network, rows)
             self._penalties = np.zeros(particles)
         self._workspaces = [_workspace(network, rows) for _ in range(threads)]
+        self._readout = readout
+        if readout.solved:
+            # The complete networks, and what a thread solves them with.
+            self._completed = np.empty((particles, network.size), np.float32)
+            self._scratch = [scratch_memory(network, solved=True) for _ in range(threads)]
 
     def evaluate(self, positions: Positions, swarm: kernels.Swarm) -> int:
         """Compute the losses of the particles that need one, weight decay included.
@@ -151,7 +162,35 @@ class OutsideEvaluator:
             decoded = np.ascontiguousarray(self._task.decoded(positions.matrix), np.float32)
             weights = decoded.reshape(-1)
             stride = decoded.shape[1]
+        elif self._readout.solved:
+            weights = self._complete(positions, chosen)
+            stride = self._task.network.size
         return outside.Networks(weights, stride, chosen, swarm.best_losses, swarm.losses)
+
+    def _complete(self, positions: Positions, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Solve the output layers of those chosen; all complete networks, flat."""
+        networks = self._completed.reshape(-1)
+        size = self._task.network.size
+
+        def work(first: int, last: int, scratch: kernels.Scratch) -> int:
+            for p in chosen[first:last]:
+                kernels.complete(
+                    p,
+                    p + 1,
+                    positions.flat,
+                    positions.stride,
+                    self._task.searched.size,
+                    networks,
+                    size,
+                    self._data,
+                    self._model,
+                    self._readout,
+                    scratch,
+                )
+            return 0
+
+        self._share(work, len(chosen), self._scratch)
+        return networks
 
     def _whole(self, networks: outside.Networks) -> None:
         count = len(networks.chosen)
@@ -172,7 +211,7 @@ class OutsideEvaluator:
             )
             return 0
 
-        self._share(work, count)
+        self._share(work, count, self._workspaces)
         handed = self._handed[:count]
         if self._handing.kind == outside.RAW:
             losses = self._objective.losses(handed)
@@ -199,7 +238,7 @@ class OutsideEvaluator:
             return int(skipped)
 
         try:
-            return self._share(work, len(networks.chosen))
+            return self._share(work, len(networks.chosen), self._workspaces)
         except NumbaError as error:
             raise ObjectiveError(
                 f"The row loss {self._objective.name} does not compile: {first_cause(error)}",
@@ -214,14 +253,16 @@ class OutsideEvaluator:
                 remedy=f"call it by hand: {self._objective.name}(output, target)",
             ) from error
 
-    def _share(self, work: _Work, count: int) -> int:
-        """Do the work in all threads; the rows that were left out."""
+    def _share(
+        self, work: Callable[[int, int, _Memory], int], count: int, memories: Sequence[_Memory]
+    ) -> int:
+        """Do the work in all threads, each with a memory; the rows that were left out."""
         threads = min(self._threads, count)
         if threads <= 1:
-            return work(0, count, self._workspaces[0])
+            return work(0, count, memories[0])
 
         cuts = np.linspace(0, count, threads + 1).astype(int).tolist()
-        parts = list(zip(cuts[:-1], cuts[1:], self._workspaces, strict=False))
+        parts = list(zip(cuts[:-1], cuts[1:], memories, strict=False))
         with ThreadPoolExecutor(threads - 1) as pool:
             others = [pool.submit(work, *part) for part in parts[1:]]
             skipped = work(*parts[0])

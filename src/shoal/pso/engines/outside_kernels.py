@@ -92,7 +92,7 @@ class Workspace(NamedTuple):
 @compiled
 def forward(weights: Any, data: Any, block: Any, vectors: Any, model: Any, work: Any) -> Any:
     """See `shoal.pso.engines.kernels.forward_block`; a function of its own, compiled once."""
-    return forward_block(weights, data, block, vectors, model, work)
+    return forward_block(weights, data, block, vectors, model, work, len(model.sizes) - 1)
 
 
 @compiled
@@ -114,13 +114,14 @@ def hand_over(
     its loss.
     """
     work, answers = workspace.work, workspace.answers
+    layers = len(model.sizes) - 1
 
     for n in range(first, last):
         start = networks.chosen[n] * networks.stride
         weights = address_of(networks.weights, start)
         for block in range(-(-data.rows // BLOCK)):
             real = min(BLOCK, data.rows - block * BLOCK)
-            place = forward_block(weights, data, block, -(-real // LANES), model, work)
+            place = forward_block(weights, data, block, -(-real // LANES), model, work, layers)
             for c in range(len(answers)):
                 row = answers[c]
                 for s in range(real):
