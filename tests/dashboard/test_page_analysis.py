@@ -74,7 +74,7 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     page.get_by_role("link", name="What matters").click()
     expect(page.get_by_role("heading", name="What matters")).to_be_visible(timeout=SOON)
     expect(page.locator(".st-key-alarm")).to_contain_text(
-        re.compile(r"\d+ of the best 10 lie on the upper bound of Jump")
+        re.compile(r"\d+ of the best 10 lies? on the upper bound of Jump")
     )
     expect(page.locator(".st-key-importance")).to_contain_text(
         re.compile(r"R² 0\.\d\d"), timeout=SOON

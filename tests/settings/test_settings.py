@@ -222,7 +222,11 @@ def test_presets_hold_choices_that_a_user_may_change() -> None:
         "attractor": ("best",),
         "activation": ("relu", "tanh"),
         "update_rule": ("informed", "competitive"),
+        "initialisation": ("plain", "fan_in"),
+        "readout": ("searched", "solved"),
     }
+    decoded = SearchSettings.parse({"decoder": {"name": "sign"}})
+    assert "readout" not in dict(decoded.space.categorical)
 
     recorded = SearchSettings.recorded(
         {"preset": "modern", "choices": {"informant_strategy": ["ring"]}}
@@ -263,7 +267,8 @@ def test_a_record_without_extra_genes_is_of_a_search_that_had_none() -> None:
         assert SearchSettings.recorded(today) == SearchSettings(preset=name)
         # Nor did older records name the values of every gene that is searched.
         del today["extra_genes"]
-        today["choices"].pop("update_rule", None)
+        for gene in preset.defaults["extra_genes"]:
+            today["choices"].pop(gene, None)
         assert SearchSettings.recorded(today) == SearchSettings(preset=name, extra_genes=())
 
     assert PRESETS["classic"].defaults["extra_genes"] == ()

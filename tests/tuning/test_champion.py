@@ -11,9 +11,12 @@ from shoal.tuning.champion import Selection, refit_jobs, select_champion
 from shoal.tuning.search import Search
 from support.searches import by_rank, finish, scored_by, small_settings
 
+# Of two update rules, as finalists are the best of each kind.
+TWO_KINDS = ("competitive", "local")
+
 
 def test_a_contest_that_stays_open_says_so() -> None:
-    search = Search(small_settings(finalists=2, confirmations=7, generations=1))
+    search = Search(small_settings(finalists=2, confirmations=7, generations=1, start=TWO_KINDS))
     first = search.population
 
     def quality(task: Task) -> float:
@@ -33,7 +36,7 @@ def test_a_contest_that_stays_open_says_so() -> None:
 
 
 def test_the_luckiest_of_the_search_loses_to_the_best_of_the_confirmation() -> None:
-    search = Search(small_settings(finalists=2, generations=1))
+    search = Search(small_settings(finalists=2, generations=1, start=TWO_KINDS))
     first = search.population
 
     def quality(task: Task) -> float:

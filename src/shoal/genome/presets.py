@@ -37,6 +37,16 @@ _COMPETITIVE: dict[str, Any] = {
     **COMPETITIVE.coefficients,
 }
 
+_SOLVED: dict[str, Any] = {
+    **_COMPETITIVE,
+    "hidden_layers": (64,),
+    "readout": "solved",
+    "ridge": 3e-3,
+    "initialisation": "fan_in",
+    "weight_scale": 0.9,
+    "bias_scale": 0.5,
+}
+
 # What the literature recommends. Where it names no limits, those of `Genome` suit networks on
 # standardised data.
 _NAMED: dict[str, dict[str, Any]] = {
@@ -65,15 +75,8 @@ _NAMED: dict[str, dict[str, Any]] = {
     "competitive": _COMPETITIVE,
     # Particles hold the hidden layers of one wide layer, and the output layer is solved. Chosen on
     # tables by benchmarks/quality.py.
-    "solved": {
-        **_COMPETITIVE,
-        "hidden_layers": (64,),
-        "readout": "solved",
-        "ridge": 3e-3,
-        "initialisation": "fan_in",
-        "weight_scale": 1.0,
-        "bias_scale": 0.5,
-    },
+    "solved": _SOLVED,
+    "solved_wide": {**_SOLVED, "hidden_layers": (128,)},
     # Swarms that find policies of simulations, chosen by benchmarks/simulations.py: their weights
     # are larger than those of networks on standardised data. Clerc's coefficients, five informants.
     "policy": _POLICY,

@@ -103,9 +103,11 @@ MODERN = Preset(
         "max_repeats": 8,
         "iterations": 1200,
         "min_improvement": 0.01,
-        "extra_genes": ("update_rule",),
-        # Equally good on tables (docs/quality.md), the best first.
-        "start": ("competitive", "local", "constriction", "spso2007"),
+        "finalists": 3,
+        "final_factor": 5,
+        "extra_genes": ("update_rule", "initialisation", "readout", "ridge"),
+        # The best on tables first (docs/quality.md).
+        "start": ("solved", "solved_wide", "competitive"),
     },
     choices={"attractor": ("best",), "activation": ("relu", "tanh")},
     recorded_choices={"attractor": ("best",), "activation": ("relu",)},

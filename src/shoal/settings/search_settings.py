@@ -454,18 +454,18 @@ def _from_start(filled: dict[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
 
 def _of_decoder(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a decoder's name means for settings that are not given."""
-    decoder = find_decoder(name_in(given.get("decoder")) or "")
-    if decoder is None:
+    """What a decoder means for settings that are not given."""
+    if given.get("decoder") is None:
         return {}
 
     # A position is a complete network.
-    preset = _preset_of(given)
-    searched = preset.defaults.get("extra_genes", ())
-    defaults = {
-        "extra_genes": tuple(gene for gene in searched if gene not in READOUT_GENES),
-        **decoder.defaults,
+    searched = _preset_of(given).defaults.get("extra_genes", ())
+    defaults: dict[str, Any] = {
+        "extra_genes": tuple(gene for gene in searched if gene not in READOUT_GENES)
     }
+    decoder = find_decoder(name_in(given["decoder"]) or "")
+    if decoder is not None:
+        defaults |= decoder.defaults
     if given.get("loss") is not None:
         defaults.pop("objective", None)
     return {name: value for name, value in defaults.items() if given.get(name) is None}

@@ -66,8 +66,9 @@ def bounds_and_choices(chosen: str) -> dict[str, Any]:
         )
         values["bounds"] = _bounds(also, usual.bounds, is_open=is_open, without=without)
 
-        # A later gene with bounds of its own is searched anyway.
-        extra = [gene for gene in also if gene not in values["bounds"]]
+        # A later gene with bounds of its own is searched anyway, as are those of the preset.
+        searched = {*values["bounds"], *usual.extra_genes}
+        extra = [gene for gene in also if gene not in searched]
         if extra:
             values["extra_genes"] = [*usual.extra_genes, *extra]
         values |= _choice_fields(chosen)
