@@ -135,6 +135,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         if rows.weight is not None:
             weight = rows.weight.astype(np.float32)
         part = Part(inputs, targets, table.target, np.arange(len(x)), weight=weight)
+        solved_targets = _readout_targets(rows, table) if genome.solves_readout else None
         tasks = []
         for repeat in range(self.networks):
             key = derive_key(int(self.random_state or 0), repeat)
@@ -152,7 +153,7 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
                 patience=self.patience,
                 decode=decode,
                 start=first,
-                targets=_readout_targets(rows, table),
+                targets=solved_targets,
             )
             tasks.append(training)
 

@@ -381,7 +381,7 @@ class TableProblem(Problem):
             min_improvement=settings.min_improvement,
             decode=decode,
             start=self._start(task.genome, network, part, key),
-            targets=self._readout_targets(part),
+            targets=self._readout_targets(part) if task.genome.solves_readout else None,
             held_out=held_out,
         )
 

@@ -58,9 +58,7 @@ class HeldOut:
 
     def loss(self, outputs: NDArray[np.float32]) -> float:
         """The loss of a network that answers ``outputs`` (rows, outputs); +inf if it has none."""
-        if isinstance(self.objective, Objective):
-            return float(loss_values(self.objective, outputs[None], self.y)[0])
-        return float(self.objective.losses(outputs[None])[0])
+        return float(_judged(self.objective, outputs[None], self.y)[0])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -466,16 +464,22 @@ def losses_of(task: TrainingTask, positions: NDArray[np.float32]) -> NDArray[np.
 
     if task.solves_readout and task.judges_by_squares:
         losses = squares
-    elif isinstance(task.objective, Objective):
-        outputs = task.network.forward(weights, task.x)
-        losses = loss_values(task.objective, outputs, task.y)
     else:
-        losses = task.objective.losses(task.network.forward(weights, task.x))
+        losses = _judged(task.objective, task.network.forward(weights, task.x), task.y)
     if task.genome.weight_decay == 0:
         return losses
 
     penalised = losses + penalties(task, held)
     return np.where(np.isfinite(penalised), penalised, np.inf)
+
+
+def _judged(
+    objective: Objective | BoundObjective, outputs: NDArray[np.float32], y: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """The losses (P,) of networks that answer ``outputs`` (P, rows, outputs)."""
+    if isinstance(objective, Objective):
+        return loss_values(objective, outputs, y)
+    return objective.losses(outputs)
 
 
 def completed(

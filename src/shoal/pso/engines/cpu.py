@@ -29,7 +29,7 @@ from shoal.pso.engines.intrinsics.memory import aligned
 from shoal.pso.engines.intrinsics.tiles import BLOCK
 from shoal.pso.engines.llvm_vectors import LANES
 from shoal.pso.engines.readout_kernels import Readout
-from shoal.pso.engines.readout_setup import compiled_readout, scratch_memory
+from shoal.pso.engines.readout_setup import NO_READOUT, compiled_readout, scratch_memory
 from shoal.pso.swarm import SwarmState, TrainingTask, out_of_patience
 from shoal.update_rules.informants import INFORMANT_STRATEGIES
 
@@ -121,6 +121,8 @@ class CpuEngine(Engine):
         return self._prepared[1]
 
     def _readout(self, task: TrainingTask) -> Readout:
+        if not task.solves_readout:
+            return NO_READOUT
         if self._fitted is None or self._fitted[0] is not task:
             self._fitted = task, compiled_readout(task, _evaluation_order(task))
         return self._fitted[1]

@@ -21,14 +21,13 @@ from shoal.pso.engines.readout_kernels import (
 )
 from shoal.pso.swarm import TrainingTask
 
+# Of trainings that solve no output layer.
+NO_READOUT = Readout(False, False, False, 1, 1.0, 1.0, np.zeros(1), 0.0, np.zeros(1, np.float32))
+
 
 def compiled_readout(task: TrainingTask, order: NDArray[np.int64]) -> Readout:
     """What output layers are fitted to, in that order of the rows."""
     outputs = task.network.layers[-1]
-    if not task.solves_readout:
-        nothing = np.zeros(1, np.float32)
-        return Readout(False, False, False, outputs, 1.0, 1.0, np.zeros(1), 0.0, nothing)
-
     fitted = task.readout_targets
     values = fitted.values[order].astype(np.float64)
     weights = np.ones(len(values))
