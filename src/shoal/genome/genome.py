@@ -207,10 +207,7 @@ class Genome:
         """The genes that mean nothing beside the others: the update rule does not read them, or
         there is no solved output layer.
         """
-        unread = unread_genes(self.update_rule)
-        if self.solves_readout:
-            return unread
-        return (*unread, "ridge")
+        return genes_left_unread(self.update_rule, solves_readout=self.solves_readout)
 
     @property
     def solves_readout(self) -> bool:
@@ -235,6 +232,14 @@ class Genome:
         genome's rule for the formula.
         """
         return self.rule.stability_margin(self)
+
+
+def genes_left_unread(rule: str, *, solves_readout: bool) -> tuple[str, ...]:
+    """The genes that mean nothing beside an update rule, and with or without a solved layer."""
+    unread = unread_genes(rule)
+    if solves_readout:
+        return unread
+    return (*unread, "ridge")
 
 
 def _plain_number(gene: Gene, value: Any) -> float:

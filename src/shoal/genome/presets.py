@@ -73,8 +73,8 @@ _NAMED: dict[str, dict[str, Any]] = {
     # Cheng and Jin, "A Competitive Swarm Optimizer for Large Scale Optimization", 2015. They take
     # 100 particles and more; at equal cost 48 did better on every network of docs/quality.md.
     "competitive": _COMPETITIVE,
-    # Particles hold the hidden layers of one wide layer, and the output layer is solved. Chosen on
-    # tables by benchmarks/quality.py.
+    # Particles hold one wide hidden layer, and the output layer is solved: variants are in
+    # benchmarks/readout.py.
     "solved": _SOLVED,
     "solved_wide": {**_SOLVED, "hidden_layers": (128,)},
     # Swarms that find policies of simulations, chosen by benchmarks/simulations.py: their weights

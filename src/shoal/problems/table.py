@@ -420,11 +420,10 @@ class TableProblem(Problem):
 
     def effort(self, genome: Genome) -> int:
         """See `Problem.effort`: multiply-adds on one row."""
-        network = self.network(genome)
-        size = network.size
+        size = self.dimensions(genome)
         if genome.solves_readout:
-            size = network.hidden.size
-            size += solving_effort(network.layers[-2:], rows=len(self.dataset.train.x))
+            widths = self.network(genome).layers[-2:]
+            size += solving_effort(widths, rows=len(self.dataset.train.x))
         return genome.evaluations_per_iteration * size
 
     def cost(self, task: Task) -> int:

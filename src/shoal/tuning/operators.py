@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.genome.genes import Gene
-from shoal.genome.genome import Genome
+from shoal.genome.genome import Genome, genes_left_unread
 from shoal.genome.presets import named_genome
 from shoal.genome.search_space import SearchSpace
 from shoal.numerics.philox import Key, Purpose, draws, normal_draws
 from shoal.numerics.portable_math import exp, log
-from shoal.update_rules import UPDATE_RULES, unread_genes
+from shoal.update_rules import UPDATE_RULES
 
 # Standard deviation of a mutation, as a share of a gene's range.
 STEP = 0.1
@@ -534,10 +534,9 @@ def repaired(space: SearchSpace, genes: dict[str, Any]) -> Genome:
         Values by name. It is changed in place.
     """
     allowed = dict(space.categorical)
-    unread = unread_genes(genes.get("update_rule", _DEFAULT.update_rule))
-    if genes.get("readout", _DEFAULT.readout) != "solved":
-        unread = (*unread, "ridge")
-    for name in unread:
+    rule = genes.get("update_rule", _DEFAULT.update_rule)
+    solves_readout = genes.get("readout", _DEFAULT.readout) == "solved"
+    for name in genes_left_unread(rule, solves_readout=solves_readout):
         genes[name] = getattr(_DEFAULT, name)
         # A user may have left the default out of the choices.
         if name in allowed and genes[name] not in allowed[name]:
