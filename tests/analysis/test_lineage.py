@@ -184,7 +184,7 @@ def test_the_first_generation_names_what_it_begins_with() -> None:
     births = first_offspring(values.space, values.start, sampler_key(values), values.population)
     named = [b.named for b in births if b.origin == "named"]
 
-    assert named == ["solved", "solved_wide", "competitive"] * 2
+    assert named == ["solved_fine", "solved", "competitive"] * 2
     assert [b.origin for b in births[6:]] == ["uniform"] * 6
 
     only = SearchSettings.parse({"population": 12, "choices": {"update_rule": ["informed"]}})

@@ -249,6 +249,7 @@ SETTINGS = st.fixed_dictionaries(
         "bounds": st.just({"inertia_weight": [0.25, 0.5], "swarm_size": [10, 40]}),
         "choices": st.just({"activation": ["relu", "gelu"]}),
         "patience": st.none() | st.integers(1, 1000),
+        "patience_on": st.sampled_from(["training", "validation"]),
         "extra_genes": st.just(["weight_decay", "activation"]),
         "loss": st.sampled_from(["mse", "huber"]),
         "training_seconds": st.floats(0.1, 10),
@@ -277,7 +278,8 @@ def test_any_settings_survive_the_file(
 
     values.pop("data", None)
     after = SearchSettings.parse(values)
-    if before.patience is None:  # no training is longer than its own length
+    if before.patience is None and before.patience_on == "validation":
+        # No training is longer than its own length.
         assert after.patience == before.iterations
         after = after.model_copy(update={"patience": None})
 

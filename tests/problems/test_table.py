@@ -38,8 +38,8 @@ def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
 
     assert patience == [12, 25, 50, 100, 800]
     assert problem.patience(Task(Genome(swarm_size=96), 12)) == 50
-    assert SearchSettings(iterations=800).patience == 160
-    assert SearchSettings(preset="classic", iterations=800).patience is None
+    assert SearchSettings(iterations=800).patience is None
+    assert SearchSettings(iterations=800, patience_on="validation").patience == 160
     assert (
         TableProblem(DATA, SearchSettings(iterations=800, patience=None)).patience(
             Task(Genome(), 3)
@@ -50,10 +50,10 @@ def test_trainings_of_other_lengths_have_patience_in_proportion() -> None:
 
 def test_a_swarm_that_stands_still_ends_early() -> None:
     """One without inertia and pulls never gets better."""
-    problem = TableProblem(DATA, SearchSettings(**AS_LONG_AS_SAID, iterations=400))
+    problem = TableProblem(DATA, SearchSettings(**AS_LONG_AS_SAID, iterations=400, patience=80))
     still = Genome(swarm_size=5, inertia_weight=0.0, cognitive_weight=0.0, social_weight=0.0)
     found = evaluate(problem, Task(still, 0), get_engine("cpu"))
-    assert found.iterations == 81  # a fifth, and one to compare with
+    assert found.iterations == 81  # and one to compare with
 
 
 def test_scores_are_weighted() -> None:

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from shoal.analysis.stages import first_trainings
+from shoal.genome.genome import Genome
 from shoal.problems.evaluation import Evaluation, Task
 from shoal.settings.phase import Phase
 from shoal.settings.schedule import SCHEDULES
@@ -16,7 +17,7 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.champion import Confirmation, select_champion
 from shoal.tuning.racing import RACES
 from shoal.tuning.search import Search
-from support.searches import batches_of, by_rank, finish, scored_by, small_settings
+from support.searches import batches_of, by_rank, fake, finish, scored_by, small_settings
 
 
 def test_every_value_of_the_setting_has_a_race_a_schedule_and_a_count() -> None:
@@ -160,9 +161,15 @@ def test_the_confirmation_halves_its_finalists_down_to_two() -> None:
 
 def test_each_kind_has_a_finalist_before_any_has_two() -> None:
     """A kind that learns slowly is behind in a search's short trainings; the long ones decide."""
-    choices = {"activation": ("relu", "tanh"), "update_rule": ("informed",)}
+    choices = {
+        "activation": ("relu", "tanh"),
+        "update_rule": ("informed",),
+        "readout": ("searched",),
+    }
     search = Search(
-        small_settings(population=8, generations=2, finalists=4, racing="fixed", choices=choices)
+        small_settings(
+            population=8, generations=2, finalists=4, start_finalists=0, choices=choices
+        )
     )
 
     def quality(task: Task) -> float:
@@ -182,6 +189,54 @@ def test_each_kind_has_a_finalist_before_any_has_two() -> None:
         best = sorted(of_kind, key=lambda genome: -quality(Task(genome, 0)))[:2]
         assert set(best) == {genome for genome in finalists if genome.activation == activation}
     assert search.confirmed[0].genome.activation == "tanh"
+
+
+def test_sizes_of_solved_networks_are_kinds() -> None:
+    """With as many multiply-adds a wide network has few iterations, and needs a long training."""
+    narrow = Genome(hidden_layers=(64,), readout="solved")
+
+    assert narrow.kind == replace(narrow, hidden_layers=(60, 30)).kind
+    assert narrow.kind != replace(narrow, hidden_layers=(128,)).kind
+    searched = replace(narrow, readout="searched")
+    assert searched.kind == replace(searched, hidden_layers=(128,)).kind
+
+
+@pytest.mark.parametrize("sure", [0, 1, 2])
+def test_the_first_swarms_of_the_start_are_finalists_whatever_became_of_them(sure: int) -> None:
+    start = ("solved", "competitive", "local")
+    search = Search(
+        small_settings(
+            population=8,
+            generations=3,
+            finalists=3,
+            start=start,
+            start_finalists=sure,
+            choices={"activation": ("relu",)},
+        )
+    )
+    named = search.population[:2]
+    assert [genome.readout for genome in named] == ["solved", "searched"]
+
+    def quality(task: Task) -> float:
+        return 50.0 if task.genome in named else 90.0 + int(task.genome.hash, 16) % 1000 / 1000
+
+    finish(search, scored_by(quality))
+
+    finalists = {finalist.genome for finalist in search.confirmed}
+    assert finalists & set(named) == set(named[:sure])
+    assert len(finalists) == 3
+
+
+def test_a_start_that_failed_is_no_finalist() -> None:
+    search = Search(small_settings(generations=1, finalists=2, start=("local",), start_finalists=1))
+    first = search.population[0]
+
+    def evaluation(task: Task) -> Evaluation:
+        return Evaluation(task, "failed", error="made up") if task.genome == first else fake(task)
+
+    finish(search, evaluation)
+
+    assert first not in {finalist.genome for finalist in search.confirmed}
 
 
 def test_a_search_whose_time_is_up_confirms_what_it_has() -> None:

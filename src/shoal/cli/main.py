@@ -43,6 +43,7 @@ from shoal.cli.options import (
     NameOption,
     ObjectiveOption,
     ObjectiveOptionsOption,
+    PatienceOnOption,
     PatienceOption,
     PopulationOption,
     PresetOption,
@@ -149,6 +150,7 @@ def run(
     training_seconds: TrainingSecondsOption = None,
     steps: StepsOption = None,
     patience: PatienceOption = None,
+    patience_on: PatienceOnOption = None,
     # What is better, what a training minimises, and where it runs
     metric: MetricOption = None,
     metric_options: MetricOptionsOption = None,

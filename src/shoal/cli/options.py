@@ -224,6 +224,13 @@ PatienceOption = Annotated[
     int | None,
     typer.Option(help="End a training that did not improve over this many iterations"),
 ]
+PatienceOnOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Whose loss has to improve: 'training', or 'validation': then the network with the "
+        "smallest loss on the rows that validate is kept",
+    ),
+]
 
 StepsOption = Annotated[
     int | None,

@@ -67,9 +67,10 @@ def simulation_settings_toml(settings: SearchSettings, record: Mapping[str, Any]
 
 def _search_lines(settings: SearchSettings) -> list[str]:
     """The settings of the search, then bounds and choices, a line for each gene."""
+    # TOML has no "none", and every setting that may be none is that by default.
     values = {name: value for name, value in settings.to_dict().items() if value is not None}
-    if settings.patience is None:
-        # TOML has no "none". No training is longer than this, so that it never ends one.
+    if settings.patience is None and settings.patience_on == "validation":
+        # Without a patience it would get one. No training is longer than this.
         values["patience"] = settings.iterations
 
     lines = []

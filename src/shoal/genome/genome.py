@@ -220,9 +220,14 @@ class Genome:
         return self.rule.evaluations_per_iteration(self)
 
     @property
-    def kind(self) -> tuple[str, str]:
-        """Update rule and activation, which decide for how long a swarm goes on learning."""
-        return self.update_rule, self.activation
+    def kind(self) -> tuple[str, str, int]:
+        """What decides for how long a swarm goes on learning.
+
+        That is the update rule, the activation, and, where the output layer is solved, the size:
+        the number of hidden neurons to the next lower power of two, as a power. 0: any size.
+        """
+        size = sum(self.hidden_layers).bit_length() if self.solves_readout else 0
+        return self.update_rule, self.activation, size
 
     @property
     def stability_margin(self) -> float:

@@ -77,6 +77,8 @@ _NAMED: dict[str, dict[str, Any]] = {
     # benchmarks/readout.py.
     "solved": _SOLVED,
     "solved_wide": {**_SOLVED, "hidden_layers": (128,)},
+    # For long trainings, and several networks together: they differ more the smaller the ridge is.
+    "solved_fine": {**_SOLVED, "hidden_layers": (128,), "ridge": 1e-3},
     # Swarms that find policies of simulations, chosen by benchmarks/simulations.py: their weights
     # are larger than those of networks on standardised data. Clerc's coefficients, five informants.
     "policy": _POLICY,

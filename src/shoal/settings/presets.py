@@ -49,9 +49,6 @@ class Preset:
         Allowed values of categorical genes, unless the setting ``choices`` names others.
     recorded_choices
         What ``choices`` were when runs were recorded that do not know the setting ``racing``.
-    patience_share
-        The patience of a training as a share of ``iterations``, 1 / ``patience_share``; None for a
-        search that waits until a training's last iteration.
     start_ranges
         Ranges of numeric genes in a first generation, where they are not those of
         `shoal.genome.genes`.
@@ -67,7 +64,6 @@ class Preset:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     choices: Choices = field(default_factory=dict)
     recorded_choices: Choices = field(default_factory=dict)
-    patience_share: int | None = None
     start_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     start_layers: tuple[int, ...] | None = None
     network: bool = True
@@ -82,12 +78,6 @@ class Preset:
             return READOUT_GENES
         return ()
 
-    def patience(self, iterations: int) -> int | None:
-        """The patience of a training of full length, in iterations."""
-        if self.patience_share is None:
-            return None
-        return max(1, iterations // self.patience_share)
-
 
 _CLASSIC_CHOICES = {
     "informant_strategy": ("nearest",),
@@ -98,20 +88,20 @@ _CLASSIC_CHOICES = {
 MODERN = Preset(
     "modern",
     defaults={
-        "generations": 4,
-        "repeats": 2,
-        "max_repeats": 8,
-        "iterations": 1200,
+        "generations": 2,
+        "repeats": 1,
+        "max_repeats": 4,
+        "iterations": 1600,
         "min_improvement": 0.01,
         "finalists": 3,
-        "final_factor": 5,
+        "start_finalists": 1,
+        "final_factor": 4,
         "extra_genes": ("update_rule", "initialisation", "readout", "ridge"),
         # The best on tables first (docs/quality.md).
-        "start": ("solved", "solved_wide", "competitive"),
+        "start": ("solved_fine", "solved", "competitive"),
     },
     choices={"attractor": ("best",), "activation": ("relu", "tanh")},
     recorded_choices={"attractor": ("best",), "activation": ("relu",)},
-    patience_share=5,
 )
 
 # The student system's search, as its users knew it.
@@ -129,8 +119,10 @@ SIMULATION = Preset(
     defaults={
         **MODERN.defaults,
         "generations": 2,
+        "repeats": 2,
         "max_repeats": 4,
         "iterations": 100,
+        "start_finalists": 0,
         "finalists": 3,
         "confirmations": 3,
         "final_factor": 2,
@@ -172,6 +164,8 @@ FUNCTION = Preset(
     "function",
     defaults={
         **MODERN.defaults,
+        "generations": 4,
+        "start_finalists": 0,
         "repeats": 4,
         "max_repeats": 32,
         "growth": 1,

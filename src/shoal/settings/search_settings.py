@@ -135,6 +135,8 @@ class SearchSettings(BaseModel):
 
     # Genomes whose scores are confirmed on unused random streams.
     finalists: Annotated[int, Field(ge=0, le=100)] = 6
+    # Swarms of ``start``, from the first on, that are finalists however they did in the search.
+    start_finalists: Annotated[int, Field(ge=0, le=100)] = 0
     # Confirmations of each of the last two finalists, at most.
     confirmations: Annotated[int, Field(ge=2, le=1000)] = 5
     # How many times longer confirmations and the champion train.
@@ -212,8 +214,8 @@ class SearchSettings(BaseModel):
 
         if "max_repeats" not in given:
             filled["max_repeats"] = cls._max_repeats_for(filled.get("repeats"), preset)
-        if "patience" not in given and preset.patience_share is not None:
-            filled["patience"] = _patience_for(filled.get("iterations"), preset)
+        if given.get("patience_on") == "validation" and "patience" not in given:
+            filled["patience"] = _patience_for(filled.get("iterations"))
         if "elitism" not in given and isinstance(given.get("population"), int):
             filled["elitism"] = cls._elitism_for(given["population"])
         if isinstance(given.get("bounds", {}), dict):
@@ -471,9 +473,10 @@ def _of_decoder(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in defaults.items() if given.get(name) is None}
 
 
-def _patience_for(iterations: Any, preset: Preset) -> int | None:
+def _patience_for(iterations: Any) -> int | None:
+    """The patience of who asks for early stopping without one: a fifth of a training."""
     if isinstance(iterations, int):
-        return preset.patience(iterations)
+        return max(1, iterations // 5)
     return None
 
 

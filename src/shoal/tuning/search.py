@@ -27,6 +27,7 @@ from shoal.problems.evaluation import Evaluation, GenerationSummary, Task
 from shoal.settings.phase import Phase, number_in_phase, phase_of
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
+from shoal.tuning.operators import first_offspring
 from shoal.tuning.racing import RACES, Race, RepeatLedger, Targets, finals
 from shoal.tuning.samplers.base import Generation
 from shoal.tuning.samplers.registry import make_sampler
@@ -126,7 +127,9 @@ class Search:
     The races are those of `shoal.tuning.racing`. The finalists are, of all generations, the best
     genome of each kind (see `Genome.kind`), then the second of each, and so on. Kinds differ in
     how fast they learn, so the search's shorter trainings compare better within a kind than across
-    kinds. Finalists get fresh repeats that nothing was selected on, of the champion's length.
+    kinds. Before them come the first swarms of the setting ``start``, as many as
+    ``start_finalists``. Finalists get fresh repeats that nothing was selected on, of the champion's
+    length.
 
     Parameters
     ----------
@@ -167,6 +170,7 @@ class Search:
         self._done = False
 
         self._begin_generation(self._proposed())
+        self._sure_finalists = self._first_named_swarms(settings.start_finalists)
         self._advance()
 
     @classmethod
@@ -391,6 +395,18 @@ class Search:
             )
         return genomes
 
+    def _first_named_swarms(self, count: int) -> tuple[Genome, ...]:
+        """The first ``count`` genomes of the first generation that begin from named swarms."""
+        if not count:
+            return ()
+
+        settings = self.settings
+        births = first_offspring(
+            settings.space, settings.start, sampler_key(settings), settings.population
+        )
+        named = [birth.child for birth in births if birth.named is not None]
+        return tuple(genome for genome in named if genome in self._population)[:count]
+
     def _with_best_of_kinds(self, standings: Sequence[RankedGenome]) -> list[RankedGenome]:
         """The genomes of all completed generations that may become finalists, the best first."""
         # The latest standing of a genome counts, at the place of its first.
@@ -401,7 +417,12 @@ class Search:
 
         candidates = sorted(latest.values(), key=lambda ranked: -ranked.fitness)
         places = _places_in_kind(candidates)
-        return [ranked for ranked in candidates if places[ranked.genome] < self._schedule.finalists]
+        return [
+            ranked
+            for ranked in candidates
+            if ranked.genome in self._sure_finalists
+            or places[ranked.genome] < self._schedule.finalists
+        ]
 
     def _begin_finals(self, schedule: Schedule) -> None:
         candidates = self._best_of_kinds
@@ -412,7 +433,13 @@ class Search:
 
         # The best of each kind, then the second of each; of equal places the better one first.
         places = _places_in_kind(candidates)
-        by_turns = sorted(candidates, key=lambda ranked: places[ranked.genome])
+        by_turns = sorted(
+            candidates,
+            key=lambda ranked: (
+                ranked.genome not in self._sure_finalists,
+                places[ranked.genome],
+            ),
+        )
 
         # Those that had begun when a run was interrupted are confirmed however short the time is.
         begun = {
