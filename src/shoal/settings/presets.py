@@ -20,6 +20,7 @@ RECORDED_DEFAULTS: dict[str, Any] = {
     "finalists": 0,
     "extra_genes": (),
     "start": (),
+    "start_finalists": 0,
     "patience": None,
 }
 
