@@ -41,9 +41,11 @@ from shoal.settings.search_settings import read_settings_file
 METHODS = {  # the baselines' kinds by column, and whether single networks or all together
     "Shoal, one": ("shoal", "test"),
     "Shoal, together": ("shoal", "ensemble"),
+    "default swarm, one": ("swarm", "test"),
     "default swarm, together": ("swarm", "ensemble"),
     "Adam, one": ("adam", "test"),
     "Adam, together": ("adam", "ensemble"),
+    "L-BFGS, one": ("lbfgs", "test"),
     "L-BFGS, together": ("lbfgs", "ensemble"),
     "boosting": ("trees", "test"),
     "linear": ("linear", "test"),
