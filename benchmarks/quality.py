@@ -3,7 +3,8 @@
     pip install palmerpenguins==0.1.6 vega_datasets==0.9.0
     python benchmarks/quality.py [--out quality.jsonl] [--only concrete,iris] [--splits 10]
                                  [--iterations N] [--settings FILE]
-    python benchmarks/quality.py --table [--out quality.jsonl]
+    python benchmarks/quality.py --settings benchmarks/searched_readout.toml --out former.jsonl
+    python benchmarks/quality.py --table [--out quality.jsonl] [--former former.jsonl]
 
 For each table and split (data seeds 0, 1, ...; 30 % of the rows are for the test): a complete
 search, which never sees the test rows, and its baselines (`shoal.tuning.baselines`), which learn
@@ -13,9 +14,14 @@ nobody searched for; boosting is HistGradientBoosting. "one" is the mean score o
 "together" the score of their mean prediction.
 
 A split's results are a line of ``--out``, written when it is done; a run that was interrupted goes
-on with the next split. ``--table`` prints what is there as Markdown. ± is half of Student's 95 %
+on with the next split. ``--table`` prints what is there as Markdown; with ``--former`` the searches
+of another file, of the same splits, stand beside them as "former". ± is half of Student's 95 %
 interval over the splits; splits share rows, so that it is somewhat too narrow. A method that failed
 on a split has one split less, and its number is shown.
+
+The last table compares networks together, split by split: the mean difference to each of the
+others, and the place among all of them, where 1 is the best and equals share their places. "All"
+is the mean over the tables, and its interval is Student's over the tables.
 """
 
 from __future__ import annotations
@@ -32,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy.stats import rankdata
 from sklearn import datasets
 
 import shoal
@@ -41,6 +48,8 @@ from shoal.settings.search_settings import read_settings_file
 METHODS = {  # the baselines' kinds by column, and whether single networks or all together
     "Shoal, one": ("shoal", "test"),
     "Shoal, together": ("shoal", "ensemble"),
+    "former, one": ("former", "test"),
+    "former, together": ("former", "ensemble"),
     "default swarm, one": ("swarm", "test"),
     "default swarm, together": ("swarm", "ensemble"),
     "Adam, one": ("adam", "test"),
@@ -50,6 +59,11 @@ METHODS = {  # the baselines' kinds by column, and whether single networks or al
     "boosting": ("trees", "test"),
     "linear": ("linear", "test"),
 }
+
+OURS = "Shoal, together"
+# Networks together, and methods that have one model.
+COMPARED = (OURS, "Adam, together", "L-BFGS, together", "default swarm, together", "boosting")
+PLACES = "places of " + ", ".join(COMPARED)
 
 
 def bunch(load: Callable[..., Any]) -> tuple[pd.DataFrame, str]:
@@ -149,25 +163,36 @@ def read_results(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def spread(values: Sequence[float], digits: int) -> str:
+def add_former(results: Sequence[dict[str, Any]], former: Sequence[dict[str, Any]]) -> None:
+    """Put the searches of other results into those of the same splits."""
+    known = {(result["table"], result["split"]): result["scores"] for result in former}
+    for result in results:
+        scores = known.get((result["table"], result["split"]), {})
+        for which in ("one", "together"):
+            if (own := scores.get(f"Shoal, {which}")) is not None:
+                result["scores"][f"former, {which}"] = own
+
+
+def spread(values: Sequence[float], digits: int, sign: str = "") -> str:
     """Mean ± half of the interval."""
     half = ci95_half_width(values)
-    return f"{statistics.fmean(values):.{digits}f}" + (
+    return f"{statistics.fmean(values):{sign}.{digits}f}" + (
         f" ± {half:.{digits}f}" if half is not None else ""
     )
 
 
 def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: int) -> list[str]:
     """One measure of the tables of a task, a line each; the best mean is bold."""
+    methods = [m for m in METHODS if any(m in r["scores"] for r in results)]
     lines = [
-        "| table | rows | inputs | splits | " + " | ".join(METHODS) + " |",
-        "|---" * (4 + len(METHODS)) + "|",
+        "| table | rows | inputs | splits | " + " | ".join(methods) + " |",
+        "|---" * (4 + len(methods)) + "|",
     ]
     for name in TABLES:
         of_it = [r for r in results if r["table"] == name and r["task"] == task]
         if not of_it:
             continue
-        columns = {m: [r["scores"][m][measure] for r in of_it if m in r["scores"]] for m in METHODS}
+        columns = {m: [r["scores"][m][measure] for r in of_it if m in r["scores"]] for m in methods}
         means = {m: statistics.fmean(values) for m, values in columns.items() if values}
         best = (max if measure in ("accuracy", "r2") else min)(means, key=means.__getitem__)
         cells = []
@@ -183,8 +208,43 @@ def table(results: Sequence[dict[str, Any]], task: str, measure: str, digits: in
     return lines if len(lines) > 2 else []
 
 
+def compared(results: Sequence[dict[str, Any]]) -> list[str]:
+    """How much better "Shoal, together" is in accuracy than each other, and everybody's place."""
+    others = [m for m in COMPARED if m != OURS]
+    lines = [
+        "| table | " + " | ".join(f"ahead of {m}" for m in others) + " | " + PLACES + " |",
+        "|---" * (2 + len(others)) + "|",
+    ]
+    gains: dict[str, list[float]] = {m: [] for m in others}
+    all_places = []
+    for name in TABLES:
+        scores = [r["scores"] for r in results if r["table"] == name]
+        scores = [own for own in scores if all(m in own for m in COMPARED)]
+        if not scores:
+            continue
+
+        cells = []
+        for method in others:
+            differences = [own[OURS]["accuracy"] - own[method]["accuracy"] for own in scores]
+            gains[method].append(statistics.fmean(differences))
+            cells.append(spread(differences, 2, sign="+"))
+        ranks = [rankdata([-own[m]["accuracy"] for m in COMPARED]) for own in scores]
+        places = [statistics.fmean(column) for column in zip(*ranks, strict=True)]
+        all_places.append(places)
+        lines.append(f"| {name} | " + " | ".join([*cells, place_cell(places)]) + " |")
+
+    cells = [spread(values, 2, sign="+") for values in gains.values()]
+    places = [statistics.fmean(column) for column in zip(*all_places, strict=True)]
+    lines.append("| all | " + " | ".join([*cells, place_cell(places)]) + " |")
+    return lines
+
+
+def place_cell(places: Sequence[float]) -> str:
+    return ", ".join(f"{place:.1f}" for place in places)
+
+
 def times(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Median seconds of a split.
+    """Mean seconds of a split.
 
     Of the whole search with its baselines, and of each of these on one core.
     """
@@ -212,8 +272,9 @@ def report(results: Sequence[dict[str, Any]]) -> str:
         ("Regression, RMSE", table(results, "regression", "rmse", 2)),
         ("Classification, percent correct", table(results, "classification", "accuracy", 2)),
         ("Classification, log loss", table(results, "classification", "log_loss", 3)),
+        ("Accuracy, networks together", compared(results)),
         (
-            "Seconds of a split, median: the search with its baselines on all cores, the "
+            "Seconds of a split, mean: the search with its baselines on all cores, the "
             "baselines on one",
             times(results),
         ),
@@ -238,9 +299,14 @@ def main() -> int:
         "--settings", type=Path, metavar="FILE", help="TOML file of settings of the searches"
     )
     parser.add_argument("--table", action="store_true", help="print what the results file holds")
+    parser.add_argument(
+        "--former", type=Path, metavar="FILE", help="results of other searches to print beside"
+    )
     options = parser.parse_args()
     results = read_results(options.out)
     if options.table:
+        if options.former is not None:
+            add_former(results, read_results(options.former))
         print(report(results))
         return 0
     settings = read_settings_file(options.settings) if options.settings else {}
