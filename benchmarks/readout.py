@@ -2,8 +2,8 @@
 
     python benchmarks/readout.py [--only concrete] [--splits 20-23] [--networks 8] [--length 6400]
 
-Prints a Markdown table for each table: the variants of the swarm `shoal.named_genome("solved_fine")`,
-each with one or two genes changed, the default swarm, and networks of scikit-learn with one hidden
+Prints a Markdown table for each table: the swarm `shoal.named_genome("solved_fine")` and variants of
+it with one or two genes changed, the default swarm, and networks of scikit-learn with one hidden
 layer of 128. Splits (data seeds) are for choosing genes: others than those that docs/quality.md
 reports. "one" is the mean score of the networks, the other columns the score of the mean prediction
 of so many. Scores are the accuracy in percent, and the log loss where there are classes.
@@ -54,7 +54,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "weight decay 0.0001": {"weight_decay": 1e-4},
     "32 particles": {"swarm_size": 32},
     "72 particles": {"swarm_size": 72},
-    "phi 0.05": {"social_weight": 0.05},
+    "pull of the winner 0.8": {"social_weight": 0.8},
+    "pull of the winner 1.2": {"social_weight": 1.2},
     "informed, w 0.75, c 1, k 5": {
         "update_rule": "informed",
         "inertia_weight": 0.75,
