@@ -22,6 +22,7 @@ from shoal.replay.live_episode import LiveEpisodes, best_episode
 from shoal.settings.search_settings import SearchSettings
 from shoal.simulations.evaluation import evaluate_policies
 from shoal.store import Owner, Store, open_store
+from shoal.system.child import ABANDONED_CODE
 from support.processes import eventually
 from support.tables import tiny_dataset
 
@@ -117,10 +118,12 @@ class Idle:
         self.signs = 0
         self.closed = False
         self.ended = False
-        self.process = SimpleNamespace(wait=lambda: live_episode._ABANDONED_CODE)
         Idle.made.append(self)
 
     def has_ended(self) -> bool:
+        return self.ended
+
+    def was_abandoned(self) -> bool:
         return self.ended
 
     def sign_of_life(self) -> None:
@@ -168,7 +171,7 @@ def test_it_ends_when_nobody_asks_and_when_it_takes_too_long(ends: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(live_episode, "_WATCH_SECONDS", 0.0)
         live_episode._end_when_abandoned(parent, clock, left.append)  # type: ignore[arg-type]
-    assert left == [{"nobody asks": live_episode._ABANDONED_CODE, "too long": 1}[ends]]
+    assert left == [{"nobody asks": ABANDONED_CODE, "too long": 1}[ends]]
     limits = {
         "nobody asks": live_episode.ABANDONED_SECONDS,
         "too long": live_episode.LIMIT_SECONDS,

@@ -358,6 +358,21 @@ def test_what_cannot_be_replayed_says_why_until_it_is_forgotten(
         eventually(lambda: pool.look(request) == 1.0)
 
 
+def test_one_that_nobody_waited_for_is_made_anew_for_whoever_comes_back(
+    opened: Store, pool: ReplayPool, entry: Callable[[str], None]
+) -> None:
+    request = request_for(opened)
+    entry(child_entries.GIVE_UP)
+    assert pool.look(request) == 0.0
+    gave_up = pool._running[request].child
+    gave_up.process.wait()
+    assert gave_up.has_ended(timeout=60)
+
+    entry(child_entries.SILENT)
+    assert pool.look(request) == 0.0
+    assert pool._running[request].child is not gave_up
+
+
 def test_a_number_of_processes_at_once(
     opened: Store, pool: ReplayPool, entry: Callable[[str], None]
 ) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from shoal.system.child import Child, Parent, answer, start_detached
+from shoal.system.child import ABANDONED_CODE, Child, Parent, answer, start_detached
 
 HERE = "support.child_entries"
 ECHO = f"{HERE}:echo"
@@ -22,6 +22,7 @@ HAVE_CHILD = f"{HERE}:have_child"
 HAVE_DETACHED = f"{HERE}:have_detached"
 FAIL = f"{HERE}:fail"
 REFUSE = f"{HERE}:refuse"
+GIVE_UP = f"{HERE}:give_up"
 
 
 def echo(parent: Parent, arguments: Sequence[str]) -> int:
@@ -91,6 +92,11 @@ def have_detached(parent: Parent, arguments: Sequence[str]) -> None:
 def fail(parent: Parent, arguments: Sequence[str]) -> None:
     """End by an exception."""
     raise MemoryError("no room left")
+
+
+def give_up(parent: Parent, arguments: Sequence[str]) -> int:
+    """End as one does that nobody waits for."""
+    return ABANDONED_CODE
 
 
 def refuse(parent: Parent, arguments: Sequence[str]) -> int:

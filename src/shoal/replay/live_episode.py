@@ -25,7 +25,7 @@ from shoal.replay.episodes import Episode, trace_policy
 from shoal.replay.process import child_environment, load_problem
 from shoal.replay.verify import recorded_evaluation, retrain
 from shoal.store import open_store
-from shoal.system.child import Child, Entry, Parent, answer, prints_dropped
+from shoal.system.child import ABANDONED_CODE, Child, Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
 
 # A process that nobody has asked for ends after so long, and any after the limit.
@@ -33,8 +33,6 @@ ABANDONED_SECONDS = 30.0
 LIMIT_SECONDS = 300.0
 # As that of a replay: a tenth of a core that other processes want, too.
 _NICENESS = 10
-# The exit code of a process that nobody waits for.
-_ABANDONED_CODE = 3
 # Episodes that are kept in memory.
 _MAX_RESULTS = 24
 # Between two looks of a process at whether somebody still waits.
@@ -97,7 +95,7 @@ class LiveEpisodes:
                 if not ended:
                     return None
                 # Where nobody had asked for a while, it is made anew.
-                if child.process.wait() != _ABANDONED_CODE:
+                if not child.was_abandoned():
                     return self._keep(key, _answer_of(child))
             elif not ended and other[0] != key[0]:
                 return None
@@ -191,7 +189,7 @@ def _end_when_abandoned(
     while True:
         now = clock()
         if now - parent.last_sign > ABANDONED_SECONDS:
-            leave(_ABANDONED_CODE)
+            leave(ABANDONED_CODE)
             return
         if now - begun > LIMIT_SECONDS:
             answer(error=f"Its training takes longer than {LIMIT_SECONDS:g} s to repeat here.")

@@ -21,7 +21,7 @@ from shoal.problems.evaluation import Task
 from shoal.pso.engines import get_engine
 from shoal.replay.process import child_environment, load_problem
 from shoal.replay.recorder import Replay, Window, replay_training
-from shoal.system.child import Child, Entry, Parent, answer, prints_dropped
+from shoal.system.child import ABANDONED_CODE, Child, Entry, Parent, answer, prints_dropped
 from shoal.system.process import lower_priority
 
 ABANDONED_SECONDS = 30.0
@@ -143,7 +143,7 @@ class ReplayPool:
         with self._lock:
             result = self._known(request)
             if result is None:
-                running = self._running.get(request) or self._start(request)
+                running = self._at_work(request) or self._start(request)
                 if running is None:
                     return 0.0
 
@@ -168,6 +168,14 @@ class ReplayPool:
             for running in self._running.values():
                 running.child.close()
             self._running.clear()
+
+    def _at_work(self, request: Request) -> _RunningReplay | None:
+        """The process that makes it; None where nobody had waited for it, so that it gave up."""
+        running = self._running.get(request)
+        if running is not None and running.child.was_abandoned():
+            self._running.pop(request).child.close()
+            return None
+        return running
 
     def _known(self, request: Request) -> Replay | ReplayError | None:
         result = self._results.pop(request, None)
@@ -219,7 +227,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> int:
         answer(error=[error.problem, error.expected, error.remedy])
         return error.exit_code
     except _Abandoned:
-        return 1
+        return ABANDONED_CODE
 
     answer(replay=replay.to_dict())
     return 0

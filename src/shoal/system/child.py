@@ -39,6 +39,8 @@ _DETACHED = "--detached"
 # The first argument of a process whose entry decides what to do at its parent's end.
 _LINGERING = "--lingering"
 _ORPHAN_EXIT_CODE = 1
+# The exit code of a process that ends because nobody waits for its answer.
+ABANDONED_CODE = 3
 
 
 class Entry(StrEnum):
@@ -171,6 +173,10 @@ class Child:
         """Let it know that somebody still waits for it; see `Parent.last_sign`."""
         with suppress(OSError):
             _write(self.process, b"\n")
+
+    def was_abandoned(self) -> bool:
+        """Whether it has ended because nobody gave it signs of life any more."""
+        return self.has_ended() and self.process.wait() == ABANDONED_CODE
 
     def reason(self) -> str:
         """Why it ended: its last words, or its exit code."""
