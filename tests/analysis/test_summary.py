@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from shoal.analysis.summary import Summary
+from shoal.analysis.summary import Summary, _when_found
 from shoal.analysis.time_left import RECENT_GENERATIONS, active_seconds_left
+from shoal.genome.genome import Genome
+from shoal.problems.evaluation import Evaluation, Task
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import GenerationRecord
 from support.summaries import GOOD, POOR, summary, view
@@ -36,6 +39,18 @@ def records(*seconds: float) -> tuple[GenerationRecord, ...]:
     for number, second in enumerate(seconds, 1):
         made.append(replace(one, seconds=second, summary=replace(one.summary, number=number)))
     return tuple(made)
+
+
+def test_a_champion_that_never_led_was_found_when_it_was_first_trained() -> None:
+    generations = records(10.0, 20.0, 30.0)
+    champion = Genome(swarm_size=17)
+    assert champion not in [record.summary.best for record in generations]
+    trained = [Evaluation(Task(champion, repeat, generation=2), "ok") for repeat in range(2)]
+    store: Any = SimpleNamespace(evaluations=lambda run_id, *, curves, genome: trained)
+
+    assert _when_found(store, view(1), generations, champion)[0] == 2
+    led = generations[0].summary.best
+    assert _when_found(store, view(1), generations, led)[0] == 1
 
 
 def seconds_left(ends: tuple[float, ...], settings: dict[str, Any], **run: Any) -> float | None:

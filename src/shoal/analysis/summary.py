@@ -36,7 +36,8 @@ class Best:
     ci95
         Student's 95 % interval of ``score``; None for one repeat.
     generation, found
-        The generation in which it first became the best, and when that was (seconds since 1970).
+        The generation in which it first became the best, or, if it never led, in which it was first
+        trained; and when that was completed (seconds since 1970).
     confirmation
         What fresh repeats said; None if there were none.
     on_bounds
@@ -245,7 +246,7 @@ def _best(
     else:
         return None
 
-    generation, found = _when_found(run, generations, genome)
+    generation, found = _when_found(store, run, generations, genome)
     return Best(
         genome=genome,
         score=mean(scores),
@@ -272,13 +273,19 @@ def _scored(store: Store, run: RunView, last: GenerationSummary) -> list[float]:
 
 
 def _when_found(
-    run: RunView, generations: Sequence[GenerationRecord], genome: Genome
+    store: Store, run: RunView, generations: Sequence[GenerationRecord], genome: Genome
 ) -> tuple[int, float]:
-    """The generation in which a genome first was the best, and when that was completed."""
+    """The generation in which a genome was found, and when that was completed: see `Best`."""
     if not generations:
         # A champion of the first generation, which its run's budget ended.
         return 1, run.ended or run.created
     for record in generations:
         if record.summary.best == genome:
             return record.summary.number, record.created
+
+    trained = store.evaluations(run.id, curves=False, genome=genome.hash)
+    first = min((evaluation.task.generation for evaluation in trained), default=0)
+    for record in generations:
+        if record.summary.number == first:
+            return first, record.created
     return generations[-1].summary.number, generations[-1].created

@@ -25,6 +25,7 @@ from shoal.dashboard.charts.vega import (
     tooltip,
     vega_chart,
 )
+from shoal.data.messages import count_of
 from shoal.numerics.stats import ci95
 from shoal.objectives.registry import ACCURACY, Metric
 from shoal.presentation.formatting import half_width, score_text, spread_text
@@ -288,9 +289,7 @@ def _spread_texts(frame: pd.DataFrame, metric: Metric) -> list[str]:
     """The best genome's interval and number of repeats, such as "± 1.20, 4 repeats"."""
     texts = []
     for low, high, repeats in zip(frame["low"], frame["high"], frame["repeats"], strict=True):
-        text = f"{repeats} repeats"
-        if repeats == 1:
-            text = "1 repeat"
+        text = count_of(repeats, "repeat")
         if not np.isnan(low):
             text = f"{spread_text(half_width((low, high)), metric)}, {text}"
         texts.append(text)

@@ -29,6 +29,7 @@ from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.components.scorecard_card import scorecard_card
 from shoal.dashboard.routing import address, link
 from shoal.dashboard.session.queries import RunSnapshot, evaluation_table, read, run_here, store
+from shoal.data.messages import count_of
 from shoal.export import archive, report_page
 from shoal.genome.genome import Genome
 from shoal.numerics.stats import ci95_half_width, mean
@@ -109,11 +110,11 @@ def _in_use(run: RunView, champion: Champion) -> None:
 def _verdict(champion: Champion, words: ProblemWords) -> None:
     """How good the champion is: in the search, confirmed, and in the test."""
     metric = champion.metric
-    tiles = [_mean_tile("Search", champion.selection_scores, metric, "repeats")]
+    tiles = [_mean_tile("Search", champion.selection_scores, metric, "repeat")]
 
     confirmation = champion.confirmation
     if confirmation is not None:
-        tiles.append(_mean_tile("Confirmation", confirmation.scores, metric, "unused streams"))
+        tiles.append(_mean_tile("Confirmation", confirmation.scores, metric, "unused stream"))
 
     single = champion.scores.test
     together = champion.ensemble.test
@@ -147,7 +148,7 @@ def _mean_tile(
     label: str, scores: tuple[float, ...], metric: Metric, of_what: str
 ) -> tuple[str, str, str]:
     """Label, mean score, and its interval with the number of trainings behind."""
-    note = f"of {len(scores)} {of_what}"
+    note = f"of {count_of(len(scores), of_what)}"
     half = spread_text(ci95_half_width(scores), metric)
     if half:
         note = f"{half} · {note}"
