@@ -59,7 +59,7 @@ WRONG = [
     ({"growth": 0}, ["growth", "0"]),
     ({"equal_effort": "mostly"}, ["equal_effort", "mostly"]),
     ({"finalists": -1}, ["finalists", "-1"]),
-    ({"start_finalists": -1}, ["start_finalists", "-1"]),
+    ({"incumbent": "mostly"}, ["incumbent", "mostly"]),
     ({"confirmations": 1}, ["confirmations", "1", "2"]),
     ({"final_factor": 0}, ["final_factor", "0"]),
     ({"networks": 0}, ["networks", "0"]),
@@ -342,6 +342,6 @@ def test_a_mistyped_setting_gets_a_suggestion() -> None:
 def test_what_an_older_version_recorded_is_read_as_it_was_meant() -> None:
     old = SearchSettings.recorded({"preset": "modern", "population": 5})
     assert (old.racing, old.finalists, old.equal_effort) == ("fixed", 0, False)
-    assert (old.start, old.start_finalists, old.patience) == ((), 0, None)
+    assert (old.start, old.incumbent, old.patience) == ((), False, None)
     assert {old.schedule.iterations_for(r) for r in (0, 5, 20)} == {old.iterations}
     assert SearchSettings.recorded(SearchSettings().to_dict()) == SearchSettings()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -168,7 +168,7 @@ def test_each_kind_has_a_finalist_before_any_has_two() -> None:
     }
     search = Search(
         small_settings(
-            population=8, generations=2, finalists=4, start_finalists=0, choices=choices
+            population=8, generations=2, finalists=4, incumbent=False, choices=choices
         )
     )
 
@@ -201,34 +201,50 @@ def test_sizes_of_solved_networks_are_kinds() -> None:
     assert searched.kind == replace(searched, hidden_layers=(128,)).kind
 
 
-@pytest.mark.parametrize("sure", [0, 1, 2])
-def test_the_first_swarms_of_the_start_are_finalists_whatever_became_of_them(sure: int) -> None:
-    start = ("solved", "competitive", "local")
-    search = Search(
+def incumbent_search(**values: Any) -> Search:
+    return Search(
         small_settings(
             population=8,
             generations=3,
-            finalists=3,
-            start=start,
-            start_finalists=sure,
+            finalists=4,
+            start=("solved", "competitive"),
             choices={"activation": ("relu",)},
+            **values,
         )
     )
-    named = search.population[:2]
-    assert [genome.readout for genome in named] == ["solved", "searched"]
+
+
+@pytest.mark.parametrize(("ahead", "swing", "kept"), [(5, 0, False), (1, 5, True), (-5, 0, True)])
+def test_an_incumbent_is_confirmed_to_the_end_and_kept_unless_another_is_clearly_better(
+    ahead: float, swing: float, kept: bool
+) -> None:
+    """It is the worst in the search's short trainings; others are ahead in the long ones."""
+    search = incumbent_search(incumbent=True)
+    first = search.population[0]
 
     def quality(task: Task) -> float:
-        return 50.0 if task.genome in named else 90.0 + int(task.genome.hash, 16) % 1000 / 1000
+        if task.genome == first:
+            return 10.0 if task.phase is Phase.SEARCH else 80.0
+        return 80.0 + ahead + (-swing if task.repeat % 2 else swing)
 
     finish(search, scored_by(quality))
 
-    finalists = {finalist.genome for finalist in search.confirmed}
-    assert finalists & set(named) == set(named[:sure])
-    assert len(finalists) == 3
+    best, *others = search.confirmed
+    assert (best.genome == first) == kept
+    (incumbent,) = [ranked for ranked in search.confirmed if ranked.genome == first]
+    assert incumbent.repeats == max(ranked.repeats for ranked in others)
+    assert len(search.confirmed) == 4
 
 
-def test_a_start_that_failed_is_no_finalist() -> None:
-    search = Search(small_settings(generations=1, finalists=2, start=("local",), start_finalists=1))
+def test_without_an_incumbent_the_best_is_recommended() -> None:
+    search = incumbent_search(incumbent=False)
+    first = search.population[0]
+    finish(search, scored_by(lambda task: 10.0 if task.genome == first else 80.0))
+    assert first not in {ranked.genome for ranked in search.confirmed}
+
+
+def test_an_incumbent_that_failed_is_no_finalist() -> None:
+    search = incumbent_search(incumbent=True)
     first = search.population[0]
 
     def evaluation(task: Task) -> Evaluation:
@@ -236,7 +252,7 @@ def test_a_start_that_failed_is_no_finalist() -> None:
 
     finish(search, evaluation)
 
-    assert first not in {finalist.genome for finalist in search.confirmed}
+    assert first not in {ranked.genome for ranked in search.confirmed}
 
 
 def test_a_search_whose_time_is_up_confirms_what_it_has() -> None:

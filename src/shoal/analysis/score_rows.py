@@ -198,6 +198,13 @@ def _confirmation_text(champion: Champion, longer: int) -> str:
     if confirmation.probability is None:
         return text
 
+    if confirmation.probability < 0.5:
+        behind = min(math.floor(100 * (1.0 - confirmation.probability)), 99)
+        return (
+            f"{text} The second genome is better with a probability of {behind} %, which is too "
+            "little to replace the swarm that the search started from."
+        )
+
     # Never rounded up to what would resolve it, or to certainty.
     percent = min(math.floor(100 * confirmation.probability), 99)
     unresolved = "" if confirmation.resolved else ", which leaves it unresolved"

@@ -20,7 +20,7 @@ RECORDED_DEFAULTS: dict[str, Any] = {
     "finalists": 0,
     "extra_genes": (),
     "start": (),
-    "start_finalists": 0,
+    "incumbent": False,
     "patience": None,
 }
 
@@ -95,7 +95,7 @@ MODERN = Preset(
         "iterations": 1600,
         "min_improvement": 0.01,
         "finalists": 3,
-        "start_finalists": 1,
+        "incumbent": True,
         "final_factor": 4,
         "extra_genes": ("update_rule", "initialisation", "readout", "ridge"),
         # The best on tables first (docs/quality.md).
@@ -123,7 +123,7 @@ SIMULATION = Preset(
         "repeats": 2,
         "max_repeats": 4,
         "iterations": 100,
-        "start_finalists": 0,
+        "incumbent": False,
         "finalists": 3,
         "confirmations": 3,
         "final_factor": 2,
@@ -166,7 +166,7 @@ FUNCTION = Preset(
     defaults={
         **MODERN.defaults,
         "generations": 4,
-        "start_finalists": 0,
+        "incumbent": False,
         "repeats": 4,
         "max_repeats": 32,
         "growth": 1,

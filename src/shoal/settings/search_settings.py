@@ -135,8 +135,9 @@ class SearchSettings(BaseModel):
 
     # Genomes whose scores are confirmed on unused random streams.
     finalists: Annotated[int, Field(ge=0, le=100)] = 6
-    # Swarms of ``start``, from the first on, that are finalists however they did in the search.
-    start_finalists: Annotated[int, Field(ge=0, le=100)] = 0
+    # Whether the first swarm of ``start`` is confirmed however it did in the search, and recommended
+    # unless another genome is significantly better.
+    incumbent: bool = False
     # Confirmations of each of the last two finalists, at most.
     confirmations: Annotated[int, Field(ge=2, le=1000)] = 5
     # How many times longer confirmations and the champion train.

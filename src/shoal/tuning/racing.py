@@ -220,7 +220,7 @@ def survivors(fitness: Mapping[Genome, Sequence[float]]) -> list[Genome]:
     return [
         genome
         for genome in alive
-        if genome == best or not _is_better(fitness[best], fitness[genome])
+        if genome == best or not is_better(fitness[best], fitness[genome])
     ]
 
 
@@ -228,7 +228,12 @@ def survivors(fitness: Mapping[Genome, Sequence[float]]) -> list[Genome]:
 RACES = {"fixed": fixed, "halving": halving, "t-race": t_race}
 
 
-def finals(schedule: Schedule, finalists: Sequence[Genome], ledger: RepeatLedger) -> Race:
+def finals(
+    schedule: Schedule,
+    finalists: Sequence[Genome],
+    ledger: RepeatLedger,
+    incumbent: Genome | None = None,
+) -> Race:
     """The confirmation: one repeat for all finalists, then more for the better half.
 
     It ends early when two are left and one of them is better beyond doubt.
@@ -241,6 +246,8 @@ def finals(schedule: Schedule, finalists: Sequence[Genome], ledger: RepeatLedger
         The genomes to confirm.
     ledger
         The confirmations.
+    incumbent
+        The finalist that stays in the race unless it fails; None for none.
     """
     racing = list(finalists)
     for rung in schedule.final_rungs:
@@ -250,10 +257,12 @@ def finals(schedule: Schedule, finalists: Sequence[Genome], ledger: RepeatLedger
         means = {genome: mean(values or [-math.inf]) for genome, values in fitness.items()}
         ranked = _ranked(racing, means)
         racing = ranked[: schedule.promoted_finalists(len(ranked))]
+        if incumbent is not None and incumbent in ranked and incumbent not in racing:
+            racing[-1] = incumbent
 
         if len(racing) == 2:
             first, second = racing
-            if _is_better(fitness[first], fitness[second]):
+            if is_better(fitness[first], fitness[second]):
                 return
 
 
@@ -263,7 +272,7 @@ def _ranked(genomes: Sequence[Genome], means: Mapping[Genome, float]) -> list[Ge
     return sorted(alive, key=lambda genome: -means[genome])
 
 
-def _is_better(fitness: Sequence[float], others: Sequence[float]) -> bool:
+def is_better(fitness: Sequence[float], others: Sequence[float]) -> bool:
     """Whether the first genome is significantly better, by paired repeats."""
     probability = probability_better(fitness, others)
     return probability is not None and probability >= SIGNIFICANT

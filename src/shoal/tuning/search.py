@@ -28,7 +28,7 @@ from shoal.settings.phase import Phase, number_in_phase, phase_of
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.operators import first_offspring
-from shoal.tuning.racing import RACES, Race, RepeatLedger, Targets, finals
+from shoal.tuning.racing import RACES, Race, RepeatLedger, Targets, finals, is_better
 from shoal.tuning.samplers.base import Generation
 from shoal.tuning.samplers.registry import make_sampler
 
@@ -127,9 +127,10 @@ class Search:
     The races are those of `shoal.tuning.racing`. The finalists are, of all generations, the best
     genome of each kind (see `Genome.kind`), then the second of each, and so on. Kinds differ in
     how fast they learn, so the search's shorter trainings compare better within a kind than across
-    kinds. Before them come the first swarms of the setting ``start``, as many as
-    ``start_finalists``. Finalists get fresh repeats that nothing was selected on, of the champion's
-    length.
+    kinds. Finalists get fresh repeats that nothing was selected on, of the champion's length.
+
+    With the setting ``incumbent`` the first swarm of ``start`` is a finalist to the end, and is
+    recommended unless another one is significantly better.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ class Search:
         self._done = False
 
         self._begin_generation(self._proposed())
-        self._sure_finalists = self._first_named_swarms(settings.start_finalists)
+        self._incumbent = self._first_named_swarm() if settings.incumbent else None
         self._advance()
 
     @classmethod
@@ -222,13 +223,22 @@ class Search:
 
     @property
     def confirmed(self) -> tuple[RankedGenome, ...]:
-        """The finalists with their confirmations, the best first; without those that failed."""
+        """The finalists with their confirmations, without those that failed.
+
+        The best is the first, but for an incumbent that no other is significantly better than.
+        """
         confirmed = []
         for genome in self._finalists or ():
             finalist = self._finalist(genome)
             if finalist.score is not None:
                 confirmed.append(finalist)
-        return tuple(sorted(confirmed, key=lambda ranked: -ranked.fitness))
+        confirmed.sort(key=lambda ranked: -ranked.fitness)
+
+        for finalist in confirmed[1:]:
+            if finalist.genome == self._incumbent and not self._is_better(confirmed[0], finalist):
+                confirmed.remove(finalist)
+                return (finalist, *confirmed)
+        return tuple(confirmed)
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
@@ -395,17 +405,14 @@ class Search:
             )
         return genomes
 
-    def _first_named_swarms(self, count: int) -> tuple[Genome, ...]:
-        """The first ``count`` genomes of the first generation that begin from named swarms."""
-        if not count:
-            return ()
-
+    def _first_named_swarm(self) -> Genome | None:
+        """The genome of the first generation that begins from the first swarm of ``start``."""
         settings = self.settings
         births = first_offspring(
             settings.space, settings.start, sampler_key(settings), settings.population
         )
-        named = [birth.child for birth in births if birth.named is not None]
-        return tuple(genome for genome in named if genome in self._population)[:count]
+        named = (birth.child for birth in births if birth.named is not None)
+        return next((genome for genome in named if genome in self._population), None)
 
     def _with_best_of_kinds(self, standings: Sequence[RankedGenome]) -> list[RankedGenome]:
         """The genomes of all completed generations that may become finalists, the best first."""
@@ -420,7 +427,7 @@ class Search:
         return [
             ranked
             for ranked in candidates
-            if ranked.genome in self._sure_finalists
+            if ranked.genome == self._incumbent
             or places[ranked.genome] < self._schedule.finalists
         ]
 
@@ -435,10 +442,7 @@ class Search:
         places = _places_in_kind(candidates)
         by_turns = sorted(
             candidates,
-            key=lambda ranked: (
-                ranked.genome not in self._sure_finalists,
-                places[ranked.genome],
-            ),
+            key=lambda ranked: (ranked.genome != self._incumbent, places[ranked.genome]),
         )
 
         # Those that had begun when a run was interrupted are confirmed however short the time is.
@@ -451,13 +455,21 @@ class Search:
 
         self._race = iter(())
         if self._finalists:
-            self._race = finals(schedule, self._finalists, self._final_ledger)
+            self._race = finals(schedule, self._finalists, self._final_ledger, self._incumbent)
 
     def _finalist(self, genome: Genome) -> RankedGenome:
         """What is known of a finalist. Its level is how often it was confirmed."""
         repeats = self._final_ledger.repeats(genome)
         evaluations = self._final_ledger.evaluations(genome, range(repeats))
         return RankedGenome(genome, evaluations, repeats, self.metric)
+
+    def _is_better(self, one: RankedGenome, other: RankedGenome) -> bool:
+        """Whether the confirmations of one genome are significantly better than another's."""
+        repeats = range(min(one.repeats, other.repeats))
+        return is_better(
+            self._final_ledger.fitness(one.genome, repeats),
+            self._final_ledger.fitness(other.genome, repeats),
+        )
 
     def _scored(self, genomes: Iterable[Genome]) -> list[RankedGenome]:
         """The standings of those genomes that have a score."""
