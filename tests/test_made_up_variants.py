@@ -162,7 +162,7 @@ def vars_of(genome: Genome) -> dict[str, object]:
 
 def test_a_new_activation_is_a_gene_and_moves_the_reference(activation) -> None:
     genome = Genome(swarm_size=5, activation=activation.name)
-    assert genome.kind == ("informed", "absolute")
+    assert genome.kind[:2] == ("informed", "absolute")
 
     network = Network((1, 1, 1), activation.name)
     weights = np.array([[2.0, -3.0, 1.0, 0.5]], np.float32)

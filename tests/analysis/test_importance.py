@@ -143,8 +143,8 @@ def test_scores_are_over_the_trainings_that_all_have_had() -> None:
         (c, 0, 80.0),
     ]
     evaluations = pd.DataFrame(rows, columns=["genome", "repeat", "score"])
-    # Two repeats to begin with.
-    got = with_comparable_scores(genomes, evaluations, SearchSettings())
+    settings = SearchSettings(repeats=2, max_repeats=8)
+    got = with_comparable_scores(genomes, evaluations, settings)
 
     assert list(got.index) == [a, b], "the third is under way, the fourth has not begun"
     assert got["score"].tolist()[0] == 71.0 and np.isnan(got["score"].iloc[1])

@@ -133,7 +133,7 @@ def test_classification_end_to_end(tmp_path: Path) -> None:
         (["run", "--generations", "0"], ["generations", "0"]),
         (["run", "--preset", "antique"], ["preset", "antique", "modern"]),
         (["run", "--loss", "cross_entropy"], ["cross_entropy", "mse"]),
-        (["run", "--evaluations", "5"], ["evaluations", "24"]),
+        (["run", "--evaluations", "5"], ["evaluations", "12"]),
         (["run", "--settings", "nowhere.toml"], ["nowhere.toml"]),
         (["run", "--engine", "steam"], ["engine", "steam"]),
         (["run", "--iterations", "many"], ["--iterations", "integer"]),

@@ -36,7 +36,14 @@ from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.operators import Offspring
 
 SMALL = SearchSettings.parse(
-    {"population": 4, "generations": 4, "iterations": 10, "baselines": False}
+    {
+        "population": 4,
+        "generations": 4,
+        "repeats": 2,
+        "max_repeats": 8,
+        "iterations": 10,
+        "baselines": False,
+    }
 )
 HOSTILE = "<img src=x onerror=alert(1)>"
 

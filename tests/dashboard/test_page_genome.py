@@ -26,7 +26,14 @@ LOADING = SOON = 60_000  # milliseconds, on a busy machine
 TRAINING = 120_000  # with a new process
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `:red[tick]` $x$ :smile: **b**"
 SMALL = SearchSettings.parse(
-    {"population": 4, "generations": 4, "iterations": 10, "baselines": False}
+    {
+        "population": 4,
+        "generations": 4,
+        "repeats": 2,
+        "max_repeats": 8,
+        "iterations": 10,
+        "baselines": False,
+    }
 )
 
 

@@ -157,7 +157,7 @@ def edit(page: Page, column: int, text: str) -> None:
 
 def test_the_bundled_table_starts_with_two_clicks_as_one_run(page: Page, opened: Store) -> None:
     expect(page.get_by_role("heading", name="Start your first run")).to_be_visible()
-    expect(page.locator(".st-key-cost")).to_contain_text("184 to 190")
+    expect(page.locator(".st-key-cost")).to_contain_text("55 to 61")
     page.get_by_text("classic", exact=True).click()
     expect(number(page, "Generations")).to_have_value("100")  # each preset has fields of its own
     for label, value in (("Generations", 7), ("Population", 4), ("Iterations", 20), ("Repeats", 1)):
@@ -210,7 +210,7 @@ def test_an_upload_is_checked_mended_and_started(page: Page, opened: Store, site
 
     number(page, "Generations").fill("3")
     number(page, "Generations").press("Enter")
-    expect(page.locator(".st-key-cost")).to_contain_text("142 to 148")
+    expect(page.locator(".st-key-cost")).to_contain_text("76 to 82")
     page.get_by_role("link", name="Runs").click()
     expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     page.get_by_role("link", name="New run").first.click()

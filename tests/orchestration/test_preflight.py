@@ -73,7 +73,7 @@ BAD: dict[str, tuple[pd.DataFrame, dict[str, object], dict[str, object], list[st
         TABLE,
         {},
         {"evaluations": 5},
-        ["evaluations=5", "one generation", "24"],
+        ["evaluations=5", "one generation", "12"],
     ),
     "no generation": (TABLE, {}, {"generations": 0}, ["generations=0"]),
     "no time": (TABLE, {}, {"max_seconds": 0}, ["max_seconds=0"]),

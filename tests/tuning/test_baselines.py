@@ -80,7 +80,7 @@ def test_the_default_swarm_is_trained_as_a_champion_is() -> None:
         )
 
     assert row.test == mean_metrics(scores) and row.accuracies == tuple(m.accuracy for m in scores)
-    assert row.ensemble != row.test and row.detail == "32-16 relu, 150 iterations"
+    assert row.ensemble != row.test and row.detail == "32-16 relu, 120 iterations"
 
     other = BaselineJob("swarm", GENOME, 2).run(about, engine)  # of a champion
     assert other.detail.startswith("6 tanh") and other.test != row.test

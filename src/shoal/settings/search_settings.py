@@ -71,7 +71,7 @@ class SearchSettings(BaseModel):
     --------
     >>> settings = SearchSettings(population=8, seed=1)
     >>> settings.generations, settings.schedule.rungs
-    (4, (2, 4, 8))
+    (2, (1, 2, 4))
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
