@@ -20,6 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from shoal.data import Part
+from shoal.data.encoder import mean_and_deviation, mean_and_scale
 from shoal.errors import DataError, ObjectiveError, SettingsError
 from shoal.genome.genes import READOUTS
 from shoal.genome.genome import Genome
@@ -121,9 +122,8 @@ class _SwarmEstimator(BaseEstimator):  # type: ignore[misc]
         start = find_start(self.start_from)
         genome = self._chosen_genome(start)
 
-        # A constant column is divided by 1, and so becomes zero.
-        self.mean_, scale = _mean_and_deviation(x, rows.weight)
-        self.scale_ = np.where(scale > 0, scale, 1.0)
+        standards = [mean_and_scale(column, rows.weight) for column in x.T]
+        self.mean_, self.scale_ = np.array(standards).T
         layers = (x.shape[1], *genome.hidden_layers, table.outputs)
         self.network_ = Network(layers, genome.activation)
         decode = self._decode()
@@ -367,18 +367,6 @@ def _weights_of_rows(sample_weight: Any, x: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(weights)
 
 
-def _mean_and_deviation(
-    values: NDArray[np.float64], weight: NDArray[np.floating] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation over rows (rows, ...), the first axis."""
-    if weight is None:
-        return values.mean(axis=0), values.std(axis=0)
-
-    mean = np.average(values, axis=0, weights=weight)
-    variance = np.average((values - mean) ** 2, axis=0, weights=weight)
-    return np.asarray(mean), np.sqrt(variance)
-
-
 def _check_whole_number(name: str, value: Any, allowed: _WholeNumber) -> None:
     if value is None and allowed.may_be_none:
         return
@@ -502,12 +490,8 @@ class SwarmRegressor(RegressorMixin, _SwarmEstimator):  # type: ignore[misc]
             x, y, weight = x[counted], y[counted], weight[counted]
             handed = {name: values[counted] for name, values in handed.items()}
 
-        with np.errstate(over="ignore", invalid="ignore"):
-            # They may overflow, which is said below.
-            self.target_mean_, self.target_scale_ = _mean_and_deviation(y, weight)
-        for target, deviation in zip(_columns(y), np.ravel(self.target_scale_), strict=True):
-            if not 0 < deviation < np.inf:
-                raise _useless_target(target)
+        standards = [_standards_of_target(target, weight) for target in _columns(y)]
+        self.target_mean_, self.target_scale_ = np.array(standards).T.reshape(2, *y.shape[1:])
         # Accuracy divides by it; it is 0 only for targets too small to be told from 0.
         mean_abs_target = np.average(np.abs(y), axis=0, weights=weight)
 
@@ -556,11 +540,20 @@ def _columns(y: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     return list(y.reshape(len(y), -1).T)
 
 
-def _useless_target(y: NDArray[np.float64]) -> TargetError:
-    problem = "y is too large to be scaled."
-    if len(set(y.tolist())) == 1:
+def _standards_of_target(
+    y: NDArray[np.float64], weight: NDArray[np.floating] | None
+) -> tuple[float, float]:
+    """Mean and standard deviation of a target (rows,). Raises TargetError if it has none."""
+    with np.errstate(over="ignore"):
+        # A square may be infinite, which is said below.
+        mean, deviation = mean_and_deviation(y, weight)
+    if 0 < deviation < np.inf:
+        return mean, deviation
+
+    problem = f"y is too {'small' if deviation == 0 else 'large'} to be scaled."
+    if y.min() == y.max():
         problem = f"y is {y[0]:g} in every row (n_samples={len(y)})."
-    return TargetError(problem, expected="a target that varies", remedy="choose another target")
+    raise TargetError(problem, expected="a target that varies", remedy="choose another target")
 
 
 class SwarmClassifier(ClassifierMixin, _SwarmEstimator):  # type: ignore[misc]

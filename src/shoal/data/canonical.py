@@ -12,27 +12,66 @@ categories category NaN (the categories are text, sorted)
 ========== ======== ================================
 
 Everything later depends on these alone, so a CSV file, its DataFrame and its Parquet copy give the
-same dataset. The two class methods of `CanonicalTable` are the only places where a table becomes
+same dataset. The class methods of `CanonicalTable` are the only places where a table becomes
 canonical. Whoever holds one need not check or convert it again.
+
+Numbers in another notation (``1.234,50``, ``$5``, ``12 %``) are read here, once, and so is what is
+found out about each column as it was written (`Written`). A table from a store is taken as it is.
 """
 
 from __future__ import annotations
 
 import datetime
 import decimal
-import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
-from shoal.inference.standalone import MAX_ROWS, TableError, check_header, to_level, to_number
+from shoal.inference.standalone import (
+    MAX_ROWS,
+    Notation,
+    NumberReader,
+    TableError,
+    check_header,
+    read_cell,
+    to_level,
+    to_number,
+    truth_of,
+)
 
 # From here on a float64 skips integers. Columns of such integers are identifiers, and stay text.
 EXACT_INTEGERS = 2**53
+
+# From this share of numbers in one notation on, the other cells of a column are taken for mistakes.
+_MOSTLY = 0.8
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is known of a column as it was written, before it became canonical.
+
+    Attributes
+    ----------
+    notation
+        Of its numbers, unless they are written plainly.
+    refusal
+        Why nothing can be learned from it; None: something can.
+    gap
+        The text of the first cell without a value, such as NA; empty where it is blank.
+    """
+
+    notation: Notation | None = None
+    refusal: TableError | None = None
+    gap: str = ""
+
+
+_AS_IT_IS = Written()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +91,7 @@ class CanonicalTable:
     """
 
     _frame: pd.DataFrame
+    _written: Mapping[str, Written] = field(default_factory=dict)
 
     @classmethod
     def from_frame(cls, name: str, frame: pd.DataFrame) -> CanonicalTable:
@@ -70,38 +110,38 @@ class CanonicalTable:
             If a column has no usable name, a cell is neither text nor number, or the table is empty
             or too large. The message names row (the header is row 1) and column.
         """
-        if isinstance(frame.columns, pd.MultiIndex):
-            raise DataError(
-                f"{name}: the columns have several levels.",
-                expected="one name a column",
-                remedy="flatten the column index",
-            )
+        columns = _columns_of_frame(name, frame)
+        texts = {column: cells for column, cells in columns.items() if isinstance(cells, list)}
+        return cls._read(columns, NumberReader(texts, training=True))
 
-        column_names = [str(column).strip() for column in frame.columns]
-        if not column_names:
-            raise DataError(
-                f"{name}: the table is empty.",
-                expected="columns and rows",
-                remedy="choose another table",
-            )
+    @classmethod
+    def from_stored(
+        cls, name: str, frame: pd.DataFrame, notations: Mapping[str, Notation]
+    ) -> CanonicalTable:
+        """Convert the DataFrame of a canonical table that was stored.
 
-        try:
-            check_header(column_names, numbers_are_names=True)
-        except TableError as error:
-            raise to_data_error(name, error) from None
+        Its text is text, also where a later version would read numbers in it.
 
-        if len(frame) > MAX_ROWS:
-            raise DataError(
-                f"{name}: {len(frame):,} rows.",
-                expected=f"at most {MAX_ROWS:,}",
-                remedy="take a random sample of the rows",
-            )
+        Parameters
+        ----------
+        name
+            What messages call the table.
+        frame
+            As `frame` was.
+        notations
+            As `notations` was.
 
-        # By position, as labels of a DataFrame may be of any type, or stand twice.
-        columns = {}
-        for position, column in enumerate(column_names):
-            columns[column] = _canonical_column(frame.iloc[:, position], name, column)
-        return cls(pd.DataFrame(columns, index=pd.RangeIndex(len(frame))))
+        Raises
+        ------
+        DataError
+            As in `from_frame`.
+        """
+        columns = _columns_of_frame(name, frame)
+        series = {}
+        for column, cells in columns.items():
+            series[column] = _from_texts(cells) if isinstance(cells, list) else cells
+        written = {column: Written(notation) for column, notation in notations.items()}
+        return cls(pd.DataFrame(series, index=pd.RangeIndex(len(frame))), written)
 
     @classmethod
     def from_texts(cls, columns: Mapping[str, list[str]]) -> CanonicalTable:
@@ -112,8 +152,21 @@ class CanonicalTable:
         columns
             By name, as `parse_csv` gives them: lists of equal length. An empty cell is missing.
         """
-        converted = {name: _from_texts(cells) for name, cells in columns.items()}
-        return cls(pd.DataFrame(converted))
+        return cls._read(columns, NumberReader(columns, training=True))
+
+    @classmethod
+    def _read(
+        cls, columns: Mapping[str, pd.Series | list[Any]], reader: NumberReader
+    ) -> CanonicalTable:
+        """Read the columns that are lists of texts."""
+        series = {}
+        written = {}
+        for column, cells in columns.items():
+            if isinstance(cells, list):
+                series[column], written[column] = _read_texts(column, cells, reader)
+            else:
+                series[column] = cells
+        return cls(pd.DataFrame(series), written)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -139,20 +192,50 @@ class CanonicalTable:
     def __getitem__(self, column: str) -> pd.Series:
         return self._frame[column]
 
+    @property
+    def notations(self) -> dict[str, Notation]:
+        """How the numbers of columns were written, of those that are not written plainly."""
+        found = {column: self._written.get(column, _AS_IT_IS).notation for column in self.columns}
+        return {column: notation for column, notation in found.items() if notation is not None}
+
+    def gap(self, column: str) -> str:
+        """The text of a column's first cell without a value; empty where it is blank."""
+        return self._written.get(column, _AS_IT_IS).gap
+
+    def check_readable(self, name: str, column: str) -> None:
+        """Check that the numbers of a column could be read.
+
+        Parameters
+        ----------
+        name
+            What messages call the table.
+        column
+            The column.
+
+        Raises
+        ------
+        DataError
+            If they are written in several notations, or in one that may mean two numbers.
+        """
+        refusal = self._written.get(column, _AS_IT_IS).refusal
+        if refusal is not None:
+            raise to_data_error(name, refusal)
+
     def __repr__(self) -> str:
         rows, columns = self.shape
         return f"CanonicalTable({rows} rows, {columns} columns)"
 
     def without(self, columns: Collection[str]) -> CanonicalTable:
         """The table without these columns; names that it does not have are ignored."""
-        return CanonicalTable(self._frame.drop(columns=list(columns), errors="ignore"))
+        kept = self._frame.drop(columns=list(columns), errors="ignore")
+        return CanonicalTable(kept, self._written)
 
     def every_nth_row(self, step: int) -> CanonicalTable:
         """An evenly spread sample: rows 0, ``step``, 2 ``step`` and so on.
 
         Its rows are numbered anew, from 0.
         """
-        return CanonicalTable(self._frame.iloc[::step].reset_index(drop=True))
+        return CanonicalTable(self._frame.iloc[::step].reset_index(drop=True), self._written)
 
 
 def as_canonical(name: str, table: CanonicalTable | pd.DataFrame) -> CanonicalTable:
@@ -178,8 +261,47 @@ def to_data_error(name: str, error: TableError) -> DataError:
     return DataError(f"{name}: {error.problem}", expected=error.expected, remedy=error.remedy)
 
 
-def _canonical_column(series: pd.Series, name: str, column: str) -> pd.Series:
-    """One column of a DataFrame in its canonical form, by what its dtype says."""
+def _columns_of_frame(name: str, frame: pd.DataFrame) -> dict[str, pd.Series | list[Any]]:
+    """The columns of a DataFrame, in canonical form or as lists of texts.
+
+    Errors are those of `CanonicalTable.from_frame`.
+    """
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError(
+            f"{name}: the columns have several levels.",
+            expected="one name a column",
+            remedy="flatten the column index",
+        )
+
+    column_names = [str(column).strip() for column in frame.columns]
+    if not column_names:
+        raise DataError(
+            f"{name}: the table is empty.",
+            expected="columns and rows",
+            remedy="choose another table",
+        )
+
+    try:
+        check_header(column_names, numbers_are_names=True)
+    except TableError as error:
+        raise to_data_error(name, error) from None
+
+    if len(frame) > MAX_ROWS:
+        raise DataError(
+            f"{name}: {len(frame):,} rows.",
+            expected=f"at most {MAX_ROWS:,}",
+            remedy="take a random sample of the rows",
+        )
+
+    # By position, as labels of a DataFrame may be of any type, or stand twice.
+    columns = {}
+    for position, column in enumerate(column_names):
+        columns[column] = _column_or_texts(frame.iloc[:, position], name, column)
+    return columns
+
+
+def _column_or_texts(series: pd.Series, name: str, column: str) -> pd.Series | list[Any]:
+    """One column of a DataFrame in its canonical form, by what its dtype says; or its texts."""
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _from_categories(series)
@@ -188,7 +310,7 @@ def _canonical_column(series: pd.Series, name: str, column: str) -> pd.Series:
 
     values = series.tolist()
     if all(value is None or isinstance(value, str) for value in values):
-        return _from_texts(values)
+        return values
     return _from_objects(values, name, column)
 
 
@@ -205,26 +327,112 @@ def _from_numbers(values: NDArray[np.generic]) -> pd.Series:
 
 
 def _from_texts(texts: Sequence[str | None]) -> pd.Series:
-    """Numbers if every cell is empty or a finite number that int64 or float64 holds, else text."""
-    # The first cell that is no number makes the whole column text.
+    """Numbers if every cell is empty or a plain number that is held exactly, else text."""
     numbers = np.empty(len(texts))
-    all_whole = True
-
     for row, text in enumerate(texts):
         number = to_number(text)
-        if number is None or math.isinf(number):
+        # The first cell that is no number makes the whole column text.
+        if number is None:
             return _text_column(texts)
-
-        is_whole = text is not None and text.strip().lstrip("+-").isdecimal()
-        if is_whole and abs(number) >= EXACT_INTEGERS:
-            return _text_column(texts)
-
-        all_whole = all_whole and is_whole
         numbers[row] = number
+    return _number_column(texts, numbers)
 
-    if all_whole and len(texts):
+
+def _number_column(
+    texts: Sequence[str | None], numbers: NDArray[np.float64], decimal: str = "."
+) -> pd.Series:
+    """Numbers that were read from texts; text if one is infinite, or an integer that is too large.
+
+    They are integers if all are, and none is written with a decimal mark.
+    """
+    if np.isinf(numbers).any():
+        return _text_column(texts)
+
+    large = np.flatnonzero(np.abs(numbers) >= EXACT_INTEGERS)
+    if any(_is_whole(texts[row], decimal) for row in large):
+        return _text_column(texts)
+
+    all_whole = bool((numbers == np.floor(numbers)).all())
+    if all_whole and len(texts) and all(_is_whole(text, decimal) for text in texts):
         return pd.Series(numbers.astype(np.int64))
     return pd.Series(numbers)
+
+
+def _is_whole(text: str | None, decimal: str) -> bool:
+    """Whether a number is written without decimals, and without an exponent."""
+    return text is not None and not any(mark in text.lower() for mark in (decimal, "e", "d"))
+
+
+def _read_texts(column: str, texts: list[Any], reader: NumberReader) -> tuple[pd.Series, Written]:
+    """A column of texts in its canonical form, and how it was written."""
+    notation = None
+    refusal = None
+    try:
+        read = reader.read(column)
+    except TableError as error:
+        refusal = error
+        series = _from_texts(texts)
+    else:
+        if read is None:
+            refusal = _stray_cell(column, texts)
+            series = _text_column(_with_one_spelling(texts))
+        else:
+            numbers, notation = read
+            series = _number_column(texts, numbers, notation.decimal if notation else ".")
+
+    missing = np.flatnonzero(series.isna())
+    gap = (texts[missing[0]] or "").strip() if len(missing) else ""
+    return series, Written(notation, refusal, gap)
+
+
+def _stray_cell(column: str, texts: Sequence[str | None]) -> TableError | None:
+    """Why a column is refused that is numbers in another notation, but for some cells.
+
+    Of plain numbers it is said where features and targets are checked (`encoder.check_text`).
+    """
+    cells = Counter(text.strip() for text in texts if text and to_level(text) is not None)
+    most_words = (1 - _MOSTLY) * cells.total()
+    units: Counter[str] = Counter()
+    plain = words = 0
+    for cell, count in cells.items():
+        written = read_cell(cell)
+        if written is None:
+            words += count
+        elif written.unit is not None:
+            units[written.unit] += count
+            plain += count * (to_number(cell) is not None)
+        # Most columns of words are recognised by a part of them.
+        if words > most_words:
+            return None
+
+    unit, numbers = max(units.items(), key=lambda item: item[1], default=("", 0))
+    if numbers < _MOSTLY * cells.total() or plain >= _MOSTLY * cells.total():
+        return None
+
+    for row, text in enumerate(texts):
+        written = read_cell(text)
+        if written is None or written.unit not in (None, unit):
+            kind = f"number with {unit!r}" if unit else "number"
+            return TableError(
+                f"row {row + 2}, column {column!r}: {str(text)[:60]!r} is not a {kind}, but most "
+                "of the column is.",
+                expected=f"a {kind} in every row",
+                remedy="correct the cell, or leave it empty if its value is missing",
+            )
+    return None
+
+
+def _with_one_spelling(texts: list[Any]) -> list[Any]:
+    """Texts in which each truth value has one spelling, the commonest: TRUE and True are one."""
+    levels = Counter(level for level in map(to_level, texts) if level is not None)
+    spellings: dict[str, str] = {}
+    for level, _ in levels.most_common():
+        spellings.setdefault(level.lower(), level)
+
+    is_truth = all(truth_of(level) is not None for level in levels)
+    if not is_truth or len(spellings) == len(levels):
+        return texts
+    return [spellings.get((to_level(text) or "").lower(), text) for text in texts]
 
 
 def _from_objects(values: list[object], name: str, column: str) -> pd.Series:

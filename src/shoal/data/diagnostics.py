@@ -164,6 +164,7 @@ def _refusals(examination: Examination) -> Iterator[Finding]:
         if names_column(error, column):
             continue
         try:
+            examination.table.check_readable(examination.name, column)
             fit_column(examination.name, examination.table[column], every_row)
         except DataError as other_error:
             yield Finding.of(other_error, (column,))

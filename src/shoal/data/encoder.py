@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shoal.errors import DataError
-from shoal.inference.standalone import log, to_number
+from shoal.inference.standalone import Notation, log, to_number, truth_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,6 @@ QUESTIONED_PERCENT = (10, 25, 50, 75, 90)
 _EXACT_INTEGERS = 2**53
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}([,.' \u00a0\u2019\u202f])\d{3}(?:\1\d{3})*(?:[.,]\d+)?")
 _DATE = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[T ]\d.*)?"
     r"|-?\d+ days?\b.*|\d{1,2}:\d{2}(:\d.*)?"
@@ -65,6 +64,8 @@ class NumericColumn:
     log_floor
         Smallest training value, above 0. Then v stands for ``log(max(v, log_floor))``. None: no
         logarithm.
+    notation
+        How the column was written in training; None: plainly.
     kind
         "numeric", the tag in JSON.
     """
@@ -75,6 +76,7 @@ class NumericColumn:
     scale: float = 1.0
     missing_indicator: bool = False
     log_floor: float | None = None
+    notation: Notation | None = None
     kind: Literal["numeric"] = "numeric"
 
     @property
@@ -95,12 +97,15 @@ class CategoricalColumn:
         The column's name.
     levels
         Sorted as text; None, last, is the level of missing values.
+    truth
+        Whether the levels are truth values, so that TRUE is the level True.
     kind
         "categorical", the tag in JSON.
     """
 
     name: str
     levels: tuple[str | None, ...]
+    truth: bool = False
     kind: Literal["categorical"] = "categorical"
 
     @property
@@ -128,6 +133,8 @@ class QuestionColumn:
     missing_question
         Whether the last question is whether the value is missing. Where it is, the answer to all
         others is no.
+    notation
+        How the column was written in training; None: plainly.
     kind
         "questions", the tag in JSON.
     """
@@ -135,6 +142,7 @@ class QuestionColumn:
     name: str
     thresholds: tuple[float, ...]
     missing_question: bool = False
+    notation: Notation | None = None
     kind: Literal["questions"] = "questions"
 
     @property
@@ -294,43 +302,86 @@ class Encoder:
         columns = [cls._from_json(column) for column in values["columns"]]
         return cls(tuple(columns), cls._from_json(values["target"]))
 
+    def written_as(self, notations: Mapping[str, Notation]) -> Encoder:
+        """The encoder of a table whose numbers are written in these notations."""
+        columns: list[Column] = []
+        for column in self.columns:
+            if isinstance(column, CategoricalColumn) or column.name not in notations:
+                columns.append(column)
+            else:
+                columns.append(replace(column, notation=notations[column.name]))
+        return Encoder(tuple(columns), self.target)
+
     @classmethod
     def _from_json(cls, values: Mapping[str, Any]) -> Any:
         arguments = dict(values)
         for key, value in values.items():
             if isinstance(value, list):
                 arguments[key] = tuple(value)
+            if key == "notation":
+                arguments[key] = Notation(**value)
         return cls._KINDS[values["kind"]](**arguments)
 
 
 def _to_json(described: Column | Target) -> dict[str, Any]:
     values = asdict(described)
+    # Not there where there is nothing to say, so that older readers know all that is there.
+    for key, nothing in (("notation", None), ("truth", False)):
+        if key in values and values[key] == nothing:
+            del values[key]
+
     for key, value in values.items():
         if isinstance(value, tuple):
             values[key] = list(value)
     return values
 
 
-def mean_and_scale(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and population standard deviation of ``values`` (n,).
+def mean_and_deviation(
+    values: NDArray[np.float64], weight: NDArray[np.floating] | None = None
+) -> tuple[float, float]:
+    """Mean and population standard deviation of ``values`` (n,), each counted by its weight (n,).
 
     The sums are rounded once (`math.fsum`), so that every machine has the same bits. For a constant
-    they are the constant and 1, which scales it to exactly zero; without values they are 0 and 1.
+    they are the constant and exactly 0, though the sums of most constants are rounded; without
+    values they are 0 and 0. Both are infinite where a sum is too large.
 
     Examples
     --------
-    >>> mean_and_scale(np.array([1.0, 3.0]))
-    (2.0, 1.0)
+    >>> mean_and_deviation(np.array([1.0, 3.0])), mean_and_deviation(np.full(120, 0.1))
+    ((2.0, 1.0), (0.1, 0.0))
     """
     if not len(values):
-        return 0.0, 1.0
+        return 0.0, 0.0
     if values.min() == values.max():
-        return float(values[0]), 1.0
+        return float(values[0]), 0.0
 
-    # Standard deviation of the population: sqrt(mean((v - mean)^2))
-    mean = math.fsum(values) / len(values)
-    scale = math.sqrt(math.fsum((values - mean) ** 2) / len(values))
-    return mean, scale or 1.0
+    weights: NDArray[np.floating] | float = 1.0
+    total: float = len(values)
+    if weight is not None:
+        weights = weight
+        total = math.fsum(weight)
+    try:
+        # Standard deviation of the population: sqrt(mean((v - mean)^2))
+        mean = math.fsum(weights * values) / total
+        return mean, math.sqrt(math.fsum(weights * (values - mean) ** 2) / total)
+    except OverflowError:
+        return math.inf, math.inf
+
+
+def mean_and_scale(
+    values: NDArray[np.float64], weight: NDArray[np.floating] | None = None
+) -> tuple[float, float]:
+    """What ``values`` (n,) are standardised with: `mean_and_deviation`, but 1 in place of 0.
+
+    So a constant becomes zero, and a new value of its column is no giant.
+
+    Examples
+    --------
+    >>> mean_and_scale(np.array([1.0, 3.0])), mean_and_scale(np.full(120, 36.6))
+    ((2.0, 1.0), (36.6, 1.0))
+    """
+    mean, deviation = mean_and_deviation(values, weight)
+    return mean, deviation or 1.0
 
 
 def skewness(values: NDArray[np.float64]) -> float:
@@ -478,7 +529,11 @@ def _fit_categorical(name: str, series: pd.Series, train: NDArray[np.int64]) -> 
     # Missing values are a level of their own, the last one.
     if len(known) < len(train_texts):
         levels.append(None)
-    return CategoricalColumn(column, tuple(levels))
+
+    # In all rows, so that no row that was another level becomes one of these.
+    everywhere = {text for text in texts if isinstance(text, str)}
+    truths = {truth_of(text) for text in everywhere} - {None}
+    return CategoricalColumn(column, tuple(levels), truth=len(truths) == len(everywhere) > 0)
 
 
 def finite_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:
@@ -567,16 +622,6 @@ def check_text(name: str, column: str, texts: Sequence[object]) -> None:
 def _check_words_are_no_numbers(where: _TableColumn, words: Sequence[_Word], numbers: int) -> None:
     """Raise DataError if most cells are numbers; ``numbers`` counts those that read as such."""
     mostly = MOSTLY * (len(words) + numbers)
-
-    grouped = [word for word in words if _THOUSANDS.fullmatch(word.text)]
-    if grouped and numbers + len(grouped) >= mostly:
-        row, text = grouped[0]
-        raise DataError(
-            f"{where.cell(row)} {text!r} has a thousands separator or a decimal comma.",
-            expected="numbers such as 1234.5",
-            remedy="remove the separators, or save the table with semicolons if these are decimal "
-            "commas",
-        )
 
     if numbers >= mostly:
         row, text = words[0]

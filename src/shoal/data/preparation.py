@@ -301,7 +301,7 @@ def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptio
         name=name,
         table=table,
         options=options,
-        encoder=encoder,
+        encoder=encoder.written_as(table.notations),
         train=train,
         validation=arrays.part(split.validation),
         test=arrays.part(split.test),
@@ -365,6 +365,11 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
 
     for column in options.with_roles:
         check_has_column(name, table, column)
+        table.check_readable(name, column)
+    # Classes are texts, whatever they look like.
+    if options.task != "classification":
+        for column in options.targets:
+            table.check_readable(name, column)
 
     features = [column for column in table.columns if column not in options.no_features]
     if not features:
@@ -373,17 +378,21 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
             expected="a feature or more",
             remedy="add columns, separated by , ; tab or | in a CSV file",
         )
+    for column in features:
+        table.check_readable(name, column)
     return features
 
 
 def _require_values(name: str, table: CanonicalTable, column: str) -> None:
     missing = np.flatnonzero(table[column].isna())
     if len(missing):
+        gap = table.gap(column)
+        what = f"{gap!r} means no value" if gap else "no value"
+        another = "write it in another way if it means something (Namibia for NA), " if gap else ""
         raise DataError(
-            f"{name}: row {missing[0] + 2}, column {column!r}: no value "
-            f"({len(missing)} such rows).",
+            f"{name}: row {missing[0] + 2}, column {column!r}: {what} ({len(missing)} such rows).",
             expected="a value in every row of the target and of the group",
-            remedy="fill the cells in, or remove the rows",
+            remedy=f"{another}fill the cells in, or remove the rows",
         )
 
 

@@ -7,6 +7,9 @@ import io
 import logging
 import os
 import reprlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -18,7 +21,10 @@ from shoal.inference.standalone import (
     MAX_BYTES,
     MAX_COLUMNS,
     MAX_ROWS,
+    Cells,
+    Notation,
     TableError,
+    TextTable,
     decode,
     parse_csv,
 )
@@ -31,6 +37,9 @@ BUNDLED = {"concrete": "compressive_strength"}
 MAX_PARQUET_CELLS = 200_000_000
 _PARQUET_MAGIC = b"PAR1"
 _PARQUET_SUFFIXES = (".parquet", ".pq")
+
+# Where a stored table has the notations of its columns: among the attributes of its DataFrame.
+_NOTATIONS = "shoal_notations"
 
 
 def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, CanonicalTable]:
@@ -63,9 +72,15 @@ def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, Canoni
     if isinstance(data, pd.DataFrame):
         return "table", CanonicalTable.from_frame("table", data)
 
+    file_name, content = _named_content(data)
+    # The suffix says the format, and is no part of what people call the table.
+    return Path(file_name).stem, table_from_bytes(file_name, content)
+
+
+def _named_content(data: str | os.PathLike[str]) -> tuple[str, bytes]:
+    """The name and the bytes of a bundled table, or of a file."""
     if isinstance(data, str) and data in BUNDLED:
-        file = resources.files("shoal.data").joinpath(f"{data}.csv")
-        return data, table_from_bytes(data, file.read_bytes())
+        return data, resources.files("shoal.data").joinpath(f"{data}.csv").read_bytes()
 
     if not isinstance(data, str | os.PathLike):
         raise DataError(
@@ -74,9 +89,8 @@ def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, Canoni
             remedy="give one of these",
         )
 
-    # The suffix says the format, and is no part of what people call the table.
     path = Path(data)
-    return path.stem, table_from_bytes(path.name, _read_file(path))
+    return path.name, _read_file(path)
 
 
 def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
@@ -98,18 +112,26 @@ def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
     if len(content) > MAX_BYTES:
         raise _too_large(name)
 
-    # An upload may come under any name, so that the first bytes count, too.
-    named_parquet = Path(name).suffix.lower() in _PARQUET_SUFFIXES
-    if named_parquet or content.startswith(_PARQUET_MAGIC):
+    if _is_parquet(name, content):
         _log.debug("reading %r (%d bytes) as Parquet", name, len(content))
-        return _read_parquet(name, content)
+        return _read_parquet(name, content, partial(CanonicalTable.from_frame, name))
 
     _log.debug("reading %r (%d bytes) as CSV", name, len(content))
+    return CanonicalTable.from_texts(_parse(name, content))
+
+
+def _is_parquet(name: str, content: bytes) -> bool:
+    # An upload may come under any name, so that the first bytes count, too.
+    named_parquet = Path(name).suffix.lower() in _PARQUET_SUFFIXES
+    return named_parquet or content.startswith(_PARQUET_MAGIC)
+
+
+def _parse(name: str, content: bytes) -> TextTable:
+    """The columns of a CSV file."""
     try:
-        columns = parse_csv(decode(content))
+        return parse_csv(decode(content))
     except TableError as error:
         raise to_data_error(name, error) from None
-    return CanonicalTable.from_texts(columns)
 
 
 def to_parquet(table: CanonicalTable | pd.DataFrame) -> bytes:
@@ -121,7 +143,11 @@ def to_parquet(table: CanonicalTable | pd.DataFrame) -> bytes:
         If a DataFrame is not a sound table, or text cannot be stored (a lone surrogate).
     """
     # Without the index: rows are numbered anew as they are read.
-    frame = as_canonical("table", table).frame
+    canonical = as_canonical("table", table)
+    frame = canonical.frame
+    if canonical.notations:
+        notations = {column: asdict(found) for column, found in canonical.notations.items()}
+        frame.attrs[_NOTATIONS] = notations
     buffer = io.BytesIO()
     try:
         frame.to_parquet(buffer, engine="pyarrow", index=False)
@@ -141,7 +167,36 @@ def from_parquet(content: bytes) -> CanonicalTable:
     DataError
         If the bytes are damaged.
     """
-    return _read_parquet("stored table", content)
+    return _read_parquet("stored table", content, _from_stored)
+
+
+def _from_stored(frame: pd.DataFrame) -> CanonicalTable:
+    notations = {}
+    for column, values in frame.attrs.get(_NOTATIONS, {}).items():
+        notations[column] = Notation(**values)
+    return CanonicalTable.from_stored("stored table", frame, notations)
+
+
+def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
+    """Read the columns of a table for a prediction, with texts as they are written.
+
+    A model knows which columns are numbers, and how they were written in training.
+
+    Parameters
+    ----------
+    data
+        As in `read_table`, but for a DataFrame.
+
+    Raises
+    ------
+    DataError
+        As in `read_table`.
+    """
+    name, content = _named_content(data)
+    if not _is_parquet(name, content):
+        return _parse(name, content)
+    table = _read_parquet(name, content, partial(CanonicalTable.from_stored, name, notations={}))
+    return {column: table[column].tolist() for column in table.columns}
 
 
 def _read_file(path: Path) -> bytes:
@@ -158,7 +213,9 @@ def _read_file(path: Path) -> bytes:
         ) from error
 
 
-def _read_parquet(name: str, content: bytes) -> CanonicalTable:
+def _read_parquet(
+    name: str, content: bytes, convert: Callable[[pd.DataFrame], CanonicalTable]
+) -> CanonicalTable:
     # Imported here, since it takes long to load and most tables are CSV.
     import pyarrow  # type: ignore[import-untyped, unused-ignore]
     from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]
@@ -187,7 +244,7 @@ def _read_parquet(name: str, content: bytes) -> CanonicalTable:
         )
     # A text that is no UTF-8 shows when it is read.
     try:
-        return CanonicalTable.from_frame(name, frame)
+        return convert(frame)
     except (pyarrow.ArrowException, UnicodeError) as error:
         raise _damaged_parquet(name, error) from error
 

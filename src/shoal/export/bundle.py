@@ -322,6 +322,9 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
 
 def _format(dataset: Dataset) -> int:
     """The format of model.json: the first that has what the encoder needs, from 2 on."""
+    for column in dataset.encoder.columns:
+        if getattr(column, "notation", None) is not None or getattr(column, "truth", False):
+            return 5
     if any(isinstance(column, QuestionColumn) for column in dataset.encoder.columns):
         return 4
     if isinstance(dataset.encoder.target, RegressionTargets):

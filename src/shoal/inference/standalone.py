@@ -23,10 +23,10 @@ import re
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,9 @@ MAX_ROWS = 5_000_000
 SEPARATORS = ",;\t|"
 
 # The formats of model.json that this file reads. From 2 on, numeric columns may have a
-# ``log_floor``. 3 has several targets, 4 columns that are questions.
-FORMATS = (1, 2, 3, 4)
+# ``log_floor``. 3 has several targets, 4 columns that are questions, 5 columns with a ``notation``
+# or of ``truth`` values.
+FORMATS = (1, 2, 3, 4, 5)
 
 # Text that means "no value" anywhere, and text that means it only where numbers are expected
 # ("none" may be a class).
@@ -56,8 +57,8 @@ _SNIFFED_ROWS = 100
 _BINARY_SHARE = 0.01
 _CONTROLS_IN_TEXT = "\t\n\r\v\f\x1a"
 
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
-_DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?")
+_SURROGATES = re.compile("[\udc80-\udcff]+")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]+")
 _FORMULA_START = ("=", "+", "-", "@", "\t", "\r")
 
 # The first bytes of files that are often taken for tables.
@@ -143,7 +144,8 @@ def _decode_by_first_fit(data: bytes) -> str:
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
-            continue
+            if encoding == "utf-8-sig":
+                _check_not_mixed(data)
     raise _not_text()
 
 
@@ -156,6 +158,29 @@ def _possible_encodings(data: bytes) -> list[str]:
     return ["utf-8-sig", "cp1252"]
 
 
+def _check_not_mixed(data: bytes) -> None:
+    """Raise TableError if bytes that are no UTF-8 stand in a file that has UTF-8, too."""
+    # A byte that is no UTF-8 becomes a surrogate.
+    text = data.decode("utf-8-sig", "surrogateescape")
+    wrong = _SURROGATES.findall(text)
+    beyond_ascii = _BEYOND_ASCII.findall(text)
+
+    # Text of Windows-1252 may be UTF-8 by chance, but then for letters of distant scripts.
+    of_western_text = sum(len(run.encode("cp1252", "ignore")) for run in beyond_ascii)
+    if not of_western_text and len(wrong) >= sum(map(len, beyond_ascii)):
+        return
+
+    line = text.count("\n", 0, text.index(wrong[0])) + 1
+    wrong_line = text.split("\n")[line - 1].encode("utf-8", "surrogateescape")
+    shown = wrong_line.decode("cp1252", "replace")
+    raise TableError(
+        f"line {line} is not UTF-8, but other lines are: {shown.strip()[:60]!r} "
+        f"({len(wrong)} such places).",
+        expected="one encoding, best UTF-8",
+        remedy="save what is in another encoding as UTF-8, and put the lines together again",
+    )
+
+
 def _not_text() -> TableError:
     return TableError(
         "the file is not text.", expected="CSV text", remedy="save the table as CSV in UTF-8"
@@ -165,18 +190,33 @@ def _not_text() -> TableError:
 # Text -> columns
 
 
-def parse_csv(text: str) -> dict[str, list[str]]:
+class TextTable(dict[str, list[str]]):
+    """The cells of each column of a file, by name, as they are written.
+
+    Parameters
+    ----------
+    columns
+        A text a row.
+    separator
+        What stands between cells.
+    """
+
+    def __init__(self, columns: Mapping[str, list[str]], separator: str) -> None:
+        super().__init__(columns)
+        self.separator = separator
+
+
+def parse_csv(text: str) -> TextTable:
     """Columns of a CSV text, by name.
 
     Parameters
     ----------
     text
-        Row 1 is the header. A blank line inside is a row without values. In files separated by
-        semicolons a decimal comma becomes a point.
+        Row 1 is the header. A blank line inside is a row without values.
 
     Returns
     -------
-    dict
+    TextTable
         The cells of each column, a text a row.
 
     Raises
@@ -187,7 +227,7 @@ def parse_csv(text: str) -> dict[str, list[str]]:
     Examples
     --------
     >>> parse_csv("size;price\\n1,5;20\\n2;30\\n")
-    {'size': ['1.5', '2'], 'price': ['20', '30']}
+    {'size': ['1,5', '2'], 'price': ['20', '30']}
     """
     if not text.strip():
         raise TableError(
@@ -210,12 +250,7 @@ def parse_csv(text: str) -> dict[str, list[str]]:
     columns = {}
     for position, name in enumerate(header):
         columns[name] = [row[position] for row in body]
-
-    # Where semicolons separate, a comma may stand in a number.
-    if separator == ";" and "," in text:
-        for name, column in columns.items():
-            _point_decimals(name, column)
-    return columns
+    return TextTable(columns, separator)
 
 
 def sniff_separator(text: str) -> str:
@@ -355,27 +390,6 @@ def _check_row_lengths(body: list[list[str]], width: int) -> None:
             )
 
 
-def _point_decimals(name: str, column: list[str]) -> None:
-    """Write decimal commas of a column as points. Raises TableError if it has both."""
-    with_comma = []
-    for row, cell in enumerate(column):
-        if "," in cell and _DECIMAL_COMMA.fullmatch(cell.strip()):
-            with_comma.append(row)
-    if not with_comma:
-        return
-
-    for row, cell in enumerate(column):
-        if _DECIMAL_POINT.fullmatch(cell.strip()):
-            raise TableError(
-                f"column {name!r} has a decimal point in row {row + 2} and a comma in row "
-                f"{with_comma[0] + 2}.",
-                expected="one of them",
-                remedy="write all numbers of the column alike",
-            )
-    for row in with_comma:
-        column[row] = column[row].replace(",", ".")
-
-
 # Cells -> values
 
 
@@ -453,7 +467,372 @@ def _is_nothing(value: object) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
+# Numbers in other notations
+
+# Characters that stand for those of plain numbers.
+_ALIKE = str.maketrans(
+    "\u2212\u2012\u2013\u2014\ufe63\uff0d\uff0b\uff05\u00a0\u2007\u2009\u202f\u2019",
+    "-----" + "-+%" + "    " + "'",
+)
+
+# Signs of currencies and their codes, which may stand before a number; and what may stand behind:
+# these, percent, or a unit such as kg, m2 or per day.
+_CURRENCY = (
+    r"(?:[A-Z]{0,3}[$¢£¤¥\u20a0-\u20cf]|USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|BRL|MXN|ZAR"
+    r"|SEK|NOK|DKK|PLN|CZK|HUF|TRY|[Kk]r\.?|R[Ss]\.?)"
+)
+_UNIT = rf"(?:{_CURRENCY}|[%‰°″′\"]|[^\W\d_])[^\d()]{{0,15}}?[23]?"
+
+_NUMBER_AND_UNIT = re.compile(
+    rf"(?P<before>{_CURRENCY}|%)? ?(?P<opened>\()? ?(?P<sign>[+-])? ?"
+    rf"(?P<inside>{_CURRENCY})? ?(?P<second_sign>[+-])?"
+    r"(?P<digits>[\d.,' ]*\d[.,]?)(?P<exponent>[eE][+-]?\d+|[dDqQ][+-]\d+)?"
+    rf" ?(?P<behind>{_UNIT})? ?(?P<closed>\))? ?(?P<last_sign>-)?"
+)
+
+# The digits of a number, by its decimal mark. Thousands are in groups, but for India's lakhs.
+_DIGITS = {
+    ".": re.compile(
+        r"(?:\d*|[1-9]\d{0,2}([,' ])\d{3}(?:\1\d{3})*|[1-9]\d?(?:,\d\d)+,\d{3})(?:\.\d*)?"
+    ),
+    ",": re.compile(r"(?:\d*|[1-9]\d{0,2}([.' ])\d{3}(?:\1\d{3})*)(?:,\d*)?"),
+}
+_MARKS = tuple(_DIGITS)
+
+# A plain number whose point may group thousands.
+_MAY_BE_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+")
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How the numbers of a column are written, where that is not plainly.
+
+    Minus signs of any kind, negative numbers in parentheses, exponents of Fortran and groups of
+    thousands that cannot be mistaken need no notation to be read.
+
+    Attributes
+    ----------
+    decimal
+        The decimal mark, a point or a comma. The other may group thousands.
+    unit
+        What stands beside every number: a percent sign, a currency, a unit.
+    example
+        A cell of the column.
+    """
+
+    decimal: str = "."
+    unit: str = ""
+    example: str = ""
+
+    def number(self, cell: object) -> float | None:
+        """The number that a cell holds; NaN for no value, None for what is no number in it."""
+        written = read_cell(cell)
+        if written is None or written.unit not in (None, self.unit):
+            return None
+        return written.values[_MARKS.index(self.decimal)]
+
+
+class WrittenNumber(NamedTuple):
+    """A cell that is a number, perhaps in another notation.
+
+    Attributes
+    ----------
+    unit
+        Empty where there is none; None if the cell holds no value.
+    values
+        The number with a decimal point, and with a decimal comma; None where it cannot have one.
+    """
+
+    unit: str | None
+    values: tuple[float | None, float | None]
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether it may be two numbers, as 1.234 may."""
+        point, comma = self.values
+        return None not in self.values and self.unit is not None and point != comma
+
+
+def read_cell(cell: object) -> WrittenNumber | None:
+    """The number of a cell in whichever notation; None if it holds something that is no number.
+
+    Examples
+    --------
+    >>> read_cell("1.234 kg")
+    WrittenNumber(unit='kg', values=(1.234, 1234.0))
+    >>> read_cell("($1,694.87)"), read_cell("about 5")
+    (WrittenNumber(unit='$', values=(-1694.87, None)), None)
+    """
+    number = to_number(cell)
+    if number is not None and not (isinstance(cell, str) and "." in cell):
+        unit = None if math.isnan(number) else ""
+        return WrittenNumber(unit, (number, number))
+    if not isinstance(cell, str):
+        return None
+
+    text = cell.translate(_ALIKE).strip()
+    if text in MISSING_NUMBER:
+        return WrittenNumber(None, (math.nan, math.nan))
+    return _dissect(text)
+
+
+def _dissect(text: str) -> WrittenNumber | None:
+    match = _NUMBER_AND_UNIT.fullmatch(text)
+    if match is None:
+        return None
+
+    units = [unit.strip() for unit in match.group("before", "inside", "behind") if unit]
+    signs = [sign for sign in match.group("sign", "second_sign", "opened", "last_sign") if sign]
+    is_paired = (match["opened"] is None) == (match["closed"] is None)
+    # One sign is enough: +(5) or -5- is something else.
+    if len(units) > 1 or len(signs) > 1 or not is_paired:
+        return None
+
+    sign = "" if signs in ([], ["+"]) else "-"
+    exponent = (match["exponent"] or "").lower().replace("d", "e").replace("q", "e")
+    values = []
+    for mark, shape in _DIGITS.items():
+        digits = match["digits"]
+        value = None
+        # Nobody groups the digits before an exponent.
+        is_plain = not exponent or re.fullmatch(rf"\d*\{mark}?\d*", digits)
+        if is_plain and shape.fullmatch(digits):
+            plain = re.sub(rf"[^\d{mark}]", "", digits).replace(mark, ".")
+            value = float(f"{sign}{plain}{exponent}")
+        values.append(value)
+    if values == [None, None]:
+        return None
+    return WrittenNumber("".join(units), (values[0], values[1]))
+
+
+class _Column(NamedTuple):
+    """What the cells of a column are, as far as they are numbers of one unit.
+
+    Attributes
+    ----------
+    unit
+        Beside every number.
+    numbers
+        With a decimal point, and with a decimal comma, up to the first cell that is no number.
+    other
+        The first row, from 0, that is no number of this unit; None: all are.
+    unreadable
+        The first row that cannot have a decimal point; and a decimal comma.
+    differing
+        The first row whose two numbers differ.
+    """
+
+    unit: str
+    numbers: tuple[list[float], list[float]]
+    other: int | None
+    unreadable: tuple[int | None, int | None]
+    differing: int | None
+
+    @property
+    def marks(self) -> list[str]:
+        """The decimal marks with which every cell is a number."""
+        if self.other is not None:
+            return []
+        return [mark for mark, row in zip(_MARKS, self.unreadable, strict=True) if row is None]
+
+
+def _examine(cells: Cells, unit: str | None = None) -> _Column:
+    """What cells (rows,) are. ``unit`` is beside all of them; None: the first number says which."""
+    points: list[float] = []
+    commas: list[float] = []
+    no_point = no_comma = differing = other = None
+
+    for row, cell in enumerate(cells):
+        written = read_cell(cell)
+        if written is not None and unit is None:
+            unit = written.unit
+        if written is None or written.unit not in (None, unit):
+            other = row
+            break
+
+        point, comma = written.values
+        if point is None and no_point is None:
+            no_point = row
+        if comma is None and no_comma is None:
+            no_comma = row
+        if differing is None and written.is_unsure:
+            differing = row
+        points.append(math.nan if point is None else point)
+        commas.append(math.nan if comma is None else comma)
+    return _Column(unit or "", (points, commas), other, (no_point, no_comma), differing)
+
+
+class NumberReader:
+    """Reads the columns of one table as numbers, in one notation each.
+
+    A column says by itself what its decimal mark is, as soon as one number can have only one. Where
+    none does (all are like 1.234), the other columns of the table do; then how the column was
+    written in training. What is left unsure is refused.
+
+    Parameters
+    ----------
+    columns
+        The cells (rows,) of each column, by name.
+    training
+        Whether notations are learned, and not known from training.
+    """
+
+    def __init__(self, columns: Mapping[str, Cells], *, training: bool = False) -> None:
+        self._columns = columns
+        self._training = training
+        self._has_semicolons = isinstance(columns, TextTable) and columns.separator == ";"
+
+    def read(
+        self, name: str, trained: Notation | None = None
+    ) -> tuple[NDArray[np.float64], Notation | None] | None:
+        """The numbers (rows,) of a column, NaN where missing; and their notation, if not plain.
+
+        Parameters
+        ----------
+        name
+            The column.
+        trained
+            How it was written in training, unless plainly.
+
+        Returns
+        -------
+        tuple or None
+            None if a cell is no number, or has another unit than the first; than in training.
+
+        Raises
+        ------
+        TableError
+            If the numbers are written in two ways, or may be two numbers each.
+        """
+        cells = self._columns[name]
+        unit = trained.unit if trained is not None else ""
+        if not unit:
+            plain = _plain_numbers(cells)
+            if plain is not None:
+                return plain, None
+
+        column = _examine(cells, None if self._training else unit)
+        if column.other is not None:
+            return None
+        mark = self._mark(name, column, trained)
+        numbers = column.numbers[_MARKS.index(mark)]
+        for cell, number in zip(cells, numbers, strict=True):
+            if not math.isnan(number) and to_number(cell) != number:
+                return np.array(numbers), Notation(mark, column.unit, str(cell).strip())
+        return np.array(numbers), None
+
+    def _mark(self, name: str, column: _Column, trained: Notation | None) -> str:
+        """The decimal mark of a column. Raises TableError if it is unsure."""
+        if not column.marks:
+            comma, point = (row or 0 for row in column.unreadable)
+            raise TableError(
+                f"column {name!r} has a decimal point in row {point + 2} and a comma in row "
+                f"{comma + 2}.",
+                expected="one of them",
+                remedy="write all numbers of the column alike",
+            )
+        if len(column.marks) == 1:
+            return column.marks[0]
+        if column.differing is None:
+            return "."
+
+        is_plain = all(to_number(cell) is not None for cell in self._columns[name])
+        mark = self._mark_of_others(name) or self._usual_mark(is_plain, trained)
+        if mark not in _MARKS:
+            raise self._unsure(name, column)
+        return mark
+
+    def _mark_of_others(self, name: str) -> str:
+        """The decimal mark of the other columns that can have only one; both, or none."""
+        marks = set()
+        for other, cells in self._columns.items():
+            is_text = not (isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf")
+            if other != name and is_text:
+                column = _examine(cells)
+                if len(column.marks) == 1:
+                    marks.update(column.marks)
+        return "".join(marks)
+
+    def _usual_mark(self, is_plain: bool, trained: Notation | None) -> str:
+        """The decimal mark of a column that nothing else in its table tells; empty if unsure."""
+        if trained is not None:
+            return trained.decimal
+        if is_plain:
+            # With semicolons it may be a thousands separator, unless training had points.
+            return "" if self._has_semicolons and self._training else "."
+        return "," if self._has_semicolons else ""
+
+    def _unsure(self, name: str, column: _Column) -> TableError:
+        row = column.differing or 0
+        cell = str(list(self._columns[name])[row]).strip()[:60]
+        point, comma = (f"{numbers[row]:.15g}" for numbers in column.numbers)
+        return TableError(
+            f"row {row + 2}, column {name!r}: {cell!r} may be {point} or {comma}, as its mark may "
+            "be a decimal mark or a thousands separator.",
+            expected="numbers such as 1234.5",
+            remedy="remove the separators if they are of thousands, or write decimal points and "
+            "one digit more (1.2340)",
+        )
+
+
+def _plain_numbers(cells: Cells) -> NDArray[np.float64] | None:
+    """Cells (rows,) as numbers; None if one is no plain number, or all points may group."""
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
+        return cells.astype(np.float64)
+
+    numbers = np.empty(len(cells))
+    for row, cell in enumerate(cells):
+        number = to_number(cell)
+        if number is None:
+            return None
+        numbers[row] = number
+
+    any_group = False
+    for cell, number in zip(cells, numbers.tolist(), strict=True):
+        if isinstance(cell, str) and "." in cell and not math.isnan(number):
+            if not _MAY_BE_GROUPED.fullmatch(cell.strip()):
+                return numbers
+            any_group = True
+    return None if any_group else numbers
+
+
 # Columns -> network inputs
+
+# Truth values, in lower case.
+_TRUTH = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "on", "wahr", "ja", "vrai", "oui"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "off", "falsch", "nein", "faux", "non"), False),
+}
+
+
+class Unseen(NamedTuple):
+    """Cells of a categorical column with a value that training has never seen.
+
+    Attributes
+    ----------
+    cells
+        How many.
+    first_row
+        Where the first one is; the header is row 1.
+    levels
+        The different values, an empty text for a missing one.
+    """
+
+    cells: int
+    first_row: int
+    levels: tuple[str, ...]
+
+    def sentence(self, column: str) -> str:
+        """What they are, and what becomes of them."""
+        shown = ", ".join(repr(level[:60]) if level else "no value" for level in self.levels[:5])
+        if len(self.levels) > 5:
+            shown += f" and {len(self.levels) - 5} more"
+        cells = "1 cell" if self.cells == 1 else f"{self.cells:,} cells"
+        return (
+            f"column {column!r}: {cells} with what training has never seen ({shown}), the first in "
+            f"row {self.first_row}."
+        )
+
 
 # ln 2 in two parts, such that k * _LN2_HIGH is exact for every exponent k (as in fdlibm).
 _LN2_HIGH = 0.6931471803691238
@@ -512,7 +891,9 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
         as ``fill`` (an error if that is null); if ``missing_indicator``, a second input is 1 where
         values were missing, else 0. If it has a ``log_floor``, the smallest value of training, v is
         ``log(max(v, log_floor))``. A categorical column becomes one 0/1 input a level; null is the
-        level of missing values, and a level that training never saw is all zeros. A column of
+        level of missing values, and a level that training never saw is all zeros; if ``truth``,
+        TRUE, true and the like are one level. Numbers are read in the ``notation`` of training, if
+        there is one and they do not say another by themselves. A column of
         questions becomes one 0/1 input for each of its ``thresholds``, 1 where v is greater; if
         ``missing_question``, one more is 1 where values were missing, and all others are 0 there.
 
@@ -536,6 +917,7 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
            [ 2.,  0.,  0.]], dtype=float32)
     """
     rows = _common_length(columns, encoder)
+    reader = NumberReader(columns)
     inputs = np.zeros((rows, width(encoder)), dtype=np.float32)
 
     first_input = 0
@@ -545,9 +927,9 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
         if column["kind"] == "categorical":
             _encode_levels(column, cells, own_inputs)
         elif column["kind"] == "questions":
-            _encode_questions(column, cells, own_inputs)
+            _encode_questions(column, _numbers(column, reader, cells), own_inputs)
         else:
-            _encode_numbers(column, cells, own_inputs)
+            _encode_numbers(column, _numbers(column, reader, cells), own_inputs)
         first_input += _column_width(column)
     return inputs
 
@@ -576,16 +958,81 @@ def _common_length(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> 
 
 def _encode_levels(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
     """Set the inputs (rows, levels), which are zeros, of a categorical column."""
+    for row, level in enumerate(_known_levels(column, cells)):
+        if level is not None:
+            inputs[row, level] = 1
+
+
+def _known_levels(column: Mapping[str, Any], cells: Cells) -> Iterator[int | None]:
+    """For each cell of a categorical column the index of its level; None if training had none.
+
+    A cell is the level of its text. Where training has none such, it is the level that is the same
+    number, and in a column of truth values the one that is equally true.
+    """
     position = {level: index for index, level in enumerate(column["levels"])}
-    for row, cell in enumerate(cells):
-        index = position.get(to_level(cell))
-        if index is not None:
-            inputs[row, index] = 1
+    by_truth = {}
+    if column.get("truth"):
+        by_truth = {truth_of(level): index for level, index in position.items() if level}
+
+    for cell in cells:
+        level = to_level(cell)
+        index = position.get(level)
+        if index is None and level is not None:
+            number = to_number(level)
+            if number is not None and math.isfinite(number):
+                index = position.get(_number_to_level(number))
+        if index is None and by_truth:
+            index = by_truth.get(truth_of(level))
+        yield index
 
 
-def _encode_questions(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
+def truth_of(text: str | None) -> bool | None:
+    """The truth value that a text is, as programs and spreadsheets write it; None for other text.
+
+    Examples
+    --------
+    >>> truth_of("TRUE"), truth_of("no"), truth_of("maybe")
+    (True, False, None)
+    """
+    return _TRUTH.get((text or "").strip().lower())
+
+
+def count_unseen(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> dict[str, Unseen]:
+    """What training has never seen, in each categorical column that has such cells.
+
+    Parameters
+    ----------
+    columns, encoder
+        As of `encode`.
+
+    Examples
+    --------
+    >>> kind = {"name": "kind", "kind": "categorical", "levels": ["flat", "house"]}
+    >>> count_unseen({"kind": ["house", "tent", "tent"]}, {"columns": [kind]})
+    {'kind': Unseen(cells=2, first_row=3, levels=('tent',))}
+    """
+    unseen = {}
+    for column in encoder["columns"]:
+        if column["kind"] != "categorical":
+            continue
+        cells = columns[column["name"]]
+        # Rows count from 1, and the header is row 1.
+        found = {}
+        for row, (cell, level) in enumerate(
+            zip(cells, _known_levels(column, cells), strict=True), 2
+        ):
+            if level is None:
+                found[row] = to_level(cell) or ""
+        if found:
+            texts = tuple(dict.fromkeys(found.values()))
+            unseen[column["name"]] = Unseen(len(found), min(found), texts)
+    return unseen
+
+
+def _encode_questions(
+    column: Mapping[str, Any], numbers: NDArray[np.float64], inputs: NDArray[np.float32]
+) -> None:
     """Set the inputs (rows, questions) of a numeric column that is asked questions."""
-    numbers = _numbers(column["name"], cells)
     for index, threshold in enumerate(column["thresholds"]):
         # No comparison with NaN, which stands for missing values, is true.
         inputs[:, index] = numbers > threshold
@@ -593,11 +1040,12 @@ def _encode_questions(column: Mapping[str, Any], cells: Cells, inputs: NDArray[n
         inputs[:, -1] = np.isnan(numbers)
 
 
-def _encode_numbers(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
+def _encode_numbers(
+    column: Mapping[str, Any], numbers: NDArray[np.float64], inputs: NDArray[np.float32]
+) -> None:
     """Set the inputs (rows, 1 or 2) of a numeric column."""
     name = column["name"]
-    numbers = _numbers(name, cells)
-
+    given = numbers
     is_missing = np.isnan(numbers)
     if is_missing.any():
         if column["fill"] is None:
@@ -622,7 +1070,7 @@ def _encode_numbers(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.
     if not is_finite.all():
         row = int(np.flatnonzero(~is_finite)[0])
         raise TableError(
-            f"row {row + 2}, column {name!r}: {cells[row]} is too large.",
+            f"row {row + 2}, column {name!r}: {given[row]} is too large.",
             expected="a number within the range of single precision",
             remedy="correct or remove it",
         )
@@ -631,22 +1079,37 @@ def _encode_numbers(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.
         inputs[:, 1] = is_missing
 
 
-def _numbers(name: str, cells: Cells) -> NDArray[np.float64]:
-    """Cells (rows,) as numbers, NaN where they hold no value. Raises TableError for other text."""
-    if isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf":
-        return cells.astype(np.float64)
+def _numbers(column: Mapping[str, Any], reader: NumberReader, cells: Cells) -> NDArray[np.float64]:
+    """The numbers (rows,) of a column, NaN where missing. Raises TableError for other text."""
+    name = column["name"]
+    trained = None
+    if column.get("notation") is not None:
+        trained = Notation(**column["notation"])
 
-    numbers = np.empty(len(cells))
+    read = reader.read(name, trained)
+    if read is not None:
+        return read[0]
+
+    notation = trained or Notation()
+    expected = f"a number such as {notation.example!r}" if notation.example else "a number"
     for row, cell in enumerate(cells):
-        number = to_number(cell)
-        if number is None:
-            raise TableError(
-                f"row {row + 2}, column {name!r}: {str(cell)[:60]!r} is not a number.",
-                expected="a number",
-                remedy="correct it",
-            )
-        numbers[row] = number
-    return numbers
+        written = read_cell(cell)
+        if written is None or written.unit not in (None, notation.unit):
+            where = f"row {row + 2}, column {name!r}: {str(cell)[:60]!r}"
+            problem = f"{where} is not a number."
+            if written is not None:
+                problem = f"{where} {_unit_problem(written, notation)}"
+            raise TableError(problem, expected=expected, remedy="correct it")
+    raise AssertionError("the reader found a cell that is no number")
+
+
+def _unit_problem(written: WrittenNumber, notation: Notation) -> str:
+    """What is wrong with a number of another unit than training had."""
+    if not written.unit:
+        return f"has no {notation.unit!r}, which training had."
+    if not notation.unit:
+        return f"has a {written.unit!r}, which training had not."
+    return f"has a {written.unit!r} where training had {notation.unit!r}."
 
 
 # Network inputs -> predictions
@@ -793,12 +1256,16 @@ class Prediction:
         Names of the classes, in the order of the probabilities; none for regression.
     targets
         Names of the targets, in the order of the columns of ``values``; none where there is one.
+    unseen
+        By column: the cells with a category that training has never seen. They are none of the
+        categories that the networks know.
     """
 
     values: NDArray[np.float64] | NDArray[np.str_]
     probabilities: NDArray[np.float64] | None = None
     classes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    unseen: Mapping[str, Unseen] = field(default_factory=dict)
 
 
 # What reading a damaged model may raise.
@@ -897,7 +1364,9 @@ def _check_model(description: Mapping[str, Any], weights: NDArray[np.float32]) -
     forward(weights[0], layers, description["activation"], no_rows)
 
 
-def predict(model: Model | str | os.PathLike[str], columns: Mapping[str, Cells]) -> Prediction:
+def predict(
+    model: Model | str | os.PathLike[str], columns: Mapping[str, Cells], *, strict: bool = False
+) -> Prediction:
     """Predict the rows of a table.
 
     Parameters
@@ -907,6 +1376,8 @@ def predict(model: Model | str | os.PathLike[str], columns: Mapping[str, Cells])
         averaged, weighted by the model's ``shares`` if it has such.
     columns
         The cells (rows,) of each column, by name. All columns of training have to be there.
+    strict
+        Refuse categories that training has never seen.
 
     Raises
     ------
@@ -920,6 +1391,15 @@ def predict(model: Model | str | os.PathLike[str], columns: Mapping[str, Cells])
     shares = description.get("shares")
 
     x = encode(columns, description["encoder"])
+    unseen = count_unseen(columns, description["encoder"])
+    if strict and unseen:
+        column = next(iter(unseen))
+        raise TableError(
+            unseen[column].sentence(column),
+            expected="categories of training",
+            remedy="correct the cells, or predict without --strict (strict=False)",
+        )
+
     outputs = []
     for weights in model.weights:
         output = forward(weights, description["layers"], description["activation"], x)
@@ -927,12 +1407,12 @@ def predict(model: Model | str | os.PathLike[str], columns: Mapping[str, Cells])
 
     if target["kind"] != "classification":
         values = np.average(outputs, axis=0, weights=shares)
-        return Prediction(values, targets=tuple(target.get("names", ())))
+        return Prediction(values, targets=tuple(target.get("names", ())), unseen=unseen)
 
     probabilities = np.average([softmax(output) for output in outputs], axis=0, weights=shares)
     classes = tuple(target["classes"])
     likeliest = np.array(classes, dtype=np.str_)[probabilities.argmax(axis=1)]
-    return Prediction(likeliest, probabilities, classes)
+    return Prediction(likeliest, probabilities, classes, unseen=unseen)
 
 
 # Command line
@@ -1025,17 +1505,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        prediction = _predict_file(options.model, options.table, options.out)
+        prediction = _predict_file(options.model, options.table, options.out, options.strict)
         write_predictions(options.out, prediction, proba=options.proba)
     except (TableError, OSError) as error:
         print(f"predict: {options.table}: {error}", file=sys.stderr)
         return 2
 
+    for column, cells in prediction.unseen.items():
+        print(f"predict: {options.table}: {cells.sentence(column)}", file=sys.stderr)
     print(f"{len(prediction.values)} predictions written to {options.out}")
     return 0
 
 
-def _predict_file(folder: Path, table: Path, out: Path) -> Prediction:
+def _predict_file(folder: Path, table: Path, out: Path, strict: bool) -> Prediction:
     model = load_model(folder)
     if table.stat().st_size > MAX_BYTES:
         raise TableError(
@@ -1045,7 +1527,7 @@ def _predict_file(folder: Path, table: Path, out: Path) -> Prediction:
         raise TableError(
             "--out is the table itself.", expected="another file", remedy="choose another name"
         )
-    return predict(model, parse_csv(decode(table.read_bytes())))
+    return predict(model, parse_csv(decode(table.read_bytes())), strict=strict)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -1061,6 +1543,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--proba", action="store_true", help="add a column of probability for each class"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse categories that training has never seen"
     )
     parser.add_argument(
         "--model",
