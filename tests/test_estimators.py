@@ -86,7 +86,10 @@ def test_wrong_parameters_are_told(wrong: dict[str, object], said: str) -> None:
     ("estimator", "y", "said"),
     [
         (SwarmRegressor, [1.5] * 20, "1.5 in every row"),
+        (SwarmRegressor, [0.1] * 20, "0.1 in every row"),
+        (SwarmRegressor, [[0.1, row] for row in range(20)], "0.1 in every row"),
         (SwarmRegressor, [1e300, -1e300] * 10, "too large"),
+        (SwarmRegressor, [1e-200, 2e-200] * 10, "too small"),
         (SwarmClassifier, ["a"] * 20, "one class only, 'a'"),
     ],
 )
@@ -95,6 +98,21 @@ def test_targets_that_say_nothing_are_refused(estimator, y: list[object], said: 
         estimator(GENOME, iterations=2).fit(np.arange(40.0).reshape(20, 2), y)
     assert isinstance(caught.value, ValueError)  # as scikit-learn's own tools expect
     assert caught.value.expected and caught.value.remedy
+
+
+@pytest.mark.parametrize("constant", [36.6, 0.1, 1 / 3, 273.15])
+@pytest.mark.parametrize("weight", [None, np.linspace(0, 1, 60)])
+def test_a_constant_column_is_scaled_by_one(
+    constant: float, weight: np.ndarray[tuple[int], np.dtype[np.float64]] | None
+) -> None:
+    """A row that is off by a hundredth is no giant. The mean of most constants is rounded."""
+    x = np.c_[np.linspace(-1, 1, 60), np.full(60, constant)]
+    near = [[0.5, constant], [0.5, 1.01 * constant]]
+    model = SwarmRegressor(GENOME, iterations=50).fit(x, x[:, 0], sample_weight=weight)
+    assert (model.mean_[1], model.scale_[1]) == (constant, 1)
+    assert np.abs(np.diff(model.predict(near))) < 10
+    classes = SwarmClassifier(GENOME, iterations=50).fit(x, x[:, 0] > 0, sample_weight=weight)
+    assert (classes.mean_[1], classes.scale_[1]) == (constant, 1)
 
 
 # Weights of rows, and several targets

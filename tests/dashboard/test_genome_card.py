@@ -134,7 +134,11 @@ def test_rivals_stand_below_the_best_first_and_say_why_they_failed() -> None:
     confirmation = Confirmation((88.0, 89.0, 90.0), Genome(), (88.0, 89.5, 89.0))
     rows = score_rows(champion(baselines=rivals, confirmation=confirmation))
 
-    assert ScoreRow("", 0.0, metrics=Metrics(0.0, r2=-0.0001)).other("r2") == "0.000"
+    row = ScoreRow("", 0.0, metrics=Metrics(0.0, r2=-0.0001, mae=1.23456e30, rmse=1.2e-34))
+    assert row.other("r2") == "0.000"
+    # Amounts in units that are very large or small.
+    assert (row.other("mae"), row.other("rmse")) == ("1.23e+30", "1.2e-34")
+    assert ScoreRow("", 0.0, metrics=Metrics(0.0, mae=1234.5678)).other("mae") == "1234.568"
 
     names = [
         "Search",

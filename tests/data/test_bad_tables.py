@@ -65,12 +65,11 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
     "duplicate header": (table(header="a,a,y"), ["'a'", "columns 1 and 2", "rename"]),
     "blank header": (table(header="a,,y"), ["column 2", "no name"]),
     "no header": (table(header="7,8,9"), ["row 1", "header", "add a row"]),
-    "thousands": (
-        column(lambda i: f'"{i + 1},000.5"'),
-        ["row 2", "'b'", "'1,000.5'", "remove the separators"],
+    "thousands or decimals": (
+        "b,y\n" + "".join(f'"{i + 1},500",{i}\n' for i in range(ROWS)),
+        ["row 2", "'b'", "'1,500'", "1500 or 1.5", "remove the separators"],
     ),
-    "one thousands": (table('"1,500"'), ["row 5", "'b'", "'1,500'", "remove the separators"]),
-    "decimal comma quoted": (table('"1,5"'), ["row 5", "'b'", "'1,5'"]),
+    "decimal comma quoted": (table('"1,5"'), ["row 5", "'b'", "'1,5'", "alike"]),
     "decimal comma and point": (
         table("1,5", separator=";", header="a;b;y"),
         ["row 5", "'b'", "row 2", "alike"],

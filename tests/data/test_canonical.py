@@ -22,6 +22,7 @@ from shoal.data import (
 )
 from shoal.data import canonical as canonical_module
 from shoal.data.diagnostics import check_table
+from shoal.inference.standalone import Notation
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Store
 
@@ -45,6 +46,7 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each column has been made canonical, by any of the functions that do it."""
     counts: Counter[str] = Counter()
     from_frame = CanonicalTable.from_frame.__func__
+    from_stored = CanonicalTable.from_stored.__func__
     from_texts = CanonicalTable.from_texts.__func__
 
     def counting_from_frame(
@@ -53,6 +55,12 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counts.update(map(str, frame.columns))
         return from_frame(cls, name, frame)
 
+    def counting_from_stored(
+        cls: type[CanonicalTable], name: str, frame: pd.DataFrame, notations: dict[str, Notation]
+    ) -> CanonicalTable:
+        counts.update(map(str, frame.columns))
+        return from_stored(cls, name, frame, notations)
+
     def counting_from_texts(
         cls: type[CanonicalTable], columns: dict[str, list[str]]
     ) -> CanonicalTable:
@@ -60,6 +68,7 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return from_texts(cls, columns)
 
     monkeypatch.setattr(CanonicalTable, "from_frame", classmethod(counting_from_frame))
+    monkeypatch.setattr(CanonicalTable, "from_stored", classmethod(counting_from_stored))
     monkeypatch.setattr(CanonicalTable, "from_texts", classmethod(counting_from_texts))
     return counts
 

@@ -172,6 +172,23 @@ LOOK: dict[str, tuple[pd.DataFrame, dict[str, object], list[str]]] = {
     ),
     "long tail": (plain(y=np.exp(RANDOM.normal(0, 2.5, ROWS))), {}, ["long tail", "logarithm"]),
     "mostly missing": (plain(c=[None, None, 1.5, 2.5] * 50), {}, ["'c' 50 %", "mostly empty"]),
+    "mark of missing values": (
+        plain(c=[-999.0, *np.arange(19.0)] * 10),
+        {},
+        ["-999 stands in 10 rows of 'c'", "leave these cells empty"],
+    ),
+    "two marks": (
+        plain(c=[-9999, 9999, *range(1000, 1018)] * 10),
+        {},
+        ["-9999 stands in 10 rows of 'c'", "9999 stands in 10 rows"],
+    ),
+    "mark in a target": (
+        plain(y=[-99.9, *np.arange(19.0)] * 10),
+        {},
+        ["-99.9 stands in 10 rows of 'y'"],
+    ),
+    "any mark": (plain(c=[-32768, *range(19)] * 10), {}, ["-32768 stands in 10 rows of 'c'"]),
+    "mark among few values": (plain(c=[1, 2, 3, 4, 99] * 40), {}, ["99 stands in 40 rows"]),
     "mixed": (plain(c=["1", "2", "many", "few"] * 50), {}, ["Numbers and words", "'c'"]),
     "many words": (
         plain(c=[f"w{i % 40}" for i in range(ROWS)]),
@@ -196,6 +213,26 @@ def test_what_may_spoil_a_search_is_found(case: str) -> None:
     assert [word for word in words if word not in texts(checked, "look")] == []
     calm = texts(check_table("t", plain(), "y"), "look")
     assert words[0] not in calm
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [*range(99), 99] * 2,  # the largest of many
+        [0, 0, 0, *range(40, 57)] * 10,  # zeros may be amounts
+        [-999, *range(199)],  # once
+        [0, 1] * 100,
+        [1, 2, 3, 4, 5] * 40,
+    ],
+)
+def test_values_that_are_not_far_outside_are_no_marks(values: list[int]) -> None:
+    assert "stands in" not in texts(check_table("t", plain(c=values), "y"), "look")
+
+
+def test_nothing_is_good_about_a_target_that_does_not_vary() -> None:
+    checked = check_table("t", plain(y=[3.5] * ROWS), "y")
+    assert "3.5 in every row" in texts(checked, "bad")
+    assert "Regression of" not in texts(checked, "good")
 
 
 def test_rows_that_are_kept_together_are_no_leak() -> None:

@@ -23,6 +23,11 @@ METRIC_NAMES = {
     "log_loss": "Log loss",
 }
 
+# Metrics in the target's unit, which may be anything, and what of them has no three decimals.
+_IN_UNIT_OF_TARGET = ("mae", "rmse")
+_SMALL = 0.01
+_LARGE = 1e6
+
 # Differences of scores are whole numbers from here on.
 _WHOLE = 100.0
 
@@ -61,12 +66,18 @@ class ScoreRow:
     error: str | None = None
 
     def other(self, name: str) -> str:
-        """Another metric than the run's, with three decimals; empty where there is none."""
+        """Another metric than the run's; empty where there is none.
+
+        It has three decimals, or three significant digits where its unit is very small or large.
+        """
         value = self.metrics.to_dict().get(name) if self.metrics else None
         if value is None:
             return ""
         if name == ACCURACY.name:
             return f"{value:.2f}"
+        is_amount = name in _IN_UNIT_OF_TARGET and value != 0
+        if is_amount and not _SMALL <= abs(value) < _LARGE:
+            return f"{value:.3g}"
         # Adding 0 turns -0.0 into 0.0, so that no line reads -0.000.
         return f"{round(value, 3) + 0.0:.3f}"
 

@@ -202,10 +202,13 @@ def predict(
     proba: Annotated[
         bool, typer.Option("--proba", help="Add a column of probability for each class")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse categories that training has never seen")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Apply an exported model to a table."""
-    from shoal.data import read_table
+    from shoal.data.table_io import read_cells
     from shoal.inference import standalone
 
     if not data.is_file() and str(data) != "concrete":
@@ -220,9 +223,7 @@ def predict(
     try:
         loaded = standalone.load_model(model)
         source = data
-        _, table = read_table(str(data))
-        columns = {str(name): table[name].tolist() for name in table.columns}
-        prediction = standalone.predict(loaded, columns)
+        prediction = standalone.predict(loaded, read_cells(str(data)), strict=strict)
         standalone.write_predictions(out, prediction, proba=proba)
     except standalone.TableError as error:
         raise ModelError(
@@ -233,8 +234,11 @@ def predict(
             f"{out}: {error.strerror}.", remedy="choose a place that you may write to"
         ) from None
 
+    for column, unseen in prediction.unseen.items():
+        typer.echo(f"Note: {data}: {unseen.sentence(column)}", err=True)
     rows = len(prediction.values)
     if as_json:
-        typer.echo(json.dumps({"rows": rows, "out": str(out)}))
+        cells = {column: unseen.cells for column, unseen in prediction.unseen.items()}
+        typer.echo(json.dumps({"rows": rows, "out": str(out), "unseen": cells}))
     else:
         typer.echo(f"{rows} predictions written to {out}")

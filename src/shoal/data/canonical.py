@@ -198,6 +198,11 @@ class CanonicalTable:
         found = {column: self._written.get(column, _AS_IT_IS).notation for column in self.columns}
         return {column: notation for column, notation in found.items() if notation is not None}
 
+    def meanings(self, columns: Sequence[str]) -> list[str]:
+        """What the numbers of those columns mean that are not written plainly, an example each."""
+        found = self.notations
+        return [f"{name!r} ({found[name].meaning()})" for name in columns if name in found]
+
     def gap(self, column: str) -> str:
         """The text of a column's first cell without a value; empty where it is blank."""
         return self._written.get(column, _AS_IT_IS).gap

@@ -587,6 +587,10 @@ class Dataset:
             return ()
 
         notes = [*self._notes_on_roles()]
+        features = [column.name for column in self.encoder.columns]
+        meanings = self.table.meanings([*features, *self.options.targets])
+        if meanings:
+            notes.append(f"Numbers that are not written plainly are read: {', '.join(meanings)}.")
         for column in self.encoder.columns:
             if isinstance(column, NumericColumn) and column.log_floor is not None:
                 notes.append(

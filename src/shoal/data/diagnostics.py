@@ -23,7 +23,9 @@ from shoal.data.encoder import NumericColumn, fit_column, skewness
 from shoal.data.feature_findings import (
     answers_in_disguise,
     copies_of_rows,
+    marks_of_missing,
     missing_cells,
+    notations,
     text_columns,
     useless_columns,
 )
@@ -123,6 +125,8 @@ def check_table(
         *_logarithms(examination),
         *_folds(examination),
         *_target(examination),
+        *notations(examination),
+        *marks_of_missing(examination),
         *missing_cells(examination),
         *useless_columns(examination),
         *text_columns(examination),
@@ -280,7 +284,9 @@ def _folds(examination: Examination) -> Iterator[Finding]:
 def _target(examination: Examination) -> Iterator[Finding]:
     if examination.task == "regression":
         for target in examination.targets:
-            yield _amounts(examination, target)
+            # A target that does not vary is refused, and nothing about it is good.
+            if examination.facts[target].distinct > 1:
+                yield _amounts(examination, target)
     else:
         yield from _classes(examination)
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from shoal.data.canonical import is_numeric
 from shoal.data.column_profile import ColumnFacts
+from shoal.data.encoder import number_text
 from shoal.data.findings import SHOWN, Examination, Finding, listed, quoted
 from shoal.data.messages import count_of, first_few
 from shoal.data.splits import repeated_rows
 from shoal.data.target import FEW_VALUES
-from shoal.inference.standalone import to_number
+from shoal.inference.standalone import read_cell, to_number
 
 # Of a text column; each is a network input of its own.
 MANY_LEVELS = 30
@@ -22,11 +23,75 @@ MANY_LEVELS = 30
 # Share of the rows without a value.
 MOSTLY_MISSING = 0.3
 
+# A value that repeats so often is no accident. It is far outside if its distance from the others
+# is so many times their range, for one made of nines and for any other.
+_REPEATED = 3
+_FAR_OF_NINES = 0.25
+_FAR = 3.0
+
 # From this share of numbers on, a text column is said to hold numbers and words.
 _SOME_NUMBERS = 0.1
 
 # From this correlation on, a feature is taken for the target in other words.
 SAME = 0.9995
+
+
+def notations(examination: Examination) -> Iterator[Finding]:
+    """Say which columns are read as numbers though they are not written plainly."""
+    meanings = examination.table.meanings([*examination.features, *examination.targets])
+    if meanings:
+        yield Finding(
+            "good", f"Numbers that are not written plainly are read: {first_few(meanings, SHOWN)}."
+        )
+
+
+def marks_of_missing(examination: Examination) -> Iterator[Finding]:
+    """Find a value that repeats far outside all others of its column, as -999 does."""
+    for name in [*examination.features, *examination.targets]:
+        column = examination.table[name]
+        if not is_numeric(column):
+            continue
+        values = column.to_numpy(dtype=np.float64)
+        for mark, rows in _outlying_values(values[np.isfinite(values)]):
+            yield Finding(
+                "look",
+                f"{number_text(mark)} stands in {count_of(rows, 'row')} of {quoted(name)}, far "
+                "outside all other values: it may stand for a missing value.",
+                "leave these cells empty, if so",
+            )
+
+
+def _outlying_values(values: NDArray[np.float64]) -> Iterator[tuple[float, int]]:
+    """Values that repeat far outside the others, with their numbers of rows."""
+    distinct, counts = np.unique(values, return_counts=True)
+    while len(distinct) > 2:
+        others = slice(1, None)
+        extreme = 0
+        if distinct[-1] - distinct[-2] > distinct[1] - distinct[0]:
+            others = slice(None, -1)
+            extreme = -1
+
+        # The distance to the nearest other value, and how far these lie apart.
+        rest = distinct[others]
+        gap = abs(distinct[extreme] - rest[extreme])
+        spread = rest[-1] - rest[0]
+        is_usual = _is_made_of_nines(distinct[extreme])
+        if is_usual:
+            is_far = gap > _FAR_OF_NINES * spread
+        else:
+            is_far = gap > _FAR * spread and len(distinct) > FEW_VALUES
+        repeats = _REPEATED <= counts[extreme] < len(values) / 2
+        if not (is_far and repeats):
+            return
+        yield float(distinct[extreme]), int(counts[extreme])
+        distinct = rest
+        counts = counts[others]
+
+
+def _is_made_of_nines(value: float) -> bool:
+    """Whether people write the number for "none": -999, 9999, -99.99."""
+    digits = number_text(abs(value)).replace(".", "")
+    return len(digits) > 1 and set(digits) == {"9"}
 
 
 def missing_cells(examination: Examination) -> Iterator[Finding]:
@@ -104,7 +169,8 @@ def text_columns(examination: Examination) -> Iterator[Finding]:
         yield Finding(
             "look",
             f"Numbers and words in one column, taken as words: {listed(mixed)}.",
-            "leave the cells with words empty, if these are amounts",
+            "leave the cells with words empty, and write all numbers in one unit, if these are "
+            "amounts",
         )
 
     rows = len(examination.table)
@@ -122,10 +188,16 @@ def _names(facts: Iterable[ColumnFacts]) -> tuple[str, ...]:
 
 
 def _share_of_numbers(values: pd.Series) -> float:
-    """The share of the different texts of a column that read as numbers."""
+    """The share of the different texts of a column that are numbers, in whichever notation.
+
+    It is below 1 unless all are plain numbers: identifiers, which are too long to be held exactly.
+    """
     texts = [value for value in values.unique() if isinstance(value, str)]
-    numbers = [text for text in texts if to_number(text) is not None]
-    return len(numbers) / max(1, len(texts))
+    numbers = sum(read_cell(text) is not None for text in texts)
+    plain = sum(to_number(text) is not None for text in texts)
+    if plain < len(texts):
+        numbers = min(numbers, len(texts) - 1)
+    return numbers / max(1, len(texts))
 
 
 # The target in other words: such features are often known only afterwards

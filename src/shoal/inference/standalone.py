@@ -481,7 +481,8 @@ _CURRENCY = (
     r"(?:[A-Z]{0,3}[$¢£¤¥\u20a0-\u20cf]|USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|BRL|MXN|ZAR"
     r"|SEK|NOK|DKK|PLN|CZK|HUF|TRY|[Kk]r\.?|R[Ss]\.?)"
 )
-_UNIT = rf"(?:{_CURRENCY}|[%‰°″′\"]|[^\W\d_])[^\d()]{{0,15}}?[23]?"
+# Durations in days are left to those who read dates.
+_UNIT = rf"(?!days?\b)(?:{_CURRENCY}|[%‰°″′\"]|[^\W\d_])[^\d()]{{0,15}}?[23]?"
 
 _NUMBER_AND_UNIT = re.compile(
     rf"(?P<before>{_CURRENCY}|%)? ?(?P<opened>\()? ?(?P<sign>[+-])? ?"
@@ -530,6 +531,16 @@ class Notation:
         if written is None or written.unit not in (None, self.unit):
             return None
         return written.values[_MARKS.index(self.decimal)]
+
+    def meaning(self) -> str:
+        """What the example is.
+
+        Examples
+        --------
+        >>> Notation(",", "€", "1.234,50 €").meaning()
+        "'1.234,50 €' is 1234.5"
+        """
+        return f"{self.example[:60]!r} is {self.number(self.example):.15g}"
 
 
 class WrittenNumber(NamedTuple):
@@ -726,8 +737,9 @@ class NumberReader:
         if not column.marks:
             comma, point = (row or 0 for row in column.unreadable)
             raise TableError(
-                f"column {name!r} has a decimal point in row {point + 2} and a comma in row "
-                f"{comma + 2}.",
+                f"column {name!r} has a decimal point in row {point + 2} "
+                f"({self._text(name, point)}) and a comma in row {comma + 2} "
+                f"({self._text(name, comma)}).",
                 expected="one of them",
                 remedy="write all numbers of the column alike",
             )
@@ -764,15 +776,18 @@ class NumberReader:
 
     def _unsure(self, name: str, column: _Column) -> TableError:
         row = column.differing or 0
-        cell = str(list(self._columns[name])[row]).strip()[:60]
         point, comma = (f"{numbers[row]:.15g}" for numbers in column.numbers)
         return TableError(
-            f"row {row + 2}, column {name!r}: {cell!r} may be {point} or {comma}, as its mark may "
-            "be a decimal mark or a thousands separator.",
+            f"row {row + 2}, column {name!r}: {self._text(name, row)} may be {point} or {comma}, "
+            "as its mark may be a decimal mark or a thousands separator.",
             expected="numbers such as 1234.5",
             remedy="remove the separators if they are of thousands, or write decimal points and "
             "one digit more (1.2340)",
         )
+
+    def _text(self, name: str, row: int) -> str:
+        """A cell in quotes."""
+        return repr(str(list(self._columns[name])[row]).strip()[:60])
 
 
 def _plain_numbers(cells: Cells) -> NDArray[np.float64] | None:
