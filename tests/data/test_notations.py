@@ -66,7 +66,7 @@ WRITTEN: dict[str, tuple[Callable[[float], str], str]] = {
     "Swiss": (lambda v: f"{v:,.2f}".replace(",", "\u2019"), ","),
     "percent": (lambda v: f"{v}%", ","),
     "percent, German": (lambda v: f"{german(v)} %", ";"),
-    "dollars": (lambda v: f"{'-' * (v < 0)}${abs(v):,.2f}", ","),
+    "dollars": (lambda v: f"{'-' if v < 0 else ''}${abs(v):,.2f}", ","),
     "euros": (lambda v: f"{german(v)} €", ";"),
     "codes": (lambda v: f"CHF {v}", ","),
     "units": (lambda v: f"{v} kg", ","),
@@ -105,12 +105,9 @@ def test_numbers_are_read_however_they_are_written(case: str, tmp_path: Path) ->
     for rows in (range(ROWS), [4], [7]):
         new = file([write(AMOUNTS[row]) for row in rows], separator, [str(SMALL[r]) for r in rows])
         inputs = encode(columns_of(new), encoder)
-        expected = encode({"b": AMOUNTS[rows], "a": SMALL[rows], "c": abc(rows)}, plain_encoder())
+        letters = ["uvw"[row % 3] for row in range(len(rows))]
+        expected = encode({"b": AMOUNTS[rows], "a": SMALL[rows], "c": letters}, plain_encoder())
         assert inputs.tobytes() == expected.tobytes()
-
-
-def abc(rows: object) -> list[str]:
-    return ["uvw"[row % 3] for row in rows]  # type: ignore[attr-defined]
 
 
 def plain() -> Dataset:
@@ -174,9 +171,7 @@ def test_a_cell_in_another_notation_is_refused(case: str) -> None:
     cells = [usual] * ROWS
     cells[30] = stray
     table = table_from_bytes("t.csv", file(cells))
-    with pytest.raises(
-        DataError, match=rf"row 32, column 'b': '{stray}'.*{said}".replace("$7", "")
-    ):
+    with pytest.raises(DataError, match=rf"row 32, column 'b': '{stray}'.*{said}"):
         prepare("t", table, DataOptions("y", task="regression"))
 
 
@@ -350,25 +345,22 @@ def test_unseen_categories_are_counted_and_refused_where_asked(
     new.write_text("b;a;c\n1.234;1,5;u\n999;1,5;zzz\n1,5;2;U\n7;2;\n", encoding="utf-8")
 
     out = tmp_path / "p.csv"
-    command = CliRunner().invoke(
-        app, ["predict", str(folder), str(new), "--out", str(out), "--json"]
-    )
+    arguments = ["predict", str(folder), str(new), "--out"]
+    command = CliRunner().invoke(app, [*arguments, str(out), "--json"])
     assert command.exit_code == 0
     assert json.loads(command.stdout) == {"rows": 4, "out": str(out), "unseen": {"c": 3}}
     assert "column 'c': 3 cells" in command.stderr and "'zzz', 'U', no value" in command.stderr
     assert "row 3" in command.stderr
 
     alone = tmp_path / "alone.csv"
-    arguments = [str(new), "--model", str(folder), "--out"]
-    assert standalone.main([*arguments, str(alone)]) == 0
+    own_arguments = [str(new), "--model", str(folder), "--out"]
+    assert standalone.main([*own_arguments, str(alone)]) == 0
     assert alone.read_bytes() == out.read_bytes()
     assert "column 'c': 3 cells" in capsys.readouterr().err
 
-    assert standalone.main([*arguments, str(tmp_path / "q.csv"), "--strict"]) == 2
+    assert standalone.main([*own_arguments, str(tmp_path / "q.csv"), "--strict"]) == 2
     assert "'zzz', 'U', no value" in capsys.readouterr().err
-    refused = CliRunner().invoke(
-        app, ["predict", str(folder), str(new), "--out", str(tmp_path / "q.csv"), "--strict"]
-    )
+    refused = CliRunner().invoke(app, [*arguments, str(tmp_path / "q.csv"), "--strict"])
     assert refused.exit_code != 0 and "'zzz'" in str(refused.exception)
     assert not (tmp_path / "q.csv").exists()
 
@@ -402,5 +394,6 @@ def test_a_file_in_two_encodings_is_refused(rows: list[tuple[str, str]], line: i
 
 @pytest.mark.parametrize("word", ["Köln", "„Gruß“", "CAFÉ”"])
 def test_a_file_in_windows_1252_is_read(word: str) -> None:
-    table = table_from_bytes("t.csv", b"w,y\n" + f"{word},1\n".encode("cp1252"))
-    assert table["w"].tolist() == [word]
+    """Some of its texts are UTF-8 by chance."""
+    content = f"w,y\nKöln,1\n{word},1\n".encode("cp1252")
+    assert table_from_bytes("t.csv", content)["w"].tolist() == ["Köln", word]
