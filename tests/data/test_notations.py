@@ -215,10 +215,26 @@ def test_the_recorded_notation_decides_what_nothing_else_does() -> None:
     # A model that was trained on plain numbers, as all were once.
     assert number("1.234", ",", plain_encoder()) == 1.23
     assert number("1,234", ";", plain_encoder()) == 1.23
-    columns = columns_of(b"b;a;c\n1.234;1,5;u\n999;1,5;u")
-    inputs = encode(columns, plain_encoder())
-    expected = encode({"b": [1234, 999], "a": [1.5, 1.5], "c": ["u", "u"]}, plain_encoder())
-    assert inputs.tobytes() == expected.tobytes()
+
+    # Other columns of new rows are in another notation than training.
+    german_rows = columns_of(b"b;a;c\n1.234;1,5;u\n999;1,5;u")
+    english_rows = columns_of(b"b,a,c\n1.234,1.5,u\n999,1.5,u")
+    for columns, unlike in ((german_rows, plain_encoder()), (english_rows, encoder)):
+        with pytest.raises(TableError, match=r"row 2, column 'b': '1.234' may be 1.234 or 1234"):
+            encode(columns, unlike)
+
+
+def test_columns_of_training_with_different_marks_keep_theirs() -> None:
+    data = dataset_of(file([german(value) for value in AMOUNTS]))
+    encoder = data.encoder.to_dict()
+    assert [column.get("notation", {}).get("decimal") for column in encoder["columns"]] == [
+        ",",
+        ".",
+        None,
+    ]
+    new = columns_of(b'b,a,c\n"1,234",1.234,u')
+    expected = encode({"b": [1.234], "a": [1.234], "c": ["u"]}, encoder)
+    assert encode(new, encoder).tobytes() == expected.tobytes()
 
 
 def dataset_of(content: bytes) -> Dataset:

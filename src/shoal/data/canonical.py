@@ -25,7 +25,7 @@ import datetime
 import decimal
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -112,7 +112,7 @@ class CanonicalTable:
         """
         columns = _columns_of_frame(name, frame)
         texts = {column: cells for column, cells in columns.items() if isinstance(cells, list)}
-        return cls._read(columns, NumberReader(texts, training=True))
+        return cls._read(columns, NumberReader(texts))
 
     @classmethod
     def from_stored(
@@ -152,7 +152,7 @@ class CanonicalTable:
         columns
             By name, as `parse_csv` gives them: lists of equal length. An empty cell is missing.
         """
-        return cls._read(columns, NumberReader(columns, training=True))
+        return cls._read(columns, NumberReader(columns))
 
     @classmethod
     def _read(
@@ -166,6 +166,13 @@ class CanonicalTable:
                 series[column], written[column] = _read_texts(column, cells, reader)
             else:
                 series[column] = cells
+
+        # Where some columns have decimal commas, it is worth knowing which have points.
+        notations = [own.notation for own in written.values() if own.notation is not None]
+        if any(notation.decimal == "," for notation in notations):
+            for column, own in written.items():
+                if own.notation is None and is_numeric(series[column]):
+                    written[column] = replace(own, notation=_with_points(columns[column]))
         return cls(pd.DataFrame(series), written)
 
     @property
@@ -390,12 +397,22 @@ def _read_texts(column: str, texts: list[Any], reader: NumberReader) -> tuple[pd
     return series, Written(notation, refusal, gap)
 
 
+def _with_points(texts: Sequence[str | None]) -> Notation | None:
+    """The notation of plain numbers, an example of which has a decimal point; None: none has."""
+    for text in texts:
+        if text and "." in text and to_level(to_number(text)) is not None:
+            return Notation(example=text.strip())
+    return None
+
+
 def _stray_cell(column: str, texts: Sequence[str | None]) -> TableError | None:
     """Why a column is refused that is numbers in another notation, but for some cells.
 
     Of plain numbers it is said where features and targets are checked (`encoder.check_text`).
     """
-    cells = Counter(text.strip() for text in texts if text and to_level(text) is not None)
+    cells = Counter(texts)
+    for missing in [cell for cell in cells if to_level(cell) is None]:
+        del cells[missing]
     most_words = (1 - _MOSTLY) * cells.total()
     units: Counter[str] = Counter()
     plain = words = 0
@@ -429,14 +446,13 @@ def _stray_cell(column: str, texts: Sequence[str | None]) -> TableError | None:
 
 def _with_one_spelling(texts: list[Any]) -> list[Any]:
     """Texts in which each truth value has one spelling, the commonest: TRUE and True are one."""
+    if not all(truth_of(text) is not None for text in texts if to_level(text) is not None):
+        return texts
+
     levels = Counter(level for level in map(to_level, texts) if level is not None)
     spellings: dict[str, str] = {}
     for level, _ in levels.most_common():
         spellings.setdefault(level.lower(), level)
-
-    is_truth = all(truth_of(level) is not None for level in levels)
-    if not is_truth or len(spellings) == len(levels):
-        return texts
     return [spellings.get((to_level(text) or "").lower(), text) for text in texts]
 
 

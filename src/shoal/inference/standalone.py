@@ -677,33 +677,33 @@ class NumberReader:
     """Reads the columns of one table as numbers, in one notation each.
 
     A column says by itself what its decimal mark is, as soon as one number can have only one. Where
-    none does (all are like 1.234), the other columns of the table do; then how the column was
-    written in training. What is left unsure is refused.
+    none does (all are like 1.234), the other columns of the table and those of training do, as far
+    as they agree. What is left unsure is refused.
 
     Parameters
     ----------
     columns
         The cells (rows,) of each column, by name.
-    training
-        Whether notations are learned, and not known from training.
+    trained
+        By name, how columns were written in training, but for those that were written plainly.
+        None: this is the training.
     """
 
-    def __init__(self, columns: Mapping[str, Cells], *, training: bool = False) -> None:
+    def __init__(
+        self, columns: Mapping[str, Cells], trained: Mapping[str, Notation] | None = None
+    ) -> None:
         self._columns = columns
-        self._training = training
+        self._training = trained is None
+        self._trained = trained or {}
         self._has_semicolons = isinstance(columns, TextTable) and columns.separator == ";"
 
-    def read(
-        self, name: str, trained: Notation | None = None
-    ) -> tuple[NDArray[np.float64], Notation | None] | None:
+    def read(self, name: str) -> tuple[NDArray[np.float64], Notation | None] | None:
         """The numbers (rows,) of a column, NaN where missing; and their notation, if not plain.
 
         Parameters
         ----------
         name
             The column.
-        trained
-            How it was written in training, unless plainly.
 
         Returns
         -------
@@ -716,7 +716,7 @@ class NumberReader:
             If the numbers are written in two ways, or may be two numbers each.
         """
         cells = self._columns[name]
-        unit = trained.unit if trained is not None else ""
+        unit = self._trained.get(name, Notation()).unit
         if not unit:
             plain = _plain_numbers(cells)
             if plain is not None:
@@ -725,14 +725,14 @@ class NumberReader:
         column = _examine(cells, None if self._training else unit)
         if column.other is not None:
             return None
-        mark = self._mark(name, column, trained)
+        mark = self._mark(name, column)
         numbers = column.numbers[_MARKS.index(mark)]
         for cell, number in zip(cells, numbers, strict=True):
             if not math.isnan(number) and to_number(cell) != number:
                 return np.array(numbers), Notation(mark, column.unit, str(cell).strip())
         return np.array(numbers), None
 
-    def _mark(self, name: str, column: _Column, trained: Notation | None) -> str:
+    def _mark(self, name: str, column: _Column) -> str:
         """The decimal mark of a column. Raises TableError if it is unsure."""
         if not column.marks:
             comma, point = (row or 0 for row in column.unreadable)
@@ -748,31 +748,43 @@ class NumberReader:
         if column.differing is None:
             return "."
 
-        is_plain = all(to_number(cell) is not None for cell in self._columns[name])
-        mark = self._mark_of_others(name) or self._usual_mark(is_plain, trained)
-        if mark not in _MARKS:
+        marks = self._likely_marks(name)
+        if len(marks) != 1:
             raise self._unsure(name, column)
-        return mark
+        return marks.pop()
 
-    def _mark_of_others(self, name: str) -> str:
-        """The decimal mark of the other columns that can have only one; both, or none."""
-        marks = set()
+    def _likely_marks(self, name: str) -> set[str]:
+        """The decimal marks that a column may have of whose numbers each may be two."""
+        trained = self._trained.get(name)
+        # Where training had both marks, other columns say nothing of this one.
+        was_mixed = {notation.decimal for notation in self._trained.values()} == set(_MARKS)
+        if trained is not None and was_mixed:
+            return {trained.decimal}
+
+        marks = self._marks_of_others(name)
+        if trained is not None:
+            return marks | {trained.decimal}
+        is_plain = all(to_number(cell) is not None for cell in self._columns[name])
+        if is_plain and not self._training:
+            return marks | {"."}
+        if marks:
+            return marks
+
+        # Nothing says more than the separator, which is a semicolon where commas are decimal marks.
+        if self._has_semicolons:
+            return {",", "."} if is_plain else {","}
+        return {"."} if is_plain else set()
+
+    def _marks_of_others(self, name: str) -> set[str]:
+        """The decimal marks of the other columns that can have only one."""
+        marks: set[str] = set()
         for other, cells in self._columns.items():
             is_text = not (isinstance(cells, np.ndarray) and cells.dtype.kind in "iuf")
             if other != name and is_text:
                 column = _examine(cells)
                 if len(column.marks) == 1:
                     marks.update(column.marks)
-        return "".join(marks)
-
-    def _usual_mark(self, is_plain: bool, trained: Notation | None) -> str:
-        """The decimal mark of a column that nothing else in its table tells; empty if unsure."""
-        if trained is not None:
-            return trained.decimal
-        if is_plain:
-            # With semicolons it may be a thousands separator, unless training had points.
-            return "" if self._has_semicolons and self._training else "."
-        return "," if self._has_semicolons else ""
+        return marks
 
     def _unsure(self, name: str, column: _Column) -> TableError:
         row = column.differing or 0
@@ -932,19 +944,24 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
            [ 2.,  0.,  0.]], dtype=float32)
     """
     rows = _common_length(columns, encoder)
-    reader = NumberReader(columns)
+    trained = {}
+    for column in encoder["columns"]:
+        if column.get("notation") is not None:
+            trained[column["name"]] = Notation(**column["notation"])
+    reader = NumberReader(columns, trained)
     inputs = np.zeros((rows, width(encoder)), dtype=np.float32)
 
     first_input = 0
     for column in encoder["columns"]:
-        cells = columns[column["name"]]
+        name = column["name"]
+        cells = columns[name]
         own_inputs = inputs[:, first_input : first_input + _column_width(column)]
         if column["kind"] == "categorical":
             _encode_levels(column, cells, own_inputs)
         elif column["kind"] == "questions":
-            _encode_questions(column, _numbers(column, reader, cells), own_inputs)
+            _encode_questions(column, _numbers(name, reader, cells, trained), own_inputs)
         else:
-            _encode_numbers(column, _numbers(column, reader, cells), own_inputs)
+            _encode_numbers(column, _numbers(name, reader, cells, trained), own_inputs)
         first_input += _column_width(column)
     return inputs
 
@@ -1094,18 +1111,15 @@ def _encode_numbers(
         inputs[:, 1] = is_missing
 
 
-def _numbers(column: Mapping[str, Any], reader: NumberReader, cells: Cells) -> NDArray[np.float64]:
+def _numbers(
+    name: str, reader: NumberReader, cells: Cells, trained: Mapping[str, Notation]
+) -> NDArray[np.float64]:
     """The numbers (rows,) of a column, NaN where missing. Raises TableError for other text."""
-    name = column["name"]
-    trained = None
-    if column.get("notation") is not None:
-        trained = Notation(**column["notation"])
-
-    read = reader.read(name, trained)
+    read = reader.read(name)
     if read is not None:
         return read[0]
 
-    notation = trained or Notation()
+    notation = trained.get(name, Notation())
     expected = f"a number such as {notation.example!r}" if notation.example else "a number"
     for row, cell in enumerate(cells):
         written = read_cell(cell)
