@@ -232,9 +232,11 @@ def test_columns_of_training_with_different_marks_keep_theirs() -> None:
         ".",
         None,
     ]
-    new = columns_of(b'b,a,c\n"1,234",1.234,u')
-    expected = encode({"b": [1.234], "a": [1.234], "c": ["u"]}, encoder)
-    assert encode(new, encoder).tobytes() == expected.tobytes()
+    for b, a in (("1,234", "1.5"), ("1,5", "1.234")):
+        numbers = {"b": [b.replace(",", ".")], "a": [a], "c": ["u"]}
+        expected = encode(numbers, plain_encoder())
+        new = columns_of(f'b,a,c\n"{b}",{a},u'.encode())
+        assert encode(new, encoder).tobytes() == expected.tobytes()
 
 
 def dataset_of(content: bytes) -> Dataset:

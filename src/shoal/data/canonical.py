@@ -170,9 +170,11 @@ class CanonicalTable:
         # Where some columns have decimal commas, it is worth knowing which have points.
         notations = [own.notation for own in written.values() if own.notation is not None]
         if any(notation.decimal == "," for notation in notations):
-            for column, own in written.items():
-                if own.notation is None and is_numeric(series[column]):
-                    written[column] = replace(own, notation=_with_points(columns[column]))
+            for column, cells in columns.items():
+                is_plain = isinstance(cells, list) and written[column].notation is None
+                if is_plain and is_numeric(series[column]):
+                    points = _with_points(list(cells))
+                    written[column] = replace(written[column], notation=points)
         return cls(pd.DataFrame(series), written)
 
     @property
@@ -361,7 +363,7 @@ def _number_column(
         return _text_column(texts)
 
     large = np.flatnonzero(np.abs(numbers) >= EXACT_INTEGERS)
-    if any(_is_whole(texts[row], decimal) for row in large):
+    if any(_is_whole(texts[row], decimal) for row in large.tolist()):
         return _text_column(texts)
 
     all_whole = bool((numbers == np.floor(numbers)).all())
