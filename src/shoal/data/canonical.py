@@ -448,13 +448,19 @@ def _stray_cell(column: str, texts: Sequence[str | None]) -> TableError | None:
 
 def _with_one_spelling(texts: list[Any]) -> list[Any]:
     """Texts in which each truth value has one spelling, the commonest: TRUE and True are one."""
-    if not all(truth_of(text) is not None for text in texts if to_level(text) is not None):
-        return texts
+    levels: Counter[str] = Counter()
+    for text, count in Counter(texts).items():
+        level = to_level(text)
+        if level is not None and truth_of(level) is None:
+            return texts
+        if level is not None:
+            levels[level] += count
 
-    levels = Counter(level for level in map(to_level, texts) if level is not None)
     spellings: dict[str, str] = {}
     for level, _ in levels.most_common():
         spellings.setdefault(level.lower(), level)
+    if len(spellings) == len(levels):
+        return texts
     return [spellings.get((to_level(text) or "").lower(), text) for text in texts]
 
 
