@@ -14,7 +14,18 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, cast, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from shoal.errors import NotOwnerError
 from shoal.store import commands, live_status, outbox
@@ -255,12 +266,7 @@ def record(
 
     # Nobody else inserts for this run while its row is locked, so what this call has added are
     # the evaluations with later ids.
-    iterations = cast(func.coalesce(func.sum(evaluation.c.iterations), 0), BigInteger)
-    added = connection.execute(
-        select(func.count().label("evaluations"), iterations.label("iterations")).where(
-            of_run, evaluation.c.id > last
-        )
-    ).one()
+    added = _counts(connection, of_run & (evaluation.c.id > last))
 
     values: dict[str, Any] = {
         "evaluations": run.c.evaluations + added.evaluations,
@@ -305,14 +311,17 @@ def finish(
     seconds: float,
     error: str | None,
     result_hash: str | None,
+    evaluations: int | None,
     applied: Sequence[Command],
-) -> None:
+) -> bool:
     """Let go of a run in its new state.
 
     Commands that came too late for the owner are applied here. See `Store.finish` for the
-    parameters.
+    parameters and the result.
     """
     require_ownership(connection, claim)
+    if evaluations is not None and evaluations != _count_again(connection, claim.run_id):
+        return False
 
     # A resume may have superseded commands that the owner obeyed.
     waiting = {command.id for command in commands.pending(connection, claim.run_id)}
@@ -331,6 +340,24 @@ def finish(
     )
     _report_end(connection, claim, state, error)
     commands.apply_pending(connection, claim.run_id, state)
+    return True
+
+
+def _count_again(connection: Connection, run_id: int) -> int:
+    """Count a run's evaluations and their iterations anew; return how many there are.
+
+    What was counted when they were recorded is too much where some have been lost since.
+    """
+    counts = _counts(connection, evaluation.c.run_id == run_id)
+    connection.execute(update(run).where(run.c.id == run_id).values(**counts._mapping))
+    return int(counts.evaluations)
+
+
+def _counts(connection: Connection, condition: ColumnElement[bool]) -> Row[Any]:
+    """How many evaluations meet a condition, and the sum of their iterations."""
+    iterations = cast(func.coalesce(func.sum(evaluation.c.iterations), 0), BigInteger)
+    query = select(func.count().label("evaluations"), iterations.label("iterations"))
+    return connection.execute(query.where(condition)).one()
 
 
 def _report_end(connection: Connection, claim: Claim, state: str, error: str | None) -> None:
