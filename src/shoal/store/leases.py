@@ -119,12 +119,13 @@ def _report_claim(connection: Connection, claim: Claim, before: Row[Any]) -> Non
     """Say in an event and in the log who has claimed a run, and from whom."""
     process = process_of(claim.owner)
     if before.owner is None:
-        add_event(connection, f"Taken by {claim.owner}.", claim.run_id)
+        add_event(connection, f"Taken by {process}.", claim.run_id)
         text = "run %d: claimed by %s, epoch %d"
         log_on_commit(connection, _log, logging.INFO, text, claim.run_id, process, claim.epoch)
         return
 
-    add_event(connection, f"Taken over from {before.owner} by {claim.owner}.", claim.run_id)
+    last = process_of(before.owner)
+    add_event(connection, f"Taken over from {last} by {process}.", claim.run_id)
     text = (
         "run %d: taken over by %s, epoch %d: the lease of %s has ended, last heartbeat %.1f s ago"
     )
@@ -136,7 +137,7 @@ def _report_claim(connection: Connection, claim: Claim, before: Row[Any]) -> Non
         claim.run_id,
         process,
         claim.epoch,
-        process_of(before.owner),
+        last,
         before.age or 0.0,
     )
 
@@ -269,8 +270,8 @@ def record(
     added = _counts(connection, of_run & (evaluation.c.id > last))
 
     values: dict[str, Any] = {
-        "evaluations": run.c.evaluations + added.evaluations,
-        "iterations": run.c.iterations + added.iterations,
+        "evaluations": run.c.evaluations + added["evaluations"],
+        "iterations": run.c.iterations + added["iterations"],
         "heartbeat": now(),
         "seconds": seconds,
     }
@@ -282,7 +283,7 @@ def record(
         logging.DEBUG,
         "run %d: %d evaluations recorded, %d given",
         claim.run_id,
-        added.evaluations,
+        added["evaluations"],
         len(evaluations),
     )
 
@@ -349,15 +350,15 @@ def _count_again(connection: Connection, run_id: int) -> int:
     What was counted when they were recorded is too much where some have been lost since.
     """
     counts = _counts(connection, evaluation.c.run_id == run_id)
-    connection.execute(update(run).where(run.c.id == run_id).values(**counts._mapping))
-    return int(counts.evaluations)
+    connection.execute(update(run).where(run.c.id == run_id).values(counts))
+    return counts["evaluations"]
 
 
-def _counts(connection: Connection, condition: ColumnElement[bool]) -> Row[Any]:
+def _counts(connection: Connection, condition: ColumnElement[bool]) -> dict[str, int]:
     """How many evaluations meet a condition, and the sum of their iterations."""
     iterations = cast(func.coalesce(func.sum(evaluation.c.iterations), 0), BigInteger)
     query = select(func.count().label("evaluations"), iterations.label("iterations"))
-    return connection.execute(query.where(condition)).one()
+    return dict(connection.execute(query.where(condition)).one()._mapping)
 
 
 def _report_end(connection: Connection, claim: Claim, state: str, error: str | None) -> None:
@@ -383,7 +384,7 @@ def _report_end(connection: Connection, claim: Claim, state: str, error: str | N
     # In the transaction that ends the run: there is a message exactly when the run has ended.
     if state in ("finished", "failed"):
         key = f"{state}:{claim.run_id}:{claim.epoch}"
-        outbox.add(connection, claim.run_id, state, key, Owner.parse(claim.owner).host)
+        outbox.add(connection, claim.run_id, state, key, Owner.parse(claim.owner).host_name)
 
 
 def release(connection: Connection, claim: Claim, seconds: float) -> None:
