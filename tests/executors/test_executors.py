@@ -164,16 +164,14 @@ class ExecutorContract:
         assert outcomes[2].result[0] == 2
         assert outcomes[4].result[0] == 4
 
-    @pytest.mark.parametrize("shortage", [_short_of_memory, _short_of_threads, _short_of_files])
-    def test_a_shortage_costs_no_job(
-        self, executor: Executor, tmp_path: Path, shortage: Callable[[], None]
-    ) -> None:
-        for number in range(4):
-            executor.submit(Short(number, str(tmp_path / str(number)), 2, shortage))
-            executor.submit(Echo(number + 4))
-        outcomes = {o.job.number: o for o in collect(executor, 8)}
-        assert [outcomes[number].error for number in range(8)] == [None] * 8
-        assert [outcomes[number].result for number in range(4)] == ["done"] * 4
+    def test_a_shortage_costs_no_job(self, executor: Executor, tmp_path: Path) -> None:
+        executor.submit(Short(0, str(tmp_path / "files"), 1, _short_of_files))
+        executor.submit(Short(1, str(tmp_path / "threads"), 2, _short_of_threads))
+        for number in range(2, 5):
+            executor.submit(Echo(number))
+        outcomes = {o.job.number: o for o in collect(executor, 5)}
+        assert [outcomes[number].error for number in range(5)] == [None] * 5
+        assert [outcomes[number].result for number in range(2)] == ["done"] * 2
 
     def test_a_job_that_never_finds_enough_gets_a_sentence(
         self, executor: Executor, tmp_path: Path
@@ -187,6 +185,7 @@ class ExecutorContract:
         assert error.startswith("MemoryError: Unable to allocate 78.4 KiB")
         assert "What to do: " in error
         tries = len((tmp_path / "count").read_text())
+        # Once beside others, then alone.
         assert executor.MAX_DEATHS <= tries <= executor.MAX_DEATHS + 1
         assert all(outcomes[number].error is None for number in range(1, 4))
 

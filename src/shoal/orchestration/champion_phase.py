@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from shoal.analysis.progress import RunPhase
 from shoal.errors import ExecutorError
 from shoal.executors import Executor, Outcome
 from shoal.orchestration.owned_run import OwnedRun
@@ -89,6 +90,8 @@ class ChampionPhase:
         """The trained weights of each network; those that were lost are missing."""
         weights = {job: self._found[job.task.id] for job in jobs if job.task.id in self._found}
         missing = [job for job in jobs if job not in weights]
+        if missing:
+            self._run.enter(RunPhase.CHAMPION)
         for job, outcome in self._outcomes(missing).items():
             if outcome.error is None:
                 weights[job] = outcome.result
@@ -103,6 +106,7 @@ class ChampionPhase:
         if not self._problem.settings.baselines:
             return ()
 
+        self._run.enter(RunPhase.BASELINES)
         jobs = baseline_jobs(self._problem, selection.genome, networks, first)
         baselines = []
         for job, outcome in self._outcomes(jobs).items():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from shoal.analysis.progress import PHASE, PhaseMark, RunPhase
 from shoal.errors import StoreFullError
 from shoal.executors import Executor, Outcome
 from shoal.orchestration.live_status import LiveStatus
@@ -113,6 +114,11 @@ class OwnedRun:
     def save_artifact(self, kind: str, content: bytes) -> None:
         """Keep what the run has made."""
         self._patiently(lambda: self._store.save_artifact(self._claim, kind, content))
+
+    def enter(self, phase: RunPhase) -> None:
+        """Note, for people, what the run is at from now on."""
+        _log.info("run %s: %s", self._claim.run_id, phase)
+        self.save_artifact(PHASE, PhaseMark(phase, self.seconds).to_bytes())
 
     def finish(
         self,

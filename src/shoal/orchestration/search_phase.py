@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from shoal.analysis.progress import RunPhase
 from shoal.executors import Evaluate, Executor, Outcome
 from shoal.orchestration.finals_budget import FinalsBudget
 from shoal.orchestration.owned_run import OwnedRun
@@ -65,8 +66,14 @@ class SearchPhase:
         if unrecorded:
             self._run.record([], unrecorded)
 
+        phase = None
         while True:
             self._close_in_time()
+            # In the first round, too: a resumed run may be anywhere.
+            before = phase
+            phase = RunPhase.CONFIRMATION if self._search.confirming else RunPhase.SEARCH
+            if phase is not before:
+                self._run.enter(phase)
             self._ask()
             self._submit()
             if not self._under_way:
