@@ -168,7 +168,11 @@ class TrainManager:
             ``epoch``
                 Generations that are completed.
             ``percent``
-                Share of the generations, a whole number from 0 to 100.
+                Share of the estimated work of all phases, a whole number from 0 to 100; 100 is
+                only a run that has finished.
+            ``phase``
+                What it is at: "search", "confirmation", "champion" or "baselines"; None before the
+                first run.
             ``best_fitness``, ``avg_fitness``
                 Score of the best genome by the run's metric, and the mean of the last generation.
             ``best_repeats``
@@ -244,6 +248,7 @@ def _no_progress() -> dict[str, Any]:
         "state": "waiting",
         "epoch": 0,
         "percent": 0,
+        "phase": None,
         "best_fitness": 0.0,
         "best_repeats": 0,
         "avg_fitness": 0.0,
@@ -258,11 +263,7 @@ def _no_progress() -> dict[str, Any]:
 
 def _progress_of(summary: Summary) -> dict[str, Any]:
     run = summary.run
-    percent = 100 * run.generations // run.settings.generations
-    if run.state == "finished":
-        # A run may end before its last generation, by time or by evaluations.
-        percent = 100
-
+    done = summary.progress
     history = []
     for generation in summary.generations:
         history.append((generation.summary.best_score, generation.summary.mean_score))
@@ -273,10 +274,11 @@ def _progress_of(summary: Summary) -> dict[str, Any]:
         run=run.id,
         state=run.state,
         epoch=run.generations,
-        percent=percent,
+        percent=int(100 * done.share),
+        phase=str(done.phase),
         avg_fitness=run.mean_score or 0.0,
         elapsed_time=run.seconds,
-        time_left=summary.time_left,
+        time_left=done.seconds_left,
         ga_history=pd.DataFrame(history, columns=columns, dtype=float),
     )
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
+from shoal.analysis.progress import PhaseMark, RunPhase, elapsed
+from shoal.analysis.summary import Summary
 from shoal.dashboard.components.run_text import (
-    elapsed,
-    progress,
     progress_text,
     state_html,
     state_word,
@@ -40,36 +37,24 @@ def test_time_goes_on_between_two_heartbeats_of_a_running_run() -> None:
     assert elapsed(running(state="paused", seconds=60.0, heartbeat_age=2.0)) == 60.0
 
 
-@pytest.mark.parametrize(
-    ("settings", "share"),
-    [
-        ({"generations": 10}, 0.2),
-        ({"generations": 10, "evaluations": 40}, 0.5),
-        ({"generations": 10, "evaluations": 40, "max_seconds": 100.0}, 0.6),
-        ({"generations": 1}, 1.0),
-    ],
-)
-def test_progress_is_that_of_the_budget_that_ends_first(
-    settings: dict[str, Any], share: float
-) -> None:
-    run = running(
-        settings=SearchSettings(**settings),
-        generations=2,
-        evaluations=20,
-        seconds=60.0,
-        heartbeat_age=None,
+def test_progress_in_words_names_the_phase_and_the_time_left_while_a_run_trains() -> None:
+    # 20 trainings in 60 s, of 100; nothing comes after them.
+    settings = SearchSettings.parse(
+        {"generations": 50, "evaluations": 100, "finalists": 0, "baselines": False}
     )
-    assert progress(run) == pytest.approx(share)
-    assert progress(replace(run, state="finished")) == 1.0
+    run = running(
+        settings=settings, generations=0, evaluations=20, seconds=60.0, heartbeat_age=None
+    )
+    text = progress_text(Summary(run, (), None))
+    assert "0 of 50 generations · searching · about " in text
+    assert text.endswith(" min left")
 
+    champion = PhaseMark(RunPhase.CHAMPION, 50.0)
+    text = progress_text(Summary(replace(run, seconds=9_999.0), (), None, phase=champion))
+    assert text == "99 % · 0 of 50 generations · training the champion's networks · finishing"
 
-def test_progress_in_words_has_the_time_left_while_a_run_trains() -> None:
-    run = running(settings=SearchSettings(generations=10), generations=2, seconds=0.0)
-    summary: Any = SimpleNamespace(run=run, time_left=300.0)
-    assert progress_text(summary) == "20 % · 2 of 10 generations · about 5 min left"
-
-    summary.run = replace(run, state="paused")
-    assert progress_text(summary) == "20 % · 2 of 10 generations"
+    text = progress_text(Summary(replace(run, state="paused"), (), None))
+    assert text.endswith("0 of 50 generations")
 
 
 def test_a_run_without_a_generation_says_what_it_waits_for() -> None:

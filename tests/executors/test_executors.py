@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import forkserver as standard_forkserver
@@ -17,7 +18,8 @@ from typing import Any
 import pytest
 
 from shoal.data import load_dataset
-from shoal.executors import Executor, LocalExecutor, Outcome
+from shoal.errors import SimulationError
+from shoal.executors import Executor, LocalExecutor, Outcome, job_queue
 from shoal.executors.job_queue import JobQueue
 from shoal.problems.table import TableProblem
 from shoal.settings.search_settings import SearchSettings
@@ -29,6 +31,12 @@ PROBLEM = TableProblem(
     load_dataset("concrete", preset="classic"), SearchSettings(preset="classic", engine="reference")
 )
 HURRIED = replace(PROBLEM, settings=PROBLEM.settings.model_copy(update={"deadline": 3.0}))
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a machine that is short of nothing."""
+    monkeypatch.setattr(job_queue, "PAUSES", (0.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,38 @@ class Die:
                 return "survived"
         os.kill(os.getpid(), signal.SIGKILL)
         return "unreachable"
+
+
+def _short_of_memory() -> None:
+    raise MemoryError("Unable to allocate 78.4 KiB")
+
+
+def _short_of_threads() -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def _short_of_files() -> None:
+    try:
+        raise OSError(errno.EMFILE, "Too many open files")
+    except OSError as error:
+        raise SimulationError("The simulation raised something.") from error
+
+
+@dataclass(frozen=True)
+class Short:
+    """Meets a shortage the first ``times`` times."""
+
+    number: int
+    count_in: str
+    times: int
+    shortage: Callable[[], None] = _short_of_memory
+
+    def run(self, problem: TableProblem, engine: Any) -> str:
+        with Path(self.count_in).open("a") as file:
+            file.write("x")
+        if len(Path(self.count_in).read_text()) <= self.times:
+            self.shortage()
+        return "done"
 
 
 @dataclass(frozen=True)
@@ -123,6 +163,31 @@ class ExecutorContract:
         assert outcomes[3].error == "ValueError: job 3"
         assert outcomes[2].result[0] == 2
         assert outcomes[4].result[0] == 4
+
+    def test_a_shortage_costs_no_job(self, executor: Executor, tmp_path: Path) -> None:
+        executor.submit(Short(0, str(tmp_path / "files"), 1, _short_of_files))
+        executor.submit(Short(1, str(tmp_path / "threads"), 2, _short_of_threads))
+        for number in range(2, 5):
+            executor.submit(Echo(number))
+        outcomes = {o.job.number: o for o in collect(executor, 5)}
+        assert [outcomes[number].error for number in range(5)] == [None] * 5
+        assert [outcomes[number].result for number in range(2)] == ["done"] * 2
+
+    def test_a_job_that_never_finds_enough_gets_a_sentence(
+        self, executor: Executor, tmp_path: Path
+    ) -> None:
+        executor.submit(Short(0, str(tmp_path / "count"), times=10**9))
+        for number in range(1, 4):
+            executor.submit(Echo(number))
+        outcomes = {o.job.number: o for o in collect(executor, 4)}
+
+        error = outcomes[0].error or ""
+        assert error.startswith("MemoryError: Unable to allocate 78.4 KiB")
+        assert "What to do: " in error
+        tries = len((tmp_path / "count").read_text())
+        # Once beside others, then alone.
+        assert executor.MAX_DEATHS <= tries <= executor.MAX_DEATHS + 1
+        assert all(outcomes[number].error is None for number in range(1, 4))
 
     def test_worker_that_dies_costs_no_job(self, executor: Executor, tmp_path: Path) -> None:
         executor.submit(Die(0, str(tmp_path / "count"), times=1))

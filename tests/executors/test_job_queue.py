@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shoal.executors import Executor, Outcome
-from shoal.executors.job_queue import JobQueue
+from shoal.executors.job_queue import PAUSES, JobQueue
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,13 @@ def test_suspects_run_alone_and_before_the_others(queue: JobQueue, jobs: list[Nu
 def test_a_job_that_dies_alone_is_given_up_and_the_log_says_so(
     jobs: list[Numbered], caplog: pytest.LogCaptureFixture
 ) -> None:
-    queue = JobQueue()
+    now = [0.0]
+    queue = JobQueue(lambda: now[0])
     queue.add(jobs[0])
     with caplog.at_level(logging.WARNING, "shoal.executors.job_queue"):
         for _ in range(Executor.MAX_DEATHS - 1):
             assert queue.on_worker_death(queue.take(running=0, limit=1), "why") == []
+            now[0] += max(PAUSES)
         outcomes = queue.on_worker_death(queue.take(running=0, limit=1), "why")
 
     assert outcomes == [Outcome(jobs[0], error="why")]
@@ -71,6 +73,34 @@ def test_a_job_that_dies_alone_is_given_up_and_the_log_says_so(
     levels = [record.levelname for record in caplog.records]
     assert levels == ["WARNING"] * (Executor.MAX_DEATHS - 1) + ["ERROR"]
     assert "given up: why" in caplog.text
+
+
+def test_a_job_that_died_alone_waits_while_others_run(jobs: list[Numbered]) -> None:
+    now = [0.0]
+    queue = JobQueue(lambda: now[0])
+    for job in jobs[:3]:
+        queue.add(job)
+    for pause, other in zip(PAUSES, jobs[1:], strict=False):
+        assert queue.on_worker_death(queue.take(running=0, limit=1), "why") == []
+        assert queue.take(running=0, limit=1) == [other], "the machine does not stand still"
+        now[0] += pause - 0.1
+        assert queue.take(running=1, limit=1) == []
+        now[0] += 0.1
+        assert queue.take(running=1, limit=9) == [], "it has no company"
+        assert len(queue) == 3 - jobs.index(other)
+        queue.done(other)
+        assert queue.take(running=0, limit=1) == [jobs[0]]
+        queue.put_back([jobs[0]])
+
+    queue.take(running=0, limit=1)
+    assert queue.on_worker_death([jobs[0]], "why") == [Outcome(jobs[0], error="why")]
+    assert len(queue) == 0
+
+
+def test_a_job_that_hung_is_tried_again_at_once(jobs: list[Numbered]) -> None:
+    queue = JobQueue(lambda: 0.0)
+    assert queue.count_failure(jobs[0], "why") == []
+    assert queue.take(running=0, limit=1) == [jobs[0]]
 
 
 def test_jobs_of_lost_machines_are_not_suspects_at_first(jobs: list[Numbered]) -> None:

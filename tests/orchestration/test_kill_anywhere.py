@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import resource
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -276,3 +279,27 @@ def test_a_stale_owner_that_wakes_writes_nothing(
         assert lost in here.log()
         here.ended_as(undisturbed, kept)
         assert here.store.run(1).epoch == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process")
+def test_a_short_lack_of_memory_changes_nothing(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    # As with vm.overcommit_memory=2, or `ulimit -v` of batch systems: no new mapping is possible.
+    with _scene(str(tmp_path / "shoal.db"), tmp_path / "home", undisturbed) as here:
+        supervisor = here.supervise()
+        here.trained(6)
+
+        def noticed() -> bool:
+            _limit_memory(set(here.processes()) - {supervisor.pid}, 100_000_000)
+            return "short of something" in here.log() or "time 1; again" in here.log()
+
+        eventually(noticed)
+        _limit_memory(set(here.processes()) - {supervisor.pid}, resource.RLIM_INFINITY)
+        here.ended_as(undisturbed, [])
+        assert not [e.error for e in here.store.evaluations(1) if e.error]
+
+
+def _limit_memory(pids: set[int], size: int) -> None:
+    """Limit the address space of processes, some of which may be ending."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))

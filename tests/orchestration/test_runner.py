@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from shoal.analysis.score_rows import confidence_text
 from shoal.analysis.summary import summarise
@@ -14,10 +16,12 @@ from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
 from shoal.executors import Evaluate, Job
 from shoal.orchestration.runner import Runner
+from shoal.problems.evaluation import result_hash
 from shoal.problems.table import TableProblem
 from shoal.settings.phase import Phase
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Owner, Store, open_store
+from shoal.store import tables as t
 from shoal.tuning.champion import CHAMPION, AssembleChampion, Champion
 from shoal.tuning.search import Search
 from support.fakes import InlineExecutor, pretend
@@ -240,6 +244,145 @@ def test_executor_is_closed_whatever_happens(store: Store, data: Dataset) -> Non
     with pytest.raises(RuntimeError):
         Runner(store, claim, make_executor=make).drive()
     assert made[0].closed
+
+
+def _delete_evaluations(store: Store) -> None:
+    newest = sa.select(t.evaluation.c.id).order_by(t.evaluation.c.id.desc()).limit(2)
+    store.write(lambda c: c.execute(sa.delete(t.evaluation).where(t.evaluation.c.id.in_(newest))))
+
+
+def _delete_generation(store: Store) -> None:
+    store.write(lambda c: c.execute(sa.delete(t.generation).where(t.generation.c.number == 1)))
+
+
+def _delete_champion(store: Store) -> None:
+    store.write(lambda c: c.execute(sa.delete(t.artifact)))
+
+
+LOSSES = {
+    "evaluations": (5, _delete_evaluations),
+    "evaluations, after the last": (None, _delete_evaluations),
+    "a generation": (15, _delete_generation),
+    "the champion": (None, _delete_champion),
+}
+
+
+def _on_last_write(store: Store, lose: Callable[[Store], None]) -> Store:
+    """The store, which loses something just before it is asked whether all is there."""
+    evaluations = store.evaluations
+
+    def read(*arguments: Any, **options: Any) -> Any:
+        if store.artifact(1, CHAMPION) is not None and not lost:
+            lost.append(True)
+            lose(store)
+        return evaluations(*arguments, **options)
+
+    lost: list[bool] = []
+    store.evaluations = read  # type: ignore[method-assign]
+    return store
+
+
+@pytest.mark.parametrize(("after", "lose"), LOSSES.values(), ids=LOSSES)
+def test_what_was_recorded_and_is_gone_at_the_end_is_made_again(
+    after: int | None,
+    lose: Callable[[Store], None],
+    store: Store,
+    data: Dataset,
+    undisturbed: tuple[str, int],
+) -> None:
+    # As after a failover to a copy that lagged behind, or a hand in the database.
+    run_id, _ = store.add_run(data, SETTINGS)
+    done: list[Job] = []
+
+    def count(job: Job) -> None:
+        done.append(job)
+        if len(done) == after:
+            lose(store)
+
+    if after is None:
+        store = _on_last_write(store, lose)
+    assert _drive(store, count) == "finished"
+
+    run = store.run(run_id)
+    recorded = store.evaluations(run_id)
+    assert result_hash(recorded) == run.result_hash == undisturbed[0]
+    assert run.evaluations == len(recorded) == undisturbed[1]
+    assert run.iterations == sum(evaluation.iterations for evaluation in recorded)
+    assert [record.summary.number for record in store.generations(run_id)] == [1, 2, 3]
+    assert store.artifact(run_id, CHAMPION)
+    assert [event.level for event in store.events(run_id) if "is gone" in event.text] == ["warning"]
+
+
+def test_an_evaluation_that_is_gone_while_the_run_ends_is_noticed(
+    store: Store, data: Dataset
+) -> None:
+    run_id, _ = store.add_run(data, SETTINGS)
+    claim = store.claim(Owner.here())
+    assert claim is not None
+    evaluations = [pretend(TableProblem(data, SETTINGS), task) for task in Search(SETTINGS).ask()]
+    store.record(claim, evaluations, [], seconds=1.0)
+    _delete_evaluations(store)
+
+    end = partial(store.finish, claim, "finished", seconds=1.0, result_hash="0" * 64)
+    assert not end(evaluations=len(evaluations))
+    assert store.run(run_id).state == "running"
+    assert end(evaluations=len(evaluations) - 2)
+    assert (store.run(run_id).state, store.run(run_id).evaluations) == ("finished", 6)
+
+
+def test_a_changed_score_counts_as_it_is_recorded(store: Store, data: Dataset) -> None:
+    run_id, _ = store.add_run(data, SETTINGS)
+
+    def change(job: Job) -> None:
+        if isinstance(job, AssembleChampion):
+            failed = {"status": "failed", "scores": None, "accuracy": None}
+            store.write(
+                lambda c: c.execute(
+                    sa.update(t.evaluation).values(failed).where(t.evaluation.c.id == 3)
+                )
+            )
+
+    assert _drive(store, change) == "finished"
+    assert store.run(run_id).result_hash == result_hash(store.evaluations(run_id))
+
+
+def test_a_store_that_keeps_nothing_fails_the_run_and_says_so(store: Store, data: Dataset) -> None:
+    run_id, _ = store.add_run(data, SETTINGS)
+    gone = "CREATE TRIGGER gone AFTER INSERT ON evaluation WHEN NEW.id > 5 BEGIN {} END"
+    deletion = "DELETE FROM evaluation WHERE id = NEW.id;"
+    store.write(lambda c: c.execute(sa.text(gone.format(deletion))))
+
+    assert _drive(store) == "failed"
+    error = store.run(run_id).error
+    assert error is not None
+    assert "did not stay in the store, 3 times" in error
+    assert store.run(run_id).result_hash is None
+
+    store.write(lambda c: c.execute(sa.text("DROP TRIGGER gone")))
+    store.command(run_id, "resume")
+    assert _drive(store) == "finished"
+    assert store.run(run_id).result_hash == result_hash(store.evaluations(run_id))
+
+
+def test_no_generation_is_given_up_because_an_early_evaluation_is_gone(
+    store: Store, data: Dataset
+) -> None:
+    # The time is up when the record turns out to have a gap in its first generation.
+    settings = SETTINGS.model_copy(update={"max_seconds": 10.0, "generations": 1000})
+    run_id, _ = store.add_run(data, settings)
+    now = [0.0]
+
+    def tick(job: Job) -> None:
+        now[0] += 0.3
+        if isinstance(job, AssembleChampion):
+            store.write(lambda c: c.execute(sa.delete(t.evaluation).where(t.evaluation.c.id == 2)))
+
+    assert _drive(store, tick, clock=lambda: now[0]) == "finished"
+    generations = store.run(run_id).generations
+    assert generations > 2
+    assert len(store.generations(run_id)) == generations
+    assert store.run(run_id).result_hash == result_hash(store.evaluations(run_id))
+    assert Search.replay(settings, store.evaluations(run_id)).generations[generations - 1]
 
 
 FINALS = {"finalists": 6, "confirmations": 5, "networks": 2, "generations": 1000}

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shoal.data import load_dataset
+from shoal.errors import SimulationError
 from shoal.genome.genome import Genome
 from shoal.objectives.metrics import Metrics, Scores
+from shoal.problems.base import evaluate
 from shoal.problems.evaluation import Evaluation, Task, result_hash
+from shoal.problems.table import TableProblem
+from shoal.pso.engines import get_engine
+from shoal.settings.search_settings import SearchSettings
 from shoal.tuning.search import Search
 from support.searches import finish, small_settings
 
@@ -69,3 +77,22 @@ def test_hash_depends_on_every_result() -> None:
         )
     hashes = [result_hash(e) for e in (base, *others)]
     assert len(set(hashes)) == len(hashes) == 15
+
+
+@pytest.mark.parametrize(
+    "shortage",
+    [MemoryError("Unable to allocate 78.4 KiB"), OSError(errno.EMFILE, "Too many open files")],
+    ids=["memory", "files"],
+)
+def test_a_shortage_of_the_machine_is_no_result(
+    shortage: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = TableProblem(load_dataset("concrete", preset="classic"), SearchSettings())
+
+    def train(self: TableProblem, *arguments: object) -> None:
+        raise SimulationError("It cannot be trained.") from shortage
+
+    monkeypatch.setattr(TableProblem, "train", train)
+    task = Task(Genome(), 0)
+    with pytest.raises(SimulationError):
+        evaluate(problem, task, get_engine("reference"))

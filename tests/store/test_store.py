@@ -45,6 +45,7 @@ from shoal.store import (
     Store,
     default_path,
     open_store,
+    records,
 )
 from shoal.store import connection as store_connection
 from shoal.store import results as results_module
@@ -70,6 +71,9 @@ ODD_FLOATS = (
 )
 # Of another host: only the lease can tell that it is dead.
 ELSEWHERE = Owner("elsewhere", 1, "token")
+HERE = Owner.here()
+# A process id that no system gives.
+GONE = 4_194_400
 
 
 @pytest.fixture(scope="module")
@@ -361,6 +365,53 @@ class TestContract:
         later = store.claim(Owner.here())
         assert later
         assert later.epoch == claim.epoch + 1
+
+    @pytest.mark.parametrize(
+        ("owner", "is_free"),
+        [
+            (replace(HERE, pid=GONE), True),
+            (replace(HERE, started=1), True),
+            (HERE, False),
+            (replace(HERE, started=None), False),
+            (Owner(f"{HERE.host_name}+0123456789ab", GONE, "token", 5), False),
+            (Owner(HERE.host_name, GONE, "token"), False),
+            (Owner("elsewhere", GONE, "token"), False),
+        ],
+        ids=[
+            "a process that is gone",
+            "a later process has its id",
+            "a live process",
+            "a live process, start unknown",
+            "another machine of our name",
+            "of our name, by an earlier version",
+            "another machine",
+        ],
+    )
+    def test_a_process_counts_as_gone_only_on_certainly_this_machine(
+        self, store: Store, tiny: Dataset, owner: Owner, is_free: bool
+    ) -> None:
+        run_id = add(store, tiny, "queued")
+        assert store.claim(owner)
+        store.register_supervisor(owner)
+        later = store.claim(Owner.here(), run_id)
+        assert (later is not None) is is_free
+        assert (store.supervisors() == []) is is_free
+
+        if later is None:
+            expire(store, run_id)
+            assert store.claim(Owner.here(), run_id)
+
+    def test_where_machines_are_not_known_the_lease_alone_decides(
+        self, store: Store, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(records, "machine_id", lambda: None)
+        run_id = add(store, tiny, "queued")
+        gone = replace(Owner.here(), pid=GONE)
+        assert gone.host == HERE.host_name
+        assert store.claim(gone)
+        assert store.claim(Owner.here(), run_id) is None
+        expire(store, run_id)
+        assert store.claim(Owner.here(), run_id)
 
     def test_a_dead_owner_does_not_live_on_when_the_databases_clock_is_set_back(
         self, store: Store, tiny: Dataset

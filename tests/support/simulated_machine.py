@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from shoal.errors import NotOwnerError, RunStateError, StoreFullError
 from shoal.executors import Evaluate, Job, Outcome
-from shoal.orchestration.runner import Runner
+from shoal.orchestration.runner import MOST_REPLAYS, Runner
 from shoal.problems.evaluation import Task
 from shoal.problems.table import TableProblem
 from shoal.store import LEASE_SECONDS, Owner, Store
@@ -25,6 +25,8 @@ from support.fakes import InlineExecutor
 
 # Troubles of a history.
 BUDGET = 12
+# How often a store may lose what was recorded: a run that meets it again and again gives up.
+LOSSES = MOST_REPLAYS - 1
 # Owners that may be alive at once, each believing that it is the only one.
 DEPTH = 3
 # The methods of a store around which a process may die.
@@ -58,6 +60,8 @@ class World:
         Supervisors that are alive now, each inside a standstill of the one before.
     supervisors
         Supervisors that ever started.
+    losses
+        How often the store has lost what was recorded.
     now
         Seconds on the clock of every process.
     problem
@@ -73,6 +77,7 @@ class World:
     refused_writes: int = 0
     depth: int = 0
     supervisors: int = 0
+    losses: int = 0
     now: float = 0.0
     problem: Any = None
 
@@ -156,6 +161,15 @@ class World:
         self.expire()
         for _ in range(self.random.randint(1, 3)):
             self.supervise()
+
+    def lose(self) -> None:
+        """A server fails over to a copy that lags behind: the last evaluations are gone."""
+        self.losses += 1
+        mine = t.evaluation.c.run_id == self.run_id
+        newest = sa.select(t.evaluation.c.id).where(mine).order_by(t.evaluation.c.id.desc())
+        lost = newest.limit(self.random.randint(1, 4))
+        deletion = sa.delete(t.evaluation).where(t.evaluation.c.id.in_(lost))
+        self.store.write(lambda connection: connection.execute(deletion))
 
     def history(self) -> None:
         """Trouble until the budget is spent or the run has ended, then a quiet end."""
@@ -287,6 +301,9 @@ class Executor(InlineExecutor):
 
         if world.happens(0.03, "a person meanwhile"):
             world.person()
+
+        if world.losses < LOSSES and world.happens(0.02, "the store loses what was recorded last"):
+            world.lose()
 
         # Somebody looks, which is no trouble.
         if world.random.random() < 0.05:

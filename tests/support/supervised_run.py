@@ -71,15 +71,20 @@ class Scene:
             process.wait()
         self.store.close()
 
-    def supervise(self, *faults: str, prefix: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    def supervise(
+        self,
+        *faults: str,
+        prefix: Sequence[str] = (),
+        arguments: Sequence[str] = ("--scope", "1"),
+    ) -> subprocess.Popen[bytes]:
         """A supervisor of this run, which ends with it.
 
-        ``faults`` are arguments of `faulty_supervisor`.
+        ``faults`` are arguments of `faulty_supervisor`, ``arguments`` those of a supervisor.
         """
         if faults:
-            program = [sys.executable, _FAULTY, *faults, "--", "--scope", "1"]
+            program = [sys.executable, _FAULTY, *faults, "--", *arguments]
         else:
-            program = child.command(Entry.SUPERVISOR, "--scope", "1", detached=True)
+            program = child.command(Entry.SUPERVISOR, *arguments, detached=True)
 
         process = subprocess.Popen(
             [*prefix, *program],

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from shoal.analysis.time_left import active_seconds_left
+from shoal.analysis.progress import PhaseMark, RunProgress, read_phase, run_progress
 from shoal.genome.genome import Genome
 from shoal.genome.search_space import OnBound
 from shoal.numerics.stats import ci95, mean
@@ -94,6 +94,8 @@ class Summary:
     competing_runs
         Champions, by what to call them, of finished runs in the same store that differ in their
         sampler alone (see `SearchSettings.competes_with`); the newest of each sampler.
+    phase
+        What the run is at; None where its owner has not noted it.
     """
 
     run: RunView
@@ -101,6 +103,7 @@ class Summary:
     best: Best | None
     champion: Champion | None = None
     competing_runs: Mapping[str, Champion] = field(default_factory=dict)
+    phase: PhaseMark | None = None
 
     @property
     def scores(self) -> Scores | None:
@@ -113,9 +116,14 @@ class Summary:
         return self.champion.ensemble if self.champion else None
 
     @property
+    def progress(self) -> RunProgress:
+        """How far it is, by the estimated work of all its phases."""
+        return run_progress(self.run, self.generations, self.phase)
+
+    @property
     def time_left(self) -> float | None:
         """Estimated active seconds to the end; None when unknown or over."""
-        return active_seconds_left(self.run, self.generations)
+        return self.progress.seconds_left
 
     @property
     def trainings_per_minute(self) -> float | None:
@@ -182,7 +190,7 @@ def summarise(store: Store, run_id: int | str) -> Summary:
     champion = load_champion(store, run)
     best = _best(store, run, generations, champion)
     competing_runs = _competing_runs(store, run) if champion else {}
-    return Summary(run, generations, best, champion, competing_runs)
+    return Summary(run, generations, best, champion, competing_runs, read_phase(store, run))
 
 
 def load_champion(store: Store, run: RunView) -> Champion | None:

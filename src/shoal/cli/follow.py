@@ -17,10 +17,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from shoal.analysis.progress import read_phase
 from shoal.analysis.summary import Summary, blocking_run, summarise
 from shoal.cli.tables import best_score_text, report
 from shoal.orchestration.launcher import ensure_supervisor
-from shoal.presentation.formatting import blocking_run_text, duration, score_text
+from shoal.presentation.formatting import (
+    blocking_run_text,
+    duration,
+    phase_text,
+    score_text,
+    time_left_text,
+)
 from shoal.store import TERMINAL, RunView, Store
 from shoal.system.paths import log_path
 from shoal.system.process import end_process
@@ -160,7 +167,7 @@ def _refreshed(store: Store, before: Summary | None, run: RunView) -> Summary:
     """The run as it is now. Its generations are read again only when there may be a new one."""
     if before is None or before.run.generations != run.generations or before.run.state != run.state:
         before = summarise(store, run.id)
-    return Summary(run, before.generations, before.best)
+    return Summary(run, before.generations, before.best, phase=read_phase(store, run))
 
 
 def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
@@ -175,9 +182,12 @@ def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
     if ahead is not None:
         grid.add_row("Waiting", blocking_run_text(ahead, f"`shoal pause {ahead.id}`"))
 
-    count = Text(f"{run.generations} of {settings.generations}")
-    bar = ProgressBar(settings.generations, run.generations, width=_BAR_WIDTH)
-    grid.add_row("Generation", Group(count, bar))
+    progress = summary.progress
+    grid.add_row("Generation", f"{run.generations} of {settings.generations}")
+    share = Text(f"{int(100 * progress.share)} %")
+    grid.add_row("Done", Group(share, ProgressBar(1.0, progress.share, width=_BAR_WIDTH)))
+    if run.state == "running":
+        grid.add_row("Now", phase_text(progress.phase))
 
     if summary.best is None:
         grid.add_row(f"Best {metric.word}", Text("waiting for the first generation", style="dim"))
@@ -187,11 +197,6 @@ def _live_view(summary: Summary, ahead: RunView | None) -> RenderableType:
         grid.add_row(f"Mean {metric.word}", score_text(run.mean_score, metric))
     if summary.best is not None:
         grid.add_row("Repeats of the best", str(summary.best.repeats))
-
-    # After the last generation: the confirmation, then the champion's networks.
-    if run.state == "running" and run.generations >= settings.generations:
-        confirming = "confirming the best on unused random streams"
-        grid.add_row("Now", confirming if settings.finalists else "the champion")
 
     grid.add_row("Trainings", _trainings_text(summary))
     grid.add_row("Time", _time_text(summary))
@@ -214,7 +219,5 @@ def _trainings_text(summary: Summary) -> str:
 
 def _time_text(summary: Summary) -> str:
     gone = f"{duration(summary.run.seconds)} gone"
-    left = summary.time_left
-    if left is None:
-        return gone
-    return f"{gone}, about {duration(left)} left"
+    left = time_left_text(summary.run, summary.progress)
+    return f"{gone}, {left}" if left else gone

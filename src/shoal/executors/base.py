@@ -103,6 +103,8 @@ class Executor(ABC):
     - A worker that dies costs no job: what it was doing is done again. A job that kills its worker
       `MAX_DEATHS` times while it runs alone gets an outcome with an error; jobs that only ran
       beside it are not blamed (`shoal.executors.job_queue.JobQueue`).
+    - A job that raises because the machine is short of memory, threads or open files
+      (`shoal.system.shortage`) counts as one whose worker died.
     - A job that takes longer than the settings' ``deadline`` is ended like one that killed its
       worker. Where it is not known when the job left a queue, it gets twice as long while others
       run beside it.
@@ -167,3 +169,12 @@ class Executor(ABC):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def shortage_text(error: BaseException) -> str:
+    """Why a job is given up that has met a shortage again and again."""
+    return (
+        f"{type(error).__name__}: {error} The machine was short of memory, threads or open files "
+        f"{Executor.MAX_DEATHS} times, although nothing else was trained then. What to do: free "
+        "some, or allow smaller swarms and networks."
+    )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shoal.executors.base import Executor, Job, Outcome
 
+# How long a job waits after each of its failures but the last, in seconds. Together they outlast a
+# short lack of memory, and cost little where the job itself is to blame.
+PAUSES = (5.0, 40.0)
+assert len(PAUSES) == Executor.MAX_DEATHS - 1
 _log = logging.getLogger(__name__)
 
 
@@ -16,12 +21,21 @@ class JobQueue:
 
     When a worker dies, all jobs that ran then are suspects. A suspect runs quite alone until it is
     cleared. A job that runs alone and whose worker dies all the same is guilty; after
-    `Executor.MAX_DEATHS` times it gets an outcome with an error.
+    `Executor.MAX_DEATHS` times it gets an outcome with an error. Between two of these times it
+    waits (`PAUSES`), as the machine may be short of memory just now. Other jobs run meanwhile.
+
+    Parameters
+    ----------
+    clock
+        Gives monotonic seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._waiting: deque[Job] = deque()
         self._suspects: deque[Job] = deque()
+        # Suspects that wait, each with the moment from which it may run.
+        self._pausing: list[tuple[float, Job]] = []
         # By the jobs' ids: jobs are kept until they have their outcomes.
         self._deaths: Counter[int] = Counter()
         self._losses: Counter[int] = Counter()
@@ -29,7 +43,7 @@ class JobQueue:
         self._alone = False
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._suspects)
+        return len(self._waiting) + len(self._suspects) + len(self._pausing)
 
     def add(self, job: Job) -> None:
         """Add a job behind all others."""
@@ -50,6 +64,7 @@ class JobQueue:
         if self._alone and running:
             return []
 
+        self._end_pauses()
         self._alone = bool(self._suspects)
         if self._alone:
             if running:
@@ -88,7 +103,7 @@ class JobQueue:
             The outcome of a job that is given up.
         """
         if len(jobs) + beside == 1:
-            return [outcome for job in jobs for outcome in self.count_failure(job, why)]
+            return [outcome for job in jobs for outcome in self.count_failure(job, why, pause=True)]
 
         _log.warning("a worker died; each of %d jobs runs alone now", len(jobs))
         self._suspects.extendleft(reversed(jobs))
@@ -112,8 +127,17 @@ class JobQueue:
                 self._waiting.appendleft(job)
         return []
 
-    def count_failure(self, job: Job, why: str) -> list[Outcome]:
+    def count_failure(self, job: Job, why: str, *, pause: bool = False) -> list[Outcome]:
         """Count a failure against a job.
+
+        Parameters
+        ----------
+        job
+            The job.
+        why
+            The error, should it be given up.
+        pause
+            Whether it waits a while before the next time.
 
         Returns
         -------
@@ -122,11 +146,24 @@ class JobQueue:
             the job is tried alone.
         """
         self._deaths[id(job)] += 1
-        if self._deaths[id(job)] < Executor.MAX_DEATHS:
-            _log.warning("a job failed with its worker, time %d; again", self._deaths[id(job)])
-            self._suspects.appendleft(job)
+        deaths = self._deaths[id(job)]
+        if deaths < Executor.MAX_DEATHS:
+            seconds = PAUSES[deaths - 1] if pause else 0.0
+            _log.warning("a job failed with its worker, time %d; again in %g s", deaths, seconds)
+            self._pausing.append((self._clock() + seconds, job))
             return []
 
         _log.error("a job is given up: %s", why)
         self.done(job)
         return [Outcome(job, error=why)]
+
+    def _end_pauses(self) -> None:
+        """Have the suspects come first that have waited long enough, the longest first."""
+        now = self._clock()
+        due = [pair for pair in sorted(self._pausing, key=_moment) if pair[0] <= now]
+        self._pausing = [pair for pair in self._pausing if pair[0] > now]
+        self._suspects.extendleft(job for _, job in reversed(due))
+
+
+def _moment(pair: tuple[float, Job]) -> float:
+    return pair[0]

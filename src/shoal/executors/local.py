@@ -25,7 +25,7 @@ from typing import Any
 from loky.process_executor import ProcessPoolExecutor
 
 from shoal.errors import ProblemError, SimulationError
-from shoal.executors.base import Executor, Job, Outcome, Progress
+from shoal.executors.base import Executor, Job, Outcome, Progress, shortage_text
 from shoal.executors.job_queue import JobQueue
 from shoal.executors.progress_files import ProgressDirectory, ProgressWriter
 from shoal.problems.base import Problem, ShippedProblem
@@ -33,6 +33,7 @@ from shoal.pso.engines import cores, get_engine
 from shoal.pso.engines.base import Engine
 from shoal.system import forkserver
 from shoal.system.process import SINGLE_THREADED
+from shoal.system.shortage import is_shortage
 
 # Jobs that a worker does, on average, before new workers take the places of all.
 WORN_JOBS = 1_000
@@ -81,6 +82,8 @@ class LocalExecutor(Executor):
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[Future[Any], Job] = {}
         self._queue = JobQueue()
+        # Outcomes of jobs that were given up, for the next `poll`.
+        self._given_up: list[Outcome] = []
 
         # Done when a worker has started: no job's deadline counts the start.
         self._ready: Future[Any] = Future()
@@ -116,11 +119,15 @@ class LocalExecutor(Executor):
         """See `Executor.poll`."""
         self._feed()
         if not self._running:
-            forkserver.is_ready(timeout)
-            return []
+            # Where jobs are left, the fork server is getting ready, or they wait for their time.
+            if forkserver.is_ready(timeout) and len(self._queue) and not self._given_up:
+                time.sleep(timeout)
+            return self._take_given_up()
 
         done, _ = wait(self._running, timeout=timeout, return_when=FIRST_COMPLETED)
-        outcomes = self._end_late()
+        self._given_up += self._end_late()
+        outcomes = []
+        company = len(self._running) - 1
         pool_is_broken = False
         # `_end_late` may have given some up meanwhile.
         for future in done & self._running.keys():
@@ -129,13 +136,15 @@ class LocalExecutor(Executor):
                 raise error.args[0]
             if isinstance(error, BrokenProcessPool):
                 pool_is_broken = True
+            elif error is not None and is_shortage(error):
+                self._do_again(future, error, company)
             else:
                 outcomes.append(self._outcome(future, error))
 
         if pool_is_broken:
-            outcomes += self._recover()
+            self._recover()
         self._feed()
-        return outcomes
+        return [*outcomes, *self._take_given_up()]
 
     def under_way(self) -> tuple[Progress, ...]:
         """See `Executor.under_way`.
@@ -157,6 +166,7 @@ class LocalExecutor(Executor):
         """See `Executor.close`."""
         self._queue = JobQueue()
         self._running = {}
+        self._given_up = []
         self._drop_pool()
         self._progress.close()
 
@@ -171,6 +181,24 @@ class LocalExecutor(Executor):
         done: _Done = future.result()
         self._wear(done)
         return Outcome(job, done.result, worker=done.worker)
+
+    def _do_again(self, future: Future[Any], error: BaseException, company: int) -> None:
+        """A job met a shortage: it is done again, alone and by a new worker.
+
+        What runs beside it goes on: it has what it needs.
+        """
+        _log.warning("a worker is short of something (%r); all are replaced when idle", error)
+        job = self._running.pop(future)
+        self._begun.pop(future, None)
+        self._worn = True
+        why = shortage_text(error)
+        self._given_up += self._queue.on_worker_death([job], why, beside=company)
+
+    def _take_given_up(self) -> list[Outcome]:
+        """The outcomes of jobs that were given up since the last call."""
+        outcomes = self._given_up
+        self._given_up = []
+        return outcomes
 
     def _feed(self) -> None:
         """Hand waiting jobs to the workers."""
@@ -192,16 +220,31 @@ class LocalExecutor(Executor):
     def _start(self, job: Job) -> bool:
         """Hand a job to a worker; False when one has died, which `poll` deals with."""
         try:
-            future = self._submitted(job)
+            future = self._submitted_surely(job)
         except BrokenProcessPool:
             if self._running:
                 return False
+            self._recover(job)
+        except (EOFError, OSError, RuntimeError, MemoryError) as error:
+            # An EOFError: the fork server died of it, again and again.
+            if not is_shortage(error) and not isinstance(error, EOFError):
+                raise
+            _log.warning("workers cannot be started: %r", error)
+            self._recover(job)
+        else:
+            self._running[future] = job
+        return True
+
+    def _submitted_surely(self, job: Job) -> Future[Any]:
+        """Hand a job to a worker, also where one has died while there was nothing to do."""
+        try:
+            return self._submitted(job)
+        except BrokenProcessPool:
+            if self._running:
+                raise
             _log.warning("an idle worker died; all are replaced")
             self._drop_pool()
-            future = self._submitted(job)
-
-        self._running[future] = job
-        return True
+            return self._submitted(job)
 
     def _submitted(self, job: Job) -> Future[Any]:
         if self._pool is None:
@@ -272,15 +315,21 @@ class LocalExecutor(Executor):
                 late.append(future)
         return late
 
-    def _recover(self) -> list[Outcome]:
-        """A worker died and took the pool with it: every job that was running is a suspect now."""
+    def _recover(self, *jobs: Job) -> None:
+        """A worker died and took the pool with it: all that was running is a suspect now.
+
+        Parameters
+        ----------
+        jobs
+            What was about to run.
+        """
         _log.warning("a worker process has died; all are replaced")
-        jobs = list(self._running.values())
+        suspects = [*self._running.values(), *jobs]
         self._running = {}
         self._begun = {}
         self._drop_pool()
-        return self._queue.on_worker_death(
-            jobs,
+        self._given_up += self._queue.on_worker_death(
+            suspects,
             f"It ended its worker process {self.MAX_DEATHS} times (out of memory, or a crash).",
         )
 
@@ -317,6 +366,8 @@ def _start_worker(problem: ShippedProblem, folder: Path | None) -> None:
     try:
         _problem = problem.in_worker()
     except (ProblemError, SimulationError) as error:
+        if is_shortage(error):
+            raise
         # A worker that fails to start is taken for one that died, and nobody would hear why.
         _refusal = error
     _engine = get_engine(problem.settings.engine)

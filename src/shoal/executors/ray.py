@@ -21,12 +21,13 @@ from typing import Any, NamedTuple
 
 from shoal._version import __version__
 from shoal.errors import ExecutorError, ProblemError, SimulationError
-from shoal.executors.base import Executor, Job, Outcome, Progress
+from shoal.executors.base import Executor, Job, Outcome, Progress, shortage_text
 from shoal.executors.job_queue import JobQueue
 from shoal.executors.ray_connection import Connection
 from shoal.problems.base import Problem, ShippedProblem
 from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
+from shoal.system.shortage import is_shortage
 
 # What a batch should take at most.
 BATCH_SECONDS = 1.0
@@ -62,12 +63,15 @@ class _News(NamedTuple):
         The worker's name, "host:pid".
     seconds
         How long the job took.
+    met_shortage
+        Whether it failed because the machine was short of something.
     """
 
     result: Any
     error: str | None
     worker: str
     seconds: float
+    met_shortage: bool = False
 
 
 class RayExecutor(Executor):
@@ -178,6 +182,9 @@ class RayExecutor(Executor):
     def _ready(self, timeout: float, count: int) -> list[Any]:
         """Streams with news: up to ``count`` of them, within ``timeout`` seconds."""
         if not self._running:
+            # Where jobs are left, they wait for their time.
+            if len(self._queue):
+                time.sleep(timeout)
             return []
         streams: list[Any] = self._ray.wait(
             list(self._running), num_returns=count, timeout=timeout
@@ -205,6 +212,10 @@ class RayExecutor(Executor):
             why = f"Its machine died with it {self.MAX_DEATHS} times."
             return self._queue.on_node_loss(batch.jobs, why)
         except errors.RayTaskError as error:
+            if error.cause is not None and is_shortage(error.cause):
+                del self._running[stream]
+                why = shortage_text(error.cause)
+                return self._queue.on_worker_death(batch.jobs, why, beside=len(self._running))
             # The node lacks the code that the run began with.
             if isinstance(error.cause, (ProblemError, SimulationError)):
                 raise error.cause from None
@@ -217,7 +228,14 @@ class RayExecutor(Executor):
         # The first news says only that the batch runs.
         if news is None:
             return []
-        return [self._outcome(batch.jobs.popleft(), _News(*pickle.loads(news)))]
+        return self._outcomes(batch.jobs.popleft(), _News(*pickle.loads(news)))
+
+    def _outcomes(self, job: Job, news: _News) -> list[Outcome]:
+        """The outcome of a job; none yet where it has to be done again."""
+        if news.met_shortage:
+            beside = len(self._running) - 1
+            return self._queue.on_worker_death([job], news.error or "", beside=beside)
+        return [self._outcome(job, news)]
 
     def _outcome(self, job: Job, news: _News) -> Outcome:
         self._queue.done(job)
@@ -286,9 +304,14 @@ def _work(version: str, problem: list[Any], jobs: Sequence[Job]) -> Iterator[byt
             result = job.run(data, engine)
             news = _pickled(_News(result, None, worker, time.perf_counter() - begun))
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            news = _pickled(_News(None, message, worker, time.perf_counter() - begun))
+            news = _pickled(_failure(error, worker, time.perf_counter() - begun))
         yield news
+
+
+def _failure(error: Exception, worker: str, seconds: float) -> _News:
+    if is_shortage(error):
+        return _News(None, shortage_text(error), worker, seconds, met_shortage=True)
+    return _News(None, f"{type(error).__name__}: {error}", worker, seconds)
 
 
 def _pickled(news: _News) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from shoal.analysis.progress import RunPhase
 from shoal.errors import ExecutorError
 from shoal.executors import Executor, Outcome
 from shoal.orchestration.owned_run import OwnedRun
@@ -57,8 +58,13 @@ class ChampionPhase:
         self._executor = executor
         self._found = found
 
-    def work(self) -> None:
-        """Make the champion and keep it; nothing where every training failed.
+    def work(self) -> bytes | None:
+        """Make the champion and keep it.
+
+        Returns
+        -------
+        bytes or None
+            What is kept; None where every training failed.
 
         Raises
         ------
@@ -67,22 +73,25 @@ class ChampionPhase:
         """
         selection = select_champion(self._search)
         if selection is None:
-            return
+            return None
 
         jobs = refit_jobs(self._problem, selection)
         weights = self._weights(jobs)
         if not weights:
-            return
+            return None
 
         compared = self._baselines(selection, len(weights), first=jobs[0].task.repeat)
         champion = self._assembled(selection, weights)
-        champion = replace(champion, baselines=compared)
-        self._run.save_artifact(CHAMPION, champion.to_bytes())
+        content = replace(champion, baselines=compared).to_bytes()
+        self._run.save_artifact(CHAMPION, content)
+        return content
 
     def _weights(self, jobs: Sequence[RefitJob]) -> dict[RefitJob, Any]:
         """The trained weights of each network; those that were lost are missing."""
         weights = {job: self._found[job.task.id] for job in jobs if job.task.id in self._found}
         missing = [job for job in jobs if job not in weights]
+        if missing:
+            self._run.enter(RunPhase.CHAMPION)
         for job, outcome in self._outcomes(missing).items():
             if outcome.error is None:
                 weights[job] = outcome.result
@@ -97,6 +106,7 @@ class ChampionPhase:
         if not self._problem.settings.baselines:
             return ()
 
+        self._run.enter(RunPhase.BASELINES)
         jobs = baseline_jobs(self._problem, selection.genome, networks, first)
         baselines = []
         for job, outcome in self._outcomes(jobs).items():

@@ -103,7 +103,8 @@ def ensure_supervisor(
         raise
 
     log.info("supervisor process %d started, scope %s", pid, scope)
-    store.register_supervisor(Owner(place.host, pid, place.token), scope, instead_of=place)
+    owner = Owner.of_process(pid, place.token)
+    store.register_supervisor(owner, scope, instead_of=place)
     return process
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from shoal.analysis.progress import PHASE, PhaseMark, RunPhase
 from shoal.errors import StoreFullError
 from shoal.executors import Executor, Outcome
 from shoal.orchestration.live_status import LiveStatus
@@ -85,7 +86,7 @@ class OwnedRun:
 
     def event(self, text: str, level: str = "info") -> None:
         """Tell people something about the run."""
-        self._store.event(text, level, self._claim.run_id)
+        self._patiently(lambda: self._store.event(text, level, self._claim.run_id))
 
     def record(
         self, evaluations: Sequence[Evaluation], generations: Sequence[GenerationSummary]
@@ -114,13 +115,28 @@ class OwnedRun:
         """Keep what the run has made."""
         self._patiently(lambda: self._store.save_artifact(self._claim, kind, content))
 
+    def enter(self, phase: RunPhase) -> None:
+        """Note, for people, what the run is at from now on."""
+        _log.info("run %s: %s", self._claim.run_id, phase)
+        self.save_artifact(PHASE, PhaseMark(phase, self.seconds).to_bytes())
+
     def finish(
-        self, state: FinalState, *, error: str | None = None, result_hash: str | None = None
-    ) -> None:
-        """Write down that the run has ended."""
-        self._patiently(
+        self,
+        state: FinalState,
+        *,
+        error: str | None = None,
+        result_hash: str | None = None,
+        evaluations: int | None = None,
+    ) -> bool:
+        """Write down that the run has ended; see `Store.finish`."""
+        return self._patiently(
             lambda: self._store.finish(
-                self._claim, state, seconds=self.seconds, error=error, result_hash=result_hash
+                self._claim,
+                state,
+                seconds=self.seconds,
+                error=error,
+                result_hash=result_hash,
+                evaluations=evaluations,
             )
         )
 
@@ -212,6 +228,5 @@ class OwnedRun:
         _log.info("run %s goes on: there is room on the disk again", self._claim.run_id)
         # Where it is full again, the next write waits for it.
         with suppress(StoreFullError):
-            self.event(
-                f"The disk was full; the run waited about {seconds:g} s and goes on.", "warning"
-            )
+            text = f"The disk was full; the run waited about {seconds:g} s and goes on."
+            self._store.event(text, "warning", self._claim.run_id)

@@ -17,9 +17,13 @@ from shoal.orchestration.owned_run import OwnedRun, RunReleasedError
 from shoal.orchestration.search_phase import SearchPhase
 from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, result_hash
-from shoal.store import Claim, Store
+from shoal.store import Claim, FinalState, Store
+from shoal.system.shortage import is_shortage
+from shoal.tuning.champion import CHAMPION
 from shoal.tuning.search import Search
 
+# How often a run is made anew from its record when that has lost something meanwhile.
+MOST_REPLAYS = 3
 _log = logging.getLogger(__name__)
 
 
@@ -68,37 +72,80 @@ class Runner:
         run = OwnedRun(self.store, self.claim, view.seconds, self.leaving, self.clock, self.wait)
         try:
             problem = self.store.load_problem(self.claim.run_id)
-            return self._work(run, problem, view.generations)
+            return self._work(run, problem)
         except (ProblemError, SimulationError) as error:
+            if is_shortage(error):
+                raise
             # A run that were left as interrupted would be claimed again at once, in vain.
             _log.warning("run %s: its code cannot be used: %s", self.claim.run_id, error)
             run.finish("paused", error=str(error))
             return "paused"
 
-    def _work(self, run: OwnedRun, problem: Problem, generations: int) -> str:
-        recorded = self.store.evaluations(self.claim.run_id, curves=False)
-        # The record is the state: a search that went on elsewhere is played again from its
-        # evaluations.
-        search = Search.replay(problem.settings, recorded, problem.metric)
-        _log.debug("run %s: %d evaluations are recorded", self.claim.run_id, len(recorded))
+    def _work(self, run: OwnedRun, problem: Problem) -> str:
+        for _ in range(MOST_REPLAYS):
+            search = self._replayed(problem)
+            try:
+                champion = self._train(run, problem, search)
+            except RunReleasedError as released:
+                return run.release(released.commands)
 
-        try:
-            with self.make_executor(problem, problem.settings.workers) as executor:
-                run.show_live(problem, executor)
-                searching = SearchPhase(run, problem, search, executor)
-                searching.work(generations)
-                ChampionPhase(run, problem, search, executor, searching.found).work()
-        except RunReleasedError as released:
-            return run.release(released.commands)
+            state = self._finish(run, search, champion)
+            if state is not None:
+                return state
+            _log.warning("run %s: some of what was recorded is gone", self.claim.run_id)
+            run.event(
+                "Some of what was recorded is gone from the store; it is made again.", "warning"
+            )
 
-        final_hash = result_hash(search.evaluations)
-        if search.best:
-            run.finish("finished", result_hash=final_hash)
-            return "finished"
-
-        error = f"Every training failed. The first: {_first_error(search)}"
-        run.finish("failed", error=error, result_hash=final_hash)
+        error = (
+            f"What is recorded did not stay in the store, {MOST_REPLAYS} times. "
+            "What to do: look for what deletes or changes it, then resume the run."
+        )
+        run.finish("failed", error=error)
         return "failed"
+
+    def _replayed(self, problem: Problem) -> Search:
+        """The search as it stands by its record, which is the state of the run."""
+        recorded = self.store.evaluations(self.claim.run_id, curves=False)
+        _log.debug("run %s: %d evaluations are recorded", self.claim.run_id, len(recorded))
+        return Search.replay(problem.settings, recorded, problem.metric)
+
+    def _train(self, run: OwnedRun, problem: Problem, search: Search) -> bytes | None:
+        """Bring the search to its end, and make the champion; return what is kept of that."""
+        generations = self._recorded_generations()
+        with self.make_executor(problem, problem.settings.workers) as executor:
+            run.show_live(problem, executor)
+            searching = SearchPhase(run, problem, search, executor)
+            searching.work(generations)
+            return ChampionPhase(run, problem, search, executor, searching.found).work()
+
+    def _finish(self, run: OwnedRun, search: Search, champion: bytes | None) -> str | None:
+        """End the run, if its record is what this process was told; return its state then.
+
+        A database that has failed over to a copy may have lost what it had confirmed.
+        """
+        recorded = self.store.evaluations(self.claim.run_id, curves=False)
+        final_hash = result_hash(search.evaluations)
+        if result_hash(search.belonging(recorded)) != final_hash:
+            return None
+        if len(self._recorded_generations()) < len(search.generations):
+            return None
+        if champion is not None and self.store.artifact(self.claim.run_id, CHAMPION) != champion:
+            return None
+
+        state: FinalState = "finished"
+        error = None
+        if not search.best:
+            state = "failed"
+            error = f"Every training failed. The first: {_first_error(search)}"
+        is_written = run.finish(
+            state, error=error, result_hash=final_hash, evaluations=len(recorded)
+        )
+        return state if is_written else None
+
+    def _recorded_generations(self) -> set[int]:
+        records = self.store.generations(self.claim.run_id)
+        return {record.summary.number for record in records}
 
 
 def _first_error(search: Search) -> str:

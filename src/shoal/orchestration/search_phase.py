@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
 
+from shoal.analysis.progress import RunPhase
 from shoal.executors import Evaluate, Executor, Outcome
 from shoal.orchestration.finals_budget import FinalsBudget
 from shoal.orchestration.owned_run import OwnedRun
@@ -44,7 +46,7 @@ class SearchPhase:
         # Tasks that it gets next.
         self._waiting: deque[Task] = deque()
 
-    def work(self, recorded_generations: int) -> None:
+    def work(self, recorded_generations: Collection[int]) -> None:
         """Evaluate until the search, its confirmation included, wants nothing more.
 
         What is under way when the time is up is finished and recorded.
@@ -52,16 +54,26 @@ class SearchPhase:
         Parameters
         ----------
         recorded_generations
-            How many of the search's generations the store has.
+            The numbers of the search's generations that the store has.
         """
         # The process may have ended after a generation's last evaluation was recorded, and before
         # its summary was.
-        unrecorded = self._search.generations[recorded_generations:]
+        unrecorded = [
+            summary
+            for summary in self._search.generations
+            if summary.number not in recorded_generations
+        ]
         if unrecorded:
             self._run.record([], unrecorded)
 
+        phase = None
         while True:
             self._close_in_time()
+            # In the first round, too: a resumed run may be anywhere.
+            before = phase
+            phase = RunPhase.CONFIRMATION if self._search.confirming else RunPhase.SEARCH
+            if phase is not before:
+                self._run.enter(phase)
             self._ask()
             self._submit()
             if not self._under_way:
@@ -80,6 +92,9 @@ class SearchPhase:
 
         finals = self._budget.finals(self._executor.cores, limit)
         if self._run.seconds + finals.seconds < limit:
+            return
+        # There was time for all of that once: nothing is given up because its record was lost.
+        if self._search.is_behind:
             return
 
         _log.info("the search ends after %.0f s; finals: %.0f s", self._run.seconds, finals.seconds)

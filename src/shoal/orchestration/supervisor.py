@@ -33,9 +33,12 @@ from shoal.system.child import Parent
 from shoal.system.log_level import chosen_level
 from shoal.system.paths import log_path
 from shoal.system.shared_log import SharedLog
+from shoal.system.shortage import is_shortage
 
 # Between two looks for a run to claim.
 IDLE_POLL_SECONDS = 0.25
+# After so many shortages of this process in a row, a run fails.
+MOST_SHORTAGES = 20
 _log = logging.getLogger(__name__)
 
 
@@ -67,6 +70,8 @@ class Supervisor:
         self.idle_exit = idle_exit
         self.owner = owner or Owner.here()
         self._leave = threading.Event()
+        # How often in a row this process was short of something.
+        self._shortages = 0
 
     def leave(self, *_: object) -> None:
         """Ask it to end; also a signal handler.
@@ -140,15 +145,26 @@ class Supervisor:
         try:
             state = Runner(self.store, claim, self._leave.is_set).drive()
             _log.info("run %s: %s", claim.run_id, state)
+            self._shortages = 0
         except NotOwnerError as error:
             _log.warning("run %s: lost to another supervisor: %s", claim.run_id, error)
         except (StoreFullError, StoreAwayError, StoreLostError):
             # Not the run's fault.
             raise
         except Exception as error:
-            _log.exception("run %s failed", claim.run_id)
-            self._fail(claim, error)
+            if is_shortage(error) and self._shortages < MOST_SHORTAGES:
+                self._try_later(claim, error)
+            else:
+                _log.exception("run %s failed", claim.run_id)
+                self._fail(claim, error)
         return True
+
+    def _try_later(self, claim: Claim, error: Exception) -> None:
+        """Release a run that this process, short of memory, threads or files, cannot go on with."""
+        self._shortages += 1
+        _log.warning("run %s: this machine is short of something: %r", claim.run_id, error)
+        self.store.release(claim, self.store.run(claim.run_id).seconds)
+        self._leave.wait(FULL_SECONDS)
 
     def _fail(self, claim: Claim, error: Exception) -> None:
         """Record that a run failed, and why."""
@@ -184,7 +200,7 @@ def main(arguments: Sequence[str], parent: Parent | None = None) -> None:
     with open_store() as store:
         owner = Owner.here()
         if options.token:
-            owner = Owner(owner.host, owner.pid, options.token)
+            owner = Owner.of_process(owner.pid, options.token)
         supervisor = Supervisor(
             store, scope=options.scope, idle_exit=options.idle_exit, owner=owner
         )

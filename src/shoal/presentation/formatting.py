@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from shoal.analysis.progress import RunPhase, RunProgress
     from shoal.objectives.registry import Metric
     from shoal.store import RunView
 
@@ -241,6 +242,30 @@ def estimate(seconds: float) -> str:
     if 90 <= seconds < _HOUR:
         return f"{round(seconds / _MINUTE)} min"
     return duration(seconds)
+
+
+# What a run does in each phase.
+_PHASE_TEXTS = {
+    "search": "searching",
+    "confirmation": "confirming the best on unused random streams",
+    "champion": "training the champion's networks",
+    "baselines": "fitting other methods to compare with",
+}
+
+
+def phase_text(phase: RunPhase) -> str:
+    """What a run does in a phase."""
+    return _PHASE_TEXTS[phase]
+
+
+def time_left_text(run: RunView, progress: RunProgress) -> str:
+    """How long a running run will go on; "" where that is not known."""
+    if run.state != "running":
+        return ""
+    if progress.seconds_left is not None:
+        return f"about {estimate(max(1.0, progress.seconds_left))} left"
+    # Something is known, and it is overdue.
+    return "finishing" if progress.share else ""
 
 
 def moment(time: float, zone: str | None, now: float, *, seconds: bool = False) -> str:

@@ -27,6 +27,7 @@ from shoal.pso.engines.base import Engine
 from shoal.settings.phase import Phase
 from shoal.settings.schedule import Schedule
 from shoal.settings.search_settings import SearchSettings
+from shoal.system.shortage import is_shortage
 
 # Points of a recorded loss curve, at most.
 CURVE_POINTS = 64
@@ -401,12 +402,14 @@ def refuse_settings(
 def evaluate(problem: Problem, task: Task, engine: Engine) -> Evaluation:
     """Train one repeat of one genome, and score it. Nothing of the test is looked at.
 
-    Whatever goes wrong becomes a failed evaluation, never an exception: a search outlives its
-    individuals.
+    Whatever goes wrong becomes a failed evaluation: a search outlives its individuals. Only a
+    shortage (`shoal.system.shortage`) is raised: it is the machine's, and passes.
     """
     try:
         evaluation, weights = problem.train(task, engine)
     except Exception as error:
+        if is_shortage(error):
+            raise
         _log.info("repeat %d of genome %s failed: %r", task.repeat, task.genome.hash, error)
         return Evaluation(task, "failed", error=f"{type(error).__name__}: {error}")
 

@@ -20,6 +20,7 @@ from shoal.simulations.draws import begin
 from shoal.simulations.forward import load_weights
 from shoal.simulations.kernel_cache import kept_njit
 from shoal.simulations.memory import ACTS, load_int
+from shoal.system.shortage import is_shortage
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +96,8 @@ def _compile(simulation: Simulation) -> Compilation:
         return Compilation(reason=first_cause(error))
     # The compiler stumbles over some functions in ways of its own.
     except Exception as error:
+        if is_shortage(error):
+            raise
         return Compilation(reason=as_sentence(f"Numba stumbles: {type(error).__name__}: {error}"))
     return Compilation(drive)
 

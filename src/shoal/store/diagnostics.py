@@ -21,8 +21,10 @@ from sqlalchemy import Connection, select, text
 from shoal.errors import ShoalError
 from shoal.store.address import shown_address, store_exists
 from shoal.store.connection import WAL_IS_SAFE
+from shoal.store.records import LEASE_SECONDS, Owner, name_of_host
 from shoal.store.store import Store, open_store
 from shoal.store.tables import REVISION, dataset, now
+from shoal.system.machine import machine_id
 
 # Less free space than this is worth a look, in bytes.
 LITTLE_DISK = 1 << 30
@@ -145,6 +147,7 @@ def _check_store(store: Store) -> Iterator[Check]:
         yield store.read(_check_journal)
         yield store.read(_check_integrity)
     yield store.read(_check_clock)
+    yield _check_machine(store)
     yield _check_tables(store)
     yield _check_runs(store)
 
@@ -187,6 +190,35 @@ def _check_clock(connection: Connection) -> Check:
         f"this machine is {difference:+.0f} s from the database's clock; "
         "leases go by the database's",
         "synchronise the clocks, so that times on pages mean the same",
+    )
+
+
+def _check_machine(store: Store) -> Check:
+    """How this machine is told from others that use the store, and from those of its name."""
+    here = Owner.here()
+    identity = machine_id()
+    if identity is None:
+        finding = (
+            f"{here.host_name}; the system does not say which boot this is, so a process that was "
+            f"killed counts as dead only after its lease, {LEASE_SECONDS:.0f} s"
+        )
+        return Check("machine", "look", finding, "nothing: runs are safe, and only wait that long")
+
+    owners = [run.owner for run in store.runs() if run.owner and run.state == "running"]
+    owners += [supervisor.owner for supervisor in store.supervisors()]
+    machines = {Owner.parse(owner).host for owner in owners}
+    namesakes = {host for host in machines - {here.host} if name_of_host(host) == here.host_name}
+    finding = f"{here.host_name}, with the mark {identity}"
+    if not namesakes:
+        return Check("machine", "good", finding)
+
+    marks = ", ".join(sorted(host.partition("+")[2] or "none" for host in namesakes))
+    return Check(
+        "machine",
+        "look",
+        f"{finding}; the same name, but other marks, have owners of runs and supervisors: {marks}",
+        "give each machine or container a name of its own, so that people can tell them apart; "
+        "runs are safe: those of others are left alone until their lease ends",
     )
 
 

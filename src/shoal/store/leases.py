@@ -14,7 +14,18 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, cast, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from shoal.errors import NotOwnerError
 from shoal.store import commands, live_status, outbox
@@ -108,12 +119,13 @@ def _report_claim(connection: Connection, claim: Claim, before: Row[Any]) -> Non
     """Say in an event and in the log who has claimed a run, and from whom."""
     process = process_of(claim.owner)
     if before.owner is None:
-        add_event(connection, f"Taken by {claim.owner}.", claim.run_id)
+        add_event(connection, f"Taken by {process}.", claim.run_id)
         text = "run %d: claimed by %s, epoch %d"
         log_on_commit(connection, _log, logging.INFO, text, claim.run_id, process, claim.epoch)
         return
 
-    add_event(connection, f"Taken over from {before.owner} by {claim.owner}.", claim.run_id)
+    last = process_of(before.owner)
+    add_event(connection, f"Taken over from {last} by {process}.", claim.run_id)
     text = (
         "run %d: taken over by %s, epoch %d: the lease of %s has ended, last heartbeat %.1f s ago"
     )
@@ -125,7 +137,7 @@ def _report_claim(connection: Connection, claim: Claim, before: Row[Any]) -> Non
         claim.run_id,
         process,
         claim.epoch,
-        process_of(before.owner),
+        last,
         before.age or 0.0,
     )
 
@@ -255,16 +267,11 @@ def record(
 
     # Nobody else inserts for this run while its row is locked, so what this call has added are
     # the evaluations with later ids.
-    iterations = cast(func.coalesce(func.sum(evaluation.c.iterations), 0), BigInteger)
-    added = connection.execute(
-        select(func.count().label("evaluations"), iterations.label("iterations")).where(
-            of_run, evaluation.c.id > last
-        )
-    ).one()
+    added = _counts(connection, of_run & (evaluation.c.id > last))
 
     values: dict[str, Any] = {
-        "evaluations": run.c.evaluations + added.evaluations,
-        "iterations": run.c.iterations + added.iterations,
+        "evaluations": run.c.evaluations + added["evaluations"],
+        "iterations": run.c.iterations + added["iterations"],
         "heartbeat": now(),
         "seconds": seconds,
     }
@@ -276,7 +283,7 @@ def record(
         logging.DEBUG,
         "run %d: %d evaluations recorded, %d given",
         claim.run_id,
-        added.evaluations,
+        added["evaluations"],
         len(evaluations),
     )
 
@@ -305,14 +312,17 @@ def finish(
     seconds: float,
     error: str | None,
     result_hash: str | None,
+    evaluations: int | None,
     applied: Sequence[Command],
-) -> None:
+) -> bool:
     """Let go of a run in its new state.
 
     Commands that came too late for the owner are applied here. See `Store.finish` for the
-    parameters.
+    parameters and the result.
     """
     require_ownership(connection, claim)
+    if evaluations is not None and evaluations != _count_again(connection, claim.run_id):
+        return False
 
     # A resume may have superseded commands that the owner obeyed.
     waiting = {command.id for command in commands.pending(connection, claim.run_id)}
@@ -331,6 +341,24 @@ def finish(
     )
     _report_end(connection, claim, state, error)
     commands.apply_pending(connection, claim.run_id, state)
+    return True
+
+
+def _count_again(connection: Connection, run_id: int) -> int:
+    """Count a run's evaluations and their iterations anew; return how many there are.
+
+    What was counted when they were recorded is too much where some have been lost since.
+    """
+    counts = _counts(connection, evaluation.c.run_id == run_id)
+    connection.execute(update(run).where(run.c.id == run_id).values(counts))
+    return counts["evaluations"]
+
+
+def _counts(connection: Connection, condition: ColumnElement[bool]) -> dict[str, int]:
+    """How many evaluations meet a condition, and the sum of their iterations."""
+    iterations = cast(func.coalesce(func.sum(evaluation.c.iterations), 0), BigInteger)
+    query = select(func.count().label("evaluations"), iterations.label("iterations"))
+    return dict(connection.execute(query.where(condition)).one()._mapping)
 
 
 def _report_end(connection: Connection, claim: Claim, state: str, error: str | None) -> None:
@@ -356,7 +384,7 @@ def _report_end(connection: Connection, claim: Claim, state: str, error: str | N
     # In the transaction that ends the run: there is a message exactly when the run has ended.
     if state in ("finished", "failed"):
         key = f"{state}:{claim.run_id}:{claim.epoch}"
-        outbox.add(connection, claim.run_id, state, key, Owner.parse(claim.owner).host)
+        outbox.add(connection, claim.run_id, state, key, Owner.parse(claim.owner).host_name)
 
 
 def release(connection: Connection, claim: Claim, seconds: float) -> None:

@@ -153,7 +153,7 @@ def _note_if_stalled(connection: Connection, row: Row[Any]) -> bool:
 
     host = None
     if row.owner:
-        host = Owner.parse(row.owner).host
+        host = Owner.parse(row.owner).host_name
     key = f"stalled:{row.id}:{row.epoch}:{row.evaluations}"
     if not add(connection, row.id, "stalled", key, host):
         return False

@@ -125,8 +125,9 @@ class RunOwnership:
         seconds: float,
         error: str | None = None,
         result_hash: str | None = None,
+        evaluations: int | None = None,
         applied: Sequence[Command] = (),
-    ) -> None:
+    ) -> bool:
         """Let go of a run in its new state.
 
         Parameters
@@ -141,17 +142,27 @@ class RunOwnership:
             Why it failed, or paused by itself.
         result_hash
             SHA-256 of all that a finished run has found.
+        evaluations
+            How many evaluations the store had when they were compared with the hash. With another
+            number now, nothing is written. None: nothing was compared.
         applied
             The commands that led to the state. When a resume has overtaken all of them, the run is
             queued again instead.
+
+        Returns
+        -------
+        bool
+            Whether it was written.
 
         Raises
         ------
         NotOwnerError
             If the claim is no longer current.
         """
-        self._database.write(
-            lambda c: leases.finish(c, claim, state, seconds, error, result_hash, applied)
+        return self._database.write(
+            lambda c: leases.finish(
+                c, claim, state, seconds, error, result_hash, evaluations, applied
+            )
         )
 
     def release(self, claim: Claim, seconds: float) -> None:

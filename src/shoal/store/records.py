@@ -9,10 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import sys
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 from shoal.errors import StoreError
@@ -20,6 +17,7 @@ from shoal.objectives.registry import ACCURACY, METRICS, Metric
 from shoal.problems.evaluation import GenerationSummary
 from shoal.settings.presets import PRESETS
 from shoal.settings.search_settings import SearchSettings
+from shoal.system.machine import machine_id, process_exists, process_start
 
 # An owner whose last heartbeat is older than this, in seconds, counts as dead.
 LEASE_SECONDS = 30.0
@@ -55,30 +53,31 @@ EVALUATION_COLUMNS = (
 # The kind of problem of a run that records none.
 _TABLE = "table"
 
-# The number of Linux's initial process namespace.
-_INITIAL_NAMESPACE = "4026531836"
-
 
 # --- owners and claims ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process that may hold runs. Its text form is ``host:pid:token``.
+    """A process that may hold runs. Its text form is ``host:pid:token@started``.
 
     Attributes
     ----------
     host
-        The machine's name, with the process namespace when it runs in a container.
+        The machine: its name, and after a plus sign what no other machine of that name has
+        (`shoal.system.machine`), where the system says it.
     pid
-        The process id on that host.
+        The process id on that machine.
     token
-        Random text that tells this process from a later one with the same process id.
+        Random text that tells this owner from all others.
+    started
+        When the process started, by its machine; it tells the process from a later one with the
+        same id. None, and absent in the text, where it is unknown, and of earlier versions.
 
     Examples
     --------
-    >>> str(Owner("laptop", 4711, "a1b2"))
-    'laptop:4711:a1b2'
+    >>> str(Owner("laptop+5e1d", 4711, "a1b2", 900))
+    'laptop+5e1d:4711:a1b2@900'
     >>> Owner.parse("laptop:4711:a1b2").pid
     4711
     """
@@ -86,11 +85,17 @@ class Owner:
     host: str
     pid: int
     token: str
+    started: int | None = None
 
     @classmethod
     def here(cls) -> Owner:
         """A new owner for this process. Two calls give two owners."""
-        return cls(_host(), os.getpid(), secrets.token_hex(8))
+        return cls.of_process(os.getpid(), secrets.token_hex(8))
+
+    @classmethod
+    def of_process(cls, pid: int, token: str) -> Owner:
+        """The owner with this token that a process of this machine is."""
+        return cls(_host(), pid, token, process_start(pid))
 
     @classmethod
     def parse(cls, text: str) -> Owner:
@@ -102,17 +107,31 @@ class Owner:
             If the text has another form.
         """
         host, _, rest = text.partition(":")
-        pid, _, token = rest.partition(":")
+        pid, _, rest = rest.partition(":")
+        token, _, started = rest.partition("@")
         if not (host and pid.isdecimal() and token):
-            raise StoreError(f"Owner {text!r}.", expected="host:pid:token")
-        return cls(host, int(pid), token)
+            raise StoreError(f"Owner {text!r}.", expected="host:pid:token@started")
+        return cls(host, int(pid), token, int(started) if started.isdecimal() else None)
+
+    @property
+    def host_name(self) -> str:
+        """What people call the machine."""
+        return name_of_host(self.host)
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.pid}:{self.token}"
+        text = f"{self.host}:{self.pid}:{self.token}"
+        if self.started is not None:
+            text += f"@{self.started}"
+        return text
+
+
+def name_of_host(host: str) -> str:
+    """What people call a machine, of an `Owner.host`."""
+    return host.partition("+")[0]
 
 
 def process_of(owner: str | None) -> str:
-    """``host:pid`` of an owner's text form, for the log: the token stays out of it."""
+    """``host:pid`` of an owner's text form, for people: the token stays out of it."""
     if owner is None:
         return "nobody"
     return owner.rpartition(":")[0]
@@ -122,9 +141,9 @@ def is_alive(owner: str | None, heartbeat_age: float | None) -> bool:
     """Whether an owner still works.
 
     An owner is dead when its heartbeat is further than the lease from now, or when it is a process
-    of this host that is gone. A heartbeat may lie in the future, after the database's clock was
-    set back. A live owner sends a new one within seconds, and a dead owner must not seem alive for
-    hours, so the distance counts in both directions.
+    that is gone, of certainly this machine. A heartbeat may lie in the future, after the database's
+    clock was set back. A live owner sends a new one within seconds, and a dead owner must not seem
+    alive for hours, so the distance counts in both directions.
 
     Parameters
     ----------
@@ -136,47 +155,18 @@ def is_alive(owner: str | None, heartbeat_age: float | None) -> bool:
     if owner is None or heartbeat_age is None or abs(heartbeat_age) > LEASE_SECONDS:
         return False
     process = Owner.parse(owner)
-    return process.host != _host() or _process_exists(process.pid)
+    is_here = machine_id() is not None and process.host == _host()
+    return not is_here or process_exists(process.pid, process.started)
 
 
-@cache
 def _host() -> str:
-    """The name of this machine.
-
-    In a container the name of its process namespace is added: process ids mean nothing across
-    namespaces.
-    """
-    name = socket.gethostname().replace(":", "-")
-    try:
-        namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
-    except OSError:
+    """The name of this machine, and after a plus sign what no other machine of that name has."""
+    # The name of an owner ends at its first colon, and that of the machine at its first plus sign.
+    name = socket.gethostname().replace(":", "-").replace("+", "-")
+    identity = machine_id()
+    if identity is None:
         return name
-    if namespace == _INITIAL_NAMESPACE:
-        return name
-    return f"{name}+{namespace}"
-
-
-def _process_exists(pid: int) -> bool:
-    """Whether that process of this host runs. True where it cannot be found out."""
-    # On Windows os.kill(pid, 0) would be a Ctrl+C. The lease alone decides there.
-    if sys.platform == "win32":  # pragma: no cover
-        return True
-
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return True
-    # The state follows the program's name, which stands in brackets and may hold anything. Z and X
-    # are processes that were killed, but not yet reaped by their parents.
-    state = status.rpartition(")")[2].split()[0]
-    return state not in ("Z", "X")
+    return f"{name}+{identity}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,3 +417,8 @@ class SupervisorView:
     scope: int | None
     started: float
     heartbeat_age: float
+
+    @property
+    def host_name(self) -> str:
+        """What people call its machine."""
+        return name_of_host(self.host)

@@ -117,7 +117,7 @@ run = Table(
     # queued, running, paused, finished, stopped or failed. "interrupted" is never stored: it is
     # shown for a running run without a live owner.
     Column("state", Text, nullable=False),
-    # Who holds the run: ``host:pid:token`` of an `Owner`. NULL: nobody.
+    # Who holds the run: the text form of an `Owner`. NULL: nobody.
     Column("owner", Text),
     # How often the run was claimed.
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
@@ -296,7 +296,7 @@ live = Table(
 supervisor = Table(
     "supervisor",
     metadata,
-    # ``host:pid:token`` of an `Owner`, and two parts of it.
+    # The text form of an `Owner`, and two parts of it.
     Column("owner", Text, primary_key=True),
     Column("host", Text, nullable=False),
     Column("pid", BigInteger, nullable=False),

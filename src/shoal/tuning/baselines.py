@@ -38,6 +38,7 @@ from shoal.pso.engines import get_engine
 from shoal.pso.engines.base import Engine
 from shoal.settings.phase import Phase
 from shoal.system.one_import import ONE_IMPORT
+from shoal.system.shortage import is_shortage
 from shoal.tuning.thresholds import shifted, tuned_shift, wants_threshold
 
 Kind = Literal["constant", "linear", "adam", "lbfgs", "trees", "swarm"]
@@ -157,7 +158,10 @@ class BaselineJob:
         return TrainingInfo(Task(self.genome, 0), "baseline", baseline=NAMES[self.kind])
 
     def run(self, problem: Problem, engine: Engine) -> Baseline:
-        """Fit it, and score it on the test part. Whatever goes wrong is in the row's ``error``."""
+        """Fit it, and score it on the test part.
+
+        Whatever goes wrong is in the row's ``error``, but for a shortage, which is raised.
+        """
         # A dependency of scikit-learn. Its libraries would take every core.
         from threadpoolctl import threadpool_limits
 
@@ -173,6 +177,8 @@ class BaselineJob:
                 warnings.simplefilter("ignore")
                 detail, predictions = self._fitted(table, engine, test_part)
         except Exception as error:
+            if is_shortage(error):
+                raise
             _log.info("baseline %s failed: %r", self.kind, error)
             return self.failed(f"{type(error).__name__}: {error}")
 

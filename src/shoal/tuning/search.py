@@ -242,7 +242,11 @@ class Search:
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
-        """Everything told that belongs to the search as it stands, in no particular order.
+        """Everything told that belongs to the search as it stands, in no particular order."""
+        return self.belonging(self._evaluations.values())
+
+    def belonging(self, evaluations: Iterable[Evaluation]) -> tuple[Evaluation, ...]:
+        """Of evaluations of the run, told or not, those that belong to the search as it stands.
 
         A finished run that was given a larger budget may have confirmations that it would not ask
         for any more. These do not belong to it.
@@ -252,12 +256,24 @@ class Search:
         }
 
         belonging = []
-        for (name, repeat), evaluation in self._evaluations.items():
+        for evaluation in evaluations:
+            name, repeat = evaluation.task.id
             if phase_of(repeat) is Phase.SEARCH or number_in_phase(repeat) < confirmations.get(
                 name, 0
             ):
                 belonging.append(evaluation)
         return tuple(belonging)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it was told of trainings that come later than those that it still asks for.
+
+        Their record had gaps then, and the search has yet to come to where it was.
+        """
+        if self.confirming:
+            return False
+        latest = max(map(_stage, self._evaluations.values()), default=0)
+        return latest > len(self.generations) + 1
 
     def standing(self, genome: Genome) -> RankedGenome:
         """What is known of a genome in the search, over the repeats that are its score so far.
@@ -488,6 +504,12 @@ class Search:
             mean_score=mean(scores) if scores else None,
             evaluations=self._search_ledger.total,
         )
+
+
+def _stage(evaluation: Evaluation) -> int:
+    """The generation for which it was trained; for a confirmation, the one after the last."""
+    task = evaluation.task
+    return task.generation + (task.phase is Phase.CONFIRMATION)
 
 
 def _best_of(standings: Sequence[RankedGenome]) -> RankedGenome | None:

@@ -6,7 +6,7 @@ from html import escape
 
 from shoal.analysis.stages import first_trainings
 from shoal.analysis.summary import Summary
-from shoal.presentation.formatting import blocking_run_text, estimate
+from shoal.presentation.formatting import blocking_run_text, phase_text, time_left_text
 from shoal.presentation.palette import STATE_COLOURS
 from shoal.store import RunView
 
@@ -31,40 +31,18 @@ def state_html(run: RunView) -> str:
     return f'<span class="badge {colour}">{escape(state_word(run))}</span>'
 
 
-def elapsed(run: RunView) -> float:
-    """Seconds for which the run has been active; they go on counting between two heartbeats."""
-    if run.state != "running":
-        return run.seconds
-    return run.seconds + (run.heartbeat_age or 0.0)
-
-
-def progress(run: RunView) -> float:
-    """How much of its budget a run has spent, 0 to 1.
-
-    Of several budgets, such as generations and seconds, it is the one that ends the run first.
-    """
-    if run.state == "finished":
-        return 1.0
-
-    settings = run.settings
-    # A run always has a limit of generations; the others are optional.
-    shares = [run.generations / settings.generations]
-    if settings.evaluations is not None:
-        shares.append(run.evaluations / settings.evaluations)
-    if settings.max_seconds is not None:
-        shares.append(elapsed(run) / settings.max_seconds)
-    return min(1.0, max(shares))
-
-
 def progress_text(summary: Summary) -> str:
-    """What stands above the progress bar: the share, the generations, and the time that is left."""
+    """What stands above the progress bar: share, generations, phase, and the time that is left."""
     run = summary.run
+    progress = summary.progress
     parts = [
-        f"{100 * progress(run):.0f} %",
+        f"{int(100 * progress.share)} %",
         f"{run.generations:,} of {run.settings.generations:,} generations",
     ]
-    if summary.time_left is not None and run.state == "running":
-        parts.append(f"about {estimate(summary.time_left)} left")
+    if run.state == "running":
+        parts.append(phase_text(progress.phase))
+    if left := time_left_text(run, progress):
+        parts.append(left)
     return " · ".join(parts)
 
 

@@ -9,6 +9,7 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
+from shoal.analysis.progress import elapsed
 from shoal.analysis.run_differences import settings_of
 from shoal.analysis.summary import blocking_run
 from shoal.dashboard.charts.history import HEIGHT, beyond_axis_text, drawn_every, history_chart
@@ -28,8 +29,6 @@ from shoal.dashboard.components.problem_words import (
 )
 from shoal.dashboard.components.run_controls import run_controls, show_refusal
 from shoal.dashboard.components.run_text import (
-    elapsed,
-    progress,
     progress_text,
     state_html,
     state_word,
@@ -182,7 +181,7 @@ def _progress(snapshot: RunSnapshot) -> None:
         notes.append(f'<i class="red">{snapshot.failed:,} failed</i>')
 
     text = progress_text(snapshot.summary)
-    st.html(progress_bar_html(progress(run), text, "  ·  ".join(notes)))
+    st.html(progress_bar_html(snapshot.summary.progress.share, text, "  ·  ".join(notes)))
 
 
 def _metrics(snapshot: RunSnapshot) -> None:

@@ -6,10 +6,11 @@ import time
 
 import streamlit as st
 
-from shoal.analysis.summary import Best
+from shoal.analysis.progress import elapsed
+from shoal.analysis.summary import Best, Summary
 from shoal.dashboard.components.auto_refresh import auto_refresh
 from shoal.dashboard.components.run_controls import run_controls, show_refusal
-from shoal.dashboard.components.run_text import elapsed, progress, state_html
+from shoal.dashboard.components.run_text import state_html
 from shoal.dashboard.error_box import error_box
 from shoal.dashboard.routing import entered, go, link, parameter
 from shoal.dashboard.session.commands import command_key, command_service, permission_hint
@@ -19,12 +20,13 @@ from shoal.objectives.registry import Metric
 from shoal.presentation.formatting import (
     duration,
     escaped,
-    estimate,
     half_width,
     moment,
+    phase_text,
     quoted,
     score_text,
     spread_text,
+    time_left_text,
 )
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, RunView
@@ -108,9 +110,11 @@ def _row(run: RunView, supervised: bool, now: float, zone: str | None) -> None:
     with best:
         _best(run, recorded.best)
     with pace:
-        generations = f"{run.generations:,} of {run.settings.generations:,} generations"
-        st.progress(progress(run), text=f":small[{generations}]")
-        st.caption(_time_text(run, recorded.time_left, now, zone))
+        done = f"{run.generations:,} of {run.settings.generations:,} generations"
+        if run.state == "running":
+            done = f"{done} · {phase_text(recorded.progress.phase)}"
+        st.progress(recorded.progress.share, text=f":small[{done}]")
+        st.caption(_time_text(recorded, now, zone))
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         run_controls(run, supervised)
         more = "Continue with more, duplicate, delete"
@@ -152,13 +156,13 @@ def _score_words(metric: Metric) -> str:
     return f"{escaped(metric.unit or metric.word)}, "
 
 
-def _time_text(run: RunView, left: float | None, now: float, zone: str | None) -> str:
+def _time_text(summary: Summary, now: float, zone: str | None) -> str:
     """When the run ended or was queued; of a running one, its heartbeat and the time left."""
+    run = summary.run
     if run.state == "running":
         heartbeat = f"heartbeat {duration(run.heartbeat_age or 0.0)} ago"
-        if left is None:
-            return f"{heartbeat} · {duration(elapsed(run))} gone"
-        return f"{heartbeat} · about {estimate(left)} left"
+        left = time_left_text(run, summary.progress)
+        return f"{heartbeat} · {left or duration(elapsed(run)) + ' gone'}"
 
     if run.ended:
         when = f"ended {moment(run.ended, zone, now)}"

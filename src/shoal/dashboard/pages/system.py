@@ -88,7 +88,7 @@ def _supervisors(supervisors: list[SupervisorView], running: list[RunView]) -> N
             works_on = f"run {run_by_owner[supervisor.owner].id}"
         rows.append(
             {
-                "Host": supervisor.host,
+                "Host": supervisor.host_name,
                 "Process": supervisor.pid,
                 "Serves": serves,
                 "Works on": works_on,
@@ -148,7 +148,7 @@ def _queue(active: list[RunView]) -> None:
                 "Trainings": run.evaluations,
                 "Workers": workers,
                 "Executor": run.settings.executor,
-                "Owner": Owner.parse(run.owner).host if run.owner else "nobody",
+                "Owner": Owner.parse(run.owner).host_name if run.owner else "nobody",
             }
         )
     html_table(pd.DataFrame(rows), "queue", {"Trainings": ","})

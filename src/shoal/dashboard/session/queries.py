@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from shoal.analysis.evaluation_table import EvaluationTable
+from shoal.analysis.progress import read_phase
 from shoal.analysis.summary import Summary, summarise
 from shoal.dashboard.charts.history import history_data
 from shoal.dashboard.error_box import error_box
@@ -99,7 +100,7 @@ def summary(run: RunView) -> Summary:
         When the run is gone.
     """
     recorded = _summary(run.id, run.generations, run.state)
-    return replace(recorded, run=run)
+    return replace(recorded, run=run, phase=read_phase(store(), run))
 
 
 def evaluation_table(run_id: int) -> EvaluationTable:

@@ -1,0 +1,260 @@
+"""How far a run is, and how much longer it will take.
+
+Both follow from an estimate of all its work: the search, the confirmation, the champion's networks
+and the baselines. Work is counted in iterations of the default genome, as planned: what ends
+trainings early ends long and short ones alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from shoal.analysis.stages import Stage, stages
+from shoal.settings.phase import FIRST_CONFIRMATION
+from shoal.settings.search_settings import SearchSettings
+from shoal.store import TERMINAL, GenerationRecord, RunView, Store
+
+# Generations whose pace is taken for the pace of those to come.
+RECENT_GENERATIONS = 5
+# What is left of a generation, at least, as a share of it; and of a run that has not ended.
+_LEAST_LEFT = 0.05
+_MOST_DONE = 0.99
+# The name under which a run keeps its phase (`Store.artifact`).
+PHASE = "phase"
+
+
+class RunPhase(StrEnum):
+    """What a run is at, in the order of the phases."""
+
+    SEARCH = "search"
+    CONFIRMATION = "confirmation"
+    CHAMPION = "champion"
+    BASELINES = "baselines"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseMark:
+    """The phase that a run is in.
+
+    Attributes
+    ----------
+    phase
+        The phase.
+    begun
+        The run's active seconds when it began.
+    """
+
+    phase: RunPhase
+    begun: float
+
+    def to_bytes(self) -> bytes:
+        """What a run keeps under the name "phase"."""
+        return json.dumps(asdict(self)).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    phase
+        What it is at, or was at last.
+    share
+        How much of its work is done, 0 to 1; 1 is only a run that has finished.
+    seconds_left
+        Estimated active seconds to its end. None when it is over, when nothing is known yet, or
+        when its last work takes longer than was estimated.
+    """
+
+    phase: RunPhase
+    share: float
+    seconds_left: float | None
+
+
+def read_phase(store: Store, run: RunView) -> PhaseMark | None:
+    """The phase that a run's owner has noted last; None where it has noted none."""
+    content = store.artifact(run.id, PHASE)
+    # A run that waits with a larger budget has its phases before it.
+    if content is None or run.state == "queued":
+        return None
+    values = json.loads(content)
+    return PhaseMark(RunPhase(values["phase"]), float(values["begun"]))
+
+
+def elapsed(run: RunView) -> float:
+    """Seconds for which the run has been active; they go on counting between two heartbeats."""
+    if run.state != "running":
+        return run.seconds
+    return run.seconds + (run.heartbeat_age or 0.0)
+
+
+def run_progress(
+    run: RunView, generations: Sequence[GenerationRecord], mark: PhaseMark | None = None
+) -> RunProgress:
+    """Estimate how far a run is.
+
+    Parameters
+    ----------
+    run
+        The run.
+    generations
+        Its completed generations, in their order.
+    mark
+        What `read_phase` gives; None: the phase is guessed.
+    """
+    if mark is None:
+        mark = _guessed(run)
+    if run.state == "finished":
+        return RunProgress(mark.phase, 1.0, None)
+
+    left = _Forecast(run, generations, mark).seconds_left()
+    share = 0.0
+    if left is not None:
+        seconds = elapsed(run)
+        share = seconds / (seconds + left) if left else _MOST_DONE
+    seconds_left = left or None
+    if run.state in TERMINAL:
+        seconds_left = None
+    return RunProgress(mark.phase, min(share, _MOST_DONE), seconds_left)
+
+
+def _guessed(run: RunView) -> PhaseMark:
+    if run.generations < run.settings.generations:
+        return PhaseMark(RunPhase.SEARCH, 0.0)
+    return PhaseMark(RunPhase.CONFIRMATION, 0.0)
+
+
+class _Forecast:
+    """The time that each phase of a run will still take.
+
+    Parameters
+    ----------
+    run, generations, mark
+        See `run_progress`.
+    """
+
+    def __init__(
+        self, run: RunView, generations: Sequence[GenerationRecord], mark: PhaseMark
+    ) -> None:
+        self._run = run
+        self._settings = run.settings
+        self._generations = generations
+        self._mark = mark
+        self._planned = _planned_work(run)
+
+        self._searched = run.evaluations
+        if mark.phase is not RunPhase.SEARCH and generations:
+            self._searched = generations[-1].summary.evaluations
+        self._confirmed = run.evaluations - self._searched
+
+    def seconds_left(self) -> float | None:
+        """Of all phases together; None when nothing is known yet, 0 when it is overdue."""
+        pace = self._pace()
+        if pace is None:
+            return None
+
+        phase = self._mark.phase
+        order = list(RunPhase)
+        later = order[order.index(phase) + 1 :]
+        after = pace * sum(self._planned[other] for other in later)
+        if phase is RunPhase.SEARCH:
+            return self._search_left(pace, after) + after
+        if phase is RunPhase.CONFIRMATION:
+            missing = self._planned[phase] - self._confirmed * _long(self._settings)
+            return pace * max(missing, _long(self._settings)) + after
+
+        planned = pace * self._planned[phase]
+        return max(0.0, planned - (elapsed(self._run) - self._mark.begun)) + after
+
+    def _pace(self) -> float | None:
+        """Seconds of a unit of work, over what is recorded; None before the first training."""
+        if not self._run.evaluations:
+            return None
+
+        search = _work_of_first(self._settings, self._searched)
+        work = search + self._confirmed * _long(self._settings)
+        seconds = elapsed(self._run)
+        if self._mark.phase in (RunPhase.CHAMPION, RunPhase.BASELINES):
+            # Of what was trained since then nothing is recorded.
+            seconds = self._mark.begun
+        return seconds / work
+
+    def _search_left(self, pace: float, after: float) -> float:
+        """Seconds until the first of the search's budgets is spent."""
+        settings = self._settings
+        seconds = elapsed(self._run)
+        if self._generations:
+            estimates = [self._until_last_generation(seconds)]
+        else:
+            planned = self._planned[RunPhase.SEARCH]
+            missing = planned - _work_of_first(settings, self._searched)
+            estimates = [pace * max(missing, _LEAST_LEFT * planned)]
+
+        if settings.evaluations is not None:
+            missing = settings.evaluations - self._searched
+            estimates.append(seconds / self._searched * max(1, missing))
+        if settings.max_seconds is not None:
+            # The finals get half of the time at most.
+            finals = min(after, settings.max_seconds / 2)
+            estimates.append(max(0.0, settings.max_seconds - finals - seconds))
+        return min(estimates)
+
+    def _until_last_generation(self, seconds: float) -> float:
+        """Seconds to the end of the last generation, at the pace of recent ones."""
+        newest = self._generations[-1]
+        since_seconds = 0.0
+        since_number = 0
+        if len(self._generations) > 1:
+            since = self._generations[-RECENT_GENERATIONS - 1 :][0]
+            since_seconds = since.seconds
+            since_number = since.summary.number
+
+        pace = (newest.seconds - since_seconds) / (newest.summary.number - since_number)
+        missing = max(1, self._settings.generations - newest.summary.number)
+        of_this_one = max(pace - (seconds - newest.seconds), _LEAST_LEFT * pace)
+        return pace * (missing - 1) + of_this_one
+
+
+def _long(settings: SearchSettings) -> int:
+    """The work of a confirmation."""
+    return settings.schedule.iterations_for(FIRST_CONFIRMATION)
+
+
+def _planned_work(run: RunView) -> dict[RunPhase, int]:
+    """The work of each phase, at most."""
+    settings = run.settings
+    planned = dict.fromkeys(RunPhase, 0)
+    for stage in stages(settings):
+        planned[RunPhase(stage.name)] += _work(settings, stage)
+
+    if not run.is_table:
+        # Its champion is what the trainings before have found.
+        planned[RunPhase.CHAMPION] = 0
+    elif settings.baselines:
+        # The default swarm, as often as the champion, and a few other methods.
+        planned[RunPhase.BASELINES] = planned[RunPhase.CHAMPION] + _long(settings)
+    return planned
+
+
+def _work(settings: SearchSettings, stage: Stage) -> int:
+    return stage.most * settings.schedule.iterations_for(stage.repeat)
+
+
+def _work_of_first(settings: SearchSettings, trainings: int) -> float:
+    """The work of the first trainings of the search; in a generation the shortest come first."""
+    one = settings.model_copy(update={"generations": 1, "evaluations": None})
+    in_generation = [stage for stage in stages(one) if stage.name == RunPhase.SEARCH]
+    work = 0.0
+    left = trainings
+    for stage in in_generation:
+        count = min(left, stage.most)
+        work += count * settings.schedule.iterations_for(stage.repeat)
+        left -= count
+
+    # Later generations have much the same trainings as the first.
+    count = sum(stage.most for stage in in_generation)
+    return work + left * work / count if left else work
