@@ -167,9 +167,7 @@ def test_each_kind_has_a_finalist_before_any_has_two() -> None:
         "readout": ("searched",),
     }
     search = Search(
-        small_settings(
-            population=8, generations=2, finalists=4, incumbent=False, choices=choices
-        )
+        small_settings(population=8, generations=2, finalists=4, incumbent=False, choices=choices)
     )
 
     def quality(task: Task) -> float:

@@ -135,8 +135,8 @@ class SearchSettings(BaseModel):
 
     # Genomes whose scores are confirmed on unused random streams.
     finalists: Annotated[int, Field(ge=0, le=100)] = 6
-    # Whether the first swarm of ``start`` is confirmed however it did in the search, and recommended
-    # unless another genome is significantly better.
+    # Whether the first swarm of ``start`` is confirmed however it did in the search, and is
+    # recommended unless another genome is significantly better.
     incumbent: bool = False
     # Confirmations of each of the last two finalists, at most.
     confirmations: Annotated[int, Field(ge=2, le=1000)] = 5

@@ -90,7 +90,8 @@ class Confirmation:
     def probability(self) -> float | None:
         """The probability that the champion is truly better than the second genome, by pairs.
 
-        Below 0.5 where an incumbent is kept (setting ``incumbent``). See `shoal.numerics.stats.probability_better`. None without a second genome.
+        Below 0.5 where an incumbent is kept (setting ``incumbent``). See
+        `shoal.numerics.stats.probability_better`. None without a second genome.
         """
         if self.second is None:
             return None

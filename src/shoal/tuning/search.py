@@ -443,8 +443,7 @@ class Search:
         return [
             ranked
             for ranked in candidates
-            if ranked.genome == self._incumbent
-            or places[ranked.genome] < self._schedule.finalists
+            if ranked.genome == self._incumbent or places[ranked.genome] < self._schedule.finalists
         ]
 
     def _begin_finals(self, schedule: Schedule) -> None:
