@@ -101,7 +101,7 @@ def test_targets_that_say_nothing_are_refused(estimator, y: list[object], said: 
 
 
 @pytest.mark.parametrize("constant", [36.6, 0.1, 1 / 3, 273.15])
-@pytest.mark.parametrize("weight", [None, np.sqrt(np.arange(60.0))])
+@pytest.mark.parametrize("weight", [None, np.sqrt(np.arange(1.0, 61.0))])
 def test_a_constant_column_is_scaled_by_one(
     constant: float, weight: np.ndarray[tuple[int], np.dtype[np.float64]] | None
 ) -> None:
