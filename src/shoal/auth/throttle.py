@@ -48,8 +48,9 @@ class _Count:
     # Those that were wrong, or are not known to be right yet.
     wrong: int = 0
     last: float = 0.0
-    # Those of a source that are not known to be right or wrong yet, and when the next one's turn is.
+    # Those of a source that have not ended yet.
     at_once: int = 0
+    # When a source's next turn is.
     next_turn: float = 0.0
 
     def add(self, now: float) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from shoal.data.canonical import CanonicalTable, as_canonical, to_data_error
+from shoal.data.parquet_size import CELL_BYTES, check_decoded_size, too_large
 from shoal.errors import DataError
 from shoal.inference.standalone import (
     MAX_BYTES,
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 BUNDLED = {"concrete": "compressive_strength"}
 """Bundled tables and their targets."""
 
+# How large a table may be in memory: 8 bytes a cell, and its texts.
+MAX_DECODED_BYTES = 2**30
 MAX_PARQUET_CELLS = 200_000_000
 _PARQUET_MAGIC = b"PAR1"
 _PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -79,7 +82,9 @@ def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, Canoni
     return path.stem, table_from_bytes(path.name, _read_file(path))
 
 
-def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
+def table_from_bytes(
+    name: str, content: bytes, most_bytes: int = MAX_DECODED_BYTES
+) -> CanonicalTable:
     """Read the bytes of a CSV or Parquet file, an upload for example.
 
     Parameters
@@ -89,6 +94,8 @@ def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
         that begin as a Parquet file does are read as one, whatever the name.
     content
         The whole file.
+    most_bytes
+        How large the table may be in memory: 8 bytes a cell, and its texts.
 
     Raises
     ------
@@ -102,13 +109,17 @@ def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
     named_parquet = Path(name).suffix.lower() in _PARQUET_SUFFIXES
     if named_parquet or content.startswith(_PARQUET_MAGIC):
         _log.debug("reading %r (%d bytes) as Parquet", name, len(content))
-        return _read_parquet(name, content)
+        return _read_parquet(name, content, most_bytes)
 
     _log.debug("reading %r (%d bytes) as CSV", name, len(content))
     try:
         columns = parse_csv(decode(content))
     except TableError as error:
         raise to_data_error(name, error) from None
+
+    cells = sum(map(len, columns.values()))
+    if CELL_BYTES * cells + len(content) > most_bytes:
+        raise too_large(name, most_bytes)
     return CanonicalTable.from_texts(columns)
 
 
@@ -158,7 +169,8 @@ def _read_file(path: Path) -> bytes:
         ) from error
 
 
-def _read_parquet(name: str, content: bytes) -> CanonicalTable:
+def _read_parquet(name: str, content: bytes, most_bytes: int | None = None) -> CanonicalTable:
+    """Read a Parquet file; None: it is one of ours, however large it becomes."""
     # Imported here, since it takes long to load and most tables are CSV.
     import pyarrow  # type: ignore[import-untyped, unused-ignore]
     from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]
@@ -170,8 +182,14 @@ def _read_parquet(name: str, content: bytes) -> CanonicalTable:
         columns = metadata.num_columns
         fits = rows <= MAX_ROWS and columns <= MAX_COLUMNS and rows * columns <= MAX_PARQUET_CELLS
         frame = None
+        if fits and most_bytes is not None:
+            check_decoded_size(name, content, most_bytes)
         if fits:
             frame = pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise not_enough_memory(name) from error
     except Exception as error:
         # Anything: damaged bytes raise KeyError and more in the depths of pyarrow.
         raise _damaged_parquet(name, error) from error
@@ -190,6 +208,15 @@ def _read_parquet(name: str, content: bytes) -> CanonicalTable:
         return CanonicalTable.from_frame(name, frame)
     except (pyarrow.ArrowException, UnicodeError) as error:
         raise _damaged_parquet(name, error) from error
+
+
+def not_enough_memory(name: str) -> DataError:
+    """The error of a table for which the memory does not suffice."""
+    return DataError(
+        f"{name}: there is not enough memory to read it.",
+        expected="a smaller table",
+        remedy="take a random sample of the rows",
+    )
 
 
 def _damaged_parquet(name: str, error: Exception) -> DataError:

@@ -101,6 +101,27 @@ def raise_file_limit(wanted: int) -> int:
     return wanted
 
 
+def limit_memory(more: int) -> None:
+    """Let this process take so many bytes more than it has; then its allocations fail.
+
+    Only Linux can. There the process is also the first to end when the machine's memory does.
+    """
+    if sys.platform != "linux":
+        return
+
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + more
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY:
+        limit = min(limit, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    # A container may forbid it.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def lower_priority(niceness: int) -> None:
     """Lower the priority of this process for the rest of its life.
 
