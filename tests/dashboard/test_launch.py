@@ -30,8 +30,8 @@ def test_streamlit_is_configured_whatever_a_user_has_set(
     code = f"""
 from streamlit import config
 from shoal.dashboard.server.process import configure_streamlit
-configure_streamlit({names!r}, "cert.pem", "key.pem")
-names = "server.enableXsrfProtection server.maxUploadSize theme.light.textColor server.sslCertFile"
+configure_streamlit({{"server.port": 18_599}}, {names!r})
+names = "server.enableXsrfProtection server.maxUploadSize theme.light.textColor server.port"
 print([config.get_option(name) for name in names.split()])
 print(config.get_option("server.allowedHosts"))
 """
@@ -44,7 +44,7 @@ print(config.get_option("server.allowedHosts"))
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     options, allowed = done.stdout.splitlines()
-    assert options == str([True, launch.MAX_UPLOAD_MB, LIGHT.text, "cert.pem"])
+    assert options == str([True, launch.MAX_UPLOAD_MB, LIGHT.text, 18_599])
     assert (ANY_ADDRESS in names) == (allowed != str(list(LOOPBACK)))
 
 

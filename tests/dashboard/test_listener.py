@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -92,9 +92,8 @@ def run(test: Coroutine[Any, Any, None]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "MOST_OF_ONE_SOURCE", 3)
-    yield
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:
@@ -199,7 +198,7 @@ def test_a_body_has_to_come_in_time() -> None:
             limited = TimeLimits(app, visitors.listener)
             request = asyncio.create_task(limited(scope, parts.get, _nothing))  # type: ignore[arg-type]
 
-            # A second for so many bytes is given on top of the usual patience; a byte gives nothing.
+            # A second more for so many bytes; one byte gives nothing.
             await arrives(10 * SLOWEST_BYTES)
             visitors.clock.now += PATIENCE_SECONDS + 9
             await arrives(1)

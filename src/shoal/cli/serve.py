@@ -152,9 +152,12 @@ class _Service:
 
     def end(self) -> None:
         """End both processes. The supervisor releases its run before it ends."""
-        dashboard = self._dashboard and self._dashboard.process
-        processes = (self._supervisor, dashboard)
-        end_process(*[process for process in processes if process is not None])
+        processes = []
+        if self._supervisor is not None:
+            processes.append(self._supervisor)
+        if self._dashboard is not None:
+            processes.append(self._dashboard.process)
+        end_process(*processes)
 
 
 class _Dashboard:

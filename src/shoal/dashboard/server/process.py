@@ -6,7 +6,8 @@ It ends with the process that started it, and nothing of a page runs when nobody
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import uvicorn
 from streamlit.web import bootstrap
@@ -60,16 +61,25 @@ def serve(parent: Parent, arguments: Sequence[str]) -> None:
     lower_priority(NICENESS)
     host, port, *certificate = arguments
     certificate_file, key_file = certificate or (None, None)
-    configure_streamlit(allowed_hosts_from_env(), certificate_file, key_file)
+    configure_streamlit(
+        {
+            "server.address": host,
+            "server.port": int(port),
+            "server.sslCertFile": certificate_file,
+            "server.sslKeyFile": key_file,
+        },
+        allowed_hosts_from_env(),
+    )
 
     # Only now: it reads the configuration.
     from shoal.dashboard.server.asgi import app
 
     trusted = proxies()
     listener = Listener(host, int(port), files=raise_file_limit(_FILES), proxies=trusted)
-    limited = TimeLimits(ProxyHeadersMiddleware(app, list(trusted)), listener)
+    # Uvicorn's types of messages are narrower than Starlette's.
+    application: Any = ProxyHeadersMiddleware(cast("Any", app), list(trusted))
     config = uvicorn.Config(
-        limited,
+        TimeLimits(application, listener),
         # The limits rely on this loop, whatever else is installed; see `Listener`.
         loop="asyncio:SelectorEventLoop",
         http="h11",
@@ -91,19 +101,18 @@ def serve(parent: Parent, arguments: Sequence[str]) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def configure_streamlit(
-    names: tuple[str, ...], certificate: str | None, key: str | None
-) -> None:
+def configure_streamlit(place: Mapping[str, Any], names: tuple[str, ...]) -> None:
     """Set Streamlit's options, whatever a user's own configuration of Streamlit says.
 
     Parameters
     ----------
+    place
+        Options that say where the server listens. Uvicorn does it, but pages ask for the port, and
+        Streamlit's own cookies are sent by HTTPS only where there is a certificate.
     names
         What browsers may call this server.
-    certificate, key
-        Files with which it speaks HTTPS; Streamlit's own cookies are then sent by HTTPS only.
     """
-    options = {**_OPTIONS, **THEME, "server.sslCertFile": certificate, "server.sslKeyFile": key}
+    options: dict[str, Any] = {**_OPTIONS, **THEME, **place}
     # A web site whose name resolves to this machine must not act for a user of it.
     if ANY_ADDRESS not in names:
         options["server.allowedHosts"] = list(names)
