@@ -343,10 +343,11 @@ def _bounded_lines(text: str, rows: list[list[str]]) -> Iterator[str]:
             row = len(rows)
             characters = 0
         characters += len(line)
+        # Of a line that is too long, its reader may say more: a cell is, or there are too many.
+        yield line[:MAX_ROW_CHARACTERS]
         if characters > MAX_ROW_CHARACTERS:
             limit = f"{MAX_ROW_CHARACTERS:,}"
             raise _too_long_row(row + 1, f"over {limit} characters", limit)
-        yield line
 
 
 def _too_long_row(row: int, size: str, limit: str) -> TableError:

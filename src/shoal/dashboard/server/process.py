@@ -6,6 +6,7 @@ It ends with the process that started it, and nothing of a page runs when nobody
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -116,4 +117,7 @@ def configure_streamlit(place: Mapping[str, Any], names: tuple[str, ...]) -> Non
     # A web site whose name resolves to this machine must not act for a user of it.
     if ANY_ADDRESS not in names:
         options["server.allowedHosts"] = list(names)
+    # Where the identity provider may be described.
+    if files := os.environ.get("STREAMLIT_SECRETS_FILES"):
+        options["secrets.files"] = files.split()
     bootstrap.load_config_options(options)
