@@ -236,12 +236,8 @@ def test_a_role_is_not_changed_in_passing() -> None:
 
 
 def test_a_session_says_who_it_is(sessions: SessionManager) -> None:
-    assert sessions.identity(log_in(sessions, "Alice", RIGHT)) == Identity(
-        "alice", "operator"
-    )
-    assert sessions.identity(log_in(sessions, "bob", RIGHT)) == Identity(
-        "bob", "viewer"
-    )
+    assert sessions.identity(log_in(sessions, "Alice", RIGHT)) == Identity("alice", "operator")
+    assert sessions.identity(log_in(sessions, "bob", RIGHT)) == Identity("bob", "viewer")
 
     Identity("alice", "operator").check_may_act()
     with pytest.raises(AccessError, match="bob may look, but not command"):
@@ -525,9 +521,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
     sessions = SessionManager(file)
-    assert sessions.identity(log_in(sessions, "alice", RIGHT)) == Identity(
-        "alice", "operator"
-    )
+    assert sessions.identity(log_in(sessions, "alice", RIGHT)) == Identity("alice", "operator")
     assert sessions.identity(sessions.login_with_token(token)) == Identity("bob", "viewer")
     assert access("remove", "alice")[0] == 0
     assert access("remove", "alice")[0] == 2

@@ -40,9 +40,7 @@ _MOST_ENDING = 100
 class _Connection:
     """A connection, and what the server waits for from its visitor."""
 
-    def __init__(
-        self, client: socket.socket, source: str, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, client: socket.socket, source: str, clock: Callable[[], float]) -> None:
         self._socket = client
         self.source = source
         self.clock = clock
@@ -223,9 +221,7 @@ class TimeLimits:
 class _Request:
     """Receives a request's body, and sends its answer, within the limits."""
 
-    def __init__(
-        self, connection: _Connection, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    def __init__(self, connection: _Connection, scope: Scope, receive: Receive, send: Send) -> None:
         self._connection = connection
         self._receive = receive
         self._send = send
