@@ -34,15 +34,18 @@ from shoal.auth import (
     read_accounts,
     token_digest,
 )
+from shoal.auth import throttle as throttling
 from shoal.auth.sessions import SESSION_SECONDS
 from shoal.auth.throttle import (
     FORGOTTEN_AFTER,
     FREE_TRIES,
-    FREE_TRIES_OF_ALL,
+    FREE_TRIES_OF_SOURCE,
     LONGEST_WAIT,
-    LONGEST_WAIT_OF_ALL,
+    MOST_AT_ONCE,
+    TURN_SECONDS,
 )
 from shoal.cli.main import app
+from support.logins import log_in
 from support.processes import environment, last_json
 
 RIGHT, WRONG = "correct horse", "battery staple"
@@ -126,9 +129,9 @@ def test_a_name_that_is_not_there_is_hashed_all_the_same(
         lambda p, like: hashed.append(like.rounds * like.lanes) or original(p, like),
     )
     with pytest.raises(AccessError) as known:
-        sessions.login_with_password("alice", WRONG)
+        log_in(sessions, "alice", WRONG)
     with pytest.raises(AccessError) as unknown:
-        sessions.login_with_password("mallory", WRONG)
+        log_in(sessions, "mallory", WRONG)
 
     assert str(known.value) == str(unknown.value)
     assert hashed == [2, 2**14 * 5], "as much work as for a password that was hashed today"
@@ -163,7 +166,7 @@ def test_the_file_is_its_owners_only_and_holds_no_secret(file: Path) -> None:
 def test_a_file_that_others_may_open_is_not_trusted(
     file: Path, sessions: SessionManager, mode: int
 ) -> None:
-    session = sessions.login_with_password("alice", RIGHT)
+    session = log_in(sessions, "alice", RIGHT)
     add(file, "carl")  # another version of the file: it is read again
     file.chmod(mode)
     with pytest.raises(AccessError, match="chmod 600"):
@@ -174,11 +177,11 @@ def test_a_file_that_others_may_open_is_not_trusted(
     "text", ["", "[]", "{}", '{"version": 1, "key": "0g", "accounts": []}', '{"version": 2}']
 )
 def test_a_damaged_file_lets_nobody_in(file: Path, sessions: SessionManager, text: str) -> None:
-    session = sessions.login_with_password("alice", RIGHT)
+    session = log_in(sessions, "alice", RIGHT)
     file.write_text(text)
     for way in (
         lambda: sessions.identity(session),
-        lambda: sessions.login_with_password("alice", RIGHT),
+        lambda: log_in(sessions, "alice", RIGHT),
     ):
         with pytest.raises(AccessError, match=r"access\.json"):
             way()
@@ -233,12 +236,8 @@ def test_a_role_is_not_changed_in_passing() -> None:
 
 
 def test_a_session_says_who_it_is(sessions: SessionManager) -> None:
-    assert sessions.identity(sessions.login_with_password("Alice", RIGHT)) == Identity(
-        "alice", "operator"
-    )
-    assert sessions.identity(sessions.login_with_password("bob", RIGHT)) == Identity(
-        "bob", "viewer"
-    )
+    assert sessions.identity(log_in(sessions, "Alice", RIGHT)) == Identity("alice", "operator")
+    assert sessions.identity(log_in(sessions, "bob", RIGHT)) == Identity("bob", "viewer")
 
     Identity("alice", "operator").check_may_act()
     with pytest.raises(AccessError, match="bob may look, but not command"):
@@ -246,7 +245,7 @@ def test_a_session_says_who_it_is(sessions: SessionManager) -> None:
 
 
 def test_only_what_was_signed_here_is_a_session(sessions: SessionManager, tmp_path: Path) -> None:
-    session = sessions.login_with_password("bob", RIGHT)
+    session = log_in(sessions, "bob", RIGHT)
     text, _, signature = session.partition(".")
     stranger = SessionManager(
         tmp_path / "other.json", (Account("bob", "operator", token=token_digest("t")),)
@@ -271,7 +270,7 @@ def test_only_what_was_signed_here_is_a_session(sessions: SessionManager, tmp_pa
 def test_a_session_outlives_the_server_but_not_its_time(
     sessions: SessionManager, file: Path, clock: Clock
 ) -> None:
-    session = sessions.login_with_password("alice", RIGHT)
+    session = log_in(sessions, "alice", RIGHT)
     again = SessionManager(file, clock=clock)
     assert again.identity(session) == Identity("alice", "operator")
     clock.now += SESSION_SECONDS - 1
@@ -282,8 +281,8 @@ def test_a_session_outlives_the_server_but_not_its_time(
 
 def test_logging_out_ends_the_session_wherever_it_is_shown(sessions: SessionManager) -> None:
     session, other = (
-        sessions.login_with_password("alice", RIGHT),
-        sessions.login_with_password("alice", RIGHT),
+        log_in(sessions, "alice", RIGHT),
+        log_in(sessions, "alice", RIGHT),
     )
     sessions.end_session(session)
     sessions.end_session("nonsense")
@@ -303,8 +302,8 @@ def test_a_changed_account_is_out_at_once(
     sessions: SessionManager, file: Path, change: Callable[[Accounts], Accounts]
 ) -> None:
     bob, alice = (
-        sessions.login_with_password("bob", RIGHT),
-        sessions.login_with_password("alice", RIGHT),
+        log_in(sessions, "bob", RIGHT),
+        log_in(sessions, "alice", RIGHT),
     )
     change_accounts(file, change)
     assert sessions.identity(bob) is None
@@ -314,7 +313,7 @@ def test_a_changed_account_is_out_at_once(
 def test_a_session_has_the_role_that_the_account_has_now(
     sessions: SessionManager, file: Path
 ) -> None:
-    session = sessions.login_with_password("alice", RIGHT)
+    session = log_in(sessions, "alice", RIGHT)
 
     def demoted(accounts: Accounts) -> Accounts:
         return replace(
@@ -346,7 +345,7 @@ def test_tokens(sessions: SessionManager, file: Path) -> None:
     with pytest.raises(AccessError):
         sessions.login_with_token(first)
     with pytest.raises(AccessError):
-        sessions.login_with_password("carl", "")
+        log_in(sessions, "carl", "")
 
 
 def test_a_services_own_tokens_end_with_it(file: Path) -> None:
@@ -357,7 +356,7 @@ def test_a_services_own_tokens_end_with_it(file: Path) -> None:
     assert SessionManager(file).identity(session) is None
     add(file, "alice")
     assert sessions.identity(session), "the first account puts nobody out"
-    assert sessions.login_with_password("alice", RIGHT)
+    assert log_in(sessions, "alice", RIGHT)
 
 
 def test_an_address_without_an_account_for_it_is_refused(
@@ -378,7 +377,7 @@ def test_an_address_without_an_account_for_it_is_refused(
 
 def wrong(sessions: SessionManager, name: str = "alice") -> None:
     with pytest.raises(AccessError) as refused:
-        sessions.login_with_password(name, WRONG)
+        log_in(sessions, name, WRONG)
     assert not isinstance(refused.value, TooManyTriesError)
 
 
@@ -388,11 +387,11 @@ def test_guessing_one_name_is_slowed(sessions: SessionManager, clock: Clock) -> 
     waits = []
     for _ in range(14):
         with pytest.raises(TooManyTriesError) as refused:
-            sessions.login_with_password("ALICE", RIGHT)  # the right one is not looked at either
+            log_in(sessions, "ALICE", RIGHT)  # the right one is not looked at either
         waits.append(refused.value.seconds)
         clock.now += refused.value.seconds - 0.01
         with pytest.raises(TooManyTriesError):
-            sessions.login_with_password("alice", RIGHT)
+            log_in(sessions, "alice", RIGHT)
         clock.now += 0.02
         wrong(sessions)
 
@@ -400,37 +399,76 @@ def test_guessing_one_name_is_slowed(sessions: SessionManager, clock: Clock) -> 
         LONGEST_WAIT
     )
 
-    sessions.login_with_password("bob", RIGHT)
+    log_in(sessions, "bob", RIGHT)
     clock.now += LONGEST_WAIT + 1
-    sessions.login_with_password("alice", RIGHT)
+    log_in(sessions, "alice", RIGHT)
     wrong(sessions)  # it begins anew
 
 
-def test_guessing_many_names_is_slowed_but_a_token_still_opens(
-    sessions: SessionManager, file: Path, clock: Clock
-) -> None:
-    token = new_token()
-    add(file, "carl", token=token_digest(token))
-    many = tuple(
-        Account(f"user{number}", "viewer", cheap(RIGHT)) for number in range(FREE_TRIES_OF_ALL + 8)
-    )
-    change_accounts(file, lambda a: replace(a, accounts=a.accounts + many))
-    for account in many[:FREE_TRIES_OF_ALL]:
-        wrong(sessions, account.name)
-    longest = 0.0
+def test_nobody_waits_for_what_others_guess(sessions: SessionManager) -> None:
+    for _ in range(FREE_TRIES):
+        wrong(sessions)
+    with pytest.raises(TooManyTriesError):
+        log_in(sessions, "alice", RIGHT)
+    assert log_in(sessions, "bob", RIGHT), "another name of the same source"
+    assert log_in(sessions, "alice", RIGHT, source="elsewhere"), "the same name of another source"
 
-    for account in many[FREE_TRIES_OF_ALL:]:
-        with pytest.raises(TooManyTriesError) as refused:
-            sessions.login_with_password("bob", RIGHT)
-        longest = refused.value.seconds
-        clock.now += longest + 0.01
-        wrong(sessions, account.name)
 
-    assert longest == pytest.approx(LONGEST_WAIT_OF_ALL, abs=0.1)
-    assert sessions.identity(sessions.login_with_token(token))
+def test_a_source_that_guesses_many_names_takes_turns(clock: Clock) -> None:
+    throttle = LoginThrottle(clock)
 
+    def turn(source: str, name: str, *, was_right: bool = False) -> float:
+        seconds = throttle.begin(source, name)
+        throttle.end(source, name, was_right=was_right)
+        return seconds
+
+    for number in range(FREE_TRIES_OF_SOURCE):
+        assert turn("attacker", f"user{number}") == 0.0
+    assert [turn("attacker", f"more{number}") for number in range(3)] == [
+        0.0,
+        TURN_SECONDS,
+        2 * TURN_SECONDS,
+    ]
+    assert turn("attacker", "alice", was_right=True) == 3 * TURN_SECONDS, "never refused"
+    assert turn("elsewhere", "alice") == 0.0
+
+    clock.now += 4 * TURN_SECONDS
+    assert turn("attacker", "alice") == 0.0, "after a pause its turn is at once"
     clock.now += FORGOTTEN_AFTER + 1
-    sessions.login_with_password("bob", RIGHT)
+    assert [turn("attacker", f"last{number}") for number in range(2)] == [0.0, 0.0]
+
+
+def test_a_source_has_few_tries_at_the_same_time(clock: Clock) -> None:
+    throttle = LoginThrottle(clock)
+    for number in range(MOST_AT_ONCE):
+        throttle.begin("attacker", f"user{number}")
+    with pytest.raises(TooManyTriesError):
+        throttle.begin("attacker", "alice")
+    throttle.begin("elsewhere", "alice")
+
+    throttle.end("attacker", "user0", was_right=False)
+    throttle.begin("attacker", "alice")
+
+
+def test_the_memory_for_tries_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttling, "_MOST_REMEMBERED", 50)
+    throttle = LoginThrottle(clock)
+    for number in range(200):
+        source, name = f"source{number}", "x" * 8_000 + str(number)
+        throttle.begin(source, name)
+        throttle.end(source, name, was_right=False)
+    assert (len(throttle._sources), len(throttle._names)) == (50, 50)
+    assert max(len(name) for _, name in throttle._names._counts) <= 101
+
+    # What is refused takes no place of what counts.
+    for _ in range(MOST_AT_ONCE):
+        throttle.begin("attacker", "alice")
+        clock.now += LONGEST_WAIT
+    remembered = list(throttle._names._counts)
+    for number in range(200):
+        with pytest.raises(TooManyTriesError):
+            throttle.begin("attacker", f"user{number}")
+    assert list(throttle._names._counts) == remembered
 
 
 def test_tries_at_the_same_moment_count_too(clock: Clock) -> None:
@@ -440,7 +478,7 @@ def test_tries_at_the_same_moment_count_too(clock: Clock) -> None:
     def attempt(_: int) -> bool:
         barrier.wait()
         try:
-            throttle.begin("alice")
+            throttle.begin("here", "alice")
         except TooManyTriesError:
             return False
         return True
@@ -483,9 +521,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
     sessions = SessionManager(file)
-    assert sessions.identity(sessions.login_with_password("alice", RIGHT)) == Identity(
-        "alice", "operator"
-    )
+    assert sessions.identity(log_in(sessions, "alice", RIGHT)) == Identity("alice", "operator")
     assert sessions.identity(sessions.login_with_token(token)) == Identity("bob", "viewer")
     assert access("remove", "alice")[0] == 0
     assert access("remove", "alice")[0] == 2

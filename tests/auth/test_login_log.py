@@ -24,6 +24,7 @@ from shoal.auth import (
     token_digest,
 )
 from shoal.auth.throttle import FREE_TRIES
+from support.logins import log_in
 from support.property_tests import WITH_FIXTURES
 
 PASSWORD = "correct horse"
@@ -88,7 +89,7 @@ def _at_info(caplog: pytest.LogCaptureFixture) -> None:
 def test_an_accepted_login_is_one_line(
     sessions: SessionManager, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sessions.login_with_password("ALICE", PASSWORD)
+    log_in(sessions, "ALICE", PASSWORD)
     assert lines(caplog) == [("INFO", "login of alice accepted by password, role operator")]
 
     sessions.login_with_email("eve@example.org")
@@ -106,11 +107,11 @@ def test_a_refused_login_is_one_line(
     sessions: SessionManager, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(AccessError):
-        sessions.login_with_password("alice", "battery staple")
+        log_in(sessions, "alice", "battery staple")
     assert lines(caplog) == [("WARNING", "login of alice refused: wrong name or password")]
 
     with pytest.raises(AccessError):
-        sessions.login_with_password(PASSWORD, "alice")
+        log_in(sessions, PASSWORD, "alice")
     (line,) = lines(caplog)
     assert line == ("WARNING", "login of an unknown name refused: wrong name or password")
 
@@ -129,12 +130,12 @@ def test_a_throttled_login_is_one_line(file: Path, caplog: pytest.LogCaptureFixt
     sessions = SessionManager(file, throttle=LoginThrottle(lambda: 1_000.0))
     for _ in range(FREE_TRIES):
         with pytest.raises(AccessError):
-            sessions.login_with_password("alice", "battery staple")
+            log_in(sessions, "alice", "battery staple")
     caplog.clear()
 
     for name, shown in (("alice", "alice"), ("Alice", "alice")):
         with pytest.raises(TooManyTriesError):
-            sessions.login_with_password(name, PASSWORD)
+            log_in(sessions, name, PASSWORD)
         text = f"login of {shown} throttled for another 1.0 s"
         assert lines(caplog) == [("WARNING", text)]
 
@@ -142,7 +143,7 @@ def test_a_throttled_login_is_one_line(file: Path, caplog: pytest.LogCaptureFixt
 def test_the_end_of_a_session_is_one_line(
     sessions: SessionManager, caplog: pytest.LogCaptureFixture
 ) -> None:
-    session = sessions.login_with_password("alice", PASSWORD)
+    session = log_in(sessions, "alice", PASSWORD)
     caplog.clear()
     sessions.end_session("nonsense")
     assert lines(caplog) == []
@@ -154,7 +155,7 @@ def test_a_session_that_outlived_its_account_is_one_line(
     sessions: SessionManager, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "shoal.auth.sessions")
-    session = sessions.login_with_password("alice", PASSWORD)
+    session = log_in(sessions, "alice", PASSWORD)
     change_accounts(file, lambda accounts: accounts.without("alice"))
     caplog.clear()
     assert sessions.identity(session) is None
@@ -191,14 +192,14 @@ def test_no_secret_is_logged(tmp_path: Path, password: str, other: str, token: s
         sessions = SessionManager(file, service, throttle=LoginThrottle(lambda: 0.0))
         given_sessions = [
             sessions.login_with_token(token),
-            sessions.login_with_password("alice", password),
+            log_in(sessions, "alice", password),
         ]
         for _ in range(FREE_TRIES + 2):
             with pytest.raises(AccessError):
-                sessions.login_with_password("alice", other)
+                log_in(sessions, "alice", other)
         # The password in the field of the name, as people type it by mistake.
         with pytest.raises(AccessError):
-            sessions.login_with_password(password, "alice")
+            log_in(sessions, password, "alice")
         for guess in (other, password):
             with pytest.raises(AccessError):
                 sessions.login_with_token(guess)

@@ -26,11 +26,13 @@ from typer.testing import CliRunner
 from shoal.auth import change_accounts, token_digest
 from shoal.cli.main import app
 from shoal.dashboard.network_access import ServerAccess, expose, is_named
+from shoal.dashboard.server.listener import MOST_CONNECTIONS
 from shoal.data import load_dataset
 from shoal.errors import ShoalError
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Store, default_path, open_store
+from shoal.system.child import Entry
 from shoal.system.process import LEAVE_SECONDS, end_process
 from support.locations import ROOT
 from support.processes import alive, descendants, eventually, start
@@ -102,6 +104,48 @@ def test_killed_supervisor_is_replaced(service: subprocess.Popen[str], store: Pa
         assert opened.supervisors()[0].pid != first.pid
 
 
+def test_killed_dashboard_is_started_again_and_takes_no_training_with_it(
+    service: subprocess.Popen[str], store: Path
+) -> None:
+    address = _address(service)
+    with open_store(store) as opened:
+        eventually(lambda: opened.run(1).evaluations >= 1)
+        (supervisor,) = opened.supervisors()
+        for _ in range(2):
+            (first,) = dashboards(service)
+            os.kill(first, signal.SIGKILL)
+            eventually(lambda first=first: dashboards(service) not in ([], [first]))
+        before = opened.run(1).evaluations
+        eventually(lambda: is_up(address))
+        eventually(lambda: opened.run(1).evaluations > before)
+        assert [one.pid for one in opened.supervisors()] == [supervisor.pid]
+
+    os.killpg(service.pid, signal.SIGINT)
+    _, errors = service.communicate(timeout=60)
+    assert service.returncode == 0
+    assert re.findall(r"exit code -9\); it starts again in (\d) s", errors) == ["1", "2"]
+
+
+def dashboards(service: subprocess.Popen[str]) -> list[int]:
+    """The processes of a service that serve pages."""
+    return [pid for pid in descendants(service.pid) if Entry.DASHBOARD in command_line(pid)]
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def is_up(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 def test_many_who_want_a_supervisor_start_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(store.parent))  # its log
     barrier = Barrier(6)
@@ -156,6 +200,7 @@ def test_another_address_asks_who_is_there_and_gives_a_link_for_each_role(store:
 
     assert process.returncode == 0
     assert "Anybody on the way can read plain HTTP" in errors
+    assert "Before the internet belongs a proxy: docs/operations.md" in errors
 
 
 def test_https_with_a_certificate_and_accounts(store: Path, tmp_path: Path) -> None:
@@ -231,6 +276,7 @@ def test_who_is_asked_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "192.0.2.7" not in expose("127.0.0.1", login=True).names
 
     proxied = expose("127.0.0.1", names=("shoal.example.org",))
+    assert proxied.behind_proxy and not other.behind_proxy
     assert proxied.login, "whoever comes through a proxy is somebody else"
 
     for host, fine in (
@@ -366,6 +412,7 @@ def test_the_systemd_unit_starts_a_command_that_there_is() -> None:
 
     environment = shlex.split(unit["Service"]["Environment"])
     assert "XDG_DATA_HOME=/var/lib" in environment
+    assert int(unit["Service"]["LimitNOFILE"]) >= 4 * MOST_CONNECTIONS
     assert default_path().parent.name == unit["Service"]["StateDirectory"] == "shoal"
     assert f"{program} backup " in UNIT.with_name("shoal-backup.service").read_text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ HAVE_DETACHED = f"{HERE}:have_detached"
 FAIL = f"{HERE}:fail"
 REFUSE = f"{HERE}:refuse"
 GIVE_UP = f"{HERE}:give_up"
+BE_KILLED = f"{HERE}:be_killed"
 
 
 def echo(parent: Parent, arguments: Sequence[str]) -> int:
@@ -112,3 +114,8 @@ def run_child_of(parent_entry: str, child_entry: str) -> None:
         time.sleep(0.001)
     print(child.process.pid, answers[0]["pid"], flush=True)
     sys.stdin.read()
+
+
+def be_killed(parent: Parent, arguments: Sequence[str]) -> None:
+    """End as when the system has no memory left."""
+    os.kill(os.getpid(), signal.SIGKILL)

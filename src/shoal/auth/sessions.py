@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -9,9 +10,9 @@ import hmac
 import json
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,17 +95,25 @@ class SessionManager:
         self._service = service
         self._throttle = throttle or LoginThrottle()
         self._clock = clock
-        # A hash takes 16 MB and a core: strangers must not get many at once.
-        self._hashing = threading.Lock()
+        # A hash takes 16 MB and a core: strangers must not get many at once. Nor may they take the
+        # threads of others, who have logged in.
+        self._hashing = ThreadPoolExecutor(1, "password")
         # Sessions that were ended before their time: their numbers, and when they end anyway.
         self._ended: dict[str, float] = {}
         self._known: tuple[_FileVersion | None, Accounts] | None = None
         self._key = self._accounts().key
 
-    def login_with_password(self, name: str, password: str) -> str:
+    async def login_with_password(self, name: str, password: str, source: str = "") -> str:
         """Begin a session.
 
         A wrong name and a wrong password take as long, and give the same error.
+
+        Parameters
+        ----------
+        name, password
+            What was typed.
+        source
+            Where it comes from: what others guess elsewhere does not slow it down.
 
         Returns
         -------
@@ -118,27 +127,26 @@ class SessionManager:
         TooManyTriesError
             If too many tries were wrong.
         """
+        # Text that differs in its case only is one name here, as it is in `Accounts.find`.
+        known_name = name.casefold()
         try:
-            # Text that differs in its case only is one name here, as it is in `Accounts.find`.
-            self._throttle.begin(name.casefold())
+            turn = self._throttle.begin(source, known_name)
         except TooManyTriesError as error:
             shown = self._shown_name(name)
             _log.warning("login of %s throttled for another %.1f s", shown, error.seconds)
             raise
 
-        # An unknown name is hashed against nothing, so that the time does not tell who has an
-        # account.
-        account = self._accounts().find(name)
-        known_password = None
-        if account is not None:
-            known_password = account.password
-        with self._hashing:
-            is_right = is_password(password, known_password)
-        if account is None or not is_right:
+        account = None
+        try:
+            await asyncio.sleep(turn)
+            loop = asyncio.get_running_loop()
+            account = await loop.run_in_executor(self._hashing, self._opened, name, password)
+        finally:
+            self._throttle.end(source, known_name, was_right=account is not None)
+
+        if account is None:
             _log.warning("login of %s refused: wrong name or password", self._shown_name(name))
             raise AccessError(_WRONG)
-
-        self._throttle.succeeded(name.casefold())
         return self._begin_session(account, "password")
 
     def login_with_token(self, token: str) -> str:
@@ -221,6 +229,14 @@ class SessionManager:
         ended[content.number] = content.end
         self._ended = ended
         _log.info("a session of %s was ended", content.name)
+
+    def _opened(self, name: str, password: str) -> Account | None:
+        """The account that name and password open. Hashing takes long on purpose."""
+        account = self._accounts().find(name)
+        # An unknown name is hashed against nothing, so that the time does not tell who has an
+        # account.
+        known_password = account.password if account is not None else None
+        return account if is_password(password, known_password) else None
 
     def _accounts(self) -> Accounts:
         """The accounts of the file as it is now, and those of the service."""

@@ -13,7 +13,6 @@ import time
 from shoal.dashboard.network_access import EVERYWHERE, LOOPBACK, ServerAccess
 from shoal.dashboard.server.launch import address, dashboard_process, free_port, wait_until_up
 from shoal.data import load_dataset
-from shoal.errors import StoreError
 from shoal.orchestration.launcher import ensure_supervisor
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import ACTIVE, HEARTBEAT_SECONDS, Store
@@ -24,6 +23,10 @@ from shoal.system.process import end_process
 _WATCH_SECONDS = 0.5
 # Seconds that the dashboard may take until it answers.
 _START_SECONDS = 60.0
+# A dashboard that ends is started again, after so many seconds; each time twice as many, unless it
+# lived for longer than the longest of these pauses.
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
 
 DEMO_GENERATIONS = 30
 # With a run in one of these states, `--demo` starts no other.
@@ -54,8 +57,9 @@ def serve(
 
     Raises
     ------
-    StoreError
-        The dashboard ended. A supervisor that ends is replaced.
+    DashboardError
+        The dashboard did not come up at first. A process that ends later is replaced: neither takes
+        the other with it.
     """
     leave = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -99,7 +103,7 @@ class _Service:
         self._store = store
         # None: a supervisor that somebody else started serves this host.
         self._supervisor: subprocess.Popen[bytes] | None = None
-        self._dashboard: subprocess.Popen[bytes] | None = None
+        self._dashboard: _Dashboard | None = None
         # When this host was last asked for a supervisor, in seconds of the monotonic clock.
         self._asked_at = 0.0
 
@@ -137,22 +141,61 @@ class _Service:
             print(
                 f"Port {wanted_port} is taken (by another Shoal?); using {port}.", file=sys.stderr
             )
-        self._dashboard = dashboard_process(self._store, host, port, access=access)
-        wait_until_up(self._dashboard, address(host, port, access), _START_SECONDS)
+        self._dashboard = _Dashboard(self._store, host, port, access)
+        wait_until_up(self._dashboard.process, address(host, port, access), _START_SECONDS)
         return _address_text(host, port, access)
 
     def check_dashboard(self) -> None:
-        """Raise `StoreError` if the dashboard ended."""
-        if self._dashboard is not None and self._dashboard.poll() is not None:
-            raise StoreError(
-                f"The dashboard ended (exit code {self._dashboard.returncode}).",
-                remedy="start it again: shoal serve",
-            )
+        """Replace a dashboard that ended."""
+        if self._dashboard is not None:
+            self._dashboard.check()
 
     def end(self) -> None:
         """End both processes. The supervisor releases its run before it ends."""
-        processes = (self._supervisor, self._dashboard)
-        end_process(*[process for process in processes if process is not None])
+        processes = []
+        if self._supervisor is not None:
+            processes.append(self._supervisor)
+        if self._dashboard is not None:
+            processes.append(self._dashboard.process)
+        end_process(*processes)
+
+
+class _Dashboard:
+    """The dashboard's process, and how it is kept alive."""
+
+    def __init__(self, store: Store, host: str, port: int, access: ServerAccess) -> None:
+        self._store = store
+        self._place = (host, port)
+        self._access = access
+        self._pause = _FIRST_PAUSE
+        self._start_at: float | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self.process = dashboard_process(self._store, *self._place, access=self._access)
+        self._started_at = time.monotonic()
+        self._start_at = None
+
+    def check(self) -> None:
+        """Start it again, after a pause, once it has ended."""
+        if self.process.poll() is None:
+            return
+
+        now = time.monotonic()
+        if self._start_at is None:
+            if now - self._started_at > _LONGEST_PAUSE:
+                self._pause = _FIRST_PAUSE
+            code = self.process.returncode
+            print(
+                f"The dashboard ended (exit code {code}); it starts again in {self._pause:g} s. "
+                "Trainings go on.",
+                file=sys.stderr,
+            )
+            _log.warning("dashboard ended with exit code %s", code)
+            self._start_at = now + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        elif now >= self._start_at:
+            self._start()
 
 
 def _address_text(host: str, port: int, access: ServerAccess) -> str:
@@ -162,6 +205,12 @@ def _address_text(host: str, port: int, access: ServerAccess) -> str:
     """
     name = socket.gethostname() if host in EVERYWHERE else host
     where = address(name, port, access)
+    if host not in LOOPBACK:
+        print(
+            "This address is for a network that you trust. "
+            "Before the internet belongs a proxy: docs/operations.md has one.",
+            file=sys.stderr,
+        )
     if host not in LOOPBACK and not access.certificate:
         print(
             "Anybody on the way can read plain HTTP: "

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -40,6 +40,7 @@ _HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 _LOGIN = "SHOAL_LOGIN"
 _NAMES = "SHOAL_HOSTS"
 _LINKS = "SHOAL_LINKS"
+_BEHIND_PROXY = "SHOAL_BEHIND_PROXY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,15 @@ class ServerAccess:
         Role and token of links that log a visitor in while the service runs.
     certificate
         Files with a certificate and its key. With them the server speaks HTTPS.
+    behind_proxy
+        Whether visitors may come through a proxy, which says who they are.
     """
 
     names: tuple[str, ...] = LOOPBACK
     login: bool = False
     links: tuple[tuple[Role, str], ...] = ()
     certificate: tuple[Path, Path] | None = None
+    behind_proxy: bool = False
 
     @property
     def scheme(self) -> str:
@@ -75,6 +79,7 @@ class ServerAccess:
             _LOGIN: "1" if self.login else "",
             _NAMES: " ".join(self.names),
             _LINKS: " ".join(links),
+            _BEHIND_PROXY: "1" if self.behind_proxy else "",
         }
 
 
@@ -124,7 +129,7 @@ def expose(
 
     further_names = [name.strip("[]") for name in names]
     pair = (certificate, key) if certificate and key else None
-    return ServerAccess((*_names_of(host), *further_names), login, links, pair)
+    return ServerAccess((*_names_of(host), *further_names), login, links, pair, bool(names))
 
 
 def _check_certificate(certificate: Path | None, key: Path | None) -> None:
@@ -172,6 +177,38 @@ def is_named(header: str | None, names: tuple[str, ...]) -> bool:
     if ANY_ADDRESS in names and _is_address(name):
         return True
     return name in {known.lower() for known in names}
+
+
+def source_of(address: str) -> str:
+    """What counts as one place that visitors come from: an IPv4 address, or an IPv6 network.
+
+    Each customer of a provider has a whole network /64 of IPv6.
+
+    Examples
+    --------
+    >>> source_of("192.0.2.7"), source_of("::ffff:192.0.2.7"), source_of("2001:db8::1:2:3:4")
+    ('192.0.2.7', '192.0.2.7', '2001:db8::/64')
+    """
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((parsed, 64), strict=False))
+
+
+def proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Addresses of proxies that may say who a visitor is: this machine's, or what Uvicorn is told.
+
+    None where no proxy is expected: another user of this machine could pose as anybody.
+    """
+    if not environment.get(_BEHIND_PROXY):
+        return ()
+    named = environment.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+    return tuple(name.strip() for name in named.split(","))
 
 
 def cookie_name(port: int) -> str:

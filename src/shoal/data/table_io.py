@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from shoal.data.canonical import CanonicalTable, as_canonical, to_data_error
+from shoal.data.parquet_size import CELL_BYTES, check_decoded_size, too_large
 from shoal.errors import DataError
 from shoal.inference.standalone import (
     MAX_BYTES,
@@ -34,6 +35,8 @@ _log = logging.getLogger(__name__)
 BUNDLED = {"concrete": "compressive_strength"}
 """Bundled tables and their targets."""
 
+# How large a table may be in memory: 8 bytes a cell, and its texts.
+MAX_DECODED_BYTES = 2**30
 MAX_PARQUET_CELLS = 200_000_000
 _PARQUET_MAGIC = b"PAR1"
 _PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -93,7 +96,9 @@ def _named_content(data: str | os.PathLike[str]) -> tuple[str, bytes]:
     return path.name, _read_file(path)
 
 
-def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
+def table_from_bytes(
+    name: str, content: bytes, most_bytes: int = MAX_DECODED_BYTES
+) -> CanonicalTable:
     """Read the bytes of a CSV or Parquet file, an upload for example.
 
     Parameters
@@ -103,6 +108,8 @@ def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
         that begin as a Parquet file does are read as one, whatever the name.
     content
         The whole file.
+    most_bytes
+        How large the table may be in memory: 8 bytes a cell, and its texts.
 
     Raises
     ------
@@ -114,10 +121,15 @@ def table_from_bytes(name: str, content: bytes) -> CanonicalTable:
 
     if _is_parquet(name, content):
         _log.debug("reading %r (%d bytes) as Parquet", name, len(content))
-        return _read_parquet(name, content, partial(CanonicalTable.from_frame, name))
+        convert = partial(CanonicalTable.from_frame, name)
+        return _read_parquet(name, content, convert, most_bytes)
 
     _log.debug("reading %r (%d bytes) as CSV", name, len(content))
-    return CanonicalTable.from_texts(_parse(name, content))
+    columns = _parse(name, content)
+    cells = sum(map(len, columns.values()))
+    if CELL_BYTES * cells + len(content) > most_bytes:
+        raise too_large(name, most_bytes)
+    return CanonicalTable.from_texts(columns)
 
 
 def _is_parquet(name: str, content: bytes) -> bool:
@@ -195,7 +207,8 @@ def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
     name, content = _named_content(data)
     if not _is_parquet(name, content):
         return _parse(name, content)
-    table = _read_parquet(name, content, partial(CanonicalTable.from_stored, name, notations={}))
+    convert = partial(CanonicalTable.from_stored, name, notations={})
+    table = _read_parquet(name, content, convert, MAX_DECODED_BYTES)
     return {column: table[column].tolist() for column in table.columns}
 
 
@@ -214,8 +227,12 @@ def _read_file(path: Path) -> bytes:
 
 
 def _read_parquet(
-    name: str, content: bytes, convert: Callable[[pd.DataFrame], CanonicalTable]
+    name: str,
+    content: bytes,
+    convert: Callable[[pd.DataFrame], CanonicalTable],
+    most_bytes: int | None = None,
 ) -> CanonicalTable:
+    """Read a Parquet file; None: it is one of ours, however large it becomes."""
     # Imported here, since it takes long to load and most tables are CSV.
     import pyarrow  # type: ignore[import-untyped, unused-ignore]
     from pyarrow import parquet  # type: ignore[import-untyped, unused-ignore]
@@ -227,8 +244,14 @@ def _read_parquet(
         columns = metadata.num_columns
         fits = rows <= MAX_ROWS and columns <= MAX_COLUMNS and rows * columns <= MAX_PARQUET_CELLS
         frame = None
+        if fits and most_bytes is not None:
+            check_decoded_size(name, content, most_bytes)
         if fits:
             frame = pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise not_enough_memory(name) from error
     except Exception as error:
         # Anything: damaged bytes raise KeyError and more in the depths of pyarrow.
         raise _damaged_parquet(name, error) from error
@@ -247,6 +270,15 @@ def _read_parquet(
         return convert(frame)
     except (pyarrow.ArrowException, UnicodeError) as error:
         raise _damaged_parquet(name, error) from error
+
+
+def not_enough_memory(name: str) -> DataError:
+    """The error of a table for which the memory does not suffice."""
+    return DataError(
+        f"{name}: there is not enough memory to read it.",
+        expected="a smaller table",
+        remedy="take a random sample of the rows",
+    )
 
 
 def _damaged_parquet(name: str, error: Exception) -> DataError:

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 MAX_BYTES = 256 * 2**20
 MAX_COLUMNS = 10_000
 MAX_ROWS = 5_000_000
+MAX_ROW_CHARACTERS = 4 * 2**20
 SEPARATORS = ",;\t|"
 
 # The formats of model.json that this file reads. From 2 on, numeric columns may have a
@@ -338,15 +339,18 @@ def check_header(names: Sequence[str], *, numbers_are_names: bool = False) -> No
 
 
 def _read_rows(text: str, separator: str) -> list[list[str]]:
-    # Strict: a quote that is not closed is an error, and not a cell that holds half of the file.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
+    # Strict: a quote that is not closed is an error, and not a cell that holds half of the file.
+    reader = csv.reader(_bounded_lines(text, rows), delimiter=separator, strict=True)
 
     # A row with quoted line breaks takes several lines. This is the first one of the next row.
     next_line = 1
 
     try:
         for row in reader:
+            # The header's length is looked at with the header.
+            if rows and len(row) > MAX_COLUMNS:
+                raise _too_long_row(len(rows) + 1, f"{len(row):,} cells", f"{MAX_COLUMNS:,}")
             rows.append(row)
             if len(rows) > MAX_ROWS + 1:
                 raise TableError(
@@ -360,6 +364,33 @@ def _read_rows(text: str, separator: str) -> list[list[str]]:
         where = f"row {len(rows) + 1} (line {next_line})"
         raise _unreadable_row(where, error) from None
     return rows
+
+
+def _bounded_lines(text: str, rows: list[list[str]]) -> Iterator[str]:
+    """The lines of a text, as long as those of one row are not too long together.
+
+    ``rows`` are those that have been read: a row with quoted line breaks takes several lines.
+    """
+    row = 0
+    characters = 0
+    for line in io.StringIO(text, newline=""):
+        if len(rows) > row:
+            row = len(rows)
+            characters = 0
+        characters += len(line)
+        # Of a line that is too long, its reader may say more: a cell is, or there are too many.
+        yield line[:MAX_ROW_CHARACTERS]
+        if characters > MAX_ROW_CHARACTERS:
+            limit = f"{MAX_ROW_CHARACTERS:,}"
+            raise _too_long_row(row + 1, f"over {limit} characters", limit)
+
+
+def _too_long_row(row: int, size: str, limit: str) -> TableError:
+    return TableError(
+        f"row {row} has {size}.",
+        expected=f"at most {limit}",
+        remedy="end each row with a line break, and keep only the columns that matter",
+    )
 
 
 def _unreadable_row(where: str, error: csv.Error) -> TableError:

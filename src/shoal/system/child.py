@@ -55,6 +55,7 @@ class Entry(StrEnum):
     PREDICTIONS = "shoal.replay.predictions:main"
     EPISODE = "shoal.replay.episodes:main"
     LIVE_EPISODE = "shoal.replay.live_episode:main"
+    UPLOAD = "shoal.data.upload:main"
     PROBLEM_CHECK = "shoal.problems.check_process:main"
     FOLDER_GUARD = "shoal.system.folder_guard:guard"
     DETACHED_LAUNCHER = f"{_MODULE}:launch_detached"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from shoal.presentation.palette import DARK, LIGHT
 
-# Streamlit's names. They reach it as environment variables: a version that does not know one of
-# them ignores it.
-THEME = {
+# Streamlit's names. A version that does not know one of them ignores it.
+THEME: dict[str, str | int | bool] = {
     "theme.font": "sans-serif",
-    "theme.baseFontSize": "15",
+    "theme.baseFontSize": 15,
     "theme.baseRadius": "8px",
     "theme.buttonRadius": "8px",
-    "theme.showWidgetBorder": "true",
+    "theme.showWidgetBorder": True,
     "theme.codeFontSize": "0.82rem",
     "theme.light.primaryColor": "#00658f",
     "theme.light.backgroundColor": LIGHT.surface,

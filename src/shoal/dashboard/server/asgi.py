@@ -1,7 +1,4 @@
-"""What Streamlit serves: the page's script, behind the middleware that checks each visitor.
-
-`launch` starts the server with this file; Streamlit finds ``app`` by its name.
-"""
+"""Streamlit's application: the page's script, behind the middleware that checks each visitor."""
 
 from __future__ import annotations
 

@@ -11,14 +11,13 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from shoal.auth import AccessError, Identity, SessionManager, TooManyTriesError
 from shoal.auth.sessions import SESSION_SECONDS
-from shoal.dashboard.network_access import cookie_name, is_named
+from shoal.dashboard.network_access import cookie_name, is_named, source_of
 from shoal.dashboard.server import oidc
 from shoal.dashboard.server.login_page import POLICY, login_page, logout_page
 
@@ -192,8 +191,8 @@ async def _login_by_password(request: Request, sessions: SessionManager) -> Resp
     form = await _form(request)
     name = form.get("name", "")
     password = form.get("password", "")
-    # Hashing takes long on purpose, so it must not hold up other visitors.
-    session = await run_in_threadpool(sessions.login_with_password, name, password)
+    source = source_of(request.client.host if request.client else "")
+    session = await sessions.login_with_password(name, password, source)
     return _start_session(request, session, request.query_params.get("after", "/"))
 
 
@@ -251,10 +250,13 @@ def _inside(path: str) -> str:
 async def _form(request: Request) -> dict[str, str]:
     """The fields of a posted form, the first value of each."""
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _LARGEST_FORM_BYTES:
-            raise AccessError("That is too long for a name and a password.")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > _LARGEST_FORM_BYTES:
+                raise AccessError("That is too long for a name and a password.")
+    except ClientDisconnect:
+        raise AccessError("The form did not arrive whole.") from None
 
     text = body.decode("utf-8", "replace")
     fields = parse_qs(text, keep_blank_values=True, max_num_fields=_LARGEST_FORM_FIELDS)

@@ -14,11 +14,9 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import IO
 
-from shoal.dashboard.components.streamlit_theme import THEME
-from shoal.dashboard.network_access import ANY_ADDRESS, ServerAccess, expose
+from shoal.dashboard.network_access import ServerAccess, expose
 from shoal.errors import SettingsError, ShoalError
 from shoal.store import Store
 from shoal.system import child
@@ -26,29 +24,10 @@ from shoal.system.child import Entry
 
 _log = logging.getLogger(__name__)
 
-APP = Path(__file__).with_name("asgi.py")
 MAX_UPLOAD_MB = 50
 _LOCAL = ServerAccess()
 _POLL_SECONDS = 0.1
 _HIGHEST_PORT = 65_535
-
-_OPTIONS = {
-    "server.headless": "true",
-    "server.fileWatcherType": "none",
-    # Both protections are on by default. They are named so that a user's own configuration of
-    # Streamlit cannot switch them off.
-    "server.enableXsrfProtection": "true",
-    "server.enableCORS": "true",
-    "server.enableAgentApi": "false",
-    "server.maxUploadSize": str(MAX_UPLOAD_MB),
-    "browser.gatherUsageStats": "false",
-    "client.toolbarMode": "viewer",
-    "client.showErrorDetails": "type",
-    "logger.level": "warning",
-    # Once large runs are in memory, a garbage collection after each refresh takes as long as the
-    # rest of the refresh.
-    "runner.postScriptGC": "false",
-}
 
 
 class DashboardError(ShoalError):
@@ -79,40 +58,12 @@ def server_arguments(host: str, port: int, access: ServerAccess = _LOCAL) -> lis
     They do not name the store, since a password would be seen in the list of processes.
     """
     check_dashboard_installed()
-    options = {"server.address": host, "server.port": str(port), **_OPTIONS}
-    if access.certificate:
-        certificate, key = access.certificate
-        options["server.sslCertFile"] = str(certificate)
-        options["server.sslKeyFile"] = str(key)
-
-    arguments = ["run", str(APP)]
-    for name, value in options.items():
-        arguments += [f"--{name}", value]
-    return arguments
+    return [host, str(port), *map(str, access.certificate or ())]
 
 
 def environment(store_url: str, access: ServerAccess = _LOCAL) -> dict[str, str]:
-    """The environment of the server: the store's address with its password, theme and access."""
-    options = dict(THEME)
-    # A web site whose name resolves to this machine must not act for a user of it.
-    if ANY_ADDRESS not in access.names:
-        options["server.allowedHosts"] = " ".join(access.names)
-    variables = {_variable(name): value for name, value in options.items()}
-    return {**os.environ, **variables, **access.environment(), "SHOAL_STORE": store_url}
-
-
-def _variable(option: str) -> str:
-    """The variable that sets an option of Streamlit.
-
-    Examples
-    --------
-    >>> _variable("theme.light.textColor")
-    'STREAMLIT_THEME_LIGHT_TEXT_COLOR'
-    """
-    snake = ""
-    for letter in option:
-        snake += f"_{letter}" if letter.isupper() else letter
-    return "STREAMLIT_" + snake.replace(".", "_").upper()
+    """The environment of the server: the store's address with its password, and the access."""
+    return {**os.environ, **access.environment(), "SHOAL_STORE": store_url}
 
 
 def dashboard_process(

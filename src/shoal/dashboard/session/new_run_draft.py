@@ -21,9 +21,10 @@ from shoal.dashboard.session.installed_code import (
     refuse_files,
 )
 from shoal.dashboard.session.queries import store
-from shoal.data import BUNDLED, CanonicalTable, DataOptions, read_table, table_from_bytes
+from shoal.data import BUNDLED, CanonicalTable, DataOptions, read_table
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.diagnostics import Checked, check_table
+from shoal.data.upload import table_from_upload
 from shoal.errors import DataError, ProblemError, ShoalError
 from shoal.functions.definition import FunctionProblem
 from shoal.functions.registry import BUNDLED as BUNDLED_FUNCTIONS
@@ -490,7 +491,7 @@ def read_upload(file: Any) -> None:
     """
     table: Table | DataError
     try:
-        source = table_from_bytes(file.name, file.getvalue())
+        source = table_from_upload(file.name, file.getvalue())
         name = file.name.rpartition(".")[0] or file.name
         table = Table(file.file_id, name, source, column_facts(source))
     except DataError as error:

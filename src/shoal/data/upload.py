@@ -1,0 +1,103 @@
+"""Tables that strangers upload, read in a process of their own with a limit on its memory.
+
+Whatever a file does to its reader, the server goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from shoal.data.canonical import CanonicalTable
+from shoal.data.table_io import from_parquet, not_enough_memory, table_from_bytes, to_parquet
+from shoal.errors import DataError
+from shoal.system.child import Child, Entry, Parent, answer
+from shoal.system.process import SINGLE_THREADED, limit_memory
+
+# How large an uploaded table may be in memory, see `table_from_bytes`.
+MAX_UPLOADED_BYTES = 256 * 2**20
+# What reading it may take beyond what the process has when it begins, in bytes.
+READER_BYTES = 2 * 2**30
+# How long it may take.
+READER_SECONDS = 300.0
+
+# What the process runs.
+ENTRY: str = Entry.UPLOAD
+
+_ENVIRONMENT = {
+    **SINGLE_THREADED,
+    # Other allocators, and one arena for each thread, reserve gigabytes that they never use.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "1",
+}
+
+# Several files at once would take the memory of several.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def table_from_upload(name: str, content: bytes) -> CanonicalTable:
+    """Read the bytes of an uploaded CSV or Parquet file.
+
+    Parameters
+    ----------
+    name, content
+        As `table_from_bytes` takes them.
+
+    Raises
+    ------
+    DataError
+        If the bytes hold no sound table, or one that takes too much memory or time to read.
+    """
+    with _ONE_AT_A_TIME, TemporaryDirectory(prefix="shoal-upload-") as folder:
+        upload = Path(folder) / "upload"
+        upload.write_bytes(content)
+        table = Path(folder) / "table.parquet"
+
+        request = {"name": name, "upload": str(upload), "table": str(table)}
+        reader = Child(ENTRY, request, env={**os.environ, **_ENVIRONMENT})
+        try:
+            has_ended = reader.has_ended(READER_SECONDS)
+            answers = reader.new_answers()
+        finally:
+            reader.close()
+
+        if not has_ended:
+            raise _gave_up(name, f"reading it took over {READER_SECONDS:g} s")
+        if not answers:
+            raise _gave_up(name, f"its reader ended ({reader.reason()})")
+        if answers[0]["error"] is not None:
+            raise DataError(**answers[0]["error"])
+        return from_parquet(table.read_bytes())
+
+
+def main(parent: Parent, arguments: Sequence[str]) -> None:
+    """The entry of the process: read the upload that it is asked to, and write the table."""
+    request = parent.request()
+    limit_memory(READER_BYTES)
+
+    refusal = None
+    try:
+        content = Path(request["upload"]).read_bytes()
+        table = table_from_bytes(request["name"], content, MAX_UPLOADED_BYTES)
+        Path(request["table"]).write_bytes(to_parquet(table))
+    except DataError as error:
+        refusal = error
+    except MemoryError:
+        refusal = not_enough_memory(request["name"])
+
+    if refusal is None:
+        answer(error=None)
+    else:
+        fields = (refusal.problem, refusal.expected, refusal.remedy)
+        answer(error=dict(zip(("problem", "expected", "remedy"), fields, strict=True)))
+
+
+def _gave_up(name: str, why: str) -> DataError:
+    return DataError(
+        f"{name}: {why}.",
+        expected="a smaller table",
+        remedy="take a random sample of the rows, or use the command line: shoal run FILE",
+    )
