@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from test_executors import HURRIED, PROBLEM, Die, Echo, ExecutorContract, collect
+from test_executors import no_pauses  # noqa: F401 (a fixture of all tests here)
 
 import shoal
 from problems.user_files import PLAIN_SHOP, TINY_SEARCH, write
