@@ -21,8 +21,8 @@ from shoal.data import (
     to_parquet,
 )
 from shoal.data import canonical as canonical_module
+from shoal.data.canonical import Written
 from shoal.data.diagnostics import check_table
-from shoal.inference.standalone import Notation
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Store
 
@@ -56,10 +56,10 @@ def conversions(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return from_frame(cls, name, frame)
 
     def counting_from_stored(
-        cls: type[CanonicalTable], name: str, frame: pd.DataFrame, notations: dict[str, Notation]
+        cls: type[CanonicalTable], name: str, frame: pd.DataFrame, written: dict[str, Written]
     ) -> CanonicalTable:
         counts.update(map(str, frame.columns))
-        return from_stored(cls, name, frame, notations)
+        return from_stored(cls, name, frame, written)
 
     def counting_from_texts(
         cls: type[CanonicalTable], columns: dict[str, list[str]]

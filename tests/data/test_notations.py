@@ -269,6 +269,14 @@ def test_a_stored_table_keeps_its_notations_and_its_words() -> None:
     assert again.notations == data.table.notations and again["b"].tolist() == AMOUNTS.tolist()
     assert prepare("t", again, data.options).encoder == data.encoder
 
+    # A process that reads a table for another one hands on why a column is refused.
+    content = file([f"{i + 1}.500" for i in range(ROWS)], ";", ["NA"] * ROWS)
+    table = table_from_bytes("t.csv", content)
+    for again in (table, from_parquet(to_parquet(table, with_messages=True))):
+        assert again.gap("a") == "NA"
+        with pytest.raises(DataError, match=r"t: row 2, column 'b': '1.500' may be 1.5 or 1500"):
+            again.check_readable("t", "b")
+
     # What an earlier version took for words stays words in its runs.
     words = pd.DataFrame({"b": ["1 kg", "2 kg"] * 30, "f": ["TRUE", "true"] * 30, "y": range(60)})
     stored = from_parquet(words.to_parquet(index=False))

@@ -25,7 +25,7 @@ import datetime
 import decimal
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,29 @@ class Written:
     notation: Notation | None = None
     refusal: TableError | None = None
     gap: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, without what is not there."""
+        values: dict[str, Any] = {}
+        if self.notation is not None:
+            values["notation"] = asdict(self.notation)
+        if self.refusal is not None:
+            refusal = self.refusal
+            values["refusal"] = [refusal.problem, refusal.expected, refusal.remedy]
+        if self.gap:
+            values["gap"] = self.gap
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Written:
+        """Read what `to_dict` wrote."""
+        notation = None
+        if "notation" in values:
+            notation = Notation(**values["notation"])
+        refusal = None
+        if "refusal" in values:
+            refusal = TableError(*values["refusal"])
+        return cls(notation, refusal, values.get("gap", ""))
 
 
 _AS_IT_IS = Written()
@@ -116,7 +139,7 @@ class CanonicalTable:
 
     @classmethod
     def from_stored(
-        cls, name: str, frame: pd.DataFrame, notations: Mapping[str, Notation]
+        cls, name: str, frame: pd.DataFrame, written: Mapping[str, Written]
     ) -> CanonicalTable:
         """Convert the DataFrame of a canonical table that was stored.
 
@@ -128,8 +151,8 @@ class CanonicalTable:
             What messages call the table.
         frame
             As `frame` was.
-        notations
-            As `notations` was.
+        written
+            How its columns were written, as far as that is known.
 
         Raises
         ------
@@ -140,7 +163,6 @@ class CanonicalTable:
         series = {}
         for column, cells in columns.items():
             series[column] = _from_texts(cells) if isinstance(cells, list) else cells
-        written = {column: Written(notation) for column, notation in notations.items()}
         return cls(pd.DataFrame(series, index=pd.RangeIndex(len(frame))), written)
 
     @classmethod
@@ -204,8 +226,12 @@ class CanonicalTable:
     @property
     def notations(self) -> dict[str, Notation]:
         """How the numbers of columns were written, of those that are not written plainly."""
-        found = {column: self._written.get(column, _AS_IT_IS).notation for column in self.columns}
+        found = {column: self.written(column).notation for column in self.columns}
         return {column: notation for column, notation in found.items() if notation is not None}
+
+    def written(self, column: str) -> Written:
+        """How a column was written."""
+        return self._written.get(column, _AS_IT_IS)
 
     def meanings(self, columns: Sequence[str]) -> list[str]:
         """What the numbers of those columns mean that are not written plainly, an example each."""
@@ -214,7 +240,7 @@ class CanonicalTable:
 
     def gap(self, column: str) -> str:
         """The text of a column's first cell without a value; empty where it is blank."""
-        return self._written.get(column, _AS_IT_IS).gap
+        return self.written(column).gap
 
     def check_readable(self, name: str, column: str) -> None:
         """Check that the numbers of a column could be read.
@@ -231,7 +257,7 @@ class CanonicalTable:
         DataError
             If they are written in several notations, or in one that may mean two numbers.
         """
-        refusal = self._written.get(column, _AS_IT_IS).refusal
+        refusal = self.written(column).refusal
         if refusal is not None:
             raise to_data_error(name, refusal)
 

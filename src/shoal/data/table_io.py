@@ -8,14 +8,13 @@ import logging
 import os
 import reprlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from importlib import resources
 from pathlib import Path
 
 import pandas as pd
 
-from shoal.data.canonical import CanonicalTable, as_canonical, to_data_error
+from shoal.data.canonical import CanonicalTable, Written, as_canonical, to_data_error
 from shoal.data.parquet_size import CELL_BYTES, check_decoded_size, too_large
 from shoal.errors import DataError
 from shoal.inference.standalone import (
@@ -23,7 +22,6 @@ from shoal.inference.standalone import (
     MAX_COLUMNS,
     MAX_ROWS,
     Cells,
-    Notation,
     TableError,
     TextTable,
     decode,
@@ -41,8 +39,8 @@ MAX_PARQUET_CELLS = 200_000_000
 _PARQUET_MAGIC = b"PAR1"
 _PARQUET_SUFFIXES = (".parquet", ".pq")
 
-# Where a stored table has the notations of its columns: among the attributes of its DataFrame.
-_NOTATIONS = "shoal_notations"
+# Where Parquet has how columns were written: among the attributes of its DataFrame.
+_WRITTEN = "shoal_written"
 
 
 def read_table(data: str | os.PathLike[str] | pd.DataFrame) -> tuple[str, CanonicalTable]:
@@ -146,8 +144,15 @@ def _parse(name: str, content: bytes) -> TextTable:
         raise to_data_error(name, error) from None
 
 
-def to_parquet(table: CanonicalTable | pd.DataFrame) -> bytes:
+def to_parquet(table: CanonicalTable | pd.DataFrame, *, with_messages: bool = False) -> bytes:
     """Write a table as Parquet; equal tables give equal bytes.
+
+    Parameters
+    ----------
+    table
+        The table, with the notations of its numbers.
+    with_messages
+        Write also what only messages need: why columns are refused, and what gaps were.
 
     Raises
     ------
@@ -157,9 +162,14 @@ def to_parquet(table: CanonicalTable | pd.DataFrame) -> bytes:
     # Without the index: rows are numbered anew as they are read.
     canonical = as_canonical("table", table)
     frame = canonical.frame
-    if canonical.notations:
-        notations = {column: asdict(found) for column, found in canonical.notations.items()}
-        frame.attrs[_NOTATIONS] = notations
+    written = {}
+    for column in canonical.columns:
+        own = canonical.written(column)
+        values = (own if with_messages else Written(own.notation)).to_dict()
+        if values:
+            written[column] = values
+    if written:
+        frame.attrs[_WRITTEN] = written
     buffer = io.BytesIO()
     try:
         frame.to_parquet(buffer, engine="pyarrow", index=False)
@@ -183,10 +193,10 @@ def from_parquet(content: bytes) -> CanonicalTable:
 
 
 def _from_stored(frame: pd.DataFrame) -> CanonicalTable:
-    notations = {}
-    for column, values in frame.attrs.get(_NOTATIONS, {}).items():
-        notations[column] = Notation(**values)
-    return CanonicalTable.from_stored("stored table", frame, notations)
+    written = {}
+    for column, values in frame.attrs.get(_WRITTEN, {}).items():
+        written[column] = Written.from_dict(values)
+    return CanonicalTable.from_stored("stored table", frame, written)
 
 
 def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
@@ -207,7 +217,7 @@ def read_cells(data: str | os.PathLike[str]) -> Mapping[str, Cells]:
     name, content = _named_content(data)
     if not _is_parquet(name, content):
         return _parse(name, content)
-    convert = partial(CanonicalTable.from_stored, name, notations={})
+    convert = partial(CanonicalTable.from_stored, name, written={})
     table = _read_parquet(name, content, convert, MAX_DECODED_BYTES)
     return {column: table[column].tolist() for column in table.columns}
 

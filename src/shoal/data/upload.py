@@ -82,7 +82,7 @@ def main(parent: Parent, arguments: Sequence[str]) -> None:
     try:
         content = Path(request["upload"]).read_bytes()
         table = table_from_bytes(request["name"], content, MAX_UPLOADED_BYTES)
-        Path(request["table"]).write_bytes(to_parquet(table))
+        Path(request["table"]).write_bytes(to_parquet(table, with_messages=True))
     except DataError as error:
         refusal = error
     except MemoryError:
