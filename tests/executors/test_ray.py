@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_executors import HURRIED, PROBLEM, Die, Echo, ExecutorContract, collect
-from test_executors import no_pauses  # noqa: F401 (a fixture of all tests here)
+from test_executors import (
+    HURRIED,
+    PROBLEM,
+    Die,
+    Echo,
+    ExecutorContract,
+    collect,
+    no_pauses,  # noqa: F401 (a fixture of all tests here)
+)
 
 import shoal
 from problems.user_files import PLAIN_SHOP, TINY_SEARCH, write
