@@ -89,6 +89,7 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     page.keyboard.press("Escape")
     page.get_by_text("Choose genes").click()
     expect(page.get_by_role("combobox", name="Genes")).to_have_count(0, timeout=SOON)
+    chrome.expect_done(page, patience=SOON)
     page.get_by_text("Two genes at once").click()
     expect(page.locator(".st-key-pair .mark-rect path").first).to_be_attached(timeout=SOON)
     expect(slices).to_have_count(4)  # a closed part remembers
@@ -99,6 +100,7 @@ def test_what_matters_says_which_gene_and_offers_a_wider_search(page: Page) -> N
     expect(page.get_by_test_id("stMain").locator("code").first).to_have_text(HOSTILE)
     fits(page, 400)
     page.set_viewport_size({"width": 1280, "height": 1200})
+    chrome.expect_done(page, patience=SOON)
     page.get_by_text("All together, genomes as lines").click()
     expect(page.locator(".st-key-lines .js-plotly-plot")).to_be_attached(timeout=SOON)
     page.get_by_role("button", name="Search again with wider bounds").first.click()

@@ -19,7 +19,7 @@ from shoal.data.table_io import from_parquet
 from shoal.data.upload import table_from_upload
 from shoal.errors import DataError
 from shoal.inference import standalone
-from support.child_entries import BE_KILLED, WAIT
+from support.child_entries import BE_KILLED, WAIT, let_children_find
 
 ROWS = 2_000
 LONG = "x" * 20_000
@@ -157,12 +157,14 @@ def test_a_bad_upload_is_refused_in_the_words_of_its_reader() -> None:
 
 
 def test_an_upload_that_ends_its_reader_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_children_find(monkeypatch)
     monkeypatch.setattr(upload, "ENTRY", BE_KILLED)
     with pytest.raises(DataError, match=r"t.csv: its reader ended \(exit code -9\)"):
         table_from_upload("t.csv", b"a,y\n1,2\n")
 
 
 def test_an_upload_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_children_find(monkeypatch)
     monkeypatch.setattr(upload, "ENTRY", WAIT)
     monkeypatch.setattr(upload, "READER_SECONDS", 0.0)
     with pytest.raises(DataError, match=r"t.csv: reading it took over 0 s"):

@@ -335,9 +335,7 @@ def test_a_process_makes_one_for_all_who_ask(opened: Store, pool: ReplayPool) ->
 @pytest.fixture
 def entry(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Has the pool's processes run another entry than the one that replays."""
-    tests = str(Path(__file__).parents[1])
-    paths = [tests, *filter(None, [os.environ.get("PYTHONPATH")])]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    child_entries.let_children_find(monkeypatch)
     return lambda name: monkeypatch.setattr(worker, "_ENTRY", name)
 
 

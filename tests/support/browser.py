@@ -99,6 +99,12 @@ def watched_page(browser: Browser, patience: int) -> Iterator[Page]:
         assert watched.abroad == []
 
 
+def expect_done(page: Page, patience: int) -> None:
+    """Wait until the page has all its parts: what is still moving is missed by a click."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=patience)
+
+
 def expect_words(page: Page, *words: str, patience: int) -> None:
     """Wait for each of some words: parts of a page arrive one by one, in no fixed order."""
     for word in words:

@@ -9,8 +9,12 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shoal.system.child import ABANDONED_CODE, Child, Parent, answer, start_detached
+
+if TYPE_CHECKING:
+    import pytest
 
 HERE = "support.child_entries"
 ECHO = f"{HERE}:echo"
@@ -25,6 +29,13 @@ FAIL = f"{HERE}:fail"
 REFUSE = f"{HERE}:refuse"
 GIVE_UP = f"{HERE}:give_up"
 BE_KILLED = f"{HERE}:be_killed"
+
+
+def let_children_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children that are started from now on find these entries."""
+    tests = str(Path(__file__).parents[1])
+    paths = [tests, *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
 
 
 def echo(parent: Parent, arguments: Sequence[str]) -> int:

@@ -63,8 +63,7 @@ def runs(store: Store) -> None:
 def ready(page: Page) -> None:
     """The script has run, and its charts are drawn; a replay has to be computed first."""
     expect(page.locator(".st-key-footer")).to_be_attached(timeout=MINUTES_5)
-    app = page.get_by_test_id("stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=MINUTES_5)
+    chrome.expect_done(page, patience=MINUTES_5)
     if "/swarm?" in page.url:
         expect(page.get_by_test_id("stPlotlyChart").first).to_be_attached(timeout=MINUTES_5)
     for chart in page.get_by_test_id("stPlotlyChart").all():

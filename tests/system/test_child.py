@@ -23,9 +23,7 @@ from support.processes import PATIENCE_SECONDS, alive, eventually
 @pytest.fixture(autouse=True)
 def _entries_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """The children find the entries of these tests."""
-    tests = str(Path(__file__).parents[1])
-    paths = [tests, *filter(None, [os.environ.get("PYTHONPATH")])]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    entries.let_children_find(monkeypatch)
 
 
 @pytest.fixture
