@@ -179,7 +179,16 @@ LOOK: dict[str, tuple[pd.DataFrame, dict[str, object], list[str]]] = {
         ["Over 30 different words", "'c'"],
     ),
     "few rows": (plain(40), {}, ["Only 40 rows", "12 that test", "intervals"]),
-    "too few for folds": (plain(12, y=["a", "b"] * 6), {}, ["Too few", "5 folds"]),
+    "too few for folds": (
+        plain(12, y=["a", "b"] * 6),
+        {},
+        ["One part validates all trainings, as 5 folds fail: t: class 'a' has 4 rows"],
+    ),
+    "a fold of zeros": (
+        plain(y=[1.5, *[0.0] * 24] * 7 + [2.5, *[0.0] * 24]),
+        {"seed": 0},
+        ["as 5 folds fail: t: the validation (fold 2) part has only zeros"],
+    ),
     "equal rows": (
         plain().iloc[np.r_[:ROWS, :ROWS]].reset_index(drop=True),
         {},

@@ -21,7 +21,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +55,10 @@ class CanonicalTable:
 
     @classmethod
     def from_frame(cls, name: str, frame: pd.DataFrame) -> CanonicalTable:
-        """Convert a copy of any DataFrame; its index is replaced by row numbers from 0.
+        """Convert a copy of any DataFrame; rows are numbered anew, from 0.
+
+        An index with a name is a column, as it is in a file that the DataFrame is written to. One
+        without a name is left out, and so is one that is a column besides.
 
         Parameters
         ----------
@@ -77,7 +80,11 @@ class CanonicalTable:
                 remedy="flatten the column index",
             )
 
-        column_names = [str(column).strip() for column in frame.columns]
+        columns = [*_named_index(frame)]
+        # By position, as labels of a DataFrame may be of any type, or stand twice.
+        for position, label in enumerate(frame.columns):
+            columns.append((str(label).strip(), frame.iloc[:, position]))
+        column_names = [column for column, _ in columns]
         if not column_names:
             raise DataError(
                 f"{name}: the table is empty.",
@@ -97,11 +104,8 @@ class CanonicalTable:
                 remedy="take a random sample of the rows",
             )
 
-        # By position, as labels of a DataFrame may be of any type, or stand twice.
-        columns = {}
-        for position, column in enumerate(column_names):
-            columns[column] = _canonical_column(frame.iloc[:, position], name, column)
-        return cls(pd.DataFrame(columns, index=pd.RangeIndex(len(frame))))
+        canonical = {column: _canonical_column(cells, name, column) for column, cells in columns}
+        return cls(pd.DataFrame(canonical, index=pd.RangeIndex(len(frame))))
 
     @classmethod
     def from_texts(cls, columns: Mapping[str, list[str]]) -> CanonicalTable:
@@ -176,6 +180,15 @@ def is_numeric(column: pd.Series) -> bool:
 def to_data_error(name: str, error: TableError) -> DataError:
     """The `DataError` that says the same of the table called ``name``."""
     return DataError(f"{name}: {error.problem}", expected=error.expected, remedy=error.remedy)
+
+
+def _named_index(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """The levels of the frame's index that have names, with their cells."""
+    for level, label in enumerate(frame.index.names):
+        cells = frame.index.get_level_values(level).to_series(index=frame.index)
+        is_a_column_besides = label in frame.columns and cells.equals(frame[label])
+        if label is not None and not is_a_column_besides:
+            yield str(label).strip(), cells
 
 
 def _canonical_column(series: pd.Series, name: str, column: str) -> pd.Series:

@@ -11,6 +11,7 @@ Those about single features and rows are in `shoal.data.feature_findings`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ from shoal.data.feature_findings import (
 )
 from shoal.data.findings import SAMPLE, Checked, Examination, Finding, listed, names_column, quoted
 from shoal.data.messages import count_of
-from shoal.data.preparation import prepare_new
+from shoal.data.preparation import prepare, prepare_new
+from shoal.data.splits import FoldsError
 from shoal.data.target import FEW_VALUES, recognise_task
 from shoal.errors import DataError, SettingsError, ShoalError
 
@@ -256,7 +258,7 @@ def _logarithms(examination: Examination) -> Iterator[Finding]:
 
 
 def _folds(examination: Examination) -> Iterator[Finding]:
-    """Whether the usual folds were given up for a table that is too small for them."""
+    """Say why the usual folds were given up, where they were."""
     dataset = examination.dataset
     options = examination.options
     asked_for = options.get("folds") is not None or "validation_fraction" in options
@@ -265,12 +267,14 @@ def _folds(examination: Examination) -> Iterator[Finding]:
 
     usual = examination.rules.new_run.get("folds", 1)
     if dataset.options.folds < usual:
-        yield Finding(
-            "look",
-            f"Too few rows, groups or members of a class for {usual} folds: one part validates all "
-            "trainings.",
-            "add rows, merge rare classes, or ask for 2 or 3 folds",
-        )
+        try:
+            prepare(examination.name, examination.table, replace(dataset.options, folds=usual))
+        except FoldsError as error:
+            yield Finding(
+                "look",
+                f"One part validates all trainings, as {usual} folds fail: {error.problem}",
+                error.remedy,
+            )
 
 
 # Target

@@ -17,6 +17,7 @@ from shoal.data.messages import check_has_column, count_of
 from shoal.data.roles import Roles
 from shoal.data.splits import (
     SEEDS,
+    FoldsError,
     Rows,
     Split,
     fold_numbers,
@@ -54,7 +55,7 @@ def split_table(
     Raises
     ------
     DataError
-        If a part is empty, or a class is missing from one.
+        If a part is empty, or a class is missing from one. A `FoldsError` if only folds are.
     """
     groups = _groups_of_rows(name, table, options, features)
 
@@ -172,7 +173,7 @@ def _check_parts_have_classes(name: str, labels: Labels, split: Split, *, groupe
             shortage = "all rows in one"
         else:
             continue
-        raise DataError(
+        raise FoldsError(
             f"{name}: class {label!r} has {shortage} besides the test part, for {folds} folds.",
             expected="at least one row of every class for each fold, in two folds or more",
             remedy=f"ask for fewer folds, or {remedy}",
@@ -200,10 +201,10 @@ def check_targets_of_parts(
     counts = labels.values.reshape(len(labels.values), -1) != 0
     if weight is not None:
         counts &= weight[:, None] > 0
-    for label, rows in _parts_that_score(split, options):
+    for label, rows, error in _parts_that_score(split, options):
         for column, counts_in in zip(options.targets, counts[rows].any(axis=0), strict=True):
             if not counts_in:
-                raise DataError(
+                raise error(
                     f"{name}: the {label} part has only zeros in {column!r}: its accuracy is "
                     "undefined.",
                     expected="mean |target| above zero",
@@ -222,23 +223,26 @@ def check_weights_of_parts(name: str, roles: Roles, split: Split, options: DataO
     if roles.weight is None:
         return
 
-    for label, rows in _parts_that_score(split, options):
+    for label, rows, error in _parts_that_score(split, options):
         if not roles.weight[rows].any():
-            raise DataError(
+            raise error(
                 f"{name}: the {label} part has only weights of 0 in {options.weight!r}.",
                 expected="a weight above 0 in every part",
                 remedy="choose another data seed or fraction, or add rows that count",
             )
 
 
-def _parts_that_score(split: Split, options: DataOptions) -> Iterator[tuple[str, Rows]]:
-    """Each part that has rows, in words. A fold is a part of its own."""
+def _parts_that_score(
+    split: Split, options: DataOptions
+) -> Iterator[tuple[str, Rows, type[DataError]]]:
+    """Each part that has rows, in words, and the error if it will not do. A fold is a part."""
     parts = {"training": split.train, "validation": split.validation, "test": split.test}
+    for label, rows in parts.items():
+        if len(rows):
+            yield label, rows, DataError
+
     if split.folds is not None:
         # The other folds, which are then trained on, hold other rows.
         for fold in range(options.folds):
-            parts[f"validation (fold {fold + 1})"] = split.train[split.folds == fold]
-
-    for label, rows in parts.items():
-        if len(rows):
-            yield label, rows
+            label = f"validation (fold {fold + 1})"
+            yield label, split.train[split.folds == fold], FoldsError

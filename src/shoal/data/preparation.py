@@ -33,7 +33,7 @@ from shoal.data.encoder import (
 from shoal.data.messages import check_has_column, count_of, list_columns
 from shoal.data.partition import check_targets_of_parts, check_weights_of_parts, split_table
 from shoal.data.roles import read_roles
-from shoal.data.splits import Rows, Split
+from shoal.data.splits import FoldsError, Rows, Split
 from shoal.data.table_io import BUNDLED, read_table
 from shoal.data.target import fit_target, read_target
 from shoal.errors import DataError
@@ -224,15 +224,13 @@ def prepare_new(
     options = DataOptions.of_new_run(target, preset, folds=folds, **others)
     table = as_canonical(name, source)
 
-    folds_are_a_default = folds is None and options.folds > 1
-    if folds_are_a_default:
-        try:
-            return prepare(name, table, options)
-        except DataError:
-            # Of the folds; or of something else, which preparing without folds then raises again.
-            _log.debug("%s: folds are given up, one part validates", name)
-            options = replace(options, folds=1)
-    return prepare(name, table, options)
+    try:
+        return prepare(name, table, options)
+    except FoldsError:
+        if folds is not None:
+            raise
+    _log.debug("%s: folds are given up, one part validates", name)
+    return prepare(name, table, replace(options, folds=1))
 
 
 def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptions) -> Dataset:

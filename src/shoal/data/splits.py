@@ -27,6 +27,10 @@ Rows = NDArray[np.int64]
 SEEDS = 2**32
 
 
+class FoldsError(DataError):
+    """A table makes no such folds. It may still have one validation part."""
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Disjoint row numbers that cover the table.
@@ -221,7 +225,7 @@ def fold_numbers(
 
     Raises
     ------
-    DataError
+    FoldsError
         If a fold would be empty.
     """
     random = np.random.RandomState(seed)
@@ -237,7 +241,7 @@ def fold_numbers(
 
 def _check_enough(name: str, number: int, unit: str, folds: int) -> None:
     if number < folds:
-        raise DataError(
+        raise FoldsError(
             f"{name}: {number} {unit} besides the test part, for {folds} folds.",
             expected=f"{unit} for every fold",
             remedy="ask for fewer folds, or add rows",
