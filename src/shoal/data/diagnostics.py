@@ -138,12 +138,13 @@ def check_table(
 
 def _no_features(
     targets: tuple[str, ...], preset: Preset, options: Mapping[str, Any]
-) -> tuple[str, ...]:
+) -> tuple[str | None, ...]:
     """Columns that are no features; those with a role only if the options make sense."""
     try:
-        return DataOptions.of_new_run(targets, preset, **options).no_features
+        found = DataOptions.of_new_run(targets, preset, **options)
+        return (*found.no_features, found.order)
     except SettingsError:
-        return (*targets, str(options.get("group")))
+        return (*targets, options.get("group"), options.get("order"))
 
 
 # What a search refuses
@@ -219,6 +220,8 @@ def _split_in_words(dataset: Dataset) -> str:
     use_of_train = "train"
     if dataset.fold_numbers is not None:
         use_of_train = f"train and validate in {dataset.options.folds} folds"
+    if dataset.options.order is not None:
+        use_of_train = f"in the order of {quoted(dataset.options.order)}, {use_of_train}"
 
     uses = [f"{len(dataset.train.rows):,} {use_of_train}"]
     if dataset.validation is not None:
@@ -234,6 +237,8 @@ def _roles(examination: Examination) -> Iterator[Finding]:
     if dataset is None:
         return
 
+    if dataset.options.drop:
+        yield Finding("good", f"Left out: {listed(dataset.options.drop)}.")
     if dataset.options.columns:
         yield Finding(
             "good", f"No features, and stay with their rows: {listed(dataset.options.columns)}."

@@ -60,6 +60,8 @@ def load_dataset(
     columns: str | Sequence[str] = (),
     weight: str | None = None,
     encoding: Encoding = "values",
+    drop: str | Sequence[str] = (),
+    order: str | None = None,
 ) -> Dataset:
     """Read a table and prepare it for training: split it, encode its columns, scale its target.
 
@@ -107,6 +109,14 @@ def load_dataset(
         "values": a column of numbers is one input, scaled. "questions": all inputs are answers to
         yes/no questions, such as whether a value is greater than a quantile of the training rows.
         Modern only.
+    drop
+        Columns to leave out, as a list or as text with commas between.
+    order
+        Column of numbers or dates that says which rows come later: the rows are a series in time.
+        The last ones are the test part, and each fold validates the rows that follow those that it
+        trains on. Rows with equal values stay in one part. Of the column itself only what comes
+        again is a feature, such as the day of the week of a date. Modern only. None: rows are
+        shared out at random.
 
     Returns
     -------
@@ -143,6 +153,8 @@ def load_dataset(
         "columns": columns,
         "weight": weight,
         "encoding": encoding,
+        "drop": drop,
+        "order": order,
     }
     # Only where it was named: its absence asks for folds.
     if validation_fraction is not None:
@@ -350,6 +362,8 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
     for column in options.targets:
         check_has_column(name, table, column)
         _require_values(name, table, column)
+    if options.order is not None:
+        check_has_column(name, table, options.order)
     if options.group is not None:
         check_has_column(name, table, options.group)
         _require_values(name, table, options.group)
@@ -361,10 +375,11 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
             remedy="add rows",
         )
 
-    for column in options.with_roles:
+    for column in (*options.with_roles, *options.drop):
         check_has_column(name, table, column)
 
-    features = [column for column in table.columns if column not in options.no_features]
+    no_features = (*options.no_features, options.order)
+    features = [column for column in table.columns if column not in no_features]
     if not features:
         raise DataError(
             f"{name}: no column is left to learn from.",

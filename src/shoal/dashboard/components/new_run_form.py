@@ -296,6 +296,7 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     data_preset = DATA_PRESETS[chosen]
     options: dict[str, Any] = {
         "task": state("task") or None,
+        "drop": state("leave"),
         **new_run_draft.carried_over(chosen).data_options,
     }
     with st.expander(

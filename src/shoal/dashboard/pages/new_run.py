@@ -204,9 +204,8 @@ def _checked(table: new_run_draft.Table, chosen: str, options: dict[str, Any]) -
     hashable = []
     for name, value in options.items():
         hashable.append((name, tuple(value) if isinstance(value, list) else value))
-    leave = tuple(state("leave"))
     target = (state("target"), *state("more_targets"))
-    return new_run_draft.checked(table, table.token, leave, target, chosen, tuple(hashable))
+    return new_run_draft.checked(table, table.token, target, chosen, tuple(hashable))
 
 
 def _table(runs: list[RunView]) -> new_run_draft.Table | DataError | None:

@@ -100,12 +100,15 @@ _DATA_SHOWN = (
     "columns",
     "weight",
     "encoding",
+    "drop",
+    "order",
 )
 
 # The choices that name columns, as they are for a table that nothing was chosen for.
 _USUAL_COLUMN_CHOICES: dict[str, Any] = {
     "task": "",
     "more_targets": [],
+    "order": "",
     "group": "",
     "kept": SAME_NO,
     "same": [],
@@ -410,6 +413,8 @@ def _column_choices(run: RunView) -> dict[str, Any]:
         "target": targets[0],
         "more_targets": list(targets[1:]),
         "task": options.get("task") or "",
+        "leave": list(options.get("drop", ())),
+        "order": options.get("order") or "",
         "group": options.get("group") or "",
         "kept": kept,
         "same": columns,
@@ -524,7 +529,6 @@ def stored(run_id: int) -> Table:
 def checked(
     _table: Table,
     token: str,
-    leave: tuple[str, ...],
     target: str | tuple[str, ...],
     preset: Any,
     options: tuple[tuple[str, Any], ...],
@@ -535,8 +539,7 @@ def checked(
     key, since Streamlit leaves out arguments that begin with an underscore.
     """
     del token
-    source = _table.source.without(leave)
-    return check_table(_table.name, source, target, preset, _table.facts, **dict(options))
+    return check_table(_table.name, _table.source, target, preset, _table.facts, **dict(options))
 
 
 def prepared(checks: Checked | None) -> Checked:
