@@ -246,7 +246,7 @@ def test_the_command_tells_and_its_exit_code_says_whether_a_search_can_start(
     assert "same features as another" in good.stdout and "cement" in good.stdout
 
     path = tmp_path / "odd.csv"
-    path.write_text("a,when,y\n" + "".join(f"{i % 9},2024-01-01,{i}.5\n" for i in range(60)))
+    path.write_text("a,when,y\n" + "".join(f"{i % 9},1.1.24,{i}.5\n" for i in range(60)))
     bad = CliRunner().invoke(app, ["check", str(path), "--target", "y", "--json"])
     assert bad.exit_code == 2
     said = json.loads(bad.stdout)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.data.dates import DateColumn
 from shoal.data.encoder import ClassTarget, Encoder, NumericColumn
 from shoal.data.presets import DATA_PRESETS, DataPreset
 from shoal.data.splits import SEEDS, repeated_rows
@@ -625,6 +626,8 @@ class Dataset:
                 notes.append(
                     f"{column.name} is taken as its logarithm, as its values have a long tail."
                 )
+            if isinstance(column, DateColumn):
+                notes.append(f"{column.name} is taken as numbers: {column.parts}.")
 
         twins = self.rows_with_twins()
         if twins:
@@ -634,6 +637,8 @@ class Dataset:
     def _notes_on_roles(self) -> Iterator[str]:
         if self.options.drop:
             yield f"Left out: {', '.join(self.options.drop)}."
+        if self.options.order is not None:
+            yield f"Rows are in the order of {self.options.order}: the last ones test."
         if self.options.weight is not None:
             yield f"{self.options.weight} says how much each row counts, and is no feature."
         for column in self.options.columns:
@@ -644,7 +649,7 @@ class Dataset:
         if twins == 1:
             who = "1 row has"
         remedy = ""
-        if self.options.rules.keeps_rows_together:
+        if self.options.rules.keeps_rows_together and self.options.order is None:
             remedy = " same = all (--same all) keeps such rows in one part."
         problem = "the same features as a row of another part, so scores may be too good."
         return f"{who} {problem}{remedy}"

@@ -20,6 +20,7 @@ import pandas as pd
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.dataset import DataOptions, Dataset, Preset
+from shoal.data.dates import DateColumn
 from shoal.data.encoder import NumericColumn, fit_column, skewness
 from shoal.data.feature_findings import (
     answers_in_disguise,
@@ -28,9 +29,19 @@ from shoal.data.feature_findings import (
     text_columns,
     useless_columns,
 )
-from shoal.data.findings import SAMPLE, Checked, Examination, Finding, listed, names_column, quoted
-from shoal.data.messages import count_of
+from shoal.data.findings import (
+    SAMPLE,
+    SHOWN,
+    Checked,
+    Examination,
+    Finding,
+    listed,
+    names_column,
+    quoted,
+)
+from shoal.data.messages import count_of, first_few
 from shoal.data.preparation import prepare, prepare_new
+from shoal.data.series_findings import series_in_time
 from shoal.data.splits import FoldsError
 from shoal.data.target import FEW_VALUES, recognise_task
 from shoal.errors import DataError, SettingsError, ShoalError
@@ -123,6 +134,7 @@ def check_table(
         *_size(examination),
         *_roles(examination),
         *_logarithms(examination),
+        *_days(examination),
         *_folds(examination),
         *_target(examination),
         *missing_cells(examination),
@@ -130,6 +142,7 @@ def check_table(
         *text_columns(examination),
         *answers_in_disguise(examination),
         *copies_of_rows(examination),
+        *series_in_time(examination),
     ]
     # The sort is stable: findings of one status stay in the order above.
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.status))
@@ -220,15 +233,16 @@ def _split_in_words(dataset: Dataset) -> str:
     use_of_train = "train"
     if dataset.fold_numbers is not None:
         use_of_train = f"train and validate in {dataset.options.folds} folds"
-    if dataset.options.order is not None:
-        use_of_train = f"in the order of {quoted(dataset.options.order)}, {use_of_train}"
 
     uses = [f"{len(dataset.train.rows):,} {use_of_train}"]
     if dataset.validation is not None:
         uses.append(f"{len(dataset.validation.rows):,} validate")
     if dataset.test is not None:
         uses.append(f"{len(dataset.test.rows):,} test")
-    return ", ".join(uses)
+    words = ", ".join(uses)
+    if dataset.options.order is not None:
+        return f"in the order of {quoted(dataset.options.order)}, {words}"
+    return words
 
 
 def _roles(examination: Examination) -> Iterator[Finding]:
@@ -260,6 +274,19 @@ def _logarithms(examination: Examination) -> Iterator[Finding]:
         yield Finding(
             "good", f"Taken as logarithms, as their values have a long tail: {listed(logged)}."
         )
+
+
+def _days(examination: Examination) -> Iterator[Finding]:
+    """Say which columns are dates, and which parts of them are inputs."""
+    if examination.dataset is None:
+        return
+
+    dates = []
+    for column in examination.dataset.encoder.columns:
+        if isinstance(column, DateColumn):
+            dates.append(f"{quoted(column.name)} ({column.parts})")
+    if dates:
+        yield Finding("good", f"Dates, taken as numbers: {first_few(dates, SHOWN)}.")
 
 
 def _folds(examination: Examination) -> Iterator[Finding]:

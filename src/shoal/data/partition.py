@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from shoal.data.canonical import CanonicalTable, is_numeric
 from shoal.data.dataset import DataOptions
+from shoal.data.dates import dates_as_days, holds_dates
 from shoal.data.encoder import finite_numbers
 from shoal.data.messages import check_has_column, count_of
 from shoal.data.roles import Roles
@@ -106,17 +107,20 @@ def order_of_rows(name: str, series: pd.Series) -> NDArray[np.float64]:
     Raises
     ------
     DataError
-        If a cell is empty, or no number.
+        If a cell is empty, or neither number nor date.
     """
     column = str(series.name)
-    if not is_numeric(series):
+    if holds_dates(series):
+        places = dates_as_days(name, series).values
+    elif is_numeric(series):
+        places = finite_numbers(name, series)
+    else:
         raise DataError(
             f"{name}: column {column!r} gives no order: its cells are words.",
-            expected="numbers",
-            remedy="choose another column, or write it as numbers",
+            expected="numbers or dates",
+            remedy="choose another column, or write it as numbers or dates",
         )
 
-    places = finite_numbers(name, series)
     missing = np.flatnonzero(np.isnan(places))
     if len(missing):
         raise DataError(

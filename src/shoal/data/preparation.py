@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric, to_data_error
 from shoal.data.dataset import DataOptions, Dataset, Encoding, Logs, Part, Preset, TaskType
+from shoal.data.dates import DateColumn, holds_dates
 from shoal.data.encoder import (
     ClassTarget,
     Column,
     Encoder,
     NumericColumn,
     fit_column,
+    fit_dates,
     fit_questions,
 )
 from shoal.data.messages import check_has_column, count_of, list_columns
@@ -378,7 +380,9 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
     for column in (*options.with_roles, *options.drop):
         check_has_column(name, table, column)
 
-    no_features = (*options.no_features, options.order)
+    no_features = [*options.no_features]
+    if options.order is not None and not holds_dates(table[options.order]):
+        no_features.append(options.order)
     features = [column for column in table.columns if column not in no_features]
     if not features:
         raise DataError(
@@ -408,7 +412,9 @@ def _fit_columns(
 ) -> list[Column]:
     columns: list[Column] = []
     for feature in features:
-        if options.encoding == "questions":
+        if feature == options.order:
+            columns += _fit_order(name, table[feature], split.train, options)
+        elif options.encoding == "questions":
             columns.append(fit_questions(name, table[feature], split.train))
         elif options.rules.encodes_columns:
             logs = options.log_columns == "auto"
@@ -416,6 +422,15 @@ def _fit_columns(
         else:
             columns.append(NumericColumn(feature))
     return columns
+
+
+def _fit_order(
+    name: str, series: pd.Series, train: Rows, options: DataOptions
+) -> Iterator[DateColumn]:
+    """Of the dates that rows are ordered by: what comes again. No network has seen later days."""
+    column = fit_dates(name, series, train)
+    if column.cycles and options.encoding == "values":
+        yield replace(column, days=False)
 
 
 def _encode(

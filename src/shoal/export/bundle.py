@@ -22,7 +22,7 @@ from shoal.analysis.best_model import champion_of
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.scorecard import scorecards
 from shoal.analysis.summary import load_champion, summarise
-from shoal.data import Dataset, QuestionColumn, RegressionTargets
+from shoal.data import Dataset, DateColumn, QuestionColumn, RegressionTargets
 from shoal.errors import RunStateError, ShoalError, StoreError
 from shoal.export.report import Report
 from shoal.export.report_function import FunctionReport
@@ -322,7 +322,10 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
 
 def _format(dataset: Dataset) -> int:
     """The format of model.json: the first that has what the encoder needs, from 2 on."""
-    if any(isinstance(column, QuestionColumn) for column in dataset.encoder.columns):
+    kinds = {type(column) for column in dataset.encoder.columns}
+    if DateColumn in kinds:
+        return 5
+    if QuestionColumn in kinds:
         return 4
     if isinstance(dataset.encoder.target, RegressionTargets):
         return 3

@@ -307,6 +307,13 @@ def _remedy_button(finding: Finding, number: int) -> None:
         )
     if finding.together:
         st.button("Keep them together", key=f"mend-{number}", on_click=new_run_draft.keep_together)
+    if finding.order:
+        st.button(
+            "Split in this order",
+            key=f"mend-{number}",
+            on_click=new_run_draft.put_in_order,
+            args=(finding.order,),
+        )
 
 
 def _carried(owner: str) -> None:

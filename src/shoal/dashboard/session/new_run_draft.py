@@ -488,6 +488,11 @@ def keep_together() -> None:
     put(kept=SAME_ALL)
 
 
+def put_in_order(column: str) -> None:
+    """Answer to a finding: rows are split in the order of this column."""
+    put(order=column)
+
+
 def read_upload(file: Any) -> None:
     """Read an uploaded file once, and empty the field.
 
