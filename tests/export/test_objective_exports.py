@@ -1,5 +1,5 @@
-"""Runs by objectives, decoders, starts and splits, as users begin them: exported models predict what
-the champion's score was computed from, and settings files start the same search again.
+"""Runs by objectives, decoders, starts and splits, as users begin them: exported models predict
+what the champion's score was computed from, and settings files start the same search again.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def report(summary: Summary) -> RenderableType:
     parts: list[RenderableType] = [grid]
     if champion is not None:
         longer = run.settings.final_factor
-        confidence = confidence_text(champion, longer, kind=run.kind)
+        confidence = confidence_text(champion, longer, kind=run.kind, leader=summary.leader)
         rows = score_rows(champion, summary.competing_runs, run.kind)
         parts += ["", _scores_table(rows, run), Text(confidence, style="dim")]
     if run.result_hash:

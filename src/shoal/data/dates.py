@@ -135,6 +135,8 @@ def holds_dates(series: pd.Series) -> bool:
     >>> holds_dates(pd.Series(["2024-01-31", None, "31.01.2024 12:30"], dtype=object))
     True
     """
+    if series.dtype.name != "object":
+        return False
     # A few cells tell most columns of words.
     some = series.iloc[:: -(-len(series) // _FEW_CELLS) or 1].tolist()
     if not any(isinstance(cell, str) and is_like_a_date(cell) for cell in some):

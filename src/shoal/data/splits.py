@@ -221,8 +221,8 @@ def ordered_folds(name: str, folds: int, places: NDArray[np.float64]) -> Rows:
     FoldsError
         If a fold, or the rows before the first, would be empty.
     """
-    in_order = np.sort(places)
-    beginnings = in_order[np.arange(1, folds + 1) * len(places) // (folds + 1)]
+    # The place at which each fold begins. Of few places, two folds begin at one.
+    beginnings = [part[0] for part in np.array_split(np.sort(places), folds + 1)[1:] if len(part)]
     numbers = np.searchsorted(beginnings, places, side="right") - 1
     if len(np.unique(numbers)) <= folds:
         different = len(np.unique(places))

@@ -57,8 +57,8 @@ class ChampionPhase:
         self._executor = executor
         self._found = found
 
-    def work(self) -> None:
-        """Make the champion and keep it; nothing where every training failed.
+    def work(self) -> Champion | None:
+        """Make the champion and keep it; None where every training failed.
 
         Raises
         ------
@@ -67,17 +67,18 @@ class ChampionPhase:
         """
         selection = select_champion(self._search)
         if selection is None:
-            return
+            return None
 
         jobs = refit_jobs(self._problem, selection)
         weights = self._weights(jobs)
         if not weights:
-            return
+            return None
 
         compared = self._baselines(selection, len(weights), first=jobs[0].task.repeat)
         champion = self._assembled(selection, weights)
         champion = replace(champion, baselines=compared)
         self._run.save_artifact(CHAMPION, champion.to_bytes())
+        return champion
 
     def _weights(self, jobs: Sequence[RefitJob]) -> dict[RefitJob, Any]:
         """The trained weights of each network; those that were lost are missing."""

@@ -115,12 +115,22 @@ class OwnedRun:
         self._patiently(lambda: self._store.save_artifact(self._claim, kind, content))
 
     def finish(
-        self, state: FinalState, *, error: str | None = None, result_hash: str | None = None
+        self,
+        state: FinalState,
+        *,
+        error: str | None = None,
+        result_hash: str | None = None,
+        best: tuple[float, int] | None = None,
     ) -> None:
-        """Write down that the run has ended."""
+        """Write down that the run has ended; see `Store.finish`."""
         self._patiently(
             lambda: self._store.finish(
-                self._claim, state, seconds=self.seconds, error=error, result_hash=result_hash
+                self._claim,
+                state,
+                seconds=self.seconds,
+                error=error,
+                result_hash=result_hash,
+                best=best,
             )
         )
 

@@ -87,13 +87,16 @@ class Runner:
                 run.show_live(problem, executor)
                 searching = SearchPhase(run, problem, search, executor)
                 searching.work(generations)
-                ChampionPhase(run, problem, search, executor, searching.found).work()
+                phase = ChampionPhase(run, problem, search, executor, searching.found)
+                champion = phase.work()
         except RunReleasedError as released:
             return run.release(released.commands)
 
         final_hash = result_hash(search.evaluations)
         if search.best:
-            run.finish("finished", result_hash=final_hash)
+            # What lists show is the champion's score, as everywhere, and not that of the leader.
+            best = (champion.score, len(champion.selection_scores)) if champion else None
+            run.finish("finished", result_hash=final_hash, best=best)
             return "finished"
 
         error = f"Every training failed. The first: {_first_error(search)}"

@@ -306,6 +306,7 @@ def finish(
     error: str | None,
     result_hash: str | None,
     applied: Sequence[Command],
+    best: tuple[float, int] | None = None,
 ) -> None:
     """Let go of a run in its new state.
 
@@ -326,9 +327,10 @@ def finish(
 
     if error is not None:
         error = sanitise_text(error)
-    commands.set_state(
-        connection, claim.run_id, state, seconds=seconds, error=error, result_hash=result_hash
-    )
+    values: dict[str, Any] = {"seconds": seconds, "error": error, "result_hash": result_hash}
+    if best is not None:
+        values["best_accuracy"], values["best_repeats"] = best
+    commands.set_state(connection, claim.run_id, state, **values)
     _report_end(connection, claim, state, error)
     commands.apply_pending(connection, claim.run_id, state)
 

@@ -126,6 +126,7 @@ class RunOwnership:
         error: str | None = None,
         result_hash: str | None = None,
         applied: Sequence[Command] = (),
+        best: tuple[float, int] | None = None,
     ) -> None:
         """Let go of a run in its new state.
 
@@ -144,6 +145,9 @@ class RunOwnership:
         applied
             The commands that led to the state. When a resume has overtaken all of them, the run is
             queued again instead.
+        best
+            The mean score of the genome that a finished run recommends, and the repeats that it is
+            the mean of. It is the run's best score from then on. None: that of the last generation.
 
         Raises
         ------
@@ -151,7 +155,7 @@ class RunOwnership:
             If the claim is no longer current.
         """
         self._database.write(
-            lambda c: leases.finish(c, claim, state, seconds, error, result_hash, applied)
+            lambda c: leases.finish(c, claim, state, seconds, error, result_hash, applied, best)
         )
 
     def release(self, claim: Claim, seconds: float) -> None:
