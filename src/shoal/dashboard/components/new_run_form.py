@@ -302,7 +302,7 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
         **new_run_draft.carried_over(chosen).data_options,
     }
     with st.expander(
-        "Rows: test part, folds, groups, weights",
+        "Rows: test part, folds, order, groups, weights",
         icon=":material/call_split:",
         key="rows",
         on_change="rerun",
