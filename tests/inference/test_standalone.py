@@ -289,8 +289,8 @@ def test_damaged_models_are_refused(tmp_path: Path) -> None:
     data = load_dataset(frame(), "y")
     with pytest.raises(TableError, match=r"model\.json"):
         load_model(tmp_path)
-    with pytest.raises(TableError, match=r"format 5.*1 or 2 or 3 or 4"):
-        load_model(export(tmp_path / "m", data, format=5))
+    with pytest.raises(TableError, match=r"format 6.*1 or 2 or 3 or 4 or 5"):
+        load_model(export(tmp_path / "m", data, format=6))
     with pytest.raises(TableError, match=r"holds a policy.*`shoal play`"):
         load_model(export(tmp_path / "m", data, kind="policy"))
 
