@@ -296,7 +296,9 @@ def test_however_little_the_time_a_run_ends_with_something(store: Store, data: D
 def test_lists_and_summaries_show_one_best_and_say_who_led(
     seed: int, store: Store, data: Dataset
 ) -> None:
-    run_id, _ = store.add_run(data, SETTINGS.model_copy(update={**FINALS, "seed": seed}))
+    run_id, _ = store.add_run(
+        data, SETTINGS.model_copy(update={**FINALS, "generations": 2, "seed": seed})
+    )
     assert _drive(store) == "finished"
 
     run, summary = store.run(run_id), summarise(store, run_id)

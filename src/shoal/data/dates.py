@@ -73,7 +73,7 @@ class DateColumn:
     """
 
     name: str
-    reads: Literal["date", "time", "duration"]
+    reads: str
     day_first: bool | None
     cycles: tuple[str, ...] = ()
     days: bool = True
@@ -117,7 +117,7 @@ class Days:
     """
 
     values: NDArray[np.float64]
-    reads: Literal["date", "time", "duration"]
+    reads: str
     day_first: bool | None
 
 
