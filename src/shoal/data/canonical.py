@@ -21,7 +21,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,10 +146,6 @@ class CanonicalTable:
     def __repr__(self) -> str:
         rows, columns = self.shape
         return f"CanonicalTable({rows} rows, {columns} columns)"
-
-    def without(self, columns: Collection[str]) -> CanonicalTable:
-        """The table without these columns; names that it does not have are ignored."""
-        return CanonicalTable(self._frame.drop(columns=list(columns), errors="ignore"))
 
     def every_nth_row(self, step: int) -> CanonicalTable:
         """An evenly spread sample: rows 0, ``step``, 2 ``step`` and so on.
