@@ -31,6 +31,7 @@ from shoal.store import Store, open_store
 from support.tables import mixed_table
 
 SMALL = {
+    "incumbent": False,
     "population": 4,
     "generations": 2,
     "repeats": 2,

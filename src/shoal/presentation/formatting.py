@@ -247,7 +247,7 @@ def estimate(seconds: float) -> str:
 # What a run does in each phase.
 _PHASE_TEXTS = {
     "search": "searching",
-    "confirmation": "confirming the best on unused random streams",
+    "confirmation": "confirming the best",
     "champion": "training the champion's networks",
     "baselines": "fitting other methods to compare with",
 }
