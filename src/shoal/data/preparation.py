@@ -379,6 +379,7 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
 
     for column in (*options.with_roles, *options.drop):
         check_has_column(name, table, column)
+    for column in options.with_roles:
         table.check_readable(name, column)
     # Classes are texts, whatever they look like.
     if options.task != "classification":
