@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +10,10 @@ import pytest
 pytest.importorskip("streamlit", reason="the extra shoal[dashboard] is not installed")
 
 from streamlit.testing.v1 import AppTest
+
+from shoal.dashboard.session import new_run_draft
+from shoal.data import DataOptions
+from shoal.settings.search_settings import SearchSettings
 
 
 def _form() -> None:
@@ -38,6 +43,16 @@ def _form() -> None:
     st.session_state["options"] = split(table, "modern")
 
 
+def test_a_duplicated_run_leaves_out_and_orders_what_it_did() -> None:
+    options = DataOptions.of_new_run("y", drop="w", order="t").to_dict()
+    run = SimpleNamespace(data_options=options, settings=SearchSettings())
+    chosen = new_run_draft._column_choices(run)  # type: ignore[arg-type]
+    assert (chosen["leave"], chosen["order"]) == (["w"], "t")
+    old = SimpleNamespace(data_options={"target": "y"}, settings=SearchSettings())
+    chosen = new_run_draft._column_choices(old)  # type: ignore[arg-type]
+    assert (chosen["leave"], chosen["order"]) == ([], "")
+
+
 def _drawn(app: AppTest) -> dict[str, Any]:
     app.run()
     assert not app.exception
@@ -63,3 +78,13 @@ def test_columns_of_numbers_get_roles_and_are_more_targets() -> None:
     app.multiselect(key="new-leave").set_value(["w"])
     options = _drawn(app)
     assert (options["weight"], options["columns"]) == (None, [])
+
+    # What is left out is an option of the data, and may still say in which order the rows are.
+    assert (options["drop"], options["order"]) == (["w"], None)
+    assert app.selectbox(key="new-order").options[1:] == ["a", "word", "w"]
+    app.selectbox(key="new-order").set_value("w")
+    assert _drawn(app)["order"] == "w"
+    app.multiselect(key="new-more_targets").set_value(["z", "w"])
+    app.multiselect(key="new-leave").set_value([])
+    options = _drawn(app)
+    assert (options["drop"], options["order"]) == ([], None)

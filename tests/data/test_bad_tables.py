@@ -90,9 +90,17 @@ REFUSED: dict[str, tuple[str | bytes, list[str]]] = {
         table("9007199254740993"),
         ["row 5", "'b'", "9007199254740993", "digits"],
     ),
-    "dates": (
-        column(lambda i: f"2024-01-{i + 1:02}"),
-        ["row 2", "'b'", "'2024-01-01'", "date", "drop"],
+    "day or month": (
+        column(lambda i: f"{i % 9 + 1}/{i % 5 + 1}/2024"),
+        ["'b'", "day or month", "'1/1/2024'", "2024-01-31"],
+    ),
+    "years of two digits": (
+        column(lambda i: f"{i + 1:02}.01.24"),
+        ["'b'", "'01.01.24'", "four digits", "drop"],
+    ),
+    "no such day": (
+        column(lambda i: "30.02.2024" if i == 3 else f"{i + 1:02}.01.2024"),
+        ["row 5", "'b'", "'30.02.2024'", "is not a date", "correct the cell"],
     ),
     "dates as target": (
         column(lambda i: f"{i + 1:02}.03.2024", "y"),
@@ -242,13 +250,13 @@ FRAMES: dict[str, tuple[pd.DataFrame, list[str]]] = {
         ["several levels"],
     ),
     "infinity": (pd.DataFrame({"a": [1.0, np.inf] * 10, "y": range(20)}), ["row 3", "'a'", "inf"]),
-    "dates": (
-        pd.DataFrame({"a": pd.date_range("2024-01-01", periods=20), "y": range(20)}),
-        ["row 2", "'a'", "date"],
+    "dates and a word": (
+        pd.DataFrame({"a": [*pd.date_range("2024-01-01", periods=19), "soon"], "y": range(20)}),
+        ["row 21", "'a'", "'soon'", "not a date"],
     ),
-    "durations": (
-        pd.DataFrame({"a": pd.to_timedelta(range(20), "h"), "y": range(20)}),
-        ["'a'", "date or a time"],
+    "durations and a time": (
+        pd.DataFrame({"a": [*pd.to_timedelta(range(19), "h"), "12:30"], "y": range(20)}),
+        ["row 21", "'a'", "'12:30'", "not a duration"],
     ),
     "lists": (pd.DataFrame({"a": [[1]] * 20, "y": range(20)}), ["row 2", "'a'", "list"]),
     "complex": (pd.DataFrame({"a": [1j] * 20, "y": range(20)}), ["row 2", "'a'", "complex"]),

@@ -23,6 +23,7 @@ from shoal.data import (
 from shoal.data import canonical as canonical_module
 from shoal.data.canonical import Written
 from shoal.data.diagnostics import check_table
+from shoal.errors import DataError
 from shoal.settings.search_settings import SearchSettings
 from shoal.store import Store
 
@@ -147,8 +148,36 @@ def test_a_canonical_table_stays_itself_and_a_second_conversion_changes_nothing(
     assert to_parquet(again) == to_parquet(table) == to_parquet(frame)
     assert canonical_module.as_canonical("houses", table) is table
 
-    words = table.without(["long"])
-    assert prepare("houses", words, DataOptions("price")).table is words
+    data = prepare("houses", table, DataOptions("price", drop=("long",)))
+    assert data.table is table and "long" not in data.encoder.inputs
+
+
+@pytest.mark.parametrize(
+    "index",
+    ["size", ["kind", "size"], pd.date_range("2024-01-01", periods=60, name="day")],
+    ids=["one", "two", "dates"],
+)
+def test_an_index_with_a_name_is_a_column_as_in_the_file_that_is_written(
+    index: list[str] | pd.Index, tmp_path: Path
+) -> None:
+    frame = houses().set_index(index)
+    frame.to_csv(tmp_path / "houses.csv")
+    frame.to_parquet(tmp_path / "houses.parquet")
+
+    table = CanonicalTable.from_frame("houses", frame)
+    assert table.columns == tuple(frame.reset_index().columns)
+    _, from_file = read_table(tmp_path / "houses.parquet")
+    pd.testing.assert_frame_equal(from_file.frame, table.frame)
+    _, from_file = read_table(tmp_path / "houses.csv")
+    assert from_file.columns == table.columns
+
+
+def test_an_index_is_no_second_column_of_the_same_name() -> None:
+    kept = houses().set_index("size", drop=False)
+    assert CanonicalTable.from_frame("houses", kept).columns == tuple(COLUMNS)
+    assert CanonicalTable.from_frame("houses", houses(5).sample(frac=1)).columns == tuple(COLUMNS)
+    with pytest.raises(DataError, match="'price' stands over columns 1 and"):
+        CanonicalTable.from_frame("houses", houses().rename_axis("price"))
 
 
 def test_a_dataset_does_not_change_with_the_frame_that_it_shows() -> None:
@@ -161,10 +190,8 @@ def test_a_dataset_does_not_change_with_the_frame_that_it_shows() -> None:
     np.testing.assert_array_equal(again.train.target, data.train.target)
 
 
-def test_columns_can_be_left_out_and_rows_sampled() -> None:
+def test_rows_can_be_sampled() -> None:
     _, table = read_table("concrete")
-    smaller = table.without(("age", "no such column"))
-    assert len(smaller) == 1030 and len(smaller.columns) == 8 and "age" not in smaller
     sample = table.every_nth_row(100)
     assert sample.shape == (11, 9)
     assert sample["age"].tolist() == table["age"].iloc[::100].tolist()

@@ -122,7 +122,7 @@ def test_bad_exactly_where_a_search_refuses(
 
 def test_every_bad_column_is_named_at_once() -> None:
     source = plain(
-        when=["2024-01-01"] * ROWS,
+        when=["1.1.24"] * ROWS,
         big=[2**60] * ROWS,
         holes=[None] * ROWS,
         words=[f"w{i}" for i in range(ROWS)],
@@ -196,7 +196,16 @@ LOOK: dict[str, tuple[pd.DataFrame, dict[str, object], list[str]]] = {
         ["Over 30 different words", "'c'"],
     ),
     "few rows": (plain(40), {}, ["Only 40 rows", "12 that test", "intervals"]),
-    "too few for folds": (plain(12, y=["a", "b"] * 6), {}, ["Too few", "5 folds"]),
+    "too few for folds": (
+        plain(12, y=["a", "b"] * 6),
+        {},
+        ["One part validates all trainings, as 5 folds fail: t: class 'a' has 4 rows"],
+    ),
+    "a fold of zeros": (
+        plain(y=[1.5, *[0.0] * 24] * 7 + [2.5, *[0.0] * 24]),
+        {"seed": 0},
+        ["as 5 folds fail: t: the validation (fold 2) part has only zeros"],
+    ),
     "equal rows": (
         plain().iloc[np.r_[:ROWS, :ROWS]].reset_index(drop=True),
         {},
@@ -274,7 +283,7 @@ def test_the_command_tells_and_its_exit_code_says_whether_a_search_can_start(
     assert "same features as another" in good.stdout and "cement" in good.stdout
 
     path = tmp_path / "odd.csv"
-    path.write_text("a,when,y\n" + "".join(f"{i % 9},2024-01-01,{i}.5\n" for i in range(60)))
+    path.write_text("a,when,y\n" + "".join(f"{i % 9},1.1.24,{i}.5\n" for i in range(60)))
     bad = CliRunner().invoke(app, ["check", str(path), "--target", "y", "--json"])
     assert bad.exit_code == 2
     said = json.loads(bad.stdout)

@@ -154,7 +154,7 @@ def test_what_may_be_two_numbers_is_refused(case: str) -> None:
     checked = check_table("t", table, "y")
     assert checked.bad and "thousands" in checked.findings[0].what
     # It is of no importance in a column that nothing is learned from.
-    prepare("t", table.without(["b"]), DataOptions("y", task="regression"))
+    prepare("t", table, DataOptions("y", task="regression", drop=("b",)))
 
 
 STRAY = {

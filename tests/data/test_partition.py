@@ -115,6 +115,14 @@ def test_folds_that_nobody_asked_for_stop_no_table(
         load_dataset(table, target, folds=5, **options)
 
 
+def test_folds_are_not_given_up_for_what_no_fold_is_to_blame_for() -> None:
+    # 105 rows train and validate: more texts than a column may have. 84 rows would be fewer.
+    table = mixed_table(150).assign(id=[f"C{row:05}" for row in range(150)])
+    for folds in (None, 5):
+        with pytest.raises(DataError, match="column 'id' has 105 different texts"):
+            load_dataset(table, "y", folds=folds)
+
+
 def test_each_fold_has_its_share_of_each_class() -> None:
     data = load_dataset(mixed_table(120), "kind", folds=5)
     counts = np.array(

@@ -1,5 +1,5 @@
-"""Runs by objectives, decoders and starts, as users begin them: their exported models predict what
-the champion's score was computed from, and their settings files start the same search again.
+"""Runs by objectives, decoders, starts and splits, as users begin them: exported models predict
+what the champion's score was computed from, and settings files start the same search again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ networks = 2
 baselines = false
 """
 CASES = {
-    "scorecard": ("--target", "paid", "--decoder", "scorecard"),
+    "scorecard": ("--target", "paid", "--decoder", "scorecard", "--drop", "day,price"),
+    "series": ("--target", "later", "--order", "day", "--drop", "home,w"),
     "weights": ("--target", "paid", "--objective", "f1", "--role", "w=weight"),
     "a-start": ("--target", "paid", "--objective", "f1", "--start-from", "adam"),
     "a-column": ("--target", "paid", "--objective", "value_per_row", "--role", "price=amount"),
@@ -49,6 +50,7 @@ def loans(tmp_path_factory: pytest.TempPathFactory) -> Path:
     n = 150
     table = pd.DataFrame(
         {
+            "day": pd.date_range("2021-01-30", periods=n).strftime("%d/%m/%Y"),
             "age": random.integers(18, 70, n),
             "debts": random.gamma(1.0, 2e3, n),
             "home": random.choice(["own", "rent"], n),
@@ -66,7 +68,7 @@ def loans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # The others take their time in the long form.
-ALWAYS = ("scorecard", "own")
+ALWAYS = ("scorecard", "series", "own")
 
 
 def _with_marks() -> list[Any]:

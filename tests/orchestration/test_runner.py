@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from shoal.analysis.score_rows import confidence_text
 from shoal.analysis.summary import summarise
+from shoal.cli.tables import run_row
 from shoal.data import Dataset, load_dataset
 from shoal.errors import NotOwnerError
 from shoal.executors import Evaluate, Job
@@ -432,3 +433,28 @@ def test_however_little_the_time_a_run_ends_with_something(store: Store, data: D
     assert summary.best.accuracy == summary.champion.accuracy
     assert summary.champion.confirmation is None
     assert confidence_text(summary.champion).startswith("Not confirmed")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lists_and_summaries_show_one_best_and_say_who_led(
+    seed: int, store: Store, data: Dataset
+) -> None:
+    run_id, _ = store.add_run(
+        data, SETTINGS.model_copy(update={**FINALS, "generations": 2, "seed": seed})
+    )
+    assert _drive(store) == "finished"
+
+    run, summary = store.run(run_id), summarise(store, run_id)
+    assert summary.best is not None and summary.champion is not None
+    assert (run.best_score, run.best_repeats) == (summary.best.score, summary.best.repeats)
+    assert run_row(run)["best_score"] == summary.to_dict()["best"]["score"]
+
+    last = summary.generations[-1].summary
+    words = confidence_text(summary.champion, leader=summary.leader)
+    if last.best == summary.champion.genome:
+        assert summary.leader is None and not words.startswith("The search led")
+    else:
+        assert words.startswith(
+            f"The search led with another genome, at {last.best_score:.2f} %; the confirmation "
+            "chose this one."
+        )

@@ -12,7 +12,7 @@ from shoal.objectives.registry import Metric
 from shoal.store import RunView
 
 # Options of the data that decide which rows are test rows.
-_SPLIT_OPTIONS = ("preset", "seed", "test_fraction", "group", "same")
+_SPLIT_OPTIONS = ("preset", "seed", "test_fraction", "group", "same", "order")
 # What a record of a problem says of it, besides its kind and its metric.
 _OF_PROBLEMS = ("name", "reference", "sha256", "options", "bounds", "integers")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from shoal.numerics.stats import ci95_half_width
 from shoal.objectives.metrics import Metrics
 from shoal.objectives.registry import ACCURACY, Metric
+from shoal.problems.evaluation import GenerationSummary
 from shoal.tuning.baselines import Baseline
 from shoal.tuning.champion import Champion
 
@@ -176,7 +177,13 @@ def _from_best_to_failed(row: ScoreRow, metric: Metric) -> float:
     return math.inf if row.score is None else -metric.fitness(row.score)
 
 
-def confidence_text(champion: Champion, longer: int = 1, *, kind: str = "table") -> str:
+def confidence_text(
+    champion: Champion,
+    longer: int = 1,
+    *,
+    kind: str = "table",
+    leader: GenerationSummary | None = None,
+) -> str:
     """How sure the choice of the champion is, and what its networks were trained on, in words.
 
     Parameters
@@ -187,9 +194,21 @@ def confidence_text(champion: Champion, longer: int = 1, *, kind: str = "table")
         How many times as long as in the search the confirmation trained.
     kind
         What kind of problem is solved.
+    leader
+        The last generation, where its best genome is another one; see `Summary.leader`.
     """
     trained = _TRAINED.get(kind, _policies_text)(champion)
-    return f"{_confirmation_text(champion, longer)} {trained}"
+    led = _leader_text(leader, champion.metric)
+    return f"{led}{_confirmation_text(champion, longer)} {trained}"
+
+
+def _leader_text(leader: GenerationSummary | None, metric: Metric) -> str:
+    if leader is None or leader.best_score is None:
+        return ""
+    score = f"{leader.best_score:.4g}"
+    if metric.unit == "%":
+        score = f"{leader.best_score:.2f} %"
+    return f"The search led with another genome, at {score}; the confirmation chose this one. "
 
 
 def _confirmation_text(champion: Champion, longer: int) -> str:

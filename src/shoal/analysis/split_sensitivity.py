@@ -89,13 +89,21 @@ def resplit_scores(
     Raises
     ------
     DataError
-        The data have no test part, a seed makes no split, or the job of a split is lost.
+        The data have no test part or are split in an order, a seed makes no split, or the job of a
+        split is lost.
     """
     if problem.dataset.test is None:
         raise DataError(
             f"{problem.dataset.name}: no test part.",
             expected="a test_fraction above 0",
             remedy="set one",
+        )
+    order = problem.dataset.options.order
+    if order is not None:
+        raise DataError(
+            f"{problem.dataset.name}: rows are split in the order of {order!r}, whatever the seed.",
+            expected="rows that are shared out at random",
+            remedy="choose a run without an order",
         )
 
     done: list[SplitScores] = []

@@ -121,6 +121,16 @@ class Summary:
         return run_progress(self.run, self.generations, self.phase)
 
     @property
+    def leader(self) -> GenerationSummary | None:
+        """The last generation, where the confirmation chose another genome than its best one."""
+        if self.champion is None or not self.generations:
+            return None
+        last = self.generations[-1].summary
+        if self.champion.confirmation is None or last.best == self.champion.genome:
+            return None
+        return last
+
+    @property
     def time_left(self) -> float | None:
         """Estimated active seconds to the end; None when unknown or over."""
         return self.progress.seconds_left

@@ -24,6 +24,7 @@ from shoal.cli.options import (
     DecoderOption,
     DecoderOptionsOption,
     DemoSimulationOption,
+    DropOption,
     EncodingOption,
     EngineOption,
     EvaluationsOption,
@@ -43,6 +44,7 @@ from shoal.cli.options import (
     NameOption,
     ObjectiveOption,
     ObjectiveOptionsOption,
+    OrderOption,
     PatienceOnOption,
     PatienceOption,
     PopulationOption,
@@ -126,6 +128,8 @@ def run(
     target: TargetOption = None,
     preset: PresetOption = None,
     task: TaskOption = None,
+    drop: DropOption = None,
+    order: OrderOption = None,
     group: GroupOption = None,
     same: SameOption = None,
     folds: FoldsOption = None,
@@ -209,6 +213,8 @@ def check(
     group: Annotated[str | None, typer.Option(metavar="COL", help="As of the search")] = None,
     same: Annotated[str, typer.Option(metavar="COL,COL|all", help="As of the search")] = "",
     folds: Annotated[int | None, typer.Option(help="As of the search")] = None,
+    drop: DropOption = None,
+    order: OrderOption = None,
     role: RoleOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -236,6 +242,8 @@ def check(
         group=group,
         same=same,
         folds=folds,
+        drop=drop or (),
+        order=order,
         **roles,
     )
 

@@ -87,6 +87,8 @@ GroupOption = Annotated[
     str | None,
     typer.Option(metavar="COL", help=field_help.GROUP),
 ]
+DropOption = Annotated[str | None, typer.Option(metavar="COL,COL", help=field_help.DROP)]
+OrderOption = Annotated[str | None, typer.Option(metavar="COL", help=field_help.ORDER)]
 SameOption = Annotated[
     str | None,
     typer.Option(

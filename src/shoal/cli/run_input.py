@@ -27,6 +27,8 @@ _DATA_OPTIONS = (
     "encoding",
     "columns",
     "weight",
+    "drop",
+    "order",
     "test_fraction",
     "validation_fraction",
 )

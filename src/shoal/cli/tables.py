@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -109,7 +110,7 @@ def report(summary: Summary) -> RenderableType:
     parts: list[RenderableType] = [grid]
     if champion is not None:
         longer = run.settings.final_factor
-        confidence = confidence_text(champion, longer, kind=run.kind)
+        confidence = confidence_text(champion, longer, kind=run.kind, leader=summary.leader)
         rows = score_rows(champion, summary.competing_runs, run.kind)
         parts += ["", _scores_table(rows, run), Text(confidence, style="dim")]
     if run.result_hash:
@@ -174,6 +175,12 @@ def _data_text(run: RunView) -> str:
     folds = options.get("folds", 1)
     if folds > 1:
         parts.append(f"{folds} folds")
+    order = options.get("order")
+    if order:
+        parts.append(f"in the order of {order}")
+    drop = options.get("drop")
+    if drop:
+        parts.append(f"without {', '.join(drop)}")
     group = options.get("group")
     if group:
         parts.append(f"groups of {group}")
@@ -359,10 +366,24 @@ def findings_table(facts: Sequence[ColumnFacts], findings: Sequence[Finding]) ->
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for finding in findings:
-        table.add_row(_MARKS[finding.status], _with_remedy(finding.what, finding.remedy))
+        remedy = f"{finding.remedy}{_option_text(finding)}"
+        table.add_row(_MARKS[finding.status], _with_remedy(finding.what, remedy))
 
     more = _more_text(len(facts) - _MOST_COLUMNS, " columns\n")
     return Group(columns, more, table)
+
+
+def _option_text(finding: Finding) -> str:
+    """The option that does what a finding's remedy says, in parentheses; empty without one."""
+    option = ""
+    # Commas separate names, so that none can stand in one.
+    if finding.leave and not any("," in column for column in finding.leave):
+        option = f"--drop {shlex.quote(','.join(finding.leave))}"
+    if finding.together:
+        option = "--same all"
+    if finding.order:
+        option = f"--order {shlex.quote(finding.order)}"
+    return f" ({option})" if option else ""
 
 
 def problem_table(check: ProblemCheck) -> Table:

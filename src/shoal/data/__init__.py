@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from shoal.data.dataset import DataOptions, Dataset, Part, Preset, TaskType
+from shoal.data.dates import DateColumn
 from shoal.data.encoder import (
     CategoricalColumn,
     ClassTarget,
@@ -65,6 +66,7 @@ __all__ = [
     "Column",
     "DataOptions",
     "Dataset",
+    "DateColumn",
     "Encoder",
     "NumericColumn",
     "Part",

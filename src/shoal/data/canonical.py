@@ -24,7 +24,7 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -118,7 +118,10 @@ class CanonicalTable:
 
     @classmethod
     def from_frame(cls, name: str, frame: pd.DataFrame) -> CanonicalTable:
-        """Convert a copy of any DataFrame; its index is replaced by row numbers from 0.
+        """Convert a copy of any DataFrame; rows are numbered anew, from 0.
+
+        An index with a name is a column, as it is in a file that the DataFrame is written to. One
+        without a name is left out, and so is one that is a column besides.
 
         Parameters
         ----------
@@ -265,11 +268,6 @@ class CanonicalTable:
         rows, columns = self.shape
         return f"CanonicalTable({rows} rows, {columns} columns)"
 
-    def without(self, columns: Collection[str]) -> CanonicalTable:
-        """The table without these columns; names that it does not have are ignored."""
-        kept = self._frame.drop(columns=list(columns), errors="ignore")
-        return CanonicalTable(kept, self._written)
-
     def every_nth_row(self, step: int) -> CanonicalTable:
         """An evenly spread sample: rows 0, ``step``, 2 ``step`` and so on.
 
@@ -313,7 +311,11 @@ def _columns_of_frame(name: str, frame: pd.DataFrame) -> dict[str, pd.Series | l
             remedy="flatten the column index",
         )
 
-    column_names = [str(column).strip() for column in frame.columns]
+    labelled = [*_named_index(frame)]
+    # By position, as labels of a DataFrame may be of any type, or stand twice.
+    for position, label in enumerate(frame.columns):
+        labelled.append((str(label).strip(), frame.iloc[:, position]))
+    column_names = [column for column, _ in labelled]
     if not column_names:
         raise DataError(
             f"{name}: the table is empty.",
@@ -333,11 +335,16 @@ def _columns_of_frame(name: str, frame: pd.DataFrame) -> dict[str, pd.Series | l
             remedy="take a random sample of the rows",
         )
 
-    # By position, as labels of a DataFrame may be of any type, or stand twice.
-    columns = {}
-    for position, column in enumerate(column_names):
-        columns[column] = _column_or_texts(frame.iloc[:, position], name, column)
-    return columns
+    return {column: _column_or_texts(cells, name, column) for column, cells in labelled}
+
+
+def _named_index(frame: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """The levels of the frame's index that have names, with their cells."""
+    for level, label in enumerate(frame.index.names):
+        cells = frame.index.get_level_values(level).to_series(index=frame.index)
+        is_a_column_besides = label in frame.columns and cells.equals(frame[label])
+        if label is not None and not is_a_column_besides:
+            yield str(label).strip(), cells
 
 
 def _column_or_texts(series: pd.Series, name: str, column: str) -> pd.Series | list[Any]:

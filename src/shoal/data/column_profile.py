@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from shoal.data.canonical import CanonicalTable
+from shoal.data.dates import holds_dates
 
 # By the kind of a canonical column's dtype.
 _KINDS = {"i": "whole numbers", "f": "numbers", "O": "text"}
@@ -22,7 +23,8 @@ class ColumnFacts:
     name
         The column's name.
     kind
-        "whole numbers", "numbers", "text" or "categories".
+        "whole numbers", "numbers", "dates" (times of day and durations are such), "text" or
+        "categories".
     missing
         Cells without a value.
     distinct
@@ -66,4 +68,6 @@ def column_facts(table: CanonicalTable) -> tuple[ColumnFacts, ...]:
 def _kind(column: pd.Series) -> str:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "categories"
+    if holds_dates(column):
+        return "dates"
     return _KINDS.get(column.dtype.kind, "text")

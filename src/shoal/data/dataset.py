@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.data.dates import DateColumn
 from shoal.data.encoder import ClassTarget, Encoder, NumericColumn
 from shoal.data.presets import DATA_PRESETS, DataPreset
 from shoal.data.splits import SEEDS, repeated_rows
@@ -78,6 +79,13 @@ class DataOptions:
     encoding
         "values": a column of numbers is one input, scaled. "questions": all inputs are the answers
         to yes/no questions, 1 or 0 (`shoal.data.encoder.fit_questions`); modern only.
+    drop
+        Columns that are left out.
+    order
+        Column of numbers or dates that says which rows come later. The last rows are the test part,
+        and fold k validates the rows that follow those that it trains on; equal values stay in one
+        part. Of the column itself only what comes again is a feature, such as the day of the week.
+        Modern only.
 
     Raises
     ------
@@ -98,13 +106,17 @@ class DataOptions:
     columns: tuple[str, ...] = ()
     weight: str | None = None
     encoding: Encoding = "values"
+    drop: tuple[str, ...] = ()
+    order: str | None = None
 
     def __post_init__(self) -> None:
         for column in self.targets:
             _check_column_name("target", column)
         if self.group is not None:
             _check_column_name("group", self.group)
-        for column in self.with_roles:
+        if self.order is not None:
+            _check_column_name("order", self.order)
+        for column in (*self.with_roles, *self.drop):
             _check_column_name("column with a role", column)
 
         for option, allowed in _ALLOWED.items():
@@ -117,6 +129,7 @@ class DataOptions:
         self._check_targets()
         self._check_group()
         self._check_same()
+        self._check_order()
         self._check_roles()
         self._check_preset()
 
@@ -146,9 +159,9 @@ class DataOptions:
 
     @property
     def no_features(self) -> tuple[str, ...]:
-        """Columns that no network sees: the target, the group, and those with a role."""
+        """Columns that no network sees: target, group, those with a role, those left out."""
         group = () if self.group is None else (self.group,)
-        return (*self.targets, *group, *self.with_roles)
+        return (*self.targets, *group, *self.with_roles, *self.drop)
 
     def _check_targets(self) -> None:
         if not isinstance(self.target, tuple):
@@ -187,14 +200,26 @@ class DataOptions:
                 remedy="drop the group, or name only features",
             )
 
+    def _check_order(self) -> None:
+        if self.order is None:
+            return
+        rows_are_kept_together = self.group is not None or bool(self.same)
+        if not self.rules.validates or self.order in self.targets or rows_are_kept_together:
+            raise SettingsError(
+                f"order {self.order!r} with preset {self.preset!r}, target {self.target!r}, group "
+                f"{self.group!r} and same {self.same!r}.",
+                expected="modern, not the target, and no rows that are kept together",
+                remedy="drop the order, or what does not go with it",
+            )
+
     def _check_roles(self) -> None:
         """Check that a column with a role has no other. Target and group are roles, too."""
         named: dict[str, list[str | None]] = {"target": [*self.targets], "group": [self.group]}
-        named |= {"column": [*self.columns], "weight": [self.weight]}
+        named |= {"column": [*self.columns], "weight": [self.weight], "drop": [*self.drop]}
         if self.same != "all":
             named["same"] = [*self.same]
 
-        for column in self.with_roles:
+        for column in (*self.with_roles, *self.drop):
             roles = []
             for role, columns in named.items():
                 roles += [role] * columns.count(column)
@@ -229,6 +254,7 @@ class DataOptions:
         folds: int | None = None,
         log_columns: Logs | None = None,
         columns: str | Sequence[str] = (),
+        drop: str | Sequence[str] = (),
         **others: Any,
     ) -> DataOptions:
         """The options of a run that begins now: what is None is what its preset has now.
@@ -243,7 +269,7 @@ class DataOptions:
             None: 5 with modern, but 1 if a ``validation_fraction`` is named.
         log_columns
             None: "auto" with modern.
-        columns
+        columns, drop
             A list of columns, or a text that names columns with commas between.
         others
             The other options by name.
@@ -277,12 +303,13 @@ class DataOptions:
             preset,
             same=_parse_same(same),
             columns=parse_names("columns", columns),
+            drop=parse_names("drop", drop),
             **chosen,
             **others,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, without roles that no column has: a record is as it was before roles."""
+        """As JSON values. Options that came later are absent where they say nothing."""
         values = asdict(self)
         if self.same != "all":
             values["same"] = list(self.same)
@@ -290,9 +317,10 @@ class DataOptions:
             values["target"] = list(self.target)
 
         values["columns"] = list(self.columns)
-        for role in ("columns", "weight"):
-            if not values[role]:
-                del values[role]
+        values["drop"] = list(self.drop)
+        for came_later in ("columns", "weight", "drop", "order"):
+            if not values[came_later]:
+                del values[came_later]
         if self.encoding == "values":
             del values["encoding"]
         return values
@@ -303,9 +331,9 @@ class DataOptions:
         same = values.get("same", ())
         if same != "all":
             same = tuple(same)
-        columns = tuple(values.get("columns", ()))
+        names = {name: tuple(values.get(name, ())) for name in ("columns", "drop")}
         target = _parse_target(values["target"])
-        return cls(**{**values, "target": target, "same": same, "columns": columns})
+        return cls(**{**values, "target": target, "same": same, **names})
 
 
 def _parse_target(target: Any) -> Names:
@@ -495,7 +523,8 @@ class Dataset:
     test
         The test part, which only a champion is scored on; None when no such part was asked for.
     fold_numbers
-        (rows of train,): the fold of each row, from 0; None without folds.
+        (rows of train,): the fold of each row, from 0; None without folds. See
+        `shoal.data.splits.Split` for rows that are in order.
     """
 
     name: str
@@ -557,14 +586,19 @@ class Dataset:
 
         They are the same for every genome. With folds, fold ``repeat mod k`` is the part that it is
         scored on; both are cut anew for each call, so that a process never holds more of a large
-        table than the training at hand needs.
+        table than the training at hand needs. Where rows are in order, it trains on the rows before
+        that fold, else on all others.
         """
         if self.fold_numbers is None:
             return self.train, self.validation
 
         # Repeats beyond the number of folds begin again with the first.
-        held_out = self.fold_numbers == repeat % self.options.folds
-        return self.train.select(~held_out), self.train.select(held_out)
+        fold = repeat % self.options.folds
+        held_out = self.fold_numbers == fold
+        trained_on = ~held_out
+        if self.options.order is not None:
+            trained_on = self.fold_numbers < fold
+        return self.train.select(trained_on), self.train.select(held_out)
 
     def fit_part(self, refit: bool) -> Part:
         """The part that a champion trains on.
@@ -596,6 +630,8 @@ class Dataset:
                 notes.append(
                     f"{column.name} is taken as its logarithm, as its values have a long tail."
                 )
+            if isinstance(column, DateColumn):
+                notes.append(f"{column.name} is taken as numbers: {column.parts}.")
 
         twins = self.rows_with_twins()
         if twins:
@@ -603,6 +639,10 @@ class Dataset:
         return tuple(notes)
 
     def _notes_on_roles(self) -> Iterator[str]:
+        if self.options.drop:
+            yield f"Left out: {', '.join(self.options.drop)}."
+        if self.options.order is not None:
+            yield f"Rows are in the order of {self.options.order}: the last ones test."
         if self.options.weight is not None:
             yield f"{self.options.weight} says how much each row counts, and is no feature."
         for column in self.options.columns:
@@ -613,7 +653,7 @@ class Dataset:
         if twins == 1:
             who = "1 row has"
         remedy = ""
-        if self.options.rules.keeps_rows_together:
+        if self.options.rules.keeps_rows_together and self.options.order is None:
             remedy = " same = all (--same all) keeps such rows in one part."
         problem = "the same features as a row of another part, so scores may be too good."
         return f"{who} {problem}{remedy}"

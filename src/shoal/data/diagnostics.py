@@ -11,6 +11,7 @@ Those about single features and rows are in `shoal.data.feature_findings`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import pandas as pd
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric
 from shoal.data.column_profile import ColumnFacts, column_facts
 from shoal.data.dataset import DataOptions, Dataset, Preset
+from shoal.data.dates import DateColumn
 from shoal.data.encoder import NumericColumn, fit_column, skewness
 from shoal.data.feature_findings import (
     answers_in_disguise,
@@ -29,9 +31,20 @@ from shoal.data.feature_findings import (
     text_columns,
     useless_columns,
 )
-from shoal.data.findings import SAMPLE, Checked, Examination, Finding, listed, names_column, quoted
-from shoal.data.messages import count_of
-from shoal.data.preparation import prepare_new
+from shoal.data.findings import (
+    SAMPLE,
+    SHOWN,
+    Checked,
+    Examination,
+    Finding,
+    listed,
+    names_column,
+    quoted,
+)
+from shoal.data.messages import count_of, first_few
+from shoal.data.preparation import prepare, prepare_new
+from shoal.data.series_findings import series_in_time
+from shoal.data.splits import FoldsError
 from shoal.data.target import FEW_VALUES, recognise_task
 from shoal.errors import DataError, SettingsError, ShoalError
 
@@ -123,6 +136,7 @@ def check_table(
         *_size(examination),
         *_roles(examination),
         *_logarithms(examination),
+        *_days(examination),
         *_folds(examination),
         *_target(examination),
         *notations(examination),
@@ -132,6 +146,7 @@ def check_table(
         *text_columns(examination),
         *answers_in_disguise(examination),
         *copies_of_rows(examination),
+        *series_in_time(examination),
     ]
     # The sort is stable: findings of one status stay in the order above.
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.status))
@@ -140,12 +155,13 @@ def check_table(
 
 def _no_features(
     targets: tuple[str, ...], preset: Preset, options: Mapping[str, Any]
-) -> tuple[str, ...]:
+) -> tuple[str | None, ...]:
     """Columns that are no features; those with a role only if the options make sense."""
     try:
-        return DataOptions.of_new_run(targets, preset, **options).no_features
+        found = DataOptions.of_new_run(targets, preset, **options)
+        return (*found.no_features, found.order)
     except SettingsError:
-        return (*targets, str(options.get("group")))
+        return (*targets, options.get("group"), options.get("order"))
 
 
 # What a search refuses
@@ -228,7 +244,10 @@ def _split_in_words(dataset: Dataset) -> str:
         uses.append(f"{len(dataset.validation.rows):,} validate")
     if dataset.test is not None:
         uses.append(f"{len(dataset.test.rows):,} test")
-    return ", ".join(uses)
+    words = ", ".join(uses)
+    if dataset.options.order is not None:
+        return f"in the order of {quoted(dataset.options.order)}, {words}"
+    return words
 
 
 def _roles(examination: Examination) -> Iterator[Finding]:
@@ -237,6 +256,8 @@ def _roles(examination: Examination) -> Iterator[Finding]:
     if dataset is None:
         return
 
+    if dataset.options.drop:
+        yield Finding("good", f"Left out: {listed(dataset.options.drop)}.")
     if dataset.options.columns:
         yield Finding(
             "good", f"No features, and stay with their rows: {listed(dataset.options.columns)}."
@@ -260,8 +281,21 @@ def _logarithms(examination: Examination) -> Iterator[Finding]:
         )
 
 
+def _days(examination: Examination) -> Iterator[Finding]:
+    """Say which columns are dates, and which parts of them are inputs."""
+    if examination.dataset is None:
+        return
+
+    dates = []
+    for column in examination.dataset.encoder.columns:
+        if isinstance(column, DateColumn):
+            dates.append(f"{quoted(column.name)} ({column.parts})")
+    if dates:
+        yield Finding("good", f"Dates, taken as numbers: {first_few(dates, SHOWN)}.")
+
+
 def _folds(examination: Examination) -> Iterator[Finding]:
-    """Whether the usual folds were given up for a table that is too small for them."""
+    """Say why the usual folds were given up, where they were."""
     dataset = examination.dataset
     options = examination.options
     asked_for = options.get("folds") is not None or "validation_fraction" in options
@@ -270,12 +304,14 @@ def _folds(examination: Examination) -> Iterator[Finding]:
 
     usual = examination.rules.new_run.get("folds", 1)
     if dataset.options.folds < usual:
-        yield Finding(
-            "look",
-            f"Too few rows, groups or members of a class for {usual} folds: one part validates all "
-            "trainings.",
-            "add rows, merge rare classes, or ask for 2 or 3 folds",
-        )
+        try:
+            prepare(examination.name, examination.table, replace(dataset.options, folds=usual))
+        except FoldsError as error:
+            yield Finding(
+                "look",
+                f"One part validates all trainings, as {usual} folds fail: {error.problem}",
+                error.remedy,
+            )
 
 
 # Target

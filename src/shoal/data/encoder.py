@@ -7,7 +7,6 @@ and in an exported model. Reading order: the column types, then `fit_column`, wh
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shoal.data.dates import DateColumn, cycles_of, dates_as_days, holds_dates, is_like_a_date
 from shoal.errors import DataError
 from shoal.inference.standalone import Notation, log, to_number, truth_of
 
@@ -41,10 +41,6 @@ QUESTIONED_PERCENT = (10, 25, 50, 75, 90)
 _EXACT_INTEGERS = 2**53
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_DATE = re.compile(
-    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[T ]\d.*)?"
-    r"|-?\d+ days?\b.*|\d{1,2}:\d{2}(:\d.*)?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +249,7 @@ class ClassTarget:
         return (self.name,)
 
 
-Column = NumericColumn | CategoricalColumn | QuestionColumn
+Column = NumericColumn | CategoricalColumn | QuestionColumn | DateColumn
 Target = RegressionTarget | RegressionTargets | ClassTarget
 
 
@@ -276,6 +272,7 @@ class Encoder:
         "numeric": NumericColumn,
         "categorical": CategoricalColumn,
         "questions": QuestionColumn,
+        "date": DateColumn,
         "regression": RegressionTarget,
         "regressions": RegressionTargets,
         "classification": ClassTarget,
@@ -306,10 +303,10 @@ class Encoder:
         """The encoder of a table whose numbers are written in these notations."""
         columns: list[Column] = []
         for column in self.columns:
-            if isinstance(column, CategoricalColumn) or column.name not in notations:
-                columns.append(column)
-            else:
+            if isinstance(column, NumericColumn | QuestionColumn) and column.name in notations:
                 columns.append(replace(column, notation=notations[column.name]))
+            else:
+                columns.append(column)
         return Encoder(tuple(columns), self.target)
 
     @classmethod
@@ -436,6 +433,8 @@ def fit_column(
     """
     if series.dtype.kind in "if":
         return _fit_numeric(name, series, train, logs)
+    if holds_dates(series):
+        return fit_dates(name, series, train)
     return _fit_categorical(name, series, train)
 
 
@@ -485,6 +484,31 @@ def _fit_numeric(
 
     any_missing = len(known) < len(train_values)
     return NumericColumn(column, fill, mean, scale, any_missing, floor)
+
+
+def fit_dates(name: str, series: pd.Series, train: NDArray[np.int64]) -> DateColumn:
+    """Learn the encoding of a feature that `holds_dates`.
+
+    Parameters and errors are those of `fit_column`.
+    """
+    days = dates_as_days(name, series)
+    train_values = days.values[train]
+    known = train_values[~np.isnan(train_values)]
+    fill = 0.0
+    if len(known):
+        fill = float(np.median(known))
+
+    mean, scale = mean_and_scale(known)
+    return DateColumn(
+        name=str(series.name),
+        reads=days.reads,
+        day_first=days.day_first,
+        cycles=cycles_of(known, days.reads),
+        fill=fill,
+        mean=mean,
+        scale=scale,
+        missing_indicator=len(known) < len(train_values),
+    )
 
 
 def _known_numbers(name: str, series: pd.Series) -> NDArray[np.float64]:
@@ -633,7 +657,7 @@ def _check_words_are_no_numbers(where: _TableColumn, words: Sequence[_Word], num
 
 
 def _check_words_are_no_dates(where: _TableColumn, words: Sequence[_Word]) -> None:
-    dates = [word for word in words if _DATE.fullmatch(word.text)]
+    dates = [word for word in words if is_like_a_date(word.text)]
     if dates and len(dates) >= MOSTLY * len(words):
         row, text = dates[0]
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -147,11 +148,15 @@ def _is_identifier(examination: Examination, facts: ColumnFacts) -> bool:
         return False
     if facts.kind != "whole numbers":
         return facts.kind == "text"
+    return counts_rows(examination.sample[facts.name].to_numpy())
 
-    values = np.sort(examination.sample[facts.name].to_numpy())
+
+def counts_rows(values: NDArray[Any]) -> bool:
+    """Whether whole numbers (rows,), all different, count the rows up in steps of one or so."""
+    values = np.sort(values)
     if len(values) < 2:
         return False
-    # By one or so: the range is less than twice what steps as large as the first would make.
+    # The range is less than twice what steps as large as the first would make.
     first_step = values[1] - values[0] or 1
     return bool(values[-1] - values[0] < 2 * first_step * len(values))
 
@@ -310,7 +315,8 @@ def copies_of_rows(examination: Examination) -> Iterator[Finding]:
         return
 
     # Keeping rows together mends it, unless rows are kept together already by other columns.
-    rows_are_grouped = bool(examination.options.get("same") or examination.options.get("group"))
+    options = examination.options
+    rows_are_grouped = bool(options.get("same") or options.get("group") or options.get("order"))
     can_group = dataset is not None and examination.rules.keeps_rows_together
     together = can_group and not rows_are_grouped
     remedy = "remove the copies, or have rows kept together by all features (preset modern)"

@@ -39,6 +39,8 @@ class Finding:
         Columns whose leaving out would mend it.
     together
         Whether keeping rows with equal features in one part would mend it.
+    order
+        The column in whose order a split of the rows would mend it; empty where none would.
     """
 
     status: Status
@@ -46,6 +48,7 @@ class Finding:
     remedy: str = ""
     leave: tuple[str, ...] = ()
     together: bool = False
+    order: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

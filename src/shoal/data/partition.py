@@ -11,16 +11,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shoal.data.canonical import CanonicalTable
+from shoal.data.canonical import CanonicalTable, is_numeric
 from shoal.data.dataset import DataOptions
+from shoal.data.dates import dates_as_days, holds_dates
+from shoal.data.encoder import finite_numbers
 from shoal.data.messages import check_has_column, count_of
 from shoal.data.roles import Roles
 from shoal.data.splits import (
     SEEDS,
+    FoldsError,
     Rows,
     Split,
     fold_numbers,
     group_split,
+    last_rows,
+    ordered_folds,
     repeated_rows,
     sample_split,
     stratified_split,
@@ -54,11 +59,16 @@ def split_table(
     Raises
     ------
     DataError
-        If a part is empty, or a class is missing from one.
+        If a part is empty, or a class is missing from one. A `FoldsError` if only folds are.
     """
     groups = _groups_of_rows(name, table, options, features)
+    places = None
+    if options.order is not None:
+        places = order_of_rows(name, table[options.order])
 
     def take_out(rows: Rows, fraction: float, seed: int) -> tuple[Rows, Rows]:
+        if places is not None:
+            return last_rows(rows, places[rows], fraction)
         if groups is not None:
             return group_split(name, rows, groups[rows], fraction, seed)
         if labels.classes and options.rules.shares_classes:
@@ -76,7 +86,10 @@ def split_table(
         split = Split(rest, rest[:0], test)
     elif options.folds > 1:
         rest = np.sort(rest)
-        numbers = _deal_folds(name, rest, labels, groups, options.folds, second_seed)
+        if places is None:
+            numbers = _deal_folds(name, rest, labels, groups, options.folds, second_seed)
+        else:
+            numbers = ordered_folds(name, options.folds, places[rest])
         split = Split(rest, rest[:0], np.sort(test), numbers)
     else:
         train, validation = take_out(np.sort(rest), options.validation_fraction, second_seed)
@@ -84,8 +97,39 @@ def split_table(
 
     _check_parts_have_rows(name, split, options, len(table))
     if labels.classes:
-        _check_parts_have_classes(name, labels, split, grouped=groups is not None)
+        _check_parts_have_classes(name, labels, split, options)
     return split
+
+
+def order_of_rows(name: str, series: pd.Series) -> NDArray[np.float64]:
+    """The place (rows,) of each row of a column that says which rows come later.
+
+    Raises
+    ------
+    DataError
+        If a cell is empty, or neither number nor date.
+    """
+    column = str(series.name)
+    if holds_dates(series):
+        places = dates_as_days(name, series).values
+    elif is_numeric(series):
+        places = finite_numbers(name, series)
+    else:
+        raise DataError(
+            f"{name}: column {column!r} gives no order: its cells are words.",
+            expected="numbers or dates",
+            remedy="choose another column, or write it as numbers or dates",
+        )
+
+    missing = np.flatnonzero(np.isnan(places))
+    if len(missing):
+        raise DataError(
+            f"{name}: row {missing[0] + 2}, column {column!r}: no value "
+            f"({count_of(len(missing), 'such row')}).",
+            expected="a value in every row of the column that rows are ordered by",
+            remedy="fill the cells in, or remove the rows",
+        )
+    return places
 
 
 def _groups_of_rows(
@@ -143,11 +187,15 @@ def _empty_part(name: str, part: str, rows: int) -> DataError:
     )
 
 
-def _check_parts_have_classes(name: str, labels: Labels, split: Split, *, grouped: bool) -> None:
+def _check_parts_have_classes(
+    name: str, labels: Labels, split: Split, options: DataOptions
+) -> None:
     """Raise DataError unless every class can be learned, whichever fold is left out."""
     remedy = "choose another data seed, or add rows of the class"
-    if grouped:
+    if options.group is not None or options.same:
         remedy += ", or other groups"
+    if options.order is not None:
+        remedy = "remove the class, or merge it with another"
 
     # A class that training never sees cannot be predicted.
     in_training = labels.values[split.train]
@@ -161,6 +209,9 @@ def _check_parts_have_classes(name: str, labels: Labels, split: Split, *, groupe
 
     if split.folds is None:
         return
+    if options.order is not None:
+        _check_first_rows_have_classes(name, labels, split)
+        return
 
     # If all rows of a class were in one fold, training without that fold would lack the class.
     folds = int(split.folds.max()) + 1
@@ -172,10 +223,24 @@ def _check_parts_have_classes(name: str, labels: Labels, split: Split, *, groupe
             shortage = "all rows in one"
         else:
             continue
-        raise DataError(
+        raise FoldsError(
             f"{name}: class {label!r} has {shortage} besides the test part, for {folds} folds.",
             expected="at least one row of every class for each fold, in two folds or more",
             remedy=f"ask for fewer folds, or {remedy}",
+        )
+
+
+def _check_first_rows_have_classes(name: str, labels: Labels, split: Split) -> None:
+    """Raise FoldsError unless the rows that train all folds, the first ones, have every class."""
+    assert split.folds is not None, "the caller has folds"
+    first_rows = split.train[split.folds < 0]
+    absent = np.setdiff1d(labels.values, labels.values[first_rows])
+    if len(absent):
+        raise FoldsError(
+            f"{name}: class {labels.classes[int(absent[0])]!r} has no row before those that the "
+            "first fold validates.",
+            expected="rows of every class, early in the order",
+            remedy="ask for fewer folds, or remove the class",
         )
 
 
@@ -200,10 +265,10 @@ def check_targets_of_parts(
     counts = labels.values.reshape(len(labels.values), -1) != 0
     if weight is not None:
         counts &= weight[:, None] > 0
-    for label, rows in _parts_that_score(split, options):
+    for label, rows, error in _parts_that_score(split):
         for column, counts_in in zip(options.targets, counts[rows].any(axis=0), strict=True):
             if not counts_in:
-                raise DataError(
+                raise error(
                     f"{name}: the {label} part has only zeros in {column!r}: its accuracy is "
                     "undefined.",
                     expected="mean |target| above zero",
@@ -222,23 +287,26 @@ def check_weights_of_parts(name: str, roles: Roles, split: Split, options: DataO
     if roles.weight is None:
         return
 
-    for label, rows in _parts_that_score(split, options):
+    for label, rows, error in _parts_that_score(split):
         if not roles.weight[rows].any():
-            raise DataError(
+            raise error(
                 f"{name}: the {label} part has only weights of 0 in {options.weight!r}.",
                 expected="a weight above 0 in every part",
                 remedy="choose another data seed or fraction, or add rows that count",
             )
 
 
-def _parts_that_score(split: Split, options: DataOptions) -> Iterator[tuple[str, Rows]]:
-    """Each part that has rows, in words. A fold is a part of its own."""
+def _parts_that_score(split: Split) -> Iterator[tuple[str, Rows, type[DataError]]]:
+    """Each part that has rows, in words, and the error if it will not do. A fold is a part."""
     parts = {"training": split.train, "validation": split.validation, "test": split.test}
-    if split.folds is not None:
-        # The other folds, which are then trained on, hold other rows.
-        for fold in range(options.folds):
-            parts[f"validation (fold {fold + 1})"] = split.train[split.folds == fold]
-
     for label, rows in parts.items():
         if len(rows):
-            yield label, rows
+            yield label, rows, DataError
+
+    if split.folds is not None:
+        # The rows that a fold trains on hold another fold, or those before the first one.
+        for fold in np.unique(split.folds):
+            label = f"validation (fold {fold + 1})"
+            if fold < 0:
+                label = "training (fold 1)"
+            yield label, split.train[split.folds == fold], FoldsError

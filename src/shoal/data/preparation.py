@@ -22,18 +22,20 @@ from numpy.typing import NDArray
 
 from shoal.data.canonical import CanonicalTable, as_canonical, is_numeric, to_data_error
 from shoal.data.dataset import DataOptions, Dataset, Encoding, Logs, Part, Preset, TaskType
+from shoal.data.dates import DateColumn, holds_dates
 from shoal.data.encoder import (
     ClassTarget,
     Column,
     Encoder,
     NumericColumn,
     fit_column,
+    fit_dates,
     fit_questions,
 )
 from shoal.data.messages import check_has_column, count_of, list_columns
 from shoal.data.partition import check_targets_of_parts, check_weights_of_parts, split_table
 from shoal.data.roles import read_roles
-from shoal.data.splits import Rows, Split
+from shoal.data.splits import FoldsError, Rows, Split
 from shoal.data.table_io import BUNDLED, read_table
 from shoal.data.target import fit_target, read_target
 from shoal.errors import DataError
@@ -60,6 +62,8 @@ def load_dataset(
     columns: str | Sequence[str] = (),
     weight: str | None = None,
     encoding: Encoding = "values",
+    drop: str | Sequence[str] = (),
+    order: str | None = None,
 ) -> Dataset:
     """Read a table and prepare it for training: split it, encode its columns, scale its target.
 
@@ -107,6 +111,14 @@ def load_dataset(
         "values": a column of numbers is one input, scaled. "questions": all inputs are answers to
         yes/no questions, such as whether a value is greater than a quantile of the training rows.
         Modern only.
+    drop
+        Columns to leave out, as a list or as text with commas between.
+    order
+        Column of numbers or dates that says which rows come later: the rows are a series in time.
+        The last ones are the test part, and each fold validates the rows that follow those that it
+        trains on. Rows with equal values stay in one part. Of the column itself only what comes
+        again is a feature, such as the day of the week of a date. Modern only. None: rows are
+        shared out at random.
 
     Returns
     -------
@@ -143,6 +155,8 @@ def load_dataset(
         "columns": columns,
         "weight": weight,
         "encoding": encoding,
+        "drop": drop,
+        "order": order,
     }
     # Only where it was named: its absence asks for folds.
     if validation_fraction is not None:
@@ -224,15 +238,13 @@ def prepare_new(
     options = DataOptions.of_new_run(target, preset, folds=folds, **others)
     table = as_canonical(name, source)
 
-    folds_are_a_default = folds is None and options.folds > 1
-    if folds_are_a_default:
-        try:
-            return prepare(name, table, options)
-        except DataError:
-            # Of the folds; or of something else, which preparing without folds then raises again.
-            _log.debug("%s: folds are given up, one part validates", name)
-            options = replace(options, folds=1)
-    return prepare(name, table, options)
+    try:
+        return prepare(name, table, options)
+    except FoldsError:
+        if folds is not None:
+            raise
+    _log.debug("%s: folds are given up, one part validates", name)
+    return prepare(name, table, replace(options, folds=1))
 
 
 def prepare(name: str, source: CanonicalTable | pd.DataFrame, options: DataOptions) -> Dataset:
@@ -352,6 +364,8 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
     for column in options.targets:
         check_has_column(name, table, column)
         _require_values(name, table, column)
+    if options.order is not None:
+        check_has_column(name, table, options.order)
     if options.group is not None:
         check_has_column(name, table, options.group)
         _require_values(name, table, options.group)
@@ -363,15 +377,19 @@ def _check_columns(name: str, table: CanonicalTable, options: DataOptions) -> li
             remedy="add rows",
         )
 
-    for column in options.with_roles:
+    for column in (*options.with_roles, *options.drop):
         check_has_column(name, table, column)
+    for column in options.with_roles:
         table.check_readable(name, column)
     # Classes are texts, whatever they look like.
     if options.task != "classification":
         for column in options.targets:
             table.check_readable(name, column)
 
-    features = [column for column in table.columns if column not in options.no_features]
+    no_features = [*options.no_features]
+    if options.order is not None and not holds_dates(table[options.order]):
+        no_features.append(options.order)
+    features = [column for column in table.columns if column not in no_features]
     if not features:
         raise DataError(
             f"{name}: no column is left to learn from.",
@@ -404,7 +422,9 @@ def _fit_columns(
 ) -> list[Column]:
     columns: list[Column] = []
     for feature in features:
-        if options.encoding == "questions":
+        if feature == options.order:
+            columns += _fit_order(name, table[feature], split.train, options)
+        elif options.encoding == "questions":
             columns.append(fit_questions(name, table[feature], split.train))
         elif options.rules.encodes_columns:
             logs = options.log_columns == "auto"
@@ -412,6 +432,15 @@ def _fit_columns(
         else:
             columns.append(NumericColumn(feature))
     return columns
+
+
+def _fit_order(
+    name: str, series: pd.Series, train: Rows, options: DataOptions
+) -> Iterator[DateColumn]:
+    """Of the dates that rows are ordered by: what comes again. No network has seen later days."""
+    column = fit_dates(name, series, train)
+    if column.cycles and options.encoding == "values":
+        yield replace(column, days=False)
 
 
 def _encode(

@@ -27,6 +27,10 @@ Rows = NDArray[np.int64]
 SEEDS = 2**32
 
 
+class FoldsError(DataError):
+    """A table makes no such folds. It may still have one validation part."""
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Disjoint row numbers that cover the table.
@@ -36,7 +40,9 @@ class Split:
     train, validation, test
         Row numbers from 0; a part that was not asked for is empty.
     folds
-        (rows of train,): the fold of each training row, from 0; None without folds.
+        (rows of train,): the fold of each training row, from 0; None without folds. Where rows are
+        in order, a fold trains on the rows of earlier folds alone, and the first rows, which never
+        validate, have the number -1.
     """
 
     train: Rows
@@ -167,6 +173,68 @@ def group_split(
     return rows[kept], rows[taken]
 
 
+def last_rows(rows: Rows, places: NDArray[np.float64], fraction: float) -> tuple[Rows, Rows]:
+    """Take the last share of rows out.
+
+    Parameters
+    ----------
+    rows
+        (rows,): row numbers.
+    places
+        (rows,): the place of each row in their order. Rows with equal places stay together, so that
+        a little more may be taken.
+    fraction
+        As in `sample_split`.
+
+    Returns
+    -------
+    kept, taken : ndarray
+        In the order of ``rows``.
+    """
+    count = round(fraction * len(rows))
+    if not count:
+        return rows, rows[:0]
+    is_late = places >= np.sort(places)[-count]
+    return rows[~is_late], rows[is_late]
+
+
+def ordered_folds(name: str, folds: int, places: NDArray[np.float64]) -> Rows:
+    """Cut rows that are in order into folds, each of which validates what it follows on.
+
+    Parameters
+    ----------
+    name
+        What messages call the table.
+    folds
+        Number of folds, 2 or more.
+    places
+        (rows,): as in `last_rows`.
+
+    Returns
+    -------
+    ndarray
+        (rows,): the fold of each row, from 0; -1 for the first rows, which train all folds. These
+        and each fold are as equally large as can be.
+
+    Raises
+    ------
+    FoldsError
+        If a fold, or the rows before the first, would be empty.
+    """
+    # The place at which each fold begins. Of few places, two folds begin at one.
+    beginnings = [part[0] for part in np.array_split(np.sort(places), folds + 1)[1:] if len(part)]
+    numbers = np.searchsorted(beginnings, places, side="right") - 1
+    if len(np.unique(numbers)) <= folds:
+        different = len(np.unique(places))
+        raise FoldsError(
+            f"{name}: {different} different places in the order besides the test part, for "
+            f"{folds} folds.",
+            expected="rows for every fold, and before the first",
+            remedy="ask for fewer folds, or add rows",
+        )
+    return np.asarray(numbers, dtype=np.int64)
+
+
 def repeated_rows(
     table: CanonicalTable | pd.DataFrame, columns: Sequence[str]
 ) -> NDArray[np.int64]:
@@ -221,7 +289,7 @@ def fold_numbers(
 
     Raises
     ------
-    DataError
+    FoldsError
         If a fold would be empty.
     """
     random = np.random.RandomState(seed)
@@ -237,7 +305,7 @@ def fold_numbers(
 
 def _check_enough(name: str, number: int, unit: str, folds: int) -> None:
     if number < folds:
-        raise DataError(
+        raise FoldsError(
             f"{name}: {number} {unit} besides the test part, for {folds} folds.",
             expected=f"{unit} for every fold",
             remedy="ask for fewer folds, or add rows",

@@ -22,7 +22,7 @@ from shoal.analysis.best_model import champion_of
 from shoal.analysis.evaluation_table import EvaluationTable
 from shoal.analysis.scorecard import scorecards
 from shoal.analysis.summary import load_champion, summarise
-from shoal.data import Dataset, QuestionColumn, RegressionTargets
+from shoal.data import Dataset, DateColumn, QuestionColumn, RegressionTargets
 from shoal.errors import RunStateError, ShoalError, StoreError
 from shoal.export.report import Report
 from shoal.export.report_function import FunctionReport
@@ -322,14 +322,19 @@ def _model(champion: Champion, problem: TableProblem, run_id: int) -> dict[str, 
 
 def _format(dataset: Dataset) -> int:
     """The format of model.json: the first that has what the encoder needs, from 2 on."""
-    for column in dataset.encoder.columns:
-        if getattr(column, "notation", None) is not None or getattr(column, "truth", False):
-            return 5
-    if any(isinstance(column, QuestionColumn) for column in dataset.encoder.columns):
+    kinds = {type(column) for column in dataset.encoder.columns}
+    if DateColumn in kinds or any(map(_has_notation, dataset.encoder.columns)):
+        return 5
+    if QuestionColumn in kinds:
         return 4
     if isinstance(dataset.encoder.target, RegressionTargets):
         return 3
     return 2
+
+
+def _has_notation(column: object) -> bool:
+    """Whether it is read in a way that formats before 5 do not have."""
+    return getattr(column, "notation", None) is not None or getattr(column, "truth", False)
 
 
 def _json(value: object) -> bytes:

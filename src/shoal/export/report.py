@@ -56,9 +56,10 @@ class Report:
         """The document: no script, and nothing that is loaded from anywhere."""
         run = self.summary.run
         genome = self.champion.genome
+        longer = run.settings.final_factor
         top = [
             champion_cards(self.champion, self.dataset),
-            tag("p", confidence_text(self.champion, run.settings.final_factor)),
+            tag("p", confidence_text(self.champion, longer, leader=self.summary.leader)),
         ]
         sections = {
             "What was searched": facts_section(run, self.dataset),

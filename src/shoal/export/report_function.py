@@ -73,10 +73,12 @@ class FunctionReport:
         """The document: no script, and nothing that is loaded from anywhere."""
         run = self.summary.run
         genome = self.champion.genome
+        longer = run.settings.final_factor
+        leader = self.summary.leader
         points = score_by_work(self.summary.generations, self.evaluations, EVALUATIONS)
         top = [
             self._cards(),
-            tag("p", confidence_text(self.champion, run.settings.final_factor, kind=run.kind)),
+            tag("p", confidence_text(self.champion, longer, kind=run.kind, leader=leader)),
         ]
         sections = {
             "What was searched": self._facts(),

@@ -87,9 +87,10 @@ class PolicyReport:
         run = self.summary.run
         genome = self.champion.genome
         longer = run.settings.final_factor
+        leader = self.summary.leader
         top = [
             self._cards(),
-            tag("p", confidence_text(self.champion, longer, kind=run.kind)),
+            tag("p", confidence_text(self.champion, longer, kind=run.kind, leader=leader)),
         ]
         sections = {
             "What was searched": self._facts(),

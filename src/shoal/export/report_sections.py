@@ -92,6 +92,8 @@ def cards_section(cards: Sequence[Scorecard]) -> Html:
 def _roles_of_columns(dataset: Dataset) -> dict[str, str]:
     """Columns that are no features, where there are any."""
     roles = {}
+    if dataset.options.drop:
+        roles["Left out"] = ", ".join(dataset.options.drop)
     if dataset.options.weight is not None:
         roles["Weight of a row"] = dataset.options.weight
     if dataset.options.columns:
@@ -104,6 +106,8 @@ def _rows_text(dataset: Dataset) -> str:
     train = f"{len(dataset.train.rows):,} to train"
     if dataset.fold_numbers is not None:
         train += f" and validate, in {dataset.options.folds} folds"
+    if dataset.options.order is not None:
+        train = f"in the order of {dataset.options.order}: {train}"
     parts = [train]
     if dataset.validation is not None:
         parts.append(f"{len(dataset.validation.rows):,} to validate")

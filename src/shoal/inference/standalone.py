@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import datetime
 import io
 import json
 import math
@@ -38,8 +39,8 @@ MAX_ROW_CHARACTERS = 4 * 2**20
 SEPARATORS = ",;\t|"
 
 # The formats of model.json that this file reads. From 2 on, numeric columns may have a
-# ``log_floor``. 3 has several targets, 4 columns that are questions, 5 columns with a ``notation``
-# or of ``truth`` values.
+# ``log_floor``. 3 has several targets, 4 columns that are questions, 5 columns with a ``notation``,
+# of ``truth`` values, or of dates.
 FORMATS = (1, 2, 3, 4, 5)
 
 # Text that means "no value" anywhere, and text that means it only where numbers are expected
@@ -493,6 +494,155 @@ def _number_to_level(number: float) -> str | None:
     return repr(number)
 
 
+# A date, a time of day or both, or a duration as pandas writes one.
+MOMENT = re.compile(
+    r"(?:(?P<first>\d{1,4})(?P<mark>[-/.])(?P<second>\d{1,2})(?P=mark)(?P<third>\d{1,4})"
+    r"|(?P<days>-?\d{1,7}) days?)?"
+    r"(?:(?:[T ] ?\+?)?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second_of>\d{2}(?:\.\d+)?))?"
+    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?)?"
+)
+# Those that Python itself reads quickly, and in all its versions alike.
+_USUAL_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d)?")
+
+
+def to_days(text: str, day_first: bool | None = None) -> tuple[str, float] | None:
+    """The days that a text stands for.
+
+    Parameters
+    ----------
+    text
+        A date with or without a time of day, a time of day, or a duration. A zone such as +02:00 is
+        ignored: times are as written.
+    day_first
+        Whether the day comes first in 3/4/2024. None: such a date cannot be read. A year of four
+        digits at the beginning, and points, as in 3.4.2024, need no such knowledge.
+
+    Returns
+    -------
+    tuple of (str, float) or None
+        What it is, "date", "time" or "duration", and the days: of a date since 1970-01-01. None if
+        it is none of these.
+
+    Examples
+    --------
+    >>> to_days("1970-01-02 12:00"), to_days("2.1.1970"), to_days("6:00"), to_days("soon")
+    (('date', 1.5), ('date', 1.0), ('time', 0.25), None)
+    """
+    if _USUAL_MOMENT.fullmatch(text):
+        return _usual_moment(text)
+    found = MOMENT.fullmatch(text)
+    if not text or not found:
+        return None
+
+    part_of_day = _part_of_day(found)
+    if part_of_day is None:
+        return None
+    if found["days"]:
+        return "duration", int(found["days"]) + part_of_day
+    if not found["mark"]:
+        return "time", part_of_day
+
+    day = _day(found, day_first)
+    if day is None:
+        return None
+    return "date", day + part_of_day
+
+
+def _usual_moment(text: str) -> tuple[str, float] | None:
+    """What `to_days` says of a date such as 2024-01-31 12:30:00, several times as fast."""
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    part_of_day = (3600 * moment.hour + 60 * moment.minute + moment.second) / 86_400
+    return "date", moment.toordinal() - _FIRST_DAY + part_of_day
+
+
+def _part_of_day(found: re.Match[str]) -> float | None:
+    """The time of a match of `MOMENT` in days; None if there is no such time."""
+    if not found["hour"]:
+        return 0.0
+    hour = int(found["hour"])
+    minute = int(found["minute"])
+    second = float(found["second_of"] or 0)
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + 12 * (found["half"] in "Pp")
+    if hour > 23 or minute > 59 or second >= 61:
+        return None
+    return (3600 * hour + 60 * minute + second) / 86_400
+
+
+def _day(found: re.Match[str], day_first: bool | None) -> int | None:
+    """The date of a match of `MOMENT`, in days since 1970-01-01; None if there is no such day."""
+    first, second, third = found["first"], found["second"], found["third"]
+    if len(first) == 4 and len(third) <= 2:
+        year, month, day = first, second, third
+    elif len(first) > 2 or len(third) != 4:
+        return None
+    elif found["mark"] == "." or day_first:
+        day, month, year = first, second, third
+    elif day_first is None:
+        return None
+    else:
+        month, day, year = first, second, third
+
+    try:
+        return datetime.date(int(year), int(month), int(day)).toordinal() - _FIRST_DAY
+    except ValueError:
+        return None
+
+
+_FIRST_DAY = datetime.date(1970, 1, 1).toordinal()
+
+
+def read_days(name: str, cells: Cells, reads: str, day_first: bool | None) -> NDArray[np.float64]:
+    """Cells (rows,) as days, NaN where they hold no value.
+
+    Parameters
+    ----------
+    name
+        The column's name.
+    cells
+        Its cells.
+    reads
+        What they are, as `to_days` says it.
+    day_first
+        As for `to_days`.
+
+    Raises
+    ------
+    TableError
+        For the first cell that is something else.
+    """
+    days = np.empty(len(cells))
+    # Tables have far fewer dates than rows.
+    known: dict[str | None, float] = {None: math.nan}
+    for row, cell in enumerate(cells):
+        text = to_level(cell)
+        if text not in known:
+            known[text] = _days_of(name, row, str(text), reads, day_first)
+        days[row] = known[text]
+    return days
+
+
+def _days_of(name: str, row: int, text: str, reads: str, day_first: bool | None) -> float:
+    number = to_number(text)
+    if number is not None and math.isnan(number):
+        return math.nan
+
+    found = to_days(text, day_first)
+    if found is None or found[0] != reads:
+        example = {"date": "2024-01-31 or 2024-01-31 12:30", "time": "12:30"}
+        raise TableError(
+            f"row {row + 2}, column {name!r}: {text[:60]!r} is not a {reads} that can be read.",
+            expected=f"a {reads} such as {example.get(reads, '3 days 04:30:00')}",
+            remedy="correct the cell, or leave it empty if its value is missing",
+        )
+    return found[1]
+
+
 def _is_nothing(value: object) -> bool:
     # pandas' own missing values, by name, as pandas is not imported here.
     return value is None or type(value).__name__ in ("NAType", "NaTType")
@@ -896,6 +1046,10 @@ class Unseen(NamedTuple):
 _LN2_HIGH = 0.6931471803691238
 _LN2_LOW = 1.9082149292705877e-10
 
+# Taylor series, the coefficient of the highest power first.
+_SIN_TERMS = tuple((-1.0) ** n / math.factorial(2 * n + 1) for n in range(8, -1, -1))
+_COS_TERMS = tuple((-1.0) ** n / math.factorial(2 * n) for n in range(8, -1, -1))
+
 # 1/23, 1/21, ..., 1/3, 1: the series of atanh, from its smallest term.
 _ATANH_TERMS = tuple(1.0 / n for n in range(23, 0, -2))
 
@@ -923,6 +1077,58 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(k * _LN2_HIGH + (2.0 * s * series + k * _LN2_LOW))
 
 
+def cos_sin_turns(u: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute cosine and sine of ``2 pi u``.
+
+    Parameters
+    ----------
+    u
+        Turns of a circle, in [0, 1), of any shape.
+
+    Returns
+    -------
+    tuple of two ndarray of float64
+        Cosine and sine, of the shape of ``u``.
+    """
+    # The nearest quarter turn, and the angle from there, in [-pi/4, pi/4]. The subtraction is
+    # exact.
+    quarter = np.floor(4.0 * u + 0.5)
+    angle = (u - 0.25 * quarter) * (2.0 * math.pi)
+
+    square = angle * angle
+    cosine = polynomial(square, _COS_TERMS)
+    sine = angle * polynomial(square, _SIN_TERMS)
+
+    # Quarter turns swap the two and change their signs.
+    turns = quarter.astype(np.int64) % 4
+    turned_cosine = np.choose(turns, (cosine, -sine, -cosine, sine))
+    turned_sine = np.choose(turns, (sine, cosine, -sine, -cosine))
+    return turned_cosine, turned_sine
+
+
+def polynomial(x: NDArray[np.float64], terms: tuple[float, ...]) -> NDArray[np.float64]:
+    """A polynomial by Horner's scheme, from the coefficient of the highest power down."""
+    total = np.full_like(x, terms[0])
+    for term in terms[1:]:
+        total = total * x + term
+    return total
+
+
+# The cycles of dates, in days. The year is one of the Gregorian calendar, on average.
+CYCLES = {"day": 1.0, "week": 7.0, "year": 365.2425}
+
+# 1970-01-01, from which days are counted, was a Thursday.
+_THURSDAY = 3.0
+
+
+def phases(days: NDArray[np.float64], cycle: str) -> NDArray[np.float64]:
+    """Where days (rows,) are in a cycle, in [0, 1). A week begins on Monday, and has 7 phases."""
+    if cycle == "week":
+        days = np.floor(days) + _THURSDAY
+    turns = days / CYCLES[cycle]
+    return np.asarray(turns - np.floor(turns))
+
+
 def width(encoder: Mapping[str, Any]) -> int:
     """How many network inputs an encoder makes."""
     return sum(_column_width(column) for column in encoder["columns"])
@@ -933,6 +1139,9 @@ def _column_width(column: Mapping[str, Any]) -> int:
         return len(column["levels"])
     if column["kind"] == "questions":
         return len(column["thresholds"]) + bool(column["missing_question"])
+    if column["kind"] == "date":
+        inputs = bool(column["days"]) + 2 * len(column["cycles"])
+        return inputs + bool(column["missing_indicator"])
     return 1 + bool(column["missing_indicator"])
 
 
@@ -954,6 +1163,9 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
         there is one and they do not say another by themselves. A column of
         questions becomes one 0/1 input for each of its ``thresholds``, 1 where v is greater; if
         ``missing_question``, one more is 1 where values were missing, and all others are 0 there.
+        A column of dates is read as days (`to_days`), which are scaled as numbers are, unless
+        ``days`` is false; each of its ``cycles`` makes two inputs, cosine and sine, which are 0
+        where values were missing.
 
     Returns
     -------
@@ -991,6 +1203,8 @@ def encode(columns: Mapping[str, Cells], encoder: Mapping[str, Any]) -> NDArray[
             _encode_levels(column, cells, own_inputs)
         elif column["kind"] == "questions":
             _encode_questions(column, _numbers(name, reader, cells, trained), own_inputs)
+        elif column["kind"] == "date":
+            _encode_dates(column, cells, own_inputs)
         else:
             _encode_numbers(column, _numbers(name, reader, cells, trained), own_inputs)
         first_input += _column_width(column)
@@ -1101,6 +1315,24 @@ def _encode_questions(
         inputs[:, index] = numbers > threshold
     if column["missing_question"]:
         inputs[:, -1] = np.isnan(numbers)
+
+
+def _encode_dates(column: Mapping[str, Any], cells: Cells, inputs: NDArray[np.float32]) -> None:
+    """Set the inputs (rows, inputs), which are zeros, of a column of dates."""
+    days = read_days(column["name"], cells, column["reads"], column["day_first"])
+    is_missing = np.isnan(days)
+    days = np.where(is_missing, column["fill"], days)
+
+    place = 0
+    if column["days"]:
+        inputs[:, 0] = (days - column["mean"]) / column["scale"]
+        place = 1
+    for cycle in column["cycles"]:
+        for wave in cos_sin_turns(phases(days, cycle)):
+            inputs[:, place] = np.where(is_missing, 0.0, wave)
+            place += 1
+    if column["missing_indicator"]:
+        inputs[:, place] = is_missing
 
 
 def _encode_numbers(

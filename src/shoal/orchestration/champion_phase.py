@@ -58,13 +58,13 @@ class ChampionPhase:
         self._executor = executor
         self._found = found
 
-    def work(self) -> bytes | None:
+    def work(self) -> tuple[Champion, bytes] | None:
         """Make the champion and keep it.
 
         Returns
         -------
-        bytes or None
-            What is kept; None where every training failed.
+        tuple or None
+            The champion, and what is kept of it; None where every training failed.
 
         Raises
         ------
@@ -82,9 +82,10 @@ class ChampionPhase:
 
         compared = self._baselines(selection, len(weights), first=jobs[0].task.repeat)
         champion = self._assembled(selection, weights)
-        content = replace(champion, baselines=compared).to_bytes()
+        champion = replace(champion, baselines=compared)
+        content = champion.to_bytes()
         self._run.save_artifact(CHAMPION, content)
-        return content
+        return champion, content
 
     def _weights(self, jobs: Sequence[RefitJob]) -> dict[RefitJob, Any]:
         """The trained weights of each network; those that were lost are missing."""

@@ -127,6 +127,7 @@ class OwnedRun:
         error: str | None = None,
         result_hash: str | None = None,
         evaluations: int | None = None,
+        best: tuple[float, int] | None = None,
     ) -> bool:
         """Write down that the run has ended; see `Store.finish`."""
         return self._patiently(
@@ -137,6 +138,7 @@ class OwnedRun:
                 error=error,
                 result_hash=result_hash,
                 evaluations=evaluations,
+                best=best,
             )
         )
 

@@ -19,7 +19,7 @@ from shoal.problems.base import Problem
 from shoal.problems.evaluation import Evaluation, result_hash
 from shoal.store import Claim, FinalState, Store
 from shoal.system.shortage import is_shortage
-from shoal.tuning.champion import CHAMPION
+from shoal.tuning.champion import CHAMPION, Champion
 from shoal.tuning.search import Search
 
 # How often a run is made anew from its record when that has lost something meanwhile.
@@ -85,11 +85,11 @@ class Runner:
         for _ in range(MOST_REPLAYS):
             search = self._replayed(problem)
             try:
-                champion = self._train(run, problem, search)
+                made = self._train(run, problem, search)
             except RunReleasedError as released:
                 return run.release(released.commands)
 
-            state = self._finish(run, search, champion)
+            state = self._finish(run, search, made)
             if state is not None:
                 return state
             _log.warning("run %s: some of what was recorded is gone", self.claim.run_id)
@@ -110,8 +110,10 @@ class Runner:
         _log.debug("run %s: %d evaluations are recorded", self.claim.run_id, len(recorded))
         return Search.replay(problem.settings, recorded, problem.metric)
 
-    def _train(self, run: OwnedRun, problem: Problem, search: Search) -> bytes | None:
-        """Bring the search to its end, and make the champion; return what is kept of that."""
+    def _train(
+        self, run: OwnedRun, problem: Problem, search: Search
+    ) -> tuple[Champion, bytes] | None:
+        """Bring the search to its end, and make the champion; see `ChampionPhase.work`."""
         generations = self._recorded_generations()
         with self.make_executor(problem, problem.settings.workers) as executor:
             run.show_live(problem, executor)
@@ -119,7 +121,9 @@ class Runner:
             searching.work(generations)
             return ChampionPhase(run, problem, search, executor, searching.found).work()
 
-    def _finish(self, run: OwnedRun, search: Search, champion: bytes | None) -> str | None:
+    def _finish(
+        self, run: OwnedRun, search: Search, made: tuple[Champion, bytes] | None
+    ) -> str | None:
         """End the run, if its record is what this process was told; return its state then.
 
         A database that has failed over to a copy may have lost what it had confirmed.
@@ -130,8 +134,13 @@ class Runner:
             return None
         if len(self._recorded_generations()) < len(search.generations):
             return None
-        if champion is not None and self.store.artifact(self.claim.run_id, CHAMPION) != champion:
-            return None
+        best = None
+        if made is not None:
+            champion, content = made
+            if self.store.artifact(self.claim.run_id, CHAMPION) != content:
+                return None
+            # What lists show is the champion's score, as everywhere, and not that of the leader.
+            best = (champion.score, len(champion.selection_scores))
 
         state: FinalState = "finished"
         error = None
@@ -139,7 +148,11 @@ class Runner:
             state = "failed"
             error = f"Every training failed. The first: {_first_error(search)}"
         is_written = run.finish(
-            state, error=error, result_hash=final_hash, evaluations=len(recorded)
+            state,
+            error=error,
+            result_hash=final_hash,
+            evaluations=len(recorded),
+            best=best,
         )
         return state if is_written else None
 

@@ -4,6 +4,8 @@ Each begins a sentence: the command line adds names and defaults, which a form s
 """
 
 # Options of the data.
+DROP = "Columns to leave out"
+ORDER = "Rows are a series in the order of this column: the last ones test, later ones validate"
 GROUP = "Rows with equal values stay in one part of the split; no feature"
 FOLDS = "Validate on this many parts in turn; 1: on one"
 LOG_COLUMNS = "Features with a long tail as logarithms"

@@ -314,6 +314,7 @@ def finish(
     result_hash: str | None,
     evaluations: int | None,
     applied: Sequence[Command],
+    best: tuple[float, int] | None = None,
 ) -> bool:
     """Let go of a run in its new state.
 
@@ -336,9 +337,10 @@ def finish(
 
     if error is not None:
         error = sanitise_text(error)
-    commands.set_state(
-        connection, claim.run_id, state, seconds=seconds, error=error, result_hash=result_hash
-    )
+    values: dict[str, Any] = {"seconds": seconds, "error": error, "result_hash": result_hash}
+    if best is not None:
+        values["best_accuracy"], values["best_repeats"] = best
+    commands.set_state(connection, claim.run_id, state, **values)
     _report_end(connection, claim, state, error)
     commands.apply_pending(connection, claim.run_id, state)
     return True

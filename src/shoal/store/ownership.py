@@ -127,6 +127,7 @@ class RunOwnership:
         result_hash: str | None = None,
         evaluations: int | None = None,
         applied: Sequence[Command] = (),
+        best: tuple[float, int] | None = None,
     ) -> bool:
         """Let go of a run in its new state.
 
@@ -148,6 +149,9 @@ class RunOwnership:
         applied
             The commands that led to the state. When a resume has overtaken all of them, the run is
             queued again instead.
+        best
+            The mean score of the genome that a finished run recommends, and the repeats that it is
+            the mean of. It is the run's best score from then on. None: that of the last generation.
 
         Returns
         -------
@@ -161,7 +165,7 @@ class RunOwnership:
         """
         return self._database.write(
             lambda c: leases.finish(
-                c, claim, state, seconds, error, result_hash, evaluations, applied
+                c, claim, state, seconds, error, result_hash, evaluations, applied, best
             )
         )
 

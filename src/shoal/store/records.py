@@ -257,7 +257,7 @@ class RunView:
         Active training time, in seconds.
     best_score, best_repeats
         Mean score of the best genome after the last generation, in the metric's unit, and the
-        number of repeats that it is the mean of.
+        number of repeats that it is the mean of. Of a finished run: of its champion.
     mean_score
         Mean score over the genomes of the last generation that did not fail.
     created, started, ended

@@ -197,7 +197,7 @@ def scores_card(summary: Summary) -> None:
         heads = problem_words(run).heads
         st.html(scores_html(champion, summary.competing_runs, heads, run.kind))
         longer = run.settings.final_factor
-        st.caption(confidence_text(champion, longer, kind=run.kind))
+        st.caption(confidence_text(champion, longer, kind=run.kind, leader=summary.leader))
 
 
 def scores_html(

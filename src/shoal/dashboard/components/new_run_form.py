@@ -114,6 +114,7 @@ def _facts_table(facts: Collection[ColumnFacts]) -> pd.DataFrame:
     used_as = dict.fromkeys(state("leave"), "left out")
     used_as |= dict.fromkeys(state("columns"), "stays with its row")
     used_as |= {
+        state("order"): "order of the rows",
         state("group"): "group",
         state("weight"): "weight of a row",
         **dict.fromkeys((state("target"), *state("more_targets")), "target"),
@@ -283,11 +284,12 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     dict
         Options of `shoal.data.prepare_new`.
     """
-    absent = (state("target"), *state("more_targets"), *state("leave"))
-    names = [fact.name for fact in table.facts if fact.name not in absent]
+    targets = (state("target"), *state("more_targets"))
+    no_targets = [fact.name for fact in table.facts if fact.name not in targets]
+    names = [name for name in no_targets if name not in state("leave")]
     # A column may have become the target, or have been left out.
     numbers = [fact.name for fact in table.facts if fact.name in names and fact.holds_numbers]
-    for role, possible in (("group", names), ("weight", numbers)):
+    for role, possible in (("order", no_targets), ("group", names), ("weight", numbers)):
         if state(role) not in ("", *possible):
             put(**{role: ""})
     _keep_known("same", names)
@@ -296,10 +298,11 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
     data_preset = DATA_PRESETS[chosen]
     options: dict[str, Any] = {
         "task": state("task") or None,
+        "drop": state("leave"),
         **new_run_draft.carried_over(chosen).data_options,
     }
     with st.expander(
-        "Rows: test part, folds, groups, weights",
+        "Rows: test part, folds, order, groups, weights",
         icon=":material/call_split:",
         key="rows",
         on_change="rerun",
@@ -308,12 +311,13 @@ def split(table: new_run_draft.Table, chosen: str) -> dict[str, Any]:
         options |= _test_part(left, right)
         if data_preset.validates:
             options |= _folds_and_logs(left, right)
+            options |= _order(left, no_targets)
         if data_preset.keeps_rows_together:
             options |= _groups(left, right, names)
         options |= _roles(left, right, numbers)
         options |= _encoding(left)
         if not data_preset.validates:
-            st.caption(f"{chosen.capitalize()} has no folds, groups or logarithms.")
+            st.caption(f"{chosen.capitalize()} has no folds, order, groups or logarithms.")
 
     # A duplicated run may carry over a validation fraction, which applies only where one part of
     # the rows validates all trainings.
@@ -382,6 +386,20 @@ def _folds_and_logs(left: DeltaGenerator, right: DeltaGenerator) -> dict[str, An
     )
 
     return {"folds": folds, "log_columns": log_columns}
+
+
+def _order(left: DeltaGenerator, names: list[str]) -> dict[str, Any]:
+    """Whether rows are a series, and in which order."""
+    order = left.selectbox(
+        "Order column",
+        # No column has an empty name, so this one can stand for none.
+        ["", *names],
+        format_func=lambda name: name or "none: rows are shared out at random",
+        key=key("order"),
+        help=field_help.ORDER,
+        persist_state="session",
+    )
+    return {"order": order or None}
 
 
 def _groups(left: DeltaGenerator, right: DeltaGenerator, names: list[str]) -> dict[str, Any]:

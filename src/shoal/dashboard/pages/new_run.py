@@ -204,9 +204,8 @@ def _checked(table: new_run_draft.Table, chosen: str, options: dict[str, Any]) -
     hashable = []
     for name, value in options.items():
         hashable.append((name, tuple(value) if isinstance(value, list) else value))
-    leave = tuple(state("leave"))
     target = (state("target"), *state("more_targets"))
-    return new_run_draft.checked(table, table.token, leave, target, chosen, tuple(hashable))
+    return new_run_draft.checked(table, table.token, target, chosen, tuple(hashable))
 
 
 def _table(runs: list[RunView]) -> new_run_draft.Table | DataError | None:
@@ -308,6 +307,13 @@ def _remedy_button(finding: Finding, number: int) -> None:
         )
     if finding.together:
         st.button("Keep them together", key=f"mend-{number}", on_click=new_run_draft.keep_together)
+    if finding.order:
+        st.button(
+            "Split in this order",
+            key=f"mend-{number}",
+            on_click=new_run_draft.put_in_order,
+            args=(finding.order,),
+        )
 
 
 def _carried(owner: str) -> None:

@@ -101,12 +101,15 @@ _DATA_SHOWN = (
     "columns",
     "weight",
     "encoding",
+    "drop",
+    "order",
 )
 
 # The choices that name columns, as they are for a table that nothing was chosen for.
 _USUAL_COLUMN_CHOICES: dict[str, Any] = {
     "task": "",
     "more_targets": [],
+    "order": "",
     "group": "",
     "kept": SAME_NO,
     "same": [],
@@ -411,6 +414,8 @@ def _column_choices(run: RunView) -> dict[str, Any]:
         "target": targets[0],
         "more_targets": list(targets[1:]),
         "task": options.get("task") or "",
+        "leave": list(options.get("drop", ())),
+        "order": options.get("order") or "",
         "group": options.get("group") or "",
         "kept": kept,
         "same": columns,
@@ -484,6 +489,11 @@ def keep_together() -> None:
     put(kept=SAME_ALL)
 
 
+def put_in_order(column: str) -> None:
+    """Answer to a finding: rows are split in the order of this column."""
+    put(order=column)
+
+
 def read_upload(file: Any) -> None:
     """Read an uploaded file once, and empty the field.
 
@@ -525,7 +535,6 @@ def stored(run_id: int) -> Table:
 def checked(
     _table: Table,
     token: str,
-    leave: tuple[str, ...],
     target: str | tuple[str, ...],
     preset: Any,
     options: tuple[tuple[str, Any], ...],
@@ -536,8 +545,7 @@ def checked(
     key, since Streamlit leaves out arguments that begin with an underscore.
     """
     del token
-    source = _table.source.without(leave)
-    return check_table(_table.name, source, target, preset, _table.facts, **dict(options))
+    return check_table(_table.name, _table.source, target, preset, _table.facts, **dict(options))
 
 
 def prepared(checks: Checked | None) -> Checked:

@@ -1,0 +1,198 @@
+"""Columns of dates: days as numbers, and what comes again; the same in an exported model."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import shoal
+from shoal.data import DataOptions, Dataset, DateColumn, Encoder, prepare
+from shoal.data.column_profile import column_facts
+from shoal.data.dates import cycles_of
+from shoal.data.diagnostics import check_table
+from shoal.inference.standalone import TableError, encode, parse_csv, to_days
+
+DAYS = pd.date_range("2021-03-01", periods=800)
+
+
+def sales(days: object = DAYS) -> pd.DataFrame:
+    """Sales by day; on Sundays there are none."""
+    draw = np.random.default_rng(1)
+    amounts = np.where(DAYS.day_of_week == 6, 1.0, 20.0) + draw.random(800)
+    return pd.DataFrame({"day": days, "ads": draw.random(800), "y": amounts})
+
+
+def encoded(days: object) -> tuple[DateColumn, np.ndarray]:
+    """The column of dates of a table, and its inputs."""
+    data = prepare("sales", sales(days), DataOptions("y"))
+    column = data.encoder.columns[0]
+    assert isinstance(column, DateColumn)
+    return column, data.train.x[:, : len(column.inputs)]
+
+
+READ = {
+    "1970-01-02": ("date", 1.0),
+    "1970/1/2": ("date", 1.0),
+    "2.1.1970": ("date", 1.0),
+    "1969-12-31 18:00": ("date", -0.25),
+    "1970-01-02T12:00:00Z": ("date", 1.5),
+    "1970-01-02 12:00:00+02:00": ("date", 1.5),
+    "1970-01-02 6:00 PM": ("date", 1.75),
+    "12:00 am": ("time", 0.0),
+    "6:00:00.5": ("time", 21600.5 / 86400),
+    "3 days 06:00:00": ("duration", 3.25),
+    "-1 days +18:00:00": ("duration", -0.25),
+    "1 day": ("duration", 1.0),
+}
+
+
+@pytest.mark.parametrize("text", READ)
+def test_what_a_cell_stands_for(text: str) -> None:
+    assert to_days(text) == READ[text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "2024",
+        "2024-02-30",
+        "29.2.2023",
+        "1.2.24",
+        "24:00",
+        "13:00 pm",
+        "1:60",
+        "1/2/1970",
+    ],
+)
+def test_what_is_no_date(text: str) -> None:
+    assert to_days(text) is None
+
+
+def test_whether_the_day_or_the_month_comes_first() -> None:
+    assert to_days("1/2/1970", day_first=True) == ("date", 31.0)
+    assert to_days("1/2/1970", day_first=False) == ("date", 1.0)
+    assert to_days("1.2.1970", day_first=False) == to_days("1970-02-01", day_first=False)
+
+
+@given(st.datetimes(min_value=pd.Timestamp("1800-01-01"), max_value=pd.Timestamp("2200-01-01")))
+def test_days_are_those_of_the_calendar(moment: pd.Timestamp) -> None:
+    found = to_days(str(moment))
+    assert found is not None and found[0] == "date"
+    assert found[1] == pytest.approx((moment - pd.Timestamp(0)) / pd.Timedelta("1D"), abs=1e-9)
+
+
+WRITTEN: dict[str, Callable[[pd.DatetimeIndex], object]] = {
+    "text": lambda days: days.strftime("%Y-%m-%d"),
+    "German": lambda days: days.strftime("%d.%m.%Y"),
+    "British": lambda days: days.strftime("%d/%m/%Y"),
+    "American": lambda days: days.strftime("%m/%d/%Y"),
+    "objects": lambda days: days.date,
+    "zones": lambda days: days.tz_localize("Europe/Berlin"),
+}
+
+
+@pytest.mark.parametrize("notation", WRITTEN)
+def test_the_same_dates_give_the_same_bits_however_they_are_written(notation: str) -> None:
+    column, inputs = encoded(DAYS)
+    assert column.reads == "date" and column.cycles == ("week", "year")
+    other, other_inputs = encoded(WRITTEN[notation](DAYS))
+    assert other.inputs == column.inputs
+    assert other_inputs.tobytes() == inputs.tobytes()
+
+
+def test_inputs_are_scaled_days_and_places_on_circles() -> None:
+    column, inputs = encoded(DAYS)
+    rows = prepare("sales", sales(), DataOptions("y")).train.rows
+    days = (DAYS[rows] - pd.Timestamp(0)).days.to_numpy(dtype=float)
+    np.testing.assert_allclose(inputs[:, 0], (days - days.mean()) / days.std(), rtol=1e-5)
+
+    turns = 2 * np.pi * DAYS[rows].day_of_week.to_numpy() / 7
+    np.testing.assert_allclose(inputs[:, 1], np.cos(turns), atol=1e-6)
+    np.testing.assert_allclose(inputs[:, 2], np.sin(turns), atol=1e-6)
+    assert column.inputs[1] == "day (week, cosine)"
+    # The first of January has the same place in each year, but for leap years.
+    place = inputs[:, 3:5][DAYS[rows].day_of_year == 1]
+    assert np.ptp(place, axis=0).max() < 0.02
+
+
+HOURS = np.random.default_rng(2).integers(0, 24, 800)
+CYCLES = {
+    "days": (DAYS, ("week", "year")),
+    "moments": (DAYS + pd.to_timedelta(HOURS, "h"), ("day", "week", "year")),
+    "months": (pd.date_range("1955-01-01", periods=800, freq="MS"), ("year",)),
+    "ends of months": (
+        pd.date_range("1955-01-31", periods=800, freq=pd.offsets.MonthEnd()),
+        ("year",),
+    ),
+    "one week": (DAYS[:7].repeat(115)[:800], ()),
+    "times": (pd.Series(pd.to_datetime(HOURS * 3600, unit="s").time), ("day",)),
+    "durations": (pd.to_timedelta(HOURS, "h"), ()),
+}
+
+
+@pytest.mark.parametrize("case", CYCLES)
+def test_what_comes_again_is_an_input(case: str) -> None:
+    days, cycles = CYCLES[case]
+    assert encoded(days)[0].cycles == cycles
+
+
+def test_what_comes_again_is_learned_from_training_rows() -> None:
+    assert cycles_of(np.arange(5.0), "date") == ()
+    assert cycles_of(np.array([]), "date") == ()
+
+
+def test_missing_dates_are_the_median_and_marked() -> None:
+    days = DAYS.to_series(index=range(800)).where(np.arange(800) % 3 > 0)
+    column, inputs = encoded(days)
+    missing = inputs[inputs[:, -1] == 1]
+    assert column.missing_indicator and column.inputs[-1] == "day=missing"
+    assert len(missing) and not missing[:, 1:-1].any()
+    assert missing[:, 0] == pytest.approx((column.fill - column.mean) / column.scale)
+
+
+def predicted(data: Dataset, table: pd.DataFrame) -> np.ndarray:
+    """What an exported model makes of a CSV file: as predict.py encodes it."""
+    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
+    return encode(parse_csv(text), json.loads(json.dumps(data.encoder.to_dict())))
+
+
+def test_a_model_reads_dates_as_its_training_did() -> None:
+    data = prepare("sales", sales(WRITTEN["British"](DAYS)), DataOptions("y", test_fraction=0))
+    column = data.encoder.columns[0]
+    assert isinstance(column, DateColumn) and column.day_first is True
+    assert Encoder.from_dict(data.encoder.to_dict()) == data.encoder
+
+    for notation in ("British", "text", "German", "zones"):
+        x = predicted(data, sales(WRITTEN[notation](DAYS)))
+        assert x[data.train.rows].tobytes() == data.train.x.tobytes()
+    # 3/13 is no day of a month that begins with the day.
+    with pytest.raises(TableError, match=r"row 14, column 'day': '03/13/2021' is not a date"):
+        predicted(data, sales(WRITTEN["American"](DAYS)))
+
+
+def test_what_was_taken_for_categories_still_is() -> None:
+    days = np.where(np.arange(800) % 3 > 0, "later", DAYS[np.arange(800) % 9].astype(str))
+    data = prepare("sales", sales(days), DataOptions("y"))
+    assert "day=later" in data.encoder.inputs
+    chosen = pd.Categorical(DAYS[np.arange(800) % 9].astype(str))
+    assert "day=2021-03-01" in prepare("sales", sales(chosen), DataOptions("y")).encoder.inputs
+
+
+def test_checks_and_notes_say_what_of_dates_is_taken() -> None:
+    data = shoal.load_dataset(sales(), "y")
+    assert "day is taken as numbers: days, time of week, time of year." in data.notes
+    assert [fact.kind for fact in column_facts(data.table)] == ["dates", "numbers", "numbers"]
+
+    found = check_table("sales", sales(), "y").findings
+    said = [finding.what for finding in found if "Dates" in finding.what]
+    assert said == ["Dates, taken as numbers: 'day' (days, time of week, time of year)."]
+    assert not any("identifier" in finding.what for finding in found)
