@@ -26,7 +26,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     logger = logging.getLogger("shoal")
     level = logger.level
     before = list(logger.handlers)
-    supervisor._log_to_file()
+    supervisor._start_log()
     yield log_path()
 
     for handler in [handler for handler in logger.handlers if handler not in before]:

@@ -31,6 +31,7 @@ from sqlalchemy.exc import (
 )
 
 from shoal.errors import StoreAwayError, StoreError, StoreFullError, StoreLostError
+from shoal.system.private_folder import make_own_folder
 
 _log = logging.getLogger(__name__)
 
@@ -106,9 +107,7 @@ _TROUBLES: dict[int | str, _Trouble] = {
     _BUSY: _LOCKED_BY_ANOTHER,
     _LOCKED: _LOCKED_BY_ANOTHER,
     8: _Trouble("is read-only", "give this user the right to write the file and its directory"),
-    _READ_FAILED: _Trouble(
-        "cannot be read: an input/output error", "check the disk that holds it"
-    ),
+    _READ_FAILED: _Trouble("cannot be read: an input/output error", "check the disk that holds it"),
     11: _Trouble("is damaged", "restore it from a backup"),
     13: _Trouble("cannot grow: the disk is full", "free some space; what runs waits for it"),
     14: _Trouble(
@@ -240,7 +239,7 @@ def _check_options(url: URL) -> None:
 def _create_file(path: Path) -> None:
     """Create the file if it is missing. Raises `StoreError` for a file that is no database."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_own_folder(path.parent)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         with path.open("rb") as file:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shoal.system.file_lock import hold_if_free
+from shoal.system.private_folder import make_own_folder
 
 # The file in the folder whose lock tells that somebody is at work.
 _LOCK = "lock"
@@ -42,7 +43,7 @@ def part_file(target: Path) -> Iterator[Path]:
     OSError
         The file cannot be made there.
     """
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_own_folder(target.parent)
     prefix = f".{target.name}.part-"
     _remove_abandoned(target.parent, prefix)
 
