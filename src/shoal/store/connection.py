@@ -279,10 +279,13 @@ def _check_file(path: Path, opened: tuple[int, int] | None, *_: object) -> None:
 
 
 def _begin_postgres(connection: Connection) -> None:
-    # For this transaction only: with a pool in between, the server's session is not ours alone.
-    connection.exec_driver_sql(
-        f"SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS}s'"
-    )
+    # For this transaction only: with a pool in between, the server's session is not ours alone. And
+    # a session in which reading alone was allowed would ask to write afterwards, also of a server
+    # that is read-only by its own default.
+    settings = f"set_config('idle_in_transaction_session_timeout', '{ABANDONED_SECONDS}s', true)"
+    if connection.get_execution_options().get("shoal_reader", False):
+        settings += ", set_config('transaction_read_only', 'on', true)"
+    connection.exec_driver_sql(f"SELECT {settings}")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -401,13 +404,11 @@ class Database:
         self.patience = patience
         self.path: Path | None = None
 
+        self._reader = self.engine.execution_options(shoal_reader=True)
         if isinstance(place, Path):
             self.path = place
-            self._reader = self.engine.execution_options(shoal_reader=True)
         else:
-            self._reader = self.engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            self._reader = self._reader.execution_options(isolation_level="REPEATABLE READ")
 
     def connect(self) -> None:
         """Make the first contact, and set SQLite's journal.
