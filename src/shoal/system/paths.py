@@ -25,7 +25,7 @@ def can_be_written(path: Path) -> bool:
         nearest = next(place for place in (path, *path.parents) if place.exists())
     except OSError:
         return False
-    return os.access(nearest, os.W_OK)
+    return (nearest == path or nearest.is_dir()) and os.access(nearest, os.W_OK)
 
 
 def home() -> Path:
