@@ -97,12 +97,17 @@ def test_what_a_live_process_writes_is_left_alone(
     assert target.read_text() == "half"
 
 
-def test_another_file_is_not_touched(target: Path, writer: subprocess.Popen[bytes]) -> None:
+def test_a_file_of_another_name_cleans_up_too(
+    target: Path, writer: subprocess.Popen[bytes]
+) -> None:
+    """Nightly backups have the date in their names."""
+    other = target.parent / ".a.part-of-something-else"
+    other.mkdir()
     writer.kill()
     writer.wait()
     with part_file(target.with_name("other.db")) as part:
         part.write_text("whole")
-    assert len(names(target.parent)) == 2
+    assert names(target.parent) == [other.name, "other.db"]
 
 
 @pytest.mark.skipif(file_lock.fcntl is None, reason="Windows has no such locks")

@@ -232,5 +232,5 @@ class OwnedRun:
         _log.info("run %s goes on: the store takes writes again", self._claim.run_id)
         # Where it does not any more, the next write waits for it.
         with suppress(StoreFullError):
-            text = f"The store could not be written; the run waited about {seconds:g} s and goes on."
+            text = f"The store could not be written; the run waited {seconds:g} s and goes on."
             self._store.event(text, "warning", self._claim.run_id)

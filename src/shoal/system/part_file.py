@@ -2,7 +2,7 @@
 
 A file in the making lies in a folder of its own beside its place, under a lock that ends with its
 process. So a process that was killed leaves its folder without a lock, and whoever makes the next
-file of that name removes it, on this host or another.
+file there removes it, whatever its name is, on this host or another.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from shoal.system.file_lock import hold_if_free
 from shoal.system.private_folder import make_own_folder
 
+# Folders are named .FILE.part-RANDOM.
+_MARK = ".part-"
 # The file in the folder whose lock tells that somebody is at work.
 _LOCK = "lock"
 
@@ -44,10 +46,9 @@ def part_file(target: Path) -> Iterator[Path]:
         The file cannot be made there.
     """
     make_own_folder(target.parent)
-    prefix = f".{target.name}.part-"
-    _remove_abandoned(target.parent, prefix)
+    _remove_abandoned(target.parent)
 
-    folder, lock = _make_folder(target.parent, prefix)
+    folder, lock = _make_folder(target)
     try:
         yield folder / target.name
         (folder / target.name).replace(target)
@@ -56,10 +57,10 @@ def part_file(target: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _make_folder(parent: Path, prefix: str) -> tuple[Path, int]:
+def _make_folder(target: Path) -> tuple[Path, int]:
     """A new folder, and the lock on it."""
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}{_MARK}", dir=target.parent))
         lock = hold_if_free(folder / _LOCK, create=True)
         # Somebody may have taken it for abandoned between the two, and removes it.
         if lock is not None:
@@ -68,10 +69,8 @@ def _make_folder(parent: Path, prefix: str) -> tuple[Path, int]:
             os.close(lock)
 
 
-def _remove_abandoned(parent: Path, prefix: str) -> None:
-    for folder in parent.iterdir():
-        if not folder.name.startswith(prefix):
-            continue
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.glob(f".*{_MARK}*"):
         # One that cannot be opened is not ours, or has no lock yet.
         with suppress(OSError):
             lock = hold_if_free(folder / _LOCK)
