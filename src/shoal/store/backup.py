@@ -37,8 +37,8 @@ from shoal.system.part_file import part_file
 
 _log = logging.getLogger(__name__)
 
-# How many rows are copied at a time.
-_BATCH = 500
+# How many rows are copied at a time: others wait for so many at most.
+_BATCH = 200
 # Rows of these are added, and go with their last run; they never change.
 _GROWING = (dataset, evaluation)
 # Who is at work elsewhere, and on what, is not copied.
